@@ -1,0 +1,17 @@
+"""The services as a server on loopback, with scripted answers, records and faults on request."""
+
+from .answers import Backend, Delta, Message
+from .emulator import Emulator
+from .fault_kinds import FAULTS
+from .record import ReceivedRequest
+from .settings import Settings
+
+__all__ = [
+    "FAULTS",
+    "Backend",
+    "Delta",
+    "Emulator",
+    "Message",
+    "ReceivedRequest",
+    "Settings",
+]

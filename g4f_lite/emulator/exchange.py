@@ -1,0 +1,75 @@
+"""One request on its way to an answer: what a service is given to work with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import NoReturn
+
+from .answers import Delta, Message
+from .record import ReceivedRequest
+from .settings import Settings
+from .wire import ClientGone, Wire
+
+_logger = logging.getLogger("g4f_lite.emulator")
+
+
+class BackendError(Exception):
+    """The backend raised; a service shows it as its own kind of error."""
+
+
+class Exchange:
+    """Hold a request, the settings at its arrival, and the way to its answer.
+
+    ``cleanup`` runs when the answer was sent, or could not be.
+    """
+
+    def __init__(
+        self,
+        request: ReceivedRequest,
+        settings: Settings,
+        wire: Wire,
+        take: Callable[[list[Message]], Iterator[Delta]],
+        scheme: str,
+        url: str,
+    ) -> None:
+        self.request = request
+        self.settings = settings
+        self.cleanup = ExitStack()
+        self.answer_with: list[Delta] | None = None
+        """Pieces to use in place of a scripted answer or the backend's."""
+        self._wire = wire
+        self._take = take
+        host = request.headers.get("Host")
+        self._origin = f"{scheme}://{host}" if host else url
+
+    def deltas(self, messages: list[Message]) -> Iterator[Delta]:
+        """Give the pieces of the answer; raises BackendError where the backend raises."""
+        try:
+            pieces = self._take(messages) if self.answer_with is None else iter(self.answer_with)
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                self.cleanup.callback(close)
+            yield from pieces
+        except Exception as error:
+            _logger.warning("the backend failed", exc_info=True)
+            raise BackendError(str(error) or type(error).__name__) from error
+
+    def texts(self, messages: list[Message]) -> Iterator[str]:
+        """Give the text of the answer alone."""
+        return (piece for piece in self.deltas(messages) if isinstance(piece, str))
+
+    def url(self, path: str) -> str:
+        """Give an absolute URL on this server, under the name by which the client called it."""
+        return self._origin + path
+
+    def wait(self, seconds: float | None) -> None:
+        """Keep the client waiting; ends at once when it leaves."""
+        self._wire.wait(seconds)
+
+    def hang_up(self, *, reset: bool) -> NoReturn:
+        """End the connection without an answer."""
+        if reset:
+            self._wire.reset()
+        raise ClientGone("the emulator ended the connection, as it was told to")

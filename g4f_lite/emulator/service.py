@@ -1,0 +1,49 @@
+"""What the emulator wants to know of a service."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+from .exchange import Exchange
+from .record import ReceivedRequest
+from .reply import Reply
+
+Step = Literal["bootstrap", "prompt", "image", "models"]
+FailureKind = Literal["error", "limit", "quota"]
+
+
+class Service(ABC):
+    """Answer the requests of one service, and say how its failures look."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def step(self, request: ReceivedRequest) -> Step | None:
+        """Tell which step of the protocol a request is; ``None`` when it is not this service's."""
+
+    def owns(self, request: ReceivedRequest) -> bool:
+        """Tell whether this service answers for a path that it does not know."""
+        return False
+
+    @abstractmethod
+    def reply(self, exchange: Exchange) -> Reply:
+        """Answer."""
+
+    @abstractmethod
+    def failure(
+        self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None
+    ) -> Reply:
+        """Refuse with the service's own kind of error answer."""
+
+    @abstractmethod
+    def failure_event(self, exchange: Exchange, kind: FailureKind, message: str | None) -> bytes:
+        """Give the line or event by which a stream that has begun tells of an error."""
+
+    @abstractmethod
+    def token_refused(self, exchange: Exchange) -> Reply:
+        """Refuse the token, nonce, cookie or key."""
+
+    @abstractmethod
+    def wrong_types(self, exchange: Exchange) -> bytes:
+        """Give a whole line or event of right syntax with values of wrong types."""
