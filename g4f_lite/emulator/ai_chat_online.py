@@ -23,8 +23,9 @@ _MESSAGES: dict[FailureKind, str] = {
     "error": "The service is busy, please try again later",
     "limit": "Rate limit reached: too many requests, please try again later",
     "quota": "You exceeded your current quota",
+    "rejected": "The prompt was rejected",
 }
-_CODES: dict[FailureKind, int] = {"error": 500, "limit": 429, "quota": 402}
+_CODES: dict[FailureKind, int] = {"error": 500, "limit": 429, "quota": 402, "rejected": 400}
 
 
 class AiChatOnline(Service):
@@ -56,9 +57,7 @@ class AiChatOnline(Service):
             return _refusal(400, "the body must be a conversationId and a prompt")
         return Reply(200, [("Content-Type", _CONTENT_TYPE)], self._stream(exchange, prompt))
 
-    def failure(
-        self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None
-    ) -> Reply:
+    def failure(self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None) -> Reply:
         if exchange.request.step == "bootstrap" or status is not None:
             return _refusal(status or 200, message or _MESSAGES[kind], _CODES[kind])
         line = self.failure_event(exchange, kind, message)

@@ -26,6 +26,7 @@ _MESSAGES: dict[FailureKind, str] = {
     "error": "An internal server error occurred.",
     "limit": "Your free tries are used up.",
     "quota": "Your free tries are used up.",
+    "rejected": "The prompt was rejected.",
 }
 
 
@@ -62,23 +63,18 @@ class AiChats(Service):
         if body["type"] == "image":
             prompt = body["messagesHistory"][-1]["content"]
             return json_reply(200, {"data": [{"url": self._images.add(exchange, prompt)}]})
-        messages = [
-            {"role": _ROLES[turn["from"]], "content": turn["content"]}
-            for turn in body["messagesHistory"]
-        ]
+        messages = [{"role": _ROLES[turn["from"]], "content": turn["content"]} for turn in body["messagesHistory"]]
         return Reply(200, [("Content-Type", CONTENT_TYPE)], self._stream(exchange, messages))
 
-    def failure(
-        self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None
-    ) -> Reply:
+    def failure(self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None) -> Reply:
         body = _read_prompt(exchange.request)
-        if kind == "limit" and status is None and body is not None and body["type"] == "chat":
+        if kind in ("limit", "quota") and status is None and body is not None and body["type"] == "chat":
             event = self.failure_event(exchange, kind, message)
             return Reply(200, [("Content-Type", CONTENT_TYPE)], [Piece(event)])
         return json_reply(status or 500, {"error": message or _MESSAGES[kind]})
 
     def failure_event(self, exchange: Exchange, kind: FailureKind, message: str | None) -> bytes:
-        event = "error" if kind == "error" else "trylimit"
+        event = "trylimit" if kind in ("limit", "quota") else "error"
         return sse_event(_one_line(message or _MESSAGES[kind]), exchange.settings, event=event)
 
     def token_refused(self, exchange: Exchange) -> Reply:

@@ -89,18 +89,21 @@ class AiEngine(Service):
         message = "No route was found matching the URL and request method."
         return wordpress_error(404, "rest_no_route", message, visit.headers)
 
-    def failure(
-        self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None
-    ) -> Reply:
+    def failure(self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None) -> Reply:
         text = message or _message(kind, exchange.settings)
-        if status is None and _wants_stream(exchange.request):
-            event = self.failure_event(exchange, kind, text)
-            return Reply(200, [("Content-Type", CONTENT_TYPE)], [Piece(event)])
+        if kind == "rejected":
+            return php_reply(status or 403, {"success": False, "message": text})
+        if status is None and exchange.request.step == "prompt":
+            exchange.backend_error = text
+            return self.reply(exchange)
         return php_reply(status or 500, {"success": False, "message": text})
 
     def failure_event(self, exchange: Exchange, kind: FailureKind, message: str | None) -> bytes:
         text = message or _message(kind, exchange.settings)
-        return _event(exchange, {"type": "error", "data": text})
+        if kind == "rejected":
+            inner = php_json({"success": False, "message": text})
+            return _event(exchange, {"type": "end", "data": inner}, last=True)
+        return _event(exchange, {"type": "error", "data": text}, last=True)
 
     def token_refused(self, exchange: Exchange) -> Reply:
         return invalid_nonce()
@@ -128,7 +131,6 @@ class AiEngine(Service):
     def _submit(self, exchange: Exchange, visit: Visit) -> Reply:
         request, settings = exchange.request, exchange.settings
         is_json = request.headers.get_content_type() == "application/json"
-        is_json = is_json and "Content-Type" in request.headers
         try:
             body = request.json() if is_json else {}
         except ValueError:
@@ -189,9 +191,7 @@ class AiEngine(Service):
             lock = self._locks.setdefault(session, threading.Lock())
         exchange.cleanup.enter_context(lock)
 
-    def _events(
-        self, exchange: Exchange, visit: Visit, messages: list[Message]
-    ) -> Iterator[BodyItem]:
+    def _events(self, exchange: Exchange, visit: Visit, messages: list[Message]) -> Iterator[BodyItem]:
         settings = exchange.settings
         subtypes = _subtypes(settings)
         for subtype in subtypes:
@@ -207,7 +207,7 @@ class AiEngine(Service):
                 yield Piece(_event(exchange, event), text=True)
         except BackendError as error:
             if not reply:
-                yield Piece(_event(exchange, {"type": "error", "data": str(error)}))
+                yield Piece(self.failure_event(exchange, "error", str(error)))
                 return
             # A model that dies in mid-answer looks to the plugin like one that has finished.
         answer = _answer(settings, visit, messages, reply)
@@ -227,11 +227,7 @@ def _kept(messages: list[Any]) -> list[Message]:
     """Keep the first and the last 15 turns, as the plugin does."""
     if len(messages) > 2 * _KEPT_MESSAGES:
         messages = messages[:_KEPT_MESSAGES] + messages[-_KEPT_MESSAGES:]
-    return [
-        {"role": turn.get("role"), "content": turn.get("content")}
-        for turn in messages
-        if isinstance(turn, dict)
-    ]
+    return [{"role": turn.get("role"), "content": turn.get("content")} for turn in messages if isinstance(turn, dict)]
 
 
 def _subtypes(settings: Settings) -> tuple[str, ...]:
@@ -251,12 +247,10 @@ def _status_event(subtype: str) -> dict[str, Any]:
     }
 
 
-def _answer(
-    settings: Settings, visit: Visit, messages: list[Message], reply: str
-) -> dict[str, Any]:
+def _answer(settings: Settings, visit: Visit, messages: list[Message], reply: str) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "success": True,
-        "reply": reply,
+        "reply": reply.strip(),  # the plugin trims it, though it streamed the blanks
         "images": None,
         "actions": [],
         "shortcuts": [],
@@ -292,6 +286,8 @@ def _message(kind: FailureKind, settings: Settings) -> str:
     if kind == "limit":
         tab = "Insights" if settings.plugin >= _MODERN else "Queries"
         return f"You have reached the limit (check the {tab} Tab > Limits > Guests)."
+    if kind == "rejected":
+        return _REJECTED
     if kind == "quota":
         return "OpenAI: Error: You exceeded your current quota (insufficient_quota)"
     return (

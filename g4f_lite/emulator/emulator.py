@@ -198,9 +198,7 @@ class Emulator:
     def _exchange(self, wire: Wire, request: ReceivedRequest) -> bool:
         service = self._find_service(request)
         self._records.add(request)
-        exchange = Exchange(
-            request, self._settings, wire, self._answers.take, self._scheme, self.url
-        )
+        exchange = Exchange(request, self._settings, wire, self._answers.take, self._scheme, self.url)
         with exchange.cleanup:
             try:
                 reply = self._faults.strike(Strike(exchange, service))

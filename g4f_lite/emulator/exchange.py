@@ -39,6 +39,8 @@ class Exchange:
         self.cleanup = ExitStack()
         self.answer_with: list[Delta] | None = None
         """Pieces to use in place of a scripted answer or the backend's."""
+        self.backend_error: str | None = None
+        """What to fail with in place of an answer."""
         self._wire = wire
         self._take = take
         host = request.headers.get("Host")
@@ -46,6 +48,8 @@ class Exchange:
 
     def deltas(self, messages: list[Message]) -> Iterator[Delta]:
         """Give the pieces of the answer; raises BackendError where the backend raises."""
+        if self.backend_error is not None:
+            raise BackendError(self.backend_error)
         try:
             pieces = self._take(messages) if self.answer_with is None else iter(self.answer_with)
             close = getattr(pieces, "close", None)

@@ -7,7 +7,6 @@ with fewer pieces is struck at its end. Seconds are seconds, sizes are bytes.
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -93,9 +92,7 @@ def stall(strike: Strike, after: After = None, seconds: float | None = None) -> 
 
 
 @_fault
-def drip(
-    strike: Strike, part: Literal["headers", "body"] = "body", interval: float = 0.05
-) -> Reply:
+def drip(strike: Strike, part: Literal["headers", "body"] = "body", interval: float = 0.05) -> Reply:
     """Send the headers or the body byte by byte, ``interval`` seconds apart."""
     reply = strike.reply()
     if part == "headers":
@@ -158,9 +155,7 @@ def status(
 
 
 @_fault
-def rate_limit(
-    strike: Strike, retry_after: float | None = None, date: bool = False, status: int = 429
-) -> Reply:
+def rate_limit(strike: Strike, retry_after: float | None = None, date: bool = False, status: int = 429) -> Reply:
     """Answer 429, with Retry-After as seconds or, with ``date``, as an HTTP date."""
     headers = _retry_after(retry_after, date)
     return html_reply(status, "<h1>Too Many Requests</h1>", headers)
@@ -190,25 +185,19 @@ def challenge(strike: Strike, status: int = 403) -> Reply:
 
 
 @_fault
-def error(
-    strike: Strike, message: str | None = None, after: int | None = None, status: int | None = None
-) -> Reply:
+def error(strike: Strike, message: str | None = None, after: int | None = None, status: int | None = None) -> Reply:
     """Report the service's own error: as an answer, or as an event after some pieces."""
     return _fail(strike, "error", message, after, status)
 
 
 @_fault
-def limit(
-    strike: Strike, message: str | None = None, after: int | None = None, status: int | None = None
-) -> Reply:
+def limit(strike: Strike, message: str | None = None, after: int | None = None, status: int | None = None) -> Reply:
     """Report a used-up rate limit in the service's own words."""
     return _fail(strike, "limit", message, after, status)
 
 
 @_fault
-def quota(
-    strike: Strike, message: str | None = None, after: int | None = None, status: int | None = None
-) -> Reply:
+def quota(strike: Strike, message: str | None = None, after: int | None = None, status: int | None = None) -> Reply:
     """Report a used-up quota in the service's own words."""
     return _fail(strike, "quota", message, after, status)
 
@@ -221,11 +210,10 @@ def token(strike: Strike) -> Reply:
 
 @_fault
 def success_false(
-    strike: Strike, message: str = "Sorry, your query has been rejected.", status: int = 200
+    strike: Strike, message: str | None = None, after: int | None = None, status: int | None = None
 ) -> Reply:
-    """Answer ``{"success": false, "message": ...}`` as JSON, under any status."""
-    body = json.dumps({"success": False, "message": message})
-    return bytes_reply(status, "application/json", body.encode())
+    """Reject the prompt in the service's own words; AI Engine's are ``success: false``."""
+    return _fail(strike, "rejected", message, after, status)
 
 
 # What the protocol does not say
@@ -243,9 +231,7 @@ def wrong_types(strike: Strike, after: int = 0) -> Reply:
     """Put an event of right syntax with values of wrong types in the place of the rest."""
     reply = strike.reply()
     wrong = Piece(strike.service.wrong_types(strike.exchange))
-    return Reply(
-        reply.status, reply.headers, _concatenate(_first_pieces(reply.body, after), [wrong])
-    )
+    return Reply(reply.status, reply.headers, _concatenate(_first_pieces(reply.body, after), [wrong]))
 
 
 @_fault
@@ -286,16 +272,12 @@ def _interrupt(strike: Strike, after: After, item: Break | Pause) -> Reply:
     return Reply(reply.status, reply.headers, _insert(reply.body, after, item))
 
 
-def _fail(
-    strike: Strike, kind: FailureKind, message: str | None, after: int | None, status: int | None
-) -> Reply:
+def _fail(strike: Strike, kind: FailureKind, message: str | None, after: int | None, status: int | None) -> Reply:
     if after is None:
         return strike.service.failure(strike.exchange, kind, message, status)
     reply = strike.reply()
     event = Piece(strike.service.failure_event(strike.exchange, kind, message))
-    return Reply(
-        reply.status, reply.headers, _concatenate(_first_pieces(reply.body, after), [event])
-    )
+    return Reply(reply.status, reply.headers, _concatenate(_first_pieces(reply.body, after), [event]))
 
 
 def _retry_after(seconds: float | str | None, date: bool) -> list[Header]:

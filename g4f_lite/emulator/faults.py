@@ -60,9 +60,7 @@ class Faults:
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
 
-    def add(
-        self, name: str, selector: Selector, nth: int, times: int | None, settings: dict[str, Any]
-    ) -> None:
+    def add(self, name: str, selector: Selector, nth: int, times: int | None, settings: dict[str, Any]) -> None:
         """Ask for a fault: from the ``nth`` matching request on, ``times`` times (None: for ever).
 
         Raises ValueError for an unknown name and TypeError for a setting that the fault has not.

@@ -86,9 +86,7 @@ def compress(items: Iterable[BodyItem], encoding: Encoding, *, flush: bool) -> I
 
 
 def _own_encoding(reply: Reply) -> bool:
-    return isinstance(reply.headers, list) and any(
-        name.lower() == "content-encoding" for name, _ in reply.headers
-    )
+    return isinstance(reply.headers, list) and any(name.lower() == "content-encoding" for name, _ in reply.headers)
 
 
 def _send_head(wire: Wire, reply: Reply, extra: list[Header]) -> None:

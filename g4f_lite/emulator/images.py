@@ -48,9 +48,7 @@ class Images(Service):
             return html_reply(404, "<h1>Not Found</h1>")
         return bytes_reply(200, "image/png", image)
 
-    def failure(
-        self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None
-    ) -> Reply:
+    def failure(self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None) -> Reply:
         return html_reply(status or 500, f"<p>{message or 'Internal Server Error'}</p>")
 
     def failure_event(self, exchange: Exchange, kind: FailureKind, message: str | None) -> bytes:

@@ -40,6 +40,12 @@ _FAILURES: dict[FailureKind, tuple[int, str, str, str]] = {
         "insufficient_quota",
         "insufficient_quota",
     ),
+    "rejected": (
+        400,
+        "Your request was rejected as a result of our safety system.",
+        "invalid_request_error",
+        "content_policy_violation",
+    ),
 }
 
 
@@ -65,10 +71,7 @@ class OpenAICompatible(Service):
         if settings.api_key and request.headers.get("Authorization") != authorization:
             return self.token_refused(exchange)
         if request.step == "models":
-            models = [
-                {"id": name, "object": "model", "created": 0, "owned_by": "emulator"}
-                for name in settings.models
-            ]
+            models = [{"id": name, "object": "model", "created": 0, "owned_by": "emulator"} for name in settings.models]
             return json_reply(200, {"object": "list", "data": models})
         try:
             body = request.json()
@@ -89,9 +92,7 @@ class OpenAICompatible(Service):
         completion = _Completion(exchange, body)
         return completion.stream(self) if body.get("stream") is True else completion.whole(self)
 
-    def failure(
-        self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None
-    ) -> Reply:
+    def failure(self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None) -> Reply:
         usual, text, type_, code = _FAILURES[kind]
         return _refusal(status or usual, message or text, type_, code)
 
@@ -213,7 +214,5 @@ def _error(message: str, type_: str, code: str | None) -> dict[str, Any]:
     return {"error": {"message": message, "type": type_, "param": None, "code": code}}
 
 
-def _refusal(
-    status: int, message: str, type_: str = "invalid_request_error", code: str | None = None
-) -> Reply:
+def _refusal(status: int, message: str, type_: str = "invalid_request_error", code: str | None = None) -> Reply:
     return json_reply(status, _error(message, type_, code))

@@ -35,15 +35,11 @@ def draw_png(text: str) -> bytes:
     The text itself is kept whole in the image, as its description.
     """
     plain = "".join(
-        character
-        for character in unicodedata.normalize("NFKD", text)
-        if not unicodedata.combining(character)
+        character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character)
     )
-    lines = [
-        line
-        for paragraph in plain.splitlines() or [""]
-        for line in textwrap.wrap(paragraph, _COLUMNS) or [""]
-    ][:_LINES]
+    lines = [line for paragraph in plain.splitlines() or [""] for line in textwrap.wrap(paragraph, _COLUMNS) or [""]][
+        :_LINES
+    ]
     width = (_COLUMNS * _CELL_WIDTH + 2 * _MARGIN) * _SCALE
     rows = [bytes([_PAPER]) * width] * (_MARGIN * _SCALE)
     for line in lines:

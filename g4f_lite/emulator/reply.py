@@ -57,8 +57,6 @@ def html_reply(status: int, page: str, headers: Iterable[Header] = ()) -> Reply:
     return bytes_reply(status, "text/html; charset=UTF-8", page.encode(), headers)
 
 
-def bytes_reply(
-    status: int, content_type: str, body: bytes, headers: Iterable[Header] = ()
-) -> Reply:
+def bytes_reply(status: int, content_type: str, body: bytes, headers: Iterable[Header] = ()) -> Reply:
     """Answer with bytes that are all there at once."""
     return Reply(status, [("Content-Type", content_type), *headers], [Piece(body, text=True)])

@@ -112,9 +112,7 @@ class Server:
         if not self._admit():
             wire.reset()
             return
-        thread = threading.Thread(
-            target=self._run, args=(wire,), name=f"emulator-{wire.number}", daemon=True
-        )
+        thread = threading.Thread(target=self._run, args=(wire,), name=f"emulator-{wire.number}", daemon=True)
         thread.start()
         with self._lock:
             ended = [known for known, runs in self._threads.items() if not runs.is_alive()]

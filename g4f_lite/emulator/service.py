@@ -10,7 +10,7 @@ from .record import ReceivedRequest
 from .reply import Reply
 
 Step = Literal["bootstrap", "prompt", "image", "models"]
-FailureKind = Literal["error", "limit", "quota"]
+FailureKind = Literal["error", "limit", "quota", "rejected"]
 
 
 class Service(ABC):
@@ -31,9 +31,7 @@ class Service(ABC):
         """Answer."""
 
     @abstractmethod
-    def failure(
-        self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None
-    ) -> Reply:
+    def failure(self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None) -> Reply:
         """Refuse with the service's own kind of error answer."""
 
     @abstractmethod

@@ -34,8 +34,8 @@ class Settings:
 
     Tokens, nonces and cookies:
 
-    * ``token_uses``, ``token_seconds``: a token is refused after that many uses or seconds; ``None``
-      is never. In the second half of its life a nonce of AI Engine is answered with a newer one.
+    * ``token_uses``, ``token_seconds``: a token is refused after that many uses or seconds;
+      ``None`` is never. In the second half of its life a nonce of AI Engine is answered with a newer one.
     * ``token_refusal``: the status with which AiChatOnline refuses a token: 401, 403, or 200 for
       an error line in a successful answer.
     * ``require_cookies``: AiChats wants the cookies of its page back.
@@ -105,6 +105,4 @@ class Settings:
         try:
             return tuple(int(part) for part in self.plugin_version.split("."))
         except ValueError:
-            raise ValueError(
-                f"plugin_version must be numbers and dots, not {self.plugin_version!r}"
-            ) from None
+            raise ValueError(f"plugin_version must be numbers and dots, not {self.plugin_version!r}") from None

@@ -7,9 +7,7 @@ from .settings import Settings
 CONTENT_TYPE = "text/event-stream;charset=UTF-8"
 
 
-def sse_event(
-    data: str, settings: Settings, *, event: str | None = None, last: bool = False
-) -> bytes:
+def sse_event(data: str, settings: Settings, *, event: str | None = None, last: bool = False) -> bytes:
     """Write one event; ``data`` must be one line. ``last`` marks the end of the stream."""
     blank = " " if settings.sse_space else ""
     lines = [": keep-alive", ""] if settings.sse_comments else []

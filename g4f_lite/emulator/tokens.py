@@ -48,9 +48,7 @@ class Tokens:
                     break
         return self.issue(owner)
 
-    def use(
-        self, token: str, uses: int | None, seconds: float | None, owner: str | None = None
-    ) -> State:
+    def use(self, token: str, uses: int | None, seconds: float | None, owner: str | None = None) -> State:
         """Count one use and tell the token's state at it; ``owner`` must match when given."""
         with self._lock:
             known = self._tokens.get(token)

@@ -32,9 +32,7 @@ class Wire:
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Do the server's part of a TLS handshake."""
         # The socket object is replaced before the handshake, so that abort() reaches the new one.
-        self._socket = context.wrap_socket(
-            self._socket, server_side=True, do_handshake_on_connect=False
-        )
+        self._socket = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
         if self._aborted:
             raise ClientGone("the emulator closed before the TLS handshake")
         self._socket.do_handshake()
