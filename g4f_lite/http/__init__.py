@@ -1,0 +1,23 @@
+"""Bytes on the wire.  Knows requests, urllib3 and time; knows no provider."""
+
+from .body import Body, iter_lines
+from .deadline import Deadline, Timeout
+from .events import Event, iter_events
+from .exchange import Exchange, Route
+from .pool import SessionPool, Visitor
+from .retry import RetryBudget, RetryPolicy
+
+__all__ = [
+    "Body",
+    "Deadline",
+    "Event",
+    "Exchange",
+    "RetryBudget",
+    "RetryPolicy",
+    "Route",
+    "SessionPool",
+    "Timeout",
+    "Visitor",
+    "iter_events",
+    "iter_lines",
+]

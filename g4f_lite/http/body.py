@@ -1,0 +1,201 @@
+"""A response's bytes as they arrive: never withheld, bounded, and drained at the end."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from ..errors import G4FLiteError, ResponseFormatError
+from .deadline import Deadline, Timeout
+from .events import Event, iter_events
+from .failures import FAILURES, translate
+from .lines import MAX_LINE_BYTES, split_lines
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+
+READ_BYTES = 64 * 1024  # asked for at once; what has come is given
+MAX_DECODED_BYTES = 64 * 1024 * 1024  # of a compressed body
+MAX_JSON_BYTES = 32 * 1024 * 1024
+DRAIN_BYTES = 64 * 1024
+DRAIN_SECONDS = 0.1
+
+
+class Body:
+    """The body of one response, read once.
+
+    ``requests.Response.iter_lines`` fills a buffer before it gives anything, which withholds a slow
+    answer (psf/requests#2433); here each read gives what has come.
+
+    :param response: a response to a request that was sent with ``stream=True``
+    :param call: the limits of the call that it belongs to
+    :ivar exchange: the exchange that sent the request, for what an answer needs fetched besides
+    """
+
+    exchange: Exchange
+
+    def __init__(self, response: requests.Response, call: Deadline | None = None) -> None:
+        self.response = response
+        self.status = response.status_code
+        self.headers = response.headers
+        self.bytes = 0
+        self.complete = False
+        self.on_close: Callable[[], None] | None = None
+        self._call = call or Deadline(Timeout(None, None, None))
+        self.chunks: Iterator[bytes] = self._pull()
+        self._hold_foreign_socket()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.chunks
+
+    @property
+    def origin(self) -> str:
+        """Where the response came from, as ``scheme://host:port``."""
+        return origin_of(self.response.url)
+
+    def lines(self, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
+        """Give the lines of the body, each as soon as its last byte has come."""
+        return split_lines(self.chunks, max_line_bytes=max_line_bytes)
+
+    def events(self, *, accept_unfinished: bool = False) -> Iterator[Event]:
+        """Give the events of a ``text/event-stream`` body, each as soon as it is complete."""
+        return iter_events(self.lines(), accept_unfinished=accept_unfinished)
+
+    def read(self, limit: int = MAX_JSON_BYTES) -> bytes:
+        """Read the rest.
+
+        :raises ResponseFormatError: it is longer than ``limit`` bytes
+        """
+        parts, size = [], 0
+        for chunk in self.chunks:
+            size += len(chunk)
+            if size > limit:
+                raise ResponseFormatError(f"{self.origin} sent more than {limit:,} bytes")
+            parts.append(chunk)
+        return b"".join(parts)
+
+    def beginning(self, limit: int) -> bytes:
+        """Read up to ``limit`` bytes for an error message; a failure on the way just ends them."""
+        parts, size = [], 0
+        try:
+            for chunk in self.chunks:
+                parts.append(chunk)
+                size += len(chunk)
+                if size >= limit:
+                    break
+        except G4FLiteError:
+            self._call.check()  # a reset leaves what came before it; the end of the call does not
+        return b"".join(parts)[:limit]
+
+    def json(self) -> Any:
+        """Read the rest as one JSON value.
+
+        :raises ResponseFormatError: it is none, or too large
+        """
+        return parse_json(self.read().decode("utf-8", "replace"))
+
+    def peek(self) -> bytes:
+        """Wait for the first bytes and give them, without taking them away; empty at the end of the body."""
+        first = next(self.chunks, b"")
+        self.chunks = itertools.chain((first,), self.chunks)
+        return first
+
+    def drain(self) -> None:
+        """Read on to the end, so that the connection can serve the next call; close it if that takes long."""
+        left = DRAIN_BYTES
+        self._call.drain_within(DRAIN_SECONDS)
+        try:
+            for chunk in self.chunks:
+                left -= len(chunk)
+                if left < 0:
+                    break
+        except G4FLiteError:
+            left = -1  # the answer was whole before this; only the connection is lost
+        finally:
+            self._call.drained()
+        if not self.complete:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection, unless the body was read to its end."""
+        self._call.let_go()
+        self.response.close()
+        if self.on_close is not None:
+            self.on_close()
+
+    def _pull(self) -> Iterator[bytes]:
+        call, read = self._call, self._reader()
+        limit = MAX_DECODED_BYTES if self.headers.get("Content-Encoding") else None
+        while True:
+            try:
+                chunk = read(READ_BYTES)
+                if not chunk:
+                    self._release()
+            except FAILURES as error:
+                raise translate(error, call, self.origin) from error
+            if call.ended is not None:
+                raise call.error()
+            if not chunk:
+                return
+            self.bytes += len(chunk)
+            if limit is not None and self.bytes > limit:
+                raise ResponseFormatError(f"{self.origin} sent a compressed body of more than {limit:,} bytes")
+            yield chunk
+
+    def _reader(self) -> Callable[[int], bytes]:
+        """Choose the function that gives what has come, at the least cost for the body's framing."""
+        raw = self.response.raw
+        if self.headers.get("Content-Encoding"):
+            return lambda size: raw.read1(size, decode_content=True)
+        plain = getattr(raw, "_fp", None)  # chunked: skips one layer; any other way is the public one
+        if isinstance(plain, http.client.HTTPResponse) and plain.chunked:
+            return plain.read1
+        return getattr(raw, "read1", None) or raw.read
+
+    def _release(self) -> None:
+        """Let urllib3 see the end of the body, which gives the connection back."""
+        raw = self.response.raw
+        if hasattr(raw, "read1"):
+            raw.read1(1)
+        self.complete = True
+        self._call.let_go()
+
+    def _hold_foreign_socket(self) -> None:
+        """Find the socket of a response whose session is the caller's own."""
+        if self._call.socket is None:
+            raw = self.response.raw
+            sock = getattr(getattr(raw, "connection", None), "sock", None)
+            self._call.hold(sock, getattr(raw, "shutdown", None))
+
+
+def iter_lines(response: requests.Response | Body, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
+    r"""Give the lines of a response to ``stream=True``, each as soon as its last byte has come.
+
+    :param max_line_bytes: the longest line that is taken
+    :raises TransportError: the body was cut;  :raises DeadlineExceededError: silence for too long
+    :raises ResponseFormatError: a line is too long, or the body is no valid encoding
+    """
+    body = response if isinstance(response, Body) else Body(response)
+    return body.lines(max_line_bytes=max_line_bytes)
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON that a service sent.
+
+    :raises ResponseFormatError: it is none, or is nested too deeply
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ResponseFormatError(f"no JSON where JSON belongs: {text[:200]!r}") from error
+
+
+def origin_of(url: str | None) -> str:
+    """Give ``scheme://host:port`` of a URL, without credentials."""
+    scheme, _, rest = (url or "").partition("://")
+    return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"

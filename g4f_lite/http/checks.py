@@ -1,0 +1,147 @@
+"""Decides what kind of answer came: a challenge page, the service's own error, a status, or an answer."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import math
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import (
+    AuthenticationError,
+    ChallengeError,
+    G4FLiteError,
+    ProviderError,
+    QuotaExceededError,
+    RateLimitError,
+    ResponseFormatError,
+    ResponseStatusError,
+    TransportError,
+)
+from .body import Body
+
+ERROR_BODY_BYTES = 64 * 1024
+SHOWN_CHARACTERS = 300
+
+# Words of Cloudflare's, DDoS-Guard's and the captcha services' pages.
+_CHALLENGE = re.compile(
+    r"just a moment|cf-chl|cf_chl|cf-browser-verification|challenge-platform|cf-turnstile|cf-error|cf-wrapper"
+    r"|attention required|captcha|ddos-guard|checking your browser|verify(?:ing)? (?:that )?you are (?:a )?human"
+    r"|enable javascript and cookies",
+    re.IGNORECASE,
+)
+_RATE_LIMIT = re.compile(r"rate.?limit|too many requests", re.IGNORECASE)
+_USED_UP = re.compile(
+    r"reached (?:the|your) (?:\w+ )*limit|insufficient.quota|exceeded your current quota|usage limit|out of credit"
+    r"|limit (?:has been )?(?:reached|exceeded) for (?:today|this)",
+    re.IGNORECASE,
+)
+
+# Reads (status, parsed JSON or None, text) of a refused request as the service's own error, or gives None.
+ServiceErrorReader = Callable[[int, Any, str], "G4FLiteError | None"]
+
+
+def check(body: Body, service_error: ServiceErrorReader) -> None:
+    """Raise unless the response is the beginning of an answer.  The body decides, not its Content-Type.
+
+    :param service_error: knows the service's own error bodies
+    :raises G4FLiteError: the kind that fits best
+    """
+    if 200 <= body.status < 300:
+        if body.peek().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            text = body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace")
+            raise_challenge(body, text)
+            raise ResponseFormatError(
+                f"a web page where an answer belongs: {shorten(_visible(text))!r}", status=body.status
+            )
+        return
+    text = body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace")
+    raise_challenge(body, text)
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        parsed = None
+    error = service_error(body.status, parsed, text) or error_for_status(body, text)
+    if isinstance(error, ProviderError) and error.retry_after is None:
+        error.retry_after = parse_retry_after(body.headers.get("Retry-After"))
+    raise error
+
+
+def raise_challenge(body: Body, text: str) -> None:
+    """Raise if a page asks for a human being.
+
+    :raises ChallengeError: it does
+    """
+    if body.headers.get("cf-mitigated") or (text.lstrip("\ufeff \t\r\n").startswith("<") and _CHALLENGE.search(text)):
+        raise ChallengeError(
+            f"{body.origin} answered with a page that asks for a human being ({shorten(_visible(text), 60)!r}); "
+            "this library does not get past such pages. Use another provider, or the site in a browser.",
+            status=body.status,
+        )
+
+
+def error_for_status(body: Body, text: str) -> G4FLiteError:
+    """Make the error for a status that is no success and a body that says nothing known."""
+    status, shown = body.status, shorten(_visible(text) if text.lstrip().startswith("<") else text)
+    said = f": {shown}" if shown else ""
+    if 300 <= status < 400:
+        target = body.headers.get("Location", "nowhere")
+        return ResponseStatusError(
+            f"{body.origin} redirects to {target}; prompts are not sent on. "
+            "If that is the right place, give it as base_url",
+            status=status,
+            body=shown,
+        )
+    if status == 407:
+        return TransportError(f"the proxy refused the request with status 407{said}", cause="proxy")
+    if status in (401, 403):
+        return AuthenticationError(f"refused with status {status}{said}", status=status)
+    if status == 402:
+        return QuotaExceededError(f"payment is required (status 402){said}", status=status)
+    if status == 429:
+        return rate_limit(text, f"too many requests (status 429){said}", status=status)
+    return ResponseStatusError(f"status {status}{said}", status=status, body=shown)
+
+
+def rate_limit(text: str, message: str, *, status: int | None = None) -> RateLimitError:
+    """Make the rate-limit error: a used-up allowance where the text says that, else too many requests."""
+    kind = QuotaExceededError if _USED_UP.search(text) else RateLimitError
+    return kind(message, status=status)
+
+
+def says_rate_limit(text: str) -> bool:
+    """Tell whether a service's error text is about a limit on how often or how much one may ask."""
+    return bool(_RATE_LIMIT.search(text) or _USED_UP.search(text))
+
+
+def parse_retry_after(value: str | None, *, now: Callable[[], float] = time.time) -> float | None:
+    """Read a Retry-After header: seconds, or an HTTP date (RFC 9110 §10.2.3).
+
+    :returns: seconds to wait, 0 for a past date, None where it says nothing that makes sense
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if re.fullmatch(r"\d+(\.\d*)?", value, re.ASCII):
+        return float(value)  # an enormous number of digits becomes infinity
+    try:
+        date = email.utils.parsedate_to_datetime(value)
+        wait = date.timestamp() - now()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return max(0.0, wait) if math.isfinite(wait) else None
+
+
+def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:
+    """Fold white space and cut a text for a message."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _visible(page: str) -> str:
+    """Give what a reader of an HTML page would see of it, more or less."""
+    page = re.sub(r"(?is)<(script|style)\b.*?(</\1\s*>|\Z)", " ", page)
+    return re.sub(r"<[^>]*>?", " ", page)

@@ -1,0 +1,137 @@
+"""urllib3's connections under a deadline: each of their waits can be ended, each peer can be looked at."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import os
+import socket
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.poolmanager import PoolManager
+from urllib3.util.connection import allowed_gai_family
+
+from .deadline import Deadline, running_call
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """The adapter of our sessions: one call at a time, no retries of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=2, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _put_under_deadline(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        _put_under_deadline(manager)
+        return manager
+
+
+def _put_under_deadline(manager: PoolManager) -> None:
+    classes = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _pool_class(kind) for scheme, kind in classes.items()}
+
+
+@functools.cache
+def _pool_class(kind: Any) -> Any:
+    """Derive a connection pool class whose connections work under a deadline."""
+    if issubclass(kind.ConnectionCls, _UnderDeadline):
+        return kind
+    name = kind.ConnectionCls.__name__
+    connection = type(name, (_UnderDeadline, kind.ConnectionCls), {"response_class": _Response})
+    return type(kind.__name__, (kind,), {"ConnectionCls": connection})
+
+
+class _Response(http.client.HTTPResponse):
+    """A response that notes when its first byte came: up to there a reused connection may be replaced."""
+
+    def begin(self) -> None:
+        call = running_call.get()
+        if call is not None and not call.answer_began:
+            if not self.fp.peek(1):
+                raise http.client.RemoteDisconnected("the server closed the connection without an answer")
+            call.answer_began = True
+        super().begin()
+
+
+class _UnderDeadline:
+    """Mixed into urllib3's connection classes; without a running call it changes nothing."""
+
+    host: str
+    port: int
+    sock: socket.socket | None
+    timeout: Any
+    proxy: Any
+    _twin: socket.socket | None = None
+
+    def connect(self) -> None:
+        call = running_call.get()
+        if call is None:
+            super().connect()  # type: ignore[misc]
+            return
+        call.connecting = call.new_connection = True
+        try:
+            super().connect()  # type: ignore[misc]
+        finally:
+            call.let_go()
+            if self._twin is not None:
+                self._twin.close()
+                self._twin = None
+        call.connecting = False
+
+    def _new_conn(self) -> socket.socket:
+        call = running_call.get()
+        if call is None:
+            return super()._new_conn()  # type: ignore[misc,no-any-return]
+        sock = self._connected(call)
+        # A TLS handshake takes the socket object over, so the call holds a second handle to the connection.
+        self._twin = socket.socket(fileno=os.dup(sock.fileno()))
+        call.hold(self._twin)
+        sock.settimeout(call.limit("connect"))
+        return sock
+
+    def _connected(self, call: Deadline) -> socket.socket:
+        """Try each address of the host in turn, each within the time that is left for it."""
+        name = self.host
+        through_socks = hasattr(self, "_socks_options")  # the proxy looks the name up
+        addresses = [name] if through_socks else self._addresses(name)
+        try:
+            for address in addresses:
+                if call.address_guard is not None and not (through_socks or self.proxy):
+                    call.address_guard(address)
+                self.host = address
+                self.timeout = call.limit("connect")
+                try:
+                    return super()._new_conn()  # type: ignore[misc,no-any-return]
+                except (NewConnectionError, ConnectTimeoutError):
+                    if address is addresses[-1]:
+                        raise
+        finally:
+            self.host = name
+        raise NewConnectionError(self, f"{name} has no address")  # type: ignore[arg-type]
+
+    def _addresses(self, name: str) -> list[str]:
+        try:
+            found = socket.getaddrinfo(name, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise NameResolutionError(name, self, error) from error  # type: ignore[arg-type]
+        except UnicodeError:
+            return [name]  # urllib3 says what is wrong with such a name
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        call = running_call.get()
+        if call is not None and self.sock is not None:
+            call.hold(self.sock)
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+    def getresponse(self) -> Any:
+        call = running_call.get()
+        if call is not None:
+            call.hold(self.sock)  # kept here, as a close-delimited answer takes it from the connection
+        return super().getresponse()  # type: ignore[misc]

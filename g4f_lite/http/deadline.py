@@ -1,0 +1,259 @@
+"""The time that a call has, and the watchdog that ends it when the time is over.
+
+A socket's own timeout starts anew with every byte, so a server that drips holds a reader for ever.
+Here one thread per process looks at the calls in progress and shuts the socket of a late one down,
+which wakes its reader wherever it is.  The thread starts with the first call and goes when none is left.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Union
+
+from ..errors import DeadlineExceededError, G4FLiteError, StreamInterruptedError
+
+TimeoutLike = Union["Timeout", float, tuple[float | None, float | None], None]
+
+WATCH_INTERVAL = 0.05  # seconds between two looks of the watchdog
+IDLE_LOOKS = 20  # looks without any call, after which the watchdog goes
+
+
+@dataclass(frozen=True)
+class Timeout:
+    """Three limits in seconds; None is no limit.
+
+    :param connect: for one address to accept a connection, and for TLS
+    :param read: for silence between two arrivals of bytes
+    :param total: for the whole call: bootstrap, retries, waits and the stream
+    """
+
+    connect: float | None = 10.0
+    read: float | None = 60.0
+    total: float | None = 300.0
+
+    def __post_init__(self) -> None:
+        for name in ("connect", "read", "total"):
+            object.__setattr__(self, name, _seconds(getattr(self, name), f"the {name} timeout"))
+
+    @classmethod
+    def of(cls, value: TimeoutLike, default: Timeout | None = None) -> Timeout:
+        """Read what a caller gave: a Timeout, seconds for the whole call, or (connect, read) as in requests.
+
+        :raises TypeError: something else
+        :raises ValueError: a limit that is not a positive number
+        """
+        if value is None:
+            return default or cls()
+        if isinstance(value, Timeout):
+            return value
+        if isinstance(value, tuple):
+            if len(value) != 2:
+                raise ValueError(f"a timeout pair is (connect, read); this one has {len(value)} values")
+            return cls(value[0], value[1], cls.total)
+        seconds = _seconds(value, "timeout")
+        return cls() if seconds is None else cls(min(10.0, seconds), seconds, seconds)
+
+
+def _seconds(value: Any, name: str) -> float | None:
+    if value is None or value == math.inf:
+        return None
+    if isinstance(value, bool):
+        raise ValueError(f"{name} must be seconds, not {value}")
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be seconds, not {type(value).__name__}")
+    if not value > 0:
+        raise ValueError(f"{name} must be more than 0 seconds, not {value}")
+    return float(value)
+
+
+running_call: ContextVar[Deadline | None] = ContextVar("g4f_lite_running_call", default=None)
+
+
+class Deadline:
+    """One call's limits, the socket that it may be blocked on, and whether somebody ended it.
+
+    As a context manager it is watched from entry to exit.  ``end`` may come from any thread; the
+    reader learns of it by calling ``check`` after every read, and throws that read away: what a
+    socket gives after it was shut down is not the answer.
+    """
+
+    def __init__(self, timeout: Timeout, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.timeout = timeout
+        self.began = clock()
+        self.ended: str | None = None
+        self.socket: socket.socket | None = None
+        self.address_guard: Callable[[str], None] | None = None
+        self.connecting = False  # a connection is being made
+        self.new_connection = False  # one was made for the request in progress
+        self.answer_began = False  # a byte of its answer has come
+        self._clock = clock
+        self._ends_at = math.inf if timeout.total is None else self.began + timeout.total
+        self._drain_ends_at = math.inf
+        self._shutdown: Callable[[], Any] | None = None
+        self._woken = threading.Event()
+
+    def __enter__(self) -> Deadline:
+        _watch(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _unwatch(self)
+        self.let_go()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return self._clock() - self.began
+
+    def remaining(self) -> float:
+        """Give the seconds left, 0 when none is, infinity without a total limit."""
+        return max(0.0, self._ends_at - self._clock())
+
+    def limit(self, kind: str) -> float | None:
+        """Give the seconds that a socket may wait now: the ``"connect"`` or ``"read"`` limit, or what is left.
+
+        :raises G4FLiteError: nothing is left
+        """
+        self.check()
+        own: float | None = getattr(self.timeout, kind)
+        left = self.remaining()
+        if own is None:
+            return None if left == math.inf else left
+        return min(own, left)
+
+    def hold(self, sock: socket.socket | None, shutdown: Callable[[], Any] | None = None) -> None:
+        """Remember the socket that the call is about to wait for.
+
+        :param shutdown: another way to shut down what is not a socket of ours
+        """
+        self.socket = getattr(sock, "socket", sock)  # TLS inside TLS wraps the socket
+        self._shutdown = shutdown
+        if self.ended:
+            self._shut()
+
+    def let_go(self) -> None:
+        """Forget the socket: it may serve another call from now on."""
+        self.socket = self._shutdown = None
+
+    def end(self, reason: str) -> None:
+        """End the call now: ``"total"`` for its time, ``"closed"`` for its caller's wish."""
+        if self.ended is None:
+            self.ended = reason
+        self._woken.set()
+        self._shut()
+
+    def look(self, now: float) -> None:
+        """End the call if it is late at the time ``now``."""
+        if self.ended is None and now >= self._ends_at:
+            self.end("total")
+        elif now >= self._drain_ends_at:
+            self._shut()
+
+    def drain_within(self, seconds: float) -> None:
+        """Shut the socket down in ``seconds``: the answer is complete, only its framing is not."""
+        self._drain_ends_at = self._clock() + seconds
+        if self.socket is not None:
+            self.socket.settimeout(seconds)
+
+    def drained(self) -> None:
+        """Say that ``drain_within`` need not be kept any more."""
+        self._drain_ends_at = math.inf
+
+    def check(self) -> None:
+        """Raise if the call was ended or its time is over.
+
+        :raises DeadlineExceededError: the total limit passed
+        :raises StreamInterruptedError: somebody closed the answer
+        """
+        if self.ended is None and self._clock() < self._ends_at:
+            return
+        raise self.error()
+
+    def error(self) -> G4FLiteError:
+        """Make the error that says why the call ended."""
+        if self.ended == "closed":
+            return StreamInterruptedError("the answer was closed while it was being read")
+        return DeadlineExceededError(
+            f"the total time limit of {self.timeout.total:g} s passed; give a longer timeout= if that is too short",
+            limit="total",
+        )
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not beyond the end of the call.
+
+        :raises G4FLiteError: the call ended meanwhile
+        """
+        self._woken.wait(min(seconds, self.remaining()))
+        self.check()
+
+    def _shut(self) -> None:
+        sock, shutdown = self.socket, self._shutdown
+        try:
+            if sock is not None:
+                # Past ssl.SSLSocket.shutdown, which would turn the next reads into ciphertext.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            elif shutdown is not None:
+                shutdown()
+        except (OSError, TypeError, ValueError, RuntimeError):
+            return  # it is closed already, which is all that is wanted
+
+
+class _Watchdog:
+    """The calls in progress of this process, and the thread that looks at them."""
+
+    def __init__(self) -> None:
+        self.calls: set[Deadline] = set()
+        self.lock = threading.Lock()
+        self.thread: threading.Thread | None = None
+
+    def add(self, call: Deadline) -> None:
+        with self.lock:
+            self.calls.add(call)
+            if self.thread is None:
+                self.thread = threading.Thread(target=self._run, name="g4f_lite-watchdog", daemon=True)
+                self.thread.start()
+
+    def remove(self, call: Deadline) -> None:
+        with self.lock:
+            self.calls.discard(call)
+
+    def _run(self) -> None:
+        idle = 0
+        while True:
+            time.sleep(WATCH_INTERVAL)
+            with self.lock:
+                calls = list(self.calls)
+                idle = 0 if calls else idle + 1
+                if idle > IDLE_LOOKS:
+                    self.thread = None
+                    return
+            now = time.monotonic()
+            for call in calls:
+                call.look(now)
+
+
+_watchdog = _Watchdog()
+
+
+def _watch(call: Deadline) -> None:
+    _watchdog.add(call)
+
+
+def _unwatch(call: Deadline) -> None:
+    _watchdog.remove(call)
+
+
+def _forget_parent() -> None:
+    global _watchdog
+    _watchdog = _Watchdog()
+
+
+if hasattr(os, "register_at_fork"):  # a child has neither its parent's threads nor its calls
+    os.register_at_fork(after_in_child=_forget_parent)

@@ -1,0 +1,52 @@
+"""Lines → server-sent events, by the rules of the WHATWG HTML standard, §9.2.6.  No input, no output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Event(NamedTuple):
+    """One event of an event stream: its type, its data lines joined by newlines, the last event id."""
+
+    event: str
+    data: str
+    id: str
+
+
+def iter_events(lines: Iterable[bytes], *, accept_unfinished: bool = False) -> Iterator[Event]:
+    """Read lines, without their ends, as an event stream.
+
+    Comments, unknown fields, ``retry`` and ids with a NUL are ignored; an event without a ``data``
+    line is none; bytes that are no UTF-8 become U+FFFD.
+
+    :param accept_unfinished: give a last event that no blank line ended, as some servers send it;
+        the standard says to drop it
+    """
+    event_type, last_id = "", ""
+    data: list[str] = []
+    first = True
+    for line in lines:
+        if first:
+            first = False
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+        if not line:
+            if data:
+                yield Event(event_type or "message", data[0] if len(data) == 1 else "\n".join(data), last_id)
+                data = []
+            event_type = ""
+        elif line.startswith(b"data: "):
+            data.append(line[6:].decode("utf-8", "replace"))
+        else:
+            name, _, raw = line.partition(b":")
+            value = raw.removeprefix(b" ").decode("utf-8", "replace")
+            if name == b"data":
+                data.append(value)
+            elif name == b"event":
+                event_type = value
+            elif name == b"id" and "\0" not in value:
+                last_id = value
+    if data and accept_unfinished:
+        yield Event(event_type or "message", "\n".join(data), last_id)

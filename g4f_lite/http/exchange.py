@@ -1,0 +1,168 @@
+"""One call's way to the wire: sends its requests with its session, its proxy and its limits."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from ..errors import G4FLiteError, ProviderNotConfiguredError
+from .body import Body, origin_of
+from .deadline import Deadline, running_call
+from .failures import FAILURES, closed_by_peer, translate
+from .pool import Visitor
+from .redact import redact, scrub, without_credentials
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Route:
+    """How requests travel; None leaves a thing to the session and the environment.
+
+    :param proxy: the URL of the proxy for every request
+    :param verify: True, False, or the path of a CA bundle
+    :param cert: the path of a client certificate, or a pair with its key
+    """
+
+    proxy: str | None = None
+    verify: bool | str | None = None
+    cert: str | tuple[str, str] | None = None
+
+
+@dataclass
+class Exchange:
+    """The requests of one call.
+
+    :param visitor: the session, lent to this call
+    :param call: its limits
+    :param route: its proxy and TLS settings
+    :param name: the provider's name, for logs
+    :param secrets: strings that no message may show, besides the visitor's
+    """
+
+    visitor: Visitor
+    call: Deadline
+    route: Route = field(default_factory=Route)
+    name: str = ""
+    secrets: list[str] = field(default_factory=list)
+    outside: BaseException | None = None
+    attempts: int = 0
+
+    def send(self, request: requests.Request, step: str, *, guard: Callable[[str], None] | None = None) -> Body:
+        """Send a request once and give its response, whatever the status.
+
+        A kept-alive connection that turns out closed before a byte of the answer is replaced, once.
+
+        :param step: ``"bootstrap"``, ``"prompt"`` or ``"image"``
+        :param guard: called with each address before it is connected to; raises to refuse it
+        :raises G4FLiteError: no response came
+        """
+        session, call = self.visitor.session, self.call
+        refuse_when_offline(request.url)
+        try:
+            prepared = session.prepare_request(request)
+            settings = self._settings(session, prepared.url or "")
+            try:
+                response = self._send_once(session, prepared, settings, guard)
+            except FAILURES as error:
+                if call.new_connection or call.answer_began or not closed_by_peer(error):
+                    raise
+                call.check()
+                logger.debug("%s: %s: replacing a connection that the server had closed", self.name, step)
+                response = self._send_once(session, prepared, settings, guard)
+        except FAILURES as error:
+            raise self.failed(translate(error, call, origin_of(request.url)), step) from error
+        body = Body(response, call)
+        body.exchange = self
+        if call.ended is not None:
+            body.close()
+            raise self.failed(call.error(), step)
+        logger.debug(
+            "%s: %s: %s %s → %d after %.3f s",
+            self.name,
+            step,
+            request.method,
+            redact(without_credentials(request.url), self.hidden()),
+            body.status,
+            call.elapsed,
+        )
+        return body
+
+    def failed(self, error: G4FLiteError, step: str) -> G4FLiteError:
+        """Note where an error happened."""
+        error.step = error.step or step
+        return error
+
+    def proxy_for(self, url: str) -> str | None:
+        """Give the URL of the proxy that a request to ``url`` goes through, if any."""
+        proxies = self._settings(self.visitor.session, url)["proxies"]
+        return requests.utils.select_proxy(url, proxies)
+
+    def hidden(self) -> Iterable[str]:
+        """List the strings that no message may show now."""
+        proxy = urlsplit(self.route.proxy or "")
+        return [*self.secrets, *self.visitor.secrets(), proxy.password or ""]
+
+    def scrub(self, error: BaseException) -> None:
+        """Take this call's secrets out of an error and its causes."""
+        scrub(error, self.hidden(), outside=self.outside)
+
+    def _send_once(
+        self,
+        session: requests.Session,
+        prepared: requests.PreparedRequest,
+        settings: dict[str, Any],
+        guard: Callable[[str], None] | None,
+    ) -> requests.Response:
+        call = self.call
+        call.connecting = call.new_connection = call.answer_began = False
+        call.address_guard = guard
+        timeout = (call.limit("connect"), call.limit("read"))
+        reset = running_call.set(call)
+        try:
+            return session.send(prepared, allow_redirects=False, timeout=timeout, **settings)
+        finally:
+            running_call.reset(reset)
+
+    def _settings(self, session: requests.Session, url: str) -> dict[str, Any]:
+        """Choose proxy, CA bundle and certificate: the call's, the session's, the environment's."""
+        proxies = dict(session.proxies)
+        verify = self.route.verify
+        if verify is None and session.verify is True:
+            verify = os.environ.get("G4F_LITE_CA_BUNDLE") or None
+        elif verify is None:
+            verify = session.verify
+        if self.route.proxy:
+            proxies = {"http": self.route.proxy, "https": self.route.proxy}
+        elif is_loopback(url):  # which requests would send to the environment's proxy too
+            proxies["no_proxy"] = "*"
+        return dict(session.merge_environment_settings(url, proxies, True, verify, self.route.cert))
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL's host is this machine."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse_when_offline(url: str) -> None:
+    """Raise when ``G4F_LITE_OFFLINE=1`` forbids a request.
+
+    :raises ProviderNotConfiguredError: it does
+    """
+    if os.environ.get("G4F_LITE_OFFLINE") == "1" and not is_loopback(url):
+        raise ProviderNotConfiguredError(
+            f"G4F_LITE_OFFLINE=1 allows nothing but loopback, and {origin_of(url)} is not; unset it to go there"
+        )

@@ -1,0 +1,112 @@
+"""What the libraries below us raise → what we raise.  The one place that knows both."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import zlib
+
+import requests
+import urllib3.exceptions as urllib3_errors
+
+from ..errors import DeadlineExceededError, G4FLiteError, ResponseFormatError, TransportError
+from .deadline import Deadline
+
+# Everything that sending a request or reading its body may raise.
+FAILURES = (
+    requests.RequestException,
+    urllib3_errors.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,
+    zlib.error,
+)
+
+CLOCK_STEP = 0.01  # seconds by which a socket's timeout may come before the clock says so
+
+_TIMEOUTS = (requests.Timeout, urllib3_errors.TimeoutError, TimeoutError)
+_CONNECT_TIMEOUTS = (requests.ConnectTimeout, urllib3_errors.ConnectTimeoutError)
+_NO_TIMEOUTS = (urllib3_errors.NewConnectionError,)  # although urllib3 derives it from one
+_PROXY = (requests.exceptions.ProxyError, urllib3_errors.ProxyError, urllib3_errors.ProxySchemeUnknown)
+_TLS = (requests.exceptions.SSLError, urllib3_errors.SSLError, ssl.SSLError)
+_DNS = (urllib3_errors.NameResolutionError, socket.gaierror)
+_CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
+_UNREADABLE = (
+    requests.exceptions.ContentDecodingError,
+    urllib3_errors.DecodeError,
+    zlib.error,
+    http.client.LineTooLong,
+    http.client.BadStatusLine,
+    http.client.UnknownProtocol,
+)
+
+
+def translate(error: BaseException, call: Deadline, origin: str) -> G4FLiteError:
+    """Make our error of another library's.
+
+    :param origin: ``scheme://host:port`` of the server, for the message
+    """
+    links = _inside(error)
+    for link in links:  # ours may have come up through urllib3, which wraps what it meets
+        if isinstance(link, G4FLiteError):
+            return link
+    if call.ended or call.remaining() < CLOCK_STEP:
+        return call.error()
+
+    def has(kinds: tuple[type[BaseException], ...]) -> bool:
+        return any(isinstance(link, kinds) for link in links)
+
+    if has(_TIMEOUTS) and not has(_NO_TIMEOUTS):
+        limit = "connect" if call.connecting or has(_CONNECT_TIMEOUTS) else "read"
+        done = "no connection to" if limit == "connect" else "silence from"
+        seconds = getattr(call.timeout, limit) or call.elapsed
+        return DeadlineExceededError(f"{done} {origin} for {seconds:g} s, the {limit} limit", limit=limit)
+    reason = _reason(links)
+    if has(_PROXY) or _is_socks(links):
+        return TransportError(f"the proxy did not let the request to {origin} through: {reason}", cause="proxy")
+    if has(_TLS) and (call.connecting or not has((ssl.SSLEOFError, ssl.SSLZeroReturnError))):
+        return TransportError(
+            f"no TLS with {origin}: {reason}; a private certificate authority goes in verify=", cause="tls"
+        )
+    if has(_DNS):
+        return TransportError(f"the name in {origin} could not be looked up: {reason}", cause="dns")
+    if has((requests.exceptions.InvalidSchema,)) and "SOCKS" in reason:
+        return TransportError(f'{reason} Install it with: pip install "g4f-lite[socks]"', cause="proxy")
+    if has(_UNREADABLE) and not has(_CLOSED):
+        return ResponseFormatError(f"{origin} sent what is no HTTP answer: {reason}")
+    if has((http.client.IncompleteRead, urllib3_errors.IncompleteRead)):
+        return TransportError(f"{origin} cut its answer short")
+    if call.answer_began or closed_by_peer(error):
+        return TransportError(f"lost the connection to {origin}: {reason}")
+    cause = "tls" if "TLS CA certificate bundle" in reason else "connection"
+    return TransportError(f"could not connect to {origin}: {reason}", cause=cause)
+
+
+def closed_by_peer(error: BaseException) -> bool:
+    """Tell whether a connection turned out closed, as a kept-alive one may at any time."""
+    return any(isinstance(link, _CLOSED) for link in _inside(error))
+
+
+def _inside(error: BaseException) -> list[BaseException]:
+    """List an exception and those that it wraps, outermost first."""
+    links: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if isinstance(link, BaseException) and link not in links:
+            links.append(link)
+            waiting += [getattr(link, "reason", None), *link.args, link.__cause__]
+    return links
+
+
+def _is_socks(links: list[BaseException]) -> bool:
+    return any(type(link).__module__ == "socks" for link in links)
+
+
+def _reason(links: list[BaseException]) -> str:
+    """Find the plainest words: an operating system's, else the innermost exception's."""
+    for link in links:
+        if isinstance(link, OSError) and link.strerror:
+            return str(link.strerror)
+    return str(links[-1]) or type(links[-1]).__name__

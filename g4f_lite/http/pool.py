@@ -1,0 +1,128 @@
+"""Sessions, lent to one call at a time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from requests.cookies import create_cookie
+
+from .connection import DeadlineAdapter
+
+POOL_SIZE = 64  # idle sessions that are kept
+
+
+class Session(requests.Session):
+    """A session whose connections work under a deadline, and which looks at no redirect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mount("http://", DeadlineAdapter())
+        self.mount("https://", DeadlineAdapter())
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Give none: following one would take a prompt to another host, and looking at one reads its body."""
+
+
+@dataclass
+class Visitor:
+    """One visitor of a service: a session, and the token that the service gave to it."""
+
+    session: requests.Session
+    token: str | None = None
+    state: dict[str, Any] = field(default_factory=dict)
+    generation: int = 0
+
+    def secrets(self) -> list[str]:
+        """List what no message may show: the token and the cookies' values."""
+        return [self.token or "", *(cookie.value or "" for cookie in self.session.cookies)]
+
+
+class SessionPool:
+    """Keeps sessions and lends each to one call at a time, the last used first.
+
+    A visitor's cookies, keep-alive connection and token belong together, so they travel together.
+    One thread uses one session for ever; eight threads use eight at most.  A forked child starts
+    with none of its parent's: two processes on one connection would read each other's answers.
+
+    :param own: the caller's own session, which is then the only one, and lent to every call
+    :param make: makes a new session
+    :param size: how many idle sessions are kept
+    """
+
+    def __init__(
+        self,
+        *,
+        own: requests.Session | None = None,
+        make: Callable[[], requests.Session] = Session,
+        size: int = POOL_SIZE,
+    ) -> None:
+        self._own = Visitor(own) if own is not None else None
+        self._make = make
+        self._size = size
+        self._reset()
+
+    def _reset(self) -> None:
+        self._idle: list[Visitor] = []
+        self._latest: Visitor | None = None
+        self._lock = threading.Lock()
+        self._generation = 0
+        self._process = os.getpid()
+
+    @contextmanager
+    def lend(self) -> Iterator[Visitor]:
+        """Lend a session for the length of a ``with`` block."""
+        visitor = self._take()
+        try:
+            yield visitor
+        finally:
+            self._give_back(visitor)
+
+    @property
+    def latest(self) -> requests.Session:
+        """The session used last; a new one where none was."""
+        with self.lend() as visitor:
+            return (self._latest or visitor).session
+
+    def close(self) -> None:
+        """Close the idle sessions; those on loan are closed when they come back."""
+        with self._lock:
+            self._generation += 1
+            idle, self._idle = self._idle, []
+            self._latest = None
+        for visitor in idle:
+            visitor.session.close()
+
+    def _take(self) -> Visitor:
+        if self._own is not None:
+            return self._own
+        if self._process != os.getpid():
+            self._abandoned = self._idle  # never closed here: they are the parent's
+            self._reset()
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+            return Visitor(self._make(), generation=self._generation)
+
+    def _give_back(self, visitor: Visitor) -> None:
+        if visitor is self._own:
+            return
+        with self._lock:
+            keep = visitor.generation == self._generation and len(self._idle) < self._size
+            if keep:
+                self._idle.append(visitor)
+                self._latest = visitor
+        if not keep:
+            visitor.session.close()
+
+
+def set_cookies(session: requests.Session, cookies: dict[str, str], host: str) -> None:
+    """Put a caller's cookies into a session, for one host only."""
+    domain = host if "." in host or ":" in host else f"{host}.local"  # as http.cookiejar names such hosts
+    for name, value in cookies.items():
+        session.cookies.set_cookie(create_cookie(name, value, domain=domain))  # type: ignore[no-untyped-call]

@@ -1,0 +1,171 @@
+"""When a request is sent again, and after which wait: a policy in plain numbers, run by tenacity."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Union
+
+import tenacity
+
+from ..errors import (
+    DeadlineExceededError,
+    G4FLiteError,
+    ProviderError,
+    QuotaExceededError,
+    RateLimitError,
+    ResponseStatusError,
+    TransportError,
+)
+from .deadline import Deadline
+
+RetryLike = Union["RetryPolicy", tenacity.Retrying, None]
+OnRetry = Callable[[G4FLiteError, int, float], None]
+
+BUDGET_TOKENS = 20.0  # retries that a provider has in hand
+BUDGET_REFUND = 0.5  # given back by each success
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often, and how soon.
+
+    :param attempts: requests in all, the first one included
+    :param backoff: seconds; the n-th wait is drawn from 0 … backoff · 2ⁿ⁻¹ ("full jitter")
+    :param max_backoff: seconds, the longest of these waits
+    :param max_retry_after: seconds, the longest Retry-After that is waited for; a longer one is
+        raised at once, as an error with ``retry_after``
+    :param statuses: HTTP statuses that are retried
+    """
+
+    attempts: int = 3
+    backoff: float = 0.5
+    max_backoff: float = 8.0
+    max_retry_after: float = 60.0
+    statuses: frozenset[int] = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+    def __post_init__(self) -> None:
+        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int):
+            raise TypeError(f"attempts must be a whole number, not {type(self.attempts).__name__}")
+        if self.attempts < 1:
+            raise ValueError(f"attempts must be at least 1, not {self.attempts}")
+        for name in ("backoff", "max_backoff", "max_retry_after"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be 0 seconds or more, not {getattr(self, name)}")
+        object.__setattr__(self, "statuses", frozenset(self.statuses))
+
+
+class RetryBudget:
+    """Keeps many threads from hammering a dead service: a retry costs 1 token, a success gives back half."""
+
+    def __init__(self) -> None:
+        self._tokens = BUDGET_TOKENS
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Take a token for a retry; False when none is left."""
+        with self._lock:
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True
+
+    def give_back(self) -> None:
+        """Count a success."""
+        if self._tokens < BUDGET_TOKENS:
+            with self._lock:
+                self._tokens = min(BUDGET_TOKENS, self._tokens + BUDGET_REFUND)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RetryBudget, ()
+
+
+def check_retry(retry: Any) -> RetryLike:
+    """Check a ``retry=`` argument.
+
+    :raises TypeError: it is no RetryPolicy, ``tenacity.Retrying`` or None
+    """
+    if retry is None or isinstance(retry, (RetryPolicy, tenacity.Retrying)):
+        return retry
+    kind = type(retry).__name__
+    hint = "; this SDK is synchronous, use tenacity.Retrying" if "Async" in kind or "Tornado" in kind else ""
+    raise TypeError(f"retry must be a RetryPolicy, a tenacity.Retrying or None, not {kind}{hint}")
+
+
+def retrying(
+    retry: RetryLike,
+    call: Deadline,
+    budget: RetryBudget,
+    on_retry: OnRetry,
+    *,
+    draw: Callable[[float, float], float] = random.uniform,
+) -> tenacity.Retrying:
+    """Make the tenacity controller of one call: ``retrying(…)(function)`` runs it.
+
+    A ``tenacity.Retrying`` of the caller's is copied and keeps its waits and callbacks.
+
+    :param on_retry: called before each wait with the error, the number of the attempt and the wait in seconds
+    :param draw: draws a number between two; random.uniform unless a test gives another
+    """
+    policy = retry if isinstance(retry, RetryPolicy) else RetryPolicy() if retry else RetryPolicy(attempts=1)
+    theirs = retry if isinstance(retry, tenacity.Retrying) else None
+
+    def error_of(state: tenacity.RetryCallState) -> BaseException | None:
+        return state.outcome.exception() if state.outcome else None
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        asked = getattr(error_of(state), "retry_after", None)
+        if asked is not None:
+            return float(asked)
+        return draw(0, min(policy.max_backoff, policy.backoff * 2.0 ** min(state.attempt_number - 1, 60)))
+
+    def retryable(state: tenacity.RetryCallState) -> bool:
+        return is_retryable(error_of(state), policy, call)
+
+    def may_not_go_on(state: tenacity.RetryCallState) -> bool:
+        return call.ended is not None or state.upcoming_sleep >= call.remaining() or not budget.take()
+
+    def before_sleep(state: tenacity.RetryCallState) -> None:
+        error = error_of(state)
+        assert isinstance(error, G4FLiteError)
+        on_retry(error, state.attempt_number, state.upcoming_sleep)
+
+    if theirs is None:
+        return tenacity.Retrying(
+            stop=lambda state: state.attempt_number >= policy.attempts or may_not_go_on(state),
+            wait=wait,
+            retry=retryable,
+            sleep=call.sleep,
+            before_sleep=before_sleep,
+            reraise=True,
+        )
+
+    def both_before_sleep(state: tenacity.RetryCallState) -> None:
+        before_sleep(state)
+        if theirs.before_sleep is not None:
+            theirs.before_sleep(state)
+
+    return theirs.copy(
+        stop=lambda state: bool(theirs.stop(state)) or may_not_go_on(state),
+        retry=lambda state: bool(theirs.retry(state)) and retryable(state),
+        sleep=call.sleep,
+        before_sleep=both_before_sleep,
+        reraise=True,
+    )
+
+
+def is_retryable(error: BaseException | None, policy: RetryPolicy, call: Deadline) -> bool:
+    """Tell whether sending the same request again may help, and may be done."""
+    asked = error.retry_after if isinstance(error, ProviderError) else None
+    if asked is not None and asked > min(policy.max_retry_after, call.remaining()):
+        return False
+    if isinstance(error, TransportError):
+        return error.cause not in ("tls", "proxy")
+    if isinstance(error, DeadlineExceededError):
+        return error.limit != "total"
+    if isinstance(error, RateLimitError):
+        said_in_text = error.status is None or error.status < 400
+        return not isinstance(error, QuotaExceededError) and (said_in_text or error.status in policy.statuses)
+    return isinstance(error, ResponseStatusError) and error.status in policy.statuses
