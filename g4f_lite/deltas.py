@@ -1,0 +1,56 @@
+"""What a provider yields: the pieces of an answer, of every kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .images import ImageResponse
+
+
+@dataclass(frozen=True)
+class Reasoning:
+    """A piece of what the model thinks before it answers; not part of the text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolCallDelta:
+    """A piece of a call that the model wants made: the first has ``id`` and ``name``, all add to ``arguments``."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call that the model wants made; ``arguments`` is JSON, as the model wrote it."""
+
+    id: str | None
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens, as the service counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The protocol's own end of an answer.
+
+    :param reason: ``"stop"``, ``"length"``, ``"tool_calls"``, ``"content_filter"``, or the service's own word
+    """
+
+    reason: str = "stop"
+
+
+Delta = str | ImageResponse | Reasoning | ToolCallDelta | Usage | Finish
+Piece = str | ImageResponse
