@@ -1,0 +1,189 @@
+"""One call: attempts, a token refreshed once, the first delta, the rest, and everything given back.
+
+A provider says what to send and how to read it; this says how that is done, for all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import requests
+
+from ..deltas import Delta, Finish
+from ..errors import AuthenticationError, EmptyResponseError, G4FLiteError, StreamInterruptedError, TransportError
+from ..http.body import Body
+from ..http.checks import check
+from ..http.deadline import Deadline, Timeout
+from ..http.exchange import Exchange, Route
+from ..http.pool import Visitor
+from ..http.retry import retrying
+from ..messages import Messages
+
+if TYPE_CHECKING:
+    from .base import Provider
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+class Call:
+    """A prompt in progress: an iterator of deltas, which may be closed from any thread."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        model: str,
+        messages: Messages,
+        options: dict[str, Any],
+        timeout: Timeout,
+        route: Route,
+    ) -> None:
+        self._provider = provider
+        self._model = model
+        self._messages = messages
+        self._options = options
+        self._route = route
+        self._deadline = Deadline(timeout)
+        self._refreshed = False
+        self._deltas = self._run()
+
+    def __next__(self) -> Delta:
+        return next(self._deltas)
+
+    def close(self) -> None:
+        """End the call; a reader in another thread is woken, and cleans up there."""
+        self._deadline.end("closed")
+        try:
+            self._deltas.close()
+        except ValueError:  # it is running, in that other thread
+            return
+
+    def _run(self) -> Generator[Delta, None, None]:
+        with in_call(self._provider, self._deadline, self._route) as exchange:
+            opened: Any = attempts(self._provider, exchange, lambda: self._attempt(exchange))
+            if isinstance(opened, str):  # of a retry_error_callback
+                yield opened
+                yield Finish()
+                return
+            first, rest, body = opened
+            try:
+                yield first
+                yield from rest
+                body.drain()
+            except TransportError as error:
+                raise StreamInterruptedError(f"the answer was cut: {error.message}", step="stream") from error
+            finally:
+                if not body.complete:
+                    body.close()
+            logger.debug("%s: stream: %d bytes, %.3f s", self._provider.name, body.bytes, self._deadline.elapsed)
+
+    def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
+        """Ask; a refused token is fetched again, once in a call."""
+        try:
+            return self._ask(exchange)
+        except AuthenticationError as error:
+            if not self._provider.refreshes_token or self._refreshed or error.step == "bootstrap":
+                raise
+            logger.info("%s: the token was refused; fetching another", self._provider.name)
+        self._refreshed = True
+        exchange.visitor.token = None
+        return self._ask(exchange)
+
+    def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
+        """Send the prompt and wait for the first delta."""
+        provider, visitor = self._provider, exchange.visitor
+        if visitor.token is None:
+            visitor.token = provider._bootstrap(exchange)
+        request = provider._request(self._model, self._messages, visitor.token, self._options)
+        body = exchange.send(request, "prompt")
+        try:
+            check(body, provider._service_error)
+            rest = iter(provider._deltas(body))
+            try:
+                return next(rest), rest, body
+            except StopIteration:
+                raise EmptyResponseError("the answer ended before it began") from None
+        except BaseException as error:
+            body.close()
+            if isinstance(error, G4FLiteError):
+                exchange.failed(error, "prompt")
+            raise
+
+
+def fetch(exchange: Exchange, request: requests.Request, step: str, provider: Provider) -> Body:
+    """Send a request that is no prompt, and raise unless it succeeded.
+
+    :raises G4FLiteError: it did not
+    """
+    body = exchange.send(request, step)
+    try:
+        check(body, provider._service_error)
+    except G4FLiteError as error:
+        body.close()
+        exchange.failed(error, step)
+        raise
+    return body
+
+
+def run(
+    provider: Provider,
+    action: Callable[[Exchange], Result],
+    *,
+    timeout: Timeout,
+    route: Route,
+    session: requests.Session | None = None,
+) -> Result:
+    """Run something that is no prompt, such as a list of models, under the provider's limits and policy."""
+    with in_call(provider, Deadline(timeout), route, session) as exchange:
+        return attempts(provider, exchange, lambda: action(exchange))
+
+
+def attempts(provider: Provider, exchange: Exchange, action: Callable[[], Result]) -> Result:
+    """Run an action under the provider's retry policy and budget."""
+
+    def counted() -> Result:
+        exchange.attempts += 1
+        return action()
+
+    def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
+        _describe(error, provider, exchange)
+        logger.info("%s: attempt %d failed, the next in %.2f s: %s", provider.name, attempt, wait, error)
+        if provider.on_retry is not None:
+            provider.on_retry(error, attempt, wait)
+
+    result: Result = retrying(provider.retry, exchange.call, provider._budget, on_retry)(counted)
+    provider._budget.give_back()
+    return result
+
+
+@contextmanager
+def in_call(
+    provider: Provider, call: Deadline, route: Route, session: requests.Session | None = None
+) -> Iterator[Exchange]:
+    """Borrow a session for a call that is watched, and make its errors fit to be seen."""
+    lent = provider._pool.lend() if session is None else _own(session)
+    outside = sys.exc_info()[1]
+    with call, lent as visitor:
+        exchange = Exchange(visitor, call, route, provider.name, provider._secrets(), outside)
+        try:
+            yield exchange
+        except G4FLiteError as error:
+            _describe(error, provider, exchange)
+            raise
+
+
+@contextmanager
+def _own(session: requests.Session) -> Iterator[Visitor]:
+    yield Visitor(session)
+
+
+def _describe(error: G4FLiteError, provider: Provider, exchange: Exchange) -> None:
+    error.provider = provider.name
+    error.attempts = exchange.attempts
+    error.elapsed = exchange.call.elapsed
+    error.step = error.step or "stream"
+    exchange.scrub(error)

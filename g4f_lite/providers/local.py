@@ -1,0 +1,71 @@
+"""A model embedded in this process: no key, no account, no service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from ..errors import ModelNotSupportedError
+from ..messages import Messages
+from . import weights
+from .engine import check_gguf, engine_for
+from .openai_compatible import OpenAICompatible
+
+SYSTEM = "You are a helpful assistant."
+# Of 15 settings tried with this model, the best first impression; a long answer does not repeat itself.
+SAMPLING = {"temperature": 0, "repeat_penalty": 1.0, "dry_multiplier": 0.8, "dry_allowed_length": 3}
+NOWHERE = "http://127.0.0.1/v1"  # until the engine has started and chosen a port
+
+
+class Local(OpenAICompatible):
+    """llama.cpp inside this process, talked to through its own server on loopback.
+
+    Its own model is SmolLM2-135M-Instruct, which is fetched once, checked, and kept in the user's
+    cache directory.  It is small: good for a first try, for tests and for demos.
+
+    :param model: ``"smollm2"``, or the path of any ``.gguf`` file
+    :param download: whether the weights may be fetched: None asks nobody at a terminal or in a
+        notebook, and raises elsewhere
+    """
+
+    default_model = "smollm2"
+    models = ("smollm2",)
+
+    def __init__(self, model: str | Path | None = None, *, download: bool | None = None, **settings: Any) -> None:
+        self._download = download
+        super().__init__(NOWHERE, model=None if model is None else str(model), **settings)
+        self.default_model = "smollm2"
+
+    def get_model(self, name: str | None = None) -> str:
+        """Give ``"smollm2"`` or the resolved path of a model's file.
+
+        :raises ModelNotSupportedError: it is neither, or the file cannot be used
+        """
+        name = name or getattr(self, "model", None) or self.default_model
+        if name in self.models:
+            return name
+        if not name.endswith(".gguf") and not Path(name).exists():
+            raise ModelNotSupportedError(f"Local has no model {name!r}: it is 'smollm2' or the path of a .gguf file")
+        return str(check_gguf(name))
+
+    def get_models(self) -> list[str]:
+        return [self.get_model()]
+
+    def _request(self, model: str, messages: Messages, token: str, options: dict[str, Any]) -> requests.Request:
+        if model in self.models:
+            options = {**SAMPLING, **options}
+            if messages[0]["role"] not in ("system", "developer"):
+                messages = [{"role": "system", "content": SYSTEM}, *messages]
+        request = super()._request(model, messages, token, options)
+        request.url = engine_for(self._path(model)).base_url + self.api_endpoint
+        return request
+
+    def _path(self, model: str) -> Path:
+        if model not in self.models:
+            return Path(model)
+        return weights.find(model) or weights.fetch(model, download=self._download)
+
+    def _check_prompt(self, model: str, messages: Messages) -> None:
+        self._path(model)  # fetched at the call, so that no time limit of an answer cuts it

@@ -1,0 +1,50 @@
+"""OpenAI-compatible services, one row each.  Sources: each service's own documentation of its endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Where a service is and how it differs.
+
+    :param title: its name for people
+    :param base_url: the address that ``/chat/completions`` is appended to
+    :param default_model: the model that is asked where none is named; "" asks the server for its first
+    :param key_variable: the environment variable that holds the key; None where no key is needed
+    :param reports_usage: False where the service refuses the field ``stream_options``
+    """
+
+    title: str
+    base_url: str
+    default_model: str = ""
+    key_variable: str | None = None
+    reports_usage: bool = True
+
+
+PRESETS = {
+    "ollama": Preset("Ollama", "http://localhost:11434/v1"),
+    "llama.cpp": Preset("llama.cpp", "http://localhost:8080/v1"),
+    "lmstudio": Preset("LM Studio", "http://localhost:1234/v1"),
+    "vllm": Preset("vLLM", "http://localhost:8000/v1"),
+    "openai": Preset("OpenAI", "https://api.openai.com/v1", "gpt-4o-mini", "OPENAI_API_KEY"),
+    "openrouter": Preset("OpenRouter", "https://openrouter.ai/api/v1", "openrouter/auto", "OPENROUTER_API_KEY"),
+    "groq": Preset("Groq", "https://api.groq.com/openai/v1", "llama-3.3-70b-versatile", "GROQ_API_KEY"),
+    "mistral": Preset("Mistral", "https://api.mistral.ai/v1", "mistral-small-latest", "MISTRAL_API_KEY", False),
+    "deepseek": Preset("DeepSeek", "https://api.deepseek.com/v1", "deepseek-chat", "DEEPSEEK_API_KEY"),
+    "together": Preset(
+        "Together", "https://api.together.xyz/v1", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "TOGETHER_API_KEY"
+    ),
+    "fireworks": Preset(
+        "Fireworks",
+        "https://api.fireworks.ai/inference/v1",
+        "accounts/fireworks/models/llama-v3p3-70b-instruct",
+        "FIREWORKS_API_KEY",
+    ),
+    "xai": Preset("xAI", "https://api.x.ai/v1", "grok-3-mini", "XAI_API_KEY"),
+    "google": Preset(
+        "Google", "https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.5-flash", "GEMINI_API_KEY"
+    ),
+    "anthropic": Preset("Anthropic", "https://api.anthropic.com/v1", "claude-haiku-4-5", "ANTHROPIC_API_KEY"),
+}

@@ -1,0 +1,73 @@
+"""Names → providers: ours, the presets, and those that other packages offer as entry points."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from ..errors import ProviderNotFoundError
+from .base import BaseProvider, unknown_name
+from .presets import PRESETS
+
+ENTRY_POINTS = "g4f_lite.providers"
+
+# Module and class of each provider of ours, imported when it is asked for.
+_OURS = {
+    "Local": "local",
+    "OpenAICompatible": "openai_compatible",
+}
+
+
+def provider_names() -> list[str]:
+    """List the names that :func:`make_provider` takes."""
+    return [*_OURS, *PRESETS, *_entry_points()]
+
+
+def make_provider(name: str, **settings: Any) -> BaseProvider:
+    """Make a provider by its name: a class's, a preset's, or an entry point's, in any spelling of case and dashes.
+
+    :param name: such as ``"Local"``, ``"groq"`` or ``"ai_chats"``; with a model, ``"groq:llama-3.3-70b"``
+    :param settings: as for the class
+    :raises ProviderNotFoundError: no such name
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a provider's name is a string, not {type(name).__name__}")
+    name, _, model = name.strip().partition(":")
+    if model:
+        settings["model"] = model
+    for preset in PRESETS:
+        if _plain(preset) == _plain(name):
+            openai_compatible = import_module(".openai_compatible", __package__)
+            made: BaseProvider = openai_compatible.OpenAICompatible.preset(preset, **settings)
+            return made
+    provider: BaseProvider = find_class(name)(**settings)
+    return provider
+
+
+def find_class(name: str) -> type[BaseProvider]:
+    """Find a provider's class by its name.
+
+    :raises ProviderNotFoundError: no such name
+    """
+    wanted = _plain(name)
+    for ours, module in _OURS.items():
+        if _plain(ours) == wanted:
+            found: type[BaseProvider] = getattr(import_module(f".{module}", __package__), ours)
+            return found
+    for theirs, entry_point in _entry_points().items():
+        if _plain(theirs) == wanted:
+            loaded = entry_point.load()
+            if not (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
+                raise ProviderNotFoundError(f"the entry point {theirs!r} ({entry_point.value}) is no provider class")
+            return loaded
+    raise ProviderNotFoundError(unknown_name("provider", name, provider_names(), "g4f_lite"))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
+
+
+def _entry_points() -> dict[str, Any]:
+    return {entry_point.name: entry_point for entry_point in entry_points(group=ENTRY_POINTS)}
