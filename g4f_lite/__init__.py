@@ -1,0 +1,106 @@
+"""A synchronous chat SDK on requests.
+
+    import g4f_lite
+
+    print(g4f_lite.ask("Why is the sky blue?"))
+    g4f_lite.stream("Tell me a story").show()
+
+Without any setting a small model inside this process answers.  See ``Local``,
+``OpenAICompatible`` and the other providers for larger ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .answer import Answer, AnswerStream
+from .client import ask, stream
+from .deltas import Finish, Reasoning, ToolCall, ToolCallDelta, Usage
+from .errors import (
+    AllProvidersFailedError,
+    AuthenticationError,
+    ChallengeError,
+    DeadlineExceededError,
+    EmptyResponseError,
+    G4FLiteError,
+    MissingDependencyError,
+    ModelNotSupportedError,
+    ProviderError,
+    ProviderNotConfiguredError,
+    ProviderNotFoundError,
+    QuotaExceededError,
+    RateLimitError,
+    ResponseFormatError,
+    ResponseStatusError,
+    ServiceError,
+    StreamInterruptedError,
+    TransportError,
+)
+from .http.deadline import Timeout
+from .http.retry import RetryPolicy
+from .images import ImageResponse
+from .providers.base import BaseProvider, Provider
+from .providers.openai_compatible import OpenAICompatible
+
+if TYPE_CHECKING:
+    from .providers.local import Local
+
+__all__ = [
+    "AllProvidersFailedError",
+    "Answer",
+    "AnswerStream",
+    "AuthenticationError",
+    "BaseProvider",
+    "ChallengeError",
+    "DeadlineExceededError",
+    "EmptyResponseError",
+    "Finish",
+    "G4FLiteError",
+    "ImageResponse",
+    "Local",
+    "MissingDependencyError",
+    "ModelNotSupportedError",
+    "OpenAICompatible",
+    "Provider",
+    "ProviderError",
+    "ProviderNotConfiguredError",
+    "ProviderNotFoundError",
+    "QuotaExceededError",
+    "RateLimitError",
+    "Reasoning",
+    "ResponseFormatError",
+    "ResponseStatusError",
+    "RetryPolicy",
+    "ServiceError",
+    "StreamInterruptedError",
+    "Timeout",
+    "ToolCall",
+    "ToolCallDelta",
+    "TransportError",
+    "Usage",
+    "ask",
+    "stream",
+]
+
+_LAZY = {"Local": ".providers.local"}
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if os.environ.get("G4F_LITE_LOG"):
+    from .log import log_to_stderr
+
+    log_to_stderr(os.environ["G4F_LITE_LOG"])

@@ -1,0 +1,23 @@
+"""Logging to standard error, for ``G4F_LITE_LOG=info|debug``."""
+
+from __future__ import annotations
+
+import logging
+
+_FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
+
+
+def log_to_stderr(level: str) -> None:
+    """Send this library's log to standard error.
+
+    :param level: ``"info"`` for retries and refreshes, ``"debug"`` for each request
+    :raises ValueError: another word
+    """
+    number = {"info": logging.INFO, "debug": logging.DEBUG}.get(level.strip().lower())
+    if number is None:
+        raise ValueError(f"G4F_LITE_LOG must be info or debug, not {level!r}")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    logger = logging.getLogger("g4f_lite")
+    logger.addHandler(handler)
+    logger.setLevel(number)
