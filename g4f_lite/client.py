@@ -14,6 +14,7 @@ from .providers.base import BaseProvider
 from .providers.registry import make_provider
 
 _SETTINGS = ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL", "G4F_LITE_API_KEY", "G4F_LITE_MODEL", "G4F_LITE_TIMEOUT")
+_instead: BaseProvider | None = None  # answers in place of any that the environment chooses
 _made: dict[tuple[str | None, ...], BaseProvider] = {}
 _lock = threading.Lock()
 
@@ -28,6 +29,8 @@ def choose_provider(name: str | None = None, *, base_url: str | None = None, **s
     :param base_url: the address of the named provider, or of an OpenAI-compatible server
     :raises ProviderNotFoundError: no such name
     """
+    if name is None and base_url is None and _instead is not None:
+        return _instead
     if name is None and base_url is None:
         name = os.environ.get("G4F_LITE_PROVIDER") or None
     if name is None and base_url is None:
@@ -80,6 +83,8 @@ def stream(
 
 def _default_provider() -> BaseProvider:
     """Give the provider that the environment chooses; the same object as long as it chooses the same."""
+    if _instead is not None:
+        return _instead
     key = tuple(os.environ.get(name) for name in _SETTINGS)
     with _lock:
         if key not in _made:

@@ -162,10 +162,7 @@ class Provider(BaseProvider):
         images: Image | Iterable[Image] | None = None,
         **options: Any,
     ) -> AnswerStream:
-        if messages is None:
-            taken = f"; {model!r} was taken as the model: write messages={model!r}" if model else ""
-            raise TypeError(f"messages is missing{taken}")
-        checked = to_messages(messages, system=system, images=images)
+        checked = what_is_said(model, messages, system, images)
         name = self.get_model(model)
         self._check_options(options)
         self._check_prompt(name, checked)
@@ -297,6 +294,23 @@ class Provider(BaseProvider):
     def __repr__(self) -> str:
         model = f", model={self.model!r}" if self.model else ""
         return f"{type(self).__name__}(base_url={self.base_url!r}{model})"
+
+
+def what_is_said(
+    model: str | None,
+    messages: str | Sequence[Message] | None,
+    system: str | None,
+    images: Image | Iterable[Image] | None,
+) -> Messages:
+    """Check the arguments that say what is asked, and give them as one list of messages.
+
+    :raises TypeError: a wrong type, or no messages: ``create("hello")`` puts the text in ``model``
+    :raises ValueError: nothing is said
+    """
+    if messages is None:
+        taken = f"; {model!r} was taken as the model: write messages={model!r}" if model else ""
+        raise TypeError(f"messages is missing{taken}")
+    return to_messages(messages, system=system, images=images)
 
 
 def check_url(url: Any, name: str) -> str:

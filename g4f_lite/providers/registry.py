@@ -13,10 +13,12 @@ from .presets import PRESETS
 
 ENTRY_POINTS = "g4f_lite.providers"
 
-# Module and class of each provider of ours, imported when it is asked for.
+# The module of each provider of ours, imported when it is asked for.
 _OURS = {
     "Local": "local",
     "OpenAICompatible": "openai_compatible",
+    "Scripted": "scripted",
+    "Echo": "scripted",
 }
 
 
