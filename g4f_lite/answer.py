@@ -160,8 +160,8 @@ class AnswerStream(Generator[Piece, None, None]):
     """
 
     def __init__(self, begin: Callable[[], Deltas], *, provider: str, model: str | None = None) -> None:
-        self.provider = provider
-        self.model = model
+        self._provider = provider
+        self._model = model
         self._begin = begin
         self._source: Deltas | None = None
         self._collected = _Collected()
@@ -244,6 +244,16 @@ class AnswerStream(Generator[Piece, None, None]):
         out.write("\n")
         out.flush()
         return self.answer
+
+    @property
+    def provider(self) -> str:
+        """Who answers; of a chain, the member that does, once it is known."""
+        return getattr(self._source, "provider", None) or self._provider
+
+    @property
+    def model(self) -> str | None:
+        """The model that was asked, where one was named."""
+        return getattr(self._source, "model", None) or self._model
 
     @property
     def answer(self) -> Answer:

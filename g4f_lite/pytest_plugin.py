@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 @pytest.fixture
 def g4f_scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     """Let a Scripted provider answer wherever an app names none; nothing but loopback is reached."""
-    from . import client
+    from . import choice
     from .testing import Scripted
 
     scripted = Scripted()
     monkeypatch.setenv("G4F_LITE_OFFLINE", "1")
-    monkeypatch.setattr(client, "_instead", scripted)
+    monkeypatch.setattr(choice, "instead", scripted)
     return scripted
 
 

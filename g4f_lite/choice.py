@@ -1,0 +1,67 @@
+"""Which provider answers where none is given as an object."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from .fallback import Fallback
+from .providers.base import BaseProvider
+from .providers.registry import make_provider
+
+# All that an environment's choice depends on.
+_VARIABLES = (
+    "G4F_LITE_PROVIDER",
+    "G4F_LITE_BASE_URL",
+    "G4F_LITE_API_KEY",
+    "G4F_LITE_MODEL",
+    "G4F_LITE_TIMEOUT",
+    "OPENAI_BASE_URL",
+)
+
+instead: BaseProvider | None = None  # answers in place of any that the environment chooses
+_made: dict[tuple[str | None, ...], BaseProvider] = {}
+_lock = threading.Lock()
+
+
+def choose_provider(name: str | None = None, *, base_url: str | None = None, **settings: Any) -> BaseProvider:
+    """Make the provider that answers where no object is given.
+
+    In this order: ``name``, ``base_url``, the environment's ``G4F_LITE_PROVIDER``, its
+    ``G4F_LITE_BASE_URL`` with ``G4F_LITE_API_KEY``, and the embedded model.  A key alone chooses nothing.
+
+    :param name: a provider's name, ``name:model``, or several with commas: a Fallback
+    :param base_url: the address of the named provider, or of an OpenAI-compatible server
+    :param settings: as for the provider's class
+    :raises ProviderNotFoundError: no such name
+    """
+    if name is None and base_url is None:
+        if instead is not None:
+            return instead
+        name = os.environ.get("G4F_LITE_PROVIDER") or None
+        base_url = None if name else os.environ.get("G4F_LITE_BASE_URL") or None
+    names = [part.strip() for part in (name or "").split(",") if part.strip()]
+    if base_url is not None:
+        settings["base_url"] = base_url
+        names = names or ["OpenAICompatible"]
+    made = [_make(one, settings) for one in names or ["Local"]]
+    return made[0] if len(made) == 1 else Fallback(made)
+
+
+def default_provider() -> BaseProvider:
+    """Give the provider that the environment chooses; the same object as long as it chooses the same."""
+    if instead is not None:
+        return instead
+    key = tuple(os.environ.get(name) for name in _VARIABLES)
+    with _lock:
+        if key not in _made:
+            _made[key] = choose_provider()
+        return _made[key]
+
+
+def _make(name: str, settings: dict[str, Any]) -> BaseProvider:
+    model = os.environ.get("G4F_LITE_MODEL")
+    if model and ":" not in name:
+        settings = {"model": model, **settings}
+    return make_provider(name, **settings)

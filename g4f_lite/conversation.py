@@ -1,0 +1,178 @@
+"""A conversation: remembers what was said."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Generator, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .answer import Answer, AnswerStream
+from .choice import default_provider
+from .deltas import Delta
+from .errors import G4FLiteError
+from .http.deadline import TimeoutLike
+from .messages import Image, Message, Messages, get_random_string, text_of, to_messages
+from .providers.base import BaseProvider
+
+
+class Conversation:
+    """A conversation with one provider.
+
+        conversation = Conversation(provider, system="You are a pirate.")
+        conversation.ask("Who are you?")
+        conversation.ask("And where is your ship?")
+
+    A turn that fails leaves the history as it was.
+
+    :param provider: who answers; the environment's choice where None
+    :param system: a system text that stays in front
+    :param messages: what was said before
+    :param model: the model to ask
+    :param max_characters: of history to send; older turns are left out, the system text and the last
+        message never are.  None sends all
+    :param keep_interrupted: whether a turn that was cut or closed is kept, with the text that came
+    """
+
+    def __init__(
+        self,
+        provider: BaseProvider | None = None,
+        *,
+        system: str | None = None,
+        messages: str | Sequence[Message] | None = None,
+        model: str | None = None,
+        max_characters: int | None = None,
+        keep_interrupted: bool = False,
+    ) -> None:
+        self.provider = provider or default_provider()
+        self.model = model
+        self.max_characters = max_characters
+        self.keep_interrupted = keep_interrupted
+        self.messages: Messages = to_messages(messages, system=system) if messages else []
+        if system is not None and not messages:
+            self.messages = [{"role": "system", "content": system}]
+
+    def ask(
+        self,
+        prompt: str,
+        *,
+        images: Image | Iterable[Image] | None = None,
+        timeout: TimeoutLike = None,
+        **options: Any,
+    ) -> Answer:
+        """Say something and give the whole answer.
+
+        :raises G4FLiteError: there is none; the history is as before
+        """
+        return self.stream(prompt, images=images, timeout=timeout, **options).text()
+
+    def stream(
+        self,
+        prompt: str,
+        *,
+        images: Image | Iterable[Image] | None = None,
+        timeout: TimeoutLike = None,
+        **options: Any,
+    ) -> AnswerStream:
+        """Say something and give the answer piece by piece; the turn is remembered at its end."""
+        turn = to_messages(prompt, images=images)
+        said = trim([*self.messages, *turn], self.max_characters)
+        inner = self.provider.create_generator(self.model, said, timeout=timeout, **options)
+        return AnswerStream(lambda: _Turn(self, turn, inner), provider=inner.provider, model=inner.model)
+
+    def copy(self) -> Conversation:
+        """Branch: a conversation that goes on from here on its own, with the same provider."""
+        branch = copy.copy(self)
+        branch.messages = copy.deepcopy(self.messages)
+        return branch
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the messages to a file as JSON, whole or not at all."""
+        target = Path(path)
+        written = target.with_name(f".{target.name}.{get_random_string()}")
+        try:
+            written.write_text(json.dumps(self.messages, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            os.replace(written, target)
+        finally:
+            written.unlink(missing_ok=True)
+        return target
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], provider: BaseProvider | None = None, **settings: Any) -> Conversation:
+        """Go on with a conversation from a file of :meth:`save`, or any list of messages in JSON.
+
+        :raises ValueError: the file holds something else
+        """
+        try:
+            messages = json.loads(Path(path).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is no JSON file of messages") from error
+        if not isinstance(messages, list):
+            raise ValueError(f"{path} holds no list of messages")
+        conversation = cls(provider, **settings)
+        if any(message.get("role") != "system" for message in messages if isinstance(message, dict)):
+            conversation.messages = to_messages(messages)
+        elif messages:
+            conversation.messages = messages
+        return conversation
+
+
+def trim(messages: Messages, max_characters: int | None) -> Messages:
+    """Leave out the oldest turns until the rest is short enough; system texts and the last message stay."""
+    if max_characters is None:
+        return messages
+    system = [message for message in messages[:-1] if message["role"] in ("system", "developer")]
+    left = max_characters - sum(len(text_of(message.get("content"))) for message in [*system, messages[-1]])
+    kept: Messages = []
+    for message in reversed([message for message in messages[:-1] if message not in system]):
+        left -= len(text_of(message.get("content")))
+        if left < 0:
+            break
+        kept.insert(0, message)
+    while kept and kept[0]["role"] != "user":  # an answer without its question confuses a model
+        kept.pop(0)
+    return [*system, *kept, messages[-1]]
+
+
+class _Turn:
+    """The answer to one turn: passes deltas on, and remembers the turn when it is over."""
+
+    def __init__(self, conversation: Conversation, turn: Messages, stream: AnswerStream) -> None:
+        self.provider: str | None = None
+        self.model: str | None = None
+        self._conversation = conversation
+        self._turn = turn
+        self._stream = stream
+        self._deltas = self._run()
+
+    def __next__(self) -> Delta:
+        return next(self._deltas)
+
+    def close(self) -> None:
+        self._stream.close()
+        try:
+            self._deltas.close()
+        except ValueError:  # it is running in another thread, which the line above has woken
+            return
+
+    def _run(self) -> Generator[Delta, None, None]:
+        try:
+            yield from self._stream.deltas()
+        except (G4FLiteError, GeneratorExit):
+            if self._conversation.keep_interrupted and self._stream.answer:
+                self._remember()
+            raise
+        self.provider, self.model = self._stream.provider, self._stream.model
+        self._remember()
+
+    def _remember(self) -> None:
+        answer = self._stream.answer
+        reply: Message = {"role": "assistant", "content": str(answer)}
+        if answer.tool_calls:
+            reply["tool_calls"] = [
+                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+                for call in answer.tool_calls
+            ]
+        self._conversation.messages += [*self._turn, reply]

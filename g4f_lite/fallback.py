@@ -1,0 +1,208 @@
+"""Several providers as one: the next is asked where one does not answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .answer import AnswerStream
+from .deltas import Delta
+from .errors import (
+    AllProvidersFailedError,
+    G4FLiteError,
+    ModelNotSupportedError,
+    ProviderError,
+    ServiceError,
+    StreamInterruptedError,
+)
+from .http.deadline import Timeout, TimeoutLike
+from .messages import Image, Message
+from .providers.base import BaseProvider, what_is_said
+
+FAILURES_TO_OPEN = 3  # in a row, after which a provider is left out for a while
+OPEN_SECONDS = 30.0
+
+
+class Fallback(BaseProvider):
+    """An ordered chain of providers, itself a provider.
+
+        Fallback([OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama"), Local()])
+
+    The next one is asked only while nothing of an answer was given.  One that failed three times in
+    a row is left out for 30 s, or as long as it asked to be with Retry-After; then one call tries it.
+    The answer's ``provider`` says who answered.
+
+    :param providers: whom to ask, in order
+    :param each: limits for each of them, within the ``timeout`` of a call
+    :param clock: gives the time in seconds
+    """
+
+    def __init__(
+        self,
+        providers: Iterable[BaseProvider],
+        *,
+        each: TimeoutLike = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.providers = list(providers)
+        if not self.providers:
+            raise ValueError("a Fallback needs at least one provider")
+        for provider in self.providers:
+            if not isinstance(provider, BaseProvider):
+                raise TypeError(f"a Fallback is made of provider objects, not of {type(provider).__name__}")
+        self.each = None if each is None else Timeout.of(each)
+        self._clock = clock
+        self._breakers = [CircuitBreaker(clock) for _ in self.providers]
+
+    def create_generator(
+        self,
+        model: str | None = None,
+        messages: str | Sequence[Message] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        *,
+        system: str | None = None,
+        images: Image | Iterable[Image] | None = None,
+        **options: Any,
+    ) -> AnswerStream:
+        """Prepare an answer as a stream; see :meth:`BaseProvider.create_generator`.
+
+        :param timeout: bounds the whole chain; what is left is shared, so that the last one is reached
+        """
+        said = what_is_said(model, messages, system, images)
+        total = None if timeout is None else Timeout.of(timeout).total
+
+        def ask(provider: BaseProvider, limits: Timeout | None) -> AnswerStream:
+            return provider.create_generator(model, said, proxy, limits, **options)
+
+        return AnswerStream(lambda: _Chain(self, ask, total), provider=self.name, model=model)
+
+    def get_models(self) -> list[str]:
+        """Give the names of all models of all members, without asking any service."""
+        return list(dict.fromkeys(name for provider in self.providers for name in provider.models))
+
+    def close(self) -> None:
+        for provider in self.providers:
+            provider.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.providers, self.each)
+
+    def __repr__(self) -> str:
+        return f"Fallback({self.providers!r})"
+
+
+def _rebuild(providers: list[BaseProvider], each: Timeout | None) -> Fallback:
+    return Fallback(providers, each=each)
+
+
+class _Chain:
+    """One call through a chain: an iterator of deltas, which may be closed from any thread."""
+
+    def __init__(
+        self, chain: Fallback, ask: Callable[[BaseProvider, Timeout | None], AnswerStream], total: float | None
+    ) -> None:
+        self.provider: str | None = None
+        self.model: str | None = None
+        self._chain = chain
+        self._ask = ask
+        self._clock = chain._clock
+        self._ends_at = None if total is None else self._clock() + total
+        self._stream: AnswerStream | None = None
+        self._closed = False
+        self._deltas = self._run()
+
+    def __next__(self) -> Delta:
+        return next(self._deltas)
+
+    def close(self) -> None:
+        self._closed = True
+        if self._stream is not None:
+            self._stream.close()
+        try:
+            self._deltas.close()
+        except ValueError:  # it is running in another thread, which the line above has woken
+            return
+
+    def _run(self) -> Generator[Delta, None, None]:
+        errors: list[G4FLiteError] = []
+        members = list(zip(self._chain.providers, self._chain._breakers, strict=True))
+        for position, (provider, breaker) in enumerate(members):
+            if wait := breaker.wait():
+                text = f"not asked, as it failed before; tried again in {wait:.0f} s"
+                errors.append(ProviderError(text, provider=provider.name, retry_after=wait))
+                continue
+            try:
+                stream = self._stream = self._ask(provider, self._limits(len(members) - position))
+                stream.start()
+            except G4FLiteError as error:
+                if self._closed:
+                    raise
+                error.provider = error.provider or provider.name
+                breaker.failed(error)
+                errors.append(error)
+                continue
+            self.provider, self.model = stream.provider, stream.model
+            try:
+                yield from stream.deltas()
+            except G4FLiteError as error:
+                breaker.failed(error)
+                raise
+            breaker.succeeded()
+            return
+        lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in errors)
+        raise AllProvidersFailedError(f"no provider answered:{lines}", errors=errors) from errors[-1]
+
+    def _limits(self, members_left: int) -> Timeout | None:
+        """Give a member its share of the time that is left."""
+        each = self._chain.each
+        if self._ends_at is None:
+            return each
+        share = max(0.001, self._ends_at - self._clock()) / members_left
+        limits = each or Timeout()
+        return replace(
+            limits, **{name: min(getattr(limits, name) or share, share) for name in ("connect", "read", "total")}
+        )
+
+
+class CircuitBreaker:
+    """Leaves a provider alone for a while when it keeps failing; shared by all threads.
+
+    :param clock: gives the time in seconds
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._open_until = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> float:
+        """Give 0 to let a call through, or the seconds to leave the provider alone.
+
+        When the time is over, the first call through is the trial; the others go on waiting.
+        """
+        with self._lock:
+            wait = self._open_until - self._clock()
+            if wait <= 0 and self._failures >= FAILURES_TO_OPEN:
+                self._open_until = self._clock() + OPEN_SECONDS
+            return max(0.0, wait)
+
+    def failed(self, error: G4FLiteError) -> None:
+        """Count a failure, if it is the provider's."""
+        if isinstance(error, (ModelNotSupportedError, ServiceError, StreamInterruptedError)):
+            return
+        with self._lock:
+            self._failures += 1
+            wait = getattr(error, "retry_after", None) or 0.0
+            if self._failures >= FAILURES_TO_OPEN:
+                wait = max(wait, OPEN_SECONDS)
+            self._open_until = max(self._open_until, self._clock() + wait)
+
+    def succeeded(self) -> None:
+        """Count a success, which closes the circuit."""
+        with self._lock:
+            self._failures, self._open_until = 0, 0.0
