@@ -26,12 +26,16 @@ from g4f_lite.providers.hangup import hang_up
 
 logger = logging.getLogger(__name__)
 
+PROVIDER = "Local"
 GGUF_MAGIC = b"GGUF"
 #: The shortest header: magic, version, number of tensors, number of metadata entries.
 GGUF_HEADER_BYTES = 24
 
-#: Seconds that requests in progress get to end, at exit: llama.cpp looks once a second whether a waiting client is there.
+#: Seconds that requests in progress get to end, at exit: llama.cpp looks once a second whether a
+#: client is still there.
 DRAIN_SECONDS = 1.5
+#: Tokens of a prompt computed in one go: nothing, not even the end of the process, comes between.
+BATCH_TOKENS = 256
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,16 @@ class EngineSettings:
     """Size an engine.
 
     :param parallel: requests answered at the same time; more of them wait for their turn
-    :param context: tokens of prompt and answer together that each of them may have
-    :param threads: threads that compute; ``None`` leaves the choice to llama.cpp, which takes one a physical core
+    :param context: tokens that each of them may have, prompt and answer together
+    :param threads: threads that compute; ``None``: llama.cpp's choice, one a physical core
     """
 
     parallel: int = 4
     context: int = 4096
     threads: int | None = None
+
+
+DEFAULT_SETTINGS = EngineSettings()
 
 
 class Engine:
@@ -64,29 +71,35 @@ class Engine:
         # The destructor joins native threads. In a forked child they do not exist and it would wait
         # for ever, so that only stop(), in the process that started the server, may run it.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._server))
+        # Destroyed before its loop has begun, it would wait for ever; the loop gives this answer.
+        self._server.handle_metrics()
         address: str = self._server.listening_address
         self.base_url = address + "/v1"
         self._port = int(address.rpartition(":")[2])
-        logger.info("loaded %s in %.2f s, listening on %s", path, time.monotonic() - started, address)
+        seconds = time.monotonic() - started
+        logger.info("loaded %s in %.2f s, listening on %s", path, seconds, address)
 
     def __repr__(self) -> str:
         return f"<Engine {self.path.name} at {self.base_url}>"
 
     def stop(self) -> None:
         """End the server; requests in progress are cut."""
-        # The destructor waits for the client of every request, holding the interpreter's lock, which these
-        # clients need: they have to go first. Where they do not, the server is left to the end of the process.
+        # The destructor waits for the client of every request, holding the interpreter's lock,
+        # which these clients need: they have to go first. Where they do not, the server stays.
         if hang_up(self._port, within=DRAIN_SECONDS):
             server, self._server = self._server, None
             ctypes.pythonapi.Py_DecRef(ctypes.py_object(server))
 
 
-# By process id, so that a forked child finds neither its parent's engines nor a lock that a thread of the parent held.
-_engines: dict[tuple[int, Path], Engine] = {}
+_engines: dict[Path, Engine] = {}
+# By process id: a forked child must not wait for a lock that a thread of its parent held.
 _locks: dict[int, threading.Lock] = {}
+_forked_from_engines = False
 
 
-def engine_for(path: str | os.PathLike[str], settings: EngineSettings = EngineSettings()) -> Engine:
+def engine_for(
+    path: str | os.PathLike[str], settings: EngineSettings = DEFAULT_SETTINGS
+) -> Engine:
     """Give the engine of a .gguf file, starting it if this process has none yet.
 
     Any number of threads may call it at once; one of them loads the model, in
@@ -99,13 +112,14 @@ def engine_for(path: str | os.PathLike[str], settings: EngineSettings = EngineSe
     :raises ValueError: the file's engine is running with other settings
     """
     resolved = check_gguf(path)
-    key = os.getpid(), resolved
     with _locks.setdefault(os.getpid(), threading.Lock()):
-        engine = _engines.get(key)
+        engine = _engines.get(resolved)
         if engine is None:
-            engine = _engines[key] = Engine(resolved, settings)
+            engine = _engines[resolved] = Engine(resolved, settings)
     if engine.settings != settings:
-        raise ValueError(f"{resolved} is already loaded with {engine.settings}; all users of a file must agree on them")
+        raise ValueError(
+            f"{resolved} is already loaded with {engine.settings}; all its users must agree on them"
+        )
     return engine
 
 
@@ -119,13 +133,13 @@ def check_gguf(path: str | os.PathLike[str]) -> Path:
         with resolved.open("rb") as file:
             header = file.read(GGUF_HEADER_BYTES)
     except FileNotFoundError as error:
-        raise ModelNotSupportedError(f"there is no file {resolved}; give the path of a .gguf file") from error
+        raise _refuse(f"there is no file {resolved}; give the path of a .gguf file") from error
     except IsADirectoryError as error:
-        raise ModelNotSupportedError(f"{resolved} is a directory; give the path of a .gguf file in it") from error
+        raise _refuse(f"{resolved} is a directory; give the path of a .gguf file") from error
     except OSError as error:
-        raise ModelNotSupportedError(f"cannot read {resolved}: {error.strerror}") from error
+        raise _refuse(f"cannot read {resolved}: {error.strerror}") from error
     if not header.startswith(GGUF_MAGIC) or len(header) < GGUF_HEADER_BYTES:
-        raise ModelNotSupportedError(f"{resolved} is not a .gguf file: it does not begin as one; download it again")
+        raise _refuse(f"{resolved} does not begin as a .gguf file does; download it again")
     return resolved
 
 
@@ -134,7 +148,7 @@ def _start_server(path: Path, settings: EngineSettings) -> Any:
         xllamacpp = importlib.import_module("xllamacpp")
     except ImportError as error:
         raise MissingDependencyError(
-            'the embedded model needs xllamacpp: pip install "g4f-lite[local]"', provider="Local"
+            'the embedded model needs xllamacpp: pip install "g4f-lite[local]"', provider=PROVIDER
         ) from error
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
@@ -145,23 +159,50 @@ def _start_server(path: Path, settings: EngineSettings) -> Any:
     params.n_ctx = settings.parallel * settings.context
     if settings.threads is not None:
         params.cpuparams.n_threads = settings.threads
-    params.fit_params = False
-    params.ui = False
+    params.model_alias = {path.stem}  # else answers carry the whole path as the model's name
+    params.fit_params = False  # it measures the devices' free memory, for 0.8 s
+    params.cache_ram_mib = 0  # else every conversation is kept in memory, up to 8 GiB
+    # Whoever else can reach loopback: no page in a browser, no look at other people's prompts.
+    params.cors_origins = "http://127.0.0.1"
     params.endpoint_slots = False
+    params.ui = False
+    params.endpoint_metrics = True
+    params.n_batch = params.n_ubatch = BATCH_TOKENS
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
-        raise ModelNotSupportedError(
-            f"llama.cpp cannot load {path}: it is damaged, too large for the memory, or of a kind that this version "
-            "does not know; download it again, or upgrade xllamacpp",
-            provider="Local",
+        raise _refuse(
+            f"llama.cpp cannot load {path}: it is cut or damaged, does not fit into the memory, or "
+            "is of a kind that this version does not know; download it again, or upgrade xllamacpp"
         ) from error
 
 
+def _refuse(message: str) -> ModelNotSupportedError:
+    return ModelNotSupportedError(message, provider=PROVIDER)
+
+
 def _stop_all() -> None:
-    for pid, path in list(_engines):
-        if pid == os.getpid():
-            _engines.pop((pid, path)).stop()
+    if not _forked_from_engines:
+        while _engines:
+            _engines.popitem()[1].stop()
+
+
+def _leave_to_parent() -> None:
+    """Forget, in a forked child, the engines of the parent, and see to it that the child can end.
+
+    llama.cpp's global objects join threads that exist in the parent only: destroying an
+    engine in the child aborts it, and so does, or waits for ever, what C runs at exit.
+    """
+    global _forked_from_engines
+    if _engines:
+        _engines.clear()
+        _forked_from_engines = True
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "on_exit"):  # the only way to learn the exit code there; glibc has it
+            libc.on_exit(libc._exit, None)
+            atexit.register(libc.fflush, None)
 
 
 atexit.register(_stop_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)

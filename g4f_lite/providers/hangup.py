@@ -16,7 +16,7 @@ POLL_SECONDS = 0.005
 
 
 def hang_up(port: int, *, within: float) -> bool:
-    """Cut the connections to a loopback port of this process, and wait until its server has closed them all.
+    """Cut the connections to a port of this process, and wait until its server has closed them.
 
     Meant for the end of the process: from the first cut on, a daemon thread
     that dies of its broken connection does so in silence.
@@ -46,7 +46,7 @@ def _cut(connection: socket.socket) -> None:
 
 
 def _accepted(port: int) -> list[socket.socket]:
-    """Give duplicates of the server's ends: another thread may close and reuse a file number at any moment."""
+    """Give duplicates of the server's ends: a file number may be closed and reused at any moment."""
     found = []
     for name in os.listdir(OPEN_FILES):
         try:
