@@ -18,7 +18,7 @@ from g4f_lite.emulator import Emulator
 JSON = "application/json; charset=UTF-8"
 SSE = "text/event-stream;charset=UTF-8"
 REJECTED = "Sorry, your query has been rejected."
-HELLO = {"botId": "default", "newMessage": "Hello there"}
+HELLO: dict[str, Any] = {"botId": "default", "newMessage": "Hello there"}
 
 
 class Visitor:
@@ -35,7 +35,7 @@ class Visitor:
             self.nonce = response.json()["restNonce"]
         return response
 
-    def submit(self, body: object = HELLO, **changes: Any) -> requests.Response:
+    def submit(self, body: str | dict[str, Any] = HELLO, **changes: Any) -> requests.Response:
         """Send a prompt; ``headers`` replace the usual ones, with None left out."""
         headers = {"X-WP-Nonce": self.nonce, "Content-Type": "application/json"} | changes.pop("headers", {})
         if isinstance(body, dict):
@@ -135,7 +135,7 @@ def test_stream(emulator: Emulator, visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("stream", [{}, {"stream": False}])
-def test_json_answer(emulator: Emulator, visitor: Visitor, stream: dict[str, bool]) -> None:
+def test_json_answer(emulator: Emulator, visitor: Visitor, stream: dict[str, Any]) -> None:
     emulator.answer("Hello from here.")
     response = visitor.submit(**stream)
     assert (response.status_code, response.headers["Content-Type"]) == (200, JSON)
@@ -315,6 +315,33 @@ def test_backend_that_dies_in_mid_stream_looks_like_a_whole_answer(caplog: pytes
     assert "the backend failed" in caplog.text
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(("fault", "text"), [("error", "The server had an error"), ("quota", "insufficient_quota")])
+def test_failures_have_the_model_s_words(
+    emulator: Emulator, visitor: Visitor, fault: str, text: str, stream: bool
+) -> None:
+    emulator.fail(fault)
+    assert text in visitor.submit(stream=stream).text
+
+
+def test_a_body_that_is_no_object_is_rejected(visitor: Visitor) -> None:
+    assert visitor.submit("[1]").status_code == 403
+
+
+def test_the_nonce_can_be_refused_once(emulator: Emulator, visitor: Visitor) -> None:
+    emulator.fail("token")
+    assert [visitor.submit().status_code for _ in range(2)] == [403, 200]
+
+
+def test_wrong_types(emulator: Emulator, visitor: Visitor) -> None:
+    emulator.fail("wrong_types", step="bootstrap")
+    answer = visitor.session.post(visitor.url + "/wp-json/mwai/v1/start_session").json()
+    assert answer["restNonce"] == 7
+    emulator.fail("wrong_types", times=2)
+    assert [event["data"] for event in events(visitor.submit(stream=True))] == [{"text": 7}]
+    assert visitor.submit().json()["reply"] == ["a", "b"]
+
+
 def test_success_false_in_the_end_event(emulator: Emulator, visitor: Visitor) -> None:
     emulator.answer("one two three")
     emulator.fail("success_false", after=2)
@@ -383,10 +410,8 @@ def test_before_2_4_4_the_nonce_is_in_the_page() -> None:
         assert visitor.start().json()["code"] == "rest_no_route"
         for path in ("/", "/chat/"):
             page = requests.get(emulator.url + path).text
-            found = re.search("restNonce&quot;:&quot;([0-9a-f]{10})&quot;", page)
-            assert found
-            assert f'"restNonce":"{found[1]}"' in html.unescape(page)
-        visitor.nonce = found[1]
+            (visitor.nonce,) = re.findall("restNonce&quot;:&quot;([0-9a-f]{10})&quot;", page)
+            assert f'"restNonce":"{visitor.nonce}"' in html.unescape(page)
         assert visitor.submit().json()["reply"] == "Hello there"
         assert visitor.submit(newMessage="\u4f60" * 171).status_code == 500  # 513 bytes
 

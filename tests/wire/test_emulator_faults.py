@@ -274,6 +274,29 @@ def test_a_drip_is_in_single_bytes(emulator: Emulator, client: HTTPConnection) -
         assert [len(response.read1(65536)) for _ in range(5)] == [1] * 5
 
 
+@pytest.mark.parametrize("settings", [{"encoding": "gzip"}, {"write_size": 50}, {"framing": "length"}], ids=str)
+def test_faults_of_time_in_every_framing(emulator: Emulator, client: HTTPConnection, settings: dict[str, Any]) -> None:
+    emulator.answer(["x"])
+    emulator.configure(**settings)
+    emulator.fail("stall", after=1, seconds=0.05)
+    emulator.fail("drip", interval=0.0001)
+    bodies = []
+    started = time.monotonic()
+    for _ in range(2):
+        response = ask(client)
+        data = response.read()
+        bodies.append(zlib.decompress(data, 31) if "encoding" in settings else data)
+    assert time.monotonic() - started > 0.05
+    assert all(body.endswith(b"data: [DONE]\n\n") for body in bodies)
+
+
+def test_a_status_without_a_name(emulator: Emulator, client: HTTPConnection) -> None:
+    emulator.fail("status", status=599)
+    response = ask(client)
+    assert (response.status, response.reason) == (599, "Unknown")
+    response.read()
+
+
 # Answers that stop, or go on
 
 

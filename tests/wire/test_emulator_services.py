@@ -88,6 +88,15 @@ def test_online_error_lines(emulator: Emulator, session: requests.Session) -> No
     assert ask_online(emulator, session, token).json()["code"] == 429
 
 
+def test_online_wrong_types(emulator: Emulator, session: requests.Session) -> None:
+    emulator.fail("wrong_types", step="bootstrap")
+    url = emulator.url + "/api/v1/user/getUniqueId?canvas=-abcdefghij"
+    assert isinstance(session.get(url).json()["data"], dict)
+    token = grab_token(emulator, session)
+    emulator.fail("wrong_types")
+    assert ask_online(emulator, session, token).json()["data"]["message"] == 7
+
+
 # AiChats
 
 
@@ -162,6 +171,15 @@ def test_chats_free_tries_end_with_an_event(emulator: Emulator, session: request
     assert ask_chats(emulator, session, "Hi").text == "event: trylimit\ndata: Your free tries are used up.\n\n"
     emulator.fail("limit", after=1)
     assert ask_chats(emulator, session, "Hi you").text.startswith("data: Hi\n\nevent: trylimit\n")
+
+
+def test_chats_errors(emulator: Emulator, session: requests.Session) -> None:
+    session.get(emulator.url + "/image/")
+    emulator.fail("error", message="Broken.")
+    response = ask_chats(emulator, session, "Hi", type_="image")
+    assert (response.status_code, response.json()) == (500, {"error": "Broken."})
+    emulator.fail("wrong_types")
+    assert ask_chats(emulator, session, "Hi", type_="image").json() == {"data": [{"url": 7}]}
 
 
 def test_chats_draws_images(emulator: Emulator, session: requests.Session) -> None:
@@ -357,14 +375,50 @@ def test_errors_before_the_stream(emulator: Emulator, fault: str, status: int, c
 
 
 def test_a_backend_that_fails_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    def backend(messages: object) -> Iterator[str]:
+    def backend(messages: object) -> list[str]:
         raise RuntimeError("no model")
-        yield
 
     with Emulator(backend) as emulator:
         assert complete(emulator).json()["error"]["message"] == "no model"
         assert '"no model"' in complete(emulator, stream=True).text
     assert "the backend failed" in caplog.text
+
+
+def test_line_services_tell_of_a_backend_that_fails(session: requests.Session) -> None:
+    def backend(messages: object) -> Iterator[str]:
+        yield "one"
+        raise RuntimeError("no more")
+
+    with Emulator(backend) as emulator:
+        online = ask_online(emulator, session, grab_token(emulator, session))
+        assert json.loads(online.text.splitlines()[1]) == {"code": 500, "message": "no more", "data": None}
+        session.get(emulator.url + "/chat/")
+        assert ask_chats(emulator, session, "Hi").text == "data: one\n\nevent: error\ndata: no more\n\n"
+
+
+@pytest.mark.parametrize("path", ["/aichatonline/api/chat/gpt", "/chat/send2/", "/v1/chat/completions"])
+def test_broken_json(emulator: Emulator, session: requests.Session, path: str) -> None:
+    emulator.configure(require_cookies=False)
+    headers = {"UniqueId": grab_token(emulator, session)}
+    assert session.post(emulator.url + path, data="{", headers=headers).status_code == 400
+
+
+def test_the_echo_takes_the_text_of_parts(emulator: Emulator) -> None:
+    parts = [{"type": "text", "text": "What is "}, {"type": "image_url", "image_url": {"url": "x"}}]
+    parts.append({"type": "text", "text": "this?"})
+    messages = [{"role": "user", "content": parts}, {"role": "assistant", "content": None}]
+    answer = complete(emulator, messages=messages).json()
+    assert answer["choices"][0]["message"]["content"] == "What is this?"
+
+
+@pytest.mark.parametrize(("fault", "status"), [("error", 500), ("token", 403), ("server_error", 503)])
+def test_images_can_fail(emulator: Emulator, fault: str, status: int) -> None:
+    body = {"prompt": "x"}
+    url = requests.post(emulator.url + "/v1/images/generations", json=body).json()["data"][0]["url"]
+    emulator.fail(fault, path="/images/*")
+    assert requests.get(url).status_code == status
+    emulator.fail("wrong_types", step="image")
+    assert requests.get(url).content == b"GIF89a, but not a PNG"
 
 
 def test_event_stream_forms(emulator: Emulator) -> None:
