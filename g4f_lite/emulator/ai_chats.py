@@ -62,7 +62,8 @@ class AiChats(Service):
             return _error_page(400, "Unable to read the message.")
         if body["type"] == "image":
             prompt = body["messagesHistory"][-1]["content"]
-            return json_reply(200, {"data": [{"url": self._images.add(exchange, prompt)}]})
+            data = [] if exchange.empty else [{"url": self._images.add(exchange, prompt)}]
+            return json_reply(200, {"data": data})
         messages = [{"role": _ROLES[turn["from"]], "content": turn["content"]} for turn in body["messagesHistory"]]
         return Reply(200, [("Content-Type", CONTENT_TYPE)], self._stream(exchange, messages))
 

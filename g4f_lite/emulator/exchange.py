@@ -37,8 +37,8 @@ class Exchange:
         self.request = request
         self.settings = settings
         self.cleanup = ExitStack()
-        self.answer_with: list[Delta] | None = None
-        """Pieces to use in place of a scripted answer or the backend's."""
+        self.empty = False
+        """Whether to answer with nothing, neither scripted nor the backend's."""
         self.backend_error: str | None = None
         """What to fail with in place of an answer."""
         self._wire = wire
@@ -50,8 +50,10 @@ class Exchange:
         """Give the pieces of the answer; raises BackendError where the backend raises."""
         if self.backend_error is not None:
             raise BackendError(self.backend_error)
+        if self.empty:
+            return
         try:
-            pieces = self._take(messages) if self.answer_with is None else iter(self.answer_with)
+            pieces = self._take(messages)
             close = getattr(pieces, "close", None)
             if close is not None:
                 self.cleanup.callback(close)

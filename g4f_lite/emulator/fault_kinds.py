@@ -119,8 +119,8 @@ def truncate(strike: Strike, after: int = 0) -> Reply:
 
 @_fault
 def empty(strike: Strike) -> Reply:
-    """Answer as the protocol says, with no text in it."""
-    strike.exchange.answer_with = []
+    """Answer as the protocol says, with no text and no image in it."""
+    strike.exchange.empty = True
     return strike.reply()
 
 

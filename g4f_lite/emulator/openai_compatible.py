@@ -114,7 +114,9 @@ class OpenAICompatible(Service):
             return _refusal(400, "Missing required parameter: 'prompt'.")
         if not isinstance(count, int) or not 1 <= count <= _MOST_IMAGES:
             return _refusal(400, f"'n' must be from 1 to {_MOST_IMAGES}.")
-        if body.get("response_format") == "b64_json":
+        if exchange.empty:
+            data = []
+        elif body.get("response_format") == "b64_json":
             encoded = base64.b64encode(draw_png(prompt)).decode()
             data = [{"b64_json": encoded}] * count
         else:

@@ -193,6 +193,14 @@ def test_chats_draws_images(emulator: Emulator, session: requests.Session) -> No
     assert emulator.requests[-1].step == "image"
 
 
+def test_answers_without_an_image(emulator: Emulator, session: requests.Session) -> None:
+    session.get(emulator.url + "/image/")
+    emulator.fail("empty", times=2)
+    assert ask_chats(emulator, session, "A cat", type_="image").json() == {"data": []}
+    answer = session.post(emulator.url + "/v1/images/generations", json={"prompt": "A cat"}).json()
+    assert answer["data"] == []
+
+
 def test_image_urls_use_the_name_by_which_the_client_called(emulator: Emulator) -> None:
     emulator.configure(require_cookies=False)
     port = emulator.url.rpartition(":")[2]

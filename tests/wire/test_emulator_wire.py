@@ -299,6 +299,17 @@ def test_nothing_is_left_after_close() -> None:
     assert count_files() == before
 
 
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")
+def test_ipv6() -> None:
+    try:
+        emulator = Emulator(host="::1").start()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with emulator:
+        assert emulator.url.startswith("http://[::1]:")
+        assert requests.get(emulator.url + "/v1/models").ok
+
+
 def test_close_twice_and_start_again() -> None:
     emulator = Emulator()
     with pytest.raises(RuntimeError, match="before start"):
