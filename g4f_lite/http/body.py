@@ -134,13 +134,13 @@ class Body:
         while True:
             try:
                 chunk = read(READ_BYTES)
-                if not chunk:
-                    self._release()
             except FAILURES as error:
                 raise translate(error, call, self.origin) from error
             if call.ended is not None:
                 raise call.error()
             if not chunk:
+                self.complete = True
+                call.let_go()
                 return
             self.bytes += len(chunk)
             if limit is not None and self.bytes > limit:
@@ -152,18 +152,16 @@ class Body:
         raw = self.response.raw
         if self.headers.get("Content-Encoding"):
             return lambda size: raw.read1(size, decode_content=True)
-        plain = getattr(raw, "_fp", None)  # chunked: skips one layer; any other way is the public one
-        if isinstance(plain, http.client.HTTPResponse) and plain.chunked:
-            return plain.read1
-        return getattr(raw, "read1", None) or raw.read
+        plain = getattr(raw, "_fp", None)
+        if not (isinstance(plain, http.client.HTTPResponse) and plain.chunked):
+            return getattr(raw, "read1", None) or raw.read
+        read = plain.read1  # one layer less than the public way, which is taken for all other framings
 
-    def _release(self) -> None:
-        """Let urllib3 see the end of the body, which gives the connection back."""
-        raw = self.response.raw
-        if hasattr(raw, "read1"):
-            raw.read1(1)
-        self.complete = True
-        self._call.let_go()
+        def read_chunked(size: int) -> bytes:
+            # At its end, urllib3 has to see the end too, to give the connection back.
+            return read(size) or bytes(raw.read1(1))
+
+        return read_chunked
 
     def _hold_foreign_socket(self) -> None:
         """Find the socket of a response whose session is the caller's own."""
