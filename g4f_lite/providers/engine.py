@@ -97,9 +97,7 @@ _locks: dict[int, threading.Lock] = {}
 _forked_from_engines = False
 
 
-def engine_for(
-    path: str | os.PathLike[str], settings: EngineSettings = DEFAULT_SETTINGS
-) -> Engine:
+def engine_for(path: str | os.PathLike[str], settings: EngineSettings = DEFAULT_SETTINGS) -> Engine:
     """Give the engine of a .gguf file, starting it if this process has none yet.
 
     Any number of threads may call it at once; one of them loads the model, in
@@ -117,9 +115,7 @@ def engine_for(
         if engine is None:
             engine = _engines[resolved] = Engine(resolved, settings)
     if engine.settings != settings:
-        raise ValueError(
-            f"{resolved} is already loaded with {engine.settings}; all its users must agree on them"
-        )
+        raise ValueError(f"{resolved} is already loaded with {engine.settings}; all its users must agree on them")
     return engine
 
 
