@@ -17,6 +17,7 @@ from ..answer import Answer, AnswerStream
 from ..deltas import Delta
 from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
+from ..http.checks import check
 from ..http.deadline import Timeout, TimeoutLike
 from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
@@ -217,6 +218,10 @@ class Provider(BaseProvider):
         """Read the body of a refused request; None where it says nothing of the service's own."""
         return None
 
+    def _check_response(self, response: Body) -> None:
+        """Raise unless a response is the beginning of an answer."""
+        check(response, self._service_error)
+
     # How it is done, for all of them.
 
     def _set_up(self) -> None:
@@ -311,6 +316,18 @@ def what_is_said(
         taken = f"; {model!r} was taken as the model: write messages={model!r}" if model else ""
         raise TypeError(f"messages is missing{taken}")
     return to_messages(messages, system=system, images=images)
+
+
+def check_text_only(messages: Messages, owner: str) -> None:
+    """Raise where a message holds a picture or anything else that is no text.
+
+    :raises ValueError: one does
+    """
+    for message in messages:
+        content = message.get("content")
+        for part in content if isinstance(content, list) else ():
+            if (kind := part.get("type", "text")) != "text":
+                raise ValueError(f"{owner} takes text alone, and a message holds {kind!r}; leave out images=")
 
 
 def check_url(url: Any, name: str) -> str:

@@ -16,7 +16,6 @@ import requests
 from ..deltas import Delta, Finish
 from ..errors import AuthenticationError, EmptyResponseError, G4FLiteError, StreamInterruptedError, TransportError
 from ..http.body import Body
-from ..http.checks import check
 from ..http.deadline import Deadline, Timeout
 from ..http.exchange import Exchange, Route
 from ..http.pool import Visitor
@@ -86,8 +85,8 @@ class Call:
         try:
             return self._ask(exchange)
         except AuthenticationError as error:
-            if not self._provider.refreshes_token or self._refreshed or error.step == "bootstrap":
-                raise
+            if not self._provider.refreshes_token or self._refreshed or error.step != "prompt":
+                raise  # a refused bootstrap or picture says nothing about the token
             logger.info("%s: the token was refused; fetching another", self._provider.name)
         self._refreshed = True
         exchange.visitor.token = None
@@ -97,11 +96,12 @@ class Call:
         """Send the prompt and wait for the first delta."""
         provider, visitor = self._provider, exchange.visitor
         if visitor.token is None:
-            visitor.token = provider._bootstrap(exchange)
+            with at_step(exchange, "bootstrap"):
+                visitor.token = provider._bootstrap(exchange)
         request = provider._request(self._model, self._messages, visitor.token, self._options)
         body = exchange.send(request, "prompt")
         try:
-            check(body, provider._service_error)
+            provider._check_response(body)
             rest = iter(provider._deltas(body))
             try:
                 return next(rest), rest, body
@@ -121,12 +121,22 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, provider: Pr
     """
     body = exchange.send(request, step)
     try:
-        check(body, provider._service_error)
-    except G4FLiteError as error:
+        with at_step(exchange, step):
+            provider._check_response(body)
+    except G4FLiteError:
         body.close()
-        exchange.failed(error, step)
         raise
     return body
+
+
+@contextmanager
+def at_step(exchange: Exchange, step: str) -> Iterator[None]:
+    """Note in the errors of a ``with`` block where they happened."""
+    try:
+        yield
+    except G4FLiteError as error:
+        exchange.failed(error, step)
+        raise
 
 
 def run(
@@ -138,7 +148,7 @@ def run(
     session: requests.Session | None = None,
 ) -> Result:
     """Run something that is no prompt, such as a list of models, under the provider's limits and policy."""
-    with in_call(provider, Deadline(timeout), route, session) as exchange:
+    with in_call(provider, Deadline(timeout), route, session) as exchange, at_step(exchange, "bootstrap"):
         return attempts(provider, exchange, lambda: action(exchange))
 
 
