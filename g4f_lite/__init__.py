@@ -17,7 +17,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .answer import Answer, AnswerStream
-from .client import ask, stream
 from .deltas import Finish, Reasoning, ToolCall, ToolCallDelta, Usage
 from .errors import (
     AllProvidersFailedError,
@@ -39,14 +38,17 @@ from .errors import (
     StreamInterruptedError,
     TransportError,
 )
-from .http.deadline import Timeout
-from .http.retry import RetryPolicy
 from .images import ImageResponse
-from .providers.base import BaseProvider, Provider
-from .providers.openai_compatible import OpenAICompatible
 
 if TYPE_CHECKING:
+    from .client import ask, stream
+    from .conversation import Conversation
+    from .fallback import Fallback
+    from .http.deadline import Timeout
+    from .http.retry import RetryPolicy
+    from .providers.base import BaseProvider, Provider
     from .providers.local import Local
+    from .providers.openai_compatible import OpenAICompatible
 
 __all__ = [
     "AllProvidersFailedError",
@@ -55,8 +57,10 @@ __all__ = [
     "AuthenticationError",
     "BaseProvider",
     "ChallengeError",
+    "Conversation",
     "DeadlineExceededError",
     "EmptyResponseError",
+    "Fallback",
     "Finish",
     "G4FLiteError",
     "ImageResponse",
@@ -85,15 +89,28 @@ __all__ = [
     "stream",
 ]
 
-_LAZY = {"Local": ".providers.local"}
+# Loaded at first use: an import of this package should cost little more than one of requests.
+_LAZY = {
+    "BaseProvider": ".providers.base",
+    "Conversation": ".conversation",
+    "Fallback": ".fallback",
+    "Local": ".providers.local",
+    "OpenAICompatible": ".providers.openai_compatible",
+    "Provider": ".providers.base",
+    "RetryPolicy": ".http.retry",
+    "Timeout": ".http.deadline",
+    "ask": ".client",
+    "stream": ".client",
+}
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name], __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LAZY[name], __name__), name)
+    return value
 
 
 def __dir__() -> list[str]:
