@@ -24,6 +24,7 @@ MAX_DECODED_BYTES = 64 * 1024 * 1024  # of a compressed body
 MAX_JSON_BYTES = 32 * 1024 * 1024
 DRAIN_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.1
+BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before an answer: a byte order mark, white space
 
 
 class Body:
@@ -97,11 +98,18 @@ class Body:
 
         :raises ResponseFormatError: it is none, or too large
         """
-        return parse_json(self.read().decode("utf-8", "replace"))
+        return parse_json(self.read().lstrip(BLANK).decode("utf-8", "replace"))
 
     def peek(self) -> bytes:
-        """Wait for the first bytes and give them, without taking them away; empty at the end of the body."""
-        first = next(self.chunks, b"")
+        """Wait for the first bytes that are not blank and give all up to there, without taking them away.
+
+        Blank lines stand before the answers of many a PHP site.  Empty at the end of the body.
+        """
+        first = b""
+        for chunk in self.chunks:
+            first += chunk
+            if chunk.strip(BLANK) or len(first) > DRAIN_BYTES:
+                break
         self.chunks = itertools.chain((first,), self.chunks)
         return first
 

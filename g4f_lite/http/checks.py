@@ -21,7 +21,7 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from .body import Body
+from .body import BLANK, Body
 
 ERROR_BODY_BYTES = 64 * 1024
 SHOWN_CHARACTERS = 300
@@ -51,7 +51,7 @@ def check(body: Body, service_error: ServiceErrorReader) -> None:
     :raises G4FLiteError: the kind that fits best
     """
     if 200 <= body.status < 300:
-        if body.peek().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        if body.peek().lstrip(BLANK).startswith(b"<"):
             text = body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace")
             raise_challenge(body, text)
             raise ResponseFormatError(
@@ -61,7 +61,7 @@ def check(body: Body, service_error: ServiceErrorReader) -> None:
     text = body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace")
     raise_challenge(body, text)
     try:
-        parsed = json.loads(text)
+        parsed = json.loads(text.lstrip("\ufeff"))
     except (ValueError, RecursionError):
         parsed = None
     error = service_error(body.status, parsed, text) or error_for_status(body, text)

@@ -17,7 +17,7 @@ from ..errors import (
     ResponseStatusError,
     ServiceError,
 )
-from ..http.body import Body, parse_json
+from ..http.body import BLANK, Body, parse_json
 from ..http.checks import rate_limit, says_rate_limit, shorten
 
 # The API's own parameters, and what llama.cpp, Ollama, vLLM and LM Studio add to them.
@@ -60,7 +60,7 @@ def choice_of(chunk: Any, part: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def read_answer(response: Body) -> Iterator[Delta]:
     """Read an answer as it comes, as events or, from a server that does not stream, as one JSON object."""
-    if response.peek().lstrip().startswith(b"{"):
+    if response.peek().lstrip(BLANK).startswith(b"{"):
         yield from read_completion(response.json())
         return
     reason, ended = None, False
