@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import importlib
+import importlib.util
 import logging
 import os
 import threading
@@ -139,13 +140,20 @@ def check_gguf(path: str | os.PathLike[str]) -> Path:
     return resolved
 
 
-def _start_server(path: Path, settings: EngineSettings) -> Any:
-    try:
-        xllamacpp = importlib.import_module("xllamacpp")
-    except ImportError as error:
+def check_installed() -> None:
+    """Raise unless llama.cpp is there; it is not loaded.
+
+    :raises MissingDependencyError: xllamacpp is not installed
+    """
+    if importlib.util.find_spec("xllamacpp") is None:
         raise MissingDependencyError(
             'the embedded model needs xllamacpp: pip install "g4f-lite[local]"', provider=PROVIDER
-        ) from error
+        )
+
+
+def _start_server(path: Path, settings: EngineSettings) -> Any:
+    check_installed()
+    xllamacpp = importlib.import_module("xllamacpp")
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.hostnames = ["127.0.0.1"]

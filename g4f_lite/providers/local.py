@@ -10,7 +10,7 @@ import requests
 from ..errors import ModelNotSupportedError
 from ..messages import Messages
 from . import weights
-from .engine import check_gguf, engine_for
+from .engine import check_gguf, check_installed, engine_for
 from .openai_compatible import OpenAICompatible
 
 SYSTEM = "You are a helpful assistant."
@@ -35,6 +35,7 @@ class Local(OpenAICompatible):
 
     def __init__(self, model: str | Path | None = None, *, download: bool | None = None, **settings: Any) -> None:
         self._download = download
+        self._paths: dict[str, Path] = {}
         super().__init__(NOWHERE, model=None if model is None else str(model), **settings)
         self.default_model = "smollm2"
 
@@ -62,10 +63,12 @@ class Local(OpenAICompatible):
         request.url = engine_for(self._path(model)).base_url + self.api_endpoint
         return request
 
-    def _path(self, model: str) -> Path:
-        if model not in self.models:
-            return Path(model)
-        return weights.find(model) or weights.fetch(model, download=self._download)
-
     def _check_prompt(self, model: str, messages: Messages) -> None:
         self._path(model)  # fetched at the call, so that no time limit of an answer cuts it
+
+    def _path(self, model: str) -> Path:
+        if model not in self._paths:
+            check_installed()
+            is_ours = model in self.models
+            self._paths[model] = weights.fetch(model, download=self._download) if is_ours else Path(model)
+        return self._paths[model]
