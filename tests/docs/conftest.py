@@ -1,0 +1,63 @@
+"""An OpenAI-compatible server on loopback that is just large enough for the examples."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+PIECES = ["Light ", "is ", "scattered, ", "blue ", "most ", "of ", "all."]
+USAGE = {"prompt_tokens": 12, "completion_tokens": 7, "total_tokens": 19}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._send("application/json", {"object": "list", "data": [{"id": "small"}, {"id": "large"}]})
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        pieces = ['{"city": ', '"Oslo"}'] if "response_format" in asked else PIECES
+        if "tools" in asked:
+            call = {"index": 0, "id": "call_1", "type": "function"}
+            function = {"name": asked["tools"][0]["function"]["name"], "arguments": '{"city": "Oslo"}'}
+            chunks = [_chunk(asked, {"tool_calls": [{**call, "function": function}]}), _chunk(asked, {}, "tool_calls")]
+        else:
+            chunks = [*(_chunk(asked, {"content": piece}) for piece in pieces), _chunk(asked, {}, "stop")]
+        chunks.append({**_chunk(asked, {}), "choices": [], "usage": USAGE})
+        events = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+        self._send("text/event-stream", events)
+
+    def _send(self, content_type: str, content: Any) -> None:
+        body = (content if isinstance(content, str) else json.dumps(content)).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+def _chunk(asked: dict[str, Any], delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1700000000, "model": asked["model"]}
+    return {**head, "choices": [choice]}
+
+
+@pytest.fixture(scope="session")
+def example_server() -> Iterator[int]:
+    """Start the server; give its port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,129 @@
+"""Every example of README.md and docs/ runs as it is printed.
+
+The Python blocks of a page are one script, in a process of its own; its line numbers are the page's.
+The `g4f-lite` lines of a page run one by one.  No process reaches anything but this machine:
+`g4f_lite.ask` and the servers that examples name lead to a server of the tests, `Local` to the
+embedded model.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("xllamacpp", reason="the examples use the embedded model")
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+    "0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
+)
+
+
+def blocks(page: Path, language: str) -> list[re.Match[str]]:
+    return [block for block in FENCE.finditer(page.read_text(encoding="utf-8")) if block[1] == language]
+
+
+def script_of(page: Path) -> str:
+    """The page with everything but its Python blocks left blank, so that line numbers stay."""
+    text = page.read_text(encoding="utf-8")
+    lines = ["\n"] * (text.count("\n") + 1)
+    for block in blocks(page, "python"):
+        first = text.count("\n", 0, block.start(2))
+        code = block[2].splitlines(keepends=True)
+        lines[first : first + len(code)] = code
+    return "".join(lines)
+
+
+def shell_lines(page: Path) -> list[str]:
+    return [line for block in blocks(page, "sh") for line in block[2].splitlines() if line]
+
+
+def is_run_here(line: str) -> bool:
+    return "g4f-lite" in line and "pip install" not in line
+
+
+COMMANDS = sorted({line for page in PAGES for line in shell_lines(page) if is_run_here(line)})
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """The embedded model's file, fetched if it is not there."""
+    from g4f_lite.providers import weights
+
+    return Path(weights.find("smollm2") or weights.fetch("smollm2", download=True))
+
+
+@pytest.fixture
+def example_folder(tmp_path: Path, weights: Path) -> Path:
+    """A folder with the files that examples name."""
+    (tmp_path / "path.gguf").symlink_to(weights)
+    (tmp_path / "picture.png").write_bytes(PIXEL)
+    return tmp_path
+
+
+@pytest.fixture
+def environment(example_server: int) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not re.match(r"G4F_LITE_|OPENAI_|\w+_API_KEY$", name)}
+    return {
+        **kept,
+        "EXAMPLE_SERVER_PORT": str(example_server),
+        "G4F_LITE_BASE_URL": f"http://127.0.0.1:{example_server}/v1",
+        "NO_PROXY": "*",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")]),
+        "PYTHONPATH": str(Path(__file__).parent / "loopback"),
+        "PYTHONWARNINGS": "error",
+    }
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+def test_python_blocks_run(page: Path, example_folder: Path, environment: dict[str, str]) -> None:
+    script = example_folder / f"{page.stem}.py"
+    script.write_text(script_of(page), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, script.name],
+        cwd=example_folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_run(command: str, example_folder: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [shutil.which("bash") or "sh", "-c", command],
+        cwd=example_folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_example_is_left_out(page: Path) -> None:
+    """A block is Python or a shell command, and a command is run here, or installs, or runs this suite."""
+    text = page.read_text(encoding="utf-8")
+    languages = re.findall(r"^\s*(?:```|~~~)(\S+)", text, re.MULTILINE)
+    directives = {"{eval-rst}", "{include}", "{literalinclude}", "{toctree}"}
+    assert set(languages) <= {"python", "sh"} | directives
+    assert len(re.findall(r"^```", text, re.MULTILINE)) == 2 * len(languages)
+    for line in shell_lines(page):
+        assert is_run_here(line) or line.startswith(("pip install", "python -m venv .venv")), line

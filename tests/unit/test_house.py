@@ -1,0 +1,162 @@
+"""The files around the package agree with each other and with what is installed."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import importlib.metadata
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import g4f_lite
+from g4f_lite.providers.presets import PRESETS
+
+ROOT = Path(__file__).parents[2]
+FIRST_BLOCK = 'pip install -e ".[all]" && g4f-lite chat "Why is the sky blue?"\n'
+SECOND_BLOCK = 'pip install -e ".[all,test]" && python -m pytest\n'
+FOR_DEVELOPERS = {"test", "docs", "bench"}
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def config(name: str) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser()
+    parser.read_string(read(name))
+    return parser
+
+
+def requirements(text: str) -> dict[str, Requirement]:
+    parsed = [Requirement(line) for line in text.splitlines() if line and not line.startswith("#")]
+    return {canonicalize_name(requirement.name): requirement for requirement in parsed}
+
+
+def extras() -> dict[str, set[str]]:
+    section = config("setup.cfg")["options.extras_require"]
+    return {name: set(map(str, requirements(section[name]).values())) for name in section}
+
+
+def lowest(requirement: Requirement) -> str:
+    return next(str(part.version) for part in requirement.specifier if part.operator == ">=")
+
+
+def versions_in(text: str) -> list[tuple[int, ...]]:
+    return [tuple(map(int, version.split("."))) for version in re.findall(r"\b3\.\d+\b", text)]
+
+
+def test_setup_py_only_calls_setup():
+    statements = ast.parse(read("setup.py")).body
+    assert [ast.unparse(statement) for statement in statements] == ["from setuptools import setup", "setup()"]
+
+
+def test_pyproject_holds_the_build_system_and_ruff_only():
+    tables = re.findall(r"^\[([\w.-]+)\]", read("pyproject.toml"), re.MULTILINE)
+    assert {".".join(table.split(".")[:2]) for table in tables} == {"build-system", "tool.ruff"}
+
+
+def test_the_readme_begins_with_its_two_blocks():
+    assert re.findall(r"^```sh\n(.*?)^```$", read("README.md"), re.MULTILINE | re.DOTALL)[:2] == [
+        FIRST_BLOCK,
+        SECOND_BLOCK,
+    ]
+
+
+def test_ci_runs_the_blocks_as_they_are_printed():
+    commands = re.findall(r"^ +run '(.*)'$", read(".ci/run"), re.MULTILINE)
+    assert [command + "\n" for command in commands] == [FIRST_BLOCK, SECOND_BLOCK]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="bash")
+def test_ci_is_a_program():
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    subprocess.run(["bash", "-n", ROOT / ".ci" / "run"], check=True)
+
+
+def test_all_is_everything_that_a_user_can_want():
+    declared = extras()
+    parts = [declared[name] for name in declared if name not in FOR_DEVELOPERS | {"all"}]
+    assert declared["all"] == set().union(*parts)
+
+
+def test_the_readme_lists_the_extras():
+    table = re.findall(r"^\| `(\w+)` \|", read("README.md"), re.MULTILINE)
+    assert table == [name for name in extras() if name not in FOR_DEVELOPERS]
+
+
+def test_the_lowest_versions_are_the_ones_that_are_tested():
+    pins = requirements(config("tox.ini")["testenv:lowest"]["deps"])
+    needs = requirements(config("setup.cfg")["options"]["install_requires"])
+    assert pins.keys() == needs.keys()
+    for name, need in needs.items():
+        (pin,) = pins[name].specifier
+        assert pin.operator == "=="
+        assert need.specifier.contains(pin.version)
+        assert pin.version == lowest(need) or pin.version == lowest(need) + ".0"
+
+
+def test_one_set_of_python_versions():
+    setup = config("setup.cfg")
+    classified = versions_in(setup["metadata"]["classifiers"])
+    environments = re.findall(r"\bpy3(\d+)\b", config("tox.ini")["tox"]["env_list"])
+    checked = re.search(r"^minors=\(([\d ]+)\)$", read(".ci/run"), re.MULTILINE)
+    assert checked
+    assert [(3, int(minor)) for minor in environments] == classified
+    assert [(3, int(minor)) for minor in checked[1].split()] == classified
+    assert versions_in(setup["options"]["python_requires"]) == [min(classified)]
+    assert versions_in(setup["mypy"]["python_version"]) == [min(classified)]
+
+
+def test_what_is_installed_is_what_setup_cfg_says():
+    setup = config("setup.cfg")
+    installed = importlib.metadata.metadata("g4f-lite")
+    assert installed["Version"] == setup["metadata"]["version"]
+    assert installed["Requires-Python"] == setup["options"]["python_requires"]
+    assert set(installed.get_all("Provides-Extra")) == set(extras())
+
+
+def test_the_package_says_that_it_has_types():
+    assert (Path(g4f_lite.__file__).parent / "py.typed").is_file()
+
+
+def test_a_plain_install_is_seven_distributions():
+    seen: set[str] = set()
+    todo = ["g4f-lite"]
+    while todo:
+        name = canonicalize_name(todo.pop())
+        if name not in seen:
+            seen.add(name)
+            needs = map(Requirement, importlib.metadata.requires(name) or [])
+            todo += [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+    assert seen == {"g4f-lite", "requests", "urllib3", "tenacity", "certifi", "charset-normalizer", "idna"}
+
+
+def test_the_changelog_begins_with_this_version():
+    newest = re.search(r"^## (\S+)", read("CHANGELOG.md"), re.MULTILINE)
+    assert newest
+    assert newest[1] == config("setup.cfg")["metadata"]["version"]
+
+
+def test_the_reference_has_every_public_name():
+    documented = re.findall(r"^\.\. auto\w+:: (\w+)$", read("docs/reference.md"), re.MULTILINE)
+    assert set(g4f_lite.__all__) - set(documented) == set()
+
+
+def test_the_docs_list_the_presets():
+    rows = re.findall(r"^\| `([\w.]+)` \| `(http[^`]+)` \| (?:`(\w+)` )?\|$", read("docs/providers.md"), re.MULTILINE)
+    assert rows == [(name, preset.base_url, preset.key_variable or "") for name, preset in PRESETS.items()]
+    listed = re.search(r"^The presets are (.*?)\. ", read("README.md"), re.MULTILINE | re.DOTALL)
+    assert listed
+    assert re.findall(r"`([\w.]+)`", listed[1]) == list(PRESETS)
+
+
+def test_the_docs_list_the_variables():
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path(g4f_lite.__file__).parent.rglob("*.py"))
+    documented = re.findall(r"^\| `(G4F_LITE_\w+)` \|", read("docs/settings.md"), re.MULTILINE)
+    assert set(documented) == set(re.findall(r"\bG4F_LITE_[A-Z_]+[A-Z]\b", sources))
