@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, TextIO
 
-from .deltas import Delta, Finish, Piece, Reasoning, ToolCall, ToolCallDelta, Usage
+from .deltas import Delta, Finish, Piece, Reasoning, Revision, ToolCall, ToolCallDelta, Usage
 from .errors import (
     DeadlineExceededError,
     EmptyResponseError,
@@ -39,6 +39,8 @@ class Answer(str):
     :ivar seconds: from sending to the end
     :ivar reasoning: what the model thought before it answered
     :ivar tool_calls: the calls it wants made;  :ivar images: the pictures in it
+    :ivar revision: the service's last word, where it ended a stream with another whole text than it
+        had streamed; the answer itself stays what was streamed
     """
 
     usage: Usage | None
@@ -49,6 +51,7 @@ class Answer(str):
     reasoning: str
     tool_calls: list[ToolCall]
     images: list[ImageResponse]
+    revision: str | None
 
     def __new__(
         cls,
@@ -62,6 +65,7 @@ class Answer(str):
         reasoning: str = "",
         tool_calls: list[ToolCall] | None = None,
         images: list[ImageResponse] | None = None,
+        revision: str | None = None,
     ) -> Answer:
         answer = super().__new__(cls, text)
         answer.usage = usage
@@ -72,6 +76,7 @@ class Answer(str):
         answer.reasoning = reasoning
         answer.tool_calls = tool_calls or []
         answer.images = images or []
+        answer.revision = revision
         return answer
 
     def __getnewargs__(self) -> tuple[str]:
@@ -123,8 +128,8 @@ class _Collected:
 
     @property
     def has_content(self) -> bool:
-        """Whether anything has come but usage, finish and pieces of no length."""
-        return any(delta and not isinstance(delta, (Usage, Finish)) for delta in self.deltas)
+        """Whether anything has come but usage, finish, a revision and pieces of no length."""
+        return any(delta and not isinstance(delta, (Usage, Finish, Revision)) for delta in self.deltas)
 
     @property
     def reasoning(self) -> str:
@@ -133,6 +138,10 @@ class _Collected:
     @property
     def images(self) -> list[ImageResponse]:
         return [delta for delta in self.deltas if isinstance(delta, ImageResponse)]
+
+    @property
+    def revision(self) -> str | None:
+        return next((delta.text for delta in reversed(self.deltas) if isinstance(delta, Revision)), None)
 
     @property
     def tool_calls(self) -> list[ToolCall]:
@@ -268,6 +277,7 @@ class AnswerStream(Generator[Piece, None, None]):
             reasoning=self.reasoning,
             tool_calls=self.tool_calls,
             images=self._collected.images,
+            revision=self._collected.revision,
         )
 
     @property

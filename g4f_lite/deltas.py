@@ -52,5 +52,12 @@ class Finish:
     reason: str = "stop"
 
 
-Delta = str | ImageResponse | Reasoning | ToolCallDelta | Usage | Finish
+@dataclass(frozen=True)
+class Revision:
+    """The whole text as a service gives it at the end, where that is not the text that it streamed."""
+
+    text: str
+
+
+Delta = str | ImageResponse | Reasoning | ToolCallDelta | Usage | Finish | Revision
 Piece = str | ImageResponse
