@@ -25,7 +25,9 @@ _made: dict[tuple[str | None, ...], BaseProvider] = {}
 _lock = threading.Lock()
 
 
-def choose_provider(name: str | None = None, *, base_url: str | None = None, **settings: Any) -> BaseProvider:
+def choose_provider(
+    name: str | None = None, *, base_url: str | None = None, download: bool | None = None, **settings: Any
+) -> BaseProvider:
     """Make the provider that answers where no object is given.
 
     In this order: ``name``, ``base_url``, the environment's ``G4F_LITE_PROVIDER``, its
@@ -33,6 +35,7 @@ def choose_provider(name: str | None = None, *, base_url: str | None = None, **s
 
     :param name: a provider's name, ``name:model``, or several with commas: a Fallback
     :param base_url: the address of the named provider, or of an OpenAI-compatible server
+    :param download: whether ``Local``, where it is chosen, may fetch its weights
     :param settings: as for the provider's class
     :raises ProviderNotFoundError: no such name
     """
@@ -45,7 +48,7 @@ def choose_provider(name: str | None = None, *, base_url: str | None = None, **s
     if base_url is not None:
         settings["base_url"] = base_url
         names = names or ["OpenAICompatible"]
-    made = [_make(one, settings) for one in names or ["Local"]]
+    made = [_make(one, settings, download) for one in names or ["Local"]]
     return made[0] if len(made) == 1 else Fallback(made)
 
 
@@ -60,7 +63,9 @@ def default_provider() -> BaseProvider:
         return _made[key]
 
 
-def _make(name: str, settings: dict[str, Any]) -> BaseProvider:
+def _make(name: str, settings: dict[str, Any], download: bool | None) -> BaseProvider:
+    if download is not None and name.partition(":")[0].strip().lower() == "local":
+        settings = {"download": download, **settings}
     model = os.environ.get("G4F_LITE_MODEL")
     if model and ":" not in name:
         settings = {"model": model, **settings}
