@@ -1,0 +1,61 @@
+"""``g4f-lite chat``: ask, and print the answer."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from ...conversation import Conversation
+from ..failure import checking_arguments
+from ..options import ProviderOptions, provider_options
+from ..output import show, write_json
+from ..pictures import read_pictures
+from ..prompt import read_prompt
+
+
+@click.command()
+@click.argument("prompt", required=False)
+@provider_options
+@click.option("--model", "-m", metavar="NAME", help="The model to ask; for the provider local, a .gguf file too.")
+@click.option("--system", "-s", metavar="TEXT", help="How the model shall behave.")
+@click.option("--image", "-i", "images", multiple=True, metavar="FILE|URL", help="A picture to show; several times.")
+@click.option("--no-stream", is_flag=True, help="Print nothing before the answer is whole.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with how the answer came about.")
+def command(
+    prompt: str | None,
+    provider_options: ProviderOptions,
+    model: str | None,
+    system: str | None,
+    images: tuple[str, ...],
+    no_stream: bool,
+    as_json: bool,
+) -> None:
+    """Ask for an answer and print it as it comes.
+
+    PROMPT is what you ask. What is on standard input is added to it, or is the prompt where there is
+    no argument. Without both, on a terminal, a conversation begins.
+    """
+    talk = prompt is None and sys.stdin.isatty() and sys.stdout.isatty()
+    if talk and as_json:
+        raise click.UsageError("--json needs a prompt")
+    text = "" if talk else read_prompt(prompt)
+    pictures = read_pictures(images)
+    provider = provider_options.choose()
+    limits: dict[str, Any] = {"timeout": provider_options.timeout}
+    if provider_options.proxy is not None:
+        limits["proxy"] = provider_options.proxy
+    if talk:
+        from ..talk import Talk
+
+        conversation = Conversation(provider, system=system, model=model)
+        Talk(conversation, limits, pictures, whole=no_stream).run()
+        return
+    with checking_arguments():
+        stream = provider.create_generator(model, text, system=system, images=pictures, **limits)
+    with stream:
+        if as_json:
+            write_json(stream.text().to_dict())
+        else:
+            show(stream, whole=no_stream)

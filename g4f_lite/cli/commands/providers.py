@@ -1,0 +1,60 @@
+"""``g4f-lite providers``: who can be asked, and what it takes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+
+import click
+
+from ...http.exchange import is_loopback
+from ...providers.presets import PRESETS
+from ...providers.registry import find_class, provider_names
+from ..characters import harmless
+from ..output import write
+
+YES, NO = "yes", "no"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a user wants to know of a provider; the fields are the columns."""
+
+    name: str
+    working: str
+    key: str
+    local: str
+
+
+@click.command()
+def command() -> None:
+    """List the providers: whether they work, which variable holds the key they need, and whether they are local.
+
+    Nothing is asked of any of them. A local one is on this machine, and no prompt leaves it.
+    """
+    rows = [Row(*(field.name.upper() for field in fields(Row))), *map(describe, provider_names())]
+    widths = [max(len(getattr(row, field.name)) for row in rows) for field in fields(Row)]
+    for row in rows:
+        cells = (getattr(row, field.name).ljust(width) for field, width in zip(fields(Row), widths, strict=True))
+        write("  ".join(cells).rstrip() + "\n")
+
+
+def describe(name: str) -> Row:
+    """Find out about a provider without asking it anything."""
+    if name in PRESETS:
+        preset = PRESETS[name]
+        return Row(name, YES, _key(preset.key_variable), YES if is_loopback(preset.base_url) else NO)
+    try:
+        provider = find_class(name)
+    except Exception as error:  # noqa: BLE001  what another package's module raises when it is loaded
+        return Row(name, harmless(f"{NO} ({type(error).__name__}: {error})".replace("\n", " ")), "?", "?")
+    if name == "OpenAICompatible":
+        return Row(name, YES, "G4F_LITE_API_KEY, if G4F_LITE_BASE_URL wants one", "?")
+    url = getattr(provider, "url", "")
+    return Row(name, YES if provider.working else NO, _key(None), YES if not url or is_loopback(url) else NO)
+
+
+def _key(variable: str | None) -> str:
+    if variable is None:
+        return "none"
+    return f"{variable} ({'set' if os.environ.get(variable) else 'not set'})"

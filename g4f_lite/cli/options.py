@@ -1,0 +1,94 @@
+"""Which provider is asked: the options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..choice import choose_provider
+from ..fallback import Fallback
+from ..providers.base import BaseProvider
+from ..providers.keys import clean
+from .failure import Failure, checking_arguments, option_missing_or_refused
+
+
+@dataclass(frozen=True)
+class ProviderOptions:
+    """What the user said about the provider; None and () leave it to the environment."""
+
+    names: tuple[str, ...]
+    base_url: str | None
+    timeout: float | None
+    proxy: str | None
+    key_file: Path | None
+
+    def choose(self, **settings: Any) -> BaseProvider:
+        """Make the provider.
+
+        :param settings: more for its class
+        :raises click.ClickException: it cannot be made of what the user said
+        """
+        if self.key_file is not None:
+            settings["api_key"] = read_key(self.key_file)
+        name = ",".join(self.names) or None
+        with checking_arguments():
+            try:
+                provider = choose_provider(name, base_url=self.base_url, download=True, **settings)
+            except TypeError as error:
+                raise Failure(option_missing_or_refused(error, name or "this provider") or str(error)) from error
+        if self.key_file is not None and isinstance(provider, Fallback):
+            raise Failure("--api-key-file belongs to one provider, and there are several; set each one's variable")
+        if self.key_file is not None and provider.name == "Local":
+            raise Failure("Local needs no key; give --provider or --base-url to say whose key it is")
+        return provider
+
+
+def provider_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options, as one argument ``provider_options``."""
+
+    @click.option(
+        "--provider",
+        "-p",
+        "names",
+        multiple=True,
+        metavar="NAME",
+        help="Who answers, such as ollama or groq:llama-3.3-70b. Several times: the next where one does not answer.",
+    )
+    @click.option("--base-url", metavar="URL", help="The address of the server, such as http://127.0.0.1:8080/v1.")
+    @click.option("--api-key-file", "key_file", metavar="FILE", type=Path, help="A file with the key and nothing else.")
+    @click.option("--proxy", metavar="URL", help="A proxy for everything that is sent.")
+    @click.option("--timeout", metavar="SECONDS", type=float, help="A limit for the whole answer.")
+    @wraps(command)
+    def with_options(
+        *arguments: Any,
+        names: tuple[str, ...],
+        base_url: str | None,
+        timeout: float | None,
+        proxy: str | None,
+        key_file: Path | None,
+        **options: Any,
+    ) -> None:
+        provider_options = ProviderOptions(names, base_url, timeout, proxy, key_file)
+        command(*arguments, provider_options=provider_options, **options)
+
+    return with_options
+
+
+def read_key(path: Path) -> str:
+    """Read a key from a file, without ever showing it.
+
+    :raises click.ClickException: the file cannot be read, or holds no key
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Failure(f"cannot read the key file {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise Failure(f"the key file {path} is not a text file") from None  # whose message shows the bytes
+    with checking_arguments():
+        return clean(text, f"the key file {path}")

@@ -1,0 +1,79 @@
+"""Standard output: each piece at once, whatever its characters, and quiet when nobody reads any more."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+from ..answer import AnswerStream
+from ..errors import G4FLiteError
+from .characters import harmless
+from .failure import Failure
+
+BROKEN_PIPE = 141  # how a shell tells of a program that SIGPIPE ended
+
+
+def prepare() -> None:
+    """Let ``?`` stand for what the encoding of standard output lacks, and nothing for a stream that is closed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  it is open to the end
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def write(text: str) -> None:
+    """Write and flush; to a terminal, without control characters.
+
+    :raises click.exceptions.Exit: nobody reads any more
+    :raises click.ClickException: it cannot be written, for instance because the disk is full
+    """
+    out = sys.stdout
+    try:
+        out.write(harmless(text) if out.isatty() else text)
+        out.flush()
+    except OSError as error:
+        _discard_the_rest()
+        if _is_broken_pipe(error):
+            raise click.exceptions.Exit(BROKEN_PIPE) from error
+        raise Failure(f"cannot write to standard output: {error.strerror}") from error
+
+
+def show(stream: AnswerStream, *, whole: bool = False) -> None:
+    """Write an answer piece by piece, or all at its end; its last line is ended also where it is cut.
+
+    :raises G4FLiteError: it is not whole
+    """
+    end = ""
+    try:
+        for text in [str(stream.text())] if whole else map(str, stream):
+            write(text)
+            if text:
+                end = "" if text.endswith("\n") else "\n"
+    except G4FLiteError:
+        write(end)
+        raise
+    write(end)
+
+
+def write_json(value: Any) -> None:
+    """Write a value as one line of JSON, in characters that the encoding has."""
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    write(json.dumps(value, ensure_ascii=ascii_only) + "\n")
+
+
+def _is_broken_pipe(error: OSError) -> bool:
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
+
+
+def _discard_the_rest() -> None:
+    """Let what is still buffered go nowhere, or Python would complain at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
