@@ -50,13 +50,38 @@ def _pool_class(kind: Any) -> Any:
 class _Response(http.client.HTTPResponse):
     """A response that notes when its first byte came: up to there a reused connection may be replaced."""
 
+    fp: Any
+
     def begin(self) -> None:
         call = running_call.get()
         if call is not None and not call.answer_began:
             if not self.fp.peek(1):
                 raise http.client.RemoteDisconnected("the server closed the connection without an answer")
             call.answer_began = True
-        super().begin()
+        plain = self.fp
+        self.fp = head = _Head(plain)
+        try:
+            super().begin()
+        finally:
+            if self.fp is head:
+                self.fp = plain
+        if not head.last_line:  # for http.client, that is an answer without a body
+            raise http.client.IncompleteRead(b"")
+
+
+class _Head:
+    """The file that an answer's head is read from; tells whether it was read to its end."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.last_line = b""
+
+    def readline(self, limit: int = -1) -> bytes:
+        self.last_line = self._file.readline(limit)
+        return self.last_line
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class _UnderDeadline:
@@ -68,13 +93,15 @@ class _UnderDeadline:
     timeout: Any
     proxy: Any
     _twin: socket.socket | None = None
+    _served_before = False  # since it was connected
 
     def connect(self) -> None:
         call = running_call.get()
         if call is None:
             super().connect()  # type: ignore[misc]
             return
-        call.connecting = call.new_connection = True
+        call.connecting = True
+        self._served_before = False
         try:
             super().connect()  # type: ignore[misc]
         finally:
@@ -83,6 +110,7 @@ class _UnderDeadline:
                 self._twin.close()
                 self._twin = None
         call.connecting = False
+        self._prepare_to_send(call)
 
     def _new_conn(self) -> socket.socket:
         call = running_call.get()
@@ -127,11 +155,20 @@ class _UnderDeadline:
     def request(self, *args: Any, **kwargs: Any) -> None:
         call = running_call.get()
         if call is not None and self.sock is not None:
-            call.hold(self.sock)
+            call.reused_connection = self._served_before
+            self._prepare_to_send(call)
         super().request(*args, **kwargs)  # type: ignore[misc]
+
+    def _prepare_to_send(self, call: Deadline) -> None:
+        call.hold(self.sock)
+        # A prompt with pictures may take longer to send than a connection may take to be made.
+        self.timeout = call.limit("read")
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)
 
     def getresponse(self) -> Any:
         call = running_call.get()
         if call is not None:
             call.hold(self.sock)  # kept here, as a close-delimited answer takes it from the connection
+        self._served_before = True
         return super().getresponse()  # type: ignore[misc]

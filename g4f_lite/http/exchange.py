@@ -72,11 +72,13 @@ class Exchange:
             try:
                 response = self._send_once(session, prepared, settings, guard)
             except FAILURES as error:
-                if call.new_connection or call.answer_began or not closed_by_peer(error):
+                if not call.reused_connection or call.answer_began or not closed_by_peer(error):
                     raise
                 call.check()
                 logger.debug("%s: %s: replacing a connection that the server had closed", self.name, step)
                 response = self._send_once(session, prepared, settings, guard)
+        except G4FLiteError as error:
+            raise self.failed(error, step)  # noqa: B904  it is the same one
         except FAILURES as error:
             raise self.failed(translate(error, call, origin_of(request.url)), step) from error
         body = Body(response, call)
@@ -122,7 +124,7 @@ class Exchange:
         guard: Callable[[str], None] | None,
     ) -> requests.Response:
         call = self.call
-        call.connecting = call.new_connection = call.answer_began = False
+        call.connecting = call.reused_connection = call.answer_began = False
         call.address_guard = guard
         timeout = (call.limit("connect"), call.limit("read"))
         reset = running_call.set(call)

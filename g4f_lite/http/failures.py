@@ -31,7 +31,14 @@ _NO_TIMEOUTS = (urllib3_errors.NewConnectionError,)  # although urllib3 derives 
 _PROXY = (requests.exceptions.ProxyError, urllib3_errors.ProxyError, urllib3_errors.ProxySchemeUnknown)
 _TLS = (requests.exceptions.SSLError, urllib3_errors.SSLError, ssl.SSLError)
 _DNS = (urllib3_errors.NameResolutionError, socket.gaierror)
-_CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
+_CLOSED_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+_CLOSED = (
+    http.client.RemoteDisconnected,
+    ConnectionResetError,
+    BrokenPipeError,
+    ConnectionAbortedError,
+    *_CLOSED_TLS,
+)
 _UNREADABLE = (
     requests.exceptions.ContentDecodingError,
     urllib3_errors.DecodeError,
@@ -65,7 +72,7 @@ def translate(error: BaseException, call: Deadline, origin: str) -> G4FLiteError
     reason = _reason(links)
     if has(_PROXY) or _is_socks(links):
         return TransportError(f"the proxy did not let the request to {origin} through: {reason}", cause="proxy")
-    if has(_TLS) and (call.connecting or not has((ssl.SSLEOFError, ssl.SSLZeroReturnError))):
+    if has(_TLS) and (call.connecting or not has(_CLOSED_TLS)):
         return TransportError(
             f"no TLS with {origin}: {reason}; a private certificate authority goes in verify=", cause="tls"
         )
