@@ -140,6 +140,8 @@ class Body:
         call, read = self._call, self._reader()
         limit = MAX_DECODED_BYTES if self.headers.get("Content-Encoding") else None
         while True:
+            if call.ended is not None:
+                raise call.error()
             try:
                 chunk = read(READ_BYTES)
             except FAILURES as error:

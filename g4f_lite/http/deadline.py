@@ -58,11 +58,11 @@ class Timeout:
                 raise ValueError(f"a timeout pair is (connect, read); this one has {len(value)} values")
             return cls(value[0], value[1], cls.total)
         seconds = _seconds(value, "timeout")
-        return cls() if seconds is None else cls(min(10.0, seconds), seconds, seconds)
+        return cls(cls.connect, None, None) if seconds is None else cls(min(10.0, seconds), seconds, seconds)
 
 
 def _seconds(value: Any, name: str) -> float | None:
-    if value is None or value == math.inf:
+    if value is None:
         return None
     if isinstance(value, bool):
         raise ValueError(f"{name} must be seconds, not {value}")
@@ -70,7 +70,7 @@ def _seconds(value: Any, name: str) -> float | None:
         raise TypeError(f"{name} must be seconds, not {type(value).__name__}")
     if not value > 0:
         raise ValueError(f"{name} must be more than 0 seconds, not {value}")
-    return float(value)
+    return float(value) if value < threading.TIMEOUT_MAX else None  # what no clock here can count is no limit
 
 
 running_call: ContextVar[Deadline | None] = ContextVar("g4f_lite_running_call", default=None)
@@ -91,12 +91,13 @@ class Deadline:
         self.socket: socket.socket | None = None
         self.address_guard: Callable[[str], None] | None = None
         self.connecting = False  # a connection is being made
-        self.new_connection = False  # one was made for the request in progress
+        self.reused_connection = False  # the request in progress went out on one that was kept alive
         self.answer_began = False  # a byte of its answer has come
         self._clock = clock
         self._ends_at = math.inf if timeout.total is None else self.began + timeout.total
         self._drain_ends_at = math.inf
         self._shutdown: Callable[[], Any] | None = None
+        self._lock = threading.RLock()  # between hold and let_go on one side, and whoever shuts down
         self._woken = threading.Event()
 
     def __enter__(self) -> Deadline:
@@ -133,14 +134,23 @@ class Deadline:
 
         :param shutdown: another way to shut down what is not a socket of ours
         """
-        self.socket = getattr(sock, "socket", sock)  # TLS inside TLS wraps the socket
-        self._shutdown = shutdown
+        with self._lock:
+            self.socket = getattr(sock, "socket", sock)  # TLS inside TLS wraps the socket
+            self._shutdown = shutdown
         if self.ended:
             self._shut()
 
     def let_go(self) -> None:
         """Forget the socket: it may serve another call from now on."""
-        self.socket = self._shutdown = None
+        with self._lock:
+            self.socket = self._shutdown = None
+
+    def leave_to_parent(self) -> None:
+        """End the call in a forked child, where its connection is still the parent's: touch nothing."""
+        self._lock = threading.RLock()  # which a thread of the parent may have held
+        self._woken = threading.Event()
+        self.ended = "forked"
+        self.let_go()
 
     def end(self, reason: str) -> None:
         """End the call now: ``"total"`` for its time, ``"closed"`` for its caller's wish."""
@@ -180,6 +190,8 @@ class Deadline:
         """Make the error that says why the call ended."""
         if self.ended == "closed":
             return StreamInterruptedError("the answer was closed while it was being read")
+        if self.ended == "forked":
+            return StreamInterruptedError("the answer belongs to the parent process; ask again in the child")
         return DeadlineExceededError(
             f"the total time limit of {self.timeout.total:g} s passed; give a longer timeout= if that is too short",
             limit="total",
@@ -194,13 +206,13 @@ class Deadline:
         self.check()
 
     def _shut(self) -> None:
-        sock, shutdown = self.socket, self._shutdown
         try:
-            if sock is not None:
-                # Past ssl.SSLSocket.shutdown, which would turn the next reads into ciphertext.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-            elif shutdown is not None:
-                shutdown()
+            with self._lock:
+                if self.socket is not None:
+                    # Past ssl.SSLSocket.shutdown, which would turn the next reads into ciphertext.
+                    socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+                elif self._shutdown is not None:
+                    self._shutdown()
         except (OSError, TypeError, ValueError, RuntimeError):
             return  # it is closed already, which is all that is wanted
 
@@ -210,7 +222,8 @@ class _Watchdog:
 
     def __init__(self) -> None:
         self.calls: set[Deadline] = set()
-        self.lock = threading.Lock()
+        # Reentrant: the garbage collector may close an answer, and so remove it, in any line.
+        self.lock = threading.RLock()
         self.thread: threading.Thread | None = None
 
     def add(self, call: Deadline) -> None:
@@ -252,7 +265,9 @@ def _unwatch(call: Deadline) -> None:
 
 def _forget_parent() -> None:
     global _watchdog
-    _watchdog = _Watchdog()
+    calls, _watchdog = _watchdog.calls, _Watchdog()
+    for call in list(calls):
+        call.leave_to_parent()
 
 
 if hasattr(os, "register_at_fork"):  # a child has neither its parent's threads nor its calls

@@ -36,7 +36,7 @@ class Visitor:
     session: requests.Session
     token: str | None = None
     state: dict[str, Any] = field(default_factory=dict)
-    generation: int = 0
+    generation: object = None
 
     def secrets(self) -> list[str]:
         """List what no message may show: the token and the cookies' values."""
@@ -70,8 +70,9 @@ class SessionPool:
     def _reset(self) -> None:
         self._idle: list[Visitor] = []
         self._latest: Visitor | None = None
-        self._lock = threading.Lock()
-        self._generation = 0
+        # Reentrant: an answer that the garbage collector closes gives its session back in any line.
+        self._lock = threading.RLock()
+        self._generation = object()  # sessions of another one are closed when they come back
         self._process = os.getpid()
 
     @contextmanager
@@ -86,13 +87,18 @@ class SessionPool:
     @property
     def latest(self) -> requests.Session:
         """The session used last; a new one where none was."""
+        self._leave_to_parent()
+        latest = self._latest
+        if latest is not None:
+            return latest.session
         with self.lend() as visitor:
-            return (self._latest or visitor).session
+            return visitor.session
 
     def close(self) -> None:
         """Close the idle sessions; those on loan are closed when they come back."""
+        self._leave_to_parent()
         with self._lock:
-            self._generation += 1
+            self._generation = object()
             idle, self._idle = self._idle, []
             self._latest = None
         for visitor in idle:
@@ -101,17 +107,22 @@ class SessionPool:
     def _take(self) -> Visitor:
         if self._own is not None:
             return self._own
-        if self._process != os.getpid():
-            self._abandoned = self._idle  # never closed here: they are the parent's
-            self._reset()
+        self._leave_to_parent()
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-            return Visitor(self._make(), generation=self._generation)
+            generation = self._generation
+        return Visitor(self._make(), generation=generation)
+
+    def _leave_to_parent(self) -> None:
+        if self._process != os.getpid():
+            self._abandoned = self._idle  # never closed here: they are the parent's
+            self._reset()
 
     def _give_back(self, visitor: Visitor) -> None:
         if visitor is self._own:
             return
+        self._leave_to_parent()
         with self._lock:
             keep = visitor.generation == self._generation and len(self._idle) < self._size
             if keep:
@@ -123,6 +134,7 @@ class SessionPool:
 
 def set_cookies(session: requests.Session, cookies: dict[str, str], host: str) -> None:
     """Put a caller's cookies into a session, for one host only."""
-    domain = host if "." in host or ":" in host else f"{host}.local"  # as http.cookiejar names such hosts
+    name = f"[{host}]" if ":" in host else host
+    domain = name if "." in name else f"{name}.local"  # as http.cookiejar names such hosts
     for name, value in cookies.items():
         session.cookies.set_cookie(create_cookie(name, value, domain=domain))  # type: ignore[no-untyped-call]
