@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
-from ..http.body import origin_of
-
-OPENAI_ORIGIN = "https://api.openai.com"
+OPENAI_ORIGIN = ("https", "api.openai.com", 443)
 
 
 @dataclass(frozen=True)
@@ -30,21 +29,22 @@ class Key:
     required: bool
 
     @classmethod
-    def of(cls, api_key: str | None, base_url: str, variable: str | None) -> Key:
+    def of(cls, api_key: str | None, base_url: str, variable: str | None, *, home: str = "") -> Key:
         """Find the variable that belongs to an address, and check a key that was given.
 
         ``OPENAI_API_KEY`` goes to OpenAI or to ``OPENAI_BASE_URL``'s origin, ``G4F_LITE_API_KEY`` to
         ``G4F_LITE_BASE_URL``'s, and a preset's own variable to the preset's service; nowhere else.
 
+        :param variable: the preset's own variable;  :param home: the preset's own address
         :raises ValueError: the key is empty, or has a blank in it
         """
         given = None if api_key is None else clean(api_key, "api_key")
-        if variable is not None:
+        if variable is not None and _origin(base_url) == _origin(home):
             return cls(given, variable, reads=True, required=True)
-        origin = origin_of(base_url)
-        if origin in (OPENAI_ORIGIN, origin_of(os.environ.get("OPENAI_BASE_URL"))):
+        origin = _origin(base_url)
+        if origin in (OPENAI_ORIGIN, _origin(os.environ.get("OPENAI_BASE_URL"))):
             return cls(given, "OPENAI_API_KEY", reads=True, required=origin == OPENAI_ORIGIN)
-        reads = origin == origin_of(os.environ.get("G4F_LITE_BASE_URL"))
+        reads = origin == _origin(os.environ.get("G4F_LITE_BASE_URL"))
         return cls(given, "G4F_LITE_API_KEY", reads, required=False)
 
     def value(self) -> str | None:
@@ -83,6 +83,35 @@ class Key:
     def __reduce__(self) -> tuple[Any, ...]:
         lost = self.given is not None
         return Key, (None, self.variable, self.reads or lost, self.required or lost)
+
+
+def _origin(url: str | None) -> tuple[str, str | None, int | None]:
+    """Give scheme, host and port of an address; no address has the origin of none."""
+    try:
+        parts = urlsplit(url or "")
+        return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:  # an environment variable may hold anything
+        return "", None, None
+
+
+def check_fields(fields: Any, kind: str) -> dict[str, str]:
+    """Check headers or cookies that were given as an argument; their values are not shown.
+
+    :raises TypeError: they are no dict of strings
+    :raises ValueError: one could not be sent as it is
+    """
+    if not isinstance(fields, Mapping):
+        raise TypeError(f"{kind} must be a dict, not {type(fields).__name__}")
+    for name, value in fields.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"{kind} must be strings by their names; {name!r} is {type(value).__name__}")
+        if not name or value != value.strip() or not (name + value).replace("\t", "").isprintable():
+            raise ValueError(f"{kind}: the value of {name!r} has a newline, a blank at an end or the like in it")
+        try:
+            (name + value).encode("latin-1")
+        except UnicodeEncodeError:
+            raise ValueError(f"{kind}: {name!r} has letters that HTTP cannot send") from None
+    return dict(fields)
 
 
 def clean(key: Any, name: str) -> str:

@@ -36,7 +36,7 @@ class OpenAICompatible(Provider):
     def __init__(self, base_url: str | None = None, *, api_key: str | None = None, **settings: Any) -> None:
         super().__init__(base_url=base_url or self._preset.base_url, **settings)
         self.default_model = self._preset.default_model
-        self._key = Key.of(api_key, self.base_url, self._preset.key_variable)
+        self._key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
         self._served_model = ""
 
     @classmethod
