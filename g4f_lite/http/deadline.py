@@ -60,6 +60,20 @@ class Timeout:
         seconds = _seconds(value, "timeout")
         return cls(cls.connect, None, None) if seconds is None else cls(min(10.0, seconds), seconds, seconds)
 
+    @classmethod
+    def of_environment(cls) -> Timeout | None:
+        """Read ``G4F_LITE_TIMEOUT``, in seconds for the whole call.
+
+        :raises ValueError: it is no positive number
+        """
+        value = os.environ.get("G4F_LITE_TIMEOUT")
+        if not value:
+            return None
+        try:
+            return cls.of(float(value))
+        except ValueError as error:
+            raise ValueError(f"G4F_LITE_TIMEOUT must be seconds, such as 30, not {value!r}") from error
+
 
 def _seconds(value: Any, name: str) -> float | None:
     if value is None:

@@ -17,7 +17,7 @@ from .body import Body, origin_of
 from .deadline import Deadline, running_call
 from .failures import FAILURES, closed_by_peer, translate
 from .pool import Visitor
-from .redact import redact, scrub, without_credentials
+from .redact import password_in, redact, scrub, without_credentials
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ class Route:
     """How requests travel; None leaves a thing to the session and the environment.
 
     :param proxy: the URL of the proxy for every request
+    :param proxies_loopback: whether it is for this machine's own addresses too
     :param verify: True, False, or the path of a CA bundle
     :param cert: the path of a client certificate, or a pair with its key
     """
@@ -34,6 +35,7 @@ class Route:
     proxy: str | None = None
     verify: bool | str | None = None
     cert: str | tuple[str, str] | None = None
+    proxies_loopback: bool = True
 
 
 @dataclass
@@ -69,6 +71,10 @@ class Exchange:
         try:
             prepared = session.prepare_request(request)
             settings = self._settings(session, prepared.url or "")
+            proxy = requests.utils.select_proxy(prepared.url or "", settings["proxies"])
+            if proxy:
+                refuse_when_offline(proxy)
+                self.secrets += password_in(proxy)
             try:
                 response = self._send_once(session, prepared, settings, guard)
             except FAILURES as error:
@@ -109,8 +115,7 @@ class Exchange:
 
     def hidden(self) -> Iterable[str]:
         """List the strings that no message may show now."""
-        proxy = urlsplit(self.route.proxy or "")
-        return [*self.secrets, *self.visitor.secrets(), proxy.password or ""]
+        return [*self.secrets, *self.visitor.secrets(), *password_in(self.route.proxy)]
 
     def scrub(self, error: BaseException) -> None:
         """Take this call's secrets out of an error and its causes."""
@@ -141,7 +146,7 @@ class Exchange:
             verify = os.environ.get("G4F_LITE_CA_BUNDLE") or None
         elif verify is None:
             verify = session.verify
-        if self.route.proxy:
+        if self.route.proxy and (self.route.proxies_loopback or not is_loopback(url)):
             proxies = {"http": self.route.proxy, "https": self.route.proxy}
         elif is_loopback(url):  # which requests would send to the environment's proxy too
             proxies["no_proxy"] = "*"

@@ -13,6 +13,7 @@ import requests
 from requests.cookies import create_cookie
 
 from .connection import DeadlineAdapter
+from .redact import secrets_in
 
 POOL_SIZE = 64  # idle sessions that are kept
 
@@ -40,7 +41,10 @@ class Visitor:
 
     def secrets(self) -> list[str]:
         """List what no message may show: the token and the cookies' values."""
-        return [self.token or "", *(cookie.value or "" for cookie in self.session.cookies)]
+        session = self.session
+        signed = session.auth if isinstance(session.auth, tuple) else ()
+        cookies = (cookie.value or "" for cookie in session.cookies)
+        return [self.token or "", *cookies, *map(str, signed[1:]), *secrets_in(session.headers)]
 
 
 class SessionPool:

@@ -21,13 +21,14 @@ from ..http.checks import check
 from ..http.deadline import Timeout, TimeoutLike
 from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
+from ..http.redact import SECRET_NAME, secrets_in
 from ..http.retry import OnRetry, RetryBudget, RetryLike, RetryPolicy, check_retry
 from ..messages import Image, Message, Messages, to_messages
 from .call import Call, run
+from .keys import check_fields
 
 USER_AGENT = "g4f-lite (python-requests)"
 RETRY = RetryPolicy()
-_SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 
 
 class BaseProvider(ABC):
@@ -141,11 +142,14 @@ class Provider(BaseProvider):
     ) -> None:
         self.base_url = check_url(base_url or self.url, "base_url")
         self.proxy = None if proxy is None else check_proxy(proxy)
-        self.timeout = Timeout.of(timeout, _timeout_of_environment())
+        self.timeout = Timeout.of(timeout, Timeout.of_environment())
         self.retry = check_retry(retry)
         self.on_retry = on_retry
         self.verify, self.cert = verify, cert
-        self.cookies, self.headers = dict(cookies or {}), dict(headers or {})
+        if session is not None and cookies:
+            raise ValueError("cookies= and session= exclude each other: put the cookies into your session")
+        self.cookies = check_fields(cookies or {}, "cookies")
+        self.headers = check_fields(headers or {}, "headers")
         self._own_session = session
         self._pool_size = pool_size
         self._lost: list[str] = []  # secrets that were given as arguments and left out of a pickle
@@ -239,8 +243,12 @@ class Provider(BaseProvider):
         return {"Accept-Encoding": "identity", "Content-Type": "application/json", **more, **self.headers}
 
     def _route(self, proxy: str | None = None) -> Route:
-        proxy = check_proxy(proxy) if proxy is not None else self.proxy or os.environ.get("G4F_LITE_PROXY") or None
-        return Route(proxy, self.verify, self.cert)
+        given = check_proxy(proxy) if proxy is not None else self.proxy
+        environment = os.environ.get("G4F_LITE_PROXY")
+        if given or not environment:
+            return Route(given, self.verify, self.cert)
+        instead_of_given = "proxy" in self._lost
+        return Route(check_proxy(environment, "G4F_LITE_PROXY"), self.verify, self.cert, instead_of_given)
 
     def _run(self, action: Any, *, proxy: str | None = None, session: requests.Session | None = None) -> Any:
         """Run ``action(exchange)``, which is no prompt, under this provider's limits and retry policy."""
@@ -272,12 +280,12 @@ class Provider(BaseProvider):
 
     def _secrets(self) -> list[str]:
         """List the strings that no message may show."""
-        return [value for name, value in self.headers.items() if _SECRET_HEADER.search(name)]
+        return secrets_in(self.headers)
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in ("_pool", "_budget")}
         lost = list(self._lost)
-        secret_headers = {name for name in self.headers if _SECRET_HEADER.search(name)}
+        secret_headers = {name for name in self.headers if SECRET_NAME.search(name)}
         if secret_headers:
             state["headers"] = {name: self.headers[name] for name in self.headers if name not in secret_headers}
             lost.append("headers")
@@ -362,22 +370,21 @@ def check_model_name(name: Any) -> None:
         raise ValueError("model is blank; leave it out to ask the default model")
 
 
-def check_proxy(proxy: Any) -> str:
+def check_proxy(proxy: Any, name: str = "proxy") -> str:
     """Check the URL of a proxy.
 
     :raises ValueError: it is none
     """
     if not isinstance(proxy, str):
-        raise TypeError(f"proxy must be a URL, not {type(proxy).__name__}")
+        raise TypeError(f"{name} must be a URL, not {type(proxy).__name__}")
     try:
         parts = urlsplit(proxy)
         valid = parts.scheme in ("http", "https", "socks4", "socks4a", "socks5", "socks5h") and bool(parts.hostname)
     except ValueError:
         valid = False
     if not valid:
-        raise ValueError(
-            f"proxy must be a URL such as http://127.0.0.1:3128 or socks5h://127.0.0.1:1080, not {_hidden_url(proxy)!r}"
-        )
+        good = "http://127.0.0.1:3128 or socks5h://127.0.0.1:1080"
+        raise ValueError(f"{name} must be a URL such as {good}, not {_hidden_url(proxy)!r}")
     return proxy
 
 
@@ -390,13 +397,3 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
 
 def _hidden_url(url: str) -> str:
     return re.sub(r"//[^/]*@", "//***@", url.partition("?")[0])[:200]
-
-
-def _timeout_of_environment() -> Timeout | None:
-    value = os.environ.get("G4F_LITE_TIMEOUT")
-    if not value:
-        return None
-    try:
-        return Timeout.of(float(value))
-    except ValueError as error:
-        raise ValueError(f"G4F_LITE_TIMEOUT must be seconds, such as 30, not {value!r}") from error
