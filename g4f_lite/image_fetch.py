@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -41,7 +42,7 @@ def fetch_image(exchange: Exchange, url: str, *, home: str) -> bytes:
             body = _send_to_stranger(exchange, url)
         try:
             if body.status in (301, 302, 303, 307, 308) and "Location" in body.headers:
-                url = urljoin(url, body.headers["Location"])
+                url = _redirected(url, body.headers["Location"])
                 continue
             check(body, lambda status, parsed, text: None)
             data = body.read(MAX_IMAGE_BYTES)
@@ -75,7 +76,8 @@ def _send_to_stranger(exchange: Exchange, url: str) -> Body:
     session = Session()
     session.proxies = exchange.visitor.session.proxies
     session.trust_env = exchange.visitor.session.trust_env
-    stranger = Exchange(Visitor(session), exchange.call, exchange.route, exchange.name, exchange.secrets)
+    route = replace(exchange.route, cert=None)
+    stranger = Exchange(Visitor(session), exchange.call, route, exchange.name, exchange.secrets)
     if stranger.proxy_for(url):  # which connects in our place, so the look-up here is the only one to check
         for address in _look_up(url):
             refuse_private(address)
@@ -98,6 +100,13 @@ def _look_up(url: str) -> list[str]:
         return [str(found[4][0]) for found in socket.getaddrinfo(urlsplit(url).hostname, None)]
     except (OSError, UnicodeError):
         return []  # a name that only the proxy knows
+
+
+def _redirected(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError as error:
+        raise _refusal(target, "it is no address") from error
 
 
 def _origin(url: str) -> tuple[str, str | None, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import os
 import secrets
 import string
@@ -74,7 +75,17 @@ def _checked(message: Any, index: int) -> Message:
             raise ValueError(f"{place} has no content")
     elif not isinstance(content, str):
         raise TypeError(f"{place} has content of type {type(content).__name__}; it must be a string or a list of parts")
+    if not all(_is_json(value) for value in message.values()):
+        raise TypeError(f"{place} holds something that cannot be sent as JSON")
     return dict(message)
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_json(inner) for name, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_json, value))
+    return value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _says_something(message: Message) -> bool:
@@ -85,7 +96,7 @@ def _says_something(message: Message) -> bool:
 
 def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
     """Put pictures behind the text of the last user message, in place."""
-    if isinstance(images, (str, bytes, os.PathLike)) or hasattr(images, "data_uri"):
+    if isinstance(images, (str, bytes, bytearray, os.PathLike)) or hasattr(images, "data_uri"):
         images = [images]
     parts = [image_part(image) for image in images]
     for index in range(len(messages) - 1, -1, -1):

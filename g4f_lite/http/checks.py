@@ -8,6 +8,7 @@ import math
 import re
 import time
 from collections.abc import Callable
+from datetime import timezone
 from typing import Any
 
 from ..errors import (
@@ -129,7 +130,7 @@ def parse_retry_after(value: str | None, *, now: Callable[[], float] = time.time
         return float(value)  # an enormous number of digits becomes infinity
     try:
         date = email.utils.parsedate_to_datetime(value)
-        wait = date.timestamp() - now()
+        wait = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
     return max(0.0, wait) if math.isfinite(wait) else None
