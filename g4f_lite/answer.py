@@ -359,7 +359,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._error = error
         self._seconds = time.monotonic() - self._began_at
         if isinstance(error, (ProviderError, DeadlineExceededError)):
-            error.partial = self._collected.text
+            error.partial = self._collected.text or error.partial
 
     def _show_in_notebook(self) -> Answer:
         from IPython.display import Markdown, display
