@@ -7,7 +7,8 @@ from typing import Any
 
 import requests
 
-from ..errors import ModelNotSupportedError
+from ..errors import ModelNotSupportedError, ProviderNotConfiguredError
+from ..images import ImageResponse
 from ..messages import Messages
 from . import weights
 from .engine import check_gguf, check_installed, engine_for
@@ -53,6 +54,13 @@ class Local(OpenAICompatible):
 
     def get_models(self) -> list[str]:
         return [self.get_model()]
+
+    def generate_image(self, *_: Any, **__: Any) -> ImageResponse:
+        """Raise: its models write text only.
+
+        :raises ProviderNotConfiguredError: always
+        """
+        raise ProviderNotConfiguredError("it draws no pictures; name a provider that does", provider=self.name)
 
     def _request(self, model: str, messages: Messages, token: str, options: dict[str, Any]) -> requests.Request:
         if model in self.models:

@@ -13,15 +13,16 @@ from ..http.body import Body
 from ..http.exchange import Exchange
 from ..messages import Messages
 from . import openai_wire as wire
-from .base import Provider, unknown_name
+from .base import unknown_name
 from .call import fetch
 from .keys import Key
+from .openai_images import MakesImages
 from .presets import PRESETS, Preset
 
 Self = TypeVar("Self", bound="OpenAICompatible")
 
 
-class OpenAICompatible(Provider):
+class OpenAICompatible(MakesImages):
     """A server that speaks OpenAI's chat completions.
 
     :param base_url: its address, up to and with ``/v1``
