@@ -15,6 +15,10 @@ ENTRY_POINTS = "g4f_lite.providers"
 
 # The module of each provider of ours, imported when it is asked for.
 _OURS = {
+    "AiChatOnline": "ai_chat_online",
+    "AiChats": "ai_chats",
+    "AiEngine": "ai_engine",
+    "Chatgpt4Online": "chatgpt4_online",
     "Local": "local",
     "OpenAICompatible": "openai_compatible",
     "Scripted": "scripted",
@@ -25,6 +29,11 @@ _OURS = {
 def provider_names() -> list[str]:
     """List the names that :func:`make_provider` takes."""
     return [*_OURS, *PRESETS, *_entry_points()]
+
+
+def is_provider_name(name: str) -> bool:
+    """Tell whether :func:`make_provider` takes a name, in any spelling of case and dashes."""
+    return _plain(name) in map(_plain, provider_names())
 
 
 def make_provider(name: str, **settings: Any) -> BaseProvider:
