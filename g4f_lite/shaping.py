@@ -1,0 +1,157 @@
+"""Options that a provider cannot do: done here where they can be, else refused or dropped with a warning."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Generator
+from typing import Any
+
+from .answer import AnswerStream
+from .deltas import Delta, Finish
+from .errors import ResponseFormatError
+from .fallback import Fallback
+from .images import ImageResponse
+from .limits import TextLimits
+from .messages import Messages
+from .providers.base import BaseProvider, unknown_name
+from .structured import JsonFormat
+
+_DONE_HERE = ("stop", "max_tokens", "max_completion_tokens", "response_format")
+
+
+def options_of(provider: BaseProvider) -> frozenset[str] | None:
+    """Give the options that a provider can do, of a chain those that all members can; None where it takes any."""
+    if isinstance(provider, Fallback):
+        known = [options for member in provider.providers if (options := options_of(member)) is not None]
+        return frozenset.intersection(*known) if known else None
+    return getattr(provider, "known_options", None)
+
+
+class Shape:
+    """How one call is made of the options that were given.
+
+    :param provider: who is asked;  :param options: what the caller wants; those that are None are left out
+    :param drop: whether options that nobody can do are dropped with a warning
+    :ivar options: what the provider is told
+    :raises TypeError: an option that nobody can do, unless it is dropped
+    :raises ValueError: the value of an option that is done here makes no sense
+    """
+
+    def __init__(self, provider: BaseProvider, options: dict[str, Any], *, drop: bool = False) -> None:
+        known = options_of(provider)
+        self.options = {name: value for name, value in options.items() if value is not None}
+        if self.options.get("n") == 1:  # which is what everybody does
+            del self.options["n"]
+        ours: dict[str, Any] = {}
+        for name in list(self.options) if known is not None else ():
+            if known is None or name in known:
+                continue
+            value = self.options.pop(name)
+            if name in _DONE_HERE:
+                ours[name] = value
+            elif not drop:
+                raise TypeError(_refusal(provider, name, known))
+            else:
+                message = f"{provider.name} cannot do {name}; the option is dropped"
+                warnings.warn(message, UserWarning, stacklevel=_levels_to_caller())
+        stop = ours.get("stop")
+        max_tokens = ours.get("max_completion_tokens") or ours.get("max_tokens")
+        self._limits = (
+            TextLimits(stop=stop, max_tokens=max_tokens) if stop is not None or max_tokens is not None else None
+        )
+        wanted = ours.get("response_format")
+        self._format = None if wanted is None or wanted == {"type": "text"} else JsonFormat(wanted)
+
+    def messages(self, messages: Messages) -> Messages:
+        """Give what is said to the provider."""
+        return messages if self._format is None else self._format.add_to(messages)
+
+    def answer(self, stream: AnswerStream) -> AnswerStream:
+        """Give the answer in its shape; the stream itself where nothing is done here."""
+        if self._limits is None and self._format is None:
+            return stream
+        return AnswerStream(
+            lambda: _Shaped(stream, self._limits, self._format), provider=stream.provider, model=stream.model
+        )
+
+
+def _refusal(provider: BaseProvider, name: str, known: frozenset[str]) -> str:
+    return (
+        f"{unknown_name('option', name, sorted({*known, *_DONE_HERE}), provider.name)}; "
+        "Client(drop_unsupported=True) drops such options with a warning"
+    )
+
+
+def _levels_to_caller() -> int:
+    """Count the frames up to the first one outside this package, so that a warning names the caller's line."""
+    levels, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        levels, frame = levels + 1, frame.f_back
+    return levels
+
+
+class _Shaped:
+    """The deltas of an answer, cut and checked; may be closed from any thread."""
+
+    def __init__(self, stream: AnswerStream, limits: TextLimits | None, format_: JsonFormat | None) -> None:
+        self._stream = stream
+        self._limits = limits or TextLimits()
+        self._format = format_
+        self._deltas = self._checked() if format_ else self._cut()
+
+    def __next__(self) -> Delta:
+        return next(self._deltas)
+
+    @property
+    def provider(self) -> str:
+        return self._stream.provider
+
+    @property
+    def model(self) -> str | None:
+        return self._stream.model
+
+    def close(self) -> None:
+        self._stream.close()
+        try:
+            self._deltas.close()
+        except ValueError:  # it is running in another thread, which the line above has woken
+            return
+
+    def _cut(self) -> Generator[Delta, None, None]:
+        limits = self._limits
+        for delta in self._stream.deltas():
+            if isinstance(delta, str):
+                shown = limits.feed(delta)
+                if shown:
+                    yield shown
+            else:
+                if isinstance(delta, (ImageResponse, Finish)) and (shown := limits.flush()):
+                    yield shown
+                if limits.reason is None:
+                    yield delta
+            if limits.reason is not None:
+                self._stream.close()
+                yield Finish(limits.reason)
+                return
+
+    def _checked(self) -> Generator[Delta, None, None]:
+        """Hold the text back to its end, so that nothing is given that does not fit."""
+        pieces: list[str] = []
+        for delta in self._cut():
+            if isinstance(delta, str):
+                pieces.append(delta)
+            elif isinstance(delta, Finish):
+                if pieces:
+                    yield self._fitting("".join(pieces))
+                yield delta
+            else:
+                yield delta
+
+    def _fitting(self, text: str) -> str:
+        assert self._format is not None
+        try:
+            return self._format.check(text)
+        except ResponseFormatError as error:
+            error.provider = self._stream.provider
+            raise
