@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .answer import Answer, AnswerStream
-from .deltas import Finish, Reasoning, ToolCall, ToolCallDelta, Usage
+from .deltas import Finish, Reasoning, Revision, ToolCall, ToolCallDelta, Usage
 from .errors import (
     AllProvidersFailedError,
     AuthenticationError,
@@ -41,22 +41,33 @@ from .errors import (
 from .images import ImageResponse
 
 if TYPE_CHECKING:
-    from .client import ask, stream
+    from .client import Client, ask, stream
     from .conversation import Conversation
     from .fallback import Fallback
     from .http.deadline import Timeout
     from .http.retry import RetryPolicy
+    from .legacy import ChatCompletion
+    from .providers.ai_chat_online import AiChatOnline
+    from .providers.ai_chats import AiChats
+    from .providers.ai_engine import AiEngine
     from .providers.base import BaseProvider, Provider
+    from .providers.chatgpt4_online import Chatgpt4Online
     from .providers.local import Local
     from .providers.openai_compatible import OpenAICompatible
 
 __all__ = [
+    "AiChatOnline",
+    "AiChats",
+    "AiEngine",
     "AllProvidersFailedError",
     "Answer",
     "AnswerStream",
     "AuthenticationError",
     "BaseProvider",
     "ChallengeError",
+    "ChatCompletion",
+    "Chatgpt4Online",
+    "Client",
     "Conversation",
     "DeadlineExceededError",
     "EmptyResponseError",
@@ -78,6 +89,7 @@ __all__ = [
     "ResponseFormatError",
     "ResponseStatusError",
     "RetryPolicy",
+    "Revision",
     "ServiceError",
     "StreamInterruptedError",
     "Timeout",
@@ -91,7 +103,13 @@ __all__ = [
 
 # Loaded at first use: an import of this package should cost little more than one of requests.
 _LAZY = {
+    "AiChatOnline": ".providers.ai_chat_online",
+    "AiChats": ".providers.ai_chats",
+    "AiEngine": ".providers.ai_engine",
     "BaseProvider": ".providers.base",
+    "ChatCompletion": ".legacy",
+    "Chatgpt4Online": ".providers.chatgpt4_online",
+    "Client": ".client",
     "Conversation": ".conversation",
     "Fallback": ".fallback",
     "Local": ".providers.local",

@@ -1,0 +1,253 @@
+"""``client.chat.completions.create``: answers in the shape of OpenAI's API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TextIO, overload
+
+from .answer import Answer, AnswerStream
+from .completions import (
+    ChoiceDelta,
+    ChunkChoice,
+    Completion,
+    CompletionChunk,
+    CompletionUsage,
+    DeltaToolCall,
+    make_id,
+    now,
+)
+from .deltas import Delta, Finish, Reasoning, ToolCallDelta
+from .http.deadline import TimeoutLike
+from .images import ImageResponse
+from .messages import Image, Message
+from .routing import ProviderLike
+
+if TYPE_CHECKING:
+    from .client import Client
+
+
+class Completions:
+    """What ``client.chat.completions`` is.
+
+    :param client: whose providers are asked
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @overload
+    def create(
+        self,
+        messages: str | Sequence[Message],
+        model: str | None = None,
+        *,
+        stream: Literal[False] | None = False,
+        provider: ProviderLike | None = None,
+        images: Image | Iterable[Image] | None = None,
+        image: Image | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        max_completion_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        seed: int | None = None,
+        frequency_penalty: float | None = None,
+        presence_penalty: float | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        reasoning_effort: str | None = None,
+        stream_options: Mapping[str, Any] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        **options: Any,
+    ) -> Completion: ...
+
+    @overload
+    def create(
+        self,
+        messages: str | Sequence[Message],
+        model: str | None = None,
+        *,
+        stream: Literal[True],
+        provider: ProviderLike | None = None,
+        images: Image | Iterable[Image] | None = None,
+        image: Image | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        max_completion_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        seed: int | None = None,
+        frequency_penalty: float | None = None,
+        presence_penalty: float | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        reasoning_effort: str | None = None,
+        stream_options: Mapping[str, Any] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        **options: Any,
+    ) -> CompletionStream: ...
+
+    @overload
+    def create(
+        self,
+        messages: str | Sequence[Message],
+        model: str | None = None,
+        *,
+        stream: bool | None,
+        **options: Any,
+    ) -> Completion | CompletionStream: ...
+
+    def create(
+        self,
+        messages: str | Sequence[Message],
+        model: str | None = None,
+        *,
+        stream: bool | None = False,
+        provider: ProviderLike | None = None,
+        images: Image | Iterable[Image] | None = None,
+        image: Image | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        max_completion_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        seed: int | None = None,
+        frequency_penalty: float | None = None,
+        presence_penalty: float | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        reasoning_effort: str | None = None,
+        stream_options: Mapping[str, Any] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        **options: Any,
+    ) -> Completion | CompletionStream:
+        """Ask, and give a Completion; with ``stream=True``, an iterator of its chunks.
+
+        A stream has been started: what fails before the first piece is raised here.  It closes its
+        connection at its end, by ``close()``, or at the end of a ``with`` block.
+
+        :param messages: a list of ``{"role": …, "content": …}``, or one string
+        :param model: a model's name; see ``Client(models=…)``
+        :param provider: who answers this call, in place of the client's provider
+        :param images: pictures to show with the last user message: bytes, paths or URLs; ``image`` is g4f's name
+        :param max_tokens: the most tokens of the answer; ``stop``: where it ends.  For a service that
+            knows neither they are kept to here, and tokens are approximated
+        :param response_format: ``{"type": "json_schema", …}`` or ``{"type": "json_object"}``.  For a service
+            that does not know it, it is put in the prompt, and the answer is checked
+        :param stream_options: ``{"include_usage": True}`` for a last chunk with the usage
+        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
+        :param options: what else the provider can be told
+        :raises TypeError: an option that the provider cannot do
+        :raises G4FLiteError: there is no answer
+        """
+        wants_usage = bool(stream and stream_options and stream_options.get("include_usage"))
+        created = now()
+        answer = self._client.stream(
+            messages,
+            model=model,
+            provider=provider,
+            images=image if images is None else images,
+            proxy=proxy,
+            timeout=timeout,
+            temperature=temperature,
+            top_p=top_p,
+            max_tokens=max_tokens,
+            max_completion_tokens=max_completion_tokens,
+            stop=stop,
+            seed=seed,
+            frequency_penalty=frequency_penalty,
+            presence_penalty=presence_penalty,
+            response_format=response_format,
+            tools=tools,
+            tool_choice=tool_choice,
+            reasoning_effort=reasoning_effort,
+            **options,
+        )
+        with self._client.explaining(model, provider):
+            if stream:
+                return CompletionStream(answer.start(), created, wants_usage=wants_usage)
+            pieces = [str(delta) for delta in answer.deltas() if isinstance(delta, (str, ImageResponse))]
+        return Completion.of(answer.answer, "".join(pieces), created)
+
+
+class CompletionStream(Iterator[CompletionChunk]):
+    """The chunks of an answer as they come; an iterator and a context manager.
+
+    :param answer: the stream that they are made of, started
+    :param created: when it was asked for
+    :param wants_usage: whether a last chunk tells the usage
+    """
+
+    def __init__(self, answer: AnswerStream, created: int, *, wants_usage: bool) -> None:
+        self._answer = answer
+        self._deltas = answer.deltas()
+        self._created = created
+        self._wants_usage = wants_usage
+        self._role: Literal["assistant"] | None = "assistant"  # the first chunk says it
+        self._id = make_id()
+        self._model = answer.model or ""
+        self._provider = answer.provider
+
+    def __next__(self) -> CompletionChunk:
+        for delta in self._deltas:
+            if type(delta) is str:
+                return self._chunk(ChoiceDelta(delta, self._role))
+            if isinstance(delta, Finish):
+                return self._chunk(ChoiceDelta(), delta.reason)
+            added = self._added(delta)
+            if added is not None:
+                return self._chunk(added)
+        usage = self._answer.usage
+        if self._wants_usage and usage is not None:
+            self._wants_usage = False
+            return CompletionChunk(self._id, self._created, self._model, self._provider, [], CompletionUsage.of(usage))
+        raise StopIteration
+
+    def close(self) -> None:
+        """End the answer, from any thread."""
+        self._answer.close()
+
+    def __enter__(self) -> CompletionStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def show(self, file: TextIO | None = None) -> Answer:
+        """Print the answer as it comes and give it whole; in a notebook, as live Markdown.
+
+        :param file: where to; standard output where None
+        """
+        return self._answer.show(file)
+
+    @property
+    def answer(self) -> Answer:
+        """What has come so far, with usage, finish reason, reasoning and tool calls."""
+        return self._answer.answer
+
+    def _chunk(self, delta: ChoiceDelta, reason: str | None = None) -> CompletionChunk:
+        self._role = None
+        return CompletionChunk(self._id, self._created, self._model, self._provider, [ChunkChoice(delta, reason)])
+
+    def _added(self, delta: Delta) -> ChoiceDelta | None:
+        """Say what a delta that is no plain text adds; None for what is told at the end."""
+        if isinstance(delta, (str, ImageResponse)):
+            return ChoiceDelta(str(delta), self._role)
+        if isinstance(delta, Reasoning):
+            return ChoiceDelta(None, self._role, delta.text)
+        if isinstance(delta, ToolCallDelta):
+            return ChoiceDelta(None, self._role, None, [DeltaToolCall.of(delta)])
+        return None
+
+
+class Chat:
+    """What ``client.chat`` is."""
+
+    def __init__(self, client: Client) -> None:
+        self.completions = Completions(client)

@@ -1,0 +1,131 @@
+"""``client.images.generate``: pictures in the shape of OpenAI's API."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from .answer import AnswerStream
+from .completions import Image, ImagesResponse, now
+from .errors import AllProvidersFailedError, G4FLiteError, ResponseFormatError
+from .fallback import Fallback
+from .http.deadline import TimeoutLike
+from .images import ImageResponse
+from .providers.base import BaseProvider
+from .routing import ProviderLike
+
+if TYPE_CHECKING:
+    from .client import Client
+
+
+class Images:
+    """What ``client.images`` is.
+
+    :param client: whose providers are asked
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def generate(
+        self,
+        prompt: str,
+        model: str | None = None,
+        *,
+        n: int | None = None,
+        size: str | None = None,
+        quality: str | None = None,
+        style: str | None = None,
+        response_format: Literal["url", "b64_json"] | None = None,
+        provider: ProviderLike | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        **options: Any,
+    ) -> ImagesResponse:
+        """Have pictures made.
+
+        :param prompt: what they show
+        :param model: the model that draws; the provider's own where None
+        :param n: how many;  :param size: such as ``"1024x1024"``
+        :param response_format: ``"url"`` for addresses, which are ``data:`` URIs where the service sends
+            bytes; ``"b64_json"`` for the bytes, which are fetched where it sends addresses; None for
+            whatever the service sends
+        :param provider: who draws, in place of the client's provider; of several the first that can
+        :param options: what else the service can be told
+        :raises TypeError: an option that the provider cannot do
+        :raises G4FLiteError: there is no picture
+        """
+        if response_format not in (None, "url", "b64_json"):
+            raise ValueError(f"response_format must be 'url' or 'b64_json', not {response_format!r}")
+        wanted = {"n": n, "size": size, "quality": quality, "style": style, **options}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        with self._client.explaining(model, provider):
+            asked, name = self._client.find(model, provider)
+            proxy, timeout = self._client.limits(proxy, timeout)
+            return _first_of(
+                asked.providers if isinstance(asked, Fallback) else [asked],
+                lambda member: _draw(member, prompt, name, proxy, timeout, response_format, wanted),
+            )
+
+
+def _first_of(providers: list[BaseProvider], draw: Callable[[BaseProvider], ImagesResponse]) -> ImagesResponse:
+    """Give what the first provider makes that can.
+
+    :raises AllProvidersFailedError: of several, none could
+    """
+    errors: list[G4FLiteError] = []
+    for provider in providers:
+        try:
+            return draw(provider)
+        except G4FLiteError as error:
+            if len(providers) == 1:
+                raise
+            errors.append(error)
+    lines = "".join(f"\n  {error}" for error in errors)
+    raise AllProvidersFailedError(f"no provider made a picture:{lines}", errors=errors) from errors[-1]
+
+
+def _draw(
+    provider: BaseProvider,
+    prompt: str,
+    model: str | None,
+    proxy: str | None,
+    timeout: TimeoutLike,
+    response_format: str | None,
+    options: dict[str, Any],
+) -> ImagesResponse:
+    """Ask one provider, in the way that it has."""
+    make = getattr(provider, "generate_image", None)
+    if make is not None:
+        if response_format is not None:
+            options = {"response_format": response_format, **options}
+        images = [make(prompt, model, proxy, timeout, **options)]
+    else:
+        if options.get("n") == 1:
+            options = {name: value for name, value in options.items() if name != "n"}
+        for name in options:
+            raise TypeError(f"{provider.name} takes no option {name!r} for pictures")
+        images = _of_answer(provider.create_generator(model, prompt, proxy, timeout))
+    data = [_image(image, place, response_format) for image in images for place in range(len(image.urls))]
+    return ImagesResponse(now(), data, model, provider.name)
+
+
+def _of_answer(stream: AnswerStream) -> list[ImageResponse]:
+    """Read the pictures in a chat's answer.
+
+    :raises ResponseFormatError: there are none
+    """
+    answer = stream.text()
+    if not answer.images:
+        raise ResponseFormatError(
+            "the answer is a text and not a picture; name a model that draws", provider=stream.provider, partial=answer
+        )
+    return answer.images
+
+
+def _image(picture: ImageResponse, place: int, response_format: str | None) -> Image:
+    url = picture.urls[place]
+    if response_format == "b64_json" or (response_format is None and url.startswith("data:")):
+        return Image(b64_json=base64.b64encode(picture.bytes(place)).decode("ascii"))
+    return Image(url=url)
