@@ -1,0 +1,118 @@
+"""aichatonline.org."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+from ..deltas import Delta, Finish
+from ..errors import (
+    AuthenticationError,
+    G4FLiteError,
+    ProviderError,
+    QuotaExceededError,
+    ResponseFormatError,
+    ServiceError,
+)
+from ..http.body import BLANK, Body, origin_of
+from ..http.checks import rate_limit, says_rate_limit, shorten
+from ..http.exchange import Exchange
+from ..messages import Messages, format_prompt, get_random_string
+from .base import Provider, check_text_only
+from .call import fetch
+
+
+class AiChatOnline(Provider):
+    """aichatonline.org, asked as its own page asks it.
+
+    Not affiliated with the site, which was seen to answer with bot challenges (November 2024); hence
+    ``working = False``.  It takes no history: a conversation is written as one prompt.  The model's
+    name is accepted and never sent.
+
+    :param base_url: another address of the same service
+    """
+
+    site_url = "https://aichatonline.org"
+    url = "https://aichatonlineorg.erweima.ai"
+    api_endpoint = "/aichatonline/api/chat/gpt"
+    token_endpoint = "/api/v1/user/getUniqueId"
+    working = False
+    default_model = "gpt-4o-mini"
+    refreshes_token = True
+
+    def grab_token(self, session: requests.Session | None = None, proxy: str | None = None) -> str:
+        """Fetch a fresh token.
+
+        :param session: a ``requests.Session`` to fetch it with
+        :param proxy: the URL of a proxy for this request
+        :raises G4FLiteError: the service gives none
+        """
+        token: str = self._run(self._bootstrap, proxy=proxy, session=session)
+        return token
+
+    def _bootstrap(self, exchange: Exchange) -> str:
+        url = f"{self.base_url}{self.token_endpoint}?canvas=-{get_random_string()}"
+        headers = {**self._page_headers(), "Content-Type": None}
+        body = fetch(exchange, requests.Request("GET", url, headers=headers), "bootstrap", self)
+        answer = body.json()
+        body.close()
+        token = answer.get("data") if isinstance(answer, dict) else None
+        if isinstance(token, str) and token.isascii() and token.isprintable() and token.strip():
+            return token
+        raise self._service_error(body.status, answer, "") or ResponseFormatError("no token where one belongs, in data")
+
+    def _check_prompt(self, model: str, messages: Messages) -> None:
+        check_text_only(messages, self.name)
+
+    def _request(self, model: str, messages: Messages, token: str, options: dict[str, Any]) -> requests.Request:
+        body = {"conversationId": get_random_string(), "prompt": format_prompt(messages)}
+        headers = {**self._page_headers(), "UniqueId": token}
+        return requests.Request("POST", self.base_url + self.api_endpoint, json=body, headers=headers)
+
+    def _page_headers(self) -> dict[str, str]:
+        """Give the headers that the site's page sends."""
+        page = {"Accept-Language": "en-US,en;q=0.9", "Accept": "application/json, text/plain, */*"}
+        return self._headers(Referer=f"{self.base_url}/chatgpt/chat/", Origin=origin_of(self.base_url), **page)
+
+    def _deltas(self, response: Body) -> Iterator[Delta]:
+        """Read a JSON object a line; the end of the body is the end of the answer, unless ``[DONE]`` was."""
+        for line in response.lines():
+            line = line.strip(BLANK)
+            if line == b"[DONE]":
+                break
+            if line:
+                try:
+                    fields = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    if response.complete and line.startswith(b"{"):  # cut in the middle of a line
+                        return
+                    raise self._not_understood(line) from error
+                yield self._piece(fields, response.status, line)
+        yield Finish()
+
+    def _piece(self, fields: Any, status: int, line: bytes) -> str:
+        """Give the text in a line's object."""
+        if isinstance(fields, dict) and fields.get("code") == 200:
+            data = fields.get("data")
+            for name in ("message", "content"):
+                if isinstance(data, dict) and isinstance(piece := data.get(name), str):
+                    return piece
+        raise self._service_error(status, fields, "") or self._not_understood(line)
+
+    def _not_understood(self, line: bytes) -> ResponseFormatError:
+        return ResponseFormatError(f"a line that is no piece of an answer: {shorten(line.decode('utf-8', 'replace'))}")
+
+    def _service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
+        """Read an error line, ``{"code": …, "message": …, "data": null}``, with whatever HTTP status."""
+        code = parsed.get("code") if isinstance(parsed, dict) else None
+        if not isinstance(code, int) or code == 200:
+            return None
+        said = shorten(str(parsed.get("message") or "an error without a word about it"))
+        if code == 429 or says_rate_limit(said):
+            return rate_limit(said, said, status=status)
+        kinds: dict[int, type[ProviderError]]
+        kinds = {401: AuthenticationError, 402: QuotaExceededError, 403: AuthenticationError}
+        return kinds.get(code, ServiceError)(f"{said} (code {code})", status=status)
