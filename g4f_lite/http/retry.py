@@ -100,6 +100,7 @@ def retrying(
     budget: RetryBudget,
     on_retry: OnRetry,
     *,
+    may_be_text: bool = True,
     draw: Callable[[float, float], float] = random.uniform,
 ) -> tenacity.Retrying:
     """Make the tenacity controller of one call: ``retrying(…)(function)`` runs it.
@@ -107,6 +108,7 @@ def retrying(
     A ``tenacity.Retrying`` of the caller's is copied and keeps its waits and callbacks.
 
     :param on_retry: called before each wait with the error, the number of the attempt and the wait in seconds
+    :param may_be_text: whether the text of a caller's ``retry_error_callback`` can stand for the result
     :param draw: draws a number between two; random.uniform unless a test gives another
     """
     policy = retry if isinstance(retry, RetryPolicy) else RetryPolicy() if retry else RetryPolicy(attempts=1)
@@ -147,7 +149,15 @@ def retrying(
         if theirs.before_sleep is not None:
             theirs.before_sleep(state)
 
+    def text_instead(state: tenacity.RetryCallState) -> str:
+        text = theirs.retry_error_callback(state) if theirs.retry_error_callback else None
+        error = error_of(state)
+        if isinstance(text, str) or error is None:
+            return str(text)
+        raise error  # the callback only took note
+
     return theirs.copy(
+        retry_error_callback=text_instead if may_be_text and theirs.retry_error_callback else None,
         stop=lambda state: bool(theirs.stop(state)) or may_not_go_on(state),
         retry=lambda state: bool(theirs.retry(state)) and retryable(state),
         sleep=call.sleep,
@@ -165,7 +175,6 @@ def is_retryable(error: BaseException | None, policy: RetryPolicy, call: Deadlin
         return error.cause not in ("tls", "proxy")
     if isinstance(error, DeadlineExceededError):
         return error.limit != "total"
-    if isinstance(error, RateLimitError):
-        said_in_text = error.status is None or error.status < 400
-        return not isinstance(error, QuotaExceededError) and (said_in_text or error.status in policy.statuses)
+    if isinstance(error, RateLimitError):  # of the status 429, or of a text that says so, whatever the status
+        return not isinstance(error, QuotaExceededError) and (error.status != 429 or 429 in policy.statuses)
     return isinstance(error, ResponseStatusError) and error.status in policy.statuses

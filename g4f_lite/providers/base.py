@@ -143,15 +143,13 @@ class Provider(BaseProvider):
         self.base_url = check_url(base_url or self.url, "base_url")
         self.proxy = None if proxy is None else check_proxy(proxy)
         self.timeout = Timeout.of(timeout, Timeout.of_environment())
-        self.retry = check_retry(retry)
-        self.on_retry = on_retry
+        self.retry, self.on_retry = check_retry(retry), on_retry
         self.verify, self.cert = verify, cert
         if session is not None and cookies:
             raise ValueError("cookies= and session= exclude each other: put the cookies into your session")
         self.cookies = check_fields(cookies or {}, "cookies")
         self.headers = check_fields(headers or {}, "headers")
-        self._own_session = session
-        self._pool_size = pool_size
+        self._own_session, self._pool_size = session, pool_size
         self._lost: list[str] = []  # secrets that were given as arguments and left out of a pickle
         self._set_up()
         self.model = None if model is None else self.get_model(model)
@@ -198,10 +196,12 @@ class Provider(BaseProvider):
         """The ``requests.Session`` that was used last."""
         return self._pool.latest
 
-    # What a service is asked in its own way.
-
     def _bootstrap(self, exchange: Exchange) -> str:
         """Fetch what the service wants before a prompt: a nonce, a token, a cookie."""
+        return ""
+
+    def _unnamed_model(self, exchange: Exchange) -> str:
+        """Find the model to ask where none is named anywhere."""
         return ""
 
     def _check_prompt(self, model: str, messages: Messages) -> None:

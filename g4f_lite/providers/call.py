@@ -98,7 +98,9 @@ class Call:
         if visitor.token is None:
             with at_step(exchange, "bootstrap"):
                 visitor.token = provider._bootstrap(exchange)
-        request = provider._request(self._model, self._messages, visitor.token, self._options)
+        with at_step(exchange, "bootstrap"):
+            model = self._model or provider._unnamed_model(exchange)
+        request = provider._request(model, self._messages, visitor.token, self._options)
         body = exchange.send(request, "prompt")
         try:
             provider._check_response(body)
@@ -149,15 +151,21 @@ def run(
 ) -> Result:
     """Run something that is no prompt, such as a list of models, under the provider's limits and policy."""
     with in_call(provider, Deadline(timeout), route, session) as exchange, at_step(exchange, "bootstrap"):
-        return attempts(provider, exchange, lambda: action(exchange))
+        return attempts(provider, exchange, lambda: action(exchange), may_be_text=False)
 
 
-def attempts(provider: Provider, exchange: Exchange, action: Callable[[], Result]) -> Result:
+def attempts(
+    provider: Provider, exchange: Exchange, action: Callable[[], Result], *, may_be_text: bool = True
+) -> Result:
     """Run an action under the provider's retry policy and budget."""
 
     def counted() -> Result:
         exchange.attempts += 1
-        return action()
+        try:
+            return action()
+        except G4FLiteError as error:
+            exchange.scrub(error)  # before a caller's own callbacks see it
+            raise
 
     def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
         _describe(error, provider, exchange)
@@ -165,7 +173,8 @@ def attempts(provider: Provider, exchange: Exchange, action: Callable[[], Result
         if provider.on_retry is not None:
             provider.on_retry(error, attempt, wait)
 
-    result: Result = retrying(provider.retry, exchange.call, provider._budget, on_retry)(counted)
+    controller = retrying(provider.retry, exchange.call, provider._budget, on_retry, may_be_text=may_be_text)
+    result: Result = controller(counted)
     provider._budget.give_back()
     return result
 

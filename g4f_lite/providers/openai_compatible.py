@@ -72,14 +72,14 @@ class OpenAICompatible(MakesImages):
             body.drain()
         return names
 
-    def _bootstrap(self, exchange: Exchange) -> str:
-        """Where no model is named anywhere, ask the server's first."""
-        if not (self.model or self.default_model or self._served_model):
+    def _unnamed_model(self, exchange: Exchange) -> str:
+        """Ask the server for its models, once, and take the first."""
+        if not self._served_model:
             self._served_model = next(iter(self._list_models(exchange)), "")
-        return ""
+        return self._served_model
 
     def _request(self, model: str, messages: Messages, token: str, options: dict[str, Any]) -> requests.Request:
-        body: dict[str, Any] = {"model": model or self._served_model, "messages": messages, "stream": True}
+        body: dict[str, Any] = {"model": model, "messages": messages, "stream": True}
         if self._preset.reports_usage:
             body["stream_options"] = {"include_usage": True}
         body.update(options)
