@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -173,6 +174,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._model = model
         self._begin = begin
         self._source: Deltas | None = None
+        self._opening = threading.Lock()
         self._collected = _Collected()
         self._waiting: deque[Delta] = deque()  # got by start(), not yet given
         self._began_at = 0.0
@@ -193,9 +195,11 @@ class AnswerStream(Generator[Piece, None, None]):
     def throw(self, typ: Any, val: Any = None, tb: TracebackType | None = None) -> Piece:
         """Close the stream and raise the given exception."""
         self.close()
-        error = typ() if isinstance(typ, type) else typ
+        error = typ
         if isinstance(val, BaseException):
             error = val
+        elif isinstance(typ, type):
+            error = typ() if val is None else typ(val)
         raise error.with_traceback(tb) if tb else error
 
     def close(self) -> None:
@@ -325,8 +329,11 @@ class AnswerStream(Generator[Piece, None, None]):
     def _open(self) -> Deltas:
         if self._closed:
             raise StreamInterruptedError("the answer was closed before it was asked for", provider=self.provider)
-        self._began_at = time.monotonic()
-        source = self._source = self._begin()
+        with self._opening:  # two threads that want the first piece must not ask twice
+            if self._source is not None:
+                return self._source
+            self._began_at = time.monotonic()
+            source = self._source = self._begin()
         if self._was_closed():  # meanwhile, by another thread
             source.close()
         return source

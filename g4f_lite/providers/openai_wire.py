@@ -9,6 +9,7 @@ from typing import Any
 from ..deltas import Delta, Finish, Reasoning, ToolCallDelta, Usage
 from ..errors import (
     AuthenticationError,
+    DeadlineExceededError,
     G4FLiteError,
     ModelNotSupportedError,
     ProviderError,
@@ -16,6 +17,7 @@ from ..errors import (
     ResponseFormatError,
     ResponseStatusError,
     ServiceError,
+    TransportError,
 )
 from ..http.body import BLANK, Body, parse_json
 from ..http.checks import rate_limit, says_rate_limit, shorten
@@ -64,30 +66,34 @@ def read_answer(response: Body) -> Iterator[Delta]:
         yield from read_completion(response.json())
         return
     reason, ended = None, False
-    for event in response.events(accept_unfinished=True):
-        data = event.data
-        if data == "[DONE]":
-            ended = True
-            break
-        try:
-            chunk = parse_json(data)
-        except ResponseFormatError:
-            if response.complete:  # the end of the body came first: cut in the middle of an event
-                return
+    try:
+        for event in response.events(accept_unfinished=True):
+            data = event.data
+            if data == "[DONE]":
+                ended = True
+                break
+            try:
+                chunk = parse_json(data)
+            except ResponseFormatError:
+                if response.complete:  # the end of the body came first: cut in the middle of an event
+                    break
+                raise
+            choice, delta = choice_of(chunk, "delta")
+            text = delta.get("content")
+            if text:
+                if type(text) is str:
+                    yield text
+                else:
+                    yield from read_parts(text)
+            if len(delta) > 1 or not text:
+                yield from read_rest(delta)
+            if choice.get("finish_reason"):
+                reason = str(choice["finish_reason"])
+            if chunk.get("usage"):
+                yield from read_usage(chunk)
+    except (TransportError, DeadlineExceededError):
+        if reason is None:  # else all was there; only the end of the body was not
             raise
-        choice, delta = choice_of(chunk, "delta")
-        text = delta.get("content")
-        if text:
-            if type(text) is str:
-                yield text
-            else:
-                yield from read_parts(text)
-        if len(delta) > 1 or not text:
-            yield from read_rest(delta)
-        if choice.get("finish_reason"):
-            reason = str(choice["finish_reason"])
-        if chunk.get("usage"):
-            yield from read_usage(chunk)
     if ended or reason:
         yield Finish(reason or "stop")
 
