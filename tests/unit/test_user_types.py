@@ -1,0 +1,116 @@
+"""mypy --strict accepts a user's script that uses everything, and refuses one that is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("mypy", reason="mypy is not installed")
+
+SCRIPT = """
+from __future__ import annotations
+
+import g4f_lite
+from g4f_lite import (
+    Answer, AnswerStream, ChatCompletion, Client, Conversation, Fallback, Local, OpenAICompatible, Timeout,
+)
+from g4f_lite.completions import Completion, CompletionChunk, ImagesResponse, MessageToolCall
+
+
+def main(stream: bool) -> None:
+    client = Client(
+        ["groq", OpenAICompatible, Local()],
+        model="gpt-4o-mini",
+        models={"gpt-4o-mini": "groq:llama-3.3-70b", "gpt-4": Local, "o1": None, "*": OpenAICompatible("http://x/v1")},
+        proxies={"all": "http://127.0.0.1:3128"},
+        timeout=(5, 60),
+        retry=g4f_lite.RetryPolicy(attempts=2),
+        verify=True,
+        drop_unsupported=True,
+    )
+    Client("groq:llama", api_key="key", base_url="http://x/v1", proxy="http://127.0.0.1:1", timeout=Timeout(total=5))
+    completion: Completion = client.chat.completions.create(
+        messages=[{"role": "user", "content": "Hello"}], model="gpt-4o", temperature=0, max_tokens=5, stop=["\\n"],
+        tools=[{"type": "function", "function": {"name": "f"}}], response_format={"type": "json_object"}, top_k=5,
+    )
+    text: str | None = completion.choices[0].message.content
+    calls: list[MessageToolCall] = completion.choices[0].message.tool_calls or []
+    names: list[str] = [call.function.name for call in calls]
+    if completion.usage is not None:
+        total: int = completion.usage.total_tokens
+    with client.chat.completions.create("Hello", stream=True, stream_options={"include_usage": True}) as chunks:
+        for chunk in chunks:
+            piece: CompletionChunk = chunk
+            print(piece.choices[0].delta.content or "", piece.choices[0].finish_reason)
+    shown: Answer = client.chat.completions.create("Hello", stream=True, provider="echo").show()
+    either = client.chat.completions.create("Hello", stream=stream)
+    if isinstance(either, Completion):
+        print(either.model_dump_json(indent=2), either.to_dict()["id"])
+    else:
+        either.close()
+    images: ImagesResponse = client.images.generate("a cat", n=2, size="1024x1024", response_format="b64_json")
+    urls: list[str | None] = [image.url for image in images.data]
+    listed: list[str] = [model.id for model in client.models.list()]
+    answer: Answer = client.ask("Hello", system="Be brief.", images=[b"", "cat.png"], timeout=5, seed=1)
+    pieces: AnswerStream = client.stream("Hello", model="gpt-4", stop="x")
+    conversation: Conversation = client.conversation(system="Be brief.", max_characters=1000)
+    conversation.ask("Hello")
+    old: str = ChatCompletion.create(model="gpt-4", messages=[{"role": "user", "content": "Hello"}])
+    for word in ChatCompletion.create(model="gpt-4", messages="Hello", provider=Fallback([Local()]), stream=True):
+        print(word)
+    print(text, names, urls, listed, answer.usage, pieces, shown, old, g4f_lite.ask("Hello", temperature=0))
+    with Client() as other:
+        other.close()
+""".replace(" Echo,", "")
+
+WRONG = """
+from g4f_lite import Client
+
+Client(modell="x")
+Client().chat.completions.create("Hello", temperature="hot")
+Client().chat.completions.create("Hello").choices[0].message.text
+Client().chat.completions.create("Hello", stream=True).choices
+Client().images.generate("a cat", response_format="png")
+"""
+
+
+def check(script: str, folder: Path) -> list[str]:
+    """Run mypy on a script where only the package is found; give what it says, line by line."""
+    path = folder / "script.py"
+    path.write_text(script, encoding="utf-8")
+    arguments = ["--strict", "--config-file=", f"--cache-dir={folder / 'cache'}", "--no-error-summary", "--no-pretty"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *arguments, path.name],
+        cwd=folder,
+        env={"MYPYPATH": "package", "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert not done.stderr, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package as its only neighbour, found however it is installed."""
+    import g4f_lite
+
+    folder = tmp_path_factory.mktemp("typed")
+    (folder / "package").mkdir()
+    (folder / "package" / "g4f_lite").symlink_to(Path(g4f_lite.__file__).parent)
+    return folder
+
+
+@pytest.mark.timeout(240)
+def test_a_script_that_uses_everything(folder):
+    assert [line for line in check(SCRIPT, folder) if line.startswith("script.py")] == []
+
+
+@pytest.mark.timeout(240)
+def test_a_script_that_is_wrong(folder):
+    lines = [line for line in check(WRONG, folder) if ": error:" in line and line.startswith("script.py")]
+    assert [int(line.split(":")[1]) for line in lines] == [4, 5, 6, 7, 8]
