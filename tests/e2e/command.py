@@ -1,0 +1,126 @@
+"""The command as a child process: in pipes, and in a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import time
+from types import TracebackType
+from typing import IO
+
+SECONDS = 60.0  # after which something that was waited for does not come, on a busy machine
+COMMAND = [sys.executable, "-m", "g4f_lite"]
+
+# Makes the terminal on standard input the one whose Ctrl-C the program gets, and becomes the program.
+IN_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def run(
+    *arguments: str, stdin: str | bytes = b"", program: list[str] | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, and give its exit code and what it wrote."""
+    done = subprocess.run(
+        [*(program or COMMAND), *arguments],
+        input=stdin.encode() if isinstance(stdin, str) else stdin,
+        capture_output=True,
+        timeout=SECONDS,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(errors="backslashreplace"), done.stderr.decode()
+    )
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    """Start the command with pipes; standard input is empty."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+
+
+def read_until(stream: IO[bytes], wanted: bytes) -> bytes:
+    """Read what a child wrote, as it comes, until it holds something."""
+    return _read_until(stream.fileno(), wanted)[0]
+
+
+def _read_until(source: int, wanted: bytes, seen: bytes = b"") -> tuple[bytes, bytes]:
+    """Give what was read up to the end of what was wanted, and what came after it."""
+    end_at = time.monotonic() + SECONDS
+    while wanted not in seen:
+        readable, _, _ = select.select([source], [], [], max(0.0, end_at - time.monotonic()))
+        data = os.read(source, 65536) if readable else b""
+        if not data:
+            raise AssertionError(f"{wanted!r} did not come; what came is {seen!r}")
+        seen += data
+    before, found, after = seen.partition(wanted)
+    return before + found, after
+
+
+class Terminal:
+    """The command in a terminal of its own.
+
+    with Terminal("chat") as terminal:
+        terminal.wait_for("> ")
+        terminal.type("Hello\\n")
+    """
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self._own, theirs = os.openpty()
+        self._seen = b""
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", IN_TERMINAL, *COMMAND, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TERM": "dumb", **environment},
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        os.write(self._own, text.encode())
+
+    def interrupt_prompt(self) -> None:
+        """Press Ctrl-C until it is noticed: Python misses one in the moment between showing a prompt and reading."""
+        for _ in range(int(SECONDS)):
+            self.type("\x03")
+            if select.select([self._own], [], [], 1.0)[0]:
+                data = os.read(self._own, 65536)
+                self._seen += data
+                if b"\n" in data:
+                    return
+
+    def wait_for(self, wanted: str) -> str:
+        """Wait for something to be shown, and give all since what was waited for last."""
+        shown, self._seen = _read_until(self._own, wanted.encode(), self._seen)
+        return shown.decode()
+
+    def end(self) -> tuple[int, str]:
+        """Wait for the program to end; give its exit code, and what it showed since."""
+        shown = self._seen
+        with contextlib.suppress(OSError):  # how Linux tells that the other side is gone
+            while select.select([self._own], [], [], SECONDS)[0] and (data := os.read(self._own, 65536)):
+                shown += data
+        return self._child.wait(SECONDS), shown.decode()
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._child.poll() is None:
+            self._child.kill()
+            self._child.wait()
+        os.close(self._own)
