@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from ..failure import checking_arguments
 from ..options import ProviderOptions, provider_options
 from ..output import write
 
@@ -17,8 +16,7 @@ def command(provider_options: ProviderOptions) -> None:
     """List the models of a provider, one a line."""
     settings: dict[str, Any] = {"timeout": provider_options.timeout, "proxy": provider_options.proxy}
     provider = provider_options.choose(**{name: value for name, value in settings.items() if value is not None})
-    with checking_arguments():
-        names = provider.get_models()
+    names = provider.get_models()
     if not names:
         click.echo(f"{provider.name} names no models: give it any name that it may know.", err=True)
     write("".join(f"{name}\n" for name in names))
