@@ -44,7 +44,7 @@ class AiChats(Provider):
 
     def _bootstrap(self, exchange: Exchange) -> str:
         """Visit the page, which sets a session cookie and ``_csrf-front``; there is no other token."""
-        if self.cookies and self._own_session is None:
+        if self.cookies:
             if exchange.visitor.state.pop("sent given cookies", False):
                 raise AuthenticationError("the site refused the cookies that were given as cookies=; give newer ones")
             exchange.visitor.state["sent given cookies"] = True

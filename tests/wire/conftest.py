@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+import trustme
 
-from g4f_lite import OpenAICompatible
+from g4f_lite import Answer, OpenAICompatible, Provider
+from g4f_lite.emulator import Emulator
 
+from .ai_engine_site import Site, site_of
 from .raw_server import RawServer
 
 Provide = Callable[..., OpenAICompatible]
+Serve = Callable[..., Site]
+Ask = Callable[..., Answer]
 
 
 @pytest.fixture
@@ -26,3 +33,55 @@ def provide() -> Iterator[Provide]:
             return provider
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Give a certificate authority that nobody knows."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    """Give what a server on loopback needs for TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1", "service.test").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def authority_file(authority: trustme.CA, tmp_path: Path) -> str:
+    """Give the path of a file with the authority's certificate."""
+    path = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """Run the emulator of all services, with its usual settings."""
+    with Emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Give a function that makes a provider for a site with the given answers; see ``site_of``."""
+    with ExitStack() as stack:
+        yield lambda *answers, **settings: stack.enter_context(site_of(*answers, **settings))
+
+
+@pytest.fixture(params=["stream", "create"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Give a function that asks a provider, in each of the two ways."""
+
+    def streamed(provider: Provider, messages: str = "Hello", model: str | None = None) -> Answer:
+        stream = provider.create_generator(model, messages)
+        pieces = list(stream)
+        assert "".join(map(str, pieces)) == str(stream.text()) or stream.text().images
+        return stream.text()
+
+    def created(provider: Provider, messages: str = "Hello", model: str | None = None) -> Answer:
+        return provider.create(model, messages)
+
+    return streamed if request.param == "stream" else created
