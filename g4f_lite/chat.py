@@ -175,6 +175,11 @@ class Completions:
             pieces = [str(delta) for delta in answer.deltas() if isinstance(delta, (str, ImageResponse))]
         return Completion.of(answer.answer, "".join(pieces), created)
 
+    def stream(self, messages: str | Sequence[Message], model: str | None = None, **options: Any) -> CompletionStream:
+        """Give the chunks: :meth:`create` with ``stream=True``, by g4f's name."""
+        chunks: CompletionStream = self.create(messages, model, stream=True, **options)
+        return chunks
+
 
 class CompletionStream(Iterator[CompletionChunk]):
     """The chunks of an answer as they come; an iterator and a context manager.

@@ -40,6 +40,7 @@ class Client:
     :param timeout: limits for each call: seconds, a (connect, read) pair, or a Timeout
     :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
     :param verify: False, or the path of a CA bundle
+    :param image_provider: who draws, where that is another
     :param drop_unsupported: whether options that a provider cannot do are dropped with a warning; else
         they are a TypeError
     :raises ProviderNotFoundError: no provider has the name
@@ -59,6 +60,7 @@ class Client:
         timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
         verify: bool | str | None = None,
+        image_provider: ProviderLike | None = None,
         drop_unsupported: bool = False,
     ) -> None:
         self._proxy = one_proxy(proxy, proxies)
@@ -69,7 +71,7 @@ class Client:
         self._drop_unsupported = drop_unsupported
         self.model = model
         self.chat = Chat(self)
-        self.images = Images(self)
+        self.images = Images(self, image_provider)
         self.models = Models(self)
 
     @property

@@ -23,10 +23,12 @@ class Images:
     """What ``client.images`` is.
 
     :param client: whose providers are asked
+    :param provider: who draws, where that is not the client's provider
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, provider: ProviderLike | None = None) -> None:
         self._client = client
+        self._provider = provider
 
     def generate(
         self,
@@ -60,6 +62,7 @@ class Images:
             raise ValueError(f"response_format must be 'url' or 'b64_json', not {response_format!r}")
         wanted = {"n": n, "size": size, "quality": quality, "style": style, **options}
         wanted = {name: value for name, value in wanted.items() if value is not None}
+        provider = self._provider if provider is None else provider
         with self._client.explaining(model, provider):
             asked, name = self._client.find(model, provider)
             proxy, timeout = self._client.limits(proxy, timeout)

@@ -348,6 +348,11 @@ def test_a_stream_is_an_iterator_and_a_context_manager():
         assert next(stream, None) is None
 
 
+def test_stream_is_create_with_stream():
+    chunks = Client(Scripted("one two")).chat.completions.stream("x", "m")
+    assert [chunk.choices[0].delta.content for chunk in chunks] == ["one", " two", None]
+
+
 def test_leaving_the_block_closes_the_answer():
     client = Client(Scripted("one two three"))
     with client.chat.completions.create("x", stream=True) as stream:
@@ -560,6 +565,15 @@ def test_the_first_of_several_that_draws():
     with pytest.raises(AllProvidersFailedError) as caught:
         Client([Scripted("words"), Scripted("words")]).images.generate("a cat")
     assert len(caught.value.errors) == 2
+
+
+def test_pictures_may_come_from_another_provider():
+    picture = [ImageResponse("http://127.0.0.1/1.png")]
+    client = Client(Scripted("words"), image_provider=Scripted(picture))
+    assert client.images.generate("a cat").data[0].url == "http://127.0.0.1/1.png"
+    assert client.ask("x") == "words"
+    made = client.images.generate("a cat", provider=Scripted([ImageResponse("http://127.0.0.1/2.png")]))
+    assert made.data[0].url == "http://127.0.0.1/2.png"
 
 
 def test_options_for_pictures_that_a_chat_cannot_do_are_refused():
