@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 PIECES = ["Light ", "is ", "scattered, ", "blue ", "most ", "of ", "all."]
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 USAGE = {"prompt_tokens": 12, "completion_tokens": 7, "total_tokens": 19}
 
 
@@ -22,6 +23,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.endswith("/images/generations"):
+            self._send("application/json", {"created": 1700000000, "data": [{"b64_json": PIXEL}]})
+            return
         pieces = ['{"city": ', '"Oslo"}'] if "response_format" in asked else PIECES
         if "tools" in asked:
             call = {"index": 0, "id": "call_1", "type": "function"}
