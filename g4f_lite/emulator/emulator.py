@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http.client import HTTPMessage
 from types import TracebackType
@@ -42,7 +42,8 @@ class Emulator:
 
     ``backend(messages)`` gives the pieces of each answer that is not scripted; by default they
     repeat the last user message. ``port=0`` takes a free port, ``tls`` is a server's SSLContext.
-    All further settings are those of ``Settings``.
+    ``on_end(request)`` is called when a request is over, in the thread of its connection. All
+    further settings are those of ``Settings``.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class Emulator:
         host: str = "127.0.0.1",
         port: int = 0,
         tls: ssl.SSLContext | None = None,
+        on_end: Callable[[ReceivedRequest], None] | None = None,
         **settings: Any,
     ) -> None:
+        self._on_end = on_end
         self._initial = self._settings = Settings(**settings)
         self._answers = Answers(backend or echo)
         self._faults = Faults()
@@ -112,6 +115,11 @@ class Emulator:
     def connections(self) -> int:
         """Tell how many TCP connections were accepted, refused ones included."""
         return self._server.accepted - self._accepted_before
+
+    @property
+    def open_connections(self) -> int:
+        """Tell how many TCP connections are open now."""
+        return self._server.open
 
     @property
     def settings(self) -> Settings:
@@ -205,6 +213,8 @@ class Emulator:
                 return send_reply(wire, request, reply, exchange.settings)
             finally:
                 request.ended = time.monotonic()
+                if self._on_end is not None:
+                    self._on_end(request)
 
     def _find_service(self, request: ReceivedRequest) -> Service:
         """Find who answers, and note it in the request's record."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import queue
 import selectors
 import socket
 import ssl
@@ -20,7 +21,7 @@ import pytest
 import requests
 import trustme
 
-from g4f_lite.emulator import Emulator
+from g4f_lite.emulator import Emulator, ReceivedRequest
 
 PROMPT = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "one two three"}]}
 
@@ -406,6 +407,21 @@ def test_records_tell_that_a_client_left(emulator: Emulator) -> None:
         connection.recv(100)
     wait_until(lambda: emulator.requests[0].ended is not None)
     assert not emulator.requests[0].complete
+
+
+def test_the_end_of_each_request_is_told() -> None:
+    ended: queue.SimpleQueue[ReceivedRequest] = queue.SimpleQueue()
+    with Emulator(on_end=ended.put) as emulator, requests.Session() as session:
+        emulator.fail("reset")
+        with pytest.raises(requests.ConnectionError):
+            session.post(emulator.url + "/v1/chat/completions", json=PROMPT)
+        request = ended.get(timeout=5)
+        assert (request.fault, request.status, request.complete) == ("reset", None, False)
+        session.get(emulator.url + "/v1/models")
+        request = ended.get(timeout=5)
+        assert (request.path, request.status, request.complete) == ("/v1/models", 200, True)
+        assert request.ended is not None
+    assert ended.empty()
 
 
 def test_answers_come_in_order_and_then_the_backend_s(emulator: Emulator) -> None:
