@@ -1,0 +1,141 @@
+"""``g4f-lite emulate``: the services as a server on this machine."""
+
+from __future__ import annotations
+
+import errno
+import queue
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_type_hints
+
+import click
+
+from ...emulator import Emulator, ReceivedRequest, Settings
+from ..assignments import read_assignment
+from ..characters import harmless
+from ..emulation import Backend, add_faults, backend_option, fail_option, make_backend
+from ..failure import Failure, checking_arguments
+from ..output import write
+
+PORT = 8484
+SECONDS = 0.5  # between two looks for Ctrl-C, which on Windows does not end a wait
+
+USAGE = """\
+The emulator is at {url}; {name} answers. Ctrl-C ends it.
+
+In another terminal:
+  {ca}g4f-lite chat --provider AiChatOnline --base-url {url} "Why is the sky blue?"
+  {ca}g4f-lite chat --provider AiChats --base-url {url} "Why is the sky blue?"
+  {ca}g4f-lite chat --provider AiChats --base-url {url} --model dalle "A lighthouse at night"
+  {ca}g4f-lite chat --provider AiEngine --base-url {url} "Why is the sky blue?"
+  {ca}g4f-lite chat --provider Chatgpt4Online --base-url {url} "Why is the sky blue?"
+  {ca}g4f-lite chat --provider OpenAICompatible --base-url {url}/v1 "Why is the sky blue?"
+
+In Python, each of them alike:
+  g4f_lite.AiChats(base_url="{url}"{verify}).create(messages="Why is the sky blue?")
+
+In the environment of an app that names no provider:
+  {ca}G4F_LITE_BASE_URL={url}/v1
+
+Requests:
+"""
+
+
+@click.command()
+@backend_option
+@fail_option
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help=f"The port; {PORT}, or any where that one is in use.")
+@click.option("--tls", metavar="FILE", type=Path, help="Speak https, with the certificate and the key in this file.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How the services behave, such as framing=close or plugin_version=2.6.3; several times.",
+)
+def command(
+    backend: str, faults: tuple[str, ...], host: str, port: int | None, tls: Path | None, assignments: tuple[str, ...]
+) -> None:
+    """Serve AiChatOnline, AiChats, AI Engine and the OpenAI protocol on this machine.
+
+    A model answers, pictures are drawn, and nothing leaves this machine that the backend does not
+    send.  Each request is shown in one line, without its headers and its text.
+    """
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with checking_arguments():
+        context = None if tls is None else _tls(tls)
+        hints = get_type_hints(Settings)
+        settings = dict(read_assignment(text, hints) for text in assignments)
+        Settings(**settings)
+
+    provider = make_backend(backend)
+    with Backend(provider, lines.put) as answers:
+
+        def make(port: int) -> Emulator:
+            emulator = Emulator(
+                answers,
+                host=host,
+                port=port,
+                tls=context,
+                on_end=lambda request: lines.put(describe(request)),
+                **settings,
+            )
+            add_faults(emulator, faults)
+            return emulator
+
+        with _start(make, host, port) as emulator:
+            try:
+                write(usage(emulator.url, provider.name, tls))
+                _show(lines)
+            except KeyboardInterrupt:  # which is how it ends
+                click.echo(err=True)
+
+
+def usage(url: str, name: str, tls: Path | None) -> str:
+    """Say how the emulator is used, in lines to paste."""
+    for everywhere, here in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
+        url = url.replace(everywhere, here)
+    ca, verify = ("", "") if tls is None else (f'G4F_LITE_CA_BUNDLE="{tls}" ', f', verify="{tls}"')
+    return USAGE.format(url=url, name=name, ca=ca, verify=verify)
+
+
+def describe(request: ReceivedRequest) -> str:
+    """Say in one line what was asked and what became of it; nothing in it is secret."""
+    outcome = "no answer" if request.status is None else str(request.status)
+    if request.status is not None and not request.complete:
+        outcome += ", cut"
+    if request.fault is not None:
+        outcome += f", fault {request.fault}"
+    seconds = (request.ended or request.started) - request.started
+    of = f"{request.service} {request.step}" if request.step else "unknown"
+    line = f"{time.strftime('%H:%M:%S')}  {request.method} {request.path} → {outcome}  ({of}, {seconds:.3f} s)"
+    return harmless(line)
+
+
+def _start(make: Callable[[int], Emulator], host: str, port: int | None) -> Emulator:
+    try:
+        return make(PORT if port is None else port).start()
+    except OSError as error:
+        if port is None and error.errno == errno.EADDRINUSE:
+            return make(0).start()
+        raise Failure(f"cannot listen on {host}, port {PORT if port is None else port}: {error.strerror}") from error
+
+
+def _show(lines: queue.SimpleQueue[str]) -> None:
+    while True:
+        try:
+            write(lines.get(timeout=SECONDS) + "\n")
+        except queue.Empty:
+            continue
+
+
+def _tls(path: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(path)
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(f"{path} is no file with a certificate and its key: {error.strerror or error}") from error
+    return context

@@ -1,0 +1,115 @@
+"""The emulator with a provider of ours behind it: what the commands that start it share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, get_type_hints
+
+import click
+
+from ..answer import AnswerStream
+from ..emulator import FAULTS, Emulator
+from ..errors import G4FLiteError
+from ..providers.base import BaseProvider
+from ..providers.registry import make_provider
+from .assignments import read_assignment
+from .failure import Failure, checking_arguments, one_line, option_missing_or_refused
+
+backend_option = click.option(
+    "--backend",
+    default="local",
+    show_default=True,
+    metavar="NAME",
+    help="Whose answers to give: the embedded model's, echo, or another provider's, such as ollama:llama3.2.",
+)
+fail_option = click.option(
+    "--fail",
+    "faults",
+    multiple=True,
+    metavar="FAULT[:SETTING=VALUE,…]",
+    help="Let the next prompt fail, such as reset, or rate_limit:retry_after=1,times=2; several times.",
+)
+
+
+_NOT_IN_WORDS = ("fault", "strike", "headers", "settings", "return")
+
+
+class Backend:
+    """Gives the emulator a provider's answers, piece by piece.
+
+    :param provider: who answers
+    :param report: is told, in one line, why an answer could not be had
+    """
+
+    def __init__(self, provider: BaseProvider, report: Callable[[str], None] = lambda line: None) -> None:
+        self._provider = provider
+        self._report = report
+        self._lock = threading.Lock()
+        self._streams: list[AnswerStream] = []
+
+    def __call__(self, messages: list[dict[str, Any]]) -> Iterator[str]:
+        with self._provider.create_generator(messages=messages) as stream:
+            with self._lock:
+                self._streams.append(stream)
+            try:
+                yield from map(str, stream)
+            except G4FLiteError as error:
+                self._report(one_line(f"no answer from {self._provider.name}: {error}"))
+                raise
+            finally:
+                with self._lock:
+                    self._streams.remove(stream)
+
+    def __enter__(self) -> Backend:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End the answers in progress, so that nobody waits for a slow model."""
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.close()
+        self._provider.close()
+
+
+def make_backend(name: str) -> BaseProvider:
+    """Make the provider that answers; the embedded model is fetched and loaded at once.
+
+    :raises click.ClickException: there is none of this name, or it needs more than its name
+    :raises G4FLiteError: the embedded model cannot be had
+    """
+    is_local = name.partition(":")[0].strip().lower() == "local"
+    settings: dict[str, Any] = {"download": True} if is_local else {}
+    with checking_arguments():
+        try:
+            provider = make_provider(name, **settings)
+        except TypeError as error:
+            raise Failure(option_missing_or_refused(error, name) or str(error)) from error
+    if is_local:
+        with provider.create_generator(messages="Hello", max_tokens=1) as stream:
+            stream.start()
+    return provider
+
+
+def add_faults(emulator: Emulator, faults: tuple[str, ...]) -> None:
+    """Ask the emulator for faults, each written as ``NAME[:SETTING=VALUE,…]``.
+
+    :raises click.ClickException: there is no such fault, or it has no such setting
+    """
+    for text in faults:
+        name, _, rest = text.partition(":")
+        with checking_arguments():
+            settings = dict(read_assignment(part, _fault_settings(name)) for part in rest.split(",") if part)
+            emulator.fail(name, **settings)
+
+
+def _fault_settings(name: str) -> dict[str, Any]:
+    """Give the types of what a fault can be told in words: whom it strikes, and its own settings."""
+    hints: dict[str, Any] = {}
+    for asked in (Emulator.fail, FAULTS[name]) if name in FAULTS else ():
+        hints |= get_type_hints(asked)
+    return {name: hint for name, hint in hints.items() if name not in _NOT_IN_WORDS}
