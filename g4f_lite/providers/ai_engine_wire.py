@@ -136,8 +136,9 @@ def service_error(status: int, parsed: Any, message: str = "") -> G4FLiteError |
     said = parsed.get("message") if isinstance(parsed, dict) else None
     if not isinstance(said, str):
         return None
-    error, code = _error(said, status, message), parsed.get("code")
-    if type(error) is not ServiceError or parsed.get("success") is False:
+    refused, code = parsed.get("success") is False, parsed.get("code")
+    error = _error(said, status, message if refused else "")
+    if refused or type(error) is not ServiceError:
         return error
     if code in _REFUSED_NONCE or (code and status in (401, 403)):
         return AuthenticationError(error.message, status=status)
@@ -163,16 +164,17 @@ def _error(said: Any, status: int, message: str) -> ProviderError:
 
 def _read_reply(response: Body, answer: Any, streamed: str, message: str, fetch: Fetch) -> Iterator[Delta]:
     """Read the object that is the whole answer, or ends a stream."""
-    shown = shorten(json.dumps(answer), 200)
     if not isinstance(answer, dict):
-        raise ResponseFormatError(f"no object where an answer belongs: {shown}")
+        raise ResponseFormatError(f"no object where an answer belongs: {shorten(json.dumps(answer), 200)}")
     keep_nonce(response, answer)
     if answer.get("success") is not True:
         if answer.get("success") is False:
             raise _error(answer.get("message") or "success: false", response.status, message)
-        raise service_error(response.status, answer, message) or ResponseFormatError(f"no answer: {shown}")
+        shown = shorten(json.dumps(answer), 200)
+        raise service_error(response.status, answer) or ResponseFormatError(f"no answer: {shown}")
     reply, images = answer.get("reply") or "", answer.get("images") or []
     if not isinstance(reply, str) or not isinstance(images, list):
+        shown = shorten(json.dumps(answer), 200)
         raise ResponseFormatError(f"a reply that is no text, or images that are no list: {shown}")
     urls = [url for url in images if isinstance(url, str) and url]
     if reply not in urls:

@@ -107,10 +107,18 @@ def test_a_site_may_take_more(emulator: Emulator) -> None:
         assert site.create(messages="y" * 20_000) == "y" * 20_000
 
 
-def test_a_models_error_about_a_long_message_is_left_as_it_is(serve: Serve) -> None:
-    site = serve(chunked(event("error", "OpenAI: Error: Incorrect API key provided")))
+@pytest.mark.parametrize(
+    "answer",
+    [
+        chunked(event("error", "OpenAI: Error: Incorrect API key provided")),
+        wordpress_error("internal_server_error", "There has been a critical error.", "500 Internal Server Error"),
+        wordpress_error("rest_no_route", "No route was found.", "404 Not Found"),
+    ],
+    ids=["model", "php", "route"],
+)
+def test_other_errors_are_not_put_down_to_a_long_message(serve: Serve, answer: bytes) -> None:
     with pytest.raises(ServiceError) as caught:
-        site.create(messages="x" * 600)
+        serve(answer).create(messages="x" * 600)
     assert "512" not in str(caught.value)
 
 
