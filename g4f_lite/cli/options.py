@@ -89,6 +89,6 @@ def read_key(path: Path) -> str:
     except OSError as error:
         raise Failure(f"cannot read the key file {path}: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise Failure(f"the key file {path} is not a text file") from None  # whose message shows the bytes
+        raise Failure(f"the key file {path} is not a text file") from None  # which holds the file's bytes
     with checking_arguments():
         return clean(text, f"the key file {path}")

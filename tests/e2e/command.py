@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import IO
 
 SECONDS = 60.0  # after which something that was waited for does not come, on a busy machine
+# Nothing but loopback is reached, and output is buffered as it is for users.
+ENVIRONMENT = {"G4F_LITE_OFFLINE": "1", "PYTHONUNBUFFERED": ""}
 COMMAND = [sys.executable, "-m", "g4f_lite"]
 
 # Makes the terminal on standard input the one whose Ctrl-C the program gets, and becomes the program.
@@ -29,7 +31,7 @@ def run(
         input=stdin.encode() if isinstance(stdin, str) else stdin,
         capture_output=True,
         timeout=SECONDS,
-        env={**os.environ, **environment},
+        env={**os.environ, **ENVIRONMENT, **environment},
         check=False,
     )
     return subprocess.CompletedProcess(
@@ -44,7 +46,7 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **environment},
+        env={**os.environ, **ENVIRONMENT, **environment},
     )
 
 
@@ -82,7 +84,7 @@ class Terminal:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**os.environ, "TERM": "dumb", **environment},
+            env={**os.environ, **ENVIRONMENT, "TERM": "dumb", **environment},
             start_new_session=True,
         )
         os.close(theirs)

