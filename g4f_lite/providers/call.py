@@ -30,7 +30,10 @@ Result = TypeVar("Result")
 
 
 class Call:
-    """A prompt in progress: an iterator of deltas, which may be closed from any thread."""
+    """A prompt in progress: an iterator of deltas, which may be closed from any thread.
+
+    :ivar model: the model that is asked; where none was named, known once the server has told its models
+    """
 
     def __init__(
         self,
@@ -42,7 +45,7 @@ class Call:
         route: Route,
     ) -> None:
         self._provider = provider
-        self._model = model
+        self.model: str | None = model or None
         self._messages = messages
         self._options = options
         self._route = route
@@ -99,8 +102,8 @@ class Call:
             with at_step(exchange, "bootstrap"):
                 visitor.token = provider._bootstrap(exchange)
         with at_step(exchange, "bootstrap"):
-            model = self._model or provider._unnamed_model(exchange)
-        request = provider._request(model, self._messages, visitor.token, self._options)
+            self.model = self.model or provider._unnamed_model(exchange)
+        request = provider._request(self.model, self._messages, visitor.token, self._options)
         body = exchange.send(request, "prompt")
         try:
             provider._check_response(body)

@@ -161,7 +161,7 @@ def test_scripts_with_only_their_imports_changed(chosen: Emulator, script: str, 
     else:
         asyncio.run(main())
     assert names["said"] == "Hello"
-    assert all(request.complete for request in chosen.requests)
+    assert {request.step for request in chosen.requests} == {"prompt"}
 
 
 def test_a_script_that_draws(chosen: Emulator) -> None:
@@ -262,3 +262,10 @@ def test_calls_share_a_connection(emulator: Emulator, client: Client) -> None:
         client.chat.completions.create("x")
         list(client.chat.completions.create("x", stream=True))
     assert emulator.connections == 1
+
+
+def test_the_model_is_the_one_that_was_asked(emulator: Emulator) -> None:
+    client = Client(base_url=f"{emulator.url}/v1")
+    assert client.chat.completions.create("x").model == "gpt-4o-mini"
+    assert next(client.chat.completions.create("x", stream=True)).model == "gpt-4o-mini"
+    assert client.chat.completions.create("x", model="gpt-4").model == "gpt-4"
