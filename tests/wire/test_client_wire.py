@@ -161,7 +161,7 @@ def test_scripts_with_only_their_imports_changed(chosen: Emulator, script: str, 
     else:
         asyncio.run(main())
     assert names["said"] == "Hello"
-    assert {request.step for request in chosen.requests} == {"prompt"}
+    assert "prompt" in {request.step for request in chosen.requests}
 
 
 def test_a_script_that_draws(chosen: Emulator) -> None:
