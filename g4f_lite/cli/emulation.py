@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, get_type_hints
 
@@ -50,17 +51,22 @@ class Backend:
         self._streams: list[AnswerStream] = []
 
     def __call__(self, messages: list[dict[str, Any]]) -> Iterator[str]:
-        with self._provider.create_generator(messages=messages) as stream:
-            with self._lock:
-                self._streams.append(stream)
-            try:
+        try:
+            with self._provider.create_generator(messages=messages) as stream, self._in_progress(stream):
                 yield from map(str, stream)
-            except G4FLiteError as error:
-                self._report(one_line(f"no answer from {self._provider.name}: {error}"))
-                raise
-            finally:
-                with self._lock:
-                    self._streams.remove(stream)
+        except (G4FLiteError, ValueError, TypeError) as error:
+            self._report(one_line(f"no answer from {self._provider.name}: {error}"))
+            raise
+
+    @contextmanager
+    def _in_progress(self, stream: AnswerStream) -> Iterator[None]:
+        with self._lock:
+            self._streams.append(stream)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._streams.remove(stream)
 
     def __enter__(self) -> Backend:
         return self

@@ -31,8 +31,7 @@ class Failure(click.ClickException):
 
 def one_line(text: str) -> str:
     """Give a message as one line, in the words of the command line."""
-    for name, option in _OPTIONS.items():
-        text = text.replace(f"{name}=", option)
+    text = re.sub(r"\b(?:provider=|(?:api_key|base_url)\b=?)", lambda found: _OPTIONS[found[0].rstrip("=")], text)
     text = re.sub(r":\s*\n\s*", ": ", text.strip())
     return harmless(re.sub(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*", "; ", text))
 

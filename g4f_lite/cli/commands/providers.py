@@ -8,12 +8,14 @@ from dataclasses import dataclass, fields
 import click
 
 from ...http.exchange import is_loopback
+from ...providers.base import BaseProvider, Provider
 from ...providers.presets import PRESETS
 from ...providers.registry import find_class, provider_names
 from ..characters import harmless
 from ..output import write
 
 YES, NO = "yes", "no"
+IN_PROCESS = ("Local", "Scripted", "Echo")
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,18 @@ def describe(name: str) -> Row:
         provider = find_class(name)
     except Exception as error:  # noqa: BLE001  what another package's module raises when it is loaded
         return Row(name, harmless(f"{NO} ({type(error).__name__}: {error})".replace("\n", " ")), "?", "?")
-    if name == "OpenAICompatible":
-        return Row(name, YES, "G4F_LITE_API_KEY, if G4F_LITE_BASE_URL wants one", "?")
-    url = getattr(provider, "url", "")
-    return Row(name, YES if provider.working else NO, _key(None), YES if not url or is_loopback(url) else NO)
+    key = "G4F_LITE_API_KEY, if G4F_LITE_BASE_URL wants one" if name == "OpenAICompatible" else _key(None)
+    return Row(name, YES if provider.working else NO, key, _local(name, provider))
+
+
+def _local(name: str, provider: type[BaseProvider]) -> str:
+    if name in IN_PROCESS:
+        return YES
+    if not issubclass(provider, Provider):
+        return "?"
+    if not provider.url:
+        return "depends on --base-url"
+    return YES if is_loopback(provider.url) else NO
 
 
 def _key(variable: str | None) -> str:
