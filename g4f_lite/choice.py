@@ -32,6 +32,7 @@ def choose_provider(
 
     In this order: ``name``, ``base_url``, the environment's ``G4F_LITE_PROVIDER``, its
     ``G4F_LITE_BASE_URL`` with ``G4F_LITE_API_KEY``, and the embedded model.  A key alone chooses nothing.
+    ``G4F_LITE_MODEL`` is the model of what the environment chooses, where that names none.
 
     :param name: a provider's name, ``name:model``, or several with commas: a Fallback
     :param base_url: the address of the named provider, or of an OpenAI-compatible server
@@ -44,6 +45,8 @@ def choose_provider(
             return instead
         name = os.environ.get("G4F_LITE_PROVIDER") or None
         base_url = None if name else os.environ.get("G4F_LITE_BASE_URL") or None
+        if model := os.environ.get("G4F_LITE_MODEL"):
+            settings.setdefault("model", model)
     names = [part.strip() for part in (name or "").split(",") if part.strip()]
     if base_url is not None:
         settings["base_url"] = base_url
@@ -66,7 +69,4 @@ def default_provider() -> BaseProvider:
 def _make(name: str, settings: dict[str, Any], download: bool | None) -> BaseProvider:
     if download is not None and name.partition(":")[0].strip().lower() == "local":
         settings = {"download": download, **settings}
-    model = os.environ.get("G4F_LITE_MODEL")
-    if model and ":" not in name:
-        settings = {"model": model, **settings}
     return make_provider(name, **settings)
