@@ -16,7 +16,8 @@ from ..errors import G4FLiteError
 from ..providers.base import BaseProvider
 from ..providers.registry import make_provider
 from .assignments import read_assignment
-from .failure import Failure, checking_arguments, one_line, option_missing_or_refused
+from .characters import harmless
+from .failure import Failure, checking_arguments, option_missing_or_refused
 
 backend_option = click.option(
     "--backend",
@@ -55,7 +56,7 @@ class Backend:
             with self._provider.create_generator(messages=messages) as stream, self._in_progress(stream):
                 yield from map(str, stream)
         except (G4FLiteError, ValueError, TypeError) as error:
-            self._report(one_line(f"no answer from {self._provider.name}: {error}"))
+            self._report(" ".join(harmless(f"no answer: {error}").split()))
             raise
 
     @contextmanager
