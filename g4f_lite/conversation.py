@@ -112,10 +112,8 @@ class Conversation:
         if not isinstance(messages, list):
             raise ValueError(f"{path} holds no list of messages")
         conversation = cls(provider, **settings)
-        if any(message.get("role") != "system" for message in messages if isinstance(message, dict)):
+        if messages:
             conversation.messages = to_messages(messages)
-        elif messages:
-            conversation.messages = messages
         return conversation
 
 

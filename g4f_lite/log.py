@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 
 _FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
 
@@ -10,12 +11,13 @@ _FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
 def log_to_stderr(level: str) -> None:
     """Send this library's log to standard error.
 
-    :param level: ``"info"`` for retries and refreshes, ``"debug"`` for each request
-    :raises ValueError: another word
+    :param level: ``"info"`` for retries and refreshes, ``"debug"`` for each request; another word is a
+        warning, because the import of a library is no place to fail over a log
     """
     number = {"info": logging.INFO, "debug": logging.DEBUG}.get(level.strip().lower())
     if number is None:
-        raise ValueError(f"G4F_LITE_LOG must be info or debug, not {level!r}")
+        warnings.warn(f"G4F_LITE_LOG must be info or debug, not {level!r}", stacklevel=2)
+        return
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(_FORMAT))
     logger = logging.getLogger("g4f_lite")

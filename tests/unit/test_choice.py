@@ -1,0 +1,72 @@
+"""Which provider answers where none is given."""
+
+from __future__ import annotations
+
+import pytest
+
+from g4f_lite import Fallback, OpenAICompatible, ProviderNotFoundError
+from g4f_lite.choice import choose_provider, default_provider
+from g4f_lite.providers.local import Local
+from g4f_lite.testing import Echo
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PROVIDER", "BASE_URL", "API_KEY", "MODEL", "TIMEOUT", "PROXY"):
+        monkeypatch.delenv(f"G4F_LITE_{name}", raising=False)
+
+
+def test_without_any_setting_the_embedded_model_answers() -> None:
+    assert isinstance(choose_provider(), Local)
+
+
+def test_a_key_alone_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "GROQ_API_KEY", "G4F_LITE_API_KEY"):
+        monkeypatch.setenv(name, "http://key.example")
+    assert isinstance(choose_provider(), Local)
+
+
+def test_an_argument_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "local")
+    monkeypatch.setenv("G4F_LITE_MODEL", "no such model")
+    assert isinstance(choose_provider("echo"), Echo)
+    chosen = choose_provider(base_url="http://127.0.0.1:8080/v1")
+    assert isinstance(chosen, OpenAICompatible)
+    assert chosen.model is None
+
+
+def test_a_name_comes_before_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "ollama:llama3.2:1b")
+    monkeypatch.setenv("G4F_LITE_BASE_URL", "http://127.0.0.1:8080/v1")
+    chosen = choose_provider()
+    assert isinstance(chosen, OpenAICompatible)
+    assert (chosen.base_url, chosen.model) == ("http://localhost:11434/v1", "llama3.2:1b")
+
+
+def test_an_address_with_its_key_and_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_BASE_URL", "http://127.0.0.1:8080/v1")
+    monkeypatch.setenv("G4F_LITE_API_KEY", "key-of-mine")
+    monkeypatch.setenv("G4F_LITE_MODEL", "tiny")
+    chosen = choose_provider()
+    assert isinstance(chosen, OpenAICompatible)
+    assert (chosen.base_url, chosen.model, chosen._key.value()) == ("http://127.0.0.1:8080/v1", "tiny", "key-of-mine")
+
+
+def test_several_names_are_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "ollama, echo")
+    chosen = choose_provider()
+    assert isinstance(chosen, Fallback)
+    assert [type(member) for member in chosen.providers] == [OpenAICompatible, Echo]
+
+
+def test_an_unknown_name_is_answered_with_near_ones() -> None:
+    with pytest.raises(ProviderNotFoundError, match="try ollama"):
+        choose_provider("olama")
+
+
+def test_the_default_is_made_once_and_anew_when_the_environment_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "echo")
+    first = default_provider()
+    assert default_provider() is first
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "scripted")
+    assert default_provider() is not first

@@ -1,0 +1,147 @@
+"""What a conversation remembers, sends, saves and forgets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from g4f_lite import Conversation, StreamInterruptedError, ToolCallDelta, TransportError
+from g4f_lite.conversation import trim
+from g4f_lite.testing import Echo, Scripted
+
+
+def said(conversation: Conversation) -> list[tuple[str, str]]:
+    return [(message["role"], message["content"]) for message in conversation.messages]
+
+
+def test_each_turn_is_sent_with_those_before() -> None:
+    provider = Scripted("Hello, Ada.", "Ada.")
+    conversation = Conversation(provider, system="Be brief.")
+    assert conversation.ask("My name is Ada.") == "Hello, Ada."
+    assert conversation.ask("What is my name?") == "Ada."
+    assert [message["content"] for message in provider.calls[1].messages] == [
+        "Be brief.",
+        "My name is Ada.",
+        "Hello, Ada.",
+        "What is my name?",
+    ]
+
+
+def test_a_turn_is_remembered_at_its_end() -> None:
+    conversation = Conversation(Scripted(["one ", "two"]))
+    stream = conversation.stream("Count.")
+    assert next(stream) == "one "
+    assert said(conversation) == []
+    assert next(stream) == "two"
+    assert list(stream) == []
+    assert said(conversation) == [("user", "Count."), ("assistant", "one two")]
+
+
+def test_a_failed_turn_leaves_the_history_as_it_was() -> None:
+    conversation = Conversation(Scripted("Hi.", TransportError("down"), ["part", StreamInterruptedError("cut")]))
+    conversation.ask("Hello")
+    before = said(conversation)
+    for _ in range(2):
+        with pytest.raises((TransportError, StreamInterruptedError)):
+            conversation.ask("More")
+    assert said(conversation) == before
+
+
+def test_an_interrupted_turn_is_kept_where_that_is_wanted() -> None:
+    conversation = Conversation(
+        Scripted(["part", StreamInterruptedError("cut")], ["one", "two"]), keep_interrupted=True
+    )
+    with pytest.raises(StreamInterruptedError):
+        conversation.ask("Hello")
+    stream = conversation.stream("Count.")
+    next(stream)
+    stream.close()
+    assert said(conversation) == [("user", "Hello"), ("assistant", "part"), ("user", "Count."), ("assistant", "one")]
+
+
+def test_a_closed_turn_is_dropped_otherwise() -> None:
+    conversation = Conversation(Scripted(["one", "two"]))
+    stream = conversation.stream("Count.")
+    next(stream)
+    stream.close()
+    assert said(conversation) == []
+
+
+def test_a_branch_goes_its_own_way() -> None:
+    conversation = Conversation(Scripted("a", "b", "c"))
+    conversation.ask("1")
+    branch = conversation.copy()
+    branch.ask("2")
+    conversation.messages[0]["content"] = "changed"
+    assert said(branch) == [("user", "1"), ("assistant", "a"), ("user", "2"), ("assistant", "b")]
+    assert len(conversation.messages) == 2
+
+
+def test_tool_calls_are_remembered_in_the_form_that_servers_take() -> None:
+    conversation = Conversation(Scripted([ToolCallDelta(0, "c1", "add", '{"a":'), ToolCallDelta(0, arguments="1}")]))
+    conversation.ask("Add.")
+    assert conversation.messages[-1]["tool_calls"] == [
+        {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a":1}'}}
+    ]
+
+
+def test_it_is_saved_as_plain_json_and_goes_on_from_there(tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    conversation = Conversation(Scripted("Grüße ✅"), system="Be brief.")
+    conversation.ask("Hello")
+    assert conversation.save(file) == file
+    assert json.loads(file.read_text(encoding="utf-8")) == conversation.messages
+    again = Conversation.load(file, Echo())
+    assert again.ask("And now?") == "And now?"
+    assert said(again)[:3] == said(conversation)
+    assert [path.name for path in tmp_path.iterdir()] == ["talk.json"]
+
+
+def test_a_file_that_cannot_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    file.write_text("before")
+    conversation = Conversation(Scripted())
+    conversation.messages = [{"role": "user", "content": object()}]
+    with pytest.raises(TypeError):
+        conversation.save(file)
+    assert file.read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["talk.json"]
+
+
+@pytest.mark.parametrize(
+    "text", ["no JSON", '{"role": "user"}', '"text"', '[{"role": "nobody", "content": "x"}]', "[1]"]
+)
+def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "talk.json"
+    file.write_text(text)
+    with pytest.raises((ValueError, TypeError)):
+        Conversation.load(file, Scripted())
+
+
+def test_a_system_text_alone_is_a_beginning(tmp_path: Path) -> None:
+    conversation = Conversation(Scripted("Aye."), system="You are a pirate.")
+    file = conversation.save(tmp_path / "talk.json")
+    assert Conversation.load(file, Scripted("Aye.")).ask("Hello") == "Aye."
+
+
+def test_old_turns_are_left_out_of_what_is_sent() -> None:
+    provider = Scripted("1111", "2222", "3333")
+    conversation = Conversation(provider, system="sys", max_characters=20)
+    for prompt in ("aaaa", "bbbb", "cccc"):
+        conversation.ask(prompt)
+    assert [message["content"] for message in provider.calls[2].messages] == ["sys", "bbbb", "2222", "cccc"]
+    assert len(conversation.messages) == 7
+
+
+def test_trimming_keeps_the_system_text_and_the_last_message_whatever_they_cost() -> None:
+    messages = [
+        {"role": "system", "content": "s" * 50},
+        {"role": "user", "content": "u"},
+        {"role": "assistant", "content": "a"},
+        {"role": "user", "content": "q" * 50},
+    ]
+    assert trim(messages, 10) == [messages[0], messages[3]]
+    assert trim(messages, None) == messages
+    assert trim(messages, 1000) == messages

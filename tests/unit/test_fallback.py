@@ -1,0 +1,133 @@
+"""Several providers as one: who is asked, who is left alone, and what is said when nobody answers."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from g4f_lite import (
+    AllProvidersFailedError,
+    Fallback,
+    OpenAICompatible,
+    RateLimitError,
+    ServiceError,
+    StreamInterruptedError,
+    TransportError,
+)
+from g4f_lite.fallback import FAILURES_TO_OPEN, OPEN_SECONDS
+from g4f_lite.testing import Scripted
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_first_that_answers_is_named() -> None:
+    second = Scripted("from the second", model="small")
+    answer = Fallback([Scripted(TransportError("down")), second]).create(messages="Hello")
+    assert answer == "from the second"
+    assert answer.provider == "Scripted"
+    assert answer.model == "small"
+    assert second.calls[0].prompt == "Hello"
+
+
+def test_an_answer_that_began_is_not_begun_again_elsewhere() -> None:
+    second = Scripted("never")
+    stream = Fallback([Scripted(["one ", StreamInterruptedError("cut")]), second]).create_generator(messages="Hello")
+    assert next(stream) == "one "
+    with pytest.raises(StreamInterruptedError) as caught:
+        next(stream)
+    assert caught.value.partial == "one "
+    assert second.calls == []
+
+
+def test_the_error_has_a_line_for_each() -> None:
+    chain = Fallback([Scripted(TransportError("no network")), Scripted(RateLimitError("slow down"))])
+    with pytest.raises(AllProvidersFailedError) as caught:
+        chain.create(messages="Hello")
+    assert str(caught.value).splitlines()[1:] == ["  Scripted: no network", "  Scripted: slow down"]
+    assert [type(error) for error in caught.value.errors] == [TransportError, RateLimitError]
+    assert [str(error) for error in pickle.loads(pickle.dumps(caught.value)).errors] == [
+        "Scripted: no network",
+        "Scripted: slow down",
+    ]
+
+
+def test_who_keeps_failing_is_left_alone_and_then_tried_by_one_call() -> None:
+    clock = Clock()
+    failing = Scripted(*[TransportError("down")] * FAILURES_TO_OPEN, "back again", "and again")
+    chain = Fallback([failing, Scripted(*["second"] * 9)], clock=clock)
+    for _ in range(FAILURES_TO_OPEN + 2):
+        assert chain.create(messages="Hello") == "second"
+    assert len(failing.calls) == FAILURES_TO_OPEN
+    clock.now += OPEN_SECONDS
+    trial = chain.create_generator(messages="Hello").start()
+    assert chain.create(messages="Hello") == "second"  # while the trial goes on
+    assert trial.text() == "back again"
+    assert chain.create(messages="Hello") == "and again"
+
+
+def test_retry_after_is_a_pause() -> None:
+    clock = Clock()
+    limited = Scripted(RateLimitError("slow down", retry_after=7), "first again")
+    chain = Fallback([limited, Scripted("second", "second")], clock=clock)
+    assert [chain.create(messages="Hello") for _ in range(2)] == ["second", "second"]
+    clock.now += 7
+    assert chain.create(messages="Hello") == "first again"
+
+
+def test_a_refusal_is_no_failure_of_the_provider() -> None:
+    refusing = Scripted(*[ServiceError("no such thing")] * 5)
+    chain = Fallback([refusing, Scripted(*["second"] * 5)])
+    for _ in range(5):
+        chain.create(messages="Hello")
+    assert len(refusing.calls) == 5
+
+
+def test_the_time_is_shared_so_that_the_last_one_is_reached() -> None:
+    limits = []
+
+    class Noting(Scripted):
+        def create_generator(self, *arguments, **named):  # type: ignore[no-untyped-def]
+            limits.append(arguments[3])
+            return super().create_generator(*arguments, **named)
+
+    clock = Clock()
+    chain = Fallback([Noting(TransportError("down")), Noting(TransportError("down")), Noting("ok")], clock=clock)
+    assert chain.create(messages="Hello", timeout=30) == "ok"
+    assert [limit.total for limit in limits] == [10, 15, 30]
+    assert limits[0].connect == 10
+
+
+def test_each_bounds_a_member() -> None:
+    chain = Fallback([Scripted("ok")], each=5)
+    assert chain.each is not None
+    assert chain.each.total == 5
+
+
+def test_closing_it_does_not_ask_the_next() -> None:
+    second = Scripted("never")
+    stream = Fallback([Scripted(["one ", "two"]), second]).create_generator(messages="Hello")
+    assert next(stream) == "one "
+    stream.close()
+    with pytest.raises(StreamInterruptedError):
+        next(stream)
+    assert second.calls == []
+
+
+@pytest.mark.parametrize(("providers", "kind"), [([], ValueError), (["groq"], TypeError), ([Scripted], TypeError)])
+def test_wrong_members_are_refused_at_once(providers: list[object], kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        Fallback(providers)  # type: ignore[arg-type]
+
+
+def test_a_chain_pickles_with_its_members() -> None:
+    chain = Fallback([OpenAICompatible("http://127.0.0.1:1/v1"), OpenAICompatible("http://127.0.0.1:2/v1")], each=3)
+    copy = pickle.loads(pickle.dumps(chain))
+    assert [provider.base_url for provider in copy.providers] == ["http://127.0.0.1:1/v1", "http://127.0.0.1:2/v1"]
+    assert copy.each == chain.each

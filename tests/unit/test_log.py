@@ -1,0 +1,30 @@
+"""Logging, as the environment asks for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+ASK = "import g4f_lite; g4f_lite.OpenAICompatible('http://127.0.0.1:9', model='m').create(messages='hi')"
+
+
+def errors_of(level: str) -> str:
+    """Ask a dead port in a new process and give its standard error, without the traceback."""
+    code = f"try:\n {ASK}\nexcept Exception: pass"
+    environment = {"G4F_LITE_LOG": level, "PATH": ""}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    return done.stderr
+
+
+def test_info_tells_of_retries() -> None:
+    lines = errors_of("info").splitlines()
+    assert len(lines) == 2
+    assert all("INFO OpenAICompatible: attempt" in line and "Connection refused" in line for line in lines)
+
+
+def test_a_word_that_is_no_level_is_a_warning() -> None:
+    assert "UserWarning: G4F_LITE_LOG must be info or debug, not 'loud'" in errors_of("loud")
+
+
+def test_nothing_is_said_otherwise() -> None:
+    assert errors_of("") == ""
