@@ -1,8 +1,9 @@
 """Every fault by name. A fault's first paragraph says what happens, its parameters are settings.
 
-``after`` counts pieces of the answer: ``None`` is before the headers, 0 after the headers and
-before the first piece, ``"end"`` after the last byte but before the body's proper end. An answer
-with fewer pieces is struck at its end. Seconds are seconds, sizes are bytes.
+``after`` counts pieces of the answer: ``None`` is before the headers, ``"headers"`` in the middle
+of them, 0 after the headers and before the first piece, ``"end"`` after the last byte but before
+the body's proper end. An answer with fewer pieces is struck at its end. Seconds are seconds, sizes
+are bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .record import ReceivedRequest
 from .reply import BodyItem, Break, Header, Pause, Piece, Reply, bytes_reply, html_reply
 from .service import FailureKind, Service
 
-After = int | Literal["end"] | None
+After = int | Literal["headers", "end"] | None
 
 _MIB = 1024 * 1024
 _CAP = 64 * _MIB
@@ -269,6 +270,8 @@ def _interrupt(strike: Strike, after: After, item: Break | Pause) -> Reply:
             return strike.reply()
         strike.exchange.hang_up(reset=item.reset)
     reply = strike.reply()
+    if after == "headers":
+        return Reply(reply.status, reply.headers, reply.body, inside_head=item)
     return Reply(reply.status, reply.headers, _insert(reply.body, after, item))
 
 

@@ -103,6 +103,11 @@ def _send_head(wire: Wire, reply: Reply, extra: list[Header]) -> None:
             wire.send(pending)
             pending = b""
     pending += b"\r\n"
+    if reply.inside_head is not None:
+        middle = len(pending) // 2
+        wire.send(pending[:middle])
+        pending = pending[middle:]
+        _interrupt(wire, reply.inside_head)
     if reply.head_interval is None:
         wire.send(pending)
         return
@@ -121,13 +126,9 @@ def _send_body(
 ) -> None:
     due: float | None = None
     for item in items:
-        if isinstance(item, Pause):
-            wire.wait(item.seconds)
+        if not isinstance(item, Piece):
+            _interrupt(wire, item)
             due = None
-        elif isinstance(item, Break):
-            if item.reset:
-                wire.reset()
-            raise ClientGone("the emulator ended the connection, as it was told to")
         elif item.data:
             if item.text and pace:
                 # Against a schedule, so that the time a piece takes to send does not add up.
@@ -140,3 +141,12 @@ def _send_body(
             wire.send(b"%x\r\n%b\r\n" % (len(item.data), item.data) if chunked else item.data)
     if chunked:
         wire.send(b"0\r\n\r\n")
+
+
+def _interrupt(wire: Wire, item: Pause | Break) -> None:
+    if isinstance(item, Pause):
+        wire.wait(item.seconds)
+        return
+    if item.reset:
+        wire.reset()
+    raise ClientGone("the emulator ended the connection, as it was told to")

@@ -37,7 +37,8 @@ Header = tuple[str, str]
 class Reply:
     """Describe one answer: its status, its headers, and its body as items in order.
 
-    ``head_interval`` sends the status line and the headers byte by byte, that many seconds apart.
+    ``head_interval`` sends the status line and the headers byte by byte, that many seconds apart;
+    ``inside_head`` happens when half of them is sent.
     A reply with its own ``Content-Encoding`` header is sent as it is.
     """
 
@@ -45,6 +46,7 @@ class Reply:
     headers: Iterable[Header]
     body: Iterable[BodyItem]
     head_interval: float | None = None
+    inside_head: Pause | Break | None = None
 
 
 def json_reply(status: int, value: object, headers: Iterable[Header] = ()) -> Reply:

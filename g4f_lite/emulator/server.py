@@ -53,6 +53,12 @@ class Server:
         """Tell how many connections were accepted so far."""
         return self._accepted
 
+    @property
+    def open(self) -> int:
+        """Tell how many connections are served now."""
+        with self._lock:
+            return sum(thread.is_alive() for thread in self._threads.values())
+
     def listen(self) -> None:
         """Start to accept; does nothing when it already does."""
         if self._acceptor is not None:

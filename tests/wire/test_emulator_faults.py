@@ -161,8 +161,9 @@ def test_a_closed_port(emulator: Emulator, client: HTTPConnection) -> None:
     fresh.close()
 
 
-def test_reset_before_the_headers(emulator: Emulator, client: HTTPConnection) -> None:
-    emulator.fail("reset")
+@pytest.mark.parametrize("after", [None, "headers"])
+def test_reset_before_and_in_the_headers(emulator: Emulator, client: HTTPConnection, after: str | None) -> None:
+    emulator.fail("reset", after=after)
     with pytest.raises(ConnectionResetError):
         ask(client)
 
@@ -249,7 +250,7 @@ def test_stall_in_mid_stream_ends_when_the_emulator_closes() -> None:
     client.close()
 
 
-@pytest.mark.parametrize("after", [None, 0, 2, "end"])
+@pytest.mark.parametrize("after", [None, "headers", 0, 2, "end"])
 def test_stall_for_a_while(emulator: Emulator, client: HTTPConnection, after: int | str | None) -> None:
     emulator.fail("stall", after=after, seconds=0.1)
     started = time.monotonic()
