@@ -6,6 +6,8 @@ import functools
 import http.client
 import os
 import socket
+import ssl
+import traceback
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -31,6 +33,14 @@ class DeadlineAdapter(HTTPAdapter):
         _put_under_deadline(manager)
         return manager
 
+    def close(self) -> None:
+        """Close the idle connections now; urllib3 leaves that to the collector, which a kept exception holds up."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  it cannot be iterated, being for several threads
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
+        super().close()
+
 
 def _put_under_deadline(manager: PoolManager) -> None:
     classes = manager.pool_classes_by_scheme
@@ -45,6 +55,14 @@ def _pool_class(kind: Any) -> Any:
     name = kind.ConnectionCls.__name__
     connection = type(name, (_UnderDeadline, kind.ConnectionCls), {"response_class": _Response})
     return type(kind.__name__, (kind,), {"ConnectionCls": connection})
+
+
+def _close_half_made(error: OSError) -> None:
+    """Close the socket that Python's ssl leaves to the collector where a reset came before the handshake."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        unfinished = frame.f_locals.get("self")
+        if isinstance(unfinished, ssl.SSLSocket):
+            unfinished.close()
 
 
 class _Response(http.client.HTTPResponse):
@@ -104,6 +122,9 @@ class _UnderDeadline:
         self._served_before = False
         try:
             super().connect()  # type: ignore[misc]
+        except OSError as error:
+            _close_half_made(error)
+            raise
         finally:
             call.let_go()
             if self._twin is not None:
@@ -111,6 +132,12 @@ class _UnderDeadline:
                 self._twin = None
         call.connecting = False
         self._prepare_to_send(call)
+
+    def _tunnel(self) -> None:
+        super()._tunnel()  # type: ignore[misc]
+        call = running_call.get()
+        if call is not None:
+            call.check()  # http.client takes a proxy's answer that was cut for a whole one
 
     def _new_conn(self) -> socket.socket:
         call = running_call.get()
@@ -159,7 +186,14 @@ class _UnderDeadline:
             self._prepare_to_send(call)
         super().request(*args, **kwargs)  # type: ignore[misc]
 
+    def _tunnel(self) -> None:
+        super()._tunnel()  # type: ignore[misc]
+        call = running_call.get()
+        if call is not None:
+            call.past_proxy = True
+
     def _prepare_to_send(self, call: Deadline) -> None:
+        call.past_proxy = True
         call.hold(self.sock)
         # A prompt with pictures may take longer to send than a connection may take to be made.
         self.timeout = call.limit("read")

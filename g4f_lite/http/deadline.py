@@ -105,6 +105,7 @@ class Deadline:
         self.socket: socket.socket | None = None
         self.address_guard: Callable[[str], None] | None = None
         self.connecting = False  # a connection is being made
+        self.past_proxy = False  # whatever happens now, no proxy has refused it
         self.reused_connection = False  # the request in progress went out on one that was kept alive
         self.answer_began = False  # a byte of its answer has come
         self._clock = clock
@@ -183,8 +184,11 @@ class Deadline:
     def drain_within(self, seconds: float) -> None:
         """Shut the socket down in ``seconds``: the answer is complete, only its framing is not."""
         self._drain_ends_at = self._clock() + seconds
-        if self.socket is not None:
-            self.socket.settimeout(seconds)
+        try:
+            if self.socket is not None:
+                self.socket.settimeout(seconds)
+        except OSError:
+            return  # it is closed already: nothing is left to be waited for
 
     def drained(self) -> None:
         """Say that ``drain_within`` need not be kept any more."""

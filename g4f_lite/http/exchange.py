@@ -129,7 +129,7 @@ class Exchange:
         guard: Callable[[str], None] | None,
     ) -> requests.Response:
         call = self.call
-        call.connecting = call.reused_connection = call.answer_began = False
+        call.connecting = call.reused_connection = call.answer_began = call.past_proxy = False
         call.address_guard = guard
         timeout = (call.limit("connect"), call.limit("read"))
         reset = running_call.set(call)

@@ -47,6 +47,7 @@ _UNREADABLE = (
     http.client.BadStatusLine,
     http.client.UnknownProtocol,
 )
+_TOO_MANY_HEADERS = http.client.HTTPException  # of which http.client raises no subclass there
 
 
 def translate(error: BaseException, call: Deadline, origin: str) -> G4FLiteError:
@@ -70,7 +71,7 @@ def translate(error: BaseException, call: Deadline, origin: str) -> G4FLiteError
         seconds = getattr(call.timeout, limit) or call.elapsed
         return DeadlineExceededError(f"{done} {origin} for {seconds:g} s, the {limit} limit", limit=limit)
     reason = _reason(links)
-    if has(_PROXY) or _is_socks(links):
+    if (has(_PROXY) or _is_socks(links)) and not call.past_proxy:
         return TransportError(f"the proxy did not let the request to {origin} through: {reason}", cause="proxy")
     if has(_TLS) and (call.connecting or not has(_CLOSED_TLS)):
         return TransportError(
@@ -80,7 +81,8 @@ def translate(error: BaseException, call: Deadline, origin: str) -> G4FLiteError
         return TransportError(f"the name in {origin} could not be looked up: {reason}", cause="dns")
     if has((requests.exceptions.InvalidSchema,)) and "SOCKS" in reason:
         return TransportError(f'{reason} Install it with: pip install "g4f-lite[socks]"', cause="proxy")
-    if has(_UNREADABLE) and not has(_CLOSED):
+    unreadable = has(_UNREADABLE) or any(type(link) is _TOO_MANY_HEADERS for link in links)
+    if unreadable and not has(_CLOSED):
         return ResponseFormatError(f"{origin} sent what is no HTTP answer: {reason}")
     if has((http.client.IncompleteRead, urllib3_errors.IncompleteRead)):
         return TransportError(f"{origin} cut its answer short")
