@@ -1,0 +1,246 @@
+"""What becomes of a call under each fault of the emulator: the promise, a line a fault and place.
+
+The rows are written from the rules, not from what the code does:
+
+* nothing of the answer has come → what may pass is tried again, all else is raised at once;
+* a piece has come → nothing is sent again, and the error keeps the text;
+* the protocol's own end has come → the answer is whole, whatever follows;
+* a token that is refused is fetched again, once;
+* a kept connection that is closed before a byte of the answer is replaced, besides all tries.
+
+``docs/reliability.md`` prints them, and ``test_matrix.py`` holds every provider to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from g4f_lite.errors import (
+    AuthenticationError,
+    ChallengeError,
+    DeadlineExceededError,
+    EmptyResponseError,
+    G4FLiteError,
+    QuotaExceededError,
+    RateLimitError,
+    ResponseFormatError,
+    ResponseStatusError,
+    ServiceError,
+    StreamInterruptedError,
+    TransportError,
+)
+
+KiB, MiB = 1024, 1024 * 1024
+FAMILIES = ("openai", "engine", "chats", "online")
+PLACES = {
+    None: "before the headers",
+    "headers": "in the headers",
+    0: "after the headers",
+    1: "after the first piece",
+    "end": "at the end",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a caller gets, and what is sent for it.
+
+    :param error: None is an answer
+    :param text: what of the text comes: ``""``, ``"first"`` piece, ``"all"``, or it is ``"cut"``
+    :param again: whether the prompt is sent again, as often as the policy says
+    :param refreshed: whether it is sent again once, with a new token
+    :param limit: which limit a DeadlineExceededError names;  :param retry_after: what the error has
+    """
+
+    error: type[G4FLiteError] | None = None
+    text: str = ""
+    again: bool = False
+    refreshed: bool = False
+    limit: str | None = None
+    retry_after: float | None = None
+
+    def __str__(self) -> str:
+        name = self.error.__name__ if self.error else "the answer"
+        text = {"": "", "first": ", the first piece kept", "all": ", the text kept", "cut": ""}[self.text]
+        if self.error is None:
+            return {"all": name, "first": "the first piece", "cut": "the text as cut"}[self.text]
+        more = ", tried again" if self.again else ", token renewed" if self.refreshed else ""
+        return f"{name}{f' ({self.limit})' if self.limit else ''}{text}{more}"
+
+
+Outcomes = tuple[Outcome, Outcome, Outcome, Outcome]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault in one place.
+
+    :param outcomes: one for each of FAMILIES
+    :param settings: the fault's own;  :param server: the emulator's
+    :param limits: the call's: ``"long"``, or short ones for ``"read"`` or ``"total"``
+    :param closed: whether the connection is closed before a byte of the answer, as a stale one is
+    """
+
+    fault: str
+    place: str
+    outcomes: Outcomes
+    settings: dict[str, Any] = field(default_factory=dict)
+    server: dict[str, Any] = field(default_factory=dict)
+    limits: str = "long"
+    closed: bool = False
+
+    @property
+    def name(self) -> str:
+        shown = {key: value for key, value in {**self.settings, **self.server}.items() if key not in ("after", "size")}
+        return self.fault + "".join(f" {key}={value}" for key, value in shown.items())
+
+
+def each(outcome: Outcome) -> Outcomes:
+    return outcome, outcome, outcome, outcome
+
+
+def by_end(marked: Outcome, unmarked: Outcome) -> Outcomes:
+    """Tell services whose answers have an end marker from those whose answers just end."""
+    return marked, marked, unmarked, unmarked
+
+
+def passing(error: type[G4FLiteError], **more: Any) -> Outcome:
+    return Outcome(error, again=True, **more)
+
+
+def at_once(error: type[G4FLiteError], **more: Any) -> Outcome:
+    return Outcome(error, **more)
+
+
+def kept(error: type[G4FLiteError], text: str = "first", **more: Any) -> Outcome:
+    return Outcome(error, text, **more)
+
+
+ANSWER = Outcome(None, "all")
+FIRST = Outcome(None, "first")
+CUT = Outcome(None, "cut")
+LOST = passing(TransportError)
+SILENCE = passing(DeadlineExceededError, limit="read")
+LATE = at_once(DeadlineExceededError, limit="total")
+REFUSED = (at_once(AuthenticationError), *3 * (Outcome(AuthenticationError, refreshed=True),))
+STATUS = passing(ResponseStatusError)
+FORMAT = at_once(ResponseFormatError)
+EMPTY = at_once(EmptyResponseError)
+BROKEN, BROKEN_END = kept(StreamInterruptedError), kept(StreamInterruptedError, "all")
+SERVICE, LIMIT, QUOTA = at_once(ServiceError), passing(RateLimitError), at_once(QuotaExceededError)
+
+
+def _row(fault: str, after: Any, outcomes: Outcomes, **more: Any) -> Row:
+    settings = {"after": after, **more.pop("settings", {})}
+    return Row(fault, PLACES[after], outcomes, settings, **more)
+
+
+def _instead(fault: str, outcomes: Outcomes, *, server: dict[str, Any] | None = None, **settings: Any) -> Row:
+    return Row(fault, "instead of the answer", outcomes, settings, server or {})
+
+
+def _connections() -> list[Row]:
+    rows = [
+        Row("closed port", "before the request", each(LOST)),
+        Row("refuse", "before the request", each(LOST)),
+    ]
+    for fault in ("reset", "cut"):
+        rows += [
+            _row(fault, None, each(LOST), closed=True),
+            _row(fault, "headers", each(LOST)),
+            _row(fault, 0, each(LOST)),
+            _row(fault, 1, each(BROKEN)),
+            _row(fault, "end", by_end(ANSWER, BROKEN_END)),
+        ]
+    close = {"framing": "close"}  # where a cut is an end like any other
+    rows += [
+        _row("cut", 0, each(EMPTY), server=close),
+        _row("cut", 1, by_end(BROKEN, FIRST), server=close),
+        _row("cut", "end", each(ANSWER), server=close),
+        _row("reset", 1, each(BROKEN), server=close),
+        _row("cut", 1, each(BROKEN), server={"framing": "length"}),
+        _row("cut", 1, each(BROKEN), server={"encoding": "gzip"}),
+    ]
+    return rows
+
+
+def _time() -> list[Row]:
+    total = kept(DeadlineExceededError, limit="total")
+    rows = []
+    for after in (None, "headers", 0):
+        rows += [_row("stall", after, each(SILENCE), limits="read"), _row("stall", after, each(LATE), limits="total")]
+    rows += [
+        _row("stall", 1, each(kept(DeadlineExceededError, limit="read")), limits="read"),
+        _row("stall", 1, each(total), limits="total"),
+        _row("stall", "end", by_end(ANSWER, kept(DeadlineExceededError, "all", limit="read")), limits="read"),
+        _row("stall", "end", by_end(ANSWER, kept(DeadlineExceededError, "all", limit="total")), limits="total"),
+        *(_row("stall", after, each(ANSWER), settings={"seconds": 0.05}) for after in PLACES),
+        Row("drip", PLACES["headers"], each(LATE), {"part": "headers"}, limits="total"),
+        Row("drip", "in the body", each(LATE), {"part": "body"}, limits="total"),
+        Row("drip", PLACES["headers"], each(ANSWER), {"part": "headers", "interval": 0.001}),
+    ]
+    return rows
+
+
+def _endings() -> list[Row]:
+    return [
+        Row("end", PLACES["end"], by_end(BROKEN_END, ANSWER)),
+        _row("end", 0, each(EMPTY)),
+        _row("end", 1, by_end(BROKEN, FIRST)),
+        _row("truncate", 0, (EMPTY, EMPTY, CUT, EMPTY)),
+        _row("truncate", 1, (BROKEN, BROKEN, CUT, BROKEN)),
+        _instead("empty", each(EMPTY)),
+        _instead("no_body", each(EMPTY)),
+        Row("trailing", PLACES["end"], each(ANSWER)),
+    ]
+
+
+def _statuses() -> list[Row]:
+    rows = [_instead("status", each(STATUS), status=status) for status in (408, 425, 500, 502, 504)]
+    rows += [_instead("status", each(at_once(ResponseStatusError)), status=status) for status in (400, 404, 418, 501)]
+    rows += [_instead("status", REFUSED, status=status) for status in (401, 403)]
+    rows += [
+        _instead("status", each(QUOTA), status=402),
+        _instead("status", each(at_once(TransportError)), status=407),
+        _instead("server_error", each(STATUS), retry_after=0.05),
+        _instead("server_error", each(at_once(ResponseStatusError, retry_after=30.0)), retry_after=30),
+        _instead("rate_limit", each(LIMIT)),
+        _instead("rate_limit", each(passing(RateLimitError, retry_after=0.05)), retry_after=0.05),
+        _instead("rate_limit", each(LIMIT), retry_after=0, date=True),
+        _instead("rate_limit", each(at_once(RateLimitError, retry_after=30.0)), retry_after=30),
+        *(_instead("redirect", each(at_once(ResponseStatusError)), status=status) for status in (301, 302, 307)),
+        *(_instead("challenge", each(at_once(ChallengeError)), status=status) for status in (200, 403, 503)),
+    ]
+    return rows
+
+
+def _own_errors() -> list[Row]:
+    return [
+        _instead("error", (STATUS, SERVICE, SERVICE, SERVICE)),
+        _instead("limit", (LIMIT, QUOTA, QUOTA, LIMIT)),
+        _instead("quota", each(QUOTA)),
+        _instead("success_false", each(SERVICE)),
+        _instead("token", REFUSED),
+        _row("error", 1, each(kept(ServiceError))),
+        _row("limit", 1, (kept(RateLimitError), *2 * (kept(QuotaExceededError),), kept(RateLimitError))),
+        _row("quota", 1, each(kept(QuotaExceededError))),
+        _row("success_false", 1, each(kept(ServiceError))),
+    ]
+
+
+def _formats() -> list[Row]:
+    late = kept(ResponseFormatError)
+    return [
+        _row("not_json", 0, (FORMAT, FORMAT, ANSWER, FORMAT)),  # AiChats sends raw text: nothing there to damage
+        _row("not_json", 1, (late, late, ANSWER, late)),
+        _row("wrong_types", 0, each(FORMAT)),
+        _row("wrong_types", 1, each(late)),
+        _row("endless_line", 0, each(FORMAT), settings={"size": 2 * MiB}),
+        _row("endless_line", 1, each(late), settings={"size": 2 * MiB}),
+        Row("endless_headers", PLACES["headers"], each(FORMAT), {"size": 256 * KiB}),
+        _instead("bomb", each(FORMAT), size=8 * MiB),
+    ]
+
+
+ROWS = [*_connections(), *_time(), *_endings(), *_statuses(), *_own_errors(), *_formats()]
