@@ -1,6 +1,7 @@
 """Every example of README.md and docs/ runs as it is printed.
 
 The Python blocks of a page are one script, in a process of its own; its line numbers are the page's.
+Blocks that begin with the name of a file, such as `# app.py`, are files of a test suite instead.
 The `g4f-lite` lines of a page run one by one.  No process reaches anything but this machine:
 `g4f_lite.ask` and the servers that examples name lead to a server of the tests, `Local` to the
 embedded model.
@@ -22,6 +23,7 @@ pytest.importorskip("xllamacpp", reason="the examples use the embedded model")
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"# (\w+\.py)\n")
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
     "0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
@@ -32,11 +34,19 @@ def blocks(page: Path, language: str) -> list[re.Match[str]]:
     return [block for block in FENCE.finditer(page.read_text(encoding="utf-8")) if block[1] == language]
 
 
+def files_of(page: Path) -> dict[str, str]:
+    """The blocks of a page that are whole files, by their names."""
+    code = [block[2] for block in blocks(page, "python")]
+    return {name[1]: text for text in code if (name := FILE_NAME.match(text))}
+
+
 def script_of(page: Path) -> str:
-    """The page with everything but its Python blocks left blank, so that line numbers stay."""
+    """The page with everything but its other Python blocks left blank, so that line numbers stay."""
     text = page.read_text(encoding="utf-8")
     lines = ["\n"] * (text.count("\n") + 1)
     for block in blocks(page, "python"):
+        if FILE_NAME.match(block[2]):
+            continue
         first = text.count("\n", 0, block.start(2))
         code = block[2].splitlines(keepends=True)
         lines[first : first + len(code)] = code
@@ -84,7 +94,7 @@ def environment(example_server: int) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [page for page in PAGES if script_of(page).strip()], ids=lambda page: page.name)
 def test_python_blocks_run(page: Path, example_folder: Path, environment: dict[str, str]) -> None:
     script = example_folder / f"{page.stem}.py"
     script.write_text(script_of(page), encoding="utf-8")
@@ -100,6 +110,25 @@ def test_python_blocks_run(page: Path, example_folder: Path, environment: dict[s
     assert done.stderr == ""
     assert done.returncode == 0
     assert done.stdout
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if files_of(page)], ids=lambda page: page.name)
+def test_files_are_a_test_suite_that_passes(page: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    files = files_of(page)
+    for name, code in files.items():
+        (tmp_path / name).write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    tests = sum(len(re.findall(r"^def test_", code, re.MULTILINE)) for code in files.values())
+    assert f" {tests} passed" in done.stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
