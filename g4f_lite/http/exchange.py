@@ -111,7 +111,7 @@ class Exchange:
     def proxy_for(self, url: str) -> str | None:
         """Give the URL of the proxy that a request to ``url`` goes through, if any."""
         proxies = self._settings(self.visitor.session, url)["proxies"]
-        return requests.utils.select_proxy(url, proxies)
+        return requests.utils.select_proxy(url, proxies) or None
 
     def hidden(self) -> Iterable[str]:
         """List the strings that no message may show now."""
@@ -148,8 +148,9 @@ class Exchange:
             verify = session.verify
         if self.route.proxy and (self.route.proxies_loopback or not is_loopback(url)):
             proxies = {"http": self.route.proxy, "https": self.route.proxy}
-        elif is_loopback(url):  # which requests would send to the environment's proxy too
-            proxies["no_proxy"] = "*"
+        elif is_loopback(url) and not requests.utils.select_proxy(url, proxies):
+            # Else requests takes the environment's proxy; its own no_proxy= writes to os.environ, for all threads.
+            proxies[urlsplit(url).scheme] = ""
         return dict(session.merge_environment_settings(url, proxies, True, verify, self.route.cert))
 
 
