@@ -6,10 +6,11 @@ import base64
 import binascii
 import os
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 from .errors import G4FLiteError, MissingDependencyError, ResponseFormatError
 from .messages import get_random_string, image_type, to_data_uri
@@ -46,6 +47,7 @@ class ImageResponse:
         self.alt = alt
         self._fetch = fetch
         self._data: dict[str, bytes] = {} if data is None else {self.urls[0]: data}
+        self._fetching = threading.Lock()
 
     def bytes(self, index: int = 0) -> bytes:
         """Give the bytes of a picture; they are fetched at most once.
@@ -53,14 +55,15 @@ class ImageResponse:
         :raises G4FLiteError: the picture cannot be had
         """
         url = self.urls[index]
-        if url not in self._data:
-            if url.startswith("data:"):
-                self._data[url] = _decode_data_uri(url)
-            elif self._fetch is None:
-                raise G4FLiteError("nobody is left to fetch this picture; call bytes() before pickling")
-            else:
-                self._data[url] = self._fetch(url)
-        return self._data[url]
+        with self._fetching:
+            if url not in self._data:
+                if url.startswith("data:"):
+                    self._data[url] = _decode_data_uri(url)
+                elif self._fetch is None:
+                    raise G4FLiteError("nobody is left to fetch this picture; call bytes() before pickling")
+                else:
+                    self._data[url] = self._fetch(url)
+            return self._data[url]
 
     @property
     def data_uri(self) -> str:
@@ -118,7 +121,10 @@ class ImageResponse:
         return f"ImageResponse({[url[:80] for url in self.urls]!r}, alt={self.alt[:80]!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_fetch": None}
+        return {**vars(self), "_fetch": None, "_fetching": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _fetching=threading.Lock())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         data = self.bytes()
@@ -129,7 +135,9 @@ class ImageResponse:
 def _decode_data_uri(uri: str) -> bytes:
     head, _, body = uri.partition(",")
     try:
-        data = base64.b64decode(body, validate=True) if head.endswith(";base64") else unquote(body).encode("latin-1")
+        data = unquote_to_bytes(body)
+        if head.endswith(";base64"):
+            data = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ResponseFormatError("the service gave a data: URI that cannot be decoded") from error
     if len(data) > MAX_IMAGE_BYTES or image_type(data) is None:
@@ -146,4 +154,4 @@ def _file_name(url: str) -> str:
 
 def _for_markdown(url: str) -> str:
     """Encode what would end a Markdown link early."""
-    return re.sub(r"[\s()<>]", lambda found: f"%{ord(found.group()):02X}", url)
+    return re.sub(r"[\s()<>]", lambda found: quote(found.group()), url)
