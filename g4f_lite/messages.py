@@ -99,6 +99,8 @@ def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
     if isinstance(images, (str, bytes, bytearray, os.PathLike)) or hasattr(images, "data_uri"):
         images = [images]
     parts = [image_part(image) for image in images]
+    if not parts:
+        return
     for index in range(len(messages) - 1, -1, -1):
         if messages[index]["role"] == "user":
             content = messages[index]["content"]
@@ -115,7 +117,7 @@ def image_part(image: Image) -> dict[str, Any]:
         an ``http(s):`` or ``data:`` URL, or an ImageResponse
     :raises ValueError: not such a picture;  :raises OSError: an unreadable file
     """
-    if isinstance(image, str) and image.startswith(("http://", "https://", "data:")):
+    if isinstance(image, str) and image[:8].lower().startswith(("http://", "https://", "data:")):
         url = image
     elif hasattr(image, "data_uri"):
         url = image.data_uri

@@ -1,0 +1,219 @@
+"""What may be said to a model, and the one prompt that is made of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite.images import ImageResponse
+from g4f_lite.messages import (
+    format_prompt,
+    get_random_string,
+    image_part,
+    image_type,
+    last_user_message,
+    text_of,
+    to_data_uri,
+    to_messages,
+)
+
+PNG = b"\x89PNG\r\n\x1a\n rest"
+PNG_URI = "data:image/png;base64,iVBORw0KGgogcmVzdA=="
+
+
+def user(content: Any) -> dict[str, Any]:
+    return {"role": "user", "content": content}
+
+
+def image(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def text(value: str) -> dict[str, Any]:
+    return {"type": "text", "text": value}
+
+
+def test_a_string_is_a_users_message() -> None:
+    assert to_messages("Hello") == [user("Hello")]
+
+
+def test_what_comes_out_is_the_callees_own() -> None:
+    given = [user("Hello")]
+    made = to_messages(given, system="Be brief.", images=PNG)
+    assert given == [user("Hello")]
+    assert made is not given
+    assert made == [{"role": "system", "content": "Be brief."}, user([text("Hello"), image(PNG_URI)])]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "developer", "content": "x"},
+        {"role": "tool", "content": "x", "tool_call_id": "1"},
+        {"role": "function", "content": "x", "name": "f"},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+        {"role": "user", "content": [{"text": "a part without a type is text"}]},
+        {"role": "user", "content": [image("http://x/y.png")], "name": "Ann"},
+    ],
+)
+def test_all_that_the_protocol_has_passes_as_it_is(message: dict[str, Any]) -> None:
+    assert to_messages((message, user("Hello"))) == [message, user("Hello")]
+
+
+@pytest.mark.parametrize(
+    ("messages", "error", "said"),
+    [
+        (b"Hello", TypeError, "bytes"),
+        (user("Hello"), TypeError, "dict"),
+        (5, TypeError, "int"),
+        (iter([user("Hello")]), TypeError, "messages must be"),
+        (["Hello"], TypeError, r"messages\[0\]"),
+        ([user("x"), user(5)], TypeError, r"messages\[1\].* int"),
+        ([user(None)], ValueError, "no content"),
+        ([{"role": "user"}], ValueError, "no content"),
+        ([{"role": "assistant", "content": None}], ValueError, "no content"),
+        ([{"role": "robot", "content": "x"}], ValueError, "robot"),
+        ([{"role": ["user"], "content": "x"}], ValueError, "role"),
+        ([{"content": "x"}], ValueError, "role None"),
+        ([user(["x"])], TypeError, "content part"),
+        ([user([{"type": 5}])], TypeError, "content part"),
+        ([user([{"type": "text"}])], TypeError, "without a text"),
+        ([user([{"type": "image_url", "image_url": b"x"}])], TypeError, "JSON"),
+        ([{**user("x"), "at": float("nan")}], TypeError, "JSON"),
+        ([{**user("x"), "at": {1: 2}}], TypeError, "JSON"),
+        ([], ValueError, "empty"),
+        ("", ValueError, "empty"),
+        ([user(" \n")], ValueError, "empty"),
+        ([user([])], ValueError, "empty"),
+    ],
+)
+def test_bad_messages(messages: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        to_messages(messages)
+
+
+def test_a_system_text_must_be_one() -> None:
+    with pytest.raises(TypeError, match="system must be a string"):
+        to_messages("Hello", system=["x"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "images", [PNG, [PNG], (PNG,), iter([PNG]), bytearray(PNG), ImageResponse("http://x", data=PNG)]
+)
+def test_pictures_go_behind_the_text_of_the_last_user_message(images: Any) -> None:
+    messages = [user("one"), user([text("two")]), {"role": "assistant", "content": "three"}]
+    assert to_messages(messages, images=images)[:2] == [user("one"), user([text("two"), image(PNG_URI)])]
+
+
+@pytest.mark.parametrize("images", [[], ()])
+def test_no_pictures_change_nothing(images: Any) -> None:
+    assert to_messages("Hello", images=images) == [user("Hello")]
+
+
+def test_pictures_need_a_user() -> None:
+    with pytest.raises(ValueError, match="need a user message"):
+        to_messages([{"role": "assistant", "content": "x"}], images=PNG)
+
+
+@pytest.mark.parametrize("url", ["http://x/y.png", "https://x/y.png", "HTTPS://X/y.png", PNG_URI])
+def test_a_url_is_sent_as_it_is(url: str) -> None:
+    assert image_part(url) == image(url)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_is_read(kind: type, tmp_path: Path) -> None:
+    (tmp_path / "cat").write_bytes(PNG)
+    assert image_part(kind(tmp_path / "cat")) == image(PNG_URI)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"), [(b"<svg/>", ValueError), (b"", ValueError), (5, TypeError), ("no such file.png", OSError)]
+)
+def test_what_is_no_picture(wrong: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        image_part(wrong)
+
+
+@pytest.mark.parametrize(
+    ("data", "mime"),
+    [
+        (PNG, "image/png"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"GIF87a", "image/gif"),
+        (b"GIF89a", "image/gif"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+        (b"RIFF\0\0\0\0WAVE", None),
+        (b"BM", "image/bmp"),
+        (b"<html>", None),
+        (b"", None),
+    ],
+)
+def test_the_type_is_told_by_the_bytes(data: bytes, mime: str | None) -> None:
+    assert image_type(data) == mime
+    if mime:
+        assert to_data_uri(data).startswith(f"data:{mime};base64,")
+
+
+TALK = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "developer", "content": "In verse."},
+    user([text("Hel"), image("http://x"), text("lo")]),
+    {"role": "assistant", "content": " \n"},
+    {"role": "assistant", "content": None, "tool_calls": [{}]},
+    user("Again\nplease"),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "prompt"),
+    [
+        ({}, "System: Be brief.\nDeveloper: In verse.\nUser: Hello\nUser: Again\nplease\nAssistant:"),
+        ({"do_continue": True}, "System: Be brief.\nDeveloper: In verse.\nUser: Hello\nUser: Again\nplease"),
+        ({"include_system": False}, "User: Hello\nUser: Again\nplease\nAssistant:"),
+    ],
+)
+def test_a_conversation_as_one_prompt(options: dict[str, bool], prompt: str) -> None:
+    assert format_prompt(TALK, **options) == prompt
+
+
+@pytest.mark.parametrize(
+    ("options", "prompt"),
+    [
+        ({}, " Hello\n"),
+        ({"do_continue": True}, " Hello\n"),
+        ({"add_special_tokens": True}, "User:  Hello\n\nAssistant:"),
+        ({"add_special_tokens": True, "do_continue": True}, "User:  Hello\n"),
+    ],
+)
+def test_one_message_alone_is_verbatim(options: dict[str, bool], prompt: str) -> None:
+    assert format_prompt([user(" Hello\n")], **options) == prompt
+    assert format_prompt([user([text(" Hello\n")])], **options) == prompt
+
+
+def test_no_message_is_no_prompt() -> None:
+    with pytest.raises(ValueError, match="messages is empty"):
+        format_prompt([])
+
+
+def test_the_last_user_message_with_a_text() -> None:
+    messages = [user("one"), user([text("two")]), user(" "), {"role": "assistant", "content": "three"}]
+    assert last_user_message(messages) == "two"
+    with pytest.raises(ValueError, match="no user message"):
+        last_user_message([{"role": "system", "content": "x"}, user("")])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [("x", "x"), (None, ""), ([], ""), ([text("a"), image("b"), {"text": "c"}], "ac")]
+)
+def test_the_text_of_a_content(content: Any, said: str) -> None:
+    assert text_of(content) == said
+
+
+def test_random_strings() -> None:
+    drawn = {get_random_string() for _ in range(50)}
+    assert len(drawn) == 50
+    assert all(re.fullmatch("[a-z0-9]{10}", each) for each in drawn)
+    assert len(get_random_string(32)) == 32
