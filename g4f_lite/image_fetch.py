@@ -67,7 +67,7 @@ def refuse_private(address: str) -> None:
         if inner is None and ip in _NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         ip = inner or ip
-    if not ip.is_global or ip.is_multicast:
+    if not ip.is_global or ip.is_multicast or ip.is_reserved or getattr(ip, "is_site_local", False):
         raise ResponseFormatError(f"the service gave an image address on {address}, which is no public host")
 
 
