@@ -1,0 +1,165 @@
+"""One tree of errors: what they are to an old script, what they carry, what survives a pickle."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+import requests
+
+import g4f_lite
+from g4f_lite import errors
+from g4f_lite.errors import (
+    AllProvidersFailedError,
+    AuthenticationError,
+    ChallengeError,
+    DeadlineExceededError,
+    EmptyResponseError,
+    G4FLiteError,
+    MissingDependencyError,
+    ModelNotSupportedError,
+    ProviderError,
+    ProviderNotConfiguredError,
+    ProviderNotFoundError,
+    QuotaExceededError,
+    RateLimitError,
+    ResponseFormatError,
+    ResponseStatusError,
+    ServiceError,
+    StreamInterruptedError,
+    TransportError,
+)
+
+TREE = [
+    (ProviderError, G4FLiteError, None),
+    (ResponseStatusError, ProviderError, requests.HTTPError),
+    (RateLimitError, ProviderError, requests.HTTPError),
+    (QuotaExceededError, RateLimitError, requests.HTTPError),
+    (AuthenticationError, ProviderError, requests.HTTPError),
+    (ChallengeError, ProviderError, None),
+    (ServiceError, ProviderError, None),
+    (ResponseFormatError, ProviderError, requests.exceptions.InvalidJSONError),
+    (EmptyResponseError, ProviderError, None),
+    (StreamInterruptedError, ProviderError, requests.exceptions.ChunkedEncodingError),
+    (TransportError, G4FLiteError, requests.ConnectionError),
+    (DeadlineExceededError, G4FLiteError, requests.Timeout),
+    (ModelNotSupportedError, G4FLiteError, ValueError),
+    (ProviderNotFoundError, G4FLiteError, ValueError),
+    (ProviderNotConfiguredError, G4FLiteError, None),
+    (AllProvidersFailedError, G4FLiteError, None),
+    (MissingDependencyError, G4FLiteError, ImportError),
+]
+KINDS = [G4FLiteError, *(kind for kind, _, _ in TREE)]
+OWN: dict[type[G4FLiteError], dict[str, Any]] = {
+    ProviderError: {"status": 500, "retry_after": 1.5, "partial": "Hel"},
+    ResponseStatusError: {"status": 503, "retry_after": 2.0, "body": "busy"},
+    TransportError: {"cause": "tls"},
+    DeadlineExceededError: {"limit": "read", "partial": "Hel"},
+}
+
+
+def make(kind: type[G4FLiteError]) -> G4FLiteError:
+    own: dict[str, Any] = {"limit": "total"} if kind is DeadlineExceededError else {}
+    return kind("no luck", provider="P", step="prompt", attempts=2, elapsed=1.25, **{**own, **OWN.get(kind, {})})
+
+
+def descendants(kind: type) -> set[type]:
+    below = set(kind.__subclasses__())
+    return below.union(*map(descendants, below)) if below else below
+
+
+def test_the_table_has_the_whole_tree() -> None:
+    ours = {kind for kind in descendants(G4FLiteError) if kind.__module__ == errors.__name__}
+    assert ours == set(KINDS) - {G4FLiteError}
+
+
+@pytest.mark.parametrize(("kind", "parent", "legacy"), TREE)
+def test_an_old_scripts_except_still_catches(
+    kind: type[G4FLiteError], parent: type[G4FLiteError], legacy: type[Exception] | None
+) -> None:
+    assert parent in kind.__bases__
+    if legacy is None:
+        assert not issubclass(kind, (requests.RequestException, ValueError, ImportError))
+    else:
+        assert issubclass(kind, legacy)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_public_and_drawn(kind: type[G4FLiteError]) -> None:
+    assert getattr(g4f_lite, kind.__name__) is kind
+    assert kind.__name__ in (errors.__doc__ or "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("remake", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
+def test_a_copy_has_everything(kind: type[G4FLiteError], remake: Any) -> None:
+    error = make(kind)
+    again = remake(error)
+    assert type(again) is kind
+    assert str(again) == str(error)
+    assert again.args == error.args == ("no luck",)
+    for name, value in {**vars(error), **OWN.get(kind, {})}.items():
+        assert getattr(again, name) == value, name
+
+
+def test_a_pickle_has_neither_request_nor_response() -> None:
+    error = make(ResponseStatusError)
+    assert isinstance(error, ResponseStatusError)
+    error.request = requests.Request("GET", "http://x", headers={"Authorization": "Bearer hidden-key"}).prepare()
+    error.response = requests.Response()
+    pickled = pickle.dumps(error)
+    assert b"hidden-key" not in pickled
+    again = pickle.loads(pickled)
+    assert (again.request, again.response) == (None, None)
+
+
+def test_the_errors_of_a_chain_pickle_with_it() -> None:
+    error = AllProvidersFailedError("nobody", errors=[make(ServiceError), make(DeadlineExceededError)])
+    again = pickle.loads(pickle.dumps(error))
+    assert list(map(type, again.errors)) == [ServiceError, DeadlineExceededError]
+    assert again.errors[1].limit == "read"
+
+
+def test_a_kind_of_a_users_own_pickles() -> None:
+    again = pickle.loads(pickle.dumps(Peculiar(7)))
+    assert (type(again), again.code, str(again)) == (Peculiar, 7, "code 7")
+
+
+class Peculiar(ServiceError):
+    def __init__(self, code: int) -> None:
+        super().__init__(f"code {code}")
+        self.code = code
+
+
+@pytest.mark.parametrize(
+    ("context", "text"),
+    [
+        ({}, "no luck"),
+        ({"provider": "P"}, "P: no luck"),
+        ({"step": "prompt"}, "prompt: no luck"),
+        ({"provider": "P", "step": "prompt", "attempts": 1, "elapsed": 0.5}, "P, prompt: no luck"),
+        ({"provider": "P", "attempts": 3, "elapsed": 2.04}, "P: no luck (3 attempts in 2.0 s)"),
+        ({"attempts": 3}, "no luck"),
+    ],
+)
+def test_the_text_says_who_where_and_how_often(context: dict[str, Any], text: str) -> None:
+    assert str(G4FLiteError("no luck", **context)) == text
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "value"),
+    [
+        (TransportError("x"), "cause", "connection"),
+        (DeadlineExceededError("x", limit="total"), "partial", ""),
+        (ServiceError("x"), "partial", ""),
+        (ServiceError("x"), "status", None),
+        (RateLimitError("x"), "retry_after", None),
+        (ResponseStatusError("x"), "body", ""),
+        (AllProvidersFailedError("x"), "errors", []),
+        (G4FLiteError("x"), "attempts", None),
+    ],
+)
+def test_what_is_not_known_has_a_value_too(error: G4FLiteError, name: str, value: object) -> None:
+    assert getattr(error, name) == value
