@@ -7,11 +7,12 @@ import http.client
 import os
 import socket
 import ssl
+import sys
 import traceback
 from typing import Any
 
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
 from urllib3.poolmanager import PoolManager
 from urllib3.util.connection import allowed_gai_family
 
@@ -65,6 +66,22 @@ def _close_half_made(error: OSError) -> None:
             unfinished.close()
 
 
+def _socks_socket(family: int, options: dict[str, Any]) -> socket.socket:
+    """Make a socket that connects by way of a SOCKS proxy; the proxy looks the name up where ``rdns`` says so."""
+    import socks
+
+    sock = socks.socksocket(family, socket.SOCK_STREAM)
+    sock.set_proxy(
+        options["socks_version"],
+        options["proxy_host"],
+        int(options["proxy_port"]),
+        options["rdns"],
+        options["username"],
+        options["password"],
+    )
+    return sock  # type: ignore[no-any-return]
+
+
 class _Response(http.client.HTTPResponse):
     """A response that notes when its first byte came: up to there a reused connection may be replaced."""
 
@@ -110,6 +127,7 @@ class _UnderDeadline:
     sock: socket.socket | None
     timeout: Any
     proxy: Any
+    socket_options: Any
     _twin: socket.socket | None = None
     _served_before = False  # since it was connected
 
@@ -138,6 +156,7 @@ class _UnderDeadline:
         call = running_call.get()
         if call is not None:
             call.check()  # http.client takes a proxy's answer that was cut for a whole one
+            call.past_proxy = True
 
     def _new_conn(self) -> socket.socket:
         call = running_call.get()
@@ -151,33 +170,45 @@ class _UnderDeadline:
         return sock
 
     def _connected(self, call: Deadline) -> socket.socket:
-        """Try each address of the host in turn, each within the time that is left for it."""
-        name = self.host
-        through_socks = hasattr(self, "_socks_options")  # the proxy looks the name up
-        addresses = [name] if through_socks else self._addresses(name)
-        try:
-            for address in addresses:
-                if call.address_guard is not None and not (through_socks or self.proxy):
-                    call.address_guard(address)
-                self.host = address
-                self.timeout = call.limit("connect")
-                try:
-                    return super()._new_conn()  # type: ignore[misc,no-any-return]
-                except (NewConnectionError, ConnectTimeoutError):
-                    if address is addresses[-1]:
-                        raise
-        finally:
-            self.host = name
-        raise NewConnectionError(self, f"{name} has no address")  # type: ignore[arg-type]
+        """Try each address of the host, or of the SOCKS proxy, each within the time that is left for it.
 
-    def _addresses(self, name: str) -> list[str]:
+        urllib3 and PySocks would do it out of reach: nothing could end a slow one before its own timeout.
+        """
+        sys.audit("http.client.connect", self, self.host, self.port)
+        socks = getattr(self, "_socks_options", None)
+        name, port = (socks["proxy_host"], socks["proxy_port"]) if socks else (self.host, self.port)
+        refusal: Exception = NewConnectionError(self, f"{name} has no address")  # type: ignore[arg-type]
+        for family, address in self._addresses(name.strip("[]"), int(port)):
+            if call.address_guard is not None and not (socks or self.proxy):
+                call.address_guard(str(address[0]))
+            sock = _socks_socket(family, socks) if socks else socket.socket(family, socket.SOCK_STREAM)
+            try:
+                for option in self.socket_options or ():
+                    sock.setsockopt(*option)
+                sock.settimeout(call.limit("connect"))
+                call.hold(sock)
+                sock.connect((self.host, self.port) if socks else address)
+                return sock
+            except OSError as error:
+                sock.close()
+                call.check()
+                late = isinstance(getattr(error, "socket_err", error), TimeoutError)
+                kind: Any = ConnectTimeoutError if late else NewConnectionError
+                refusal = kind(self, f"no connection to {name}: {error}")
+                refusal.__cause__ = error
+            except BaseException:
+                sock.close()
+                raise
+        raise refusal
+
+    def _addresses(self, name: str, port: int) -> list[tuple[int, Any]]:
         try:
-            found = socket.getaddrinfo(name, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+            found = socket.getaddrinfo(name, port, allowed_gai_family(), socket.SOCK_STREAM)
         except socket.gaierror as error:
             raise NameResolutionError(name, self, error) from error  # type: ignore[arg-type]
-        except UnicodeError:
-            return [name]  # urllib3 says what is wrong with such a name
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+        except UnicodeError as error:
+            raise LocationParseError(f"{name!r}, label empty or too long") from error
+        return list(dict.fromkeys((int(family), address) for family, *_, address in found))
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         call = running_call.get()
@@ -185,12 +216,6 @@ class _UnderDeadline:
             call.reused_connection = self._served_before
             self._prepare_to_send(call)
         super().request(*args, **kwargs)  # type: ignore[misc]
-
-    def _tunnel(self) -> None:
-        super()._tunnel()  # type: ignore[misc]
-        call = running_call.get()
-        if call is not None:
-            call.past_proxy = True
 
     def _prepare_to_send(self, call: Deadline) -> None:
         call.past_proxy = True
