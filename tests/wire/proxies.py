@@ -90,7 +90,10 @@ class SOCKSProxy(Proxy):
 
     def _admit(self, connection: Connection) -> None:
         def read(size: int) -> bytes:
-            return connection.sock.recv(size, socket.MSG_WAITALL)
+            got = connection.sock.recv(size, socket.MSG_WAITALL)
+            if len(got) < size:
+                raise ConnectionError("the client has gone")
+            return got
 
         _, methods = read(2)
         read(methods)
