@@ -14,12 +14,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import house, local
+from . import house, local, services
 from .clients import installed
 from .table import Figures, Table, machine
 from .worker import MEASURES
 
 ROOT = Path(__file__).parent.parent
+# Rows about ours alone, or against something else than the same call of a peer.
+SERVICES = {"warm_services": services.warm_services, "emulator_streams": services.emulator_streams}
+OWN = ["import", "local", *SERVICES]
 
 
 @contextlib.contextmanager
@@ -49,7 +52,7 @@ def measure(client: str, name: str, port: str, python: str) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often each figure is taken (5)")
-    parser.add_argument("--only", action="append", choices=[*MEASURES, "import", "local"], help="rows to run (all)")
+    parser.add_argument("--only", action="append", choices=[*MEASURES, *OWN], help="rows to run (all)")
     parser.add_argument("--write", type=Path, help="a Markdown file to write the table to")
     parser.add_argument(
         "--python", action="append", default=[], metavar="CLIENT=PATH", help="another environment's Python for a peer"
@@ -57,7 +60,7 @@ def main() -> None:
     arguments = parser.parse_args()
     pythons = dict(pair.split("=", 1) for pair in arguments.python)
     clients = {name: pythons.get(name, sys.executable) for name in [*installed(), *pythons]}
-    rows = arguments.only or [*MEASURES, "import", "local"]
+    rows = arguments.only or [*MEASURES, *OWN]
     table = Table(list(clients))
     with server() as port:
         for name in rows:
@@ -71,6 +74,9 @@ def main() -> None:
         table.add("import", house.imports.__doc__ or "", house.imports(arguments.rounds, clients))
     if "local" in rows:
         table.add("local", local.first_piece.__doc__ or "", local.first_piece(arguments.rounds))
+    for name, measured in SERVICES.items():
+        if name in rows:
+            table.add(name, measured.__doc__ or "", measured(arguments.rounds))
     text = f"{machine(clients)}\n\n{table.markdown()}\n"
     print(text)
     if arguments.write:

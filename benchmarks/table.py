@@ -20,6 +20,12 @@ BARS = {
     ("warm_call", "ms"): ("≤ 1.25 × bare", lambda ours, bare: ours <= 1.25 * bare),
     ("import", "ms"): ("≤ 1.25 × requests + tenacity", lambda ours, bare: ours <= 1.25 * bare),
     ("local", "ms"): ("by hand + 5 ms", lambda ours, bare: ours <= bare + 5),
+    **{
+        ("warm_services", f"{provider} {what}"): ("≤ 8", lambda ours, bare: ours <= 8)
+        for provider in ("AiChatOnline", "AiChats", "Chatgpt4Online", "AiEngine", "OpenAICompatible")
+        for what in ("bootstraps", "connections")
+    },
+    ("emulator_streams", "ms"): ("≤ 20 ms", lambda ours, bare: ours <= 20),
 }
 
 
