@@ -165,6 +165,7 @@ class RawServer:
     def _handle(self, sock: socket.socket, number: int) -> None:
         try:
             if self._tls is not None:
+                sock.getpeername()  # CPython's wrap_socket loses the socket of a client that has gone
                 sock = self._tls.wrap_socket(sock, server_side=True)
                 self._open.append(sock)
             self._serve(Connection(self, sock, number))

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-import trustme
 
 from g4f_lite import AnswerStream, OpenAICompatible, TransportError
 
@@ -31,25 +30,6 @@ def test_100_calls_over_tls_take_one_connection(provide: Provide, tls: ssl.SSLCo
         provider = provide(server, verify=authority_file)
         assert {provider.create(messages="hi") for _ in range(100)} == {"Hello world"}
         assert server.connections == 1
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def tls(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    return context
-
-
-@pytest.fixture
-def authority_file(authority: trustme.CA, tmp_path: object) -> str:
-    path = f"{tmp_path}/ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return path
 
 
 def test_what_follows_done_is_pulled_so_that_the_connection_lives(provide: Provide) -> None:

@@ -1,0 +1,194 @@
+"""The total limit holds against silence and drips, wherever they come."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from g4f_lite import DeadlineExceededError, OpenAICompatible, RateLimitError, RetryPolicy, Timeout
+
+from .conftest import Provide
+from .raw_server import Connection, RawServer, chunk, delta, every, head, hello, length
+
+TOTAL = 0.25
+LIMITS = Timeout(connect=2, read=2, total=TOTAL)
+LATEST = 1.5  # generous: the watchdog looks every 0.05 s
+
+CHUNKED = head("Transfer-Encoding: chunked")
+PLACES: dict[str, tuple[bytes, bytes]] = {  # what is sent at once, and what then drips
+    "status line": (b"", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X-Header: value\r\n" * 100),
+    "chunk": (CHUNKED + chunk(delta("a")) + b"ffff\r\n", b": keep-alive\n" * 100),
+    "chunk's size": (CHUNKED + chunk(delta("a")), b"0" * 1000),
+    "chunk's extension": (CHUNKED + chunk(delta("a")) + b"1;", b"x" * 1000),
+    "trailer": (CHUNKED + chunk(delta("a")) + b"0\r\n", b"X: y\r\n" * 100),
+    "length": (head("Content-Length: 9999") + delta("a"), b": keep-alive\n" * 100),
+    "close-delimited body": (head() + delta("a"), b": keep-alive\n" * 100),
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
+    "error's body": (head("Content-Length: 9999", status="400 Bad Request"), b"x" * 1000),
+}
+
+
+def _fails_in_time(ask: Callable[[], Any], *, limit: str = "total") -> DeadlineExceededError:
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceededError) as caught:
+        ask()
+    took = time.monotonic() - began
+    assert TOTAL - 0.02 <= took <= LATEST
+    assert caught.value.limit == limit
+    assert isinstance(caught.value, requests.Timeout)
+    assert caught.value.elapsed == pytest.approx(took, abs=0.3)
+    return caught.value
+
+
+def _slow(place: str, manner: str) -> Callable[[Connection], None]:
+    at_once, then = PLACES[place]
+
+    def answer(connection: Connection) -> None:
+        connection.request()
+        connection.send(at_once)
+        if manner == "drip":
+            connection.drip(then)
+        connection.silence()
+
+    return answer
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("manner", ["silence", "drip"])
+def test_total_holds(place: str, manner: str, provide: Provide) -> None:
+    with RawServer(_slow(place, manner)) as server:
+        provider = provide(server, timeout=LIMITS, retry=RetryPolicy())
+        error = _fails_in_time(lambda: provider.create(messages="hi"))
+        assert error.partial == ("a" if delta("a") in PLACES[place][0] else "")
+        assert len(server.requests) == 1, "a call whose time is over is not retried"
+
+
+@pytest.mark.parametrize("place", ["chunk", "length", "close-delimited body"])
+def test_total_holds_for_the_body_on_a_session_of_the_callers_own(place: str, provide: Provide) -> None:
+    with requests.Session() as session, RawServer(_slow(place, "drip")) as server:
+        provider = provide(server, timeout=LIMITS, session=session)
+        _fails_in_time(lambda: provider.create(messages="hi"))
+
+
+def test_total_holds_for_a_connection_that_was_used_before(provide: Provide) -> None:
+    def answer(connection: Connection) -> None:
+        connection.request()
+        connection.send(hello())
+        _slow("headers", "drip")(connection)
+
+    with RawServer(answer) as server:
+        provider = provide(server, timeout=LIMITS)
+        provider.create(messages="hi")
+        _fails_in_time(lambda: provider.create(messages="hi"))
+        assert server.connections == 1
+
+
+def test_total_holds_for_what_comes_before_the_prompt(provide: Provide) -> None:
+    with RawServer(_slow("length", "drip")) as server:
+        provider = provide(server, model=None, timeout=LIMITS)
+        error = _fails_in_time(lambda: provider.create(messages="hi"))
+        assert error.step == "bootstrap"
+        error = _fails_in_time(provider.get_models)
+        assert error.step == "bootstrap"
+
+
+def test_total_is_over_all_attempts(provide: Provide) -> None:
+    def answer(connection: Connection) -> None:
+        connection.request()
+        connection.server.ending.wait(0.1)
+        connection.send(length(b"", status="503 No"))
+
+    with RawServer(answer) as server:
+        provider = provide(server, timeout=LIMITS, retry=RetryPolicy(attempts=50, backoff=0))
+        began = time.monotonic()
+        with pytest.raises(requests.RequestException):
+            provider.create(messages="hi")
+        assert time.monotonic() - began < LATEST
+        assert len(server.requests) <= 3
+
+
+def test_a_wait_that_does_not_fit_is_not_begun(provide: Provide) -> None:
+    with RawServer(every(length(b"", "Retry-After: 1", status="429 Slow down"))) as server:
+        began = time.monotonic()
+        with pytest.raises(RateLimitError) as caught:
+            provide(server, timeout=LIMITS, retry=RetryPolicy()).create(messages="hi")
+        assert time.monotonic() - began < TOTAL
+        assert caught.value.retry_after == 1
+
+
+@pytest.mark.parametrize("manner", ["silence", "drip"])
+def test_total_holds_in_a_tls_handshake(manner: str) -> None:
+    def answer(connection: Connection) -> None:
+        connection.sock.recv(65536)
+        if manner == "drip":  # of a server hello that is announced as long
+            connection.drip(b"\x16\x03\x03\x40\x00" + b"\x02" + b"\x00" * 1000)
+        connection.silence()
+
+    with RawServer(answer) as server:
+        address = server.url.replace("http:", "https:")
+        with OpenAICompatible(address, model="m", timeout=LIMITS, retry=None) as provider:
+            _fails_in_time(lambda: provider.create(messages="hi"))
+
+
+@pytest.mark.parametrize("place", ["headers", "chunk", "length", "close-delimited body"])
+@pytest.mark.parametrize("manner", ["silence", "drip"])
+def test_total_holds_over_tls(
+    place: str, manner: str, provide: Provide, tls: ssl.SSLContext, authority_file: str
+) -> None:
+    with RawServer(_slow(place, manner), tls=tls) as server:
+        provider = provide(server, timeout=LIMITS, verify=authority_file)
+        error = _fails_in_time(lambda: provider.create(messages="hi"))
+        assert error.partial in ("", "a")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("manner", ["silence", "drip"])
+def test_total_holds_at_a_proxy(scheme: str, manner: str) -> None:
+    with RawServer(_slow("headers", manner)) as proxy:
+        with OpenAICompatible(
+            f"{scheme}://service.test", model="m", proxy=proxy.url, timeout=LIMITS, retry=None
+        ) as provider:
+            _fails_in_time(lambda: provider.create(messages="hi"))
+        assert proxy.requests[0].line.split()[0] == ("CONNECT" if scheme == "https" else "POST")
+
+
+def test_total_holds_against_a_server_that_does_not_read(provide: Provide) -> None:
+    with RawServer(lambda connection: connection.server.ending.wait(5), receive_buffer=4096) as server:
+        provider = provide(server, timeout=LIMITS)
+        _fails_in_time(lambda: provider.create(messages="x" * 20_000_000))
+
+
+def test_a_long_prompt_may_take_longer_than_a_connection(provide: Provide) -> None:
+    def answer(connection: Connection) -> None:
+        connection.server.ending.wait(0.2)
+        connection.request()
+        connection.send(hello())
+
+    with RawServer(answer, receive_buffer=4096) as server:
+        provider = provide(server, timeout=Timeout(connect=0.1, read=5, total=10))
+        assert provider.create(messages="x" * 8_000_000) == "Hello world"
+
+
+def test_silence_is_the_read_limit_and_is_retried(provide: Provide) -> None:
+    with RawServer(lambda c: (c.request(), c.silence())) as server:
+        provider = provide(server, timeout=Timeout(1, 0.05, 5), retry=RetryPolicy(attempts=2, backoff=0))
+        with pytest.raises(DeadlineExceededError, match=r"0\.05 s, the read limit") as caught:
+            provider.create(messages="hi")
+        assert (caught.value.limit, caught.value.attempts, len(server.requests)) == ("read", 2, 2)
+
+
+def test_a_limit_for_one_call_replaces_the_providers(provide: Provide) -> None:
+    with RawServer(_slow("headers", "silence")) as server:
+        provider = provide(server, timeout=60)
+        _fails_in_time(lambda: provider.create(messages="hi", timeout=TOTAL))
+
+
+def test_a_bare_number_bounds_drips_too(provide: Provide) -> None:
+    with RawServer(_slow("chunk", "drip")) as server:
+        _fails_in_time(lambda: provide(server, timeout=TOTAL).create(messages="hi"))
