@@ -67,10 +67,9 @@ class OpenAICompatible(MakesImages):
         request = requests.Request("GET", self.base_url + "/models", headers=self._headers(), auth=self._auth())
         body = fetch(exchange, request, "bootstrap", self)
         try:
-            names = wire.read_models(body.json())
+            return wire.read_models(body.json())
         finally:
-            body.drain()
-        return names
+            body.close()
 
     def _unnamed_model(self, exchange: Exchange) -> str:
         """Ask the server for its models, once, and take the first."""
