@@ -34,6 +34,11 @@ class DeadlineAdapter(HTTPAdapter):
         _put_under_deadline(manager)
         return manager
 
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        if conn.scheme == "https":  # a proxy's too, which requests does not verify for the sake of an http: URL
+            url = "https" + url[url.index(":") :]
+        super().cert_verify(conn, url, verify, cert)
+
     def close(self) -> None:
         """Close the idle connections now; urllib3 leaves that to the collector, which a kept exception holds up."""
         for manager in (self.poolmanager, *self.proxy_manager.values()):
