@@ -1,0 +1,292 @@
+"""TLS, proxies, the environment, and what of all that may be read in an error."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import socket
+import ssl
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import trustme
+import urllib3
+
+from g4f_lite import G4FLiteError, OpenAICompatible, ProviderNotConfiguredError, RetryPolicy, TransportError
+
+from .conftest import Provide
+from .raw_server import PATIENCE, Connection, RawServer, every, hello, length
+
+FAST = RetryPolicy(attempts=3, backoff=0)
+
+
+def _provider(address: str, **settings: Any) -> OpenAICompatible:
+    return OpenAICompatible(address, **{"model": "m", "retry": FAST, "timeout": PATIENCE, **settings})
+
+
+def _fails(provider: OpenAICompatible) -> TransportError:
+    with provider, pytest.raises(TransportError) as caught:
+        provider.create(messages="hi")
+    assert isinstance(caught.value, requests.ConnectionError)
+    return caught.value
+
+
+# TLS
+
+
+def test_an_unknown_authority_is_not_retried(tls: ssl.SSLContext) -> None:
+    with RawServer(every(hello()), tls=tls) as server:
+        error = _fails(_provider(server.url))
+        assert (error.cause, error.attempts, server.connections) == ("tls", 1, 1)
+        assert "verify=" in str(error)
+
+
+def test_another_hosts_certificate_is_refused(authority: trustme.CA, authority_file: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("other.test").configure_cert(context)
+    with RawServer(every(hello()), tls=context) as server:
+        assert _fails(_provider(server.url, verify=authority_file)).cause == "tls"
+
+
+def test_a_server_without_tls_is_named() -> None:
+    with RawServer(lambda c: (c.sock.recv(9), c.send(b"HTTP/1.1 400 Bad Request\r\n\r\n"))) as server:
+        error = _fails(_provider(server.url.replace("http:", "https:")))
+        assert (error.cause, error.attempts) == ("tls", 1)
+
+
+def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
+    assert _fails(_provider("https://localhost:1", verify=str(tmp_path / "none.pem"))).cause == "tls"
+
+
+def test_verify_false_is_taken_and_warned_of(tls: ssl.SSLContext) -> None:
+    warned = pytest.warns(urllib3.exceptions.InsecureRequestWarning)
+    with RawServer(every(hello()), tls=tls) as server, _provider(server.url, verify=False) as provider, warned:
+        assert provider.create(messages="hi") == "Hello world"
+
+
+@pytest.mark.parametrize("way", ["verify=", "G4F_LITE_CA_BUNDLE", "own session"])
+def test_a_bundle_beats_the_environments(
+    way: str, tls: ssl.SSLContext, authority_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.pem"
+    other.write_bytes(Path(requests.certs.where()).read_bytes())
+    if way != "own session":  # there, requests' own order of things is kept
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
+    settings: dict[str, Any] = {}
+    with requests.Session() as session, RawServer(every(hello()), tls=tls) as server:
+        if way == "verify=":
+            settings["verify"] = authority_file
+        elif way == "own session":
+            session.verify = authority_file
+            settings["session"] = session
+        else:
+            monkeypatch.setenv("G4F_LITE_CA_BUNDLE", authority_file)
+        with _provider(server.url, **settings) as provider:
+            assert provider.create(messages="hi") == "Hello world"
+
+
+# Names
+
+
+def test_a_name_that_is_not_known_is_retried_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def nothing(host: str, *_: object, **__: object) -> None:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nothing)
+    error = _fails(_provider("http://service.test/v1"))
+    assert (error.cause, asked) == ("dns", ["service.test"] * 3)
+    assert "service.test" in str(error)
+
+
+def test_the_next_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer(every(hello())) as server:
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, server.port)) for host in ("127.0.0.2", "127.0.0.1")
+        ]
+        plain = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda host, *more, **m: found if host == "service.test" else plain(host, *more, **m)
+        )
+        with _provider(f"http://service.test:{server.port}", retry=None) as provider:
+            assert provider.create(messages="hi") == "Hello world"
+        assert server.requests[0].headers["host"] == f"service.test:{server.port}"
+
+
+# Proxies
+
+
+def _tunnel(then: Callable[[Connection], object], context: ssl.SSLContext) -> Callable[[Connection], None]:
+    def serve(connection: Connection) -> None:
+        request = connection.request()
+        assert request is not None
+        assert request.line.startswith("CONNECT service.test:443 ")
+        connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        connection.sock.getpeername()
+        connection.sock = context.wrap_socket(connection.sock, server_side=True)
+        with connection.sock:
+            then(connection)
+
+    return serve
+
+
+@pytest.mark.parametrize("way", ["proxy=", "per call", "G4F_LITE_PROXY", "HTTP_PROXY", "own session"])
+def test_a_proxy_is_used_for_every_request(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = length(b'{"data": [{"id": "first"}]}')
+    with requests.Session() as session, RawServer(every(models, hello())) as proxy:
+        settings: dict[str, Any] = {"model": None}
+        if way == "proxy=":
+            settings["proxy"] = proxy.url
+        elif way == "own session":
+            session.proxies = {"http": proxy.url}
+            settings["session"] = session
+        elif way != "per call":
+            monkeypatch.setenv(way.lower() if way == "HTTP_PROXY" else way, proxy.url)
+        with _provider("http://service.test/v1", **settings) as provider:
+            answered = provider.create(messages="hi", proxy=proxy.url if way == "per call" else None)
+        assert answered == "Hello world"
+        assert [request.line.split()[:2] for request in proxy.requests] == [
+            ["GET", "http://service.test/v1/models"],
+            ["POST", "http://service.test/v1/chat/completions"],
+        ]
+        assert proxy.requests[1].json["model"] == "first"
+
+
+def test_tls_through_a_proxy(tls: ssl.SSLContext, authority_file: str) -> None:
+    with RawServer(_tunnel(every(hello(), hello()), tls)) as proxy:
+        url = proxy.url.replace("//", "//user:p%40ss-canary@")
+        with _provider("https://service.test", proxy=url, verify=authority_file) as provider:
+            assert [provider.create(messages="hi") for _ in range(2)] == ["Hello world"] * 2
+        assert proxy.connections == 1
+        assert proxy.requests[0].headers["proxy-authorization"] == "Basic dXNlcjpwQHNzLWNhbmFyeQ=="
+        assert "proxy-authorization" not in proxy.requests[1].headers
+
+
+def test_a_proxy_that_is_itself_reached_by_tls(tls: ssl.SSLContext, authority_file: str) -> None:
+    with RawServer(every(hello()), tls=tls) as proxy:
+        with _provider("http://service.test", proxy=proxy.url, verify=authority_file) as provider:
+            assert provider.create(messages="hi") == "Hello world"
+        assert proxy.requests[0].line == "POST http://service.test/chat/completions HTTP/1.1"
+
+
+def test_a_proxy_with_an_unknown_certificate_gets_no_prompt(tls: ssl.SSLContext) -> None:
+    with RawServer(every(hello()), tls=tls) as proxy:
+        error = _fails(_provider("http://service.test", proxy=proxy.url))
+        assert error.attempts == 1
+        assert not proxy.requests
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("trouble", ["refuses the password", "is not there"])
+def test_trouble_with_a_proxy_is_not_retried(scheme: str, trouble: str) -> None:
+    with RawServer(every(length(b"", status="407 Who are you?"))) as proxy:
+        url = proxy.url.replace("//", "//user:canary-password@")
+        if trouble == "refuses the password":
+            error = _fails(_provider(f"{scheme}://service.test", proxy=url))
+            assert len(proxy.requests) == 1
+    if trouble == "is not there":
+        error = _fails(_provider(f"{scheme}://service.test", proxy=url))
+    assert (error.cause, error.attempts) == ("proxy", 1)
+    assert "canary" not in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "G4F_LITE_PROXY"])
+@pytest.mark.parametrize("own", [False, True])
+def test_loopback_is_reached_without_the_environments_proxy(
+    variable: str, own: bool, monkeypatch: pytest.MonkeyPatch, provide: Provide
+) -> None:
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    with requests.Session() as session, RawServer(every(hello())) as server:
+        provider = provide(server, session=session if own else None)
+        assert provider.create(messages="hi") == "Hello world"
+
+
+def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "service.test")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    assert _fails(_provider("http://service.test")).cause != "proxy"
+
+
+# The environment
+
+
+def test_netrc_does_not_replace_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provide: Provide) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with RawServer(every(hello())) as server:
+        provide(server, api_key="mine").create(messages="hi")
+        provide(server, headers={"Authorization": "Token mine"}).create(messages="hi")
+        provide(server).create(messages="hi")
+        sent = [request.headers.get("authorization") for request in server.requests]
+        assert sent == ["Bearer mine", "Token mine", None]
+
+
+def test_offline_is_loopback_only(monkeypatch: pytest.MonkeyPatch, provide: Provide) -> None:
+    monkeypatch.setenv("G4F_LITE_OFFLINE", "1")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("a name was looked up"))
+    with pytest.raises(ProviderNotConfiguredError, match="G4F_LITE_OFFLINE"):
+        _provider("http://service.test").create_generator(messages="hi")
+    with RawServer(every(hello())) as server, pytest.raises(ProviderNotConfiguredError):
+        provide(server, proxy="http://proxy.test:3128").create(messages="hi")
+
+
+def test_offline_still_reaches_loopback(monkeypatch: pytest.MonkeyPatch, provide: Provide) -> None:
+    monkeypatch.setenv("G4F_LITE_OFFLINE", "1")
+    with RawServer(every(hello())) as server:
+        assert provide(server).create(messages="hi") == "Hello world"
+
+
+def test_cookies_and_headers_go_with_each_request_and_into_no_session(provide: Provide) -> None:
+    with RawServer(every(hello())) as server:
+        provider = provide(server, cookies={"visitor": "me"}, headers={"X-Mine": "yes"})
+        provider.create(messages="hi")
+        assert server.requests[0].headers["cookie"] == "visitor=me"
+        assert server.requests[0].headers["x-mine"] == "yes"
+        assert server.requests[0].headers["accept-encoding"] == "identity"
+        assert "X-Mine" not in provider.session.headers
+
+
+# Secrets
+
+SECRETS = ["canary-key-1f2e3d", "canary-header-4c5b6a", "canary-cookie-7a8b9c"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda echo: length(echo, status="400 No"),
+        lambda echo: length(echo, status="503 No"),
+        lambda echo: length(b'{"error": {"message": "' + echo + b'"}}', status="401 No"),
+        lambda echo: length(b"<html>" + echo),
+        lambda echo: length(b"data: {" + echo + b"\n\n"),
+        lambda echo: length(b"x" * 275 + echo, status="400 No"),  # the message is cut within a secret
+        lambda echo: length(b"", b"Location: http://x/?".decode() + echo.decode().replace(" ", "&"), status="302 No"),
+        lambda echo: b"HTTP/1.1 " + echo + b"\r\n\r\n",
+    ],
+)
+def test_no_error_log_or_pickle_shows_a_secret(
+    answer: Callable[[bytes], bytes], provide: Provide, caplog: pytest.LogCaptureFixture
+) -> None:
+    key, header, cookie = SECRETS
+    caplog.set_level(logging.DEBUG, logger="g4f_lite")
+    echo = " ".join(SECRETS).encode()
+    with RawServer(lambda c: (c.request(), c.send(answer(echo)))) as server:
+        headers = {"X-Api-Token": f"Token {header}"}
+        provider = provide(server, api_key=key, headers=headers, cookies={"session": cookie}, retry=FAST)
+        with pytest.raises(G4FLiteError) as caught:
+            provider.create(messages="hi")
+        assert server.requests[0].headers["authorization"] == f"Bearer {key}"
+        texts = [str(caught.value), repr(caught.value), repr(provider), caplog.text]
+        texts += traceback.format_exception(caught.value)
+        texts += [repr(pickle.dumps(thing)) for thing in (caught.value, provider)]
+        for secret in ("canary-key", "canary-head", "canary-cook"):
+            assert secret not in "".join(texts)
