@@ -1,0 +1,209 @@
+"""The policy in numbers: waits, attempts, the budget."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from typing import Any
+
+import pytest
+
+from g4f_lite import (
+    AuthenticationError,
+    DeadlineExceededError,
+    EmptyResponseError,
+    G4FLiteError,
+    QuotaExceededError,
+    RateLimitError,
+    ResponseStatusError,
+    RetryPolicy,
+    ServiceError,
+    StreamInterruptedError,
+    Timeout,
+    TransportError,
+)
+from g4f_lite.http.deadline import Deadline
+from g4f_lite.http.retry import RetryBudget, is_retryable, retrying
+
+
+class Call(Deadline):
+    """A call whose sleeps are noted, and take no time but the clock's."""
+
+    def __init__(self, total: float | None = None) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+        super().__init__(Timeout(total=total), clock=lambda: self.now)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def _run(policy: RetryPolicy | None, call: Call, error: G4FLiteError, **more: Any) -> int:
+    """Fail with ``error`` until the policy gives up; give the number of attempts."""
+    attempts = 0
+
+    def action() -> None:
+        nonlocal attempts
+        attempts += 1
+        raise error
+
+    more = {"budget": RetryBudget(), "draw": lambda low, high: high, **more}
+    budget = more.pop("budget")
+    with pytest.raises(type(error)) as caught:
+        retrying(policy, call, budget, lambda *_: None, **more)(action)
+    assert caught.value is error
+    return attempts
+
+
+def test_the_defaults() -> None:
+    policy = RetryPolicy()
+    assert (policy.attempts, policy.backoff, policy.max_backoff, policy.max_retry_after) == (3, 0.5, 8.0, 60.0)
+    assert policy.statuses == {408, 425, 429, 500, 502, 503, 504}
+    assert pickle.loads(pickle.dumps(policy)) == policy
+    assert RetryPolicy(statuses={500}).statuses == frozenset({500})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("attempts", [0, -1])
+def test_fewer_than_one_attempt_is_a_value_error(attempts: int) -> None:
+    with pytest.raises(ValueError, match="attempts"):
+        RetryPolicy(attempts=attempts)
+
+
+@pytest.mark.parametrize("attempts", [1.5, True, "3", None])
+def test_half_an_attempt_is_a_type_error(attempts: Any) -> None:
+    with pytest.raises(TypeError, match="attempts"):
+        RetryPolicy(attempts=attempts)
+
+
+@pytest.mark.parametrize("name", ["backoff", "max_backoff", "max_retry_after"])
+@pytest.mark.parametrize("bad", [-1, math.nan])
+def test_no_wait_is_negative(name: str, bad: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        RetryPolicy(**{name: bad})  # type: ignore[arg-type]
+
+
+def test_waits_grow_to_a_limit() -> None:
+    call = Call()
+    assert _run(RetryPolicy(attempts=8), call, TransportError("x")) == 8
+    assert call.slept == [0.5, 1, 2, 4, 8, 8, 8]
+
+
+def test_each_wait_is_drawn_from_zero_to_its_limit() -> None:
+    drawn: list[tuple[float, float]] = []
+    call = Call()
+    _run(RetryPolicy(), call, TransportError("x"), draw=lambda low, high: drawn.append((low, high)) or 0.1)
+    assert drawn[:2] == [(0, 0.5), (0, 1)]
+    assert call.slept == [0.1, 0.1]
+
+
+def test_a_great_many_attempts_do_not_overflow() -> None:
+    budget = RetryBudget()
+    budget._tokens = math.inf
+    assert _run(RetryPolicy(attempts=2000), Call(), TransportError("x"), budget=budget) == 2000
+
+
+def test_none_is_one_attempt() -> None:
+    call = Call()
+    assert _run(None, call, TransportError("x")) == 1
+    assert call.slept == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "total", "waits"),
+    [
+        (5, None, [5, 5]),
+        (0, None, [0, 0]),
+        (60, None, [60, 60]),
+        (60.5, None, []),
+        (math.inf, None, []),
+        (5, 12, [5, 5]),
+        (5, 7, [5]),
+        (5, 5, []),  # nothing would be left of the time
+        (5, 4, []),
+    ],
+)
+def test_retry_after_is_waited_for_where_it_fits(asked: float, total: float | None, waits: list[float]) -> None:
+    call = Call(total)
+    assert _run(RetryPolicy(), call, RateLimitError("slow", status=429, retry_after=asked)) == len(waits) + 1
+    assert call.slept == waits
+
+
+def test_no_sleep_passes_the_total_limit() -> None:
+    call = Call(total=1.6)
+    assert _run(RetryPolicy(attempts=9), call, TransportError("x")) == 3
+    assert call.slept == [0.5, 1]
+
+
+def test_a_closed_call_is_not_tried_again() -> None:
+    call = Call()
+    call.end("closed")
+    assert _run(RetryPolicy(), call, TransportError("x")) == 1
+
+
+def test_the_budget_is_20_and_a_success_gives_half_back() -> None:
+    budget = RetryBudget()
+    assert [budget.take() for _ in range(21)] == [True] * 20 + [False]
+    budget.give_back()
+    assert not budget.take()
+    budget.give_back()
+    assert budget.take()
+    assert not budget.take()
+    for _ in range(100):
+        budget.give_back()
+    assert [budget.take() for _ in range(21)] == [True] * 20 + [False]
+
+
+def test_a_copy_of_a_budget_is_full() -> None:
+    budget = RetryBudget()
+    while budget.take():
+        pass
+    assert pickle.loads(pickle.dumps(budget)).take()
+
+
+def test_without_budget_there_is_one_attempt_and_only_retries_cost() -> None:
+    budget = RetryBudget()
+    for _ in range(10):
+        assert _run(RetryPolicy(), Call(), TransportError("x"), budget=budget) == 3
+    assert _run(RetryPolicy(), Call(), TransportError("x"), budget=budget) == 1
+    budget = RetryBudget()
+    for _ in range(30):
+        assert _run(RetryPolicy(), Call(), ServiceError("x"), budget=budget) == 1
+    assert sum(budget.take() for _ in range(30)) == 20
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (TransportError("x"), True),
+        (TransportError("x", cause="dns"), True),
+        (TransportError("x", cause="tls"), False),
+        (TransportError("x", cause="proxy"), False),
+        (DeadlineExceededError("x", limit="connect"), True),
+        (DeadlineExceededError("x", limit="read"), True),
+        (DeadlineExceededError("x", limit="total"), False),
+        (ResponseStatusError("x", status=503), True),
+        (ResponseStatusError("x", status=501), False),
+        (RateLimitError("x", status=429), True),
+        (RateLimitError("x", status=200), True),
+        (RateLimitError("x", status=403), True),
+        (RateLimitError("x"), True),
+        (RateLimitError("x", retry_after=61), False),
+        (QuotaExceededError("x", status=429), False),
+        (QuotaExceededError("x"), False),
+        (AuthenticationError("x", status=401), False),
+        (ServiceError("x", status=500), False),
+        (EmptyResponseError("x"), False),
+        (StreamInterruptedError("x"), False),
+        (None, False),
+        (KeyError("x"), False),
+    ],
+)
+def test_what_may_be_sent_again(error: BaseException | None, expected: bool) -> None:
+    assert is_retryable(error, RetryPolicy(), Call()) is expected
+
+
+def test_a_policy_without_429_does_not_retry_it() -> None:
+    policy = RetryPolicy(statuses=frozenset({503}))
+    assert not is_retryable(RateLimitError("x", status=429), policy, Call())
+    assert is_retryable(ResponseStatusError("x", status=503), policy, Call())
