@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .answer import AnswerStream
 from .completions import Image, ImagesResponse, now
@@ -17,6 +17,8 @@ from .routing import ProviderLike
 
 if TYPE_CHECKING:
     from .client import Client
+
+Made = TypeVar("Made")
 
 
 class Images:
@@ -66,13 +68,13 @@ class Images:
         with self._client.explaining(model, provider):
             asked, name = self._client.find(model, provider)
             proxy, timeout = self._client.limits(proxy, timeout)
-            return _first_of(
+            return first_that_can(
                 asked.providers if isinstance(asked, Fallback) else [asked],
                 lambda member: _draw(member, prompt, name, proxy, timeout, response_format, wanted),
             )
 
 
-def _first_of(providers: list[BaseProvider], draw: Callable[[BaseProvider], ImagesResponse]) -> ImagesResponse:
+def first_that_can(providers: list[BaseProvider], draw: Callable[[BaseProvider], Made]) -> Made:
     """Give what the first provider makes that can.
 
     :raises AllProvidersFailedError: of several, none could
@@ -89,6 +91,30 @@ def _first_of(providers: list[BaseProvider], draw: Callable[[BaseProvider], Imag
     raise AllProvidersFailedError(f"no provider made a picture:{lines}", errors=errors) from errors[-1]
 
 
+def make_pictures(
+    provider: BaseProvider,
+    prompt: str,
+    model: str | None = None,
+    proxy: str | None = None,
+    timeout: TimeoutLike = None,
+    **options: Any,
+) -> list[ImageResponse]:
+    """Have one provider make pictures, in the way that it has.
+
+    :param model: the model that draws; where None, the one that the provider has for that, or its default
+    :raises TypeError: an option that the provider cannot do
+    :raises G4FLiteError: there is no picture
+    """
+    make = getattr(provider, "generate_image", None)
+    if make is not None:
+        return [make(prompt, model, proxy, timeout, **options)]
+    for name, value in options.items():
+        if (name, value) != ("n", 1):
+            raise TypeError(f"{provider.name} takes no option {name!r} for pictures")
+    model = model or getattr(provider, "image_model", None)
+    return _of_answer(provider.create_generator(model, prompt, proxy, timeout))
+
+
 def _draw(
     provider: BaseProvider,
     prompt: str,
@@ -98,18 +124,10 @@ def _draw(
     response_format: str | None,
     options: dict[str, Any],
 ) -> ImagesResponse:
-    """Ask one provider, in the way that it has."""
-    make = getattr(provider, "generate_image", None)
-    if make is not None:
-        if response_format is not None:
-            options = {"response_format": response_format, **options}
-        images = [make(prompt, model, proxy, timeout, **options)]
-    else:
-        if options.get("n") == 1:
-            options = {name: value for name, value in options.items() if name != "n"}
-        for name in options:
-            raise TypeError(f"{provider.name} takes no option {name!r} for pictures")
-        images = _of_answer(provider.create_generator(model, prompt, proxy, timeout))
+    """Ask one provider, and give its pictures in OpenAI's shape."""
+    if response_format is not None and hasattr(provider, "generate_image"):
+        options = {"response_format": response_format, **options}
+    images = make_pictures(provider, prompt, model, proxy, timeout, **options)
     data = [_image(image, place, response_format) for image in images for place in range(len(image.urls))]
     return ImagesResponse(now(), data, model, provider.name)
 

@@ -34,6 +34,7 @@ class AiChats(Provider):
     api_endpoint = "https://ai-chats.org/chat/send2/"
     working = False
     default_model = "gpt-4"
+    image_model = "dalle"  # where a picture is wanted and no model is named
     models: Sequence[str] = ["gpt-4", "dalle"]  # the name is not sent; "dalle" asks for a picture
     supports_message_history = True
     refreshes_token = True  # which is a visit of the page here, for its cookies
