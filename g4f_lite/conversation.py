@@ -50,6 +50,7 @@ class Conversation:
         self.model = model
         self.max_characters = max_characters
         self.keep_interrupted = keep_interrupted
+        self._chat_id = get_random_string(11)
         self.messages: Messages = to_messages(messages, system=system) if messages else []
         if system is not None and not messages:
             self.messages = [{"role": "system", "content": system}]
@@ -79,6 +80,8 @@ class Conversation:
         """Say something and give the answer piece by piece; the turn is remembered at its end."""
         turn = to_messages(prompt, images=images)
         said = trim([*self.messages, *turn], self.max_characters)
+        if "chat_id" in getattr(self.provider, "known_options", ()):  # the service can tell conversations apart
+            options.setdefault("chat_id", self._chat_id)
         inner = self.provider.create_generator(self.model, said, timeout=timeout, **options)
         return AnswerStream(lambda: _Turn(self, turn, inner), provider=inner.provider, model=inner.model)
 
@@ -86,6 +89,7 @@ class Conversation:
         """Branch: a conversation that goes on from here on its own, with the same provider."""
         branch = copy.copy(self)
         branch.messages = copy.deepcopy(self.messages)
+        branch._chat_id = get_random_string(11)
         return branch
 
     def save(self, path: str | os.PathLike[str]) -> Path:

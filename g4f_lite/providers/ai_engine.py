@@ -34,6 +34,7 @@ class AiEngine(Provider):
     session_endpoint = "/wp-json/mwai/v1/start_session"
     supports_message_history = True
     refreshes_token = True
+    known_options = frozenset({"chat_id"})  # what the site calls one conversation in its records
 
     def __init__(
         self, base_url: str | None = None, *, bot_id: str = "default", custom_id: str | None = None, **settings: Any
@@ -89,7 +90,8 @@ class AiEngine(Provider):
     def _request(self, model: str, messages: Messages, token: str, options: dict[str, Any]) -> requests.Request:
         turns, message = wire.split_turns(messages)
         bot = {"botId": self.bot_id} if self.custom_id is None else {"customId": self.custom_id}
-        body: dict[str, Any] = {**bot, "session": "N/A", "chatId": get_random_string(11), "contextId": None}
+        chat_id = options.get("chat_id") or get_random_string(11)
+        body: dict[str, Any] = {**bot, "session": "N/A", "chatId": chat_id, "contextId": None}
         body |= {"messages": turns, "newMessage": message, "newFileId": None, "stream": True}
         headers = {**self._site_headers(), "X-WP-Nonce": token}
         return requests.Request("POST", self.base_url + self.api_endpoint, json=body, headers=headers)

@@ -145,3 +145,27 @@ def test_trimming_keeps_the_system_text_and_the_last_message_whatever_they_cost(
     assert trim(messages, 10) == [messages[0], messages[3]]
     assert trim(messages, None) == messages
     assert trim(messages, 1000) == messages
+
+
+class Site(Scripted):
+    """A provider that can be told which conversation a prompt belongs to."""
+
+    known_options = frozenset({"chat_id"})
+
+
+def test_a_service_that_tells_conversations_apart_is_told_which_one() -> None:
+    site = Site("one", "two", "three", "four")
+    conversation = Conversation(site)
+    conversation.ask("first")
+    conversation.ask("second")
+    conversation.copy().ask("third")
+    conversation.ask("fourth", chat_id="mine")
+    first, second, third, fourth = (call.options["chat_id"] for call in site.calls)
+    assert first == second != third
+    assert fourth == "mine"
+
+
+def test_other_services_are_told_nothing_of_it() -> None:
+    provider = Scripted("one")
+    Conversation(provider).ask("first")
+    assert provider.calls[0].options == {}
