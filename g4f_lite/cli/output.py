@@ -7,6 +7,8 @@ import io
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -35,9 +37,33 @@ def write(text: str) -> None:
     :raises click.ClickException: it cannot be written, for instance because the disk is full
     """
     out = sys.stdout
-    try:
+    with writing():
         out.write(harmless(text) if out.isatty() else text)
         out.flush()
+
+
+def write_bytes(data: bytes) -> None:
+    """Write what is no text.
+
+    :raises click.exceptions.Exit: nobody reads any more
+    :raises click.ClickException: it would go to a terminal, or cannot be written
+    """
+    if sys.stdout.isatty():
+        raise Failure("this is no text, and not for a terminal; name a file, or send it through a pipe")
+    with writing():
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Take an OSError in the body for one of standard output, which nothing else is written to after it.
+
+    :raises click.exceptions.Exit: nobody reads any more
+    :raises click.ClickException: it cannot be written, for instance because the disk is full
+    """
+    try:
+        yield
     except OSError as error:
         _discard_the_rest()
         if _is_broken_pipe(error):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import Any
 
 import click
 
 from ..conversation import Conversation
 from ..errors import G4FLiteError
-from ..messages import Image
+from ..messages import Image, Message
+from .conversation_file import ConversationFile
 from .failure import Failure, checking_arguments
 from .output import show, write
 from .prompt import as_text
@@ -29,13 +31,20 @@ class Talk:
     :param limits: options for each turn
     :param pictures: what to show with the first message
     :param whole: print each answer at its end only
+    :param file: where the conversation is kept
     """
 
     def __init__(
-        self, conversation: Conversation, limits: dict[str, Any], pictures: list[Image] | None, *, whole: bool
+        self,
+        conversation: Conversation,
+        limits: dict[str, Any],
+        pictures: list[Image] | None,
+        *,
+        whole: bool,
+        file: ConversationFile,
     ) -> None:
-        self._beginning = conversation
-        self._conversation = conversation.copy()
+        self._conversation = conversation
+        self._file = file
         self._limits = limits
         self._pictures = pictures
         self._whole = whole
@@ -58,9 +67,16 @@ class Talk:
             if line == "/quit":
                 return
             if line == "/new":
-                self._conversation = self._beginning.copy()
+                self._forget()
             elif line:
                 self._turn(line)
+
+    def _forget(self) -> None:
+        """Begin again: the system text stays, and so does the file."""
+        messages = list(itertools.takewhile(is_instruction, self._conversation.messages))
+        self._conversation = self._conversation.copy()
+        self._conversation.messages = messages
+        write(self._file.leave())
 
     def _turn(self, line: str) -> None:
         try:
@@ -69,9 +85,15 @@ class Talk:
             with stream:
                 show(stream, whole=self._whole)
             self._pictures = None
+            self._file.keep(self._conversation)
         except KeyboardInterrupt:
             write("\n")
         except click.ClickException as error:
             error.show()
         except G4FLiteError as error:
             Failure(str(error)).show()
+
+
+def is_instruction(message: Message) -> bool:
+    """Tell a text that says how the model shall behave."""
+    return message["role"] in ("system", "developer")

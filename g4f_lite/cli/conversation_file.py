@@ -1,0 +1,59 @@
+"""The file that a conversation is kept in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..conversation import Conversation
+from ..providers.base import BaseProvider
+from .failure import Failure, checking_arguments
+
+
+class ConversationFile:
+    """Where a conversation comes from, and where it is kept after each turn.
+
+    :param source: the file of an earlier one, or None;  :param target: a new file; None is the source
+    :raises click.ClickException: the target is there already, or cannot be
+    """
+
+    def __init__(self, source: Path | None, target: Path | None) -> None:
+        self._source = source
+        self._target = source if target is None else target
+        if target is not None and target.exists():
+            raise Failure(f"{target} is there already; go on with it with --continue {target}, or name another file")
+        if self._target is not None and not self._target.parent.is_dir():
+            raise Failure(f"{self._target.parent} is no folder")
+
+    def open(self, provider: BaseProvider, *, system: str | None, model: str | None) -> Conversation:
+        """Begin a conversation, or go on with the one in the file.
+
+        :raises click.ClickException: the file cannot be read
+        """
+        settings: dict[str, Any] = {"model": model}
+        if self._source is None:
+            return Conversation(provider, system=system, **settings)
+        try:
+            with checking_arguments():
+                return Conversation.load(self._source, provider, **settings)
+        except Failure as error:
+            if isinstance(error.__cause__, OSError):
+                raise Failure(f"cannot read {self._source}: {error.__cause__.strerror}") from error
+            raise
+
+    def keep(self, conversation: Conversation) -> None:
+        """Write the conversation to the file, where there is one.
+
+        :raises click.ClickException: it cannot be written
+        """
+        if self._target is None:
+            return
+        try:
+            conversation.save(self._target)
+        except OSError as error:
+            raise Failure(f"cannot write {self._target}: {error.strerror}") from error
+
+    def leave(self) -> str:
+        """Keep nothing from here on; give the words that say so, where something was kept."""
+        left, self._target = self._target, None
+        return "" if left is None else f"{left} stays as it is; what follows is not saved.\n"

@@ -1,0 +1,108 @@
+"""``g4f-lite chat`` with a file: what is kept, what is sent again, and what is left alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from g4f_lite import AiEngine, Conversation
+from g4f_lite.emulator import Emulator
+
+from .command import run
+from .test_cli import asked, assert_failed
+
+FIRST = [{"role": "user", "content": "My name is Ada."}, {"role": "assistant", "content": "Hello, Ada."}]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """Give the file of a conversation."""
+    path = tmp_path / "talk.json"
+    path.write_text(json.dumps(FIRST), encoding="utf-8")
+    return path
+
+
+def texts(path: Path) -> list[str]:
+    return [message["content"] for message in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def test_save_keeps_the_conversation(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "new.json"
+    emulator.answer("Grüße, Ada.")
+    done = run("chat", "My name is Ada.", "--system", "Be brief.", "--save", str(path), *here)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Grüße, Ada.\n", "")
+    assert texts(path) == ["Be brief.", "My name is Ada.", "Grüße, Ada."]
+
+
+def test_continue_sends_what_was_said_and_keeps_what_is_said(emulator: Emulator, here: list[str], kept: Path) -> None:
+    emulator.answer("Ada.")
+    assert run("chat", "What is my name?", "--continue", str(kept), *here).stdout == "Ada.\n"
+    assert asked(emulator)["messages"] == [*FIRST, {"role": "user", "content": "What is my name?"}]
+    assert texts(kept) == ["My name is Ada.", "Hello, Ada.", "What is my name?", "Ada."]
+
+
+def test_a_branch(emulator: Emulator, here: list[str], kept: Path, tmp_path: Path) -> None:
+    branch = tmp_path / "branch.json"
+    done = run("chat", "Bye", "--json", "--continue", str(kept), "--save", str(branch), *here)
+    assert json.loads(done.stdout)["text"] == "Bye"
+    assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
+    assert texts(branch) == ["My name is Ada.", "Hello, Ada.", "Bye", "Bye"]
+
+
+def test_a_turn_that_fails_changes_no_file(emulator: Emulator, here: list[str], kept: Path, tmp_path: Path) -> None:
+    for options in (["--continue", str(kept)], ["--save", str(tmp_path / "new.json")]):
+        emulator.answer(["one", " two"])
+        emulator.fail("cut", after=1)
+        assert_failed(run("chat", "Count", *options, *here), "cut", printed="one\n")
+    assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_what_cannot_be_is_told_before_anything_is_sent(
+    emulator: Emulator, here: list[str], kept: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}", encoding="utf-8")
+    assert_failed(run("chat", "Hi", "--save", str(kept), *here), "talk.json", "--continue")
+    assert_failed(run("chat", "Hi", "--save", str(tmp_path / "no" / "talk.json"), *here), "is no folder")
+    assert_failed(run("chat", "Hi", "--continue", str(tmp_path / "none.json"), *here), "cannot read", "none.json")
+    assert_failed(run("chat", "Hi", "--continue", str(broken), *here), "broken.json", "no list of messages")
+    assert run("chat", "Hi", "--continue", str(kept), "--system", "Be brief.", *here).returncode == 2
+    assert emulator.requests == []
+    assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+def test_a_talk_is_kept_turn_by_turn_until_a_new_one(emulator: Emulator, here: list[str], kept: Path) -> None:
+    from .command import Terminal
+
+    with Terminal("chat", *here, "--continue", str(kept)) as terminal:
+        terminal.wait_for("> ")
+        terminal.type("And yours?\n")
+        terminal.wait_for("And yours?\r\nAnd yours?\r\n> ")
+        assert texts(kept) == ["My name is Ada.", "Hello, Ada.", "And yours?", "And yours?"]
+        terminal.type("/new\n")
+        assert "talk.json stays as it is" in terminal.wait_for("> ").replace("\r\n", "")
+        terminal.type("third\n")
+        terminal.wait_for("third\r\nthird\r\n> ")
+        assert [message["content"] for message in asked(emulator)["messages"]] == ["third"]
+        assert len(texts(kept)) == 4
+        terminal.type("/quit\n")
+        assert terminal.end()[0] == 0
+
+
+def test_ai_engine_knows_a_conversation_by_its_chat_id(emulator: Emulator) -> None:
+    with AiEngine(emulator.url) as site:
+        conversation = Conversation(site)
+        conversation.ask("first")
+        conversation.ask("second")
+        conversation.copy().ask("third")
+        site.create(messages="fourth", chat_id="mine")
+    first, second, third, fourth = (
+        request.json()["chatId"] for request in emulator.requests if request.step == "prompt"
+    )
+    assert first == second != third
+    assert fourth == "mine"
