@@ -153,7 +153,7 @@ def test_tls(emulate: Callable[..., Running], tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--backend", "nobody"], "no provider 'nobody'"),
-        (["--backend", "AiEngine"], "base_url"),
+        (["--backend", "AiEngine"], "must be an address"),
         (["--fail", "explode"], "no fault is called 'explode'"),
         (["--fail", "reset:after"], "NAME=VALUE"),
         (["--fail", "reset:afterwards=1"], "no setting 'afterwards'"),
