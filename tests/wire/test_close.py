@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -156,3 +157,39 @@ def test_a_reader_between_two_pieces_finds_it_closed(provide: Provide) -> None:
         with pytest.raises(StreamInterruptedError) as caught:
             list(stream)
         assert caught.value.partial == "a"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("what", ["let go", "read on", "ask anew"])
+def test_a_forked_child_leaves_its_parents_answer_alone(what: str, provide: Provide) -> None:
+    def answer(connection: Connection) -> None:
+        while connection.request() is not None:
+            if connection.number == 1:
+                connection.send(head("Transfer-Encoding: chunked"), chunk(delta("a")))
+                connection.server.go.wait(PATIENCE)
+                connection.send(chunk(delta("b", "stop")), chunk(DONE), b"0\r\n\r\n")
+            else:
+                connection.send(hello())
+
+    with RawServer(answer) as server:
+        provider = provide(server)
+        stream = provider.create_generator(messages="hi").start()
+        child = os.fork()
+        if child == 0:
+            try:
+                if what == "let go":
+                    stream.close()
+                    del stream
+                elif what == "ask anew":
+                    assert provider.create(messages="hi") == "Hello world"
+                else:
+                    next(stream)  # which start() had got
+                    with pytest.raises(StreamInterruptedError, match="parent"):
+                        next(stream)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        server.go.set()
+        assert stream.text() == "ab"
+        assert server.connections == (2 if what == "ask anew" else 1)

@@ -1,0 +1,146 @@
+"""A key is clean, goes to its own server only, is in no copy, and is asked for by its variable's name."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+import requests
+import responses
+
+from g4f_lite import AuthenticationError, OpenAICompatible
+from g4f_lite.providers.presets import PRESETS
+
+ELSEWHERE = "http://elsewhere.test/v1"
+KEY = "canary-key-1f2e3d"
+
+
+def _sent_key(provider: OpenAICompatible) -> str | None:
+    """Ask, and give the key that went out."""
+    with responses.RequestsMock() as mock:
+        mock.post(provider.base_url + "/chat/completions", body='{"choices": [{"message": {"content": "hi"}}]}')
+        assert provider.create("m", "hi") == "hi"
+        header = mock.calls[0].request.headers.get("Authorization")
+        return None if header is None else str(header).removeprefix("Bearer ")
+
+
+@pytest.mark.parametrize(
+    ("address", "variables", "expected"),
+    [
+        ("https://api.openai.com/v1", {"OPENAI_API_KEY": KEY}, KEY),
+        ("https://API.OpenAI.com:443/v1", {"OPENAI_API_KEY": KEY}, KEY),
+        (ELSEWHERE, {"OPENAI_API_KEY": KEY}, None),
+        (ELSEWHERE, {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "http://elsewhere.test/other"}, KEY),
+        (ELSEWHERE, {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "https://elsewhere.test/v1"}, None),
+        (ELSEWHERE, {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "http://elsewhere.test:81/v1"}, None),
+        ("http://api.openai.com.evil.test/v1", {"OPENAI_API_KEY": KEY}, None),
+        ("http://api.openai.com/v1", {"OPENAI_API_KEY": KEY}, None),
+        (ELSEWHERE, {"G4F_LITE_API_KEY": KEY}, None),
+        (ELSEWHERE, {"G4F_LITE_API_KEY": KEY, "G4F_LITE_BASE_URL": ELSEWHERE}, KEY),
+        (ELSEWHERE, {"G4F_LITE_API_KEY": KEY, "G4F_LITE_BASE_URL": "http://another.test/v1"}, None),
+        (ELSEWHERE, {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "http://[broken"}, None),
+        (ELSEWHERE, {"GROQ_API_KEY": KEY}, None),
+    ],
+)
+def test_a_variable_is_for_its_own_server(
+    address: str, variables: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert _sent_key(OpenAICompatible(address)) == expected
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.key_variable])
+def test_each_preset_reads_its_own_variable_and_sends_it_nowhere_else(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = PRESETS[name]
+    assert preset.key_variable is not None
+    provider = OpenAICompatible.preset(name)
+    with pytest.raises(AuthenticationError, match=preset.key_variable):
+        provider.create("m", "hi")
+    monkeypatch.setenv(preset.key_variable, KEY)
+    assert _sent_key(provider) == KEY  # read at the call
+    assert _sent_key(OpenAICompatible.preset(name, base_url=ELSEWHERE)) is None
+    assert _sent_key(OpenAICompatible.preset(name, base_url=ELSEWHERE, api_key="given-key")) == "given-key"
+
+
+def test_a_given_key_goes_before_the_environments() -> None:
+    assert _sent_key(OpenAICompatible(ELSEWHERE, api_key="  given-key\n")) == "given-key"
+
+
+@pytest.mark.parametrize("bad", ["", "  ", "two words", "a\nb", "a\tb", "schlüssel", "a\x00b", "Bearer x"])
+def test_a_key_that_cannot_be_one_is_refused_unseen(bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="api_key") as caught:
+        OpenAICompatible(ELSEWHERE, api_key=bad)
+    assert not bad.strip() or bad not in f"{caught.value!r}"
+    if bad.strip() and "\0" not in bad:
+        monkeypatch.setenv("OPENAI_API_KEY", bad)
+        with pytest.raises(ValueError, match="OPENAI_API_KEY") as caught:
+            OpenAICompatible.preset("openai").create("m", "hi")
+        assert bad not in f"{caught.value!r}"
+
+
+@pytest.mark.parametrize("kind", ["headers", "cookies"])
+@pytest.mark.parametrize("bad", ["a\nb", "a\r", "a ", "a\0", "€"])
+def test_headers_and_cookies_that_cannot_be_sent_are_refused_unseen(kind: str, bad: str) -> None:
+    with pytest.raises(ValueError, match=kind) as caught:
+        OpenAICompatible(ELSEWHERE, **{kind: {"X-Key": f"canary{bad}"}})
+    assert "canary" not in f"{caught.value!r}"
+
+
+@pytest.mark.parametrize("bad", [{"X": 1}, {"X": b"a"}, {1: "a"}, ["a"], "X: a"])
+def test_headers_of_other_types_are_refused(bad: Any) -> None:
+    with pytest.raises(TypeError, match="headers"):
+        OpenAICompatible(ELSEWHERE, headers=bad)
+
+
+@pytest.mark.parametrize("remake", [copy.deepcopy, lambda provider: pickle.loads(pickle.dumps(provider))])
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"api_key": KEY}, "G4F_LITE_API_KEY"),
+        ({"headers": {"X-Api-Key": KEY, "X-Other": "kept"}}, "headers"),
+        ({"cookies": {"session": KEY}}, "cookies"),
+        ({"proxy": f"http://user:{KEY}@proxy.test:3128"}, "G4F_LITE_PROXY"),
+    ],
+)
+def test_a_copy_remembers_that_a_secret_is_missing(remake: Any, settings: dict[str, Any], named: str) -> None:
+    provider = OpenAICompatible(ELSEWHERE, model="m", timeout=7, **settings)
+    assert KEY.encode() not in pickle.dumps(provider)
+    again = remake(remake(provider))
+    assert (again.base_url, again.model, again.timeout) == (ELSEWHERE, "m", provider.timeout)
+    with responses.RequestsMock(), pytest.raises(AuthenticationError, match=named):
+        again.create(messages="hi")
+
+
+def test_a_copy_without_secrets_just_works() -> None:
+    provider = OpenAICompatible(ELSEWHERE, model="m", headers={"X-Other": "kept"}, proxy="http://proxy.test:3128")
+    again = pickle.loads(pickle.dumps(provider))
+    assert (again.headers, again.proxy) == (provider.headers, provider.proxy)
+    assert _sent_key(again) is None
+
+
+def test_a_copy_takes_its_key_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    again = pickle.loads(pickle.dumps(OpenAICompatible("https://api.openai.com/v1", api_key="given-key")))
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert _sent_key(again) == KEY
+
+
+def test_an_own_session_is_lost_in_a_copy() -> None:
+    with requests.Session() as session:
+        again = pickle.loads(pickle.dumps(OpenAICompatible(ELSEWHERE, session=session)))
+    with pytest.raises(AuthenticationError, match="session"):
+        again.create("m", "hi")
+
+
+def test_no_repr_shows_a_key() -> None:
+    provider = OpenAICompatible(ELSEWHERE, api_key=KEY)
+    assert KEY not in repr(provider) + repr(vars(provider))
+
+
+def test_cookies_beside_an_own_session_are_refused() -> None:
+    with requests.Session() as session, pytest.raises(ValueError, match="cookies= and session="):
+        OpenAICompatible(ELSEWHERE, session=session, cookies={"a": "b"})

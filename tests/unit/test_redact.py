@@ -1,0 +1,126 @@
+"""Secrets stay out of texts, and out of an error with all that it was caused by."""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from g4f_lite import G4FLiteError, TransportError
+from g4f_lite.http.redact import HIDDEN, password_in, redact, scrub, secrets_in, without_credentials
+
+SECRET = "canary-1f2e3d4c"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the key {} is wrong",
+        "{}",
+        "{}{}",
+        "cut: {}"[:-2] + SECRET[:12] + "…",
+        "'" + SECRET[:9] + "'",
+    ],
+)
+def test_a_given_secret_is_hidden(text: str) -> None:
+    shown = redact(text.format(SECRET, SECRET), [SECRET])
+    assert "canary-1" not in shown
+    assert HIDDEN in shown
+
+
+def test_other_spellings_are_hidden_too() -> None:
+    secret = "pass/w'rd\\x"
+    assert "w'rd" not in redact(f"{secret} {secret!r}", [secret])
+    assert "rd" not in redact("http%3A pass%2Fw%27rd%5Cx", [secret])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Authorization: Bearer abcdef123", "Authorization: Bearer ***"),
+        ("Basic dXNlcjpwYXNz", "Basic ***"),
+        ("http://user:password@proxy:3128/x", "http://***@proxy:3128/x"),
+        ("GET /x?api_key=abc&b=1", "GET /x?api_key=***&b=1"),
+        ("?a=1&access_token=abc", "?a=1&access_token=***"),
+        ("key sk-abcdefgh12345 is bad", "key *** is bad"),
+        ("nothing to hide", "nothing to hide"),
+        ("basic english", "basic ***"),
+    ],
+)
+def test_what_looks_like_a_credential_is_hidden(text: str, expected: str) -> None:
+    assert redact(text) == expected
+
+
+@pytest.mark.parametrize("short", ["", "a", "abc"])
+def test_very_short_secrets_would_hide_everything(short: str) -> None:
+    assert redact("abc abc", [short]) == "abc abc"
+
+
+@given(st.text(min_size=16, max_size=40), st.text(max_size=60), st.text(max_size=60))
+def test_no_secret_is_left_whatever_stands_around_it(secret: str, before: str, after: str) -> None:
+    assert secret not in redact(before + secret + after, [secret]).replace(HIDDEN, "")
+
+
+def test_the_words_in_a_signing_header_are_secrets_too() -> None:
+    headers = {"Authorization": f"Bearer {SECRET}", "X-Api-Key": b"bytes-key-1", "Accept": "text/plain", "Cookie": None}
+    assert secrets_in(headers) == [f"Bearer {SECRET}", SECRET, "bytes-key-1", "bytes-key-1"]
+
+
+def test_a_proxys_password_in_both_forms() -> None:
+    assert password_in("http://user:p%40ss@proxy:3128") == ["p%40ss", "p@ss"]
+    assert password_in("http://user@proxy") == password_in(None) == []
+
+
+def test_an_address_without_credentials() -> None:
+    assert without_credentials("http://user:pw@host:8/path?key=1#x") == "http://host:8/path"
+
+
+def _chain() -> G4FLiteError:
+    try:
+        try:
+            try:
+                raise OSError(f"inner {SECRET}")
+            except OSError as inner:
+                raise requests.ConnectionError(
+                    ValueError(f"argument {SECRET}"), request=requests.Request(headers={"X": SECRET})
+                ) from inner
+        except requests.ConnectionError:
+            raise KeyError(f"context {SECRET}")  # noqa: B904
+    except KeyError as error:
+        found = TransportError(f"outer {SECRET}")
+        found.note = SECRET  # type: ignore[attr-defined]
+        found.__cause__ = error
+        return found
+
+
+def test_an_error_is_scrubbed_with_its_whole_chain() -> None:
+    error = _chain()
+    assert "".join(traceback.format_exception(error)).count(SECRET) >= 4
+    scrub(error, [SECRET])
+    text = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+    shown = [line for line in text.splitlines() if SECRET in line]
+    assert shown == []
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, requests.RequestException):
+            assert link.request is link.response is None
+        link = link.__cause__ or link.__context__
+
+
+def test_what_the_caller_was_handling_is_left_alone() -> None:
+    outside = ValueError(SECRET)
+    error = TransportError(SECRET)
+    error.__context__ = outside
+    scrub(error, [SECRET], outside=outside)
+    assert str(outside) == SECRET
+    assert SECRET not in str(error)
+
+
+def test_a_circle_of_causes_ends() -> None:
+    first, second = TransportError(SECRET), TransportError(SECRET)
+    first.__cause__, second.__context__ = second, first
+    scrub(first, [SECRET])
+    assert SECRET not in f"{first}{second}"

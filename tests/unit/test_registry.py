@@ -1,0 +1,105 @@
+"""Names → providers, and the rows of the services that are known by name."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from importlib.metadata import EntryPoint
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from g4f_lite import OpenAICompatible, ProviderNotFoundError
+from g4f_lite.providers import registry
+from g4f_lite.providers.keys import Key
+from g4f_lite.providers.presets import PRESETS
+from g4f_lite.testing import Echo, Scripted
+
+
+@pytest.mark.parametrize("name", ["Scripted", "scripted", " SCRIPTED ", "Echo"])
+def test_a_class_by_its_name(name: str) -> None:
+    assert isinstance(registry.make_provider(name), Echo if name == "Echo" else Scripted)
+
+
+@pytest.mark.parametrize("name", ["OpenAICompatible", "openai_compatible", "openai-compatible"])
+def test_any_spelling_will_do(name: str) -> None:
+    provider = registry.make_provider(name, base_url="http://localhost:1/v1")
+    assert type(provider) is OpenAICompatible
+
+
+def test_every_name_in_the_list_is_known() -> None:
+    names = registry.provider_names()
+    assert len(names) == len({registry._plain(name) for name in names}), "two names are one"
+    for name in names:
+        if name not in PRESETS:
+            assert registry.find_class(name).__name__.lower() == registry._plain(name)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_by_its_name(name: str) -> None:
+    provider = registry.make_provider(f"{name.upper()}:some-model:free")
+    assert isinstance(provider, OpenAICompatible)
+    assert provider.base_url == PRESETS[name].base_url
+    assert provider.name == PRESETS[name].title
+    assert provider.model == "some-model:free"
+
+
+@pytest.mark.parametrize("name", ["grok", "groqq", "nobody", "", ":"])
+def test_an_unknown_name_is_an_error_that_lists_near_ones(name: str) -> None:
+    with pytest.raises(ProviderNotFoundError, match=r"; try \w") as caught:
+        registry.make_provider(name)
+    assert isinstance(caught.value, ValueError)
+    if name.startswith("gro"):
+        assert "groq" in str(caught.value)
+
+
+def test_an_unknown_preset_too() -> None:
+    with pytest.raises(ProviderNotFoundError, match="groq"):
+        OpenAICompatible.preset("grok")
+
+
+@pytest.mark.parametrize("name", [None, 3, Scripted])
+def test_what_is_no_name_is_a_type_error(name: Any) -> None:
+    with pytest.raises(TypeError):
+        registry.make_provider(name)
+
+
+def test_other_packages_offer_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = [
+        EntryPoint("their-own", "g4f_lite.testing:Echo", registry.ENTRY_POINTS),
+        EntryPoint("no-class", "g4f_lite.testing:__all__", registry.ENTRY_POINTS),
+    ]
+    monkeypatch.setattr(registry, "entry_points", lambda group: offered if group == registry.ENTRY_POINTS else [])
+    assert registry.find_class("Their_Own") is Echo
+    assert "their-own" in registry.provider_names()
+    with pytest.raises(ProviderNotFoundError, match="no-class"):
+        registry.find_class("no-class")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_row_makes_sense(name: str) -> None:
+    preset = PRESETS[name]
+    address = urlsplit(preset.base_url)
+    local = address.hostname == "localhost"
+    assert address.scheme == ("http" if local else "https")
+    assert not preset.base_url.endswith("/")
+    assert (preset.key_variable is None) == local
+    assert (preset.default_model == "") == local
+    if not local:
+        assert str(preset.key_variable).endswith("_API_KEY")
+    with pytest.raises(FrozenInstanceError):
+        preset.title = ""  # type: ignore[misc]
+
+
+def test_the_rows_that_were_promised_are_there() -> None:
+    promised = "ollama llama.cpp lmstudio vllm openai openrouter groq mistral deepseek together fireworks xai google"
+    assert set(promised.split()) | {"anthropic"} <= set(PRESETS)
+    variables = [preset.key_variable for preset in PRESETS.values() if preset.key_variable]
+    assert len(variables) == len(set(variables))
+
+
+def test_making_one_needs_no_key_and_reads_none() -> None:
+    for name in PRESETS:
+        key = OpenAICompatible.preset(name)._key
+        assert isinstance(key, Key)
+        assert key.given is None
