@@ -24,7 +24,10 @@ from .images import ImageResponse
 
 
 class Deltas(Protocol):
-    """Where an answer comes from: an iterator of deltas that can be closed, from any thread."""
+    """Where an answer comes from: an iterator of deltas that can be closed.
+
+    Like a generator's, its ``close`` may raise ValueError while another thread waits in it.
+    """
 
     def __next__(self) -> Delta: ...
 
@@ -206,7 +209,7 @@ class AnswerStream(Generator[Piece, None, None]):
         """End the answer, from any thread: a reader that waits for more gets StreamInterruptedError."""
         self._closed = True
         if self._source is not None:
-            self._source.close()
+            self._close_source(self._source)
 
     def __del__(self) -> None:
         if getattr(self, "_source", None) is not None:
@@ -311,6 +314,9 @@ class AnswerStream(Generator[Piece, None, None]):
             source = self._open()
         try:
             delta = source.__next__()
+            if self._closed:
+                self._close_source(source)
+                raise StopIteration
         except StopIteration:
             self._finish()
             raise
@@ -335,8 +341,14 @@ class AnswerStream(Generator[Piece, None, None]):
             self._began_at = time.monotonic()
             source = self._source = self._begin()
         if self._was_closed():  # meanwhile, by another thread
-            source.close()
+            self._close_source(source)
         return source
+
+    def _close_source(self, source: Deltas) -> None:
+        try:
+            source.close()
+        except ValueError:  # a generator that runs in another thread, which closes it with its next delta
+            return
 
     def _was_closed(self) -> bool:
         return self._closed

@@ -154,10 +154,7 @@ class _Turn:
 
     def close(self) -> None:
         self._stream.close()
-        try:
-            self._deltas.close()
-        except ValueError:  # it is running in another thread, which the line above has woken
-            return
+        self._deltas.close()
 
     def _run(self) -> Generator[Delta, None, None]:
         try:

@@ -122,10 +122,7 @@ class _Chain:
         self._closed = True
         if self._stream is not None:
             self._stream.close()
-        try:
-            self._deltas.close()
-        except ValueError:  # it is running in another thread, which the line above has woken
-            return
+        self._deltas.close()
 
     def _run(self) -> Generator[Delta, None, None]:
         errors: list[G4FLiteError] = []

@@ -57,12 +57,12 @@ class Call:
         return next(self._deltas)
 
     def close(self) -> None:
-        """End the call; a reader in another thread is woken, and cleans up there."""
+        """End the call; a reader in another thread is woken, and cleans up there.
+
+        :raises ValueError: there is such a reader
+        """
         self._deadline.end("closed")
-        try:
-            self._deltas.close()
-        except ValueError:  # it is running, in that other thread
-            return
+        self._deltas.close()
 
     def _run(self) -> Generator[Delta, None, None]:
         with in_call(self._provider, self._deadline, self._route) as exchange:
@@ -168,6 +168,7 @@ def attempts(
             return action()
         except G4FLiteError as error:
             exchange.scrub(error)  # before a caller's own callbacks see it
+            exchange.close()
             raise
 
     def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
@@ -196,6 +197,8 @@ def in_call(
         except G4FLiteError as error:
             _describe(error, provider, exchange)
             raise
+        finally:
+            exchange.close()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -148,3 +149,30 @@ def test_a_setting_alone_switches_an_app(monkeypatch: pytest.MonkeyPatch) -> Non
     assert g4f_lite.ask("say this") == "say this"
     monkeypatch.setenv("G4F_LITE_PROVIDER", "scripted")
     assert g4f_lite.ask("say this") == "This is a scripted answer."
+
+
+def test_closing_from_another_thread_ends_the_reader() -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    def pieces() -> Iterator[str]:
+        yield "one"
+        reading.set()
+        go_on.wait(10)
+        yield "two"
+
+    stream = Scripted(pieces()).create_generator(messages="Hello")
+    errors: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            stream.text()
+        except StreamInterruptedError as error:
+            errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert reading.wait(10)
+    stream.close()
+    go_on.set()
+    reader.join(10)
+    assert [getattr(error, "partial", None) for error in errors] == ["one"]
