@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 READ_BYTES = 64 * 1024  # asked for at once; what has come is given
 MAX_DECODED_BYTES = 64 * 1024 * 1024  # of a compressed body
 MAX_JSON_BYTES = 32 * 1024 * 1024
+MAX_JSON_DEPTH = 200
 DRAIN_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.1
 BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before an answer: a byte order mark, white space
@@ -198,9 +199,30 @@ def parse_json(text: str) -> Any:
     :raises ResponseFormatError: it is none, or is nested too deeply
     """
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ResponseFormatError(f"no JSON where JSON belongs: {text[:200]!r}") from error
+    if text.count("{") + text.count("[") > MAX_JSON_DEPTH:
+        _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    """Refuse what Python can parse, and then neither show nor write again.
+
+    :raises ResponseFormatError: it is nested too deeply
+    """
+    level = [value]
+    for _ in range(MAX_JSON_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return
+    raise ResponseFormatError(f"JSON that is nested more than {MAX_JSON_DEPTH} levels deep")
 
 
 def origin_of(url: str | None) -> str:

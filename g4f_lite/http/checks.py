@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import json
 import math
 import re
 import time
@@ -22,7 +21,7 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from .body import BLANK, Body
+from .body import BLANK, Body, parse_json
 
 ERROR_BODY_BYTES = 64 * 1024
 SHOWN_CHARACTERS = 300
@@ -62,8 +61,8 @@ def check(body: Body, service_error: ServiceErrorReader) -> None:
     text = body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace")
     raise_challenge(body, text)
     try:
-        parsed = json.loads(text.lstrip("\ufeff"))
-    except (ValueError, RecursionError):
+        parsed = parse_json(text.lstrip("\ufeff"))
+    except ResponseFormatError:
         parsed = None
     error = service_error(body.status, parsed, text) or error_for_status(body, text)
     if isinstance(error, ProviderError) and error.retry_after is None:

@@ -94,6 +94,8 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         call = running_call.get()
+        if call is not None:
+            call.answer = self
         if call is not None and not call.answer_began:
             if not self.fp.peek(1):
                 raise http.client.RemoteDisconnected("the server closed the connection without an answer")
@@ -235,4 +237,12 @@ class _UnderDeadline:
         if call is not None:
             call.hold(self.sock)  # kept here, as a close-delimited answer takes it from the connection
         self._served_before = True
-        return super().getresponse()  # type: ignore[misc]
+        try:
+            return super().getresponse()  # type: ignore[misc]
+        except BaseException:
+            if call is not None and call.answer is not None:
+                call.answer.close()  # it holds the socket, and what raised may hold the answer
+            raise
+        finally:
+            if call is not None:
+                call.answer = None

@@ -108,6 +108,7 @@ class Deadline:
         self.past_proxy = False  # whatever happens now, no proxy has refused it
         self.reused_connection = False  # the request in progress went out on one that was kept alive
         self.answer_began = False  # a byte of its answer has come
+        self.answer: Any = None  # while its head is read
         self._clock = clock
         self._ends_at = math.inf if timeout.total is None else self.began + timeout.total
         self._drain_ends_at = math.inf

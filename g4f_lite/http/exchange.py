@@ -56,6 +56,7 @@ class Exchange:
     secrets: list[str] = field(default_factory=list)
     outside: BaseException | None = None
     attempts: int = 0
+    bodies: list[Body] = field(default_factory=list)
 
     def send(self, request: requests.Request, step: str, *, guard: Callable[[str], None] | None = None) -> Body:
         """Send a request once and give its response, whatever the status.
@@ -89,6 +90,7 @@ class Exchange:
             raise self.failed(translate(error, call, origin_of(request.url)), step) from error
         body = Body(response, call)
         body.exchange = self
+        self.bodies.append(body)
         if call.ended is not None:
             body.close()
             raise self.failed(call.error(), step)
@@ -102,6 +104,12 @@ class Exchange:
             call.elapsed,
         )
         return body
+
+    def close(self) -> None:
+        """Close the connections of responses that were not read to their end."""
+        while self.bodies:
+            if not (body := self.bodies.pop()).complete:
+                body.close()
 
     def failed(self, error: G4FLiteError, step: str) -> G4FLiteError:
         """Note where an error happened."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ from ..errors import (
     ResponseFormatError,
     ServiceError,
 )
-from ..http.body import BLANK, Body, origin_of
+from ..http.body import BLANK, Body, origin_of, parse_json
 from ..http.checks import rate_limit, says_rate_limit, shorten
 from ..http.exchange import Exchange
 from ..messages import Messages, format_prompt, get_random_string
@@ -85,8 +84,8 @@ class AiChatOnline(Provider):
                 break
             if line:
                 try:
-                    fields = json.loads(line)
-                except (ValueError, RecursionError) as error:
+                    fields = parse_json(line.decode("utf-8", "replace"))
+                except ResponseFormatError as error:
                     if response.complete and line.startswith(b"{"):  # cut in the middle of a line
                         return
                     raise self._not_understood(line) from error
