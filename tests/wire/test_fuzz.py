@@ -1,0 +1,219 @@
+"""Whatever a server sends, a caller gets an answer or an error of this library, soon and in bounded memory.
+
+The long form is run by ``python -m pytest -m long tests/wire/test_fuzz.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import pickle
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from g4f_lite import G4FLiteError
+from g4f_lite.http.checks import parse_retry_after
+from g4f_lite.http.events import iter_events
+from g4f_lite.http.lines import split_lines
+from g4f_lite.http.redact import redact
+
+from . import hostile
+from .hostile import HostileServer, plain
+from .matrix_cells import PROVIDERS
+
+NAMES = [name for name in PROVIDERS if name != "Chatgpt4Online"]
+MiB = 1024 * 1024
+LIMIT, LONGEST = 2.0, 3.5  # seconds for one call: its own limit, and what a busy machine may add
+MOST_MEMORY = 200 * MiB  # of an answer that may have 64 MiB: its parts, their sum, the text
+
+usual = settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+thorough = settings(usual, max_examples=5000, derandomize=False)
+
+
+@pytest.fixture
+def server() -> Iterator[HostileServer]:
+    with HostileServer() as running:
+        yield running
+
+
+def _ask(server: HostileServer, name: str, model: str | None = None) -> G4FLiteError | None:
+    """Ask; give the error, which can be shown and pickled."""
+    began = time.monotonic()
+    error = None
+    with server.provider(name, timeout=LIMIT) as provider:
+        try:
+            str(provider.create(model, "hi"))
+        except G4FLiteError as raised:
+            error = raised
+    assert time.monotonic() - began < LONGEST
+    server.requests.clear()
+    if error is not None:
+        assert str(error)
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
+        assert len(str(error)) < 2000, "a message is no dump"
+    return error
+
+
+def _fuzz(server: HostileServer, name: str, with_settings: settings) -> None:
+    @with_settings
+    @given(hostile.answers(), st.booleans())
+    def check(answer: bytes, hostile_bootstrap: bool) -> None:
+        server.answer, server.hostile_bootstrap = answer, hostile_bootstrap
+        _ask(server, name)
+
+    check()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whatever_a_server_sends(name: str, server: HostileServer) -> None:
+    _fuzz(server, name, usual)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", NAMES)
+def test_whatever_a_server_sends_at_length(name: str, server: HostileServer) -> None:
+    _fuzz(server, name, thorough)
+
+
+@usual
+@given(st.lists(st.binary(max_size=30)), st.booleans())
+def test_decoders_take_any_bytes(chunks: list[bytes], accept_unfinished: bool) -> None:
+    for event in iter_events(split_lines(chunks), accept_unfinished=accept_unfinished):
+        assert "\n" not in event.event + event.id
+
+
+@usual
+@given(st.text() | st.from_regex(r"\A[\d., :A-Za-z+-]{0,40}\Z"))
+def test_any_retry_after(value: str) -> None:
+    wait = parse_retry_after(value)
+    assert wait is None or wait >= 0
+
+
+@usual
+@given(st.text(max_size=300), st.lists(st.text(max_size=20), max_size=4))
+def test_any_text_can_be_redacted(text: str, secrets: list[str]) -> None:
+    hidden = redact(text, secrets)
+    assert all(secret not in hidden.replace("***", "") for secret in secrets if len(secret) >= 4 and "*" not in secret)
+
+
+def _nested(depth: int) -> bytes:
+    return b'{"a":' * depth + b"1" + b"}" * depth
+
+
+SHAPES: dict[str, Callable[[bytes], bytes]] = {
+    "json": lambda inner: inner,
+    "event": lambda inner: b"data: " + inner + b"\n\n",
+    "line": lambda inner: b'{"code":200,"data":' + inner + b"}\n",
+    "choices": lambda inner: b'data: {"choices":' + inner + b"}\n\n",
+    "error": lambda inner: b'{"error":' + inner + b"}",
+    "live": lambda inner: b'data: {"type":"live","data":' + inner + b"}\n\n",
+    "reply": lambda inner: b'{"success":true,"reply":' + inner + b"}",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_deep_json(name: str, shape: str, server: HostileServer) -> None:
+    """The depth at which a parser, or a writer of a message about it, gives up is somewhere in between."""
+    for depth in (10, *range(850, 1000, 10), 2000, 100_000):
+        for status in ("200 OK", "400 No"):
+            server.answer = plain(SHAPES[shape](_nested(depth)), status=status)
+            error = _ask(server, name)
+            assert error is not None or name == "AiChats", depth
+
+
+@functools.cache
+def _bomb(encoding: str, begin: bytes, filler: bytes, size: int = 80 * MiB) -> bytes:
+    compressor = zlib.compressobj(1, wbits=15 if encoding == "deflate" else 31)
+    block = filler * (MiB // len(filler))
+    data = compressor.compress(begin) + b"".join(compressor.compress(block) for _ in range(size // MiB))
+    data += compressor.flush()
+    return gzip.compress(data) if encoding == "gzip, gzip" else data
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip"])
+@pytest.mark.parametrize(
+    ("begin", "filler"), [(b"", b"\n"), (b"data: ", b"x"), (b'{"error": "', b"x"), (b"<", b"x"), (b"", b": x\n")]
+)
+@pytest.mark.parametrize("status", ["200 OK", "500 No"])
+def test_bombs(encoding: str, begin: bytes, filler: bytes, status: str, server: HostileServer) -> None:
+    server.answer = plain(_bomb(encoding, begin, filler), f"Content-Encoding: {encoding}", status=status)
+    tracemalloc.start()
+    try:
+        error = _ask(server, "OpenAICompatible")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert error is not None
+    assert peak < MOST_MEMORY
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_long_answers_of_the_wrong_kind_take_no_memory(name: str, server: HostileServer) -> None:
+    for begin in (b"{", b"data: {", b"<html>", b"x"):
+        server.answer = plain(begin + b'"' + b"y" * (40 * MiB))
+        tracemalloc.start()
+        try:
+            error = _ask(server, name)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert error is not None
+        assert peak < MOST_MEMORY
+
+
+HEADS: dict[str, Any] = {
+    "many headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5000 + b"\r\n",
+    "a long header": b"HTTP/1.1 200 OK\r\nX: " + b"y" * MiB + b"\r\n\r\n",
+    "a long status line": b"HTTP/1.1 200 " + b"O" * MiB + b"\r\n\r\n",
+    "interim answers": b"HTTP/1.1 100 Continue\r\n\r\n" * 5000,
+    "two lengths": plain(b"data: x", "Content-Length: 5", "Content-Length: 6"),
+    "length and chunks": plain(b"zz\r\n", "Content-Length: 4", "Transfer-Encoding: chunked"),
+    "no http": b"SSH-2.0-OpenSSH_9.9\r\n",
+    "http 0.9": b"hello",
+    "chunk of no size": plain(b"\r\n\r\n", "Transfer-Encoding: chunked"),
+    "a long chunk line": plain(b"1" * MiB, "Transfer-Encoding: chunked"),
+    "a chunk of 2**64": plain(b"ffffffffffffffff\r\nx", "Transfer-Encoding: chunked"),
+    "a negative chunk": plain(b"-5\r\nx", "Transfer-Encoding: chunked"),
+    "50 codings": plain(b"x", "Content-Encoding: " + ", ".join(["gzip"] * 50)),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", HEADS)
+def test_heads_and_framings(name: str, kind: str, server: HostileServer) -> None:
+    server.answer = HEADS[kind]
+    assert _ask(server, name) is not None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cookies_are_for_their_own_host(name: str, server: HostileServer) -> None:
+    cookies = "Set-Cookie: a=b; domain=other.test", "Set-Cookie: c=d; domain=.test", "Set-Cookie: mine=1; path=/"
+    server.answer = plain(b"{}", *cookies)
+    with server.provider(name) as provider:
+        with pytest.raises(G4FLiteError):
+            provider.create(messages="hi")
+        assert {cookie.domain for cookie in provider.session.cookies} <= {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("location", ["/again", "http://other.test/", "file:///etc/passwd", "//", "http://[", ""])
+def test_a_prompt_is_not_redirected(name: str, location: str, server: HostileServer) -> None:
+    server.answer = plain(b"", f"Location: {location}", status="307 There")
+    error = _ask(server, name)
+    assert getattr(error, "status", None) == 307
+    assert server.connections == 1
