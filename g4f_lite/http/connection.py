@@ -37,7 +37,7 @@ class DeadlineAdapter(HTTPAdapter):
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         if conn.scheme == "https":  # a proxy's too, which requests does not verify for the sake of an http: URL
             url = "https" + url[url.index(":") :]
-        super().cert_verify(conn, url, verify, cert)
+        super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Close the idle connections now; urllib3 leaves that to the collector, which a kept exception holds up."""
