@@ -12,7 +12,7 @@ from .failure import Failure
 from .output import prepare
 
 # Each is a module in `commands`, imported when it is asked for.
-COMMANDS = ("chat", "image", "providers", "models", "local", "emulate", "demo")
+COMMANDS = ("chat", "image", "providers", "models", "doctor", "local", "emulate", "demo")
 
 INTERRUPTED = 128 + signal.SIGINT
 

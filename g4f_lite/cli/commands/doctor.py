@@ -1,0 +1,161 @@
+"""``g4f-lite doctor``: what works, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ...errors import ProviderNotFoundError
+from ...http.exchange import is_loopback
+from ...providers.base import BaseProvider, Provider
+from ...providers.presets import PRESETS
+from ...providers.registry import find_class, make_provider
+from ..examination import Examination, Examiner
+from ..options import read_key
+from ..output import write, write_json
+from ..remedies import NOT_RUNNING
+from ..settings_in_force import Setting, secrets_in_force, settings_in_force
+
+SECONDS = 30.0  # for each step, where the user says nothing
+
+
+@dataclass(frozen=True)
+class Target:
+    """Whom to examine, and why.
+
+    :ivar counts: whether the whole fails with it; not so for servers that need not run on this machine
+    """
+
+    name: str
+    source: str
+    counts: bool = True
+    base_url: str | None = None
+    model: str | None = None
+
+
+@click.command()
+@click.argument("providers", nargs=-1, metavar="[PROVIDER]…")
+@click.option("--base-url", metavar="URL", help="The address of the server, such as http://127.0.0.1:8080/v1.")
+@click.option("--model", "-m", metavar="NAME", help="The model to ask.")
+@click.option("--api-key-file", "key_file", metavar="FILE", type=Path, help="A file with the key and nothing else.")
+@click.option("--proxy", metavar="URL", help="A proxy for everything that is sent.")
+@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="A limit for each step.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def command(
+    context: click.Context,
+    providers: tuple[str, ...],
+    base_url: str | None,
+    model: str | None,
+    key_file: Path | None,
+    proxy: str | None,
+    timeout: float | None,
+    as_json: bool,
+) -> None:
+    """Ask each provider step by step, and say what is wrong and what to do; show every setting in force.
+
+    Without PROVIDER those are asked that the environment chooses, and those on this machine. A short
+    prompt is sent. No key is shown.
+
+    The exit code is 0 when all work that were named or chosen.
+    """
+    if base_url is not None and len(providers) > 1:
+        raise click.UsageError("--base-url belongs to one provider")
+    if key_file is not None and len(providers) != 1 and base_url is None:
+        raise click.UsageError("--api-key-file belongs to one provider: name it, or give --base-url")
+    settings: dict[str, Any] = {"retry": None, "timeout": timeout or SECONDS, "proxy": proxy}
+    secrets = secrets_in_force()
+    if key_file is not None:
+        settings["api_key"] = read_key(key_file)
+        secrets.append(settings["api_key"])
+    given = {"provider": ",".join(providers) or None, "base_url": base_url, "model": model, "proxy": proxy}
+    rows = settings_in_force({**given, "timeout": None if timeout is None else f"{timeout:g} s for each step"})
+    if not as_json:
+        write_settings(rows)
+    found = []
+    for target in targets(providers, base_url, model):
+        make = partial(make_target, target, settings)
+        examiner = Examiner(
+            make, target.name, target.source, counts=target.counts, seconds=timeout or SECONDS, secrets=secrets
+        )
+        found.append(examiner.examine())
+        if not as_json:
+            write_examination(found[-1])
+    all_work = all(one.works for one in found if one.counts)
+    left_out = [] if providers or base_url else not_asked({one.provider for one in found})
+    if as_json:
+        examined = [asdict(one) for one in found]
+        write_json(
+            {"ok": all_work, "settings": [asdict(row) for row in rows], "providers": examined, "not_asked": left_out}
+        )
+    elif left_out:
+        write(f"\nNot asked, though there is a key: {', '.join(left_out)}. Name them to examine them.\n")
+    context.exit(0 if all_work else 1)
+
+
+def targets(names: tuple[str, ...], base_url: str | None, model: str | None) -> Iterator[Target]:
+    """List whom to examine: the named, or those that the environment chooses and those on this machine."""
+    if names or base_url:
+        for name in names or ("OpenAICompatible",):
+            yield Target(name, "named", base_url=base_url, model=model)
+        return
+    model = model or os.environ.get("G4F_LITE_MODEL") or None
+    chosen = [part.strip() for part in os.environ.get("G4F_LITE_PROVIDER", "").split(",") if part.strip()]
+    address = os.environ.get("G4F_LITE_BASE_URL")
+    if chosen:
+        for name in chosen:
+            yield Target(name, "G4F_LITE_PROVIDER", model=model)
+    elif address:
+        yield Target("OpenAICompatible", "G4F_LITE_BASE_URL", base_url=address, model=model)
+    else:
+        yield Target("Local", "chosen where nothing else is", model=model)
+    for name, preset in PRESETS.items():
+        if is_loopback(preset.base_url) and name not in [one.partition(":")[0] for one in chosen]:
+            yield Target(name, "on this machine, if it runs", counts=False)
+
+
+def not_asked(asked: set[str]) -> list[str]:
+    """List the services whose key is there, and which were not asked: a key alone chooses nobody."""
+    keyed = [(name, preset) for name, preset in PRESETS.items() if os.environ.get(preset.key_variable or "")]
+    return [name for name, preset in keyed if preset.title not in asked]
+
+
+def make_target(target: Target, settings: dict[str, Any]) -> BaseProvider:
+    """Make the provider; nothing is fetched for it."""
+    name = target.name.partition(":")[0].strip()
+    with suppress(ProviderNotFoundError):  # a preset, or nothing at all
+        if not issubclass(find_class(name), Provider):
+            return make_provider(target.name)
+    wanted = {**settings, "base_url": target.base_url, "model": target.model}
+    wanted = {key: value for key, value in wanted.items() if value is not None or key == "retry"}
+    if name.lower() == "local":
+        wanted["download"] = False
+    return make_provider(target.name, **wanted)
+
+
+def write_settings(rows: list[Setting]) -> None:
+    """Print the settings as a table."""
+    width = max(len(row.name) for row in rows)
+    write("Settings\n")
+    for row in rows:
+        write(f"  {row.name.ljust(width)}  {row.value}  ({row.source})\n")
+
+
+def write_examination(found: Examination) -> None:
+    """Print what was found about a provider; little of a server that need not run."""
+    address = f" at {found.address}" if found.address else ""
+    write(f"\n{found.provider}{address} ({found.source}): {found.verdict}\n")
+    if found.verdict == NOT_RUNNING and not found.counts:
+        return
+    for step in found.steps:
+        took = "" if step.seconds is None else f"{step.seconds:.3f} s"
+        write(f"  {step.name:<11}  {step.status:<11}  {took:>8}  {step.detail}".rstrip() + "\n")
+    if found.remedy:
+        write(f"  To do: {found.remedy}.\n")
