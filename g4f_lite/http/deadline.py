@@ -56,7 +56,7 @@ class Timeout:
         if isinstance(value, tuple):
             if len(value) != 2:
                 raise ValueError(f"a timeout pair is (connect, read); this one has {len(value)} values")
-            return cls(value[0], value[1], cls.total)
+            return cls(value[0], value[1], default.total if default else cls.total)
         seconds = _seconds(value, "timeout")
         return cls(cls.connect, None, None) if seconds is None else cls(min(10.0, seconds), seconds, seconds)
 

@@ -167,6 +167,8 @@ def read_models(listed: Any) -> list[str]:
 
 def service_error(status: int, parsed: Any) -> G4FLiteError | None:
     """Read the JSON of a refused request; None where it is no error of the service's own."""
+    if isinstance(parsed, list) and len(parsed) == 1:  # as Google sends it
+        parsed = parsed[0]
     if not isinstance(parsed, dict):
         return None
     return error_of(parsed.get("error") or parsed.get("detail") or parsed.get("message"), status)

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from ..errors import ProviderNotFoundError
+from ..errors import ProviderNotConfiguredError, ProviderNotFoundError
 from .base import BaseProvider, unknown_name
 from .presets import PRESETS
 
@@ -69,7 +69,13 @@ def find_class(name: str) -> type[BaseProvider]:
             return found
     for theirs, entry_point in _entry_points().items():
         if _plain(theirs) == wanted:
-            loaded = entry_point.load()
+            try:
+                loaded = entry_point.load()
+            except ImportError as error:
+                raise ProviderNotConfiguredError(
+                    f"the provider {theirs!r} ({entry_point.value}) cannot be imported: {error}; "
+                    f"install the package that offers it again"
+                ) from error
             if not (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
                 raise ProviderNotFoundError(f"the entry point {theirs!r} ({entry_point.value}) is no provider class")
             return loaded

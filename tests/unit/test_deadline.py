@@ -51,6 +51,7 @@ def test_what_a_caller_may_give(given: Any, expected: Timeout) -> None:
 def test_the_defaults() -> None:
     assert Timeout() == Timeout(connect=10, read=60, total=300)
     assert Timeout.of(None, Timeout(1, 1, 1)) == Timeout(1, 1, 1)
+    assert Timeout.of((2, 3), Timeout(1, 1, 9)) == Timeout(2, 3, 9)
 
 
 @pytest.mark.parametrize("bad", [0, -1, 0.0, math.nan, -math.inf, True, False, (0, 1), (1, math.nan), (1,), (1, 2, 3)])

@@ -151,6 +151,12 @@ def test_no_json_brings_forth_another_error_than_ours(value: Any) -> None:
         return
 
 
+def test_a_list_with_one_error_is_that_error() -> None:
+    error = wire.service_error(400, [{"error": {"code": 400, "message": "no such field"}}])
+    assert isinstance(error, ServiceError)
+    assert error.message == "no such field"
+
+
 @given(st.integers(200, 599), _values)
 def test_no_refusal_brings_forth_another_error_than_ours(status: int, value: Any) -> None:
     error = wire.service_error(status, value)

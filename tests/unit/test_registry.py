@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from g4f_lite import OpenAICompatible, ProviderNotFoundError
+from g4f_lite import OpenAICompatible, ProviderNotConfiguredError, ProviderNotFoundError
 from g4f_lite.providers import registry
 from g4f_lite.providers.keys import Key
 from g4f_lite.providers.presets import PRESETS
@@ -68,12 +68,15 @@ def test_other_packages_offer_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     offered = [
         EntryPoint("their-own", "g4f_lite.testing:Echo", registry.ENTRY_POINTS),
         EntryPoint("no-class", "g4f_lite.testing:__all__", registry.ENTRY_POINTS),
+        EntryPoint("gone", "no_such_package:Provider", registry.ENTRY_POINTS),
     ]
     monkeypatch.setattr(registry, "entry_points", lambda group: offered if group == registry.ENTRY_POINTS else [])
     assert registry.find_class("Their_Own") is Echo
     assert "their-own" in registry.provider_names()
     with pytest.raises(ProviderNotFoundError, match="no-class"):
         registry.find_class("no-class")
+    with pytest.raises(ProviderNotConfiguredError, match="'gone' .* cannot be imported: No module"):
+        registry.find_class("gone")
 
 
 @pytest.mark.parametrize("name", PRESETS)
