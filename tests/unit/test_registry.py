@@ -75,7 +75,7 @@ def test_other_packages_offer_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "their-own" in registry.provider_names()
     with pytest.raises(ProviderNotFoundError, match="no-class"):
         registry.find_class("no-class")
-    with pytest.raises(ProviderNotConfiguredError, match="'gone' .* cannot be imported: No module"):
+    with pytest.raises(ProviderNotConfiguredError, match=r"'gone' .* cannot be imported: No module"):
         registry.find_class("gone")
 
 
