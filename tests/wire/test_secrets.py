@@ -1,0 +1,205 @@
+"""Secrets that a server sends back in every way it can appear nowhere that people read."""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import os
+import pickle
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from g4f_lite import G4FLiteError, OpenAICompatible, Provider, RetryPolicy
+from g4f_lite.emulator import Emulator
+
+from .hostile import BOOTSTRAPS
+from .matrix_cells import PROVIDERS
+from .proxies import SOCKSProxy
+from .raw_server import PATIENCE, Connection, RawServer, Request, chunked, delta, length
+
+TOKEN = "canary-of-the-server-7f3a9c"
+KEY = "canary-key-51d0b2aa"
+
+
+def _echo_everything(request: Request) -> str:
+    return " | ".join([*request.headers.values(), request.line])
+
+
+PLACES: dict[str, Callable[[str], bytes]] = {
+    "a refusal": lambda said: length(json.dumps({"error": {"message": said}}).encode(), status="400 No"),
+    "a failure": lambda said: length(json.dumps({"message": said, "code": 500}).encode(), status="503 No"),
+    "a page": lambda said: length(f"<html>{html.escape(said)}</html>".encode(), status="500 No"),
+    "a challenge": lambda said: length(f"<title>Just a moment {html.escape(said)}</title>".encode(), status="403 No"),
+    "a redirect": lambda said: length(b"", "Location: /?echo=" + said.replace("\n", " "), status="302 There"),
+    "a stream": lambda said: chunked(b'event: error\ndata: {"error": ' + json.dumps(said).encode() + b"}\n\n"),
+    "no json": lambda said: chunked(b"data: {" + said.encode() + b"\n\n", b"event: trylimit\ndata: " + said.encode()),
+    "a reset": lambda said: b"",
+}
+GIVEN: dict[str, dict[str, Any]] = {
+    "api key": {"api_key": KEY},
+    "secret header": {"headers": {"X-Api-Key": KEY}},
+    "authorization": {"headers": {"Authorization": f"Bearer {KEY}"}},
+    "cookie header": {"headers": {"Cookie": f"sid={KEY}"}},
+    "cookies": {"cookies": {"sid": KEY}},
+    "proxy password": {"proxy": f"http://user:{KEY}@127.0.0.1:PORT"},
+}
+FETCHED = ("AiEngine", "AiChats", "AiChatOnline")  # whose secret comes from the server
+
+
+class Notes:
+    """Collects everything that could be read."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def error(self, error: G4FLiteError) -> None:
+        if getattr(error, "partial", ""):
+            error.partial = ""  # type: ignore[attr-defined]  # the answer itself, which the caller has
+        self.texts += [str(error), repr(error), "".join(traceback.format_exception(error)), repr(vars(error))]
+        self.texts += [repr(pickle.dumps(error)), repr(vars(pickle.loads(pickle.dumps(error))))]
+
+    def provider(self, provider: Provider) -> None:
+        provider.on_retry = None
+        self.texts += [repr(provider), str(provider), repr(pickle.dumps(provider)), f"{provider!r}"]
+
+    def none_shows(self, *secrets: str) -> None:
+        for secret in secrets:
+            for text in self.texts:
+                assert secret not in text, text[max(0, text.find(secret) - 200) :][:500]
+
+
+@pytest.fixture
+def notes(caplog: pytest.LogCaptureFixture) -> Iterator[Notes]:
+    """Take notes; logs of every level are among them."""
+    caplog.set_level(logging.DEBUG)
+    taken = Notes()
+    yield taken
+    taken.texts.append(caplog.text + "".join(repr(vars(record)) for record in caplog.records))
+    taken.none_shows(KEY, TOKEN)
+
+
+def _serve(place: str) -> Callable[[Connection], None]:
+    def answer(connection: Connection) -> None:
+        while (request := connection.request()) is not None:
+            path = request.line.split()[1].partition("?")[0]
+            if path in BOOTSTRAPS:
+                connection.send(_bootstrap(path))
+                continue
+            connection.send(PLACES[place](_echo_everything(request)))
+            if place == "a reset":
+                connection.reset()
+                return
+
+    return answer
+
+
+def _bootstrap(path: str) -> bytes:
+    if path == "/chat/":
+        return length(b"<p>", f"Set-Cookie: _csrf-front={TOKEN}; path=/", f"Set-Cookie: sid={TOKEN}; path=/")
+    return length(json.dumps({"success": True, "restNonce": TOKEN, "code": 200, "data": TOKEN}).encode())
+
+
+def _fail(provider: Provider, notes: Notes) -> None:
+    stream = provider.create_generator(messages="hi")
+    with pytest.raises(G4FLiteError) as caught:
+        stream.text()
+    notes.error(caught.value)
+    notes.provider(provider)
+    notes.texts.append(repr(stream))
+
+
+def _settings(notes: Notes, **more: Any) -> dict[str, Any]:
+    def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
+        notes.error(error)
+
+    return {"retry": RetryPolicy(attempts=2, backoff=0), "timeout": PATIENCE, "on_retry": on_retry, **more}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("what", GIVEN)
+def test_what_was_given(what: str, place: str, notes: Notes) -> None:
+    with RawServer(_serve(place)) as server:
+        given = {
+            name: value.replace("PORT", str(server.port)) if isinstance(value, str) else value
+            for name, value in GIVEN[what].items()
+        }
+        url = "http://service.test/v1" if "proxy" in given else server.url
+        with OpenAICompatible(url, model="m", **_settings(notes, **given)) as provider:
+            _fail(provider, notes)
+        assert server.requests
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", FETCHED)
+def test_what_was_fetched(name: str, place: str, notes: Notes) -> None:
+    with RawServer(_serve(place)) as server, PROVIDERS[name][1](server.url, **_settings(notes)) as provider:
+        _fail(provider, notes)
+        assert len(server.requests) >= 2
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_socks_proxys_password(scheme: str, notes: Notes) -> None:
+    with SOCKSProxy() as proxy:
+        route = proxy.address.replace(":canary-proxy-password@", f":{KEY}@")
+        with OpenAICompatible(f"{scheme}://127.0.0.1:9", model="m", **_settings(notes, proxy=route)) as provider:
+            _fail(provider, notes)
+
+
+def test_a_key_of_the_environment(monkeypatch: pytest.MonkeyPatch, notes: Notes) -> None:
+    with RawServer(_serve("a refusal")) as server:
+        monkeypatch.setenv("G4F_LITE_BASE_URL", server.url)
+        monkeypatch.setenv("G4F_LITE_API_KEY", KEY)
+        with OpenAICompatible(server.url, model="m", **_settings(notes)) as provider:
+            _fail(provider, notes)
+        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_stream_that_is_cut_after_it_began(notes: Notes) -> None:
+    def answer(connection: Connection) -> None:
+        request = connection.request()
+        assert request is not None
+        said = json.dumps({"error": {"message": _echo_everything(request)}}).encode()
+        connection.send(chunked(delta("text"), b"data: " + said + b"\n\n"))
+
+    with RawServer(answer) as server:
+        headers = {"X-Token": TOKEN}
+        with OpenAICompatible(server.url, model="m", api_key=KEY, headers=headers, **_settings(notes)) as provider:
+            _fail(provider, notes)
+
+
+def test_the_emulators_records(notes: Notes) -> None:
+    with Emulator(api_key=KEY) as emulator:
+        with OpenAICompatible(emulator.url + "/v1", model="m", api_key=KEY, headers={"X-Token": TOKEN}) as provider:
+            provider.create(messages=f"say {TOKEN}")
+        notes.texts += [repr(emulator.requests), str(emulator.requests[0])]
+
+
+@pytest.mark.parametrize("place", ["a refusal", "a stream", "a redirect", "no json"])
+def test_the_command(place: str, notes: Notes) -> None:
+    pytest.importorskip("click")
+    with RawServer(_serve(place)) as server:
+        environment = {
+            **os.environ,
+            "G4F_LITE_BASE_URL": server.url,
+            "G4F_LITE_API_KEY": KEY,
+            "G4F_LITE_MODEL": "m",
+            "G4F_LITE_LOG": "debug",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "g4f_lite", "chat", "hi"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE * 6,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode != 0
+        assert any(request.headers.get("authorization") == f"Bearer {KEY}" for request in server.requests)
+    assert "Traceback" not in done.stderr
+    assert KEY not in done.stdout + done.stderr
