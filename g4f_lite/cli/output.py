@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from ..answer import AnswerStream
 from ..errors import G4FLiteError
 from .characters import harmless
 from .failure import Failure
+
+if TYPE_CHECKING:
+    from .rendered import RenderedMarkdown
 
 BROKEN_PIPE = 141  # how a shell tells of a program that SIGPIPE ended
 
@@ -71,11 +74,17 @@ def writing() -> Iterator[None]:
         raise Failure(f"cannot write to standard output: {error.strerror}") from error
 
 
-def show(stream: AnswerStream, *, whole: bool = False) -> None:
+def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> None:
     """Write an answer piece by piece, or all at its end; its last line is ended also where it is cut.
 
+    On a terminal it is rendered.
+
+    :param raw: not so
     :raises G4FLiteError: it is not whole
     """
+    if not raw and (make := _renderer()):
+        _render(stream, make, whole=whole)
+        return
     end = ""
     try:
         for text in [str(stream.text())] if whole else map(str, stream):
@@ -86,6 +95,28 @@ def show(stream: AnswerStream, *, whole: bool = False) -> None:
         write(end)
         raise
     write(end)
+
+
+def _render(stream: AnswerStream, make: type[RenderedMarkdown], *, whole: bool) -> None:
+    pieces = [str(stream.text())] if whole else stream
+    with make() as rendered:
+        for piece in pieces:
+            with writing():
+                if isinstance(piece, str):
+                    rendered.feed(piece)
+                else:
+                    rendered.write_picture(str(piece))
+
+
+def _renderer() -> type[RenderedMarkdown] | None:
+    """Give what renders, where standard output is a terminal on which a line can be drawn again, and rich is there."""
+    if not sys.stdout.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):
+        return None
+    try:
+        from .rendered import RenderedMarkdown
+    except ModuleNotFoundError:
+        return None
+    return RenderedMarkdown
 
 
 def write_json(value: Any) -> None:

@@ -31,6 +31,7 @@ class Talk:
     :param limits: options for each turn
     :param pictures: what to show with the first message
     :param whole: print each answer at its end only
+    :param raw: print them as they are
     :param file: where the conversation is kept
     """
 
@@ -41,6 +42,7 @@ class Talk:
         pictures: list[Image] | None,
         *,
         whole: bool,
+        raw: bool,
         file: ConversationFile,
     ) -> None:
         self._conversation = conversation
@@ -48,6 +50,7 @@ class Talk:
         self._limits = limits
         self._pictures = pictures
         self._whole = whole
+        self._raw = raw
 
     def run(self) -> None:
         """Talk until the user leaves.
@@ -83,7 +86,7 @@ class Talk:
             with checking_arguments():
                 stream = self._conversation.stream(as_text(line), images=self._pictures, **self._limits)
             with stream:
-                show(stream, whole=self._whole)
+                show(stream, whole=self._whole, raw=self._raw)
             self._pictures = None
             self._file.keep(self._conversation)
         except KeyboardInterrupt:

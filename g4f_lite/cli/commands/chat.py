@@ -25,6 +25,7 @@ from ..prompt import read_prompt
 @click.option("--save", metavar="FILE", type=Path, help="Keep the conversation in a file that is not there yet.")
 @click.option("--continue", "continued", metavar="FILE", type=Path, help="Go on with the conversation in a file.")
 @click.option("--no-stream", is_flag=True, help="Print nothing before the answer is whole.")
+@click.option("--raw", is_flag=True, help="Print the text as it is on a terminal too, where Markdown is rendered.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with how the answer came about.")
 def command(
     prompt: str | None,
@@ -35,6 +36,7 @@ def command(
     save: Path | None,
     continued: Path | None,
     no_stream: bool,
+    raw: bool,
     as_json: bool,
 ) -> None:
     """Ask for an answer and print it as it comes.
@@ -59,7 +61,7 @@ def command(
     if talk:
         from ..talk import Talk
 
-        Talk(conversation, limits, pictures, whole=no_stream, file=file).run()
+        Talk(conversation, limits, pictures, whole=no_stream, raw=raw, file=file).run()
         return
     with checking_arguments():
         stream = conversation.stream(text, images=pictures, **limits)
@@ -69,5 +71,5 @@ def command(
             file.keep(conversation)
             write_json(answer.to_dict())
         else:
-            show(stream, whole=no_stream)
+            show(stream, whole=no_stream, raw=raw)
             file.keep(conversation)
