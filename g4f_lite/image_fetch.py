@@ -31,6 +31,15 @@ def fetch_image(exchange: Exchange, url: str, *, home: str) -> bytes:
     :param home: a URL of the provider's own; the same origin may be reached wherever it is
     :raises ResponseFormatError: the address is not allowed, or what is there is no picture
     """
+    try:
+        return _follow(exchange, url, home)
+    except G4FLiteError as error:
+        exchange.failed(error, "image")
+        raise
+
+
+def _follow(exchange: Exchange, url: str, home: str) -> bytes:
+    """Fetch a picture from wherever its address leads."""
     for _ in range(MAX_REDIRECTS + 1):
         try:
             own = _origin(url) == _origin(home)
@@ -46,14 +55,12 @@ def fetch_image(exchange: Exchange, url: str, *, home: str) -> bytes:
                 continue
             check(body, lambda status, parsed, text: None)
             data = body.read(MAX_IMAGE_BYTES)
-        except G4FLiteError as error:
-            raise exchange.failed(error, "image") from error.__cause__
         finally:
             body.close()
         if image_type(data) is None:
-            raise exchange.failed(_refusal(url, "what is there is no PNG, JPEG, GIF, WebP or BMP picture"), "image")
+            raise _refusal(url, "what is there is no PNG, JPEG, GIF, WebP or BMP picture")
         return data
-    raise exchange.failed(_refusal(url, f"it redirects more than {MAX_REDIRECTS} times"), "image")
+    raise _refusal(url, f"it redirects more than {MAX_REDIRECTS} times")
 
 
 def refuse_private(address: str) -> None:

@@ -1,0 +1,185 @@
+"""Which addresses a picture is fetched from, and what is taken for one."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+import responses
+
+from g4f_lite import G4FLiteError, ResponseFormatError, ResponseStatusError
+from g4f_lite.http.deadline import Deadline, Timeout
+from g4f_lite.http.exchange import Exchange, Route
+from g4f_lite.http.pool import Session, Visitor, set_cookies
+from g4f_lite.image_fetch import MAX_REDIRECTS, fetch_image, refuse_private
+from g4f_lite.images import MAX_IMAGE_BYTES
+
+HOME = "https://service.test/v1"
+PNG = b"\x89PNG\r\n\x1a\n rest"
+
+
+@pytest.fixture
+def web() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    session = Session()
+    session.headers["X-Api-Key"] = "a-secret-header"
+    session.auth = ("user", "a-password")
+    set_cookies(session, {"visit": "a-cookie"}, "service.test")
+    set_cookies(session, {"visit": "a-cookie"}, "pictures.test")
+    return Exchange(Visitor(session), Deadline(Timeout()), name="P")
+
+
+PUBLIC = ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1"]
+PRIVATE = [
+    "127.0.0.1",
+    "127.9.9.9",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "255.255.255.255",
+    "240.0.0.1",
+    "224.0.0.1",
+    "198.18.0.1",
+    "192.0.2.1",
+    "::1",
+    "::",
+    "::127.0.0.1",
+    "fe80::1%eth0",
+    "fc00::1",
+    "fd00::1",
+    "fec0::1",
+    "ff02::1",
+    "2001:db8::1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b::10.0.0.1",
+    "64:ff9b:1::10.0.0.1",
+    "2002:7f00:1::1",
+    "2002:a00:1::1",
+    "2001:0:7f00:1::1",
+]
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_a_public_address_is_allowed(address: str) -> None:
+    refuse_private(address)
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_any_other_address_is_refused(address: str) -> None:
+    with pytest.raises(ResponseFormatError, match="no public host"):
+        refuse_private(address)
+
+
+def test_a_picture_of_the_services_own(web: responses.RequestsMock, exchange: Exchange) -> None:
+    web.get("https://service.test:443/cat.png", PNG)
+    assert fetch_image(exchange, "https://service.test:443/cat.png", home="https://SERVICE.test/v1") == PNG
+    headers = web.calls[0].request.headers
+    assert headers["Cookie"] == "visit=a-cookie"
+    assert "Authorization" not in headers
+
+
+@pytest.mark.parametrize(
+    "url", ["https://pictures.test/cat.png", "http://service.test/c", "https://service.test:8443/c"]
+)
+def test_another_host_gets_no_cookie_and_no_credential(
+    url: str, web: responses.RequestsMock, exchange: Exchange, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = f"{tmp_path}/netrc"
+    with open(netrc, "w") as file:
+        file.write("default login user password a-password")
+    monkeypatch.setenv("NETRC", netrc)
+    web.get(url, PNG)
+    assert fetch_image(exchange, url, home=HOME) == PNG
+    assert not {"Cookie", "Authorization", "X-Api-Key"} & set(web.calls[0].request.headers)
+
+
+def test_a_redirect_to_another_host_takes_nothing_along(web: responses.RequestsMock, exchange: Exchange) -> None:
+    web.get("https://service.test/cat", status=302, headers={"Location": "https://pictures.test/a"})
+    web.get("https://pictures.test/a", status=307, headers={"Location": "../b"})
+    web.get("https://pictures.test/b", PNG)
+    assert fetch_image(exchange, "https://service.test/cat", home=HOME) == PNG
+    assert ["Cookie" in call.request.headers for call in web.calls] == [True, False, False]
+
+
+@pytest.mark.parametrize("hops", [MAX_REDIRECTS, MAX_REDIRECTS + 1])
+def test_redirects_come_to_an_end(hops: int, web: responses.RequestsMock, exchange: Exchange) -> None:
+    for hop in range(hops):
+        web.get(f"https://service.test/{hop}", status=301, headers={"Location": f"/{hop + 1}"})
+    web.get(f"https://service.test/{hops}", PNG)
+    if hops <= MAX_REDIRECTS:
+        assert fetch_image(exchange, "https://service.test/0", home=HOME) == PNG
+    else:
+        with pytest.raises(ResponseFormatError, match="redirects more than 5 times"):
+            fetch_image(exchange, "https://service.test/0", home=HOME)
+        assert len(web.calls) == MAX_REDIRECTS + 1
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://x/y", "//x/y", "", "http://", "https://x:port/", "http://[::1"]
+)
+def test_only_http_addresses_are_asked(url: str, web: responses.RequestsMock, exchange: Exchange) -> None:
+    with pytest.raises(ResponseFormatError, match="the service gave the image address") as caught:
+        fetch_image(exchange, url, home=HOME)
+    assert caught.value.step == "image"
+    assert not web.calls
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, b"<svg xmlns='http://www.w3.org/2000/svg'/>", ResponseFormatError),
+        (200, b"hello", ResponseFormatError),
+        (200, b"", ResponseFormatError),
+        (200, PNG + bytes(MAX_IMAGE_BYTES), ResponseFormatError),
+        (404, b"gone", ResponseStatusError),
+        (302, b"no Location", ResponseStatusError),
+    ],
+    ids=["svg", "text", "nothing", "too large", "404", "302"],
+)
+@pytest.mark.parametrize("host", ["service.test", "pictures.test"])
+def test_what_is_no_picture(
+    host: str, status: int, body: bytes, kind: type[G4FLiteError], web: responses.RequestsMock, exchange: Exchange
+) -> None:
+    web.get(f"https://{host}/cat", body, status=status)
+    with pytest.raises(kind) as caught:
+        fetch_image(exchange, f"https://{host}/cat", home=HOME)
+    assert caught.value.step == "image"
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"), [("8.8.8.8", True), ("10.0.0.1", False), ("::ffff:127.0.0.1", False), (None, True)]
+)
+def test_through_a_proxy_the_look_up_here_is_checked(
+    address: str | None,
+    allowed: bool,
+    web: responses.RequestsMock,
+    exchange: Exchange,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def look_up(host: str, port: None) -> list[tuple[object, ...]]:
+        assert host == "pictures.test"
+        if address is None:  # only the proxy knows the name
+            raise socket.gaierror(-2, "Name or service not known")
+        return [(2, 1, 6, "", (address, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    exchange.route = Route("http://proxy.test:3128")
+    web.get("https://pictures.test/cat", PNG)
+    if allowed:
+        assert fetch_image(exchange, "https://pictures.test/cat", home=HOME) == PNG
+    else:
+        with pytest.raises(ResponseFormatError, match="no public host") as caught:
+            fetch_image(exchange, "https://pictures.test/cat", home=HOME)
+        assert caught.value.step == "image"
+        assert not web.calls
