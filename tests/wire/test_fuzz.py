@@ -30,7 +30,7 @@ from .matrix_cells import PROVIDERS
 
 NAMES = [name for name in PROVIDERS if name != "Chatgpt4Online"]
 MiB = 1024 * 1024
-LIMIT, LONGEST = 2.0, 3.5  # seconds for one call: its own limit, and what a busy machine may add
+LIMIT, LONGEST = 2.0, 10.0  # seconds for one call: its own limit, and what a busy machine may add
 MOST_MEMORY = 200 * MiB  # of an answer that may have 64 MiB: its parts, their sum, the text
 
 usual = settings(
