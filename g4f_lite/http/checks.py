@@ -87,8 +87,8 @@ def error_for_status(body: Body, text: str) -> G4FLiteError:
     """Make the error for a status that is no success and a body that says nothing known."""
     status, shown = body.status, shorten(_visible(text) if text.lstrip().startswith("<") else text)
     said = f": {shown}" if shown else ""
-    if 300 <= status < 400:
-        target = body.headers.get("Location", "nowhere")
+    target = body.headers.get("Location")
+    if 300 <= status < 400 and target:
         return ResponseStatusError(
             f"{body.origin} redirects to {target}; prompts are not sent on. "
             "If that is the right place, give it as base_url",
