@@ -17,7 +17,7 @@ from ..images import ImageResponse
 from ..messages import to_data_uri
 from . import openai_wire as wire
 from .base import Provider, check_model_name, unknown_name
-from .call import fetch, run
+from .call import at_step, fetch, run
 
 OPTIONS = frozenset(
     {"background", "extra_body", "moderation", "n", "negative_prompt", "output_compression", "output_format"}
@@ -60,7 +60,8 @@ class MakesImages(Provider):
             request = requests.Request("POST", url, json=body, headers=self._headers(), auth=self._auth())
             answer = fetch(exchange, request, "image", self)
             try:
-                return read_images(answer.json())
+                with at_step(exchange, "image"):
+                    return read_images(answer.json())
             finally:
                 answer.drain()
 
