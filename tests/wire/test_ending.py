@@ -23,7 +23,7 @@ from .raw_server import PATIENCE, Connection, RawServer
 
 ROOT = Path(__file__).parents[2]
 TOTAL = 0.2
-LATEST = 1.0  # generous; the exact figure belongs to the benchmarks
+LATEST = 2.0  # generous; the exact figure belongs to the benchmarks
 LIMITS = Timeout(connect=5, read=5, total=TOTAL)
 
 
@@ -182,13 +182,17 @@ def test_ctrl_c_ends_a_blocked_call_and_leaves_nothing(after: int | None, emulat
         stdin=subprocess.DEVNULL,
         text=True,
     )
-    _wait(lambda: any(request.step == "prompt" for request in emulator.requests))
-    time.sleep(0.1)  # from the request's arrival to the wait for its answer
-    began = time.monotonic()
-    child.send_signal(signal.SIGINT)
-    _wait(lambda: len(emulator.requests) == 2 or child.poll() is not None)
-    took = time.monotonic() - began
-    said, complained = child.communicate(timeout=PATIENCE * 4)
+    try:
+        _wait(lambda: any(request.step == "prompt" for request in emulator.requests))
+        time.sleep(0.2)  # from the request's arrival to the wait for its answer
+        began = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        _wait(lambda: len(emulator.requests) == 2 or child.poll() is not None)
+        took = time.monotonic() - began
+        said, complained = child.communicate(timeout=PATIENCE * 4)
+    finally:
+        child.kill()
+        child.communicate()
     assert (child.returncode, complained) == (0, "")
     assert said.split("\n")[-3:] == ["interrupted", "still alive", ""]
     assert took < LATEST
