@@ -15,7 +15,7 @@ _SHORTEST_PART = 8  # characters of a secret that stands beside other words, or 
 SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|pass|nonce|session|sign", re.IGNORECASE)
 _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{4,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"(?i)(://)[^/\s@]+@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(?i)(://)[^/\s]+@"), rf"\1{HIDDEN}@"),
     (
         re.compile(r"(?i)([?&](?:[\w-]*key|[\w-]*token|[\w-]*secret|password|nonce|_wpnonce)=)[^&\s\"']+"),
         rf"\1{HIDDEN}",

@@ -43,6 +43,7 @@ def test_other_spellings_are_hidden_too() -> None:
         ("Authorization: Bearer abcdef123", "Authorization: Bearer ***"),
         ("Basic dXNlcjpwYXNz", "Basic ***"),
         ("http://user:password@proxy:3128/x", "http://***@proxy:3128/x"),
+        ("http://user:p@ssword@proxy:3128/x and mail@x", "http://***@proxy:3128/x and mail@x"),
         ("GET /x?api_key=abc&b=1", "GET /x?api_key=***&b=1"),
         ("?a=1&access_token=abc", "?a=1&access_token=***"),
         ("key sk-abcdefgh12345 is bad", "key *** is bad"),
