@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import io
+import itertools
 import pickle
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -212,6 +215,28 @@ def test_show_prints_each_piece_at_once_and_gives_the_answer() -> None:
 def test_show_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     _stream("a", Finish())[0].show()
     assert capsys.readouterr().out == "a\n"
+
+
+def test_show_in_a_notebook_is_one_output_that_grows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[str] = []
+
+    class ZMQInteractiveShell:
+        """The name by which a notebook is known."""
+
+    def display(markdown: str, *, display_id: bool) -> Any:
+        shown.append(markdown)
+        return SimpleNamespace(update=shown.append)
+
+    clock = itertools.count()  # seconds, one more with each look
+    monkeypatch.setattr("g4f_lite.answer.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=ZMQInteractiveShell))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Markdown=str, display=display))
+    answer = _stream("a", IMAGE, Finish())[0].show()
+    assert shown == ["", "a", f"a{IMAGE}", f"a{IMAGE}"]
+    assert answer == f"a{IMAGE}"
+    assert capsys.readouterr().out == ""
 
 
 ANSWER = Answer(
