@@ -61,6 +61,12 @@ def test_what_comes_out_is_the_callees_own() -> None:
 )
 def test_all_that_the_protocol_has_passes_as_it_is(message: dict[str, Any]) -> None:
     assert to_messages((message, user("Hello"))) == [message, user("Hello")]
+    assert to_messages([message]) == [message], "alone, it says something too"
+
+
+def test_an_old_function_call_needs_no_content() -> None:
+    messages = [user("Hello"), {"role": "assistant", "content": None, "function_call": {"name": "f"}}]
+    assert to_messages(messages) == messages
 
 
 @pytest.mark.parametrize(
@@ -75,6 +81,7 @@ def test_all_that_the_protocol_has_passes_as_it_is(message: dict[str, Any]) -> N
         ([user(None)], ValueError, "no content"),
         ([{"role": "user"}], ValueError, "no content"),
         ([{"role": "assistant", "content": None}], ValueError, "no content"),
+        ([{**user(None), "tool_calls": [{"id": "1"}]}], ValueError, "no content"),
         ([{"role": "robot", "content": "x"}], ValueError, "robot"),
         ([{"role": ["user"], "content": "x"}], ValueError, "role"),
         ([{"content": "x"}], ValueError, "role None"),
@@ -146,6 +153,7 @@ def test_what_is_no_picture(wrong: Any, error: type[Exception]) -> None:
         (b"GIF89a", "image/gif"),
         (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
         (b"RIFF\0\0\0\0WAVE", None),
+        (b"RIFX\0\0\0\0WEBPVP8 ", None),
         (b"BM", "image/bmp"),
         (b"<html>", None),
         (b"", None),
