@@ -135,6 +135,7 @@ def test_a_copy_by_pickle_keeps_what_was_fetched_and_cannot_fetch() -> None:
         ("cat.png", PNG, "cat.png"),
         ("cat.jpg", PNG, "cat.png"),
         ("cat.jpeg", JPEG, "cat.jpeg"),
+        ("cat.jpeg", PNG, "cat.png"),
         ("cat.png", JPEG, "cat.jpg"),
         ("cat", PNG, "cat.png"),
         ("v1.2", PNG, "v1.2.png"),
