@@ -1,0 +1,97 @@
+"""What a piece and a call cost, counted and not timed: a guard that no noise of a machine can trip.
+
+The bounds are what it costs today and a little more. A change that needs more raises them on
+purpose, beside a run of ``python -m benchmarks``.
+"""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+import requests
+
+from g4f_lite import OpenAICompatible
+
+from .raw_server import Connection, RawServer, chunk
+
+PIECE = b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}]}\n\n'
+END = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def answer(connection: Connection) -> None:
+    """Serve answers of as many pieces as the prompt says, each piece in a chunk of its own."""
+    while (request := connection.request()) is not None:
+        pieces = int(request.json["messages"][-1]["content"])
+        connection.send(HEAD + chunk(PIECE) * pieces + chunk(END) + b"0\r\n\r\n")
+
+
+@pytest.fixture
+def provider() -> Iterator[OpenAICompatible]:
+    with RawServer(answer) as server, OpenAICompatible(server.url, model="m") as provider:
+        assert len(list(provider.create_generator(messages="3"))) == 3  # a warm connection
+        yield provider
+
+
+def calls_of(action: Callable[[], Any]) -> Counter[str]:
+    """Count the calls of Python functions and of built-in ones, in this thread."""
+    counted: Counter[str] = Counter()
+
+    def note(frame: FrameType, event: str, argument: Any) -> None:
+        counted[event] += 1
+
+    sys.setprofile(note)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return counted
+
+
+def ask(provider: OpenAICompatible, pieces: int) -> None:
+    for _ in provider.create_generator(messages=str(pieces)):
+        pass
+
+
+def test_calls_of_a_piece(provider: OpenAICompatible) -> None:
+    few, many = (calls_of(lambda pieces=pieces: ask(provider, pieces)) for pieces in (1000, 3000))  # type: ignore[misc]
+    python, built_in = ((many[event] - few[event]) / 2000 for event in ("call", "c_call"))
+    # Stream, pull, call, _run, deltas, events, lines, chunks; parse, decode, scan; read a chunk and its size.
+    assert python <= 26
+    assert built_in <= 48
+
+
+def test_calls_of_a_warm_call(provider: OpenAICompatible) -> None:
+    """Beside the same request by hand, because what requests does itself differs between versions."""
+    with requests.Session() as session:
+
+        def by_hand() -> None:
+            body = {"model": "m", "messages": [{"role": "user", "content": "1"}], "stream": True}
+            with session.post(provider.base_url + "/chat/completions", json=body, stream=True) as response:
+                for _ in response.iter_lines():
+                    pass
+
+        by_hand()
+        bare = calls_of(by_hand).total()
+    assert calls_of(lambda: ask(provider, 1)).total() <= 1.35 * bare
+
+
+def test_a_long_answer_costs_no_more_memory_than_its_pieces(provider: OpenAICompatible) -> None:
+    """What a stream keeps of a piece is the piece, for ``text()`` and ``partial``; nothing of its framing."""
+    ask(provider, 10)
+    tracemalloc.start()
+    try:
+        stream = provider.create_generator(messages="20000")
+        for _ in stream:
+            pass
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept / 20000 <= 80  # bytes: a short str, and its place in a list
+    assert len(stream.text()) == 20000 * len(" word")
