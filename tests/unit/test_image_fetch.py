@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
 
@@ -81,9 +82,12 @@ def test_any_other_address_is_refused(address: str) -> None:
         refuse_private(address)
 
 
-def test_a_picture_of_the_services_own(web: responses.RequestsMock, exchange: Exchange) -> None:
-    web.get("https://service.test:443/cat.png", PNG)
-    assert fetch_image(exchange, "https://service.test:443/cat.png", home="https://SERVICE.test/v1") == PNG
+@pytest.mark.parametrize(
+    ("own", "home"), [("https://service.test:443", HOME), ("http://service.test:80", HOME[:4] + HOME[5:])]
+)
+def test_a_picture_of_the_services_own(own: str, home: str, web: responses.RequestsMock, exchange: Exchange) -> None:
+    web.get(f"{own}/cat.png", PNG)
+    assert fetch_image(exchange, f"{own}/cat.png", home=home.replace("service", "SERVICE")) == PNG
     headers = web.calls[0].request.headers
     assert headers["Cookie"] == "visit=a-cookie"
     assert "Authorization" not in headers
@@ -110,6 +114,26 @@ def test_a_redirect_to_another_host_takes_nothing_along(web: responses.RequestsM
     web.get("https://pictures.test/b", PNG)
     assert fetch_image(exchange, "https://service.test/cat", home=HOME) == PNG
     assert ["Cookie" in call.request.headers for call in web.calls] == [True, False, False]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_every_kind_of_redirect_is_followed(status: int, web: responses.RequestsMock, exchange: Exchange) -> None:
+    web.get("https://service.test/cat", status=status, headers={"Location": "/real"})
+    web.get("https://service.test/real", PNG, headers={"Location": "/not-this"})  # no redirect, with status 200
+    assert fetch_image(exchange, "https://service.test/cat", home=HOME) == PNG
+
+
+@pytest.mark.parametrize("body", [PNG, b"no picture"])
+def test_the_session_for_another_host_is_closed(
+    body: bytes, web: responses.RequestsMock, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Session] = []
+    monkeypatch.setattr(Session, "close", lambda session: closed.append(session))
+    web.get("https://pictures.test/cat", body)
+    with contextlib.suppress(ResponseFormatError):
+        fetch_image(exchange, "https://pictures.test/cat", home=HOME)
+    assert len(closed) == 1
+    assert closed[0] is not exchange.visitor.session
 
 
 @pytest.mark.parametrize("hops", [MAX_REDIRECTS, MAX_REDIRECTS + 1])

@@ -67,7 +67,9 @@ def sent(web: Web, index: int = -1) -> Any:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_making_one_sends_nothing_and_needs_no_key(name: str, web: Web) -> None:
-    OpenAICompatible.preset(name).close()
+    with OpenAICompatible.preset(name) as provider:
+        assert provider.name == PRESETS[name].title
+        assert provider.supports_message_history
     assert not web.calls
 
 
