@@ -129,6 +129,8 @@ def test_the_only_word_is_the_exception_of_the_main_thread(model: Path, code: st
 @pytest.mark.parametrize("use", [False, True])
 def test_a_forked_child_has_its_own_engine_and_ends(model: Path, use: bool, busy: bool) -> None:
     code = f"""
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # that threads and fork go badly together
 if {busy}:
     in_background(2)
     began.acquire()

@@ -180,8 +180,9 @@ def test_closing_and_shutting_a_closed_socket_does_nothing(clock: Clock) -> None
 def test_the_watchdog_bears_a_call_that_is_removed_while_one_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the garbage collector does when it closes an abandoned answer."""
     first, second = Deadline(Timeout()), Deadline(Timeout())
+    monkeypatch.setattr(module, "_watchdog", module._Watchdog())
     first.__enter__()
-    monkeypatch.setattr(module._watchdog, "calls", _Collecting(module._watchdog.calls, first))
+    module._watchdog.calls = _Collecting(module._watchdog.calls, first)
     done = threading.Thread(target=lambda: second.__enter__() and None, daemon=True)
     done.start()
     done.join(2)
