@@ -73,7 +73,7 @@ def translate(error: BaseException, call: Deadline, origin: str) -> G4FLiteError
     reason = _reason(links)
     if (has(_PROXY) or _is_socks(links)) and not call.past_proxy:
         return TransportError(f"the proxy did not let the request to {origin} through: {reason}", cause="proxy")
-    if has(_TLS) and (call.connecting or not has(_CLOSED_TLS)):
+    if has(_TLS) and not has(_CLOSED_TLS):
         return TransportError(
             f"no TLS with {origin}: {reason}; a private certificate authority goes in verify=", cause="tls"
         )

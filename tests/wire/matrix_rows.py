@@ -177,7 +177,7 @@ def _time() -> list[Row]:
         _row("stall", "end", by_end(ANSWER, kept(DeadlineExceededError, "all", limit="total")), limits="total"),
         *(_row("stall", after, each(ANSWER), settings={"seconds": 0.05}) for after in PLACES),
         Row("drip", PLACES["headers"], each(LATE), {"part": "headers"}, limits="total"),
-        Row("drip", "in the body", each(LATE), {"part": "body"}, limits="total"),
+        Row("drip", "in the body", each(LATE), {"part": "body", "interval": 0.1}, limits="total"),
         Row("drip", PLACES["headers"], each(ANSWER), {"part": "headers", "interval": 0.001}),
     ]
     return rows
