@@ -56,7 +56,7 @@ def what(rows: list[Row]) -> str:
     elif row.fault == "stall":
         words += f" beyond the {row.limits} limit"
     if "interval" in row.settings:
-        words = "a byte every 0.001 s"
+        words = f"a byte every {row.settings['interval']} s"
     framing = {"close": "body without a length", "length": "body with a length"}
     if row.server:
         words += f" ({framing.get(row.server.get('framing', ''), 'compressed body')})"
