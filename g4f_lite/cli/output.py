@@ -98,7 +98,8 @@ def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Non
 
 
 def _render(stream: AnswerStream, make: type[RenderedMarkdown], *, whole: bool) -> None:
-    pieces = [str(stream.text())] if whole else stream
+    # Started before the display, whose thread would take a Ctrl-C while the embedded model loads.
+    pieces = [str(stream.text())] if whole else stream.start()
     with make() as rendered:
         for piece in pieces:
             with writing():

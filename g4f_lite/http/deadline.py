@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import socket
 import threading
 import time
@@ -257,6 +258,7 @@ class _Watchdog:
             self.calls.discard(call)
 
     def _run(self) -> None:
+        _leave_interrupts_to_main_thread()
         idle = 0
         while True:
             time.sleep(WATCH_INTERVAL)
@@ -269,6 +271,13 @@ class _Watchdog:
             now = time.monotonic()
             for call in calls:
                 call.look(now)
+
+
+def _leave_interrupts_to_main_thread() -> None:
+    """Keep Ctrl-C from being delivered in this thread, where nobody who put it off would be asked."""
+    on_its_own = threading.get_native_id() != threading.main_thread().native_id  # not so under gevent
+    if on_its_own and hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 _watchdog = _Watchdog()

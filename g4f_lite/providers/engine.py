@@ -17,6 +17,7 @@ import importlib
 import importlib.util
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -182,12 +183,26 @@ def _start_server(path: Path, settings: EngineSettings) -> Any:
     params.endpoint_metrics = True
     params.n_batch = params.n_ubatch = BATCH_TOKENS
     try:
-        return xllamacpp.Server(params)
+        with _no_interrupt():
+            return xllamacpp.Server(params)
     except RuntimeError as error:
         raise _refuse(
             f"llama.cpp cannot load {path}: it is cut or damaged, does not fit into the memory, or "
             "is of a kind that this version does not know; download it again, or upgrade xllamacpp"
         ) from error
+
+
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Put Ctrl-C off until the model is loaded: llama.cpp takes one itself meanwhile, and waits for ever."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

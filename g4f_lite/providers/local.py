@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from ..errors import ModelNotSupportedError, ProviderNotConfiguredError
+from ..http.exchange import Route
 from ..images import ImageResponse
 from ..messages import Messages
 from . import weights
@@ -17,6 +18,8 @@ from .openai_compatible import OpenAICompatible
 SYSTEM = "You are a helpful assistant."
 # Of 15 settings tried with this model, the best first impression; a long answer does not repeat itself.
 SAMPLING = {"temperature": 0, "repeat_penalty": 1.0, "dry_multiplier": 0.8, "dry_allowed_length": 3}
+MAX_TOKENS = 512  # of an answer, unless the caller says otherwise: asked for a story, it finds no end by itself
+LIMITS = {"max_tokens", "max_completion_tokens", "n_predict"}
 NOWHERE = "http://127.0.0.1/v1"  # until the engine has started and chosen a port
 
 
@@ -64,12 +67,18 @@ class Local(OpenAICompatible):
 
     def _request(self, model: str, messages: Messages, token: str, options: dict[str, Any]) -> requests.Request:
         if model in self.models:
-            options = {**SAMPLING, **options}
+            limit = {} if options.keys() & LIMITS else {"max_tokens": MAX_TOKENS}
+            options = {**limit, **SAMPLING, **options}
             if messages[0]["role"] not in ("system", "developer"):
                 messages = [{"role": "system", "content": SYSTEM}, *messages]
         request = super()._request(model, messages, token, options)
         request.url = engine_for(self._path(model)).base_url + self.api_endpoint
         return request
+
+    def _route(self, proxy: str | None = None) -> Route:
+        """Check a proxy and leave it out: what is asked here stays on this machine."""
+        super()._route(proxy)
+        return Route()
 
     def _check_prompt(self, model: str, messages: Messages) -> None:
         self._path(model)  # fetched at the call, so that no time limit of an answer cuts it

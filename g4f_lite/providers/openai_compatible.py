@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 
 from ..deltas import Delta
-from ..errors import AuthenticationError, G4FLiteError, ProviderNotFoundError
+from ..errors import AuthenticationError, G4FLiteError, ProviderNotFoundError, ResponseStatusError
 from ..http.body import Body
 from ..http.exchange import Exchange
 from ..messages import Messages
@@ -90,7 +91,11 @@ class OpenAICompatible(MakesImages):
         return wire.read_answer(response)
 
     def _service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        return wire.service_error(status, parsed)
+        error = wire.service_error(status, parsed)
+        if status == 404 and not urlsplit(self.base_url).path:
+            hint = f"status 404: the address of such a server usually ends in /v1, and {self.base_url} does not"
+            return ResponseStatusError(hint, status=404)
+        return error
 
     def _auth(self) -> Any:
         """Give what signs a request; a callable, because ~/.netrc would replace a plain header."""

@@ -294,3 +294,11 @@ def test_no_picture(answer: Any, kind: type, provider: OpenAICompatible, web: We
         provider.generate_image("a cat")
     assert len(web.calls) == 1
     assert caught.value.step == "image"  # type: ignore[attr-defined]
+
+
+@responses.activate
+def test_an_address_without_v1_is_told() -> None:
+    responses.post("http://server.example/chat/completions", status=404, body="Not Found")
+    provider = OpenAICompatible("http://server.example", model="m")
+    with pytest.raises(ResponseStatusError, match=r"usually ends in /v1, and http://server\.example does not"):
+        provider.create(messages="hi")

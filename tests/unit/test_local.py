@@ -1,0 +1,56 @@
+"""What the embedded model is asked, without loading it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from g4f_lite.http.exchange import Route
+from g4f_lite.providers import local
+from g4f_lite.providers.local import MAX_TOKENS, SAMPLING, SYSTEM, Local
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+class Engine:
+    base_url = "http://127.0.0.1:1/v1"
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Local:
+    monkeypatch.setattr(local, "engine_for", lambda path: Engine())
+    provider = Local()
+    provider._paths["smollm2"] = provider._paths["own.gguf"] = None  # type: ignore[assignment]
+    return provider
+
+
+def sent(provider: Local, model: str = "smollm2", **options: Any) -> dict[str, Any]:
+    return provider._request(model, HELLO, "", options).json  # type: ignore[return-value]
+
+
+def test_its_own_model_gets_the_settings_that_suit_it(provider: Local) -> None:
+    body = sent(provider)
+    assert body["messages"] == [{"role": "system", "content": SYSTEM}, *HELLO]
+    assert {name: body[name] for name in SAMPLING} == SAMPLING
+    assert body["max_tokens"] == MAX_TOKENS
+
+
+@pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens", "n_predict"])
+def test_what_the_caller_says_comes_first(provider: Local, limit: str) -> None:
+    body = sent(provider, temperature=1, **{limit: 9})
+    assert body["temperature"] == 1
+    assert {name: body[name] for name in body if name in local.LIMITS} == {limit: 9}
+
+
+def test_another_model_is_asked_as_the_caller_says(provider: Local) -> None:
+    body = sent(provider, "own.gguf")
+    assert body["messages"] == HELLO
+    assert not {*SAMPLING, "max_tokens"} & body.keys()
+
+
+def test_no_proxy_sees_what_it_is_asked(provider: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROXY", "http://127.0.0.1:9")
+    assert provider._route("http://127.0.0.1:9") == Route()
+    with pytest.raises(ValueError, match="proxy"):
+        provider._route("no address")
