@@ -202,7 +202,7 @@ def parse_json(text: str) -> Any:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ResponseFormatError(f"no JSON where JSON belongs: {text[:200]!r}") from error
-    if text.count("{") + text.count("[") > MAX_JSON_DEPTH:
+    if len(text) > 2 * MAX_JSON_DEPTH and text.count("{") + text.count("[") > MAX_JSON_DEPTH:
         _check_depth(value)
     return value
 
