@@ -9,7 +9,13 @@ from urllib.parse import urlsplit
 import requests
 
 from ..deltas import Delta
-from ..errors import AuthenticationError, G4FLiteError, ProviderNotFoundError, ResponseStatusError
+from ..errors import (
+    AuthenticationError,
+    G4FLiteError,
+    ModelNotSupportedError,
+    ProviderNotFoundError,
+    ResponseStatusError,
+)
 from ..http.body import Body
 from ..http.exchange import Exchange
 from ..messages import Messages
@@ -92,7 +98,7 @@ class OpenAICompatible(MakesImages):
 
     def _service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
         error = wire.service_error(status, parsed)
-        if status == 404 and not urlsplit(self.base_url).path:
+        if status == 404 and not isinstance(error, ModelNotSupportedError) and not urlsplit(self.base_url).path:
             hint = f"status 404: the address of such a server usually ends in /v1, and {self.base_url} does not"
             return ResponseStatusError(hint, status=404)
         return error
