@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from abc import abstractmethod
 from typing import Any
 
 import requests
@@ -72,9 +73,9 @@ class MakesImages(Provider):
 
         return ImageResponse(run(self, ask, timeout=limits, route=route), prompt, fetch=get)
 
+    @abstractmethod
     def _auth(self) -> Any:
         """Give what signs a request."""
-        raise NotImplementedError
 
 
 def read_images(answer: Any) -> list[str]:
