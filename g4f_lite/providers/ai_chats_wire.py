@@ -52,11 +52,14 @@ def read_text(response: Body) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may be cut between two pieces
     event, held = b"", ""
     for line in response.lines():
+        if not line:  # first, as some sites send very many
+            event = b""
+            continue
         name, _, value = line.lstrip(BLANK).partition(b":")
         value = value.removeprefix(b" ")
         if name not in _FIELDS:
             raise not_understood(line.decode("utf-8", "replace"))
-        if name == b"event" or not line:
+        if name == b"event":
             event = value.strip()
             if event == b"trylimit":  # at once, because its data line may be missing
                 raise QuotaExceededError("the free tries are used up (trylimit)", status=response.status)
