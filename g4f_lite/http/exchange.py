@@ -157,6 +157,8 @@ class Exchange:
         if self.route.proxy and (self.route.proxies_loopback or not is_loopback(url)):
             proxies = {"http": self.route.proxy, "https": self.route.proxy}
         elif is_loopback(url) and not requests.utils.select_proxy(url, proxies):
+            if url.startswith("http:"):  # nothing of the environment counts here, and requests is slow to look there
+                return {"proxies": {}, "stream": True, "verify": True, "cert": None}
             # Else requests takes the environment's proxy; its own no_proxy= writes to os.environ, for all threads.
             proxies[urlsplit(url).scheme] = ""
         return dict(session.merge_environment_settings(url, proxies, True, verify, self.route.cert))
