@@ -25,6 +25,7 @@ MAX_JSON_BYTES = 32 * 1024 * 1024
 MAX_JSON_DEPTH = 200
 DRAIN_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.1
+_decode = json.JSONDecoder().raw_decode  # json.loads without its two searches for blanks, a fifth of its time
 BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before an answer: a byte order mark, white space
 
 
@@ -199,9 +200,14 @@ def parse_json(text: str) -> Any:
     :raises ResponseFormatError: it is none, or is nested too deeply
     """
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ResponseFormatError(f"no JSON where JSON belongs: {text[:200]!r}") from error
+        value, end = _decode(text)
+    except (ValueError, RecursionError):
+        end = -1
+    if end != len(text):  # blanks around it, or no JSON
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ResponseFormatError(f"no JSON where JSON belongs: {text[:200]!r}") from error
     if len(text) > 2 * MAX_JSON_DEPTH and text.count("{") + text.count("[") > MAX_JSON_DEPTH:
         _check_depth(value)
     return value
