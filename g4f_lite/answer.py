@@ -8,28 +8,30 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Protocol, TextIO
 
-from .deltas import Delta, Finish, Piece, Reasoning, Revision, ToolCall, ToolCallDelta, Usage
+from .collected import MAX_BYTES, PIECE_BYTES, Collected
+from .deltas import Delta, Piece, ToolCall, Usage
 from .errors import (
     DeadlineExceededError,
     EmptyResponseError,
     G4FLiteError,
     ProviderError,
+    ResponseFormatError,
     StreamInterruptedError,
 )
 from .images import ImageResponse
 
 
 class Deltas(Protocol):
-    """Where an answer comes from: an iterator of deltas that can be closed.
+    """Where an answer comes from: deltas, iterated once, which can be closed.
 
     Like a generator's, its ``close`` may raise ValueError while another thread waits in it.
     """
 
-    def __next__(self) -> Delta: ...
+    def __iter__(self) -> Iterator[Delta]: ...
 
     def close(self) -> None: ...
 
@@ -114,51 +116,6 @@ class Answer(str):
         return str(self)
 
 
-@dataclass
-class _Collected:
-    """What has come of an answer so far."""
-
-    deltas: list[Delta] = field(default_factory=list)
-    usage: Usage | None = None
-    finish_reason: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The pieces joined; where there are only images, the first one's URL."""
-        pieces = [delta for delta in self.deltas if isinstance(delta, (str, ImageResponse))]
-        if pieces and all(isinstance(piece, ImageResponse) for piece in pieces):
-            return self.images[0].urls[0]
-        return "".join(map(str, pieces))
-
-    @property
-    def has_content(self) -> bool:
-        """Whether anything has come but usage, finish, a revision and pieces of no length."""
-        return any(delta and not isinstance(delta, (Usage, Finish, Revision)) for delta in self.deltas)
-
-    @property
-    def reasoning(self) -> str:
-        return "".join(delta.text for delta in self.deltas if isinstance(delta, Reasoning))
-
-    @property
-    def images(self) -> list[ImageResponse]:
-        return [delta for delta in self.deltas if isinstance(delta, ImageResponse)]
-
-    @property
-    def revision(self) -> str | None:
-        return next((delta.text for delta in reversed(self.deltas) if isinstance(delta, Revision)), None)
-
-    @property
-    def tool_calls(self) -> list[ToolCall]:
-        calls: dict[int, ToolCall] = {}
-        for delta in self.deltas:
-            if isinstance(delta, ToolCallDelta):
-                begun = calls.get(delta.index, ToolCall(None, "", ""))
-                calls[delta.index] = ToolCall(
-                    begun.id or delta.id, begun.name or delta.name or "", begun.arguments + delta.arguments
-                )
-        return [calls[index] for index in sorted(calls)]
-
-
 class AnswerStream(Generator[Piece, None, None]):
     """An answer while it comes: iterate it for its pieces of text and its images.
 
@@ -177,8 +134,9 @@ class AnswerStream(Generator[Piece, None, None]):
         self._model = model
         self._begin = begin
         self._source: Deltas | None = None
+        self._rest: Iterator[Delta] | None = None
         self._opening = threading.Lock()
-        self._collected = _Collected()
+        self._collected = Collected()
         self._waiting: deque[Delta] = deque()  # got by start(), not yet given
         self._began_at = 0.0
         self._seconds = 0.0
@@ -208,8 +166,12 @@ class AnswerStream(Generator[Piece, None, None]):
     def close(self) -> None:
         """End the answer, from any thread: a reader that waits for more gets StreamInterruptedError."""
         self._closed = True
-        if self._source is not None:
-            self._close_source(self._source)
+        if self._source is None:
+            return
+        try:
+            self._source.close()
+        except ValueError:  # a generator that runs in another thread, which closes it with its next delta
+            return
 
     def __del__(self) -> None:
         if getattr(self, "_source", None) is not None:
@@ -231,10 +193,15 @@ class AnswerStream(Generator[Piece, None, None]):
         return self
 
     def text(self) -> Answer:
-        """Read on to the end and give the whole answer, with what was already iterated; nothing is sent twice."""
+        """Read on to the end and give the whole answer, with what was already iterated; nothing is sent twice.
+
+        :raises ResponseFormatError: it is longer than what is kept of one
+        """
         self._waiting.clear()
         for _ in self.deltas():
-            pass
+            if self._collected.too_long:
+                self.close()
+                break
         return self.answer
 
     def deltas(self) -> Iterator[Delta]:
@@ -273,7 +240,11 @@ class AnswerStream(Generator[Piece, None, None]):
 
     @property
     def answer(self) -> Answer:
-        """What has come so far, as an Answer."""
+        """What has come so far, as an Answer.
+
+        :raises ResponseFormatError: it is longer than what is kept of one
+        """
+        self._check_length()
         return Answer(
             self._collected.text,
             usage=self.usage,
@@ -300,22 +271,24 @@ class AnswerStream(Generator[Piece, None, None]):
     @property
     def reasoning(self) -> str:
         """What the model thought so far before answering."""
+        self._check_length()
         return self._collected.reasoning
 
     @property
     def tool_calls(self) -> list[ToolCall]:
         """The calls that the model wants made, as far as they have come."""
+        self._check_length()
         return self._collected.tool_calls
 
     def _pull(self) -> Delta:
         """Get the next delta from the source and remember it."""
-        source = self._source
-        if source is None:
-            source = self._open()
+        rest = self._rest
+        if rest is None:
+            rest = self._open()
         try:
-            delta = source.__next__()
+            delta = next(rest)
             if self._closed:
-                self._close_source(source)
+                self.close()
                 raise StopIteration
         except StopIteration:
             self._finish()
@@ -324,31 +297,32 @@ class AnswerStream(Generator[Piece, None, None]):
             self._note(error)
             raise
         collected = self._collected
-        collected.deltas.append(delta)
-        if type(delta) is not str:
-            if isinstance(delta, Usage):
-                collected.usage = delta
-            elif isinstance(delta, Finish):
-                collected.finish_reason = delta.reason
+        if type(delta) is str:  # as add() would, without the call for each piece
+            collected.recent.append(delta)
+            collected.room -= PIECE_BYTES + len(delta)
+            if collected.room < 0:
+                collected.fold()
+        else:
+            collected.add(delta)
         return delta
 
-    def _open(self) -> Deltas:
+    def _check_length(self) -> None:
+        if self._collected.too_long:
+            text = f"the answer is longer than the {MAX_BYTES:,} characters that are kept of one; iterate over it"
+            raise self._placed(ResponseFormatError(text, partial=self._collected.text))
+
+    def _open(self) -> Iterator[Delta]:
         if self._closed:
             raise StreamInterruptedError("the answer was closed before it was asked for", provider=self.provider)
         with self._opening:  # two threads that want the first piece must not ask twice
-            if self._source is not None:
-                return self._source
+            if self._rest is not None:
+                return self._rest
             self._began_at = time.monotonic()
-            source = self._source = self._begin()
+            self._source = self._begin()
+            self._rest = iter(self._source)
         if self._was_closed():  # meanwhile, by another thread
-            self._close_source(source)
-        return source
-
-    def _close_source(self, source: Deltas) -> None:
-        try:
-            source.close()
-        except ValueError:  # a generator that runs in another thread, which closes it with its next delta
-            return
+            self.close()
+        return self._rest
 
     def _was_closed(self) -> bool:
         return self._closed
@@ -369,9 +343,14 @@ class AnswerStream(Generator[Piece, None, None]):
         elif not self._collected.has_content:
             error = EmptyResponseError("the answer has no text, no image, no tool call and no reasoning")
         if error is not None:
-            error.provider, error.step, error.elapsed = self.provider, "stream", self._seconds
-            self._note(error)
+            self._note(self._placed(error))
             raise error
+
+    def _placed(self, error: ProviderError) -> ProviderError:
+        """Say in an error whose answer it is about."""
+        error.provider, error.step = self.provider, "stream"
+        error.elapsed = self._seconds or time.monotonic() - self._began_at
+        return error
 
     def _note(self, error: G4FLiteError) -> None:
         """Remember how the answer failed, with the text that had come."""

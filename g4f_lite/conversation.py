@@ -149,8 +149,8 @@ class _Turn:
         self._stream = stream
         self._deltas = self._run()
 
-    def __next__(self) -> Delta:
-        return next(self._deltas)
+    def __iter__(self) -> Generator[Delta, None, None]:
+        return self._deltas
 
     def close(self) -> None:
         self._stream.close()

@@ -115,8 +115,8 @@ class _Chain:
         self._closed = False
         self._deltas = self._run()
 
-    def __next__(self) -> Delta:
-        return next(self._deltas)
+    def __iter__(self) -> Generator[Delta, None, None]:
+        return self._deltas
 
     def close(self) -> None:
         self._closed = True

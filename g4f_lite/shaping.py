@@ -100,8 +100,8 @@ class _Shaped:
         self._format = format_
         self._deltas = self._checked() if format_ else self._cut()
 
-    def __next__(self) -> Delta:
-        return next(self._deltas)
+    def __iter__(self) -> Generator[Delta, None, None]:
+        return self._deltas
 
     @property
     def provider(self) -> str:

@@ -53,8 +53,8 @@ class Call:
         self._refreshed = False
         self._deltas = self._run()
 
-    def __next__(self) -> Delta:
-        return next(self._deltas)
+    def __iter__(self) -> Iterator[Delta]:
+        return self._deltas
 
     def close(self) -> None:
         """End the call; a reader in another thread is woken, and cleans up there.

@@ -37,11 +37,11 @@ class Source:
         self.deltas = iter(deltas)
         self.closed = 0
 
-    def __next__(self) -> Any:
-        delta = next(self.deltas)
-        if isinstance(delta, BaseException):
-            raise delta
-        return delta
+    def __iter__(self) -> Iterator[Any]:
+        for delta in self.deltas:
+            if isinstance(delta, BaseException):
+                raise delta
+            yield delta
 
     def close(self) -> None:
         self.closed += 1

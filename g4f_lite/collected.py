@@ -1,0 +1,131 @@
+"""What has come of an answer so far, kept in little room and up to a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain, groupby
+from typing import Any
+
+from .deltas import Delta, Finish, Reasoning, Revision, ToolCall, ToolCallDelta, Usage
+from .images import ImageResponse
+
+MAX_BYTES = 4 * 1024 * 1024  # of text, reasoning and tool calls that are kept of one answer, at a byte a character
+FOLDED_AT = 256 * 1024  # bytes of recent deltas that are then joined
+PIECE_BYTES = 64  # what a piece takes besides its characters
+
+
+@dataclass
+class Collected:
+    """The deltas of an answer; neighbours of one kind are joined now and then.
+
+    So an answer of any length can be iterated in bounded memory.
+
+    :ivar recent: deltas that are not joined yet;  :ivar room: bytes that they may still take
+    :ivar too_long: whether there was more than ``MAX_BYTES``, of which only the beginning is kept
+    """
+
+    recent: list[Delta] = field(default_factory=list)
+    room: int = FOLDED_AT
+    too_long: bool = False
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    _folded: list[Delta] = field(default_factory=list)
+    _bytes: int = 0
+
+    def add(self, delta: Delta) -> None:
+        """Remember a delta."""
+        if isinstance(delta, Usage):
+            self.usage = delta
+        elif isinstance(delta, Finish):
+            self.finish_reason = delta.reason
+        else:
+            self.recent.append(delta)
+            self.room -= _size(delta)
+            if self.room < 0:
+                self.fold()
+
+    def fold(self) -> None:
+        """Join the recent deltas; what is beyond the bound is forgotten."""
+        joined: list[Delta]
+        try:
+            joined = ["".join(self.recent)]  # type: ignore[arg-type]  # nearly always it is text alone
+        except TypeError:
+            joined = list(_joined(self.recent))
+        self.recent, self.room = [], FOLDED_AT
+        self._bytes += sum(map(_size, joined))
+        self.too_long = self._bytes > MAX_BYTES
+        if not self.too_long:
+            self._folded += joined
+
+    @property
+    def kept(self) -> Iterator[Delta]:
+        """All that is kept, but usage and finish."""
+        return chain(self._folded, self.recent)
+
+    @property
+    def text(self) -> str:
+        """The pieces joined; where there are only images, the first one's URL."""
+        pieces = [delta for delta in self.kept if isinstance(delta, (str, ImageResponse))]
+        if pieces and all(isinstance(piece, ImageResponse) for piece in pieces):
+            return self.images[0].urls[0]
+        return "".join(map(str, pieces))
+
+    @property
+    def has_content(self) -> bool:
+        """Whether anything has come but usage, finish, a revision and pieces of no length."""
+        return any(delta and not isinstance(delta, Revision) for delta in self.kept)
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(delta.text for delta in self.kept if isinstance(delta, Reasoning))
+
+    @property
+    def images(self) -> list[ImageResponse]:
+        return [delta for delta in self.kept if isinstance(delta, ImageResponse)]
+
+    @property
+    def revision(self) -> str | None:
+        return next((delta.text for delta in reversed(list(self.kept)) if isinstance(delta, Revision)), None)
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        pieces: dict[int, list[ToolCallDelta]] = {}
+        for delta in self.kept:
+            if isinstance(delta, ToolCallDelta):
+                pieces.setdefault(delta.index, []).append(delta)
+        calls = (_one_call(index, pieces[index]) for index in sorted(pieces))
+        return [ToolCall(call.id, call.name or "", call.arguments) for call in calls]
+
+
+def _size(delta: Delta) -> int:
+    """Give about the bytes that a delta takes; a picture's are bounded where it is read."""
+    if isinstance(delta, str):
+        return PIECE_BYTES + len(delta)
+    if isinstance(delta, ToolCallDelta):
+        return PIECE_BYTES + len(delta.arguments)
+    return PIECE_BYTES + (len(delta.text) if isinstance(delta, (Reasoning, Revision)) else 0)
+
+
+def _joined(deltas: list[Delta]) -> Iterator[Delta]:
+    """Join neighbours that are all text, all reasoning, or all of one tool call."""
+    for (kind, index), group in groupby(deltas, lambda delta: (type(delta), getattr(delta, "index", -1))):
+        same: list[Any] = list(group)
+        if issubclass(kind, str):
+            yield "".join(same)
+        elif kind is Reasoning:
+            yield Reasoning("".join(delta.text for delta in same))
+        elif kind is ToolCallDelta:
+            yield _one_call(index, same)
+        else:
+            yield from same
+
+
+def _one_call(index: int, pieces: list[ToolCallDelta]) -> ToolCallDelta:
+    """Join the pieces of one tool call; the first id and the first name count."""
+    return ToolCallDelta(
+        index,
+        next((piece.id for piece in pieces if piece.id), None),
+        next((piece.name for piece in pieces if piece.name), None),
+        "".join(piece.arguments for piece in pieces),
+    )
