@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TextIO, overload
 
 from .answer import Answer, AnswerStream
+from .choice import ProviderLike
 from .completions import (
     ChoiceDelta,
     ChunkChoice,
@@ -20,7 +21,6 @@ from .deltas import Delta, Finish, Reasoning, ToolCallDelta
 from .http.deadline import TimeoutLike
 from .images import ImageResponse
 from .messages import Image, Message
-from .routing import ProviderLike
 
 if TYPE_CHECKING:
     from .client import Client
@@ -146,6 +146,8 @@ class Completions:
         :raises TypeError: an option that the provider cannot do
         :raises G4FLiteError: there is no answer
         """
+        if stream_options is not None and not isinstance(stream_options, Mapping):
+            raise TypeError(f"stream_options must be a dict, not {type(stream_options).__name__}")
         wants_usage = bool(stream and stream_options and stream_options.get("include_usage"))
         created = now()
         answer = self._client.stream(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from .fallback import Fallback
+from .providers.arguments import check_url
 from .providers.base import BaseProvider
-from .providers.registry import make_provider
+from .providers.registry import make, make_provider
+
+ProviderLike = BaseProvider | type[BaseProvider] | str | Iterable[BaseProvider | type[BaseProvider] | str]
 
 # All that an environment's choice depends on.
 _VARIABLES = (
@@ -25,6 +29,39 @@ _made: dict[tuple[str | None, ...], BaseProvider] = {}
 _lock = threading.Lock()
 
 
+def provider_of(provider: ProviderLike, **settings: Any) -> BaseProvider:
+    """Give a provider for what names it: an object is itself, a class or a name is made, a list is a Fallback.
+
+    :param settings: for those that are made here
+    :raises ProviderNotFoundError: no provider has the name
+    :raises TypeError: it is nothing of the kind, or has not such a setting;  :raises ValueError: it is empty
+    """
+    if isinstance(provider, BaseProvider):
+        return provider
+    if isinstance(provider, str):
+        return choose_provider(provider, **settings)
+    if isinstance(provider, type) and issubclass(provider, BaseProvider):
+        return make(provider, provider.__name__, settings)
+    made = [provider_of(member, **settings) for member in members_of(provider)]
+    return made[0] if len(made) == 1 else Fallback(made)
+
+
+def members_of(providers: Any) -> tuple[BaseProvider | type[BaseProvider] | str, ...]:
+    """Check a list of what names providers.
+
+    :raises TypeError: it is none;  :raises ValueError: it is empty
+    """
+    members = tuple(providers) if isinstance(providers, Iterable) and not isinstance(providers, type) else (providers,)
+    for member in members:
+        is_class = isinstance(member, type) and issubclass(member, BaseProvider)
+        if not (is_class or isinstance(member, (BaseProvider, str))):
+            what = f"the class {member.__name__}" if isinstance(member, type) else type(member).__name__
+            raise TypeError(f"provider must be a provider, its class, its name, or a list of these, not {what}")
+    if not members:
+        raise ValueError("provider is an empty list")
+    return members
+
+
 def choose_provider(
     name: str | None = None, *, base_url: str | None = None, download: bool | None = None, **settings: Any
 ) -> BaseProvider:
@@ -38,16 +75,20 @@ def choose_provider(
     :param base_url: the address of the named provider, or of an OpenAI-compatible server
     :param download: whether ``Local``, where it is chosen, may fetch its weights
     :param settings: as for the provider's class
-    :raises ProviderNotFoundError: no such name
+    :raises ProviderNotFoundError: no such name;  :raises ValueError: a name or an address makes no sense
     """
     if name is None and base_url is None:
         if instead is not None:
             return instead
         name = os.environ.get("G4F_LITE_PROVIDER") or None
         base_url = None if name else os.environ.get("G4F_LITE_BASE_URL") or None
+        if base_url is not None:
+            check_url(base_url, "G4F_LITE_BASE_URL")
         if model := os.environ.get("G4F_LITE_MODEL"):
             settings.setdefault("model", model)
     names = [part.strip() for part in (name or "").split(",") if part.strip()]
+    if name is not None and not names:
+        raise ValueError(f"provider is {name!r}, which names nobody; leave it out to let the environment choose")
     if base_url is not None:
         settings["base_url"] = base_url
         names = names or ["OpenAICompatible"]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from .answer import Answer, AnswerStream
 from .chat import Chat
+from .choice import ProviderLike
 from .completions import Model, ModelList
 from .conversation import Conversation
 from .errors import ModelNotSupportedError
@@ -16,8 +17,9 @@ from .generations import Images
 from .http.deadline import Timeout, TimeoutLike
 from .http.retry import RetryLike
 from .messages import Image, Message
-from .providers.base import RETRY, BaseProvider, what_is_said
-from .routing import ModelMap, ProviderLike, Router, add_hint, one_proxy
+from .providers.arguments import check_model_name, check_proxy, what_is_said
+from .providers.base import RETRY, BaseProvider
+from .routing import ModelMap, Router, add_hint, one_proxy
 from .shaping import Shape
 
 
@@ -69,6 +71,8 @@ class Client:
             provider, models=models, api_key=api_key, base_url=base_url, proxy=self._proxy, retry=retry, verify=verify
         )
         self._drop_unsupported = drop_unsupported
+        if model:
+            check_model_name(model)
         self.model = model
         self.chat = Chat(self)
         self.images = Images(self, image_provider)
@@ -170,7 +174,7 @@ class Client:
     ) -> Conversation:
         """Begin a conversation, which remembers what was said; see :class:`~g4f_lite.Conversation`."""
         return Conversation(
-            ClientProvider(self),
+            ClientProvider(self, model),
             system=system,
             messages=messages,
             model=model,
@@ -191,6 +195,8 @@ class Client:
 
     def limits(self, proxy: str | None, timeout: TimeoutLike) -> tuple[str | None, TimeoutLike]:
         """Give a call's proxy and timeout: its own, or else the client's."""
+        if proxy:
+            check_proxy(proxy)
         return proxy or self._proxy, self._timeout if timeout is None else timeout
 
     @contextmanager
@@ -236,12 +242,17 @@ class Models:
 class ClientProvider(BaseProvider):
     """A client as a provider, for what asks one: its routes, limits and shapes hold there too."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, model: str | None = None) -> None:
         self._client = client
+        self._model = model
 
     @property
     def name(self) -> str:
-        return self._client.provider.name
+        return self._client.find(self._model, None)[0].name
+
+    @property
+    def known_options(self) -> frozenset[str] | None:
+        return self._client.find(self._model, None)[0].known_options
 
     def create_generator(
         self,

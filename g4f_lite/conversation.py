@@ -5,40 +5,43 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .answer import Answer, AnswerStream
-from .choice import default_provider
+from .choice import ProviderLike, default_provider, provider_of
 from .deltas import Delta
 from .errors import G4FLiteError
 from .http.deadline import TimeoutLike
 from .messages import Image, Message, Messages, get_random_string, text_of, to_messages
-from .providers.base import BaseProvider
+from .providers.arguments import check_model_name
 
 
 class Conversation:
     """A conversation with one provider.
 
-        conversation = Conversation(provider, system="You are a pirate.")
+        conversation = Conversation("groq", system="You are a pirate.")
         conversation.ask("Who are you?")
         conversation.ask("And where is your ship?")
 
     A turn that fails leaves the history as it was.
 
-    :param provider: who answers; the environment's choice where None
+    :param provider: who answers: a provider, its class, its name, ``"name:model"``, or a list of these; the
+        environment's choice where None
     :param system: a system text that stays in front
     :param messages: what was said before
     :param model: the model to ask
     :param max_characters: of history to send; older turns are left out, the system text and the last
         message never are.  None sends all
     :param keep_interrupted: whether a turn that was cut or closed is kept, with the text that came
+    :raises ProviderNotFoundError: no provider has the name
+    :raises TypeError: an argument has the wrong type;  :raises ValueError: it makes no sense
     """
 
     def __init__(
         self,
-        provider: BaseProvider | None = None,
+        provider: ProviderLike | None = None,
         *,
         system: str | None = None,
         messages: str | Sequence[Message] | None = None,
@@ -46,12 +49,16 @@ class Conversation:
         max_characters: int | None = None,
         keep_interrupted: bool = False,
     ) -> None:
-        self.provider = provider or default_provider()
+        self.provider = default_provider() if provider is None else provider_of(provider)
+        if model is not None:
+            check_model_name(model)
         self.model = model
-        self.max_characters = max_characters
+        self.max_characters = _checked_budget(max_characters)
         self.keep_interrupted = keep_interrupted
         self._chat_id = get_random_string(11)
         self.messages: Messages = to_messages(messages, system=system) if messages else []
+        if system is not None and not isinstance(system, str):
+            raise TypeError(f"system must be a string, not {type(system).__name__}")
         if system is not None and not messages:
             self.messages = [{"role": "system", "content": system}]
 
@@ -60,29 +67,59 @@ class Conversation:
         prompt: str,
         *,
         images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
         timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        response_format: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Answer:
-        """Say something and give the whole answer.
+        """Say something and give the whole answer; the arguments are those of :meth:`stream`.
 
         :raises G4FLiteError: there is none; the history is as before
         """
-        return self.stream(prompt, images=images, timeout=timeout, **options).text()
+        return self.stream(
+            prompt,
+            images=images,
+            proxy=proxy,
+            timeout=timeout,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            stop=stop,
+            response_format=response_format,
+            **options,
+        ).text()
 
     def stream(
         self,
         prompt: str,
         *,
         images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
         timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        response_format: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> AnswerStream:
-        """Say something and give the answer piece by piece; the turn is remembered at its end."""
+        """Say something and give the answer piece by piece; the turn is remembered at its end.
+
+        :param prompt: what is said;  :param images: pictures to show: bytes, paths or URLs
+        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
+        :param max_tokens: the most tokens of the answer;  :param stop: where it ends
+        :param response_format: the JSON that it must be, as in OpenAI's API
+        :param options: what else the provider can be told
+        :raises TypeError: an option that the provider cannot do
+        """
         turn = to_messages(prompt, images=images)
         said = trim([*self.messages, *turn], self.max_characters)
-        if "chat_id" in getattr(self.provider, "known_options", ()):  # the service can tell conversations apart
+        named = {"temperature": temperature, "max_tokens": max_tokens, "stop": stop, "response_format": response_format}
+        options |= {name: value for name, value in named.items() if value is not None}
+        if "chat_id" in (self.provider.known_options or ()):  # the service can tell conversations apart
             options.setdefault("chat_id", self._chat_id)
-        inner = self.provider.create_generator(self.model, said, timeout=timeout, **options)
+        inner = self.provider.create_generator(self.model, said, proxy, timeout, **options)
         return AnswerStream(lambda: _Turn(self, turn, inner), provider=inner.provider, model=inner.model)
 
     def copy(self) -> Conversation:
@@ -104,8 +141,18 @@ class Conversation:
         return target
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], provider: BaseProvider | None = None, **settings: Any) -> Conversation:
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        provider: ProviderLike | None = None,
+        *,
+        model: str | None = None,
+        max_characters: int | None = None,
+        keep_interrupted: bool = False,
+    ) -> Conversation:
         """Go on with a conversation from a file of :meth:`save`, or any list of messages in JSON.
+
+        The other parameters are those of the class.  To a site that keeps chats apart it is a new one.
 
         :raises ValueError: the file holds something else
         """
@@ -115,10 +162,21 @@ class Conversation:
             raise ValueError(f"{path} is no JSON file of messages") from error
         if not isinstance(messages, list):
             raise ValueError(f"{path} holds no list of messages")
-        conversation = cls(provider, **settings)
-        if messages:
-            conversation.messages = to_messages(messages)
-        return conversation
+        return cls(
+            provider,
+            messages=messages,
+            model=model,
+            max_characters=max_characters,
+            keep_interrupted=keep_interrupted,
+        )
+
+
+def _checked_budget(characters: Any) -> int | None:
+    if characters is not None and (isinstance(characters, bool) or not isinstance(characters, int)):
+        raise TypeError(f"max_characters must be a whole number, not {type(characters).__name__}")
+    if characters is not None and characters < 1:
+        raise ValueError(f"max_characters must be at least 1, not {characters}")
+    return characters
 
 
 def trim(messages: Messages, max_characters: int | None) -> Messages:

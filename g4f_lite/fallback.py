@@ -20,7 +20,8 @@ from .errors import (
 )
 from .http.deadline import Timeout, TimeoutLike
 from .messages import Image, Message
-from .providers.base import BaseProvider, what_is_said
+from .providers.arguments import what_is_said
+from .providers.base import BaseProvider
 
 FAILURES_TO_OPEN = 3  # in a row, after which a provider is left out for a while
 OPEN_SECONDS = 30.0
@@ -47,15 +48,24 @@ class Fallback(BaseProvider):
         each: TimeoutLike = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.providers = list(providers)
+        given: Any = providers
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise TypeError(f"a Fallback is made of a list of providers, not of {type(given).__name__}")
+        self.providers: list[BaseProvider] = list(given)
         if not self.providers:
             raise ValueError("a Fallback needs at least one provider")
         for provider in self.providers:
             if not isinstance(provider, BaseProvider):
-                raise TypeError(f"a Fallback is made of provider objects, not of {type(provider).__name__}")
+                raise TypeError(f"a Fallback is made of provider objects, and {provider!r:.80} is none")
         self.each = None if each is None else Timeout.of(each)
         self._clock = clock
         self._breakers = [CircuitBreaker(clock) for _ in self.providers]
+
+    @property
+    def known_options(self) -> frozenset[str] | None:
+        """The options that all members can be told."""
+        known = [options for provider in self.providers if (options := provider.known_options) is not None]
+        return frozenset.intersection(*known) if known else None
 
     def create_generator(
         self,

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .answer import AnswerStream
+from .choice import ProviderLike
 from .completions import Image, ImagesResponse, now
 from .errors import AllProvidersFailedError, G4FLiteError, ResponseFormatError
 from .fallback import Fallback
 from .http.deadline import TimeoutLike
 from .images import ImageResponse
 from .providers.base import BaseProvider
-from .routing import ProviderLike
 
 if TYPE_CHECKING:
     from .client import Client
@@ -30,7 +30,7 @@ class Images:
 
     def __init__(self, client: Client, provider: ProviderLike | None = None) -> None:
         self._client = client
-        self._provider = provider
+        self._provider = None if provider is None else client.find(None, provider)[0]
 
     def generate(
         self,

@@ -120,6 +120,14 @@ class ImageResponse:
     def __repr__(self) -> str:
         return f"ImageResponse({[url[:80] for url in self.urls]!r}, alt={self.alt[:80]!r})"
 
+    def __copy__(self) -> ImageResponse:
+        copied = ImageResponse(self.urls, self.alt, fetch=self._fetch)
+        copied._data.update(self._data)
+        return copied
+
+    def __deepcopy__(self, _: Any) -> ImageResponse:
+        return self.__copy__()
+
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_fetch": None, "_fetching": None}
 

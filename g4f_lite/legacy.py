@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, overload
 
 from .answer import Answer, AnswerStream
+from .choice import ProviderLike
 from .client import Client
 from .http.deadline import TimeoutLike
 from .messages import Image, Message
-from .routing import ProviderLike
 
 _client = Client()
 

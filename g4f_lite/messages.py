@@ -98,6 +98,8 @@ def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
     """Put pictures behind the text of the last user message, in place."""
     if isinstance(images, (str, bytes, bytearray, os.PathLike)) or hasattr(images, "data_uri"):
         images = [images]
+    if not isinstance(images, Iterable):
+        raise TypeError(f"images must be pictures: bytes, paths or URLs, not {type(images).__name__}")
     parts = [image_part(image) for image in images]
     if not parts:
         return

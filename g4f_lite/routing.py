@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from .choice import choose_provider, default_provider
-from .errors import ModelNotSupportedError
-from .fallback import Fallback
-from .http.retry import RetryLike
-from .providers.base import RETRY, BaseProvider, check_proxy
+from .choice import ProviderLike, choose_provider, default_provider, members_of, provider_of
+from .errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
+from .http.retry import RetryLike, check_retry
+from .providers.arguments import check_proxy, check_verify
+from .providers.base import RETRY, BaseProvider
 from .providers.registry import is_provider_name
 
-ProviderLike = BaseProvider | type[BaseProvider] | str | Iterable[BaseProvider | type[BaseProvider] | str]
 ModelMap = Mapping[str, BaseProvider | type[BaseProvider] | str | None]
 
 
@@ -35,18 +34,18 @@ class Router:
         retry: RetryLike,
         verify: bool | str | None,
     ) -> None:
-        self.models = dict(models or {})
+        self.models = _checked(models)
         self._made: dict[Any, BaseProvider] = {}
         self._settings: dict[str, Any] = {}  # for the providers that are made here
         if retry is not RETRY:
-            self._settings["retry"] = retry
+            self._settings["retry"] = check_retry(retry)
         if verify is not None:
-            self._settings["verify"] = verify
+            self._settings["verify"] = check_verify(verify)
         own = {name: value for name, value in (("api_key", api_key), ("base_url", base_url)) if value is not None}
         if provider is None and api_key is not None and base_url is None:
             raise TypeError("a key alone chooses no service: give provider= or base_url= with api_key=")
-        if not isinstance(provider, (BaseProvider, str, type, type(None))):
-            provider = tuple(provider)
+        if provider is not None and not isinstance(provider, (BaseProvider, str)):
+            provider = members_of(provider)
         _refuse_useless(provider, [*own, *self._settings])
         if proxy is not None:
             self._settings["proxy"] = proxy
@@ -59,16 +58,18 @@ class Router:
 
         :raises ProviderNotFoundError: no such provider
         """
+        if model is not None and not isinstance(model, str):
+            raise TypeError(f"model must be a name, not {type(model).__name__}")
         model = model or None  # g4f's scripts write model=""
         if provider is not None:
-            return self._known(provider), model
+            return self.known(provider), model
         if model is not None and (model in self.models or "*" in self.models):
             target = self.models[model] if model in self.models else self.models["*"]
             if target is None:
                 return self.provider(), None
             if isinstance(target, str) and not is_provider_name(target.partition(":")[0]):
                 return self.provider(), target
-            return self._known(target), None
+            return self.known(target), None
         return self.provider(), model
 
     def provider(self) -> BaseProvider:
@@ -91,39 +92,40 @@ class Router:
             return None
         if isinstance(provider, BaseProvider):
             return provider
-        if own and (isinstance(provider, tuple) or (isinstance(provider, str) and "," in provider)):
+        if own and (len(provider) > 1 if isinstance(provider, tuple) else "," in str(provider)):
             raise TypeError(
                 f"{next(iter(own))}= belongs to one provider, and there are several: make each with its own"
             )
-        if provider is None or isinstance(provider, str):
-            made = choose_provider(provider, **self._settings, **own)
-        else:
-            made = self._make(provider, own)
+        settings = {**self._settings, **own}
+        made = choose_provider(**settings) if provider is None else provider_of(provider, **settings)
         return self._made.setdefault("", made)
 
-    def _known(self, provider: ProviderLike) -> BaseProvider:
+    def known(self, provider: ProviderLike) -> BaseProvider:
         """Give a provider for what names it; the same one each time."""
         if isinstance(provider, BaseProvider):
             return provider
-        if not isinstance(provider, (str, type)):
-            provider = tuple(provider)
-        if provider not in self._made:  # two threads may both make one, which sends nothing
-            self._made[provider] = self._make(provider, {})
-        return self._made[provider]
+        key = provider if isinstance(provider, str) else members_of(provider)
+        if key not in self._made:  # two threads may both make one, which sends nothing
+            self._made[key] = provider_of(key, **self._settings)
+        return self._made[key]
 
-    def _make(self, provider: ProviderLike, own: dict[str, Any]) -> BaseProvider:
-        if isinstance(provider, BaseProvider):
-            return provider
-        if isinstance(provider, str):
-            return choose_provider(provider, **self._settings)
-        if isinstance(provider, type):
-            if not issubclass(provider, BaseProvider):
-                raise TypeError(f"provider must be a provider, not the class {provider.__name__}")
-            return provider(**self._settings, **own)
-        if not isinstance(provider, Iterable):
-            raise TypeError(f"provider must be a provider, its name, or a list of them, not {type(provider).__name__}")
-        members = [self._make(member, {}) for member in provider]
-        return members[0] if len(members) == 1 else Fallback(members)
+
+def _checked(models: Any) -> dict[str, Any]:
+    """Check ``models=``.
+
+    :raises TypeError: it is no dict that leads from names to providers
+    """
+    if models is None:
+        return {}
+    if not isinstance(models, Mapping):
+        raise TypeError(f"models must be a dict such as {{'gpt-4o': 'groq'}}, not {type(models).__name__}")
+    for name, target in models.items():
+        is_class = isinstance(target, type) and issubclass(target, BaseProvider)
+        if not isinstance(name, str) or not (is_class or isinstance(target, (BaseProvider, str, type(None)))):
+            raise TypeError(
+                f"models must lead from names to names, providers or None; {name!r} leads to {target!r:.80}"
+            )
+    return dict(models)
 
 
 def _refuse_useless(provider: ProviderLike | None, settings: list[str]) -> None:
@@ -151,9 +153,11 @@ def one_proxy(proxy: str | None, proxies: str | Mapping[str, str] | None) -> str
     return None if proxy is None else check_proxy(proxy)
 
 
-def add_hint(error: ModelNotSupportedError, model: str | None, provider: BaseProvider) -> None:
-    """Add a line to paste to the error about an unknown model: one that maps its name."""
-    if model and "models={" not in error.message:
+def add_hint(error: G4FLiteError, model: str | None, provider: BaseProvider) -> None:
+    """Add a line to paste to an error about an unknown model: one that maps its name."""
+    causes = error.errors if isinstance(error, AllProvidersFailedError) else [error]
+    unknown = any(isinstance(cause, ModelNotSupportedError) for cause in causes)
+    if model and unknown and "models={" not in error.message:
         default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
         target = default or next(iter(provider.models), None)  # None asks the default model
         line = f"Client(…, models={{{model!r}: {target!r}}})"

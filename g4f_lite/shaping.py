@@ -10,22 +10,14 @@ from typing import Any
 from .answer import AnswerStream
 from .deltas import Delta, Finish
 from .errors import ResponseFormatError
-from .fallback import Fallback
 from .images import ImageResponse
 from .limits import TextLimits
 from .messages import Messages
-from .providers.base import BaseProvider, unknown_name
+from .providers.arguments import unknown_name
+from .providers.base import BaseProvider
 from .structured import JsonFormat
 
 _DONE_HERE = ("stop", "max_tokens", "max_completion_tokens", "response_format")
-
-
-def options_of(provider: BaseProvider) -> frozenset[str] | None:
-    """Give the options that a provider can do, of a chain those that all members can; None where it takes any."""
-    if isinstance(provider, Fallback):
-        known = [options for member in provider.providers if (options := options_of(member)) is not None]
-        return frozenset.intersection(*known) if known else None
-    return getattr(provider, "known_options", None)
 
 
 class Shape:
@@ -39,7 +31,7 @@ class Shape:
     """
 
     def __init__(self, provider: BaseProvider, options: dict[str, Any], *, drop: bool = False) -> None:
-        known = options_of(provider)
+        known = provider.known_options
         self.options = {name: value for name, value in options.items() if value is not None}
         if self.options.get("n") == 1:  # which is what everybody does
             del self.options["n"]

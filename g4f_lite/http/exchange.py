@@ -69,6 +69,7 @@ class Exchange:
         """
         session, call = self.visitor.session, self.call
         refuse_when_offline(request.url)
+        proxy: str | None = None
         try:
             prepared = session.prepare_request(request)
             settings = self._settings(session, prepared.url or "")
@@ -87,7 +88,7 @@ class Exchange:
         except G4FLiteError as error:
             raise self.failed(error, step)  # noqa: B904  it is the same one
         except FAILURES as error:
-            raise self.failed(translate(error, call, origin_of(request.url)), step) from error
+            raise self.failed(translate(error, call, origin_of(request.url), proxy), step) from error
         body = Body(response, call)
         body.exchange = self
         self.bodies.append(body)

@@ -10,7 +10,7 @@ import zlib
 import requests
 import urllib3.exceptions as urllib3_errors
 
-from ..errors import DeadlineExceededError, G4FLiteError, ResponseFormatError, TransportError
+from ..errors import DeadlineExceededError, G4FLiteError, MissingDependencyError, ResponseFormatError, TransportError
 from .deadline import Deadline
 
 # Everything that sending a request or reading its body may raise.
@@ -23,6 +23,7 @@ FAILURES = (
     zlib.error,
 )
 
+NEEDS_PYSOCKS = 'a proxy that speaks SOCKS needs PySocks: pip install "g4f-lite[socks]"'
 CLOCK_STEP = 0.01  # seconds by which a socket's timeout may come before the clock says so
 
 _TIMEOUTS = (requests.Timeout, urllib3_errors.TimeoutError, TimeoutError)
@@ -30,7 +31,8 @@ _CONNECT_TIMEOUTS = (requests.ConnectTimeout, urllib3_errors.ConnectTimeoutError
 _NO_TIMEOUTS = (urllib3_errors.NewConnectionError,)  # although urllib3 derives it from one
 _PROXY = (requests.exceptions.ProxyError, urllib3_errors.ProxyError, urllib3_errors.ProxySchemeUnknown)
 _TLS = (requests.exceptions.SSLError, urllib3_errors.SSLError, ssl.SSLError)
-_DNS = (urllib3_errors.NameResolutionError, socket.gaierror)
+_LOOKED_UP = (urllib3_errors.NameResolutionError,)
+_DNS = (*_LOOKED_UP, socket.gaierror)
 _CLOSED_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _CLOSED = (
     http.client.RemoteDisconnected,
@@ -50,11 +52,13 @@ _UNREADABLE = (
 _TOO_MANY_HEADERS = http.client.HTTPException  # of which http.client raises no subclass there
 
 
-def translate(error: BaseException, call: Deadline, origin: str) -> G4FLiteError:
+def translate(error: BaseException, call: Deadline, origin: str, proxy: str | None = None) -> G4FLiteError:
     """Make our error of another library's.
 
     :param origin: ``scheme://host:port`` of the server, for the message
+    :param proxy: the URL of the proxy that it is reached through, if any
     """
+    place = (proxy or "").rpartition("@")[2].rpartition("//")[2]  # without credentials
     links = _inside(error)
     for link in links:  # ours may have come up through urllib3, which wraps what it meets
         if isinstance(link, G4FLiteError):
@@ -67,12 +71,14 @@ def translate(error: BaseException, call: Deadline, origin: str) -> G4FLiteError
 
     if has(_TIMEOUTS) and not has(_NO_TIMEOUTS):
         limit = "connect" if call.connecting or has(_CONNECT_TIMEOUTS) else "read"
+        way = f" by way of the proxy {place}" if proxy and not call.past_proxy else ""
         done = "no connection to" if limit == "connect" else "silence from"
         seconds = getattr(call.timeout, limit) or call.elapsed
-        return DeadlineExceededError(f"{done} {origin} for {seconds:g} s, the {limit} limit", limit=limit)
+        return DeadlineExceededError(f"{done} {origin}{way} for {seconds:g} s, the {limit} limit", limit=limit)
     reason = _reason(links)
-    if (has(_PROXY) or _is_socks(links)) and not call.past_proxy:
-        return TransportError(f"the proxy did not let the request to {origin} through: {reason}", cause="proxy")
+    # The name that is looked up for a proxied request is the proxy's; it looks up the server's.
+    if (has(_PROXY) or _is_socks(links) or (proxy and has(_LOOKED_UP))) and not call.past_proxy:
+        return TransportError(f"the proxy {place} did not let the request to {origin} through: {reason}", cause="proxy")
     if has(_TLS) and not has(_CLOSED_TLS):
         return TransportError(
             f"no TLS with {origin}: {reason}; a private certificate authority goes in verify=", cause="tls"
@@ -80,7 +86,7 @@ def translate(error: BaseException, call: Deadline, origin: str) -> G4FLiteError
     if has(_DNS):
         return TransportError(f"the name in {origin} could not be looked up: {reason}", cause="dns")
     if has((requests.exceptions.InvalidSchema,)) and "SOCKS" in reason:
-        return TransportError(f'{reason} Install it with: pip install "g4f-lite[socks]"', cause="proxy")
+        return MissingDependencyError(NEEDS_PYSOCKS)
     unreadable = has(_UNREADABLE) or any(type(link) is _TOO_MANY_HEADERS for link in links)
     if unreadable and not has(_CLOSED):
         return ResponseFormatError(f"{origin} sent what is no HTTP answer: {reason}")

@@ -20,7 +20,8 @@ from ..http.body import BLANK, Body, origin_of, parse_json
 from ..http.checks import rate_limit, says_rate_limit, shorten
 from ..http.exchange import Exchange
 from ..messages import Messages, format_prompt, get_random_string
-from .base import Provider, check_text_only
+from .arguments import check_text_only
+from .base import Provider
 from .call import fetch
 
 

@@ -17,7 +17,8 @@ from ..image_fetch import fetch_image
 from ..images import ImageResponse
 from ..messages import Messages, last_user_message
 from . import ai_chats_wire as wire
-from .base import Provider, check_text_only
+from .arguments import check_text_only
+from .base import Provider
 
 
 class AiChats(Provider):

@@ -16,7 +16,8 @@ from ..http.exchange import Exchange
 from ..image_fetch import fetch_image
 from ..messages import Messages, get_random_string
 from . import ai_engine_wire as wire
-from .base import Provider, check_text_only
+from .arguments import check_text_only
+from .base import Provider
 from .call import fetch
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
@@ -23,9 +21,22 @@ from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
 from ..http.redact import SECRET_NAME, secrets_in
 from ..http.retry import OnRetry, RetryBudget, RetryLike, RetryPolicy, check_retry
-from ..messages import Image, Message, Messages, to_messages
+from ..messages import Image, Message, Messages
+from .arguments import (
+    check_callback,
+    check_cert,
+    check_fields,
+    check_model_name,
+    check_pool_size,
+    check_proxy,
+    check_session,
+    check_url,
+    check_verify,
+    require_socks,
+    unknown_name,
+    what_is_said,
+)
 from .call import Call, run
-from .keys import check_fields
 
 USER_AGENT = "g4f-lite (python-requests)"
 RETRY = RetryPolicy()
@@ -36,6 +47,11 @@ class BaseProvider(ABC):
 
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
+
+    @property
+    def known_options(self) -> frozenset[str] | None:
+        """The options that it can be told; None where any may be tried."""
+        return None
 
     @property
     def name(self) -> str:
@@ -122,7 +138,7 @@ class Provider(BaseProvider):
     model_aliases: ClassVar[dict[str, str]] = {}
     supports_message_history: ClassVar[bool] = False
     refreshes_token: ClassVar[bool] = False
-    known_options: ClassVar[frozenset[str]] = frozenset()
+    known_options: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -140,16 +156,16 @@ class Provider(BaseProvider):
         pool_size: int = POOL_SIZE,
         on_retry: OnRetry | None = None,
     ) -> None:
-        self.base_url = check_url(base_url or self.url, "base_url")
+        self.base_url = check_url(self.url if base_url is None else base_url, "base_url", self.name)
         self.proxy = None if proxy is None else check_proxy(proxy)
         self.timeout = Timeout.of(timeout, Timeout.of_environment())
-        self.retry, self.on_retry = check_retry(retry), on_retry
-        self.verify, self.cert = verify, cert
+        self.retry, self.on_retry = check_retry(retry), check_callback(on_retry, "on_retry")
+        self.verify, self.cert = check_verify(verify), check_cert(cert)
         if session is not None and cookies:
             raise ValueError("cookies= and session= exclude each other: put the cookies into your session")
         self.cookies = check_fields(cookies or {}, "cookies")
         self.headers = check_fields(headers or {}, "headers")
-        self._own_session, self._pool_size = session, pool_size
+        self._own_session, self._pool_size = check_session(session), check_pool_size(pool_size)
         self._lost: list[str] = []  # secrets that were given as arguments and left out of a pickle
         self._set_up()
         self.model = None if model is None else self.get_model(model)
@@ -246,6 +262,7 @@ class Provider(BaseProvider):
         given = check_proxy(proxy) if proxy is not None else self.proxy
         environment = os.environ.get("G4F_LITE_PROXY")
         if given or not environment:
+            require_socks(given)
             return Route(given, self.verify, self.cert)
         instead_of_given = "proxy" in self._lost
         return Route(check_proxy(environment, "G4F_LITE_PROXY"), self.verify, self.cert, instead_of_given)
@@ -307,93 +324,3 @@ class Provider(BaseProvider):
     def __repr__(self) -> str:
         model = f", model={self.model!r}" if self.model else ""
         return f"{type(self).__name__}(base_url={self.base_url!r}{model})"
-
-
-def what_is_said(
-    model: str | None,
-    messages: str | Sequence[Message] | None,
-    system: str | None,
-    images: Image | Iterable[Image] | None,
-) -> Messages:
-    """Check the arguments that say what is asked, and give them as one list of messages.
-
-    :raises TypeError: a wrong type, or no messages: ``create("hello")`` puts the text in ``model``
-    :raises ValueError: nothing is said
-    """
-    if messages is None:
-        taken = f"; {model!r} was taken as the model: write messages={model!r}" if model else ""
-        raise TypeError(f"messages is missing{taken}")
-    return to_messages(messages, system=system, images=images)
-
-
-def check_text_only(messages: Messages, owner: str) -> None:
-    """Raise where a message holds a picture or anything else that is no text.
-
-    :raises ValueError: one does
-    """
-    for message in messages:
-        content = message.get("content")
-        for part in content if isinstance(content, list) else ():
-            if (kind := part.get("type", "text")) != "text":
-                raise ValueError(f"{owner} takes text alone, and a message holds {kind!r}; leave out images=")
-
-
-def check_url(url: Any, name: str) -> str:
-    """Check a service's address and give it without a slash at its end.
-
-    :raises ValueError: it is none, or holds credentials
-    """
-    if not isinstance(url, str):
-        raise TypeError(f"{name} must be a string, not {type(url).__name__}")
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        valid = False
-    if not valid or any(character.isspace() for character in url):
-        raise ValueError(f"{name} must be an address such as http://localhost:8080/v1, not {_hidden_url(url)!r}")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError(
-            f"{name} must have no user, password or query in it; keys go in api_key= or headers=: {_hidden_url(url)!r}"
-        )
-    return url.rstrip("/")
-
-
-def check_model_name(name: Any) -> None:
-    """Raise unless this could be a model's name.
-
-    :raises TypeError: it is no string;  :raises ValueError: it is blank
-    """
-    if not isinstance(name, str):
-        raise TypeError(f"model must be a name, not {type(name).__name__}")
-    if not name.strip():
-        raise ValueError("model is blank; leave it out to ask the default model")
-
-
-def check_proxy(proxy: Any, name: str = "proxy") -> str:
-    """Check the URL of a proxy.
-
-    :raises ValueError: it is none
-    """
-    if not isinstance(proxy, str):
-        raise TypeError(f"{name} must be a URL, not {type(proxy).__name__}")
-    try:
-        parts = urlsplit(proxy)
-        valid = parts.scheme in ("http", "https", "socks4", "socks4a", "socks5", "socks5h") and bool(parts.hostname)
-    except ValueError:
-        valid = False
-    if not valid:
-        good = "http://127.0.0.1:3128 or socks5h://127.0.0.1:1080"
-        raise ValueError(f"{name} must be a URL such as {good}, not {_hidden_url(proxy)!r}")
-    return proxy
-
-
-def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
-    """Write the sentence that an unknown name deserves, with near ones."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or list(known)[:8]
-    hint = f"; try {', '.join(near)}" if near else ""
-    return f"{owner} has no {kind} {name!r}{hint}"
-
-
-def _hidden_url(url: str) -> str:
-    return re.sub(r"//[^/]*@", "//***@", url.partition("?")[0])[:200]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,12 +21,14 @@ class Key:
     :param variable: the environment variable that may hold one
     :param reads: whether that variable may be read for this address
     :param required: whether the service answers nobody without one
+    :param pickled: whether it was given before it was pickled, and left out there
     """
 
     given: str | None
     variable: str
     reads: bool
     required: bool
+    pickled: bool = False
 
     @classmethod
     def of(cls, api_key: str | None, base_url: str, variable: str | None, *, home: str = "") -> Key:
@@ -61,6 +63,13 @@ class Key:
         """Tell whether a key that is needed is nowhere."""
         return self.required and self.value() is None
 
+    def remedy(self) -> str:
+        """Say what to do where it is missing."""
+        if self.pickled:
+            lost = "the key of this provider was given as an argument, which a pickle does not carry"
+            return f"{lost}: set {self.variable} in the environment, or give api_key= again"
+        return f"no key: set {self.variable} in the environment, or give api_key="
+
     def auth(self, *, keep_session: bool) -> Callable[[requests.PreparedRequest], requests.PreparedRequest] | None:
         """Give what puts the key on a request.
 
@@ -82,7 +91,7 @@ class Key:
 
     def __reduce__(self) -> tuple[Any, ...]:
         lost = self.given is not None
-        return Key, (None, self.variable, self.reads or lost, self.required or lost)
+        return Key, (None, self.variable, self.reads or lost, self.required or lost, self.pickled or lost)
 
 
 def _origin(url: str | None) -> tuple[str, str | None, int | None]:
@@ -92,26 +101,6 @@ def _origin(url: str | None) -> tuple[str, str | None, int | None]:
         return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:  # an environment variable may hold anything
         return "", None, None
-
-
-def check_fields(fields: Any, kind: str) -> dict[str, str]:
-    """Check headers or cookies that were given as an argument; their values are not shown.
-
-    :raises TypeError: they are no dict of strings
-    :raises ValueError: one could not be sent as it is
-    """
-    if not isinstance(fields, Mapping):
-        raise TypeError(f"{kind} must be a dict, not {type(fields).__name__}")
-    for name, value in fields.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"{kind} must be strings by their names; {name!r} is {type(value).__name__}")
-        if not name or value != value.strip() or not (name + value).replace("\t", "").isprintable():
-            raise ValueError(f"{kind}: the value of {name!r} has a newline, a blank at an end or the like in it")
-        try:
-            (name + value).encode("latin-1")
-        except UnicodeEncodeError:
-            raise ValueError(f"{kind}: {name!r} has letters that HTTP cannot send") from None
-    return dict(fields)
 
 
 def clean(key: Any, name: str) -> str:

@@ -12,6 +12,7 @@ from ..http.exchange import Route
 from ..images import ImageResponse
 from ..messages import Messages
 from . import weights
+from .arguments import check_proxy, check_text_only
 from .engine import check_gguf, check_installed, engine_for
 from .openai_compatible import OpenAICompatible
 
@@ -38,6 +39,10 @@ class Local(OpenAICompatible):
     models = ("smollm2",)
 
     def __init__(self, model: str | Path | None = None, *, download: bool | None = None, **settings: Any) -> None:
+        if useless := {"api_key", "base_url"} & settings.keys():
+            raise TypeError(f"Local has no use for {min(useless)}=: it is in this process, and no server")
+        if download is not None and not isinstance(download, bool):
+            raise TypeError(f"download must be True, False or None, not {type(download).__name__}")
         self._download = download
         self._paths: dict[str, Path] = {}
         super().__init__(NOWHERE, model=None if model is None else str(model), **settings)
@@ -77,10 +82,12 @@ class Local(OpenAICompatible):
 
     def _route(self, proxy: str | None = None) -> Route:
         """Check a proxy and leave it out: what is asked here stays on this machine."""
-        super()._route(proxy)
+        if proxy is not None:
+            check_proxy(proxy)
         return Route()
 
     def _check_prompt(self, model: str, messages: Messages) -> None:
+        check_text_only(messages, self.name)
         self._path(model)  # fetched at the call, so that no time limit of an answer cuts it
 
     def _path(self, model: str) -> Path:

@@ -20,7 +20,7 @@ from ..http.body import Body
 from ..http.exchange import Exchange
 from ..messages import Messages
 from . import openai_wire as wire
-from .base import unknown_name
+from .arguments import unknown_name
 from .call import fetch
 from .keys import Key
 from .openai_images import MakesImages
@@ -42,7 +42,7 @@ class OpenAICompatible(MakesImages):
     _preset = Preset("", "")
 
     def __init__(self, base_url: str | None = None, *, api_key: str | None = None, **settings: Any) -> None:
-        super().__init__(base_url=base_url or self._preset.base_url, **settings)
+        super().__init__(base_url=self._preset.base_url if base_url is None else base_url, **settings)
         self.default_model = self._preset.default_model
         self._key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
         self._served_model = ""
@@ -110,9 +110,7 @@ class OpenAICompatible(MakesImages):
     def _check_ready(self) -> None:
         super()._check_ready()
         if self._key.missing():
-            raise AuthenticationError(
-                f"no key: set {self._key.variable} in the environment, or give api_key=", provider=self.name
-            )
+            raise AuthenticationError(self._key.remedy(), provider=self.name)
 
     def _secrets(self) -> list[str]:
         return [*super()._secrets(), self._key.value() or ""]

@@ -17,7 +17,8 @@ from ..image_fetch import fetch_image
 from ..images import ImageResponse
 from ..messages import to_data_uri
 from . import openai_wire as wire
-from .base import Provider, check_model_name, unknown_name
+from .arguments import check_model_name, unknown_name
+from .base import Provider
 from .call import at_step, fetch, run
 
 OPTIONS = frozenset(

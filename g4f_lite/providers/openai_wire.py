@@ -34,6 +34,8 @@ OPTIONS = frozenset(
     thinking tool_choice tools top_k top_logprobs top_p typical_p user verbosity
     """.split()  # noqa: SIM905  a list of fifty quoted names is no easier to read
 )
+# How a line of events begins, or an answer without anything in it; what begins otherwise is JSON, or should be.
+EVENT_BEGINNINGS = (b"d", b"e", b"i", b"r", b":", b"")
 _RETRIED = frozenset({408, 409, 425, 429})
 
 
@@ -62,7 +64,7 @@ def choice_of(chunk: Any, part: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def read_answer(response: Body) -> Iterator[Delta]:
     """Read an answer as it comes, as events or, from a server that does not stream, as one JSON object."""
-    if response.peek().lstrip(BLANK).startswith(b"{"):
+    if response.peek().lstrip(BLANK)[:1] not in EVENT_BEGINNINGS:
         yield from read_completion(response.json())
         return
     reason, ended = None, False

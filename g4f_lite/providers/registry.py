@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
 from ..errors import ProviderNotConfiguredError, ProviderNotFoundError
-from .base import BaseProvider, unknown_name
+from .arguments import unknown_name
+from .base import BaseProvider
 from .presets import PRESETS
 
 ENTRY_POINTS = "g4f_lite.providers"
+
+# How Python says that a class has no such parameter, or needs one.
+_REFUSED = re.compile(r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'")
+_MISSING = re.compile(r"\.__init__\(\) missing .* arguments?: '(\w+)'")
 
 # The module of each provider of ours, imported when it is asked for.
 _OURS = {
@@ -41,20 +47,35 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
 
     :param name: such as ``"Local"``, ``"groq"`` or ``"ai_chats"``; with a model, ``"groq:llama-3.3-70b"``
     :param settings: as for the class
-    :raises ProviderNotFoundError: no such name
+    :raises ProviderNotFoundError: no such name;  :raises TypeError: a setting that the class does not have
     """
     if not isinstance(name, str):
         raise TypeError(f"a provider's name is a string, not {type(name).__name__}")
+    if "://" in name:
+        raise ProviderNotFoundError("this is the address of a server, and not a name: give it as base_url=")
     name, _, model = name.strip().partition(":")
     if model:
         settings["model"] = model
     for preset in PRESETS:
         if _plain(preset) == _plain(name):
             openai_compatible = import_module(".openai_compatible", __package__)
-            made: BaseProvider = openai_compatible.OpenAICompatible.preset(preset, **settings)
-            return made
-    provider: BaseProvider = find_class(name)(**settings)
-    return provider
+            return make(openai_compatible.OpenAICompatible.preset, preset, {"name": preset, **settings})
+    return make(find_class(name), name, settings)
+
+
+def make(kind: Callable[..., BaseProvider], name: str, settings: dict[str, Any]) -> BaseProvider:
+    """Make a provider of its class.
+
+    :raises TypeError: a setting that the class does not have, or one that it needs is missing
+    """
+    try:
+        return kind(**settings)
+    except TypeError as error:
+        if refused := _REFUSED.search(str(error)):
+            raise TypeError(f"{name} has no use for {refused[1]}=") from error
+        if missing := _MISSING.search(str(error)):
+            raise TypeError(f"{name} needs {missing[1]}=") from error
+        raise
 
 
 def find_class(name: str) -> type[BaseProvider]:

@@ -14,7 +14,8 @@ from ..deltas import Delta, Finish
 from ..http.deadline import Timeout, TimeoutLike
 from ..images import ImageResponse
 from ..messages import Image, Message, Messages, last_user_message
-from .base import BaseProvider, what_is_said
+from .arguments import what_is_said
+from .base import BaseProvider
 
 if TYPE_CHECKING:
     ScriptedAnswer = str | BaseException | ImageResponse | Iterable[Delta | BaseException]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from g4f_lite import Fallback, OpenAICompatible, ProviderNotFoundError
-from g4f_lite.choice import choose_provider, default_provider
+from g4f_lite.choice import choose_provider, default_provider, provider_of
 from g4f_lite.providers.local import Local
 from g4f_lite.testing import Echo
 
@@ -70,3 +70,37 @@ def test_the_default_is_made_once_and_anew_when_the_environment_changes(monkeypa
     assert default_provider() is first
     monkeypatch.setenv("G4F_LITE_PROVIDER", "scripted")
     assert default_provider() is not first
+
+
+def test_what_the_environment_got_wrong_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_BASE_URL", "foo")
+    with pytest.raises(ValueError, match="G4F_LITE_BASE_URL must be an address such as http://"):
+        choose_provider()
+    monkeypatch.setenv("G4F_LITE_PROVIDER", " , ")
+    with pytest.raises(ValueError, match="names nobody"):
+        choose_provider()
+
+
+def test_an_address_is_no_name() -> None:
+    with pytest.raises(ProviderNotFoundError, match="give it as base_url="):
+        choose_provider("http://127.0.0.1:8080/v1")
+
+
+def test_a_setting_that_a_provider_has_no_use_for() -> None:
+    with pytest.raises(TypeError, match=r"^echo has no use for base_url=$"):
+        choose_provider("echo", base_url="http://127.0.0.1:8080/v1")
+    with pytest.raises(TypeError, match=r"^groq has no use for colour=$"):
+        choose_provider("groq", colour="red")
+    with pytest.raises(TypeError, match=r"^Echo has no use for retry=$"):
+        provider_of(Echo, retry=None)
+
+
+def test_a_named_service_at_another_address() -> None:
+    chosen = choose_provider("groq", base_url="http://127.0.0.1:8080/v1")
+    assert isinstance(chosen, OpenAICompatible)
+    assert (chosen.name, chosen.base_url, chosen.default_model) == (
+        "Groq",
+        "http://127.0.0.1:8080/v1",
+        "llama-3.3-70b-versatile",
+    )
+    assert not chosen._key.reads  # the service's own key stays at home

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from g4f_lite import Conversation, StreamInterruptedError, ToolCallDelta, TransportError
+from g4f_lite import Client, Conversation, Fallback, StreamInterruptedError, ToolCallDelta, TransportError
 from g4f_lite.conversation import trim
 from g4f_lite.testing import Echo, Scripted
 
@@ -169,3 +169,35 @@ def test_other_services_are_told_nothing_of_it() -> None:
     provider = Scripted("one")
     Conversation(provider).ask("first")
     assert provider.calls[0].options == {}
+
+
+def test_a_client_and_a_chain_pass_the_chat_on() -> None:
+    site = Site(*["said"] * 4)
+    for conversation in (
+        Client(site).conversation(),
+        Client(Scripted("never"), models={"site": site}).conversation(model="site"),
+        Conversation(Fallback([site, Site()])),
+    ):
+        conversation.ask("first")
+    assert all(len(call.options["chat_id"]) == 11 for call in site.calls)
+    assert len({call.options["chat_id"] for call in site.calls}) == 3
+    plain = Scripted("said", "said")
+    Client(plain, models={"site": site}).conversation().ask("first")
+    Conversation(Fallback([plain])).ask("first")
+    assert [call.options for call in plain.calls] == [{}, {}]
+
+
+@pytest.mark.parametrize("provider", ["echo", Echo, Echo(), ["echo"], ["echo", Scripted()]], ids=repr)
+def test_who_answers_is_named_as_to_a_client(provider: object, tmp_path: Path) -> None:
+    conversation = Conversation(provider)  # type: ignore[arg-type]
+    assert conversation.ask("said") == "said"
+    again = Conversation.load(conversation.save(tmp_path / "talk.json"), provider)  # type: ignore[arg-type]
+    assert again.ask("again") == "again"
+
+
+def test_options_go_to_the_provider_and_none_is_not_sent() -> None:
+    provider = Scripted("one", "two")
+    conversation = Conversation(provider)
+    conversation.ask("x", temperature=0, max_tokens=5, top_k=1)
+    conversation.stream("y", stop="z").text()
+    assert [call.options for call in provider.calls] == [{"temperature": 0, "max_tokens": 5, "top_k": 1}, {"stop": "z"}]

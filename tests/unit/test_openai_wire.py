@@ -118,6 +118,11 @@ def test_a_whole_answer_where_a_stream_was_asked_for(beginning: bytes) -> None:
         b"data: " + b"[" * 100_000 + b"\n\ndata: [DONE]\n\n",
         b"{}",
         b'{"choices": [{"message": 3}]}',
+        b"null",
+        b"[]",
+        b"5",
+        b'"Hello"',
+        b"not found",
     ],
 )
 def test_what_is_not_the_protocol_is_a_format_error(body: bytes) -> None:

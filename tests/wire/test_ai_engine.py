@@ -63,7 +63,7 @@ def test_attributes() -> None:
 
 
 def test_a_site_needs_an_address() -> None:
-    with pytest.raises(ValueError, match="base_url must be an address"):
+    with pytest.raises(ValueError, match="AiEngine needs base_url="):
         AiEngine()
 
 

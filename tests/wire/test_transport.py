@@ -92,6 +92,18 @@ def test_a_bundle_beats_the_environments(
 # Names
 
 
+@pytest.mark.parametrize("scheme", ["http", "socks5", "socks5h"])
+def test_a_proxy_whose_name_is_not_known_is_the_one_to_blame(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(host: str, *_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nothing)
+    error = _fails(_provider("http://127.0.0.1:9/v1", proxy=f"{scheme}://me:word@proxy.test:1080"))
+    assert error.cause == "proxy"
+    assert "the proxy proxy.test:1080 did not let the request" in str(error)
+    assert "word" not in str(error)
+
+
 def test_a_name_that_is_not_known_is_retried_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

@@ -1,0 +1,66 @@
+"""Pictures through the client."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from g4f_lite import (
+    AllProvidersFailedError,
+    Client,
+    ImageResponse,
+    Local,
+    ProviderNotConfiguredError,
+    ResponseFormatError,
+)
+from g4f_lite.testing import Scripted
+
+from .services import PIXEL
+
+
+def test_a_chat_that_draws_makes_pictures():
+    picture = ImageResponse(["http://127.0.0.1/1.png", "http://127.0.0.1/2.png"], fetch=lambda url: PIXEL)
+    provider = Scripted([picture], [picture])
+    client = Client(provider)
+    made = client.images.generate("a cat", model="dalle")
+    assert [image.url for image in made.data] == ["http://127.0.0.1/1.png", "http://127.0.0.1/2.png"]
+    assert (made.provider, made.model, provider.calls[0].model) == ("Scripted", "dalle", "dalle")
+    encoded = client.images.generate("a cat", response_format="b64_json").data[0]
+    assert encoded.b64_json == base64.b64encode(PIXEL).decode()
+    assert encoded.url is None
+
+
+def test_a_text_is_no_picture():
+    with pytest.raises(ResponseFormatError, match="not a picture") as caught:
+        Client(Scripted("I cannot draw.")).images.generate("a cat")
+    assert caught.value.partial == "I cannot draw."
+
+
+def test_the_first_of_several_that_draws():
+    client = Client([Scripted("words"), Scripted([ImageResponse("http://127.0.0.1/1.png")])])
+    assert client.images.generate("a cat").data[0].url == "http://127.0.0.1/1.png"
+    with pytest.raises(AllProvidersFailedError) as caught:
+        Client([Scripted("words"), Scripted("words")]).images.generate("a cat")
+    assert len(caught.value.errors) == 2
+
+
+def test_pictures_may_come_from_another_provider():
+    picture = [ImageResponse("http://127.0.0.1/1.png")]
+    client = Client(Scripted("words"), image_provider=Scripted(picture))
+    assert client.images.generate("a cat").data[0].url == "http://127.0.0.1/1.png"
+    assert client.ask("x") == "words"
+    made = client.images.generate("a cat", provider=Scripted([ImageResponse("http://127.0.0.1/2.png")]))
+    assert made.data[0].url == "http://127.0.0.1/2.png"
+
+
+def test_options_for_pictures_that_a_chat_cannot_do_are_refused():
+    with pytest.raises(TypeError, match="'size'"):
+        Client(Scripted()).images.generate("a cat", size="1x1")
+    with pytest.raises(ValueError, match="response_format"):
+        Client(Scripted()).images.generate("a cat", response_format="png")
+
+
+def test_the_embedded_model_draws_nothing():
+    with pytest.raises(ProviderNotConfiguredError, match="draws no pictures"):
+        Client(Local()).images.generate("a cat")

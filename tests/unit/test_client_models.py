@@ -1,0 +1,89 @@
+"""Where the name of a model leads, and what an unknown one is told."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from g4f_lite import (
+    Client,
+    ModelNotSupportedError,
+)
+from g4f_lite.testing import Scripted
+
+from .services import Choosy
+
+
+def test_a_models_name_leads_where_the_map_says():
+    other = Scripted("other")
+    provider = Scripted()
+    client = Client(
+        provider, models={"gpt-4": "llama", "gpt-4o": "echo", "o1": other, "o3": None, "ollama-ish": "llama3.2:1b"}
+    )
+    client.ask("x", model="gpt-4")
+    assert provider.calls[-1].model == "llama"
+    assert client.ask("said", model="gpt-4o").provider == "Echo"
+    assert client.ask("x", model="o1") == "other"
+    client.ask("x", model="o3")
+    assert provider.calls[-1].model is None
+    client.ask("x", model="ollama-ish")
+    assert provider.calls[-1].model == "llama3.2:1b"
+    client.ask("x", model="as it is")
+    assert provider.calls[-1].model == "as it is"
+
+
+def test_a_map_with_a_provider_and_a_model():
+    provider, model = Client(Scripted(), models={"gpt-4o-mini": "groq:llama-3.3-70b"}).find("gpt-4o-mini", None)
+    assert (provider.name, provider.model, model) == ("Groq", "llama-3.3-70b", None)
+
+
+def test_a_star_stands_for_all_other_names_but_not_for_none():
+    provider = Scripted()
+    client = Client(provider, models={"*": "big", "gpt-4": "small"})
+    for model in ("anything", "gpt-4", None, ""):
+        client.ask("x", model=model)
+    assert [call.model for call in provider.calls] == ["big", "small", None, None]
+
+
+def test_the_clients_model_is_asked_where_a_call_names_none():
+    provider = Scripted()
+    client = Client(provider, model="gpt-4", models={"gpt-4": "small"})
+    client.ask("x")
+    client.chat.completions.create("x", model="large")
+    assert [call.model for call in provider.calls] == ["small", "large"]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.ask("x", model="gpt-9"),
+        lambda client: client.stream("x", model="gpt-9"),
+        lambda client: client.chat.completions.create("x", model="gpt-9"),
+        lambda client: client.chat.completions.create("x", model="gpt-9", stream=True),
+    ],
+)
+def test_the_error_about_an_unknown_model_has_a_line_to_paste(ask):
+    with pytest.raises(ModelNotSupportedError) as caught:
+        ask(Client(Choosy()))
+    assert str(caught.value).endswith("write: Client(…, models={'gpt-9': 'small'})")
+    assert str(caught.value).count("models=") == 1
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert str(copied) == str(caught.value)
+    models = eval(str(caught.value).rpartition("models=")[2].rstrip(")"))
+    assert ask(Client(Choosy(), models=models)) is not None
+
+
+def test_a_model_that_the_service_does_not_know_has_the_line_too():
+    client = Client(Scripted(ModelNotSupportedError("no such model"), "default"))
+    with pytest.raises(ModelNotSupportedError, match=r"its default model.*models=\{'gpt-9': None\}"):
+        client.chat.completions.create("x", model="gpt-9", stream=True)
+
+
+def test_models_are_listed_with_the_mapped_names():
+    listed = Client(Choosy(), models={"gpt-4": "small", "*": "large"}).models.list()
+    assert [(model.id, model.owned_by) for model in listed] == [
+        ("gpt-4", "Choosy"),
+        ("small", "Choosy"),
+        ("large", "Choosy"),
+    ]

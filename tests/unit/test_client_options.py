@@ -1,0 +1,162 @@
+"""Options that a provider cannot do: done here, refused, or dropped."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from g4f_lite import (
+    Client,
+    Finish,
+    ResponseFormatError,
+    Usage,
+)
+from g4f_lite.testing import Scripted
+
+from .services import Plain
+
+SCHEMA = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "city",
+        "schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+def test_an_option_that_nobody_can_do_is_refused_at_the_call():
+    provider = Plain()
+    for ask in (Client(provider).ask, Client(provider).stream, Client(provider).chat.completions.create):
+        with pytest.raises(TypeError, match=r"Plain has no option 'temperature'.*drop_unsupported=True"):
+            ask("x", temperature=0)
+    assert provider.calls == []
+
+
+def test_options_are_dropped_with_a_warning_where_that_is_wanted():
+    provider = Plain()
+    client = Client(provider, drop_unsupported=True)
+    for ask in (client.ask, client.chat.completions.create):
+        with pytest.warns(UserWarning, match="Plain cannot do temperature") as caught:
+            ask("x", temperature=0)
+        assert caught[0].filename == __file__
+    assert [call.options for call in provider.calls] == [{}, {}]
+
+
+def test_more_than_one_answer_is_refused():
+    with pytest.raises(TypeError, match="has no option 'n'"):
+        Client(Plain()).chat.completions.create("x", n=2)
+
+
+def test_a_chain_can_do_what_all_its_members_can():
+    knows = type("Knows", (Scripted,), {"known_options": frozenset({"temperature", "seed"})})
+    with pytest.raises(TypeError, match="has no option 'seed'"):
+        Client([knows(), type("Less", (Scripted,), {"known_options": frozenset({"temperature"})})()]).ask("x", seed=1)
+    provider = knows()
+    Client([provider, Scripted()]).ask("x", seed=1)
+    assert provider.calls[0].options == {"seed": 1}
+
+
+def test_tokens_and_stop_are_kept_to_here_and_the_finish_reason_says_so():
+    client = Client(Plain("one two three four", "one two three four", "one two"))
+    completion = client.chat.completions.create("x", max_tokens=2)
+    assert completion.choices[0].message.content == "one two"
+    assert completion.choices[0].finish_reason == "length"
+    chunks = list(client.chat.completions.create("x", stop=["three"], stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "one two "
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    answer = client.ask("x", max_tokens=2)
+    assert (answer, answer.finish_reason, answer.provider) == ("one two", "stop", "Plain")
+
+
+def test_an_answer_that_was_cut_is_closed_and_has_no_usage():
+    closed = []
+
+    class Watched(Plain):
+        def _deltas(self, call):
+            try:
+                yield from ["one", " two", " three", " four", Usage(1, 4, 5), Finish()]
+            finally:
+                closed.append(True)
+
+    answer = Client(Watched()).ask("x", max_completion_tokens=2)
+    assert (answer, answer.usage, answer.finish_reason) == ("one two", None, "length")
+    assert closed == [True]
+
+
+def test_a_service_that_can_is_told():
+    provider = Scripted("one two three")
+    assert Client(provider).ask("x", max_tokens=1, stop="two") == "one two three"
+    assert provider.calls[0].options == {"max_tokens": 1, "stop": "two"}
+
+
+# response_format.
+
+
+def test_a_schema_is_put_in_the_prompt_and_the_fence_is_taken_off():
+    provider = Plain('```json\n{"city": "Oslo"}\n```')
+    completion = Client(provider).chat.completions.create("Where?", response_format=SCHEMA)
+    assert completion.choices[0].message.content == '{"city": "Oslo"}'
+    system = provider.calls[0].messages[0]
+    assert system["role"] == "system"
+    assert '"required": ["city"]' in system["content"]
+    assert len(provider.calls) == 1
+
+
+def test_a_system_text_stays_in_front_of_the_schema():
+    provider = Plain('{"city": "Oslo"}')
+    Client(provider).ask("Where?", system="Be brief.", response_format=SCHEMA)
+    first, second = provider.calls[0].messages
+    assert first["content"].startswith("Be brief.\n\nAnswer with JSON")
+    assert second == {"role": "user", "content": "Where?"}
+
+
+@pytest.mark.parametrize(
+    ("text", "response_format", "message"),
+    [
+        ('{"city": 1}', SCHEMA, r"at \$\.city: 1 is not of type 'string'"),
+        ("Oslo, I think.", SCHEMA, "is not the JSON"),
+        ("[1]", {"type": "json_object"}, "not the object"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_does_not_fit_is_an_error_with_the_text(text, response_format, message, stream):
+    provider = Plain(text)
+    with pytest.raises(ResponseFormatError, match=message) as caught:
+        Client(provider).chat.completions.create("x", response_format=response_format, stream=stream)
+    assert caught.value.partial == text
+    assert caught.value.provider == "Plain"
+    assert len(provider.calls) == 1
+
+
+def test_without_jsonschema_only_the_syntax_is_checked(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    assert Client(Plain('{"city": 1}')).ask("x", response_format=SCHEMA) == '{"city": 1}'
+    with pytest.raises(ResponseFormatError):
+        Client(Plain("no JSON")).ask("x", response_format=SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("response_format", "error"),
+    [
+        (dict, TypeError),
+        ({"type": "xml"}, ValueError),
+        ({"type": "json_schema"}, ValueError),
+        ({"type": "json_schema", "json_schema": {"schema": {"type": "no type"}}}, ValueError),
+    ],
+)
+def test_formats_that_make_no_sense_are_refused_at_the_call(response_format, error):
+    provider = Plain()
+    with pytest.raises(error):
+        Client(provider).stream("x", response_format=response_format)
+    assert provider.calls == []
+
+
+def test_text_is_the_format_of_every_answer():
+    assert Client(Plain("words")).ask("x", response_format={"type": "text"}) == "words"
+
+
+def test_a_service_that_knows_formats_is_told():
+    provider = Scripted("anything")
+    assert Client(provider).ask("x", response_format=SCHEMA) == "anything"
+    assert provider.calls[0].options == {"response_format": SCHEMA}

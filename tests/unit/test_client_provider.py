@@ -1,0 +1,197 @@
+"""Which provider answers a client's call."""
+
+from __future__ import annotations
+
+import pytest
+
+import g4f_lite
+from g4f_lite import (
+    Client,
+    Fallback,
+    Local,
+    OpenAICompatible,
+    ProviderNotFoundError,
+    RateLimitError,
+    RetryPolicy,
+    choice,
+)
+from g4f_lite.testing import Echo, Scripted
+
+
+class Broken(Scripted):
+    """A service that is flagged as not working."""
+
+    working = False
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """A provider in place of the one that the environment chooses."""
+    provider = Scripted()
+    monkeypatch.setattr(choice, "instead", provider)
+    return provider
+
+
+def test_an_instance_answers():
+    provider = Scripted("Hello")
+    client = Client(provider)
+    assert client.provider is provider
+    assert client.ask("x") == "Hello"
+
+
+def test_a_class_is_made():
+    assert Client(Echo).ask("said") == "said"
+
+
+def test_a_name_is_found_in_any_spelling():
+    assert Client("ECHO").ask("said") == "said"
+
+
+def test_a_name_with_a_model():
+    provider = Client("ollama:llama3.2:1b").provider
+    assert isinstance(provider, OpenAICompatible)
+    assert (provider.name, provider.model) == ("Ollama", "llama3.2:1b")
+
+
+def test_a_list_is_a_fallback():
+    client = Client([Scripted(RateLimitError("slow down")), Echo, "scripted"])
+    assert isinstance(client.provider, Fallback)
+    answer = client.ask("said")
+    assert (answer, answer.provider) == ("said", "Echo")
+
+
+def test_several_names_with_commas_are_a_fallback():
+    assert [member.name for member in Client("echo, ollama").provider.providers] == ["Echo", "Ollama"]
+
+
+def test_a_list_of_one_is_that_one():
+    provider = Scripted()
+    assert Client([provider]).provider is provider
+
+
+def test_the_environment_chooses_at_each_call(monkeypatch):
+    client = Client()
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "echo")
+    assert client.ask("said") == "said"
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "scripted")
+    assert client.ask("said") == "This is a scripted answer."
+
+
+def test_a_stand_in_answers_a_client_without_a_provider(stand_in):
+    stand_in.answer("from the stand-in")
+    assert Client().ask("x") == "from the stand-in"
+
+
+def test_without_any_setting_it_is_the_embedded_model():
+    assert isinstance(Client(retry=None).provider, Local)
+
+
+def test_an_address_is_an_openai_compatible_server():
+    provider = Client(base_url="http://127.0.0.1:9/v1", api_key="k").provider
+    assert isinstance(provider, OpenAICompatible)
+    assert provider.base_url == "http://127.0.0.1:9/v1"
+
+
+def test_a_key_alone_chooses_nothing():
+    with pytest.raises(TypeError, match="a key alone"):
+        Client(api_key="secret")
+
+
+def test_an_unknown_name_is_refused_when_the_client_is_made():
+    with pytest.raises(ProviderNotFoundError, match="grok"):
+        Client("grok")
+
+
+@pytest.mark.parametrize("provider", [42, dict, object()])
+def test_what_is_no_provider_is_refused(provider):
+    with pytest.raises(TypeError):
+        Client(provider)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"api_key": "k"}, {"base_url": "http://x/v1"}, {"retry": None}, {"verify": False}], ids=str
+)
+def test_settings_of_a_provider_that_is_made_already_are_refused(settings):
+    with pytest.raises(TypeError, match=f"{next(iter(settings))}= belongs to the provider"):
+        Client(Scripted(), **settings)
+    with pytest.raises(TypeError, match="belongs to the provider"):
+        Client([Scripted(), Scripted()], **settings)
+
+
+def test_one_key_is_not_given_to_several():
+    with pytest.raises(TypeError, match="api_key= belongs to one provider"):
+        Client(["groq", "openai"], api_key="k")
+    with pytest.raises(TypeError, match="api_key= belongs to one provider"):
+        Client("groq,openai", api_key="k")
+
+
+def test_settings_reach_the_provider_that_is_made():
+    policy = RetryPolicy(attempts=7)
+    provider = Client("ollama", proxy="http://127.0.0.1:3128", retry=policy, verify=False).provider
+    assert (provider.proxy, provider.retry, provider.verify) == ("http://127.0.0.1:3128", policy, False)
+    assert Client("ollama", retry=None).provider.retry is None
+
+
+@pytest.mark.parametrize(
+    "proxies",
+    ["http://127.0.0.1:1", {"all": "http://127.0.0.1:1"}, dict.fromkeys(("http", "https"), "http://127.0.0.1:1")],
+)
+def test_proxies_is_the_proxy(proxies):
+    assert Client("ollama", proxies=proxies).provider.proxy == "http://127.0.0.1:1"
+
+
+def test_proxies_that_make_no_sense_are_refused():
+    with pytest.raises(ValueError, match="one proxy"):
+        Client("ollama", proxies={"http": "http://a", "https": "http://b"})
+    with pytest.raises(ValueError, match="one proxy"):
+        Client("ollama", proxies={})
+    with pytest.raises(TypeError, match="the same thing"):
+        Client("ollama", proxies="http://a", proxy="http://a")
+
+
+class Recorder(Scripted):
+    def create_generator(self, model=None, messages=None, proxy=None, timeout=None, **options):
+        self.limits = (proxy, timeout)
+        return super().create_generator(model, messages, proxy, timeout, **options)
+
+
+def test_proxy_and_timeout_go_to_each_call_unless_it_has_its_own():
+    provider = Recorder()
+    client = Client(provider, proxy="http://a:1", timeout=5)
+    client.ask("x")
+    assert provider.limits == ("http://a:1", g4f_lite.Timeout.of(5))
+    client.chat.completions.create("x", proxy="http://b:1", timeout=7)
+    assert provider.limits == ("http://b:1", 7)
+    client.conversation().ask("x")
+    assert provider.limits == ("http://a:1", g4f_lite.Timeout.of(5))
+
+
+def test_providers_that_do_not_work_answer_only_when_named(monkeypatch):
+    monkeypatch.setattr("g4f_lite.providers.registry.find_class", lambda name: Broken if name == "Broken" else Local)
+    assert Client("Broken").ask("x") == "This is a scripted answer."
+    for client in (Client(retry=None), Client(models={"*": None}, retry=None)):
+        assert client.provider.working
+
+
+def test_a_call_may_name_its_own_provider():
+    client = Client(Scripted("mine"), model="small")
+    answer = client.ask("theirs", provider="echo")
+    assert (answer, answer.model) == ("theirs", None)
+    assert client.ask("x") == "mine"
+    assert client.find(None, "echo")[0] is client.find(None, "echo")[0]
+
+
+def test_closing_leaves_given_providers_open():
+    class Closing(Scripted):
+        closed = 0
+
+        def close(self):
+            type(self).closed += 1
+
+    given = Closing()
+    with Client(given):
+        pass
+    assert Closing.closed == 0
+    with Client(Closing):
+        pass
+    assert Closing.closed == 1
