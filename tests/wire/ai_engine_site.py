@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from g4f_lite import AiEngine
+from g4f_lite import AiEngine, RetryPolicy
 from g4f_lite.emulator import Emulator
 
 from .raw_server import PATIENCE, Connection, RawServer, length
@@ -17,6 +17,8 @@ SUBMIT = "/wp-json/mwai-ui/v1/chats/submit"
 REJECTED = "Sorry, your query has been rejected."
 JSON = "Content-Type: application/json; charset=UTF-8"
 OLD_SESSION = {"success": True, "sessionId": "N/A", "restNonce": "0000000000"}
+AT_ONCE = RetryPolicy(backoff=0)
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 
 class Site(AiEngine):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from g4f_lite import Answer, OpenAICompatible, Provider
+from g4f_lite import AiEngine, Answer, OpenAICompatible, Provider
 from g4f_lite.emulator import Emulator
 
 from .ai_engine_site import Site, site_of
@@ -62,6 +62,13 @@ def emulator() -> Iterator[Emulator]:
     """Run the emulator of all services, with its usual settings."""
     with Emulator() as running:
         yield running
+
+
+@pytest.fixture
+def site(emulator: Emulator) -> Iterator[AiEngine]:
+    """Give a provider for the emulated site with AI Engine, which asks once."""
+    with AiEngine(emulator.url, retry=None) as provider:
+        yield provider
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -18,15 +17,16 @@ from g4f_lite import (
     Chatgpt4Online,
     ModelNotSupportedError,
     ResponseFormatError,
-    RetryPolicy,
     ServiceError,
 )
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers.registry import make_provider
 
 from .ai_engine_site import (
+    AT_ONCE,
     JSON,
     OLD_SESSION,
+    PNG,
     REJECTED,
     SESSION,
     SUBMIT,
@@ -38,15 +38,6 @@ from .ai_engine_site import (
 )
 from .conftest import Ask, Serve
 from .raw_server import PATIENCE, chunked, length
-
-AT_ONCE = RetryPolicy(backoff=0)
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
-
-
-@pytest.fixture
-def site(emulator: Emulator) -> Iterator[AiEngine]:
-    with AiEngine(emulator.url, retry=None) as provider:
-        yield provider
 
 
 def test_attributes() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from g4f_lite import (
     AiEngine,
     ImageResponse,
-    RetryPolicy,
     Revision,
     Usage,
 )
@@ -19,6 +17,7 @@ from g4f_lite.emulator import Emulator
 
 from .ai_engine_site import (
     OLD_SESSION,
+    PNG,
     SESSION,
     SUBMIT,
     end,
@@ -27,15 +26,6 @@ from .ai_engine_site import (
 )
 from .conftest import Ask, Serve
 from .raw_server import Connection, RawServer, chunked, length
-
-AT_ONCE = RetryPolicy(backoff=0)
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
-
-
-@pytest.fixture
-def site(emulator: Emulator) -> Iterator[AiEngine]:
-    with AiEngine(emulator.url, retry=None) as provider:
-        yield provider
 
 
 @pytest.mark.parametrize("version", ["2.4.3", "2.4.4", "2.6.3", "2.8.3", "2.8.5", "3.6.2"])

@@ -20,13 +20,13 @@ from g4f_lite import (
     RateLimitError,
     ResponseFormatError,
     ResponseStatusError,
-    RetryPolicy,
     ServiceError,
     StreamInterruptedError,
 )
 from g4f_lite.emulator import Emulator
 
 from .ai_engine_site import (
+    AT_ONCE,
     REJECTED,
     SESSION,
     SUBMIT,
@@ -38,15 +38,6 @@ from .ai_engine_site import (
 )
 from .conftest import Ask, Serve
 from .raw_server import chunked, length
-
-AT_ONCE = RetryPolicy(backoff=0)
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
-
-
-@pytest.fixture
-def site(emulator: Emulator) -> Iterator[AiEngine]:
-    with AiEngine(emulator.url, retry=None) as provider:
-        yield provider
 
 
 def _fails(site: AiEngine, ask: Ask, kind: type[G4FLiteError], match: str) -> ProviderError:
