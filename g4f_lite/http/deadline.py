@@ -250,15 +250,17 @@ class _Watchdog:
         with self.lock:
             self.calls.add(call)
             if self.thread is None:
-                self.thread = threading.Thread(target=self._run, name="g4f_lite-watchdog", daemon=True)
+                starter = threading.get_native_id()
+                self.thread = threading.Thread(target=self._run, args=(starter,), name="g4f_lite-watchdog", daemon=True)
                 self.thread.start()
 
     def remove(self, call: Deadline) -> None:
         with self.lock:
             self.calls.discard(call)
 
-    def _run(self) -> None:
-        _leave_interrupts_to_main_thread()
+    def _run(self, starter: int) -> None:
+        if threading.get_native_id() != starter:  # under gevent it is no thread of its own
+            _leave_interrupts_to_main_thread()
         idle = 0
         while True:
             time.sleep(WATCH_INTERVAL)
@@ -275,8 +277,7 @@ class _Watchdog:
 
 def _leave_interrupts_to_main_thread() -> None:
     """Keep Ctrl-C from being delivered in this thread, where nobody who put it off would be asked."""
-    on_its_own = threading.get_native_id() != threading.main_thread().native_id  # not so under gevent
-    if on_its_own and hasattr(signal, "pthread_sigmask"):
+    if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 

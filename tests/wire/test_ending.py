@@ -1,4 +1,4 @@
-"""close(), Ctrl-C and the total limit reach a call wherever it waits: at proxies, in handshakes, in gevent too."""
+"""close(), Ctrl-C and the total limit reach a call wherever it waits: at proxies, in handshakes."""
 
 from __future__ import annotations
 
@@ -197,64 +197,6 @@ def test_ctrl_c_ends_a_blocked_call_and_leaves_nothing(after: int | None, emulat
     assert said.split("\n")[-3:] == ["interrupted", "still alive", ""]
     assert took < LATEST
     _wait(lambda: emulator.open_connections == 0)
-
-
-GEVENT = """
-from gevent import monkey
-monkey.patch_all()
-import sys, time, warnings
-import gevent
-from g4f_lite import DeadlineExceededError, OpenAICompatible, StreamInterruptedError
-provider = OpenAICompatible(sys.argv[1] + "/v1", model="m", timeout=30, retry=None)
-
-def timed(action, *arguments, **more):
-    began = time.monotonic()
-    try:
-        result = action(*arguments, **more)
-    except Exception as error:
-        result = type(error).__name__
-    return result, time.monotonic() - began
-
-answers = [gevent.spawn(provider.create, messages=f"number {n}") for n in range(20)]
-gevent.joinall(answers)
-assert [str(answer.value) for answer in answers] == [f"number {n}" for n in range(20)]
-
-result, took = timed(provider.create, messages="stall", timeout=0.2)
-assert (result, took < 1) == ("DeadlineExceededError", True), (result, took)
-
-stream = provider.create_generator(messages="stall")
-gevent.spawn_later(0.1, stream.close)
-result, took = timed(stream.text)
-assert (result, took < 1) == ("StreamInterruptedError", True), (result, took)
-
-with gevent.Timeout(0.1, False):
-    provider.create(messages="stall")
-assert provider.create(messages="after all") == "after all"
-provider.close()
-print("well")
-"""
-
-
-def test_under_gevent(emulator: Emulator) -> None:
-    pytest.importorskip("gevent")
-
-    def answer(messages: list[dict[str, str]]) -> Iterator[str]:
-        text = messages[-1]["content"]
-        if text == "stall":
-            ended.wait(PATIENCE)
-        yield text
-
-    ended = threading.Event()
-    with Emulator(answer) as site:
-        done = subprocess.run(
-            [sys.executable, "-c", GEVENT, site.url],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE * 6,
-            stdin=subprocess.DEVNULL,
-        )
-        ended.set()
-    assert (done.stdout, done.stderr, done.returncode) == ("well\n", "", 0)
 
 
 def _wait(condition: Callable[[], bool]) -> None:

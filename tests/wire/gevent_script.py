@@ -1,0 +1,113 @@
+"""What a program under gevent does, patched first as gevent asks for: ``gevent_script WHAT URL``."""
+
+from __future__ import annotations
+
+import sys
+
+from gevent import monkey
+
+if "worker" not in sys.argv:
+    monkey.patch_all()
+
+import os
+import signal
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from g4f_lite import G4FLiteError, OpenAICompatible
+
+STALL = "stall"  # a prompt that the server does not answer
+TOTAL = 0.2
+LATEST = 2.0  # seconds; generous, as the machine may be busy
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+def ended(error: str, action: Callable[..., Any], *arguments: Any, **more: Any) -> None:
+    """Check how a call ends, and that it does soon."""
+    began = time.monotonic()
+    try:
+        raised = repr(action(*arguments, **more))
+    except G4FLiteError as caught:
+        raised = type(caught).__name__
+    took = time.monotonic() - began
+    assert raised == error, raised
+    assert took < LATEST, took
+
+
+def many(provider: OpenAICompatible) -> None:
+    answers = [gevent.spawn(provider.create, messages=f"number {n}") for n in range(20)]
+    gevent.joinall(answers)
+    assert [str(answer.value) for answer in answers] == [f"number {n}" for n in range(20)]
+
+
+def total(provider: OpenAICompatible) -> None:
+    """The limit holds while other greenlets work."""
+    late = gevent.spawn(ended, "DeadlineExceededError", provider.create, messages=STALL, timeout=TOTAL)
+    many(provider)
+    late.get()
+
+
+def close(provider: OpenAICompatible) -> None:
+    """Another greenlet closes an answer that is waited for: before it begins, and after."""
+    for prompt in (STALL, f"word {STALL}"):
+        stream = provider.create_generator(messages=prompt)
+        gevent.spawn_later(0.1, stream.close)
+        ended("StreamInterruptedError", stream.text)
+
+
+def timeout(provider: OpenAICompatible) -> None:
+    """gevent's own limit, which is no Exception, leaves a call like any other."""
+    with gevent.Timeout(0.1, False):
+        provider.create(messages=STALL)
+
+
+def interrupt(provider: OpenAICompatible) -> None:
+    """Ctrl-C ends the main greenlet's call; the test sends it."""
+    try:
+        provider.create(messages=STALL)
+    except KeyboardInterrupt:
+        print("interrupted")
+
+
+def worker(provider: OpenAICompatible) -> None:
+    """A worker is forked, and then patched, as gunicorn does it; Ctrl-C reaches it nevertheless."""
+    provider.create(messages="in the parent")
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            warnings.simplefilter("ignore")  # of the modules that were imported before
+            monkey.patch_all()
+            assert provider.create(messages="in the worker") == "in the worker"
+            status = int(interrupts_are_put_off())
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def interrupts_are_put_off() -> bool:
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def sockets() -> int:
+    return sum(os.readlink(file).startswith("socket:") for file in DESCRIPTORS.iterdir() if file.is_symlink())
+
+
+def main() -> None:
+    what, url = sys.argv[1:]
+    provider = OpenAICompatible(url + "/v1", model="m", timeout=30, retry=None)
+    globals()[what](provider)
+    assert provider.create(messages="after all") == "after all"
+    provider.close()
+    assert not DESCRIPTORS.exists() or sockets() == 0, "a connection is left"
+    assert not interrupts_are_put_off()
+    print("well")
+
+
+if __name__ == "__main__":
+    main()

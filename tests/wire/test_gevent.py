@@ -1,0 +1,73 @@
+"""Under gevent: greenlets in place of threads, with the same limits and the same ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from g4f_lite.emulator import Emulator
+
+from .raw_server import PATIENCE
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and forks")
+
+
+@pytest.fixture
+def site() -> Iterator[Emulator]:
+    """Run an emulator that repeats a prompt word by word, and keeps silent at the word ``stall``."""
+    pytest.importorskip("gevent")
+    ended = threading.Event()
+
+    def answer(messages: list[dict[str, str]]) -> Iterator[str]:
+        text = messages[-1]["content"]
+        for word in text.split(" ") if "stall" in text else [text]:
+            if word == "stall":
+                ended.wait(PATIENCE * 6)
+            yield word
+
+    with Emulator(answer) as emulator:
+        yield emulator
+        ended.set()
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE * 4
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("what", ["many", "total", "close", "timeout", "interrupt", "worker"])
+def test_under_gevent(what: str, site: Emulator) -> None:
+    script = subprocess.Popen(
+        [sys.executable, "-m", "tests.wire.gevent_script", what, site.url],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        if what == "interrupt":
+            _wait(lambda: len(site.requests) == 1 or script.poll() is not None)
+            time.sleep(0.2)  # from the request's arrival to the wait for its answer
+            script.send_signal(signal.SIGINT)
+        said, complained = script.communicate(timeout=PATIENCE * 6)
+    finally:
+        script.kill()
+        script.communicate()
+    if what == "interrupt":
+        assert (said, script.returncode) == ("interrupted\nwell\n", 0), complained
+        assert "Traceback" not in complained  # gevent itself writes a line about it
+    else:
+        assert (said, complained, script.returncode) == ("well\n", "", 0)
