@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .answer import Answer, AnswerStream
-from .deltas import Finish, Reasoning, Revision, ToolCall, ToolCallDelta, Usage
+from .deltas import Finish, Identity, Reasoning, Revision, ToolCall, ToolCallDelta, Usage
 from .errors import (
     AllProvidersFailedError,
     AuthenticationError,
@@ -74,6 +74,7 @@ __all__ = [
     "Fallback",
     "Finish",
     "G4FLiteError",
+    "Identity",
     "ImageResponse",
     "Local",
     "MissingDependencyError",

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Protocol, TextIO
 
 from .collected import MAX_BYTES, PIECE_BYTES, Collected
-from .deltas import Delta, Piece, ToolCall, Usage
+from .deltas import Delta, Identity, Piece, ToolCall, Usage
 from .errors import (
     DeadlineExceededError,
     EmptyResponseError,
@@ -142,6 +142,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._seconds = 0.0
         self._closed = False
         self._error: G4FLiteError | None = None
+        self.explain: Callable[[G4FLiteError], None] | None = None  # is told of what fails, before it is raised
 
     def __next__(self) -> Piece:
         while True:
@@ -205,7 +206,7 @@ class AnswerStream(Generator[Piece, None, None]):
         return self.answer
 
     def deltas(self) -> Iterator[Delta]:
-        """Give all deltas from here on: text, images, reasoning, tool calls, usage, finish."""
+        """Give all deltas from here on: text, images, reasoning, tool calls, identity, usage, finish."""
         while True:
             try:
                 delta = self._waiting.popleft() if self._waiting else self._pull()
@@ -257,6 +258,11 @@ class AnswerStream(Generator[Piece, None, None]):
             images=self._collected.images,
             revision=self._collected.revision,
         )
+
+    @property
+    def identity(self) -> Identity | None:
+        """What the service calls the answer, once it said so."""
+        return self._collected.identity
 
     @property
     def usage(self) -> Usage | None:
@@ -358,6 +364,8 @@ class AnswerStream(Generator[Piece, None, None]):
         self._seconds = time.monotonic() - self._began_at
         if isinstance(error, (ProviderError, DeadlineExceededError)):
             error.partial = self._collected.text or error.partial
+        if self.explain is not None:
+            self.explain(error)
 
     def _show_in_notebook(self) -> Answer:
         from IPython.display import Markdown, display

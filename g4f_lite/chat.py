@@ -17,7 +17,7 @@ from .completions import (
     make_id,
     now,
 )
-from .deltas import Delta, Finish, Reasoning, ToolCallDelta
+from .deltas import Delta, Finish, Identity, Reasoning, ToolCallDelta
 from .http.deadline import TimeoutLike
 from .images import ImageResponse
 from .messages import Image, Message
@@ -171,11 +171,10 @@ class Completions:
             reasoning_effort=reasoning_effort,
             **options,
         )
-        with self._client.explaining(model, provider):
-            if stream:
-                return CompletionStream(answer.start(), created, wants_usage=wants_usage)
-            pieces = [str(delta) for delta in answer.deltas() if isinstance(delta, (str, ImageResponse))]
-        return Completion.of(answer.answer, "".join(pieces), created)
+        if stream:
+            return CompletionStream(answer.start(), created, wants_usage=wants_usage)
+        pieces = [str(delta) for delta in answer.deltas() if isinstance(delta, (str, ImageResponse))]
+        return Completion.of(answer.answer, "".join(pieces), answer.identity or Identity(), created)
 
     def stream(self, messages: str | Sequence[Message], model: str | None = None, **options: Any) -> CompletionStream:
         """Give the chunks: :meth:`create` with ``stream=True``, by g4f's name."""
@@ -187,19 +186,20 @@ class CompletionStream(Iterator[CompletionChunk]):
     """The chunks of an answer as they come; an iterator and a context manager.
 
     :param answer: the stream that they are made of, started
-    :param created: when it was asked for
+    :param created: when it was asked for, where the service does not say
     :param wants_usage: whether a last chunk tells the usage
     """
 
     def __init__(self, answer: AnswerStream, created: int, *, wants_usage: bool) -> None:
         self._answer = answer
         self._deltas = answer.deltas()
-        self._created = created
+        identity = answer.identity or Identity()
+        self._id = identity.id or make_id()
+        self._created = identity.created or created
+        self._model = identity.model or answer.model or ""
+        self._provider = answer.provider
         self._wants_usage = wants_usage
         self._role: Literal["assistant"] | None = "assistant"  # the first chunk says it
-        self._id = make_id()
-        self._model = answer.model or ""
-        self._provider = answer.provider
 
     def __next__(self) -> CompletionChunk:
         for delta in self._deltas:

@@ -12,7 +12,7 @@ from .chat import Chat
 from .choice import ProviderLike
 from .completions import Model, ModelList
 from .conversation import Conversation
-from .errors import ModelNotSupportedError
+from .errors import G4FLiteError
 from .generations import Images
 from .http.deadline import Timeout, TimeoutLike
 from .http.retry import RetryLike
@@ -111,21 +111,20 @@ class Client:
         :raises TypeError: an option that the provider cannot do
         :raises G4FLiteError: there is no whole answer
         """
-        with self.explaining(model, provider):
-            return self.stream(
-                prompt,
-                model=model,
-                provider=provider,
-                system=system,
-                images=images,
-                proxy=proxy,
-                timeout=timeout,
-                temperature=temperature,
-                max_tokens=max_tokens,
-                stop=stop,
-                response_format=response_format,
-                **options,
-            ).text()
+        return self.stream(
+            prompt,
+            model=model,
+            provider=provider,
+            system=system,
+            images=images,
+            proxy=proxy,
+            timeout=timeout,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            stop=stop,
+            response_format=response_format,
+            **options,
+        ).text()
 
     def stream(
         self,
@@ -159,9 +158,10 @@ class Client:
         named = {"temperature": temperature, "max_tokens": max_tokens, "stop": stop, "response_format": response_format}
         shape = Shape(asked, {**named, **options}, drop=self._drop_unsupported)
         said = shape.messages(what_is_said(name, prompt, system, images))
-        with self.explaining(model, provider):
-            answer = asked.create_generator(name, said, *self.limits(proxy, timeout), **shape.options)
-        return shape.answer(answer)
+        with self.explaining(model, asked):
+            answer = shape.answer(asked.create_generator(name, said, *self.limits(proxy, timeout), **shape.options))
+        answer.explain = lambda error: add_hint(error, model or self.model, asked)
+        return answer
 
     def conversation(
         self,
@@ -200,12 +200,12 @@ class Client:
         return proxy or self._proxy, self._timeout if timeout is None else timeout
 
     @contextmanager
-    def explaining(self, model: str | None, provider: ProviderLike | None) -> Iterator[None]:
+    def explaining(self, model: str | None, provider: BaseProvider) -> Iterator[None]:
         """Add to an error about an unknown model what could be written about it."""
         try:
             yield
-        except ModelNotSupportedError as error:
-            add_hint(error, model or self.model, self.find(model, provider)[0])
+        except G4FLiteError as error:
+            add_hint(error, model or self.model, provider)
             raise
 
     def __enter__(self) -> Client:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import Any
 
-from .deltas import Delta, Finish, Reasoning, Revision, ToolCall, ToolCallDelta, Usage
+from .deltas import Delta, Finish, Identity, Reasoning, Revision, ToolCall, ToolCallDelta, Usage
 from .images import ImageResponse
 
 MAX_BYTES = 4 * 1024 * 1024  # of text, reasoning and tool calls that are kept of one answer, at a byte a character
@@ -28,6 +28,7 @@ class Collected:
     recent: list[Delta] = field(default_factory=list)
     room: int = FOLDED_AT
     too_long: bool = False
+    identity: Identity | None = None
     usage: Usage | None = None
     finish_reason: str | None = None
     _folded: list[Delta] = field(default_factory=list)
@@ -39,6 +40,8 @@ class Collected:
             self.usage = delta
         elif isinstance(delta, Finish):
             self.finish_reason = delta.reason
+        elif isinstance(delta, Identity):
+            self.identity = delta
         else:
             self.recent.append(delta)
             self.room -= _size(delta)
@@ -60,7 +63,7 @@ class Collected:
 
     @property
     def kept(self) -> Iterator[Delta]:
-        """All that is kept, but usage and finish."""
+        """All that is kept, but identity, usage and finish."""
         return chain(self._folded, self.recent)
 
     @property
@@ -73,7 +76,7 @@ class Collected:
 
     @property
     def has_content(self) -> bool:
-        """Whether anything has come but usage, finish, a revision and pieces of no length."""
+        """Whether anything has come but identity, usage, finish, a revision and pieces of no length."""
         return any(delta and not isinstance(delta, Revision) for delta in self.kept)
 
     @property

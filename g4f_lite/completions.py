@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 from .answer import Answer
-from .deltas import ToolCall, ToolCallDelta, Usage
+from .deltas import Identity, ToolCall, ToolCallDelta, Usage
 
 
 class Result:
@@ -144,9 +144,9 @@ class Choice(Result):
 class Completion(Result):
     """A whole answer.
 
-    :ivar id: made here: services behind a provider seldom have one
-    :ivar created: when it was asked for, in seconds since 1970
-    :ivar model: the model that was asked, "" where none was named
+    :ivar id: the service's, or else one that is made here
+    :ivar created: when the service began it, or else when it was asked for, in seconds since 1970
+    :ivar model: the model that answered, as the service calls it, or else the one that was asked; "" for none
     :ivar provider: who answered
     :ivar choices: a list of one
     :ivar usage: tokens, or None where the service did not say
@@ -161,10 +161,11 @@ class Completion(Result):
     object: Literal["chat.completion"] = "chat.completion"
 
     @classmethod
-    def of(cls, answer: Answer, content: str, created: int) -> Completion:
+    def of(cls, answer: Answer, content: str, identity: Identity, created: int) -> Completion:
         """Make it of an answer.
 
         :param content: the answer's text, with its images as Markdown
+        :param identity: what the service calls it;  :param created: when it was asked for
         """
         calls = [_message_call(call) for call in answer.tool_calls]
         message = CompletionMessage(
@@ -172,7 +173,8 @@ class Completion(Result):
         )
         choice = Choice(0, message, answer.finish_reason)
         usage = CompletionUsage.of(answer.usage)
-        return cls(make_id(), created, answer.model or "", answer.provider, [choice], usage)
+        model = identity.model or answer.model or ""
+        return cls(identity.id or make_id(), identity.created or created, model, answer.provider, [choice], usage)
 
 
 def _message_call(call: ToolCall) -> MessageToolCall:

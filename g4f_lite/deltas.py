@@ -43,6 +43,19 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """What the service calls an answer; it comes just before the first of it.
+
+    :param id: the answer's id;  :param created: when it was begun, in seconds since 1970
+    :param model: the model that really answers
+    """
+
+    id: str | None = None
+    created: int | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
 class Finish:
     """The protocol's own end of an answer.
 
@@ -59,5 +72,5 @@ class Revision:
     text: str
 
 
-Delta = str | ImageResponse | Reasoning | ToolCallDelta | Usage | Finish | Revision
+Delta = str | ImageResponse | Reasoning | ToolCallDelta | Usage | Identity | Finish | Revision
 Piece = str | ImageResponse

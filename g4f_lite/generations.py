@@ -65,9 +65,9 @@ class Images:
         wanted = {"n": n, "size": size, "quality": quality, "style": style, **options}
         wanted = {name: value for name, value in wanted.items() if value is not None}
         provider = self._provider if provider is None else provider
-        with self._client.explaining(model, provider):
-            asked, name = self._client.find(model, provider)
-            proxy, timeout = self._client.limits(proxy, timeout)
+        asked, name = self._client.find(model, provider)
+        proxy, timeout = self._client.limits(proxy, timeout)
+        with self._client.explaining(model, asked):
             return first_that_can(
                 asked.providers if isinstance(asked, Fallback) else [asked],
                 lambda member: _draw(member, prompt, name, proxy, timeout, response_format, wanted),

@@ -93,5 +93,4 @@ class ChatCompletion:
             timeout=timeout,
             **options,
         )
-        with _client.explaining(model, provider):
-            return answer.start() if stream else answer.text()
+        return answer.start() if stream else answer.text()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..deltas import Delta, Finish, Reasoning, ToolCallDelta, Usage
+from ..deltas import Delta, Finish, Identity, Reasoning, ToolCallDelta, Usage
 from ..errors import (
     AuthenticationError,
     DeadlineExceededError,
@@ -67,7 +67,7 @@ def read_answer(response: Body) -> Iterator[Delta]:
     if response.peek().lstrip(BLANK)[:1] not in EVENT_BEGINNINGS:
         yield from read_completion(response.json())
         return
-    reason, ended = None, False
+    reason, ended, named = None, False, False
     try:
         for event in response.events(accept_unfinished=True):
             data = event.data
@@ -82,6 +82,9 @@ def read_answer(response: Body) -> Iterator[Delta]:
                 raise
             choice, delta = choice_of(chunk, "delta")
             text = delta.get("content")
+            if not named and (text or next(read_rest(delta), None)):  # a chunk with no more than a role is no beginning
+                named = True
+                yield from read_identity(chunk)
             if text:
                 if type(text) is str:
                     yield text
@@ -103,6 +106,7 @@ def read_answer(response: Body) -> Iterator[Delta]:
 def read_completion(completion: Any) -> Iterator[Delta]:
     """Read an answer that came whole, as one JSON object."""
     choice, message = choice_of(completion, "message")
+    yield from read_identity(completion)
     yield from read_rest(message)
     content = message.get("content")
     if content:
@@ -144,6 +148,18 @@ def read_rest(delta: dict[str, Any]) -> Iterator[Delta]:
         )
     if _text(delta, "refusal"):
         yield delta["refusal"]
+
+
+def read_identity(chunk: dict[str, Any]) -> Iterator[Delta]:
+    """Read what the server calls the answer, where it says so."""
+    created = chunk.get("created")
+    identity = Identity(
+        _text(chunk, "id") or None,
+        int(created) if type(created) in (int, float) and 0 < created < 1e11 else None,
+        _text(chunk, "model") or None,
+    )
+    if identity != Identity():
+        yield identity
 
 
 def read_usage(chunk: dict[str, Any]) -> Iterator[Delta]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 
-from g4f_lite import (
-    Client,
-    ModelNotSupportedError,
-)
+from g4f_lite import AllProvidersFailedError, ChatCompletion, Client, Fallback, ModelNotSupportedError, RateLimitError
 from g4f_lite.testing import Scripted
 
-from .services import Choosy
+from .services import Choosy, Plain
 
 
 def test_a_models_name_leads_where_the_map_says():
@@ -61,6 +59,7 @@ def test_the_clients_model_is_asked_where_a_call_names_none():
         lambda client: client.stream("x", model="gpt-9"),
         lambda client: client.chat.completions.create("x", model="gpt-9"),
         lambda client: client.chat.completions.create("x", model="gpt-9", stream=True),
+        lambda client: client.conversation(model="gpt-9").ask("x"),
     ],
 )
 def test_the_error_about_an_unknown_model_has_a_line_to_paste(ask):
@@ -74,10 +73,32 @@ def test_the_error_about_an_unknown_model_has_a_line_to_paste(ask):
     assert ask(Client(Choosy(), models=models)) is not None
 
 
-def test_a_model_that_the_service_does_not_know_has_the_line_too():
-    client = Client(Scripted(ModelNotSupportedError("no such model"), "default"))
-    with pytest.raises(ModelNotSupportedError, match=r"its default model.*models=\{'gpt-9': None\}"):
-        client.chat.completions.create("x", model="gpt-9", stream=True)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.ask("x", model="gpt-9"),
+        lambda client: client.ask("x", model="gpt-9", max_tokens=5),
+        lambda client: next(client.stream("x", model="gpt-9")),
+        lambda client: client.stream("x", model="gpt-9").start(),
+        lambda client: client.chat.completions.create("x", model="gpt-9"),
+        lambda client: client.chat.completions.create("x", model="gpt-9", stream=True),
+        lambda client: next(client.conversation(model="gpt-9").stream("x")),
+        lambda client: client.images.generate("x", model="gpt-9"),
+        lambda client: ChatCompletion.create("gpt-9", "x", client.provider),
+    ],
+)
+@pytest.mark.parametrize("kind", [Plain, lambda *answers: Fallback([Plain(*answers), Plain(*answers)])])
+def test_a_model_that_the_service_does_not_know_has_the_line_too(ask, kind):
+    client = Client(kind(ModelNotSupportedError("no such model"), "default"))
+    with pytest.raises((ModelNotSupportedError, AllProvidersFailedError)) as caught:
+        ask(client)
+    assert re.search(r"its default model.*models=\{'gpt-9': None\}", str(caught.value))
+    assert str(caught.value).count("models=") == 1
+
+
+def test_another_error_has_no_such_line():
+    with pytest.raises(RateLimitError, match=r"slow down$"):
+        Client(Scripted(RateLimitError("slow down"))).ask("x", model="gpt-9")
 
 
 def test_models_are_listed_with_the_mapped_names():

@@ -9,7 +9,7 @@ import pickle
 
 import pytest
 
-from g4f_lite import Answer, Client, Finish, Reasoning, ToolCall, ToolCallDelta, Usage
+from g4f_lite import Answer, Client, EmptyResponseError, Finish, Identity, Reasoning, ToolCall, ToolCallDelta, Usage
 from g4f_lite.completions import (
     ChoiceDelta,
     ChunkChoice,
@@ -26,7 +26,7 @@ from g4f_lite.testing import Scripted
 
 def completion(**fields):
     answer = Answer("Hello", model="m", provider="P", finish_reason="stop", **fields)
-    return Completion.of(answer, str(answer), 1700000000)
+    return Completion.of(answer, str(answer), Identity(), 1700000000)
 
 
 def test_what_the_service_did_not_say_is_none():
@@ -83,7 +83,7 @@ def test_model_dump_json_is_compact_and_keeps_letters():
 
 def test_tool_calls_are_whole_and_content_is_none():
     answer = Answer("", provider="P", finish_reason="tool_calls", tool_calls=[ToolCall("c1", "f", '{"a": 1}')])
-    message = Completion.of(answer, "", 1).choices[0].message
+    message = Completion.of(answer, "", Identity(), 1).choices[0].message
     assert message.to_dict() == {
         "role": "assistant",
         "content": None,
@@ -93,7 +93,7 @@ def test_tool_calls_are_whole_and_content_is_none():
 
 def test_a_tool_call_without_an_id_gets_one():
     answer = Answer("", tool_calls=[ToolCall(None, "f", "{}")])
-    calls = Completion.of(answer, "", 1).choices[0].message.tool_calls
+    calls = Completion.of(answer, "", Identity(), 1).choices[0].message.tool_calls
     assert calls is not None
     assert calls[0].id.startswith("call_")
 
@@ -174,3 +174,31 @@ def test_the_stream_holds_every_kind_of_delta():
     assert message.tool_calls is not None
     assert message.tool_calls[0].function.arguments == '{"a": 1}'
     assert whole.usage == CompletionUsage(1, 2, 3)
+
+
+NAMED = Identity("chatcmpl-theirs", 1600000000, "gpt-4o-mini-2024-07-18")
+
+
+@pytest.mark.parametrize("options", [{}, {"response_format": {"type": "text"}, "max_tokens": 50}])
+def test_an_answer_is_called_what_the_service_calls_it(options):
+    client = Client(type("Site", (Scripted,), {"known_options": frozenset()})([NAMED, "Hello"], [NAMED, "Hello"]))
+    whole = client.chat.completions.create("x", "gpt-4o-mini", **options)
+    chunks = list(client.chat.completions.create("x", "gpt-4o-mini", stream=True, **options))
+    for made in (whole, *chunks):
+        assert (made.id, made.created, made.model) == (NAMED.id, NAMED.created, NAMED.model)
+    assert whole.choices[0].message.content == "Hello"
+
+
+def test_what_the_service_does_not_call_it_is_made_here():
+    client = Client(Scripted([Identity(model="theirs"), "Hello"], [Identity("theirs"), "Hello"]))
+    made = client.chat.completions.create("x", "ours")
+    assert made.model == "theirs"
+    assert made.id.startswith("chatcmpl-")
+    assert made.created > NAMED.created
+    made = next(client.chat.completions.create("x", "ours", stream=True))
+    assert (made.id, made.model) == ("theirs", "ours")
+
+
+def test_a_name_alone_is_no_answer():
+    with pytest.raises(EmptyResponseError):
+        Client(Scripted([NAMED])).chat.completions.create("x")

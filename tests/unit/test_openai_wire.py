@@ -15,6 +15,7 @@ from g4f_lite import (
     AuthenticationError,
     Finish,
     G4FLiteError,
+    Identity,
     ModelNotSupportedError,
     OpenAICompatible,
     QuotaExceededError,
@@ -277,3 +278,25 @@ def test_a_bad_address_raises_when_it_is_given(bad: Any) -> None:
     with pytest.raises((ValueError, TypeError), match="base_url") as caught:
         OpenAICompatible(bad)
     assert "canary" not in str(caught.value)
+
+
+ROLE = b'data: {"id":"c1","created":5,"model":"real","choices":[{"delta":{"role":"assistant","content":""}}]}\n\n'
+TEXT = b'data: {"id":"c2","created":6,"model":"other","choices":[{"delta":{"content":"Hi"}}]}\n\n'
+
+
+def test_what_the_server_calls_the_answer_comes_just_before_it() -> None:
+    assert _read(ROLE + TEXT + DONE)[:2] == [Identity("c2", 6, "other"), "Hi"]
+    thinking = ROLE.replace(b'"content":""', b'"reasoning":"Hm"')
+    assert _read(thinking + TEXT + DONE)[:3] == [Identity("c1", 5, "real"), Reasoning("Hm"), "Hi"]
+    whole = b'{"id":"c1","model":"real","choices":[{"message":{"content":"Hi"}}]}'
+    assert _read(whole)[:2] == [Identity("c1", None, "real"), "Hi"]
+
+
+@pytest.mark.parametrize("wrong", [b"null", b'""', b"[]", b"-1", b"1e300", b"true", b"{}"])
+def test_what_makes_no_sense_as_a_name_is_none(wrong: bytes) -> None:
+    body = TEXT.replace(b'"c2"', wrong).replace(b"6", wrong).replace(b'"other"', wrong)
+    assert _read(body + DONE) == ["Hi", Finish("stop")]
+
+
+def test_a_role_alone_is_no_beginning() -> None:
+    assert _read(ROLE) == []
