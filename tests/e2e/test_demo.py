@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .command import COMMAND
-from .command import run as run_command
+from .command import COMMAND, call
 
 if sys.platform != "win32":
     from .command import Terminal
@@ -32,8 +31,8 @@ STEPS = [
 ]
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return run_command(*arguments, **{**WIDE, **environment})
+def demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return call("demo", "--backend", "echo", *arguments, **{**WIDE, **environment})
 
 
 def steps(shown: str) -> list[str]:
@@ -43,7 +42,7 @@ def steps(shown: str) -> list[str]:
 
 
 def test_the_whole_sdk_at_work() -> None:
-    done = run("demo", "--backend", "echo")
+    done = demo()
     assert (done.returncode, done.stderr) == (0, "")
     assert steps(done.stdout) == STEPS
     assert len(re.findall(r"^  first piece after \d+\.\d{3} s$", done.stdout, re.MULTILINE)) == 3
@@ -56,7 +55,7 @@ def test_the_whole_sdk_at_work() -> None:
 
 
 def test_tokens_are_shortened() -> None:
-    done = run("demo", "--backend", "echo")
+    done = demo()
     tokens = re.findall(r"(?:UniqueId|X-WP-Nonce): (.*)$|[\w-]+=(\S+?)(?:;|$)", done.stdout, re.MULTILINE)
     assert len(tokens) == 8
     for token in map("".join, tokens):
@@ -64,7 +63,7 @@ def test_tokens_are_shortened() -> None:
 
 
 def test_what_is_shown_is_what_happened() -> None:
-    done = run("demo", "--backend", "echo", "--fail", "token:service=ai_chats", "--fail", "reset:service=ai_engine")
+    done = demo("--fail", "token:service=ai_chats", "--fail", "reset:service=ai_engine")
     assert done.returncode == 0
     assert steps(done.stdout)[3:6] == [
         "prompt POST /chat/send2/ → 403, fault token (connection 2, kept)",
@@ -87,7 +86,7 @@ def test_what_is_shown_is_what_happened() -> None:
     ],
 )
 def test_a_failure_is_one_line_behind_what_happened(fault: str, last: str, words: str) -> None:
-    done = run("demo", "--backend", "echo", "--fail", fault)
+    done = demo("--fail", fault)
     assert done.returncode == 1
     assert done.stdout.endswith(f"{last}\n")
     assert done.stderr.startswith(f"Error: {words}")
@@ -97,19 +96,19 @@ def test_a_failure_is_one_line_behind_what_happened(fault: str, last: str, words
 def test_the_picture_is_saved_only_when_asked(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
-    done = run("demo", "--backend", "echo", "--save", str(folder))
+    done = demo("--save", str(folder))
     (saved,) = folder.iterdir()
     assert done.returncode == 0
     assert f"The picture is {saved}\n" in done.stdout
     assert saved.suffix == ".png"
     assert saved.read_bytes().startswith(b"\x89PNG")
-    done = run("demo", "--backend", "echo", "--save", str(tmp_path / "nowhere"))
+    done = demo("--save", str(tmp_path / "nowhere"))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"Error: {tmp_path / 'nowhere'} is no folder\n"
 
 
 def test_lines_fit_a_narrow_window() -> None:
-    done = run("demo", "--backend", "echo", COLUMNS="60")
+    done = demo(COLUMNS="60")
     assert done.returncode == 0
     lines = [line for line in done.stdout.splitlines() if line.startswith("  ")]
     assert max(map(len, lines)) <= 60

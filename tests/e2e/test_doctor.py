@@ -22,7 +22,7 @@ from g4f_lite.providers.base import BaseProvider
 from g4f_lite.providers.presets import PRESETS
 from g4f_lite.testing import Echo
 
-from .command import run
+from .command import call, run
 from .test_cli import assert_failed
 
 KEY = "sk-a-secret-that-nobody-shall-see"
@@ -69,7 +69,7 @@ def test_a_server_that_works(emulator: Emulator) -> None:
 
 
 def test_json(emulator: Emulator) -> None:
-    done = run("doctor", "AiEngine", "--base-url", emulator.url, "--timeout", "9", "--json", G4F_LITE_MODEL="gpt")
+    done = call("doctor", "AiEngine", "--base-url", emulator.url, "--timeout", "9", "--json", G4F_LITE_MODEL="gpt")
     assert (done.returncode, done.stderr) == (0, "")
     said = json.loads(done.stdout)
     assert said["ok"] is True
@@ -93,7 +93,7 @@ def test_no_secret_is_shown(emulator: Emulator) -> None:
     proxies = {"G4F_LITE_PROXY": "http://ada:enigmatic@127.0.0.1:9", "HTTPS_PROXY": "http://ada:enigmatic@localhost:9"}
     for options in ([], ["--json"]):
         emulator.fail("error", message=f"the key {KEY} is no good")
-        done = run("doctor", "OpenAICompatible", *options, **keys, **address, **proxies)
+        done = call("doctor", "OpenAICompatible", *options, **keys, **address, **proxies)
         assert done.returncode == 1
         shown = done.stdout + done.stderr
         assert f"*** ({len(KEY)} characters)" in shown
@@ -102,7 +102,7 @@ def test_no_secret_is_shown(emulator: Emulator) -> None:
 
 
 def test_nothing_that_is_offline_is_looked_up() -> None:
-    done = run("doctor", "groq", "--json", GROQ_API_KEY=KEY)
+    done = call("doctor", "groq", "--json", GROQ_API_KEY=KEY)
     (found,) = json.loads(done.stdout)["providers"]
     assert done.returncode == 1
     assert [step["status"] for step in found["steps"]] == ["failed", *["not reached"] * 6]
@@ -110,8 +110,8 @@ def test_nothing_that_is_offline_is_looked_up() -> None:
 
 
 def test_wrong_usage(tmp_path: Path) -> None:
-    assert run("doctor", "ollama", "vllm", "--base-url", "http://127.0.0.1:9").returncode == 2
-    assert_failed(run("doctor", "groq", "--api-key-file", str(tmp_path / "none")), "cannot read the key file")
+    assert call("doctor", "ollama", "vllm", "--base-url", "http://127.0.0.1:9").returncode == 2
+    assert_failed(call("doctor", "groq", "--api-key-file", str(tmp_path / "none")), "cannot read the key file")
 
 
 def test_who_counts(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:

@@ -11,13 +11,13 @@ import pytest
 from g4f_lite.emulator import Emulator
 from g4f_lite.messages import image_type
 
-from .command import COMMAND, ENVIRONMENT, SECONDS, run
+from .command import COMMAND, ENVIRONMENT, SECONDS, call
 from .test_cli import asked, assert_failed
 
 
 def draw(emulator: Emulator, target: Path | str, *options: str) -> subprocess.CompletedProcess[str]:
     """Have a lighthouse drawn by the emulated ai-chats.org."""
-    return run(
+    return call(
         "image", "A lighthouse", "--provider", "AiChats", "--base-url", emulator.url, "-o", str(target), *options
     )
 
@@ -31,7 +31,7 @@ def test_ai_chats_draws_with_its_model_for_pictures(emulator: Emulator, tmp_path
 
 
 def test_an_openai_compatible_server_draws(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
-    done = run("image", "-o", str(tmp_path / "cat"), "--size", "64x64", *here, stdin="A cat")
+    done = call("image", "-o", str(tmp_path / "cat"), "--size", "64x64", *here, stdin="A cat")
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'cat.png'}\n"), done.stderr
     assert image_type((tmp_path / "cat.png").read_bytes()) == "image/png"
     (request,) = [request for request in emulator.requests if request.path == "/v1/images/generations"]
@@ -80,20 +80,20 @@ def test_standard_output(emulator: Emulator) -> None:
 
 def test_of_several_each_is_tried(tmp_path: Path) -> None:
     target = tmp_path / "cat.png"
-    assert_failed(run("image", "A cat", "-p", "echo,local", "-o", str(target)), "Echo: ", "Local: ", "no picture")
+    assert_failed(call("image", "A cat", "-p", "echo,local", "-o", str(target)), "Echo: ", "Local: ", "no picture")
 
 
 def test_who_does_not_draw_says_so(emulator: Emulator, tmp_path: Path) -> None:
     target = ["-o", str(tmp_path / "cat.png")]
-    assert_failed(run("image", "A cat", *target), "Local", "draws no pictures")
-    assert_failed(run("image", "A cat", "-p", "echo", *target), "Echo", "not a picture")
-    assert_failed(run("image", "A cat", "-p", "echo", "--size", "9x9", *target), "size")
+    assert_failed(call("image", "A cat", *target), "Local", "draws no pictures")
+    assert_failed(call("image", "A cat", "-p", "echo", *target), "Echo", "not a picture")
+    assert_failed(call("image", "A cat", "-p", "echo", "--size", "9x9", *target), "size")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [["A cat"], ["-o", "cat.png"]])
 def test_wrong_usage(arguments: list[str]) -> None:
-    assert run("image", *arguments).returncode == 2
+    assert call("image", *arguments).returncode == 2
 
 
 def test_a_refused_picture(emulator: Emulator, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from g4f_lite.emulator import Emulator
 if sys.platform == "win32":
     pytest.skip("Windows has no pseudo-terminals in the standard library", allow_module_level=True)
 
-from .command import Terminal, run
+from .command import Terminal, call
 
 pytestmark = pytest.mark.usefixtures("interruptible")
 
@@ -62,7 +62,7 @@ def test_raw(emulator: Emulator, here: list[str]) -> None:
     emulator.answer(TEXT)
     assert answer("Colours?", "--raw", *here) == (0, TEXT.replace("\n", "\r\n"))
     assert answer("**bold**", *here, TERM="dumb") == (0, "**bold**\r\n")
-    assert run("chat", "**bold**", *here, **XTERM).stdout == "**bold**\n"
+    assert call("chat", "**bold**", *here, **XTERM).stdout == "**bold**\n"
 
 
 def test_it_is_drawn_as_it_comes(emulator: Emulator, here: list[str]) -> None:
