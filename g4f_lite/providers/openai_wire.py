@@ -152,7 +152,7 @@ def read_rest(delta: dict[str, Any]) -> Iterator[Delta]:
 
 def read_identity(chunk: dict[str, Any]) -> Iterator[Delta]:
     """Read what the server calls the answer, where it says so."""
-    created = chunk.get("created")
+    created: Any = chunk.get("created")
     identity = Identity(
         _text(chunk, "id") or None,
         int(created) if type(created) in (int, float) and 0 < created < 1e11 else None,
