@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -32,6 +34,7 @@ PLACES: dict[str, tuple[bytes, bytes]] = {  # what is sent at once, and what the
     "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
     "error's body": (head("Content-Length: 9999", status="400 Bad Request"), b"x" * 1000),
 }
+BODIES = ("chunk", "length", "close-delimited body")
 
 
 def _fails_in_time(ask: Callable[[], Any], *, limit: str = "total") -> DeadlineExceededError:
@@ -59,21 +62,35 @@ def _slow(place: str, manner: str) -> Callable[[Connection], None]:
     return answer
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("manner", ["silence", "drip"])
-def test_total_holds(place: str, manner: str, provide: Provide) -> None:
-    with RawServer(_slow(place, manner)) as server:
-        provider = provide(server, timeout=LIMITS, retry=RetryPolicy())
-        error = _fails_in_time(lambda: provider.create(messages="hi"))
+CALLS = [
+    *((place, manner, "plainly") for place in PLACES for manner in ("silence", "drip")),
+    *((place, manner, "over TLS") for place in ("headers", *BODIES) for manner in ("silence", "drip")),
+    *((place, "drip", "on a session of the caller's own") for place in BODIES),
+]
+
+
+def _call(place: str, manner: str, way: str, tls: ssl.SSLContext, authority_file: str) -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(RawServer(_slow(place, manner), tls=tls if way == "over TLS" else None))
+        settings: dict[str, Any] = {"verify": authority_file} if way == "over TLS" else {}
+        if "session" in way:
+            settings["session"] = stack.enter_context(requests.Session())
+        provider = OpenAICompatible(server.url, model="m", timeout=LIMITS, retry=RetryPolicy(), **settings)
+        error = _fails_in_time(lambda: stack.enter_context(provider).create(messages="hi"))
         assert error.partial == ("a" if delta("a") in PLACES[place][0] else "")
         assert len(server.requests) == 1, "a call whose time is over is not retried"
 
 
-@pytest.mark.parametrize("place", ["chunk", "length", "close-delimited body"])
-def test_total_holds_for_the_body_on_a_session_of_the_callers_own(place: str, provide: Provide) -> None:
-    with requests.Session() as session, RawServer(_slow(place, "drip")) as server:
-        provider = provide(server, timeout=LIMITS, session=session)
-        _fails_in_time(lambda: provider.create(messages="hi"))
+@pytest.fixture(scope="module")
+def called(tls: ssl.SSLContext, authority_file: str) -> Iterator[dict[tuple[str, str, str], Future[None]]]:
+    """Make all calls, many at once: they only wait."""
+    with ThreadPoolExecutor(10) as threads:
+        yield {call: threads.submit(_call, *call, tls, authority_file) for call in CALLS}
+
+
+@pytest.mark.parametrize("call", CALLS, ids=", ".join)
+def test_total_holds(call: tuple[str, str, str], called: dict[tuple[str, str, str], Future[None]]) -> None:
+    called[call].result()
 
 
 def test_total_holds_for_a_connection_that_was_used_before(provide: Provide) -> None:
@@ -136,17 +153,6 @@ def test_total_holds_in_a_tls_handshake(manner: str) -> None:
             _fails_in_time(lambda: provider.create(messages="hi"))
 
 
-@pytest.mark.parametrize("place", ["headers", "chunk", "length", "close-delimited body"])
-@pytest.mark.parametrize("manner", ["silence", "drip"])
-def test_total_holds_over_tls(
-    place: str, manner: str, provide: Provide, tls: ssl.SSLContext, authority_file: str
-) -> None:
-    with RawServer(_slow(place, manner), tls=tls) as server:
-        provider = provide(server, timeout=LIMITS, verify=authority_file)
-        error = _fails_in_time(lambda: provider.create(messages="hi"))
-        assert error.partial in ("", "a")
-
-
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("manner", ["silence", "drip"])
 def test_total_holds_at_a_proxy(scheme: str, manner: str) -> None:
@@ -170,7 +176,7 @@ def test_a_long_prompt_may_take_longer_than_a_connection(provide: Provide) -> No
         connection.request()
         connection.send(hello())
 
-    with RawServer(answer, receive_buffer=4096) as server:
+    with RawServer(answer, receive_buffer=65536) as server:
         provider = provide(server, timeout=Timeout(connect=0.1, read=5, total=10))
         assert provider.create(messages="x" * 8_000_000) == "Hello world"
 
