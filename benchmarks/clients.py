@@ -1,17 +1,22 @@
 """The clients that are measured: one function each, which streams the texts of an answer's pieces.
 
-Each keeps its connection as well as its documentation allows: one session or client object for all
-calls.  A client whose package is missing is left out.
+Each keeps its connections as well as its documentation allows: one session or client object for all
+calls, and of ``requests``, which promises nothing about a session in two threads, one for each thread.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
-Stream = Callable[[str], Iterator[str]]
-MESSAGES = [{"role": "user", "content": "Hello"}]
+Messages = list[dict[str, str]]
+Stream = Callable[..., Iterator[str]]  # (base_url, messages=HELLO)
+HELLO: Messages = [{"role": "user", "content": "Hello"}]
+
+OURS, BARE = "g4f_lite", "bare requests"
+HTTPX, OPENAI, LITELLM, G4F = "httpx-sse", "openai", "litellm", "g4f"
 
 
 def ours() -> Stream:
@@ -19,10 +24,10 @@ def ours() -> Stream:
 
     providers: dict[str, g4f_lite.OpenAICompatible] = {}
 
-    def stream(base_url: str) -> Iterator[str]:
+    def stream(base_url: str, messages: Messages = HELLO) -> Iterator[str]:
         if base_url not in providers:
-            providers[base_url] = g4f_lite.OpenAICompatible(base_url, model="m", session=None)
-        return providers[base_url].create_generator(messages=MESSAGES)  # type: ignore[return-value]
+            providers[base_url] = g4f_lite.OpenAICompatible(base_url, model="m")
+        return providers[base_url].create_generator(messages=messages)  # type: ignore[return-value]
 
     return stream
 
@@ -30,11 +35,13 @@ def ours() -> Stream:
 def bare_requests() -> Stream:
     import requests
 
-    session = requests.Session()
+    own = threading.local()
 
-    def stream(base_url: str) -> Iterator[str]:
-        body = {"model": "m", "messages": MESSAGES, "stream": True}
-        response = session.post(base_url + "/chat/completions", json=body, stream=True)
+    def stream(base_url: str, messages: Messages = HELLO) -> Iterator[str]:
+        if not hasattr(own, "session"):
+            own.session = requests.Session()
+        body = {"model": "m", "messages": messages, "stream": True}
+        response = own.session.post(base_url + "/chat/completions", json=body, stream=True)
         for line in response.iter_lines():
             if line.startswith(b"data: ") and line != b"data: [DONE]":
                 text = json.loads(line[6:])["choices"][0]["delta"].get("content")
@@ -50,8 +57,8 @@ def httpx_sse() -> Stream:
 
     client = httpx.Client()
 
-    def stream(base_url: str) -> Iterator[str]:
-        body = {"model": "m", "messages": MESSAGES, "stream": True}
+    def stream(base_url: str, messages: Messages = HELLO) -> Iterator[str]:
+        body = {"model": "m", "messages": messages, "stream": True}
         with connect_sse(client, "POST", base_url + "/chat/completions", json=body) as source:
             for event in source.iter_sse():
                 if event.data != "[DONE]":
@@ -65,16 +72,13 @@ def httpx_sse() -> Stream:
 def openai() -> Stream:
     from openai import OpenAI
 
-    clients: dict[str, OpenAI] = {}
+    clients: dict[str, Any] = {}
 
-    def stream(base_url: str) -> Iterator[str]:
+    def stream(base_url: str, messages: Messages = HELLO) -> Iterator[str]:
         if base_url not in clients:
             clients[base_url] = OpenAI(base_url=base_url, api_key="none", max_retries=0)
-        with clients[base_url].chat.completions.create(model="m", messages=MESSAGES, stream=True) as chunks:  # type: ignore[call-overload]
-            for chunk in chunks:
-                text = chunk.choices[0].delta.content
-                if text:
-                    yield text
+        with clients[base_url].chat.completions.create(model="m", messages=messages, stream=True) as chunks:
+            yield from texts(chunks)
 
     return stream
 
@@ -82,40 +86,44 @@ def openai() -> Stream:
 def litellm() -> Stream:
     import litellm
 
-    def stream(base_url: str) -> Iterator[str]:
-        for chunk in litellm.completion("openai/m", MESSAGES, api_base=base_url, api_key="none", stream=True):
-            text = chunk.choices[0].delta.content
-            if text:
-                yield text
+    litellm.suppress_debug_info = True
+
+    def stream(base_url: str, messages: Messages = HELLO) -> Iterator[str]:
+        # It keeps a client for each address by itself.
+        return texts(litellm.completion("openai/m", messages, api_base=base_url, api_key="none", stream=True))
 
     return stream
 
 
 def g4f() -> Stream:
     from g4f.client import Client
-    from g4f.Provider import OpenaiTemplate
+    from g4f.client.factory import create_custom_provider
 
-    def stream(base_url: str) -> Iterator[str]:
-        server = type("Server", (OpenaiTemplate,), {"base_url": base_url, "api_key": "none", "working": True})
-        client = Client(provider=server, api_key="none")
-        for chunk in client.chat.completions.create(MESSAGES, "m", stream=True):
-            text = chunk.choices[0].delta.content
-            if text:
-                yield text
+    clients: dict[str, Any] = {}
+
+    def stream(base_url: str, messages: Messages = HELLO) -> Iterator[str]:
+        if base_url not in clients:
+            # It would ask the server for its models first.
+            provider = create_custom_provider(base_url, api_key="none", default_model="m", models=["m"])
+            clients[base_url] = Client(provider=provider, api_key="none")
+        return texts(clients[base_url].chat.completions.create(messages, "m", stream=True))
 
     return stream
 
 
-_ALL: dict[str, tuple[str, Callable[[], Stream]]] = {
-    "bare requests": ("requests", bare_requests),
-    "g4f_lite": ("g4f_lite", ours),
-    "httpx-sse": ("httpx_sse", httpx_sse),
-    "openai": ("openai", openai),
-    "litellm": ("litellm", litellm),
-    "g4f": ("g4f", g4f),
+def texts(chunks: Any) -> Iterator[str]:
+    """Give the texts in the chunks of a chat completion."""
+    for chunk in chunks:
+        text = chunk.choices[0].delta.content if chunk.choices else None
+        if text:
+            yield text
+
+
+CLIENTS: dict[str, Callable[[], Stream]] = {
+    BARE: bare_requests,
+    OURS: ours,
+    HTTPX: httpx_sse,
+    OPENAI: openai,
+    LITELLM: litellm,
+    G4F: g4f,
 }
-
-
-def installed() -> dict[str, Callable[[], Stream]]:
-    """Give those whose package is there, by name, in the order of the table's columns."""
-    return {name: make for name, (module, make) in _ALL.items() if importlib.util.find_spec(module)}

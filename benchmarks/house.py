@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 
-from .table import BARE, OURS, Figures
+from .background import ROOT
+from .clients import BARE, G4F, HTTPX, LITELLM, OPENAI, OURS
+from .table import Numbers
 
+WITH_TENACITY, NOTHING = "requests + tenacity", "no import"
 MODULES = {
-    BARE: "requests, tenacity",
+    BARE: "requests",
     OURS: "g4f_lite",
-    "httpx-sse": "httpx_sse",
-    "openai": "openai",
-    "litellm": "litellm",
-    "g4f": "g4f.client",
+    HTTPX: "httpx, httpx_sse",
+    OPENAI: "openai",
+    LITELLM: "litellm",
+    G4F: "g4f.client",
+    WITH_TENACITY: "requests, tenacity",
+    NOTHING: "sys",
 }
 
 
-def imports(rounds: int, clients: dict[str, str] | None = None) -> Figures:
-    """Milliseconds of CPU time that a process takes to start and import the client; bare: requests and tenacity."""
-    clients = clients or {BARE: sys.executable, OURS: sys.executable}
-    figures = Figures()
-    for _ in range(max(rounds, 5)):
-        for client, python in clients.items():
-            process = subprocess.Popen([python, "-c", f"import {MODULES[client]}"])
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            assert process.returncode == 0, client
-            figures.add(client, {"ms": (usage.ru_utime + usage.ru_stime) * 1000})
-    return figures
+def imports(client: str, python: str) -> Numbers:
+    """Processor time, in milliseconds, of a process that imports the client and does nothing else."""
+    process = subprocess.Popen([python, "-c", f"import {MODULES[client]}"], cwd=ROOT)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"the import ended with {process.returncode}")
+    return {"ms": (usage.ru_utime + usage.ru_stime) * 1000}

@@ -1,16 +1,19 @@
-"""A server that streams chat completions and does as little else as it can: ``python -m benchmarks.server``.
+"""A server that streams chat completions and does as little else as it can: ``python -m benchmarks.server [PEM]``.
 
-It prints its port.  The path of a request says what comes:
-``/FRAMING/PIECES/PACE/v1/chat/completions``, with FRAMING one of ``chunked``, ``length``, ``close``,
-``gzip`` and ``batch`` (all pieces in one chunk), and PACE the milliseconds between two pieces.
-Each piece of text is the time at which it was sent, so that a client can tell its delay.
-``GET /connections`` tells how many connections were accepted.  Standard input's end ends it.
+It prints the port of HTTP and, with a file of a certificate and its key, the one of HTTPS.  The path
+of a request says what comes: ``/FRAMING/PIECES/PACE/v1/chat/completions``, with FRAMING one of
+``chunked``, ``length``, ``close``, ``gzip``, ``batch`` (all pieces in one chunk) and ``flood`` (long
+pieces, as fast as it can), and PACE the milliseconds between two pieces.  Each piece of text is the
+time at which it was sent, so that a client can tell its delay.  ``GET /counts`` tells how many
+connections were accepted on each port, and how many TLS handshakes were made.  Standard input's end
+ends it.
 """
 
 from __future__ import annotations
 
 import json
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -25,7 +28,8 @@ data: [DONE]
 
 """
 STAMP_BYTES = 18
-accepted = 0
+FLOOD_TEXT = "x" * 1000
+counts = {"http": 0, "https": 0, "handshakes": 0}
 
 
 def piece(text: str) -> bytes:
@@ -85,19 +89,22 @@ def answer(connection: socket.socket, framing: str, count: int, pace: float) -> 
         for data in pieces(count, pace):
             send(chunk(data))
     else:
-        block = chunk(piece(stamp())) * 50
+        same = chunk(piece(FLOOD_TEXT if framing == "flood" else stamp()))
+        block = same * 50
         for _ in range(count // 50):
             send(block)
-        send(chunk(piece(stamp())) * (count % 50))
+        send(same * (count % 50))
     send(chunk(LAST) + b"0\r\n\r\n")
     return True
 
 
-def serve(connection: socket.socket) -> None:
+def serve(connection: socket.socket, tls: ssl.SSLContext | None) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    reader = connection.makefile("rb")
-    with connection, reader:
-        try:
+    try:
+        if tls is not None:
+            connection = tls.wrap_socket(connection, server_side=True)
+            counts["handshakes"] += 1
+        with connection, connection.makefile("rb") as reader:
             while line := reader.readline():
                 length = 0
                 while (header := reader.readline()) not in (b"\r\n", b""):
@@ -105,30 +112,39 @@ def serve(connection: socket.socket) -> None:
                         length = int(header.partition(b":")[2])
                 reader.read(length)
                 path = line.split()[1].decode()
-                if path == "/connections":
-                    text = str(accepted).encode()
+                if path == "/counts":
+                    text = json.dumps(counts).encode()
                     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
                     continue
                 _, framing, count, pace, *_ = path.split("/")
                 if not answer(connection, framing, int(count), int(pace) / 1000):
                     return
-        except OSError:
-            return
+    except OSError:
+        return
+
+
+def listen(scheme: str, tls: ssl.SSLContext | None = None) -> int:
+    """Accept connections, each with a thread of its own; give the port."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+
+    def accept() -> None:
+        while True:
+            connection, _ = listener.accept()
+            counts[scheme] += 1
+            threading.Thread(target=serve, args=(connection, tls), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    port: int = listener.getsockname()[1]
+    return port
 
 
 def main() -> None:
-    global accepted
-    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-    print(listener.getsockname()[1], flush=True)
-
-    def accept() -> None:
-        global accepted
-        while True:
-            connection, _ = listener.accept()
-            accepted += 1
-            threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
+    ports = [listen("http")]
+    if sys.argv[1:]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[1])
+        ports.append(listen("https", context))
+    print(*ports, flush=True)
     sys.stdin.read()
 
 

@@ -1,89 +1,137 @@
-"""Figures of several rounds → a Markdown table of medians and spreads."""
+"""Figures of several rounds, the bars that ours must reach, and what both say in words."""
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
-import subprocess
 from collections import defaultdict
+from dataclasses import dataclass
 
-OURS, BARE = "g4f_lite", "bare requests"
-# What ours must reach: the figure's name → (limit of ours / bare, or an absolute limit)
-BARS = {
-    ("cpu_per_piece", "µs"): ("≤ 1.25 × bare", lambda ours, bare: ours <= 1.25 * bare),
-    ("delivery", "chunked"): ("≤ 0.5 ms", lambda ours, bare: ours <= 0.5),
-    ("delivery", "length"): ("≤ 0.5 ms", lambda ours, bare: ours <= 0.5),
-    ("delivery", "close"): ("≤ 0.5 ms", lambda ours, bare: ours <= 0.5),
-    ("delivery", "gzip"): ("≤ 0.5 ms", lambda ours, bare: ours <= 0.5),
-    ("connections", "connections"): ("≤ 1", lambda ours, bare: ours <= 1),
-    ("warm_call", "ms"): ("≤ 1.25 × bare", lambda ours, bare: ours <= 1.25 * bare),
-    ("import", "ms"): ("≤ 1.25 × requests + tenacity", lambda ours, bare: ours <= 1.25 * bare),
-    ("local", "ms"): ("by hand + 5 ms", lambda ours, bare: ours <= bare + 5),
-    **{
-        ("warm_services", f"{provider} {what}"): ("≤ 8", lambda ours, bare: ours <= 8)
-        for provider in ("AiChatOnline", "AiChats", "Chatgpt4Online", "AiEngine", "OpenAICompatible")
-        for what in ("bootstraps", "connections")
-    },
-    ("emulator_streams", "ms"): ("≤ 20 ms", lambda ours, bare: ours <= 20),
-}
+from .clients import OURS
+
+Numbers = dict[str, float]  # the figures of one client in one round, by their names
+DIGITS = 3
+SAME = 0.02  # as a share: what the spread of two runs hides
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a figure of ours must reach: ``limit``, or ``limit`` times the figure of the column ``of``.
+
+    :param at_least: whether more is better
+    """
+
+    limit: float
+    of: str = ""
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.limit:g}" + (f" × {self.of}" if self.of else "")
+
+    def met(self, medians: Numbers) -> bool | None:
+        """Tell whether ours holds it; None where a figure is missing.
+
+        :param medians: the figure's medians, by column
+        """
+        share = self.share(medians)
+        return None if share is None else share >= 1 if self.at_least else share <= 1
+
+    def share(self, medians: Numbers) -> float | None:
+        """Give ours as a share of what the bar allows."""
+        if OURS not in medians or (self.of and not medians.get(self.of)):
+            return None
+        allowed = self.limit * (medians[self.of] if self.of else 1)
+        return medians[OURS] / allowed if allowed else None
 
 
 class Figures:
-    """The figures of one row: client → name of the figure → one value a round."""
+    """The figures of one row: column → name of the figure → one value a round; and why some are missing."""
 
     def __init__(self) -> None:
         self.values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        self.failures: dict[str, str] = {}
 
-    def add(self, client: str, figures: dict[str, float]) -> None:
-        for name, value in figures.items():
-            self.values[client][name].append(value)
+    def add(self, column: str, numbers: Numbers) -> None:
+        for name, value in numbers.items():
+            self.values[column][name].append(value)
 
+    @property
+    def columns(self) -> list[str]:
+        return [*self.values, *(column for column in self.failures if column not in self.values)]
+
+    @property
     def names(self) -> list[str]:
-        return list(dict.fromkeys(name for figures in self.values.values() for name in figures))
+        return list(dict.fromkeys(name for numbers in self.values.values() for name in numbers))
+
+    def medians(self, name: str) -> Numbers:
+        return {column: statistics.median(numbers[name]) for column, numbers in self.values.items() if name in numbers}
+
+    def cell(self, column: str, name: str) -> str:
+        values = self.values[column][name] if column in self.values and name in self.values[column] else []
+        if not values:
+            return "–"
+        low, middle, high = (rounded(of(values)) for of in (min, statistics.median, max))
+        return middle if low == high else f"{middle} ({low}–{high})"
 
 
-class Table:
-    """Rows of medians, ours in a column of its own with its ratio to the bare loop."""
-
-    def __init__(self, clients: list[str]) -> None:
-        self._clients = clients
-        self._lines: list[str] = []
-        self._notes: list[str] = []
-
-    def add(self, row: str, description: str, figures: Figures) -> None:
-        self._notes.append(f"- **{row}**: {' '.join(description.split())}")
-        for name in figures.names():
-            medians = {
-                client: statistics.median(values[name]) for client, values in figures.values.items() if name in values
-            }
-            cells = [_cell(figures.values[client].get(name, [])) for client in self._clients]
-            ratio = f"{medians[OURS] / medians[BARE]:.2f}" if OURS in medians and medians.get(BARE) else "–"
-            bar, holds = BARS.get((row, name), ("", None))
-            verdict = "" if holds is None else "yes" if holds(medians[OURS], medians.get(BARE, 0)) else "**no**"
-            self._lines.append(f"| {row}, {name} | {' | '.join(cells)} | {ratio} | {bar} | {verdict} |")
-
-    def markdown(self) -> str:
-        head = f"| | {' | '.join(self._clients)} | ours / bare | bar | met |"
-        rule = "|---|" + "---|" * (len(self._clients) + 3)
-        return "\n".join([head, rule, *self._lines, "", *self._notes])
+def rounded(value: float) -> str:
+    """Write a figure with three digits."""
+    if abs(value) >= 10 ** (DIGITS - 1):
+        return f"{value:.0f}"
+    return f"{value:.{DIGITS}g}"
 
 
-def machine(clients: dict[str, str]) -> str:
-    """Say on what, and with which versions, the figures were taken."""
-    versions = []
-    for client, python in clients.items():
-        package = {"bare requests": "requests", "g4f_lite": "g4f-lite"}.get(client, client)
-        code = f"import importlib.metadata as m; print(m.version({package!r}))"
-        done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
-        versions.append(f"{package} {done.stdout.strip() or '?'}")
-    return (
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}; {', '.join(versions)}. "
-        "Medians, with the lowest and the highest round in brackets."
-    )
+def table(figures: Figures, bars: dict[str, list[Bar]]) -> str:
+    """Write the figures as a Markdown table of medians and, in brackets, the lowest and the highest round."""
+    columns = figures.columns
+    lines = [f"| | {' | '.join(columns)} | bar | met |", "|---" * (len(columns) + 3) + "|"]
+    for name in figures.names:
+        wanted, medians = bars.get(name, []), figures.medians(name)
+        verdicts = [{True: "yes", False: "**no**", None: "–"}[bar.met(medians)] for bar in wanted]
+        cells = [figures.cell(column, name) for column in columns]
+        lines.append(f"| {' | '.join([name, *cells, ', '.join(map(str, wanted)), ', '.join(verdicts)])} |")
+    return "\n".join(lines)
 
 
-def _cell(values: list[float]) -> str:
-    if not values:
-        return "–"
-    return f"{statistics.median(values):.3g} ({min(values):.3g}–{max(values):.3g})"
+def missed_bars(figures: Figures, bars: dict[str, list[Bar]]) -> list[str]:
+    """List the figures that miss a bar."""
+    names = figures.names
+    return [name for name in names if any(bar.met(figures.medians(name)) is False for bar in bars.get(name, []))]
+
+
+def remarks(figures: Figures, bars: dict[str, list[Bar]], floor: str, beside: tuple[str, ...] = ()) -> list[str]:
+    """Say in sentences what the table says against ours: bars that are missed, and peers that are better.
+
+    :param floor: what to add where anything is;  :param beside: columns that are no peers
+    """
+    said = []
+    for name in figures.names:
+        medians = figures.medians(name)
+        for bar in bars.get(name, []):
+            if bar.met(medians) is False:
+                share = bar.share(medians) or 0.0
+                far = f"{rounded(abs(share - 1) * 100)} % too {'little' if bar.at_least else 'much'}"
+                said.append(f"**Missed**: {name} is {_with_ratio(bar, medians)}, and the bar is {bar}: {far}.")
+    for name in figures.names:
+        medians = figures.medians(name)
+        better = [column for column in _better(name, medians) if column not in beside]
+        if better:
+            listed = ", ".join(f"{column} {rounded(medians[column])}" for column in better)
+            said.append(f"**Lost**: {name}, {rounded(medians[OURS])} of ours, is better in {listed}.")
+    if said and floor:
+        said.append(floor)
+    return said + [f"{column} is missing here: {reason}" for column, reason in figures.failures.items()]
+
+
+def _better(name: str, medians: Numbers) -> list[str]:
+    """List the columns that are better than ours; a ratio of a client's own figures is no race."""
+    if OURS not in medians or " / " in name:
+        return []
+    own = medians[OURS]
+    if "/s" in name:
+        return [column for column, value in medians.items() if value > own * (1 + SAME)]
+    return [column for column, value in medians.items() if value < own * (1 - SAME)]
+
+
+def _with_ratio(bar: Bar, medians: Numbers) -> str:
+    own = medians[OURS]
+    return f"{own / medians[bar.of]:.2f} × {bar.of}" if bar.of else rounded(own)
