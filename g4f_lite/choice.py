@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable
 from typing import Any
 
 from .fallback import Fallback
+from .http.forks import lock_free_in_children
 from .providers.arguments import check_url
 from .providers.base import BaseProvider
 from .providers.registry import make, make_provider
@@ -26,7 +26,7 @@ _VARIABLES = (
 
 instead: BaseProvider | None = None  # answers in place of any that the environment chooses
 _made: dict[tuple[str | None, ...], BaseProvider] = {}
-_lock = threading.Lock()
+_lock = lock_free_in_children()
 
 
 def provider_of(provider: ProviderLike, **settings: Any) -> BaseProvider:

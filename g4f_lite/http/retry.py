@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Union
@@ -20,12 +19,14 @@ from ..errors import (
     TransportError,
 )
 from .deadline import Deadline
+from .forks import lock_free_in_children
 
 RetryLike = Union["RetryPolicy", tenacity.Retrying, None]
 OnRetry = Callable[[G4FLiteError, int, float], None]
 
 BUDGET_TOKENS = 20.0  # retries that a provider has in hand
 BUDGET_REFUND = 0.5  # given back by each success
+_lock = lock_free_in_children()  # of all budgets
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,10 @@ class RetryBudget:
 
     def __init__(self) -> None:
         self._tokens = BUDGET_TOKENS
-        self._lock = threading.Lock()
 
     def take(self) -> bool:
         """Take a token for a retry; False when none is left."""
-        with self._lock:
+        with _lock:
             if self._tokens < 1:
                 return False
             self._tokens -= 1
@@ -75,7 +75,7 @@ class RetryBudget:
     def give_back(self) -> None:
         """Count a success."""
         if self._tokens < BUDGET_TOKENS:
-            with self._lock:
+            with _lock:
                 self._tokens = min(BUDGET_TOKENS, self._tokens + BUDGET_REFUND)
 
     def __reduce__(self) -> tuple[Any, ...]:

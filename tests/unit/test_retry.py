@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import pickle
+import random
+import signal
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -97,6 +102,27 @@ def test_each_wait_is_drawn_from_zero_to_its_limit() -> None:
     assert call.slept == [0.1, 0.1]
 
 
+def test_the_draw_is_uniform() -> None:
+    """All of the range is used, or threads that failed together come back together."""
+    random.seed(7)
+    call = Call()
+    for _ in range(500):
+        _run(RetryPolicy(attempts=2, backoff=2), call, TransportError("x"), draw=random.uniform)
+    seeded, call.slept = call.slept, []
+    random.seed(7)
+    for _ in range(500):  # as it is where nothing is given
+        with pytest.raises(TransportError):
+            retrying(RetryPolicy(attempts=2, backoff=2), call, RetryBudget(), lambda *_: None)(_fail)
+    assert call.slept == seeded
+    assert 0 <= min(seeded) < 0.02
+    assert 1.98 < max(seeded) <= 2
+    assert sum(seeded) / len(seeded) == pytest.approx(1, abs=0.1)
+
+
+def _fail() -> None:
+    raise TransportError("x")
+
+
 def test_a_great_many_attempts_do_not_overflow() -> None:
     budget = RetryBudget()
     budget._tokens = math.inf
@@ -159,6 +185,34 @@ def test_a_copy_of_a_budget_is_full() -> None:
     while budget.take():
         pass
     assert pickle.loads(pickle.dumps(budget)).take()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # newer Pythons warn of threads at a fork
+def test_a_child_is_not_locked_out_by_a_thread_of_its_parent() -> None:
+    taking = threading.Event()
+
+    class Slow(RetryBudget):
+        @property
+        def _tokens(self) -> float:
+            taking.set()
+            time.sleep(0.05)  # in the middle of take()
+            return 20.0
+
+        @_tokens.setter
+        def _tokens(self, value: float) -> None: ...
+
+    budget = Slow()
+    taking.clear()
+    thread = threading.Thread(target=budget.take)
+    thread.start()
+    assert taking.wait(5)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)
+        os._exit(0 if budget.take() else 1)
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_without_budget_there_is_one_attempt_and_only_retries_cost() -> None:
