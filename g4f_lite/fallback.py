@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
@@ -19,12 +19,17 @@ from .errors import (
     StreamInterruptedError,
 )
 from .http.deadline import Timeout, TimeoutLike
+from .http.forks import lock_free_in_children
+from .http.redact import redact
 from .messages import Image, Message
 from .providers.arguments import what_is_said
 from .providers.base import BaseProvider
 
+logger = logging.getLogger(__name__)
+
 FAILURES_TO_OPEN = 3  # in a row, after which a provider is left out for a while
 OPEN_SECONDS = 30.0
+_lock = lock_free_in_children()  # of all circuit breakers
 
 
 class Fallback(BaseProvider):
@@ -141,6 +146,7 @@ class _Chain:
             if wait := breaker.wait():
                 text = f"not asked, as it failed before; tried again in {wait:.0f} s"
                 errors.append(ProviderError(text, provider=provider.name, retry_after=wait))
+                logger.info("Fallback: no answer from %s", errors[-1])
                 continue
             try:
                 stream = self._stream = self._ask(provider, self._limits(len(members) - position))
@@ -151,6 +157,7 @@ class _Chain:
                 error.provider = error.provider or provider.name
                 breaker.failed(error)
                 errors.append(error)
+                logger.info("Fallback: no answer from %s", redact(str(error)))
                 continue
             self.provider, self.model = stream.provider, stream.model
             try:
@@ -185,14 +192,13 @@ class CircuitBreaker:
         self._clock = clock
         self._failures = 0
         self._open_until = 0.0
-        self._lock = threading.Lock()
 
     def wait(self) -> float:
         """Give 0 to let a call through, or the seconds to leave the provider alone.
 
         When the time is over, the first call through is the trial; the others go on waiting.
         """
-        with self._lock:
+        with _lock:
             wait = self._open_until - self._clock()
             if wait <= 0 and self._failures >= FAILURES_TO_OPEN:
                 self._open_until = self._clock() + OPEN_SECONDS
@@ -202,7 +208,7 @@ class CircuitBreaker:
         """Count a failure, if it is the provider's."""
         if isinstance(error, (ModelNotSupportedError, ServiceError, StreamInterruptedError)):
             return
-        with self._lock:
+        with _lock:
             self._failures += 1
             wait = getattr(error, "retry_after", None) or 0.0
             if self._failures >= FAILURES_TO_OPEN:
@@ -211,5 +217,5 @@ class CircuitBreaker:
 
     def succeeded(self) -> None:
         """Count a success, which closes the circuit."""
-        with self._lock:
+        with _lock:
             self._failures, self._open_until = 0, 0.0

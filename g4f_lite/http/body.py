@@ -49,6 +49,7 @@ class Body:
         self.bytes = 0
         self.complete = False
         self.on_close: Callable[[], None] | None = None
+        self.on_end: Callable[[], None] | None = None  # called once, when it was read to its end or closed
         self._call = call or Deadline(Timeout(None, None, None))
         self.chunks: Iterator[bytes] = self._pull()
         self._hold_foreign_socket()
@@ -135,8 +136,14 @@ class Body:
         """Close the connection, unless the body was read to its end."""
         self._call.let_go()
         self.response.close()
+        self._ended()
         if self.on_close is not None:
             self.on_close()
+
+    def _ended(self) -> None:
+        on_end, self.on_end = self.on_end, None
+        if on_end is not None:
+            on_end()
 
     def _pull(self) -> Iterator[bytes]:
         call, read = self._call, self._reader()
@@ -153,6 +160,7 @@ class Body:
             if not chunk:
                 self.complete = True
                 call.let_go()
+                self._ended()
                 return
             self.bytes += len(chunk)
             if limit is not None and self.bytes > limit:

@@ -68,6 +68,7 @@ class Exchange:
         :raises G4FLiteError: no response came
         """
         session, call = self.visitor.session, self.call
+        began = call.elapsed
         refuse_when_offline(request.url)
         proxy: str | None = None
         try:
@@ -86,24 +87,20 @@ class Exchange:
                 logger.debug("%s: %s: replacing a connection that the server had closed", self.name, step)
                 response = self._send_once(session, prepared, settings, guard)
         except G4FLiteError as error:
+            self._log_failure(error, request, step, began)
             raise self.failed(error, step)  # noqa: B904  it is the same one
         except FAILURES as error:
-            raise self.failed(translate(error, call, origin_of(request.url), proxy), step) from error
+            failure = translate(error, call, origin_of(request.url), proxy)
+            self._log_failure(failure, request, step, began)
+            raise self.failed(failure, step) from error
         body = Body(response, call)
         body.exchange = self
         self.bodies.append(body)
         if call.ended is not None:
             body.close()
             raise self.failed(call.error(), step)
-        logger.debug(
-            "%s: %s: %s %s → %d after %.3f s",
-            self.name,
-            step,
-            request.method,
-            redact(without_credentials(request.url), self.hidden()),
-            body.status,
-            call.elapsed,
-        )
+        if logger.isEnabledFor(logging.DEBUG):
+            self._log_answer(body, request, step, began)
         return body
 
     def close(self) -> None:
@@ -129,6 +126,20 @@ class Exchange:
     def scrub(self, error: BaseException) -> None:
         """Take this call's secrets out of an error and its causes."""
         scrub(error, self.hidden(), outside=self.outside)
+
+    def _log_answer(self, body: Body, request: requests.Request, step: str, began: float) -> None:
+        """Say that an answer has begun, and in the end how much came, and in what time."""
+        what = f"{self._shown(request, step)} → {body.status}"
+        logger.debug("%s after %.3f s", what, self.call.elapsed - began)
+        body.on_end = lambda: logger.debug("%s, %d bytes, %.3f s", what, body.bytes, self.call.elapsed - began)
+
+    def _log_failure(self, error: G4FLiteError, request: requests.Request, step: str, began: float) -> None:
+        if logger.isEnabledFor(logging.DEBUG):
+            what, seconds = self._shown(request, step), self.call.elapsed - began
+            logger.debug("%s: no answer, %s after %.3f s", what, type(error).__name__, seconds)
+
+    def _shown(self, request: requests.Request, step: str) -> str:
+        return f"{self.name}: {step}: {request.method} {redact(without_credentials(request.url), self.hidden())}"
 
     def _send_once(
         self,

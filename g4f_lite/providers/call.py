@@ -81,7 +81,6 @@ class Call:
             finally:
                 if not body.complete:
                     body.close()
-            logger.debug("%s: stream: %d bytes, %.3f s", self._provider.name, body.bytes, self._deadline.elapsed)
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Ask; a refused token is fetched again, once in a call."""

@@ -22,6 +22,13 @@ def test_info_tells_of_retries() -> None:
     assert all("INFO OpenAICompatible: attempt" in line and "Connection refused" in line for line in lines)
 
 
+def test_debug_tells_of_each_request() -> None:
+    lines = [line for line in errors_of("debug").splitlines() if " DEBUG " in line]
+    assert len(lines) == 3
+    asked = "g4f_lite.http.exchange DEBUG OpenAICompatible: prompt: POST http://127.0.0.1:9/chat/completions"
+    assert all(f"{asked}: no answer, TransportError after 0." in line for line in lines)
+
+
 def test_a_word_that_is_no_level_is_a_warning() -> None:
     assert "UserWarning: G4F_LITE_LOG must be info or debug, not 'loud'" in errors_of("loud")
 
