@@ -17,7 +17,7 @@ from .completions import (
     make_id,
     now,
 )
-from .deltas import Delta, Finish, Identity, Reasoning, ToolCallDelta
+from .deltas import Finish, Identity, Reasoning, ToolCallDelta
 from .http.deadline import TimeoutLike
 from .images import ImageResponse
 from .messages import Image, Message
@@ -192,29 +192,13 @@ class CompletionStream(Iterator[CompletionChunk]):
 
     def __init__(self, answer: AnswerStream, created: int, *, wants_usage: bool) -> None:
         self._answer = answer
-        self._deltas = answer.deltas()
-        identity = answer.identity or Identity()
-        self._id = identity.id or make_id()
-        self._created = identity.created or created
-        self._model = identity.model or answer.model or ""
-        self._provider = answer.provider
-        self._wants_usage = wants_usage
-        self._role: Literal["assistant"] | None = "assistant"  # the first chunk says it
+        self._chunks = _chunks(answer, created, wants_usage)
+
+    def __iter__(self) -> Iterator[CompletionChunk]:
+        return self._chunks  # the same chunks as __next__ gives, without a call for each
 
     def __next__(self) -> CompletionChunk:
-        for delta in self._deltas:
-            if type(delta) is str:
-                return self._chunk(ChoiceDelta(delta, self._role))
-            if isinstance(delta, Finish):
-                return self._chunk(ChoiceDelta(), delta.reason)
-            added = self._added(delta)
-            if added is not None:
-                return self._chunk(added)
-        usage = self._answer.usage
-        if self._wants_usage and usage is not None:
-            self._wants_usage = False
-            return CompletionChunk(self._id, self._created, self._model, self._provider, [], CompletionUsage.of(usage))
-        raise StopIteration
+        return next(self._chunks)
 
     def close(self) -> None:
         """End the answer, from any thread."""
@@ -238,19 +222,41 @@ class CompletionStream(Iterator[CompletionChunk]):
         """What has come so far, with usage, finish reason, reasoning and tool calls."""
         return self._answer.answer
 
-    def _chunk(self, delta: ChoiceDelta, reason: str | None = None) -> CompletionChunk:
-        self._role = None
-        return CompletionChunk(self._id, self._created, self._model, self._provider, [ChunkChoice(delta, reason)])
 
-    def _added(self, delta: Delta) -> ChoiceDelta | None:
-        """Say what a delta that is no plain text adds; None for what is told at the end."""
+def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[CompletionChunk]:
+    """Give the chunks; it holds the answer and not its CompletionStream, so that letting go of that closes it."""
+    identity = answer.identity or Identity()
+    id_, model = identity.id or make_id(), identity.model or answer.model or ""
+    created, provider = identity.created or created, answer.provider
+    role: Literal["assistant"] | None = "assistant"  # the first chunk says it
+    new = object.__new__
+    for delta in answer.deltas():
+        reason = None
+        if type(delta) is str:  # made by hand: __init__ is a call for each of three objects, a third of what they cost
+            added, choice, chunk = new(ChoiceDelta), new(ChunkChoice), new(CompletionChunk)
+            added.content, added.role = delta, role
+            added.reasoning = added.tool_calls = None
+            choice.delta, choice.finish_reason, choice.index = added, None, 0
+            chunk.id, chunk.created, chunk.model = id_, created, model
+            chunk.provider, chunk.choices, chunk.usage = provider, [choice], None
+            chunk.object = "chat.completion.chunk"
+            yield chunk
+            role = None
+            continue
         if isinstance(delta, (str, ImageResponse)):
-            return ChoiceDelta(str(delta), self._role)
-        if isinstance(delta, Reasoning):
-            return ChoiceDelta(None, self._role, delta.text)
-        if isinstance(delta, ToolCallDelta):
-            return ChoiceDelta(None, self._role, None, [DeltaToolCall.of(delta)])
-        return None
+            added = ChoiceDelta(str(delta), role)
+        elif isinstance(delta, Reasoning):
+            added = ChoiceDelta(None, role, delta.text)
+        elif isinstance(delta, ToolCallDelta):
+            added = ChoiceDelta(None, role, None, [DeltaToolCall.of(delta)])
+        elif isinstance(delta, Finish):
+            added, reason = ChoiceDelta(), delta.reason
+        else:  # told at the end, or in every chunk
+            continue
+        yield CompletionChunk(id_, created, model, provider, [ChunkChoice(added, reason)])
+        role = None
+    if wants_usage and answer.usage is not None:
+        yield CompletionChunk(id_, created, model, provider, [], CompletionUsage.of(answer.usage))
 
 
 class Chat:

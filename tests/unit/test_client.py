@@ -166,12 +166,6 @@ def test_a_clients_stream_costs_what_the_providers_does():
     assert through <= alone * 1.05
 
 
-def test_a_chunk_costs_a_handful_of_calls():
-    alone = calls_per_piece(lambda provider: provider.create_generator(messages="x"))
-    through = calls_per_piece(lambda provider: Client(provider).chat.completions.create("x", stream=True))
-    assert through - alone <= 6
-
-
 def test_nothing_warns_in_an_ordinary_call():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

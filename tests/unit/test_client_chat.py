@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from g4f_lite import (
@@ -11,6 +13,7 @@ from g4f_lite import (
     StreamInterruptedError,
     Usage,
 )
+from g4f_lite.completions import ChoiceDelta, ChunkChoice, CompletionChunk
 from g4f_lite.testing import Scripted
 
 from .services import PIXEL
@@ -32,13 +35,43 @@ def test_a_stream_has_started_and_raises_at_the_call():
 def test_a_stream_is_an_iterator_and_a_context_manager():
     client = Client(Scripted("one two three"))
     with client.chat.completions.create("x", stream=True) as stream:
-        assert iter(stream) is stream
+        assert isinstance(stream, Iterator)
         first = next(stream)
         assert (first.choices[0].delta.role, first.choices[0].delta.content) == ("assistant", "one")
         rest = [chunk.choices[0].delta.content or "" for chunk in stream]
         assert "".join(rest) == " two three"
         assert stream.answer == "one two three"
         assert next(stream, None) is None
+
+
+def test_a_stream_can_be_left_and_gone_on_with():
+    stream = Client(Scripted("one two three")).chat.completions.create("x", stream=True)
+    for chunk in stream:
+        assert chunk.choices[0].delta.content == "one"
+        break
+    assert next(stream).choices[0].delta.content == " two"
+    assert [chunk.choices[0].delta.content for chunk in stream] == [" three", None]
+
+
+def test_letting_go_of_a_stream_closes_it():
+    closed = []
+
+    class Watched(Scripted):
+        def _deltas(self, call):
+            try:
+                yield from ["one", " two"]
+            finally:
+                closed.append(True)
+
+    for _ in Client(Watched()).chat.completions.create("x", stream=True):
+        break
+    assert closed == [True]
+
+
+def test_a_chunk_of_text_is_made_as_any_other():
+    first, second, *_ = Client(Scripted("one two")).chat.completions.create("x", "m", stream=True)
+    for chunk, delta in ((first, ChoiceDelta("one", "assistant")), (second, ChoiceDelta(" two"))):
+        assert chunk == CompletionChunk(first.id, first.created, "m", "Scripted", [ChunkChoice(delta)])
 
 
 def test_stream_is_create_with_stream():

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from g4f_lite import OpenAICompatible
+from g4f_lite import Client, OpenAICompatible
 from g4f_lite.collected import FOLDED_AT
 
 from .raw_server import Connection, RawServer, chunk
@@ -60,12 +60,29 @@ def ask(provider: OpenAICompatible, pieces: int) -> None:
         pass
 
 
+def calls_of_each(read: Callable[[int], Any]) -> tuple[float, float]:
+    """Count the calls, Python's and built-in ones, that each further piece of an answer costs."""
+    few, many = (calls_of(lambda pieces=pieces: read(pieces)) for pieces in (1000, 3000))  # type: ignore[misc]
+    return (many["call"] - few["call"]) / 2000, (many["c_call"] - few["c_call"]) / 2000
+
+
 def test_calls_of_a_piece(provider: OpenAICompatible) -> None:
-    few, many = (calls_of(lambda pieces=pieces: ask(provider, pieces)) for pieces in (1000, 3000))  # type: ignore[misc]
-    python, built_in = ((many[event] - few[event]) / 2000 for event in ("call", "c_call"))
+    python, built_in = calls_of_each(lambda pieces: ask(provider, pieces))
     # Stream, pull, _run, deltas, events, lines, chunks; parse, decode, scan; read a chunk and its size.
     assert python <= 21
     assert built_in <= 38
+
+
+def test_calls_of_a_chunk_through_a_client(provider: OpenAICompatible) -> None:
+    """A chunk is three objects, made without a call of Python's: that is what it costs over a piece."""
+
+    def read(pieces: int) -> None:
+        for made in Client(provider).chat.completions.create(str(pieces), stream=True):
+            assert made.object
+
+    (python, built_in), alone = calls_of_each(read), calls_of_each(lambda pieces: ask(provider, pieces))
+    assert python <= alone[0] + 1
+    assert built_in <= alone[1] + 3
 
 
 def test_calls_of_a_warm_call(provider: OpenAICompatible) -> None:
