@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import ssl
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from g4f_lite import (
     AiChatOnline,
@@ -16,14 +17,17 @@ from g4f_lite import (
     AiEngine,
     Chatgpt4Online,
     G4FLiteError,
+    ImageResponse,
     OpenAICompatible,
     Provider,
     RetryPolicy,
     Timeout,
 )
-from g4f_lite.emulator import Emulator
+from g4f_lite.emulator import Emulator, ReceivedRequest
+from g4f_lite.emulator.png import draw_png
 
 from .matrix_rows import FAMILIES, ROWS, Outcome, Row
+from .matrix_rows_beside import BOOTSTRAP_ROWS, DRAWING_ROWS, PICTURE_ROWS
 from .proxies import HTTPProxy, Proxy, SOCKSProxy
 
 LIMITS = {"long": Timeout(5, 10, 20), "read": Timeout(5, 0.3, 20), "total": Timeout(5, 10, 0.8)}
@@ -31,7 +35,7 @@ RETRY = RetryPolicy(attempts=2, backoff=0, max_retry_after=5)
 PATIENCE = 5.0  # seconds for what another thread is about to do
 
 PROVIDERS: dict[str, tuple[str, Any]] = {
-    "OpenAICompatible": ("openai", lambda url, **more: OpenAICompatible(url + "/v1", model="m", **more)),
+    "OpenAICompatible": ("openai", lambda url, **more: OpenAICompatible(url + "/v1", **{"model": "m", **more})),
     "AiEngine": ("engine", AiEngine),
     "Chatgpt4Online": ("engine", lambda url, **more: Chatgpt4Online(base_url=url, **more)),
     "AiChats": ("chats", lambda url, **more: AiChats(base_url=url, **more)),
@@ -56,37 +60,81 @@ class Cell:
 
     @property
     def name(self) -> str:
-        parts = [self.provider, self.way, self.route, self.row.name, self.row.place, self.row.limits, self.strikes]
-        return "-".join(part.replace(" ", "_") for part in parts)
+        kind = [] if (self.row.asks, self.row.step) == ("text", "prompt") else [self.row.asks, self.row.step]
+        parts = [self.provider, self.way, self.route, *kind, self.row.name, self.row.place, self.row.limits]
+        return "-".join(part.replace(" ", "_") for part in (*parts, self.strikes))
 
     @property
     def outcome(self) -> Outcome:
-        return self.row.outcomes[FAMILIES.index(PROVIDERS[self.provider][0])]
+        outcome = self.row.outcomes[FAMILIES.index(PROVIDERS[self.provider][0])]
+        assert outcome is not None
+        return outcome
+
+    @property
+    def step(self) -> str:
+        """Where an error says that it happened; one of a text may happen in the stream, too."""
+        if self.outcome.refreshed:
+            return "prompt"
+        if self.row.place == "before the request":  # whichever is the first
+            return "prompt" if self.provider == "OpenAICompatible" else "bootstrap"
+        return "image" if self.row.asks == "picture" and self.provider == "OpenAICompatible" else self.row.step
 
     def expected(self, text: str) -> Result:
         """Say what the row's promise means for this call."""
         outcome, first = self.outcome, text.partition(" ")[0]
         part = {"": "", "first": first, "all": text, "cut": "cut"}[outcome.text]
+        sent = self._sent()
         if outcome.error is None:
-            return Result(None, part, 1)
-        if self.row.place == "before the request":
-            return Result(None, text, 1) if self.strikes == "once" else Result(outcome.error, "", 0)
-        if not (outcome.again or outcome.refreshed):
-            return Result(outcome.error, part, 1, outcome.limit, outcome.retry_after)
+            return Result(None, part, sent)
         if self.strikes == "once":
-            return Result(None, text, 2)
-        # Its token came over the same connection, which therefore looks like a stale one.
-        replaced = self.row.closed and self.provider != "OpenAICompatible"
-        return Result(outcome.error, part, 3 if replaced else 2, outcome.limit, outcome.retry_after)
+            return Result(None, text, sent)
+        return Result(outcome.error, part, sent, outcome.limit, outcome.retry_after)
+
+    def _sent(self) -> Sent:
+        """Count what is sent: two tries at most, and each with all that comes before what is struck."""
+        outcome, row = self.outcome, self.row
+        bootstraps = int(self.provider != "OpenAICompatible" or row.step == "bootstrap")
+        pictures = int(row.asks == "picture")
+        answered = outcome.error is None or self.strikes == "once"
+        if row.place == "before the request":
+            return Sent(bootstraps, 1, 0) if answered else Sent(0, 0, 0)
+        tries = 2 if outcome.again or outcome.refreshed else 1
+        # The request went out over a connection that had served another, and looked like a stale one.
+        stale = row.closed and (bootstraps or row.step == "image")
+        if row.step == "bootstrap":
+            if outcome.refreshed:
+                return Sent(tries, tries, 0)
+            return Sent(tries, int(answered), 0)
+        if row.step == "prompt":
+            tries += stale and not answered
+            return Sent(bootstraps * (2 if outcome.refreshed else 1), tries, pictures * answered)
+        if stale and answered:
+            return Sent(bootstraps, 1, 2)
+        if self.provider == "OpenAICompatible":
+            return Sent(0, 1, tries + stale)
+        return Sent(bootstraps, tries, tries * (1 + stale))
+
+
+class Sent(NamedTuple):
+    """How many requests of each kind reached the server."""
+
+    bootstraps: int
+    prompts: int
+    pictures: int
+
+    @classmethod
+    def of(cls, requests: list[ReceivedRequest]) -> Sent:
+        steps = Counter(request.step for request in requests)
+        return cls(steps["bootstrap"] + steps["models"], steps["prompt"], steps["image"])
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a call: its error, its text (of an error: the partial one), the prompts that reached the server."""
+    """What came of a call: its error, its text (of an error: the partial one), the requests that reached the server."""
 
     error: type[G4FLiteError] | None
     text: str
-    prompts: int
+    sent: Sent
     limit: str | None = None
     retry_after: float | None = None
 
@@ -98,6 +146,7 @@ class Ran:
     result: Result
     expected: Result
     text: str
+    step: str
     raised: BaseException | None = None
     seconds: float = 0.0
     pieces: str = ""
@@ -107,15 +156,18 @@ class Ran:
 
 def cells() -> Iterator[Cell]:
     """Give them all."""
-    for row in ROWS:
-        for provider in PROVIDERS:
-            for route in ("direct", *(ROUTES if provider == "OpenAICompatible" else ())):
-                cell = Cell(row, provider, "stream", "always", route)
+    for row in (*ROWS, *BOOTSTRAP_ROWS, *DRAWING_ROWS, *PICTURE_ROWS):
+        for provider, (family, _) in PROVIDERS.items():
+            if (outcome := row.outcomes[FAMILIES.index(family)]) is None:
+                continue
+            everywhere = provider == "OpenAICompatible" and (row.asks, row.step) == ("text", "prompt")
+            ways = ("create",) if row.asks == "picture" and provider == "OpenAICompatible" else ("stream", "create")
+            sent_again = (outcome.again or outcome.refreshed) and row.fault != "closed port"
+            for route in ("direct", *(ROUTES if everywhere else ())):
                 if row.fault == "closed port" and route not in ("direct", "tls"):
                     continue  # a proxy says that in words of its own
-                sent_again = cell.outcome.again or cell.outcome.refreshed
-                for strikes in ("once", "always") if sent_again and row.fault != "closed port" else ("always",):
-                    for way in ("stream", "create"):
+                for strikes in ("once", "always") if sent_again else ("always",):
+                    for way in ways:
                         yield Cell(row, provider, way, strikes, route)
 
 
@@ -144,10 +196,12 @@ class Surroundings:
             kind = cell.route.partition(" ")[0]
             if kind in self.proxies:
                 settings["proxy"] = self.proxies[kind].address
+            if cell.row.step == "bootstrap" and cell.provider == "OpenAICompatible":
+                settings["model"] = None  # so that it has to ask for one
             make = PROVIDERS[cell.provider][1]
             with make(emulator.url, retry=RETRY, timeout=LIMITS[cell.row.limits], **settings) as provider:
                 ran = _call(provider, cell, text)
-                ran.result = _result(ran, sum(request.step == "prompt" for request in emulator.requests))
+                ran.result = _result(ran, Sent.of(emulator.requests))
                 emulator.reset()
                 ran.next_answer = provider.create(messages="the next", timeout=LIMITS["long"])
             until = time.monotonic() + PATIENCE
@@ -158,22 +212,24 @@ class Surroundings:
 
 
 def _arrange(emulator: Emulator, cell: Cell) -> None:
-    if cell.row.fault == "closed port":
+    row = cell.row
+    if row.fault == "closed port":
         emulator.stop_listening()
-    else:
-        emulator.fail(cell.row.fault, times=1 if cell.strikes == "once" else None, **cell.row.settings)
+        return
+    fault, settings = row.fault, row.settings
+    if fault == "page":
+        fault, settings = "status", {"status": 200, "body": "<html>Welcome</html>"}
+    step = "models" if row.step == "bootstrap" and cell.provider == "OpenAICompatible" else row.step
+    emulator.fail(fault, step=step, times=1 if cell.strikes == "once" else None, **settings)
 
 
 def _call(provider: Provider, cell: Cell, text: str) -> Ran:
-    ran = Ran(Result(None, "", 0), cell.expected(text), text)
+    ran = Ran(Result(None, "", Sent(0, 0, 0)), cell.expected(text), text, cell.step)
     pieces: list[str] = []
     began = time.monotonic()
     try:
-        if cell.way == "stream":
-            for piece in provider.create_generator(messages=text):
-                pieces.append(str(piece))
-        else:
-            pieces.append(provider.create(messages=text))
+        for piece in _pieces(provider, cell, text):
+            pieces.append(piece)
     except BaseException as error:
         ran.raised = error
     ran.seconds = time.monotonic() - began
@@ -181,7 +237,24 @@ def _call(provider: Provider, cell: Cell, text: str) -> Ran:
     return ran
 
 
-def _result(ran: Ran, prompts: int) -> Result:
+def _pieces(provider: Provider, cell: Cell, text: str) -> Iterator[str]:
+    """Ask; a picture is given as the text that it shows."""
+    model = "dalle" if cell.row.asks == "picture" else None
+    if isinstance(provider, OpenAICompatible) and model:
+        yield _shown(provider.generate_image(text), text)
+    elif cell.way == "stream":
+        for piece in provider.create_generator(model, text):
+            yield piece if isinstance(piece, str) else _shown(piece, text)
+    else:
+        answer = provider.create(model, text)
+        yield _shown(answer.images[0], text) if model else answer
+
+
+def _shown(image: ImageResponse, text: str) -> str:
+    return text if image.bytes() == draw_png(text) else "another picture"
+
+
+def _result(ran: Ran, sent: Sent) -> Result:
     error = ran.raised
     text = ran.pieces if error is None else getattr(error, "partial", "")
     if ran.expected.text == "cut" and 0 < len(text) < len(ran.text) and ran.text.startswith(text):
@@ -189,7 +262,7 @@ def _result(ran: Ran, prompts: int) -> Result:
     limit, retry_after = (getattr(error, name, None) for name in ("limit", "retry_after"))
     # Waits that were kept for some time have no exact length.
     exact = None if ran.expected.retry_after is None else retry_after
-    return Result(type(error) if error else None, text, prompts, limit, exact)  # type: ignore[arg-type]
+    return Result(type(error) if error else None, text, sent, limit, exact)  # type: ignore[arg-type]
 
 
 @functools.cache

@@ -69,17 +69,19 @@ class Outcome:
         return f"{name}{f' ({self.limit})' if self.limit else ''}{text}{more}"
 
 
-Outcomes = tuple[Outcome, Outcome, Outcome, Outcome]
+Outcomes = tuple[Outcome | None, Outcome | None, Outcome | None, Outcome | None]
 
 
 @dataclass(frozen=True)
 class Row:
     """One fault in one place.
 
-    :param outcomes: one for each of FAMILIES
+    :param outcomes: one for each of FAMILIES; None where there is nothing that it could strike
     :param settings: the fault's own;  :param server: the emulator's
     :param limits: the call's: ``"long"``, or short ones for ``"read"`` or ``"total"``
     :param closed: whether the connection is closed before a byte of the answer, as a stale one is
+    :param step: which request is struck: the ``"bootstrap"``, the ``"prompt"``, or the ``"image"``'s own
+    :param asks: for a ``"text"`` or a ``"picture"``
     """
 
     fault: str
@@ -89,6 +91,8 @@ class Row:
     server: dict[str, Any] = field(default_factory=dict)
     limits: str = "long"
     closed: bool = False
+    step: str = "prompt"
+    asks: str = "text"
 
     @property
     def name(self) -> str:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
-from .matrix_rows import ROWS, Outcomes, Row
+from .matrix_rows import ROWS, MiB, Outcomes, Row
+from .matrix_rows_beside import BOOTSTRAP_ROWS, DRAWING_ROWS, PICTURE_ROWS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- the matrix: begin -->\n", "<!-- the matrix: end -->\n"
 
+TABLES = {
+    "A text": ROWS,
+    "What comes before a prompt: a nonce, a token, a page with cookies, a list of models": BOOTSTRAP_ROWS,
+    "The request to draw a picture": DRAWING_ROWS,
+    "Fetching a picture": PICTURE_ROWS,
+}
 NAMES = ("OpenAICompatible", "AiEngine", "AiChats", "AiChatOnline")  # Chatgpt4Online is an AiEngine
 WORDS = {
     "closed port": "nobody listens",
@@ -31,12 +38,13 @@ WORDS = {
     "error": "the service's own error",
     "limit": "the service's own words for a limit",
     "quota": "the service's own words for a used-up quota",
-    "success_false": "the service rejects the prompt",
+    "success_false": "the service rejects the request",
     "token": "the token, cookie or key is refused",
     "not_json": "a piece that is no JSON",
     "wrong_types": "a piece with values of wrong types",
-    "endless_line": "a line of 2 MiB",
+    "endless_line": "a line without an end",
     "endless_headers": "256 KiB of headers",
+    "page": "a web page, status 200",
     "bomb": "8 MiB of blanks in a small gzip body",
 }
 
@@ -51,6 +59,8 @@ def what(rows: list[Row]) -> str:
         words += ", Retry-After: a date that is past"
     elif "retry_after" in row.settings:
         words += f", Retry-After: {row.settings['retry_after']}"
+    if "size" in row.settings and row.fault == "endless_line":
+        words += f", {row.settings['size'] // MiB} MiB"
     if "seconds" in row.settings:
         words += f" for {row.settings['seconds']} s"
     elif row.fault == "stall":
@@ -67,14 +77,19 @@ def shown(outcomes: Outcomes) -> str:
     """Say what each family gives, those together that give the same."""
     families: dict[str, list[str]] = {}
     for outcome, names in zip(outcomes, NAMES, strict=True):
-        families.setdefault(str(outcome), []).append(names)
+        if outcome is not None:
+            families.setdefault(str(outcome), []).append(names)
     if len(families) == 1:
         return next(iter(families))
     return "; ".join(f"{', '.join(names)}: {text}" for text, names in families.items())
 
 
 def table() -> str:
-    """Write it."""
+    """Write it, in parts."""
+    return "\n".join(f"### {title}\n\n{part_of_table(rows)}" for title, rows in TABLES.items())
+
+
+def part_of_table(all_rows: list[Row]) -> str:
     lines = [
         "| what happens | where | what a caller gets |",
         "|---|---|---|",
@@ -84,7 +99,7 @@ def table() -> str:
         rest = {name: value for name, value in row.settings.items() if name != "status"}
         return row.fault, row.place, shown(row.outcomes), rest, row.server, row.limits
 
-    for _, group in groupby(ROWS, alike):
+    for _, group in groupby(all_rows, alike):
         rows = list(group)
         lines.append(f"| {what(rows)} | {rows[0].place} | {shown(rows[0].outcomes)} |")
     return "\n".join(lines) + "\n"
