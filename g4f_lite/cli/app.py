@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from ..errors import G4FLiteError
-from .failure import Failure
+from .failure import Failure, words_of
 from .output import prepare
 
 # Each is a module in `commands`, imported when it is asked for.
@@ -51,6 +51,6 @@ def run() -> int:
         error.show()
         return error.exit_code
     except G4FLiteError as error:
-        Failure(str(error)).show()
+        Failure(words_of(error)).show()
         return Failure.exit_code
     return status or 0

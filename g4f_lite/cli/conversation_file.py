@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ..conversation import Conversation
 from ..providers.base import BaseProvider
-from .failure import Failure, checking_arguments
+from .failure import Failure, Misuse, checking_arguments
 
 
 class ConversationFile:
@@ -21,24 +20,23 @@ class ConversationFile:
         self._source = source
         self._target = source if target is None else target
         if target is not None and target.exists():
-            raise Failure(f"{target} is there already; go on with it with --continue {target}, or name another file")
+            raise Misuse(f"{target} is there already; go on with it with --continue {target}, or name another file")
         if self._target is not None and not self._target.parent.is_dir():
-            raise Failure(f"{self._target.parent} is no folder")
+            raise Misuse(f"{self._target.parent} is no folder")
 
     def open(self, provider: BaseProvider, *, system: str | None, model: str | None) -> Conversation:
         """Begin a conversation, or go on with the one in the file.
 
         :raises click.ClickException: the file cannot be read
         """
-        settings: dict[str, Any] = {"model": model}
-        if self._source is None:
-            return Conversation(provider, system=system, **settings)
         try:
             with checking_arguments():
-                return Conversation.load(self._source, provider, **settings)
-        except Failure as error:
+                if self._source is None:
+                    return Conversation(provider, system=system, model=model)
+                return Conversation.load(self._source, provider, model=model)
+        except Misuse as error:
             if isinstance(error.__cause__, OSError):
-                raise Failure(f"cannot read {self._source}: {error.__cause__.strerror}") from error
+                raise Misuse(f"cannot read {self._source}: {error.__cause__.strerror}") from error
             raise
 
     def keep(self, conversation: Conversation) -> None:

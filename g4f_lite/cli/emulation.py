@@ -17,7 +17,7 @@ from ..providers.base import BaseProvider
 from ..providers.registry import make_provider
 from .assignments import read_assignment
 from .characters import harmless
-from .failure import Failure, checking_arguments, option_missing_or_refused
+from .failure import checking_arguments
 
 backend_option = click.option(
     "--backend",
@@ -92,10 +92,7 @@ def make_backend(name: str) -> BaseProvider:
     is_local = name.partition(":")[0].strip().lower() == "local"
     settings: dict[str, Any] = {"download": True} if is_local else {}
     with checking_arguments():
-        try:
-            provider = make_provider(name, **settings)
-        except TypeError as error:
-            raise Failure(option_missing_or_refused(error, name) or str(error)) from error
+        provider = make_provider(name, **settings)
     if is_local:
         with provider.create_generator(messages="Hello", max_tokens=1) as stream:
             stream.start()

@@ -10,18 +10,18 @@ from typing import IO, Any
 
 import click
 
+from ..errors import G4FLiteError, ModelNotSupportedError
 from .characters import harmless
 
 logger = logging.getLogger(__name__)
 
 # How the library calls a setting in Python, and what it is called here.
-_OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "provider": "--provider"}
-_REFUSED = re.compile(r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'")
-_MISSING = re.compile(r"\.__init__\(\) missing .* arguments?: '(\w+)'")
+_OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url"}
+_SETTING = re.compile(r"\b(?:(api_key|base_url)\b=?|(provider|proxy|timeout|model)=(?!\w))")
 
 
 class Failure(click.ClickException):
-    """Something that the user can do something about."""
+    """Something that went wrong, and that the user can do something about."""
 
     exit_code = 1
 
@@ -29,9 +29,15 @@ class Failure(click.ClickException):
         click.echo(f"Error: {one_line(self.message)}", file=file, err=file is None)
 
 
+class Misuse(Failure):
+    """A command line that asks for what cannot be done; nothing was sent."""
+
+    exit_code = 2
+
+
 def one_line(text: str) -> str:
     """Give a message as one line, in the words of the command line."""
-    text = re.sub(r"\b(?:provider=|(?:api_key|base_url)\b=?)", lambda found: _OPTIONS[found[0].rstrip("=")], text)
+    text = _SETTING.sub(lambda found: _OPTIONS.get(found[1], f"--{found[2]}"), text)
     text = re.sub(r":\s*\n\s*", ": ", text.strip())
     return harmless(re.sub(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*", "; ", text))
 
@@ -45,18 +51,14 @@ def checking_arguments() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OSError) as error:
+        if isinstance(error, G4FLiteError) and not isinstance(error, ValueError):
+            raise  # such as a key that is missing in the environment
         logger.debug("wrong arguments", exc_info=True)
-        raise Failure(str(error)) from error
+        raise Misuse(words_of(error)) from error
 
 
-def option_missing_or_refused(error: TypeError, provider: str) -> str | None:
-    """Say in the words of the command line that a provider's class has not such a parameter, or needs it."""
-    if refused := _REFUSED.search(str(error)):
-        return f"{provider} has no use for {_option(refused[1])}"
-    if missing := _MISSING.search(str(error)):
-        return f"{provider} needs {_option(missing[1])}"
-    return None
-
-
-def _option(name: str) -> str:
-    return _OPTIONS.get(name, "--" + name.replace("_", "-"))
+def words_of(error: Exception) -> str:
+    """Give an error's words, and, about an unknown model, a command that tells the known ones."""
+    if isinstance(error, ModelNotSupportedError) and error.provider != "Local":
+        return f"{error}; `g4f-lite models`, with the same --provider or --base-url, lists what there is"
+    return str(error)

@@ -14,7 +14,7 @@ from ..choice import choose_provider
 from ..fallback import Fallback
 from ..providers.base import BaseProvider
 from ..providers.keys import clean
-from .failure import Failure, checking_arguments, option_missing_or_refused
+from .failure import Misuse, checking_arguments
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,9 @@ class ProviderOptions:
             settings["api_key"] = read_key(self.key_file)
         name = ",".join(self.names) or None
         with checking_arguments():
-            try:
-                provider = choose_provider(name, base_url=self.base_url, download=True, **settings)
-            except TypeError as error:
-                raise Failure(option_missing_or_refused(error, name or "this provider") or str(error)) from error
+            provider = choose_provider(name, base_url=self.base_url, download=True, **settings)
         if self.key_file is not None and isinstance(provider, Fallback):
-            raise Failure("--api-key-file belongs to one provider, and there are several; set each one's variable")
-        if self.key_file is not None and provider.name == "Local":
-            raise Failure("Local needs no key; give --provider or --base-url to say whose key it is")
+            raise Misuse("--api-key-file belongs to one provider, and there are several; set each one's variable")
         return provider
 
 
@@ -87,8 +82,8 @@ def read_key(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise Failure(f"cannot read the key file {path}: {error.strerror}") from error
+        raise Misuse(f"cannot read the key file {path}: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise Failure(f"the key file {path} is not a text file") from None  # which holds the file's bytes
+        raise Misuse(f"the key file {path} is not a text file") from None  # which holds the file's bytes
     with checking_arguments():
         return clean(text, f"the key file {path}")

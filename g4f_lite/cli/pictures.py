@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..messages import Image, image_type
-from .failure import Failure
+from .failure import Misuse
 
 
 def read_pictures(places: Iterable[str]) -> list[Image] | None:
@@ -23,7 +23,7 @@ def _read(place: str) -> Image:
     try:
         data = Path(place).read_bytes()
     except OSError as error:
-        raise Failure(f"cannot read the picture {place}: {error.strerror}") from error
+        raise Misuse(f"cannot read the picture {place}: {error.strerror}") from error
     if image_type(data) is None:
-        raise Failure(f"{place} is no PNG, JPEG, GIF, WebP or BMP picture")
+        raise Misuse(f"{place} is no PNG, JPEG, GIF, WebP or BMP picture")
     return data

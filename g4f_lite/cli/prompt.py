@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from .failure import Failure
+from .failure import Failure, Misuse
 
 
 def read_prompt(argument: str | None) -> str:
@@ -29,7 +29,7 @@ def as_text(text: str) -> str:
     :raises click.ClickException: it does
     """
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise Failure(f"the prompt is not text in {sys.getfilesystemencoding()}")
+        raise Misuse(f"the prompt is not text in {sys.getfilesystemencoding()}")
     return text
 
 

@@ -12,7 +12,7 @@ from ..conversation import Conversation
 from ..errors import G4FLiteError
 from ..messages import Image, Message
 from .conversation_file import ConversationFile
-from .failure import Failure, checking_arguments
+from .failure import Failure, checking_arguments, words_of
 from .output import show, write
 from .prompt import as_text
 
@@ -94,7 +94,7 @@ class Talk:
         except click.ClickException as error:
             error.show()
         except G4FLiteError as error:
-            Failure(str(error)).show()
+            Failure(words_of(error)).show()
 
 
 def is_instruction(message: Message) -> bool:

@@ -40,7 +40,7 @@ class Local(OpenAICompatible):
 
     def __init__(self, model: str | Path | None = None, *, download: bool | None = None, **settings: Any) -> None:
         if useless := {"api_key", "base_url"} & settings.keys():
-            raise TypeError(f"Local has no use for {min(useless)}=: it is in this process, and no server")
+            raise TypeError(f"Local has no use for {min(useless)}=: it is in this process; name another provider")
         if download is not None and not isinstance(download, bool):
             raise TypeError(f"download must be True, False or None, not {type(download).__name__}")
         self._download = download

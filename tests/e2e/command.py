@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
 from g4f_lite.cli import main
+from g4f_lite.emulator import Emulator
 
 SECONDS = 60.0  # after which something that was waited for does not come, on a busy machine
 # Nothing but loopback is reached, and output is buffered as it is for users.
@@ -59,6 +60,27 @@ def call(*arguments: str, stdin: str = "", **environment: str) -> subprocess.Com
         stream.flush()
     said, complained = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
     return subprocess.CompletedProcess(arguments, ended.value.code, said, complained)  # type: ignore[arg-type]
+
+
+def asked(emulator: Emulator) -> dict[str, Any]:
+    """Give the body of the last prompt that the emulator got."""
+    body: dict[str, Any] = [request for request in emulator.requests if request.step == "prompt"][-1].json()
+    return body
+
+
+def assert_failed(done: subprocess.CompletedProcess[str], *words: str, printed: str = "", code: int = 1) -> None:
+    """Hold a run to an exit code and one line on standard error."""
+    assert (done.returncode, done.stdout) == (code, printed), done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.endswith("\n")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Hold a run to what it says of a command line that cannot be followed."""
+    assert_failed(done, *words, code=2)
 
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:

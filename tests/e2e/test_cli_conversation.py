@@ -11,8 +11,7 @@ import pytest
 from g4f_lite import AiEngine, Conversation
 from g4f_lite.emulator import Emulator
 
-from .command import run
-from .test_cli import asked, assert_failed
+from .command import asked, assert_failed, assert_refused, run
 
 FIRST = [{"role": "user", "content": "My name is Ada."}, {"role": "assistant", "content": "Hello, Ada."}]
 
@@ -66,10 +65,10 @@ def test_what_cannot_be_is_told_before_anything_is_sent(
 ) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text("{}", encoding="utf-8")
-    assert_failed(run("chat", "Hi", "--save", str(kept), *here), "talk.json", "--continue")
-    assert_failed(run("chat", "Hi", "--save", str(tmp_path / "no" / "talk.json"), *here), "is no folder")
-    assert_failed(run("chat", "Hi", "--continue", str(tmp_path / "none.json"), *here), "cannot read", "none.json")
-    assert_failed(run("chat", "Hi", "--continue", str(broken), *here), "broken.json", "no list of messages")
+    assert_refused(run("chat", "Hi", "--save", str(kept), *here), "talk.json", "--continue")
+    assert_refused(run("chat", "Hi", "--save", str(tmp_path / "no" / "talk.json"), *here), "is no folder")
+    assert_refused(run("chat", "Hi", "--continue", str(tmp_path / "none.json"), *here), "cannot read", "none.json")
+    assert_refused(run("chat", "Hi", "--continue", str(broken), *here), "broken.json", "no list of messages")
     assert run("chat", "Hi", "--continue", str(kept), "--system", "Be brief.", *here).returncode == 2
     assert emulator.requests == []
     assert texts(kept) == ["My name is Ada.", "Hello, Ada."]

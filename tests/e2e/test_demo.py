@@ -103,7 +103,7 @@ def test_the_picture_is_saved_only_when_asked(tmp_path: Path) -> None:
     assert saved.suffix == ".png"
     assert saved.read_bytes().startswith(b"\x89PNG")
     done = demo("--save", str(tmp_path / "nowhere"))
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"Error: {tmp_path / 'nowhere'} is no folder\n"
 
 

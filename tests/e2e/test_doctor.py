@@ -22,8 +22,7 @@ from g4f_lite.providers.base import BaseProvider
 from g4f_lite.providers.presets import PRESETS
 from g4f_lite.testing import Echo
 
-from .command import call, run
-from .test_cli import assert_failed
+from .command import assert_refused, call, run
 
 KEY = "sk-a-secret-that-nobody-shall-see"
 
@@ -111,7 +110,7 @@ def test_nothing_that_is_offline_is_looked_up() -> None:
 
 def test_wrong_usage(tmp_path: Path) -> None:
     assert call("doctor", "ollama", "vllm", "--base-url", "http://127.0.0.1:9").returncode == 2
-    assert_failed(call("doctor", "groq", "--api-key-file", str(tmp_path / "none")), "cannot read the key file")
+    assert_refused(call("doctor", "groq", "--api-key-file", str(tmp_path / "none")), "cannot read the key file")
 
 
 def test_who_counts(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:

@@ -21,7 +21,7 @@ from g4f_lite.cli.commands.emulate import PORT
 from g4f_lite.cli.emulation import Backend
 from g4f_lite.emulator import Emulator
 
-from .command import SECONDS, call, read_past, run, start
+from .command import SECONDS, assert_failed, call, read_past, run, start
 
 pytestmark = pytest.mark.usefixtures("interruptible")
 
@@ -171,10 +171,7 @@ def test_tls(emulate: Callable[..., Running], tmp_path: Path) -> None:
 )
 def test_mistakes_are_one_line(arguments: list[str], words: str) -> None:
     done = call("emulate", "--backend", "echo", "--port", "0", *arguments)
-    assert (done.returncode, done.stdout) == (1, ""), done.stderr
-    assert done.stderr.startswith("Error: ")
-    assert words in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert_failed(done, words, code=1 if "--host" in arguments else 2)
 
 
 def test_leaving_the_backend_ends_its_answers(emulator: Emulator) -> None:

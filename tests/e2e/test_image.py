@@ -11,8 +11,7 @@ import pytest
 from g4f_lite.emulator import Emulator
 from g4f_lite.messages import image_type
 
-from .command import COMMAND, ENVIRONMENT, SECONDS, call
-from .test_cli import asked, assert_failed
+from .command import COMMAND, ENVIRONMENT, SECONDS, asked, assert_failed, assert_refused, call
 
 
 def draw(emulator: Emulator, target: Path | str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -51,8 +50,8 @@ def test_in_a_folder_it_gets_a_name(emulator: Emulator, tmp_path: Path) -> None:
 def test_a_file_that_is_there_is_told_before_anything_is_sent(emulator: Emulator, tmp_path: Path) -> None:
     target = tmp_path / "light.png"
     target.write_text("mine")
-    assert_failed(draw(emulator, target), "light.png", "--force")
-    assert_failed(draw(emulator, tmp_path / "nowhere" / "light.png"), "nowhere")
+    assert_refused(draw(emulator, target), "light.png", "--force")
+    assert_refused(draw(emulator, tmp_path / "nowhere" / "light.png"), "nowhere")
     assert (target.read_text(), emulator.requests) == ("mine", [])
     assert draw(emulator, target, "--force").returncode == 0
     assert image_type(target.read_bytes()) == "image/png"
@@ -87,7 +86,7 @@ def test_who_does_not_draw_says_so(emulator: Emulator, tmp_path: Path) -> None:
     target = ["-o", str(tmp_path / "cat.png")]
     assert_failed(call("image", "A cat", *target), "Local", "draws no pictures")
     assert_failed(call("image", "A cat", "-p", "echo", *target), "Echo", "not a picture")
-    assert_failed(call("image", "A cat", "-p", "echo", "--size", "9x9", *target), "size")
+    assert_refused(call("image", "A cat", "-p", "echo", "--size", "9x9", *target), "size")
     assert list(tmp_path.iterdir()) == []
 
 

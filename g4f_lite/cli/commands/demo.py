@@ -14,7 +14,7 @@ from ...providers.ai_chat_online import AiChatOnline
 from ...providers.ai_chats import AiChats
 from ...providers.chatgpt4_online import Chatgpt4Online
 from ..emulation import Backend, add_faults, backend_option, fail_option, make_backend
-from ..failure import Failure, checking_arguments
+from ..failure import Misuse, checking_arguments
 from ..output import write
 from ..tour import Tour
 
@@ -43,7 +43,7 @@ def command(backend: str, faults: tuple[str, ...], save: Path | None) -> None:
     the requests is what this server received.
     """
     if save is not None and not save.is_dir():
-        raise Failure(f"{save} is no folder")
+        raise Misuse(f"{save} is no folder")
     began = time.monotonic()
     provider = make_backend(backend)
     with Backend(provider) as answers, Emulator(answers) as emulator:

@@ -12,7 +12,7 @@ from ...errors import G4FLiteError
 from ...fallback import Fallback
 from ...generations import first_that_can, make_pictures
 from ...images import ImageResponse
-from ..failure import Failure
+from ..failure import Failure, Misuse
 from ..options import ProviderOptions, provider_options
 from ..output import write, write_bytes
 from ..prompt import read_prompt
@@ -50,7 +50,7 @@ def command(
     except G4FLiteError:
         raise
     except (ValueError, TypeError) as error:  # of arguments, before anything was sent
-        raise Failure(str(error)) from error
+        raise Misuse(str(error)) from error
     if output == STANDARD_OUTPUT:
         write_bytes(pictures[0].bytes())
         return
@@ -67,9 +67,9 @@ def check_target(target: Path, *, force: bool) -> None:
     if target == STANDARD_OUTPUT or target.is_dir():
         return
     if not target.parent.is_dir():
-        raise Failure(f"{target.parent} is no folder")
+        raise Misuse(f"{target.parent} is no folder")
     if target.exists() and not force:
-        raise Failure(f"{target} is there already; name another file, or give --force")
+        raise Misuse(f"{target} is there already; name another file, or give --force")
 
 
 def save(picture: ImageResponse, index: int, target: Path, *, force: bool) -> Path:

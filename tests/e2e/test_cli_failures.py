@@ -1,0 +1,187 @@
+"""The command when something is wrong: which code it ends with, what it says, and what it never shows."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from g4f_lite.emulator import Emulator
+
+from .command import COMMAND, ENVIRONMENT, SECONDS, assert_failed, assert_refused, read_until, run, start
+
+KEY = "sk-a-secret-that-nobody-shall-see"
+
+
+# Keys
+
+
+def test_the_key_comes_from_a_file(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    emulator.configure(api_key=KEY)
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n")
+    assert run("chat", "Hello", "--api-key-file", str(file), *here).stdout == "Hello\n"
+    assert run("models", "--api-key-file", str(file), *here[:2]).returncode == 0
+
+
+def test_the_key_comes_from_the_environment(emulator: Emulator, here: list[str]) -> None:
+    emulator.configure(api_key=KEY)
+    environment = {"G4F_LITE_API_KEY": KEY, "G4F_LITE_BASE_URL": f"{emulator.url}/v1"}
+    assert run("chat", "Hello", *here[2:], **environment).stdout == "Hello\n"
+
+
+def test_a_key_is_never_shown(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    emulator.configure(api_key="sk-another")
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    outputs = [run("chat", "Hello", "--api-key-file", str(file), *here, G4F_LITE_LOG="debug")]
+    file.write_text(f"{KEY} and more")
+    outputs.append(run("chat", "Hello", "--api-key-file", str(file), *here, G4F_LITE_LOG="debug"))
+    file.write_bytes(KEY.encode() + b"\xff")
+    outputs.append(run("chat", "Hello", "--api-key-file", str(file), *here, G4F_LITE_LOG="debug"))
+    assert [done.returncode for done in outputs] == [1, 2, 2]
+    assert "Traceback" not in outputs[2].stderr
+    outputs.append(run("chat", "Hello", f"--api-key={KEY}"))
+    outputs.append(run("chat", "Hello", "--api-key", KEY))
+    outputs.append(run("providers", GROQ_API_KEY=KEY))
+    assert "GROQ_API_KEY (set)" in outputs[-1].stdout
+    for done in outputs:
+        assert KEY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "cannot read"), ("\n", "is empty"), ("a key", "is no key")])
+def test_a_file_without_a_key_is_one_line(tmp_path: Path, content: str | None, words: str) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_text(content)
+    assert_refused(run("chat", "Hello", "-p", "groq", "--api-key-file", str(file)), str(file), words)
+
+
+@pytest.mark.parametrize(
+    ("providers", "words"),
+    [(["-p", "groq,openai"], "one provider"), (["-p", "local"], "Local has no use"), ([], "Local has no use")],
+)
+def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, providers: list[str], words: str) -> None:
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    assert_refused(run("chat", "Hello", *providers, "--api-key-file", str(file)), "--api-key-file", words)
+
+
+# How it ends
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-p", "no-such-provider"], "no-such-provider"),
+        (["-p", "local", "-m", "no-such-file.gguf"], "no-such-file.gguf"),
+        (["-p", "local", "-m", __file__], ".gguf file"),
+        (["-p", "local", "--base-url", "http://127.0.0.1:9/v1"], "Local has no use for --base-url"),
+        (["--base-url", "localhost:8080"], "--base-url must be an address"),
+        (["-p", "ai_engine"], "AiEngine needs --base-url"),
+        (["-p", "http://127.0.0.1:9/v1"], "give it as --base-url"),
+        (["-p", "echo", "--base-url", "http://127.0.0.1:9/v1"], "echo has no use for --base-url"),
+        (["-p", "echo", "--timeout", "0"], "0 seconds"),
+        (["-p", "echo", "--timeout", "nan"], "nan"),
+        (["-p", "ollama", "--proxy", "here"], "proxy"),
+        (["-p", "ollama", "-m", " "], "blank"),
+        (["-p", "echo", "-i", "no-such-file.png"], "no-such-file.png"),
+        (["-p", "echo", "-i", __file__], f"{__file__} is no PNG"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
+    assert_refused(run("chat", "Hello", *arguments), words)
+
+
+def test_a_missing_key_is_one_line() -> None:
+    done = run("chat", "Hello", "-p", "groq", G4F_LITE_OFFLINE="")
+    assert_failed(done, "GROQ_API_KEY in the environment, or give --api-key-file")
+
+
+def test_an_empty_prompt_is_one_line() -> None:
+    assert_refused(run("chat", "", "-p", "echo"), "empty")
+
+
+@pytest.mark.parametrize("fault", ["challenge", "quota", "token", "not_json", "reset"])
+def test_a_failure_of_the_service_is_one_line(emulator: Emulator, here: list[str], fault: str) -> None:
+    emulator.fail(fault, times=None)
+    assert_failed(run("chat", "Hello", *here))
+
+
+def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Emulator) -> None:
+    emulator.configure(refuse_unknown_models=True)
+    done = run("chat", "Hello", "--base-url", f"{emulator.url}/v1", "-m", "gpt-99")
+    assert_failed(done, "gpt-99", "`g4f-lite models`, with the same --provider or --base-url")
+
+
+def test_a_message_of_several_lines_is_one_line(emulator: Emulator, here: list[str]) -> None:
+    emulator.fail("success_false", message="first\nsecond\x1b[2J")
+    assert_failed(run("chat", "Hello", *here), "first", "second\ufffd[2J")
+    assert_failed(run("chat", "Hello", "-p", "groq,openai"), "no provider answered: Groq: ", "; OpenAI: ")
+
+
+def test_bytes_that_are_no_text_are_one_line() -> None:
+    assert_failed(run("chat", "-p", "echo", stdin=b"\xff\xfe\x00", PYTHONUTF8="1"), "standard input")
+    assert_refused(run("chat", "-p", "echo", os.fsdecode(b"\xff"), PYTHONUTF8="1"), "not text")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["chat"], ["chat", "one", "two"], ["chat", "--no-such"], ["no-such"], ["chat", "x", "--timeout", "y"]]
+)
+def test_wrong_usage_is_code_2(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage: g4f-lite" in done.stderr
+
+
+def test_a_mistake_in_the_program_shows_where_it_is() -> None:
+    program = (
+        "from g4f_lite import choice, cli, testing;"
+        "choice.instead = testing.Scripted(['a piece', ValueError('a mistake')]); cli.main()"
+    )
+    done = run("chat", "Hello", program=[sys.executable, "-c", program])
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "ValueError: a mistake" in done.stderr
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_a_reader_that_goes_away_is_no_failure(option: list[str]) -> None:
+    with Emulator(lambda _: (f"line {number}\n" for number in itertools.count())) as emulator:
+        if option:
+            emulator.answer("one answer")
+        with start("chat", "Count", *option, "--base-url", f"{emulator.url}/v1", "-m", "echo") as child:
+            assert child.stdout is not None
+            assert child.stderr is not None
+            if not option:
+                read_until(child.stdout, b"line 0\n")
+            child.stdout.close()
+            said = child.stderr.read()
+    assert (child.returncode, said) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "chat", "Hello", "-p", "echo"],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **ENVIRONMENT},
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["Error: cannot write to standard output: No space left on device"]
+
+
+def test_closed_streams_end_nothing() -> None:
+    shell = ["sh", "-c", 'exec "$0" "$@" <&- >&-', sys.executable, "-m", "g4f_lite"]
+    done = run("chat", "Hello", "-p", "echo", program=shell)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
