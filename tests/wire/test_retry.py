@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,22 +13,29 @@ import pytest
 import tenacity
 
 from g4f_lite import (
+    AiEngine,
     Answer,
     AuthenticationError,
     ChallengeError,
+    DeadlineExceededError,
     G4FLiteError,
     ModelNotSupportedError,
+    OpenAICompatible,
     QuotaExceededError,
     RateLimitError,
     ResponseFormatError,
     ResponseStatusError,
     RetryPolicy,
     ServiceError,
+    StreamInterruptedError,
+    Timeout,
     TransportError,
 )
+from g4f_lite.emulator import Emulator
 
 from .conftest import Provide
 from .raw_server import Connection, RawServer, every, hello, length
+from .test_ending import full_listener
 
 FAST = RetryPolicy(attempts=3, backoff=0)
 
@@ -121,7 +129,54 @@ def test_retry_after_is_waited_for_in_both_forms(value: Any, provide: Provide) -
         assert waits == [0]
 
 
-@pytest.mark.parametrize("value", ["61", lambda: email.utils.formatdate(time.time() + 3600, usegmt=True), "9" * 400])
+@pytest.mark.parametrize("status", ["429 No", "503 No"])
+def test_a_date_that_is_to_come_is_waited_for(status: str, provide: Provide) -> None:
+    waits: list[float] = []
+    refusal = _error(status, "", f"Retry-After: {email.utils.formatdate(time.time() + 50, usegmt=True)}")
+    with RawServer(every(refusal)) as server:
+        provider = provide(server, retry=RetryPolicy(), timeout=300)
+        stream = provider.create_generator(messages="hi")
+
+        def note(error: G4FLiteError, attempt: int, wait: float) -> None:
+            waits.append(wait)
+            stream.close()  # which ends the wait
+
+        provider.on_retry = note
+        with pytest.raises(StreamInterruptedError):
+            stream.text()
+        assert len(server.requests) == 1
+    assert len(waits) == 1
+    assert 30 < waits[0] <= 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how a full queue behaves differs")
+def test_a_connection_that_takes_too_long_is_tried_again() -> None:
+    told: list[int] = []
+    with full_listener() as port:
+        provider = OpenAICompatible(f"http://127.0.0.1:{port}", model="m", timeout=Timeout(0.1, 5, 30), retry=FAST)
+        provider.on_retry = lambda error, attempt, wait: told.append(attempt)
+        with provider, pytest.raises(DeadlineExceededError) as caught:
+            provider.create(messages="hi")
+    assert (caught.value.limit, caught.value.attempts, told) == ("connect", 3, [1, 2])
+
+
+def test_a_refused_token_is_renewed_without_a_policy_too(emulator: Emulator) -> None:
+    with AiEngine(emulator.url, retry=None) as provider:
+        assert provider.create(messages="one") == "one"
+        emulator.expire_tokens()
+        assert provider.create(messages="two") == "two"
+    assert [request.step for request in emulator.requests] == ["bootstrap", "prompt", "prompt", "bootstrap", "prompt"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "61",
+        lambda: email.utils.formatdate(time.time() + 3600, usegmt=True),
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "9" * 400,
+    ],
+)
 def test_a_retry_after_that_is_too_long_is_raised_at_once(value: Any, provide: Provide) -> None:
     refusal = _error("429 No", "", f"Retry-After: {value if isinstance(value, str) else value()}")
     with RawServer(every(refusal)) as server:
@@ -195,6 +250,33 @@ def test_they_cannot_retry_what_may_not_be(provide: Provide) -> None:
         assert len(server.requests) == 1
 
 
+def test_their_waits_end_with_the_time_of_the_call(provide: Provide) -> None:
+    retrying = tenacity.Retrying(stop=tenacity.stop_never, wait=tenacity.wait_fixed(60))
+    with RawServer(every(_error("503 No"))) as server:
+        began = time.monotonic()
+        with pytest.raises(ResponseStatusError):
+            provide(server, retry=retrying, timeout=30).create(messages="hi")
+        assert time.monotonic() - began < 10, "a wait that does not fit is not begun"
+        assert len(server.requests) == 1
+
+
+def test_their_waits_end_when_the_answer_is_closed(provide: Provide) -> None:
+    with RawServer(every(_error("503 No"))) as server:
+        retrying = tenacity.Retrying(wait=tenacity.wait_fixed(60), before_sleep=lambda state: stream.close())
+        stream = provide(server, retry=retrying, timeout=300).create_generator(messages="hi")
+        with pytest.raises(StreamInterruptedError):
+            stream.text()
+        assert len(server.requests) == 1
+
+
+def test_they_share_the_budget(provide: Provide) -> None:
+    retrying = tenacity.Retrying(stop=tenacity.stop_never)
+    with RawServer(every(_error("503 No"))) as server:
+        with pytest.raises(ResponseStatusError):
+            provide(server, retry=retrying, timeout=30).create(messages="hi")
+        assert len(server.requests) == 1 + 20
+
+
 def test_their_own_predicate_narrows(provide: Provide) -> None:
     retrying = tenacity.Retrying(retry=tenacity.retry_if_exception_type(TransportError))
     with RawServer(every(_error("503 No"))) as server:
@@ -213,6 +295,7 @@ def test_a_text_from_their_callback_is_the_answer(provide: Provide) -> None:
         assert type(answered) is Answer
         assert answered == "come back later"
         assert len(server.requests) == 2
+        assert list(provider.create_generator(messages="hi")) == ["come back later"]
         with pytest.raises(ResponseStatusError):  # no list of models
             provider.get_models()
 
