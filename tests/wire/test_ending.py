@@ -22,7 +22,7 @@ from .proxies import HTTPProxy, Proxy, SOCKSProxy
 from .raw_server import PATIENCE, Connection, RawServer
 
 ROOT = Path(__file__).parents[2]
-TOTAL = 0.2
+TOTAL = 0.1
 LATEST = 2.0  # generous; the exact figure belongs to the benchmarks
 LIMITS = Timeout(connect=5, read=5, total=TOTAL)
 
@@ -57,7 +57,7 @@ def full_listener() -> Iterator[int]:
 def test_total_holds_at_a_proxy_that_drips(kind: type[Proxy], scheme: str, emulator: Emulator) -> None:
     if (kind, scheme) == (HTTPProxy, "http"):
         pytest.skip("an HTTP proxy says nothing of its own there")
-    with kind(slow=0.15) as proxy:
+    with kind(slow=0.08) as proxy:
         address = emulator.url.replace("http:", f"{scheme}:") + "/v1"
         with OpenAICompatible(address, model="m", proxy=proxy.address, timeout=LIMITS, retry=None) as provider:
             error, took = _raised_by(lambda: provider.create(messages="hi"))
@@ -133,7 +133,7 @@ def test_a_call_that_waits_for_a_handshake_can_be_ended(where: str, end: str) ->
         with OpenAICompatible(address, model="m", proxy=route, timeout=limits, retry=None) as provider:
             stream = provider.create_generator(messages="hi")
             if end == "close":
-                timer = threading.Timer(0.1, stream.close)
+                timer = threading.Timer(0.05, stream.close)
                 timer.start()
             error, took = _raised_by(stream.text)
     assert isinstance(error, StreamInterruptedError if end == "close" else DeadlineExceededError), repr(error)
@@ -148,7 +148,7 @@ def test_a_call_that_waits_for_a_connection_can_be_ended(end: str) -> None:
         with OpenAICompatible(f"http://127.0.0.1:{port}", model="m", timeout=limits, retry=None) as provider:
             stream = provider.create_generator(messages="hi")
             if end == "close":
-                timer = threading.Timer(0.1, stream.close)
+                timer = threading.Timer(0.05, stream.close)
                 timer.start()
             error, took = _raised_by(stream.text)
     assert isinstance(error, StreamInterruptedError if end == "close" else DeadlineExceededError), repr(error)
