@@ -119,8 +119,9 @@ def test_files_are_a_test_suite_that_passes(page: Path, tmp_path: Path, environm
     files = files_of(page)
     for name, code in files.items():
         (tmp_path / name).write_text(code, encoding="utf-8")
+    quick = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]  # the import of that plugin takes a second
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", *quick],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

@@ -14,6 +14,10 @@ def summary(text):
 """
 
 
+# Another plugin, whose import alone would take longer than all the rest.
+WITHOUT_HYPOTHESIS = ("-p", "no:hypothesispytest")
+
+
 @pytest.fixture
 def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     """Give a folder with an app; its tests are run in a process of their own."""
@@ -23,11 +27,11 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 
 def run(suite: pytest.Pytester, tests: str) -> pytest.RunResult:
     suite.makepyfile(test_app=tests)
-    return suite.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider")
+    return suite.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider", *WITHOUT_HYPOTHESIS)
 
 
 def test_pytest_finds_the_fixtures_by_itself(suite: pytest.Pytester) -> None:
-    shown = suite.runpytest_subprocess("--fixtures", "-q").stdout
+    shown = suite.runpytest_subprocess("--fixtures", "-q", *WITHOUT_HYPOTHESIS).stdout
     shown.fnmatch_lines(["g4f_scripted*", "*Let a Scripted provider answer*"])
     shown.fnmatch_lines(["g4f_emulator*", "*Start an emulator*"])
 
@@ -83,16 +87,18 @@ def test_scripted_wins_over_the_environment_and_only_while_it_is_used(
     done.assert_outcomes(passed=3)
 
 
-@pytest.mark.parametrize("fixture", ["g4f_scripted", "g4f_emulator"])
-def test_nothing_but_loopback_is_reached(suite: pytest.Pytester, fixture: str) -> None:
+def test_nothing_but_loopback_is_reached(suite: pytest.Pytester) -> None:
     done = run(
         suite,
-        f"""
+        """
         import os
         import pytest
         from g4f_lite import OpenAICompatible, ProviderNotConfiguredError
 
-        def test_offline({fixture}):
+        @pytest.mark.parametrize("fixture", ["g4f_scripted", "g4f_emulator"])
+        def test_offline(fixture, request):
+            assert "G4F_LITE_OFFLINE" not in os.environ
+            request.getfixturevalue(fixture)
             with pytest.raises(ProviderNotConfiguredError, match="G4F_LITE_OFFLINE"):
                 OpenAICompatible("https://203.0.113.1/v1", model="m").create(messages="Hi")
 
@@ -100,7 +106,7 @@ def test_nothing_but_loopback_is_reached(suite: pytest.Pytester, fixture: str) -
             assert "G4F_LITE_OFFLINE" not in os.environ
         """,
     )
-    done.assert_outcomes(passed=2)
+    done.assert_outcomes(passed=3)
 
 
 def test_emulator(suite: pytest.Pytester) -> None:
