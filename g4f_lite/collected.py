@@ -112,7 +112,7 @@ def _size(delta: Delta) -> int:
 
 def _joined(deltas: list[Delta]) -> Iterator[Delta]:
     """Join neighbours that are all text, all reasoning, or all of one tool call."""
-    for (kind, index), group in groupby(deltas, lambda delta: (type(delta), getattr(delta, "index", -1))):
+    for (kind, index), group in groupby(deltas, _kind):
         same: list[Any] = list(group)
         if issubclass(kind, str):
             yield "".join(same)
@@ -122,6 +122,11 @@ def _joined(deltas: list[Delta]) -> Iterator[Delta]:
             yield _one_call(index, same)
         else:
             yield from same
+
+
+def _kind(delta: Delta) -> tuple[type, int]:
+    """Give what neighbours must share to be joined."""
+    return type(delta), delta.index if isinstance(delta, ToolCallDelta) else 0
 
 
 def _one_call(index: int, pieces: list[ToolCallDelta]) -> ToolCallDelta:

@@ -69,6 +69,15 @@ def test_many_small_deltas_become_few(delta: Delta) -> None:
     assert len(list(collected.kept)) < FOLDED_AT // 65 + 5
 
 
+def test_neighbours_are_joined_beside_deltas_of_another_kind() -> None:
+    collected = Collected()
+    for number in range(10):
+        collected.add(f"{number}")
+    collected.add(Reasoning("r"))
+    collected.fold()
+    assert list(collected.kept) == ["0123456789", Reasoning("r")]
+
+
 def endless(delta: Delta, sent: list[int]) -> Generator[Delta, None, None]:
     for number in range(PIECES):
         sent.append(number)
