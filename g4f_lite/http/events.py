@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ..errors import ResponseFormatError
+
+MAX_EVENT_BYTES = 1024 * 1024  # of all its data lines; each line has a bound of its own, which may be another
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -24,8 +27,9 @@ def iter_events(lines: Iterable[bytes], *, accept_unfinished: bool = False) -> I
 
     :param accept_unfinished: give a last event that no blank line ended, as some servers send it;
         the standard says to drop it
+    :raises ResponseFormatError: an event has too much data in several lines
     """
-    event_type, last_id = "", ""
+    event_type, last_id, data_bytes = "", "", 0
     data: list[str] = []
     first = True
     for line in lines:
@@ -37,12 +41,16 @@ def iter_events(lines: Iterable[bytes], *, accept_unfinished: bool = False) -> I
                 yield Event(event_type or "message", data[0] if len(data) == 1 else "\n".join(data), last_id)
                 data = []
             event_type = ""
-        elif line.startswith(b"data: "):
+        elif line.startswith(b"data: ") and not data:  # as nearly all are
             data.append(line[6:].decode("utf-8", "replace"))
+            data_bytes = len(line)
         else:
             name, _, raw = line.partition(b":")
             value = raw.removeprefix(b" ").decode("utf-8", "replace")
             if name == b"data":
+                data_bytes = len(line) + (data_bytes if data else 0)
+                if data_bytes > MAX_EVENT_BYTES:
+                    raise ResponseFormatError(f"an event of the answer is longer than {MAX_EVENT_BYTES:,} bytes")
                 data.append(value)
             elif name == b"event":
                 event_type = value

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4f_lite.http.events import Event, iter_events
+from g4f_lite import ResponseFormatError
+from g4f_lite.http.events import MAX_EVENT_BYTES, Event, iter_events
 from g4f_lite.http.lines import split_lines
 
 
@@ -92,3 +95,23 @@ def test_every_text_comes_through_every_cut(texts: list[str], end: str, draw: st
 @given(st.lists(st.binary(max_size=20)))
 def test_no_bytes_raise(lines: list[bytes]) -> None:
     list(iter_events(line.replace(b"\n", b"").replace(b"\r", b"") for line in lines))
+
+
+@pytest.mark.parametrize("line", [b"data: " + bytes(1000), b"data"])
+def test_data_without_end_is_refused(line: bytes) -> None:
+    read = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal read
+        for _ in range(2 * MAX_EVENT_BYTES // len(line)):
+            read += len(line)
+            yield line
+
+    with pytest.raises(ResponseFormatError, match="an event of the answer is longer than 1,048,576 bytes"):
+        list(iter_events(lines()))
+    assert read <= MAX_EVENT_BYTES + len(line)
+
+
+def test_events_of_many_lines_are_counted_one_by_one() -> None:
+    lines = [b"data: " + bytes(MAX_EVENT_BYTES // 3)] * 2 + [b""]
+    assert len(list(iter_events(lines * 3))) == 3
