@@ -12,7 +12,6 @@ from typing import Any
 from .answer import Answer, AnswerStream
 from .choice import ProviderLike, default_provider, provider_of
 from .deltas import Delta
-from .errors import G4FLiteError
 from .http.deadline import TimeoutLike
 from .messages import Image, Message, Messages, get_random_string, text_of, to_messages
 from .providers.arguments import check_model_name
@@ -217,7 +216,7 @@ class _Turn:
     def _run(self) -> Generator[Delta, None, None]:
         try:
             yield from self._stream.deltas()
-        except (G4FLiteError, GeneratorExit):
+        except BaseException:  # Ctrl-C too
             if self._conversation.keep_interrupted and self._stream.answer:
                 self._remember()
             raise

@@ -22,7 +22,7 @@ from .http.deadline import Timeout, TimeoutLike
 from .http.forks import lock_free_in_children
 from .http.redact import redact
 from .messages import Image, Message
-from .providers.arguments import what_is_said
+from .providers.arguments import unknown_name, what_is_said
 from .providers.base import BaseProvider
 
 logger = logging.getLogger(__name__)
@@ -86,14 +86,34 @@ class Fallback(BaseProvider):
         """Prepare an answer as a stream; see :meth:`BaseProvider.create_generator`.
 
         :param timeout: bounds the whole chain; what is left is shared, so that the last one is reached
+        :raises ValueError: no member can be asked this;  :raises TypeError: one of them has no such option
         """
         said = what_is_said(model, messages, system, images)
-        total = None if timeout is None else Timeout.of(timeout).total
+        limits = None if timeout is None else Timeout.of(timeout)
+        known = self.known_options
+        for name in options:
+            if known is not None and name not in known:
+                raise TypeError(unknown_name("option", name, sorted(known), "one of these providers"))
 
         def ask(provider: BaseProvider, limits: Timeout | None) -> AnswerStream:
             return provider.create_generator(model, said, proxy, limits, **options)
 
-        return AnswerStream(lambda: _Chain(self, ask, total), provider=self.name, model=model)
+        self._check(lambda provider: ask(provider, limits))
+        return AnswerStream(lambda: _Chain(self, ask, limits), provider=self.name, model=model)
+
+    def _check(self, ask: Callable[[BaseProvider], AnswerStream]) -> None:
+        """Raise at the call where each member refuses it; who is first to take it is asked for nothing yet."""
+        refusals: list[Exception] = []
+        for provider in self.providers:
+            try:
+                ask(provider)
+            except G4FLiteError:  # told with those of the others
+                return
+            except (TypeError, ValueError) as error:
+                refusals.append(error)
+            else:
+                return
+        raise refusals[0]
 
     def get_models(self) -> list[str]:
         """Give the names of all models of all members, without asking any service."""
@@ -118,14 +138,15 @@ class _Chain:
     """One call through a chain: an iterator of deltas, which may be closed from any thread."""
 
     def __init__(
-        self, chain: Fallback, ask: Callable[[BaseProvider, Timeout | None], AnswerStream], total: float | None
+        self, chain: Fallback, ask: Callable[[BaseProvider, Timeout | None], AnswerStream], limits: Timeout | None
     ) -> None:
         self.provider: str | None = None
         self.model: str | None = None
         self._chain = chain
         self._ask = ask
         self._clock = chain._clock
-        self._ends_at = None if total is None else self._clock() + total
+        self._given = limits
+        self._ends_at = None if limits is None or limits.total is None else self._clock() + limits.total
         self._stream: AnswerStream | None = None
         self._closed = False
         self._deltas = self._run()
@@ -148,6 +169,7 @@ class _Chain:
                 errors.append(ProviderError(text, provider=provider.name, retry_after=wait))
                 logger.info("Fallback: no answer from %s", errors[-1])
                 continue
+            stream = None
             try:
                 stream = self._stream = self._ask(provider, self._limits(len(members) - position))
                 stream.start()
@@ -158,6 +180,12 @@ class _Chain:
                 breaker.failed(error)
                 errors.append(error)
                 logger.info("Fallback: no answer from %s", redact(str(error)))
+                continue
+            except (TypeError, ValueError) as error:
+                if stream is not None:
+                    raise
+                # The next may take what this one does not, such as pictures.
+                errors.append(ProviderError(f"not asked: {error}", provider=provider.name))
                 continue
             self.provider, self.model = stream.provider, stream.model
             try:
@@ -172,11 +200,10 @@ class _Chain:
 
     def _limits(self, members_left: int) -> Timeout | None:
         """Give a member its share of the time that is left."""
-        each = self._chain.each
-        if self._ends_at is None:
-            return each
+        limits = self._chain.each or self._given
+        if self._ends_at is None or limits is None:
+            return limits
         share = max(0.001, self._ends_at - self._clock()) / members_left
-        limits = each or Timeout()
         return replace(
             limits, **{name: min(getattr(limits, name) or share, share) for name in ("connect", "read", "total")}
         )

@@ -33,7 +33,8 @@ def to_messages(
 ) -> Messages:
     """Check what the caller wants to say and give it back as a list of messages of its own.
 
-    :param messages: a list of ``{"role": …, "content": …}``, or one string: a user's message
+    :param messages: a list of ``{"role": …, "content": …}``, or one string: a user's message; the message of a
+        completion may stand in the list as it is
     :param system: a system text to put before them
     :param images: a picture or pictures to show with the last user message; see :func:`image_part`
     :raises TypeError: a wrong type
@@ -59,6 +60,8 @@ def to_messages(
 
 def _checked(message: Any, index: int) -> Message:
     place = f"messages[{index}]"
+    if hasattr(message, "to_dict"):  # a completion's message, which scripts for OpenAI's client send back
+        message = {name: value for name, value in message.to_dict().items() if name != "reasoning"}
     if not isinstance(message, dict):
         raise TypeError(f"{place} must be {{'role': …, 'content': …}}, not {type(message).__name__}")
     role, content = message.get("role"), message.get("content")

@@ -50,15 +50,23 @@ def test_a_failed_turn_leaves_the_history_as_it_was() -> None:
 
 
 def test_an_interrupted_turn_is_kept_where_that_is_wanted() -> None:
-    conversation = Conversation(
-        Scripted(["part", StreamInterruptedError("cut")], ["one", "two"]), keep_interrupted=True
-    )
+    answers = ["part", StreamInterruptedError("cut")], ["one", "two"], ["as far", KeyboardInterrupt()]
+    conversation = Conversation(Scripted(*answers), keep_interrupted=True)
     with pytest.raises(StreamInterruptedError):
         conversation.ask("Hello")
     stream = conversation.stream("Count.")
     next(stream)
     stream.close()
-    assert said(conversation) == [("user", "Hello"), ("assistant", "part"), ("user", "Count."), ("assistant", "one")]
+    with pytest.raises(KeyboardInterrupt):
+        conversation.ask("Go on.")
+    assert said(conversation) == [
+        ("user", "Hello"),
+        ("assistant", "part"),
+        ("user", "Count."),
+        ("assistant", "one"),
+        ("user", "Go on."),
+        ("assistant", "as far"),
+    ]
 
 
 def test_a_closed_turn_is_dropped_otherwise() -> None:

@@ -13,10 +13,13 @@ from g4f_lite import (
     RateLimitError,
     ServiceError,
     StreamInterruptedError,
+    Timeout,
     TransportError,
 )
 from g4f_lite.fallback import FAILURES_TO_OPEN, OPEN_SECONDS
 from g4f_lite.testing import Scripted
+
+from .services import PIXEL
 
 
 class Clock:
@@ -100,8 +103,61 @@ def test_the_time_is_shared_so_that_the_last_one_is_reached() -> None:
     clock = Clock()
     chain = Fallback([Noting(TransportError("down")), Noting(TransportError("down")), Noting("ok")], clock=clock)
     assert chain.create(messages="Hello", timeout=30) == "ok"
-    assert [limit.total for limit in limits] == [10, 15, 30]
-    assert limits[0].connect == 10
+    checked, *asked = limits  # the first is prepared at the call too, so that bad arguments raise there
+    assert checked.total == 30
+    assert [limit.total for limit in asked] == [10, 15, 30]
+    assert asked[0].connect == 10
+
+
+def test_the_calls_other_limits_hold_for_each() -> None:
+    limits = []
+
+    class Noting(Scripted):
+        def create_generator(self, *arguments, **named):  # type: ignore[no-untyped-def]
+            limits.append(arguments[3])
+            return super().create_generator(*arguments, **named)
+
+    chain = Fallback([Noting(), Noting()], clock=Clock())
+    chain.create(messages="Hello", timeout=(1, 2))
+    assert limits[-1] == Timeout(1, 2, 150)
+    chain.create(messages="Hello")
+    assert limits[-1] is None
+
+
+class Blind(Scripted):
+    """A provider that sees no pictures."""
+
+    known_options = frozenset({"seed"})
+
+    def create_generator(self, model=None, messages=None, *rest, **named):  # type: ignore[no-untyped-def]
+        if not isinstance(messages[-1]["content"], str):
+            raise ValueError("Blind takes text alone")
+        return super().create_generator(model, messages, *rest, **named)
+
+
+def test_who_does_not_take_a_prompt_is_passed_over() -> None:
+    blind = Blind("words")
+    chain = Fallback([blind, Scripted(*["a cat"] * (FAILURES_TO_OPEN + 1), TransportError("down"))])
+    for _ in range(FAILURES_TO_OPEN + 1):
+        assert chain.create(messages="What is this?", images=PIXEL) == "a cat"
+    with pytest.raises(AllProvidersFailedError, match="Blind: not asked: Blind takes text alone\n  Scripted: down"):
+        chain.create(messages="What is this?", images=PIXEL)
+    assert blind.calls == []
+    assert chain.create(messages="Hello") == "words"  # it has not failed
+
+
+def test_what_nobody_takes_is_refused_at_the_call() -> None:
+    with pytest.raises(ValueError, match="Blind takes text alone"):
+        Fallback([Blind(), Blind()]).create_generator(messages="What is this?", images=PIXEL)
+    with pytest.raises(TypeError, match="one of these providers has no option 'temperature'"):
+        Fallback([Scripted(), Blind()]).create_generator(messages="Hello", temperature=0)
+    Fallback([Scripted(), Blind()]).create(messages="Hello", seed=1)
+
+
+def test_a_mistake_in_a_provider_is_no_refusal() -> None:
+    chain = Fallback([Scripted(ValueError("a mistake")), Scripted("never")])
+    with pytest.raises(ValueError, match="a mistake"):
+        chain.create(messages="Hello")
 
 
 def test_each_bounds_a_member() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from g4f_lite.completions import CompletionMessage, Function, MessageToolCall
 from g4f_lite.images import ImageResponse
 from g4f_lite.messages import (
     format_prompt,
@@ -225,3 +226,14 @@ def test_random_strings() -> None:
     assert len(drawn) == 50
     assert all(re.fullmatch("[a-z0-9]{10}", each) for each in drawn)
     assert len(get_random_string(32)) == 32
+
+
+def test_a_completions_message_is_said_as_it_was() -> None:
+    call = MessageToolCall("c1", Function("add", "{}"))
+    said = CompletionMessage(content=None, reasoning="Hm.", tool_calls=[call])
+    result = to_messages([{"role": "user", "content": "Add."}, said])  # type: ignore[list-item]
+    assert result[1] == {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}],
+    }
