@@ -25,9 +25,10 @@ LONGEST_END = 4.0  # seconds; 0.1 to 0.6 where nothing else runs
 SCRIPT = """
 import os, signal, sys, threading, time
 import requests
-from g4f_lite.providers.engine import engine_for
+from g4f_lite.providers.engine import EngineSettings, engine_for
 
-running = engine_for(sys.argv[1])
+small = EngineSettings(context=1024)  # sooner there than the usual one
+running = engine_for(sys.argv[1], small)
 began = threading.Semaphore(0)
 
 
@@ -78,15 +79,14 @@ def run(model: Path, code: str) -> tuple[int, str, str, float]:
     ("code", "returned"),
     [
         pytest.param("end()", 0, id="unused"),
-        pytest.param("ask(3, True); end()", 0, id="used"),
         pytest.param("ask(3, True); end(); sys.exit(7)", 7, id="sys.exit"),
         pytest.param("in_background(6); began.acquire(); end(); sys.exit(3)", 3, id="daemon threads stream"),
         pytest.param("in_background(2, 600, False); time.sleep(0.2); end()", 0, id="daemon threads wait"),
         pytest.param(
-            "answer = requests.get(running.base_url + '/models', timeout=9); session = requests.Session()\n"
-            "session.get(running.base_url + '/models', timeout=9); end()",
+            "ask(3, True); answer = requests.get(running.base_url + '/models', timeout=9)\n"
+            "session = requests.Session(); session.get(running.base_url + '/models', timeout=9); end()",
             0,
-            id="idle connections",
+            id="used, with idle connections",
         ),
         pytest.param(
             "body = {'messages': [{'role': 'user', 'content': 'Tell a story.'}], 'stream': True}\n"
@@ -126,29 +126,29 @@ def test_the_only_word_is_the_exception_of_the_main_thread(model: Path, code: st
 
 
 @pytest.mark.parametrize("busy", [False, True])
-@pytest.mark.parametrize("use", [False, True])
-def test_a_forked_child_has_its_own_engine_and_ends(model: Path, use: bool, busy: bool) -> None:
+def test_a_forked_child_has_its_own_engine_and_ends(model: Path, busy: bool) -> None:
     code = f"""
 import warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # that threads and fork go badly together
 if {busy}:
     in_background(2)
     began.acquire()
-child = os.fork()
-if child == 0:
-    if {use}:
-        own = engine_for(sys.argv[1])
-        assert own is not running and own.base_url != running.base_url
-        running = own
-        ask(3, True)
-    sys.exit(5)
-status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+for use in (False, True):
+    child = os.fork()
+    if child == 0:
+        if use:
+            own = engine_for(sys.argv[1], small)
+            assert own is not running and own.base_url != running.base_url
+            running = own
+            ask(3, True)
+        sys.exit(5)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
 ask(3, True)
 end()
-sys.exit(status)
+sys.exit(6)
 """
     *ended, seconds = run(model, code)
-    assert ended == [5, "", ""]
+    assert ended == [6, "", ""]
     assert seconds < LONGEST_END
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -10,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from .command import COMMAND, call
+from g4f_lite.providers import local
+
+from .command import call
 
 if sys.platform != "win32":
     from .command import Terminal
 
 WIDE = {"COLUMNS": "100"}
-SECONDS = 100  # for the embedded model, on a slow machine
 
 # What happens on the wire, in order: each service's steps, as the emulator received them.
 STEPS = [
@@ -123,16 +123,9 @@ def test_in_a_terminal() -> None:
     assert "\N{REPLACEMENT CHARACTER}" not in shown
 
 
-def test_with_the_embedded_model(local_weights: Path) -> None:
-    done = subprocess.run(
-        [*COMMAND, "demo"],
-        env={**os.environ, **WIDE},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+def test_with_the_embedded_model(local_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "MAX_TOKENS", 5)
+    done = call("demo", **WIDE)
     assert (done.returncode, done.stderr) == (0, "")
     assert steps(done.stdout) == STEPS
     assert "; Local answers (ready after " in done.stdout
