@@ -273,40 +273,5 @@ class ClientProvider(BaseProvider):
 
 
 _environment = Client()
-
-
-def ask(
-    prompt: str | Sequence[Message],
-    *,
-    model: str | None = None,
-    system: str | None = None,
-    images: Image | Iterable[Image] | None = None,
-    timeout: TimeoutLike = None,
-    **options: Any,
-) -> Answer:
-    """Ask, and give the whole answer.
-
-    :param prompt: one string, or a list of ``{"role": …, "content": …}``
-    :param model: a model's name;  :param system: a system text
-    :param images: pictures to show: bytes, paths or URLs
-    :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-    :param options: what else the provider can be told, such as ``temperature``; see :meth:`Client.stream`
-    :raises G4FLiteError: there is no whole answer
-    """
-    return _environment.ask(prompt, model=model, system=system, images=images, timeout=timeout, **options)
-
-
-def stream(
-    prompt: str | Sequence[Message],
-    *,
-    model: str | None = None,
-    system: str | None = None,
-    images: Image | Iterable[Image] | None = None,
-    timeout: TimeoutLike = None,
-    **options: Any,
-) -> AnswerStream:
-    """Ask, and give the answer piece by piece; the arguments are those of :func:`ask`.
-
-    ``stream("…").show()`` prints it as it comes.
-    """
-    return _environment.stream(prompt, model=model, system=system, images=images, timeout=timeout, **options)
+ask = _environment.ask
+stream = _environment.stream

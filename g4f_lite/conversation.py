@@ -74,7 +74,7 @@ class Conversation:
         response_format: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Answer:
-        """Say something and give the whole answer; the arguments are those of :meth:`stream`.
+        """Say something and give the whole answer; for the arguments see :meth:`stream`.
 
         :raises G4FLiteError: there is none; the history is as before
         """
@@ -151,8 +151,9 @@ class Conversation:
     ) -> Conversation:
         """Go on with a conversation from a file of :meth:`save`, or any list of messages in JSON.
 
-        The other parameters are those of the class.  To a site that keeps chats apart it is a new one.
+        To a site that keeps chats apart it is a new one.
 
+        :param path: the file;  :param provider: who answers; this and the others are as for the class
         :raises ValueError: the file holds something else
         """
         try:

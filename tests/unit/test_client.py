@@ -12,12 +12,7 @@ import warnings
 import pytest
 
 import g4f_lite
-from g4f_lite import (
-    ChatCompletion,
-    Client,
-    RateLimitError,
-    choice,
-)
+from g4f_lite import ChatCompletion, Client, Fallback, RateLimitError, choice
 from g4f_lite.testing import Echo, Scripted
 
 from .services import Plain
@@ -55,6 +50,7 @@ def test_the_functions_do_what_a_client_does(monkeypatch):
     monkeypatch.setattr(choice, "instead", Plain("one two three", "one two three"))
     assert g4f_lite.ask("x", max_tokens=2) == "one two"
     assert "".join(g4f_lite.stream("x", stop="three")) == "one two "
+    assert pickle.loads(pickle.dumps(g4f_lite.ask))("said", provider=Echo) == "said"
 
 
 # A conversation.
@@ -129,7 +125,14 @@ def test_the_repr_shows_no_key():
         (Client().images.generate, ["prompt", "model", "n", "size", "response_format"]),
         (Client().ask, ["prompt", "model", "system", "images", "timeout", "max_tokens"]),
         (Client().stream, ["prompt", "model", "system", "images", "timeout", "max_tokens"]),
-        (Client().conversation, ["system", "messages"]),
+        (g4f_lite.ask, ["prompt", "model", "provider", "system", "images", "timeout", "temperature", "max_tokens"]),
+        (g4f_lite.stream, ["prompt", "model", "provider", "system", "images", "timeout", "temperature", "max_tokens"]),
+        (Client().conversation, ["system", "messages", "model", "max_characters", "keep_interrupted"]),
+        (Client().conversation().ask, ["prompt", "images", "timeout", "temperature", "max_tokens", "stop"]),
+        (Client().conversation().stream, ["prompt", "images", "timeout", "temperature", "max_tokens", "stop"]),
+        (g4f_lite.Conversation, ["provider", "system", "messages", "model", "max_characters", "keep_interrupted"]),
+        (g4f_lite.Conversation.load, ["path", "provider", "model", "max_characters", "keep_interrupted"]),
+        (Fallback, ["providers", "each"]),
         (ChatCompletion.create, ["model", "messages", "provider", "stream"]),
     ],
 )

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import g4f_lite
 from g4f_lite import (
-    Answer, AnswerStream, ChatCompletion, Client, Conversation, Fallback, Local, OpenAICompatible, Timeout,
+    AiEngine, AllProvidersFailedError, Answer, AnswerStream, BaseProvider, ChatCompletion, Client, Conversation,
+    Fallback, G4FLiteError, ImageResponse, Local, OpenAICompatible, RetryPolicy, Timeout,
 )
 from g4f_lite.completions import Completion, CompletionChunk, ImagesResponse, MessageToolCall
 
@@ -27,7 +28,7 @@ def main(stream: bool) -> None:
         models={"gpt-4o-mini": "groq:llama-3.3-70b", "gpt-4": Local, "o1": None, "*": OpenAICompatible("http://x/v1")},
         proxies={"all": "http://127.0.0.1:3128"},
         timeout=(5, 60),
-        retry=g4f_lite.RetryPolicy(attempts=2),
+        retry=RetryPolicy(attempts=2),
         verify=True,
         drop_unsupported=True,
     )
@@ -56,15 +57,41 @@ def main(stream: bool) -> None:
     listed: list[str] = [model.id for model in client.models.list()]
     answer: Answer = client.ask("Hello", system="Be brief.", images=[b"", "cat.png"], timeout=5, seed=1)
     pieces: AnswerStream = client.stream("Hello", model="gpt-4", stop="x")
-    conversation: Conversation = client.conversation(system="Be brief.", max_characters=1000)
-    conversation.ask("Hello")
+    conversation: Conversation = client.conversation(
+        system="Be brief.", model="gpt-4", max_characters=1000, keep_interrupted=True
+    )
+    reply: Answer = conversation.ask("Hello", images="cat.png", timeout=(1, 2), temperature=0, max_tokens=5, stop=["x"])
+    with conversation.stream("Hello", response_format={"type": "json_object"}, proxy=None, seed=1) as turn:
+        parts: list[str | ImageResponse] = list(turn)
+    path = conversation.copy().save("talk.json")
+    again = Conversation.load(path, ["groq", Local], model="gpt-4", max_characters=10, keep_interrupted=True)
+    Conversation("groq:llama", system="x").messages.append({"role": "user", "content": "x"})
+    Conversation(AiEngine("http://x", bot_id="b", timeout=5), messages="x", model=None)
     old: str = ChatCompletion.create(model="gpt-4", messages=[{"role": "user", "content": "Hello"}])
     for word in ChatCompletion.create(model="gpt-4", messages="Hello", provider=Fallback([Local()]), stream=True):
         print(word)
+    groq = OpenAICompatible.preset("groq", model="m")
+    chain: BaseProvider = Fallback([groq, Local("m.gguf", download=False)], each=5)
+    try:
+        whole: Answer = chain.create("m", "Hello", None, (5, 60), system="x", temperature=0)
+        facts: dict[str, object] = whole.to_dict()
+        one: Answer = g4f_lite.ask("Hello", provider=chain, max_tokens=5, stop="x", response_format=None)
+        many: Answer = g4f_lite.stream("Hello", provider="groq", temperature=0.5).start().text()
+    except AllProvidersFailedError as error:
+        reasons: list[G4FLiteError] = error.errors
+        raise reasons[0] from error
+    for delta in client.stream("Hello").deltas():
+        if isinstance(delta, g4f_lite.Identity):
+            answered: str | None = delta.model
+    keyed = OpenAICompatible(
+        "http://x/v1", api_key="k", model="m", proxy=None, timeout=5, retry=None, headers={"a": "b"}, cookies=None,
+        verify=False, cert=("a", "b"), pool_size=5, on_retry=lambda error, attempt, wait: print(error.step, wait),
+    )
+    print(keyed, facts, one, many, reply, parts, again)
     print(text, names, urls, listed, answer.usage, pieces, shown, old, g4f_lite.ask("Hello", temperature=0))
     with Client() as other:
         other.close()
-""".replace(" Echo,", "")
+"""
 
 WRONG = """
 from g4f_lite import Client
