@@ -5,14 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ASK = "import g4f_lite; g4f_lite.OpenAICompatible('http://127.0.0.1:9', model='m').create(messages='hi')"
+ASK = """
+import g4f_lite
+retry = g4f_lite.RetryPolicy(backoff=0)
+try:
+    g4f_lite.OpenAICompatible("http://127.0.0.1:9", model="m", retry=retry).create(messages="hi")
+except g4f_lite.TransportError:
+    pass
+"""
 
 
 def errors_of(level: str) -> str:
-    """Ask a dead port in a new process and give its standard error, without the traceback."""
-    code = f"try:\n {ASK}\nexcept Exception: pass"
+    """Ask a dead port in a new process and give its standard error."""
     environment = {"G4F_LITE_LOG": level, "PATH": ""}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=True)
     return done.stderr
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from g4f_lite import AiChats, G4FLiteError, ResponseFormatError
+from g4f_lite import AiChats, G4FLiteError, ResponseFormatError, RetryPolicy
 from g4f_lite.images import ImageResponse
 
 from .hostile import BOOTSTRAPS
@@ -84,7 +84,8 @@ def _service(url: str, picture: bytes) -> RawServer:
 
 
 def _draw(url: str, picture: bytes = b"") -> tuple[G4FLiteError, int]:
-    with _service(url, picture) as server, AiChats(base_url=server.url, timeout=5) as provider:
+    retry = RetryPolicy(backoff=0)
+    with _service(url, picture) as server, AiChats(base_url=server.url, timeout=5, retry=retry) as provider:
         with pytest.raises(G4FLiteError) as caught:
             provider.create("dalle", "a cat")
         assert isinstance(str(caught.value), str)
