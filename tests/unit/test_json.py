@@ -1,0 +1,55 @@
+"""JSON that a service sent: parsed as json does it, and refused before that where it is too deep."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from g4f_lite import ResponseFormatError
+from g4f_lite.http import body
+from g4f_lite.http.body import MAX_JSON_DEPTH, parse_json
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text('ab"\\[]{}\n', max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('a"\\{', max_size=4), inner, max_size=4),
+)
+
+
+@given(values, st.sampled_from([None, 2]))
+def test_what_json_writes_is_read(value: Any, indent: int | None) -> None:
+    many = [value] * (MAX_JSON_DEPTH + 1)  # enough brackets to be looked at
+    assert parse_json(json.dumps(many, indent=indent)) == many
+
+
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}"), ('{"\\"]":[', "]}"), (' [\n{"a" :', "} ]")])
+def test_the_depth_that_is_taken(opened: str, closed: str) -> None:
+    levels = MAX_JSON_DEPTH // (opened.count("{") + opened.count("["))
+    parse_json(opened * levels + "1" + closed * levels)
+    with pytest.raises(ResponseFormatError, match="more than 200 levels"):
+        parse_json(opened * (levels + 1) + "1" + closed * (levels + 1))
+
+
+def test_brackets_in_a_text_are_no_levels() -> None:
+    text = "[{" * MAX_JSON_DEPTH + '"\\'
+    assert parse_json(json.dumps({"a": text})) == {"a": text}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 900 + "1" + "}" * 900])
+def test_what_is_too_deep_is_never_parsed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parser that recurses so deeply leaves no room for finalizers, which the collector may run there."""
+    monkeypatch.setattr(body, "_decode", lambda _: pytest.fail("it was parsed"))
+    with pytest.raises(ResponseFormatError):
+        parse_json(text)
+
+
+@pytest.mark.parametrize("quotes", ['"', '\\"', '"\\"', "\\"])
+def test_quotes_without_an_end_take_no_time(quotes: str) -> None:
+    """Looked at once, and not once for each: that would be hours."""
+    with pytest.raises(ResponseFormatError):
+        parse_json("[" * (MAX_JSON_DEPTH + 1) + quotes * 500_000)
+    with pytest.raises(ResponseFormatError):
+        parse_json('"' + quotes * 500_001 + "[" * (MAX_JSON_DEPTH + 1))
