@@ -18,15 +18,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from g4f_lite import G4FLiteError
+from g4f_lite import DeadlineExceededError, G4FLiteError, RateLimitError, ResponseFormatError
 from g4f_lite.http.checks import parse_retry_after
 from g4f_lite.http.events import iter_events
 from g4f_lite.http.lines import split_lines
 from g4f_lite.http.redact import redact
 
 from . import hostile
-from .hostile import HostileServer, plain
+from .hostile import BOOTSTRAPS, HostileServer, plain
 from .matrix_cells import PROVIDERS
+from .raw_server import DONE, Connection, RawServer, delta, length
 
 NAMES = [name for name in PROVIDERS if name != "Chatgpt4Online"]
 MiB = 1024 * 1024
@@ -142,10 +143,11 @@ def _bomb(encoding: str, begin: bytes, filler: bytes, size: int = 80 * MiB) -> b
     block = filler * (MiB // len(filler))
     data = compressor.compress(begin) + b"".join(compressor.compress(block) for _ in range(size // MiB))
     data += compressor.flush()
-    return gzip.compress(data) if encoding == "gzip, gzip" else data
+    again = {"gzip, gzip": gzip.compress, "gzip, deflate": zlib.compress}.get(encoding, bytes)
+    return again(data)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip", "gzip, deflate"])
 @pytest.mark.parametrize(
     ("begin", "filler"), [(b"", b"\n"), (b"data: ", b"x"), (b'{"error": "', b"x"), (b"<", b"x"), (b"", b": x\n")]
 )
@@ -176,6 +178,33 @@ def test_long_answers_of_the_wrong_kind_take_no_memory(name: str, server: Hostil
         assert peak < MOST_MEMORY
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("filler", [b"\n", b"\r\n", b": keep-alive\n", b"data:\n\n"])
+def test_an_endless_stream_that_says_nothing_ends_with_the_time(name: str, filler: bytes) -> None:
+    block = filler * (64 * 1024 // len(filler))
+
+    def answer(connection: Connection) -> None:
+        while (request := connection.request()) is not None:
+            path = request.line.split()[1].partition("?")[0]
+            if path in BOOTSTRAPS:
+                connection.send(BOOTSTRAPS[path])
+                continue
+            connection.send(plain(b""))
+            while not connection.server.ending.is_set():
+                connection.send(block)
+
+    tracemalloc.start()
+    try:
+        with RawServer(answer) as server, PROVIDERS[name][1](server.url, timeout=0.5, retry=None) as provider:
+            began = time.monotonic()
+            with pytest.raises((DeadlineExceededError, ResponseFormatError)):
+                provider.create(messages="hi")
+            assert time.monotonic() - began < LONGEST
+        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
+    finally:
+        tracemalloc.stop()
+
+
 HEADS: dict[str, Any] = {
     "many headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5000 + b"\r\n",
     "a long header": b"HTTP/1.1 200 OK\r\nX: " + b"y" * MiB + b"\r\n\r\n",
@@ -189,6 +218,8 @@ HEADS: dict[str, Any] = {
     "a long chunk line": plain(b"1" * MiB, "Transfer-Encoding: chunked"),
     "a chunk of 2**64": plain(b"ffffffffffffffff\r\nx", "Transfer-Encoding: chunked"),
     "a negative chunk": plain(b"-5\r\nx", "Transfer-Encoding: chunked"),
+    "a coding twice": plain(b"data: x\n\n", "Content-Encoding: gzip", "Content-Encoding: gzip"),
+    "a place to go twice": plain(b"", "Location: /a", "Location: /b", status="302 There"),
     "50 codings": plain(b"x", "Content-Encoding: " + ", ".join(["gzip"] * 50)),
 }
 
@@ -208,6 +239,39 @@ def test_cookies_are_for_their_own_host(name: str, server: HostileServer) -> Non
         with pytest.raises(G4FLiteError):
             provider.create(messages="hi")
         assert {cookie.domain for cookie in provider.session.cookies} <= {"127.0.0.1"}
+
+
+WHOLE = {
+    "OpenAICompatible": delta("Hello", "stop") + DONE,
+    "AiEngine": b'data: {"type":"live","data":"Hello"}\n\n'
+    b'data: {"type":"end","data":"{\\"success\\":true,\\"reply\\":\\"Hello\\"}"}\n\n',
+    "AiChats": b"data: Hello\n\n",
+    "AiChatOnline": b'{"code":200,"data":{"message":"Hello"}}\n',
+}
+TWICE = ["Content-Type: a/b", "Connection: close", "Date: now", "X-WP-Nonce: 0123456789", "Set-Cookie: a=b; path=/"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("header", [*TWICE, "Content-Length: LENGTH"])
+def test_a_header_that_comes_twice_is_no_harm(name: str, header: str) -> None:
+    """Where both say the same, or nothing that is asked for; an answer is as whole as without it."""
+    body = WHOLE[name]
+    fields = [header.replace("LENGTH", str(len(body)))] * 2
+
+    def answer(connection: Connection) -> None:
+        while (request := connection.request()) is not None:
+            path = request.line.split()[1].partition("?")[0]
+            connection.send(BOOTSTRAPS.get(path) or length(body, *fields))
+
+    with RawServer(answer) as server, PROVIDERS[name][1](server.url, retry=None, timeout=5) as provider:
+        assert [provider.create(messages="hi") for _ in range(2)] == ["Hello"] * 2
+
+
+def test_two_waits_that_contradict_each_other_are_none(server: HostileServer) -> None:
+    server.answer = plain(b"", "Retry-After: 5", "Retry-After: 7", status="429 Slow")
+    error = _ask(server, "OpenAICompatible")
+    assert isinstance(error, RateLimitError)
+    assert error.retry_after is None
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,10 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+<<<<<<< Updated upstream
 from g4f_lite import AiChats, G4FLiteError, ResponseFormatError, RetryPolicy
+=======
+from g4f_lite import AiChats, G4FLiteError, OpenAICompatible, ResponseFormatError
+>>>>>>> Stashed changes
 from g4f_lite.images import ImageResponse
 
 from .hostile import BOOTSTRAPS
+from .matrix_cells import PROVIDERS
 from .raw_server import Connection, RawServer, head, length
 
 PNG = b"\x89PNG\r\n\x1a\n rest"
@@ -66,7 +71,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def _service(url: str, picture: bytes) -> RawServer:
-    """Serve AiChats: its page, an answer with the picture's address, and ``picture`` for its own ``/own``."""
+    """Serve what comes before a prompt, an answer with a picture's address, and ``picture`` for its own ``/own``."""
 
     def answer(connection: Connection) -> None:
         while (request := connection.request()) is not None:
@@ -78,7 +83,8 @@ def _service(url: str, picture: bytes) -> RawServer:
                 return
             else:
                 address = f"{connection.server.url}/own" if url == "own" else url
-                connection.send(length(json.dumps({"data": [{"url": address}]}).encode()))
+                answer = {"data": [{"url": address}], "success": True, "reply": "", "images": [address]}
+                connection.send(length(json.dumps(answer).encode()))
 
     return RawServer(answer)
 
@@ -101,6 +107,26 @@ def test_no_private_host_is_reached(url: str, connected: list[str]) -> None:
     assert "changing" in url or isinstance(error, ResponseFormatError), repr(error)
     reached = [address for address in connected if not address.startswith("127.")]
     assert reached == (["8.8.8.8"] * len(reached) if "changing" in url else [])
+
+
+def _when_wanted(provider: Any) -> bytes:
+    """Fetch a picture of the providers that do it when it is wanted."""
+    if isinstance(provider, OpenAICompatible):
+        return provider.generate_image("a cat").bytes()
+    return bytes(provider.create(messages="a cat").images[0].bytes())
+
+
+@pytest.mark.parametrize("name", ["OpenAICompatible", "AiEngine"])
+@pytest.mark.parametrize("url", [*PRIVATE.split()[:6], "http://changing.test:PORT/", "file:///etc/passwd", "//x/y"])
+def test_nor_when_it_is_fetched_later(name: str, url: str, connected: list[str]) -> None:
+    with RawServer(lambda connection: connection.request()) as private:
+        server = _service(url.replace("PORT", str(private.port)), b"")
+        with server, PROVIDERS[name][1](server.url, timeout=5) as provider, pytest.raises(G4FLiteError) as caught:
+            _when_wanted(provider)
+        assert private.connections == 0
+    assert caught.value.step == "image"
+    assert "changing" in url or isinstance(caught.value, ResponseFormatError)
+    assert {address for address in connected if not address.startswith("127.")} <= {"8.8.8.8"}
 
 
 @pytest.mark.parametrize("url", NO_ADDRESS.split())
