@@ -12,11 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-<<<<<<< Updated upstream
-from g4f_lite import AiChats, G4FLiteError, ResponseFormatError, RetryPolicy
-=======
-from g4f_lite import AiChats, G4FLiteError, OpenAICompatible, ResponseFormatError
->>>>>>> Stashed changes
+from g4f_lite import AiChats, G4FLiteError, OpenAICompatible, ResponseFormatError, RetryPolicy
 from g4f_lite.images import ImageResponse
 
 from .hostile import BOOTSTRAPS
