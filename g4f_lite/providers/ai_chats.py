@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -19,6 +19,9 @@ from ..messages import Messages, last_user_message
 from . import ai_chats_wire as wire
 from .arguments import check_text_only
 from .base import Provider
+
+if TYPE_CHECKING:
+    from .settings import Settings, Unpack
 
 
 class AiChats(Provider):
@@ -40,8 +43,8 @@ class AiChats(Provider):
     supports_message_history = True
     refreshes_token = True  # which is a visit of the page here, for its cookies
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(self, *, base_url: str | None = None, **settings: Unpack[Settings]) -> None:
+        super().__init__(base_url=base_url, **settings)
         self.api_endpoint = self.api_endpoint.replace(self.url, self.base_url, 1)
 
     def _bootstrap(self, exchange: Exchange) -> str:

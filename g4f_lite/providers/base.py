@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from abc import ABC, abstractmethod
@@ -37,6 +38,7 @@ from .arguments import (
     what_is_said,
 )
 from .call import Call, run
+from .settings import full_signature
 
 USER_AGENT = "g4f-lite (python-requests)"
 RETRY = RetryPolicy()
@@ -139,6 +141,11 @@ class Provider(BaseProvider):
     supports_message_history: ClassVar[bool] = False
     refreshes_token: ClassVar[bool] = False
     known_options: frozenset[str] = frozenset()
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.__signature__ = full_signature(cls, Provider)
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -26,6 +26,9 @@ from .keys import Key
 from .openai_images import MakesImages
 from .presets import PRESETS, Preset
 
+if TYPE_CHECKING:
+    from .settings import Settings, Unpack
+
 Self = TypeVar("Self", bound="OpenAICompatible")
 
 
@@ -34,6 +37,7 @@ class OpenAICompatible(MakesImages):
 
     :param base_url: its address, up to and with ``/v1``
     :param api_key: its key; where None, the environment's, if one belongs to this address
+    :param more: the settings of every :class:`Provider`
     """
 
     api_endpoint = "/chat/completions"
@@ -41,8 +45,8 @@ class OpenAICompatible(MakesImages):
     known_options = wire.OPTIONS
     _preset = Preset("", "")
 
-    def __init__(self, base_url: str | None = None, *, api_key: str | None = None, **settings: Any) -> None:
-        super().__init__(base_url=self._preset.base_url if base_url is None else base_url, **settings)
+    def __init__(self, base_url: str | None = None, *, api_key: str | None = None, **more: Unpack[Settings]) -> None:
+        super().__init__(base_url=self._preset.base_url if base_url is None else base_url, **more)
         self.default_model = self._preset.default_model
         self._key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
         self._served_model = ""

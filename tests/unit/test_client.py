@@ -12,7 +12,17 @@ import warnings
 import pytest
 
 import g4f_lite
-from g4f_lite import ChatCompletion, Client, Fallback, RateLimitError, choice
+from g4f_lite import (
+    AiChats,
+    AiEngine,
+    ChatCompletion,
+    Client,
+    Fallback,
+    Local,
+    OpenAICompatible,
+    RateLimitError,
+    choice,
+)
 from g4f_lite.testing import Echo, Scripted
 
 from .services import Plain
@@ -133,11 +143,20 @@ def test_the_repr_shows_no_key():
         (g4f_lite.Conversation, ["provider", "system", "messages", "model", "max_characters", "keep_interrupted"]),
         (g4f_lite.Conversation.load, ["path", "provider", "model", "max_characters", "keep_interrupted"]),
         (Fallback, ["providers", "each"]),
+        (
+            OpenAICompatible,
+            ["base_url", "api_key", "model", "proxy", "timeout", "retry", "headers", "session", "verify"],
+        ),
+        (Local, ["model", "download", "timeout"]),
+        (AiEngine, ["base_url", "bot_id", "model", "timeout"]),
+        (AiChats, ["base_url", "model", "timeout"]),
         (ChatCompletion.create, ["model", "messages", "provider", "stream"]),
     ],
 )
 def test_signatures_and_docstrings_are_useful(function, names):
-    assert set(names) <= inspect.signature(function).parameters.keys()
+    parameters = inspect.signature(function).parameters
+    assert set(names) <= parameters.keys()
+    assert "settings" not in parameters
     documentation = inspect.getdoc(function)
     assert documentation
     assert ":param" in documentation or "see" in documentation

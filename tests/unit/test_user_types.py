@@ -94,13 +94,14 @@ def main(stream: bool) -> None:
 """
 
 WRONG = """
-from g4f_lite import Client
+from g4f_lite import Client, OpenAICompatible
 
 Client(modell="x")
 Client().chat.completions.create("Hello", temperature="hot")
 Client().chat.completions.create("Hello").choices[0].message.text
 Client().chat.completions.create("Hello", stream=True).choices
 Client().images.generate("a cat", response_format="png")
+OpenAICompatible("http://x/v1", timeut=5)
 """
 
 
@@ -140,4 +141,4 @@ def test_a_script_that_uses_everything(folder):
 @pytest.mark.timeout(240)
 def test_a_script_that_is_wrong(folder):
     lines = [line for line in check(WRONG, folder) if ": error:" in line and line.startswith("script.py")]
-    assert [int(line.split(":")[1]) for line in lines] == [4, 5, 6, 7, 8]
+    assert [int(line.split(":")[1]) for line in lines] == [4, 5, 6, 7, 8, 9]
