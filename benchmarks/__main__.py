@@ -20,16 +20,12 @@ from typing import Any
 
 from . import page
 from .background import ROOT, background
-from .clients import CLIENTS, OURS
+from .clients import CLIENTS, OURS, SETTINGS
 from .environments import NotInstalledError, python_for
 from .rows import ROWS, Row
 from .table import Figures
 
 PATIENCE = 240  # seconds for one client's figures of one round
-LONGEST_REASON = 200  # characters
-
-# What keeps a peer on this machine, and quick.
-SETTINGS = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "ANONYMIZED_TELEMETRY": "False"}
 
 
 class Run:
@@ -88,7 +84,7 @@ def noted(figures: Figures, column: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
-        figures.failures[column] = str(error)[:LONGEST_REASON]
+        figures.fail(column, str(error))
 
 
 @contextlib.contextmanager
@@ -116,7 +112,7 @@ def environments(names: list[str], folder: Path) -> tuple[dict[str, str], dict[s
         try:
             pythons[name] = python_for(name, folder)
         except (NotInstalledError, OSError, subprocess.SubprocessError) as error:
-            missing[name] = str(error)[:LONGEST_REASON]
+            missing[name] = str(error)
     return pythons, missing
 
 
@@ -144,7 +140,8 @@ def main() -> None:
             progress(row.name)
             figures = run.figures(row, arguments.rounds or row.rounds)
             if row.kind != "together":
-                figures.failures.update((name, reason) for name, reason in missing.items() if name in row.clients)
+                for name in missing.keys() & set(row.clients):
+                    figures.fail(name, missing[name])
             taken.append((row, figures))
     progress(f"done in {(time.monotonic() - began) / 60:.1f} minutes")
     text = page.write(taken, pythons)

@@ -17,6 +17,7 @@ HELLO: Messages = [{"role": "user", "content": "Hello"}]
 
 OURS, BARE = "g4f_lite", "bare requests"
 HTTPX, OPENAI, LITELLM, G4F = "httpx-sse", "openai", "litellm", "g4f"
+SETTINGS = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # else its import fetches a list of prices
 
 
 def ours() -> Stream:

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from .background import ROOT
-from .clients import BARE, G4F, HTTPX, LITELLM, OPENAI, OURS
+from .clients import BARE, G4F, HTTPX, LITELLM, OPENAI, OURS, SETTINGS
 from .table import Numbers
 
 WITH_TENACITY, NOTHING = "requests + tenacity", "no import"
@@ -24,7 +24,7 @@ MODULES = {
 
 def imports(client: str, python: str) -> Numbers:
     """Processor time, in milliseconds, of a process that imports the client and does nothing else."""
-    process = subprocess.Popen([python, "-c", f"import {MODULES[client]}"], cwd=ROOT)
+    process = subprocess.Popen([python, "-c", f"import {MODULES[client]}"], cwd=ROOT, env={**os.environ, **SETTINGS})
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

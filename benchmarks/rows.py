@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from . import calls, environments, house, local, services, streaming, time_limits
-from .clients import BARE, CLIENTS, OPENAI
+from .clients import BARE, CLIENTS, G4F, OPENAI
 from .table import Bar
 
 EVERYONE = tuple(CLIENTS)
@@ -118,6 +118,7 @@ ROWS = [
         "Calls in a long conversation",
         calls.conversation,
         rounds=3,
+        clients=tuple(name for name in EVERYONE if name != G4F),
         bars={"10,000 / 1,000": [Bar(1.25)]},
         floor="Each message is checked, copied and written as JSON; the bare loop only writes it.",
     ),

@@ -89,11 +89,13 @@ def answer(connection: socket.socket, framing: str, count: int, pace: float) -> 
         for data in pieces(count, pace):
             send(chunk(data))
     else:
-        same = chunk(piece(FLOOD_TEXT if framing == "flood" else stamp()))
-        block = same * 50
-        for _ in range(count // 50):
+        # Two by turns: a peer gives up an answer that repeats itself.
+        texts = (FLOOD_TEXT, FLOOD_TEXT.upper()) if framing == "flood" else (stamp(), "another".rjust(STAMP_BYTES))
+        many = [chunk(piece(text)) for text in texts] * 25
+        block = b"".join(many)
+        for _ in range(count // len(many)):
             send(block)
-        send(same * (count % 50))
+        send(b"".join(many[: count % len(many)]))
     send(chunk(LAST) + b"0\r\n\r\n")
     return True
 

@@ -10,6 +10,7 @@ from .clients import OURS
 
 Numbers = dict[str, float]  # the figures of one client in one round, by their names
 DIGITS = 3
+LONGEST_REASON = 200  # characters
 SAME = 0.02  # as a share: what the spread of two runs hides
 
 
@@ -49,14 +50,17 @@ class Figures:
     def __init__(self) -> None:
         self.values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         self.failures: dict[str, str] = {}
+        self.columns: list[str] = []  # in the order in which they came
 
     def add(self, column: str, numbers: Numbers) -> None:
+        self._see(column)
         for name, value in numbers.items():
             self.values[column][name].append(value)
 
-    @property
-    def columns(self) -> list[str]:
-        return [*self.values, *(column for column in self.failures if column not in self.values)]
+    def fail(self, column: str, reason: str) -> None:
+        """Note why a column has no figures, or no more."""
+        self._see(column)
+        self.failures[column] = reason[:LONGEST_REASON]
 
     @property
     def names(self) -> list[str]:
@@ -71,6 +75,10 @@ class Figures:
             return "–"
         low, middle, high = (rounded(of(values)) for of in (min, statistics.median, max))
         return middle if low == high else f"{middle} ({low}–{high})"
+
+    def _see(self, column: str) -> None:
+        if column not in self.columns:
+            self.columns.append(column)
 
 
 def rounded(value: float) -> str:
