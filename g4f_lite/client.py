@@ -154,12 +154,12 @@ class Client:
         :raises TypeError: an option that the provider cannot do
         :raises ModelNotSupportedError: the provider has no such model
         """
-        asked, name = self.find(model, provider)
+        asked, name = self._find(model, provider)
         named = {"temperature": temperature, "max_tokens": max_tokens, "stop": stop, "response_format": response_format}
         shape = Shape(asked, {**named, **options}, drop=self._drop_unsupported)
         said = shape.messages(what_is_said(name, prompt, system, images))
-        with self.explaining(model, asked):
-            answer = shape.answer(asked.create_generator(name, said, *self.limits(proxy, timeout), **shape.options))
+        with self._explaining(model, asked):
+            answer = shape.answer(asked.create_generator(name, said, *self._limits(proxy, timeout), **shape.options))
         answer.explain = lambda error: add_hint(error, model or self.model, asked)
         return answer
 
@@ -186,21 +186,21 @@ class Client:
         """End idle connections of the providers that this client made; those it was given are left alone."""
         self._router.close()
 
-    def find(self, model: str | None, provider: ProviderLike | None) -> tuple[BaseProvider, str | None]:
+    def _find(self, model: str | None, provider: ProviderLike | None) -> tuple[BaseProvider, str | None]:
         """Give who answers a call, and the name of the model that is asked there; None for its default.
 
         :raises ProviderNotFoundError: no provider has the name
         """
         return self._router.find(model or self.model if provider is None else model, provider)
 
-    def limits(self, proxy: str | None, timeout: TimeoutLike) -> tuple[str | None, TimeoutLike]:
+    def _limits(self, proxy: str | None, timeout: TimeoutLike) -> tuple[str | None, TimeoutLike]:
         """Give a call's proxy and timeout: its own, or else the client's."""
         if proxy:
             check_proxy(proxy)
         return proxy or self._proxy, self._timeout if timeout is None else timeout
 
     @contextmanager
-    def explaining(self, model: str | None, provider: BaseProvider) -> Iterator[None]:
+    def _explaining(self, model: str | None, provider: BaseProvider) -> Iterator[None]:
         """Add to an error about an unknown model what could be written about it."""
         try:
             yield
@@ -248,11 +248,11 @@ class ClientProvider(BaseProvider):
 
     @property
     def name(self) -> str:
-        return self._client.find(self._model, None)[0].name
+        return self._client._find(self._model, None)[0].name
 
     @property
     def known_options(self) -> frozenset[str] | None:
-        return self._client.find(self._model, None)[0].known_options
+        return self._client._find(self._model, None)[0].known_options
 
     def create_generator(
         self,

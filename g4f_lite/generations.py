@@ -30,7 +30,7 @@ class Images:
 
     def __init__(self, client: Client, provider: ProviderLike | None = None) -> None:
         self._client = client
-        self._provider = None if provider is None else client.find(None, provider)[0]
+        self._provider = None if provider is None else client._find(None, provider)[0]
 
     def generate(
         self,
@@ -65,9 +65,9 @@ class Images:
         wanted = {"n": n, "size": size, "quality": quality, "style": style, **options}
         wanted = {name: value for name, value in wanted.items() if value is not None}
         provider = self._provider if provider is None else provider
-        asked, name = self._client.find(model, provider)
-        proxy, timeout = self._client.limits(proxy, timeout)
-        with self._client.explaining(model, asked):
+        asked, name = self._client._find(model, provider)
+        proxy, timeout = self._client._limits(proxy, timeout)
+        with self._client._explaining(model, asked):
             return first_that_can(
                 asked.providers if isinstance(asked, Fallback) else [asked],
                 lambda member: _draw(member, prompt, name, proxy, timeout, response_format, wanted),

@@ -32,7 +32,7 @@ def test_a_models_name_leads_where_the_map_says():
 
 
 def test_a_map_with_a_provider_and_a_model():
-    provider, model = Client(Scripted(), models={"gpt-4o-mini": "groq:llama-3.3-70b"}).find("gpt-4o-mini", None)
+    provider, model = Client(Scripted(), models={"gpt-4o-mini": "groq:llama-3.3-70b"})._find("gpt-4o-mini", None)
     assert (provider.name, provider.model, model) == ("Groq", "llama-3.3-70b", None)
 
 

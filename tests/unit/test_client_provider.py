@@ -178,7 +178,7 @@ def test_a_call_may_name_its_own_provider():
     answer = client.ask("theirs", provider="echo")
     assert (answer, answer.model) == ("theirs", None)
     assert client.ask("x") == "mine"
-    assert client.find(None, "echo")[0] is client.find(None, "echo")[0]
+    assert client._find(None, "echo")[0] is client._find(None, "echo")[0]
 
 
 def test_closing_leaves_given_providers_open():
