@@ -14,6 +14,7 @@ from .fallback import Fallback
 from .http.deadline import TimeoutLike
 from .images import ImageResponse
 from .providers.base import BaseProvider
+from .shaping import refuse
 
 if TYPE_CHECKING:
     from .client import Client
@@ -64,14 +65,25 @@ class Images:
             raise ValueError(f"response_format must be 'url' or 'b64_json', not {response_format!r}")
         wanted = {"n": n, "size": size, "quality": quality, "style": style, **options}
         wanted = {name: value for name, value in wanted.items() if value is not None}
+        if wanted.get("n") == 1:  # which is what everybody does
+            del wanted["n"]
         provider = self._provider if provider is None else provider
         asked, name = self._client._find(model, provider)
         proxy, timeout = self._client._limits(proxy, timeout)
         with self._client._explaining(model, asked):
             return first_that_can(
                 asked.providers if isinstance(asked, Fallback) else [asked],
-                lambda member: _draw(member, prompt, name, proxy, timeout, response_format, wanted),
+                lambda member: _draw(
+                    member, prompt, name, proxy, timeout, response_format, self._possible(wanted, member)
+                ),
             )
+
+    def _possible(self, options: dict[str, Any], provider: BaseProvider) -> dict[str, Any]:
+        """Give the options for pictures that a provider can do; the others are refused or dropped."""
+        known: frozenset[str] = getattr(provider, "image_options", frozenset())
+        for name in options.keys() - known:
+            refuse(name, known, provider, drop=self._client._drop_unsupported)
+        return {name: value for name, value in options.items() if name in known}
 
 
 def first_that_can(providers: list[BaseProvider], draw: Callable[[BaseProvider], Made]) -> Made:
@@ -108,9 +120,8 @@ def make_pictures(
     make = getattr(provider, "generate_image", None)
     if make is not None:
         return [make(prompt, model, proxy, timeout, **options)]
-    for name, value in options.items():
-        if (name, value) != ("n", 1):
-            raise TypeError(f"{provider.name} takes no option {name!r} for pictures")
+    if options:
+        raise TypeError(f"{provider.name} takes no option {min(options)!r} for pictures")
     model = model or getattr(provider, "image_model", None)
     return _of_answer(provider.create_generator(model, prompt, proxy, timeout))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from typing import Any
 
 from .answer import AnswerStream
@@ -42,13 +42,10 @@ class Shape:
             value = self.options.pop(name)
             if name in _DONE_HERE:
                 ours[name] = value
-            elif not drop:
-                raise TypeError(_refusal(provider, name, known))
             else:
-                message = f"{provider.name} cannot do {name}; the option is dropped"
-                warnings.warn(message, UserWarning, stacklevel=_levels_to_caller())
+                refuse(name, {*known, *_DONE_HERE}, provider, drop=drop)
         stop = ours.get("stop")
-        max_tokens = ours.get("max_completion_tokens") or ours.get("max_tokens")
+        max_tokens = ours.get("max_completion_tokens", ours.get("max_tokens"))
         self._limits = (
             TextLimits(stop=stop, max_tokens=max_tokens) if stop is not None or max_tokens is not None else None
         )
@@ -68,11 +65,17 @@ class Shape:
         )
 
 
-def _refusal(provider: BaseProvider, name: str, known: frozenset[str]) -> str:
-    return (
-        f"{unknown_name('option', name, sorted({*known, *_DONE_HERE}), provider.name)}; "
-        "Client(drop_unsupported=True) drops such options with a warning"
-    )
+def refuse(name: str, known: Collection[str], provider: BaseProvider, *, drop: bool) -> None:
+    """Refuse an option that nobody can do, or, where it is to be dropped, warn of that.
+
+    :param known: the options that can be done
+    :raises TypeError: it is not to be dropped
+    """
+    if not drop:
+        refusal = unknown_name("option", name, sorted(known), provider.name)
+        raise TypeError(f"{refusal}; Client(drop_unsupported=True) drops such options with a warning")
+    message = f"{provider.name} cannot do {name}; the option is dropped"
+    warnings.warn(message, UserWarning, stacklevel=_levels_to_caller())
 
 
 def _levels_to_caller() -> int:

@@ -330,4 +330,4 @@ class Provider(BaseProvider):
 
     def __repr__(self) -> str:
         model = f", model={self.model!r}" if self.model else ""
-        return f"{type(self).__name__}(base_url={self.base_url!r}{model})"
+        return f"{self.name}(base_url={self.base_url!r}{model})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import requests
 
@@ -30,6 +30,8 @@ OPTIONS = frozenset(
 class MakesImages(Provider):
     """What makes pictures for a provider that speaks OpenAI's protocol."""
 
+    image_options: ClassVar[frozenset[str]] = OPTIONS
+
     def generate_image(
         self,
         prompt: str,
@@ -45,6 +47,8 @@ class MakesImages(Provider):
         :raises TypeError: an option that the API does not have
         :raises G4FLiteError: there is no picture
         """
+        if not isinstance(prompt, str):
+            raise TypeError(f"prompt must be a string, not {type(prompt).__name__}")
         if not prompt.strip():
             raise ValueError("prompt is blank; it must say what the picture shows")
         if model is not None:

@@ -117,7 +117,7 @@ def test_a_client_is_pickled_without_its_key():
 def test_the_repr_shows_no_key():
     assert (
         repr(Client("groq", api_key="secret-key"))
-        == "Client(OpenAICompatible(base_url='https://api.groq.com/openai/v1'))"
+        == "Client(Groq(base_url='https://api.groq.com/openai/v1'))"
     )
 
 

@@ -57,6 +57,10 @@ def test_pictures_may_come_from_another_provider():
 def test_options_for_pictures_that_a_chat_cannot_do_are_refused():
     with pytest.raises(TypeError, match="'size'"):
         Client(Scripted()).images.generate("a cat", size="1x1")
+    provider = Scripted([ImageResponse("http://127.0.0.1/1.png")])
+    with pytest.warns(UserWarning, match="Scripted cannot do size; the option is dropped") as caught:
+        assert Client(provider, drop_unsupported=True).images.generate("a cat", size="1x1", n=1).data
+    assert caught[0].filename == __file__
     with pytest.raises(ValueError, match="response_format"):
         Client(Scripted()).images.generate("a cat", response_format="png")
 

@@ -65,6 +65,9 @@ def test_tokens_and_stop_are_kept_to_here_and_the_finish_reason_says_so():
     chunks = list(client.chat.completions.create("x", stop=["three"], stream=True))
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "one two "
     assert chunks[-1].choices[0].finish_reason == "stop"
+    for name in ("max_tokens", "max_completion_tokens"):
+        with pytest.raises(ValueError, match="at least 1"):
+            client.ask("x", **{name: 0})
     answer = client.ask("x", max_tokens=2)
     assert (answer, answer.finish_reason, answer.provider) == ("one two", "stop", "Plain")
 

@@ -210,6 +210,7 @@ def test_the_chats_model_is_not_asked_to_draw(emulator: Emulator, client: Client
         ("a cat", {"colour": "red"}, TypeError, "no option 'colour'"),
         ("a cat", {"n": 99}, ServiceError, "'n' must be from 1 to 10"),
         (" ", {}, ValueError, "blank"),
+        (5, {}, TypeError, "prompt must be a string"),
     ],
 )
 def test_pictures_that_cannot_be_had(client, prompt, options, error, message):
