@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -173,7 +174,14 @@ class Exchange:
                 return {"proxies": {}, "stream": True, "verify": True, "cert": None}
             # Else requests takes the environment's proxy; its own no_proxy= writes to os.environ, for all threads.
             proxies[urlsplit(url).scheme] = ""
-        return dict(session.merge_environment_settings(url, proxies, True, verify, self.route.cert))
+
+        def merged() -> dict[str, Any]:
+            return dict(session.merge_environment_settings(url, proxies, True, verify, self.route.cert))
+
+        for _ in range(3):
+            with suppress(KeyError):  # urllib walks through the environment, of which another thread removed something
+                return merged()
+        return merged()
 
 
 def is_loopback(url: str) -> bool:

@@ -10,6 +10,8 @@ import requests
 from g4f_lite import AiChats, TransportError
 from g4f_lite.emulator import Emulator
 
+from .proxies import HTTPProxy
+
 DEAD = "http://127.0.0.1:9"
 
 
@@ -36,3 +38,22 @@ def test_a_session_s_own_proxy_is_for_loopback_too(scheme: str) -> None:
         with pytest.raises(TransportError):
             AiChats(base_url=emulator.url, retry=None, session=session).create(messages="Hello")
         assert emulator.requests == []
+
+
+def test_a_variable_that_another_thread_removes_is_no_hindrance(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As pytest does before each test, beside calls in the background."""
+    looked: list[str] = []
+    look = requests.sessions.get_environ_proxies
+
+    def changed(url: str, **more: object) -> object:
+        looked.append(url)
+        if len(looked) == 1:
+            raise KeyError("PYTEST_CURRENT_TEST")  # from os.environ.items()
+        return look(url, **more)
+
+    monkeypatch.setattr(requests.sessions, "get_environ_proxies", changed)
+    with HTTPProxy() as proxy, AiChats(base_url=emulator.url, proxy=proxy.address, retry=None) as chats:
+        assert chats.create(messages="Hello") == "Hello"
+    assert len(looked) > 2
