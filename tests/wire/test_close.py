@@ -15,6 +15,8 @@ from g4f_lite import G4FLiteError, RetryPolicy, StreamInterruptedError
 from .conftest import Provide
 from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, head, hello, length
 
+LATEST = 2.0  # seconds; generous, as the exact figure belongs to the benchmarks
+
 WAITS: dict[str, Callable[[Connection], object]] = {
     "before the status line": lambda c: (c.request(), c.silence()),
     "in the status line": lambda c: (c.request(), c.send(b"HTTP/1.1 2"), c.silence()),
@@ -60,7 +62,7 @@ def _close_while_reading(read: Callable[[], object], close: Callable[[], None], 
     close()
     thread.join(PATIENCE)
     assert not thread.is_alive(), "the reader was not woken"
-    assert time.monotonic() - began < 0.25
+    assert time.monotonic() - began < LATEST
     return raised[0]
 
 

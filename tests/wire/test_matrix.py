@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -62,8 +62,12 @@ def ran(request: pytest.FixtureRequest, surroundings: Surroundings) -> Iterator[
 
 
 @pytest.mark.parametrize("name", all_cells())
-def test_cell_(name: str, ran: dict[str, Future[Ran]]) -> None:
+def test_cell_(name: str, ran: dict[str, Future[Ran]], surroundings: Surroundings) -> None:
     cell = ran[name].result()
+    short = all_cells()[name].row.limits != "long"
+    if cell.seconds >= LONGEST or (short and cell.result != cell.expected):
+        wait(ran.values())  # the machine may have been too busy for short limits: once more, alone
+        cell = surroundings.run((len(ran), all_cells()[name]))
     assert cell.result == cell.expected, repr(cell.raised)
     assert cell.seconds < LONGEST
     assert cell.next_answer == "the next", "the provider is as good as before"
@@ -95,16 +99,16 @@ def test_nothing_is_left(surroundings: Surroundings) -> None:
     def threads_left() -> list[str]:
         return [thread.name for thread in threading.enumerate() if thread.name.startswith(("emulator-", "g4f_lite-"))]
 
-    def wait() -> None:
+    def wait_for_them() -> None:
         until = time.monotonic() + PATIENCE
         while threads_left() and time.monotonic() < until:
             time.sleep(0.02)
 
-    wait()
+    wait_for_them()
     descriptors = len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.exists() else 0
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(surroundings.run, enumerate(cells)))
-    wait()
+    wait_for_them()
     assert threads_left() == []
     if DESCRIPTORS.exists():
         grown = len(list(DESCRIPTORS.iterdir())) - descriptors
