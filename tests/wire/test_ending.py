@@ -23,7 +23,7 @@ from .raw_server import PATIENCE, Connection, RawServer
 
 ROOT = Path(__file__).parents[2]
 TOTAL = 0.1
-LATEST = 2.0  # generous; the exact figure belongs to the benchmarks
+LATEST = 4.0  # seconds, for a busy machine; the exact figure belongs to the benchmarks
 LIMITS = Timeout(connect=5, read=5, total=TOTAL)
 
 

@@ -66,7 +66,7 @@ def test_an_end_that_does_not_come_costs_the_connection_and_no_time(tail: str, p
             answered = provider.create(messages="hi")
             assert answered == "a"
             assert answered.finish_reason == "stop"
-            assert time.monotonic() - began < 1  # 0.1 s, and two looks of the watchdog
+            assert time.monotonic() - began < 4  # 0.1 s and two looks of the watchdog, where nothing else runs
             assert server.connections == number + 1
 
 
