@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from .errors import ProviderNotFoundError
 from .fallback import Fallback
 from .http.forks import lock_free_in_children
 from .providers.arguments import check_url
@@ -77,7 +78,8 @@ def choose_provider(
     :param settings: as for the provider's class
     :raises ProviderNotFoundError: no such name;  :raises ValueError: a name or an address makes no sense
     """
-    if name is None and base_url is None:
+    by_environment = name is None and base_url is None
+    if by_environment:
         if instead is not None:
             return instead
         name = os.environ.get("G4F_LITE_PROVIDER") or None
@@ -92,7 +94,12 @@ def choose_provider(
     if base_url is not None:
         settings["base_url"] = base_url
         names = names or ["OpenAICompatible"]
-    made = [_make(one, settings, download) for one in names or ["Local"]]
+    try:
+        made = [_make(one, settings, download) for one in names or ["Local"]]
+    except ProviderNotFoundError as error:
+        if by_environment:
+            raise ProviderNotFoundError(f"G4F_LITE_PROVIDER: {error.message}") from error
+        raise
     return made[0] if len(made) == 1 else Fallback(made)
 
 

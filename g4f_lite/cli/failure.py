@@ -16,8 +16,8 @@ from .characters import harmless
 logger = logging.getLogger(__name__)
 
 # How the library calls a setting in Python, and what it is called here.
-_OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url"}
-_SETTING = re.compile(r"\b(?:(api_key|base_url)\b=?|(provider|proxy|timeout|model)=(?!\w))")
+_OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image"}
+_SETTING = re.compile(r"\b(?:(api_key|base_url)\b=?|(images|provider|proxy|timeout|model)=(?!\w))")
 
 
 class Failure(click.ClickException):
@@ -37,7 +37,7 @@ class Misuse(Failure):
 
 def one_line(text: str) -> str:
     """Give a message as one line, in the words of the command line."""
-    text = _SETTING.sub(lambda found: _OPTIONS.get(found[1], f"--{found[2]}"), text)
+    text = _SETTING.sub(lambda found: _OPTIONS.get(found[1] or found[2], f"--{found[2]}"), text)
     text = re.sub(r":\s*\n\s*", ": ", text.strip())
     return harmless(re.sub(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*", "; ", text))
 

@@ -76,6 +76,9 @@ def test_what_the_environment_got_wrong_is_called_by_its_name(monkeypatch: pytes
     monkeypatch.setenv("G4F_LITE_BASE_URL", "foo")
     with pytest.raises(ValueError, match="G4F_LITE_BASE_URL must be an address such as http://"):
         choose_provider()
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "olama")
+    with pytest.raises(ProviderNotFoundError, match=r"^G4F_LITE_PROVIDER: .* try ollama"):
+        choose_provider()
     monkeypatch.setenv("G4F_LITE_PROVIDER", " , ")
     with pytest.raises(ValueError, match="names nobody"):
         choose_provider()
