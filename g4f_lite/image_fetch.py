@@ -124,4 +124,5 @@ def _origin(url: str) -> tuple[str, str | None, int]:
 
 
 def _refusal(url: str, why: str) -> ResponseFormatError:
-    return ResponseFormatError(f"the service gave the image address {url[:100]!r}: {why}")
+    shown = url.partition("?")[0][:100]  # what follows may be a signature, which opens the picture to anybody
+    return ResponseFormatError(f"the service gave the image address {shown!r}: {why}")

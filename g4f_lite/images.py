@@ -118,7 +118,8 @@ class ImageResponse:
         return "\n".join(f"![{alt}]({_for_markdown(url)})" for url in self.urls)
 
     def __repr__(self) -> str:
-        return f"ImageResponse({[url[:80] for url in self.urls]!r}, alt={self.alt[:80]!r})"
+        shown = [url.partition("?")[0][:80] for url in self.urls]  # a signed address lets anybody in
+        return f"ImageResponse({shown!r}, alt={self.alt[:80]!r})"
 
     def __copy__(self) -> ImageResponse:
         copied = ImageResponse(self.urls, self.alt, fetch=self._fetch)

@@ -17,7 +17,9 @@ _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{4,}"), rf"\1 {HIDDEN}"),
     (re.compile(r"(?i)(://)[^/\s]+@"), rf"\1{HIDDEN}@"),
     (
-        re.compile(r"(?i)([?&](?:[\w-]*key|[\w-]*token|[\w-]*secret|password|nonce|_wpnonce)=)[^&\s\"']+"),
+        re.compile(
+            r"(?i)([?&](?:[\w-]*(?:key|token|secret|signature|credential)|sig|password|nonce|_wpnonce)=)[^&\s\"']+"
+        ),
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"\b(?:sk|gsk|xai|pk|rk)-[\w-]{8,}"), HIDDEN),

@@ -46,6 +46,10 @@ def test_other_spellings_are_hidden_too() -> None:
         ("http://user:p@ssword@proxy:3128/x and mail@x", "http://***@proxy:3128/x and mail@x"),
         ("GET /x?api_key=abc&b=1", "GET /x?api_key=***&b=1"),
         ("?a=1&access_token=abc", "?a=1&access_token=***"),
+        (
+            "/x.png?X-Amz-Signature=abc&sig=def&X-Amz-Credential=ghi",
+            "/x.png?X-Amz-Signature=***&sig=***&X-Amz-Credential=***",
+        ),
         ("key sk-abcdefgh12345 is bad", "key *** is bad"),
         ("nothing to hide", "nothing to hide"),
         ("basic english", "basic ***"),

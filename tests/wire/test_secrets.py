@@ -143,6 +143,38 @@ def test_what_was_fetched(name: str, place: str, notes: Notes) -> None:
         assert len(server.requests) >= 2
 
 
+SIGNED = "/own?X-Amz-Credential=cred-{0}&X-Amz-Signature={0}&sig={0}"
+PICTURES: dict[str, Callable[[Connection], object]] = {
+    "is a page": lambda c: c.send(length(b"<html>no</html>")),
+    "is gone": lambda c: c.send(length(b"gone", status="404 No")),
+    "is lost": lambda c: c.reset(),
+    "is elsewhere": lambda c: c.send(length(b"", f"Location: {SIGNED.format(TOKEN)}", status="302 There")),
+    "is nearby": lambda c: c.send(length(b"", f"Location: http://10.0.0.1{SIGNED.format(TOKEN)}", status="302 There")),
+    "is nowhere": lambda c: c.send(length(b"", f"Location: http://[{SIGNED.format(TOKEN)}", status="302 There")),
+}
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_the_signed_address_of_a_picture(kind: str, notes: Notes) -> None:
+    """Whoever has such an address has the picture."""
+
+    def answer(connection: Connection) -> None:
+        while (request := connection.request()) is not None:
+            if "images/generations" in request.line:
+                url = connection.server.url + SIGNED.format(TOKEN)
+                connection.send(length(json.dumps({"data": [{"url": url}]}).encode()))
+            else:
+                PICTURES[kind](connection)
+
+    with RawServer(answer) as server, OpenAICompatible(server.url, **_settings(notes)) as provider:
+        image = provider.generate_image("a cat")
+        with pytest.raises(G4FLiteError) as caught:
+            image.bytes()
+        notes.error(caught.value)
+        notes.texts.append(repr(image))
+        assert TOKEN in image.urls[0]  # which the caller asked for
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_socks_proxys_password(scheme: str, notes: Notes) -> None:
     with SOCKSProxy() as proxy:
