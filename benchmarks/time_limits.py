@@ -39,6 +39,7 @@ BUSY = b"HTTP/1.1 503 Busy\r\n%sContent-Length: 0\r\n\r\n"
 HANDSHAKE = b"\x16\x03\x03\x40\x00\x02" + b"\x00" * 500  # the beginning of a long server hello
 BOUND = b"\x05\x00\x00\x03\xff" + b"a" * 255  # a SOCKS proxy's answer with a long name
 
+RETRIES = ("retry sleeps", "a long Retry-After")
 WAITS = [
     *(f"{place}, {manner}" for place in PLACES for manner in ("silence", "drip")),
     *(
@@ -46,8 +47,7 @@ WAITS = [
         for where in ("TLS handshake", "HTTP proxy", "SOCKS proxy")
         for manner in ("silence", "drip")
     ),
-    "retry sleeps",
-    "a long Retry-After",
+    *RETRIES,
 ]
 OVERRUN_BARS = {f"{wait}, s": [Bar(WITHIN)] for wait in WAITS}
 ENDING_BARS = {f"{how}, {which}, s": [Bar(WITHIN)] for how in ("close()", "Ctrl-C") for which in ("median", "worst")}
@@ -77,16 +77,19 @@ def _seconds_of(wait: str) -> float:
     """Give how long a call with the time limit takes to raise."""
     with _waiting_call(wait, timeout=TOTAL) as (stream, _):
         began = time.perf_counter()
-        _exhaust(stream)
-        return time.perf_counter() - began
+        error = _error_of(stream)
+        seconds = time.perf_counter() - began
+    assert error == "DeadlineExceededError" or wait in RETRIES, f"{wait}: {error}"
+    return seconds
 
 
 def _seconds_to_close(wait: str) -> float:
     with _waiting_call(wait, timeout=PATIENCE) as (stream, asked):
         ended: list[float] = []
+        errors: list[str] = []
 
         def read() -> None:
-            _exhaust(stream)
+            errors.append(_error_of(stream))
             ended.append(time.perf_counter())
 
         reader = threading.Thread(target=read)
@@ -96,7 +99,8 @@ def _seconds_to_close(wait: str) -> float:
         began = time.perf_counter()
         stream.close()
         reader.join()
-        return ended[0] - began
+    assert errors == ["StreamInterruptedError"], f"{wait}: {errors}"
+    return ended[0] - began
 
 
 def _seconds_to_interrupt(wait: str) -> float:
@@ -111,22 +115,22 @@ def _seconds_to_interrupt(wait: str) -> float:
 
         threading.Thread(target=interrupt).start()
         try:
-            _exhaust(stream)
+            error = _error_of(stream)
         except KeyboardInterrupt:
             return time.perf_counter() - sent[0]
-        raise AssertionError(f"{wait}: the call ended by itself")
+        raise AssertionError(f"{wait}: {error}")
 
 
-def _exhaust(stream: Any) -> None:
-    """Read a stream until it raises, as it must."""
+def _error_of(stream: Any) -> str:
+    """Read a stream until it raises, as it must; give the name of what it raised."""
     from g4f_lite import G4FLiteError
 
     try:
         for _ in stream:
             pass
-    except G4FLiteError:
-        return
-    raise AssertionError("the call ended well")
+    except G4FLiteError as error:
+        return type(error).__name__
+    return "it ended well"
 
 
 @contextlib.contextmanager
@@ -144,7 +148,7 @@ def _waiting_call(wait: str, *, timeout: float) -> Iterator[tuple[Any, threading
             address, settings["proxy"] = "https://service.test", address
         elif place == "SOCKS proxy":
             address, settings["proxy"] = "http://service.test", f"socks5h://127.0.0.1:{port}"
-        elif place in ("retry sleeps", "a long Retry-After"):
+        elif place in RETRIES:
             settings["retry"] = RetryPolicy(attempts=100, backoff=2.0)
         with OpenAICompatible(address, model="m", timeout=timeout, **settings) as provider:
             stream = provider.create_generator(messages="Hello")
@@ -176,7 +180,8 @@ def _answer(place: str, drips: bool) -> Answer:
         for position in range(len(then) if drips else 0):
             connection.sendall(then[position : position + 1])
             time.sleep(PACE)
-        connection.recv(1)  # until the client goes
+        while connection.recv(65536):  # until the client goes
+            pass
 
     return serve
 
