@@ -77,11 +77,11 @@ def interrupt(provider: OpenAICompatible) -> None:
 def worker(provider: OpenAICompatible) -> None:
     """A worker is forked, and then patched, as gunicorn does it; Ctrl-C reaches it nevertheless."""
     provider.create(messages="in the parent")
+    warnings.simplefilter("ignore")  # of the parent's threads, and of the modules that are imported already
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            warnings.simplefilter("ignore")  # of the modules that were imported before
             monkey.patch_all()
             assert provider.create(messages="in the worker") == "in the worker"
             status = int(interrupts_are_put_off())
