@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -75,64 +76,23 @@ def run(model: Path, code: str) -> tuple[int, str, str, float]:
     return process.returncode, process.stdout[:-14], process.stderr, ended - float(said)
 
 
-@pytest.mark.parametrize(
-    ("code", "returned"),
-    [
-        pytest.param("end()", 0, id="unused"),
-        pytest.param("ask(3, True); end(); sys.exit(7)", 7, id="sys.exit"),
-        pytest.param("in_background(6); began.acquire(); end(); sys.exit(3)", 3, id="daemon threads stream"),
-        pytest.param("in_background(2, 600, False); time.sleep(0.2); end()", 0, id="daemon threads wait"),
-        pytest.param(
-            "ask(3, True); answer = requests.get(running.base_url + '/models', timeout=9)\n"
-            "session = requests.Session(); session.get(running.base_url + '/models', timeout=9); end()",
-            0,
-            id="used, with idle connections",
-        ),
-        pytest.param(
-            "body = {'messages': [{'role': 'user', 'content': 'Tell a story.'}], 'stream': True}\n"
-            "half = requests.post(running.base_url + '/chat/completions', json=body, stream=True, timeout=9)\n"
-            "next(half.iter_lines()); end()",
-            0,
-            id="a stream left half-read",
-        ),
-        pytest.param("in_background(1, 9, True, False); began.acquire(); end()", 0, id="a thread still streams"),
-    ],
-)
-def test_a_process_ends_at_once_and_without_a_word(model: Path, code: str, returned: int) -> None:
-    *ended, seconds = run(model, code)
-    assert ended == [returned, "", ""]
-    assert seconds < LONGEST_END
-
-
-@pytest.mark.parametrize(
-    ("code", "returned", "name"),
-    [
-        pytest.param("ask(3, True); end(); raise ValueError('mine')", 1, "ValueError: mine", id="an exception"),
-        pytest.param("interrupt_soon(); ask(3000, True)", -signal.SIGINT, "KeyboardInterrupt", id="Ctrl-C, streaming"),
-        pytest.param(
-            "began.release(); interrupt_soon(); ask(600, False)",
-            -signal.SIGINT,
-            "KeyboardInterrupt",
-            id="Ctrl-C, waiting",
-        ),
-    ],
-)
-def test_the_only_word_is_the_exception_of_the_main_thread(model: Path, code: str, returned: int, name: str) -> None:
-    ended, out, error, seconds = run(model, code)
-    assert (ended, out) == (returned, "")
-    assert error.count("Traceback") == 1
-    assert error.splitlines()[-1] == name
-    assert seconds < LONGEST_END
-
-
-@pytest.mark.parametrize("busy", [False, True])
-def test_a_forked_child_has_its_own_engine_and_ends(model: Path, busy: bool) -> None:
-    code = f"""
+IDLE = """
+ask(3, True)
+answer = requests.get(running.base_url + "/models", timeout=9)
+session = requests.Session()
+session.get(running.base_url + "/models", timeout=9)
+end()
+sys.exit(7)
+"""
+HALF_READ = """
+body = {"messages": [{"role": "user", "content": "Tell a story."}], "stream": True}
+half = requests.post(running.base_url + "/chat/completions", json=body, stream=True, timeout=9)
+next(half.iter_lines())
+end()
+"""
+FORKED = """
 import warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # that threads and fork go badly together
-if {busy}:
-    in_background(2)
-    began.acquire()
 for use in (False, True):
     child = os.fork()
     if child == 0:
@@ -147,8 +107,44 @@ ask(3, True)
 end()
 sys.exit(6)
 """
-    *ended, seconds = run(model, code)
-    assert ended == [6, "", ""]
+ENDS = {  # how a script ends, with its exit code and the last word that it says
+    "unused": ("end()", 0, None),
+    "used, with idle connections": (IDLE, 7, None),
+    "daemon threads stream": ("in_background(6); began.acquire(); end(); sys.exit(3)", 3, None),
+    "daemon threads wait": ("in_background(2, 600, False); time.sleep(0.2); end()", 0, None),
+    "a stream left half-read": (HALF_READ, 0, None),
+    "a thread still streams": ("in_background(1, 9, True, False); began.acquire(); end()", 0, None),
+    "children of its own": (FORKED, 6, None),
+    "children of its own, while it streams": ("in_background(2); began.acquire()" + FORKED, 6, None),
+    "an exception": ("ask(3, True); end(); raise ValueError('mine')", 1, "ValueError: mine"),
+    "Ctrl-C, streaming": ("interrupt_soon(); ask(3000, True)", -signal.SIGINT, "KeyboardInterrupt"),
+    "Ctrl-C, waiting": ("began.release(); interrupt_soon(); ask(600, False)", -signal.SIGINT, "KeyboardInterrupt"),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(request: pytest.FixtureRequest, model: Path) -> Iterator[dict[str, Future[tuple[int, str, str, float]]]]:
+    """Run the scripts that were asked for, two at a time."""
+    wanted = [item.callspec.params["how"] for item in request.session.items if "_ends_at_once" in item.name]  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(2) as threads:
+        futures = {how: threads.submit(run, model, ENDS[how][0]) for how in wanted}
+        yield futures
+        for future in futures.values():
+            future.cancel()
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_process_ends_at_once_and_says_no_more_than_it_must(
+    how: str, runs: dict[str, Future[tuple[int, str, str, float]]]
+) -> None:
+    _, expected, word = ENDS[how]
+    returned, out, error, seconds = runs[how].result()
+    assert (returned, out) == (expected, ""), error
+    if word is None:
+        assert error == ""
+    else:
+        assert error.count("Traceback") == 1
+        assert error.splitlines()[-1] == word
     assert seconds < LONGEST_END
 
 
