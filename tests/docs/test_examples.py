@@ -15,6 +15,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -63,10 +66,36 @@ def is_run_here(line: str) -> bool:
     return "g4f-lite" in line and "pip install" not in line
 
 
-COMMANDS = sorted({line for page in PAGES for line in shell_lines(page) if is_run_here(line)})
+@dataclass(frozen=True, eq=False)
+class Example:
+    """Files, and what is run beside them."""
+
+    name: str
+    files: dict[str, str]
+    arguments: list[str]
 
 
-@pytest.fixture(scope="session")
+def script(page: Path) -> Example:
+    return Example(page.name, {f"{page.stem}.py": script_of(page)}, [sys.executable, f"{page.stem}.py"])
+
+
+def suite(page: Path) -> Example:
+    quick = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]  # the import of that plugin takes a second
+    return Example(page.name, files_of(page), [sys.executable, "-m", "pytest", *quick])
+
+
+def command(line: str) -> Example:
+    return Example(line, {}, [shutil.which("bash") or "sh", "-c", line])
+
+
+SCRIPTS = [script(page) for page in PAGES if script_of(page).strip()]
+SUITES = [suite(page) for page in PAGES if files_of(page)]
+COMMANDS = [
+    command(line) for line in sorted({line for page in PAGES for line in shell_lines(page)}) if is_run_here(line)
+]
+
+
+@pytest.fixture(scope="module")
 def weights() -> Path:
     """The embedded model's file, fetched if it is not there."""
     from g4f_lite.providers import weights
@@ -74,15 +103,7 @@ def weights() -> Path:
     return Path(weights.find("smollm2") or weights.fetch("smollm2", download=True))
 
 
-@pytest.fixture
-def example_folder(tmp_path: Path, weights: Path) -> Path:
-    """A folder with the files that examples name."""
-    (tmp_path / "path.gguf").symlink_to(weights)
-    (tmp_path / "picture.png").write_bytes(PIXEL)
-    return tmp_path
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def environment(example_server: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not re.match(r"G4F_LITE_|OPENAI_|\w+_API_KEY$", name)}
     return {
@@ -96,55 +117,62 @@ def environment(example_server: int) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if script_of(page).strip()], ids=lambda page: page.name)
-def test_python_blocks_run(page: Path, example_folder: Path, environment: dict[str, str]) -> None:
-    script = example_folder / f"{page.stem}.py"
-    script.write_text(script_of(page), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, script.name],
-        cwd=example_folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        stdin=subprocess.DEVNULL,
-    )
+Runs = dict[Example, Future[subprocess.CompletedProcess[str]]]
+
+
+@pytest.fixture(scope="module")
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, weights: Path, environment: dict[str, str]
+) -> Iterator[Runs]:
+    """Run the examples that were asked for, two at a time, each in a folder with the files that examples name."""
+
+    def run(example: Example, folder: Path) -> subprocess.CompletedProcess[str]:
+        (folder / "path.gguf").symlink_to(weights)
+        (folder / "picture.png").write_bytes(PIXEL)
+        for name, text in example.files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        return subprocess.run(
+            example.arguments,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            stdin=subprocess.DEVNULL,
+        )
+
+    items = [item for item in request.session.items if item.path == request.path and "runs" in item.fixturenames]  # type: ignore[attr-defined]
+    wanted = [item.callspec.params["example"] for item in items]  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(2) as threads:
+        futures = {example: threads.submit(run, example, tmp_path_factory.mktemp("example")) for example in wanted}
+        yield futures
+        for future in futures.values():
+            future.cancel()
+
+
+def named(example: Example) -> str:
+    return example.name
+
+
+@pytest.mark.parametrize("example", SCRIPTS, ids=named)
+def test_python_blocks_run(example: Example, runs: Runs) -> None:
+    done = runs[example].result()
     assert done.stderr == ""
     assert done.returncode == 0
     assert done.stdout
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if files_of(page)], ids=lambda page: page.name)
-def test_files_are_a_test_suite_that_passes(page: Path, tmp_path: Path, environment: dict[str, str]) -> None:
-    files = files_of(page)
-    for name, code in files.items():
-        (tmp_path / name).write_text(code, encoding="utf-8")
-    quick = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]  # the import of that plugin takes a second
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *quick],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        stdin=subprocess.DEVNULL,
-    )
+@pytest.mark.parametrize("example", SUITES, ids=named)
+def test_files_are_a_test_suite_that_passes(example: Example, runs: Runs) -> None:
+    done = runs[example].result()
     assert done.returncode == 0, done.stdout + done.stderr
-    tests = sum(len(re.findall(r"^def test_", code, re.MULTILINE)) for code in files.values())
+    tests = sum(len(re.findall(r"^def test_", code, re.MULTILINE)) for code in example.files.values())
     assert f" {tests} passed" in done.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands_run(command: str, example_folder: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        [shutil.which("bash") or "sh", "-c", command],
-        cwd=example_folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        stdin=subprocess.DEVNULL,
-    )
+@pytest.mark.parametrize("example", COMMANDS, ids=named)
+def test_commands_run(example: Example, runs: Runs) -> None:
+    done = runs[example].result()
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()
 
