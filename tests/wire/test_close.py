@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from g4f_lite import G4FLiteError, RetryPolicy, StreamInterruptedError
+from g4f_lite import AiChats, G4FLiteError, RetryPolicy, StreamInterruptedError
+from g4f_lite.emulator import Emulator
 
 from .conftest import Provide
 from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, head, hello, length
@@ -105,6 +106,22 @@ def test_while_it_sleeps_between_two_attempts(provide: Provide) -> None:
         assert isinstance(error, G4FLiteError)
         assert type(error) is StreamInterruptedError
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("step", "model"), [("bootstrap", None), ("prompt", None), ("image", "dalle")])
+def test_in_each_step_of_a_call(step: str, model: str | None, emulator: Emulator) -> None:
+    emulator.fail("stall", step=step, times=None)
+    with AiChats(base_url=emulator.url, retry=RetryPolicy(backoff=0)) as provider:
+        stream = provider.create_generator(model, "hi")
+        waits = lambda: any(request.step == step for request in emulator.requests)  # noqa: E731
+        error = _close_while_reading(stream.text, stream.close, waits)
+        assert type(error) is StreamInterruptedError
+        assert error.step == step
+        assert sum(request.step == step for request in emulator.requests) == 1
+        until = time.monotonic() + PATIENCE
+        while emulator.open_connections and time.monotonic() < until:
+            time.sleep(0.005)
+        assert emulator.open_connections == 0
 
 
 def test_before_the_first_piece_nothing_is_sent(provide: Provide) -> None:
