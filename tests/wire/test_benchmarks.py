@@ -103,7 +103,10 @@ def test_the_link_counts_round_trips_and_takes_their_time(monkeypatch: pytest.Mo
         with socket.create_connection(("127.0.0.1", link.port)) as client:
             client.sendall(b"a")
             side, _ = server.accept()
+            time.sleep(0.005)  # so that they arrive one by one: without an answer between, it is one round trip
+            client.sendall(b"a")
             with side:
+                assert side.recv(1) == b"a"
                 for _ in range(2):
                     assert side.recv(1) == b"a"
                     side.sendall(b"b")
@@ -138,7 +141,7 @@ def test_each_client_has_requirements_and_a_module() -> None:
 
 
 def test_a_worker_that_is_guarded_reaches_this_machine_only() -> None:
-    """In a thread of its own interpreter's hooks nothing can be taken back, so the hook itself is asked."""
+    """What is hooked into an interpreter stays there, so the hook itself is asked."""
     hooks: list[Any] = []
     worker = module("worker")
     with pytest.MonkeyPatch.context() as patch:
