@@ -109,15 +109,21 @@ def script(client: Any, model: str) -> list[Any]:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Name three colours."}]
     options = {"model": model, "messages": messages, "temperature": 0, "max_tokens": 12}
     whole = client.chat.completions.create(**options)
-    said = [whole.choices[0].message.content, whole.choices[0].message.role, whole.choices[0].finish_reason]
+    said = [
+        whole.choices[0].message.content,
+        whole.choices[0].message.role,
+        whole.choices[0].finish_reason,
+        whole.model,
+    ]
     pieces, reasons = [], []
     with client.chat.completions.create(**options, stream=True, stream_options={"include_usage": True}) as stream:
         for chunk in stream:
             if chunk.choices:
                 pieces.append(chunk.choices[0].delta.content or "")
                 reasons.append(chunk.choices[0].finish_reason)
-            usage = chunk.usage
-    return [*said, "".join(pieces), [reason for reason in reasons if reason], usage.to_dict()["completion_tokens"]]
+            usage, named = chunk.usage, chunk.model
+    reasons = [reason for reason in reasons if reason]
+    return [*said, "".join(pieces), reasons, usage.to_dict()["completion_tokens"], named]
 
 
 def test_the_same_script_says_the_same_to_the_emulator(both: tuple[Any, Client]) -> None:
@@ -162,6 +168,7 @@ def test_the_same_script_says_the_same_to_the_embedded_model() -> None:
         expected = script(theirs, "smollm2")
         assert script(ours, "smollm2") == expected
     assert expected[0]
-    assert expected[0] == expected[3]
+    assert expected[0] == expected[4]
+    assert expected[3] == expected[-1] == path.stem
     with Client(Local(str(path))) as embedded:
         assert script(embedded, None) == expected  # type: ignore[arg-type]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from g4f_lite import AiEngine, Conversation
+from g4f_lite import AiEngine, Client, Conversation
 from g4f_lite.emulator import Emulator
 
 from .command import asked, assert_failed, assert_refused, run
@@ -93,9 +94,12 @@ def test_a_talk_is_kept_turn_by_turn_until_a_new_one(emulator: Emulator, here: l
         assert terminal.end()[0] == 0
 
 
-def test_ai_engine_knows_a_conversation_by_its_chat_id(emulator: Emulator) -> None:
+@pytest.mark.parametrize("make", [Conversation, lambda site: Client(site).conversation()], ids=["alone", "a client's"])
+def test_ai_engine_knows_a_conversation_by_its_chat_id(
+    emulator: Emulator, make: Callable[[AiEngine], Conversation]
+) -> None:
     with AiEngine(emulator.url) as site:
-        conversation = Conversation(site)
+        conversation = make(site)
         conversation.ask("first")
         conversation.ask("second")
         conversation.copy().ask("third")
