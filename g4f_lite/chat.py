@@ -173,8 +173,7 @@ class Completions:
         )
         if stream:
             return CompletionStream(answer.start(), created, wants_usage=wants_usage)
-        pieces = [str(delta) for delta in answer.deltas() if isinstance(delta, (str, ImageResponse))]
-        return Completion.of(answer.answer, "".join(pieces), answer.identity or Identity(), created)
+        return Completion.of(answer.text(), answer.identity or Identity(), created)
 
     def stream(self, messages: str | Sequence[Message], model: str | None = None, **options: Any) -> CompletionStream:
         """Give the chunks: :meth:`create` with ``stream=True``, by g4f's name."""

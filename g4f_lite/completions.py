@@ -161,12 +161,13 @@ class Completion(Result):
     object: Literal["chat.completion"] = "chat.completion"
 
     @classmethod
-    def of(cls, answer: Answer, content: str, identity: Identity, created: int) -> Completion:
-        """Make it of an answer.
+    def of(cls, answer: Answer, identity: Identity, created: int) -> Completion:
+        """Make it of an answer; pictures are Markdown in its content.
 
-        :param content: the answer's text, with its images as Markdown
         :param identity: what the service calls it;  :param created: when it was asked for
         """
+        only_pictures = answer.images and answer == answer.images[0].urls[0]
+        content = "".join(map(str, answer.images)) if only_pictures else str(answer)
         calls = [_message_call(call) for call in answer.tool_calls]
         message = CompletionMessage(
             content=content or None, reasoning=answer.reasoning or None, tool_calls=calls or None

@@ -10,6 +10,7 @@ from g4f_lite import (
     Client,
     ImageResponse,
     RateLimitError,
+    ResponseFormatError,
     StreamInterruptedError,
     Usage,
 )
@@ -103,12 +104,29 @@ def test_no_chunk_is_without_a_choice_unless_usage_is_asked_for():
     assert all(chunk.choices for chunk in chunks)  # the service did not say
 
 
+def test_a_completion_is_bounded_as_an_answer_is(monkeypatch):
+    taken = []
+
+    class Endless(Scripted):
+        def _deltas(self, call):
+            for number in range(1000):
+                taken.append(number)
+                yield "x" * 1000
+
+    monkeypatch.setattr("g4f_lite.collected.MAX_BYTES", 10_000)
+    monkeypatch.setattr("g4f_lite.collected.FOLDED_AT", 1000)
+    with pytest.raises(ResponseFormatError, match="longer than"):
+        Client(Endless()).chat.completions.create("x")
+    assert len(taken) < 1000
+
+
 def test_images_in_an_answer_are_markdown():
     picture = ImageResponse("http://127.0.0.1/1.png", "a cat")
-    client = Client(Scripted([picture], [picture]))
+    client = Client(Scripted([picture], [picture], ["Look: ", picture, picture]))
     content = client.chat.completions.create("x").choices[0].message.content
     assert content == "![a cat](http://127.0.0.1/1.png)"
     assert next(client.chat.completions.create("x", stream=True)).choices[0].delta.content == content
+    assert client.chat.completions.create("x").choices[0].message.content == f"Look: {content}{content}"
 
 
 @pytest.mark.parametrize("name", ["image", "images"])

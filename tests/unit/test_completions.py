@@ -26,7 +26,7 @@ from g4f_lite.testing import Scripted
 
 def completion(**fields):
     answer = Answer("Hello", model="m", provider="P", finish_reason="stop", **fields)
-    return Completion.of(answer, str(answer), Identity(), 1700000000)
+    return Completion.of(answer, Identity(), 1700000000)
 
 
 def test_what_the_service_did_not_say_is_none():
@@ -83,7 +83,7 @@ def test_model_dump_json_is_compact_and_keeps_letters():
 
 def test_tool_calls_are_whole_and_content_is_none():
     answer = Answer("", provider="P", finish_reason="tool_calls", tool_calls=[ToolCall("c1", "f", '{"a": 1}')])
-    message = Completion.of(answer, "", Identity(), 1).choices[0].message
+    message = Completion.of(answer, Identity(), 1).choices[0].message
     assert message.to_dict() == {
         "role": "assistant",
         "content": None,
@@ -93,7 +93,7 @@ def test_tool_calls_are_whole_and_content_is_none():
 
 def test_a_tool_call_without_an_id_gets_one():
     answer = Answer("", tool_calls=[ToolCall(None, "f", "{}")])
-    calls = Completion.of(answer, "", Identity(), 1).choices[0].message.tool_calls
+    calls = Completion.of(answer, Identity(), 1).choices[0].message.tool_calls
     assert calls is not None
     assert calls[0].id.startswith("call_")
 
