@@ -107,7 +107,7 @@ def test_models_and_images_are_accepted(both: tuple[Any, Client]) -> None:
 def script(client: Any, model: str) -> list[Any]:
     """A script as it is written for the official client."""
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Name three colours."}]
-    options = {"model": model, "messages": messages, "temperature": 0, "max_tokens": 12}
+    options = {"model": model, "messages": messages, "temperature": 0, "max_tokens": 6}
     whole = client.chat.completions.create(**options)
     said = [
         whole.choices[0].message.content,
