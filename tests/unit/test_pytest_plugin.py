@@ -36,13 +36,19 @@ def test_pytest_finds_the_fixtures_by_itself(suite: pytest.Pytester) -> None:
     shown.fnmatch_lines(["g4f_emulator*", "*Start an emulator*"])
 
 
-def test_scripted(suite: pytest.Pytester) -> None:
+def test_scripted_wins_over_the_environment_and_only_while_it_is_used(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "echo")
     done = run(
         suite,
         """
         import pytest
         from app import summary
         from g4f_lite import Client, RateLimitError
+
+        def test_before():
+            assert summary("text") == "text"
 
         def test_answer(g4f_scripted):
             g4f_scripted.answer("short", RateLimitError("slow down"))
@@ -60,31 +66,12 @@ def test_scripted(suite: pytest.Pytester) -> None:
             with Client() as client:
                 assert client.ask("Hi") == "This is a scripted answer."
             assert len(g4f_scripted.calls) == 1
-        """,
-    )
-    done.assert_outcomes(passed=3)
-
-
-def test_scripted_wins_over_the_environment_and_only_while_it_is_used(
-    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("G4F_LITE_PROVIDER", "echo")
-    done = run(
-        suite,
-        """
-        from app import summary
-
-        def test_before():
-            assert summary("text") == "text"
-
-        def test_with(g4f_scripted):
-            assert summary("text") == "This is a scripted answer."
 
         def test_after():
             assert summary("text") == "text"
         """,
     )
-    done.assert_outcomes(passed=3)
+    done.assert_outcomes(passed=5)
 
 
 def test_nothing_but_loopback_is_reached(suite: pytest.Pytester) -> None:
@@ -109,7 +96,8 @@ def test_nothing_but_loopback_is_reached(suite: pytest.Pytester) -> None:
     done.assert_outcomes(passed=3)
 
 
-def test_emulator(suite: pytest.Pytester) -> None:
+def test_the_emulator_wins_over_the_environment(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "scripted")
     done = run(
         suite,
         """
@@ -141,21 +129,6 @@ def test_emulator(suite: pytest.Pytester) -> None:
         """,
     )
     done.assert_outcomes(passed=4)
-
-
-def test_the_emulator_wins_over_the_environment(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("G4F_LITE_PROVIDER", "scripted")
-    done = run(
-        suite,
-        """
-        from app import summary
-
-        def test_answer(g4f_emulator):
-            assert summary("text") == "text"
-            assert len(g4f_emulator.requests) > 0
-        """,
-    )
-    done.assert_outcomes(passed=1)
 
 
 def test_an_import_of_the_plugin_costs_little(suite: pytest.Pytester) -> None:
