@@ -24,6 +24,7 @@ FAILURES = (
 )
 
 NEEDS_PYSOCKS = 'a proxy that speaks SOCKS needs PySocks: pip install "g4f-lite[socks]"'
+MAX_REASON = 300  # characters: http.client puts a whole line of the server's into its message
 CLOCK_STEP = 0.01  # seconds by which a socket's timeout may come before the clock says so
 
 _TIMEOUTS = (requests.Timeout, urllib3_errors.TimeoutError, TimeoutError)
@@ -124,4 +125,4 @@ def _reason(links: list[BaseException]) -> str:
     for link in links:
         if isinstance(link, OSError) and link.strerror:
             return str(link.strerror)
-    return str(links[-1]) or type(links[-1]).__name__
+    return str(links[-1])[:MAX_REASON] or type(links[-1]).__name__

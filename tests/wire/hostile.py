@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import zlib
+from base64 import b64encode
 from typing import Any
 
 from hypothesis import strategies as st
@@ -20,7 +21,11 @@ BOOTSTRAPS: dict[str, bytes] = {
 
 NAMES = """
     choices delta content finish_reason error message code type data live end success reply images usage status
-    tool_calls function arguments index reasoning_content url restNonce new_token detail prompt_tokens
+    tool_calls function arguments index reasoning_content url restNonce new_token detail prompt_tokens b64_json id
+"""
+ADDRESSES = """
+    http://127.0.0.1:1/ http://localhost/ http://10.0.0.1/ http://[::1 file:///etc/passwd //x data: data:,x
+    data:image/png;base64,iVBORw0KGgo= data:image/png;base64,= data:image/png,%89PNG%0D%0A%1A%0A data:image/gif,GIF89a
 """
 words = st.sampled_from(NAMES.split())
 leaves = st.one_of(
@@ -40,11 +45,21 @@ values = st.recursive(
 objects = st.dictionaries(words, values, max_size=5)
 raw_json = (objects | values).map(lambda value: json.dumps(value).encode())
 deltas = st.fixed_dictionaries({"delta": objects | values, "finish_reason": values})
+rows = st.lists(
+    objects
+    | st.builds(lambda url: {"url": url}, leaves | st.sampled_from(ADDRESSES.split()))
+    | st.builds(
+        lambda data: {"b64_json": data}, leaves | st.binary(max_size=20).map(lambda data: b64encode(data).decode())
+    )
+    | st.builds(lambda name: {"id": name}, leaves),
+    max_size=3,
+)
 pieces = st.one_of(
     raw_json,
     st.binary(max_size=40),
     st.builds(lambda inner: json.dumps({"choices": [inner]}).encode(), deltas),
     st.builds(lambda code, inner: json.dumps({"code": code, "data": inner}).encode(), leaves, objects),
+    st.builds(lambda inner: json.dumps({"data": inner}).encode(), rows),
     st.builds(lambda kind, inner: json.dumps({"type": kind, "data": inner}).encode(), leaves, values),
     st.builds(lambda inner: json.dumps({"type": "end", "data": json.dumps(inner)}).encode(), objects),
     st.sampled_from(

@@ -30,6 +30,12 @@ from .matrix_cells import PROVIDERS
 from .raw_server import DONE, Connection, RawServer, delta, length
 
 NAMES = [name for name in PROVIDERS if name != "Chatgpt4Online"]
+ASKS: dict[str, tuple[str, Callable[[Any], object]]] = {
+    **{name: (name, lambda provider: provider.create(messages="hi")) for name in NAMES},
+    "a list of models": ("OpenAICompatible", lambda provider: provider.get_models()),
+    "a picture of OpenAICompatible": ("OpenAICompatible", lambda provider: provider.generate_image("hi").bytes()),
+    "a picture of AiChats": ("AiChats", lambda provider: provider.create("dalle", "hi")),
+}
 MiB = 1024 * 1024
 LIMIT, LONGEST = 2.0, 10.0  # seconds for one call: its own limit, and what a busy machine may add
 MOST_MEMORY = 200 * MiB  # of an answer that may have 64 MiB: its parts, their sum, the text
@@ -50,13 +56,14 @@ def server() -> Iterator[HostileServer]:
         yield running
 
 
-def _ask(server: HostileServer, name: str, model: str | None = None) -> G4FLiteError | None:
+def _ask(server: HostileServer, what: str) -> G4FLiteError | None:
     """Ask; give the error, which can be shown and pickled."""
+    name, ask = ASKS[what]
     began = time.monotonic()
     error = None
     with server.provider(name, timeout=LIMIT) as provider:
         try:
-            str(provider.create(model, "hi"))
+            str(ask(provider))
         except G4FLiteError as raised:
             error = raised
     assert time.monotonic() - began < LONGEST
@@ -68,26 +75,26 @@ def _ask(server: HostileServer, name: str, model: str | None = None) -> G4FLiteE
     return error
 
 
-def _fuzz(server: HostileServer, name: str, with_settings: settings) -> None:
+def _fuzz(server: HostileServer, what: str, with_settings: settings) -> None:
     @with_settings
     @given(hostile.answers(), st.booleans())
     def check(answer: bytes, hostile_bootstrap: bool) -> None:
         server.answer, server.hostile_bootstrap = answer, hostile_bootstrap
-        _ask(server, name)
+        _ask(server, what)
 
     check()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_whatever_a_server_sends(name: str, server: HostileServer) -> None:
-    _fuzz(server, name, usual)
+@pytest.mark.parametrize("what", ASKS)
+def test_whatever_a_server_sends(what: str, server: HostileServer) -> None:
+    _fuzz(server, what, usual)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("name", NAMES)
-def test_whatever_a_server_sends_at_length(name: str, server: HostileServer) -> None:
-    _fuzz(server, name, thorough)
+@pytest.mark.parametrize("what", ASKS)
+def test_whatever_a_server_sends_at_length(what: str, server: HostileServer) -> None:
+    _fuzz(server, what, thorough)
 
 
 @usual
@@ -212,6 +219,7 @@ HEADS: dict[str, Any] = {
     "interim answers": b"HTTP/1.1 100 Continue\r\n\r\n" * 5000,
     "two lengths": plain(b"data: x", "Content-Length: 5", "Content-Length: 6"),
     "length and chunks": plain(b"zz\r\n", "Content-Length: 4", "Transfer-Encoding: chunked"),
+    "a long line of no http": b"[" * 5000 + b"\r\n",
     "no http": b"SSH-2.0-OpenSSH_9.9\r\n",
     "http 0.9": b"hello",
     "chunk of no size": plain(b"\r\n\r\n", "Transfer-Encoding: chunked"),
