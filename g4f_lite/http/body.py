@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
+import io
 import itertools
 import json
 import re
@@ -149,7 +151,7 @@ class Body:
 
     def _pull(self) -> Iterator[bytes]:
         call, read = self._call, self._reader()
-        limit = MAX_DECODED_BYTES if self.headers.get("Content-Encoding") else None
+        limit = MAX_DECODED_BYTES if self._is_compressed() else None
         while True:
             if call.ended is not None:
                 raise call.error()
@@ -171,19 +173,35 @@ class Body:
 
     def _reader(self) -> Callable[[int], bytes]:
         """Choose the function that gives what has come, at the least cost for the body's framing."""
-        raw = self.response.raw
-        if self.headers.get("Content-Encoding"):
-            return lambda size: raw.read1(size, decode_content=True)
+        raw, call = self.response.raw, self._call
+        if getattr(raw, "closed", False):  # it was read already, by a hook of the caller's session
+            return io.BytesIO(self.response.content).read
         plain = getattr(raw, "_fp", None)
-        if not (isinstance(plain, http.client.HTTPResponse) and plain.chunked):
-            return getattr(raw, "read1", None) or raw.read
-        read = plain.read1  # one layer less than the public way, which is taken for all other framings
+        if isinstance(plain, http.client.HTTPResponse) and plain.chunked and not self._is_compressed():
+            read = plain.read1  # one layer less than the public way, which is taken for all other framings
 
-        def read_chunked(size: int) -> bytes:
-            # At its end, urllib3 has to see the end too, to give the connection back.
-            return read(size) or bytes(raw.read1(1))
+            def read_chunked(size: int) -> bytes:
+                # At its end, urllib3 has to see the end too, to give the connection back.
+                return read(size) or bytes(raw.read1(1))
 
-        return read_chunked
+            return read_chunked
+
+        read_some = getattr(raw, "read1", raw.read)
+        if self._is_compressed():
+            read_some = functools.partial(raw.read1, decode_content=True)
+
+        def read_and_let_go(size: int) -> bytes:
+            chunk: bytes = read_some(size)
+            if getattr(
+                raw, "closed", False
+            ):  # with the last byte the connection went back to its session, for another call
+                call.let_go()
+            return chunk
+
+        return read_and_let_go
+
+    def _is_compressed(self) -> bool:
+        return self.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
 
     def _hold_foreign_socket(self) -> None:
         """Find the socket of a response whose session is the caller's own."""

@@ -17,7 +17,7 @@ from ..errors import G4FLiteError, ProviderNotConfiguredError
 from .body import Body, origin_of
 from .deadline import Deadline, running_call
 from .failures import FAILURES, closed_by_peer, translate
-from .pool import Visitor
+from .pool import Session, Visitor
 from .redact import password_in, redact, scrub, without_credentials
 
 logger = logging.getLogger(__name__)
@@ -74,6 +74,8 @@ class Exchange:
         proxy: str | None = None
         try:
             prepared = session.prepare_request(request)
+            if not isinstance(session, Session):
+                prepared.register_hook("response", hand_over_redirect)  # type: ignore[no-untyped-call]
             settings = self._settings(session, prepared.url or "")
             proxy = requests.utils.select_proxy(prepared.url or "", settings["proxies"])
             if proxy:
@@ -156,6 +158,10 @@ class Exchange:
         reset = running_call.set(call)
         try:
             return session.send(prepared, allow_redirects=False, timeout=timeout, **settings)
+        except requests.HTTPError as error:
+            if error.response is None:
+                raise
+            return error.response  # that a hook did not like: it is read here as any other
         finally:
             running_call.reset(reset)
 
@@ -174,14 +180,27 @@ class Exchange:
                 return {"proxies": {}, "stream": True, "verify": True, "cert": None}
             # Else requests takes the environment's proxy; its own no_proxy= writes to os.environ, for all threads.
             proxies[urlsplit(url).scheme] = ""
+        settings = _merged(session, url, proxies, verify, self.route.cert)
+        if self.route.proxy in proxies.values():
+            settings["proxies"] = proxies  # else one that the session has for this very host would win
+        return settings
 
-        def merged() -> dict[str, Any]:
-            return dict(session.merge_environment_settings(url, proxies, True, verify, self.route.cert))
 
-        for _ in range(3):
-            with suppress(KeyError):  # urllib walks through the environment, of which another thread removed something
-                return merged()
-        return merged()
+def _merged(session: requests.Session, url: str, proxies: Any, verify: Any, cert: Any) -> dict[str, Any]:
+    """Add what the session and the environment say."""
+    for _ in range(3):
+        with suppress(KeyError):  # urllib walks through the environment, of which another thread removed something
+            return dict(session.merge_environment_settings(url, proxies, True, verify, cert))
+    return dict(session.merge_environment_settings(url, proxies, True, verify, cert))
+
+
+def hand_over_redirect(response: requests.Response, **_: Any) -> None:
+    """Take a redirect out of requests' hands, which would read its body to the end, however long that is.
+
+    :raises requests.HTTPError: with the response, which is a redirect
+    """
+    if response.is_redirect:
+        raise requests.HTTPError("a redirect", response=response)
 
 
 def is_loopback(url: str) -> bool:
