@@ -248,11 +248,15 @@ class _Watchdog:
 
     def add(self, call: Deadline) -> None:
         with self.lock:
-            self.calls.add(call)
             if self.thread is None:
                 starter = threading.get_native_id()
-                self.thread = threading.Thread(target=self._run, args=(starter,), name="g4f_lite-watchdog", daemon=True)
-                self.thread.start()
+                thread = threading.Thread(target=self._run, args=(starter,), name="g4f_lite-watchdog", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    raise G4FLiteError(f"nothing could keep the time limit of this call: {error}") from error
+                self.thread = thread
+            self.calls.add(call)
 
     def remove(self, call: Deadline) -> None:
         with self.lock:

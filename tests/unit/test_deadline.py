@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import DeadlineExceededError, StreamInterruptedError, Timeout
+from g4f_lite import DeadlineExceededError, G4FLiteError, StreamInterruptedError, Timeout
 from g4f_lite.http import deadline as module
 from g4f_lite.http.deadline import Deadline
 
@@ -200,6 +200,22 @@ class _Collecting(set):  # type: ignore[type-arg]
         if abandoned is not None:
             abandoned.__exit__()
         super().add(call)
+
+
+def test_a_watchdog_that_cannot_start_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    watchdog = module._Watchdog()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", _no_more_threads)
+        with pytest.raises(G4FLiteError, match="keep the time limit of this call: can't start new thread"):
+            watchdog.add(Deadline(Timeout()))
+    assert not watchdog.calls
+    watchdog.add(call := Deadline(Timeout()))
+    assert watchdog.thread is not None
+    watchdog.remove(call)
+
+
+def _no_more_threads(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_the_watchdog_goes_when_no_call_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
