@@ -23,6 +23,8 @@ from .base import Provider
 if TYPE_CHECKING:
     from .settings import Settings, Unpack
 
+MAX_PICTURES = 16  # of one answer; each is fetched and kept
+
 
 class AiChats(Provider):
     """ai-chats.org, asked as its own page asks it; the model ``dalle`` draws the last user message.
@@ -99,7 +101,7 @@ class AiChats(Provider):
         answer = response.json()
         rows = answer.get("data") if asked["type"] == "image" else None
         urls: list[Any] = [row.get("url") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-        if not urls or not all(url and isinstance(url, str) for url in urls):
+        if not 0 < len(urls) <= MAX_PICTURES or not all(url and isinstance(url, str) for url in urls):
             shown = json.dumps(answer)
             raise self._service_error(response.status, answer, shown) or wire.not_understood(shown)
         for url in urls:

@@ -15,6 +15,7 @@ from ..deltas import Delta, Finish, Revision
 from ..errors import AuthenticationError, G4FLiteError, ProviderError, ResponseFormatError, ServiceError
 from ..http.body import BLANK, Body, parse_json
 from ..http.checks import rate_limit, says_rate_limit, shorten
+from ..http.lines import MAX_LINE_BYTES
 from ..images import ImageResponse
 from ..messages import Messages, last_user_message, text_of
 from .openai_wire import read_usage
@@ -96,6 +97,7 @@ def read_answer(response: Body, fetch: Fetch) -> Iterator[Delta]:
         yield from _read_reply(response, response.json(), "", message, fetch)
         return
     streamed: list[str] | None = None
+    length = 0
     for event in response.events(accept_unfinished=True):
         try:
             fields = parse_json(event.data)
@@ -110,7 +112,9 @@ def read_answer(response: Body, fetch: Fetch) -> Iterator[Delta]:
         if kind == "live" and fields.get("subtype") in (None, "", "content"):  # others are the site's event log
             if not isinstance(data, str):
                 raise ResponseFormatError(f"a piece that is no text: {shorten(event.data, 100)}")
-            streamed.append(data)
+            if length <= MAX_LINE_BYTES:  # no reply at the end can be longer
+                streamed.append(data)
+                length += len(data)
             yield data
         elif kind == "error":
             raise _error(data, response.status, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -153,3 +154,18 @@ def test_pictures_beside_text(serve: Serve) -> None:
     assert text == "Here: "
     assert isinstance(image, ImageResponse)
     assert image.urls == ["https://x.example/1.png", "https://x.example/2.png"]
+
+
+def test_an_endless_answer_takes_little_memory(serve: Serve) -> None:
+    """The reply at the end, which is compared with what was streamed, cannot be longer than a line."""
+    piece = event("live", "x" * 1000)
+    site = serve(chunked(*[piece * 100] * 80, event("end", json.dumps({"success": True, "reply": "x"}))))
+    tracemalloc.start()
+    try:
+        stream = site.create_generator(messages="Hello")
+        assert sum(map(len, map(str, stream))) == 8_000_000
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 6_000_000
+    assert stream.finish_reason == "stop"
