@@ -12,7 +12,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Protocol, TextIO
 
-from .collected import MAX_BYTES, PIECE_BYTES, Collected
+from .collected import MAX_BYTES, PIECE_BYTES, Collected, is_content
 from .deltas import Delta, Identity, Piece, ToolCall, Usage
 from .errors import (
     DeadlineExceededError,
@@ -23,6 +23,7 @@ from .errors import (
     StreamInterruptedError,
 )
 from .images import ImageResponse
+from .notebook import in_notebook, show_as_it_grows
 
 
 class Deltas(Protocol):
@@ -189,8 +190,12 @@ class AnswerStream(Generator[Piece, None, None]):
 
         :returns: the stream itself
         """
-        while self._source is None or not self._collected.has_content:
-            self._waiting.append(self._pull())
+        begun = self._source is not None and self._collected.has_content
+        while not begun:
+            delta = self._pull()
+            begun = is_content(delta)
+            if delta:
+                self._waiting.append(delta)
         return self
 
     def text(self) -> Answer:
@@ -219,8 +224,9 @@ class AnswerStream(Generator[Piece, None, None]):
 
         :param file: where to; standard output where None
         """
-        if file is None and _in_notebook():
-            return self._show_in_notebook()
+        if file is None and in_notebook():
+            show_as_it_grows(self, lambda: self._collected.text)
+            return self.answer
         out = file or sys.stdout
         for piece in self:
             out.write(str(piece))
@@ -302,6 +308,16 @@ class AnswerStream(Generator[Piece, None, None]):
         except G4FLiteError as error:
             self._note(error)
             raise
+        except ValueError as error:
+            if "already executing" not in str(error):
+                raise
+            if not self._closed:
+                raise G4FLiteError("another thread is reading this answer; let one do it for all") from error
+            self._finish()
+            raise StopIteration from None  # it was whole before it was closed
+        except BaseException:
+            self._closed = True  # such as Ctrl-C, after which nothing more comes
+            raise
         collected = self._collected
         if type(delta) is str:  # as add() would, without the call for each piece
             collected.recent.append(delta)
@@ -366,22 +382,3 @@ class AnswerStream(Generator[Piece, None, None]):
             error.partial = self._collected.text or error.partial
         if self.explain is not None:
             self.explain(error)
-
-    def _show_in_notebook(self) -> Answer:
-        from IPython.display import Markdown, display
-
-        handle = display(Markdown(""), display_id=True)
-        shown_at = 0.0
-        for _ in self:
-            if time.monotonic() - shown_at > 0.05:  # seconds; a page drawn more often only flickers
-                handle.update(Markdown(self._collected.text))
-                shown_at = time.monotonic()
-        handle.update(Markdown(self._collected.text))
-        return self.answer
-
-
-def _in_notebook() -> bool:
-    """Tell whether output goes to a notebook's cell, without importing IPython for it."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
-    return type(shell).__name__ == "ZMQInteractiveShell"

@@ -56,10 +56,15 @@ class Collected:
         except TypeError:
             joined = list(_joined(self.recent))
         self.recent, self.room = [], FOLDED_AT
-        self._bytes += sum(map(_size, joined))
-        self.too_long = self._bytes > MAX_BYTES
-        if not self.too_long:
-            self._folded += joined
+        for delta in joined:
+            left, size = MAX_BYTES - self._bytes, _size(delta)
+            if size > left:
+                if isinstance(delta, str) and not self.too_long:
+                    self._folded.append(delta[:left])
+                self.too_long = True
+                return
+            self._folded.append(delta)
+            self._bytes += size
 
     @property
     def kept(self) -> Iterator[Delta]:
@@ -76,8 +81,8 @@ class Collected:
 
     @property
     def has_content(self) -> bool:
-        """Whether anything has come but identity, usage, finish, a revision and pieces of no length."""
-        return any(delta and not isinstance(delta, Revision) for delta in self.kept)
+        """Whether anything has come that is an answer."""
+        return self.too_long or any(map(is_content, self.kept))
 
     @property
     def reasoning(self) -> str:
@@ -101,12 +106,17 @@ class Collected:
         return [ToolCall(call.id, call.name or "", call.arguments) for call in calls]
 
 
+def is_content(delta: Delta) -> bool:
+    """Tell whether a delta is of the answer: not usage, names, finish, a revision, or a piece of no length."""
+    return bool(delta) and not isinstance(delta, (Usage, Identity, Finish, Revision))
+
+
 def _size(delta: Delta) -> int:
     """Give about the bytes that a delta takes; a picture's are bounded where it is read."""
     if isinstance(delta, str):
         return PIECE_BYTES + len(delta)
     if isinstance(delta, ToolCallDelta):
-        return PIECE_BYTES + len(delta.arguments)
+        return PIECE_BYTES + len(delta.arguments) + len(delta.name or "") + len(delta.id or "")
     return PIECE_BYTES + (len(delta.text) if isinstance(delta, (Reasoning, Revision)) else 0)
 
 

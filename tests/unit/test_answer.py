@@ -19,6 +19,7 @@ from g4f_lite import (
     DeadlineExceededError,
     EmptyResponseError,
     Finish,
+    G4FLiteError,
     ImageResponse,
     Reasoning,
     StreamInterruptedError,
@@ -164,6 +165,38 @@ def test_close_while_it_begins() -> None:
     assert source.closed == 1
 
 
+@pytest.mark.parametrize("finish", [[], [Finish()]])
+def test_a_reader_that_meets_whoever_closes_is_told_so(finish: list[Any]) -> None:
+    """A generator that another thread is closing right now raises ValueError."""
+    stream, _ = _stream("a", *finish, ValueError("generator already executing"))
+    assert next(stream) == "a"
+    for delta in finish:
+        assert next(stream.deltas()) == delta
+    stream._closed = True
+    with pytest.raises(StopIteration if finish else StreamInterruptedError):
+        next(stream)
+
+
+def test_two_readers_at_once_are_told_apart() -> None:
+    stream, _ = _stream("a", ValueError("generator already executing"))
+    next(stream)
+    with pytest.raises(G4FLiteError, match="another thread is reading this answer"):
+        next(stream)
+
+
+def test_an_error_of_a_source_that_is_no_collision_comes_through() -> None:
+    with pytest.raises(ValueError, match="wrong"):
+        _stream(ValueError("wrong"))[0].text()
+
+
+def test_after_ctrl_c_nothing_more_comes() -> None:
+    stream, _ = _stream(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        next(stream)
+    with pytest.raises(StreamInterruptedError):
+        next(stream)
+
+
 def test_close_after_the_end_keeps_the_answer() -> None:
     stream, _ = _stream("a", Finish())
     assert stream.text() == "a"
@@ -229,8 +262,8 @@ def test_show_in_a_notebook_is_one_output_that_grows(
         shown.append(markdown)
         return SimpleNamespace(update=shown.append)
 
-    clock = itertools.count()  # seconds, one more with each look
-    monkeypatch.setattr("g4f_lite.answer.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    clock = itertools.count(1)  # seconds, one more with each look
+    monkeypatch.setattr("g4f_lite.notebook.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=ZMQInteractiveShell))
     monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Markdown=str, display=display))
     answer = _stream("a", IMAGE, Finish())[0].show()

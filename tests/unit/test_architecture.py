@@ -19,7 +19,7 @@ PACKAGE = Path(g4f_lite.__file__).parent
 LAYERS = [
     {"errors", "messages", "log"},
     {"http"},
-    {"images", "image_fetch", "deltas", "collected", "answer"},
+    {"images", "image_fetch", "deltas", "collected", "notebook", "answer"},
     {"providers"},
     {"fallback"},
     {"choice"},

@@ -122,6 +122,41 @@ def test_text_reads_no_further_than_what_is_kept() -> None:
     assert len(sent) < PIECES
 
 
+def test_of_one_piece_that_is_too_long_the_beginning_is_kept() -> None:
+    huge = "x" * (MAX_BYTES + 1)
+    stream = AnswerStream(lambda: iterate(huge, Finish()), provider="Test")
+    assert "".join(map(str, stream.start())) == huge
+    with pytest.raises(ResponseFormatError) as caught:
+        stream.text()
+    assert caught.value.partial == huge[: len(caught.value.partial)] != ""
+
+
+def iterate(*deltas: Delta) -> Generator[Delta, None, None]:
+    yield from deltas
+
+
+def test_pieces_of_no_length_are_not_looked_at_again_and_again() -> None:
+    looks = 0
+
+    class Empty(str):
+        def __bool__(self) -> bool:
+            nonlocal looks
+            looks += 1
+            return False
+
+    stream = AnswerStream(lambda: iterate(*[Empty()] * 1000, "a", Finish()), provider="Test")
+    assert next(stream.start()) == "a"
+    assert looks <= 3000
+
+
+@pytest.mark.parametrize("delta", [ToolCallDelta(0, name="x" * 1000), ToolCallDelta(0, id="x" * 1000)])
+def test_names_and_ids_count(delta: Delta) -> None:
+    collected = Collected()
+    for _ in range(FOLDED_AT // 1000):
+        collected.add(delta)
+    assert list(collected.kept) == [delta, *collected.recent]
+
+
 def test_tool_calls_without_number_are_bounded() -> None:
     collected = Collected()
     for index in range(2 * MAX_BYTES // 64):

@@ -1,0 +1,32 @@
+"""What a notebook shows of an answer, without IPython imported anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+REDRAW_SECONDS = 0.05  # a page drawn more often only flickers
+
+
+def in_notebook() -> bool:
+    """Tell whether output goes to a notebook's cell."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def show_as_it_grows(pieces: Iterable[object], text: Callable[[], str]) -> None:
+    """Show one output of Markdown, which grows with each piece.
+
+    :param text: gives the text of all pieces so far
+    """
+    from IPython.display import Markdown, display
+
+    handle = display(Markdown(""), display_id=True)
+    shown_at = 0.0
+    for _ in pieces:
+        if time.monotonic() - shown_at > REDRAW_SECONDS:
+            handle.update(Markdown(text()))
+            shown_at = time.monotonic()
+    handle.update(Markdown(text()))
