@@ -115,10 +115,7 @@ def test_a_client_is_pickled_without_its_key():
 
 
 def test_the_repr_shows_no_key():
-    assert (
-        repr(Client("groq", api_key="secret-key"))
-        == "Client(Groq(base_url='https://api.groq.com/openai/v1'))"
-    )
+    assert repr(Client("groq", api_key="secret-key")) == "Client(Groq(base_url='https://api.groq.com/openai/v1'))"
 
 
 # What a person sees and waits for.
