@@ -181,7 +181,7 @@ class Exchange:
             # Else requests takes the environment's proxy; its own no_proxy= writes to os.environ, for all threads.
             proxies[urlsplit(url).scheme] = ""
         settings = _merged(session, url, proxies, verify, self.route.cert)
-        if self.route.proxy in proxies.values():
+        if self.route.proxy and self.route.proxy in proxies.values():
             settings["proxies"] = proxies  # else one that the session has for this very host would win
         return settings
 
