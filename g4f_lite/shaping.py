@@ -8,6 +8,7 @@ from collections.abc import Collection, Generator
 from typing import Any
 
 from .answer import AnswerStream
+from .collected import MAX_BYTES
 from .deltas import Delta, Finish
 from .errors import ResponseFormatError
 from .images import ImageResponse
@@ -133,9 +134,15 @@ class _Shaped:
     def _checked(self) -> Generator[Delta, None, None]:
         """Hold the text back to its end, so that nothing is given that does not fit."""
         pieces: list[str] = []
+        room = MAX_BYTES
         for delta in self._cut():
             if isinstance(delta, str):
                 pieces.append(delta)
+                room -= len(delta)
+                if room < 0:
+                    self._stream.close()
+                    text = f"the answer is longer than the {MAX_BYTES:,} characters that are held back of one"
+                    raise ResponseFormatError(text, provider=self._stream.provider, step="stream")
             elif isinstance(delta, Finish):
                 if pieces:
                     yield self._fitting("".join(pieces))

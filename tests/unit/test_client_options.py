@@ -132,6 +132,21 @@ def test_an_answer_that_does_not_fit_is_an_error_with_the_text(text, response_fo
     assert len(provider.calls) == 1
 
 
+def test_an_endless_answer_is_not_held_back_for_ever(monkeypatch):
+    taken = []
+
+    class Endless(Plain):
+        def _deltas(self, call):
+            for number in range(1000):
+                taken.append(number)
+                yield "x" * 1000
+
+    monkeypatch.setattr("g4f_lite.shaping.MAX_BYTES", 10_000)
+    with pytest.raises(ResponseFormatError, match="longer than the 10,000 characters"):
+        Client(Endless()).ask("x", response_format=SCHEMA)
+    assert len(taken) == 11
+
+
 def test_without_jsonschema_only_the_syntax_is_checked(monkeypatch):
     monkeypatch.setitem(sys.modules, "jsonschema", None)
     assert Client(Plain('{"city": 1}')).ask("x", response_format=SCHEMA) == '{"city": 1}'
