@@ -45,6 +45,8 @@ class Proxy(RawServer):
         """Pass bytes on until one side ends, then end the other in the same way."""
         self.passed += 1
         self._open.append(target)
+        for side in (client, target):  # else a second small piece waits 40 ms for the first one's acknowledgement
+            side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with client:
             back = threading.Thread(target=_copy, args=(target, client), daemon=True)
             back.start()
