@@ -9,27 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 from .answer import AnswerStream
+from .circuit_breaker import CircuitBreaker
 from .deltas import Delta
-from .errors import (
-    AllProvidersFailedError,
-    G4FLiteError,
-    ModelNotSupportedError,
-    ProviderError,
-    ServiceError,
-    StreamInterruptedError,
-)
+from .errors import AllProvidersFailedError, G4FLiteError, ProviderError
 from .http.deadline import Timeout, TimeoutLike
-from .http.forks import lock_free_in_children
 from .http.redact import redact
 from .messages import Image, Message
-from .providers.arguments import unknown_name, what_is_said
+from .providers.arguments import check_model_name, check_proxy, what_is_said
 from .providers.base import BaseProvider
 
 logger = logging.getLogger(__name__)
-
-FAILURES_TO_OPEN = 3  # in a row, after which a provider is left out for a while
-OPEN_SECONDS = 30.0
-_lock = lock_free_in_children()  # of all circuit breakers
 
 
 class Fallback(BaseProvider):
@@ -37,9 +26,10 @@ class Fallback(BaseProvider):
 
         Fallback([OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama"), Local()])
 
-    The next one is asked only while nothing of an answer was given.  One that failed three times in
-    a row is left out for 30 s, or as long as it asked to be with Retry-After; then one call tries it.
-    The answer's ``provider`` says who answered.
+    The next one is asked only while nothing of an answer was given.  One that does not take what is
+    asked, such as a picture or an option, is passed over.  One that failed three times in a row is
+    left out for 30 s, or as long as it asked to be with Retry-After, at most an hour; then one call
+    tries it.  The answer's ``provider`` says who answered.
 
     :param providers: whom to ask, in order
     :param each: limits for each of them, within the ``timeout`` of a call
@@ -86,14 +76,14 @@ class Fallback(BaseProvider):
         """Prepare an answer as a stream; see :meth:`BaseProvider.create_generator`.
 
         :param timeout: bounds the whole chain; what is left is shared, so that the last one is reached
-        :raises ValueError: no member can be asked this;  :raises TypeError: one of them has no such option
+        :raises ValueError: no member can be asked this;  :raises TypeError: none of them has such an option
         """
         said = what_is_said(model, messages, system, images)
+        if model is not None:
+            check_model_name(model)
+        if proxy is not None:
+            check_proxy(proxy)
         limits = None if timeout is None else Timeout.of(timeout)
-        known = self.known_options
-        for name in options:
-            if known is not None and name not in known:
-                raise TypeError(unknown_name("option", name, sorted(known), "one of these providers"))
 
         def ask(provider: BaseProvider, limits: Timeout | None) -> AnswerStream:
             return provider.create_generator(model, said, proxy, limits, **options)
@@ -172,6 +162,8 @@ class _Chain:
             stream = None
             try:
                 stream = self._stream = self._ask(provider, self._limits(len(members) - position))
+                if self._closed:  # while this one was prepared
+                    stream.close()
                 stream.start()
             except G4FLiteError as error:
                 if self._closed:
@@ -187,13 +179,13 @@ class _Chain:
                 # The next may take what this one does not, such as pictures.
                 errors.append(ProviderError(f"not asked: {error}", provider=provider.name))
                 continue
+            breaker.succeeded()
             self.provider, self.model = stream.provider, stream.model
             try:
                 yield from stream.deltas()
             except G4FLiteError as error:
                 breaker.failed(error)
                 raise
-            breaker.succeeded()
             return
         lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in errors)
         raise AllProvidersFailedError(f"no provider answered:{lines}", errors=errors) from errors[-1]
@@ -207,42 +199,3 @@ class _Chain:
         return replace(
             limits, **{name: min(getattr(limits, name) or share, share) for name in ("connect", "read", "total")}
         )
-
-
-class CircuitBreaker:
-    """Leaves a provider alone for a while when it keeps failing; shared by all threads.
-
-    :param clock: gives the time in seconds
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._failures = 0
-        self._open_until = 0.0
-
-    def wait(self) -> float:
-        """Give 0 to let a call through, or the seconds to leave the provider alone.
-
-        When the time is over, the first call through is the trial; the others go on waiting.
-        """
-        with _lock:
-            wait = self._open_until - self._clock()
-            if wait <= 0 and self._failures >= FAILURES_TO_OPEN:
-                self._open_until = self._clock() + OPEN_SECONDS
-            return max(0.0, wait)
-
-    def failed(self, error: G4FLiteError) -> None:
-        """Count a failure, if it is the provider's."""
-        if isinstance(error, (ModelNotSupportedError, ServiceError, StreamInterruptedError)):
-            return
-        with _lock:
-            self._failures += 1
-            wait = getattr(error, "retry_after", None) or 0.0
-            if self._failures >= FAILURES_TO_OPEN:
-                wait = max(wait, OPEN_SECONDS)
-            self._open_until = max(self._open_until, self._clock() + wait)
-
-    def succeeded(self) -> None:
-        """Count a success, which closes the circuit."""
-        with _lock:
-            self._failures, self._open_until = 0, 0.0

@@ -21,7 +21,7 @@ LAYERS = [
     {"http"},
     {"images", "image_fetch", "deltas", "collected", "notebook", "answer"},
     {"providers"},
-    {"fallback"},
+    {"circuit_breaker", "fallback"},
     {"choice"},
     {"conversation", "completions", "batch"},
     {"limits", "structured", "shaping", "routing", "chat", "generations", "legacy", "client"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -16,7 +17,7 @@ from g4f_lite import (
     Timeout,
     TransportError,
 )
-from g4f_lite.fallback import FAILURES_TO_OPEN, OPEN_SECONDS
+from g4f_lite.circuit_breaker import FAILURES_TO_OPEN, MAX_OPEN_SECONDS, OPEN_SECONDS
 from g4f_lite.testing import Scripted
 
 from .services import PIXEL
@@ -28,6 +29,17 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Watched(Scripted):
+    """A provider that does something while it is asked."""
+
+    asked: Callable[[], object] | None = None
+
+    def _deltas(self, call):  # type: ignore[no-untyped-def]
+        if self.asked is not None:
+            self.asked()
+        yield from super()._deltas(call)
 
 
 def test_the_first_that_answers_is_named() -> None:
@@ -63,16 +75,32 @@ def test_the_error_has_a_line_for_each() -> None:
 
 def test_who_keeps_failing_is_left_alone_and_then_tried_by_one_call() -> None:
     clock = Clock()
-    failing = Scripted(*[TransportError("down")] * FAILURES_TO_OPEN, "back again", "and again")
+    failing = Watched(*[TransportError("down")] * FAILURES_TO_OPEN, "back again", "and again")
     chain = Fallback([failing, Scripted(*["second"] * 9)], clock=clock)
     for _ in range(FAILURES_TO_OPEN + 2):
         assert chain.create(messages="Hello") == "second"
     assert len(failing.calls) == FAILURES_TO_OPEN
     clock.now += OPEN_SECONDS
-    trial = chain.create_generator(messages="Hello").start()
-    assert chain.create(messages="Hello") == "second"  # while the trial goes on
-    assert trial.text() == "back again"
+    trial = chain.create_generator(messages="Hello")
+    during_trial = []
+    failing.asked = lambda: during_trial.append(chain.create(messages="Hello"))
+    assert next(trial) == "back"
+    assert during_trial == ["second"]
+    failing.asked = None
+    trial.close()  # it has answered
     assert chain.create(messages="Hello") == "and again"
+
+
+def test_answers_that_are_left_early_are_answers() -> None:
+    down = TransportError("down")
+    failing = Scripted(*[down] * (FAILURES_TO_OPEN - 1), ["one ", "two"], down, "still asked")
+    chain = Fallback([failing, Scripted(*["second"] * FAILURES_TO_OPEN)])
+    for _ in range(FAILURES_TO_OPEN - 1):
+        chain.create(messages="Hello")
+    for _ in chain.create_generator(messages="Hello"):
+        break
+    assert chain.create(messages="Hello") == "second"
+    assert chain.create(messages="Hello") == "still asked"
 
 
 def test_retry_after_is_a_pause() -> None:
@@ -81,6 +109,17 @@ def test_retry_after_is_a_pause() -> None:
     chain = Fallback([limited, Scripted("second", "second")], clock=clock)
     assert [chain.create(messages="Hello") for _ in range(2)] == ["second", "second"]
     clock.now += 7
+    assert chain.create(messages="Hello") == "first again"
+
+
+def test_no_service_shuts_itself_out_for_ever() -> None:
+    clock = Clock()
+    limited = Scripted(RateLimitError("slow down", retry_after=float("inf")), "first again")
+    chain = Fallback([limited, Scripted(*["second"] * 3)], clock=clock)
+    assert chain.create(messages="Hello") == "second"
+    clock.now += MAX_OPEN_SECONDS - 1
+    assert chain.create(messages="Hello") == "second"
+    clock.now += 1
     assert chain.create(messages="Hello") == "first again"
 
 
@@ -125,14 +164,16 @@ def test_the_calls_other_limits_hold_for_each() -> None:
 
 
 class Blind(Scripted):
-    """A provider that sees no pictures."""
+    """A provider that sees no pictures and knows one option."""
 
     known_options = frozenset({"seed"})
 
-    def create_generator(self, model=None, messages=None, *rest, **named):  # type: ignore[no-untyped-def]
+    def create_generator(self, model=None, messages=None, *rest, **options):  # type: ignore[no-untyped-def]
         if not isinstance(messages[-1]["content"], str):
             raise ValueError("Blind takes text alone")
-        return super().create_generator(model, messages, *rest, **named)
+        if options.keys() - {"seed"}:
+            raise TypeError("Blind has no such option")
+        return super().create_generator(model, messages, *rest, **options)
 
 
 def test_who_does_not_take_a_prompt_is_passed_over() -> None:
@@ -149,9 +190,22 @@ def test_who_does_not_take_a_prompt_is_passed_over() -> None:
 def test_what_nobody_takes_is_refused_at_the_call() -> None:
     with pytest.raises(ValueError, match="Blind takes text alone"):
         Fallback([Blind(), Blind()]).create_generator(messages="What is this?", images=PIXEL)
-    with pytest.raises(TypeError, match="one of these providers has no option 'temperature'"):
-        Fallback([Scripted(), Blind()]).create_generator(messages="Hello", temperature=0)
-    Fallback([Scripted(), Blind()]).create(messages="Hello", seed=1)
+    with pytest.raises(TypeError, match="Blind has no such option"):
+        Fallback([Blind(), Blind()]).create_generator(messages="Hello", temperature=0)
+
+
+@pytest.mark.parametrize("wrong", [{"model": " "}, {"proxy": "nonsense"}, {"timeout": 0}, {"messages": None}], ids=str)
+def test_what_makes_no_sense_is_refused_at_the_call_whoever_is_asked(wrong: dict[str, object]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        Fallback([Scripted()]).create_generator(**{"messages": "Hello", **wrong})
+
+
+def test_who_has_not_an_option_is_passed_over_although_another_was_asked_before() -> None:
+    down, blind = Scripted(TransportError("down")), Blind("never")
+    chain = Fallback([down, blind, Scripted("seen")])
+    assert chain.create(messages="Hello", temperature=0) == "seen"
+    assert len(down.calls) == 1
+    assert blind.calls == []
 
 
 def test_a_mistake_in_a_provider_is_no_refusal() -> None:
@@ -171,6 +225,19 @@ def test_closing_it_does_not_ask_the_next() -> None:
     stream = Fallback([Scripted(["one ", "two"]), second]).create_generator(messages="Hello")
     assert next(stream) == "one "
     stream.close()
+    with pytest.raises(StreamInterruptedError):
+        next(stream)
+    assert second.calls == []
+
+
+def test_closing_it_while_the_next_is_prepared_does_not_ask_that_one() -> None:
+    class Preparing(Scripted):
+        def create_generator(self, *arguments, **named):  # type: ignore[no-untyped-def]
+            stream.close()  # as from another thread
+            return super().create_generator(*arguments, **named)
+
+    second = Preparing("never")
+    stream = Fallback([Scripted(TransportError("down")), second]).create_generator(messages="Hello")
     with pytest.raises(StreamInterruptedError):
         next(stream)
     assert second.calls == []
