@@ -18,8 +18,8 @@ pip install -e ".[all,bench]" && python -m benchmarks
 ```
 
 That makes an environment for each client below `.benchmarks/`, measures, and writes this page. It takes about ten
-minutes and wants a machine that does nothing else. `--only ROW`, `--clients NAME` and `--rounds N` measure
-less and write nothing.
+minutes and wants a machine that does nothing else. `--only ROW`, `--clients NAME` and `--rounds N` measure less, and
+then it is printed only.
 """
 READING = """\
 Each figure is a median over the rounds, with the lowest and the highest round in brackets. In a round the clients take

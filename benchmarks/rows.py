@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from . import calls, environments, house, local, services, streaming, time_limits
-from .clients import BARE, CLIENTS, G4F, OPENAI
+from .clients import BARE, CLIENTS, G4F, OPENAI, OURS
 from .table import Bar
 
 EVERYONE = tuple(CLIENTS)
@@ -128,7 +128,7 @@ ROWS = [
         streaming.long_stream,
         rounds=2,
         bars={"growth, MB": [Bar(8)]},
-        clients=(BARE, "g4f_lite"),
+        clients=(BARE, OURS),
     ),
     Row(
         "long_lines",
@@ -136,7 +136,7 @@ ROWS = [
         streaming.long_lines,
         rounds=2,
         bars={"growth, MB": [Bar(8)]},
-        clients=(BARE, "g4f_lite"),
+        clients=(BARE, OURS),
     ),
     Row(
         "import",

@@ -124,7 +124,7 @@ def remarks(figures: Figures, bars: dict[str, list[Bar]], floor: str, beside: tu
         better = [column for column in _better(name, medians) if column not in beside]
         if better:
             listed = ", ".join(f"{column} {rounded(medians[column])}" for column in better)
-            said.append(f"**Lost**: {name}, {rounded(medians[OURS])} of ours, is better in {listed}.")
+            said.append(f"**Lost**: {name}: ours {rounded(medians[OURS])}, {listed}.")
     if said and floor:
         said.append(floor)
     return said + [f"{column} is missing here: {reason}" for column, reason in figures.failures.items()]

@@ -64,7 +64,7 @@ def test_a_missed_bar_is_said_with_its_distance_and_floor() -> None:
     )
     assert said == [
         "**Missed**: ms is 1.50 × bare requests, and the bar is ≤ 1.25 × bare requests: 20 % too much.",
-        "**Lost**: ms, 15 of ours, is better in bare requests 10.",
+        "**Lost**: ms: ours 15, bare requests 10.",
         "Floor.",
     ]
 
@@ -72,7 +72,7 @@ def test_a_missed_bar_is_said_with_its_distance_and_floor() -> None:
 def test_what_is_better_is_said_but_not_of_columns_that_are_no_peers() -> None:
     remarks = module("table").remarks
     taken = figures(g4f_lite=[10.0], close=[9.9], openai=[8.0], nothing=[1.0])
-    assert remarks(taken, {}, "", ("nothing",)) == ["**Lost**: ms, 10 of ours, is better in openai 8."]
+    assert remarks(taken, {}, "", ("nothing",)) == ["**Lost**: ms: ours 10, openai 8."]
     assert remarks(figures(g4f_lite=[10.0], openai=[11.0]), {}, "Floor.") == []
 
 
@@ -81,7 +81,7 @@ def test_more_is_better_of_rates() -> None:
     taken.add("g4f_lite", {"calls/s": 100.0})
     taken.add("openai", {"calls/s": 50.0})
     taken.add("g4f", {"calls/s": 200.0})
-    assert module("table").remarks(taken, {}, "") == ["**Lost**: calls/s, 100 of ours, is better in g4f 200."]
+    assert module("table").remarks(taken, {}, "") == ["**Lost**: calls/s: ours 100, g4f 200."]
 
 
 def test_a_client_that_fails_is_a_dash_and_a_reason() -> None:
