@@ -109,6 +109,7 @@ class _Response(http.client.HTTPResponse):
                 self.fp = plain
         if not head.last_line:  # for http.client, that is an answer without a body
             raise http.client.IncompleteRead(b"")
+        self.msg.set_payload("")  # what was no header; urllib3 would log it as a warning, cookies and all
 
 
 class _Head:

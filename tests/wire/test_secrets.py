@@ -21,7 +21,7 @@ from g4f_lite.emulator import Emulator
 from .hostile import BOOTSTRAPS
 from .matrix_cells import PROVIDERS
 from .proxies import SOCKSProxy
-from .raw_server import PATIENCE, Connection, RawServer, Request, chunked, delta, length
+from .raw_server import PATIENCE, Connection, RawServer, Request, chunked, delta, head, length
 
 TOKEN = "canary-of-the-server-7f3a9c"
 KEY = "canary-key-51d0b2aa"
@@ -39,6 +39,7 @@ PLACES: dict[str, Callable[[str], bytes]] = {
     "a redirect": lambda said: length(b"", "Location: /?echo=" + said.replace("\n", " "), status="302 There"),
     "a stream": lambda said: chunked(b'event: error\ndata: {"error": ' + json.dumps(said).encode() + b"}\n\n"),
     "no json": lambda said: chunked(b"data: {" + said.encode() + b"\n\n", b"event: trylimit\ndata: " + said.encode()),
+    "a broken head": lambda said: head("Content-Length: 0", "no colon", f"X-Echo: {said}", status="500 No"),
     "a reset": lambda said: b"",
 }
 GIVEN: dict[str, dict[str, Any]] = {
@@ -68,6 +69,10 @@ class Notes:
         provider.on_retry = None
         self.texts += [repr(provider), str(provider), repr(pickle.dumps(provider)), f"{provider!r}"]
 
+    def log(self, caplog: pytest.LogCaptureFixture) -> None:
+        for record in caplog.get_records("call"):  # caplog.text has only what the end of a test logs, at its end
+            self.texts += [record.getMessage(), repr(vars(record))]
+
     def none_shows(self, *secrets: str) -> None:
         for secret in secrets:
             for text in self.texts:
@@ -80,8 +85,17 @@ def notes(caplog: pytest.LogCaptureFixture) -> Iterator[Notes]:
     caplog.set_level(logging.DEBUG)
     taken = Notes()
     yield taken
-    taken.texts.append(caplog.text + "".join(repr(vars(record)) for record in caplog.records))
+    taken.log(caplog)
     taken.none_shows(KEY, TOKEN)
+
+
+def test_a_secret_in_the_log_is_seen(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("g4f_lite.anything").debug("the key is %s", KEY)
+    taken = Notes()
+    taken.log(caplog)
+    with pytest.raises(AssertionError, match=KEY):
+        taken.none_shows(KEY)
 
 
 def _serve(place: str) -> Callable[[Connection], None]:
@@ -155,8 +169,9 @@ PICTURES: dict[str, Callable[[Connection], object]] = {
 
 
 @pytest.mark.parametrize("kind", PICTURES)
-def test_the_signed_address_of_a_picture(kind: str, notes: Notes) -> None:
+def test_the_signed_address_of_a_picture(kind: str, notes: Notes, caplog: pytest.LogCaptureFixture) -> None:
     """Whoever has such an address has the picture."""
+    caplog.set_level(logging.INFO, logger="urllib3")  # whose own log has whole addresses at DEBUG
 
     def answer(connection: Connection) -> None:
         while (request := connection.request()) is not None:
