@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 # One ideograph, kana or emoji; up to six letters or digits; one other sign.  Blanks before it belong to it.
-_TOKEN = re.compile(r"\s*(?:[\u2e80-\U0010ffff]|[^\W\u2e80-\U0010ffff]{1,6}|[^\w\s])")
+_TOKEN = re.compile(r"\s*(?:[\u2e80-\u2fff\u3001-\U0010ffff]|[^\W\u2e80-\U0010ffff]{1,6}|[^\w\s])")
 
 
 class TextLimits:
@@ -27,7 +27,7 @@ class TextLimits:
         self._max_tokens = _checked_tokens(max_tokens)
         self._held = ""  # may be the beginning of a stop sequence
         self._open = ""  # given already, and may go on: the last token's beginning
-        self._blanks = ""  # belong to the next token
+        self._blanks: list[str] = []  # behind the last token that may be given: the next one, if any, is cut
         self._tokens = 0  # that are complete
         self.reason: str | None = None
 
@@ -50,25 +50,28 @@ class TextLimits:
         text, self._held = self._held, ""
         shown = self._within_tokens(text)
         if self.reason is None:
-            shown, self._blanks = shown + self._blanks, ""
+            shown, self._blanks = "".join([shown, *self._blanks]), []
         return shown
 
     def _within_tokens(self, text: str) -> str:
         if self._max_tokens is None:
             return text
         given = len(self._open)
-        text = self._open + self._blanks + text
+        text = self._open + text
         place = 0
         while match := _TOKEN.match(text, place):
             if self._tokens == self._max_tokens:
                 self.reason = "length"
                 return text[given:place]
             if match.end() == len(text):  # the next piece may go on with it
-                self._open, self._blanks = text[place:], ""
+                self._open = text[place:]
                 return text[given:]
             self._tokens += 1
             place = match.end()
-        self._open, self._blanks = "", text[place:]
+        self._open = ""
+        if self._tokens < self._max_tokens:
+            return text[given:]
+        self._blanks.append(text[place:])
         return text[given:place]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -35,6 +36,8 @@ def cut(pieces, **limits):
         ("日本語", 2, "日本", "length"),
         ("a😀b", 2, "a😀", "length"),
         ("  one two", 1, "  one", "length"),
+        ("日\u3000本", 1, "日", "length"),
+        ("日\u3000", 1, "日\u3000", None),
         ("", 1, "", None),
     ],
 )
@@ -66,13 +69,27 @@ def test_a_piece_is_shown_at_once_where_nothing_can_begin_in_it():
     assert limits.feed("1") == "#1"
 
 
+def test_blanks_are_shown_at_once_where_more_may_follow():
+    limits = TextLimits(max_tokens=2)
+    assert [limits.feed(piece) for piece in ("one", "\n", " ", "two", "\n", " ")] == ["one", "\n", " ", "two", "", ""]
+    assert limits.flush() == "\n "
+
+
+@pytest.mark.parametrize("tokens", [1, 2])
+def test_many_blank_pieces_take_time_in_proportion(tokens):
+    pieces = ["word", *["\n"] * 20_000]
+    began_at = time.process_time()
+    assert cut(pieces, max_tokens=tokens) == ("".join(pieces), None)
+    assert time.process_time() - began_at < 2  # seconds; it takes a fiftieth of one
+
+
 def test_the_first_limit_wins():
     assert cut(["one two three four"], stop="four", max_tokens=2) == ("one two", "length")
     assert cut(["one two three four"], stop="two", max_tokens=3) == ("one ", "stop")
 
 
 @given(
-    text=st.text(alphabet="ab1 ,\n日", max_size=40),
+    text=st.text(alphabet="ab1 ,\n日\u3000", max_size=40),
     places=st.lists(st.integers(0, 40), max_size=8),
     stop=st.lists(st.text(alphabet="ab ,", min_size=1, max_size=3), max_size=3),
     tokens=st.none() | st.integers(1, 6),
