@@ -12,6 +12,7 @@ from typing import Any
 from .answer import Answer, AnswerStream
 from .choice import ProviderLike, default_provider, provider_of
 from .deltas import Delta
+from .errors import ResponseFormatError
 from .http.deadline import TimeoutLike
 from .messages import Image, Message, Messages, get_random_string, text_of, to_messages
 from .providers.arguments import check_model_name
@@ -200,8 +201,6 @@ class _Turn:
     """The answer to one turn: passes deltas on, and remembers the turn when it is over."""
 
     def __init__(self, conversation: Conversation, turn: Messages, stream: AnswerStream) -> None:
-        self.provider: str | None = None
-        self.model: str | None = None
         self._conversation = conversation
         self._turn = turn
         self._stream = stream
@@ -209,6 +208,14 @@ class _Turn:
 
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
+
+    @property
+    def provider(self) -> str:
+        return self._stream.provider
+
+    @property
+    def model(self) -> str | None:
+        return self._stream.model
 
     def close(self) -> None:
         self._stream.close()
@@ -218,11 +225,17 @@ class _Turn:
         try:
             yield from self._stream.deltas()
         except BaseException:  # Ctrl-C too
-            if self._conversation.keep_interrupted and self._stream.answer:
-                self._remember()
+            if self._conversation.keep_interrupted and (text := self._text()):
+                self._conversation.messages += [*self._turn, {"role": "assistant", "content": text}]
             raise
-        self.provider, self.model = self._stream.provider, self._stream.model
         self._remember()
+
+    def _text(self) -> str:
+        """Give the text that came; of one that is too long, the beginning."""
+        try:
+            return str(self._stream.answer)
+        except ResponseFormatError as error:
+            return error.partial
 
     def _remember(self) -> None:
         answer = self._stream.answer

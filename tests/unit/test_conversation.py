@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from g4f_lite import Client, Conversation, Fallback, StreamInterruptedError, ToolCallDelta, TransportError
+from g4f_lite.collected import MAX_BYTES
 from g4f_lite.conversation import trim
 from g4f_lite.testing import Echo, Scripted
 
@@ -67,6 +68,33 @@ def test_an_interrupted_turn_is_kept_where_that_is_wanted() -> None:
         ("user", "Go on."),
         ("assistant", "as far"),
     ]
+
+
+def test_of_an_interrupted_turn_that_is_too_long_the_beginning_is_kept() -> None:
+    conversation = Conversation(Scripted(["z" * (MAX_BYTES // 4)] * 6), keep_interrupted=True)
+    stream = conversation.stream("Write a novel.")
+    for _ in range(6):
+        next(stream)
+    stream.close()
+    prompt, answer = said(conversation)
+    assert prompt == ("user", "Write a novel.")
+    assert MAX_BYTES // 2 < len(answer[1]) <= MAX_BYTES
+
+
+def test_half_a_tool_call_is_not_kept() -> None:
+    answer = ["I add.", ToolCallDelta(0, "c1", "add", '{"a":'), StreamInterruptedError("cut")]
+    conversation = Conversation(Scripted(answer), keep_interrupted=True)
+    with pytest.raises(StreamInterruptedError):
+        conversation.ask("Add.")
+    assert conversation.messages[-1] == {"role": "assistant", "content": "I add."}
+
+
+def test_the_member_of_a_chain_that_answers_is_named_from_its_first_piece_on() -> None:
+    conversation = Conversation(Fallback([Scripted(["one", "two"], model="small")]))
+    stream = conversation.stream("Hello")
+    assert stream.provider == "Fallback"
+    next(stream)
+    assert (stream.provider, stream.model) == ("Scripted", "small")
 
 
 def test_a_closed_turn_is_dropped_otherwise() -> None:
