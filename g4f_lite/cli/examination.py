@@ -60,7 +60,7 @@ class Examination:
 class _Way:
     """How requests travel to a provider: through which proxy, and with which TLS settings."""
 
-    proxy: str | None
+    proxy: str | None = field(repr=False)
     verify: bool | str
     cert: str | tuple[str, str] | None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Framing = Literal["chunked", "close", "length"]
@@ -81,7 +81,7 @@ class Settings:
     message_limit: int | None = 512
     bots: tuple[str, ...] = ("default",)
     status_events: bool | tuple[str, ...] = False
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     models: tuple[str, ...] = ("gpt-4o-mini", "gpt-4")
     refuse_unknown_models: bool = False
     usage: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ from .body import Body, origin_of
 from .deadline import Deadline, running_call
 from .failures import FAILURES, closed_by_peer, translate
 from .pool import Session, Visitor
-from .redact import password_in, redact, scrub, without_credentials
+from .redact import password_in, redact, scrub, secrets_in, secrets_in_query, without_credentials
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Route:
     :param cert: the path of a client certificate, or a pair with its key
     """
 
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # it may hold a password
     verify: bool | str | None = None
     cert: str | tuple[str, str] | None = None
     proxies_loopback: bool = True
@@ -48,14 +48,15 @@ class Exchange:
     :param route: its proxy and TLS settings
     :param name: the provider's name, for logs
     :param secrets: strings that no message may show, besides the visitor's
+    :ivar sent: each request's headers, and its URL with and without what the session added
     """
 
     visitor: Visitor
     call: Deadline
     route: Route = field(default_factory=Route)
     name: str = ""
-    secrets: list[str] = field(default_factory=list)
-    outside: BaseException | None = None
+    secrets: list[str] = field(default_factory=list, repr=False)
+    sent: list[tuple[Mapping[str, str], str, str]] = field(default_factory=list, repr=False)
     attempts: int = 0
     bodies: list[Body] = field(default_factory=list)
 
@@ -74,6 +75,7 @@ class Exchange:
         proxy: str | None = None
         try:
             prepared = session.prepare_request(request)
+            self.sent.append((prepared.headers, prepared.url or "", request.url))
             if not isinstance(session, Session):
                 prepared.register_hook("response", hand_over_redirect)  # type: ignore[no-untyped-call]
             settings = self._settings(session, prepared.url or "")
@@ -124,11 +126,12 @@ class Exchange:
 
     def hidden(self) -> Iterable[str]:
         """List the strings that no message may show now."""
-        return [*self.secrets, *self.visitor.secrets(), *password_in(self.route.proxy)]
+        sent = (text for headers, *urls in self.sent for text in (*secrets_in(headers), *secrets_in_query(*urls)))
+        return [*self.secrets, *self.visitor.secrets(), *password_in(self.route.proxy), *sent]
 
     def scrub(self, error: BaseException) -> None:
         """Take this call's secrets out of an error and its causes."""
-        scrub(error, self.hidden(), outside=self.outside)
+        scrub(error, self.hidden())
 
     def _log_answer(self, body: Body, request: requests.Request, step: str, began: float) -> None:
         """Say that an answer has begun, and in the end how much came, and in what time."""

@@ -13,7 +13,7 @@ import requests
 from requests.cookies import create_cookie
 
 from .connection import DeadlineAdapter
-from .redact import secrets_in
+from .redact import is_word, secrets_in
 
 POOL_SIZE = 64  # idle sessions that are kept
 
@@ -35,15 +35,15 @@ class Visitor:
     """One visitor of a service: a session, and the token that the service gave to it."""
 
     session: requests.Session
-    token: str | None = None
-    state: dict[str, Any] = field(default_factory=dict)
-    generation: object = None
+    token: str | None = field(default=None, repr=False)
+    state: dict[str, Any] = field(default_factory=dict, repr=False)
+    generation: object = field(default=None, repr=False)
 
     def secrets(self) -> list[str]:
         """List what no message may show: the token and the cookies' values."""
         session = self.session
         signed = session.auth if isinstance(session.auth, tuple) else ()
-        cookies = (cookie.value or "" for cookie in session.cookies)
+        cookies = (cookie.value for cookie in session.cookies if cookie.value and not is_word(cookie.value))
         return [self.token or "", *cookies, *map(str, signed[1:]), *secrets_in(session.headers)]
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import inspect
 import re
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
 
 import requests
+
+from ..errors import G4FLiteError
 
 HIDDEN = "***"
 _SHORTEST_SECRET = 4  # characters; hiding shorter ones would make a text unreadable and hide nothing
 _SHORTEST_PART = 8  # characters of a secret that stands beside other words, or is cut
+_OUR_WORDS = {"provider", "step", "cause", "limit"}  # what errors say of themselves, which programs read
 SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|pass|nonce|session|sign", re.IGNORECASE)
 _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{4,}"), rf"\1 {HIDDEN}"),
@@ -38,6 +44,8 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 def _hide(text: str, secret: str) -> str:
     """Hide a secret, and the beginning of one where a message was cut within it."""
+    if is_word(secret):  # else "test" would take a piece out of "latest"
+        return re.sub(rf"(?<!\w){secret}(?!\w)", HIDDEN, text)
     text = text.replace(secret, HIDDEN)
     shortest = max(_SHORTEST_PART, len(secret) // 2)
     start = text.find(secret[:shortest]) if shortest < len(secret) else -1
@@ -50,6 +58,11 @@ def _hide(text: str, secret: str) -> str:
     return text
 
 
+def is_word(text: str) -> bool:
+    """Tell whether this is a short plain word, such as a cookie ``theme=dark`` holds."""
+    return len(text) < _SHORTEST_PART and text.isalpha()
+
+
 def secrets_in(headers: Mapping[str, Any]) -> list[str]:
     """List what headers with names like ``Authorization`` hold: their values, and the words in them."""
     found = []
@@ -57,6 +70,30 @@ def secrets_in(headers: Mapping[str, Any]) -> list[str]:
         if value and SECRET_NAME.search(name):
             text = value if isinstance(value, str) else bytes(value).decode("latin-1")
             found += [text, *(word for word in re.split(r"[\s;,=]+", text) if len(word) >= _SHORTEST_PART)]
+            found += _password_of(text)
+    return [text for text in found if not is_word(text)]
+
+
+def _password_of(authorization: str) -> list[str]:
+    """List what an ``Authorization: Basic …`` stands for: user and password, and the password."""
+    scheme, _, rest = authorization.partition(" ")
+    try:
+        signed = base64.b64decode(rest).decode("utf-8", "replace") if scheme.lower() == "basic" else ""
+    except ValueError:
+        return []
+    return [part for part in (signed, signed.partition(":")[2]) if part]
+
+
+def secrets_in_query(url: str, asked: str) -> list[str]:
+    """List the values in a request's query that have the name of a secret, or that a session or its auth put there.
+
+    :param asked: the URL before they did
+    """
+    own, found = urlsplit(asked).query.split("&"), []
+    for pair in urlsplit(url).query.split("&"):
+        name, _, value = pair.partition("=")
+        if SECRET_NAME.search(name) or pair not in own:
+            found += [text for text in (value, unquote_plus(value)) if not is_word(text)]
     return found
 
 
@@ -73,28 +110,43 @@ def without_credentials(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
-def scrub(error: BaseException, secrets: Iterable[str] = (), *, outside: BaseException | None = None) -> None:
+def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
     """Take secrets, requests and responses out of an exception and of all that it was caused by, in place.
 
-    :param outside: the exception that the caller was handling; it and its causes are left alone
+    The local variables of the frames that it has left go as well: they hold what was sent.
+    What the caller was handling meanwhile is left alone.
     """
     secrets = list(secrets)
-    for link in _chain(error, outside):
+    for link in _chain(error):
         link.args = tuple(redact(arg, secrets) if isinstance(arg, str) else arg for arg in link.args)
+        kept = _OUR_WORDS if isinstance(link, G4FLiteError) else {}
         for name, value in list(vars(link).items()):
-            if isinstance(value, str):
+            if name == "doc":  # the whole text that a JSONDecodeError is about
+                setattr(link, name, "")
+            elif isinstance(value, str) and name not in kept:
                 setattr(link, name, redact(value, secrets))
         if isinstance(link, requests.RequestException):
             link.request = link.response = None
+        traceback.clear_frames(link.__traceback__)
 
 
-def _chain(error: BaseException, outside: BaseException | None) -> Iterator[BaseException]:
-    """Walk over an exception, its causes, and the exceptions that it carries as arguments."""
-    seen = {id(outside)}
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Walk over an exception, its causes, and the exceptions that it carries as arguments.
+
+    The last context may be what the caller was handling.  That one was caught in a frame that is
+    still running, and that the error has not come to.
+    """
+    here = inspect.currentframe()
+    passed = {id(frame) for frame, _ in traceback.walk_tb(error.__traceback__)}
+    callers = {id(frame) for frame, _ in traceback.walk_stack(here and here.f_back)} - passed
+    seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
         link = waiting.pop()
-        if isinstance(link, BaseException) and id(link) not in seen:
-            seen.add(id(link))
-            yield link
-            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+        if not isinstance(link, BaseException) or id(link) in seen:
+            continue
+        if link.__traceback__ is not None and id(link.__traceback__.tb_frame) in callers:
+            continue
+        seen.add(id(link))
+        yield link
+        waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]

@@ -6,7 +6,6 @@ A provider says what to send and how to read it; this says how that is done, for
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -188,9 +187,8 @@ def in_call(
 ) -> Iterator[Exchange]:
     """Borrow a session for a call that is watched, and make its errors fit to be seen."""
     lent = provider._pool.lend() if session is None else _own(session)
-    outside = sys.exc_info()[1]
     with call, lent as visitor:
-        exchange = Exchange(visitor, call, route, provider.name, provider._secrets(), outside)
+        exchange = Exchange(visitor, call, route, provider.name, provider._secrets())
         try:
             yield exchange
         except G4FLiteError as error:

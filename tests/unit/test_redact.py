@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import traceback
 
 import pytest
@@ -9,8 +11,17 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4f_lite import G4FLiteError, TransportError
-from g4f_lite.http.redact import HIDDEN, password_in, redact, scrub, secrets_in, without_credentials
+from g4f_lite import DeadlineExceededError, G4FLiteError, ResponseFormatError, TransportError
+from g4f_lite.http.body import parse_json
+from g4f_lite.http.redact import (
+    HIDDEN,
+    password_in,
+    redact,
+    scrub,
+    secrets_in,
+    secrets_in_query,
+    without_credentials,
+)
 
 SECRET = "canary-1f2e3d4c"
 
@@ -64,6 +75,12 @@ def test_very_short_secrets_would_hide_everything(short: str) -> None:
     assert redact("abc abc", [short]) == "abc abc"
 
 
+@pytest.mark.parametrize("text", ["a test", "the key test is wrong", "'test'", "test"])
+def test_a_word_that_is_a_secret_is_hidden_where_it_stands_alone(text: str) -> None:
+    assert redact(text, ["test"]) == text.replace("test", HIDDEN)
+    assert redact("the latest contest tested", ["test"]) == "the latest contest tested"
+
+
 @given(st.text(min_size=16, max_size=40), st.text(max_size=60), st.text(max_size=60))
 def test_no_secret_is_left_whatever_stands_around_it(secret: str, before: str, after: str) -> None:
     assert secret not in redact(before + secret + after, [secret]).replace(HIDDEN, "")
@@ -72,6 +89,30 @@ def test_no_secret_is_left_whatever_stands_around_it(secret: str, before: str, a
 def test_the_words_in_a_signing_header_are_secrets_too() -> None:
     headers = {"Authorization": f"Bearer {SECRET}", "X-Api-Key": b"bytes-key-1", "Accept": "text/plain", "Cookie": None}
     assert secrets_in(headers) == [f"Bearer {SECRET}", SECRET, "bytes-key-1", "bytes-key-1"]
+
+
+def test_a_basic_header_holds_a_password() -> None:
+    header = {"Authorization": "Basic " + base64.b64encode(b"user:hunter-2").decode()}
+    assert {"user:hunter-2", "hunter-2"} <= set(secrets_in(header))
+    assert secrets_in({"Authorization": "Basic %%%"}) == ["Basic %%%"]
+
+
+def test_a_plain_word_of_a_header_is_no_secret() -> None:
+    assert secrets_in({"X-Session-Mode": "prompt"}) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "asked", "found"),
+    [
+        ("", "", []),
+        ("?page=12", "?page=12", []),
+        ("?api_key=a%20b-1", "?api_key=a%20b-1", ["a%20b-1", "a b-1"]),
+        ("?page=12&code=a+b-1", "?page=12", ["a+b-1", "a b-1"]),
+        ("?mode=chat", "", []),
+    ],
+)
+def test_secrets_of_a_query_are_those_that_look_so_or_were_added(query: str, asked: str, found: list[str]) -> None:
+    assert [text for text in secrets_in_query(f"http://x/{query}", f"http://x/{asked}") if text] == found
 
 
 def test_a_proxys_password_in_both_forms() -> None:
@@ -115,13 +156,54 @@ def test_an_error_is_scrubbed_with_its_whole_chain() -> None:
         link = link.__cause__ or link.__context__
 
 
+def _fails() -> None:
+    try:
+        try:
+            raise KeyError(f"inner {SECRET}")
+        except KeyError:
+            raise TransportError(f"outer {SECRET}")  # noqa: B904  a context is what this is about
+    except TransportError as error:
+        scrub(error, [SECRET])
+        raise
+
+
 def test_what_the_caller_was_handling_is_left_alone() -> None:
-    outside = ValueError(SECRET)
-    error = TransportError(SECRET)
-    error.__context__ = outside
-    scrub(error, [SECRET], outside=outside)
-    assert str(outside) == SECRET
-    assert SECRET not in str(error)
+    mine = requests.HTTPError(SECRET, response=requests.Response())
+    try:
+        raise mine
+    except requests.HTTPError:
+        with pytest.raises(TransportError) as caught:
+            _fails()
+    inner = caught.value.__context__
+    assert inner is not None
+    assert inner.__context__ is mine
+    assert SECRET not in f"{caught.value}{inner}"
+    assert str(mine) == SECRET
+    assert mine.response is not None
+
+
+def test_what_programs_read_of_an_error_is_no_secret() -> None:
+    secrets = ["total-1", "proxy-1", "prompt-1", "Name-1"]
+    late = DeadlineExceededError("x total-1", limit="total-1", step="prompt-1", provider="Name-1")
+    lost = TransportError("x proxy-1", cause="proxy-1")
+    for error in (late, lost):
+        scrub(error, secrets)
+        assert error.message == "x ***"
+    assert (late.limit, late.step, late.provider, lost.cause) == ("total-1", "prompt-1", "Name-1", "proxy-1")
+
+
+def test_an_error_keeps_neither_a_whole_answer_nor_local_variables() -> None:
+    with pytest.raises(ResponseFormatError) as caught:
+        parse_json(SECRET + " and no JSON " + "x" * 1000)
+    cause = caught.value.__cause__
+    assert isinstance(cause, json.JSONDecodeError)
+    scrub(caught.value, [SECRET])
+    assert cause.doc == ""
+    for error in (caught.value, cause):
+        shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+        frames = [frame for frame in shown.stack if "g4f_lite" in frame.filename or "json" in frame.filename]
+        assert frames
+        assert not any(frame.locals for frame in frames)
 
 
 def test_a_circle_of_causes_ends() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gc
 import html
 import json
 import logging
@@ -14,9 +16,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 
-from g4f_lite import G4FLiteError, OpenAICompatible, Provider, RetryPolicy
+from g4f_lite import G4FLiteError, OpenAICompatible, Provider, RetryPolicy, StreamInterruptedError
 from g4f_lite.emulator import Emulator
+from g4f_lite.http.body import Body
+from g4f_lite.http.pool import Session, Visitor
 
 from .hostile import BOOTSTRAPS
 from .matrix_cells import PROVIDERS
@@ -59,10 +64,12 @@ class Notes:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def error(self, error: G4FLiteError) -> None:
+    def error(self, error: G4FLiteError, *, variables: bool = True) -> None:
         if getattr(error, "partial", ""):
             error.partial = ""  # type: ignore[attr-defined]  # the answer itself, which the caller has
+            variables = False  # it is among those of the answer's frames
         self.texts += [str(error), repr(error), "".join(traceback.format_exception(error)), repr(vars(error))]
+        self.texts += traceback.TracebackException.from_exception(error, capture_locals=variables).format()
         self.texts += [repr(pickle.dumps(error)), repr(vars(pickle.loads(pickle.dumps(error))))]
 
     def provider(self, provider: Provider) -> None:
@@ -72,6 +79,12 @@ class Notes:
     def log(self, caplog: pytest.LogCaptureFixture) -> None:
         for record in caplog.get_records("call"):  # caplog.text has only what the end of a test logs, at its end
             self.texts += [record.getMessage(), repr(vars(record))]
+
+    def everything(self) -> None:
+        """Note the repr of every object of this library's that there is."""
+        for thing in gc.get_objects():
+            if str(type(thing).__module__).startswith("g4f_lite."):
+                self.texts.append(repr(thing))
 
     def none_shows(self, *secrets: str) -> None:
         for secret in secrets:
@@ -149,6 +162,80 @@ def test_what_was_given(what: str, place: str, notes: Notes) -> None:
         assert server.requests
 
 
+@pytest.mark.parametrize("what", GIVEN)
+def test_no_object_shows_what_it_holds(what: str, notes: Notes) -> None:
+    class Looks(OpenAICompatible):
+        def _check_response(self, response: Body) -> None:
+            notes.everything()
+            super()._check_response(response)
+
+    with RawServer(_serve("a refusal")) as server:
+        given = {
+            name: value.replace("PORT", str(server.port)) if isinstance(value, str) else value
+            for name, value in GIVEN[what].items()
+        }
+        with Looks("http://127.0.0.1:9/v1" if "proxy" in given else server.url, model="m", **given) as provider:
+            provider._pool._idle.append(Visitor(Session(), token=TOKEN, generation=provider._pool._generation))
+            with pytest.raises(G4FLiteError):
+                provider.create(messages="hi")
+    shown = "".join(notes.texts)
+    assert "Exchange(" in shown
+    assert "Route(" in shown
+    assert "Visitor(" in shown
+
+
+class _Signs(requests.auth.AuthBase):
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["X-Signature"] = KEY
+        return request
+
+
+OWN: dict[str, tuple[str, Any]] = {
+    "a pair": ("auth", ("user", KEY)),
+    "basic": ("auth", requests.auth.HTTPBasicAuth("user", KEY)),
+    "its own auth": ("auth", _Signs()),
+    "headers": ("headers", {"Authorization": f"Token {KEY}"}),
+    "a query": ("params", {"code": KEY}),
+}
+
+
+def _decoded(request: Request) -> str:
+    """Give everything that came, a password as it was typed."""
+    signed = request.headers.get("authorization", "")
+    return f"{base64.b64decode(signed[6:])!r} {signed}" if signed.startswith("Basic ") else _echo_everything(request)
+
+
+@pytest.mark.parametrize("what", OWN)
+def test_what_an_own_session_adds(what: str, notes: Notes) -> None:
+    def answer(connection: Connection) -> None:
+        while (request := connection.request()) is not None:
+            connection.send(PLACES["a refusal"](_decoded(request).replace("=", " ")))
+
+    with requests.Session() as session, RawServer(answer) as server:
+        name, value = OWN[what]
+        setattr(session, name, value)
+        with OpenAICompatible(server.url, model="m", session=session, **_settings(notes)) as provider:
+            _fail(provider, notes)
+        assert KEY in _decoded(server.requests[0])
+
+
+def test_an_exception_that_the_caller_handles_is_the_callers() -> None:
+    def answer(connection: Connection) -> None:
+        connection.request()
+        connection.send(chunked(delta("text"), last=b""))
+
+    with RawServer(answer) as server, OpenAICompatible(server.url, model="m", api_key=KEY) as provider:
+        stream = provider.create_generator(messages="hi").start()
+        mine = requests.HTTPError(f"?token={KEY}", response=requests.Response())
+        try:
+            raise mine
+        except requests.HTTPError:
+            with pytest.raises(StreamInterruptedError):
+                stream.text()
+    assert str(mine) == f"?token={KEY}"
+    assert mine.response is not None
+
+
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", FETCHED)
 def test_what_was_fetched(name: str, place: str, notes: Notes) -> None:
@@ -185,7 +272,7 @@ def test_the_signed_address_of_a_picture(kind: str, notes: Notes, caplog: pytest
         image = provider.generate_image("a cat")
         with pytest.raises(G4FLiteError) as caught:
             image.bytes()
-        notes.error(caught.value)
+        notes.error(caught.value, variables=False)  # the picture's own frame has its address
         notes.texts.append(repr(image))
         assert TOKEN in image.urls[0]  # which the caller asked for
 
