@@ -206,7 +206,9 @@ def _decoded(request: Request) -> str:
 
 
 @pytest.mark.parametrize("what", OWN)
-def test_what_an_own_session_adds(what: str, notes: Notes) -> None:
+def test_what_an_own_session_adds(what: str, notes: Notes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="urllib3")  # whose own log has whole addresses at DEBUG
+
     def answer(connection: Connection) -> None:
         while (request := connection.request()) is not None:
             connection.send(PLACES["a refusal"](_decoded(request).replace("=", " ")))
