@@ -35,8 +35,8 @@ _CHALLENGE = re.compile(
 )
 _RATE_LIMIT = re.compile(r"rate.?limit|too many requests", re.IGNORECASE)
 _USED_UP = re.compile(
-    r"reached (?:the|your) (?:\w+ )*limit|insufficient.quota|exceeded your current quota|usage limit|out of credit"
-    r"|limit (?:has been )?(?:reached|exceeded) for (?:today|this)",
+    r"reached (?:the|your) (?:\w{1,30} ){0,5}limit|insufficient.quota|exceeded your current quota|usage limit"
+    r"|out of credit|limit (?:has been )?(?:reached|exceeded) for (?:today|this)",
     re.IGNORECASE,
 )
 
@@ -90,7 +90,7 @@ def error_for_status(body: Body, text: str) -> G4FLiteError:
     target = body.headers.get("Location")
     if 300 <= status < 400 and target:
         return ResponseStatusError(
-            f"{body.origin} redirects to {target}; prompts are not sent on. "
+            f"{body.origin} redirects to {shorten(target)}; prompts are not sent on. "
             "If that is the right place, give it as base_url",
             status=status,
             body=shown,
@@ -136,8 +136,8 @@ def parse_retry_after(value: str | None, *, now: Callable[[], float] = time.time
 
 
 def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:
-    """Fold white space and cut a text for a message."""
-    text = " ".join(text.split())
+    """Fold white space and cut a text for a message; what is far behind is not looked at."""
+    text = " ".join(text[:ERROR_BODY_BYTES].split())
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

@@ -21,6 +21,7 @@ from ..messages import Messages, last_user_message, text_of
 from .openai_wire import read_usage
 
 MESSAGE_LIMIT = 512  # characters of a message on a site that has not raised it; bytes in 2.4.4
+READ_CHARACTERS = 4000  # of an error's text; a number of more digits is one that Python refuses to read
 KEPT_TURNS = 30  # of earlier turns the server keeps the first 15 and the last 15
 
 _ROLES = {"system": "system", "developer": "system", "assistant": "assistant"}
@@ -154,8 +155,8 @@ def service_error(status: int, parsed: Any, message: str = "") -> G4FLiteError |
 
 def _error(said: Any, status: int, message: str) -> ProviderError:
     """Make our error of a text of the service's, which may hold HTML."""
-    text = said if isinstance(said, str) else json.dumps(said)
-    text = shorten(html.unescape(re.sub(r"<[^>]*>", " ", text))) or "an error without a word about it"
+    text = (said if isinstance(said, str) else json.dumps(said))[:READ_CHARACTERS]
+    text = shorten(html.unescape(re.sub(r"<[^<>]*>", " ", text))) or "an error without a word about it"
     if says_rate_limit(text):
         return rate_limit(text, text, status=status)
     if len(message.encode()) > MESSAGE_LIMIT and ":" not in text:  # a text with a colon is the site's model's

@@ -1,0 +1,79 @@
+"""A text of a server's, however made, costs time in proportion to its length, and never a strange exception."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from g4f_lite import QuotaExceededError, RateLimitError, ServiceError
+from g4f_lite.cli.failure import one_line
+from g4f_lite.http.body import parse_json
+from g4f_lite.http.checks import ERROR_BODY_BYTES, parse_retry_after, rate_limit, shorten
+from g4f_lite.http.checks import _visible as visible
+from g4f_lite.http.redact import redact
+from g4f_lite.providers import ai_engine_wire
+
+LIMIT = 1.0  # seconds of this thread's own; what is in proportion takes a hundredth
+BODY = ERROR_BODY_BYTES
+EVENT = 1 << 20
+
+
+def _seconds(function: Callable[[str], Any], text: str) -> float:
+    began = time.thread_time()
+    function(text)
+    return time.thread_time() - began
+
+
+@pytest.mark.parametrize(
+    ("function", "unit", "length"),
+    [
+        (lambda text: rate_limit(text, ""), "reached the ", BODY),
+        (lambda text: rate_limit(text, ""), "reached your " + "w " * 20, BODY),
+        (visible, "<", BODY),
+        (visible, "<script ", BODY),
+        (visible, "<script></script ", BODY),
+        (visible, "<style>", BODY),
+        (parse_retry_after, "9", BODY),
+        (parse_retry_after, "1 ", BODY),
+        (redact, "basic  ", BODY),
+        (redact, "://a", BODY),
+        (redact, "?key", BODY),
+        (redact, "-key", BODY),
+        (redact, "&a-token-", BODY),
+        (redact, "sk-a ", BODY),
+        (lambda text: redact(text, ["abcdefghijklmnopqrstu"]), "abcdefghij", BODY),
+        (ai_engine_wire.nonce_in_page, 'restNonce":', BODY),
+        (lambda text: ai_engine_wire.service_error(500, {"message": text}), "<", EVENT),
+        (lambda text: ai_engine_wire.service_error(500, {"message": text}), "&#1", EVENT),
+        (lambda text: parse_json(f"[{text}0]"), "[],", BODY),
+        (lambda text: parse_json(f'["{text}"]'), "[\\\\\\" + '"', EVENT),
+        (shorten, "a ", EVENT),
+        (lambda text: one_line(shorten(text)), " ", EVENT),
+    ],
+)
+def test_time_is_in_proportion(function: Callable[[str], Any], unit: str, length: int) -> None:
+    assert _seconds(function, unit * (length // len(unit))) < LIMIT
+
+
+def test_what_is_far_behind_in_a_text_is_not_looked_at() -> None:
+    assert shorten("a" + " " * ERROR_BODY_BYTES + "b") == "a"
+
+
+@pytest.mark.parametrize("said", ["&#" + "9" * 5000 + ";", "&#x" + "f" * 5000, "<" * 5000, "&#"])
+def test_an_error_text_full_of_signs_is_the_services_error(said: str) -> None:
+    assert type(ai_engine_wire.service_error(500, {"success": False, "message": said})) is ServiceError
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("You have reached the limit", QuotaExceededError),
+        ("You have reached your free daily message usage limit", QuotaExceededError),
+        ("You have reached the page on how to raise one of many limits", RateLimitError),
+    ],
+)
+def test_words_for_a_used_up_allowance(said: str, kind: type[RateLimitError]) -> None:
+    assert type(rate_limit(said, said)) is kind
