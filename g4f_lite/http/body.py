@@ -26,6 +26,7 @@ READ_BYTES = 64 * 1024  # asked for at once; what has come is given
 MAX_DECODED_BYTES = 64 * 1024 * 1024  # of a compressed body
 MAX_JSON_BYTES = 32 * 1024 * 1024
 MAX_JSON_DEPTH = 200
+MAX_JSON_PARTS = 1_000_000  # objects and lists: each takes time that no limit ends, and many times its bytes
 DRAIN_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.1
 _decode = json.JSONDecoder().raw_decode  # json.loads without its two searches for blanks, a fifth of its time
@@ -225,9 +226,12 @@ def iter_lines(response: requests.Response | Body, *, max_line_bytes: int = MAX_
 def parse_json(text: str) -> Any:
     """Parse JSON that a service sent.
 
-    :raises ResponseFormatError: it is none, or is nested too deeply
+    :raises ResponseFormatError: it is none, has too many parts, or is nested too deeply
     """
-    if len(text) > 2 * MAX_JSON_DEPTH and text.count("{") + text.count("[") > MAX_JSON_DEPTH:
+    parts = text.count("{") + text.count("[") if len(text) > 2 * MAX_JSON_DEPTH else 0
+    if parts > MAX_JSON_PARTS:
+        raise ResponseFormatError(f"JSON with more than {MAX_JSON_PARTS:,} objects and lists")
+    if parts > MAX_JSON_DEPTH:
         _check_depth(text)
     try:
         value, end = _decode(text)

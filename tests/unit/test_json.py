@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from g4f_lite import ResponseFormatError
 from g4f_lite.http import body
-from g4f_lite.http.body import MAX_JSON_DEPTH, parse_json
+from g4f_lite.http.body import MAX_JSON_DEPTH, MAX_JSON_PARTS, parse_json
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text('ab"\\[]{}\n', max_size=30),
@@ -44,6 +44,14 @@ def test_what_is_too_deep_is_never_parsed(text: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(body, "_decode", lambda _: pytest.fail("it was parsed"))
     with pytest.raises(ResponseFormatError):
         parse_json(text)
+
+
+@pytest.mark.parametrize("part", ["[],", '{"":{}},'])
+def test_very_many_parts_are_never_looked_at(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_decode", "_check_depth"):
+        monkeypatch.setattr(body, name, lambda _: pytest.fail("it was looked at"))
+    with pytest.raises(ResponseFormatError, match="more than 1,000,000"):
+        parse_json(f"[{part * MAX_JSON_PARTS}0]")
 
 
 @pytest.mark.parametrize("quotes", ['"', '\\"', '"\\"', "\\"])
