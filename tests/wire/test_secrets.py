@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 
-from g4f_lite import G4FLiteError, OpenAICompatible, Provider, RetryPolicy, StreamInterruptedError
+from g4f_lite import G4FLiteError, OpenAICompatible, Provider, RetryPolicy, StreamInterruptedError, TransportError
 from g4f_lite.emulator import Emulator
 from g4f_lite.http.body import Body
 from g4f_lite.http.pool import Session, Visitor
@@ -65,9 +65,9 @@ class Notes:
         self.texts: list[str] = []
 
     def error(self, error: G4FLiteError, *, variables: bool = True) -> None:
-        if getattr(error, "partial", ""):
-            error.partial = ""  # type: ignore[attr-defined]  # the answer itself, which the caller has
-            variables = False  # it is among those of the answer's frames
+        if partial := getattr(error, "partial", ""):  # the answer itself, which the caller has, and its frames
+            error.partial = ""  # type: ignore[attr-defined]
+            variables = variables and not any(secret in partial for secret in (KEY, TOKEN))
         self.texts += [str(error), repr(error), "".join(traceback.format_exception(error)), repr(vars(error))]
         self.texts += traceback.TracebackException.from_exception(error, capture_locals=variables).format()
         self.texts += [repr(pickle.dumps(error)), repr(vars(pickle.loads(pickle.dumps(error))))]
@@ -219,6 +219,15 @@ def test_what_an_own_session_adds(what: str, notes: Notes, caplog: pytest.LogCap
         with OpenAICompatible(server.url, model="m", session=session, **_settings(notes)) as provider:
             _fail(provider, notes)
         assert KEY in _decoded(server.requests[0])
+
+
+@pytest.mark.parametrize("word", ["connection", "prompt"])
+def test_a_cookie_like_a_word_of_ours_takes_nothing_from_an_error(word: str) -> None:
+    with OpenAICompatible("http://127.0.0.1:9/v1", model="m", cookies={"a": word}, retry=None) as provider:
+        with pytest.raises(TransportError) as caught:
+            provider.create(messages="hi")
+    assert (caught.value.cause, caught.value.step) == ("connection", "prompt")
+    assert str(caught.value).startswith("OpenAICompatible, prompt: could not connect")
 
 
 def test_an_exception_that_the_caller_handles_is_the_callers() -> None:
