@@ -158,7 +158,7 @@ class TransportError(G4FLiteError, requests.ConnectionError):
 class DeadlineExceededError(G4FLiteError, requests.Timeout):
     """A time limit passed.
 
-    :param limit: which: ``"connect"``, ``"read"`` or ``"total"``
+    :param limit: which: ``"connect"``, ``"read"``, ``"total"`` or ``"first"``
     :param partial: the text that had arrived
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 from .answer import AnswerStream
 from .circuit_breaker import CircuitBreaker
 from .deltas import Delta
-from .errors import AllProvidersFailedError, G4FLiteError, ProviderError
+from .errors import AllProvidersFailedError, DeadlineExceededError, G4FLiteError, ProviderError
 from .http.deadline import Timeout, TimeoutLike
 from .http.redact import redact
 from .messages import Image, Message
@@ -19,6 +20,8 @@ from .providers.arguments import check_model_name, check_proxy, what_is_said
 from .providers.base import BaseProvider
 
 logger = logging.getLogger(__name__)
+
+PATIENCE = 10.0  # seconds; a call that gave a provider less time, and got nothing, says nothing about it
 
 
 class Fallback(BaseProvider):
@@ -53,6 +56,7 @@ class Fallback(BaseProvider):
             if not isinstance(provider, BaseProvider):
                 raise TypeError(f"a Fallback is made of provider objects, and {provider!r:.80} is none")
         self.each = None if each is None else Timeout.of(each)
+        self.timeout = Timeout.of_environment() or Timeout()  # of a call that gives none
         self._clock = clock
         self._breakers = [CircuitBreaker(clock) for _ in self.providers]
 
@@ -75,7 +79,8 @@ class Fallback(BaseProvider):
     ) -> AnswerStream:
         """Prepare an answer as a stream; see :meth:`BaseProvider.create_generator`.
 
-        :param timeout: bounds the whole chain; what is left is shared, so that the last one is reached
+        :param timeout: bounds the whole chain, 300 s or the environment's where None; until the first
+            piece has come, what is left is shared, so that the last one is reached
         :raises ValueError: no member can be asked this;  :raises TypeError: none of them has such an option
         """
         said = what_is_said(model, messages, system, images)
@@ -83,7 +88,7 @@ class Fallback(BaseProvider):
             check_model_name(model)
         if proxy is not None:
             check_proxy(proxy)
-        limits = None if timeout is None else Timeout.of(timeout)
+        limits = None if timeout is None else Timeout.of(timeout, self.timeout)
 
         def ask(provider: BaseProvider, limits: Timeout | None) -> AnswerStream:
             return provider.create_generator(model, said, proxy, limits, **options)
@@ -136,7 +141,8 @@ class _Chain:
         self._ask = ask
         self._clock = chain._clock
         self._given = limits
-        self._ends_at = None if limits is None or limits.total is None else self._clock() + limits.total
+        self._whole = limits or chain.timeout
+        self._began = self._clock()
         self._stream: AnswerStream | None = None
         self._closed = False
         self._deltas = self._run()
@@ -159,9 +165,9 @@ class _Chain:
                 errors.append(ProviderError(text, provider=provider.name, retry_after=wait))
                 logger.info("Fallback: no answer from %s", errors[-1])
                 continue
-            stream = None
+            stream, asked_at = None, self._clock()
             try:
-                stream = self._stream = self._ask(provider, self._limits(len(members) - position))
+                stream = self._stream = self._ask(provider, self._limits(provider, len(members) - position))
                 if self._closed:  # while this one was prepared
                     stream.close()
                 stream.start()
@@ -169,7 +175,8 @@ class _Chain:
                 if self._closed:
                     raise
                 error.provider = error.provider or provider.name
-                breaker.failed(error)
+                if not self._in_a_hurry(error, provider, asked_at):
+                    breaker.failed(error)
                 errors.append(error)
                 logger.info("Fallback: no answer from %s", redact(str(error)))
                 continue
@@ -184,18 +191,34 @@ class _Chain:
             try:
                 yield from stream.deltas()
             except G4FLiteError as error:
-                breaker.failed(error)
+                if not isinstance(error, DeadlineExceededError):  # it did answer
+                    breaker.failed(error)
                 raise
             return
         lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in errors)
         raise AllProvidersFailedError(f"no provider answered:{lines}", errors=errors) from errors[-1]
 
-    def _limits(self, members_left: int) -> Timeout | None:
-        """Give a member its share of the time that is left."""
-        limits = self._chain.each or self._given
-        if self._ends_at is None or limits is None:
-            return limits
-        share = max(0.001, self._ends_at - self._clock()) / members_left
-        return replace(
-            limits, **{name: min(getattr(limits, name) or share, share) for name in ("connect", "read", "total")}
-        )
+    def _own_limits(self, provider: BaseProvider) -> Timeout | None:
+        """Give what bounds a member whoever calls."""
+        own = getattr(provider, "timeout", None) if self._given is None else None
+        return self._chain.each or (own if isinstance(own, Timeout) else None)
+
+    def _limits(self, provider: BaseProvider, members_left: int) -> Timeout:
+        """Give a member the time that is left, and its share of that until its first piece."""
+        limits = self._own_limits(provider) or self._whole
+        left = self._left(self._whole.total)
+        share = min(left, self._left(self._whole.first)) / members_left
+        return replace(limits, total=min(limits.total or left, left), first=min(limits.first or share, share))
+
+    def _left(self, seconds: float | None) -> float:
+        """Give what is left of a limit of this call, in hundredths of a second."""
+        if seconds is None:
+            return math.inf
+        return max(1, math.ceil((self._began + seconds - self._clock()) * 100)) / 100
+
+    def _in_a_hurry(self, error: G4FLiteError, provider: BaseProvider, asked_at: float) -> bool:
+        """Tell whether a time limit passed that was this call's alone, and too short to judge the provider by."""
+        if not isinstance(error, DeadlineExceededError):
+            return False
+        own = getattr(self._own_limits(provider), error.limit, None) or PATIENCE
+        return self._clock() - asked_at < min(own, PATIENCE)

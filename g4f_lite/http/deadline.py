@@ -28,19 +28,21 @@ IDLE_LOOKS = 20  # looks without any call, after which the watchdog goes
 
 @dataclass(frozen=True)
 class Timeout:
-    """Three limits in seconds; None is no limit.
+    """Four limits in seconds; None is no limit.
 
     :param connect: for one address to accept a connection, and for TLS
     :param read: for silence between two arrivals of bytes
     :param total: for the whole call: bootstrap, retries, waits and the stream
+    :param first: until the first piece of an answer: bootstrap, retries and waits
     """
 
     connect: float | None = 10.0
     read: float | None = 60.0
     total: float | None = 300.0
+    first: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("connect", "read", "total"):
+        for name in ("connect", "read", "total", "first"):
             object.__setattr__(self, name, _seconds(getattr(self, name), f"the {name} timeout"))
 
     @classmethod
@@ -111,7 +113,7 @@ class Deadline:
         self.answer_began = False  # a byte of its answer has come
         self.answer: Any = None  # while its head is read
         self._clock = clock
-        self._ends_at = math.inf if timeout.total is None else self.began + timeout.total
+        self._bind("first" if (timeout.first or math.inf) < (timeout.total or math.inf) else "total")
         self._drain_ends_at = math.inf
         self._shutdown: Callable[[], Any] | None = None
         self._lock = threading.RLock()  # between hold and let_go on one side, and whoever shuts down
@@ -146,6 +148,20 @@ class Deadline:
             return None if left == math.inf else left
         return min(own, left)
 
+    def answer_came(self) -> None:
+        """Lift the limit until the first piece, which is here."""
+        if self._bound == "first":
+            self._bind("total")
+            try:
+                if self.socket is not None:
+                    self.socket.settimeout(self.limit("read"))
+            except OSError:
+                return  # it is closed already, which the next read will tell
+
+    def _bind(self, limit: str) -> None:
+        seconds = getattr(self.timeout, limit)
+        self._bound, self._ends_at = limit, math.inf if seconds is None else self.began + seconds
+
     def hold(self, sock: socket.socket | None, shutdown: Callable[[], Any] | None = None) -> None:
         """Remember the socket that the call is about to wait for.
 
@@ -170,7 +186,7 @@ class Deadline:
         self.let_go()
 
     def end(self, reason: str) -> None:
-        """End the call now: ``"total"`` for its time, ``"closed"`` for its caller's wish."""
+        """End the call now: ``"total"`` or ``"first"`` for its time, ``"closed"`` for its caller's wish."""
         if self.ended is None:
             self.ended = reason
         self._woken.set()
@@ -179,7 +195,7 @@ class Deadline:
     def look(self, now: float) -> None:
         """End the call if it is late at the time ``now``."""
         if self.ended is None and now >= self._ends_at:
-            self.end("total")
+            self.end(self._bound)
         elif now >= self._drain_ends_at:
             self._shut()
 
@@ -199,7 +215,7 @@ class Deadline:
     def check(self) -> None:
         """Raise if the call was ended or its time is over.
 
-        :raises DeadlineExceededError: the total limit passed
+        :raises DeadlineExceededError: the total limit passed, or that until the first piece
         :raises StreamInterruptedError: somebody closed the answer
         """
         if self.ended is None and self._clock() < self._ends_at:
@@ -212,10 +228,12 @@ class Deadline:
             return StreamInterruptedError("the answer was closed while it was being read")
         if self.ended == "forked":
             return StreamInterruptedError("the answer belongs to the parent process; ask again in the child")
-        return DeadlineExceededError(
-            f"the total time limit of {self.timeout.total:g} s passed; give a longer timeout= if that is too short",
-            limit="total",
-        )
+        limit = self.ended or self._bound
+        seconds = f"{getattr(self.timeout, limit):g} s"
+        what = f"the total time limit of {seconds} passed"
+        if limit == "first":
+            what = f"nothing of the answer came within {seconds}"
+        return DeadlineExceededError(f"{what}; give a longer timeout= if that is too short", limit=limit)
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not beyond the end of the call.

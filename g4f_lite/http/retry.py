@@ -174,7 +174,7 @@ def is_retryable(error: BaseException | None, policy: RetryPolicy, call: Deadlin
     if isinstance(error, TransportError):
         return error.cause not in ("tls", "proxy")
     if isinstance(error, DeadlineExceededError):
-        return error.limit != "total"
+        return error.limit not in ("total", "first")
     if isinstance(error, RateLimitError):  # of the status 429, or of a text that says so, whatever the status
         return not isinstance(error, QuotaExceededError) and (error.status != 429 or 429 in policy.statuses)
     return isinstance(error, ResponseStatusError) and error.status in policy.statuses

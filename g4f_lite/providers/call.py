@@ -8,10 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
+from ..collected import is_content
 from ..deltas import Delta, Finish
 from ..errors import AuthenticationError, EmptyResponseError, G4FLiteError, StreamInterruptedError, TransportError
 from ..http.body import Body
@@ -72,8 +75,15 @@ class Call:
                 return
             first, rest, body = opened
             try:
-                yield first
-                yield from rest
+                deltas = chain((first,), rest)
+                for delta in deltas:
+                    begun = is_content(delta)
+                    if begun:
+                        self._deadline.answer_came()
+                    yield delta
+                    if begun:
+                        break
+                yield from deltas
                 body.drain()
             except TransportError as error:
                 raise StreamInterruptedError(f"the answer was cut: {error.message}", step="stream") from error
@@ -151,7 +161,8 @@ def run(
     session: requests.Session | None = None,
 ) -> Result:
     """Run something that is no prompt, such as a list of models, under the provider's limits and policy."""
-    with in_call(provider, Deadline(timeout), route, session) as exchange, at_step(exchange, "bootstrap"):
+    limits = replace(timeout, first=None)  # there is no first piece
+    with in_call(provider, Deadline(limits), route, session) as exchange, at_step(exchange, "bootstrap"):
         return attempts(provider, exchange, lambda: action(exchange), may_be_text=False)
 
 

@@ -107,6 +107,30 @@ def test_a_wait_is_the_shorter_of_its_limit_and_what_is_left(clock: Clock) -> No
     assert caught.value.limit == "total"
 
 
+def test_the_limit_until_the_first_piece_is_lifted_when_that_came(clock: Clock) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        call = Deadline(Timeout(10, 60, 300, 20), clock=clock)
+        call.hold(ours)
+        assert (call.limit("read"), call.remaining()) == (20, 20)
+        clock.now += 19
+        call.answer_came()
+        assert (call.limit("read"), call.remaining(), ours.gettimeout()) == (60, 281, 60)
+        call.look(clock.now + 100)
+        call.check()
+        clock.now += 281
+        with pytest.raises(DeadlineExceededError, match="total time limit of 300 s"):
+            call.check()
+
+
+def test_the_limit_until_the_first_piece_ends_a_call(clock: Clock) -> None:
+    call = Deadline(Timeout(first=20), clock=clock)
+    call.look(clock.now + 20)
+    with pytest.raises(DeadlineExceededError, match="nothing of the answer came within 20 s") as caught:
+        call.check()
+    assert caught.value.limit == "first"
+
+
 def test_without_limits_a_wait_is_endless(clock: Clock) -> None:
     call = Deadline(Timeout(None, None, None), clock=clock)
     clock.now += 1e9

@@ -9,6 +9,7 @@ import pytest
 
 from g4f_lite import (
     AllProvidersFailedError,
+    DeadlineExceededError,
     Fallback,
     OpenAICompatible,
     RateLimitError,
@@ -18,6 +19,7 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.circuit_breaker import FAILURES_TO_OPEN, MAX_OPEN_SECONDS, OPEN_SECONDS
+from g4f_lite.fallback import PATIENCE
 from g4f_lite.testing import Scripted
 
 from .services import PIXEL
@@ -144,7 +146,8 @@ def test_the_time_is_shared_so_that_the_last_one_is_reached() -> None:
     assert chain.create(messages="Hello", timeout=30) == "ok"
     checked, *asked = limits  # the first is prepared at the call too, so that bad arguments raise there
     assert checked.total == 30
-    assert [limit.total for limit in asked] == [10, 15, 30]
+    assert [limit.first for limit in asked] == [10, 15, 30]
+    assert {limit.total for limit in asked} == {30}  # so that an answer that began may take all of it
     assert asked[0].connect == 10
 
 
@@ -158,9 +161,64 @@ def test_the_calls_other_limits_hold_for_each() -> None:
 
     chain = Fallback([Noting(), Noting()], clock=Clock())
     chain.create(messages="Hello", timeout=(1, 2))
-    assert limits[-1] == Timeout(1, 2, 150)
-    chain.create(messages="Hello")
-    assert limits[-1] is None
+    assert limits[-1] == Timeout(1, 2, 300, 150)
+    chain.create(messages="Hello", timeout=Timeout(1, 2, None))
+    assert limits[-1] == Timeout(1, 2, None)
+    chain.create(messages="Hello", timeout=Timeout(first=20))
+    assert limits[-1] == Timeout(first=10)
+
+
+def test_a_call_without_limits_has_those_of_the_members_and_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = []
+
+    class Noting(Scripted):
+        timeout = Timeout(1, 2, 3)
+
+        def create_generator(self, *arguments, **named):  # type: ignore[no-untyped-def]
+            limits.append(arguments[3])
+            return super().create_generator(*arguments, **named)
+
+    Fallback([Noting(), Scripted()], clock=Clock()).create(messages="Hello")
+    assert limits[-1] == Timeout(1, 2, 3, 150)
+    monkeypatch.setenv("G4F_LITE_TIMEOUT", "2")
+    Fallback([Noting(), Scripted()], clock=Clock()).create(messages="Hello")
+    assert limits[-1] == Timeout(1, 2, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("each", "timeout", "seconds", "left_alone"),
+    [
+        (None, 0.1, 0.1, False),
+        (None, (0.1, 0.1), 0.3, False),
+        (None, None, 60, True),
+        (None, 30, PATIENCE, True),
+        (2, 30, 2, True),
+        (2, 0.1, 0.1, False),
+    ],
+)
+def test_a_caller_in_a_hurry_does_not_shut_a_provider_out(
+    each: object, timeout: object, seconds: float, left_alone: bool
+) -> None:
+    def pass_time() -> None:
+        clock.now += seconds
+
+    clock = Clock()
+    slow = Watched(*[DeadlineExceededError("late", limit="total")] * FAILURES_TO_OPEN, "in time")
+    slow.asked = pass_time
+    chain = Fallback([slow, Scripted(*["second"] * 4)], each=each, clock=clock)  # type: ignore[arg-type]
+    for _ in range(FAILURES_TO_OPEN):
+        assert chain.create(messages="Hello", timeout=timeout) == "second"  # type: ignore[arg-type]
+    assert (chain.create(messages="Hello") == "second") is left_alone
+
+
+def test_callers_whose_time_ends_after_the_first_piece_do_not_shut_a_provider_out() -> None:
+    late = DeadlineExceededError("late", limit="total")
+    chain = Fallback([Scripted(*[["one ", late]] * FAILURES_TO_OPEN, "whole"), Scripted("never")])
+    streams = [chain.create_generator(messages="Hello").start() for _ in range(FAILURES_TO_OPEN)]
+    for stream in streams:
+        with pytest.raises(DeadlineExceededError):
+            stream.text()
+    assert chain.create(messages="Hello") == "whole"
 
 
 class Blind(Scripted):

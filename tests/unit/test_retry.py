@@ -236,6 +236,7 @@ def test_without_budget_there_is_one_attempt_and_only_retries_cost() -> None:
         (DeadlineExceededError("x", limit="connect"), True),
         (DeadlineExceededError("x", limit="read"), True),
         (DeadlineExceededError("x", limit="total"), False),
+        (DeadlineExceededError("x", limit="first"), False),
         (ResponseStatusError("x", status=503), True),
         (ResponseStatusError("x", status=501), False),
         (RateLimitError("x", status=429), True),
