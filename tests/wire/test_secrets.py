@@ -223,9 +223,9 @@ def test_what_an_own_session_adds(what: str, notes: Notes, caplog: pytest.LogCap
 
 @pytest.mark.parametrize("word", ["connection", "prompt"])
 def test_a_cookie_like_a_word_of_ours_takes_nothing_from_an_error(word: str) -> None:
-    with OpenAICompatible("http://127.0.0.1:9/v1", model="m", cookies={"a": word}, retry=None) as provider:
-        with pytest.raises(TransportError) as caught:
-            provider.create(messages="hi")
+    provider = OpenAICompatible("http://127.0.0.1:9/v1", model="m", cookies={"a": word}, retry=None)
+    with provider, pytest.raises(TransportError) as caught:
+        provider.create(messages="hi")
     assert (caught.value.cause, caught.value.step) == ("connection", "prompt")
     assert str(caught.value).startswith("OpenAICompatible, prompt: could not connect")
 
