@@ -190,9 +190,14 @@ class _Chain:
             self.provider, self.model = stream.provider, stream.model
             try:
                 yield from stream.deltas()
+            except DeadlineExceededError as error:  # which is no failure, as it did answer
+                whole = self._whole.total
+                if error.limit == "total" and whole is not None and self._clock() >= self._began + whole:
+                    error.message = f"the total time limit of {whole:g} s passed; give a longer timeout= to the chain"
+                    error.args = (error.message,)
+                raise
             except G4FLiteError as error:
-                if not isinstance(error, DeadlineExceededError):  # it did answer
-                    breaker.failed(error)
+                breaker.failed(error)
                 raise
             return
         lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in errors)

@@ -211,6 +211,16 @@ def test_a_caller_in_a_hurry_does_not_shut_a_provider_out(
     assert (chain.create(messages="Hello") == "second") is left_alone
 
 
+def test_the_limit_that_a_chain_names_is_the_one_that_was_given() -> None:
+    clock = Clock()
+    second = Scripted(["one ", DeadlineExceededError("the total time limit of 2 s passed", limit="total")])
+    chain = Fallback([Scripted(TransportError("down")), second], clock=clock)
+    stream = chain.create_generator(messages="Hello", timeout=3).start()
+    clock.now += 3
+    with pytest.raises(DeadlineExceededError, match="total time limit of 3 s"):
+        stream.text()
+
+
 def test_callers_whose_time_ends_after_the_first_piece_do_not_shut_a_provider_out() -> None:
     late = DeadlineExceededError("late", limit="total")
     chain = Fallback([Scripted(*[["one ", late]] * FAILURES_TO_OPEN, "whole"), Scripted("never")])
