@@ -18,6 +18,9 @@ from urllib3.util.connection import allowed_gai_family
 
 from .deadline import Deadline, running_call
 
+# urllib3 leaves it out for proxies, where the body of a prompt then waits 40 ms for the acknowledgement of its head.
+NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
 
 class DeadlineAdapter(HTTPAdapter):
     """The adapter of our sessions: one call at a time, no retries of its own."""
@@ -171,10 +174,14 @@ class _UnderDeadline:
         if call is None:
             return super()._new_conn()  # type: ignore[misc,no-any-return]
         sock = self._connected(call)
-        # A TLS handshake takes the socket object over, so the call holds a second handle to the connection.
-        self._twin = socket.socket(fileno=os.dup(sock.fileno()))
-        call.hold(self._twin)
-        sock.settimeout(call.limit("connect"))
+        try:
+            # A TLS handshake takes the socket object over, so the call holds a second handle to the connection.
+            self._twin = socket.socket(fileno=os.dup(sock.fileno()))
+            call.hold(self._twin)
+            sock.settimeout(call.limit("connect"))
+        except BaseException:  # such as the end of the call, just now
+            sock.close()
+            raise
         return sock
 
     def _connected(self, call: Deadline) -> socket.socket:
@@ -191,7 +198,7 @@ class _UnderDeadline:
                 call.address_guard(str(address[0]))
             sock = _socks_socket(family, socks) if socks else socket.socket(family, socket.SOCK_STREAM)
             try:
-                for option in self.socket_options or ():
+                for option in (NO_DELAY, *(self.socket_options or ())):
                     sock.setsockopt(*option)
                 sock.settimeout(call.limit("connect"))
                 call.hold(sock)

@@ -8,6 +8,7 @@ import socket
 import ssl
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,19 @@ import requests
 import trustme
 import urllib3
 
-from g4f_lite import G4FLiteError, OpenAICompatible, ProviderNotConfiguredError, RetryPolicy, TransportError
+from g4f_lite import (
+    DeadlineExceededError,
+    G4FLiteError,
+    OpenAICompatible,
+    ProviderNotConfiguredError,
+    RetryPolicy,
+    TransportError,
+)
+from g4f_lite.http.connection import _UnderDeadline
+from g4f_lite.http.deadline import Deadline
 
 from .conftest import Provide
+from .proxies import HTTPProxy, Proxy, SOCKSProxy
 from .raw_server import PATIENCE, Connection, RawServer, every, hello, length
 
 FAST = RetryPolicy(attempts=3, backoff=0)
@@ -302,3 +313,31 @@ def test_no_error_log_or_pickle_shows_a_secret(
         texts += [repr(pickle.dumps(thing)) for thing in (caught.value, provider)]
         for secret in ("canary-key", "canary-head", "canary-cook"):
             assert secret not in "".join(texts)
+
+
+@pytest.mark.parametrize("kind", [None, HTTPProxy, SOCKSProxy])
+def test_what_is_sent_does_not_wait_for_an_acknowledgement(provide: Provide, kind: type[Proxy] | None) -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(RawServer(every(hello())))
+        proxy = stack.enter_context(kind()).address if kind else None
+        stream = provide(server).create_generator(messages="Hello", proxy=proxy).start()
+        sock = stream._source._deadline.socket  # type: ignore[union-attr]
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert stream.text() == "Hello world"
+
+
+def test_a_call_that_ends_when_it_is_connected_leaves_no_socket(
+    provide: Provide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected, made = _UnderDeadline._connected, []
+
+    def just_in_time(connection: Any, call: Deadline) -> socket.socket:
+        made.append(connected(connection, call))
+        call.end("total")
+        return made[-1]
+
+    monkeypatch.setattr(_UnderDeadline, "_connected", just_in_time)
+    with RawServer(every(hello())) as server:
+        with pytest.raises(DeadlineExceededError):
+            provide(server).create(messages="Hello")
+        assert [sock.fileno() for sock in made] == [-1]
