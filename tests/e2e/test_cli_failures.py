@@ -12,7 +12,7 @@ import pytest
 
 from g4f_lite.emulator import Emulator
 
-from .command import COMMAND, ENVIRONMENT, SECONDS, assert_failed, assert_refused, read_until, run, start
+from .command import COMMAND, ENVIRONMENT, SECONDS, assert_failed, assert_refused, call, read_until, run, start
 
 KEY = "sk-a-secret-that-nobody-shall-see"
 
@@ -24,30 +24,30 @@ def test_the_key_comes_from_a_file(emulator: Emulator, here: list[str], tmp_path
     emulator.configure(api_key=KEY)
     file = tmp_path / "key"
     file.write_text(f"{KEY}\n")
-    assert run("chat", "Hello", "--api-key-file", str(file), *here).stdout == "Hello\n"
-    assert run("models", "--api-key-file", str(file), *here[:2]).returncode == 0
+    assert call("chat", "Hello", "--api-key-file", str(file), *here).stdout == "Hello\n"
+    assert call("models", "--api-key-file", str(file), *here[:2]).returncode == 0
 
 
 def test_the_key_comes_from_the_environment(emulator: Emulator, here: list[str]) -> None:
     emulator.configure(api_key=KEY)
     environment = {"G4F_LITE_API_KEY": KEY, "G4F_LITE_BASE_URL": f"{emulator.url}/v1"}
-    assert run("chat", "Hello", *here[2:], **environment).stdout == "Hello\n"
+    assert call("chat", "Hello", *here[2:], **environment).stdout == "Hello\n"
 
 
 def test_a_key_is_never_shown(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     emulator.configure(api_key="sk-another")
     file = tmp_path / "key"
     file.write_text(KEY)
-    outputs = [run("chat", "Hello", "--api-key-file", str(file), *here, G4F_LITE_LOG="debug")]
+    outputs = [call("chat", "Hello", "--api-key-file", str(file), *here, G4F_LITE_LOG="debug")]
     file.write_text(f"{KEY} and more")
-    outputs.append(run("chat", "Hello", "--api-key-file", str(file), *here, G4F_LITE_LOG="debug"))
+    outputs.append(call("chat", "Hello", "--api-key-file", str(file), *here, G4F_LITE_LOG="debug"))
     file.write_bytes(KEY.encode() + b"\xff")
-    outputs.append(run("chat", "Hello", "--api-key-file", str(file), *here, G4F_LITE_LOG="debug"))
+    outputs.append(call("chat", "Hello", "--api-key-file", str(file), *here, G4F_LITE_LOG="debug"))
     assert [done.returncode for done in outputs] == [1, 2, 2]
     assert "Traceback" not in outputs[2].stderr
-    outputs.append(run("chat", "Hello", f"--api-key={KEY}"))
-    outputs.append(run("chat", "Hello", "--api-key", KEY))
-    outputs.append(run("providers", GROQ_API_KEY=KEY))
+    outputs.append(call("chat", "Hello", f"--api-key={KEY}"))
+    outputs.append(call("chat", "Hello", "--api-key", KEY))
+    outputs.append(call("providers", GROQ_API_KEY=KEY))
     assert "GROQ_API_KEY (set)" in outputs[-1].stdout
     for done in outputs:
         assert KEY not in done.stdout + done.stderr
@@ -58,7 +58,7 @@ def test_a_file_without_a_key_is_one_line(tmp_path: Path, content: str | None, w
     file = tmp_path / "key"
     if content is not None:
         file.write_text(content)
-    assert_refused(run("chat", "Hello", "-p", "groq", "--api-key-file", str(file)), str(file), words)
+    assert_refused(call("chat", "Hello", "-p", "groq", "--api-key-file", str(file)), str(file), words)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_file_without_a_key_is_one_line(tmp_path: Path, content: str | None, w
 def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, providers: list[str], words: str) -> None:
     file = tmp_path / "key"
     file.write_text(KEY)
-    assert_refused(run("chat", "Hello", *providers, "--api-key-file", str(file)), "--api-key-file", words)
+    assert_refused(call("chat", "Hello", *providers, "--api-key-file", str(file)), "--api-key-file", words)
 
 
 # How it ends
@@ -96,34 +96,34 @@ def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, provid
     ],
 )
 def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
-    assert_refused(run("chat", "Hello", *arguments), words)
+    assert_refused(call("chat", "Hello", *arguments), words)
 
 
 def test_a_missing_key_is_one_line() -> None:
-    done = run("chat", "Hello", "-p", "groq", G4F_LITE_OFFLINE="")
+    done = call("chat", "Hello", "-p", "groq", G4F_LITE_OFFLINE="")
     assert_failed(done, "GROQ_API_KEY in the environment, or give --api-key-file")
 
 
 def test_an_empty_prompt_is_one_line() -> None:
-    assert_refused(run("chat", "", "-p", "echo"), "empty")
+    assert_refused(call("chat", "", "-p", "echo"), "empty")
 
 
 @pytest.mark.parametrize("fault", ["challenge", "quota", "token", "not_json", "reset"])
 def test_a_failure_of_the_service_is_one_line(emulator: Emulator, here: list[str], fault: str) -> None:
     emulator.fail(fault, times=None)
-    assert_failed(run("chat", "Hello", *here))
+    assert_failed(call("chat", "Hello", *here))
 
 
 def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Emulator) -> None:
     emulator.configure(refuse_unknown_models=True)
-    done = run("chat", "Hello", "--base-url", f"{emulator.url}/v1", "-m", "gpt-99")
+    done = call("chat", "Hello", "--base-url", f"{emulator.url}/v1", "-m", "gpt-99")
     assert_failed(done, "gpt-99", "`g4f-lite models`, with the same --provider or --base-url")
 
 
 def test_a_message_of_several_lines_is_one_line(emulator: Emulator, here: list[str]) -> None:
     emulator.fail("success_false", message="first\nsecond\x1b[2J")
-    assert_failed(run("chat", "Hello", *here), "first", "second\ufffd[2J")
-    assert_failed(run("chat", "Hello", "-p", "groq,openai"), "no provider answered: Groq: ", "; OpenAI: ")
+    assert_failed(call("chat", "Hello", *here), "first", "second\ufffd[2J")
+    assert_failed(call("chat", "Hello", "-p", "groq,openai"), "no provider answered: Groq: ", "; OpenAI: ")
 
 
 def test_bytes_that_are_no_text_are_one_line() -> None:
@@ -135,7 +135,7 @@ def test_bytes_that_are_no_text_are_one_line() -> None:
     "arguments", [["chat"], ["chat", "one", "two"], ["chat", "--no-such"], ["no-such"], ["chat", "x", "--timeout", "y"]]
 )
 def test_wrong_usage_is_code_2(arguments: list[str]) -> None:
-    done = run(*arguments)
+    done = call(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Usage: g4f-lite" in done.stderr
 

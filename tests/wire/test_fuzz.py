@@ -37,7 +37,7 @@ ASKS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "a picture of AiChats": ("AiChats", lambda provider: provider.create("dalle", "hi")),
 }
 MiB = 1024 * 1024
-LIMIT, LONGEST = 2.0, 10.0  # seconds for one call: its own limit, and what a busy machine may add
+LIMIT, LONGEST = 0.5, 10.0  # seconds for one call: its own limit, and what a busy machine may add
 MOST_MEMORY = 200 * MiB  # of an answer that may have 64 MiB: its parts, their sum, the text
 
 usual = settings(

@@ -25,7 +25,7 @@ from .matrix_rows import ROWS
 from .matrix_rows_beside import BOOTSTRAP_ROWS, DRAWING_ROWS
 from .matrix_table import BEGIN, END, PAGE, table
 
-THREADS = 16
+THREADS = 32
 LONGEST = 2.0  # seconds for one call
 DESCRIPTORS = Path("/proc/self/fd")
 
