@@ -17,7 +17,7 @@ from ..providers.base import BaseProvider
 from ..providers.registry import make_provider
 from .assignments import read_assignment
 from .characters import harmless
-from .failure import checking_arguments
+from .failure import Misuse, checking_arguments
 
 backend_option = click.option(
     "--backend",
@@ -91,8 +91,13 @@ def make_backend(name: str) -> BaseProvider:
     """
     is_local = name.partition(":")[0].strip().lower() == "local"
     settings: dict[str, Any] = {"download": True} if is_local else {}
-    with checking_arguments():
-        provider = make_provider(name, **settings)
+    try:
+        with checking_arguments():
+            provider = make_provider(name, **settings)
+    except Misuse as error:
+        if "base_url" in str(error):  # for which there is no option here
+            raise Misuse(f"{name} cannot be the backend: it needs more than its name") from error
+        raise
     if is_local:
         with provider.create_generator(messages="Hello", max_tokens=1) as stream:
             stream.start()

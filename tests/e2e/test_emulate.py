@@ -156,7 +156,7 @@ def test_tls(emulate: Callable[..., Running], tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--backend", "nobody"], "no provider 'nobody'"),
-        (["--backend", "AiEngine"], "needs --base-url"),
+        (["--backend", "AiEngine"], "AiEngine cannot be the backend: it needs more than its name"),
         (["--fail", "explode"], "no fault is called 'explode'"),
         (["--fail", "reset:after"], "NAME=VALUE"),
         (["--fail", "reset:afterwards=1"], "no setting 'afterwards'"),
