@@ -103,6 +103,11 @@ class ProviderError(G4FLiteError):
         self.retry_after = retry_after
         self.partial = partial
 
+    @property
+    def status_code(self) -> int | None:
+        """The status by the name that OpenAI's client has for it."""
+        return self.status
+
 
 class ResponseStatusError(ProviderError, requests.HTTPError):
     """An HTTP status other than success; ``body`` is the beginning of what came with it."""
@@ -169,7 +174,19 @@ class DeadlineExceededError(G4FLiteError, requests.Timeout):
 
 
 class ModelNotSupportedError(G4FLiteError, ValueError):
-    """A model that the provider does not have."""
+    """A model that the provider does not have.
+
+    :param status: the HTTP status, where it was the service that said so
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.status = status
+
+    @property
+    def status_code(self) -> int | None:
+        """The status by the name that OpenAI's client has for it."""
+        return self.status
 
 
 class ProviderNotFoundError(G4FLiteError, ValueError):

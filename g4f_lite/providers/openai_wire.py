@@ -207,7 +207,7 @@ def error_of(error: Any, status: int | None) -> G4FLiteError | None:
     if status == 429 or says_rate_limit(f"{label} {text}"):
         return rate_limit(f"{label} {text}", text, status=status)
     if "model_not_found" in label or (status == 404 and "model" in text.lower()):
-        return ModelNotSupportedError(text)
+        return ModelNotSupportedError(text, status=status)
     if status in (401, 403) or "authentication" in label or "invalid_api_key" in label:
         kind = AuthenticationError
     elif status == 402:
