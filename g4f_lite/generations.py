@@ -82,7 +82,7 @@ class Images:
         """Give the options for pictures that a provider can do; the others are refused or dropped."""
         known: frozenset[str] = getattr(provider, "image_options", frozenset())
         for name in options.keys() - known:
-            refuse(name, known, provider, drop=self._client._drop_unsupported)
+            refuse(name, options[name], known, provider, drop=self._client._drop_unsupported)
         return {name: value for name, value in options.items() if name in known}
 
 

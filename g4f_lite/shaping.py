@@ -20,6 +20,25 @@ from .structured import JsonFormat
 
 _DONE_HERE = ("stop", "max_tokens", "max_completion_tokens", "response_format")
 
+# What says who is asked, and by which way: without it the prompt would go to somebody else.
+_WHERE_IT_BELONGS = {
+    "base_url": "Client(base_url=…)",
+    "api_key": "Client(provider, api_key=…)",
+    "provider": "Client(provider)",
+    "proxies": "Client(proxies=…)",
+    "verify": "Client(provider, verify=…)",
+    **{name: f"Client(OpenAICompatible(base_url, {name}=…))" for name in ("headers", "cookies", "session", "cert")},
+}
+
+# Options of g4f's own, which may be given where they ask for nothing, and what is not done.
+_OF_G4F = {
+    "web_search": "this library does not search the web",
+    "ignored": "write provider= for who answers",
+    "ignore_working": "a provider that you name answers, working or not",
+    "ignore_stream": "every provider streams",
+    "image_name": "a picture is sent without its name",
+}
+
 
 class Shape:
     """How one call is made of the options that were given.
@@ -44,7 +63,7 @@ class Shape:
             if name in _DONE_HERE:
                 ours[name] = value
             else:
-                refuse(name, {*known, *_DONE_HERE}, provider, drop=drop)
+                refuse(name, value, {*known, *_DONE_HERE}, provider, drop=drop)
         stop = ours.get("stop")
         max_tokens = ours.get("max_completion_tokens", ours.get("max_tokens"))
         self._limits = (
@@ -66,14 +85,20 @@ class Shape:
         )
 
 
-def refuse(name: str, known: Collection[str], provider: BaseProvider, *, drop: bool) -> None:
+def refuse(name: str, value: Any, known: Collection[str], provider: BaseProvider, *, drop: bool) -> None:
     """Refuse an option that nobody can do, or, where it is to be dropped, warn of that.
 
     :param known: the options that can be done
-    :raises TypeError: it is not to be dropped
+    :raises TypeError: it is not to be dropped, or says who is asked
     """
+    if name in _WHERE_IT_BELONGS:
+        raise TypeError(f"{name} is no option of a call: write g4f_lite.{_WHERE_IT_BELONGS[name]}, and ask that")
+    if name in _OF_G4F and not value:
+        return
     if not drop:
         refusal = unknown_name("option", name, sorted(known), provider.name)
+        if name in _OF_G4F:
+            refusal += f": {_OF_G4F[name]}"
         raise TypeError(f"{refusal}; Client(drop_unsupported=True) drops such options with a warning")
     message = f"{provider.name} cannot do {name}; the option is dropped"
     warnings.warn(message, UserWarning, stacklevel=_levels_to_caller())

@@ -186,8 +186,9 @@ def check_cert(cert: Any) -> str | tuple[str, str] | None:
 
 
 def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
-    """Write the sentence that an unknown name deserves, with near ones."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or list(known)[:8]
+    """Write the sentence that an unknown name deserves, with near ones; else, but for options, with the first eight."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6 if kind == "option" else 0.5)
+    near = near or ([] if kind == "option" else list(known)[:8])
     hint = f"; try {', '.join(near)}" if near else ""
     return f"{owner} has no {kind} {name!r}{hint}"
 

@@ -6,11 +6,13 @@ import sys
 
 import pytest
 
+import g4f_lite
 from g4f_lite import (
     Client,
     Finish,
     ResponseFormatError,
     Usage,
+    choice,
 )
 from g4f_lite.testing import Scripted
 
@@ -41,6 +43,39 @@ def test_options_are_dropped_with_a_warning_where_that_is_wanted():
             ask("x", temperature=0)
         assert caught[0].filename == __file__
     assert [call.options for call in provider.calls] == [{}, {}]
+
+
+@pytest.mark.parametrize("name", ["base_url", "api_key", "proxies", "verify", "headers"])
+def test_what_says_who_is_asked_is_never_dropped(name, monkeypatch):
+    provider = Plain()
+    client = Client(provider, drop_unsupported=True)
+    monkeypatch.setattr(choice, "instead", provider)
+    for ask in (client.ask, client.chat.completions.create, client.images.generate, g4f_lite.ask):
+        with pytest.raises(
+            TypeError, match=rf"{name} is no option of a call: write g4f_lite\.Client\(.*{name}=…"
+        ) as caught:
+            ask("x", **{name: "http://elsewhere.test"})
+        assert "elsewhere" not in str(caught.value)
+    assert provider.calls == []
+
+
+def test_a_hint_names_near_options_or_none():
+    knows = type("Knows", (Scripted,), {"known_options": frozenset({"temperature", "audio", "dry_base"})})
+    with pytest.raises(TypeError, match="no option 'temprature'; try temperature; Client"):
+        Client(knows()).ask("x", temprature=0)
+    with pytest.raises(TypeError, match="no option 'history_disabled'; Client"):
+        Client(knows()).ask("x", history_disabled=True)
+
+
+def test_g4f_options_that_ask_for_nothing_are_accepted():
+    provider = Plain()
+    nothing = {"web_search": False, "ignored": [], "ignore_working": False, "ignore_stream": False, "image_name": ""}
+    Client(provider).chat.completions.create("x", **nothing)
+    assert [call.options for call in provider.calls] == [{}]
+    with pytest.raises(TypeError, match="does not search the web"):
+        Client(provider).ask("x", web_search=True)
+    with pytest.warns(UserWarning, match="cannot do web_search"):
+        Client(provider, drop_unsupported=True).ask("x", web_search=True)
 
 
 def test_more_than_one_answer_is_refused():
