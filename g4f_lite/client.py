@@ -49,6 +49,8 @@ class Client:
     :raises TypeError: settings for a provider that is made already
     """
 
+    _with_models = "Client(…, {})"  # how a call with a map of models is written, for hints
+
     def __init__(
         self,
         provider: ProviderLike | None = None,
@@ -160,7 +162,7 @@ class Client:
         said = shape.messages(what_is_said(name, prompt, system, images))
         with self._explaining(model, asked):
             answer = shape.answer(asked.create_generator(name, said, *self._limits(proxy, timeout), **shape.options))
-        answer.explain = lambda error: add_hint(error, model or self.model, asked)
+        answer.explain = lambda error: add_hint(error, model or self.model, asked, self._with_models)
         return answer
 
     def conversation(
@@ -205,7 +207,7 @@ class Client:
         try:
             yield
         except G4FLiteError as error:
-            add_hint(error, model or self.model, provider)
+            add_hint(error, model or self.model, provider, self._with_models)
             raise
 
     def __enter__(self) -> Client:
@@ -273,5 +275,6 @@ class ClientProvider(BaseProvider):
 
 
 _environment = Client()
+_environment._with_models = "g4f_lite.Client({}).ask(…)"
 ask = _environment.ask
 stream = _environment.stream

@@ -12,6 +12,7 @@ from .http.deadline import TimeoutLike
 from .messages import Image, Message
 
 _client = Client()
+_client._with_models = "g4f_lite.Client({}).chat.completions.create(…)"
 
 
 class ChatCompletion:

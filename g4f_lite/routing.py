@@ -153,14 +153,17 @@ def one_proxy(proxy: str | None, proxies: str | Mapping[str, str] | None) -> str
     return None if proxy is None else check_proxy(proxy)
 
 
-def add_hint(error: G4FLiteError, model: str | None, provider: BaseProvider) -> None:
-    """Add a line to paste to an error about an unknown model: one that maps its name."""
+def add_hint(error: G4FLiteError, model: str | None, provider: BaseProvider, call: str = "Client(…, {})") -> None:
+    """Add a line to paste to an error about an unknown model: one that maps its name.
+
+    :param call: how the caller writes it, with ``{}`` for ``models=…``
+    """
     causes = error.errors if isinstance(error, AllProvidersFailedError) else [error]
     unknown = any(isinstance(cause, ModelNotSupportedError) for cause in causes)
     if model and unknown and "models={" not in error.message:
         default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
         target = default or next(iter(provider.models), None)  # None asks the default model
-        line = f"Client(…, models={{{model!r}: {target!r}}})"
+        line = call.format(f"models={{{model!r}: {target!r}}}")
         which = "its default model" if target is None else "another model"
         error.message += f"\nto ask {which} by this name, write: {line}"
         error.args = (error.message,)

@@ -7,7 +7,16 @@ import re
 
 import pytest
 
-from g4f_lite import AllProvidersFailedError, ChatCompletion, Client, Fallback, ModelNotSupportedError, RateLimitError
+import g4f_lite
+from g4f_lite import (
+    AllProvidersFailedError,
+    ChatCompletion,
+    Client,
+    Fallback,
+    ModelNotSupportedError,
+    RateLimitError,
+    choice,
+)
 from g4f_lite.testing import Scripted
 
 from .services import Choosy, Plain
@@ -88,6 +97,24 @@ def test_the_error_about_an_unknown_model_has_a_line_to_paste(ask):
     ],
 )
 @pytest.mark.parametrize("kind", [Plain, lambda *answers: Fallback([Plain(*answers), Plain(*answers)])])
+def test_the_line_to_paste_fits_the_function_that_was_called(monkeypatch):
+    monkeypatch.setattr(choice, "instead", Choosy())
+    for ask, line in (
+        (g4f_lite.ask, "g4f_lite.Client(models={'gpt-9': 'small'}).ask(…)"),
+        (
+            lambda *prompt, **model: list(g4f_lite.stream(*prompt, **model)),
+            "g4f_lite.Client(models={'gpt-9': 'small'}).ask(…)",
+        ),
+        (
+            lambda prompt, model: ChatCompletion.create(model, prompt),
+            "g4f_lite.Client(models={'gpt-9': 'small'}).chat.completions.create(…)",
+        ),
+    ):
+        with pytest.raises(ModelNotSupportedError) as caught:
+            ask("x", model="gpt-9")
+        assert str(caught.value).endswith(f"write: {line}")
+
+
 def test_a_model_that_the_service_does_not_know_has_the_line_too(ask, kind):
     client = Client(kind(ModelNotSupportedError("no such model"), "default"))
     with pytest.raises((ModelNotSupportedError, AllProvidersFailedError)) as caught:
