@@ -99,10 +99,14 @@ def _says_something(message: Message) -> bool:
 
 def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
     """Put pictures behind the text of the last user message, in place."""
-    if isinstance(images, (str, bytes, bytearray, os.PathLike)) or hasattr(images, "data_uri"):
+    if (
+        isinstance(images, (str, bytes, bytearray, os.PathLike))
+        or hasattr(images, "data_uri")
+        or hasattr(images, "read")
+    ):
         images = [images]
     if not isinstance(images, Iterable):
-        raise TypeError(f"images must be pictures: bytes, paths or URLs, not {type(images).__name__}")
+        raise TypeError(f"images must be pictures: bytes, paths, open files or URLs, not {type(images).__name__}")
     parts = [image_part(image) for image in images]
     if not parts:
         return
@@ -119,7 +123,7 @@ def image_part(image: Image) -> dict[str, Any]:
     """Make the content part that shows a picture to a model.
 
     :param image: the bytes of a PNG, JPEG, GIF, WebP or BMP file, a path to one,
-        an ``http(s):`` or ``data:`` URL, or an ImageResponse
+        a file that is open for reading bytes, an ``http(s):`` or ``data:`` URL, or an ImageResponse
     :raises ValueError: not such a picture;  :raises OSError: an unreadable file
     """
     if isinstance(image, str) and image[:8].lower().startswith(("http://", "https://", "data:")):
@@ -131,8 +135,13 @@ def image_part(image: Image) -> dict[str, Any]:
             url = to_data_uri(file.read())
     elif isinstance(image, (bytes, bytearray)):
         url = to_data_uri(bytes(image))
+    elif hasattr(image, "read"):
+        data = image.read()
+        if not isinstance(data, bytes):
+            raise TypeError('a picture is read as bytes: open its file with the mode "rb"')
+        url = to_data_uri(data)
     else:
-        raise TypeError(f"an image is bytes, a path or a URL, not {type(image).__name__}")
+        raise TypeError(f"an image is bytes, a path, an open file or a URL, not {type(image).__name__}")
     return {"type": "image_url", "image_url": {"url": url}}
 
 

@@ -116,6 +116,18 @@ def test_pictures_go_behind_the_text_of_the_last_user_message(images: Any) -> No
     assert to_messages(messages, images=images)[:2] == [user("one"), user([text("two"), image(PNG_URI)])]
 
 
+def test_an_open_file_is_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(PNG)
+    wanted = [user([text("Hello"), image(PNG_URI)])]
+    with path.open("rb") as file:
+        assert to_messages("Hello", images=file) == wanted
+    with path.open("rb") as file:
+        assert to_messages("Hello", images=[file]) == wanted
+    with path.open("r", encoding="latin-1") as file, pytest.raises(TypeError, match='the mode "rb"'):
+        to_messages("Hello", images=file)
+
+
 @pytest.mark.parametrize("images", [[], ()])
 def test_no_pictures_change_nothing(images: Any) -> None:
     assert to_messages("Hello", images=images) == [user("Hello")]
