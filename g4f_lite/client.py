@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from .answer import Answer, AnswerStream
@@ -17,7 +17,7 @@ from .generations import Images
 from .http.deadline import Timeout, TimeoutLike
 from .http.retry import RetryLike
 from .messages import Image, Message
-from .providers.arguments import check_model_name, check_proxy, what_is_said
+from .providers.arguments import check_model_name, check_proxy, unknown_name, what_is_said
 from .providers.base import RETRY, BaseProvider
 from .routing import ModelMap, Router, add_hint, one_proxy
 from .shaping import Shape
@@ -46,7 +46,7 @@ class Client:
     :param drop_unsupported: whether options that a provider cannot do are dropped with a warning; else
         they are a TypeError
     :raises ProviderNotFoundError: no provider has the name
-    :raises TypeError: settings for a provider that is made already
+    :raises TypeError: settings for a provider that is made already, or what a client does not take
     """
 
     _with_models = "Client(…, {})"  # how a call with a map of models is written, for hints
@@ -66,7 +66,10 @@ class Client:
         verify: bool | str | None = None,
         image_provider: ProviderLike | None = None,
         drop_unsupported: bool = False,
+        **unknown: NoReturn,
     ) -> None:
+        for name in unknown:
+            raise TypeError(unknown_name("option", name, [*(Client.__init__.__kwdefaults__ or ())], "Client"))
         self._proxy = one_proxy(proxy, proxies)
         self._timeout = None if timeout is None else Timeout.of(timeout)
         self._router = Router(

@@ -14,7 +14,7 @@ from .errors import ResponseFormatError
 from .images import ImageResponse
 from .limits import TextLimits
 from .messages import Messages
-from .providers.arguments import unknown_name
+from .providers.arguments import asks_for_nothing, unknown_name
 from .providers.base import BaseProvider
 from .structured import JsonFormat
 
@@ -43,7 +43,7 @@ _OF_G4F = {
 class Shape:
     """How one call is made of the options that were given.
 
-    :param provider: who is asked;  :param options: what the caller wants; those that are None are left out
+    :param provider: who is asked;  :param options: what the caller wants; what is None or asks for nothing is left out
     :param drop: whether options that nobody can do are dropped with a warning
     :ivar options: what the provider is told
     :raises TypeError: an option that nobody can do, unless it is dropped
@@ -52,9 +52,7 @@ class Shape:
 
     def __init__(self, provider: BaseProvider, options: dict[str, Any], *, drop: bool = False) -> None:
         known = provider.known_options
-        self.options = {name: value for name, value in options.items() if value is not None}
-        if self.options.get("n") == 1:  # which is what everybody does
-            del self.options["n"]
+        self.options = {name: value for name, value in options.items() if not asks_for_nothing(name, value)}
         ours: dict[str, Any] = {}
         for name in list(self.options) if known is not None else ():
             if known is None or name in known:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,25 @@ import requests
 from ..errors import MissingDependencyError
 from ..http.failures import NEEDS_PYSOCKS
 from ..messages import Image, Message, Messages, to_messages
+
+_ON_THE_PROVIDER = "give headers= where the provider is made, such as OpenAICompatible(base_url, headers={…})"
+_ON_ITS_SESSION = "give session= where the provider is made: a requests.Session, which has params and much more"
+_RESULTS_HAVE_NONE = "the results have no place for log probabilities"
+# What OpenAI's client takes, and what to do about it here.
+_INSTEAD = {
+    "n": "one answer is given; ask again for another",
+    "logprobs": _RESULTS_HAVE_NONE,
+    "top_logprobs": _RESULTS_HAVE_NONE,
+    "extra_headers": _ON_THE_PROVIDER,
+    "default_headers": _ON_THE_PROVIDER,
+    "organization": _ON_THE_PROVIDER,
+    "project": _ON_THE_PROVIDER,
+    "extra_query": _ON_ITS_SESSION,
+    "default_query": _ON_ITS_SESSION,
+    "http_client": _ON_ITS_SESSION,
+    "max_retries": "give retry=RetryPolicy(attempts=…), which counts the first attempt too",
+}
+_ASKS_FOR_NOTHING = {"n": 1, "logprobs": False, "top_logprobs": 0}
 
 
 def what_is_said(
@@ -32,6 +52,30 @@ def what_is_said(
         taken = f"; {model!r} was taken as the model: write messages={model!r}" if model else ""
         raise TypeError(f"messages is missing{taken}")
     return to_messages(messages, system=system, images=images)
+
+
+def check_options(options: Mapping[str, Any], known: Collection[str], owner: str) -> None:
+    """Check the options of a call.
+
+    :raises TypeError: one that is unknown, has the wrong type, or cannot be sent as JSON
+    """
+    for name, value in options.items():
+        if name not in known:
+            raise TypeError(unknown_name("option", name, sorted(known), owner))
+        if name in ("response_format", "extra_body") and not isinstance(value, (dict, type(None))):
+            raise TypeError(f"{name} must be a dict, not {type(value).__name__}")
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"the option {name} cannot be sent as JSON: {error}") from error
+    for name, value in (options.get("extra_body") or {}).items():
+        if name in _ASKS_FOR_NOTHING and not asks_for_nothing(name, value):
+            raise TypeError(unknown_name("option", name, (), owner))
+
+
+def asks_for_nothing(name: str, value: Any) -> bool:
+    """Tell whether an option asks for what everybody does without it, such as ``n=1``."""
+    return value is None or (name in _ASKS_FOR_NOTHING and value == _ASKS_FOR_NOTHING[name])
 
 
 def check_text_only(messages: Messages, owner: str) -> None:
@@ -186,7 +230,9 @@ def check_cert(cert: Any) -> str | tuple[str, str] | None:
 
 
 def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
-    """Write the sentence that an unknown name deserves, with near ones; else, but for options, with the first eight."""
+    """Write the sentence that an unknown name deserves: what to do instead, or near ones; else none or the first eight."""
+    if kind == "option" and name in _INSTEAD:
+        return f"{owner} has no option {name!r}: {_INSTEAD[name]}"
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6 if kind == "option" else 0.5)
     near = near or ([] if kind == "option" else list(known)[:8])
     hint = f"; try {', '.join(near)}" if near else ""

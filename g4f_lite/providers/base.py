@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from .arguments import (
     check_cert,
     check_fields,
     check_model_name,
+    check_options,
     check_pool_size,
     check_proxy,
     check_session,
@@ -280,13 +280,7 @@ class Provider(BaseProvider):
         return run(self, action, timeout=self.timeout, route=self._route(proxy), session=session)
 
     def _check_options(self, options: dict[str, Any]) -> None:
-        for name, value in options.items():
-            if name not in self.known_options:
-                raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
-            try:
-                json.dumps(value, allow_nan=False)
-            except (TypeError, ValueError) as error:
-                raise TypeError(f"the option {name} cannot be sent as JSON: {error}") from error
+        check_options(options, self.known_options, self.name)
 
     def _check_ready(self) -> None:
         """Raise where a call is bound to fail.

@@ -10,6 +10,8 @@ import g4f_lite
 from g4f_lite import (
     Client,
     Finish,
+    Local,
+    OpenAICompatible,
     ResponseFormatError,
     Usage,
     choice,
@@ -78,9 +80,47 @@ def test_g4f_options_that_ask_for_nothing_are_accepted():
         Client(provider, drop_unsupported=True).ask("x", web_search=True)
 
 
-def test_more_than_one_answer_is_refused():
-    with pytest.raises(TypeError, match="has no option 'n'"):
-        Client(Plain()).chat.completions.create("x", n=2)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n": 2}, "has no option 'n': one answer is given"),
+        ({"extra_body": {"n": 2}}, "has no option 'n': one answer is given"),
+        ({"logprobs": True}, "has no option 'logprobs': the results have no place"),
+        ({"top_logprobs": 3}, "has no option 'top_logprobs': the results have no place"),
+        ({"extra_body": {"logprobs": True}}, "has no option 'logprobs': the results have no place"),
+        ({"extra_headers": {"X-A": "b"}}, "has no option 'extra_headers': give headers= where"),
+        ({"extra_query": {"a": "b"}}, "has no option 'extra_query': give session= where"),
+        ({"extra_body": "n"}, "extra_body must be a dict, not str"),
+        ({"response_format": "json"}, "response_format must be a dict, not str"),
+        ({"response_format": dict}, "response_format must be a dict, not type"),
+    ],
+)
+@pytest.mark.parametrize("provider", [Local(), OpenAICompatible("http://127.0.0.1:9/v1")], ids=lambda made: made.name)
+def test_what_would_be_ignored_is_refused_at_the_call(provider, options, message):
+    for ask in (Client(provider).stream, Client(provider).chat.completions.create, provider.create_generator):
+        with pytest.raises(TypeError, match=message):
+            ask(messages="x", **options) if ask == provider.create_generator else ask("x", **options)
+
+
+def test_what_asks_for_nothing_is_no_hindrance_and_not_sent():
+    provider = Plain()
+    Client(provider).chat.completions.create("x", n=1, logprobs=False, top_logprobs=0)
+    assert provider.calls[0].options == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_retries": 3}, r"'max_retries': give retry=RetryPolicy\(attempts="),
+        ({"organization": "o"}, "'organization': give headers= where the provider is made"),
+        ({"default_headers": {}}, "'default_headers': give headers= where the provider is made"),
+        ({"http_client": object()}, "'http_client': give session= where the provider is made"),
+        ({"modle": "m"}, "'modle'; try model"),
+    ],
+)
+def test_what_a_client_does_not_take_is_named_with_what_to_write(settings, message):
+    with pytest.raises(TypeError, match=f"Client has no option {message}"):
+        Client(**settings)
 
 
 def test_a_chain_can_do_what_all_its_members_can():
