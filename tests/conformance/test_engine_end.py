@@ -143,7 +143,8 @@ def test_a_process_ends_at_once_and_says_no_more_than_it_must(
     if word is None:
         assert error == ""
     else:
-        assert error.count("Traceback") == 1
+        # An interrupt may come while another exception is handled, which is then told, too.
+        assert error.count("Traceback") == 1 + error.count("During handling of the above exception")
         assert error.splitlines()[-1] == word
     assert seconds < LONGEST_END
 
