@@ -18,6 +18,7 @@ from .http.redact import redact
 from .messages import Image, Message
 from .providers.arguments import check_model_name, check_proxy, what_is_said
 from .providers.base import BaseProvider
+from .providers.registry import make, make_provider
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +35,14 @@ class Fallback(BaseProvider):
     left out for 30 s, or as long as it asked to be with Retry-After, at most an hour; then one call
     tries it.  The answer's ``provider`` says who answered.
 
-    :param providers: whom to ask, in order
+    :param providers: whom to ask, in order: objects, classes or names, as a Client takes them
     :param each: limits for each of them, within the ``timeout`` of a call
     :param clock: gives the time in seconds
     """
 
     def __init__(
         self,
-        providers: Iterable[BaseProvider],
+        providers: Iterable[BaseProvider | type[BaseProvider] | str],
         *,
         each: TimeoutLike = None,
         clock: Callable[[], float] = time.monotonic,
@@ -49,12 +50,9 @@ class Fallback(BaseProvider):
         given: Any = providers
         if isinstance(given, str) or not isinstance(given, Iterable):
             raise TypeError(f"a Fallback is made of a list of providers, not of {type(given).__name__}")
-        self.providers: list[BaseProvider] = list(given)
+        self.providers = [_member(provider) for provider in given]
         if not self.providers:
             raise ValueError("a Fallback needs at least one provider")
-        for provider in self.providers:
-            if not isinstance(provider, BaseProvider):
-                raise TypeError(f"a Fallback is made of provider objects, and {provider!r:.80} is none")
         self.each = None if each is None else Timeout.of(each)
         self.timeout = Timeout.of_environment() or Timeout()  # of a call that gives none
         self._clock = clock
@@ -123,6 +121,20 @@ class Fallback(BaseProvider):
 
     def __repr__(self) -> str:
         return f"Fallback({self.providers!r})"
+
+
+def _member(given: Any) -> BaseProvider:
+    """Give a provider for what names it.
+
+    :raises ProviderNotFoundError: no provider has the name;  :raises TypeError: it is nothing of the kind
+    """
+    if isinstance(given, BaseProvider):
+        return given
+    if isinstance(given, str):
+        return make_provider(given)
+    if isinstance(given, type) and issubclass(given, BaseProvider):
+        return make(given, given.__name__, {})
+    raise TypeError(f"a Fallback is made of providers, their classes or their names, and {given!r:.80} is none")
 
 
 def _rebuild(providers: list[BaseProvider], each: Timeout | None) -> Fallback:

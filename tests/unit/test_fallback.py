@@ -311,7 +311,17 @@ def test_closing_it_while_the_next_is_prepared_does_not_ask_that_one() -> None:
     assert second.calls == []
 
 
-@pytest.mark.parametrize(("providers", "kind"), [([], ValueError), (["groq"], TypeError), ([Scripted], TypeError)])
+def test_members_are_what_a_client_takes() -> None:
+    own = Scripted()
+    chain = Fallback(["ollama", "groq:llama-3.3-70b", Scripted, own])
+    assert [provider.name for provider in chain.providers] == ["Ollama", "Groq", "Scripted", "Scripted"]
+    assert chain.providers[1].model == "llama-3.3-70b"
+    assert chain.providers[3] is own
+
+
+@pytest.mark.parametrize(
+    ("providers", "kind"), [([], ValueError), (["no such"], ValueError), ([int], TypeError), ([None], TypeError)]
+)
 def test_wrong_members_are_refused_at_once(providers: list[object], kind: type[Exception]) -> None:
     with pytest.raises(kind):
         Fallback(providers)  # type: ignore[arg-type]
