@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .answer import Answer, AnswerStream
-from .deltas import Finish, Identity, Reasoning, Revision, ToolCall, ToolCallDelta, Usage
+from .deltas import Finish, Identity, Reasoning, Refusal, Revision, ToolCall, ToolCallDelta, Usage
 from .errors import (
     AllProvidersFailedError,
     AuthenticationError,
@@ -87,6 +87,7 @@ __all__ = [
     "QuotaExceededError",
     "RateLimitError",
     "Reasoning",
+    "Refusal",
     "ResponseFormatError",
     "ResponseStatusError",
     "RetryPolicy",

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Protocol, TextIO
 
 from .collected import MAX_BYTES, PIECE_BYTES, Collected, is_content
-from .deltas import Delta, Identity, Piece, ToolCall, Usage
+from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage
 from .errors import (
     DeadlineExceededError,
     EmptyResponseError,
@@ -46,6 +46,8 @@ class Answer(str):
     :ivar seconds: from sending to the end
     :ivar reasoning: what the model thought before it answered
     :ivar tool_calls: the calls it wants made;  :ivar images: the pictures in it
+    :ivar refusal: the words with which the model refused to answer, which are the text then, or at its end; None
+        where it did not, or where the service does not tell them from an answer
     :ivar revision: the service's last word, where it ended a stream with another whole text than it
         had streamed; the answer itself stays what was streamed
     """
@@ -58,6 +60,7 @@ class Answer(str):
     reasoning: str
     tool_calls: list[ToolCall]
     images: list[ImageResponse]
+    refusal: str | None
     revision: str | None
 
     def __new__(
@@ -72,6 +75,7 @@ class Answer(str):
         reasoning: str = "",
         tool_calls: list[ToolCall] | None = None,
         images: list[ImageResponse] | None = None,
+        refusal: str | None = None,
         revision: str | None = None,
     ) -> Answer:
         answer = super().__new__(cls, text)
@@ -83,6 +87,7 @@ class Answer(str):
         answer.reasoning = reasoning
         answer.tool_calls = tool_calls or []
         answer.images = images or []
+        answer.refusal = refusal
         answer.revision = revision
         return answer
 
@@ -109,6 +114,7 @@ class Answer(str):
             "usage": asdict(self.usage) if self.usage else None,
             "seconds": round(self.seconds, 3),
             "reasoning": self.reasoning,
+            "refusal": self.refusal,
             "tool_calls": [asdict(call) for call in self.tool_calls],
             "images": [url for image in self.images for url in image.urls],
         }
@@ -150,6 +156,8 @@ class AnswerStream(Generator[Piece, None, None]):
             delta = self._waiting.popleft() if self._waiting else self._pull()
             if type(delta) is str or isinstance(delta, (str, ImageResponse)):
                 return delta
+            if isinstance(delta, Refusal):
+                return delta.text
 
     def send(self, value: None) -> Piece:
         """Give the next piece, as ``next()`` does."""
@@ -211,7 +219,7 @@ class AnswerStream(Generator[Piece, None, None]):
         return self.answer
 
     def deltas(self) -> Iterator[Delta]:
-        """Give all deltas from here on: text, images, reasoning, tool calls, identity, usage, finish."""
+        """Give all deltas from here on: text, images, reasoning, refusal, tool calls, identity, usage, finish."""
         while True:
             try:
                 delta = self._waiting.popleft() if self._waiting else self._pull()
@@ -262,6 +270,7 @@ class AnswerStream(Generator[Piece, None, None]):
             reasoning=self.reasoning,
             tool_calls=self.tool_calls,
             images=self._collected.images,
+            refusal=self._collected.refusal,
             revision=self._collected.revision,
         )
 

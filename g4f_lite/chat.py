@@ -17,7 +17,7 @@ from .completions import (
     make_id,
     now,
 )
-from .deltas import Finish, Identity, Reasoning, ToolCallDelta
+from .deltas import Finish, Identity, Reasoning, Refusal, ToolCallDelta
 from .http.deadline import TimeoutLike
 from .images import ImageResponse
 from .messages import Image, Message
@@ -234,7 +234,7 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
         if type(delta) is str:  # made by hand: __init__ is a call for each of three objects, a third of what they cost
             added, choice, chunk = new(ChoiceDelta), new(ChunkChoice), new(CompletionChunk)
             added.content, added.role = delta, role
-            added.reasoning = added.tool_calls = None
+            added.reasoning = added.tool_calls = added.refusal = None
             choice.delta, choice.finish_reason, choice.index = added, None, 0
             chunk.id, chunk.created, chunk.model = id_, created, model
             chunk.provider, chunk.choices, chunk.usage = provider, [choice], None
@@ -246,6 +246,8 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
             added = ChoiceDelta(str(delta), role)
         elif isinstance(delta, Reasoning):
             added = ChoiceDelta(None, role, delta.text)
+        elif isinstance(delta, Refusal):
+            added = ChoiceDelta(None, role, refusal=delta.text)
         elif isinstance(delta, ToolCallDelta):
             added = ChoiceDelta(None, role, None, [DeltaToolCall.of(delta)])
         elif isinstance(delta, Finish):

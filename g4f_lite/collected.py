@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import Any
 
-from .deltas import Delta, Finish, Identity, Reasoning, Revision, ToolCall, ToolCallDelta, Usage
+from .deltas import Delta, Finish, Identity, Reasoning, Refusal, Revision, ToolCall, ToolCallDelta, Usage
 from .images import ImageResponse
 
 MAX_BYTES = 4 * 1024 * 1024  # of text, reasoning and tool calls that are kept of one answer, at a byte a character
@@ -73,11 +73,15 @@ class Collected:
 
     @property
     def text(self) -> str:
-        """The pieces joined; where there are only images, the first one's URL."""
+        """The pieces joined, and behind them a refusal; where there are only images, the first one's URL."""
         pieces = [delta for delta in self.kept if isinstance(delta, (str, ImageResponse))]
-        if pieces and all(isinstance(piece, ImageResponse) for piece in pieces):
+        if pieces and not self.refusal and all(isinstance(piece, ImageResponse) for piece in pieces):
             return self.images[0].urls[0]
-        return "".join(map(str, pieces))
+        return "".join(map(str, pieces)) + (self.refusal or "")
+
+    @property
+    def refusal(self) -> str | None:
+        return "".join(delta.text for delta in self.kept if isinstance(delta, Refusal)) or None
 
     @property
     def has_content(self) -> bool:
@@ -117,17 +121,17 @@ def _size(delta: Delta) -> int:
         return PIECE_BYTES + len(delta)
     if isinstance(delta, ToolCallDelta):
         return PIECE_BYTES + len(delta.arguments) + len(delta.name or "") + len(delta.id or "")
-    return PIECE_BYTES + (len(delta.text) if isinstance(delta, (Reasoning, Revision)) else 0)
+    return PIECE_BYTES + (len(delta.text) if isinstance(delta, (Reasoning, Refusal, Revision)) else 0)
 
 
 def _joined(deltas: list[Delta]) -> Iterator[Delta]:
-    """Join neighbours that are all text, all reasoning, or all of one tool call."""
+    """Join neighbours that are all text, all reasoning, all refusal, or all of one tool call."""
     for (kind, index), group in groupby(deltas, _kind):
         same: list[Any] = list(group)
         if issubclass(kind, str):
             yield "".join(same)
-        elif kind is Reasoning:
-            yield Reasoning("".join(delta.text for delta in same))
+        elif kind in (Reasoning, Refusal):
+            yield kind("".join(delta.text for delta in same))
         elif kind is ToolCallDelta:
             yield _one_call(index, same)
         else:

@@ -118,7 +118,7 @@ class DeltaToolCall(Result):
 
 @dataclass(slots=True)
 class CompletionMessage(Result):
-    """What the model said; ``content`` is None where it only wants calls made."""
+    """What the model said; ``content`` is None where it only wants calls made, or refuses to answer."""
 
     nullable = frozenset({"content"})
 
@@ -126,6 +126,7 @@ class CompletionMessage(Result):
     content: str | None = None
     reasoning: str | None = None
     tool_calls: list[MessageToolCall] | None = None
+    refusal: str | None = None
 
 
 @dataclass(slots=True)
@@ -167,10 +168,13 @@ class Completion(Result):
         :param identity: what the service calls it;  :param created: when it was asked for
         """
         only_pictures = answer.images and answer == answer.images[0].urls[0]
-        content = "".join(map(str, answer.images)) if only_pictures else str(answer)
+        content = "".join(map(str, answer.images)) if only_pictures else answer.removesuffix(answer.refusal or "")
         calls = [_message_call(call) for call in answer.tool_calls]
         message = CompletionMessage(
-            content=content or None, reasoning=answer.reasoning or None, tool_calls=calls or None
+            content=content or None,
+            reasoning=answer.reasoning or None,
+            tool_calls=calls or None,
+            refusal=answer.refusal,
         )
         choice = Choice(0, message, answer.finish_reason)
         usage = CompletionUsage.of(answer.usage)
@@ -184,12 +188,13 @@ def _message_call(call: ToolCall) -> MessageToolCall:
 
 @dataclass(slots=True)
 class ChoiceDelta(Result):
-    """What a chunk adds: a piece of text, of reasoning, or of tool calls."""
+    """What a chunk adds: a piece of text, of reasoning, of tool calls, or of a refusal."""
 
     content: str | None = None
     role: Literal["assistant"] | None = None
     reasoning: str | None = None
     tool_calls: list[DeltaToolCall] | None = None
+    refusal: str | None = None
 
 
 @dataclass(slots=True)

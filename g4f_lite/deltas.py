@@ -15,6 +15,13 @@ class Reasoning:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A piece of the words with which the model refuses to answer, where the service tells them from an answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class ToolCallDelta:
     """A piece of a call that the model wants made: the first has ``id`` and ``name``, all add to ``arguments``."""
 
@@ -72,5 +79,5 @@ class Revision:
     text: str
 
 
-Delta = str | ImageResponse | Reasoning | ToolCallDelta | Usage | Identity | Finish | Revision
+Delta = str | ImageResponse | Reasoning | Refusal | ToolCallDelta | Usage | Identity | Finish | Revision
 Piece = str | ImageResponse

@@ -62,6 +62,8 @@ def _checked(message: Any, index: int) -> Message:
     place = f"messages[{index}]"
     if hasattr(message, "to_dict"):  # a completion's message, which scripts for OpenAI's client send back
         message = {name: value for name, value in message.to_dict().items() if name != "reasoning"}
+        if refusal := message.pop("refusal", None):  # words like others to a server that does not know the field
+            message["content"] = f"{message.get('content') or ''}{refusal}"
     if not isinstance(message, dict):
         raise TypeError(f"{place} must be {{'role': …, 'content': …}}, not {type(message).__name__}")
     role, content = message.get("role"), message.get("content")
@@ -74,7 +76,7 @@ def _checked(message: Any, index: int) -> Message:
             if part.get("type", "text") == "text" and not isinstance(part.get("text"), str):
                 raise TypeError(f"{place} has a text part without a text")
     elif content is None:
-        if role != "assistant" or not (message.get("tool_calls") or message.get("function_call")):
+        if role != "assistant" or not any(map(message.get, ("tool_calls", "function_call", "refusal"))):
             raise ValueError(f"{place} has no content")
     elif not isinstance(content, str):
         raise TypeError(f"{place} has content of type {type(content).__name__}; it must be a string or a list of parts")

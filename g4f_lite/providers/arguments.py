@@ -230,7 +230,7 @@ def check_cert(cert: Any) -> str | tuple[str, str] | None:
 
 
 def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
-    """Write the sentence that an unknown name deserves: what to do instead, or near ones; else none or the first eight."""
+    """Write the sentence that an unknown name deserves: what to do instead, or near ones; else some."""
     if kind == "option" and name in _INSTEAD:
         return f"{owner} has no option {name!r}: {_INSTEAD[name]}"
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6 if kind == "option" else 0.5)

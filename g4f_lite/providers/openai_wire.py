@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..deltas import Delta, Finish, Identity, Reasoning, ToolCallDelta, Usage
+from ..deltas import Delta, Finish, Identity, Reasoning, Refusal, ToolCallDelta, Usage
 from ..errors import (
     AuthenticationError,
     DeadlineExceededError,
@@ -148,7 +148,7 @@ def read_rest(delta: dict[str, Any]) -> Iterator[Delta]:
             index if isinstance(index, int) else position, _text(call, "id"), _text(function, "name"), arguments
         )
     if _text(delta, "refusal"):
-        yield delta["refusal"]
+        yield Refusal(delta["refusal"])
 
 
 def read_identity(chunk: dict[str, Any]) -> Iterator[Delta]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Client, Finish, ImageResponse, Local, Reasoning, ToolCallDelta, Usage
+from g4f_lite import Client, Finish, ImageResponse, Local, Reasoning, Refusal, ToolCallDelta, Usage
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers import engine, weights
 from g4f_lite.testing import Scripted
@@ -28,6 +28,8 @@ ANSWERS = {
     "tool calls": [*CALL, Finish("tool_calls")],
     "text and tool calls": ["Let me look.", *CALL, Usage(9, 8, 17), Finish("tool_calls")],
     "image": [ImageResponse("http://127.0.0.1/1.png", "a cat"), Finish("stop")],
+    "refusal": [Refusal("I cannot"), Refusal(" help."), Finish("stop")],
+    "text and refusal": ["Well, ", Refusal("no."), Finish("stop")],
     "filtered": ["He", Finish("content_filter")],
 }
 
@@ -55,6 +57,7 @@ def test_completions_are_accepted(deltas: list[Any]) -> None:
     made = Client(Exact(deltas)).chat.completions.create("x")
     theirs = accepted(chat_types.ChatCompletion, made.to_dict())
     assert theirs.choices[0].message.content == made.choices[0].message.content
+    assert theirs.choices[0].message.refusal == made.choices[0].message.refusal
     assert theirs.choices[0].finish_reason == made.choices[0].finish_reason
     chat_types.ChatCompletion.model_validate(made.model_dump())
     chat_types.ChatCompletion.model_validate_json(made.model_dump_json())

@@ -67,6 +67,7 @@ def test_model_dump_holds_every_field():
         "content": "Hello",
         "reasoning": None,
         "tool_calls": None,
+        "refusal": None,
     }
     assert "usage" not in made.model_dump(exclude_none=True)
     assert made.model_dump(exclude_none=True)["choices"][0]["message"] == {"role": "assistant", "content": "Hello"}

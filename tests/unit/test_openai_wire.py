@@ -21,6 +21,7 @@ from g4f_lite import (
     QuotaExceededError,
     RateLimitError,
     Reasoning,
+    Refusal,
     ResponseFormatError,
     ResponseStatusError,
     ServiceError,
@@ -58,7 +59,7 @@ DONE = b"data: [DONE]\n\n"
         (_event({"content": "a"}) + _event({"content": "b"}, finish_reason="stop").strip(), ["a", "b", Finish()]),
         (_event({"reasoning_content": "hm"}) + DONE, [Reasoning("hm"), Finish()]),
         (_event({"reasoning": "hm", "content": "a"}) + DONE, ["a", Reasoning("hm"), Finish()]),
-        (_event({"refusal": "no"}) + DONE, ["no", Finish()]),
+        (_event({"refusal": "no"}) + DONE, [Refusal("no"), Finish()]),
         (_event({"content": "a"}), ["a"]),  # no end: no Finish
         (_event({"content": "a"}) + b'data: {"choi', ["a"]),
         (_event({"content": "0"}) + _event({"content": ""}) + DONE, ["0", Finish()]),
