@@ -51,9 +51,12 @@ class Local(OpenAICompatible):
     def get_model(self, name: str | None = None) -> str:
         """Give ``"smollm2"`` or the resolved path of a model's file.
 
+        :param name: one of these, or what a completion calls its model: the file's name without ``.gguf``
         :raises ModelNotSupportedError: it is neither, or the file cannot be used
         """
-        name = name or getattr(self, "model", None) or self.default_model
+        own: str = getattr(self, "model", None) or self.default_model
+        files = {own: own, **{known: weights.WEIGHTS[known].file_name for known in self.models}}
+        name = {Path(file).stem: known for known, file in files.items()}.get(name or own, name or own)
         if name in self.models:
             return name
         if not name.endswith(".gguf") and not Path(name).exists():

@@ -175,3 +175,4 @@ def test_the_same_script_says_the_same_to_the_embedded_model() -> None:
     assert expected[3] == expected[-1] == path.stem
     with Client(Local(str(path))) as embedded:
         assert script(embedded, None) == expected  # type: ignore[arg-type]
+        assert script(embedded, expected[3]) == expected

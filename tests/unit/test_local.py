@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from g4f_lite import ModelNotSupportedError
 from g4f_lite.http.exchange import Route
 from g4f_lite.providers import local
 from g4f_lite.providers.local import MAX_TOKENS, SAMPLING, SYSTEM, Local
@@ -54,3 +56,13 @@ def test_no_proxy_sees_what_it_is_asked(provider: Local, monkeypatch: pytest.Mon
     assert provider._route("http://127.0.0.1:9") == Route()
     with pytest.raises(ValueError, match="proxy"):
         provider._route("no address")
+
+
+def test_the_name_in_a_completion_is_known(tmp_path: Path) -> None:
+    assert Local().get_model("SmolLM2-135M-Instruct.Q4_1") == "smollm2"
+    path = tmp_path / "own.Q4.gguf"
+    path.write_bytes(b"GGUF" + bytes(4096))
+    mine = Local(path)
+    assert mine.get_model("own.Q4") == mine.get_model() == str(path.resolve())
+    with pytest.raises(ModelNotSupportedError):
+        Local().get_model("own.Q4")
