@@ -23,7 +23,7 @@ from .errors import (
     StreamInterruptedError,
 )
 from .images import ImageResponse
-from .notebook import in_notebook, show_as_it_grows
+from .notebook import cell, in_notebook, show_as_it_grows
 
 
 class Deltas(Protocol):
@@ -62,6 +62,7 @@ class Answer(str):
     images: list[ImageResponse]
     refusal: str | None
     revision: str | None
+    _shown_in: int | None = None  # the cell of a notebook that it was shown in
 
     def __new__(
         cls,
@@ -121,6 +122,11 @@ class Answer(str):
 
     def _repr_markdown_(self) -> str:
         return str(self)
+
+    def _ipython_display_(self) -> None:
+        """Show nothing as the result of the cell that show() has shown it in."""
+        if self._shown_in is None or self._shown_in != cell():
+            raise NotImplementedError  # upon which IPython shows it as it does anything
 
 
 class AnswerStream(Generator[Piece, None, None]):
@@ -234,14 +240,16 @@ class AnswerStream(Generator[Piece, None, None]):
         """
         if file is None and in_notebook():
             show_as_it_grows(self, lambda: self._collected.text)
-            return self.answer
-        out = file or sys.stdout
-        for piece in self:
-            out.write(str(piece))
+        else:
+            out = file or sys.stdout
+            for piece in self:
+                out.write(str(piece))
+                out.flush()
+            out.write("\n")
             out.flush()
-        out.write("\n")
-        out.flush()
-        return self.answer
+        answer = self.answer
+        answer._shown_in = cell() if file is None else None
+        return answer
 
     @property
     def provider(self) -> str:

@@ -11,9 +11,17 @@ REDRAW_SECONDS = 0.05  # a page drawn more often only flickers
 
 def in_notebook() -> bool:
     """Tell whether output goes to a notebook's cell."""
+    return type(_shell()).__name__ == "ZMQInteractiveShell"
+
+
+def cell() -> int | None:
+    """Give the number of the cell that runs, or of the input in IPython's terminal; None elsewhere."""
+    return getattr(_shell(), "execution_count", None)
+
+
+def _shell() -> object:
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
-    return type(shell).__name__ == "ZMQInteractiveShell"
+    return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
 
 
 def show_as_it_grows(pieces: Iterable[object], text: Callable[[], str]) -> None:

@@ -272,6 +272,27 @@ def test_show_in_a_notebook_is_one_output_that_grows(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("kind", ["ZMQInteractiveShell", "TerminalInteractiveShell"])
+def test_an_answer_that_was_shown_is_not_shown_again_as_the_cells_result(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = type(kind, (), {"execution_count": 1})()
+    output = SimpleNamespace(update=lambda markdown: None)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Markdown=str, display=lambda *_, **__: output))
+    shown = _stream("a", Finish())[0].show()
+    in_a_file = _stream("a", Finish())[0].show(io.StringIO())
+    whole = _stream("a", Finish())[0].text()
+    assert shown._ipython_display_() is None
+    for answer in (in_a_file, whole):
+        with pytest.raises(NotImplementedError):  # IPython goes on to its other ways
+            answer._ipython_display_()
+    shell.execution_count = 2
+    with pytest.raises(NotImplementedError):
+        shown._ipython_display_()
+    assert shown._repr_markdown_() == "a"
+
+
 ANSWER = Answer(
     "text",
     usage=Usage(1, 2, 3),
