@@ -23,7 +23,7 @@ from .errors import (
     StreamInterruptedError,
 )
 from .images import ImageResponse
-from .notebook import cell, in_notebook, show_as_it_grows
+from .notebook import cell, in_notebook, show_as_it_comes, show_as_it_grows
 
 
 class Deltas(Protocol):
@@ -241,12 +241,7 @@ class AnswerStream(Generator[Piece, None, None]):
         if file is None and in_notebook():
             show_as_it_grows(self, lambda: self._collected.text)
         else:
-            out = file or sys.stdout
-            for piece in self:
-                out.write(str(piece))
-                out.flush()
-            out.write("\n")
-            out.flush()
+            show_as_it_comes(self, file or sys.stdout)
         answer = self.answer
         answer._shown_in = cell() if file is None else None
         return answer

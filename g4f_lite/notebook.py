@@ -1,10 +1,11 @@
-"""What a notebook shows of an answer, without IPython imported anywhere else."""
+"""How an answer is shown, in a notebook or as plain text, without IPython imported anywhere else."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Iterable
+from typing import TextIO
 
 REDRAW_SECONDS = 0.05  # a page drawn more often only flickers
 
@@ -22,6 +23,15 @@ def cell() -> int | None:
 def _shell() -> object:
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+
+
+def show_as_it_comes(pieces: Iterable[object], out: TextIO) -> None:
+    """Write each piece at once, and a newline at the end."""
+    for piece in pieces:
+        out.write(str(piece))
+        out.flush()
+    out.write("\n")
+    out.flush()
 
 
 def show_as_it_grows(pieces: Iterable[object], text: Callable[[], str]) -> None:
