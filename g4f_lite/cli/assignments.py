@@ -6,6 +6,7 @@ from contextlib import suppress
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+LISTED = "; there are the settings "  # stands before a list of names
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -22,7 +23,7 @@ def read_assignment(text: str, hints: dict[str, Any]) -> tuple[str, Any]:
     if not equals:
         raise ValueError(f"{text!r} has no =; write NAME=VALUE")
     if name not in hints:
-        raise ValueError(f"there is no setting {name!r}; there are {', '.join(sorted(hints))}")
+        raise ValueError(f"there is no setting {name!r}{LISTED}{', '.join(sorted(hints))}")
     kinds = _kinds(hints[name])
     for kind in sorted(kinds, key=lambda kind: kind is str):  # any text is a str, so that comes last
         with suppress(ValueError, KeyError):

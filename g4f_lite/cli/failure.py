@@ -11,6 +11,7 @@ from typing import IO, Any
 import click
 
 from ..errors import G4FLiteError, ModelNotSupportedError
+from .assignments import LISTED
 from .characters import harmless
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ class Misuse(Failure):
 
 def one_line(text: str) -> str:
     """Give a message as one line, in the words of the command line."""
-    text = _SETTING.sub(lambda found: _OPTIONS.get(found[1] or found[2], f"--{found[2]}"), text)
+    text, listed, names = text.partition(LISTED)  # these names are no options of the command line
+    text = _SETTING.sub(lambda found: _OPTIONS.get(found[1] or found[2], f"--{found[2]}"), text) + listed + names
     text = re.sub(r":\s*\n\s*", ": ", text.strip())
     return harmless(re.sub(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*", "; ", text))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import errors
 from ..http.exchange import is_loopback
+from ..http.failures import NO_TLS
 from ..providers.base import BaseProvider, Provider
 
 NOT_RUNNING = "it is not running"
@@ -72,6 +73,8 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     if isinstance(error, errors.TransportError):
         if error.cause == "connection" and isinstance(provider, Provider) and is_loopback(provider.base_url):
             return NOT_RUNNING, f"start the server, or correct its address, which is {provider.base_url}"
+        if NO_TLS in error.message:
+            return "it does not speak TLS", "write http:// in place of https:// in its address"
         return _TRANSPORT[error.cause]
     if isinstance(error, errors.ProviderNotConfiguredError):
         local = provider is not None and provider.name == "Local"

@@ -24,6 +24,7 @@ FAILURES = (
 )
 
 NEEDS_PYSOCKS = 'a proxy that speaks SOCKS needs PySocks: pip install "g4f-lite[socks]"'
+NO_TLS = "the server does not speak TLS: write http:// in its address"
 MAX_REASON = 300  # characters: http.client puts a whole line of the server's into its message
 CLOCK_STEP = 0.01  # seconds by which a socket's timeout may come before the clock says so
 
@@ -80,6 +81,8 @@ def translate(error: BaseException, call: Deadline, origin: str, proxy: str | No
     # The name that is looked up for a proxied request is the proxy's; it looks up the server's.
     if (has(_PROXY) or _is_socks(links) or (proxy and has(_LOOKED_UP))) and not call.past_proxy:
         return TransportError(f"the proxy {place} did not let the request to {origin} through: {reason}", cause="proxy")
+    if has(_TLS) and "WRONG_VERSION_NUMBER" in reason:
+        return TransportError(f"no TLS with {origin}: {NO_TLS}", cause="tls")
     if has(_TLS) and not has(_CLOSED_TLS):
         return TransportError(
             f"no TLS with {origin}: {reason}; a private certificate authority goes in verify=", cause="tls"

@@ -164,6 +164,7 @@ def test_tls(emulate: Callable[..., Running], tmp_path: Path) -> None:
         (["--fail", "reset:nth=0"], "nth"),
         (["--set", "framing=wide"], "framing must be 'chunked' or 'close' or 'length', not 'wide'"),
         (["--set", "colour=red"], "no setting 'colour'"),
+        (["--set", "pacee=1"], "there are the settings api_key, "),
         (["--set", "plugin_version=new"], "plugin_version"),
         (["--tls", "no-such-file.pem"], "no-such-file.pem"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1"),

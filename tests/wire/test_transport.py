@@ -25,6 +25,7 @@ from g4f_lite import (
     RetryPolicy,
     TransportError,
 )
+from g4f_lite.cli.remedies import diagnose
 from g4f_lite.http.connection import _UnderDeadline
 from g4f_lite.http.deadline import Deadline
 
@@ -65,8 +66,12 @@ def test_another_hosts_certificate_is_refused(authority: trustme.CA, authority_f
 
 def test_a_server_without_tls_is_named() -> None:
     with RawServer(lambda c: (c.sock.recv(9), c.send(b"HTTP/1.1 400 Bad Request\r\n\r\n"))) as server:
-        error = _fails(_provider(server.url.replace("http:", "https:")))
+        provider = _provider(server.url.replace("http:", "https:"))
+        error = _fails(provider)
         assert (error.cause, error.attempts) == ("tls", 1)
+        assert "the server does not speak TLS: write http://" in str(error)
+        assert "authority" not in str(error)
+        assert diagnose(error, provider)[1] == "write http:// in place of https:// in its address"
 
 
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
