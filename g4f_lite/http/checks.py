@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import timezone
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import (
     AuthenticationError,
@@ -85,8 +86,12 @@ def raise_challenge(body: Body, text: str) -> None:
 
 def error_for_status(body: Body, text: str) -> G4FLiteError:
     """Make the error for a status that is no success and a body that says nothing known."""
-    status, shown = body.status, shorten(_visible(text) if text.lstrip().startswith("<") else text)
+    is_page = text.lstrip("\ufeff \t\r\n").startswith("<")
+    status, shown = body.status, shorten(_visible(text) if is_page else text)
     said = f": {shown}" if shown else ""
+    if is_page:
+        page = shorten(_visible(re.sub(r"(?is)<title\b.*?</title\s*>", " ", text)) or shown, 60)
+        said = f", and a web page where an answer belongs: {page!r}"
     target = body.headers.get("Location")
     if 300 <= status < 400 and target:
         return ResponseStatusError(
@@ -103,7 +108,8 @@ def error_for_status(body: Body, text: str) -> G4FLiteError:
         return QuotaExceededError(f"payment is required (status 402){said}", status=status)
     if status == 429:
         return rate_limit(text, f"too many requests (status 429){said}", status=status)
-    return ResponseStatusError(f"status {status}{said}", status=status, body=shown)
+    place = "" if said else f" from {body.origin}{urlsplit(body.response.url).path}"
+    return ResponseStatusError(f"status {status}{place}{said}", status=status, body=shown)
 
 
 def rate_limit(text: str, message: str, *, status: int | None = None) -> RateLimitError:

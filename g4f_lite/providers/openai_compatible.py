@@ -102,9 +102,9 @@ class OpenAICompatible(MakesImages):
 
     def _service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
         error = wire.service_error(status, parsed)
-        if status == 404 and not isinstance(error, ModelNotSupportedError) and not urlsplit(self.base_url).path:
-            hint = f"status 404: the address of such a server usually ends in /v1, and {self.base_url} does not"
-            return ResponseStatusError(hint, status=404)
+        if status in (404, 405, 501) and not (isinstance(error, ModelNotSupportedError) or urlsplit(self.base_url).path):
+            hint = f"status {status}: the address of such a server usually ends in /v1, and {self.base_url} does not"
+            return ResponseStatusError(hint, status=status)
         return error
 
     def _auth(self) -> Any:

@@ -79,6 +79,24 @@ def test_a_page_is_no_answer(status: int) -> None:
     assert "Welcome home" in str(error)
 
 
+@pytest.mark.parametrize(("status", "kind"), [(501, ResponseStatusError), (401, AuthenticationError)])
+def test_a_page_with_the_status_of_an_error_is_called_a_page(status: int, kind: type[G4FLiteError]) -> None:
+    """As Python's http.server sends it, with the same words in title, heading and text."""
+    said = "<p>Error code: 501</p><p>Message: Unsupported method.</p><p>501 - Server does not support it.</p>"
+    error = _checked(
+        status, f"<!DOCTYPE HTML><title>Error response</title><body><h1>Error response</h1>{said}</body></html>"
+    )
+    assert type(error) is kind
+    assert str(error).endswith(
+        f"status {status}, and a web page where an answer belongs: "
+        "'Error response Error code: 501 Message: Unsupported method.…'"
+    )
+
+
+def test_a_status_without_a_word_names_the_address() -> None:
+    assert str(_checked(404)) == "status 404 from http://service.test/v1"
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [

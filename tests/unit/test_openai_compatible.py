@@ -296,9 +296,12 @@ def test_no_picture(answer: Any, kind: type, provider: OpenAICompatible, web: We
     assert caught.value.step == "image"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("status", [404, 405, 501])
 @responses.activate
-def test_an_address_without_v1_is_told() -> None:
-    responses.post("http://server.example/chat/completions", status=404, body="Not Found")
-    provider = OpenAICompatible("http://server.example", model="m")
-    with pytest.raises(ResponseStatusError, match=r"usually ends in /v1, and http://server\.example does not"):
+def test_an_address_without_v1_is_told(status: int) -> None:
+    responses.post("http://server.example/chat/completions", status=status, body="Not Found")
+    provider = OpenAICompatible("http://server.example", model="m", retry=None)
+    with pytest.raises(
+        ResponseStatusError, match=rf"status {status}: .* usually ends in /v1, and http://server\.example does not"
+    ):
         provider.create(messages="hi")
