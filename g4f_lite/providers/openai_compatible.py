@@ -71,8 +71,7 @@ class OpenAICompatible(MakesImages):
 
     def get_models(self) -> list[str]:
         """Ask the server for the names of its models."""
-        names: list[str] = self._run(self._list_models)
-        return names
+        return list(self._run(self._list_models))
 
     def _list_models(self, exchange: Exchange) -> list[str]:
         request = requests.Request("GET", self.base_url + "/models", headers=self._headers(), auth=self._auth())
@@ -102,9 +101,10 @@ class OpenAICompatible(MakesImages):
 
     def _service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
         error = wire.service_error(status, parsed)
-        if status in (404, 405, 501) and not (isinstance(error, ModelNotSupportedError) or urlsplit(self.base_url).path):
-            hint = f"status {status}: the address of such a server usually ends in /v1, and {self.base_url} does not"
-            return ResponseStatusError(hint, status=status)
+        refused = status in (404, 405, 501) and not isinstance(error, ModelNotSupportedError)
+        if refused and not urlsplit(self.base_url).path:
+            hint = f"the address of such a server usually ends in /v1, and {self.base_url} does not"
+            return ResponseStatusError(f"status {status}: {hint}", status=status)
         return error
 
     def _auth(self) -> Any:
