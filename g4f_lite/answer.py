@@ -112,7 +112,9 @@ class Answer(str):
             "provider": self.provider,
             "model": self.model,
             "finish_reason": self.finish_reason,
-            "usage": asdict(self.usage) if self.usage else None,
+            "usage": {name: count for name, count in asdict(self.usage).items() if count is not None}
+            if self.usage
+            else None,
             "seconds": round(self.seconds, 3),
             "reasoning": self.reasoning,
             "refusal": self.refusal,

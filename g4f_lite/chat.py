@@ -226,7 +226,7 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
     """Give the chunks; it holds the answer and not its CompletionStream, so that letting go of that closes it."""
     identity = answer.identity or Identity()
     id_, model = identity.id or make_id(), identity.model or answer.model or ""
-    created, provider = identity.created or created, answer.provider
+    created, provider, fingerprint = identity.created or created, answer.provider, identity.system_fingerprint
     role: Literal["assistant"] | None = "assistant"  # the first chunk says it
     new = object.__new__
     for delta in answer.deltas():
@@ -238,7 +238,7 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
             choice.delta, choice.finish_reason, choice.index = added, None, 0
             chunk.id, chunk.created, chunk.model = id_, created, model
             chunk.provider, chunk.choices, chunk.usage = provider, [choice], None
-            chunk.object = "chat.completion.chunk"
+            chunk.system_fingerprint, chunk.object = fingerprint, "chat.completion.chunk"
             yield chunk
             role = None
             continue
@@ -254,10 +254,10 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
             added, reason = ChoiceDelta(), delta.reason
         else:  # told at the end, or in every chunk
             continue
-        yield CompletionChunk(id_, created, model, provider, [ChunkChoice(added, reason)])
+        yield CompletionChunk(id_, created, model, provider, [ChunkChoice(added, reason)], None, fingerprint)
         role = None
     if wants_usage and answer.usage is not None:
-        yield CompletionChunk(id_, created, model, provider, [], CompletionUsage.of(answer.usage))
+        yield CompletionChunk(id_, created, model, provider, [], CompletionUsage.of(answer.usage), fingerprint)
 
 
 class Chat:

@@ -31,18 +31,25 @@ class Result:
             if value is not None or name in type(self).nullable
         }
 
-    def model_dump(self, *, exclude_none: bool = False) -> dict[str, Any]:
-        """Give all fields as plain types; those that are None too, unless ``exclude_none``."""
+    def model_dump(self, *, exclude_none: bool = False, exclude_unset: bool = False) -> dict[str, Any]:
+        """Give all fields as plain types; those that are None too, unless ``exclude_none``.
+
+        :param exclude_unset: without what the API would not send, as :meth:`to_dict`
+        """
+        if exclude_unset:
+            return self.to_dict()
         return {
             name: _plain(value, lean=False, exclude_none=exclude_none)
             for name, value in self._items()
             if value is not None or not exclude_none
         }
 
-    def model_dump_json(self, *, indent: int | None = None, exclude_none: bool = False) -> str:
+    def model_dump_json(
+        self, *, indent: int | None = None, exclude_none: bool = False, exclude_unset: bool = False
+    ) -> str:
         """Give :meth:`model_dump` as a JSON string."""
         separators = None if indent else (",", ":")
-        dumped = self.model_dump(exclude_none=exclude_none)
+        dumped = self.model_dump(exclude_none=exclude_none, exclude_unset=exclude_unset)
         return json.dumps(dumped, indent=indent, ensure_ascii=False, separators=separators)
 
     def to_json(self, *, indent: int | None = 2) -> str:
@@ -63,17 +70,41 @@ def _plain(value: Any, *, lean: bool, exclude_none: bool = False) -> Any:
 
 
 @dataclass(slots=True)
+class PromptTokensDetails(Result):
+    """How many tokens of a prompt were in the service's cache."""
+
+    cached_tokens: int
+
+
+@dataclass(slots=True)
+class CompletionTokensDetails(Result):
+    """How many tokens of an answer were reasoning."""
+
+    reasoning_tokens: int
+
+
+@dataclass(slots=True)
 class CompletionUsage(Result):
     """Tokens, as the service counted them."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptTokensDetails | None = None
+    completion_tokens_details: CompletionTokensDetails | None = None
 
     @classmethod
     def of(cls, usage: Usage | None) -> CompletionUsage | None:
         """Take what a provider reported, or None where it did not."""
-        return None if usage is None else cls(usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)
+        if usage is None:
+            return None
+        return cls(
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            usage.total_tokens,
+            None if usage.cached_tokens is None else PromptTokensDetails(usage.cached_tokens),
+            None if usage.reasoning_tokens is None else CompletionTokensDetails(usage.reasoning_tokens),
+        )
 
 
 @dataclass(slots=True)
@@ -151,6 +182,7 @@ class Completion(Result):
     :ivar provider: who answered
     :ivar choices: a list of one
     :ivar usage: tokens, or None where the service did not say
+    :ivar system_fingerprint: what stands for the service's configuration, where it says so
     """
 
     id: str
@@ -159,6 +191,7 @@ class Completion(Result):
     provider: str | None
     choices: list[Choice]
     usage: CompletionUsage | None = None
+    system_fingerprint: str | None = None
     object: Literal["chat.completion"] = "chat.completion"
 
     @classmethod
@@ -179,7 +212,15 @@ class Completion(Result):
         choice = Choice(0, message, answer.finish_reason)
         usage = CompletionUsage.of(answer.usage)
         model = identity.model or answer.model or ""
-        return cls(identity.id or make_id(), identity.created or created, model, answer.provider, [choice], usage)
+        return cls(
+            identity.id or make_id(),
+            identity.created or created,
+            model,
+            answer.provider,
+            [choice],
+            usage,
+            identity.system_fingerprint,
+        )
 
 
 def _message_call(call: ToolCall) -> MessageToolCall:
@@ -218,6 +259,7 @@ class CompletionChunk(Result):
     provider: str | None
     choices: list[ChunkChoice]
     usage: CompletionUsage | None = None
+    system_fingerprint: str | None = None
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
 
 

@@ -42,11 +42,17 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens, as the service counted them."""
+    """Tokens, as the service counted them.
+
+    :param cached_tokens: how many of the prompt's were in its cache;  :param reasoning_tokens: how many of the
+        completion's were reasoning; None where it does not say
+    """
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -55,11 +61,13 @@ class Identity:
 
     :param id: the answer's id;  :param created: when it was begun, in seconds since 1970
     :param model: the model that really answers
+    :param system_fingerprint: what stands for the service's configuration
     """
 
     id: str | None = None
     created: int | None = None
     model: str | None = None
+    system_fingerprint: str | None = None
 
 
 @dataclass(frozen=True)

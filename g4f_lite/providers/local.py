@@ -55,7 +55,8 @@ class Local(OpenAICompatible):
         :raises ModelNotSupportedError: it is neither, or the file cannot be used
         """
         own: str = getattr(self, "model", None) or self.default_model
-        files = {own: own, **{known: weights.WEIGHTS[known].file_name for known in self.models}}
+        files = {known: weights.WEIGHTS[known].file_name for known in self.models}
+        files.setdefault(own, own)  # behind the others, so that of two files of one name its own is meant
         name = {Path(file).stem: known for known, file in files.items()}.get(name or own, name or own)
         if name in self.models:
             return name

@@ -158,6 +158,7 @@ def read_identity(chunk: dict[str, Any]) -> Iterator[Delta]:
         _text(chunk, "id") or None,
         int(created) if type(created) in (int, float) and 0 < created < 1e11 else None,
         _text(chunk, "model") or None,
+        _text(chunk, "system_fingerprint") or None,
     )
     if identity != Identity():
         yield identity
@@ -170,7 +171,13 @@ def read_usage(chunk: dict[str, Any]) -> Iterator[Delta]:
         return
     prompt, completion, total = (usage.get(f"{name}_tokens") for name in ("prompt", "completion", "total"))
     if isinstance(prompt, int) and isinstance(completion, int):
-        yield Usage(prompt, completion, total if isinstance(total, int) else prompt + completion)
+        yield Usage(
+            prompt,
+            completion,
+            total if isinstance(total, int) else prompt + completion,
+            _count(usage.get("prompt_tokens_details"), "cached_tokens"),
+            _count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+        )
 
 
 def read_models(listed: Any) -> list[str]:
@@ -222,6 +229,11 @@ def _status_in(error: Any) -> int | None:
     """Find the HTTP status that some gateways put into an error inside a stream, as its code."""
     code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, int) and code in (401, 402, 403, 404, 429) else None
+
+
+def _count(fields: Any, name: str) -> int | None:
+    value = fields.get(name) if isinstance(fields, dict) else None
+    return value if isinstance(value, int) else None
 
 
 def _text(fields: Any, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Client, Finish, ImageResponse, Local, Reasoning, Refusal, ToolCallDelta, Usage
+from g4f_lite import Client, Finish, Identity, ImageResponse, Local, Reasoning, Refusal, ToolCallDelta, Usage
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers import engine, weights
 from g4f_lite.testing import Scripted
@@ -23,6 +23,7 @@ CALL = [
 ]
 ANSWERS = {
     "text": ["Hello", " there", Usage(3, 2, 5), Finish("stop")],
+    "all that is counted and named": [Identity("i", 1, "m", "fp_1"), "Hi", Usage(3, 2, 5, 1, 0), Finish("stop")],
     "no usage": ["Hello", Finish("length")],
     "reasoning": [Reasoning("Hm."), "Hello", Finish("stop")],
     "tool calls": [*CALL, Finish("tool_calls")],

@@ -82,6 +82,12 @@ def test_model_dump_json_is_compact_and_keeps_letters():
     assert made.model_dump_json(indent=2).count("\n") > 5
 
 
+def test_what_is_unset_can_be_left_out():
+    made = completion()
+    assert made.model_dump(exclude_unset=True) == made.to_dict()
+    assert json.loads(made.model_dump_json(exclude_unset=True)) == made.to_dict()
+
+
 def test_tool_calls_are_whole_and_content_is_none():
     answer = Answer("", provider="P", finish_reason="tool_calls", tool_calls=[ToolCall("c1", "f", '{"a": 1}')])
     message = Completion.of(answer, Identity(), 1).choices[0].message
@@ -177,7 +183,7 @@ def test_the_stream_holds_every_kind_of_delta():
     assert whole.usage == CompletionUsage(1, 2, 3)
 
 
-NAMED = Identity("chatcmpl-theirs", 1600000000, "gpt-4o-mini-2024-07-18")
+NAMED = Identity("chatcmpl-theirs", 1600000000, "gpt-4o-mini-2024-07-18", "fp_1")
 
 
 @pytest.mark.parametrize("options", [{}, {"response_format": {"type": "text"}, "max_tokens": 50}])
@@ -186,7 +192,7 @@ def test_an_answer_is_called_what_the_service_calls_it(options):
     whole = client.chat.completions.create("x", "gpt-4o-mini", **options)
     chunks = list(client.chat.completions.create("x", "gpt-4o-mini", stream=True, **options))
     for made in (whole, *chunks):
-        assert (made.id, made.created, made.model) == (NAMED.id, NAMED.created, NAMED.model)
+        assert Identity(made.id, made.created, made.model, made.system_fingerprint) == NAMED
     assert whole.choices[0].message.content == "Hello"
 
 

@@ -66,3 +66,5 @@ def test_the_name_in_a_completion_is_known(tmp_path: Path) -> None:
     assert mine.get_model("own.Q4") == mine.get_model() == str(path.resolve())
     with pytest.raises(ModelNotSupportedError):
         Local().get_model("own.Q4")
+    copied = path.rename(tmp_path / "SmolLM2-135M-Instruct.Q4_1.gguf")
+    assert Local(copied).get_model("SmolLM2-135M-Instruct.Q4_1") == str(copied.resolve())

@@ -82,6 +82,20 @@ def test_usage_in_a_chunk_without_choices() -> None:
     assert _read(_event({"content": "a"}, finish_reason="stop") + usage + DONE) == ["a", Usage(3, 4, 7), Finish("stop")]
 
 
+@pytest.mark.parametrize(
+    ("details", "counted"),
+    [
+        ({"prompt_tokens_details": {"cached_tokens": 2}}, (2, None)),
+        ({"completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 9}}, (None, 0)),
+        ({"prompt_tokens_details": None, "completion_tokens_details": {"reasoning_tokens": "many"}}, (None, None)),
+    ],
+)
+def test_what_of_the_tokens_was_cached_or_reasoning(details: dict[str, Any], counted: tuple[Any, Any]) -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 4, **details}
+    told = b'data: {"choices": [], "usage": ' + json.dumps(usage).encode() + b"}\n\n"
+    assert _read(_event({"content": "a"}) + told + DONE)[1] == Usage(3, 4, 7, *counted)
+
+
 def test_tool_calls_in_pieces_and_as_an_object() -> None:
     calls = [
         {"index": 0, "id": "1", "function": {"name": "f", "arguments": ""}},
