@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -12,7 +11,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Protocol, TextIO
 
-from .collected import MAX_BYTES, PIECE_BYTES, Collected, is_content
+from .collected import MAX_BYTES, PIECE_BYTES, Collected, is_content, json_in
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage
 from .errors import (
     DeadlineExceededError,
@@ -98,12 +97,9 @@ class Answer(str):
     def json(self) -> Any:
         """Parse the text as JSON; a fence of three backticks around it is no hindrance.
 
-        :raises ValueError: the text is no JSON
+        :raises ResponseFormatError: the text is no JSON; the error is a ValueError too
         """
-        text = self.strip()
-        if text.startswith("```") and text.endswith("```") and "\n" in text:
-            text = text[text.index("\n") : -3]
-        return json.loads(text)
+        return json_in(self, self.provider)
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain JSON types."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import Any
 
 from .deltas import Delta, Finish, Identity, Reasoning, Refusal, Revision, ToolCall, ToolCallDelta, Usage
+from .errors import ResponseFormatError
 from .images import ImageResponse
 
 MAX_BYTES = 4 * 1024 * 1024  # of text, reasoning and tool calls that are kept of one answer, at a byte a character
@@ -151,3 +153,22 @@ def _one_call(index: int, pieces: list[ToolCallDelta]) -> ToolCallDelta:
         next((piece.name for piece in pieces if piece.name), None),
         "".join(piece.arguments for piece in pieces),
     )
+
+
+class NotJsonError(ResponseFormatError, ValueError):
+    """Prose where JSON was wanted; a ValueError too, as json's own error is."""
+
+
+def json_in(text: str, provider: str | None) -> Any:
+    """Parse an answer's text as JSON; a fence of three backticks around it is no hindrance.
+
+    :param provider: who answered, for the error
+    :raises NotJsonError: the text is no JSON
+    """
+    inner = text.strip()
+    if inner.startswith("```") and inner.endswith("```") and "\n" in inner:
+        inner = inner[inner.index("\n") : -3]
+    try:
+        return json.loads(inner)
+    except ValueError as error:
+        raise NotJsonError(f"the answer is no JSON: {error}", provider=provider, partial=str(text)) from error

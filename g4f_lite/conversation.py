@@ -130,12 +130,17 @@ class Conversation:
         return branch
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the messages to a file as JSON, whole or not at all."""
+        """Write the messages to a file as JSON, whole or not at all.
+
+        :raises OSError: it cannot be written
+        """
         target = Path(path)
         written = target.with_name(f".{target.name}.{get_random_string()}")
         try:
             written.write_text(json.dumps(self.messages, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
             os.replace(written, target)
+        except OSError as error:  # which names the file that nobody asked for
+            raise OSError(error.errno, error.strerror, str(target)) from error
         finally:
             written.unlink(missing_ok=True)
         return target

@@ -22,6 +22,7 @@ from g4f_lite import (
     G4FLiteError,
     ImageResponse,
     Reasoning,
+    ResponseFormatError,
     StreamInterruptedError,
     ToolCall,
     ToolCallDelta,
@@ -326,6 +327,9 @@ def test_json_is_read_also_in_a_fence(text: str) -> None:
     assert Answer(text).json() == {"a": 1}
 
 
-def test_no_json_is_a_value_error() -> None:
-    with pytest.raises(ValueError, match="Expecting"):
-        Answer("no").json()
+def test_no_json_is_an_error_of_ours_and_a_value_error() -> None:
+    with pytest.raises(ResponseFormatError, match="Test: the answer is no JSON: Expecting value") as caught:
+        Answer("prose", provider="Test").json()
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.partial == "prose"
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

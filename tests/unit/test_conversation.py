@@ -123,6 +123,16 @@ def test_tool_calls_are_remembered_in_the_form_that_servers_take() -> None:
     ]
 
 
+def test_what_cannot_be_saved_is_named_as_it_was_given(tmp_path: Path) -> None:
+    target = tmp_path / "nowhere" / "talk.json"
+    with pytest.raises(FileNotFoundError) as caught:
+        Conversation(Scripted()).save(target)
+    assert str(caught.value) == f"[Errno 2] No such file or directory: {str(target)!r}"
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(OSError, match=r"directory'$"):
+        Conversation(Scripted()).save(tmp_path / "directory")
+
+
 def test_it_is_saved_as_plain_json_and_goes_on_from_there(tmp_path: Path) -> None:
     file = tmp_path / "talk.json"
     conversation = Conversation(Scripted("Grüße ✅"), system="Be brief.")
