@@ -8,6 +8,7 @@ import pickle
 import pytest
 
 from g4f_lite import Client, Conversation, OpenAICompatible, Reasoning, Refusal
+from g4f_lite.collected import Collected
 from g4f_lite.emulator import Emulator
 from g4f_lite.testing import Scripted
 
@@ -40,6 +41,9 @@ def test_a_long_one_is_kept_whole_and_for_itself(monkeypatch):
     monkeypatch.setattr("g4f_lite.collected.FOLDED_AT", 100)
     answer = Client(Scripted(["a", *[Refusal("no ")] * 50, "b"])).ask("x")
     assert (answer.refusal, answer) == ("no " * 50, "ab" + "no " * 50)
+    collected = Collected(list(PIECES))
+    collected.fold()
+    assert list(collected.kept) == [Refusal("I cannot help.")]
 
 
 @pytest.mark.parametrize("response_format", [{"type": "json_object"}, None])
