@@ -123,12 +123,15 @@ _LAZY = {
     "stream": ".client",
 }
 
+_OF_G4F = ("AsyncClient", "RetryProvider", "debug", "get_model_and_provider", "models")
+
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        hint = "; docs/from-g4f.md says what there is instead" if name in _OF_G4F else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     value = globals()[name] = getattr(import_module(_LAZY[name], __name__), name)
     return value
 

@@ -225,7 +225,8 @@ class Client:
         return vars(self)
 
     def __repr__(self) -> str:
-        return f"Client({self._router.own!r}{f', model={self.model!r}' if self.model else ''})"
+        own = [] if self._router.own is None else [repr(self._router.own)]
+        return f"Client({', '.join([*own, *([f'model={self.model!r}'] if self.model else [])])})"
 
 
 class Models:

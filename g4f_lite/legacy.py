@@ -15,7 +15,15 @@ _client = Client()
 _client._with_models = "g4f_lite.Client({}).chat.completions.create(…)"
 
 
-class ChatCompletion:
+class _Names(type):
+    """Says where a name of g4f's is gone."""
+
+    def __getattr__(cls, name: str) -> Any:
+        hint = "; docs/from-g4f.md says what there is instead" if name == "create_async" else ""
+        raise AttributeError(f"{cls.__name__} has no attribute {name!r}{hint}")
+
+
+class ChatCompletion(metaclass=_Names):
     """Ask as the first versions of g4f did: the answer is a string, or its pieces."""
 
     @overload

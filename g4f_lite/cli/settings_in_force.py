@@ -48,8 +48,9 @@ def settings_in_force(given: Mapping[str, str | None]) -> list[Setting]:
     :param given: what the command line says of them, by their names here
     """
     secrets = secrets_in_force()
+    address = os.environ.get("G4F_LITE_BASE_URL")
     found = [
-        _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if _address(given) else "Local"),
+        _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
         _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own"),
         _first("model", given, ["G4F_LITE_MODEL"], "the provider's own"),
         _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 60 s of silence, 300 s in all"),
@@ -75,10 +76,6 @@ def _first(name: str, given: Mapping[str, str | None], variables: list[str], def
         if value := os.environ.get(variable):
             return Setting(name, value, variable)
     return Setting(name, default, DEFAULT)
-
-
-def _address(given: Mapping[str, str | None]) -> bool:
-    return bool(given.get("base_url") or os.environ.get("G4F_LITE_BASE_URL"))
 
 
 def _key(variable: str) -> Setting:

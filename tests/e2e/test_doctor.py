@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -65,6 +66,12 @@ def test_a_server_that_works(emulator: Emulator) -> None:
     assert steps == list(STEPS)
     assert [request.step for request in emulator.requests] == ["models", "prompt"]
     assert emulator.connections == 2  # one to see whether it can be reached, one for the requests
+
+
+def test_the_command_line_is_the_source_of_what_it_chose(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "groq")
+    done = call("doctor", "--base-url", f"{emulator.url}/v1")
+    assert re.search(r"provider +OpenAICompatible  \(command line\)", done.stdout)
 
 
 def test_json(emulator: Emulator) -> None:

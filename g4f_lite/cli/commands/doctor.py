@@ -75,7 +75,8 @@ def command(
     if key_file is not None:
         settings["api_key"] = read_key(key_file)
         secrets.append(settings["api_key"])
-    given = {"provider": ",".join(providers) or None, "base_url": base_url, "model": model, "proxy": proxy}
+    named = ",".join(providers) or ("OpenAICompatible" if base_url else None)
+    given = {"provider": named, "base_url": base_url, "model": model, "proxy": proxy}
     rows = settings_in_force({**given, "timeout": None if timeout is None else f"{timeout:g} s for each step"})
     if not as_json:
         write_settings(rows)
