@@ -29,8 +29,8 @@ def beside_the_engine() -> dict[str, Numbers]:
     import requests
 
     from g4f_lite import Local
-    from g4f_lite.providers.engine import engine_for
-    from g4f_lite.providers.local import SAMPLING, SYSTEM
+    from g4f_lite.providers.local.engine import engine_for
+    from g4f_lite.providers.local.provider import SAMPLING, SYSTEM
 
     provider, session = Local(download=True), requests.Session()
     provider.create(messages=PROMPT, max_tokens=1)  # loads the model

@@ -16,44 +16,43 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .answer import Answer, AnswerStream
-from .deltas import Finish, Identity, Reasoning, Refusal, Revision, ToolCall, ToolCallDelta, Usage
-from .errors import (
-    AllProvidersFailedError,
-    AuthenticationError,
-    ChallengeError,
-    DeadlineExceededError,
-    EmptyResponseError,
-    G4FLiteError,
-    MissingDependencyError,
-    ModelNotSupportedError,
-    ProviderError,
-    ProviderNotConfiguredError,
-    ProviderNotFoundError,
-    QuotaExceededError,
-    RateLimitError,
-    ResponseFormatError,
-    ResponseStatusError,
-    ServiceError,
-    StreamInterruptedError,
-    TransportError,
-)
-from .images import ImageResponse
-
 if TYPE_CHECKING:
-    from .client import Client, ask, stream
+    from .answers.answer import Answer
+    from .answers.deltas import Finish, Identity, Reasoning, Refusal, Revision, ToolCall, ToolCallDelta, Usage
+    from .answers.images import ImageResponse
+    from .answers.stream import AnswerStream
+    from .client.client import Client, ask, stream
+    from .client.legacy import ChatCompletion
     from .conversation import Conversation
-    from .fallback import Fallback
-    from .http.deadline import Timeout
-    from .http.retry import RetryPolicy
-    from .legacy import ChatCompletion
+    from .errors import (
+        AllProvidersFailedError,
+        AuthenticationError,
+        ChallengeError,
+        DeadlineExceededError,
+        EmptyResponseError,
+        G4FLiteError,
+        MissingDependencyError,
+        ModelNotSupportedError,
+        ProviderError,
+        ProviderNotConfiguredError,
+        ProviderNotFoundError,
+        QuotaExceededError,
+        RateLimitError,
+        ResponseFormatError,
+        ResponseStatusError,
+        ServiceError,
+        StreamInterruptedError,
+        TransportError,
+    )
     from .providers.ai_chat_online import AiChatOnline
-    from .providers.ai_chats import AiChats
-    from .providers.ai_engine import AiEngine
+    from .providers.ai_chats.provider import AiChats
+    from .providers.ai_engine.chatgpt4_online import Chatgpt4Online
+    from .providers.ai_engine.provider import AiEngine
     from .providers.base import BaseProvider, Provider
-    from .providers.chatgpt4_online import Chatgpt4Online
-    from .providers.local import Local
-    from .providers.openai_compatible import OpenAICompatible
+    from .providers.fallback import Fallback
+    from .providers.local.provider import Local
+    from .providers.openai.provider import OpenAICompatible
+    from .timeout import RetryPolicy, Timeout
 
 __all__ = [
     "AiChatOnline",
@@ -103,25 +102,46 @@ __all__ = [
     "stream",
 ]
 
-# Loaded at first use: an import of this package should cost little more than one of requests.
-_LAZY = {
-    "AiChatOnline": ".providers.ai_chat_online",
-    "AiChats": ".providers.ai_chats",
-    "AiEngine": ".providers.ai_engine",
-    "BaseProvider": ".providers.base",
-    "ChatCompletion": ".legacy",
-    "Chatgpt4Online": ".providers.chatgpt4_online",
-    "Client": ".client",
-    "Conversation": ".conversation",
-    "Fallback": ".fallback",
-    "Local": ".providers.local",
-    "OpenAICompatible": ".providers.openai_compatible",
-    "Provider": ".providers.base",
-    "RetryPolicy": ".http.retry",
-    "Timeout": ".http.deadline",
-    "ask": ".client",
-    "stream": ".client",
+# Where each name is; a module is imported when one of its names is used.
+_NAMES = {
+    ".answers.answer": ("Answer",),
+    ".answers.deltas": ("Finish", "Identity", "Reasoning", "Refusal", "Revision", "ToolCall", "ToolCallDelta", "Usage"),
+    ".answers.images": ("ImageResponse",),
+    ".answers.stream": ("AnswerStream",),
+    ".client.client": ("Client", "ask", "stream"),
+    ".client.legacy": ("ChatCompletion",),
+    ".conversation": ("Conversation",),
+    ".errors": (
+        "AllProvidersFailedError",
+        "AuthenticationError",
+        "ChallengeError",
+        "DeadlineExceededError",
+        "EmptyResponseError",
+        "G4FLiteError",
+        "MissingDependencyError",
+        "ModelNotSupportedError",
+        "ProviderError",
+        "ProviderNotConfiguredError",
+        "ProviderNotFoundError",
+        "QuotaExceededError",
+        "RateLimitError",
+        "ResponseFormatError",
+        "ResponseStatusError",
+        "ServiceError",
+        "StreamInterruptedError",
+        "TransportError",
+    ),
+    ".providers.ai_chat_online": ("AiChatOnline",),
+    ".providers.ai_chats.provider": ("AiChats",),
+    ".providers.ai_engine.chatgpt4_online": ("Chatgpt4Online",),
+    ".providers.ai_engine.provider": ("AiEngine",),
+    ".providers.base": ("BaseProvider", "Provider"),
+    ".providers.fallback": ("Fallback",),
+    ".providers.local.provider": ("Local",),
+    ".providers.openai.provider": ("OpenAICompatible",),
+    ".timeout": ("RetryPolicy", "Timeout"),
 }
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 _OF_G4F = ("AsyncClient", "RetryProvider", "debug", "get_model_and_provider", "models")
 
@@ -129,10 +149,10 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name not in _MODULES:
         hint = "; docs/from-g4f.md says what there is instead" if name in _OF_G4F else ""
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
-    value = globals()[name] = getattr(import_module(_LAZY[name], __name__), name)
+    value = globals()[name] = getattr(import_module(_MODULES[name], __name__), name)
     return value
 
 
@@ -141,6 +161,6 @@ def __dir__() -> list[str]:
 
 
 if os.environ.get("G4F_LITE_LOG"):
-    from .log import log_to_stderr
+    from .http.log import log_to_stderr
 
     log_to_stderr(os.environ["G4F_LITE_LOG"])

@@ -6,16 +6,19 @@ import copy
 import json
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .answer import Answer, AnswerStream
-from .choice import ProviderLike, default_provider, provider_of
-from .deltas import Delta
+from .answers.answer import Answer
+from .answers.deltas import Delta
+from .answers.stream import AnswerStream
+from .arguments import check_model_name, check_whole_number
 from .errors import ResponseFormatError
-from .http.deadline import TimeoutLike
 from .messages import Image, Message, Messages, get_random_string, text_of, to_messages
-from .providers.arguments import check_model_name
+from .prompt import Prompt
+from .providers.selection import ProviderLike, default_provider, provider_of
+from .timeout import TimeoutLike
 
 
 class Conversation:
@@ -53,7 +56,7 @@ class Conversation:
         if model is not None:
             check_model_name(model)
         self.model = model
-        self.max_characters = _checked_budget(max_characters)
+        self.max_characters = None if max_characters is None else check_whole_number(max_characters, "max_characters")
         self.keep_interrupted = keep_interrupted
         self._chat_id = get_random_string(11)
         self.messages: Messages = to_messages(messages, system=system) if messages else []
@@ -113,14 +116,44 @@ class Conversation:
         :param options: what else the provider can be told
         :raises TypeError: an option that the provider cannot do
         """
-        turn = to_messages(prompt, images=images)
-        said = trim([*self.messages, *turn], self.max_characters)
-        named = {"temperature": temperature, "max_tokens": max_tokens, "stop": stop, "response_format": response_format}
-        options |= {name: value for name, value in named.items() if value is not None}
         if "chat_id" in (self.provider.known_options or ()):  # the service can tell conversations apart
             options.setdefault("chat_id", self._chat_id)
-        inner = self.provider.create_generator(self.model, said, proxy, timeout, **options)
-        return AnswerStream(lambda: _Turn(self, turn, inner), provider=inner.provider, model=inner.model)
+        turn = _turn(prompt)
+        asked = Prompt.of(
+            self.model,
+            [*self.messages, *turn],
+            proxy,
+            timeout,
+            images=images,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            stop=stop,
+            response_format=response_format,
+            **options,
+        )
+        turn = asked.messages[-len(turn) :]
+        stream = self.provider.answer(replace(asked, messages=trim(asked.messages, self.max_characters)))
+        return stream.through(lambda deltas: self._remember(deltas, stream, turn))
+
+    def _remember(
+        self, deltas: Generator[Delta, None, None], stream: AnswerStream, turn: Messages
+    ) -> Generator[Delta, None, None]:
+        """Pass the deltas of an answer on, and remember the turn when it is over."""
+        try:
+            yield from deltas
+            stream.check_complete()
+        except BaseException:  # Ctrl-C too
+            if self.keep_interrupted and (text := _text_so_far(stream)):
+                self.messages += [*turn, {"role": "assistant", "content": text}]
+            raise
+        answer = stream.answer
+        reply: Message = {"role": "assistant", "content": str(answer)}
+        if answer.tool_calls:
+            reply["tool_calls"] = [
+                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+                for call in answer.tool_calls
+            ]
+        self.messages += [*turn, reply]
 
     def copy(self) -> Conversation:
         """Branch: a conversation that goes on from here on its own, with the same provider."""
@@ -177,14 +210,6 @@ class Conversation:
         )
 
 
-def _checked_budget(characters: Any) -> int | None:
-    if characters is not None and (isinstance(characters, bool) or not isinstance(characters, int)):
-        raise TypeError(f"max_characters must be a whole number, not {type(characters).__name__}")
-    if characters is not None and characters < 1:
-        raise ValueError(f"max_characters must be at least 1, not {characters}")
-    return characters
-
-
 def trim(messages: Messages, max_characters: int | None) -> Messages:
     """Leave out the oldest turns until the rest is short enough; system texts and the last message stay."""
     if max_characters is None:
@@ -202,52 +227,24 @@ def trim(messages: Messages, max_characters: int | None) -> Messages:
     return [*system, *kept, messages[-1]]
 
 
-class _Turn:
-    """The answer to one turn: passes deltas on, and remembers the turn when it is over."""
+def _turn(prompt: Any) -> Messages:
+    """Give what is said as messages.
 
-    def __init__(self, conversation: Conversation, turn: Messages, stream: AnswerStream) -> None:
-        self._conversation = conversation
-        self._turn = turn
-        self._stream = stream
-        self._deltas = self._run()
+    :raises TypeError: it has the wrong type
+    :raises ValueError: it is blank
+    """
+    if isinstance(prompt, str) and prompt.strip():
+        return [{"role": "user", "content": prompt}]
+    if isinstance(prompt, (list, tuple)) and prompt:
+        return list(prompt)
+    if isinstance(prompt, (str, list, tuple)):
+        raise ValueError("prompt is blank: there is nothing to answer")
+    raise TypeError(f"prompt must be a string or a list of messages, not {type(prompt).__name__}")
 
-    def __iter__(self) -> Generator[Delta, None, None]:
-        return self._deltas
 
-    @property
-    def provider(self) -> str:
-        return self._stream.provider
-
-    @property
-    def model(self) -> str | None:
-        return self._stream.model
-
-    def close(self) -> None:
-        self._stream.close()
-        self._deltas.close()
-
-    def _run(self) -> Generator[Delta, None, None]:
-        try:
-            yield from self._stream.deltas()
-        except BaseException:  # Ctrl-C too
-            if self._conversation.keep_interrupted and (text := self._text()):
-                self._conversation.messages += [*self._turn, {"role": "assistant", "content": text}]
-            raise
-        self._remember()
-
-    def _text(self) -> str:
-        """Give the text that came; of one that is too long, the beginning."""
-        try:
-            return str(self._stream.answer)
-        except ResponseFormatError as error:
-            return error.partial
-
-    def _remember(self) -> None:
-        answer = self._stream.answer
-        reply: Message = {"role": "assistant", "content": str(answer)}
-        if answer.tool_calls:
-            reply["tool_calls"] = [
-                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-                for call in answer.tool_calls
-            ]
-        self._conversation.messages += [*self._turn, reply]
+def _text_so_far(stream: AnswerStream) -> str:
+    """Give the text that came; of one that is too long, the beginning."""
+    try:
+        return str(stream.answer)
+    except ResponseFormatError as error:
+        return error.partial

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import click
 
-from ..answer import AnswerStream
+from ..answers.stream import AnswerStream
 from ..emulator import FAULTS, Emulator
 from ..errors import G4FLiteError
 from ..providers.base import BaseProvider

@@ -110,10 +110,10 @@ class Examiner:
             provider = self._provider = self._make()
             self._found.provider = provider.name
             if isinstance(provider, Provider):
-                self._secrets += provider._secrets()
+                self._secrets += provider.secrets()
             if isinstance(provider, Provider) and provider.name != "Local":
                 self._found.address = provider.base_url
-                provider._check_ready()
+                provider.check_ready()
             step.detail = _about_key(provider)
         if self._found.address is None:
             for name in ("DNS", "connect", "TLS", "bootstrap"):
@@ -133,7 +133,7 @@ class Examiner:
     def _reach(self, provider: Provider) -> None:
         """Look up, connect, and do TLS, with the provider's server or the proxy before it."""
         with self._step("DNS") as step:
-            way: _Way = provider._run(lambda exchange: _way_of(exchange, provider.base_url))
+            way: _Way = provider.run(lambda exchange: _way_of(exchange, provider.base_url))
             if way.proxy:
                 refuse_when_offline(way.proxy)
             place = Place.of(way.proxy or provider.base_url)
@@ -161,14 +161,14 @@ class Examiner:
         model = provider.get_model()
 
         def prepare(exchange: Exchange) -> str:
-            exchange.visitor.token = provider._bootstrap(exchange)
-            return model or provider._unnamed_model(exchange)
+            exchange.visitor.token = provider.bootstrap(exchange)
+            return model or provider.served_model(exchange)
 
         with self._step("bootstrap") as step:
-            chosen = provider._run(prepare)
+            chosen = provider.run(prepare)
             if not model and chosen:
                 step.detail = f"the server's first model is {chosen}"
-            elif type(provider)._bootstrap is Provider._bootstrap:
+            elif type(provider).bootstrap is Provider.bootstrap:
                 step.status, step.detail = NOT_NEEDED, "a prompt needs nothing before it"
 
     @contextmanager

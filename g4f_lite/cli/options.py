@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
-from ..choice import choose_provider
-from ..fallback import Fallback
 from ..providers.base import BaseProvider
-from ..providers.keys import clean
+from ..providers.fallback import Fallback
+from ..providers.openai.keys import clean
+from ..providers.selection import choose_provider
 from .failure import Misuse, checking_arguments
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..answer import AnswerStream
+from ..answers.stream import AnswerStream
 from ..errors import G4FLiteError
 from .characters import harmless
 from .failure import Failure

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .. import errors
-from ..http.exchange import is_loopback
 from ..http.failures import NO_TLS
+from ..http.urls import is_loopback
 from ..providers.base import BaseProvider, Provider
 
 NOT_RUNNING = "it is not running"

@@ -11,9 +11,9 @@ from importlib.metadata import version
 import certifi
 
 from ..http.redact import HIDDEN, password_in, redact
-from ..providers import weights
-from ..providers.keys import clean
-from ..providers.presets import PRESETS
+from ..providers.local import weights
+from ..providers.openai.keys import clean
+from ..providers.openai.presets import PRESETS
 
 DEFAULT = "default"
 # In the order in which requests looks at them.

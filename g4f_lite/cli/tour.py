@@ -8,9 +8,9 @@ import textwrap
 import time
 from typing import Any
 
-from ..answer import AnswerStream
+from ..answers.images import ImageResponse
+from ..answers.stream import AnswerStream
 from ..emulator import Emulator, ReceivedRequest
-from ..images import ImageResponse
 from ..messages import image_type
 from ..providers.base import BaseProvider
 from .output import write

@@ -21,15 +21,7 @@ from .settings import Settings
 from .sse import CONTENT_TYPE, sse_event
 from .tokens import Tokens
 from .visit import Visit
-from .wordpress import (
-    JSON_TYPE,
-    fatal_error,
-    invalid_nonce,
-    php_json,
-    php_reply,
-    rest_route,
-    wordpress_error,
-)
+from .wordpress import JSON_TYPE, fatal_error, invalid_nonce, php_json, php_reply, rest_route, wordpress_error
 
 _SESSION_ROUTE = "/mwai/v1/start_session"
 _SUBMIT_ROUTE = "/mwai-ui/v1/chats/submit"

@@ -1,11 +1,12 @@
 """Bytes on the wire.  Knows requests, urllib3 and time; knows no provider."""
 
+from ..timeout import RetryPolicy, Timeout
 from .body import Body, iter_lines
-from .deadline import Deadline, Timeout
+from .deadline import Deadline
 from .events import Event, iter_events
 from .exchange import Exchange, Route
 from .pool import SessionPool, Visitor
-from .retry import RetryBudget, RetryPolicy
+from .retry import RetryBudget
 
 __all__ = [
     "Body",

@@ -9,18 +9,17 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
 from ..errors import G4FLiteError, ResponseFormatError
-from .deadline import Deadline, Timeout
+from ..timeout import Timeout
+from .deadline import Deadline
 from .events import Event, iter_events
 from .failures import FAILURES, translate
 from .lines import MAX_LINE_BYTES, split_lines
-
-if TYPE_CHECKING:
-    from .exchange import Exchange
+from .urls import origin_of
 
 READ_BYTES = 64 * 1024  # asked for at once; what has come is given
 MAX_DECODED_BYTES = 64 * 1024 * 1024  # of a compressed body
@@ -42,16 +41,15 @@ class Body:
 
     :param response: a response to a request that was sent with ``stream=True``
     :param call: the limits of the call that it belongs to
-    :ivar exchange: the exchange that sent the request, for what an answer needs fetched besides
+    :ivar new_token: a newer token that the service sent with this response; whoever reads it puts it here
     """
-
-    exchange: Exchange
 
     def __init__(self, response: requests.Response, call: Deadline | None = None) -> None:
         self.response = response
         self.status = response.status_code
         self.headers = response.headers
         self.bytes = 0
+        self.new_token: str | None = None
         self.complete = False
         self.on_close: Callable[[], None] | None = None
         self.on_end: Callable[[], None] | None = None  # called once, when it was read to its end or closed
@@ -258,9 +256,3 @@ def _check_depth(text: str) -> None:
                 raise ResponseFormatError(f"JSON that is nested more than {MAX_JSON_DEPTH} levels deep")
         elif text[found.start()] in "]}":
             depth -= 1
-
-
-def origin_of(url: str | None) -> str:
-    """Give ``scheme://host:port`` of a URL, without credentials."""
-    scheme, _, rest = (url or "").partition("://")
-    return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"

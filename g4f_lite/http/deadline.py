@@ -15,79 +15,13 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from ..errors import DeadlineExceededError, G4FLiteError, StreamInterruptedError
-
-TimeoutLike = Union["Timeout", float, tuple[float | None, float | None], None]
+from ..timeout import Timeout
 
 WATCH_INTERVAL = 0.05  # seconds between two looks of the watchdog
 IDLE_LOOKS = 20  # looks without any call, after which the watchdog goes
-
-
-@dataclass(frozen=True)
-class Timeout:
-    """Four limits in seconds; None is no limit.
-
-    :param connect: for one address to accept a connection, and for TLS
-    :param read: for silence between two arrivals of bytes
-    :param total: for the whole call: bootstrap, retries, waits and the stream
-    :param first: until the first piece of an answer: bootstrap, retries and waits
-    """
-
-    connect: float | None = 10.0
-    read: float | None = 60.0
-    total: float | None = 300.0
-    first: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("connect", "read", "total", "first"):
-            object.__setattr__(self, name, _seconds(getattr(self, name), f"the {name} timeout"))
-
-    @classmethod
-    def of(cls, value: TimeoutLike, default: Timeout | None = None) -> Timeout:
-        """Read what a caller gave: a Timeout, seconds for the whole call, or (connect, read) as in requests.
-
-        :raises TypeError: something else
-        :raises ValueError: a limit that is not a positive number
-        """
-        if value is None:
-            return default or cls()
-        if isinstance(value, Timeout):
-            return value
-        if isinstance(value, tuple):
-            if len(value) != 2:
-                raise ValueError(f"a timeout pair is (connect, read); this one has {len(value)} values")
-            return cls(value[0], value[1], default.total if default else cls.total)
-        seconds = _seconds(value, "timeout")
-        return cls(cls.connect, None, None) if seconds is None else cls(min(10.0, seconds), seconds, seconds)
-
-    @classmethod
-    def of_environment(cls) -> Timeout | None:
-        """Read ``G4F_LITE_TIMEOUT``, in seconds for the whole call.
-
-        :raises ValueError: it is no positive number
-        """
-        value = os.environ.get("G4F_LITE_TIMEOUT")
-        if not value:
-            return None
-        try:
-            return cls.of(float(value))
-        except ValueError as error:
-            raise ValueError(f"G4F_LITE_TIMEOUT must be seconds, such as 30, not {value!r}") from error
-
-
-def _seconds(value: Any, name: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        raise ValueError(f"{name} must be seconds, not {value}")
-    if not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be seconds, not {type(value).__name__}")
-    if not value > 0:
-        raise ValueError(f"{name} must be more than 0 seconds, not {value}")
-    return float(value) if value < threading.TIMEOUT_MAX else None  # what no clock here can count is no limit
 
 
 running_call: ContextVar[Deadline | None] = ContextVar("g4f_lite_running_call", default=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -14,11 +13,12 @@ from urllib.parse import urlsplit
 import requests
 
 from ..errors import G4FLiteError, ProviderNotConfiguredError
-from .body import Body, origin_of
+from .body import Body
 from .deadline import Deadline, running_call
 from .failures import FAILURES, closed_by_peer, translate
 from .pool import Session, Visitor
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query, without_credentials
+from .urls import is_loopback, origin_of
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,6 @@ class Exchange:
             self._log_failure(failure, request, step, began)
             raise self.failed(failure, step) from error
         body = Body(response, call)
-        body.exchange = self
         self.bodies.append(body)
         if call.ended is not None:
             body.close()
@@ -113,6 +112,11 @@ class Exchange:
         while self.bodies:
             if not (body := self.bodies.pop()).complete:
                 body.close()
+
+    def keep_token(self, body: Body) -> None:
+        """Take over a newer token that came with a response."""
+        if body.new_token is not None:
+            self.visitor.token = body.new_token
 
     def failed(self, error: G4FLiteError, step: str) -> G4FLiteError:
         """Note where an error happened."""
@@ -204,17 +208,6 @@ def hand_over_redirect(response: requests.Response, **_: Any) -> None:
     """
     if response.is_redirect:
         raise requests.HTTPError("a redirect", response=response)
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether a URL's host is this machine."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def refuse_when_offline(url: str) -> None:

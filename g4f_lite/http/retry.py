@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 import tenacity
 
@@ -18,44 +17,16 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
+from ..timeout import RetryPolicy
 from .deadline import Deadline
 from .forks import lock_free_in_children
 
-RetryLike = Union["RetryPolicy", tenacity.Retrying, None]
+RetryLike = RetryPolicy | tenacity.Retrying | None
 OnRetry = Callable[[G4FLiteError, int, float], None]
 
 BUDGET_TOKENS = 20.0  # retries that a provider has in hand
 BUDGET_REFUND = 0.5  # given back by each success
 _lock = lock_free_in_children()  # of all budgets
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often, and how soon.
-
-    :param attempts: requests in all, the first one included
-    :param backoff: seconds; the n-th wait is drawn from 0 … backoff · 2ⁿ⁻¹ ("full jitter")
-    :param max_backoff: seconds, the longest of these waits
-    :param max_retry_after: seconds, the longest Retry-After that is waited for; a longer one is
-        raised at once, as an error with ``retry_after``
-    :param statuses: HTTP statuses that are retried
-    """
-
-    attempts: int = 3
-    backoff: float = 0.5
-    max_backoff: float = 8.0
-    max_retry_after: float = 60.0
-    statuses: frozenset[int] = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-    def __post_init__(self) -> None:
-        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int):
-            raise TypeError(f"attempts must be a whole number, not {type(self.attempts).__name__}")
-        if self.attempts < 1:
-            raise ValueError(f"attempts must be at least 1, not {self.attempts}")
-        for name in ("backoff", "max_backoff", "max_retry_after"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be 0 seconds or more, not {getattr(self, name)}")
-        object.__setattr__(self, "statuses", frozenset(self.statuses))
 
 
 class RetryBudget:

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from ..deltas import Delta, Finish
+from ..answers.deltas import Delta, Finish
 from ..errors import (
     AuthenticationError,
     G4FLiteError,
@@ -16,11 +16,12 @@ from ..errors import (
     ResponseFormatError,
     ServiceError,
 )
-from ..http.body import BLANK, Body, origin_of, parse_json
+from ..http.body import BLANK, Body, parse_json
 from ..http.checks import rate_limit, says_rate_limit, shorten
 from ..http.exchange import Exchange
-from ..messages import Messages, format_prompt, get_random_string
-from .arguments import check_text_only
+from ..http.urls import origin_of
+from ..messages import format_prompt, get_random_string
+from ..prompt import Prompt
 from .base import Provider
 from .call import fetch
 
@@ -50,10 +51,9 @@ class AiChatOnline(Provider):
         :param proxy: the URL of a proxy for this request
         :raises G4FLiteError: the service gives none
         """
-        token: str = self._run(self._bootstrap, proxy=proxy, session=session)
-        return token
+        return self.run(self.bootstrap, proxy=proxy, session=session)
 
-    def _bootstrap(self, exchange: Exchange) -> str:
+    def bootstrap(self, exchange: Exchange) -> str:
         url = f"{self.base_url}{self.token_endpoint}?canvas=-{get_random_string()}"
         headers = {**self._page_headers(), "Content-Type": None}
         body = fetch(exchange, requests.Request("GET", url, headers=headers), "bootstrap", self)
@@ -62,24 +62,25 @@ class AiChatOnline(Provider):
         token = answer.get("data") if isinstance(answer, dict) else None
         if isinstance(token, str) and token.isascii() and token.isprintable() and token.strip():
             return token
-        raise self._service_error(body.status, answer, "") or ResponseFormatError("no token where one belongs, in data")
+        raise self.service_error(body.status, answer, "") or ResponseFormatError("no token where one belongs, in data")
 
-    def _check_prompt(self, model: str, messages: Messages) -> None:
-        check_text_only(messages, self.name)
+    def check(self, prompt: Prompt) -> None:
+        super().check(prompt)
+        prompt.check_text_only(self.name)
 
-    def _request(self, model: str, messages: Messages, token: str, options: dict[str, Any]) -> requests.Request:
-        body = {"conversationId": get_random_string(), "prompt": format_prompt(messages)}
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        body = {"conversationId": get_random_string(), "prompt": format_prompt(prompt.messages)}
         headers = {**self._page_headers(), "UniqueId": token}
         return requests.Request("POST", self.base_url + self.api_endpoint, json=body, headers=headers)
 
     def _page_headers(self) -> dict[str, str]:
         """Give the headers that the site's page sends."""
         page = {"Accept-Language": "en-US,en;q=0.9", "Accept": "application/json, text/plain, */*"}
-        return self._headers(Referer=f"{self.base_url}/chatgpt/chat/", Origin=origin_of(self.base_url), **page)
+        return self.headers_with(Referer=f"{self.base_url}/chatgpt/chat/", Origin=origin_of(self.base_url), **page)
 
-    def _deltas(self, response: Body) -> Iterator[Delta]:
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
         """Read a JSON object a line; the end of the body is the end of the answer, unless ``[DONE]`` was."""
-        for line in response.lines():
+        for line in body.lines():
             line = line.strip(BLANK)
             if line == b"[DONE]":
                 break
@@ -87,10 +88,10 @@ class AiChatOnline(Provider):
                 try:
                     fields = parse_json(line.decode("utf-8", "replace"))
                 except ResponseFormatError as error:
-                    if response.complete and line.startswith(b"{"):  # cut in the middle of a line
+                    if body.complete and line.startswith(b"{"):  # cut in the middle of a line
                         return
                     raise self._not_understood(line) from error
-                yield self._piece(fields, response.status, line)
+                yield self._piece(fields, body.status, line)
         yield Finish()
 
     def _piece(self, fields: Any, status: int, line: bytes) -> str:
@@ -100,12 +101,12 @@ class AiChatOnline(Provider):
             for name in ("message", "content"):
                 if isinstance(data, dict) and isinstance(piece := data.get(name), str):
                     return piece
-        raise self._service_error(status, fields, "") or self._not_understood(line)
+        raise self.service_error(status, fields, "") or self._not_understood(line)
 
     def _not_understood(self, line: bytes) -> ResponseFormatError:
         return ResponseFormatError(f"a line that is no piece of an answer: {shorten(line.decode('utf-8', 'replace'))}")
 
-    def _service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
+    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
         """Read an error line, ``{"code": …, "message": …, "data": null}``, with whatever HTTP status."""
         code = parsed.get("code") if isinstance(parsed, dict) else None
         if not isinstance(code, int) or code == 200:

@@ -5,54 +5,61 @@ from __future__ import annotations
 import inspect
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 
-from ..answer import Answer, AnswerStream
-from ..deltas import Delta
+from ..answers.answer import Answer
+from ..answers.deltas import Delta
+from ..answers.stream import AnswerStream, Source
+from ..arguments import check_model_name, check_proxy, check_whole_number, unknown_name
 from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
-from ..http.deadline import Timeout, TimeoutLike
 from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
 from ..http.redact import SECRET_NAME, secrets_in
-from ..http.retry import OnRetry, RetryBudget, RetryLike, RetryPolicy, check_retry
-from ..messages import Image, Message, Messages
-from .arguments import (
+from ..http.retry import OnRetry, RetryBudget, RetryLike, check_retry
+from ..messages import Image, Message
+from ..prompt import Prompt
+from ..timeout import RetryPolicy, Timeout, TimeoutLike
+from .call import Call, run
+from .settings import (
     check_callback,
     check_cert,
     check_fields,
-    check_model_name,
-    check_options,
-    check_pool_size,
-    check_proxy,
     check_session,
     check_url,
     check_verify,
+    full_signature,
     require_socks,
-    unknown_name,
-    what_is_said,
 )
-from .call import Call, run
-from .settings import full_signature
 
 USER_AGENT = "g4f-lite (python-requests)"
 RETRY = RetryPolicy()
+Result = TypeVar("Result")
 
 
 class BaseProvider(ABC):
-    """Something that answers prompts."""
+    """Something that answers prompts.
+
+    A subclass has one method, ``begin``, which gives the deltas of an answer::
+
+        class Shout(BaseProvider):
+            def begin(self, prompt):
+                yield last_user_message(prompt.messages).upper()
+                yield Finish()
+    """
 
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
 
     @property
     def known_options(self) -> frozenset[str] | None:
-        """The options that it can be told; None where any may be tried."""
+        """The options that it takes; None where any may be tried."""
         return None
 
     @property
@@ -61,6 +68,36 @@ class BaseProvider(ABC):
         return type(self).__name__
 
     @abstractmethod
+    def begin(self, prompt: Prompt) -> Source | Generator[Delta, None, None]:
+        """Give the deltas of an answer; nothing is sent before the first of them is needed.
+
+        :param prompt: a prompt that ``check`` has let pass
+        """
+
+    def check(self, prompt: Prompt) -> None:  # noqa: B027  most can be asked anything
+        """Raise where this provider cannot be asked a prompt; nothing is sent.
+
+        :raises ModelNotSupportedError: it has no such model
+        :raises TypeError: it does not take an option
+        :raises ValueError: it cannot be asked this
+        """
+
+    def refusal(self, prompt: Prompt) -> Exception | None:
+        """Give what ``check`` raises, or None where this provider can be asked a prompt."""
+        try:
+            self.check(prompt)
+        except (G4FLiteError, TypeError, ValueError) as error:
+            return error
+        return None
+
+    def answer(self, prompt: Prompt) -> AnswerStream:
+        """Prepare the answer to a prompt; see :meth:`create_generator`, which makes a prompt of its arguments.
+
+        :raises G4FLiteError: this provider cannot be asked the prompt; so do TypeError and ValueError
+        """
+        self.check(prompt)
+        return AnswerStream(lambda: self.begin(prompt), provider=self.name, model=self.get_model(prompt.model) or None)
+
     def create_generator(
         self,
         model: str | None = None,
@@ -79,11 +116,13 @@ class BaseProvider(ABC):
         :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
         :param system: a system text to put first
-        :param images: pictures to show with the last user message: bytes, paths or URLs
-        :param options: what else the service can be told, such as ``temperature``
-        :raises ValueError: an argument makes no sense;  :raises TypeError: it has the wrong type
+        :param images: images to show with the last user message: bytes, paths or URLs
+        :param options: what else the service is told, such as ``temperature``; None counts as not given
+        :raises ValueError: an argument makes no sense
+        :raises TypeError: an argument has the wrong type
         :raises ModelNotSupportedError: the provider has no such model
         """
+        return self.answer(Prompt.of(model, messages, proxy, timeout, system=system, images=images, **options))
 
     def create(
         self,
@@ -100,7 +139,11 @@ class BaseProvider(ABC):
 
         :raises G4FLiteError: there is no whole answer
         """
-        return self.create_generator(model, messages, proxy, timeout, system=system, images=images, **options).text()
+        return self.answer(Prompt.of(model, messages, proxy, timeout, system=system, images=images, **options)).text()
+
+    def get_model(self, name: str | None = None) -> str | None:
+        """Give the name to send for a model's name or alias; that of the default for None."""
+        return name
 
     def get_models(self) -> list[str]:
         """Give the names of the models; empty where any name may be tried."""
@@ -119,7 +162,8 @@ class BaseProvider(ABC):
 class Provider(BaseProvider):
     """A service over HTTP: a subclass says what to send and how to read it, nothing else.
 
-    It may be shared between threads.  Making one sends nothing and needs no key.
+    Two methods must be there, ``request`` and ``deltas``; two more may be, ``bootstrap`` and ``service_error``.
+    A provider may be shared between threads.  Making one sends nothing and needs no key.
 
     :param base_url: another address of the same service
     :param model: the model to ask where a call names none
@@ -129,7 +173,8 @@ class Provider(BaseProvider):
     :param session: a ``requests.Session`` of your own, which is then the only one
     :param cookies: cookies for the service
     :param headers: headers for every request to the service
-    :param verify: False, or the path of a CA bundle;  :param cert: a client certificate
+    :param verify: False, or the path of a CA bundle
+    :param cert: a client certificate
     :param pool_size: how many idle sessions are kept
     :param on_retry: called before each retry with the error, the attempt's number and the wait in seconds
     """
@@ -139,7 +184,8 @@ class Provider(BaseProvider):
     default_model: str = ""
     model_aliases: ClassVar[dict[str, str]] = {}
     supports_message_history: ClassVar[bool] = False
-    refreshes_token: ClassVar[bool] = False
+    refreshes_token: ClassVar[bool] = False  # whether a refused token is fetched again, once in a call
+    fetches_images: ClassVar[bool] = False  # at once, with the session of the call; else when their bytes are needed
     known_options: frozenset[str] = frozenset()
     __signature__: ClassVar[inspect.Signature]
 
@@ -172,31 +218,69 @@ class Provider(BaseProvider):
             raise ValueError("cookies= and session= exclude each other: put the cookies into your session")
         self.cookies = check_fields(cookies or {}, "cookies")
         self.headers = check_fields(headers or {}, "headers")
-        self._own_session, self._pool_size = check_session(session), check_pool_size(pool_size)
+        self._own_session, self._pool_size = check_session(session), check_whole_number(pool_size, "pool_size")
         self._lost: list[str] = []  # secrets that were given as arguments and left out of a pickle
         self._set_up()
         self.model = None if model is None else self.get_model(model)
 
-    def create_generator(
-        self,
-        model: str | None = None,
-        messages: str | Sequence[Message] | None = None,
-        proxy: str | None = None,
-        timeout: TimeoutLike = None,
-        *,
-        system: str | None = None,
-        images: Image | Iterable[Image] | None = None,
-        **options: Any,
-    ) -> AnswerStream:
-        checked = what_is_said(model, messages, system, images)
-        name = self.get_model(model)
-        self._check_options(options)
-        self._check_prompt(name, checked)
-        route, limits = self._route(proxy), Timeout.of(timeout, self.timeout)
-        self._check_ready()
-        return AnswerStream(
-            lambda: Call(self, name, checked, options, limits, route), provider=self.name, model=name or None
-        )
+    # What a subclass says of its service.
+
+    def bootstrap(self, exchange: Exchange) -> str:
+        """Fetch what the service wants before a prompt, and give its token or nonce; "" where there is none.
+
+        :param exchange: sends requests with the session of this call
+        """
+        return ""
+
+    @abstractmethod
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        """Say what to send for a prompt.
+
+        :param prompt: the prompt, with the model to ask
+        :param token: what ``bootstrap`` gave
+        """
+
+    @abstractmethod
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        """Read an answer; yield ``Finish`` at the protocol's own end.
+
+        :param body: what came; ``body.events()``, ``body.lines()`` or ``body.json()``
+        :param prompt: what was asked
+        """
+
+    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
+        """Read the body of a refused request; None where it says nothing that the status does not.
+
+        :param status: the HTTP status
+        :param parsed: the body as JSON, or None where it is not JSON
+        :param text: the body
+        """
+        return None
+
+    def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
+        """Raise unless a response is the beginning of an answer.
+
+        :param prompt: what was asked; None for a request that is not a prompt
+        """
+        check(body, self.service_error)
+
+    def served_model(self, exchange: Exchange) -> str:
+        """Find the model to ask where none is named anywhere; "" where the service needs no name."""
+        return ""
+
+    # How it is done, for all of them.
+
+    def begin(self, prompt: Prompt) -> Call:
+        limits = Timeout.of(prompt.timeout, self.timeout)
+        return Call(self, replace(prompt, model=self.get_model(prompt.model), timeout=limits))
+
+    def check(self, prompt: Prompt) -> None:
+        self.get_model(prompt.model)
+        for name in prompt.options:
+            if name not in self.known_options:
+                raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
+        self.route(prompt.proxy)
+        self.check_ready()
 
     def get_model(self, name: str | None = None) -> str:
         """Give the name to send for a model's name or alias; the default's for None.
@@ -212,61 +296,34 @@ class Provider(BaseProvider):
         return name
 
     def close(self) -> None:
-        self._pool.close()
+        self.pool.close()
 
     @property
     def session(self) -> requests.Session:
         """The ``requests.Session`` that was used last."""
-        return self._pool.latest
+        return self.pool.latest
 
-    def _bootstrap(self, exchange: Exchange) -> str:
-        """Fetch what the service wants before a prompt: a nonce, a token, a cookie."""
-        return ""
+    def run(
+        self, action: Callable[[Exchange], Result], *, proxy: str | None = None, session: requests.Session | None = None
+    ) -> Result:
+        """Run ``action(exchange)``, which is not a prompt, under this provider's limits and retry policy.
 
-    def _unnamed_model(self, exchange: Exchange) -> str:
-        """Find the model to ask where none is named anywhere."""
-        return ""
-
-    def _check_prompt(self, model: str, messages: Messages) -> None:
-        """Raise where the service cannot be asked this.
-
-        :raises ValueError: it cannot
+        :param proxy: the URL of a proxy for it
+        :param session: a ``requests.Session`` to use in place of the provider's
         """
+        self.check_ready()
+        return run(self, action, timeout=self.timeout, route=self.route(proxy), session=session)
 
-    @abstractmethod
-    def _request(self, model: str, messages: Messages, token: str, options: dict[str, Any]) -> requests.Request:
-        """Say what to send for a prompt."""
-
-    @abstractmethod
-    def _deltas(self, response: Body) -> Iterator[Delta]:
-        """Read an answer; yield ``Finish`` at the protocol's own end."""
-
-    def _service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        """Read the body of a refused request; None where it says nothing of the service's own."""
-        return None
-
-    def _check_response(self, response: Body) -> None:
-        """Raise unless a response is the beginning of an answer."""
-        check(response, self._service_error)
-
-    # How it is done, for all of them.
-
-    def _set_up(self) -> None:
-        self._budget = RetryBudget()
-        self._pool = SessionPool(own=self._own_session, make=self._make_session, size=self._pool_size)
-
-    def _make_session(self) -> requests.Session:
-        session = Session()
-        session.headers["User-Agent"] = USER_AGENT
-        set_cookies(session, self.cookies, urlsplit(self.base_url).hostname or "")
-        return session
-
-    def _headers(self, **more: str) -> dict[str, str]:
-        """Give the caller's headers with a request's own before them; a stream is asked for uncompressed."""
+    def headers_with(self, **more: str) -> dict[str, Any]:
+        """Give the headers of a request: those given here and the caller's; a stream is not compressed."""
         return {"Accept-Encoding": "identity", "Content-Type": "application/json", **more, **self.headers}
 
-    def _route(self, proxy: str | None = None) -> Route:
-        given = check_proxy(proxy) if proxy is not None else self.proxy
+    def route(self, proxy: str | None = None) -> Route:
+        """Give the way of a call's requests: its proxy, or else the provider's or the environment's, and TLS settings.
+
+        :raises MissingDependencyError: the proxy needs PySocks, which is not installed
+        """
+        given = proxy or self.proxy
         environment = os.environ.get("G4F_LITE_PROXY")
         if given or not environment:
             require_socks(given)
@@ -274,15 +331,7 @@ class Provider(BaseProvider):
         instead_of_given = "proxy" in self._lost
         return Route(check_proxy(environment, "G4F_LITE_PROXY"), self.verify, self.cert, instead_of_given)
 
-    def _run(self, action: Any, *, proxy: str | None = None, session: requests.Session | None = None) -> Any:
-        """Run ``action(exchange)``, which is no prompt, under this provider's limits and retry policy."""
-        self._check_ready()
-        return run(self, action, timeout=self.timeout, route=self._route(proxy), session=session)
-
-    def _check_options(self, options: dict[str, Any]) -> None:
-        check_options(options, self.known_options, self.name)
-
-    def _check_ready(self) -> None:
+    def check_ready(self) -> None:
         """Raise where a call is bound to fail.
 
         :raises AuthenticationError: something secret is missing
@@ -296,12 +345,22 @@ class Provider(BaseProvider):
             )
         refuse_when_offline(self.base_url)
 
-    def _secrets(self) -> list[str]:
+    def secrets(self) -> list[str]:
         """List the strings that no message may show."""
         return secrets_in(self.headers)
 
+    def _set_up(self) -> None:
+        self.budget = RetryBudget()
+        self.pool = SessionPool(own=self._own_session, make=self._make_session, size=self._pool_size)
+
+    def _make_session(self) -> requests.Session:
+        session = Session()
+        session.headers["User-Agent"] = USER_AGENT
+        set_cookies(session, self.cookies, urlsplit(self.base_url).hostname or "")
+        return session
+
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name not in ("_pool", "_budget")}
+        state = {name: value for name, value in vars(self).items() if name not in ("pool", "budget")}
         lost = list(self._lost)
         secret_headers = {name for name in self.headers if SECRET_NAME.search(name)}
         if secret_headers:

@@ -7,55 +7,71 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
 
-from ..collected import is_content
-from ..deltas import Delta, Finish
+from ..answers.deltas import NOTHING_CAME, Delta, Finish, is_content
+from ..answers.images import ImageResponse
 from ..errors import AuthenticationError, EmptyResponseError, G4FLiteError, StreamInterruptedError, TransportError
 from ..http.body import Body
-from ..http.deadline import Deadline, Timeout
+from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
-from ..http.pool import Visitor
-from ..http.retry import retrying
-from ..messages import Messages
-
-if TYPE_CHECKING:
-    from .base import Provider
+from ..http.pool import SessionPool, Visitor
+from ..http.retry import OnRetry, RetryBudget, RetryLike, retrying
+from ..prompt import Prompt
+from ..timeout import Timeout
+from .image_fetch import fetch_image
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
-class Call:
-    """A prompt in progress: an iterator of deltas, which may be closed from any thread.
+class Service(Protocol):
+    """What a call needs of a provider; :class:`~g4f_lite.Provider` explains it."""
 
-    :ivar model: the model that is asked; where none was named, known once the server has told its models
+    base_url: str
+    refreshes_token: ClassVar[bool]
+    fetches_images: ClassVar[bool]
+    retry: RetryLike
+    on_retry: OnRetry | None
+    budget: RetryBudget
+    pool: SessionPool
+
+    @property
+    def name(self) -> str: ...
+    def bootstrap(self, exchange: Exchange) -> str: ...
+    def served_model(self, exchange: Exchange) -> str: ...
+    def request(self, prompt: Prompt, token: str) -> requests.Request: ...
+    def check_response(self, body: Body, prompt: Prompt | None = None) -> None: ...
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]: ...
+    def route(self, proxy: str | None = None) -> Route: ...
+    def secrets(self) -> list[str]: ...
+
+
+class Call:
+    """A prompt in progress: the source of an answer's deltas, which may be closed from any thread.
+
+    :param service: the provider
+    :param prompt: the prompt, with the model to ask and the time limits of this call
     """
 
-    def __init__(
-        self,
-        provider: Provider,
-        model: str,
-        messages: Messages,
-        options: dict[str, Any],
-        timeout: Timeout,
-        route: Route,
-    ) -> None:
-        self._provider = provider
-        self.model: str | None = model or None
-        self._messages = messages
-        self._options = options
-        self._route = route
-        self._deadline = Deadline(timeout)
+    def __init__(self, service: Service, prompt: Prompt) -> None:
+        assert isinstance(prompt.timeout, Timeout)
+        self._service = service
+        self._prompt = prompt
+        self._deadline = Deadline(prompt.timeout)
         self._refreshed = False
         self._deltas = self._run()
 
-    def __iter__(self) -> Iterator[Delta]:
+    @property
+    def model(self) -> str | None:
+        """The model that is asked; where none was named, known once the server has listed its models."""
+        return self._prompt.model
+
+    def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
 
     def close(self) -> None:
@@ -67,75 +83,93 @@ class Call:
         self._deltas.close()
 
     def _run(self) -> Generator[Delta, None, None]:
-        with in_call(self._provider, self._deadline, self._route) as exchange:
-            opened: Any = attempts(self._provider, exchange, lambda: self._attempt(exchange))
+        service = self._service
+        route = service.route(self._prompt.proxy)
+        with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
+            opened: Any = attempts(service, exchange, lambda: self._attempt(exchange))
             if isinstance(opened, str):  # of a retry_error_callback
                 yield opened
                 yield Finish()
                 return
             first, rest, body = opened
+            begun = is_content(first)
             try:
-                deltas = chain((first,), rest)
-                for delta in deltas:
-                    begun = is_content(delta)
-                    if begun:
+                if begun:
+                    self._deadline.answer_came()
+                yield first
+                for delta in rest:
+                    if not begun and is_content(delta):
+                        begun = True
                         self._deadline.answer_came()
+                    if isinstance(delta, ImageResponse):
+                        self._fetch(delta, exchange)
                     yield delta
-                    if begun:
-                        break
-                yield from deltas
                 body.drain()
             except TransportError as error:
-                raise StreamInterruptedError(f"the answer was cut: {error.message}", step="stream") from error
+                step = error.step or "stream"
+                raise StreamInterruptedError(f"the answer was cut: {error.message}", step=step) from error
             finally:
                 if not body.complete:
                     body.close()
+                exchange.keep_token(body)
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Ask; a refused token is fetched again, once in a call."""
         try:
             return self._ask(exchange)
         except AuthenticationError as error:
-            if not self._provider.refreshes_token or self._refreshed or error.step != "prompt":
-                raise  # a refused bootstrap or picture says nothing about the token
-            logger.info("%s: the token was refused; fetching another", self._provider.name)
+            if not self._service.refreshes_token or self._refreshed or error.step != "prompt":
+                raise  # a refused bootstrap or image says nothing about the token
+            logger.info("%s: the token was refused; fetching another", self._service.name)
         self._refreshed = True
         exchange.visitor.token = None
         return self._ask(exchange)
 
     def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
-        provider, visitor = self._provider, exchange.visitor
-        if visitor.token is None:
-            with at_step(exchange, "bootstrap"):
-                visitor.token = provider._bootstrap(exchange)
+        service, visitor = self._service, exchange.visitor
         with at_step(exchange, "bootstrap"):
-            self.model = self.model or provider._unnamed_model(exchange)
-        request = provider._request(self.model, self._messages, visitor.token, self._options)
-        body = exchange.send(request, "prompt")
+            if visitor.token is None:
+                visitor.token = service.bootstrap(exchange)
+            if not self._prompt.model and (model := service.served_model(exchange)):
+                self._prompt = replace(self._prompt, model=model)
+        body = exchange.send(service.request(self._prompt, visitor.token), "prompt")
         try:
-            provider._check_response(body)
-            rest = iter(provider._deltas(body))
-            try:
-                return next(rest), rest, body
-            except StopIteration:
-                raise EmptyResponseError("the answer ended before it began") from None
+            service.check_response(body, self._prompt)
+            rest = iter(service.deltas(body, self._prompt))
+            first = next(rest, None)
+            if first is None:
+                raise EmptyResponseError(NOTHING_CAME)
+            if isinstance(first, ImageResponse):
+                self._fetch(first, exchange)
+            return first, rest, body
         except BaseException as error:
             body.close()
+            exchange.keep_token(body)
             if isinstance(error, G4FLiteError):
                 exchange.failed(error, "prompt")
             raise
 
+    def _fetch(self, image: ImageResponse, exchange: Exchange) -> None:
+        """Let an image's bytes be had: at once where the provider says so, else when they are needed."""
+        service, home = self._service, self._service.base_url
+        if service.fetches_images:
+            image.fetch_now(lambda url: fetch_image(exchange, url, home=home))
+        limits, route = self._deadline.timeout, exchange.route
+        image.fetch = lambda url: run(
+            service, lambda later: fetch_image(later, url, home=home), timeout=limits, route=route
+        )
 
-def fetch(exchange: Exchange, request: requests.Request, step: str, provider: Provider) -> Body:
-    """Send a request that is no prompt, and raise unless it succeeded.
+
+def fetch(exchange: Exchange, request: requests.Request, step: str, service: Service) -> Body:
+    """Send a request that is not a prompt, and raise unless it succeeded.
 
     :raises G4FLiteError: it did not
     """
     body = exchange.send(request, step)
     try:
         with at_step(exchange, step):
-            provider._check_response(body)
+            service.check_response(body)
     except G4FLiteError:
         body.close()
         raise
@@ -153,22 +187,21 @@ def at_step(exchange: Exchange, step: str) -> Iterator[None]:
 
 
 def run(
-    provider: Provider,
+    service: Service,
     action: Callable[[Exchange], Result],
     *,
     timeout: Timeout,
     route: Route,
     session: requests.Session | None = None,
 ) -> Result:
-    """Run something that is no prompt, such as a list of models, under the provider's limits and policy."""
-    limits = replace(timeout, first=None)  # there is no first piece
-    with in_call(provider, Deadline(limits), route, session) as exchange, at_step(exchange, "bootstrap"):
-        return attempts(provider, exchange, lambda: action(exchange), may_be_text=False)
+    """Run something that is not a prompt, such as a list of models, under the provider's limits and policy."""
+    limits = replace(timeout, first=None)  # there is no first delta
+    lent = service.pool.lend() if session is None else _own(session)
+    with in_call(service, Deadline(limits), route, lent) as exchange, at_step(exchange, "bootstrap"):
+        return attempts(service, exchange, lambda: action(exchange), may_be_text=False)
 
 
-def attempts(
-    provider: Provider, exchange: Exchange, action: Callable[[], Result], *, may_be_text: bool = True
-) -> Result:
+def attempts(service: Service, exchange: Exchange, action: Callable[[], Result], *, may_be_text: bool = True) -> Result:
     """Run an action under the provider's retry policy and budget."""
 
     def counted() -> Result:
@@ -181,29 +214,31 @@ def attempts(
             raise
 
     def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
-        _describe(error, provider, exchange)
-        logger.info("%s: attempt %d failed, the next in %.2f s: %s", provider.name, attempt, wait, error)
-        if provider.on_retry is not None:
-            provider.on_retry(error, attempt, wait)
+        _describe(error, service, exchange)
+        logger.info("%s: attempt %d failed, the next in %.2f s: %s", service.name, attempt, wait, error)
+        if service.on_retry is not None:
+            service.on_retry(error, attempt, wait)
 
-    controller = retrying(provider.retry, exchange.call, provider._budget, on_retry, may_be_text=may_be_text)
+    controller = retrying(service.retry, exchange.call, service.budget, on_retry, may_be_text=may_be_text)
     result: Result = controller(counted)
-    provider._budget.give_back()
+    service.budget.give_back()
     return result
 
 
 @contextmanager
 def in_call(
-    provider: Provider, call: Deadline, route: Route, session: requests.Session | None = None
+    service: Service, call: Deadline, route: Route, lent: AbstractContextManager[Visitor]
 ) -> Iterator[Exchange]:
-    """Borrow a session for a call that is watched, and make its errors fit to be seen."""
-    lent = provider._pool.lend() if session is None else _own(session)
+    """Give the exchange of a call that is watched, and make its errors fit to be seen.
+
+    :param lent: the session that is lent to it
+    """
     with call, lent as visitor:
-        exchange = Exchange(visitor, call, route, provider.name, provider._secrets())
+        exchange = Exchange(visitor, call, route, service.name, service.secrets())
         try:
             yield exchange
         except G4FLiteError as error:
-            _describe(error, provider, exchange)
+            _describe(error, service, exchange)
             raise
         finally:
             exchange.close()
@@ -214,8 +249,8 @@ def _own(session: requests.Session) -> Iterator[Visitor]:
     yield Visitor(session)
 
 
-def _describe(error: G4FLiteError, provider: Provider, exchange: Exchange) -> None:
-    error.provider = provider.name
+def _describe(error: G4FLiteError, service: Service, exchange: Exchange) -> None:
+    error.provider = service.name
     error.attempts = exchange.attempts
     error.elapsed = exchange.call.elapsed
     error.step = error.step or "stream"

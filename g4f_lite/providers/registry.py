@@ -8,10 +8,10 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
+from ..arguments import unknown_name
 from ..errors import ProviderNotConfiguredError, ProviderNotFoundError
-from .arguments import unknown_name
 from .base import BaseProvider
-from .presets import PRESETS
+from .openai.presets import PRESETS
 
 ENTRY_POINTS = "g4f_lite.providers"
 
@@ -22,11 +22,11 @@ _MISSING = re.compile(r"\.__init__\(\) missing .* arguments?: '(\w+)'")
 # The module of each provider of ours, imported when it is asked for.
 _OURS = {
     "AiChatOnline": "ai_chat_online",
-    "AiChats": "ai_chats",
-    "AiEngine": "ai_engine",
-    "Chatgpt4Online": "chatgpt4_online",
-    "Local": "local",
-    "OpenAICompatible": "openai_compatible",
+    "AiChats": "ai_chats.provider",
+    "AiEngine": "ai_engine.provider",
+    "Chatgpt4Online": "ai_engine.chatgpt4_online",
+    "Local": "local.provider",
+    "OpenAICompatible": "openai.provider",
     "Scripted": "scripted",
     "Echo": "scripted",
 }
@@ -58,8 +58,8 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
         settings["model"] = model
     for preset in PRESETS:
         if _plain(preset) == _plain(name):
-            openai_compatible = import_module(".openai_compatible", __package__)
-            return make(openai_compatible.OpenAICompatible.preset, preset, {"name": preset, **settings})
+            openai = import_module(".openai.provider", __package__)
+            return make(openai.OpenAICompatible.preset, preset, {"name": preset, **settings})
     return make(find_class(name), name, settings)
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..answer import AnswerStream
-from ..deltas import Delta, Finish
-from ..http.deadline import Timeout, TimeoutLike
-from ..images import ImageResponse
-from ..messages import Image, Message, Messages, last_user_message
-from .arguments import what_is_said
+from ..answers.deltas import Delta, Finish
+from ..answers.images import ImageResponse
+from ..messages import Messages, last_user_message
+from ..prompt import Prompt
 from .base import BaseProvider
 
 if TYPE_CHECKING:
@@ -55,29 +53,17 @@ class Scripted(BaseProvider):
         self._endless = not answers
         self._lock = threading.Lock()
 
-    def answer(self, *answers: ScriptedAnswer) -> None:
-        """Add answers to those that are left."""
+    def queue(self, *answers: ScriptedAnswer) -> None:
+        """Add answers behind those that are left."""
         with self._lock:
             self._endless = False
             self._answers.extend(answers)
 
-    def create_generator(
-        self,
-        model: str | None = None,
-        messages: str | Sequence[Message] | None = None,
-        proxy: str | None = None,
-        timeout: TimeoutLike = None,
-        *,
-        system: str | None = None,
-        images: Image | Iterable[Image] | None = None,
-        **options: Any,
-    ) -> AnswerStream:
-        said = what_is_said(model, messages, system, images)
-        Timeout.of(timeout)
-        call = ScriptedCall(model or self.model, said, options)
-        return AnswerStream(lambda: self._deltas(call), provider=self.name, model=call.model)
+    def get_model(self, name: str | None = None) -> str | None:
+        return name or self.model
 
-    def _deltas(self, call: ScriptedCall) -> Generator[Delta, None, None]:
+    def begin(self, prompt: Prompt) -> Generator[Delta, None, None]:
+        call = ScriptedCall(self.get_model(prompt.model), prompt.messages, prompt.options)
         with self._lock:
             self.calls.append(call)
             number = len(self.calls)

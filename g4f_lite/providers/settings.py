@@ -1,14 +1,21 @@
-"""What any provider over HTTP can be told when it is made."""
+"""What any provider over HTTP can be told when it is made, and how each of these settings is checked."""
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import urlsplit
 
 import requests
 
-from ..http.deadline import TimeoutLike
+from ..arguments import shown_url
+from ..errors import MissingDependencyError
+from ..http.failures import NEEDS_PYSOCKS
 from ..http.retry import OnRetry, RetryLike
+from ..timeout import TimeoutLike
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack as Unpack
@@ -41,3 +48,101 @@ def full_signature(kind: type, base: type) -> inspect.Signature:
         names = {parameter.name for parameter in own}
         own[-1:] = [settings[name] for name in Settings.__annotations__ if name not in names]
     return inspect.Signature(own)
+
+
+def check_url(url: Any, name: str, owner: str = "") -> str:
+    """Check a service's address and give it without a slash at its end.
+
+    :param name: what it was given as;  :param owner: whose it is
+    :raises ValueError: it is empty, none, or holds credentials
+    """
+    if not isinstance(url, str):
+        raise TypeError(f"{name} must be a string, not {type(url).__name__}")
+    if not url and owner:
+        raise ValueError(f"{owner} needs {name}=, the address of a server such as http://localhost:8080/v1")
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid or any(character.isspace() for character in url):
+        raise ValueError(f"{name} must be an address such as http://localhost:8080/v1, not {shown_url(url)!r}")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(
+            f"{name} must have no user, password or query in it; keys go in api_key= or headers=: {shown_url(url)!r}"
+        )
+    return url.rstrip("/")
+
+
+def require_socks(proxy: str | None) -> None:
+    """Raise where a proxy speaks SOCKS and what speaks it is not installed.
+
+    :raises MissingDependencyError: so it is
+    """
+    if proxy and urlsplit(proxy).scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
+        raise MissingDependencyError(NEEDS_PYSOCKS)
+
+
+def check_fields(fields: Any, kind: str) -> dict[str, str]:
+    """Check headers or cookies that were given as an argument; their values are not shown.
+
+    :raises TypeError: they are no dict of strings
+    :raises ValueError: one could not be sent as it is
+    """
+    if not isinstance(fields, Mapping):
+        raise TypeError(f"{kind} must be a dict, not {type(fields).__name__}")
+    for name, value in fields.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"{kind} must be strings by their names; {name!r} is {type(value).__name__}")
+        if not name or value != value.strip() or not (name + value).replace("\t", "").isprintable():
+            raise ValueError(f"{kind}: the value of {name!r} has a newline, a blank at an end or the like in it")
+        try:
+            (name + value).encode("latin-1")
+        except UnicodeEncodeError:
+            raise ValueError(f"{kind}: {name!r} has letters that HTTP cannot send") from None
+    return dict(fields)
+
+
+def check_session(session: Any) -> requests.Session | None:
+    """Check a caller's own session.
+
+    :raises TypeError: it is none
+    """
+    if session is not None and not isinstance(session, requests.Session):
+        raise TypeError(f"session must be a requests.Session, not {type(session).__name__}")
+    return session
+
+
+def check_callback(function: Any, name: str) -> Any:
+    """Check something that is to be called.
+
+    :raises TypeError: it cannot be
+    """
+    if function is not None and not callable(function):
+        raise TypeError(f"{name} must be a function, not {type(function).__name__}")
+    return function
+
+
+def check_verify(verify: Any) -> bool | str | None:
+    """Check ``verify=``.
+
+    :raises TypeError: it is no boolean and no path;  :raises ValueError: the path is empty
+    """
+    if isinstance(verify, os.PathLike):
+        verify = os.fspath(verify)
+    if verify is not None and not isinstance(verify, (bool, str)):
+        raise TypeError(f"verify must be True, False or the path of a CA bundle, not {type(verify).__name__}")
+    if verify == "":
+        raise ValueError("verify is an empty path; False turns the check of certificates off")
+    return verify
+
+
+def check_cert(cert: Any) -> str | tuple[str, str] | None:
+    """Check ``cert=``.
+
+    :raises TypeError: it is no path and no pair of them
+    """
+    parts = cert if isinstance(cert, tuple) else (cert,)
+    if cert is not None and (len(parts) > 2 or not parts or not all(isinstance(part, str) and part for part in parts)):
+        raise TypeError("cert must be the path of a client certificate, or a pair of paths: certificate and key")
+    return cert  # type: ignore[no-any-return]

@@ -21,7 +21,7 @@ import pytest
 import requests
 
 from g4f_lite import errors
-from g4f_lite.providers import engine, weights
+from g4f_lite.providers.local import engine, weights
 
 if importlib.util.find_spec("xllamacpp") is None:  # imported here, it would miss the engine's thread policy
     pytest.skip("the extra `local` is not installed", allow_module_level=True)

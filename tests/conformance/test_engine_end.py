@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from g4f_lite import errors
-from g4f_lite.providers import hangup, weights
+from g4f_lite.providers.local import hangup, weights
 
 if importlib.util.find_spec("xllamacpp") is None:  # imported here, it would miss the engine's thread policy
     pytest.skip("the extra `local` is not installed", allow_module_level=True)

@@ -10,7 +10,7 @@ import pytest
 
 from g4f_lite import Client, Finish, Identity, ImageResponse, Local, Reasoning, Refusal, ToolCallDelta, Usage
 from g4f_lite.emulator import Emulator
-from g4f_lite.providers import engine, weights
+from g4f_lite.providers.local import engine, weights
 from g4f_lite.testing import Scripted
 
 openai = pytest.importorskip("openai", reason="the official package is not installed")

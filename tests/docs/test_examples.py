@@ -98,7 +98,7 @@ COMMANDS = [
 @pytest.fixture(scope="module")
 def weights() -> Path:
     """The embedded model's file, fetched if it is not there."""
-    from g4f_lite.providers import weights
+    from g4f_lite.providers.local import weights
 
     return Path(weights.find("smollm2") or weights.fetch("smollm2", download=True))
 

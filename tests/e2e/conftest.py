@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from g4f_lite.emulator import Emulator
-from g4f_lite.providers import weights
+from g4f_lite.providers.local import weights
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from g4f_lite.providers import local
+from g4f_lite.providers.local import provider as local
 
 from .command import call
 

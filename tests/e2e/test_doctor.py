@@ -20,7 +20,7 @@ from g4f_lite.cli.commands import doctor
 from g4f_lite.cli.examination import STEPS, Examination, Examiner
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers.base import BaseProvider
-from g4f_lite.providers.presets import PRESETS
+from g4f_lite.providers.openai.presets import PRESETS
 from g4f_lite.testing import Echo
 
 from .command import assert_refused, call, run

@@ -21,7 +21,6 @@ class Choosy(Scripted):
 
     models = ("small", "large")
 
-    def create_generator(self, model=None, *args, **settings):
-        if model is not None and model not in self.models:
-            raise ModelNotSupportedError(f"no {model}", provider=self.name)
-        return super().create_generator(model, *args, **settings)
+    def check(self, prompt):
+        if prompt.model is not None and prompt.model not in self.models:
+            raise ModelNotSupportedError(f"no {prompt.model}", provider=self.name)

@@ -264,7 +264,7 @@ def test_show_in_a_notebook_is_one_output_that_grows(
         return SimpleNamespace(update=shown.append)
 
     clock = itertools.count(1)  # seconds, one more with each look
-    monkeypatch.setattr("g4f_lite.notebook.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    monkeypatch.setattr("g4f_lite.answers.display.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=ZMQInteractiveShell))
     monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Markdown=str, display=display))
     answer = _stream("a", IMAGE, Finish())[0].show()

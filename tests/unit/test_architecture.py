@@ -1,4 +1,4 @@
-"""The shape of the house: imports point one way, public names are listed, the core stays light."""
+"""The shape of the house: its rooms and floors, imports that point one way, public names, what an import loads."""
 
 from __future__ import annotations
 
@@ -15,68 +15,87 @@ import g4f_lite
 
 PACKAGE = Path(g4f_lite.__file__).parent
 
-# From the ground up; a layer may import from its own and those before it.
-LAYERS = [
-    {"errors", "messages", "log"},
-    {"http"},
-    {"images", "image_fetch", "deltas", "collected", "notebook", "answer"},
+# From the ground up: a room imports from floors below its own, and from no room of its own floor.
+FLOORS = [
+    {"errors", "messages", "timeout", "arguments", "emulator"},
+    {"prompt", "answers", "http"},
     {"providers"},
-    {"circuit_breaker", "fallback"},
-    {"choice"},
-    {"conversation", "completions", "batch"},
-    {"limits", "structured", "shaping", "routing", "chat", "generations", "legacy", "client"},
-    {"testing", "pytest_plugin", "cli", "contrib", "__main__"},
+    {"conversation"},
+    {"client"},
+    {"testing", "cli"},
+    {"__init__", "__main__"},
 ]
+USE_THE_EMULATOR = {"cli", "testing"}
 
 
 def modules() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+    return sorted(PACKAGE.rglob("*.py"))
 
 
-def room_of(module: str) -> str:
-    """Give the part of the package that a dotted name is in."""
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else "__init__"
+def name_of(path: Path) -> str:
+    """Give a file's dotted name; a package's is that of its ``__init__``."""
+    return ".".join(("g4f_lite", *path.relative_to(PACKAGE).with_suffix("").parts))
+
+
+FILES = {name_of(path) for path in modules()}
+
+
+def file_of(module: str) -> str:
+    """Give the dotted name of the file that a module's name stands for."""
+    return module if module in FILES else f"{module}.__init__"
+
+
+def room_of(name: str) -> str:
+    """Give the part of the package that a file is in."""
+    return name.split(".")[1]
 
 
 def imports_of(path: Path) -> set[str]:
-    """List the modules of this package that a file imports, wherever it does, but for type checkers."""
-    name = ".".join(("g4f_lite", *path.relative_to(PACKAGE).with_suffix("").parts))
-    package = name.removesuffix(".__init__") if path.name == "__init__.py" else name.rpartition(".")[0]
+    """List the files of this package that a file imports, wherever it does and for whomever."""
+    package = name_of(path).rpartition(".")[0]
     found = set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {
-        node
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for node in ast.walk(block)
-    }
-    for node in ast.walk(tree):
-        if node in for_types:
-            continue
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            found |= {base} if node.module else {f"{base}.{alias.name}" for alias in node.names}
-    return {module for module in found if module.split(".")[0] == "g4f_lite"}
+            submodules = {f"{base}.{alias.name}" for alias in node.names} & FILES
+            found |= submodules or {base}
+    return {file_of(module) for module in found if module.split(".")[0] == "g4f_lite"}
 
 
-def level(room: str) -> int:
-    return next(number for number, rooms in enumerate(LAYERS) if room in rooms)
+IMPORTS = {name_of(path): imports_of(path) for path in modules()}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_one_way(path: Path) -> None:
-    room = room_of(".".join(("g4f_lite", *path.relative_to(PACKAGE).with_suffix("").parts)))
-    for module in imports_of(path):
-        other = room_of(module)
-        if room == "emulator":
-            assert other == "emulator", f"the emulator is the other side of the wire, and imports {module}"
-        elif other == "emulator":
-            assert room in ("cli", "pytest_plugin"), f"{room} imports {module}"
-        elif other != "__init__":
-            assert level(other) <= level(room), f"{room} imports {module}, which stands above it"
+def floor_of(room: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def test_the_house_has_these_rooms_and_no_other() -> None:
+    rooms = {room_of(name) for name in FILES}
+    assert rooms == set().union(*FLOORS)
+    assert len(rooms) <= 16
+    assert len(FLOORS) <= 7
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_imports_point_down(name: str) -> None:
+    room = room_of(name)
+    for imported in IMPORTS[name]:
+        other = room_of(imported)
+        if other == room:
+            continue
+        if other == "emulator":
+            assert room in USE_THE_EMULATOR, f"the emulator is the other side of the wire, and {name} imports it"
+        assert floor_of(other) < floor_of(room), f"{name} imports {imported}, which is not below it"
+
+
+def test_no_files_import_each_other() -> None:
+    """Take away the files that import none of those left, until none is left: the rest is a circle."""
+    left = {name: imports - {name} for name, imports in IMPORTS.items()}
+    while free := {name for name, imports in left.items() if not imports & left.keys()}:
+        left = {name: imports for name, imports in left.items() if name not in free}
+    assert left == {}
 
 
 @pytest.mark.parametrize("name", ["g4f_lite", "g4f_lite.http", "g4f_lite.emulator", "g4f_lite.testing"])
@@ -88,23 +107,24 @@ def test_public_names_are_sorted_and_there(name: str) -> None:
     assert set(module.__all__) <= set(dir(module))
 
 
-def test_no_public_name_is_left_out() -> None:
-    """What is imported into the package, now or at first use, is listed, but for modules and private names."""
-    offered = {
-        name for name, value in vars(g4f_lite).items() if getattr(value, "__module__", "").startswith("g4f_lite")
-    }
-    assert {name for name in offered | set(g4f_lite._LAZY) if not name.startswith("_")} <= set(g4f_lite.__all__)
+def test_the_public_names_are_those_that_load() -> None:
+    assert set(g4f_lite._MODULES) == set(g4f_lite.__all__)
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    for_types = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {f".{node.module}": [alias.name for alias in node.names] for node in for_types.body}
+    assert typed == {module: [*names] for module, names in g4f_lite._NAMES.items()}
 
 
 def test_no_file_is_long() -> None:
-    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in modules()}
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in modules()}
     assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
 def test_a_service_is_short() -> None:
-    for name in ("ai_chat_online", "ai_chats", "ai_engine", "chatgpt4_online", "openai_compatible", "presets", "local"):
-        lines = (PACKAGE / "providers" / f"{name}.py").read_text(encoding="utf-8").splitlines()
-        assert len(lines) <= 120, name
+    services = {PACKAGE / "providers" / "ai_chat_online.py", *PACKAGE.glob("providers/*/provider.py")}
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in services}
+    assert len(lengths) == 5
+    assert {name: length for name, length in lengths.items() if length > 120} == {}
 
 
 WATCH = """
@@ -130,3 +150,9 @@ def test_an_import_brings_the_core_only_and_leaves_nothing_behind() -> None:
     done = subprocess.run([sys.executable, "-B", "-c", WATCH], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["g4f_lite"]
+
+
+def test_the_bare_import_loads_nothing() -> None:
+    script = "import sys; import g4f_lite; print(*(name for name in ('requests', 'ssl') if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

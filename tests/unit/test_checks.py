@@ -22,7 +22,7 @@ from g4f_lite import (
 )
 from g4f_lite.http.body import Body
 from g4f_lite.http.checks import check, parse_retry_after, shorten
-from g4f_lite.providers.openai_wire import service_error
+from g4f_lite.providers.openai.wire import service_error
 
 URL = "http://service.test/v1"
 CHALLENGE = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>cf-chl</body></html>"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from g4f_lite import Fallback, OpenAICompatible, ProviderNotFoundError
-from g4f_lite.choice import choose_provider, default_provider, provider_of
-from g4f_lite.providers.local import Local
+from g4f_lite.providers.local.provider import Local
+from g4f_lite.providers.selection import choose_provider, default_provider, provider_of
 from g4f_lite.testing import Echo
 
 

@@ -12,17 +12,8 @@ import warnings
 import pytest
 
 import g4f_lite
-from g4f_lite import (
-    AiChats,
-    AiEngine,
-    ChatCompletion,
-    Client,
-    Fallback,
-    Local,
-    OpenAICompatible,
-    RateLimitError,
-    choice,
-)
+from g4f_lite import AiChats, AiEngine, ChatCompletion, Client, Fallback, Local, OpenAICompatible, RateLimitError
+from g4f_lite.providers import selection as choice
 from g4f_lite.testing import Echo, Scripted
 
 from .services import Plain
@@ -40,7 +31,7 @@ def stand_in(monkeypatch):
 
 
 def test_chat_completion_gives_the_text_or_its_pieces(stand_in):
-    stand_in.answer("one two", "one two")
+    stand_in.queue("one two", "one two")
     text = ChatCompletion.create(model="gpt-4", messages=[{"role": "user", "content": "x"}])
     assert isinstance(text, str)
     assert text == "one two"

@@ -6,15 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from g4f_lite import (
-    Client,
-    ImageResponse,
-    RateLimitError,
-    ResponseFormatError,
-    StreamInterruptedError,
-    Usage,
-)
-from g4f_lite.completions import ChoiceDelta, ChunkChoice, CompletionChunk
+from g4f_lite import Client, ImageResponse, RateLimitError, ResponseFormatError, StreamInterruptedError, Usage
+from g4f_lite.client.results import ChoiceDelta, ChunkChoice, CompletionChunk
 from g4f_lite.testing import Scripted
 
 from .services import PIXEL
@@ -58,7 +51,7 @@ def test_letting_go_of_a_stream_closes_it():
     closed = []
 
     class Watched(Scripted):
-        def _deltas(self, call):
+        def begin(self, prompt):
             try:
                 yield from ["one", " two"]
             finally:
@@ -108,13 +101,13 @@ def test_a_completion_is_bounded_as_an_answer_is(monkeypatch):
     taken = []
 
     class Endless(Scripted):
-        def _deltas(self, call):
+        def begin(self, prompt):
             for number in range(1000):
                 taken.append(number)
                 yield "x" * 1000
 
-    monkeypatch.setattr("g4f_lite.collected.MAX_BYTES", 10_000)
-    monkeypatch.setattr("g4f_lite.collected.FOLDED_AT", 1000)
+    monkeypatch.setattr("g4f_lite.answers.buffer.MAX_BYTES", 10_000)
+    monkeypatch.setattr("g4f_lite.answers.buffer.FOLDED_AT", 1000)
     with pytest.raises(ResponseFormatError, match="longer than"):
         Client(Endless()).chat.completions.create("x")
     assert len(taken) < 1000

@@ -8,15 +8,8 @@ import re
 import pytest
 
 import g4f_lite
-from g4f_lite import (
-    AllProvidersFailedError,
-    ChatCompletion,
-    Client,
-    Fallback,
-    ModelNotSupportedError,
-    RateLimitError,
-    choice,
-)
+from g4f_lite import AllProvidersFailedError, ChatCompletion, Client, Fallback, ModelNotSupportedError, RateLimitError
+from g4f_lite.providers import selection as choice
 from g4f_lite.testing import Scripted
 
 from .services import Choosy, Plain
@@ -41,7 +34,7 @@ def test_a_models_name_leads_where_the_map_says():
 
 
 def test_a_map_with_a_provider_and_a_model():
-    provider, model = Client(Scripted(), models={"gpt-4o-mini": "groq:llama-3.3-70b"})._find("gpt-4o-mini", None)
+    provider, model = Client(Scripted(), models={"gpt-4o-mini": "groq:llama-3.3-70b"})._router.find("gpt-4o-mini")
     assert (provider.name, provider.model, model) == ("Groq", "llama-3.3-70b", None)
 
 

@@ -7,15 +7,8 @@ import sys
 import pytest
 
 import g4f_lite
-from g4f_lite import (
-    Client,
-    Finish,
-    Local,
-    OpenAICompatible,
-    ResponseFormatError,
-    Usage,
-    choice,
-)
+from g4f_lite import Client, Finish, Local, OpenAICompatible, ResponseFormatError, Usage
+from g4f_lite.providers import selection as choice
 from g4f_lite.testing import Scripted
 
 from .services import Plain
@@ -151,7 +144,7 @@ def test_an_answer_that_was_cut_is_closed_and_has_no_usage():
     closed = []
 
     class Watched(Plain):
-        def _deltas(self, call):
+        def begin(self, prompt):
             try:
                 yield from ["one", " two", " three", " four", Usage(1, 4, 5), Finish()]
             finally:
@@ -211,12 +204,12 @@ def test_an_endless_answer_is_not_held_back_for_ever(monkeypatch):
     taken = []
 
     class Endless(Plain):
-        def _deltas(self, call):
+        def begin(self, prompt):
             for number in range(1000):
                 taken.append(number)
                 yield "x" * 1000
 
-    monkeypatch.setattr("g4f_lite.shaping.MAX_BYTES", 10_000)
+    monkeypatch.setattr("g4f_lite.client.json_format.MAX_BYTES", 10_000)
     with pytest.raises(ResponseFormatError, match="longer than the 10,000 characters"):
         Client(Endless()).ask("x", response_format=SCHEMA)
     assert len(taken) == 11

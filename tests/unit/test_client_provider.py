@@ -5,16 +5,8 @@ from __future__ import annotations
 import pytest
 
 import g4f_lite
-from g4f_lite import (
-    Client,
-    Fallback,
-    Local,
-    OpenAICompatible,
-    ProviderNotFoundError,
-    RateLimitError,
-    RetryPolicy,
-    choice,
-)
+from g4f_lite import Client, Fallback, Local, OpenAICompatible, ProviderNotFoundError, RateLimitError, RetryPolicy
+from g4f_lite.providers import selection as choice
 from g4f_lite.testing import Echo, Scripted
 
 
@@ -78,7 +70,7 @@ def test_the_environment_chooses_at_each_call(monkeypatch):
 
 
 def test_a_stand_in_answers_a_client_without_a_provider(stand_in):
-    stand_in.answer("from the stand-in")
+    stand_in.queue("from the stand-in")
     assert Client().ask("x") == "from the stand-in"
 
 
@@ -150,9 +142,9 @@ def test_proxies_that_make_no_sense_are_refused():
 
 
 class Recorder(Scripted):
-    def create_generator(self, model=None, messages=None, proxy=None, timeout=None, **options):
-        self.limits = (proxy, timeout)
-        return super().create_generator(model, messages, proxy, timeout, **options)
+    def begin(self, prompt):
+        self.limits = (prompt.proxy, prompt.timeout)
+        return super().begin(prompt)
 
 
 def test_proxy_and_timeout_go_to_each_call_unless_it_has_its_own():
@@ -161,7 +153,7 @@ def test_proxy_and_timeout_go_to_each_call_unless_it_has_its_own():
     client.ask("x")
     assert provider.limits == ("http://a:1", g4f_lite.Timeout.of(5))
     client.chat.completions.create("x", proxy="http://b:1", timeout=7)
-    assert provider.limits == ("http://b:1", 7)
+    assert provider.limits == ("http://b:1", g4f_lite.Timeout.of(7))
     client.conversation().ask("x")
     assert provider.limits == ("http://a:1", g4f_lite.Timeout.of(5))
 
@@ -178,7 +170,7 @@ def test_a_call_may_name_its_own_provider():
     answer = client.ask("theirs", provider="echo")
     assert (answer, answer.model) == ("theirs", None)
     assert client.ask("x") == "mine"
-    assert client._find(None, "echo")[0] is client._find(None, "echo")[0]
+    assert client._router.find(None, "echo")[0] is client._router.find(None, "echo")[0]
 
 
 def test_closing_leaves_given_providers_open():

@@ -18,9 +18,9 @@ class SlowToClose(Scripted):
         super().__init__(["one", "two"])
         self.closing, self.may_close = threading.Event(), threading.Event()
 
-    def _deltas(self, call):  # type: ignore[no-untyped-def]
+    def begin(self, prompt):  # type: ignore[no-untyped-def]
         try:
-            yield from super()._deltas(call)
+            yield from super().begin(prompt)
         finally:
             self.closing.set()
             self.may_close.wait(10)

@@ -10,7 +10,7 @@ import pickle
 import pytest
 
 from g4f_lite import Answer, Client, EmptyResponseError, Finish, Identity, Reasoning, ToolCall, ToolCallDelta, Usage
-from g4f_lite.completions import (
+from g4f_lite.client.results import (
     ChoiceDelta,
     ChunkChoice,
     Completion,
@@ -156,7 +156,7 @@ def test_the_stream_holds_every_kind_of_delta():
     ]
 
     class Exact(Scripted):
-        def _deltas(self, call):
+        def begin(self, prompt):
             yield from deltas
 
     client = Client(Exact())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from g4f_lite import Client, Conversation, Fallback, StreamInterruptedError, ToolCallDelta, TransportError
-from g4f_lite.collected import MAX_BYTES
+from g4f_lite.answers.buffer import MAX_BYTES
 from g4f_lite.conversation import trim
 from g4f_lite.testing import Echo, Scripted
 

@@ -18,8 +18,8 @@ from g4f_lite import (
     Timeout,
     TransportError,
 )
-from g4f_lite.circuit_breaker import FAILURES_TO_OPEN, MAX_OPEN_SECONDS, OPEN_SECONDS
-from g4f_lite.fallback import PATIENCE
+from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, MAX_OPEN_SECONDS, OPEN_SECONDS
+from g4f_lite.providers.fallback import PATIENCE
 from g4f_lite.testing import Scripted
 
 from .services import PIXEL
@@ -38,10 +38,10 @@ class Watched(Scripted):
 
     asked: Callable[[], object] | None = None
 
-    def _deltas(self, call):  # type: ignore[no-untyped-def]
+    def begin(self, prompt):  # type: ignore[no-untyped-def]
         if self.asked is not None:
             self.asked()
-        yield from super()._deltas(call)
+        yield from super().begin(prompt)
 
 
 def test_the_first_that_answers_is_named() -> None:
@@ -137,27 +137,25 @@ def test_the_time_is_shared_so_that_the_last_one_is_reached() -> None:
     limits = []
 
     class Noting(Scripted):
-        def create_generator(self, *arguments, **named):  # type: ignore[no-untyped-def]
-            limits.append(arguments[3])
-            return super().create_generator(*arguments, **named)
+        def begin(self, prompt):  # type: ignore[no-untyped-def]
+            limits.append(prompt.timeout)
+            return super().begin(prompt)
 
     clock = Clock()
     chain = Fallback([Noting(TransportError("down")), Noting(TransportError("down")), Noting("ok")], clock=clock)
     assert chain.create(messages="Hello", timeout=30) == "ok"
-    checked, *asked = limits  # the first is prepared at the call too, so that bad arguments raise there
-    assert checked.total == 30
-    assert [limit.first for limit in asked] == [10, 15, 30]
-    assert {limit.total for limit in asked} == {30}  # so that an answer that began may take all of it
-    assert asked[0].connect == 10
+    assert [limit.first for limit in limits] == [10, 15, 30]
+    assert {limit.total for limit in limits} == {30}  # so that an answer that began may take all of it
+    assert limits[0].connect == 10
 
 
 def test_the_calls_other_limits_hold_for_each() -> None:
     limits = []
 
     class Noting(Scripted):
-        def create_generator(self, *arguments, **named):  # type: ignore[no-untyped-def]
-            limits.append(arguments[3])
-            return super().create_generator(*arguments, **named)
+        def begin(self, prompt):  # type: ignore[no-untyped-def]
+            limits.append(prompt.timeout)
+            return super().begin(prompt)
 
     chain = Fallback([Noting(), Noting()], clock=Clock())
     chain.create(messages="Hello", timeout=(1, 2))
@@ -174,9 +172,9 @@ def test_a_call_without_limits_has_those_of_the_members_and_a_total(monkeypatch:
     class Noting(Scripted):
         timeout = Timeout(1, 2, 3)
 
-        def create_generator(self, *arguments, **named):  # type: ignore[no-untyped-def]
-            limits.append(arguments[3])
-            return super().create_generator(*arguments, **named)
+        def begin(self, prompt):  # type: ignore[no-untyped-def]
+            limits.append(prompt.timeout)
+            return super().begin(prompt)
 
     Fallback([Noting(), Scripted()], clock=Clock()).create(messages="Hello")
     assert limits[-1] == Timeout(1, 2, 3, 150)
@@ -236,12 +234,10 @@ class Blind(Scripted):
 
     known_options = frozenset({"seed"})
 
-    def create_generator(self, model=None, messages=None, *rest, **options):  # type: ignore[no-untyped-def]
-        if not isinstance(messages[-1]["content"], str):
-            raise ValueError("Blind takes text alone")
-        if options.keys() - {"seed"}:
+    def check(self, prompt):  # type: ignore[no-untyped-def]
+        prompt.check_text_only(self.name)
+        if prompt.options.keys() - {"seed"}:
             raise TypeError("Blind has no such option")
-        return super().create_generator(model, messages, *rest, **options)
 
 
 def test_who_does_not_take_a_prompt_is_passed_over() -> None:
@@ -249,14 +245,14 @@ def test_who_does_not_take_a_prompt_is_passed_over() -> None:
     chain = Fallback([blind, Scripted(*["a cat"] * (FAILURES_TO_OPEN + 1), TransportError("down"))])
     for _ in range(FAILURES_TO_OPEN + 1):
         assert chain.create(messages="What is this?", images=PIXEL) == "a cat"
-    with pytest.raises(AllProvidersFailedError, match="Blind: not asked: Blind takes text alone\n  Scripted: down"):
+    with pytest.raises(AllProvidersFailedError, match=r"Blind: not asked: Blind takes only text.*\n  Scripted: down"):
         chain.create(messages="What is this?", images=PIXEL)
     assert blind.calls == []
     assert chain.create(messages="Hello") == "words"  # it has not failed
 
 
 def test_what_nobody_takes_is_refused_at_the_call() -> None:
-    with pytest.raises(ValueError, match="Blind takes text alone"):
+    with pytest.raises(ValueError, match="Blind takes only text"):
         Fallback([Blind(), Blind()]).create_generator(messages="What is this?", images=PIXEL)
     with pytest.raises(TypeError, match="Blind has no such option"):
         Fallback([Blind(), Blind()]).create_generator(messages="Hello", temperature=0)
@@ -300,9 +296,9 @@ def test_closing_it_does_not_ask_the_next() -> None:
 
 def test_closing_it_while_the_next_is_prepared_does_not_ask_that_one() -> None:
     class Preparing(Scripted):
-        def create_generator(self, *arguments, **named):  # type: ignore[no-untyped-def]
+        def begin(self, prompt):  # type: ignore[no-untyped-def]
             stream.close()  # as from another thread
-            return super().create_generator(*arguments, **named)
+            return super().begin(prompt)
 
     second = Preparing("never")
     stream = Fallback([Scripted(TransportError("down")), second]).create_generator(messages="Hello")

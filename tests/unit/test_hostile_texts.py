@@ -14,7 +14,7 @@ from g4f_lite.http.body import parse_json
 from g4f_lite.http.checks import ERROR_BODY_BYTES, parse_retry_after, rate_limit, shorten
 from g4f_lite.http.checks import _visible as visible
 from g4f_lite.http.redact import redact
-from g4f_lite.providers import ai_engine_wire
+from g4f_lite.providers.ai_engine import wire as ai_engine_wire
 
 LIMIT = 1.0  # seconds of this thread's own; what is in proportion takes a hundredth
 BODY = ERROR_BODY_BYTES

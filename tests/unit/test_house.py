@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import g4f_lite
-from g4f_lite.providers.presets import PRESETS
+from g4f_lite.providers.openai.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 FIRST_BLOCK = 'pip install -e ".[all]" && g4f-lite chat "Why is the sky blue?"\n'

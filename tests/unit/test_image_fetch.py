@@ -10,11 +10,12 @@ import pytest
 import responses
 
 from g4f_lite import G4FLiteError, ResponseFormatError, ResponseStatusError
-from g4f_lite.http.deadline import Deadline, Timeout
+from g4f_lite.answers.images import MAX_IMAGE_BYTES
+from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.exchange import Exchange, Route
 from g4f_lite.http.pool import Session, Visitor, set_cookies
-from g4f_lite.image_fetch import MAX_REDIRECTS, fetch_image, refuse_private
-from g4f_lite.images import MAX_IMAGE_BYTES
+from g4f_lite.providers.image_fetch import MAX_REDIRECTS, fetch_image, refuse_private
+from g4f_lite.timeout import Timeout
 
 HOME = "https://service.test/v1"
 PNG = b"\x89PNG\r\n\x1a\n rest"

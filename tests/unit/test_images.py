@@ -14,7 +14,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from g4f_lite import G4FLiteError, ImageResponse, MissingDependencyError, ResponseFormatError
-from g4f_lite.images import MAX_IMAGE_BYTES
+from g4f_lite.answers.images import MAX_IMAGE_BYTES
 from g4f_lite.messages import to_data_uri
 
 PNG = b"\x89PNG\r\n\x1a\n rest"

@@ -11,7 +11,7 @@ import requests
 import responses
 
 from g4f_lite import AuthenticationError, OpenAICompatible
-from g4f_lite.providers.presets import PRESETS
+from g4f_lite.providers.openai.presets import PRESETS
 
 ELSEWHERE = "http://elsewhere.test/v1"
 KEY = "canary-key-1f2e3d"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4f_lite.limits import TextLimits
+from g4f_lite.client.text_limits import TextLimits
 
 
 def cut(pieces, **limits):

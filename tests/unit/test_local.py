@@ -9,8 +9,9 @@ import pytest
 
 from g4f_lite import ModelNotSupportedError
 from g4f_lite.http.exchange import Route
-from g4f_lite.providers import local
-from g4f_lite.providers.local import MAX_TOKENS, SAMPLING, SYSTEM, Local
+from g4f_lite.prompt import Prompt
+from g4f_lite.providers.local import provider as local
+from g4f_lite.providers.local.provider import MAX_TOKENS, SAMPLING, SYSTEM, Local
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -28,7 +29,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Local:
 
 
 def sent(provider: Local, model: str = "smollm2", **options: Any) -> dict[str, Any]:
-    return provider._request(model, HELLO, "", options).json  # type: ignore[return-value]
+    return provider.request(Prompt.of(model, HELLO, **options), "").json  # type: ignore[return-value]
 
 
 def test_its_own_model_gets_the_settings_that_suit_it(provider: Local) -> None:
@@ -53,9 +54,9 @@ def test_another_model_is_asked_as_the_caller_says(provider: Local) -> None:
 
 def test_no_proxy_sees_what_it_is_asked(provider: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("G4F_LITE_PROXY", "http://127.0.0.1:9")
-    assert provider._route("http://127.0.0.1:9") == Route()
+    assert provider.route("http://127.0.0.1:9") == Route()
     with pytest.raises(ValueError, match="proxy"):
-        provider._route("no address")
+        provider.create_generator(messages="Hello", proxy="no address")
 
 
 def test_the_name_in_a_completion_is_known(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from g4f_lite.completions import CompletionMessage, Function, MessageToolCall
-from g4f_lite.images import ImageResponse
+from g4f_lite.answers.images import ImageResponse
+from g4f_lite.client.results import CompletionMessage, Function, MessageToolCall
 from g4f_lite.messages import (
     format_prompt,
     get_random_string,

@@ -25,9 +25,9 @@ from g4f_lite import (
     ToolCall,
     Usage,
 )
-from g4f_lite.providers.openai_images import OPTIONS as IMAGE_OPTIONS
-from g4f_lite.providers.openai_wire import OPTIONS
-from g4f_lite.providers.presets import PRESETS
+from g4f_lite.providers.openai.images import OPTIONS as IMAGE_OPTIONS
+from g4f_lite.providers.openai.presets import PRESETS
+from g4f_lite.providers.openai.wire import OPTIONS
 
 URL = "http://service.test/v1"
 CHAT, MODELS, IMAGES = f"{URL}/chat/completions", f"{URL}/models", f"{URL}/images/generations"

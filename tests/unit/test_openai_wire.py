@@ -29,7 +29,7 @@ from g4f_lite import (
     Usage,
 )
 from g4f_lite.http.body import Body
-from g4f_lite.providers import openai_wire as wire
+from g4f_lite.providers.openai import wire
 
 URL = "http://service.test/v1"
 

@@ -51,7 +51,7 @@ def test_scripted_wins_over_the_environment_and_only_while_it_is_used(
             assert summary("text") == "text"
 
         def test_answer(g4f_scripted):
-            g4f_scripted.answer("short", RateLimitError("slow down"))
+            g4f_scripted.queue("short", RateLimitError("slow down"))
             assert summary("a long text") == "short"
             assert g4f_scripted.calls[0].prompt == "a long text"
             assert g4f_scripted.calls[0].messages[0]["content"] == "Sum it up."
@@ -139,7 +139,7 @@ def test_an_import_of_the_plugin_costs_little(suite: pytest.Pytester) -> None:
         import sys
 
         def test_what_is_loaded():
-            assert "g4f_lite.pytest_plugin" in sys.modules
+            assert "g4f_lite.testing.pytest_plugin" in sys.modules
             assert "g4f_lite.emulator" not in sys.modules
             assert "g4f_lite.providers.base" not in sys.modules
         """,

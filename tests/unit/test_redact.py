@@ -13,15 +13,7 @@ from hypothesis import strategies as st
 
 from g4f_lite import DeadlineExceededError, G4FLiteError, ResponseFormatError, TransportError
 from g4f_lite.http.body import parse_json
-from g4f_lite.http.redact import (
-    HIDDEN,
-    password_in,
-    redact,
-    scrub,
-    secrets_in,
-    secrets_in_query,
-    without_credentials,
-)
+from g4f_lite.http.redact import HIDDEN, password_in, redact, scrub, secrets_in, secrets_in_query, without_credentials
 
 SECRET = "canary-1f2e3d4c"
 

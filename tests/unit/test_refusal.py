@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from g4f_lite import Client, Conversation, OpenAICompatible, Reasoning, Refusal
-from g4f_lite.collected import Collected
+from g4f_lite.answers.buffer import Buffer
 from g4f_lite.emulator import Emulator
 from g4f_lite.testing import Scripted
 
@@ -38,10 +38,10 @@ def test_an_answer_keeps_the_words():
 
 
 def test_a_long_one_is_kept_whole_and_for_itself(monkeypatch):
-    monkeypatch.setattr("g4f_lite.collected.FOLDED_AT", 100)
+    monkeypatch.setattr("g4f_lite.answers.buffer.FOLDED_AT", 100)
     answer = Client(Scripted(["a", *[Refusal("no ")] * 50, "b"])).ask("x")
     assert (answer.refusal, answer) == ("no " * 50, "ab" + "no " * 50)
-    collected = Collected(list(PIECES))
+    collected = Buffer(list(PIECES))
     collected.fold()
     assert list(collected.kept) == [Refusal("I cannot help.")]
 

@@ -11,8 +11,8 @@ import pytest
 
 from g4f_lite import OpenAICompatible, ProviderNotConfiguredError, ProviderNotFoundError
 from g4f_lite.providers import registry
-from g4f_lite.providers.keys import Key
-from g4f_lite.providers.presets import PRESETS
+from g4f_lite.providers.openai.keys import Key
+from g4f_lite.providers.openai.presets import PRESETS
 from g4f_lite.testing import Echo, Scripted
 
 

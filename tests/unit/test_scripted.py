@@ -74,14 +74,14 @@ def test_a_call_too_many_says_what_it_asked() -> None:
     scripted.create(messages="first")
     with pytest.raises(AssertionError, match=r"call 2 has no scripted answer left.*second"):
         scripted.create(messages="second")
-    scripted.answer("another")
+    scripted.queue("another")
     assert scripted.create(messages="third") == "another"
 
 
 def test_without_answers_there_is_always_one() -> None:
     scripted = Scripted()
     assert {str(scripted.create(messages=text)) for text in "abc"} == {"This is a scripted answer."}
-    scripted.answer("mine")
+    scripted.queue("mine")
     assert scripted.create(messages="d") == "mine"
     with pytest.raises(AssertionError):
         scripted.create(messages="e")

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from g4f_lite import errors
-from g4f_lite.providers import weights
+from g4f_lite.providers.local import weights
 
 platformdirs = pytest.importorskip("platformdirs", reason="the extra `local` is not installed")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from g4f_lite import errors
-from g4f_lite.providers import installer
+from g4f_lite.providers.local import installer
 
 REQUIREMENT = "llm-tiny==1.2.3"
 

@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import (
-    AiChats,
-    AuthenticationError,
-    G4FLiteError,
-    ProviderError,
-    RetryPolicy,
-)
+from g4f_lite import AiChats, AuthenticationError, G4FLiteError, ProviderError, RetryPolicy
 
 from .raw_server import Connection, RawServer, length
 

@@ -11,12 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from g4f_lite.errors import (
-    AuthenticationError,
-    ChallengeError,
-    ResponseStatusError,
-    TransportError,
-)
+from g4f_lite.errors import AuthenticationError, ChallengeError, ResponseStatusError, TransportError
 
 from .matrix_rows import (
     ANSWER,

@@ -8,12 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from g4f_lite import (
-    AiChats,
-    AuthenticationError,
-    ImageResponse,
-    ResponseFormatError,
-)
+from g4f_lite import AiChats, AuthenticationError, ImageResponse, ResponseFormatError
 from g4f_lite.emulator import Emulator
 
 from .ai_chats_site import AT_ONCE, PAGE, PROMPT, answering, asked, data, failure

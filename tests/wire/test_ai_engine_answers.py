@@ -8,12 +8,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import (
-    AiEngine,
-    ImageResponse,
-    Revision,
-    Usage,
-)
+from g4f_lite import AiEngine, ImageResponse, Revision, Usage
 from g4f_lite.emulator import Emulator
 
 from .ai_engine_site import (

@@ -228,7 +228,7 @@ def test_pictures_from_a_server_that_fails(emulator: Emulator, client: Client, f
 
 
 def test_an_answer_without_pictures(emulator: Emulator, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    from g4f_lite.providers.openai_images import read_images
+    from g4f_lite.providers.openai.images import read_images
 
     for answer in ({}, {"data": []}, {"data": [{}]}, {"data": [{"url": 1}]}, [], {"data": [{"b64_json": "bm8="}]}):
         with pytest.raises(ResponseFormatError):

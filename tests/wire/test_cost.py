@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from g4f_lite import Client, OpenAICompatible
-from g4f_lite.collected import FOLDED_AT
+from g4f_lite.answers.buffer import FOLDED_AT
 
 from .raw_server import Connection, RawServer, chunk
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from g4f_lite import AiChats, G4FLiteError, OpenAICompatible, ResponseFormatError, RetryPolicy
-from g4f_lite.images import ImageResponse
+from g4f_lite.answers.images import ImageResponse
 
 from .hostile import BOOTSTRAPS
 from .matrix_cells import PROVIDERS

@@ -22,6 +22,7 @@ from g4f_lite import G4FLiteError, OpenAICompatible, Provider, RetryPolicy, Stre
 from g4f_lite.emulator import Emulator
 from g4f_lite.http.body import Body
 from g4f_lite.http.pool import Session, Visitor
+from g4f_lite.prompt import Prompt
 
 from .hostile import BOOTSTRAPS
 from .matrix_cells import PROVIDERS
@@ -165,9 +166,9 @@ def test_what_was_given(what: str, place: str, notes: Notes) -> None:
 @pytest.mark.parametrize("what", GIVEN)
 def test_no_object_shows_what_it_holds(what: str, notes: Notes) -> None:
     class Looks(OpenAICompatible):
-        def _check_response(self, response: Body) -> None:
+        def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
             notes.everything()
-            super()._check_response(response)
+            super().check_response(body, prompt)
 
     with RawServer(_serve("a refusal")) as server:
         given = {
@@ -175,7 +176,7 @@ def test_no_object_shows_what_it_holds(what: str, notes: Notes) -> None:
             for name, value in GIVEN[what].items()
         }
         with Looks("http://127.0.0.1:9/v1" if "proxy" in given else server.url, model="m", **given) as provider:
-            provider._pool._idle.append(Visitor(Session(), token=TOKEN, generation=provider._pool._generation))
+            provider.pool._idle.append(Visitor(Session(), token=TOKEN, generation=provider.pool._generation))
             with pytest.raises(G4FLiteError):
                 provider.create(messages="hi")
     shown = "".join(notes.texts)

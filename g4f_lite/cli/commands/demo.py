@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
+from ...answers.images import ImageResponse
 from ...emulator import Emulator
-from ...images import ImageResponse
 from ...providers.ai_chat_online import AiChatOnline
-from ...providers.ai_chats import AiChats
-from ...providers.chatgpt4_online import Chatgpt4Online
+from ...providers.ai_chats.provider import AiChats
+from ...providers.ai_engine.chatgpt4_online import Chatgpt4Online
 from ..emulation import Backend, add_faults, backend_option, fail_option, make_backend
 from ..failure import Misuse, checking_arguments
 from ..output import write

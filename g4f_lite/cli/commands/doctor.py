@@ -13,9 +13,9 @@ from typing import Any
 import click
 
 from ...errors import ProviderNotFoundError
-from ...http.exchange import is_loopback
+from ...http.urls import is_loopback
 from ...providers.base import BaseProvider, Provider
-from ...providers.presets import PRESETS
+from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, make_provider
 from ..examination import Examination, Examiner
 from ..options import read_key

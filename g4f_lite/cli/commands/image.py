@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from ...answers.images import ImageResponse
+from ...client.images import first_that_can, make_pictures
 from ...errors import G4FLiteError
-from ...fallback import Fallback
-from ...generations import first_that_can, make_pictures
-from ...images import ImageResponse
+from ...providers.fallback import Fallback
 from ..failure import Failure, Misuse
 from ..options import ProviderOptions, provider_options
 from ..output import write, write_bytes

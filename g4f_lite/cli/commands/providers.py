@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 
 import click
 
-from ...http.exchange import is_loopback
+from ...http.urls import is_loopback
 from ...providers.base import BaseProvider, Provider
-from ...providers.presets import PRESETS
+from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, provider_names
 from ..characters import harmless
 from ..output import write

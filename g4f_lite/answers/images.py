@@ -1,0 +1,177 @@
+"""Image answers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
+
+from ..errors import G4FLiteError, MissingDependencyError, ResponseFormatError
+from ..messages import get_random_string, image_type, to_data_uri
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+MAX_IMAGE_BYTES = 32 * 1024 * 1024
+
+_SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp", "image/bmp": ".bmp"}
+_DEVICE_NAMES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+
+Fetch = Callable[[str], bytes]
+
+
+class ImageResponse:
+    """One or more pictures that a service made.
+
+    ``str()`` is Markdown that shows them; a notebook shows the picture itself.
+
+    :param urls: their addresses, as the service gave them, or ``data:`` URIs
+    :param alt: what they show, usually the prompt
+    :param fetch: gets the bytes behind one of the URLs
+    :param data: the bytes of the first, where they are here already
+    """
+
+    def __init__(
+        self,
+        urls: str | list[str],
+        alt: str = "",
+        *,
+        fetch: Fetch | None = None,
+        data: bytes | None = None,
+    ) -> None:
+        self.urls = [urls] if isinstance(urls, str) else list(urls)
+        self.alt = alt
+        self.fetch = fetch
+        self._data: dict[str, bytes] = {} if data is None else {self.urls[0]: data}
+        self._fetching = threading.Lock()
+
+    def bytes(self, index: int = 0) -> bytes:
+        """Give the bytes of a picture; they are fetched at most once.
+
+        :raises G4FLiteError: the picture cannot be had
+        """
+        url = self.urls[index]
+        with self._fetching:
+            if url not in self._data:
+                if url.startswith("data:"):
+                    self._data[url] = _decode_data_uri(url)
+                elif self.fetch is None:
+                    raise G4FLiteError("nobody is left to fetch this picture; call bytes() before pickling")
+                else:
+                    self._data[url] = self.fetch(url)
+            return self._data[url]
+
+    def fetch_now(self, fetch: Fetch) -> None:
+        """Fetch all images that are not here yet.
+
+        :param fetch: gets the bytes behind one of the URLs
+        """
+        self.fetch = fetch
+        for index in range(len(self.urls)):
+            self.bytes(index)
+
+    @property
+    def data_uri(self) -> str:
+        """The first picture as ``data:<its type>;base64,…``."""
+        return to_data_uri(self.bytes())
+
+    def save(self, path: str | os.PathLike[str], *, index: int = 0, overwrite: bool = False) -> Path:
+        """Write a picture to a file, whole or not at all.
+
+        :param path: a file, whose suffix is set right, or an existing directory, in which the file
+            is named after the URL
+        :param overwrite: whether a file that is there may be replaced
+        :returns: where it was written
+        :raises FileExistsError: a file is there, and ``overwrite`` is False
+        """
+        data = self.bytes(index)
+        suffix = _SUFFIXES[image_type(data) or "image/png"]
+        target = Path(path)
+        if target.is_dir():
+            target = target / (_file_name(self.urls[index]) + suffix)
+        elif target.suffix.lower() in (*_SUFFIXES.values(), ".jpeg"):
+            target = target if target.suffix == ".jpeg" and suffix == ".jpg" else target.with_suffix(suffix)
+        else:
+            target = target.with_name(target.name + suffix)
+        written = target.with_name(f".{target.name}.{get_random_string()}") if overwrite else target
+        with open(written, "xb") as file:
+            try:
+                file.write(data)
+                file.flush()
+            except BaseException:
+                written.unlink()
+                raise
+        if overwrite:
+            os.replace(written, target)
+        return target
+
+    def to_pil(self, index: int = 0) -> PIL.Image.Image:
+        """Open a picture with Pillow.
+
+        :raises MissingDependencyError: Pillow is not installed
+        """
+        import io
+
+        try:
+            import PIL.Image
+        except ImportError as error:
+            raise MissingDependencyError("to_pil() needs Pillow: pip install pillow") from error
+        return PIL.Image.open(io.BytesIO(self.bytes(index)))
+
+    def __str__(self) -> str:
+        alt = re.sub(r"([\[\]\\])", r"\\\1", " ".join(self.alt.split()))
+        return "\n".join(f"![{alt}]({_for_markdown(url)})" for url in self.urls)
+
+    def __repr__(self) -> str:
+        shown = [url.partition("?")[0][:80] for url in self.urls]  # a signed address lets anybody in
+        return f"ImageResponse({shown!r}, alt={self.alt[:80]!r})"
+
+    def __copy__(self) -> ImageResponse:
+        copied = ImageResponse(self.urls, self.alt, fetch=self.fetch)
+        copied._data.update(self._data)
+        return copied
+
+    def __deepcopy__(self, _: Any) -> ImageResponse:
+        return self.__copy__()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "fetch": None, "_fetching": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _fetching=threading.Lock())
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        data = self.bytes()
+        mime = image_type(data) or "image/png"
+        return {mime: base64.b64encode(data).decode("ascii"), "text/plain": repr(self)}
+
+
+def _decode_data_uri(uri: str) -> bytes:
+    head, _, body = uri.partition(",")
+    try:
+        data = unquote_to_bytes(body)
+        if head.endswith(";base64"):
+            data = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ResponseFormatError("the service gave a data: URI that cannot be decoded") from error
+    if len(data) > MAX_IMAGE_BYTES or image_type(data) is None:
+        raise ResponseFormatError("the service gave a data: URI that is no picture, or too large")
+    return data
+
+
+def _file_name(url: str) -> str:
+    """Make a harmless file name, without a suffix, of the last part of a URL."""
+    last = "" if url.startswith("data:") else Path(unquote(urlsplit(url).path)).name
+    name = re.sub(r"[^\w-]+", "-", last.rpartition(".")[0] or last, flags=re.ASCII).strip("-_")[:80]
+    return f"image-{name}" if not name or _DEVICE_NAMES.match(name) else name
+
+
+def _for_markdown(url: str) -> str:
+    """Encode what would end a Markdown link early."""
+    return re.sub(r"[\s()<>]", lambda found: quote(found.group()), url)

@@ -1,0 +1,319 @@
+"""The results of OpenAI's API as plain dataclasses.
+
+Their attributes and their JSON are those of the API.  Two fields are added: ``provider``, who answered,
+and ``reasoning``, what the model thought first.  What a service did not say is None.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal
+
+from ..answers.answer import Answer
+from ..answers.deltas import Identity, ToolCall, ToolCallDelta, Usage
+
+
+class Result:
+    """What all results can do: be written as JSON."""
+
+    __slots__ = ()
+    nullable: ClassVar[frozenset[str]] = frozenset()  # fields that the API sends as null; others it leaves out
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON that the API would send, as plain types."""
+        return {
+            name: _plain(value, lean=True)
+            for name, value in self._items()
+            if value is not None or name in type(self).nullable
+        }
+
+    def model_dump(self, *, exclude_none: bool = False, exclude_unset: bool = False) -> dict[str, Any]:
+        """Give all fields as plain types; those that are None too, unless ``exclude_none``.
+
+        :param exclude_unset: without what the API would not send, as :meth:`to_dict`
+        """
+        if exclude_unset:
+            return self.to_dict()
+        return {
+            name: _plain(value, lean=False, exclude_none=exclude_none)
+            for name, value in self._items()
+            if value is not None or not exclude_none
+        }
+
+    def model_dump_json(
+        self, *, indent: int | None = None, exclude_none: bool = False, exclude_unset: bool = False
+    ) -> str:
+        """Give :meth:`model_dump` as a JSON string."""
+        separators = None if indent else (",", ":")
+        dumped = self.model_dump(exclude_none=exclude_none, exclude_unset=exclude_unset)
+        return json.dumps(dumped, indent=indent, ensure_ascii=False, separators=separators)
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Give :meth:`to_dict` as a JSON string."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def _items(self) -> Iterator[tuple[str, Any]]:
+        for each in fields(self):  # type: ignore[arg-type]  # each subclass is a dataclass
+            yield each.name, getattr(self, each.name)
+
+
+def _plain(value: Any, *, lean: bool, exclude_none: bool = False) -> Any:
+    if isinstance(value, Result):
+        return value.to_dict() if lean else value.model_dump(exclude_none=exclude_none)
+    if isinstance(value, list):
+        return [_plain(item, lean=lean, exclude_none=exclude_none) for item in value]
+    return value
+
+
+@dataclass(slots=True)
+class PromptTokensDetails(Result):
+    """How many tokens of a prompt were in the service's cache."""
+
+    cached_tokens: int
+
+
+@dataclass(slots=True)
+class CompletionTokensDetails(Result):
+    """How many tokens of an answer were reasoning."""
+
+    reasoning_tokens: int
+
+
+@dataclass(slots=True)
+class CompletionUsage(Result):
+    """Tokens, as the service counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptTokensDetails | None = None
+    completion_tokens_details: CompletionTokensDetails | None = None
+
+    @classmethod
+    def of(cls, usage: Usage | None) -> CompletionUsage | None:
+        """Take what a provider reported, or None where it did not."""
+        if usage is None:
+            return None
+        return cls(
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            usage.total_tokens,
+            None if usage.cached_tokens is None else PromptTokensDetails(usage.cached_tokens),
+            None if usage.reasoning_tokens is None else CompletionTokensDetails(usage.reasoning_tokens),
+        )
+
+
+@dataclass(slots=True)
+class Function(Result):
+    """The function that a model wants called; ``arguments`` is JSON, as the model wrote it."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(slots=True)
+class DeltaFunction(Result):
+    """A piece of that."""
+
+    name: str | None
+    arguments: str
+
+
+@dataclass(slots=True)
+class MessageToolCall(Result):
+    """A call that the model wants made."""
+
+    id: str
+    function: Function
+    type: Literal["function"] = "function"
+
+
+@dataclass(slots=True)
+class DeltaToolCall(Result):
+    """A piece of such a call: the first has ``id`` and the name, all add to the arguments."""
+
+    index: int
+    id: str | None = None
+    function: DeltaFunction | None = None
+    type: Literal["function"] | None = None
+
+    @classmethod
+    def of(cls, delta: ToolCallDelta) -> DeltaToolCall:
+        """Take a piece of a call as a provider yields it."""
+        return cls(delta.index, delta.id, DeltaFunction(delta.name, delta.arguments), "function" if delta.id else None)
+
+
+@dataclass(slots=True)
+class CompletionMessage(Result):
+    """What the model said; ``content`` is None where it only wants calls made, or refuses to answer."""
+
+    nullable = frozenset({"content"})
+
+    role: Literal["assistant"] = "assistant"
+    content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[MessageToolCall] | None = None
+    refusal: str | None = None
+
+
+@dataclass(slots=True)
+class Choice(Result):
+    """One answer; there is never more than one."""
+
+    nullable = frozenset({"finish_reason", "logprobs"})
+
+    index: int
+    message: CompletionMessage
+    finish_reason: str | None
+    logprobs: None = None
+
+
+@dataclass(slots=True)
+class Completion(Result):
+    """A whole answer.
+
+    :ivar id: the service's, or else one that is made here
+    :ivar created: when the service began it, or else when it was asked for, in seconds since 1970
+    :ivar model: the model that answered, as the service calls it, or else the one that was asked; "" for none
+    :ivar provider: who answered
+    :ivar choices: a list of one
+    :ivar usage: tokens, or None where the service did not say
+    :ivar system_fingerprint: what stands for the service's configuration, where it says so
+    """
+
+    id: str
+    created: int
+    model: str
+    provider: str | None
+    choices: list[Choice]
+    usage: CompletionUsage | None = None
+    system_fingerprint: str | None = None
+    object: Literal["chat.completion"] = "chat.completion"
+
+    @classmethod
+    def of(cls, answer: Answer, identity: Identity, created: int) -> Completion:
+        """Make it of an answer; pictures are Markdown in its content.
+
+        :param identity: what the service calls it;  :param created: when it was asked for
+        """
+        only_pictures = answer.images and answer == answer.images[0].urls[0]
+        content = "".join(map(str, answer.images)) if only_pictures else answer.removesuffix(answer.refusal or "")
+        calls = [_message_call(call) for call in answer.tool_calls]
+        message = CompletionMessage(
+            content=content or None,
+            reasoning=answer.reasoning or None,
+            tool_calls=calls or None,
+            refusal=answer.refusal,
+        )
+        choice = Choice(0, message, answer.finish_reason)
+        usage = CompletionUsage.of(answer.usage)
+        model = identity.model or answer.model or ""
+        return cls(
+            identity.id or make_id(),
+            identity.created or created,
+            model,
+            answer.provider,
+            [choice],
+            usage,
+            identity.system_fingerprint,
+        )
+
+
+def _message_call(call: ToolCall) -> MessageToolCall:
+    return MessageToolCall(call.id or make_id("call_"), Function(call.name, call.arguments))
+
+
+@dataclass(slots=True)
+class ChoiceDelta(Result):
+    """What a chunk adds: a piece of text, of reasoning, of tool calls, or of a refusal."""
+
+    content: str | None = None
+    role: Literal["assistant"] | None = None
+    reasoning: str | None = None
+    tool_calls: list[DeltaToolCall] | None = None
+    refusal: str | None = None
+
+
+@dataclass(slots=True)
+class ChunkChoice(Result):
+    """The one choice of a chunk; ``finish_reason`` is set in the last one."""
+
+    nullable = frozenset({"finish_reason"})
+
+    delta: ChoiceDelta
+    finish_reason: str | None = None
+    index: int = 0
+
+
+@dataclass(slots=True)
+class CompletionChunk(Result):
+    """A piece of an answer; ``usage`` comes in a last one without choices, to those who asked for it."""
+
+    id: str
+    created: int
+    model: str
+    provider: str | None
+    choices: list[ChunkChoice]
+    usage: CompletionUsage | None = None
+    system_fingerprint: str | None = None
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+
+
+@dataclass(slots=True)
+class Image(Result):
+    """A picture: its address, or its bytes in Base64."""
+
+    url: str | None = None
+    b64_json: str | None = None
+    revised_prompt: str | None = None
+
+
+@dataclass(slots=True)
+class ImagesResponse(Result):
+    """The pictures that were made."""
+
+    created: int
+    data: list[Image]
+    model: str | None = None
+    provider: str | None = None
+
+
+@dataclass(slots=True)
+class Model(Result):
+    """A model's name; ``created`` is 0, as providers do not say.
+
+    :ivar owned_by: the provider that answers for it
+    """
+
+    id: str
+    owned_by: str
+    created: int = 0
+    object: Literal["model"] = "model"
+
+
+@dataclass(slots=True)
+class ModelList(Result):
+    """The models that can be asked; iterate it."""
+
+    data: list[Model] = field(default_factory=list)
+    object: Literal["list"] = "list"
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
+def make_id(prefix: str = "chatcmpl-") -> str:
+    """Draw an id of the API's form."""
+    return prefix + secrets.token_hex(12)
+
+
+def now() -> int:
+    """Give the time in whole seconds since 1970."""
+    return int(time.time())

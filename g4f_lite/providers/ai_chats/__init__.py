@@ -1,0 +1,1 @@
+"""ai-chats.org."""

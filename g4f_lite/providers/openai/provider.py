@@ -1,0 +1,62 @@
+"""Any server that speaks OpenAI's API: local ones, and most services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ...arguments import unknown_name
+from ...errors import AuthenticationError, ProviderNotFoundError
+from .images import ImageProvider
+from .keys import Key
+from .presets import PRESETS, Preset
+
+if TYPE_CHECKING:
+    from ..settings import Settings, Unpack
+
+Self = TypeVar("Self", bound="OpenAICompatible")
+
+
+class OpenAICompatible(ImageProvider):
+    """A server that speaks OpenAI's API.
+
+    :param base_url: its address, up to and with ``/v1``
+    :param api_key: its key; where None, the environment's, if one belongs to this address
+    :param more: the settings of every :class:`Provider`
+    """
+
+    _preset = Preset("", "")
+
+    def __init__(self, base_url: str | None = None, *, api_key: str | None = None, **more: Unpack[Settings]) -> None:
+        super().__init__(base_url=self._preset.base_url if base_url is None else base_url, **more)
+        self.default_model, self.reports_usage = self._preset.default_model, self._preset.reports_usage
+        self._key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
+
+    @classmethod
+    def preset(cls: type[Self], name: str, **settings: Any) -> Self:
+        """Make the provider for a service that is known by name, such as ``"groq"`` or ``"ollama"``.
+
+        :param settings: as for the class itself
+        :raises ProviderNotFoundError: no preset has this name
+        """
+        if name not in PRESETS:
+            raise ProviderNotFoundError(unknown_name("preset", str(name), sorted(PRESETS), cls.__name__))
+        provider = cls.__new__(cls)
+        provider._preset = PRESETS[name]
+        provider.__init__(**settings)  # type: ignore[misc]
+        return provider
+
+    @property
+    def name(self) -> str:
+        return self._preset.title or super().name
+
+    def auth(self) -> Any:
+        """Give what signs a request; a callable, because requests lets ``~/.netrc`` replace a plain header."""
+        return self._key.auth(keep_session=self._own_session is not None)
+
+    def check_ready(self) -> None:
+        super().check_ready()
+        if self._key.missing():
+            raise AuthenticationError(self._key.remedy(), provider=self.name)
+
+    def secrets(self) -> list[str]:
+        return [*super().secrets(), self._key.value() or ""]

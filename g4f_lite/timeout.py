@@ -1,0 +1,103 @@
+"""How long a call may take and how often it is tried: two plain policies."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from typing import Any, Union
+
+TimeoutLike = Union["Timeout", float, tuple[float | None, float | None], None]
+
+
+@dataclass(frozen=True)
+class Timeout:
+    """Four limits in seconds; None is no limit.
+
+    :param connect: for one address to accept a connection, and for TLS
+    :param read: for silence between two arrivals of bytes
+    :param total: for the whole call: bootstrap, retries, waits and the stream
+    :param first: until the first piece of an answer: bootstrap, retries and waits
+    """
+
+    connect: float | None = 10.0
+    read: float | None = 60.0
+    total: float | None = 300.0
+    first: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("connect", "read", "total", "first"):
+            object.__setattr__(self, name, _seconds(getattr(self, name), f"the {name} timeout"))
+
+    @classmethod
+    def of(cls, value: TimeoutLike, default: Timeout | None = None) -> Timeout:
+        """Read what a caller gave: a Timeout, seconds for the whole call, or (connect, read) as in requests.
+
+        :raises TypeError: something else
+        :raises ValueError: a limit that is not a positive number
+        """
+        if value is None:
+            return default or cls()
+        if isinstance(value, Timeout):
+            return value
+        if isinstance(value, tuple):
+            if len(value) != 2:
+                raise ValueError(f"a timeout pair is (connect, read); this one has {len(value)} values")
+            return cls(value[0], value[1], default.total if default else cls.total)
+        seconds = _seconds(value, "timeout")
+        return cls(cls.connect, None, None) if seconds is None else cls(min(10.0, seconds), seconds, seconds)
+
+    @classmethod
+    def of_environment(cls) -> Timeout | None:
+        """Read ``G4F_LITE_TIMEOUT``, in seconds for the whole call.
+
+        :raises ValueError: it is no positive number
+        """
+        value = os.environ.get("G4F_LITE_TIMEOUT")
+        if not value:
+            return None
+        try:
+            return cls.of(float(value))
+        except ValueError as error:
+            raise ValueError(f"G4F_LITE_TIMEOUT must be seconds, such as 30, not {value!r}") from error
+
+
+def _seconds(value: Any, name: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        raise ValueError(f"{name} must be seconds, not {value}")
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be seconds, not {type(value).__name__}")
+    if not value > 0:
+        raise ValueError(f"{name} must be more than 0 seconds, not {value}")
+    return float(value) if value < threading.TIMEOUT_MAX else None  # what no clock here can count is no limit
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often, and how soon.
+
+    :param attempts: requests in all, the first one included
+    :param backoff: seconds; the n-th wait is drawn from 0 … backoff · 2ⁿ⁻¹ ("full jitter")
+    :param max_backoff: seconds, the longest of these waits
+    :param max_retry_after: seconds, the longest Retry-After that is waited for; a longer one is
+        raised at once, as an error with ``retry_after``
+    :param statuses: HTTP statuses that are retried
+    """
+
+    attempts: int = 3
+    backoff: float = 0.5
+    max_backoff: float = 8.0
+    max_retry_after: float = 60.0
+    statuses: frozenset[int] = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+    def __post_init__(self) -> None:
+        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int):
+            raise TypeError(f"attempts must be a whole number, not {type(self.attempts).__name__}")
+        if self.attempts < 1:
+            raise ValueError(f"attempts must be at least 1, not {self.attempts}")
+        for name in ("backoff", "max_backoff", "max_retry_after"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be 0 seconds or more, not {getattr(self, name)}")
+        object.__setattr__(self, "statuses", frozenset(self.statuses))
