@@ -214,7 +214,7 @@ def test_a_library_that_xllamacpp_misses_is_named(tmp_path: Path, monkeypatch: p
 def test_an_import_starts_nothing() -> None:
     code = """
 import os, sys, threading
-from g4f_lite.providers import engine
+from g4f_lite.providers.local import engine
 print(threading.active_count(), "xllamacpp" in sys.modules, len(os.listdir("/proc/self/task")))
 """
     if not Path("/proc/self/task").exists():

@@ -26,7 +26,7 @@ LONGEST_END = 4.0  # seconds; 0.1 to 0.6 where nothing else runs
 SCRIPT = """
 import os, signal, sys, threading, time
 import requests
-from g4f_lite.providers.engine import EngineSettings, engine_for
+from g4f_lite.providers.local.engine import EngineSettings, engine_for
 
 small = EngineSettings(context=1024)  # sooner there than the usual one
 running = engine_for(sys.argv[1], small)

@@ -105,7 +105,7 @@ def test_a_missing_key_is_one_line() -> None:
 
 
 def test_an_empty_prompt_is_one_line() -> None:
-    assert_refused(call("chat", "", "-p", "echo"), "empty")
+    assert_refused(call("chat", "", "-p", "echo"), "blank")
 
 
 @pytest.mark.parametrize("fault", ["challenge", "quota", "token", "not_json", "reset"])
@@ -142,8 +142,8 @@ def test_wrong_usage_is_code_2(arguments: list[str]) -> None:
 
 def test_a_mistake_in_the_program_shows_where_it_is() -> None:
     program = (
-        "from g4f_lite import choice, cli, testing;"
-        "choice.instead = testing.Scripted(['a piece', ValueError('a mistake')]); cli.main()"
+        "from g4f_lite import cli, testing; from g4f_lite.providers import selection;"
+        "selection.instead = testing.Scripted(['a piece', ValueError('a mistake')]); cli.main()"
     )
     done = run("chat", "Hello", program=[sys.executable, "-c", program])
     assert done.returncode == 1
