@@ -28,9 +28,6 @@ _INSTEAD = {
     "max_retries": "give retry=RetryPolicy(attempts=…), which counts the first attempt too",
 }
 
-# What everybody does without being asked.
-DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
-
 
 def check_model_name(name: Any) -> None:
     """Raise unless this could be a model's name.
@@ -73,11 +70,6 @@ def check_whole_number(value: Any, name: str, *, least: int = 1) -> int:
     if value < least:
         raise ValueError(f"{name} must be at least {least}, not {value}")
     return value
-
-
-def asks_for_nothing(name: str, value: Any) -> bool:
-    """Tell whether an option asks for what everybody does without it, such as ``n=1``."""
-    return value is None or (name in DEFAULTS and value == DEFAULTS[name])
 
 
 def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:

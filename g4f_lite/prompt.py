@@ -8,9 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .arguments import DEFAULTS, asks_for_nothing, check_model_name, check_proxy, unknown_name
+from .arguments import check_model_name, check_proxy, unknown_name
 from .messages import Image, Message, Messages, to_messages
 from .timeout import Timeout, TimeoutLike
+
+# Options of OpenAI's API that ask for what everybody does without them.
+_DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Prompt:
         return cls(
             to_messages(messages, system=system, images=images),
             model,
-            {name: _checked(name, value) for name, value in options.items() if _says_something(name, value)},
+            {name: _checked(name, value) for name, value in options.items() if _is_given(name, value)},
             _checked_timeout(timeout),
             None if proxy is None else check_proxy(proxy),
         )
@@ -91,9 +94,11 @@ def _checked_timeout(timeout: TimeoutLike) -> Timeout | tuple[float | None, floa
     return timeout if isinstance(timeout, tuple) else checked
 
 
-def _says_something(name: str, value: Any) -> bool:
-    """Tell whether an option was given; None leaves out ``stream_options``, which is sent by default."""
-    return not asks_for_nothing(name, value) or name == "stream_options"
+def _is_given(name: str, value: Any) -> bool:
+    """Tell whether an option asks for anything; None leaves out ``stream_options``, which is sent by default."""
+    if value is None:
+        return name == "stream_options"
+    return name not in _DEFAULTS or value != _DEFAULTS[name]
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -109,7 +114,7 @@ def _checked(name: str, value: Any) -> Any:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"the option {name} cannot be sent as JSON: {error}") from error
-    for inner in DEFAULTS.keys() & value.keys() if name == "extra_body" else ():
-        if not asks_for_nothing(inner, value[inner]):
+    for inner in _DEFAULTS.keys() & value.keys() if name == "extra_body" else ():
+        if _is_given(inner, value[inner]):
             raise TypeError(unknown_name("option", inner, (), "extra_body"))
     return copy.deepcopy(value)

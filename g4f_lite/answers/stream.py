@@ -68,6 +68,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._began_at = 0.0
         self._seconds = 0.0
         self._closed = False
+        self._ended = False  # it was read to its end
         self._error: G4FLiteError | None = None
 
     def through(self, stage: Stage) -> AnswerStream:
@@ -114,7 +115,7 @@ class AnswerStream(Generator[Piece, None, None]):
             return
 
     def __del__(self) -> None:
-        if getattr(self, "_source", None) is not None:
+        if not getattr(self, "_ended", True):
             self.close()
 
     def __enter__(self) -> AnswerStream:
@@ -187,18 +188,19 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises ResponseFormatError: it is longer than what is kept of an answer
         """
         self._check_length()
+        buffer = self._buffer
         return Answer(
-            self._buffer.text,
-            usage=self.usage,
-            finish_reason=self.finish_reason,
+            buffer.text,
+            usage=buffer.usage,
+            finish_reason=buffer.finish_reason,
+            reasoning=buffer.reasoning,
+            tool_calls=buffer.tool_calls,
+            images=buffer.images,
+            refusal=buffer.refusal,
+            revision=buffer.revision,
             model=self.model,
             provider=self.provider,
             seconds=self._seconds,
-            reasoning=self.reasoning,
-            tool_calls=self.tool_calls,
-            images=self._buffer.images,
-            refusal=self._buffer.refusal,
-            revision=self._buffer.revision,
         )
 
     @property
@@ -243,7 +245,11 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def _pull(self) -> Delta:
         """Get the next delta from the source, through the stages, and keep it."""
-        deltas = self._deltas or self._open()
+        deltas = self._deltas
+        if deltas is None:
+            if self._closed:
+                raise StreamInterruptedError("the answer was closed before it was sent for", provider=self.provider)
+            deltas = self._open()
         try:
             delta = next(deltas)
             if self._closed:
@@ -284,8 +290,6 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def _open(self) -> Generator[Delta, None, None]:
         """Start the answer, once, whichever thread needs it first."""
-        if self._closed:
-            raise StreamInterruptedError("the answer was closed before it was sent for", provider=self.provider)
         with self._opening:
             if self._deltas is not None:
                 return self._deltas
@@ -295,12 +299,9 @@ class AnswerStream(Generator[Piece, None, None]):
             for stage in self._stages:
                 deltas = stage(deltas)
             self._deltas = deltas
-        if self._was_closed():  # meanwhile, by another thread
+        if self._closed:
             self.close()
         return deltas
-
-    def _was_closed(self) -> bool:
-        return self._closed
 
     def _finish(self) -> None:
         """Take note of the end.
@@ -309,6 +310,7 @@ class AnswerStream(Generator[Piece, None, None]):
         """
         if self._error is not None:
             raise self._error
+        self._ended = True
         self._seconds = self._seconds or time.monotonic() - self._began_at
         try:
             self.check_complete()

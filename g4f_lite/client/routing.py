@@ -91,8 +91,11 @@ class Router:
             asked,
             drop=self.drop_unsupported,
         )
-        with self.explaining(name, asked):
+        try:
             stream = asked.answer(prompt)
+        except G4FLiteError as error:
+            add_hint(error, name, asked, self.spelling)
+            raise
         if name:
             stream.through(lambda deltas: self._explained(deltas, name, asked))
         for stage in stages:

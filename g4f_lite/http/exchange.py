@@ -47,7 +47,7 @@ class Exchange:
     :param call: its limits
     :param route: its proxy and TLS settings
     :param name: the provider's name, for logs
-    :param secrets: strings that no message may show, besides the visitor's
+    :param secrets: lists the strings that no message may show, besides the visitor's
     :ivar sent: each request's headers, and its URL with and without what the session added
     """
 
@@ -55,7 +55,8 @@ class Exchange:
     call: Deadline
     route: Route = field(default_factory=Route)
     name: str = ""
-    secrets: list[str] = field(default_factory=list, repr=False)
+    secrets: Callable[[], list[str]] = list
+    passwords: list[str] = field(default_factory=list, repr=False)  # of proxies
     sent: list[tuple[Mapping[str, str], str, str]] = field(default_factory=list, repr=False)
     attempts: int = 0
     bodies: list[Body] = field(default_factory=list)
@@ -82,7 +83,7 @@ class Exchange:
             proxy = requests.utils.select_proxy(prepared.url or "", settings["proxies"])
             if proxy:
                 refuse_when_offline(proxy)
-                self.secrets += password_in(proxy)
+                self.passwords += password_in(proxy)
             try:
                 response = self._send_once(session, prepared, settings, guard)
             except FAILURES as error:
@@ -113,11 +114,6 @@ class Exchange:
             if not (body := self.bodies.pop()).complete:
                 body.close()
 
-    def keep_token(self, body: Body) -> None:
-        """Take over a newer token that came with a response."""
-        if body.new_token is not None:
-            self.visitor.token = body.new_token
-
     def failed(self, error: G4FLiteError, step: str) -> G4FLiteError:
         """Note where an error happened."""
         error.step = error.step or step
@@ -131,7 +127,7 @@ class Exchange:
     def hidden(self) -> Iterable[str]:
         """List the strings that no message may show now."""
         sent = (text for headers, *urls in self.sent for text in (*secrets_in(headers), *secrets_in_query(*urls)))
-        return [*self.secrets, *self.visitor.secrets(), *password_in(self.route.proxy), *sent]
+        return [*self.secrets(), *self.passwords, *self.visitor.secrets(), *password_in(self.route.proxy), *sent]
 
     def scrub(self, error: BaseException) -> None:
         """Take this call's secrets out of an error and its causes."""

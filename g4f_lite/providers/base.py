@@ -279,7 +279,7 @@ class Provider(BaseProvider):
         for name in prompt.options:
             if name not in self.known_options:
                 raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
-        self.route(prompt.proxy)
+        require_socks(prompt.proxy or self.proxy)
         self.check_ready()
 
     def get_model(self, name: str | None = None) -> str:

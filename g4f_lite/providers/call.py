@@ -111,7 +111,8 @@ class Call:
             finally:
                 if not body.complete:
                     body.close()
-                exchange.keep_token(body)
+                if body.new_token is not None:
+                    exchange.visitor.token = body.new_token
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Ask; a refused token is fetched again, once in a call."""
@@ -145,7 +146,8 @@ class Call:
             return first, rest, body
         except BaseException as error:
             body.close()
-            exchange.keep_token(body)
+            if body.new_token is not None:
+                exchange.visitor.token = body.new_token
             if isinstance(error, G4FLiteError):
                 exchange.failed(error, "prompt")
             raise
@@ -234,7 +236,7 @@ def in_call(
     :param lent: the session that is lent to it
     """
     with call, lent as visitor:
-        exchange = Exchange(visitor, call, route, service.name, service.secrets())
+        exchange = Exchange(visitor, call, route, service.name, service.secrets)
         try:
             yield exchange
         except G4FLiteError as error:

@@ -84,7 +84,9 @@ def _send_to_stranger(exchange: Exchange, url: str) -> Body:
     session.proxies = exchange.visitor.session.proxies
     session.trust_env = exchange.visitor.session.trust_env
     route = replace(exchange.route, cert=None)
-    stranger = Exchange(Visitor(session), exchange.call, route, exchange.name, exchange.secrets, exchange.sent)
+    stranger = Exchange(
+        Visitor(session), exchange.call, route, exchange.name, exchange.secrets, exchange.passwords, exchange.sent
+    )
     if stranger.proxy_for(url):  # which connects in our place, so the look-up here is the only one to check
         for address in _look_up(url):
             refuse_private(address)

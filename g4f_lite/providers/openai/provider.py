@@ -47,7 +47,7 @@ class OpenAICompatible(ImageProvider):
 
     @property
     def name(self) -> str:
-        return self._preset.title or super().name
+        return self._preset.title or type(self).__name__
 
     def auth(self) -> Any:
         """Give what signs a request; a callable, because requests lets ``~/.netrc`` replace a plain header."""
