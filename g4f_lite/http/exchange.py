@@ -59,6 +59,7 @@ class Exchange:
     passwords: list[str] = field(default_factory=list, repr=False)  # of proxies
     sent: list[tuple[Mapping[str, str], str, str]] = field(default_factory=list, repr=False)
     attempts: int = 0
+    bootstraps: int = 0
     bodies: list[Body] = field(default_factory=list)
 
     def send(self, request: requests.Request, step: str, *, guard: Callable[[str], None] | None = None) -> Body:

@@ -42,7 +42,7 @@ class AiChatOnline(Provider):
     token_endpoint = "/api/v1/user/getUniqueId"
     working = False
     default_model = "gpt-4o-mini"
-    refreshes_token = True
+    token_sources = 1
 
     def grab_token(self, session: requests.Session | None = None, proxy: str | None = None) -> str:
         """Fetch a fresh token.

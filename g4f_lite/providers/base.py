@@ -184,7 +184,7 @@ class Provider(BaseProvider):
     default_model: str = ""
     model_aliases: ClassVar[dict[str, str]] = {}
     supports_message_history: ClassVar[bool] = False
-    refreshes_token: ClassVar[bool] = False  # whether a refused token is fetched again, once in a call
+    token_sources: ClassVar[int] = 0  # where a token is from: a refused one is fetched again once from each
     fetches_images: ClassVar[bool] = False  # at once, with the session of the call; else when their bytes are needed
     known_options: frozenset[str] = frozenset()
     __signature__: ClassVar[inspect.Signature]

@@ -15,7 +15,14 @@ import requests
 
 from ..answers.deltas import NOTHING_CAME, Delta, Finish, is_content
 from ..answers.images import ImageResponse
-from ..errors import AuthenticationError, EmptyResponseError, G4FLiteError, StreamInterruptedError, TransportError
+from ..errors import (
+    AuthenticationError,
+    EmptyResponseError,
+    G4FLiteError,
+    ServiceError,
+    StreamInterruptedError,
+    TransportError,
+)
 from ..http.body import Body
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
@@ -33,7 +40,7 @@ class Service(Protocol):
     """What a call needs of a provider; :class:`~g4f_lite.Provider` explains it."""
 
     base_url: str
-    refreshes_token: ClassVar[bool]
+    token_sources: ClassVar[int]
     fetches_images: ClassVar[bool]
     retry: RetryLike
     on_retry: OnRetry | None
@@ -63,7 +70,7 @@ class Call:
         self._service = service
         self._prompt = prompt
         self._deadline = Deadline(prompt.timeout)
-        self._refreshed = False
+        self._refreshed = 0
         self._deltas = self._run()
 
     @property
@@ -115,16 +122,22 @@ class Call:
                     exchange.visitor.token = body.new_token
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
-        """Ask; a refused token is fetched again, once in a call."""
-        try:
-            return self._ask(exchange)
-        except AuthenticationError as error:
-            if not self._service.refreshes_token or self._refreshed or error.step != "prompt":
-                raise  # a refused bootstrap or image says nothing about the token
-            logger.info("%s: the token was refused; fetching another", self._service.name)
-        self._refreshed = True
-        exchange.visitor.token = None
-        return self._ask(exchange)
+        """Ask; a refused token is fetched again, once in a call from each of its sources."""
+        refused: AuthenticationError | None = None
+        while True:
+            try:
+                return self._ask(exchange)
+            except ServiceError as error:
+                if refused is None or error.step != "bootstrap":
+                    raise
+                raise refused from error  # there is no other token
+            except AuthenticationError as error:
+                if self._refreshed == self._service.token_sources or error.step != "prompt":
+                    raise  # a refused bootstrap or image says nothing about the token
+                refused = error
+                logger.info("%s: the token was refused; fetching another", self._service.name)
+            self._refreshed += 1
+            exchange.visitor.token = None
 
     def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
@@ -132,6 +145,7 @@ class Call:
         with at_step(exchange, "bootstrap"):
             if visitor.token is None:
                 visitor.token = service.bootstrap(exchange)
+                exchange.bootstraps += 1
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt = replace(self._prompt, model=model)
         body = exchange.send(service.request(self._prompt, visitor.token), "prompt")

@@ -43,7 +43,7 @@ class AiChats(Provider):
     image_model = "dalle"  # where an image is wanted and no model is named
     models: Sequence[str] = ["gpt-4", "dalle"]  # the name is not sent; "dalle" asks for an image
     supports_message_history = True
-    refreshes_token = True  # by getting the page again, for its cookies
+    token_sources = 1  # by getting the page again, for its cookies
     fetches_images = True
 
     def __init__(self, *, base_url: str | None = None, **settings: Unpack[Settings]) -> None:
