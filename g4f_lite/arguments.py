@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 import warnings
@@ -76,6 +75,8 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
     """Write the sentence that an unknown name deserves: what to do instead, or near ones; else some."""
     if kind == "option" and name in _INSTEAD:
         return f"{owner} has no option {name!r}: {_INSTEAD[name]}"
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6 if kind == "option" else 0.5)
     near = near or ([] if kind == "option" else list(known)[:8])
     hint = f"; try {', '.join(near)}" if near else ""

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
 from ..arguments import unknown_name
-from ..conversation import Conversation
 from ..http.retry import RetryLike
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.base import RETRY, BaseProvider
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
-from .chat import Chat
-from .images import Images
-from .results import Model, ModelList
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
+
+if TYPE_CHECKING:
+    from ..conversation import Conversation
+    from .chat import Chat
+    from .images import Images
+    from .models import Models
 
 
 class Client:
@@ -79,9 +82,30 @@ class Client:
             verify=verify,
             drop_unsupported=drop_unsupported,
         )
-        self.chat = Chat(self._router)
-        self.images = Images(self._router, image_provider)
-        self.models = Models(self._router)
+        self._image_provider = None if image_provider is None else self._router.known(image_provider)
+
+    # What ``ask`` and ``stream`` do not need is imported when it is used.
+
+    @cached_property
+    def chat(self) -> Chat:
+        """Answers in the shape of OpenAI's API."""
+        from .chat import Chat
+
+        return Chat(self._router)
+
+    @cached_property
+    def images(self) -> Images:
+        """Images in the shape of OpenAI's API."""
+        from .images import Images
+
+        return Images(self._router, self._image_provider)
+
+    @cached_property
+    def models(self) -> Models:
+        """The models that can be asked."""
+        from .models import Models
+
+        return Models(self._router)
 
     @property
     def model(self) -> str | None:
@@ -189,6 +213,8 @@ class Client:
         keep_interrupted: bool = False,
     ) -> Conversation:
         """Begin a conversation, which remembers what was said; see :class:`~g4f_lite.Conversation`."""
+        from ..conversation import Conversation
+
         return Conversation(
             RoutedProvider(self._router, model),
             system=system,
@@ -217,21 +243,6 @@ class Client:
     def __repr__(self) -> str:
         own = [] if self._router.own is None else [repr(self._router.own)]
         return f"Client({', '.join([*own, *([f'model={self.model!r}'] if self.model else [])])})"
-
-
-class Models:
-    """What ``client.models`` is."""
-
-    def __init__(self, router: Router) -> None:
-        self._router = router
-
-    def list(self) -> ModelList:
-        """List what ``model=`` can be: the names in ``models={…}``, and those that the provider lists.
-
-        :raises G4FLiteError: the provider's service could not be asked
-        """
-        owner = self._router.provider().name
-        return ModelList([Model(name, owner) for name in self._router.get_models()])
 
 
 _environment = Client()

@@ -28,9 +28,9 @@ class Images:
     :param provider: who draws, where that is not the client's provider
     """
 
-    def __init__(self, router: Router, provider: ProviderLike | None = None) -> None:
+    def __init__(self, router: Router, provider: BaseProvider | None = None) -> None:
         self._router = router
-        self._provider = None if provider is None else router.known(provider)
+        self._provider = provider
 
     def generate(
         self,

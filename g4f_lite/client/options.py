@@ -10,8 +10,6 @@ from ..answers.stream import Stage
 from ..arguments import unknown_name, warn
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
-from .json_format import JsonFormat
-from .text_limits import TextLimits
 
 _DONE_HERE = ("stop", "max_tokens", "max_completion_tokens", "response_format")
 
@@ -53,13 +51,17 @@ def divide(prompt: Prompt, provider: BaseProvider, *, drop: bool = False) -> tup
             ours[name] = prompt.options[name]
         else:
             refuse(name, prompt.options[name], {*known, *_DONE_HERE}, provider, drop=drop)
-    stages: list[Stage] = []
+    stages: list[Stage] = []  # each imported where it is needed
     messages = prompt.messages
     stop, max_tokens = ours.get("stop"), ours.get("max_completion_tokens", ours.get("max_tokens"))
     if stop is not None or max_tokens is not None:
+        from .text_limits import TextLimits
+
         stages.append(TextLimits(stop=stop, max_tokens=max_tokens).cut)
     wanted = ours.get("response_format")
     if wanted is not None and wanted != {"type": "text"}:
+        from .json_format import JsonFormat
+
         form = JsonFormat(wanted)
         messages = form.add_to(messages)
         stages.append(form.hold)

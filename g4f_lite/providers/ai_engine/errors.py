@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from typing import Any
@@ -43,6 +42,8 @@ def error_of(said: Any, status: int, message: str) -> ProviderError:
 
     :param message: what was asked
     """
+    import html  # with its table of 2,000 names
+
     text = (said if isinstance(said, str) else json.dumps(said))[:READ_CHARACTERS]
     text = shorten(html.unescape(re.sub(r"<[^<>]*>", " ", text))) or "an error without a message"
     if _ALL_USERS_LIMIT in text:
