@@ -10,6 +10,7 @@ from .exchange import BackendError, Exchange
 from .record import ReceivedRequest
 from .reply import BodyItem, Piece, Reply, json_reply
 from .service import FailureKind, Service, Step
+from .settings import Settings
 from .tokens import Tokens
 
 _TOKEN_PATH = "/api/v1/user/getUniqueId"
@@ -36,7 +37,7 @@ class AiChatOnline(Service):
     def __init__(self) -> None:
         self.tokens = Tokens(32)
 
-    def step(self, request: ReceivedRequest) -> Step | None:
+    def step(self, request: ReceivedRequest, settings: Settings) -> Step | None:
         if request.method == "GET" and request.path == _TOKEN_PATH:
             return "bootstrap"
         if request.method == "POST" and request.path == _PROMPT_PATH:

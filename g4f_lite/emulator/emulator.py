@@ -20,7 +20,8 @@ from .faults import Faults, Selector
 from .framing import send_reply
 from .http_request import BadRequest, read_request
 from .images import Images
-from .openai_compatible import OpenAICompatible
+from .openai import OpenAICompatible
+from .openai.dialects import find_dialects
 from .record import ReceivedRequest, Records
 from .reply import html_reply
 from .server import Server
@@ -57,12 +58,13 @@ class Emulator:
         **settings: Any,
     ) -> None:
         self._on_end = on_end
-        self._initial = self._settings = Settings(**settings)
+        self._initial = self._settings = _checked(Settings(**settings))
         self._answers = Answers(backend or echo)
         self._faults = Faults()
         self._records = Records()
         self._scheme = "http" if tls is None else "https"
-        images, engine = Images(), AiEngine()
+        images = Images()
+        engine = AiEngine(images)
         online, chats = AiChatOnline(), AiChats(images, engine.markup)
         self._tokens = (online.tokens, chats.sessions, chats.csrf, engine.nonces)
         # The last one answers whatever no service knows.
@@ -128,7 +130,17 @@ class Emulator:
 
     def configure(self, **settings: Any) -> None:
         """Change settings; requests that have arrived keep the old ones."""
-        self._settings = replace(self._settings, **settings)
+        self._settings = _checked(replace(self._settings, **settings))
+
+    def dialect(self, *names: str) -> None:
+        """Let the OpenAI-compatible server speak these dialects from now on; without names its own.
+
+        A dialect says how a server answers and fails; when it fails is for ``fail`` to say. Names
+        and what they do: ``DIALECTS``.
+
+        :raises ValueError: there is no such dialect
+        """
+        self.configure(dialects=names)
 
     def answer(self, answer: str | Iterable[Delta]) -> None:
         """Queue the answer of one prompt: a text, sent word by word, or a list of pieces."""
@@ -219,9 +231,13 @@ class Emulator:
     def _find_service(self, request: ReceivedRequest) -> Service:
         """Find who answers, and note it in the request's record."""
         for service in self._services:
-            step = service.step(request)
-            if step is not None or service.owns(request):
+            step = service.step(request, self._settings)
+            if step is not None:
                 request.service, request.step = service.name, step
+                return service
+        for service in self._services:
+            if service.owns(request, self._settings):
+                request.service = service.name
                 return service
         return self._services[-1]
 
@@ -238,3 +254,8 @@ class Emulator:
         )
         request.headers["Connection"] = "close"
         send_reply(wire, request, html_reply(error.status, str(error)), self._settings)
+
+
+def _checked(settings: Settings) -> Settings:
+    find_dialects(settings.dialects)
+    return settings

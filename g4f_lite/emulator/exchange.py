@@ -41,6 +41,8 @@ class Exchange:
         """Whether to answer with nothing, neither scripted nor the backend's."""
         self.backend_error: str | None = None
         """What to fail with in place of an answer."""
+        self.retry_after: float | None = None
+        """How many seconds a client must wait after a rate limit, if the server says it."""
         self._wire = wire
         self._take = take
         host = request.headers.get("Host")

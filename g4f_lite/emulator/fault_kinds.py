@@ -192,8 +192,18 @@ def error(strike: Strike, message: str | None = None, after: int | None = None, 
 
 
 @_fault
-def limit(strike: Strike, message: str | None = None, after: int | None = None, status: int | None = None) -> Reply:
-    """Report a used-up rate limit in the service's own words."""
+def limit(
+    strike: Strike,
+    message: str | None = None,
+    after: int | None = None,
+    status: int | None = None,
+    retry_after: float | None = None,
+) -> Reply:
+    """Report a used-up rate limit in the service's own words.
+
+    ``retry_after`` is for the OpenAI-compatible server, which says it in the form of its dialect.
+    """
+    strike.exchange.retry_after = retry_after
     return _fail(strike, "limit", message, after, status)
 
 

@@ -47,7 +47,8 @@ def send_reply(wire: Wire, request: ReceivedRequest, reply: Reply, settings: Set
 
     request.status = reply.status
     _send_head(wire, reply, extra)
-    _send_body(wire, request, items, settings.pace, chunked=framing == "chunked")
+    first_delay = settings.first_delay if request.step == "prompt" else 0.0
+    _send_body(wire, request, items, settings.pace, first_delay, chunked=framing == "chunked")
     request.complete = True
     return keep
 
@@ -121,6 +122,7 @@ def _send_body(
     request: ReceivedRequest,
     items: Iterable[BodyItem],
     pace: float,
+    first_delay: float,
     *,
     chunked: bool,
 ) -> None:
@@ -130,6 +132,9 @@ def _send_body(
             _interrupt(wire, item)
             due = None
         elif item.data:
+            if first_delay:
+                wire.wait(first_delay)
+                first_delay = 0.0
             if item.text and pace:
                 # Against a schedule, so that the time a piece takes to send does not add up.
                 now = time.monotonic()

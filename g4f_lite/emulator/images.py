@@ -10,6 +10,7 @@ from .png import draw_png
 from .record import ReceivedRequest
 from .reply import Reply, bytes_reply, html_reply
 from .service import FailureKind, Service, Step
+from .settings import Settings
 
 _PATH = re.compile(r"/images/([0-9]{1,9})\.png")
 
@@ -37,7 +38,7 @@ class Images(Service):
             prompt = self._prompts[number - 1]
         return draw_png(prompt)
 
-    def step(self, request: ReceivedRequest) -> Step | None:
+    def step(self, request: ReceivedRequest, settings: Settings) -> Step | None:
         found = request.method == "GET" and _PATH.fullmatch(request.path)
         return "image" if found else None
 

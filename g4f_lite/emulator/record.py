@@ -31,7 +31,9 @@ class ReceivedRequest:
     """When the request had arrived; ``time.monotonic()`` seconds, as all times here."""
     service: str | None = None
     step: str | None = None
-    """``"bootstrap"``, ``"prompt"``, ``"image"``, ``"models"``, or None for an unknown path."""
+    """``"bootstrap"``, ``"prompt"``, ``"image"``, ``"models"``, ``"embeddings"``, or None for an unknown path."""
+    chat_session: str | None = None
+    """The session under which AI Engine's site records the prompt."""
     fault: str | None = None
     """The name of the fault that struck it."""
     status: int | None = None

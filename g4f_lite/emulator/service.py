@@ -1,4 +1,4 @@
-"""What the emulator wants to know of a service."""
+"""What every emulated service answers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 from .exchange import Exchange
 from .record import ReceivedRequest
 from .reply import Reply
+from .settings import Settings
 
-Step = Literal["bootstrap", "prompt", "image", "models"]
+Step = Literal["bootstrap", "prompt", "image", "models", "embeddings"]
 FailureKind = Literal["error", "limit", "quota", "rejected"]
 
 
@@ -19,10 +20,10 @@ class Service(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def step(self, request: ReceivedRequest) -> Step | None:
-        """Tell which step of the protocol a request is; ``None`` when it is not this service's."""
+    def step(self, request: ReceivedRequest, settings: Settings) -> Step | None:
+        """Tell which step of the protocol a request is; ``None`` if it is not this service's."""
 
-    def owns(self, request: ReceivedRequest) -> bool:
+    def owns(self, request: ReceivedRequest, settings: Settings) -> bool:
         """Tell whether this service answers for a path that it does not know."""
         return False
 
