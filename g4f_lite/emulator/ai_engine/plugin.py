@@ -26,8 +26,9 @@ class Plugin:
         self.renews_tokens = version >= (2, 8, 5)
         """Whether the bodies of answers carry ``new_token``."""
         self.sets_cookies = version >= (2, 8, 5)
+        """Whether the plugin gives clients a session id, and start_session a PHP session."""
         self.is_serial = (2, 8, 5) <= version < (2, 8, 10)
-        """Whether PHP's session lock serves one request of a session at a time."""
+        """Whether prompts run in a PHP session too, whose lock serves one request at a time."""
         self.has_response_ids = version >= (2, 8, 6)
         """Whether answers have ``responseId``, and a usage with ``price``, ``queries`` and ``accuracy``."""
         self.images_as_json = version >= (2, 8, 8)
@@ -37,4 +38,4 @@ class Plugin:
         self.accepts_zero = version >= (3, 1, 0)
         """Whether the message ``"0"`` is a message; PHP calls it empty."""
         self.routes_at_root = version >= (3, 6, 2)
-        """Whether ``/?rest_route=`` works; ``/index.php?rest_route=`` always does."""
+        """Whether ``/?rest_route=`` works without permalinks, as ``/index.php?rest_route=`` always does."""

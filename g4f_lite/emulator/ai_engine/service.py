@@ -89,8 +89,10 @@ class AiEngine(Service):
         if route is None:
             return self._page(exchange)
         plugin, session = Plugin(settings.plugin), SiteSession(exchange, self.nonces)
+        if plugin.sets_cookies and (plugin.is_serial or route.startswith("/mwai/")):
+            session.php_session()
         if session.nonce_state == "refused":
-            return invalid_nonce()
+            return invalid_nonce(session.headers)
         if request.step == "prompt":
             return self._submit(exchange, plugin, session)
         if request.step == "bootstrap":
@@ -114,7 +116,7 @@ class AiEngine(Service):
         return _event(exchange, {"type": "error", "data": text}, last=True)
 
     def token_refused(self, exchange: Exchange) -> Reply:
-        return invalid_nonce()
+        return invalid_nonce([])
 
     def wrong_types(self, exchange: Exchange) -> bytes:
         if exchange.request.step == "bootstrap":
@@ -125,7 +127,7 @@ class AiEngine(Service):
 
     def _has_route(self, request: ReceivedRequest, settings: Settings) -> bool:
         plugin = Plugin(settings.plugin)
-        if request.path == "/" and not plugin.routes_at_root:
+        if request.path == "/" and settings.permalinks != "pretty" and not plugin.routes_at_root:
             return False
         return plugin.has_start_session or rest_route(request, settings) != _SESSION_ROUTE
 
@@ -143,7 +145,6 @@ class AiEngine(Service):
 
     def _start_session(self, exchange: Exchange, plugin: Plugin, session: SiteSession) -> Reply:
         if plugin.sets_cookies:
-            session.php_session()
             session.chat_session()
         answer = {
             "success": True,

@@ -106,9 +106,9 @@ def options_reply(route: str, headers: Iterable[Header]) -> Reply:
     return php_reply(200, description, [("Allow", "POST"), *headers])
 
 
-def invalid_nonce() -> Reply:
+def invalid_nonce(headers: Iterable[Header]) -> Reply:
     """Refuse a nonce that is wrong, expired or empty."""
-    return wordpress_error(403, "rest_cookie_invalid_nonce", "Cookie check failed", _UNCACHED)
+    return wordpress_error(403, "rest_cookie_invalid_nonce", "Cookie check failed", [*headers, *_UNCACHED])
 
 
 def fatal_error(headers: Iterable[Header]) -> Reply:

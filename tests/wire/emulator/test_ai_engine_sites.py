@@ -198,6 +198,25 @@ def test_a_client_without_a_session_is_recorded_under_a_new_one() -> None:
         assert site.requests[-1].chat_session == client.session.cookies["mwai_session_id"]
 
 
+@pytest.mark.parametrize(
+    ("version", "started", "prompted"),
+    [
+        ("2.6.3", [], []),
+        ("2.8.8", ["PHPSESSID", "mwai_session_id"], ["PHPSESSID", "mwai_session_id"]),
+        ("3.6.2", ["PHPSESSID", "mwai_session_id"], ["mwai_session_id"]),
+    ],
+)
+def test_cookies(version: str, started: list[str], prompted: list[str]) -> None:
+    with open_site(version) as site:
+        client = SiteClient(site)
+        assert client.start().cookies.keys() == started
+        client.session.cookies.clear()
+        assert client.submit().cookies.keys() == prompted
+        client.session.cookies.clear()
+        for response in (client.start(**{"X-WP-Nonce": "stale"}), requests.get(site.url + "/wp-json" + SESSION)):
+            assert response.cookies.keys() == started[:1]
+
+
 # Logged-in users
 
 
@@ -242,15 +261,18 @@ def test_admin_ajax_gives_guests_nothing(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "before", "status"),
+    ("version", "permalinks", "before", "status"),
     [
-        *((version, "/index.php?rest_route=", 200) for version in VERSIONS[1:]),
-        *((version, "/?rest_route=", 404) for version in VERSIONS[1:-1]),
-        ("3.6.2", "/?rest_route=", 200),
+        *((version, "plain", "/index.php?rest_route=", 200) for version in VERSIONS[1:]),
+        *((version, "pretty", "/index.php?rest_route=", 200) for version in VERSIONS[1:]),
+        *((version, "pretty", "/?rest_route=", 200) for version in VERSIONS[1:]),
+        *((version, "plain", "/?rest_route=", 404) for version in VERSIONS[1:-1]),
+        ("3.3.0", "plain-home", "/?rest_route=", 404),
+        ("3.6.2", "plain", "/?rest_route=", 200),
+        ("3.6.2", "plain-home", "/?rest_route=", 200),
     ],
 )
-@pytest.mark.parametrize("permalinks", ["pretty", "plain", "plain-home"])
-def test_routes_in_the_query(version: str, before: str, status: int, permalinks: str) -> None:
+def test_routes_in_the_query(version: str, permalinks: Any, before: str, status: int) -> None:
     with open_site(version, permalinks=permalinks) as site:
         client = SiteClient(site)
         started = client.start(before + SESSION)
