@@ -19,7 +19,7 @@ _CANVAS = re.compile(r"-[a-z0-9]{10}")
 _CONVERSATION_ID = re.compile(r"[a-z0-9]{10}")
 _CONTENT_TYPE = "application/x-ndjson;charset=UTF-8"
 
-# The service's own words are not known; these say what a client has to understand.
+# The service's own texts are not known.
 _MESSAGES: dict[FailureKind, str] = {
     "error": "The service is busy, please try again later",
     "limit": "Rate limit reached: too many requests, please try again later",

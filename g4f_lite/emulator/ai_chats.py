@@ -33,7 +33,7 @@ _MESSAGES: dict[FailureKind, str] = {
 class AiChats(Service):
     """Serve the pages ``/chat/`` and ``/image/`` and ``POST /chat/send2/``.
 
-    ``markup`` gives what another service has in the same page.
+    :param markup: gives the HTML that another service puts in the same page
     """
 
     name = "ai_chats"
@@ -127,7 +127,7 @@ def _read_prompt(request: ReceivedRequest) -> dict[str, Any] | None:
 
 
 def _one_line(text: str) -> str:
-    """Write line ends as the two characters that the service's page turns back into one."""
+    """Write each newline as a backslash and ``n``, which the service's page turns back."""
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n")
 
 

@@ -67,7 +67,7 @@ class Emulator:
         engine = AiEngine(images)
         online, chats = AiChatOnline(), AiChats(images, engine.markup)
         self._tokens = (online.tokens, chats.sessions, chats.csrf, engine.nonces)
-        # The last one answers whatever no service knows.
+        # The last one answers the paths that no service knows.
         self._services: tuple[Service, ...] = (
             online,
             chats,
@@ -102,7 +102,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Give the URL under which every service lives, without a slash at its end."""
+        """Give the URL of every service, without a slash at its end."""
         if not self._started:
             raise RuntimeError("the emulator has no URL before start()")
         host, port = self._server.address
@@ -110,7 +110,7 @@ class Emulator:
 
     @property
     def requests(self) -> list[ReceivedRequest]:
-        """Give what was received so far, in order of arrival, as a copy of the list."""
+        """Give the received requests in order of arrival, as a copy of the list."""
         return self._records.snapshot()
 
     @property
@@ -129,7 +129,7 @@ class Emulator:
         return self._settings
 
     def configure(self, **settings: Any) -> None:
-        """Change settings; requests that have arrived keep the old ones."""
+        """Change settings; requests that have already arrived keep the old ones."""
         self._settings = _checked(replace(self._settings, **settings))
 
     def dialect(self, *names: str) -> None:
@@ -169,17 +169,17 @@ class Emulator:
         self._faults.add(fault, selector, nth, times, settings)
 
     def expire_tokens(self) -> None:
-        """Refuse every token, nonce and cookie that was handed out so far."""
+        """Refuse every token, nonce and cookie issued so far."""
         for tokens in self._tokens:
             tokens.expire()
 
     def age_tokens(self) -> None:
-        """Let what was handed out be old: accepted, and answered with a newer one."""
+        """Make every issued token old: accepted, and answered with a newer one."""
         for tokens in self._tokens:
             tokens.age()
 
     def stop_listening(self) -> None:
-        """Close the port, so that new connections are refused; open ones live on."""
+        """Close the port, so that new connections are refused; open ones stay open."""
         self._server.stop_listening()
 
     def listen(self) -> None:
@@ -187,7 +187,7 @@ class Emulator:
         self._server.listen()
 
     def reset(self) -> None:
-        """Forget requests, answers and faults, and be configured as at the start.
+        """Remove requests, answers and faults, and restore the first settings.
 
         Tokens stay good and open connections stay open.
         """
@@ -229,7 +229,7 @@ class Emulator:
                     self._on_end(request)
 
     def _find_service(self, request: ReceivedRequest) -> Service:
-        """Find who answers, and note it in the request's record."""
+        """Find the service that answers, and record it in the request."""
         for service in self._services:
             step = service.step(request, self._settings)
             if step is not None:

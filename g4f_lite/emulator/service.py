@@ -15,7 +15,7 @@ FailureKind = Literal["error", "limit", "quota", "rejected"]
 
 
 class Service(ABC):
-    """Answer the requests of one service, and say how its failures look."""
+    """Answer the requests of one service, and write its failures."""
 
     name: ClassVar[str]
 
@@ -24,12 +24,12 @@ class Service(ABC):
         """Tell which step of the protocol a request is; ``None`` if it is not this service's."""
 
     def owns(self, request: ReceivedRequest, settings: Settings) -> bool:
-        """Tell whether this service answers for a path that it does not know."""
+        """Tell whether this service answers a path that no service knows."""
         return False
 
     @abstractmethod
     def reply(self, exchange: Exchange) -> Reply:
-        """Answer."""
+        """Answer a request."""
 
     @abstractmethod
     def failure(self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None) -> Reply:
@@ -37,7 +37,7 @@ class Service(ABC):
 
     @abstractmethod
     def failure_event(self, exchange: Exchange, kind: FailureKind, message: str | None) -> bytes:
-        """Give the line or event by which a stream that has begun tells of an error."""
+        """Give the line or event that reports a failure in a stream that has begun."""
 
     @abstractmethod
     def token_refused(self, exchange: Exchange) -> Reply:

@@ -1,4 +1,4 @@
-"""How the emulated services behave: every switch of the emulator, in one frozen dataclass."""
+"""How the emulated services behave: every setting of the emulator, in one frozen dataclass."""
 
 from __future__ import annotations
 
