@@ -1,4 +1,4 @@
-"""A visitor of an emulated site with AI Engine."""
+"""A client of an emulated site with AI Engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JSON = "application/json; charset=UTF-8"
 SSE = "text/event-stream;charset=UTF-8"
 
 
-class Visitor:
+class SiteClient:
     """A browser's worth of client: one session, and the nonce that it holds."""
 
     def __init__(self, emulator: Emulator) -> None:
@@ -23,8 +23,8 @@ class Visitor:
         self.session = requests.Session()
         self.nonce = ""
 
-    def start(self, **headers: str) -> requests.Response:
-        response = self.session.post(self.url + "/wp-json/mwai/v1/start_session", headers=headers)
+    def start(self, path: str = "/wp-json/mwai/v1/start_session", **headers: str) -> requests.Response:
+        response = self.session.post(self.url + path, headers=headers)
         if response.ok:
             self.nonce = response.json()["restNonce"]
         return response
@@ -32,9 +32,9 @@ class Visitor:
     def submit(self, body: str | dict[str, Any] = HELLO, **changes: Any) -> requests.Response:
         """Send a prompt; ``headers`` replace the usual ones, with None left out."""
         headers = {"X-WP-Nonce": self.nonce, "Content-Type": "application/json"} | changes.pop("headers", {})
+        path = changes.pop("path", "/wp-json/mwai-ui/v1/chats/submit")
         if isinstance(body, dict):
             body = json.dumps(body | changes)
-        path = "/wp-json/mwai-ui/v1/chats/submit"
         return self.session.post(self.url + path, data=body, headers=headers)
 
 
