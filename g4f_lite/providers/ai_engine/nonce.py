@@ -17,11 +17,12 @@ from ...http.body import Body, parse_json
 from ...http.checks import raise_challenge
 from ...http.exchange import Exchange
 from ...http.urls import origin_of
-from ..call import Service, fetch
+from ..call import Service
 from . import errors
 
 PLAIN_PERMALINKS = "/index.php?rest_route="  # where a site has no rewrite rules; older plugins do not answer at /?…
 FROM_WORDPRESS = "/wp-admin/admin-ajax.php?action=rest-nonce"
+SESSION = '{"success"'  # how the answer of start_session begins
 _LOGGED_IN = "logged in"  # noted with a session whose nonce of start_session was refused
 
 _NONCE = r"[!-~]{1,256}"
@@ -71,15 +72,22 @@ class Site:
 
     def _start_session(self, rest: str, path: str) -> str | None:
         """Ask AI Engine for a session's nonce; None where this is not the address of its REST API."""
+        body = self._exchange.send(self._request("POST", rest + path), "bootstrap")
         try:
-            body = fetch(self._exchange, self._request("POST", rest + path), "bootstrap", self._service)
+            if body.status != 200:
+                self._service.check_response(body)
+            text = body.read().decode("utf-8", "replace")
         except ProviderError as error:
-            is_page = isinstance(error, ResponseFormatError)  # the home page, by the rules of some web servers
-            if isinstance(error, ChallengeError) or not (is_page or error.status in (404, 405)):
+            if isinstance(error, ChallengeError) or error.status not in (404, 405):
                 raise
             return None
+        finally:
+            body.close()
+        if text.lstrip().startswith("<") and SESSION not in text:  # the home page, by the rules of some web servers
+            raise_challenge(body, text)
+            return None
         self.rest = rest
-        return read_session(body)
+        return read_session(body.status, text)
 
     def _of_wordpress(self) -> str | None:
         """Ask WordPress for the nonce of a user who is logged in; None where it gives none."""
@@ -134,13 +142,12 @@ def nonce_in_page(page: str) -> str | None:
     return found[1] if found else None
 
 
-def read_session(body: Body) -> str:
+def read_session(status: int, text: str) -> str:
     """Read the nonce in the answer of ``start_session``; a ``new_token`` is newer than the ``restNonce``.
 
     :raises G4FLiteError: there is none; the answer is not shown, as it may hold a nonce
     """
-    text = body.read().decode("utf-8", "replace")
-    start = max(text.find('{"success"'), 0)  # a PHP warning may stand before it
+    start = max(text.find(SESSION), 0)  # a PHP warning may stand before it
     try:
         session = parse_json(text[start:].strip())
     except ResponseFormatError:
@@ -151,7 +158,7 @@ def read_session(body: Body) -> str:
         for nonce in (session.get("new_token"), session.get("restNonce")):
             if _is_nonce(nonce):
                 return str(nonce)
-    raise errors.service_error(body.status, session) or ResponseFormatError("the session has no restNonce")
+    raise errors.service_error(status, session) or ResponseFormatError("the session has no restNonce")
 
 
 def keep(body: Body, source: Any) -> None:
