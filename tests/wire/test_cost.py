@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from g4f_lite import Client, OpenAICompatible
-from g4f_lite.answers.buffer import FOLDED_AT
+from g4f_lite.answers.buffer import COMPACT_BYTES
 
 from .raw_server import Connection, RawServer, chunk
 
@@ -114,5 +114,5 @@ def test_a_long_answer_costs_no_more_memory_than_its_text(provider: OpenAICompat
     finally:
         tracemalloc.stop()
     text = 60000 * len(" word")
-    assert kept <= text + 1.5 * FOLDED_AT
+    assert kept <= text + 1.5 * COMPACT_BYTES
     assert len(stream.text()) == text
