@@ -34,7 +34,7 @@ def test_options_are_dropped_with_a_warning_where_that_is_wanted():
     provider = Plain()
     client = Client(provider, drop_unsupported=True)
     for ask in (client.ask, client.chat.completions.create):
-        with pytest.warns(UserWarning, match="Plain cannot do temperature") as caught:
+        with pytest.warns(UserWarning, match="Plain does not support temperature") as caught:
             ask("x", temperature=0)
         assert caught[0].filename == __file__
     assert [call.options for call in provider.calls] == [{}, {}]
@@ -47,7 +47,7 @@ def test_what_says_who_is_asked_is_never_dropped(name, monkeypatch):
     monkeypatch.setattr(choice, "instead", provider)
     for ask in (client.ask, client.chat.completions.create, client.images.generate, g4f_lite.ask):
         with pytest.raises(
-            TypeError, match=rf"{name} is no option of a call: write g4f_lite\.Client\(.*{name}=…"
+            TypeError, match=rf"{name} is not an option of a call; write g4f_lite\.Client\(.*{name}=…"
         ) as caught:
             ask("x", **{name: "http://elsewhere.test"})
         assert "elsewhere" not in str(caught.value)
@@ -69,7 +69,7 @@ def test_g4f_options_that_ask_for_nothing_are_accepted():
     assert [call.options for call in provider.calls] == [{}]
     with pytest.raises(TypeError, match="does not search the web"):
         Client(provider).ask("x", web_search=True)
-    with pytest.warns(UserWarning, match="cannot do web_search"):
+    with pytest.warns(UserWarning, match="does not support web_search"):
         Client(provider, drop_unsupported=True).ask("x", web_search=True)
 
 
@@ -186,8 +186,8 @@ def test_a_system_text_stays_in_front_of_the_schema():
     ("text", "response_format", "message"),
     [
         ('{"city": 1}', SCHEMA, r"at \$\.city: 1 is not of type 'string'"),
-        ("Oslo, I think.", SCHEMA, "is not the JSON"),
-        ("[1]", {"type": "json_object"}, "not the object"),
+        ("Oslo, I think.", SCHEMA, "expected JSON, as"),
+        ("[1]", {"type": "json_object"}, "expected a JSON object"),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
