@@ -150,7 +150,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
-        hint = "; docs/from-g4f.md says what there is instead" if name in _OF_G4F else ""
+        hint = "; see docs/from-g4f.md for the replacement" if name in _OF_G4F else ""
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     value = globals()[name] = getattr(import_module(_MODULES[name], __name__), name)
     return value

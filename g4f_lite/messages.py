@@ -1,4 +1,4 @@
-"""What is said to a model: messages, their text, their images."""
+"""The messages of a prompt: roles, text and images."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def to_messages(
     system: str | None = None,
     images: Image | Iterable[Image] | None = None,
 ) -> Messages:
-    """Check what the caller wants to say and give it back as a list of messages of its own.
+    """Check the caller's messages and return them as a new list.
 
-    :param messages: a list of ``{"role": …, "content": …}``, or one string: a user's message; the message of a
-        completion may stand in the list as it is
-    :param system: a system text to put before them
-    :param images: a picture or pictures to show with the last user message; see :func:`image_part`
-    :raises TypeError: a wrong type
-    :raises ValueError: nothing is said, or a role is unknown
+    :param messages: a list of ``{"role": …, "content": …}``, or a string for one user message; the message of a
+        completion is accepted as well
+    :param system: a system message to put first
+    :param images: an image or images to add to the last user message; see :func:`image_part`
+    :raises TypeError: if something has the wrong type
+    :raises ValueError: if no message has content, or a role is unknown
     """
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
@@ -47,8 +47,8 @@ def to_messages(
             f"messages must be a string or a list of {{'role': …, 'content': …}}, not {type(messages).__name__}"
         )
     result = [_checked(message, index) for index, message in enumerate(messages)]
-    if not any(_says_something(message) for message in result):
-        raise ValueError("messages is empty: there is nothing to answer")
+    if not any(_has_content(message) for message in result):
+        raise ValueError("messages is empty; give at least one message with content")
     if system is not None:
         if not isinstance(system, str):
             raise TypeError(f"system must be a string, not {type(system).__name__}")
@@ -60,9 +60,9 @@ def to_messages(
 
 def _checked(message: Any, index: int) -> Message:
     place = f"messages[{index}]"
-    if hasattr(message, "to_dict"):  # a completion's message, which scripts for OpenAI's client send back
+    if hasattr(message, "to_dict"):  # a completion's message, as scripts for OpenAI's client send it back
         message = {name: value for name, value in message.to_dict().items() if name != "reasoning"}
-        if refusal := message.pop("refusal", None):  # words like others to a server that does not know the field
+        if refusal := message.pop("refusal", None):  # not all servers know the field, so it is sent as text
             message["content"] = f"{message.get('content') or ''}{refusal}"
     if not isinstance(message, dict):
         raise TypeError(f"{place} must be {{'role': …, 'content': …}}, not {type(message).__name__}")
@@ -72,16 +72,16 @@ def _checked(message: Any, index: int) -> Message:
     if isinstance(content, list):
         for part in content:
             if not isinstance(part, dict) or not isinstance(part.get("type", "text"), str):
-                raise TypeError(f"{place} has a content part that is no {{'type': …}}: {part!r:.80}")
+                raise TypeError(f"{place} has a content part that is not {{'type': …}}: {part!r:.80}")
             if part.get("type", "text") == "text" and not isinstance(part.get("text"), str):
-                raise TypeError(f"{place} has a text part without a text")
+                raise TypeError(f"{place} has a text part without text")
     elif content is None:
         if role != "assistant" or not any(map(message.get, ("tool_calls", "function_call", "refusal"))):
             raise ValueError(f"{place} has no content")
     elif not isinstance(content, str):
         raise TypeError(f"{place} has content of type {type(content).__name__}; it must be a string or a list of parts")
     if not all(_is_json(value) for value in message.values()):
-        raise TypeError(f"{place} holds something that cannot be sent as JSON")
+        raise TypeError(f"{place} contains a value that cannot be sent as JSON")
     return dict(message)
 
 
@@ -93,14 +93,14 @@ def _is_json(value: Any) -> bool:
     return value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
 
 
-def _says_something(message: Message) -> bool:
+def _has_content(message: Message) -> bool:
     content = message.get("content")
     has_other_parts = isinstance(content, list) and any(part.get("type", "text") != "text" for part in content)
     return bool(has_other_parts or message.get("tool_calls") or text_of(content).strip())
 
 
 def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
-    """Put pictures behind the text of the last user message, in place."""
+    """Add images after the text of the last user message, in place."""
     if (
         isinstance(images, (str, bytes, bytearray, os.PathLike))
         or hasattr(images, "data_uri")
@@ -108,7 +108,7 @@ def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
     ):
         images = [images]
     if not isinstance(images, Iterable):
-        raise TypeError(f"images must be pictures: bytes, paths, open files or URLs, not {type(images).__name__}")
+        raise TypeError(f"images must be bytes, paths, open files or URLs, not {type(images).__name__}")
     parts = [image_part(image) for image in images]
     if not parts:
         return
@@ -118,15 +118,16 @@ def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
             text_parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
             messages[index] = {**messages[index], "content": [*text_parts, *parts]}
             return
-    raise ValueError("images need a user message to go with, and messages has none")
+    raise ValueError("images= needs a user message to add the images to, and messages has none")
 
 
 def image_part(image: Image) -> dict[str, Any]:
-    """Make the content part that shows a picture to a model.
+    """Create the content part for an image.
 
-    :param image: the bytes of a PNG, JPEG, GIF, WebP or BMP file, a path to one,
-        a file that is open for reading bytes, an ``http(s):`` or ``data:`` URL, or an ImageResponse
-    :raises ValueError: not such a picture;  :raises OSError: an unreadable file
+    :param image: the bytes of a PNG, JPEG, GIF, WebP or BMP file, the path of one, a file opened in binary mode, an
+        ``http(s):`` or ``data:`` URL, or an ImageResponse
+    :raises ValueError: if the bytes are not such an image
+    :raises OSError: if the file cannot be read
     """
     if isinstance(image, str) and image[:8].lower().startswith(("http://", "https://", "data:")):
         url = image
@@ -140,15 +141,15 @@ def image_part(image: Image) -> dict[str, Any]:
     elif hasattr(image, "read"):
         data = image.read()
         if not isinstance(data, bytes):
-            raise TypeError('a picture is read as bytes: open its file with the mode "rb"')
+            raise TypeError('an image file must be opened in binary mode, with open(path, "rb")')
         url = to_data_uri(data)
     else:
-        raise TypeError(f"an image is bytes, a path, an open file or a URL, not {type(image).__name__}")
+        raise TypeError(f"an image must be bytes, a path, an open file or a URL, not {type(image).__name__}")
     return {"type": "image_url", "image_url": {"url": url}}
 
 
 def image_type(data: bytes) -> str | None:
-    """Tell a picture's MIME type from its first bytes; None when it is no picture that is known here."""
+    """Return the MIME type of an image by its first bytes; None if they are not PNG, JPEG, GIF, WebP or BMP."""
     for magic, mime in _IMAGE_TYPES:
         if data.startswith(magic):
             return mime
@@ -158,18 +159,18 @@ def image_type(data: bytes) -> str | None:
 
 
 def to_data_uri(data: bytes) -> str:
-    """Write a picture as a ``data:`` URI with its real MIME type.
+    """Encode an image as a ``data:`` URI with its real MIME type.
 
-    :raises ValueError: the bytes are no PNG, JPEG, GIF, WebP or BMP
+    :raises ValueError: if the bytes are not PNG, JPEG, GIF, WebP or BMP
     """
     mime = image_type(data)
     if mime is None:
-        raise ValueError("these bytes are no PNG, JPEG, GIF, WebP or BMP picture")
+        raise ValueError("the bytes are not a PNG, JPEG, GIF, WebP or BMP image")
     return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def text_of(content: str | list[dict[str, Any]] | None) -> str:
-    """Give the text in a message's content: all of a string, the text parts of a list, joined."""
+    """Return the text of a message's content: the string, or the text parts of the list, joined."""
     if isinstance(content, str):
         return content
     return "".join(part["text"] for part in content or () if part.get("type", "text") == "text")
@@ -181,18 +182,18 @@ def format_prompt(
     do_continue: bool = False,
     include_system: bool = True,
 ) -> str:
-    """Write a conversation as one prompt, for services that take no history.
+    """Format a conversation as one text, for services that accept no history.
 
-    One message alone is its content, verbatim.  Several become a line ``Role: content`` each
-    (blank contents left out) and a last line ``Assistant:``.
+    A single message is returned verbatim.  Several messages become a line ``Role: content`` each, without blank
+    ones, and a last line ``Assistant:``.
 
-    :param add_special_tokens: write one message alone as a ``Role: content`` line too
-    :param do_continue: leave out the last line ``Assistant:``, so that the last message goes on
+    :param add_special_tokens: format a single message as a ``Role: content`` line as well
+    :param do_continue: leave out the last line ``Assistant:``, so that the model continues the last message
     :param include_system: False leaves out ``system`` and ``developer`` messages
-    :raises ValueError: there is no message
+    :raises ValueError: if there are no messages
     """
     if not messages:
-        raise ValueError("messages is empty: there is no prompt to make")
+        raise ValueError("messages is empty; give at least one message")
     if not add_special_tokens and len(messages) == 1:
         return text_of(messages[0].get("content"))
     lines = [
@@ -207,16 +208,16 @@ def format_prompt(
 
 
 def last_user_message(messages: Messages) -> str:
-    """Give the text of the last message whose role is ``user``.
+    """Return the text of the last message whose role is ``user``.
 
-    :raises ValueError: no user message has a text
+    :raises ValueError: if no user message has text
     """
     for message in reversed(messages):
         if message["role"] == "user" and (text := text_of(message.get("content"))).strip():
             return text
-    raise ValueError("messages has no user message with a text in it")
+    raise ValueError("messages has no user message with text")
 
 
 def get_random_string(length: int = 10) -> str:
-    """Draw ``length`` lowercase letters and digits from the system's secure source."""
+    """Return ``length`` random lowercase letters and digits, from a cryptographically secure source."""
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))

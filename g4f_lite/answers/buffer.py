@@ -1,4 +1,4 @@
-"""What has come of an answer so far, kept compactly and up to a limit."""
+"""What has been received of an answer so far, in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,70 +10,72 @@ from typing import Any
 from .deltas import Delta, Finish, Identity, Reasoning, Refusal, Revision, ToolCall, ToolCallDelta, Usage, is_content
 from .images import ImageResponse
 
-MAX_BYTES = 4 * 1024 * 1024  # of text, reasoning and tool calls that are kept of one answer, at a byte a character
-FOLDED_AT = 256 * 1024  # bytes of recent deltas that are then joined
-PIECE_BYTES = 64  # what a piece takes besides its characters
+MAX_BYTES = 4 * 1024 * 1024  # kept of one answer: text, reasoning and tool calls, one byte per character
+COMPACT_BYTES = 256 * 1024  # of recent deltas, before they are joined
+PIECE_BYTES = 64  # memory of a piece beyond its characters
 
 
 @dataclass
 class Buffer:
-    """The deltas of an answer; neighbours of one kind are joined now and then.
+    """The deltas of an answer, up to ``MAX_BYTES``.
 
-    So an answer of any length can be iterated in bounded memory.
+    Adjacent deltas of one kind are joined from time to time, so that an answer of any length can be iterated in
+    bounded memory.
 
-    :ivar recent: deltas that are not joined yet;  :ivar room: bytes that they may still take
-    :ivar too_long: whether there was more than ``MAX_BYTES``, of which only the beginning is kept
+    :ivar recent: the deltas that are not joined yet
+    :ivar room: bytes left before they are joined
+    :ivar too_long: whether the answer is longer than ``MAX_BYTES``; only its beginning is kept then
     """
 
     recent: list[Delta] = field(default_factory=list)
-    room: int = FOLDED_AT
+    room: int = COMPACT_BYTES
     too_long: bool = False
     identity: Identity | None = None
     usage: Usage | None = None
     finish_reason: str | None = None
-    _folded: list[Delta] = field(default_factory=list)
+    _joined: list[Delta] = field(default_factory=list)
     _bytes: int = 0
 
     def add(self, delta: Delta) -> None:
-        """Remember a delta."""
-        if isinstance(delta, Usage):
-            self.usage = delta
-        elif isinstance(delta, Finish):
-            self.finish_reason = delta.reason
-        elif isinstance(delta, Identity):
-            self.identity = delta
-        else:
+        """Keep a delta."""
+        if isinstance(delta, str) or not isinstance(delta, (Usage, Finish, Identity)):  # nearly always text
             self.recent.append(delta)
             self.room -= _size(delta)
             if self.room < 0:
-                self.fold()
+                self.compact()
+        elif isinstance(delta, Usage):
+            self.usage = delta
+        elif isinstance(delta, Finish):
+            self.finish_reason = delta.reason
+        else:
+            self.identity = delta
 
-    def fold(self) -> None:
-        """Join the recent deltas; what is beyond the bound is forgotten."""
+    def compact(self) -> None:
+        """Join the recent deltas and drop what exceeds ``MAX_BYTES``."""
         joined: list[Delta]
         try:
-            joined = ["".join(self.recent)]  # type: ignore[arg-type]  # nearly always it is text alone
+            joined = ["".join(self.recent)]  # type: ignore[arg-type]  # nearly always all of them are text
         except TypeError:
-            joined = list(_joined(self.recent))
-        self.recent, self.room = [], FOLDED_AT
+            joined = list(_join(self.recent))
+        self.recent, self.room = [], COMPACT_BYTES
         for delta in joined:
             left, size = MAX_BYTES - self._bytes, _size(delta)
             if size > left:
                 if isinstance(delta, str) and not self.too_long:
-                    self._folded.append(delta[:left])
+                    self._joined.append(delta[:left])
                 self.too_long = True
                 return
-            self._folded.append(delta)
+            self._joined.append(delta)
             self._bytes += size
 
     @property
     def kept(self) -> Iterator[Delta]:
-        """All that is kept, but identity, usage and finish."""
-        return chain(self._folded, self.recent)
+        """The deltas that are kept, except identity, usage and finish."""
+        return chain(self._joined, self.recent)
 
     @property
     def text(self) -> str:
-        """The pieces joined, and behind them a refusal; where there are only images, the first one's URL."""
+        """The text, followed by any refusal; the URL of the first image if there is no text at all."""
         pieces = [delta for delta in self.kept if isinstance(delta, (str, ImageResponse))]
         if pieces and not self.refusal and all(isinstance(piece, ImageResponse) for piece in pieces):
             return self.images[0].urls[0]
@@ -85,7 +87,7 @@ class Buffer:
 
     @property
     def has_content(self) -> bool:
-        """Whether anything has come that is an answer."""
+        """Whether any text, image, tool call or reasoning has arrived."""
         return self.too_long or any(map(is_content, self.kept))
 
     @property
@@ -111,7 +113,7 @@ class Buffer:
 
 
 def _size(delta: Delta) -> int:
-    """Give about the bytes that a delta takes; a picture's are bounded where it is read."""
+    """Estimate the bytes that a delta takes; those of an image are limited where it is read."""
     if isinstance(delta, str):
         return PIECE_BYTES + len(delta)
     if isinstance(delta, ToolCallDelta):
@@ -119,8 +121,8 @@ def _size(delta: Delta) -> int:
     return PIECE_BYTES + (len(delta.text) if isinstance(delta, (Reasoning, Refusal, Revision)) else 0)
 
 
-def _joined(deltas: list[Delta]) -> Iterator[Delta]:
-    """Join neighbours that are all text, all reasoning, all refusal, or all of one tool call."""
+def _join(deltas: list[Delta]) -> Iterator[Delta]:
+    """Join adjacent deltas that are all text, all reasoning, all refusal, or all part of one tool call."""
     for (kind, index), group in groupby(deltas, _kind):
         same: list[Any] = list(group)
         if issubclass(kind, str):
@@ -134,12 +136,12 @@ def _joined(deltas: list[Delta]) -> Iterator[Delta]:
 
 
 def _kind(delta: Delta) -> tuple[type, int]:
-    """Give what neighbours must share to be joined."""
+    """Return what adjacent deltas must have in common to be joined."""
     return type(delta), delta.index if isinstance(delta, ToolCallDelta) else 0
 
 
 def _one_call(index: int, pieces: list[ToolCallDelta]) -> ToolCallDelta:
-    """Join the pieces of one tool call; the first id and the first name count."""
+    """Join the pieces of one tool call, with the first id and the first name."""
     return ToolCallDelta(
         index,
         next((piece.id for piece in pieces if piece.id), None),

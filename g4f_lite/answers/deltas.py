@@ -1,4 +1,4 @@
-"""What a provider yields: the pieces of an answer, of every kind."""
+"""The deltas of an answer, as a provider yields them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from .images import ImageResponse
 
 @dataclass(frozen=True)
 class Reasoning:
-    """A piece of what the model thinks before it answers; not part of the text."""
+    """A piece of the model's reasoning, which is not part of the text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A piece of the words with which the model refuses to answer, where the service tells them from an answer."""
+    """A piece of the model's refusal, if the service distinguishes it from an answer."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class ToolCallDelta:
-    """A piece of a call that the model wants made: the first has ``id`` and ``name``, all add to ``arguments``."""
+    """A piece of a tool call: the first one has ``id`` and ``name``, and each one adds to ``arguments``."""
 
     index: int
     id: str | None = None
@@ -35,7 +35,7 @@ class ToolCallDelta:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A call that the model wants made; ``arguments`` is JSON, as the model wrote it."""
+    """A tool call that the model requests; ``arguments`` is JSON, as the model wrote it."""
 
     id: str | None
     name: str
@@ -44,10 +44,13 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens, as the service counted them.
+    """Token counts, as the service reports them.
 
-    :param cached_tokens: how many of the prompt's were in its cache;  :param reasoning_tokens: how many of the
-        completion's were reasoning; None where it does not say
+    :param prompt_tokens: tokens of the prompt
+    :param completion_tokens: tokens of the answer
+    :param total_tokens: the sum of both
+    :param cached_tokens: tokens of the prompt that were in the service's cache, or None if not reported
+    :param reasoning_tokens: tokens of the answer that were reasoning, or None if not reported
     """
 
     prompt_tokens: int
@@ -59,11 +62,12 @@ class Usage:
 
 @dataclass(frozen=True)
 class Identity:
-    """What the service calls an answer; it comes just before the first of it.
+    """The service's own data about an answer, which precedes its first delta.
 
-    :param id: the answer's id;  :param created: when it was begun, in seconds since 1970
+    :param id: the id of the answer
+    :param created: when the service began it, in seconds since 1970
     :param model: the model that really answers
-    :param system_fingerprint: what stands for the service's configuration
+    :param system_fingerprint: identifies the service's configuration
     """
 
     id: str | None = None
@@ -74,9 +78,9 @@ class Identity:
 
 @dataclass(frozen=True)
 class Finish:
-    """The protocol's own end of an answer.
+    """The end of an answer, as the protocol marks it.
 
-    :param reason: ``"stop"``, ``"length"``, ``"tool_calls"``, ``"content_filter"``, or the service's own word
+    :param reason: ``"stop"``, ``"length"``, ``"tool_calls"``, ``"content_filter"``, or a reason of the service's own
     """
 
     reason: str = "stop"
@@ -84,30 +88,30 @@ class Finish:
 
 @dataclass(frozen=True)
 class Revision:
-    """The whole text as a service gives it at the end, where that is not the text that it streamed."""
+    """The whole text that a service sends at the end, if it differs from the text that it streamed."""
 
     text: str
 
 
-NOTHING_CAME = "the answer has no text, no image, no tool call and no reasoning"
+NO_CONTENT = "the answer has no text, no image, no tool call and no reasoning"
 
 Delta = str | ImageResponse | Reasoning | Refusal | ToolCallDelta | Usage | Identity | Finish | Revision
 Piece = str | ImageResponse
 
 
 def is_content(delta: Delta) -> bool:
-    """Tell whether a delta belongs to the answer itself: not usage, identity, finish, a revision, or an empty piece."""
+    """Return whether a delta is part of the answer itself: not usage, identity, finish, revision or an empty piece."""
     return bool(delta) and not isinstance(delta, (Usage, Identity, Finish, Revision))
 
 
 def up_to_content(deltas: Iterator[Delta]) -> list[Delta]:
-    """Take the deltas up to the first one that is content, and give them.
+    """Read deltas up to and including the first one that is content, and return them.
 
-    :raises EmptyResponseError: there is none
+    :raises EmptyResponseError: if none is content
     """
     taken = []
     for delta in deltas:
         taken.append(delta)
         if is_content(delta):
             return taken
-    raise EmptyResponseError(NOTHING_CAME, step="stream")
+    raise EmptyResponseError(NO_CONTENT, step="stream")

@@ -1,4 +1,4 @@
-"""How an answer is shown, in a notebook or as plain text, without IPython imported anywhere else."""
+"""Showing an answer as it arrives, in a terminal or a notebook.  IPython is imported nowhere else."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
-REDRAW_SECONDS = 0.05  # a page drawn more often only flickers
+REDRAW_SECONDS = 0.05  # drawing more often only flickers
 
 
 def in_notebook() -> bool:
-    """Tell whether output goes to a notebook's cell."""
+    """Return whether output goes to a notebook."""
     return type(_shell()).__name__ == "ZMQInteractiveShell"
 
 
-def cell() -> int | None:
-    """Give the number of the cell that runs, or of the input in IPython's terminal; None elsewhere."""
+def cell_number() -> int | None:
+    """Return the number of the notebook cell or IPython input that is running; None elsewhere."""
     return getattr(_shell(), "execution_count", None)
 
 
@@ -25,8 +25,8 @@ def _shell() -> object:
     return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
 
 
-def show_as_it_comes(pieces: Iterable[object], out: TextIO) -> None:
-    """Write each piece at once, and a newline at the end."""
+def print_pieces(pieces: Iterable[object], out: TextIO) -> None:
+    """Write and flush each piece as it arrives, then a newline."""
     for piece in pieces:
         out.write(str(piece))
         out.flush()
@@ -34,10 +34,10 @@ def show_as_it_comes(pieces: Iterable[object], out: TextIO) -> None:
     out.flush()
 
 
-def show_as_it_grows(pieces: Iterable[object], text: Callable[[], str]) -> None:
-    """Show one output of Markdown, which grows with each piece.
+def show_markdown(pieces: Iterable[object], text: Callable[[], str]) -> None:
+    """Show one Markdown output in a notebook and update it as pieces arrive.
 
-    :param text: gives the text of all pieces so far
+    :param text: returns the text of all pieces so far
     """
     from IPython.display import Markdown, display
 

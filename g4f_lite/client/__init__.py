@@ -1,4 +1,4 @@
-"""The client that people know from OpenAI and g4f."""
+"""A client with the interface of OpenAI's and g4f's clients."""
 
 from .client import Client, ask, stream
 

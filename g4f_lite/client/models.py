@@ -1,4 +1,4 @@
-"""``client.models.list``: the models that can be asked."""
+"""``client.models.list``: the models that can be used."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from .routing import Router
 
 
 class Models:
-    """What ``client.models`` is."""
+    """The object ``client.models``."""
 
     def __init__(self, router: Router) -> None:
         self._router = router
 
     def list(self) -> ModelList:
-        """List what ``model=`` can be: the names in ``models={…}``, and those that the provider lists.
+        """List the names that ``model=`` accepts: those in ``models={…}``, and those that the provider lists.
 
-        :raises G4FLiteError: the provider's service could not be asked
+        :raises G4FLiteError: if the service does not return its models
         """
         owner = self._router.provider().name
         return ModelList([Model(name, owner) for name in self._router.get_models()])

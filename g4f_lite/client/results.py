@@ -1,7 +1,7 @@
 """The results of OpenAI's API as plain dataclasses.
 
-Their attributes and their JSON are those of the API.  Two fields are added: ``provider``, who answered,
-and ``reasoning``, what the model thought first.  What a service did not say is None.
+Their attributes and their JSON are those of the API, with two additional fields: ``provider``, the name of the
+provider that answered, and ``reasoning``.  What a service did not report is None.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ..answers.deltas import Identity, ToolCall, ToolCallDelta, Usage
 
 
 class Result:
-    """What all results can do: be written as JSON."""
+    """The base class of all results, which can be written as JSON."""
 
     __slots__ = ()
-    nullable: ClassVar[frozenset[str]] = frozenset()  # fields that the API sends as null; others it leaves out
+    nullable: ClassVar[frozenset[str]] = frozenset()  # fields that the API sends as null, not left out
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON that the API would send, as plain types."""
+        """Return the JSON that the API would send, as plain types."""
         return {
             name: _plain(value, lean=True)
             for name, value in self._items()
@@ -32,9 +32,10 @@ class Result:
         }
 
     def model_dump(self, *, exclude_none: bool = False, exclude_unset: bool = False) -> dict[str, Any]:
-        """Give all fields as plain types; those that are None too, unless ``exclude_none``.
+        """Return all fields as plain types.
 
-        :param exclude_unset: without what the API would not send, as :meth:`to_dict`
+        :param exclude_none: whether to leave out fields that are None
+        :param exclude_unset: whether to leave out fields that the API would not send, like :meth:`to_dict`
         """
         if exclude_unset:
             return self.to_dict()
@@ -47,13 +48,13 @@ class Result:
     def model_dump_json(
         self, *, indent: int | None = None, exclude_none: bool = False, exclude_unset: bool = False
     ) -> str:
-        """Give :meth:`model_dump` as a JSON string."""
+        """Return :meth:`model_dump` as a JSON string."""
         separators = None if indent else (",", ":")
         dumped = self.model_dump(exclude_none=exclude_none, exclude_unset=exclude_unset)
         return json.dumps(dumped, indent=indent, ensure_ascii=False, separators=separators)
 
     def to_json(self, *, indent: int | None = 2) -> str:
-        """Give :meth:`to_dict` as a JSON string."""
+        """Return :meth:`to_dict` as a JSON string."""
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
     def _items(self) -> Iterator[tuple[str, Any]]:
@@ -71,21 +72,21 @@ def _plain(value: Any, *, lean: bool, exclude_none: bool = False) -> Any:
 
 @dataclass(slots=True)
 class PromptTokensDetails(Result):
-    """How many tokens of a prompt were in the service's cache."""
+    """Tokens of a prompt that were in the service's cache."""
 
     cached_tokens: int
 
 
 @dataclass(slots=True)
 class CompletionTokensDetails(Result):
-    """How many tokens of an answer were reasoning."""
+    """Tokens of an answer that were reasoning."""
 
     reasoning_tokens: int
 
 
 @dataclass(slots=True)
 class CompletionUsage(Result):
-    """Tokens, as the service counted them."""
+    """Token counts, as the service reports them."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -95,7 +96,7 @@ class CompletionUsage(Result):
 
     @classmethod
     def of(cls, usage: Usage | None) -> CompletionUsage | None:
-        """Take what a provider reported, or None where it did not."""
+        """Convert what a provider reports; None stays None."""
         if usage is None:
             return None
         return cls(
@@ -109,7 +110,7 @@ class CompletionUsage(Result):
 
 @dataclass(slots=True)
 class Function(Result):
-    """The function that a model wants called; ``arguments`` is JSON, as the model wrote it."""
+    """The function that a model calls; ``arguments`` is JSON, as the model wrote it."""
 
     name: str
     arguments: str
@@ -117,7 +118,7 @@ class Function(Result):
 
 @dataclass(slots=True)
 class DeltaFunction(Result):
-    """A piece of that."""
+    """A function name or a fragment of the arguments, in a streamed tool call."""
 
     name: str | None
     arguments: str
@@ -125,7 +126,7 @@ class DeltaFunction(Result):
 
 @dataclass(slots=True)
 class MessageToolCall(Result):
-    """A call that the model wants made."""
+    """A tool call that the model requests."""
 
     id: str
     function: Function
@@ -134,7 +135,7 @@ class MessageToolCall(Result):
 
 @dataclass(slots=True)
 class DeltaToolCall(Result):
-    """A piece of such a call: the first has ``id`` and the name, all add to the arguments."""
+    """A piece of a tool call: the first one has ``id`` and the name, and each one adds to the arguments."""
 
     index: int
     id: str | None = None
@@ -143,13 +144,13 @@ class DeltaToolCall(Result):
 
     @classmethod
     def of(cls, delta: ToolCallDelta) -> DeltaToolCall:
-        """Take a piece of a call as a provider yields it."""
+        """Convert a piece of a tool call as a provider yields it."""
         return cls(delta.index, delta.id, DeltaFunction(delta.name, delta.arguments), "function" if delta.id else None)
 
 
 @dataclass(slots=True)
 class CompletionMessage(Result):
-    """What the model said; ``content`` is None where it only wants calls made, or refuses to answer."""
+    """The message of the model; ``content`` is None if it has only tool calls or a refusal."""
 
     nullable = frozenset({"content"})
 
@@ -162,7 +163,7 @@ class CompletionMessage(Result):
 
 @dataclass(slots=True)
 class Choice(Result):
-    """One answer; there is never more than one."""
+    """The answer; there is never more than one."""
 
     nullable = frozenset({"finish_reason", "logprobs"})
 
@@ -176,13 +177,13 @@ class Choice(Result):
 class Completion(Result):
     """A whole answer.
 
-    :ivar id: the service's, or else one that is made here
-    :ivar created: when the service began it, or else when it was asked for, in seconds since 1970
-    :ivar model: the model that answered, as the service calls it, or else the one that was asked; "" for none
-    :ivar provider: who answered
+    :ivar id: the id from the service, or else a random one
+    :ivar created: when the service began the answer, or else the time of the call, in seconds since 1970
+    :ivar model: the model that the service reports, or else the requested one; "" for none
+    :ivar provider: the name of the provider that answered
     :ivar choices: a list of one
-    :ivar usage: tokens, or None where the service did not say
-    :ivar system_fingerprint: what stands for the service's configuration, where it says so
+    :ivar usage: token counts, or None if the service did not report them
+    :ivar system_fingerprint: identifies the service's configuration, if it reports one
     """
 
     id: str
@@ -196,12 +197,13 @@ class Completion(Result):
 
     @classmethod
     def of(cls, answer: Answer, identity: Identity, created: int) -> Completion:
-        """Make it of an answer; pictures are Markdown in its content.
+        """Convert an answer; images become Markdown in its content.
 
-        :param identity: what the service calls it;  :param created: when it was asked for
+        :param identity: the service's own data about the answer
+        :param created: the time of the call, in seconds since 1970
         """
-        only_pictures = answer.images and answer == answer.images[0].urls[0]
-        content = "".join(map(str, answer.images)) if only_pictures else answer.removesuffix(answer.refusal or "")
+        only_images = answer.images and answer == answer.images[0].urls[0]
+        content = "".join(map(str, answer.images)) if only_images else answer.removesuffix(answer.refusal or "")
         calls = [_message_call(call) for call in answer.tool_calls]
         message = CompletionMessage(
             content=content or None,
@@ -229,7 +231,7 @@ def _message_call(call: ToolCall) -> MessageToolCall:
 
 @dataclass(slots=True)
 class ChoiceDelta(Result):
-    """What a chunk adds: a piece of text, of reasoning, of tool calls, or of a refusal."""
+    """The content of a chunk: a piece of text, reasoning, a tool call or a refusal."""
 
     content: str | None = None
     role: Literal["assistant"] | None = None
@@ -240,7 +242,7 @@ class ChoiceDelta(Result):
 
 @dataclass(slots=True)
 class ChunkChoice(Result):
-    """The one choice of a chunk; ``finish_reason`` is set in the last one."""
+    """The choice of a chunk; ``finish_reason`` is set in the last one."""
 
     nullable = frozenset({"finish_reason"})
 
@@ -251,7 +253,7 @@ class ChunkChoice(Result):
 
 @dataclass(slots=True)
 class CompletionChunk(Result):
-    """A piece of an answer; ``usage`` comes in a last one without choices, to those who asked for it."""
+    """A piece of an answer; ``usage`` is in the last one, without choices, if ``stream_options`` requests it."""
 
     id: str
     created: int
@@ -265,7 +267,7 @@ class CompletionChunk(Result):
 
 @dataclass(slots=True)
 class Image(Result):
-    """A picture: its address, or its bytes in Base64."""
+    """An image: its URL, or its bytes in Base64."""
 
     url: str | None = None
     b64_json: str | None = None
@@ -274,7 +276,7 @@ class Image(Result):
 
 @dataclass(slots=True)
 class ImagesResponse(Result):
-    """The pictures that were made."""
+    """The generated images."""
 
     created: int
     data: list[Image]
@@ -284,9 +286,9 @@ class ImagesResponse(Result):
 
 @dataclass(slots=True)
 class Model(Result):
-    """A model's name; ``created`` is 0, as providers do not say.
+    """The name of a model; ``created`` is 0, because providers do not report it.
 
-    :ivar owned_by: the provider that answers for it
+    :ivar owned_by: the name of the provider
     """
 
     id: str
@@ -297,7 +299,7 @@ class Model(Result):
 
 @dataclass(slots=True)
 class ModelList(Result):
-    """The models that can be asked; iterate it."""
+    """The available models; iterate it."""
 
     data: list[Model] = field(default_factory=list)
     object: Literal["list"] = "list"
@@ -310,10 +312,10 @@ class ModelList(Result):
 
 
 def make_id(prefix: str = "chatcmpl-") -> str:
-    """Draw an id of the API's form."""
+    """Return a random id in the API's format."""
     return prefix + secrets.token_hex(12)
 
 
 def now() -> int:
-    """Give the time in whole seconds since 1970."""
+    """Return the time in whole seconds since 1970."""
     return int(time.time())

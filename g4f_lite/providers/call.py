@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
 
-from ..answers.deltas import NOTHING_CAME, Delta, Finish, is_content
+from ..answers.deltas import NO_CONTENT, Delta, Finish, is_content
 from ..answers.images import ImageResponse
 from ..errors import (
     AuthenticationError,
@@ -154,7 +154,7 @@ class Call:
             rest = iter(service.deltas(body, self._prompt))
             first = next(rest, None)
             if first is None:
-                raise EmptyResponseError(NOTHING_CAME)
+                raise EmptyResponseError(NO_CONTENT)
             if isinstance(first, ImageResponse):
                 self._fetch(first, exchange)
             return first, rest, body

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..arguments import shown_url
+from ..arguments import safe_url
 from ..errors import MissingDependencyError
 from ..http.failures import NEEDS_PYSOCKS
 from ..http.retry import OnRetry, RetryLike
@@ -66,10 +66,10 @@ def check_url(url: Any, name: str, owner: str = "") -> str:
     except ValueError:
         valid = False
     if not valid or any(character.isspace() for character in url):
-        raise ValueError(f"{name} must be an address such as http://localhost:8080/v1, not {shown_url(url)!r}")
+        raise ValueError(f"{name} must be an address such as http://localhost:8080/v1, not {safe_url(url)!r}")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(
-            f"{name} must have no user, password or query in it; keys go in api_key= or headers=: {shown_url(url)!r}"
+            f"{name} must have no user, password or query in it; keys go in api_key= or headers=: {safe_url(url)!r}"
         )
     return url.rstrip("/")
 

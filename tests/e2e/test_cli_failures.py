@@ -90,7 +90,7 @@ def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, provid
         (["-p", "ollama", "--proxy", "here"], "proxy"),
         (["-p", "ollama", "-m", " "], "blank"),
         (["-p", "echo", "-i", "no-such-file.png"], "no-such-file.png"),
-        (["-p", "local", "-i", "https://example.org/cat.png"], "Local takes only text"),
+        (["-p", "local", "-i", "https://example.org/cat.png"], "Local accepts only text"),
         (["-p", "local", "-i", "https://example.org/cat.png"], "leave out --image"),
         (["-p", "echo", "-i", __file__], f"{__file__} is no PNG"),
     ],

@@ -328,7 +328,7 @@ def test_json_is_read_also_in_a_fence(text: str) -> None:
 
 
 def test_no_json_is_an_error_of_ours_and_a_value_error() -> None:
-    with pytest.raises(ResponseFormatError, match="Test: the answer is no JSON: Expecting value") as caught:
+    with pytest.raises(ResponseFormatError, match="Test: expected an answer in JSON, got 'prose': Expecting") as caught:
         Answer("prose", provider="Test").json()
     assert isinstance(caught.value, ValueError)
     assert caught.value.partial == "prose"

@@ -136,7 +136,7 @@ def test_the_embedded_model_is_no_server(setting: str) -> None:
 def test_the_embedded_model_sees_no_pictures(model: str, tmp_path: Any) -> None:
     (tmp_path / "own.gguf").write_bytes(b"GGUF" + bytes(20))
     name = model if model == "smollm2" else str(tmp_path / model)
-    with pytest.raises(ValueError, match="Local takes only text"):
+    with pytest.raises(ValueError, match="Local accepts only text"):
         Local(name).create_generator(messages="What is this?", images=PIXEL)
 
 

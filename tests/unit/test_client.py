@@ -117,9 +117,9 @@ def test_the_repr_of_a_client_without_a_provider_is_how_it_is_written():
 
 @pytest.mark.parametrize("name", ["AsyncClient", "models", "debug"])
 def test_a_name_that_is_gone_leads_to_the_page_about_g4f(name):
-    with pytest.raises(AttributeError, match=rf"no attribute '{name}'; docs/from-g4f.md"):
+    with pytest.raises(AttributeError, match=rf"no attribute '{name}'; see docs/from-g4f.md"):
         getattr(g4f_lite, name)
-    with pytest.raises(AttributeError, match=r"no attribute 'create_async'; docs/from-g4f.md"):
+    with pytest.raises(AttributeError, match=r"no attribute 'create_async'; see docs/from-g4f.md"):
         ChatCompletion.create_async  # noqa: B018
     with pytest.raises(AttributeError, match=r"no attribute 'misspelt'$"):
         g4f_lite.misspelt  # noqa: B018

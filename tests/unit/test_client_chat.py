@@ -107,7 +107,7 @@ def test_a_completion_is_bounded_as_an_answer_is(monkeypatch):
                 yield "x" * 1000
 
     monkeypatch.setattr("g4f_lite.answers.buffer.MAX_BYTES", 10_000)
-    monkeypatch.setattr("g4f_lite.answers.buffer.FOLDED_AT", 1000)
+    monkeypatch.setattr("g4f_lite.answers.buffer.COMPACT_BYTES", 1000)
     with pytest.raises(ResponseFormatError, match="longer than"):
         Client(Endless()).chat.completions.create("x")
     assert len(taken) < 1000

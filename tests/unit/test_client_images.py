@@ -32,7 +32,7 @@ def test_a_chat_that_draws_makes_pictures():
 
 
 def test_a_text_is_no_picture():
-    with pytest.raises(ResponseFormatError, match="not a picture") as caught:
+    with pytest.raises(ResponseFormatError, match="expected an image, got text") as caught:
         Client(Scripted("I cannot draw.")).images.generate("a cat")
     assert caught.value.partial == "I cannot draw."
 
@@ -58,7 +58,7 @@ def test_options_for_pictures_that_a_chat_cannot_do_are_refused():
     with pytest.raises(TypeError, match="'size'"):
         Client(Scripted()).images.generate("a cat", size="1x1")
     provider = Scripted([ImageResponse("http://127.0.0.1/1.png")])
-    with pytest.warns(UserWarning, match="Scripted cannot do size; the option is dropped") as caught:
+    with pytest.warns(UserWarning, match="Scripted does not support size; the option is dropped") as caught:
         assert Client(provider, drop_unsupported=True).images.generate("a cat", size="1x1", n=1).data
     assert caught[0].filename == __file__
     with pytest.raises(ValueError, match="response_format"):

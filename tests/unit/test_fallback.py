@@ -245,14 +245,14 @@ def test_who_does_not_take_a_prompt_is_passed_over() -> None:
     chain = Fallback([blind, Scripted(*["a cat"] * (FAILURES_TO_OPEN + 1), TransportError("down"))])
     for _ in range(FAILURES_TO_OPEN + 1):
         assert chain.create(messages="What is this?", images=PIXEL) == "a cat"
-    with pytest.raises(AllProvidersFailedError, match=r"Blind: not asked: Blind takes only text.*\n  Scripted: down"):
+    with pytest.raises(AllProvidersFailedError, match=r"Blind: not asked: Blind accepts only text.*\n  Scripted: down"):
         chain.create(messages="What is this?", images=PIXEL)
     assert blind.calls == []
     assert chain.create(messages="Hello") == "words"  # it has not failed
 
 
 def test_what_nobody_takes_is_refused_at_the_call() -> None:
-    with pytest.raises(ValueError, match="Blind takes only text"):
+    with pytest.raises(ValueError, match="Blind accepts only text"):
         Fallback([Blind(), Blind()]).create_generator(messages="What is this?", images=PIXEL)
     with pytest.raises(TypeError, match="Blind has no such option"):
         Fallback([Blind(), Blind()]).create_generator(messages="Hello", temperature=0)

@@ -180,7 +180,7 @@ def test_every_request_goes_through_the_proxy(emulator: Emulator, where: str) ->
 
 
 def test_pictures_are_refused_at_the_call(service: AiChatOnline) -> None:
-    with pytest.raises(ValueError, match="AiChatOnline takes only text"):
+    with pytest.raises(ValueError, match="AiChatOnline accepts only text"):
         service.create_generator(messages="What is this?", images=[PNG])
 
 

@@ -145,7 +145,7 @@ def test_history(service: AiChats, emulator: Emulator) -> None:
 
 @MODELS
 def test_pictures_are_not_taken(service: AiChats, model: str) -> None:
-    with pytest.raises(ValueError, match="AiChats takes only text"):
+    with pytest.raises(ValueError, match="AiChats accepts only text"):
         service.create_generator(model, "What is this?", images=[PNG])
 
 

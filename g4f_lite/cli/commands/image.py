@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...answers.images import ImageResponse
-from ...client.images import first_that_can, make_pictures
+from ...client.images import first_success, generate_images
 from ...errors import G4FLiteError
 from ...providers.fallback import Fallback
 from ..failure import Failure, Misuse
@@ -46,7 +46,7 @@ def command(
     limits: tuple[Any, Any] = (provider_options.proxy, provider_options.timeout)
     members = provider.providers if isinstance(provider, Fallback) else [provider]
     try:
-        pictures = first_that_can(members, lambda member: make_pictures(member, text, model, *limits, **options))
+        pictures = first_success(members, lambda member: generate_images(member, text, model, *limits, **options))
     except G4FLiteError:
         raise
     except (ValueError, TypeError) as error:  # of arguments, before anything was sent
