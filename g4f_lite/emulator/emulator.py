@@ -66,13 +66,15 @@ class Emulator:
         images = Images()
         engine = AiEngine(images)
         online, chats = AiChatOnline(), AiChats(images, engine.markup)
+        openai = OpenAICompatible(images)
+        self._limiter = openai.limiter
         self._tokens = (online.tokens, chats.sessions, chats.csrf, engine.nonces)
         # The last one answers the paths that no service knows.
         self._services: tuple[Service, ...] = (
             online,
             chats,
             engine,
-            OpenAICompatible(images),
+            openai,
             images,
         )
         self._server = Server(self._serve, self._admit, host=host, port=port, tls=tls)
@@ -194,6 +196,7 @@ class Emulator:
         self._answers.clear()
         self._faults.clear()
         self._records.clear()
+        self._limiter.clear()
         self._settings = self._initial
         self._accepted_before = self._server.accepted
         if self._started:

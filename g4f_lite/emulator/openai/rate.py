@@ -32,3 +32,8 @@ class RateLimiter:
                 return window - (now - self._passed[0])
             self._passed.append(now)
             return None
+
+    def clear(self) -> None:
+        """Forget the requests that have passed."""
+        with self._lock:
+            self._passed.clear()

@@ -82,8 +82,10 @@ def test_a_summary_is_one_sentence(name: str) -> None:
 
 
 def test_unknown_dialects_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"there is no dialect 'klingon'; there are: llama\.cpp-error-line, "):
+    with pytest.raises(ValueError, match="there is no dialect 'klingon'; use the names in DIALECTS"):
         Emulator(dialects=("klingon",))
+    with pytest.raises(ValueError, match="there is no dialect 'ping-event'; use ping-events"):
+        Emulator(dialects=("ping-event",))
     with Emulator() as emulator:
         with pytest.raises(ValueError, match="klingon"):
             emulator.dialect("reasoning", "klingon")

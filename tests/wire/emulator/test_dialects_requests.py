@@ -122,6 +122,13 @@ def test_a_limit_of_requests_per_second(emulator: Emulator, monkeypatch: pytest.
     assert complete(emulator).status_code == 200
 
 
+def test_reset_forgets_the_requests_that_have_passed() -> None:
+    with Emulator(rate=0.001) as emulator:
+        assert [complete(emulator).status_code for _ in range(2)] == [200, 429]
+        emulator.reset()
+        assert complete(emulator).status_code == 200
+
+
 @pytest.mark.parametrize("settings", [{"rate": 0}, {"rate": float("nan")}, {"first_delay": -1}, {"permalinks": "ugly"}])
 def test_settings_are_checked(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from ..dialect import Dialect
 from . import addresses, deltas, errors, events, lists, rates, requests, tool_calls
 
@@ -17,7 +19,8 @@ def find_dialects(names: tuple[str, ...]) -> list[Dialect]:
 
     :raises ValueError: there is no such dialect
     """
-    unknown = [name for name in names if name not in DIALECTS]
-    if unknown:
-        raise ValueError(f"there is no dialect {unknown[0]!r}; there are: {', '.join(DIALECTS)}")
+    for name in names:
+        if name not in DIALECTS:
+            near = get_close_matches(name, DIALECTS) or ["the names in DIALECTS"]
+            raise ValueError(f"there is no dialect {name!r}; use {' or '.join(near)}")
     return [DIALECTS[name] for name in names]

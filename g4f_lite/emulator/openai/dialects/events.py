@@ -135,9 +135,7 @@ DIALECTS = [
     ),
     Dialect("message-for-delta", "Send `message` where `delta` belongs.", "older proxies", events=_message),
     Dialect("blanks-around-done", "Send blanks around `[DONE]`.", "gateways", events=_blank_done),
-    Dialect(
-        "no-done", "End a stream without `[DONE]`.", "Cohere, proxies that end a stream by its body", events=_no_done
-    ),
+    Dialect("no-done", "End a stream without `[DONE]`.", "proxies that end a stream by its body", events=_no_done),
     Dialect(
         "named-events",
         "Send every event with an id and the type `message`.",

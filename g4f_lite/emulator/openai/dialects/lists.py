@@ -78,7 +78,7 @@ DIALECTS = [
     Dialect(
         "ollama-tags",
         "List the models at `/api/tags`, and not at `/v1/models`.",
-        "Ollama before 0.1.41",
+        "older Ollama",
         path=_tags_path,
         not_found=_go,
         models=_tags,
