@@ -186,4 +186,4 @@ def test_no_example_is_left_out(page: Path) -> None:
     assert set(languages) <= {"python", "sh"} | directives
     assert len(re.findall(r"^```", text, re.MULTILINE)) == 2 * len(languages)
     for line in shell_lines(page):
-        assert is_run_here(line) or line.startswith(("pip install", "python -m venv .venv")), line
+        assert is_run_here(line) or line.startswith(("pip install", "python3 -m venv .venv", ". .venv/bin/activate")), line

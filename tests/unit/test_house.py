@@ -19,8 +19,10 @@ import g4f_lite
 from g4f_lite.providers.openai.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
-FIRST_BLOCK = 'pip install -e ".[all]" && g4f-lite chat "Why is the sky blue?"\n'
-SECOND_BLOCK = 'pip install -e ".[all,test]" && python -m pytest\n'
+FIRST_BLOCK = (
+    'python3 -m venv .venv && .venv/bin/pip install -e ".[all]" && .venv/bin/g4f-lite chat "Why is the sky blue?"\n'
+)
+SECOND_BLOCK = 'python3 -m venv .venv && .venv/bin/pip install -e ".[all,test]" && .venv/bin/python -m pytest\n'
 FOR_DEVELOPERS = {"test", "docs", "bench"}
 
 
