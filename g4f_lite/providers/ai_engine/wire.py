@@ -56,7 +56,7 @@ def read_session(response: Body) -> str:
     """Read the nonce in start_session's answer; a ``new_token`` is newer than the ``restNonce``."""
     answer = response.json()
     if not isinstance(answer, dict) or answer.get("success") is False:
-        raise service_error(response.status, answer) or ResponseFormatError("no session where one belongs")
+        raise service_error(response.status, answer) or ResponseFormatError("expected a session with a nonce")
     for nonce in (answer.get("new_token"), answer.get("restNonce")):
         if is_nonce(nonce):
             return str(nonce)
@@ -98,12 +98,12 @@ def read_answer(response: Body, message: str) -> Iterator[Delta]:
                 return
             raise
         if not isinstance(fields, dict):
-            raise ResponseFormatError(f"no object where an event belongs: {shorten(event.data, 100)}")
+            raise ResponseFormatError(f"expected an event as a JSON object, got {shorten(event.data, 100)}")
         streamed = [] if streamed is None else streamed
         kind, data = fields.get("type"), fields.get("data")
         if kind == "live" and fields.get("subtype") in (None, "", "content"):  # others are the site's event log
             if not isinstance(data, str):
-                raise ResponseFormatError(f"a piece that is no text: {shorten(event.data, 100)}")
+                raise ResponseFormatError(f"expected the text of a piece, got {shorten(event.data, 100)}")
             if length <= MAX_LINE_BYTES:  # no reply at the end can be longer
                 streamed.append(data)
                 length += len(data)
@@ -155,7 +155,7 @@ def _error(said: Any, status: int, message: str) -> ProviderError:
 def _read_reply(response: Body, answer: Any, streamed: str, message: str) -> Iterator[Delta]:
     """Read the object that is the whole answer, or ends a stream."""
     if not isinstance(answer, dict):
-        raise ResponseFormatError(f"no object where an answer belongs: {shorten(json.dumps(answer), 200)}")
+        raise ResponseFormatError(f"expected an answer as a JSON object, got {shorten(json.dumps(answer), 200)}")
     keep_nonce(response, answer)
     if answer.get("success") is not True:
         if answer.get("success") is False:
@@ -165,7 +165,7 @@ def _read_reply(response: Body, answer: Any, streamed: str, message: str) -> Ite
     reply, images = answer.get("reply") or "", answer.get("images") or []
     if not isinstance(reply, str) or not isinstance(images, list):
         shown = shorten(json.dumps(answer), 200)
-        raise ResponseFormatError(f"a reply that is no text, or images that are no list: {shown}")
+        raise ResponseFormatError(f"expected a text and a list of images in the reply, got {shown}")
     urls = [url for url in images if isinstance(url, str) and url]
     if reply not in urls:
         yield from _rest(reply, streamed)
