@@ -44,6 +44,8 @@ if TYPE_CHECKING:
         StreamInterruptedError,
         TransportError,
     )
+    from .http.body import Body
+    from .prompt import Prompt
     from .providers.ai_chat_online import AiChatOnline
     from .providers.ai_chats.provider import AiChats
     from .providers.ai_engine.chatgpt4_online import Chatgpt4Online
@@ -63,6 +65,7 @@ __all__ = [
     "AnswerStream",
     "AuthenticationError",
     "BaseProvider",
+    "Body",
     "ChallengeError",
     "ChatCompletion",
     "Chatgpt4Online",
@@ -79,6 +82,7 @@ __all__ = [
     "MissingDependencyError",
     "ModelNotSupportedError",
     "OpenAICompatible",
+    "Prompt",
     "Provider",
     "ProviderError",
     "ProviderNotConfiguredError",
@@ -131,6 +135,8 @@ _NAMES = {
         "StreamInterruptedError",
         "TransportError",
     ),
+    ".http.body": ("Body",),
+    ".prompt": ("Prompt",),
     ".providers.ai_chat_online": ("AiChatOnline",),
     ".providers.ai_chats.provider": ("AiChats",),
     ".providers.ai_engine.chatgpt4_online": ("Chatgpt4Online",),

@@ -49,7 +49,7 @@ class AiChatOnline(Provider):
 
         :param session: a ``requests.Session`` to fetch it with
         :param proxy: the URL of a proxy for this request
-        :raises G4FLiteError: the service gives none
+        :raises G4FLiteError: the service gives no token
         """
         return self.run(self.bootstrap, proxy=proxy, session=session)
 
@@ -62,7 +62,7 @@ class AiChatOnline(Provider):
         token = answer.get("data") if isinstance(answer, dict) else None
         if isinstance(token, str) and token.isascii() and token.isprintable() and token.strip():
             return token
-        raise self.service_error(body.status, answer, "") or ResponseFormatError("no token where one belongs, in data")
+        raise self.service_error(body.status, answer, "") or ResponseFormatError("expected a token in the field data")
 
     def check(self, prompt: Prompt) -> None:
         super().check(prompt)
@@ -104,14 +104,14 @@ class AiChatOnline(Provider):
         raise self.service_error(status, fields, "") or self._not_understood(line)
 
     def _not_understood(self, line: bytes) -> ResponseFormatError:
-        return ResponseFormatError(f"a line that is no piece of an answer: {shorten(line.decode('utf-8', 'replace'))}")
+        return ResponseFormatError(f"expected a piece of an answer, got {shorten(line.decode('utf-8', 'replace'))!r}")
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
         """Read an error line, ``{"code": …, "message": …, "data": null}``, with whatever HTTP status."""
         code = parsed.get("code") if isinstance(parsed, dict) else None
         if not isinstance(code, int) or code == 200:
             return None
-        said = shorten(str(parsed.get("message") or "an error without a word about it"))
+        said = shorten(str(parsed.get("message") or "an error without a message"))
         if code == 429 or says_rate_limit(said):
             return rate_limit(said, said, status=status)
         kinds: dict[int, type[ProviderError]]

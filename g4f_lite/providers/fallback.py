@@ -27,15 +27,17 @@ PATIENCE = 10.0  # seconds; a call that gave a provider less time, and got nothi
 class Fallback(BaseProvider):
     """An ordered chain of providers, itself a provider.
 
+    ::
+
         Fallback([OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama"), Local()])
 
-    The next one is asked only while nothing of an answer was given.  One that does not take what is
-    asked, such as a picture or an option, is passed over.  One that failed three times in a row is
-    left out for 30 s, or as long as it asked to be with Retry-After, at most an hour; then one call
-    tries it.  The answer's ``provider`` says who answered.
+    The next member is asked only while nothing of an answer was given.  A member that does not take the
+    prompt, for instance its images or an option, is passed over.  A member that failed three times in a
+    row is left out for 30 s, or for its Retry-After, at most an hour; then one call tries it again.  The
+    answer's ``provider`` is the name of the member that answered.
 
-    :param providers: whom to ask, in order: objects, classes or names, as a Client takes them
-    :param each: limits for each of them, within the ``timeout`` of a call
+    :param providers: the members, in order: objects, classes or names, as a Client takes them
+    :param each: limits for each member, within the ``timeout`` of a call
     :param clock: gives the time in seconds
     """
 
@@ -110,9 +112,10 @@ class Fallback(BaseProvider):
 
 
 def _member(given: Any) -> BaseProvider:
-    """Give a provider for what names it.
+    """Give the provider that an object, a class or a name stands for.
 
-    :raises ProviderNotFoundError: no provider has the name;  :raises TypeError: it is nothing of the kind
+    :raises ProviderNotFoundError: no provider has the name
+    :raises TypeError: it is none of the three
     """
     if isinstance(given, BaseProvider):
         return given
@@ -120,7 +123,7 @@ def _member(given: Any) -> BaseProvider:
         return make_provider(given)
     if isinstance(given, type) and issubclass(given, BaseProvider):
         return make(given, given.__name__, {})
-    raise TypeError(f"a Fallback is made of providers, their classes or their names, and {given!r:.80} is none")
+    raise TypeError(f"a Fallback is made of providers, their classes or their names, not of {given!r:.80}")
 
 
 def _rebuild(providers: list[BaseProvider], each: Timeout | None) -> Fallback:

@@ -1,7 +1,7 @@
-"""How a picture is fetched from an address that a service chose, and that is therefore not trusted.
+"""Fetch an image from an address that a service chose, and that is therefore not trusted.
 
 Only http and https, only hosts with a public address or the provider's own origin, checked against
-the peer that is really connected to and again at every redirect; bounded in size; only pictures.
+the peer that is really connected to and again at every redirect; bounded in size; only images.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def fetch_image(exchange: Exchange, url: str, *, home: str) -> bytes:
-    """Fetch a picture from an address that a service gave.
+    """Fetch an image from an address that a service gave.
 
-    :param home: a URL of the provider's own; the same origin may be reached wherever it is
-    :raises ResponseFormatError: the address is not allowed, or what is there is no picture
+    :param home: a URL of the provider's own; its origin may be reached even if it is not public
+    :raises ResponseFormatError: the address is not allowed, or what is there is not an image
     """
     try:
         return _follow(exchange, url, home)
@@ -39,12 +39,12 @@ def fetch_image(exchange: Exchange, url: str, *, home: str) -> bytes:
 
 
 def _follow(exchange: Exchange, url: str, home: str) -> bytes:
-    """Fetch a picture from wherever its address leads."""
+    """Fetch an image, and follow the redirects on the way to it."""
     for _ in range(MAX_REDIRECTS + 1):
         try:
             own = _origin(url) == _origin(home)
         except ValueError as error:
-            raise _refusal(url, "it is no address") from error
+            raise _refusal(url, "it is not an address") from error
         if own:
             body = exchange.send(_request(url), "image")
         else:
@@ -58,7 +58,7 @@ def _follow(exchange: Exchange, url: str, home: str) -> bytes:
         finally:
             body.close()
         if image_type(data) is None:
-            raise _refusal(url, "what is there is no PNG, JPEG, GIF, WebP or BMP picture")
+            raise _refusal(url, "what is there is not a PNG, JPEG, GIF, WebP or BMP image")
         return data
     raise _refusal(url, f"it redirects more than {MAX_REDIRECTS} times")
 
@@ -75,7 +75,7 @@ def refuse_private(address: str) -> None:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         ip = inner or ip
     if not ip.is_global or ip.is_multicast or ip.is_reserved or getattr(ip, "is_site_local", False):
-        raise ResponseFormatError(f"the service gave an image address on {address}, which is no public host")
+        raise ResponseFormatError(f"the service gave an image address on {address}, which is not a public host")
 
 
 def _send_to_stranger(exchange: Exchange, url: str) -> Body:
@@ -115,7 +115,7 @@ def _redirected(url: str, target: str) -> str:
     try:
         return urljoin(url, target)
     except ValueError as error:
-        raise _refusal(target, "it is no address") from error
+        raise _refusal(target, "it is not an address") from error
 
 
 def _origin(url: str) -> tuple[str, str | None, int]:
@@ -126,5 +126,5 @@ def _origin(url: str) -> tuple[str, str | None, int]:
 
 
 def _refusal(url: str, why: str) -> ResponseFormatError:
-    shown = url.partition("?")[0][:100]  # what follows may be a signature, which opens the picture to anybody
+    shown = url.partition("?")[0][:100]  # what follows may be a signature, which opens the image to anybody
     return ResponseFormatError(f"the service gave the image address {shown!r}: {why}")

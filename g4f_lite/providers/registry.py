@@ -47,7 +47,9 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
 
     :param name: such as ``"Local"``, ``"groq"`` or ``"ai_chats"``; with a model, ``"groq:llama-3.3-70b"``
     :param settings: as for the class
-    :raises ProviderNotFoundError: no such name;  :raises TypeError: a setting that the class does not have
+    :raises ProviderNotFoundError: no provider has the name
+    :raises ProviderNotConfiguredError: another package offers it, and cannot be imported
+    :raises TypeError: the class does not have one of the settings
     """
     if not isinstance(name, str):
         raise TypeError(f"a provider's name is a string, not {type(name).__name__}")
@@ -98,7 +100,7 @@ def find_class(name: str) -> type[BaseProvider]:
                     f"install the package that offers it again"
                 ) from error
             if not (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
-                raise ProviderNotFoundError(f"the entry point {theirs!r} ({entry_point.value}) is no provider class")
+                raise ProviderNotFoundError(f"the entry point {theirs!r} ({entry_point.value}) is not a provider")
             return loaded
     raise ProviderNotFoundError(unknown_name("provider", name, provider_names(), "g4f_lite"))
 

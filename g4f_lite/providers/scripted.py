@@ -1,4 +1,4 @@
-"""Answers without a service: what a test tells, or what was asked."""
+"""Answers without a service: those that a test gives, or the prompt itself."""
 
 from __future__ import annotations
 
@@ -34,16 +34,18 @@ class ScriptedCall:
 
 
 class Scripted(BaseProvider):
-    """A provider that says what a test tells it to, piece by piece, and remembers what it was asked.
+    """A provider that gives the answers of a test, piece by piece, and remembers the prompts.
+
+    ::
 
         Scripted("first answer", RateLimitError("slow down"), ["pieces", " of ", "one"])
 
     Each call takes the next answer: a text, which comes word by word; a list of pieces, images and
     other deltas, in which an exception fails the answer in its middle; or an exception, which fails
-    it at once.  When all are taken, a further call is an AssertionError; without any, each call
-    gets ``"This is a scripted answer."``
+    it at once.  A call for which no answer is left is an AssertionError.  If no answer was ever
+    given, each call gets ``"This is a scripted answer."``
 
-    :ivar calls: what it was asked, in order
+    :ivar calls: the prompts, in order
     """
 
     def __init__(self, *answers: ScriptedAnswer, model: str | None = None) -> None:

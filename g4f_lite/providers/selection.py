@@ -31,11 +31,12 @@ _lock = lock_free_in_children()
 
 
 def provider_of(provider: ProviderLike, **settings: Any) -> BaseProvider:
-    """Give a provider for what names it: an object is itself, a class or a name is made, a list is a Fallback.
+    """Give the provider that an object, a class or a name stands for; a list of these becomes a Fallback.
 
-    :param settings: for those that are made here
+    :param settings: the settings of the providers that are made here
     :raises ProviderNotFoundError: no provider has the name
-    :raises TypeError: it is nothing of the kind, or has not such a setting;  :raises ValueError: it is empty
+    :raises TypeError: it is none of these, or a provider does not have one of the settings
+    :raises ValueError: the name or the list is empty
     """
     if isinstance(provider, BaseProvider):
         return provider
@@ -48,9 +49,10 @@ def provider_of(provider: ProviderLike, **settings: Any) -> BaseProvider:
 
 
 def members_of(providers: Any) -> tuple[BaseProvider | type[BaseProvider] | str, ...]:
-    """Check a list of what names providers.
+    """Check a list of providers, classes and names; a single one becomes a list.
 
-    :raises TypeError: it is none;  :raises ValueError: it is empty
+    :raises TypeError: a member is none of these
+    :raises ValueError: the list is empty
     """
     members = tuple(providers) if isinstance(providers, Iterable) and not isinstance(providers, type) else (providers,)
     for member in members:
@@ -76,7 +78,8 @@ def choose_provider(
     :param base_url: the address of the named provider, or of an OpenAI-compatible server
     :param download: whether ``Local``, where it is chosen, may fetch its weights
     :param settings: as for the provider's class
-    :raises ProviderNotFoundError: no such name;  :raises ValueError: a name or an address makes no sense
+    :raises ProviderNotFoundError: no provider has the name
+    :raises ValueError: a name or an address makes no sense
     """
     by_environment = name is None and base_url is None
     if by_environment:

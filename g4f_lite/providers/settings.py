@@ -53,8 +53,10 @@ def full_signature(kind: type, base: type) -> inspect.Signature:
 def check_url(url: Any, name: str, owner: str = "") -> str:
     """Check a service's address and give it without a slash at its end.
 
-    :param name: what it was given as;  :param owner: whose it is
-    :raises ValueError: it is empty, none, or holds credentials
+    :param name: the name of the argument or the variable, for errors
+    :param owner: the provider's name, for errors
+    :raises TypeError: it is not a string
+    :raises ValueError: it is empty, is not an http or https address, or holds credentials or a query
     """
     if not isinstance(url, str):
         raise TypeError(f"{name} must be a string, not {type(url).__name__}")
@@ -75,19 +77,20 @@ def check_url(url: Any, name: str, owner: str = "") -> str:
 
 
 def require_socks(proxy: str | None) -> None:
-    """Raise where a proxy speaks SOCKS and what speaks it is not installed.
+    """Raise if a proxy is SOCKS and PySocks is missing.
 
-    :raises MissingDependencyError: so it is
+    :raises MissingDependencyError: PySocks is not installed
     """
     if proxy and urlsplit(proxy).scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
         raise MissingDependencyError(NEEDS_PYSOCKS)
 
 
 def check_fields(fields: Any, kind: str) -> dict[str, str]:
-    """Check headers or cookies that were given as an argument; their values are not shown.
+    """Check headers or cookies that were given as an argument; errors do not show their values.
 
-    :raises TypeError: they are no dict of strings
-    :raises ValueError: one could not be sent as it is
+    :param kind: ``"headers"`` or ``"cookies"``, for errors
+    :raises TypeError: they are not a dict of strings
+    :raises ValueError: one cannot be sent as it is
     """
     if not isinstance(fields, Mapping):
         raise TypeError(f"{kind} must be a dict, not {type(fields).__name__}")
@@ -106,7 +109,7 @@ def check_fields(fields: Any, kind: str) -> dict[str, str]:
 def check_session(session: Any) -> requests.Session | None:
     """Check a caller's own session.
 
-    :raises TypeError: it is none
+    :raises TypeError: it is not a ``requests.Session``
     """
     if session is not None and not isinstance(session, requests.Session):
         raise TypeError(f"session must be a requests.Session, not {type(session).__name__}")
@@ -114,9 +117,10 @@ def check_session(session: Any) -> requests.Session | None:
 
 
 def check_callback(function: Any, name: str) -> Any:
-    """Check something that is to be called.
+    """Check a function that will be called.
 
-    :raises TypeError: it cannot be
+    :param name: the name of the argument, for the error
+    :raises TypeError: it is not callable
     """
     if function is not None and not callable(function):
         raise TypeError(f"{name} must be a function, not {type(function).__name__}")
@@ -126,7 +130,8 @@ def check_callback(function: Any, name: str) -> Any:
 def check_verify(verify: Any) -> bool | str | None:
     """Check ``verify=``.
 
-    :raises TypeError: it is no boolean and no path;  :raises ValueError: the path is empty
+    :raises TypeError: it is neither a boolean nor a path
+    :raises ValueError: the path is empty
     """
     if isinstance(verify, os.PathLike):
         verify = os.fspath(verify)
@@ -140,7 +145,7 @@ def check_verify(verify: Any) -> bool | str | None:
 def check_cert(cert: Any) -> str | tuple[str, str] | None:
     """Check ``cert=``.
 
-    :raises TypeError: it is no path and no pair of them
+    :raises TypeError: it is neither a path nor a pair of paths
     """
     parts = cert if isinstance(cert, tuple) else (cert,)
     if cert is not None and (len(parts) > 2 or not parts or not all(isinstance(part, str) and part for part in parts)):

@@ -1,5 +1,7 @@
 """For the tests of apps that use this library: answers without a service, and services without a network.
 
+::
+
     def test_summary(g4f_scripted):
         g4f_scripted.queue("A short summary.", RateLimitError("slow down"))
         assert summarize("A long text.") == "A short summary."

@@ -26,9 +26,11 @@ if importlib.util.find_spec("xllamacpp") is None:  # not imported: the engine do
     pytest.skip("the examples use the embedded model", allow_module_level=True)
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OWN_TESTS = {"your-own-provider.md"}  # a package that has to be installed: test_own_provider.py
+PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name not in OWN_TESTS)]
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"# (\w+\.py)\n")
+SETS_UP = ("pip install", "python3 -m venv .venv", ". .venv/bin/activate")
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
     "0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
@@ -186,4 +188,4 @@ def test_no_example_is_left_out(page: Path) -> None:
     assert set(languages) <= {"python", "sh"} | directives
     assert len(re.findall(r"^```", text, re.MULTILINE)) == 2 * len(languages)
     for line in shell_lines(page):
-        assert is_run_here(line) or line.startswith(("pip install", "python -m venv .venv")), line
+        assert is_run_here(line) or line.startswith(SETS_UP), line

@@ -100,5 +100,5 @@ def error_of(said: str, status: int) -> ProviderError:
 
 
 def not_understood(answer: str) -> ResponseFormatError:
-    """Report an answer that is none."""
+    """Make the error for an answer that is not what the protocol says."""
     return ResponseFormatError(f"neither events nor an image: {shorten(answer)!r}")

@@ -31,7 +31,7 @@ class AiEngine(Provider):
 
     :param base_url: the site's address; with plugins before 2.4.4 the chatbot must be on that very page
     :param bot_id: the chatbot's id
-    :param custom_id: the id of a chatbot that was made for one page, in place of ``bot_id``
+    :param custom_id: the id of a chatbot that was made for one page, instead of ``bot_id``
     """
 
     api_endpoint = "/wp-json/mwai-ui/v1/chats/submit"
@@ -51,12 +51,12 @@ class AiEngine(Provider):
         """Fetch a fresh nonce.
 
         :param headers: more headers for this request
-        :raises G4FLiteError: the site gives none
+        :raises G4FLiteError: the site gives no nonce
         """
         return self.run(lambda exchange: self.bootstrap(exchange, headers))
 
     def bootstrap(self, exchange: Exchange, headers: dict[str, str] | None = None) -> str:
-        """Fetch a nonce.  None is sent along: a stale one is refused here too, and locks the client out."""
+        """Fetch a nonce.  The request carries none: a stale one is refused here, too, which locks a caller out."""
         sent = {**self._site_headers(), **(headers or {}), "X-WP-Nonce": None, "Content-Type": None}
         site = nonce.Site(self, exchange, sent, self.base_url, self._rest or self.base_url + REST)
         fetched = site.fetch_nonce(self.session_endpoint.removeprefix(REST))
