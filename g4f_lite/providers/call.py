@@ -19,7 +19,7 @@ from ..errors import AuthenticationError, EmptyResponseError, G4FLiteError, Stre
 from ..http.body import Body
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
-from ..http.pool import SessionPool, Visitor
+from ..http.pool import PooledSession, SessionPool
 from ..http.retry import OnRetry, RetryBudget, RetryLike, retrying
 from ..prompt import Prompt
 from ..timeout import Timeout
@@ -95,12 +95,12 @@ class Call:
             begun = is_content(first)
             try:
                 if begun:
-                    self._deadline.answer_came()
+                    self._deadline.lift_first_limit()
                 yield first
                 for delta in rest:
                     if not begun and is_content(delta):
                         begun = True
-                        self._deadline.answer_came()
+                        self._deadline.lift_first_limit()
                     if isinstance(delta, ImageResponse):
                         self._fetch(delta, exchange)
                     yield delta
@@ -122,18 +122,18 @@ class Call:
                 raise  # a refused bootstrap or image says nothing about the token
             logger.info("%s: the token was refused; fetching another", self._service.name)
         self._refreshed = True
-        exchange.visitor.token = None
+        exchange.pooled.token = None
         return self._ask(exchange)
 
     def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
-        service, visitor = self._service, exchange.visitor
+        service, pooled = self._service, exchange.pooled
         with at_step(exchange, "bootstrap"):
-            if visitor.token is None:
-                visitor.token = service.bootstrap(exchange)
+            if pooled.token is None:
+                pooled.token = service.bootstrap(exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt = replace(self._prompt, model=model)
-        body = exchange.send(service.request(self._prompt, visitor.token), "prompt")
+        body = exchange.send(service.request(self._prompt, pooled.token), "prompt")
         try:
             service.check_response(body, self._prompt)
             rest = iter(service.deltas(body, self._prompt))
@@ -219,7 +219,7 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
-    controller = retrying(service.retry, exchange.call, service.budget, on_retry, may_be_text=may_be_text)
+    controller = retrying(service.retry, exchange.deadline, service.budget, on_retry, may_be_text=may_be_text)
     result: Result = controller(counted)
     service.budget.give_back()
     return result
@@ -227,14 +227,14 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
 
 @contextmanager
 def in_call(
-    service: Service, call: Deadline, route: Route, lent: AbstractContextManager[Visitor]
+    service: Service, deadline: Deadline, route: Route, lent: AbstractContextManager[PooledSession]
 ) -> Iterator[Exchange]:
     """Give the exchange of a call that is watched, and make its errors fit to be seen.
 
     :param lent: the session that is lent to it
     """
-    with call, lent as visitor:
-        exchange = Exchange(visitor, call, route, service.name, service.secrets())
+    with deadline, lent as pooled:
+        exchange = Exchange(pooled, deadline, route, service.name, service.secrets())
         try:
             yield exchange
         except G4FLiteError as error:
@@ -245,13 +245,13 @@ def in_call(
 
 
 @contextmanager
-def _own(session: requests.Session) -> Iterator[Visitor]:
-    yield Visitor(session)
+def _own(session: requests.Session) -> Iterator[PooledSession]:
+    yield PooledSession(session)
 
 
 def _describe(error: G4FLiteError, service: Service, exchange: Exchange) -> None:
     error.provider = service.name
     error.attempts = exchange.attempts
-    error.elapsed = exchange.call.elapsed
+    error.elapsed = exchange.deadline.elapsed
     error.step = error.step or "stream"
     exchange.scrub(error)
