@@ -26,7 +26,7 @@ from ..errors import (
 from ..http.body import Body
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
-from ..http.pool import SessionPool, Visitor
+from ..http.pool import PooledSession, SessionPool
 from ..http.retry import OnRetry, RetryBudget, RetryLike, retrying
 from ..prompt import Prompt
 from ..timeout import Timeout
@@ -102,12 +102,12 @@ class Call:
             begun = is_content(first)
             try:
                 if begun:
-                    self._deadline.answer_came()
+                    self._deadline.lift_first_limit()
                 yield first
                 for delta in rest:
                     if not begun and is_content(delta):
                         begun = True
-                        self._deadline.answer_came()
+                        self._deadline.lift_first_limit()
                     if isinstance(delta, ImageResponse):
                         self._fetch(delta, exchange)
                     yield delta
@@ -119,7 +119,7 @@ class Call:
                 if not body.complete:
                     body.close()
                 if body.new_token is not None:
-                    exchange.visitor.token = body.new_token
+                    exchange.pooled.token = body.new_token
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Ask; a refused token is fetched again, once in a call from each of its sources."""
@@ -137,18 +137,18 @@ class Call:
                 refused = error
                 logger.info("%s: the token was refused; fetching another", self._service.name)
             self._refreshed += 1
-            exchange.visitor.token = None
+            exchange.pooled.token = None
 
     def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
-        service, visitor = self._service, exchange.visitor
+        service, pooled = self._service, exchange.pooled
         with at_step(exchange, "bootstrap"):
-            if visitor.token is None:
-                visitor.token = service.bootstrap(exchange)
+            if pooled.token is None:
+                pooled.token = service.bootstrap(exchange)
                 exchange.bootstraps += 1
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt = replace(self._prompt, model=model)
-        body = exchange.send(service.request(self._prompt, visitor.token), "prompt")
+        body = exchange.send(service.request(self._prompt, pooled.token), "prompt")
         try:
             service.check_response(body, self._prompt)
             rest = iter(service.deltas(body, self._prompt))
@@ -161,7 +161,7 @@ class Call:
         except BaseException as error:
             body.close()
             if body.new_token is not None:
-                exchange.visitor.token = body.new_token
+                exchange.pooled.token = body.new_token
             if isinstance(error, G4FLiteError):
                 exchange.failed(error, "prompt")
             raise
@@ -235,7 +235,7 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
-    controller = retrying(service.retry, exchange.call, service.budget, on_retry, may_be_text=may_be_text)
+    controller = retrying(service.retry, exchange.deadline, service.budget, on_retry, may_be_text=may_be_text)
     result: Result = controller(counted)
     service.budget.give_back()
     return result
@@ -243,14 +243,14 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
 
 @contextmanager
 def in_call(
-    service: Service, call: Deadline, route: Route, lent: AbstractContextManager[Visitor]
+    service: Service, deadline: Deadline, route: Route, lent: AbstractContextManager[PooledSession]
 ) -> Iterator[Exchange]:
     """Give the exchange of a call that is watched, and make its errors fit to be seen.
 
     :param lent: the session that is lent to it
     """
-    with call, lent as visitor:
-        exchange = Exchange(visitor, call, route, service.name, service.secrets)
+    with deadline, lent as pooled:
+        exchange = Exchange(pooled, deadline, route, service.name, service.secrets)
         try:
             yield exchange
         except G4FLiteError as error:
@@ -261,13 +261,13 @@ def in_call(
 
 
 @contextmanager
-def _own(session: requests.Session) -> Iterator[Visitor]:
-    yield Visitor(session)
+def _own(session: requests.Session) -> Iterator[PooledSession]:
+    yield PooledSession(session)
 
 
 def _describe(error: G4FLiteError, service: Service, exchange: Exchange) -> None:
     error.provider = service.name
     error.attempts = exchange.attempts
-    error.elapsed = exchange.call.elapsed
+    error.elapsed = exchange.deadline.elapsed
     error.step = error.step or "stream"
     exchange.scrub(error)
