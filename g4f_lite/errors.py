@@ -121,7 +121,7 @@ class RateLimitError(ProviderError, requests.HTTPError):
 
 
 class QuotaExceededError(RateLimitError):
-    """A used-up quota, such as credit, free messages or a daily limit."""
+    """A used-up quota, such as credit, free tries or a daily limit."""
 
 
 class AuthenticationError(ProviderError, requests.HTTPError):

@@ -1,6 +1,6 @@
-"""One call: attempts, a token refreshed once, the first delta, the rest, and everything given back.
+"""One call to a service: attempts, token refresh, streaming, and cleaning up.
 
-A provider says what to send and how to read it; this says how that is done, for all of them.
+A provider defines what to send and how to read the answer; this module does the rest, for all providers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 
 
 class Service(Protocol):
-    """What a call needs of a provider; :class:`~g4f_lite.Provider` explains it."""
+    """The part of a provider that a call uses; see :class:`~g4f_lite.Provider`."""
 
     base_url: str
     token_sources: ClassVar[int]
@@ -59,10 +59,10 @@ class Service(Protocol):
 
 
 class Call:
-    """A prompt in progress: the source of an answer's deltas, which may be closed from any thread.
+    """A call in progress: the source of an answer's deltas, which may be closed from any thread.
 
     :param service: the provider
-    :param prompt: the prompt, with the model to ask and the time limits of this call
+    :param prompt: the prompt, with its model and its timeout
     """
 
     def __init__(self, service: Service, prompt: Prompt) -> None:
@@ -75,16 +75,16 @@ class Call:
 
     @property
     def model(self) -> str | None:
-        """The model that is asked; where none was named, known once the server has listed its models."""
+        """The model; if none was named, known once the server has listed its models."""
         return self._prompt.model
 
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
 
     def close(self) -> None:
-        """End the call; a reader in another thread is woken, and cleans up there.
+        """End the call; if another thread is reading, it is woken and does the cleaning up.
 
-        :raises ValueError: there is such a reader
+        :raises ValueError: if another thread is reading
         """
         self._deadline.end("closed")
         self._deltas.close()
@@ -94,7 +94,7 @@ class Call:
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
             opened: Any = attempts(service, exchange, lambda: self._attempt(exchange))
-            if isinstance(opened, str):  # of a retry_error_callback
+            if isinstance(opened, str):  # the result of a tenacity retry_error_callback
                 yield opened
                 yield Finish()
                 return
@@ -122,24 +122,24 @@ class Call:
                     exchange.pooled.token = body.new_token
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
-        """Ask; a refused token is fetched again, once in a call from each of its sources."""
-        refused: AuthenticationError | None = None
+        """Send the prompt, and again with a new token if the token is rejected; once per call and source of tokens."""
+        rejected: AuthenticationError | None = None
         while True:
             try:
-                return self._ask(exchange)
+                return self._send_prompt(exchange)
             except ServiceError as error:
-                if refused is None or error.step != "bootstrap":
+                if rejected is None or error.step != "bootstrap":
                     raise
-                raise refused from error  # there is no other token
+                raise rejected from error  # there is no other token
             except AuthenticationError as error:
                 if self._refreshed == self._service.token_sources or error.step != "prompt":
-                    raise  # a refused bootstrap or image says nothing about the token
-                refused = error
-                logger.info("%s: the token was refused; fetching another", self._service.name)
+                    raise  # a bootstrap or image that fails does not mean that the token is invalid
+                rejected = error
+                logger.info("%s: the token was rejected; fetching a new one", self._service.name)
             self._refreshed += 1
             exchange.pooled.token = None
 
-    def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
+    def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
         service, pooled = self._service, exchange.pooled
         with at_step(exchange, "bootstrap"):
@@ -167,7 +167,7 @@ class Call:
             raise
 
     def _fetch(self, image: ImageResponse, exchange: Exchange) -> None:
-        """Let an image's bytes be had: at once where the provider says so, else when they are needed."""
+        """Fetch an image now if the provider requires it, and set how to fetch it later."""
         service, home = self._service, self._service.base_url
         if service.fetches_images:
             image.fetch_now(lambda url: fetch_image(exchange, url, home=home))
@@ -178,9 +178,9 @@ class Call:
 
 
 def fetch(exchange: Exchange, request: requests.Request, step: str, service: Service) -> Body:
-    """Send a request that is not a prompt, and raise unless it succeeded.
+    """Send a request other than a prompt, and return the body of a successful response.
 
-    :raises G4FLiteError: it did not
+    :raises G4FLiteError: if it does not succeed
     """
     body = exchange.send(request, step)
     try:
@@ -194,7 +194,7 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
 
 @contextmanager
 def at_step(exchange: Exchange, step: str) -> Iterator[None]:
-    """Note in the errors of a ``with`` block where they happened."""
+    """Record the step in the errors that a ``with`` block raises."""
     try:
         yield
     except G4FLiteError as error:
@@ -210,28 +210,28 @@ def run(
     route: Route,
     session: requests.Session | None = None,
 ) -> Result:
-    """Run something that is not a prompt, such as a list of models, under the provider's limits and policy."""
-    limits = replace(timeout, first=None)  # there is no first delta
+    """Call ``action`` under the provider's retry policy, for requests other than prompts, such as a list of models."""
+    limits = replace(timeout, first=None)  # such a response has no first delta
     lent = service.pool.lend() if session is None else _own(session)
     with in_call(service, Deadline(limits), route, lent) as exchange, at_step(exchange, "bootstrap"):
         return attempts(service, exchange, lambda: action(exchange), may_be_text=False)
 
 
 def attempts(service: Service, exchange: Exchange, action: Callable[[], Result], *, may_be_text: bool = True) -> Result:
-    """Run an action under the provider's retry policy and budget."""
+    """Call ``action`` under the provider's retry policy and budget."""
 
     def counted() -> Result:
         exchange.attempts += 1
         try:
             return action()
         except G4FLiteError as error:
-            exchange.scrub(error)  # before a caller's own callbacks see it
+            exchange.scrub(error)  # before the caller's own callbacks see it
             exchange.close()
             raise
 
     def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
         _describe(error, service, exchange)
-        logger.info("%s: attempt %d failed, the next in %.2f s: %s", service.name, attempt, wait, error)
+        logger.info("%s: attempt %d failed, retrying in %.2f s: %s", service.name, attempt, wait, error)
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
@@ -245,9 +245,9 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
 def in_call(
     service: Service, deadline: Deadline, route: Route, lent: AbstractContextManager[PooledSession]
 ) -> Iterator[Exchange]:
-    """Give the exchange of a call that is watched, and make its errors fit to be seen.
+    """Return the exchange of a call, under its deadline; errors get their context and lose their secrets.
 
-    :param lent: the session that is lent to it
+    :param lent: lends the session
     """
     with deadline, lent as pooled:
         exchange = Exchange(pooled, deadline, route, service.name, service.secrets)

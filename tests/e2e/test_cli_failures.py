@@ -81,7 +81,7 @@ def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, provid
         (["-p", "local", "-m", "no-such-file.gguf"], "no-such-file.gguf"),
         (["-p", "local", "-m", __file__], ".gguf file"),
         (["-p", "local", "--base-url", "http://127.0.0.1:9/v1"], "Local has no use for --base-url"),
-        (["--base-url", "localhost:8080"], "--base-url must be an address"),
+        (["--base-url", "localhost:8080"], "--base-url must be a URL"),
         (["-p", "ai_engine"], "AiEngine needs --base-url"),
         (["-p", "http://127.0.0.1:9/v1"], "give it as --base-url"),
         (["-p", "echo", "--base-url", "http://127.0.0.1:9/v1"], "echo has no use for --base-url"),
@@ -143,7 +143,7 @@ def test_wrong_usage_is_code_2(arguments: list[str]) -> None:
 def test_a_mistake_in_the_program_shows_where_it_is() -> None:
     program = (
         "from g4f_lite import cli, testing; from g4f_lite.providers import selection;"
-        "selection.instead = testing.Scripted(['a piece', ValueError('a mistake')]); cli.main()"
+        "selection.replacement = testing.Scripted(['a piece', ValueError('a mistake')]); cli.main()"
     )
     done = run("chat", "Hello", program=[sys.executable, "-c", program])
     assert done.returncode == 1

@@ -32,7 +32,7 @@ def run(suite: pytest.Pytester, tests: str) -> pytest.RunResult:
 
 def test_pytest_finds_the_fixtures_by_itself(suite: pytest.Pytester) -> None:
     shown = suite.runpytest_subprocess("--fixtures", "-q", *WITHOUT_HYPOTHESIS).stdout
-    shown.fnmatch_lines(["g4f_scripted*", "*Let a Scripted provider answer*"])
+    shown.fnmatch_lines(["g4f_scripted*", "*Use a Scripted provider*"])
     shown.fnmatch_lines(["g4f_emulator*", "*Start an emulator*"])
 
 
