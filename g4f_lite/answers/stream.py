@@ -237,11 +237,12 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises StreamInterruptedError: if the answer was closed, or ended without the end that its protocol requires
         :raises EmptyResponseError: if the answer has no content
         """
-        if self.finish_reason is None and self._closed:
+        buffer = self._buffer
+        if buffer.finish_reason is None and self._closed:
             raise StreamInterruptedError("the answer was closed before its end")
-        if not self._buffer.has_content:
+        if not buffer.has_content:
             raise EmptyResponseError(NO_CONTENT)
-        if self.finish_reason is None:
+        if buffer.finish_reason is None:
             raise StreamInterruptedError("the answer ended without the end that its protocol requires")
 
     def _pull(self) -> Delta:

@@ -168,6 +168,8 @@ class UnderDeadline:
 
     def _prepare_to_send(self, transfer: Transfer) -> None:
         transfer.past_proxy = True
+        # Held until the answer has ended, because http.client takes the socket from the connection where a body ends
+        # with it.
         transfer.deadline.hold(self.sock)
         # urllib3 leaves the connect timeout on the socket, and a prompt with images may take longer to send than a
         # connection may take to be made.
@@ -177,9 +179,6 @@ class UnderDeadline:
 
     def getresponse(self) -> Any:
         transfer = running_transfer.get()
-        if transfer is not None:
-            # The deadline holds the socket, because http.client takes it from the connection where a body ends with it.
-            transfer.deadline.hold(self.sock)
         self._served_before = True
         try:
             return super().getresponse()  # type: ignore[misc]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -88,7 +89,7 @@ class Exchange:
         :raises G4FLiteError: no response came
         """
         session, deadline = self.pooled.session, self.deadline
-        began = deadline.elapsed
+        began = time.monotonic()
         refuse_when_offline(request.url)
         proxy: str | None = None
         transfer = Transfer(deadline, guard)
@@ -188,12 +189,12 @@ class Exchange:
     def _log_answer(self, body: Body, request: requests.Request, step: str, began: float) -> None:
         """Log that an answer has begun, and at its end how many bytes came in what time."""
         what = f"{self._shown(request, step)} → {body.status}"
-        logger.debug("%s after %.3f s", what, self.deadline.elapsed - began)
-        body.on_end = lambda: logger.debug("%s, %d bytes, %.3f s", what, body.bytes, self.deadline.elapsed - began)
+        logger.debug("%s after %.3f s", what, time.monotonic() - began)
+        body.on_end = lambda: logger.debug("%s, %d bytes, %.3f s", what, body.bytes, time.monotonic() - began)
 
     def _log_failure(self, error: G4FLiteError, request: requests.Request, step: str, began: float) -> None:
         if logger.isEnabledFor(logging.DEBUG):
-            what, seconds = self._shown(request, step), self.deadline.elapsed - began
+            what, seconds = self._shown(request, step), time.monotonic() - began
             logger.debug("%s: no answer, %s after %.3f s", what, type(error).__name__, seconds)
 
     def _shown(self, request: requests.Request, step: str) -> str:

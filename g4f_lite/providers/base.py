@@ -54,6 +54,7 @@ class BaseProvider(ABC):
                 yield Finish()
     """
 
+    name: str = ""  # for errors and logs; the name of the class, unless it has another
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
 
@@ -62,10 +63,10 @@ class BaseProvider(ABC):
         """The names of the supported options; None if any option is accepted."""
         return None
 
-    @property
-    def name(self) -> str:
-        """The name of this provider in errors and logs."""
-        return type(self).__name__
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "name" not in vars(cls):
+            cls.name = cls.__name__
 
     @abstractmethod
     def begin(self, prompt: Prompt) -> Source | Generator[Delta, None, None]:
@@ -282,7 +283,8 @@ class Provider(BaseProvider):
         for name in prompt.options:
             if name not in self.known_options:
                 raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
-        require_socks(prompt.proxy or self.proxy)
+        if proxy := prompt.proxy or self.proxy:
+            require_socks(proxy)
         self.check_ready()
 
     def get_model(self, name: str | None = None) -> str:
@@ -329,7 +331,8 @@ class Provider(BaseProvider):
         given = proxy or self.proxy
         environment = os.environ.get("G4F_LITE_PROXY")
         if given or not environment:
-            require_socks(given)
+            if given:
+                require_socks(given)
             return Route(given, self.verify, self.cert)
         replaces_lost = "proxy" in self._lost
         return Route(check_proxy(environment, "G4F_LITE_PROXY"), self.verify, self.cert, replaces_lost)

@@ -39,6 +39,7 @@ Result = TypeVar("Result")
 class Service(Protocol):
     """The part of a provider that a call uses; see :class:`~g4f_lite.Provider`."""
 
+    name: str
     base_url: str
     token_sources: ClassVar[int]
     fetches_images: ClassVar[bool]
@@ -47,8 +48,6 @@ class Service(Protocol):
     budget: RetryBudget
     pool: SessionPool
 
-    @property
-    def name(self) -> str: ...
     def bootstrap(self, exchange: Exchange) -> str: ...
     def served_model(self, exchange: Exchange) -> str: ...
     def request(self, prompt: Prompt, token: str) -> requests.Request: ...
@@ -63,20 +62,17 @@ class Call:
 
     :param service: the provider
     :param prompt: the prompt, with its model and its timeout
+    :ivar model: the model; if none was named, known once the server has listed its models
     """
 
     def __init__(self, service: Service, prompt: Prompt) -> None:
         assert isinstance(prompt.timeout, Timeout)
         self._service = service
         self._prompt = prompt
+        self.model = prompt.model
         self._deadline = Deadline(prompt.timeout)
         self._refreshed = 0
         self._deltas = self._run()
-
-    @property
-    def model(self) -> str | None:
-        """The model; if none was named, known once the server has listed its models."""
-        return self._prompt.model
 
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
@@ -105,7 +101,7 @@ class Call:
                     self._deadline.lift_first_limit()
                 yield first
                 for delta in rest:
-                    if not begun and is_content(delta):
+                    if not begun and (type(delta) is str or is_content(delta)):
                         begun = True
                         self._deadline.lift_first_limit()
                     if isinstance(delta, ImageResponse):
@@ -147,7 +143,7 @@ class Call:
                 pooled.token = service.bootstrap(exchange)
                 exchange.bootstraps += 1
             if not self._prompt.model and (model := service.served_model(exchange)):
-                self._prompt = replace(self._prompt, model=model)
+                self._prompt, self.model = replace(self._prompt, model=model), model
         body = exchange.send(service.request(self._prompt, pooled.token), "prompt")
         try:
             service.check_response(body, self._prompt)

@@ -27,6 +27,7 @@ class OpenAICompatible(ImageProvider):
     _preset = Preset("", "")
 
     def __init__(self, base_url: str | None = None, *, api_key: str | None = None, **more: Unpack[Settings]) -> None:
+        self.name = self._preset.title or type(self).__name__
         super().__init__(base_url=self._preset.base_url if base_url is None else base_url, **more)
         self.default_model, self.reports_usage = self._preset.default_model, self._preset.reports_usage
         self._key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
@@ -44,10 +45,6 @@ class OpenAICompatible(ImageProvider):
         provider._preset = PRESETS[name]
         provider.__init__(**settings)  # type: ignore[misc]
         return provider
-
-    @property
-    def name(self) -> str:
-        return self._preset.title or type(self).__name__
 
     def auth(self) -> Any:
         """Give what signs a request; a callable, because requests lets ``~/.netrc`` replace a plain header."""
