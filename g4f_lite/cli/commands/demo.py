@@ -39,8 +39,8 @@ ITALY = [
 def command(backend: str, faults: tuple[str, ...], save: Path | None) -> None:
     """Run the providers against emulated services.
 
-    Their requests and answers are shown.  The services are emulated by a server on this machine, with the embedded model behind it.  The requests are
-    shown as this server received them.
+    The services are emulated by a server on this machine, with the embedded model behind it.  Requests and answers are
+    shown, the requests as this server received them.
     """
     if save is not None and not save.is_dir():
         raise Misuse(f"{save} is not a directory")

@@ -32,7 +32,8 @@ class Row:
 def command() -> None:
     """List the providers and what they need.
 
-    The columns: whether a provider works, the variable of its key, and whether it is local. No request is sent. A local provider runs on this machine, and no prompt leaves it.
+    The columns: whether a provider works, the variable of its key, and whether it is local. No request is sent. A
+    local provider runs on this machine, and no prompt leaves it.
     """
     rows = [Row(*(field.name.upper() for field in fields(Row))), *map(describe, provider_names())]
     widths = [max(len(getattr(row, field.name)) for row in rows) for field in fields(Row)]
