@@ -204,9 +204,7 @@ class _Chain:
             except DeadlineExceededError as error:  # not a failure of the provider, because it did answer
                 whole = self._whole.total
                 if error.limit == "total" and whole is not None and self._clock() >= self._began_at + whole:
-                    error.message = (
-                        f"the total time limit of {whole:g} s passed; pass a longer timeout= to the Fallback"
-                    )
+                    error.message = f"the total time limit of {whole:g} s passed; pass a longer timeout="
                     error.args = (error.message,)
                 raise
             except G4FLiteError as error:

@@ -67,9 +67,11 @@ def test_what_cannot_be_is_told_before_anything_is_sent(
     broken = tmp_path / "broken.json"
     broken.write_text("{}", encoding="utf-8")
     assert_refused(call("chat", "Hi", "--save", str(kept), *here), "talk.json", "--continue")
-    assert_refused(call("chat", "Hi", "--save", str(tmp_path / "no" / "talk.json"), *here), "is no folder")
+    assert_refused(call("chat", "Hi", "--save", str(tmp_path / "no" / "talk.json"), *here), "is not a directory")
     assert_refused(call("chat", "Hi", "--continue", str(tmp_path / "none.json"), *here), "cannot read", "none.json")
-    assert_refused(call("chat", "Hi", "--continue", str(broken), *here), "broken.json", "no list of messages")
+    assert_refused(
+        call("chat", "Hi", "--continue", str(broken), *here), "broken.json", "is not a JSON list of messages"
+    )
     assert call("chat", "Hi", "--continue", str(kept), "--system", "Be brief.", *here).returncode == 2
     assert emulator.requests == []
     assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
@@ -85,7 +87,7 @@ def test_a_talk_is_kept_turn_by_turn_until_a_new_one(emulator: Emulator, here: l
         terminal.wait_for("And yours?\r\nAnd yours?\r\n> ")
         assert texts(kept) == ["My name is Ada.", "Hello, Ada.", "And yours?", "And yours?"]
         terminal.type("/new\n")
-        assert "talk.json stays as it is" in terminal.wait_for("> ").replace("\r\n", "")
+        assert "talk.json is left as it is" in terminal.wait_for("> ").replace("\r\n", "")
         terminal.type("third\n")
         terminal.wait_for("third\r\nthird\r\n> ")
         assert [message["content"] for message in asked(emulator)["messages"]] == ["third"]

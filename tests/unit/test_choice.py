@@ -49,7 +49,7 @@ def test_an_address_with_its_key_and_model(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("G4F_LITE_MODEL", "tiny")
     chosen = choose_provider()
     assert isinstance(chosen, OpenAICompatible)
-    assert (chosen.base_url, chosen.model, chosen._key.value()) == ("http://127.0.0.1:8080/v1", "tiny", "key-of-mine")
+    assert (chosen.base_url, chosen.model, chosen.key.value()) == ("http://127.0.0.1:8080/v1", "tiny", "key-of-mine")
 
 
 def test_several_names_are_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,4 +106,4 @@ def test_a_named_service_at_another_address() -> None:
         "http://127.0.0.1:8080/v1",
         "llama-3.3-70b-versatile",
     )
-    assert not chosen._key.reads  # the service's own key stays at home
+    assert not chosen.key.reads  # the service's own key stays at home
