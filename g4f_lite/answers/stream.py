@@ -316,9 +316,10 @@ class AnswerStream(Generator[Piece, None, None]):
             raise
 
     def _add_context(self, error: G4FLiteError) -> None:
-        """Add the provider, the step and the time to an error."""
+        """Add the provider, the step, the attempts and the time to an error."""
         error.provider = error.provider or self.provider
         error.step = error.step or "stream"
+        error.attempts = error.attempts or getattr(self._source, "attempts", None)
         if error.elapsed is None:
             error.elapsed = self._seconds or time.monotonic() - self._began_at
 

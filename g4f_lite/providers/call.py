@@ -72,6 +72,7 @@ class Call:
         self.model = prompt.model
         self._deadline = Deadline(prompt.timeout)
         self._refreshed = 0
+        self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._deltas = self._run()
 
     def __iter__(self) -> Generator[Delta, None, None]:
@@ -90,6 +91,7 @@ class Call:
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
             opened: Any = attempts(service, exchange, lambda: self._attempt(exchange))
+            self.attempts = exchange.attempts
             if isinstance(opened, str):  # the result of a tenacity retry_error_callback
                 yield opened
                 yield Finish()

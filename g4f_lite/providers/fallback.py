@@ -152,6 +152,11 @@ class _Chain:
         self._closed = False
         self._deltas = self._run()
 
+    @property
+    def attempts(self) -> int | None:
+        """How often the member that answers was asked; None where it does not say."""
+        return getattr(self._source, "attempts", None)
+
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
 

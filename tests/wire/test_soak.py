@@ -20,7 +20,8 @@ from g4f_lite import AiEngine, G4FLiteError, Provider, RetryPolicy, Timeout
 from g4f_lite.emulator import Emulator
 
 from .matrix_cells import PROVIDERS
-from .matrix_rows import ANSWER, FAMILIES, ROWS, Row
+from .matrix_outcomes import ANSWER
+from .matrix_rows import FAMILIES, ROWS, Row
 
 THREADS = 16
 ROUND = 250  # calls, after which what was received is forgotten

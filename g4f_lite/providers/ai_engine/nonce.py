@@ -59,7 +59,11 @@ class Site:
         if self._exchange.bootstraps:
             state[_LOGGED_IN] = not state.get(_LOGGED_IN)
         if state.get(_LOGGED_IN):
-            return self._of_wordpress() or self._of_page(self._page_if_any())
+            try:
+                return self._of_wordpress() or self._of_page(self._page_if_any())
+            except ServiceError:
+                state[_LOGGED_IN] = False  # nobody is: the nonce was refused for another reason
+                raise
         for rest in dict.fromkeys([self.rest, self._home + PLAIN_PERMALINKS]):
             if nonce := self._start_session(rest, session_path):
                 return nonce
