@@ -92,19 +92,21 @@ class Call:
                 yield Finish()
                 return
             first, rest, body = opened
-            begun = is_content(first)
+            last, begun = first, is_content(first)
             try:
                 if begun:
                     self._deadline.lift_first_limit()
                 yield first
-                for delta in rest:
-                    if not begun and is_content(delta):
+                for last in rest:
+                    if not begun and is_content(last):
                         begun = True
                         self._deadline.lift_first_limit()
-                    if isinstance(delta, ImageResponse):
-                        self._fetch(delta, exchange)
-                    yield delta
+                    if isinstance(last, ImageResponse):
+                        self._fetch(last, exchange)
+                    yield last
                 body.drain()
+                if not begun or not isinstance(last, Finish):  # which the stream will call empty, or interrupted
+                    exchange.abandon()
             except TransportError as error:
                 step = error.step or "stream"
                 raise StreamInterruptedError(f"the answer was cut: {error.message}", step=step) from error
@@ -122,6 +124,7 @@ class Call:
                 raise  # a refused bootstrap or image says nothing about the token
             logger.info("%s: the token was refused; fetching another", self._service.name)
         self._refreshed = True
+        exchange.abandon()
         exchange.pooled.token = None
         return self._ask(exchange)
 
@@ -210,7 +213,7 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
             return action()
         except G4FLiteError as error:
             exchange.scrub(error)  # before a caller's own callbacks see it
-            exchange.close()
+            exchange.abandon()
             raise
 
     def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
@@ -237,11 +240,12 @@ def in_call(
         exchange = Exchange(pooled, deadline, route, service.name, service.secrets())
         try:
             yield exchange
-        except G4FLiteError as error:
-            _describe(error, service, exchange)
+        except BaseException as error:
+            exchange.abandon()
+            if isinstance(error, G4FLiteError):
+                _describe(error, service, exchange)
             raise
-        finally:
-            exchange.close()
+        exchange.close()
 
 
 @contextmanager
