@@ -7,6 +7,7 @@ import socket
 import ssl
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
@@ -16,6 +17,8 @@ from .transfer import Transfer, running_transfer
 
 # urllib3 leaves TCP_NODELAY out for proxies, where a prompt's body then waits 40 ms for its head to be acknowledged.
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+PIECE_BYTES = 16 * 1024  # of a request, sent at a time
+UNSENT_BYTES = 128 * 1024  # of a request that may wait in its socket
 
 
 class TrackedResponse(http.client.HTTPResponse):
@@ -36,6 +39,13 @@ class TrackedResponse(http.client.HTTPResponse):
         self.fp = head = _Head(plain)
         try:
             super().begin()
+            # http.client reads over 100 Continue alone.  It takes any other interim response, such as 103 Early Hints,
+            # for the answer; the real one would then be read as the answer to the connection's next request.
+            while self.status < 200:
+                if self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:  # to which nobody here listens
+                    raise http.client.BadStatusLine(f"{self.status} {self.reason}")
+                self.headers = self.msg = None  # type: ignore[assignment]
+                super().begin()
         finally:
             if self.fp is head:  # http.client sets it to None where there is no body
                 self.fp = plain
@@ -134,6 +144,7 @@ class UnderDeadline:
             try:
                 for option in (NO_DELAY, *(self.socket_options or ())):
                     sock.setsockopt(*option)
+                _keep_little_unsent(sock)
                 sock.settimeout(deadline.limit("connect"))
                 deadline.hold(sock)
                 sock.connect((self.host, self.port) if socks else address)
@@ -165,6 +176,16 @@ class UnderDeadline:
             transfer.reused_connection = self._served_before
             self._prepare_to_send(transfer)
         super().request(*args, **kwargs)  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        # A socket's timeout bounds a whole sendall(), so that a large prompt to a slow server would time out although
+        # it never stops flowing.  In pieces, the timeout bounds each piece.
+        if running_transfer.get() is None or not isinstance(data, bytes):
+            super().send(data)  # type: ignore[misc]
+            return
+        view = memoryview(data)
+        for start in range(0, len(view), PIECE_BYTES):
+            super().send(view[start : start + PIECE_BYTES])  # type: ignore[misc]
 
     def _prepare_to_send(self, transfer: Transfer) -> None:
         transfer.past_proxy = True
@@ -202,6 +223,17 @@ def _close_half_made(error: OSError) -> None:
         unfinished = frame.f_locals.get("self")
         if isinstance(unfinished, ssl.SSLSocket):
             unfinished.close()
+
+
+def _keep_little_unsent(sock: socket.socket) -> None:
+    """Let a socket accept data only while little waits in it, where the operating system can do that.
+
+    Linux takes megabytes into a socket's buffer, and then nothing for as long as a slow server needs for a third of
+    them: an upload that flows would look like silence.
+    """
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def _socks_socket(family: int, options: dict[str, Any]) -> socket.socket:

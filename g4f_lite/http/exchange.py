@@ -123,6 +123,10 @@ class Exchange:
             raise self.failed(failure, step) from error
         body = Body(response, deadline)
         self.bodies.append(body)
+        # Of these no body may come.  Reading an empty one to its end would give the connection back for other requests,
+        # and requests takes 103 Early Hints for such an answer: the real one would be the next request's.
+        if response.status_code < 200 or response.status_code in (204, 304):
+            response.close()
         # A head that was cut by the watchdog reads like a complete answer without a body.
         if deadline.ended is not None:
             body.close()
@@ -136,6 +140,15 @@ class Exchange:
         while self.bodies:
             if not (body := self.bodies.pop()).complete:
                 body.close()
+
+    def abandon(self) -> None:
+        """Close all connections of a failed attempt: what its server may still send, no later request may receive.
+
+        Of a caller's own session, which other calls may be using, only those of responses not read to their end.
+        """
+        self.close()
+        if isinstance(self.pooled.session, Session):
+            self.pooled.session.close()
 
     def failed(self, error: G4FLiteError, step: str) -> G4FLiteError:
         """Note in an error at which step it happened."""

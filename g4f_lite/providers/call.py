@@ -97,19 +97,21 @@ class Call:
                 yield Finish()
                 return
             first, rest, body = opened
-            begun = is_content(first)
+            last, begun = first, is_content(first)
             try:
                 if begun:
                     self._deadline.lift_first_limit()
                 yield first
-                for delta in rest:
-                    if not begun and (type(delta) is str or is_content(delta)):
+                for last in rest:
+                    if not begun and (type(last) is str or is_content(last)):
                         begun = True
                         self._deadline.lift_first_limit()
-                    if isinstance(delta, ImageResponse):
-                        self._fetch(delta, exchange)
-                    yield delta
+                    if isinstance(last, ImageResponse):
+                        self._fetch(last, exchange)
+                    yield last
                 body.drain()
+                if not begun or not isinstance(last, Finish):  # which the stream will call empty, or interrupted
+                    exchange.abandon()
             except TransportError as error:
                 step = error.step or "stream"
                 raise StreamInterruptedError(f"the answer was cut: {error.message}", step=step) from error
@@ -135,6 +137,7 @@ class Call:
                 rejected = error
                 logger.info("%s: the token was rejected; fetching a new one", self._service.name)
             self._refreshed += 1
+            exchange.abandon()
             exchange.pooled.token = None
 
     def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
@@ -224,7 +227,7 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
             return action()
         except G4FLiteError as error:
             exchange.scrub(error)  # before the caller's own callbacks see it
-            exchange.close()
+            exchange.abandon()
             raise
 
     def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
@@ -251,11 +254,12 @@ def in_call(
         exchange = Exchange(pooled, deadline, route, service.name, service.secrets)
         try:
             yield exchange
-        except G4FLiteError as error:
-            _describe(error, service, exchange)
+        except BaseException as error:
+            exchange.abandon()
+            if isinstance(error, G4FLiteError):
+                _describe(error, service, exchange)
             raise
-        finally:
-            exchange.close()
+        exchange.close()
 
 
 @contextmanager
