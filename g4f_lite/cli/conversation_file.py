@@ -19,10 +19,15 @@ class ConversationFile:
     def __init__(self, source: Path | None, target: Path | None) -> None:
         self._source = source
         self._target = source if target is None else target
+        self._known = 0  # messages of the conversation that the file has
         if target is not None and target.exists():
             raise Misuse(f"{target} is there already; go on with it with --continue {target}, or name another file")
         if self._target is not None and not self._target.parent.is_dir():
             raise Misuse(f"{self._target.parent} is no folder")
+        if self._target is not None:
+            from .locked_file import append_turn  # which loads filelock
+
+            self._append_turn = append_turn
 
     def open(self, provider: BaseProvider, *, system: str | None, model: str | None) -> Conversation:
         """Begin a conversation, or go on with the one in the file.
@@ -33,7 +38,9 @@ class ConversationFile:
             with checking_arguments():
                 if self._source is None:
                     return Conversation(provider, system=system, model=model)
-                return Conversation.load(self._source, provider, model=model)
+                conversation = Conversation.load(self._source, provider, model=model)
+                self._known = len(conversation.messages) if self._target is self._source else 0
+                return conversation
         except Misuse as error:
             if isinstance(error.__cause__, OSError):
                 raise Misuse(f"cannot read {self._source}: {error.__cause__.strerror}") from error
@@ -47,9 +54,10 @@ class ConversationFile:
         if self._target is None:
             return
         try:
-            conversation.save(self._target)
-        except OSError as error:
-            raise Failure(f"cannot write {self._target}: {error.strerror}") from error
+            self._append_turn(self._target, conversation, self._known)
+        except (OSError, ValueError) as error:
+            raise Failure(f"cannot write {self._target}: {getattr(error, 'strerror', None) or error}") from error
+        self._known = len(conversation.messages)
 
     def leave(self) -> str:
         """Keep nothing from here on; give the words that say so, where something was kept."""
