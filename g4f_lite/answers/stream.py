@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
-from typing import Any, Protocol, TextIO
+from typing import Any, NoReturn, Protocol, TextIO
 
 from ..errors import (
     DeadlineExceededError,
@@ -123,6 +123,9 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:  # which copy and pickle call
+        raise TypeError("an answer in progress cannot be copied or pickled; read it, and copy or pickle its text()")
 
     def start(self) -> AnswerStream:
         """Send the prompt and wait for the first delta, so that errors are raised here.

@@ -20,10 +20,15 @@ class ConversationFile:
     def __init__(self, source: Path | None, target: Path | None) -> None:
         self._source = source
         self._target = source if target is None else target
+        self._known = 0  # messages of the conversation that the file has
         if target is not None and target.exists():
             raise Misuse(f"{target} already exists; continue it with --continue {target}, or name another file")
         if self._target is not None and not self._target.parent.is_dir():
             raise Misuse(f"{self._target.parent} is not a directory")
+        if self._target is not None:
+            from .locked_file import append_turn  # which loads filelock
+
+            self._append_turn = append_turn
 
     def open(self, provider: BaseProvider, *, system: str | None, model: str | None) -> Conversation:
         """Start a conversation, or continue the one in the file.
@@ -34,7 +39,9 @@ class ConversationFile:
             with checking_arguments():
                 if self._source is None:
                     return Conversation(provider, system=system, model=model)
-                return Conversation.load(self._source, provider, model=model)
+                conversation = Conversation.load(self._source, provider, model=model)
+                self._known = len(conversation.messages) if self._target is self._source else 0
+                return conversation
         except Misuse as error:
             if isinstance(error.__cause__, OSError):
                 raise Misuse(f"cannot read {self._source}: {error.__cause__.strerror}") from error
@@ -48,9 +55,10 @@ class ConversationFile:
         if self._target is None:
             return
         try:
-            conversation.save(self._target)
-        except OSError as error:
-            raise Failure(f"cannot write {self._target}: {error.strerror}") from error
+            self._append_turn(self._target, conversation, self._known)
+        except (OSError, ValueError) as error:
+            raise Failure(f"cannot write {self._target}: {getattr(error, 'strerror', None) or error}") from error
+        self._known = len(conversation.messages)
 
     def stop_saving(self) -> str:
         """Save no further turns, and return a notice for the user if there was a file."""
