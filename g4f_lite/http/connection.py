@@ -32,7 +32,8 @@ class TrackedResponse(http.client.HTTPResponse):
             transfer.response = self
         if transfer is not None and not transfer.answer_began:
             # Up to the first byte a reused connection may be replaced (psf/requests#4664), so this is told apart.
-            if not self.fp.peek(1):
+            # A test double's file, such as mocket's, may have no peek.
+            if hasattr(self.fp, "peek") and not self.fp.peek(1):
                 raise http.client.RemoteDisconnected("the server closed the connection without an answer")
             transfer.answer_began = True
         plain = self.fp
@@ -180,12 +181,11 @@ class UnderDeadline:
     def send(self, data: Any) -> None:
         # A socket's timeout bounds a whole sendall(), so that a large prompt to a slow server would time out although
         # it never stops flowing.  In pieces, the timeout bounds each piece.
-        if running_transfer.get() is None or not isinstance(data, bytes):
+        if running_transfer.get() is None or not isinstance(data, bytes) or len(data) <= PIECE_BYTES:
             super().send(data)  # type: ignore[misc]
             return
-        view = memoryview(data)
-        for start in range(0, len(view), PIECE_BYTES):
-            super().send(view[start : start + PIECE_BYTES])  # type: ignore[misc]
+        for start in range(0, len(data), PIECE_BYTES):
+            super().send(data[start : start + PIECE_BYTES])  # type: ignore[misc]
 
     def _prepare_to_send(self, transfer: Transfer) -> None:
         transfer.past_proxy = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import time
@@ -94,17 +95,14 @@ class Exchange:
         proxy: str | None = None
         transfer = Transfer(deadline, guard)
         try:
-            prepared = session.prepare_request(request)
-            self.sent.append((prepared.headers, prepared.url or "", request.url))
-            if not isinstance(session, Session):
-                prepared.register_hook("response", hand_over_redirect)  # type: ignore[no-untyped-call]
-            settings = self.settings_for(prepared.url or "")
-            proxy = requests.utils.select_proxy(prepared.url or "", settings["proxies"])
+            send, url = self._sender(session, request)
+            settings = self.settings_for(url)
+            proxy = requests.utils.select_proxy(url, settings["proxies"])
             if proxy:
                 refuse_when_offline(proxy)
                 self.passwords += password_in(proxy)
             try:
-                response = _send(session, prepared, settings, transfer)
+                response = _send(send, settings, transfer)
             except FAILURES as error:
                 # A server may close an idle connection at any time, also while a request is on its way to it.  As no
                 # byte of an answer came, the request is sent again on a new connection, once (psf/requests#4664).
@@ -113,7 +111,7 @@ class Exchange:
                 deadline.check()
                 logger.debug("%s: %s: replacing a connection that the server had closed", self.name, step)
                 transfer = Transfer(deadline, guard)
-                response = _send(session, prepared, settings, transfer)
+                response = _send(send, settings, transfer)
         except G4FLiteError as error:
             self._log_failure(error, request, step, began)
             raise self.failed(error, step)  # noqa: B904  it is the same one
@@ -134,6 +132,35 @@ class Exchange:
         if logger.isEnabledFor(logging.DEBUG):
             self._log_answer(body, request, step, began)
         return body
+
+    def _sender(self, session: requests.Session, request: requests.Request) -> tuple[Callable[..., Any], str]:
+        """Prepare a request; give the function that sends it, and the URL that it goes to."""
+        if not _overrides_request(session):
+            prepared = session.prepare_request(request)
+            self.sent.append((prepared.headers, prepared.url or "", request.url))
+            if not isinstance(session, Session):
+                prepared.register_hook("response", hand_over_redirect)  # type: ignore[no-untyped-call]
+            return functools.partial(session.send, prepared), prepared.url or ""
+
+        def note(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+            """Note what the session has added, and sign as it would."""
+            auth = request.auth or session.auth
+            if auth is not None:
+                auth = requests.auth.HTTPBasicAuth(*auth) if isinstance(auth, tuple) else auth
+                prepared = auth(prepared)
+            self.sent.append((prepared.headers, prepared.url or "", request.url))
+            return prepared
+
+        send = functools.partial(
+            session.request,
+            request.method,
+            request.url,
+            headers=request.headers,
+            json=request.json,
+            auth=note,
+            hooks={"response": hand_over_redirect},
+        )
+        return send, request.url
 
     def close(self) -> None:
         """Close the connections of responses that were not read to their end."""
@@ -223,15 +250,22 @@ def _merged(session: requests.Session, url: str, proxies: Any, verify: Any, cert
     return dict(session.merge_environment_settings(url, proxies, True, verify, cert))
 
 
-def _send(
-    session: requests.Session, prepared: requests.PreparedRequest, settings: dict[str, Any], transfer: Transfer
-) -> requests.Response:
-    """Send a request over a connection that notes in ``transfer`` how far it comes."""
+def _overrides_request(session: requests.Session) -> bool:
+    """Return whether a session has a ``request`` of its own, which signs or logs, as google-auth's has."""
+    return getattr(session.request, "__func__", None) is not requests.Session.request
+
+
+def _send(send: Callable[..., Any], settings: dict[str, Any], transfer: Transfer) -> requests.Response:
+    """Send a request over a connection that notes in ``transfer`` how far it comes.
+
+    :param send: sends it
+    """
     deadline = transfer.deadline
     timeout = (deadline.limit("connect"), deadline.limit("read"))
     reset = running_transfer.set(transfer)
     try:
-        return session.send(prepared, allow_redirects=False, timeout=timeout, **settings)
+        response: requests.Response = send(allow_redirects=False, timeout=timeout, **settings)
+        return response
     except requests.HTTPError as error:
         # From a hook that raises for a status.  The response is read here as any other.
         if error.response is None:
