@@ -1,12 +1,12 @@
-"""A synchronous chat SDK on requests.
+"""A synchronous chat SDK on requests::
 
     import g4f_lite
 
     print(g4f_lite.ask("Why is the sky blue?"))
     g4f_lite.stream("Tell me a story").show()
 
-Without any setting a small model inside this process answers.  See ``Local``,
-``OpenAICompatible`` and the other providers for larger ones.
+Without configuration a small model inside this process answers.  See ``OpenAICompatible`` and the other
+providers for larger models.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         AllProvidersFailedError,
         AuthenticationError,
         ChallengeError,
+        ConversationChangedError,
         DeadlineExceededError,
         EmptyResponseError,
         G4FLiteError,
@@ -71,6 +72,7 @@ __all__ = [
     "Chatgpt4Online",
     "Client",
     "Conversation",
+    "ConversationChangedError",
     "DeadlineExceededError",
     "EmptyResponseError",
     "Fallback",
@@ -106,7 +108,7 @@ __all__ = [
     "stream",
 ]
 
-# Where each name is; a module is imported when one of its names is used.
+# The module of each public name, imported when the name is first used.
 _NAMES = {
     ".answers.answer": ("Answer",),
     ".answers.deltas": ("Finish", "Identity", "Reasoning", "Refusal", "Revision", "ToolCall", "ToolCallDelta", "Usage"),
@@ -119,6 +121,7 @@ _NAMES = {
         "AllProvidersFailedError",
         "AuthenticationError",
         "ChallengeError",
+        "ConversationChangedError",
         "DeadlineExceededError",
         "EmptyResponseError",
         "G4FLiteError",
@@ -149,14 +152,15 @@ _NAMES = {
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
-_OF_G4F = ("AsyncClient", "RetryProvider", "debug", "get_model_and_provider", "models")
+# Names of g4f that scripts look for and that do not exist here.
+_G4F_NAMES = ("AsyncClient", "RetryProvider", "debug", "get_model_and_provider", "models")
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
-        hint = "; see docs/from-g4f.md for the replacement" if name in _OF_G4F else ""
+        hint = "; see docs/from-g4f.md for the replacement" if name in _G4F_NAMES else ""
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     value = globals()[name] = getattr(import_module(_MODULES[name], __name__), name)
     return value

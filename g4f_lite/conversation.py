@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -14,8 +15,8 @@ from .answers.answer import Answer
 from .answers.deltas import Delta
 from .answers.stream import AnswerStream
 from .arguments import check_model_name, check_whole_number
-from .errors import ResponseFormatError
-from .messages import Image, Message, Messages, get_random_string, text_of, to_messages
+from .errors import ConversationChangedError, ResponseFormatError
+from .messages import Image, Message, Messages, get_random_string, json_copy, text_of, to_messages
 from .prompt import Prompt
 from .providers.selection import ProviderLike, default_provider, provider_of
 from .timeout import TimeoutLike
@@ -60,6 +61,7 @@ class Conversation:
         self.max_characters = None if max_characters is None else check_whole_number(max_characters, "max_characters")
         self.keep_interrupted = keep_interrupted
         self._chat_id = get_random_string(11)
+        self._files: dict[str, str] = {}  # the files that were read or written, and the digests of their contents
         self.messages: Messages = to_messages(messages, system=system) if messages else []
         if system is not None and not isinstance(system, str):
             raise TypeError(f"system must be a string, not {type(system).__name__}")
@@ -165,23 +167,31 @@ class Conversation:
         branch = copy.copy(self)
         branch.messages = copy.deepcopy(self.messages)
         branch._chat_id = get_random_string(11)
+        branch._files = dict(self._files)
         return branch
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the messages to a JSON file, whole or not at all.
 
+        A new file can be read by its owner only.  A file that exists keeps its mode, and a link its target.
+
         :returns: the path of the file
+        :raises ConversationChangedError: if the file changed since this conversation loaded or saved it
         :raises OSError: if the file cannot be written
         """
         target = Path(path)
-        written = target.with_name(f".{target.name}.{get_random_string()}")
+        text = json.dumps(json_copy(self.messages, "messages"), ensure_ascii=False, indent=2) + "\n"
+        real = os.path.realpath(target)
         try:
-            written.write_text(json.dumps(self.messages, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-            os.replace(written, target)
+            known = self._files.get(real)
+            if known is not None and os.path.exists(real) and _digest(Path(real).read_bytes()) != known:
+                raise ConversationChangedError(
+                    f"{target} was changed since this conversation loaded or saved it; "
+                    "load it again, or save to another file"
+                )
+            self._files[real] = _write_whole(real, text.encode())
         except OSError as error:  # it names the temporary file, which the caller does not know
             raise OSError(error.errno, error.strerror, str(target)) from error
-        finally:
-            written.unlink(missing_ok=True)
         return target
 
     @classmethod
@@ -202,19 +212,45 @@ class Conversation:
         :raises OSError: if the file cannot be read
         :raises ValueError: if the file is not a JSON list of messages
         """
+        data = Path(path).read_bytes()
         try:
-            messages = json.loads(Path(path).read_text(encoding="utf-8"))
+            messages = json.loads(data.decode("utf-8-sig"))
         except ValueError as error:
             raise ValueError(f"{path} is not a JSON file") from error
+        except RecursionError as error:
+            raise ValueError(f"{path} is not a JSON list of messages: it is nested too deeply") from error
         if not isinstance(messages, list):
             raise ValueError(f"{path} is not a JSON list of messages")
-        return cls(
+        conversation = cls(
             provider,
             messages=messages,
             model=model,
             max_characters=max_characters,
             keep_interrupted=keep_interrupted,
         )
+        conversation._files[os.path.realpath(path)] = _digest(data)
+        return conversation
+
+
+def _write_whole(path: str, data: bytes) -> str:
+    """Write a file through a temporary one beside it, and return the digest of its content."""
+    directory, name = os.path.split(path)
+    temporary = os.path.join(directory, f".{name}.{get_random_string()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # which only Windows has, and needs
+    try:
+        # Private from the first byte on; what an existing file's owner allows others is allowed again.
+        with open(os.open(temporary, flags, 0o600), "wb") as file:
+            file.write(data)
+        if os.path.exists(path):
+            os.chmod(temporary, os.stat(path).st_mode & 0o777)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return _digest(data)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def trim(messages: Messages, max_characters: int | None) -> Messages:

@@ -17,6 +17,7 @@
     ├── ProviderNotFoundError
     ├── ProviderNotConfiguredError
     ├── AllProvidersFailedError
+    ├── ConversationChangedError
     └── MissingDependencyError
 
 Many of them also derive from the ``requests`` exception that a script written for ``requests`` already catches.
@@ -121,7 +122,7 @@ class RateLimitError(ProviderError, requests.HTTPError):
 
 
 class QuotaExceededError(RateLimitError):
-    """A used-up quota, such as credit, free messages or a daily limit."""
+    """A used-up quota, such as credit, free tries or a daily limit."""
 
 
 class AuthenticationError(ProviderError, requests.HTTPError):
@@ -202,6 +203,10 @@ class AllProvidersFailedError(G4FLiteError):
     def __init__(self, message: str, *, errors: list[G4FLiteError] | None = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.errors = errors or []
+
+
+class ConversationChangedError(G4FLiteError):
+    """A conversation's file that someone else has written since this conversation read or wrote it."""
 
 
 class MissingDependencyError(G4FLiteError, ImportError):

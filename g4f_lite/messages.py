@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import math
 import os
+import re
 import secrets
 import string
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Union
 
@@ -15,6 +18,7 @@ Messages = list[Message]
 Image = Union[str, bytes, "os.PathLike[str]", Any]
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+MAX_DEPTH = 100  # levels of lists and objects in a message or an option; a value that contains itself exceeds it
 
 _IMAGE_TYPES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -23,6 +27,8 @@ _IMAGE_TYPES = (
     (b"GIF89a", "image/gif"),
     (b"BM", "image/bmp"),
 )
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")  # of Pillow's images, those that PNG has
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_messages(
@@ -31,14 +37,14 @@ def to_messages(
     system: str | None = None,
     images: Image | Iterable[Image] | None = None,
 ) -> Messages:
-    """Check the caller's messages and return them as a new list.
+    """Check the caller's messages and return a deep copy, which later changes of the caller's do not affect.
 
     :param messages: a list of ``{"role": …, "content": …}``, or a string for one user message; the message of a
         completion is accepted as well
     :param system: a system message to put first
     :param images: an image or images to add to the last user message; see :func:`image_part`
     :raises TypeError: if something has the wrong type
-    :raises ValueError: if no message has content, or a role is unknown
+    :raises ValueError: if no message has content, a role is unknown, or a message contains itself
     """
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
@@ -52,7 +58,7 @@ def to_messages(
     if system is not None:
         if not isinstance(system, str):
             raise TypeError(f"system must be a string, not {type(system).__name__}")
-        result.insert(0, {"role": "system", "content": system})
+        result.insert(0, {"role": "system", "content": valid_text(system)})
     if images is not None:
         _attach(result, images)
     return result
@@ -80,17 +86,54 @@ def _checked(message: Any, index: int) -> Message:
             raise ValueError(f"{place} has no content")
     elif not isinstance(content, str):
         raise TypeError(f"{place} has content of type {type(content).__name__}; it must be a string or a list of parts")
-    if not all(_is_json(value) for value in message.values()):
-        raise TypeError(f"{place} contains a value that cannot be sent as JSON")
-    return dict(message)
+    copied: Message = json_copy(message, place)
+    return copied
 
 
-def _is_json(value: Any) -> bool:
+def json_copy(value: Any, place: str, *, number_names: bool = False) -> Any:
+    """Return a deep copy of a value that can be sent as JSON, with valid text.
+
+    :param place: where the value is, for the error, such as ``"messages[0]"``
+    :param number_names: whether an object's names may be whole numbers, which JSON writes as text
+    :raises TypeError: if something in it cannot be sent as JSON
+    :raises ValueError: if it is nested too deeply, or contains itself
+    """
+    return _json_copy(value, place, str | int if number_names else str, MAX_DEPTH)
+
+
+def _json_copy(value: Any, place: str, names: Any, levels: int) -> Any:
+    if isinstance(value, str):
+        return valid_text(value)
+    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if levels == 0:
+        raise ValueError(f"{_shortened(place)} is nested deeper than {MAX_DEPTH} levels, or contains itself")
     if isinstance(value, dict):
-        return all(isinstance(name, str) and _is_json(inner) for name, inner in value.items())
+        for name in value:
+            if not isinstance(name, names) or isinstance(name, bool):
+                raise TypeError(f"{_shortened(place)} has the name {name!r:.80}, which cannot be sent as JSON")
+        return {
+            valid_text(str(name)): _json_copy(inner, f"{place}.{name}", names, levels - 1)
+            for name, inner in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return all(map(_is_json, value))
-    return value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
+        return [_json_copy(inner, f"{place}[{index}]", names, levels - 1) for index, inner in enumerate(value)]
+    kind = repr(value) if isinstance(value, float) else f"of type {type(value).__name__}"
+    raise TypeError(f"{_shortened(place)} is {kind}, which cannot be sent as JSON")
+
+
+def _shortened(place: str) -> str:
+    return place if len(place) <= 200 else f"{place[:100]}…{place[-50:]}"
+
+
+def valid_text(text: str) -> str:
+    """Return a text that can be encoded: halves of a character are joined, and a lone half becomes U+FFFD.
+
+    JSON writes an emoji as two halves, ``\\ud83d\\ude42``, and a program that cuts a text by UTF-16 units leaves one.
+    """
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _has_content(message: Message) -> bool:
@@ -105,10 +148,11 @@ def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
         isinstance(images, (str, bytes, bytearray, os.PathLike))
         or hasattr(images, "data_uri")
         or hasattr(images, "read")
+        or _is_pil(images)
     ):
         images = [images]
     if not isinstance(images, Iterable):
-        raise TypeError(f"images must be bytes, paths, open files or URLs, not {type(images).__name__}")
+        raise TypeError(f"images must be bytes, paths, open files, URLs or Pillow images, not {type(images).__name__}")
     parts = [image_part(image) for image in images]
     if not parts:
         return
@@ -125,10 +169,13 @@ def image_part(image: Image) -> dict[str, Any]:
     """Create the content part for an image.
 
     :param image: the bytes of a PNG, JPEG, GIF, WebP or BMP file, the path of one, a file opened in binary mode, an
-        ``http(s):`` or ``data:`` URL, or an ImageResponse
+        ``http(s):`` or ``data:`` URL, an ImageResponse, a Pillow image, or g4f's pair of an image and its name, which
+        is not sent
     :raises ValueError: if the bytes are not such an image
     :raises OSError: if the file cannot be read
     """
+    if isinstance(image, (list, tuple)) and len(image) == 2 and isinstance(image[1], (str, type(None))):
+        image = image[0]
     if isinstance(image, str) and image[:8].lower().startswith(("http://", "https://", "data:")):
         url = image
     elif hasattr(image, "data_uri"):
@@ -143,9 +190,29 @@ def image_part(image: Image) -> dict[str, Any]:
         if not isinstance(data, bytes):
             raise TypeError('an image file must be opened in binary mode, with open(path, "rb")')
         url = to_data_uri(data)
+    elif _is_pil(image):
+        url = to_data_uri(_encode_pil(image))
     else:
-        raise TypeError(f"an image must be bytes, a path, an open file or a URL, not {type(image).__name__}")
+        raise TypeError(
+            f"an image must be bytes, a path, an open file, a URL or a Pillow image, not {type(image).__name__}"
+        )
     return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _is_pil(image: Any) -> bool:
+    """Return whether something is a Pillow image, without importing Pillow."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(image, pillow.Image)
+
+
+def _encode_pil(image: Any) -> bytes:
+    """Encode a Pillow image as PNG, or as JPEG with the quality that it was read with."""
+    file = io.BytesIO()
+    if image.format == "JPEG":
+        image.save(file, "JPEG", quality="keep")
+    else:
+        (image if image.mode in _PNG_MODES else image.convert("RGB")).save(file, "PNG")
+    return file.getvalue()
 
 
 def image_type(data: bytes) -> str | None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .arguments import check_model_name, check_proxy, unknown_name
-from .messages import Image, Message, Messages, to_messages
+from .messages import Image, Message, Messages, json_copy, to_messages
 from .timeout import Timeout, TimeoutLike
 
 # Options of OpenAI's API that ask for what everybody does without them.
@@ -57,8 +55,8 @@ class Prompt:
         :param system: a system message to put first
         :param images: images to add to the last user message: bytes, paths or URLs
         :param options: further options; None means not given
-        :raises TypeError: if an argument has the wrong type, or messages are missing
-        :raises ValueError: if an argument has an invalid value
+        :raises TypeError: if an argument has the wrong type or cannot be sent as JSON, or messages are missing
+        :raises ValueError: if an argument has an invalid value or contains itself
         """
         if messages is None:
             hint = f"; {model!r} was passed as the model: write messages={model!r}" if model else ""
@@ -105,16 +103,12 @@ def _checked(name: str, value: Any) -> Any:
     """Check that an option can be sent, and copy it.
 
     :raises TypeError: if it has the wrong type, or cannot be sent as JSON
+    :raises ValueError: if it is nested too deeply, or contains itself
     """
     if name in ("response_format", "extra_body") and value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, not {type(value).__name__}")
-    if value is None or isinstance(value, (str, bool, int)):  # as nearly all options are
-        return value
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"the option {name} cannot be sent as JSON: {error}") from error
-    for inner in _DEFAULTS.keys() & value.keys() if name == "extra_body" else ():
-        if _is_given(inner, value[inner]):
+    copied = json_copy(value, f"the option {name}", number_names=True)  # of tokens in logit_bias
+    for inner in _DEFAULTS.keys() & copied.keys() if name == "extra_body" else ():
+        if _is_given(inner, copied[inner]):
             raise TypeError(unknown_name("option", inner, (), "extra_body"))
-    return copy.deepcopy(value)
+    return copied

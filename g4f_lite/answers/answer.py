@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from ..messages import valid_text
 from .deltas import ToolCall, Usage
 from .display import cell_number
 from .images import ImageResponse
@@ -55,13 +56,13 @@ class Answer(str):
         refusal: str | None = None,
         revision: str | None = None,
     ) -> Answer:
-        answer = super().__new__(cls, text)
+        answer = super().__new__(cls, valid_text(text))
         answer.usage = usage
         answer.finish_reason = finish_reason
         answer.model = model
         answer.provider = provider
         answer.seconds = seconds
-        answer.reasoning = reasoning
+        answer.reasoning = valid_text(reasoning)
         answer.tool_calls = tool_calls or []
         answer.images = images or []
         answer.refusal = refusal

@@ -88,7 +88,7 @@ class Buffer:
     @property
     def has_content(self) -> bool:
         """Whether any text, image, tool call or reasoning has arrived."""
-        return self.too_long or any(map(is_content, self.kept))
+        return self.too_long or any(delta if type(delta) is str else is_content(delta) for delta in self.kept)
 
     @property
     def reasoning(self) -> str:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
-from typing import Any, Protocol, TextIO
+from typing import Any, NoReturn, Protocol, TextIO
 
 from ..errors import (
     DeadlineExceededError,
@@ -124,6 +124,9 @@ class AnswerStream(Generator[Piece, None, None]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce__(self) -> NoReturn:  # which copy and pickle call
+        raise TypeError("an answer in progress cannot be copied or pickled; read it, and copy or pickle its text()")
+
     def start(self) -> AnswerStream:
         """Send the prompt and wait for the first delta, so that errors are raised here.
 
@@ -237,11 +240,12 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises StreamInterruptedError: if the answer was closed, or ended without the end that its protocol requires
         :raises EmptyResponseError: if the answer has no content
         """
-        if self.finish_reason is None and self._closed:
+        buffer = self._buffer
+        if buffer.finish_reason is None and self._closed:
             raise StreamInterruptedError("the answer was closed before its end")
-        if not self._buffer.has_content:
+        if not buffer.has_content:
             raise EmptyResponseError(NO_CONTENT)
-        if self.finish_reason is None:
+        if buffer.finish_reason is None:
             raise StreamInterruptedError("the answer ended without the end that its protocol requires")
 
     def _pull(self) -> Delta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TextIO, overload
+from typing import Any, Literal, NoReturn, TextIO, overload
 
 from ..answers.answer import Answer
 from ..answers.deltas import Finish, Identity, Reasoning, Refusal, ToolCallDelta
@@ -200,6 +200,9 @@ class CompletionStream(Iterator[CompletionChunk]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        self._answer.__reduce__()
 
     def show(self, file: TextIO | None = None) -> Answer:
         """Print the answer as it arrives, in a notebook as Markdown, and return it whole.

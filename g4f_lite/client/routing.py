@@ -256,7 +256,7 @@ class RoutedProvider(BaseProvider):
         self._model = model
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         return self._router.find(self._model)[0].name
 
     @property

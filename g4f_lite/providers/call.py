@@ -1,6 +1,6 @@
-"""One call: attempts, a token refreshed once, the first delta, the rest, and everything given back.
+"""One call to a service: attempts, token refresh, streaming, and cleaning up.
 
-A provider says what to send and how to read it; this says how that is done, for all of them.
+A provider defines what to send and how to read the answer; this module does the rest, for all providers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..errors import (
 from ..http.body import Body
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
-from ..http.pool import SessionPool, Visitor
+from ..http.pool import PooledSession, SessionPool
 from ..http.retry import OnRetry, RetryBudget, RetryLike, retrying
 from ..prompt import Prompt
 from ..timeout import Timeout
@@ -37,8 +37,9 @@ Result = TypeVar("Result")
 
 
 class Service(Protocol):
-    """What a call needs of a provider; :class:`~g4f_lite.Provider` explains it."""
+    """The part of a provider that a call uses; see :class:`~g4f_lite.Provider`."""
 
+    name: str
     base_url: str
     token_sources: ClassVar[int]
     fetches_images: ClassVar[bool]
@@ -47,8 +48,6 @@ class Service(Protocol):
     budget: RetryBudget
     pool: SessionPool
 
-    @property
-    def name(self) -> str: ...
     def bootstrap(self, exchange: Exchange) -> str: ...
     def served_model(self, exchange: Exchange) -> str: ...
     def request(self, prompt: Prompt, token: str) -> requests.Request: ...
@@ -59,33 +58,30 @@ class Service(Protocol):
 
 
 class Call:
-    """A prompt in progress: the source of an answer's deltas, which may be closed from any thread.
+    """A call in progress: the source of an answer's deltas, which may be closed from any thread.
 
     :param service: the provider
-    :param prompt: the prompt, with the model to ask and the time limits of this call
+    :param prompt: the prompt, with its model and its timeout
+    :ivar model: the model; if none was named, known once the server has listed its models
     """
 
     def __init__(self, service: Service, prompt: Prompt) -> None:
         assert isinstance(prompt.timeout, Timeout)
         self._service = service
         self._prompt = prompt
+        self.model = prompt.model
         self._deadline = Deadline(prompt.timeout)
         self._refreshed = 0
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._deltas = self._run()
 
-    @property
-    def model(self) -> str | None:
-        """The model that is asked; where none was named, known once the server has listed its models."""
-        return self._prompt.model
-
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
 
     def close(self) -> None:
-        """End the call; a reader in another thread is woken, and cleans up there.
+        """End the call; if another thread is reading, it is woken and does the cleaning up.
 
-        :raises ValueError: there is such a reader
+        :raises ValueError: if another thread is reading
         """
         self._deadline.end("closed")
         self._deltas.close()
@@ -96,24 +92,26 @@ class Call:
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
             opened: Any = attempts(service, exchange, lambda: self._attempt(exchange))
             self.attempts = exchange.attempts
-            if isinstance(opened, str):  # of a retry_error_callback
+            if isinstance(opened, str):  # the result of a tenacity retry_error_callback
                 yield opened
                 yield Finish()
                 return
             first, rest, body = opened
-            begun = is_content(first)
+            last, begun = first, is_content(first)
             try:
                 if begun:
-                    self._deadline.answer_came()
+                    self._deadline.lift_first_limit()
                 yield first
-                for delta in rest:
-                    if not begun and is_content(delta):
+                for last in rest:
+                    if not begun and (type(last) is str or is_content(last)):
                         begun = True
-                        self._deadline.answer_came()
-                    if isinstance(delta, ImageResponse):
-                        self._fetch(delta, exchange)
-                    yield delta
+                        self._deadline.lift_first_limit()
+                    if isinstance(last, ImageResponse):
+                        self._fetch(last, exchange)
+                    yield last
                 body.drain()
+                if not begun or not isinstance(last, Finish):  # which the stream will call empty, or interrupted
+                    exchange.abandon()
             except TransportError as error:
                 step = error.step or "stream"
                 raise StreamInterruptedError(f"the answer was cut: {error.message}", step=step) from error
@@ -121,36 +119,37 @@ class Call:
                 if not body.complete:
                     body.close()
                 if body.new_token is not None:
-                    exchange.visitor.token = body.new_token
+                    exchange.pooled.token = body.new_token
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
-        """Ask; a refused token is fetched again, once in a call from each of its sources."""
-        refused: AuthenticationError | None = None
+        """Send the prompt, and again with a new token if the token is rejected; once per call and source of tokens."""
+        rejected: AuthenticationError | None = None
         while True:
             try:
-                return self._ask(exchange)
+                return self._send_prompt(exchange)
             except ServiceError as error:
-                if refused is None or error.step != "bootstrap":
+                if rejected is None or error.step != "bootstrap":
                     raise
-                raise refused from error  # there is no other token
+                raise rejected from error  # there is no other token
             except AuthenticationError as error:
                 if self._refreshed == self._service.token_sources or error.step != "prompt":
-                    raise  # a refused bootstrap or image says nothing about the token
-                refused = error
-                logger.info("%s: the token was refused; fetching another", self._service.name)
+                    raise  # a bootstrap or image that fails does not mean that the token is invalid
+                rejected = error
+                logger.info("%s: the token was rejected; fetching a new one", self._service.name)
             self._refreshed += 1
-            exchange.visitor.token = None
+            exchange.abandon()
+            exchange.pooled.token = None
 
-    def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
+    def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
-        service, visitor = self._service, exchange.visitor
+        service, pooled = self._service, exchange.pooled
         with at_step(exchange, "bootstrap"):
-            if visitor.token is None:
-                visitor.token = service.bootstrap(exchange)
+            if pooled.token is None:
+                pooled.token = service.bootstrap(exchange)
                 exchange.bootstraps += 1
             if not self._prompt.model and (model := service.served_model(exchange)):
-                self._prompt = replace(self._prompt, model=model)
-        body = exchange.send(service.request(self._prompt, visitor.token), "prompt")
+                self._prompt, self.model = replace(self._prompt, model=model), model
+        body = exchange.send(service.request(self._prompt, pooled.token), "prompt")
         try:
             service.check_response(body, self._prompt)
             rest = iter(service.deltas(body, self._prompt))
@@ -163,13 +162,13 @@ class Call:
         except BaseException as error:
             body.close()
             if body.new_token is not None:
-                exchange.visitor.token = body.new_token
+                exchange.pooled.token = body.new_token
             if isinstance(error, G4FLiteError):
                 exchange.failed(error, "prompt")
             raise
 
     def _fetch(self, image: ImageResponse, exchange: Exchange) -> None:
-        """Let an image's bytes be had: at once where the provider says so, else when they are needed."""
+        """Fetch an image now if the provider requires it, and set how to fetch it later."""
         service, home = self._service, self._service.base_url
         if service.fetches_images:
             image.fetch_now(lambda url: fetch_image(exchange, url, home=home))
@@ -180,9 +179,9 @@ class Call:
 
 
 def fetch(exchange: Exchange, request: requests.Request, step: str, service: Service) -> Body:
-    """Send a request that is not a prompt, and raise unless it succeeded.
+    """Send a request other than a prompt, and return the body of a successful response.
 
-    :raises G4FLiteError: it did not
+    :raises G4FLiteError: if it does not succeed
     """
     body = exchange.send(request, step)
     try:
@@ -196,7 +195,7 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
 
 @contextmanager
 def at_step(exchange: Exchange, step: str) -> Iterator[None]:
-    """Note in the errors of a ``with`` block where they happened."""
+    """Record the step in the errors that a ``with`` block raises."""
     try:
         yield
     except G4FLiteError as error:
@@ -212,32 +211,32 @@ def run(
     route: Route,
     session: requests.Session | None = None,
 ) -> Result:
-    """Run something that is not a prompt, such as a list of models, under the provider's limits and policy."""
-    limits = replace(timeout, first=None)  # there is no first delta
+    """Call ``action`` under the provider's retry policy, for requests other than prompts, such as a list of models."""
+    limits = replace(timeout, first=None)  # such a response has no first delta
     lent = service.pool.lend() if session is None else _own(session)
     with in_call(service, Deadline(limits), route, lent) as exchange, at_step(exchange, "bootstrap"):
         return attempts(service, exchange, lambda: action(exchange), may_be_text=False)
 
 
 def attempts(service: Service, exchange: Exchange, action: Callable[[], Result], *, may_be_text: bool = True) -> Result:
-    """Run an action under the provider's retry policy and budget."""
+    """Call ``action`` under the provider's retry policy and budget."""
 
     def counted() -> Result:
         exchange.attempts += 1
         try:
             return action()
         except G4FLiteError as error:
-            exchange.scrub(error)  # before a caller's own callbacks see it
-            exchange.close()
+            exchange.scrub(error)  # before the caller's own callbacks see it
+            exchange.abandon()
             raise
 
     def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
         _describe(error, service, exchange)
-        logger.info("%s: attempt %d failed, the next in %.2f s: %s", service.name, attempt, wait, error)
+        logger.info("%s: attempt %d failed, retrying in %.2f s: %s", service.name, attempt, wait, error)
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
-    controller = retrying(service.retry, exchange.call, service.budget, on_retry, may_be_text=may_be_text)
+    controller = retrying(service.retry, exchange.deadline, service.budget, on_retry, may_be_text=may_be_text)
     result: Result = controller(counted)
     service.budget.give_back()
     return result
@@ -245,31 +244,32 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
 
 @contextmanager
 def in_call(
-    service: Service, call: Deadline, route: Route, lent: AbstractContextManager[Visitor]
+    service: Service, deadline: Deadline, route: Route, lent: AbstractContextManager[PooledSession]
 ) -> Iterator[Exchange]:
-    """Give the exchange of a call that is watched, and make its errors fit to be seen.
+    """Return the exchange of a call, under its deadline; errors get their context and lose their secrets.
 
-    :param lent: the session that is lent to it
+    :param lent: lends the session
     """
-    with call, lent as visitor:
-        exchange = Exchange(visitor, call, route, service.name, service.secrets)
+    with deadline, lent as pooled:
+        exchange = Exchange(pooled, deadline, route, service.name, service.secrets)
         try:
             yield exchange
-        except G4FLiteError as error:
-            _describe(error, service, exchange)
+        except BaseException as error:
+            exchange.abandon()
+            if isinstance(error, G4FLiteError):
+                _describe(error, service, exchange)
             raise
-        finally:
-            exchange.close()
+        exchange.close()
 
 
 @contextmanager
-def _own(session: requests.Session) -> Iterator[Visitor]:
-    yield Visitor(session)
+def _own(session: requests.Session) -> Iterator[PooledSession]:
+    yield PooledSession(session)
 
 
 def _describe(error: G4FLiteError, service: Service, exchange: Exchange) -> None:
     error.provider = service.name
     error.attempts = exchange.attempts
-    error.elapsed = exchange.call.elapsed
+    error.elapsed = exchange.deadline.elapsed
     error.step = error.step or "stream"
     exchange.scrub(error)

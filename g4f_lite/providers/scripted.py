@@ -1,4 +1,4 @@
-"""Answers without a service: those that a test gives, or the prompt itself."""
+"""Providers without a service, for tests: Scripted returns given answers, and Echo returns the prompt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScriptedCall:
-    """What a Scripted provider was asked."""
+    """A prompt that a Scripted provider received."""
 
     model: str | None
     messages: Messages
@@ -34,18 +34,17 @@ class ScriptedCall:
 
 
 class Scripted(BaseProvider):
-    """A provider that gives the answers of a test, piece by piece, and remembers the prompts.
-
-    ::
+    """A provider for tests, which returns the given answers and records the prompts::
 
         Scripted("first answer", RateLimitError("slow down"), ["pieces", " of ", "one"])
 
-    Each call takes the next answer: a text, which comes word by word; a list of pieces, images and
-    other deltas, in which an exception fails the answer in its middle; or an exception, which fails
-    it at once.  A call for which no answer is left is an AssertionError.  If no answer was ever
-    given, each call gets ``"This is a scripted answer."``
+    Each call returns the next answer: a text, which is streamed word by word; a list of pieces, images and other
+    deltas, in which an exception interrupts the answer; or an exception, which is raised at once.  A call after the
+    last answer raises AssertionError.  Without any answers, each call returns ``"This is a scripted answer."``
 
-    :ivar calls: the prompts, in order
+    :param answers: the answers, in order
+    :param model: the model for calls that name none
+    :ivar calls: the prompts that were received, in order
     """
 
     def __init__(self, *answers: ScriptedAnswer, model: str | None = None) -> None:
@@ -56,7 +55,7 @@ class Scripted(BaseProvider):
         self._lock = threading.Lock()
 
     def queue(self, *answers: ScriptedAnswer) -> None:
-        """Add answers behind those that are left."""
+        """Add answers after those that are left."""
         with self._lock:
             self._endless = False
             self._answers.extend(answers)
@@ -71,7 +70,9 @@ class Scripted(BaseProvider):
             number = len(self.calls)
             answer = self._next(call) if self._endless or self._answers else None
         if answer is None:
-            raise AssertionError(f"call {number} has no scripted answer left; it asked {call.messages[-1]!r:.200}")
+            raise AssertionError(
+                f"no scripted answer is left for call {number}, whose last message is {call.messages[-1]!r:.200}"
+            )
         yield from _pieces(answer)
         yield Finish("stop")
 
@@ -80,7 +81,7 @@ class Scripted(BaseProvider):
 
 
 class Echo(Scripted):
-    """A provider that answers with the last user message."""
+    """A provider that returns the last user message."""
 
     def _next(self, call: ScriptedCall) -> ScriptedAnswer:
         return call.prompt

@@ -113,7 +113,7 @@ def test_the_page_has_these_commands() -> None:
         "mkdir g4f-lite-parley && cd g4f-lite-parley",
         "python3 -m venv .venv && . .venv/bin/activate",
         'pip install "../g4f_lite[cli]" pytest responses',
-        "python parley_server.py",
+        "python3 parley_server.py",
         "pip install -e .",
         'g4f-lite chat --provider parley "Good morning to you"',
         "python -m pytest",

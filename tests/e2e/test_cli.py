@@ -167,7 +167,7 @@ def test_a_start_loads_only_what_is_needed() -> None:
         "xllamacpp",
         "platformdirs",
         "g4f_lite.providers.local.provider",
-        "g4f_lite.cli.talk",
+        "g4f_lite.cli.interactive",
     }
     assert not unneeded & {*loaded}
 

@@ -79,7 +79,8 @@ def test_standard_output(emulator: Emulator) -> None:
 
 def test_of_several_each_is_tried(tmp_path: Path) -> None:
     target = tmp_path / "cat.png"
-    assert_failed(call("image", "A cat", "-p", "echo,local", "-o", str(target)), "Echo: ", "Local: ", "no picture")
+    done = call("image", "A cat", "-p", "echo,local", "-o", str(target))
+    assert_failed(done, "Echo: ", "Local: ", "no provider generated an image")
 
 
 def test_who_does_not_draw_says_so(emulator: Emulator, tmp_path: Path) -> None:

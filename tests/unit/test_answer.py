@@ -16,6 +16,7 @@ import pytest
 from g4f_lite import (
     Answer,
     AnswerStream,
+    Client,
     DeadlineExceededError,
     EmptyResponseError,
     Finish,
@@ -28,6 +29,7 @@ from g4f_lite import (
     ToolCallDelta,
     Usage,
 )
+from g4f_lite.testing import Echo
 
 IMAGE = ImageResponse(["https://pictures.test/a.png"], alt="a cat")
 
@@ -204,6 +206,24 @@ def test_close_after_the_end_keeps_the_answer() -> None:
     stream.close()
     assert stream.text() == "a"
     assert list(stream) == []
+
+
+@pytest.mark.parametrize("remake", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_answer_in_progress_is_not_copied(remake: Callable[[Any], object]) -> None:
+    stream, begun = _stream("a", Finish())
+    with pytest.raises(TypeError, match="an answer in progress cannot be copied or pickled; read it"):
+        remake(stream)
+    chunks = Client(Echo()).chat.completions.create("a", stream=True)
+    with pytest.raises(TypeError, match="an answer in progress"):
+        remake(chunks)
+    assert begun == []
+    assert stream.text() == "a"
+
+
+def test_halves_of_a_character_are_joined_in_the_whole_answer() -> None:
+    stream, _ = _stream(Reasoning("\ud83d"), "a \ud83d", "\ude42 b \ud83d", Finish())
+    answer = stream.text()
+    assert (answer, answer.reasoning) == ("a 🙂 b \ufffd", "\ufffd")
 
 
 def test_leaving_a_with_block_and_being_collected_close_it() -> None:

@@ -122,7 +122,7 @@ def test_a_conversations_settings(name: str, value: Any, error: type[Exception])
 
 @pytest.mark.parametrize("make", [OpenAICompatible, AiEngine])
 def test_a_missing_address(make: Any) -> None:
-    with pytest.raises(ValueError, match=f"{make.__name__} needs base_url=, the address of a server such as http://"):
+    with pytest.raises(ValueError, match=f"{make.__name__} needs base_url=, the URL of a server such as http://"):
         make()
 
 

@@ -23,7 +23,7 @@ from .services import Plain
 def stand_in(monkeypatch):
     """A provider in place of the one that the environment chooses."""
     provider = Scripted()
-    monkeypatch.setattr(choice, "instead", provider)
+    monkeypatch.setattr(choice, "replacement", provider)
     return provider
 
 
@@ -48,7 +48,7 @@ def test_chat_completion_takes_a_provider():
 
 
 def test_the_functions_do_what_a_client_does(monkeypatch):
-    monkeypatch.setattr(choice, "instead", Plain("one two three", "one two three"))
+    monkeypatch.setattr(choice, "replacement", Plain("one two three", "one two three"))
     assert g4f_lite.ask("x", max_tokens=2) == "one two"
     assert "".join(g4f_lite.stream("x", stop="three")) == "one two "
     assert pickle.loads(pickle.dumps(g4f_lite.ask))("said", provider=Echo) == "said"

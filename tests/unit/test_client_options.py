@@ -44,7 +44,7 @@ def test_options_are_dropped_with_a_warning_where_that_is_wanted():
 def test_what_says_who_is_asked_is_never_dropped(name, monkeypatch):
     provider = Plain()
     client = Client(provider, drop_unsupported=True)
-    monkeypatch.setattr(choice, "instead", provider)
+    monkeypatch.setattr(choice, "replacement", provider)
     for ask in (client.ask, client.chat.completions.create, client.images.generate, g4f_lite.ask):
         with pytest.raises(
             TypeError, match=rf"{name} is not an option of a call; write g4f_lite\.Client\(.*{name}=…"

@@ -20,7 +20,7 @@ class Broken(Scripted):
 def stand_in(monkeypatch):
     """A provider in place of the one that the environment chooses."""
     provider = Scripted()
-    monkeypatch.setattr(choice, "instead", provider)
+    monkeypatch.setattr(choice, "replacement", provider)
     return provider
 
 

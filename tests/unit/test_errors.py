@@ -15,6 +15,7 @@ from g4f_lite.errors import (
     AllProvidersFailedError,
     AuthenticationError,
     ChallengeError,
+    ConversationChangedError,
     DeadlineExceededError,
     EmptyResponseError,
     G4FLiteError,
@@ -49,6 +50,7 @@ TREE = [
     (ProviderNotFoundError, G4FLiteError, ValueError),
     (ProviderNotConfiguredError, G4FLiteError, None),
     (AllProvidersFailedError, G4FLiteError, None),
+    (ConversationChangedError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
 ]
 KINDS = [G4FLiteError, *(kind for kind, _, _ in TREE)]

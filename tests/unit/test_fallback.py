@@ -19,7 +19,7 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, MAX_OPEN_SECONDS, OPEN_SECONDS
-from g4f_lite.providers.fallback import PATIENCE
+from g4f_lite.providers.fallback import FAIR_SECONDS
 from g4f_lite.testing import Scripted
 
 from .services import PIXEL
@@ -189,7 +189,7 @@ def test_a_call_without_limits_has_those_of_the_members_and_a_total(monkeypatch:
         (None, 0.1, 0.1, False),
         (None, (0.1, 0.1), 0.3, False),
         (None, None, 60, True),
-        (None, 30, PATIENCE, True),
+        (None, 30, FAIR_SECONDS, True),
         (2, 30, 2, True),
         (2, 0.1, 0.1, False),
     ],
@@ -245,7 +245,7 @@ def test_who_does_not_take_a_prompt_is_passed_over() -> None:
     chain = Fallback([blind, Scripted(*["a cat"] * (FAILURES_TO_OPEN + 1), TransportError("down"))])
     for _ in range(FAILURES_TO_OPEN + 1):
         assert chain.create(messages="What is this?", images=PIXEL) == "a cat"
-    with pytest.raises(AllProvidersFailedError, match=r"Blind: not asked: Blind accepts only text.*\n  Scripted: down"):
+    with pytest.raises(AllProvidersFailedError, match=r"Blind: skipped: Blind accepts only text.*\n  Scripted: down"):
         chain.create(messages="What is this?", images=PIXEL)
     assert blind.calls == []
     assert chain.create(messages="Hello") == "words"  # it has not failed

@@ -183,7 +183,7 @@ def test_pre_commit_downloads_nothing():
     assert re.findall(r"^  - repo: (.+)$", hooks, re.MULTILINE) == ["local"]
     entries = re.findall(r"^        entry: (\S+)", hooks, re.MULTILINE)
     assert len(entries) == hooks.count("      - id: ") == hooks.count("        language: system\n")
-    assert set(entries) == {"ruff", "mypy", "python"}
+    assert set(entries) == {"ruff", "python"}
 
 
 def test_the_reference_has_every_public_name():

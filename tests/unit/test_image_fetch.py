@@ -13,7 +13,7 @@ from g4f_lite import G4FLiteError, ResponseFormatError, ResponseStatusError
 from g4f_lite.answers.images import MAX_IMAGE_BYTES
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.exchange import Exchange, Route
-from g4f_lite.http.pool import Session, Visitor, set_cookies
+from g4f_lite.http.pool import PooledSession, Session, set_cookies
 from g4f_lite.providers.image_fetch import MAX_REDIRECTS, fetch_image, refuse_private
 from g4f_lite.timeout import Timeout
 
@@ -34,7 +34,7 @@ def exchange() -> Exchange:
     session.auth = ("user", "a-password")
     set_cookies(session, {"visit": "a-cookie"}, "service.test")
     set_cookies(session, {"visit": "a-cookie"}, "pictures.test")
-    return Exchange(Visitor(session), Deadline(Timeout()), name="P")
+    return Exchange(PooledSession(session), Deadline(Timeout()), name="P")
 
 
 PUBLIC = ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1"]
@@ -79,7 +79,7 @@ def test_a_public_address_is_allowed(address: str) -> None:
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_any_other_address_is_refused(address: str) -> None:
-    with pytest.raises(ResponseFormatError, match="not a public host"):
+    with pytest.raises(ResponseFormatError, match="not a public address"):
         refuse_private(address)
 
 
@@ -134,7 +134,7 @@ def test_the_session_for_another_host_is_closed(
     with contextlib.suppress(ResponseFormatError):
         fetch_image(exchange, "https://pictures.test/cat", home=HOME)
     assert len(closed) == 1
-    assert closed[0] is not exchange.visitor.session
+    assert closed[0] is not exchange.pooled.session
 
 
 @pytest.mark.parametrize("hops", [MAX_REDIRECTS, MAX_REDIRECTS + 1])
@@ -154,7 +154,7 @@ def test_redirects_come_to_an_end(hops: int, web: responses.RequestsMock, exchan
     "url", ["file:///etc/passwd", "ftp://x/y", "//x/y", "", "http://", "https://x:port/", "http://[::1"]
 )
 def test_only_http_addresses_are_asked(url: str, web: responses.RequestsMock, exchange: Exchange) -> None:
-    with pytest.raises(ResponseFormatError, match="the service gave the image address") as caught:
+    with pytest.raises(ResponseFormatError, match="the service sent the image URL") as caught:
         fetch_image(exchange, url, home=HOME)
     assert caught.value.step == "image"
     assert not web.calls
@@ -204,7 +204,7 @@ def test_through_a_proxy_the_look_up_here_is_checked(
     if allowed:
         assert fetch_image(exchange, "https://pictures.test/cat", home=HOME) == PNG
     else:
-        with pytest.raises(ResponseFormatError, match="not a public host") as caught:
+        with pytest.raises(ResponseFormatError, match="not a public address") as caught:
             fetch_image(exchange, "https://pictures.test/cat", home=HOME)
         assert caught.value.step == "image"
         assert not web.calls

@@ -72,7 +72,7 @@ def test_nothing_is_no_answer() -> None:
 def test_a_call_too_many_says_what_it_asked() -> None:
     scripted = Scripted("only one")
     scripted.create(messages="first")
-    with pytest.raises(AssertionError, match=r"call 2 has no scripted answer left.*second"):
+    with pytest.raises(AssertionError, match=r"no scripted answer is left for call 2.*second"):
         scripted.create(messages="second")
     scripted.queue("another")
     assert scripted.create(messages="third") == "another"

@@ -85,7 +85,7 @@ def test_cookies_of_the_callers_own(emulator: Emulator) -> None:
         assert paths(emulator) == [PAGE, PROMPT]
         emulator.expire_tokens()
         for _ in range(2):
-            with pytest.raises(AuthenticationError, match="cookies that were given"):
+            with pytest.raises(AuthenticationError, match="cookies given as"):
                 service.create(messages="Hello")
         assert paths(emulator) == [PAGE, PROMPT, PROMPT, PROMPT]  # each call tries once
 

@@ -92,7 +92,7 @@ def test_what_is_at_the_address_is_no_picture(ask: Ask) -> None:
 def test_a_picture_on_a_private_host_is_not_fetched(ask: Ask) -> None:
     with RawServer(lambda connection: connection.request()) as inside:
         answer = length(json.dumps({"data": [{"url": inside.url + "/1"}]}).encode())
-        assert "not a public host" in str(failure(answer, ask, "dalle"))
+        assert "not a public address" in str(failure(answer, ask, "dalle"))
         assert inside.requests == []
 
 

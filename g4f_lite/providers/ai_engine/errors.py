@@ -8,12 +8,13 @@ from typing import Any
 
 from ...errors import AuthenticationError, G4FLiteError, ProviderError, QuotaExceededError, ServiceError
 from ...http.checks import rate_limit, says_rate_limit, shorten
+from ...timeout import PASSING_STATUSES
 
 MESSAGE_LIMIT = 512  # characters of a message on a site that has not raised it; bytes in 2.4.4
 READ_CHARACTERS = 4000  # of an error's text; a number of more digits is one that Python refuses to read
 
 _REFUSED_NONCE = ("rest_forbidden", "rest_cookie_invalid_nonce")
-_PASSING = (408, 425, 429, 502, 503, 504)  # statuses of a site that is busy, whoever writes their body
+_BUSY = PASSING_STATUSES - {500}  # whoever writes their body; the plugin answers 500 itself
 _ALL_USERS_LIMIT = "went to sleep"  # of the plugin's default text when the limit for all users is used up
 
 
@@ -34,7 +35,7 @@ def service_error(status: int, parsed: Any, message: str = "") -> G4FLiteError |
     if code == "rest_no_route":
         hint = "is this the site's address, and is AI Engine switched on there?"
         return ServiceError(f"{error.message} ({hint})", status=status)
-    return None if status in _PASSING or not code else error
+    return None if status in _BUSY or not code else error
 
 
 def error_of(said: Any, status: int, message: str) -> ProviderError:

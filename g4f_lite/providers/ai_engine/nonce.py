@@ -55,7 +55,7 @@ class Site:
         :param session_path: the path of ``start_session`` in the REST API
         :raises G4FLiteError: the site gives none
         """
-        state = self._exchange.visitor.state
+        state = self._exchange.pooled.state
         if self._exchange.bootstraps:
             state[_LOGGED_IN] = not state.get(_LOGGED_IN)
         if state.get(_LOGGED_IN):

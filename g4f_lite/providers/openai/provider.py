@@ -27,9 +27,10 @@ class OpenAICompatible(ImageProvider):
     _preset = Preset("", "")
 
     def __init__(self, base_url: str | None = None, *, api_key: str | None = None, **more: Unpack[Settings]) -> None:
+        self.name = self._preset.title or type(self).__name__
         super().__init__(base_url=self._preset.base_url if base_url is None else base_url, **more)
         self.default_model, self.reports_usage = self._preset.default_model, self._preset.reports_usage
-        self._key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
+        self.key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
 
     @classmethod
     def preset(cls: type[Self], name: str, **settings: Any) -> Self:
@@ -45,18 +46,14 @@ class OpenAICompatible(ImageProvider):
         provider.__init__(**settings)  # type: ignore[misc]
         return provider
 
-    @property
-    def name(self) -> str:
-        return self._preset.title or type(self).__name__
-
     def auth(self) -> Any:
         """Give what signs a request; a callable, because requests lets ``~/.netrc`` replace a plain header."""
-        return self._key.auth(keep_session=self._own_session is not None)
+        return self.key.auth(keep_session=self._own_session is not None)
 
     def check_ready(self) -> None:
         super().check_ready()
-        if self._key.missing():
-            raise AuthenticationError(self._key.remedy(), provider=self.name)
+        if self.key.missing():
+            raise AuthenticationError(self.key.remedy(), provider=self.name)
 
     def secrets(self) -> list[str]:
-        return [*super().secrets(), self._key.value() or ""]
+        return [*super().secrets(), self.key.value() or ""]

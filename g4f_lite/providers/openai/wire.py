@@ -21,6 +21,7 @@ from ...errors import (
 )
 from ...http.body import BLANK, Body, parse_json
 from ...http.checks import rate_limit, says_rate_limit, shorten
+from ...timeout import PASSING_STATUSES
 
 # The API's own parameters, and what llama.cpp, Ollama, vLLM and LM Studio add to them.
 OPTIONS = frozenset(
@@ -37,7 +38,6 @@ OPTIONS = frozenset(
 )
 # How a line of events begins, or an answer without anything in it; what begins otherwise is JSON, or should be.
 EVENT_BEGINNINGS = (b"d", b"e", b"i", b"r", b":", b"")
-_RETRIED = frozenset({408, 409, 425, 429})
 
 
 def choice_of(chunk: Any, part: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -220,7 +220,7 @@ def error_of(error: Any, status: int | None) -> G4FLiteError | None:
         kind = AuthenticationError
     elif status == 402:
         kind = QuotaExceededError
-    elif status in _RETRIED or (status is not None and status >= 500):
+    elif status in PASSING_STATUSES or (status is not None and status >= 500):
         return ResponseStatusError(f"status {status}: {text}", status=status, body=text)
     return kind(text, status=status)
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from g4f_lite.cli.rendered import RenderedMarkdown, split
+from g4f_lite.cli.markdown import MarkdownWriter, split
 from g4f_lite.emulator import Emulator
 
 if sys.platform == "win32":
@@ -103,7 +103,7 @@ def test_it_controls_no_terminal(emulator: Emulator, here: list[str]) -> None:
 
 def test_a_block_that_is_higher_than_the_screen_is_whole_in_the_end() -> None:
     out = io.StringIO()
-    with RenderedMarkdown(Console(file=out, force_terminal=True, width=40, height=5, legacy_windows=False)) as rendered:
+    with MarkdownWriter(Console(file=out, force_terminal=True, width=40, height=5, legacy_windows=False)) as rendered:
         for number in range(30):
             rendered.feed(f"- line {number}\n")
     lines = seen(out.getvalue())

@@ -1,4 +1,4 @@
-"""One call to an emulated service, and what it looked like on the wire."""
+"""Showing a call to an emulated service: its requests, its timing and its answer."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..emulator import Emulator, ReceivedRequest
 from ..messages import image_type
 from ..providers.base import BaseProvider
 from .output import write
-from .paragraph import Paragraph
+from .word_wrap import WordWrapper
 
 INDENT = " " * 14
 CREDENTIALS = ("UniqueId", "X-WP-Nonce", "Cookie")
-SHOWN = 4  # characters of a token
-SECONDS = 1.0  # for the emulator to note that an answer, which is here, was sent
+SHOWN_CHARACTERS = 4  # of a token
+SECONDS = 1.0  # to wait until the emulator has recorded the end of an answer that has arrived
 
 
-class Tour:
-    """Shows calls to an emulator's services; what it says of the wire is what the emulator received.
+class CallTrace:
+    """Makes calls to an emulator, and shows the requests that the emulator received.
 
-    :param emulator: who is called
+    :param emulator: the emulator
     """
 
     def __init__(self, emulator: Emulator) -> None:
@@ -34,10 +34,10 @@ class Tour:
         self._width = min(shutil.get_terminal_size((100, 24)).columns, 100)
 
     def call(self, provider: BaseProvider, messages: Any, model: str | None = None) -> list[ImageResponse]:
-        """Ask, and show the requests that this took, the first piece, the text as it comes, and the end.
+        """Make a call, and show its requests, its first piece, its text as it arrives, and its end.
 
-        :returns: the pictures in the answer
-        :raises G4FLiteError: there is no whole answer
+        :returns: the images in the answer
+        :raises G4FLiteError: if there is no whole answer
         """
         before = self._seen
         began = time.monotonic()
@@ -51,17 +51,17 @@ class Tour:
         answer = stream.answer
         for image in answer.images:
             data = image.bytes()
-            self._show("picture", f"{image_type(data)}, {len(data):,} bytes")
+            self._show("data", f"{image_type(data)}, {len(data):,} bytes")
         last = [request for request in self._emulator.requests[before:] if request.step == "prompt"][-1]
         self._wait_for_end(last)
-        ended = "the body came to its end" if last.complete else "the body was cut"
+        ended = "the body is complete" if last.complete else "the body was cut"
         count = f"{pieces} piece{'s' * (pieces != 1)}"
         self._show("end", f"after {answer.seconds:.3f} s: {count}, {len(answer)} characters; {ended}")
         return answer.images
 
     def _show_pieces(self, stream: AnswerStream, first: float) -> int:
-        """Show the text as it comes; give the number of pieces."""
-        paragraph = Paragraph(write, INDENT, self._width)
+        """Show the text as it arrives, and return the number of pieces."""
+        wrapper = WordWrapper(write, INDENT, self._width)
         pieces = 0
         try:
             for piece in stream:
@@ -69,16 +69,16 @@ class Tour:
                 if isinstance(piece, str):
                     if pieces == 1:
                         self._show("first piece", f"after {first:.3f} s")
-                    paragraph.feed(piece)
+                    wrapper.feed(piece)
         finally:
-            paragraph.end()
+            wrapper.end()
         return pieces
 
     def _show_requests(self) -> None:
         requests = self._emulator.requests
         known = {request.connection for request in requests[: self._seen]}
         for request in requests[self._seen :]:
-            connection = f"connection {request.connection}, {'kept' if request.connection in known else 'new'}"
+            connection = f"connection {request.connection}, {'reused' if request.connection in known else 'new'}"
             known.add(request.connection)
             if request.status is None:
                 self._wait_for_end(request)
@@ -103,7 +103,7 @@ class Tour:
 
 
 def credentials(request: ReceivedRequest) -> list[str]:
-    """List the tokens, nonces and cookies that a request carried, shortened."""
+    """List the tokens, nonces and cookies of a request, shortened."""
     lines = []
     for name in CREDENTIALS:
         if name == "Cookie" and request.cookies:
@@ -114,10 +114,10 @@ def credentials(request: ReceivedRequest) -> list[str]:
 
 
 def shorten(secret: str) -> str:
-    """Give a secret's beginning, enough to tell it from another."""
-    return secret[:SHOWN] + "…"
+    """Return the beginning of a secret, enough to tell it from another."""
+    return secret[:SHOWN_CHARACTERS] + "…"
 
 
 def body(request: ReceivedRequest) -> str:
-    """Give the JSON that a request carried, in characters that can be read."""
+    """Return the JSON body of a request, without escapes."""
     return json.dumps(request.json(), ensure_ascii=False)

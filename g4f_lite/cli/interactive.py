@@ -1,4 +1,4 @@
-"""The conversation at a terminal."""
+"""The interactive chat in a terminal."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from ..conversation import Conversation
 from ..errors import G4FLiteError
 from ..messages import Image, Message
 from .conversation_file import ConversationFile
-from .failure import Failure, checking_arguments, words_of
+from .failure import Failure, checking_arguments, message_of
 from .output import show, write
 from .prompt import as_text
 
-with contextlib.suppress(ImportError):  # Windows has none, and edits lines itself
-    import readline  # noqa: F401  input() then lets the user edit and recall lines
+with contextlib.suppress(ImportError):  # Windows has no readline, and edits lines itself
+    import readline  # noqa: F401  lets the user edit and recall lines in input()
 
-COMMANDS = "/new forgets what was said; /quit or Ctrl-D leaves; Ctrl-C stops an answer."
+COMMANDS = "/new starts over; /quit or Ctrl-D quits; Ctrl-C stops an answer."
 
 
-class Talk:
-    """A conversation: the user types, the model answers, until the user leaves.
+class InteractiveChat:
+    """Reads prompts and writes answers until the user quits.
 
-    A turn that fails or is stopped leaves the history as it was.
+    A turn that fails or is stopped leaves the history unchanged.
 
-    :param conversation: the conversation, at its beginning
-    :param limits: options for each turn
-    :param pictures: what to show with the first message
-    :param whole: print each answer at its end only
-    :param raw: print them as they are
-    :param file: where the conversation is kept
+    :param conversation: the conversation
+    :param options: options of each turn
+    :param images: images to send with the first message
+    :param whole: whether to write each answer only when it is complete
+    :param raw: whether to write answers without rendering them
+    :param file: the file of the conversation
     """
 
     def __init__(
         self,
         conversation: Conversation,
-        limits: dict[str, Any],
-        pictures: list[Image] | None,
+        options: dict[str, Any],
+        images: list[Image] | None,
         *,
         whole: bool,
         raw: bool,
@@ -47,20 +47,20 @@ class Talk:
     ) -> None:
         self._conversation = conversation
         self._file = file
-        self._limits = limits
-        self._pictures = pictures
+        self._options = options
+        self._images = images
         self._whole = whole
         self._raw = raw
 
     def run(self) -> None:
-        """Talk until the user leaves.
+        """Run until the user quits.
 
-        :raises KeyboardInterrupt: with Ctrl-C
+        :raises KeyboardInterrupt: if the user presses Ctrl-C at the prompt
         """
         provider = self._conversation.provider
         names = self._conversation.model, getattr(provider, "model", None), getattr(provider, "default_model", None)
         model = next(filter(None, names), None)
-        write(f"Talking to {provider.name}{f' ({model})' if model else ''}. {COMMANDS}\n")
+        write(f"Chatting with {provider.name}{f' ({model})' if model else ''}. {COMMANDS}\n")
         while True:
             try:
                 line = input("> ").strip()
@@ -70,33 +70,33 @@ class Talk:
             if line == "/quit":
                 return
             if line == "/new":
-                self._forget()
+                self._start_over()
             elif line:
                 self._turn(line)
 
-    def _forget(self) -> None:
-        """Begin again: the system text stays, and so does the file."""
+    def _start_over(self) -> None:
+        """Start a new conversation with the same system message; the file is left as it is."""
         messages = list(itertools.takewhile(is_instruction, self._conversation.messages))
         self._conversation = self._conversation.copy()
         self._conversation.messages = messages
-        write(self._file.leave())
+        write(self._file.stop_saving())
 
     def _turn(self, line: str) -> None:
         try:
             with checking_arguments():
-                stream = self._conversation.stream(as_text(line), images=self._pictures, **self._limits)
+                stream = self._conversation.stream(as_text(line), images=self._images, **self._options)
             with stream:
                 show(stream, whole=self._whole, raw=self._raw)
-            self._pictures = None
-            self._file.keep(self._conversation)
+            self._images = None
+            self._file.save(self._conversation)
         except KeyboardInterrupt:
             write("\n")
         except click.ClickException as error:
             error.show()
         except G4FLiteError as error:
-            Failure(words_of(error)).show()
+            Failure(message_of(error)).show()
 
 
 def is_instruction(message: Message) -> bool:
-    """Tell a text that says how the model shall behave."""
+    """Return whether a message is a system message."""
     return message["role"] in ("system", "developer")

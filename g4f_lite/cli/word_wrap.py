@@ -1,4 +1,4 @@
-"""Text that comes in pieces, in lines of a width."""
+"""Wrapping text that arrives in pieces."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable
 
 
-class Paragraph:
-    """Writes an indented text as it comes, a word at a time, and breaks its lines between words.
+class WordWrapper:
+    """Writes an indented text word by word as it arrives, and wraps its lines.
 
-    :param write: takes what is to be shown
-    :param indent: the characters before each line;  :param width: the most characters of a line, the indent included
+    :param write: writes a text
+    :param indent: the text before each line
+    :param width: the maximum length of a line, including the indent
     """
 
     def __init__(self, write: Callable[[str], None], indent: str, width: int) -> None:
@@ -18,16 +19,16 @@ class Paragraph:
         self._indent = indent
         self._width = width
         self._column = 0
-        self._word = ""  # whose end has not come
+        self._word = ""  # the last word, which may continue
 
     def feed(self, piece: str) -> None:
-        """Take a piece and write the words that are whole."""
-        *whole, self._word = re.split(r"(?<=\s)", self._word + piece)
-        for word in whole:
+        """Take a piece of text and write the complete words."""
+        *words, self._word = re.split(r"(?<=\s)", self._word + piece)
+        for word in words:
             self._put(word)
 
     def end(self) -> None:
-        """Write what is left, and end the line."""
+        """Write the last word and end the line."""
         self._put(self._word)
         self._word = ""
         if self._column:

@@ -1,4 +1,4 @@
-"""Every setting in force, and where it comes from; secrets are masked."""
+"""The effective settings and their sources; secrets are masked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BUNDLES = ("G4F_LITE_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting, its value as it may be shown, and where that comes from."""
+    """A setting, its value without secrets, and the source of the value."""
 
     name: str
     value: str
@@ -31,29 +31,29 @@ class Setting:
 
 
 def key_variables() -> list[str]:
-    """List the variables that may hold a key."""
+    """List the variables that may contain a key."""
     return ["G4F_LITE_API_KEY", *(preset.key_variable for preset in PRESETS.values() if preset.key_variable)]
 
 
-def secrets_in_force() -> list[str]:
-    """List what no line may show."""
+def known_secrets() -> list[str]:
+    """List the secrets in the environment, which the output must not show."""
     keys = [os.environ.get(name, "") for name in key_variables()]
     proxies = [os.environ.get(name) for name in ("G4F_LITE_PROXY", *_PROXIES[:-2])]
     return [*keys, *(key.strip() for key in keys), *(word for url in proxies for word in _password_in(url))]
 
 
-def settings_in_force(given: Mapping[str, str | None]) -> list[Setting]:
+def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
     """List the settings.
 
-    :param given: what the command line says of them, by their names here
+    :param given: the settings from the command line, by name
     """
-    secrets = secrets_in_force()
+    secrets = known_secrets()
     address = os.environ.get("G4F_LITE_BASE_URL")
     found = [
         _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
         _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own"),
         _first("model", given, ["G4F_LITE_MODEL"], "the provider's own"),
-        _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 60 s of silence, 300 s in all"),
+        _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 60 s of silence, 300 s in total"),
         _first("proxy", given, ["G4F_LITE_PROXY"], "none"),
         *(Setting(name, os.environ[name], "environment") for name in _PROXIES if os.environ.get(name)),
         _first("ca_bundle", given, list(_BUNDLES), certifi.where()),
@@ -69,7 +69,7 @@ def settings_in_force(given: Mapping[str, str | None]) -> list[Setting]:
 
 
 def _first(name: str, given: Mapping[str, str | None], variables: list[str], default: str) -> Setting:
-    """Find where a setting comes from: the command line, one of the variables, or nowhere."""
+    """Return a setting from the command line, the first variable that is set, or the default."""
     if (value := given.get(name)) is not None:
         return Setting(name, value, "command line")
     for variable in variables:
@@ -79,25 +79,27 @@ def _first(name: str, given: Mapping[str, str | None], variables: list[str], def
 
 
 def _key(variable: str) -> Setting:
-    """Mask a key; its length tells one that was cut when it was pasted."""
+    """Return a masked key; its length shows whether it was pasted completely."""
     key = os.environ[variable]
     try:
         clean(key, variable)
-        said = f"{len(key.strip())} characters"
+        note = f"{len(key.strip())} characters"
     except ValueError as error:
-        said = str(error)
+        note = str(error)
     if variable == "G4F_LITE_API_KEY" and not os.environ.get("G4F_LITE_BASE_URL"):
-        said += "; it goes nowhere, because G4F_LITE_BASE_URL is not set"
-    return Setting(variable, f"{HIDDEN} ({said})", "environment")
+        note += "; not used, because G4F_LITE_BASE_URL is not set"
+    return Setting(variable, f"{HIDDEN} ({note})", "environment")
 
 
 def _embedded_model() -> Setting:
     path = weights.find()
-    return Setting("embedded model", str(path or "not fetched: g4f-lite local pull"), "found" if path else DEFAULT)
+    return Setting(
+        "embedded model", str(path or "not downloaded; run `g4f-lite local pull`"), "found" if path else DEFAULT
+    )
 
 
 def _password_in(url: str | None) -> list[str]:
     try:
         return password_in(url)
-    except ValueError:  # an environment variable may hold anything
+    except ValueError:  # an environment variable may contain anything
         return [url or ""]

@@ -1,4 +1,4 @@
-"""Markdown on a terminal, rendered as it comes."""
+"""Rendering Markdown on a terminal as it arrives."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from rich.live import Live
 from rich.markdown import Markdown
 from rich.segment import Segment
 
-from .characters import harmless
+from .sanitize import sanitize
 
-DRAWINGS = 12  # in a second, of the block that is being written
-LONGEST_ADDRESS = 300  # characters that are shown of a picture's address
+REFRESHES = 12  # per second, of the block in progress
+MAX_URL = 300  # characters of the URL of an image that are shown
 
 
-class RenderedMarkdown:
-    """Writes Markdown block by block: those that are over stay, and the last is drawn again as it grows.
+class MarkdownWriter:
+    """Writes Markdown block by block, and redraws the last block as it grows::
 
-        with RenderedMarkdown() as rendered:
+        with MarkdownWriter() as writer:
             for piece in answer:
-                rendered.feed(piece)
+                writer.feed(piece)
 
-    What is open at the end of the ``with`` block is written then, also after an error.
+    The last block is written at the end of the ``with`` block, also after an error.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -34,27 +34,27 @@ class RenderedMarkdown:
         self._is_first = True
         self._live = Live(
             console=self._console,
-            get_renderable=lambda: _Tail(self._open),  # made when it is drawn, not for every piece
-            refresh_per_second=DRAWINGS,
+            get_renderable=lambda: _Tail(self._open),  # parsed when it is drawn, not for every piece
+            refresh_per_second=REFRESHES,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
 
     def feed(self, piece: str) -> None:
-        """Take more of the text."""
-        self._open += harmless(piece)
+        """Take a piece of the text."""
+        self._open += sanitize(piece)
         if "\n" in piece:
-            over, self._open = split(self._open)
-            self._write(over)
+            complete, self._open = split(self._open)
+            self._write(complete)
 
-    def write_picture(self, markdown: str) -> None:
-        """Write the Markdown of a picture as a block of its own."""
+    def write_image(self, markdown: str) -> None:
+        """Write the Markdown of an image as a block of its own."""
         text, self._open = self._open, ""
         self._write(text)
-        self._write(harmless(markdown))
+        self._write(sanitize(markdown))
 
-    def __enter__(self) -> RenderedMarkdown:
+    def __enter__(self) -> MarkdownWriter:
         self._live.start()
         return self
 
@@ -66,33 +66,33 @@ class RenderedMarkdown:
         self._write(text)
 
     def _write(self, text: str) -> None:
-        """Write what does not change any more, a blank line after what stands before it."""
+        """Write complete blocks, after a blank line if they are not the first."""
         if text.strip():
             if not self._is_first:
                 self._console.print()
             self._is_first = False
-            self._console.print(HarmlessMarkdown(text))
+            self._console.print(SafeMarkdown(text))
 
 
 def split(text: str) -> tuple[str, str]:
-    """Part the blocks that are over from the last, which may still grow.
+    """Split the complete blocks from the last one, which may still grow.
 
-    A line whose end has not come decides nothing: ``#`` could be a heading's or a tag's.
+    An incomplete line does not begin a block: ``#`` could become a heading or a hashtag.
     """
     lines = text.splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
-    blocks = _parser().parse("".join(whole))
+    complete = [line for line in lines if line.endswith("\n")]
+    blocks = _parser().parse("".join(complete))
     starts = [token.map[0] for token in blocks if token.level == 0 and token.nesting >= 0 and token.map]
     start = starts[-1] if starts else 0
     return "".join(lines[:start]), "".join(lines[start:])
 
 
 def _parser() -> MarkdownIt:
-    return MarkdownIt().enable("strikethrough").enable("table")  # what rich reads
+    return MarkdownIt().enable("strikethrough").enable("table")  # as rich does
 
 
-class HarmlessMarkdown(Markdown):
-    """Markdown whose entities stand for no control characters, and whose links and pictures show their addresses."""
+class SafeMarkdown(Markdown):
+    """Markdown without control characters in entities, and with visible URLs of links and images."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text, hyperlinks=False)
@@ -100,25 +100,25 @@ class HarmlessMarkdown(Markdown):
 
 
 def _clean(tokens: Iterable[Token]) -> None:
-    """Take control characters, which entities such as ``&#27;`` stand for, out of what will be shown.
+    """Remove control characters, which entities such as ``&#27;`` stand for, from tokens.
 
-    A picture becomes a text, because rich shows no address of one.
+    An image becomes text, because rich does not show the URL of an image.
     """
     for token in tokens:
         if token.type == "image":
-            address = str(token.attrs.get("src", ""))
-            shown = address if len(address) <= LONGEST_ADDRESS else f"{address[:LONGEST_ADDRESS]}…"
+            url = str(token.attrs.get("src", ""))
+            shown = url if len(url) <= MAX_URL else f"{url[:MAX_URL]}…"
             token.type, token.tag, token.content, token.children = "text", "", f"{token.content} ({shown})", None
-        token.content = harmless(token.content)
-        token.info = harmless(token.info)
+        token.content = sanitize(token.content)
+        token.info = sanitize(token.info)
         _clean(token.children or ())
 
 
 class _Tail:
-    """As many of the last lines of a text as the terminal has room for."""
+    """The last lines of a text, as many as fit the terminal."""
 
     def __init__(self, text: str) -> None:
-        self._markdown = HarmlessMarkdown(text)
+        self._markdown = SafeMarkdown(text)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         lines = console.render_lines(self._markdown, options, pad=False)
