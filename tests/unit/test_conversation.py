@@ -335,7 +335,11 @@ def test_a_client_and_a_chain_pass_the_chat_on() -> None:
     assert [call.options for call in plain.calls] == [{}, {}]
 
 
-@pytest.mark.parametrize("provider", ["echo", Echo, Echo(), ["echo"], ["echo", Scripted()]], ids=repr)
+@pytest.mark.parametrize(
+    "provider",
+    ["echo", Echo, Echo(), ["echo"], ["echo", Scripted()]],
+    ids=["a name", "a class", "a provider", "a list", "a list of both"],
+)
 def test_who_answers_is_named_as_to_a_client(provider: object, tmp_path: Path) -> None:
     conversation = Conversation(provider)  # type: ignore[arg-type]
     assert conversation.ask("said") == "said"
