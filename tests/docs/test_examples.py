@@ -130,7 +130,7 @@ def runs(
 
     def run(example: Example, folder: Path) -> subprocess.CompletedProcess[str]:
         (folder / "path.gguf").symlink_to(weights)
-        (folder / "picture.png").write_bytes(PIXEL)
+        (folder / "image.png").write_bytes(PIXEL)
         for name, text in example.files.items():
             (folder / name).write_text(text, encoding="utf-8")
         return subprocess.run(

@@ -70,8 +70,8 @@ def test_each_line_that_it_prints_can_be_pasted(emulate: Callable[..., Running])
     for line in lines:
         program, *arguments = shlex.split(line)
         done = call(*arguments)
-        picture = f"![A lighthouse at night]({running.url}/images/1.png)\n"
-        expected = picture if "dalle" in arguments else "Why is the sky blue?\n"
+        image = f"![A lighthouse at night]({running.url}/images/1.png)\n"
+        expected = image if "dalle" in arguments else "Why is the sky blue?\n"
         assert (program, done.returncode, done.stdout) == ("g4f-lite", 0, expected), done.stderr
     assert len(lines) == len(providers)
     python = re.search(r"^  g4f_lite\.(\w+)\(base_url=\"(.+)\"\)\.create", running.said, re.MULTILINE)

@@ -31,7 +31,7 @@ from g4f_lite import (
 )
 from g4f_lite.testing import Echo
 
-IMAGE = ImageResponse(["https://pictures.test/a.png"], alt="a cat")
+IMAGE = ImageResponse(["https://images.test/a.png"], alt="a cat")
 
 
 class Source:
@@ -105,9 +105,9 @@ def test_tool_calls_are_put_together() -> None:
 
 
 def test_an_image_answers_text_is_its_url_and_beside_text_its_markdown() -> None:
-    assert _stream(IMAGE, Finish())[0].text() == "https://pictures.test/a.png"
+    assert _stream(IMAGE, Finish())[0].text() == "https://images.test/a.png"
     answer = _stream("Look: ", IMAGE, Finish())[0].text()
-    assert answer == "Look: ![a cat](https://pictures.test/a.png)"
+    assert answer == "Look: ![a cat](https://images.test/a.png)"
     assert answer.images == [IMAGE]
 
 

@@ -20,7 +20,7 @@ DELTAS = st.lists(
         st.builds(Reasoning, words),
         st.builds(Revision, words),
         st.builds(ToolCallDelta, st.integers(0, 2), st.none() | words, st.none() | words, words),
-        st.just(ImageResponse(["https://pictures.test/a.png"], alt="a cat")),
+        st.just(ImageResponse(["https://images.test/a.png"], alt="a cat")),
         st.just(Usage(1, 2, 3)),
         st.just(Finish()),
     )

@@ -230,7 +230,7 @@ def test_callers_whose_time_ends_after_the_first_piece_do_not_shut_a_provider_ou
 
 
 class Blind(Scripted):
-    """A provider that sees no pictures and knows one option."""
+    """A provider that sees no images and knows one option."""
 
     known_options = frozenset({"seed"})
 

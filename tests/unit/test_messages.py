@@ -173,12 +173,12 @@ def test_a_system_text_must_be_one() -> None:
 @pytest.mark.parametrize(
     "images", [PNG, [PNG], (PNG,), iter([PNG]), bytearray(PNG), ImageResponse("http://x", data=PNG)]
 )
-def test_pictures_go_behind_the_text_of_the_last_user_message(images: Any) -> None:
+def test_images_go_behind_the_text_of_the_last_user_message(images: Any) -> None:
     messages = [user("one"), user([text("two")]), {"role": "assistant", "content": "three"}]
     assert to_messages(messages, images=images)[:2] == [user("one"), user([text("two"), image(PNG_URI)])]
 
 
-def test_an_open_file_is_a_picture(tmp_path: Path) -> None:
+def test_an_open_file_is_an_image(tmp_path: Path) -> None:
     path = tmp_path / "cat.png"
     path.write_bytes(PNG)
     wanted = [user([text("Hello"), image(PNG_URI)])]
@@ -208,11 +208,11 @@ def test_an_image_of_pillows() -> None:
 
 
 @pytest.mark.parametrize("images", [[], ()])
-def test_no_pictures_change_nothing(images: Any) -> None:
+def test_no_images_change_nothing(images: Any) -> None:
     assert to_messages("Hello", images=images) == [user("Hello")]
 
 
-def test_pictures_need_a_user() -> None:
+def test_images_need_a_user() -> None:
     with pytest.raises(ValueError, match="needs a user message"):
         to_messages([{"role": "assistant", "content": "x"}], images=PNG)
 
@@ -231,7 +231,7 @@ def test_a_path_is_read(kind: type, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "error"), [(b"<svg/>", ValueError), (b"", ValueError), (5, TypeError), ("no such file.png", OSError)]
 )
-def test_what_is_no_picture(wrong: Any, error: type[Exception]) -> None:
+def test_what_is_not_an_image(wrong: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         image_part(wrong)
 
