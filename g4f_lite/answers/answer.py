@@ -10,6 +10,7 @@ from .deltas import ToolCall, Usage
 from .display import cell_number
 from .images import ImageResponse
 from .json_text import parse_json_text
+from .markdown import safe_markdown
 
 
 class Answer(str):
@@ -97,7 +98,8 @@ class Answer(str):
         }
 
     def _repr_markdown_(self) -> str:
-        return str(self)
+        only_images = self.images and self == self.images[0].urls[0]
+        return safe_markdown("\n".join(map(str, self.images)) if only_images else self)
 
     def _ipython_display_(self) -> None:
         """Display nothing as the result of the cell in which ``show()`` displayed the answer."""

@@ -165,12 +165,15 @@ class AnswerStream(Generator[Piece, None, None]):
     def show(self, file: TextIO | None = None) -> Answer:
         """Print the answer as it arrives, in a notebook as Markdown, and return it whole.
 
+        What a terminal or a browser would obey is left out: control characters, HTML, remote images and scripts.
+
         :param file: the file to print to; standard output if None
         """
         if file is None and in_notebook():
-            show_markdown(self, lambda: self._buffer.text)
+            so_far = self._buffer
+            show_markdown(self, lambda: Answer(so_far.text, images=so_far.images)._repr_markdown_())
         else:
-            print_pieces(self, file or sys.stdout)
+            print_pieces(self, sys.stdout if file is None else file)
         answer = self.answer
         answer._shown_in = cell_number() if file is None else None
         return answer
