@@ -181,7 +181,7 @@ class UnderDeadline:
     def send(self, data: Any) -> None:
         # A socket's timeout bounds a whole sendall(), so that a large prompt to a slow server would time out although
         # it never stops flowing.  In pieces, the timeout bounds each piece.
-        if running_transfer.get() is None or not isinstance(data, bytes) or len(data) <= PIECE_BYTES:
+        if running_transfer.get() is None or not isinstance(data, bytes):
             super().send(data)  # type: ignore[misc]
             return
         for start in range(0, len(data), PIECE_BYTES):
