@@ -137,6 +137,7 @@ class Call:
                 rejected = error
                 logger.info("%s: the token was rejected; fetching a new one", self._service.name)
             self._refreshed += 1
+            exchange.abandon()
             exchange.pooled.token = None
 
     def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:

@@ -67,14 +67,14 @@ def test_what_is_shown_is_what_happened() -> None:
     assert done.returncode == 0
     assert steps(done.stdout)[3:6] == [
         "prompt POST /chat/send2/ → 403, fault token (connection 2, reused)",
-        "bootstrap GET /chat/ → 200 (connection 2, reused)",
-        "prompt POST /chat/send2/ → 200 (connection 2, reused)",
+        "bootstrap GET /chat/ → 200 (connection 3, new)",
+        "prompt POST /chat/send2/ → 200 (connection 3, reused)",
     ]
     assert steps(done.stdout)[-2:] == [
-        "prompt POST /wp-json/mwai-ui/v1/chats/submit → no answer, fault reset (connection 3, reused)",
-        "prompt POST /wp-json/mwai-ui/v1/chats/submit → 200 (connection 4, new)",
+        "prompt POST /wp-json/mwai-ui/v1/chats/submit → no answer, fault reset (connection 4, reused)",
+        "prompt POST /wp-json/mwai-ui/v1/chats/submit → 200 (connection 5, new)",
     ]
-    assert "11 requests on 4 connections" in done.stdout
+    assert "11 requests on 5 connections" in done.stdout
 
 
 @pytest.mark.parametrize(
