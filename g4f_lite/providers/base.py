@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
-from abc import ABC, abstractmethod
+from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -159,7 +159,19 @@ class BaseProvider(ABC):
         self.close()
 
 
-class Provider(BaseProvider):
+class _Names(ABCMeta):
+    """Leads from ``Provider.Name``, which is how a script for g4f names a provider, to how it is done here."""
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(cls, name: str) -> Any:
+            hint = ""
+            if name[:1].isupper():
+                hint = '; see docs/from-g4f.md for the replacement: a name such as "groq", or a class of g4f_lite'
+            raise AttributeError(f"{cls.__name__} has no attribute {name!r}{hint}", name=name, obj=cls)
+
+
+class Provider(BaseProvider, metaclass=_Names):
     """A service over HTTP: a subclass says what to send and how to read it, nothing else.
 
     Two methods must be there, ``request`` and ``deltas``; two more may be, ``bootstrap`` and ``service_error``.

@@ -39,6 +39,11 @@ class Fallback(BaseProvider):
     :param providers: the members, in order: objects, classes or names, as a Client takes them
     :param each: limits for each member, within the ``timeout`` of a call
     :param clock: gives the time in seconds
+    :param shuffle: only False, as the members keep their order; it is for scripts that were written for g4f, as are
+        the next two
+    :param single_provider_retry: only False, as each member retries as its own ``retry`` says
+    :param max_retries: has no meaning without ``single_provider_retry``
+    :raises TypeError: if something is not a provider, or a chain cannot do what an argument asks for
     """
 
     def __init__(
@@ -47,7 +52,18 @@ class Fallback(BaseProvider):
         *,
         each: TimeoutLike = None,
         clock: Callable[[], float] = time.monotonic,
+        shuffle: bool = False,
+        single_provider_retry: bool = False,
+        max_retries: int | None = None,
     ) -> None:
+        if shuffle:
+            raise TypeError("shuffle=True is not supported; pass random.sample(providers, len(providers))")
+        if single_provider_retry:
+            times = "…" if max_retries is None else max_retries
+            raise TypeError(
+                "single_provider_retry=True is not supported, as each member retries by itself; "
+                f"to change how often, create the member with retry=RetryPolicy(attempts={times})"
+            )
         given: Any = providers
         if isinstance(given, str) or not isinstance(given, Iterable):
             raise TypeError(f"a Fallback is made of a list of providers, not of {type(given).__name__}")
