@@ -152,18 +152,18 @@ _NAMES = {
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
-# Names of g4f that scripts look for and that do not exist here.
-_G4F_NAMES = ("AsyncClient", "RetryProvider", "debug", "get_model_and_provider", "models")
-
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        hint = "; see docs/from-g4f.md for the replacement" if name in _G4F_NAMES else ""
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
-    value = globals()[name] = getattr(import_module(_MODULES[name], __name__), name)
-    return value
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module's
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            from .arguments import raise_missing
+
+            raise_missing(__name__, name)
+        value = globals()[name] = getattr(import_module(_MODULES[name], __name__), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Checks of arguments: model names, proxies, whole numbers, and hints for unknown names."""
+"""Checks of arguments: model names, proxies, whole numbers, and hints for unknown names and those of g4f."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 _USE_HEADERS = "pass headers= to the provider, as in OpenAICompatible(base_url, headers={…})"
@@ -24,8 +25,61 @@ _INSTEAD = {
     "extra_query": _USE_SESSION,
     "default_query": _USE_SESSION,
     "http_client": _USE_SESSION,
+    "media": "pass images=",
     "max_retries": "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well",
 }
+
+# Names of g4f that are missing here, and what to write instead.
+_OF_G4F = {
+    "AsyncClient": "Client, in a thread if an event loop must go on",
+    "AsyncProvider": "BaseProvider",
+    "ClientFactory": "Client",
+    "IterListProvider": "Fallback([…])",
+    "IterProvider": "Fallback([…])",
+    "ModelUtils": "the name of the model, as a string",
+    "RetryProvider": "Fallback([…])",
+    "api": "an AnswerStream in a web framework",
+    "audio": "nothing",
+    "cookies": "cookies= of a provider",
+    "create_async": "create, in a thread if an event loop must go on",
+    "create_variation": "nothing",
+    "debug": "G4F_LITE_LOG=debug in the environment",
+    "edit": "nothing",
+    "files": "nothing",
+    "get_cookies": "cookies= of a provider",
+    "get_image": "client.models.list()",
+    "get_last_provider": "the provider of an answer: client.ask(…).provider",
+    "get_media": "client.models.list()",
+    "get_model_and_provider": "Client(provider, model=…)",
+    "get_video": "client.models.list()",
+    "get_vision": "client.models.list()",
+    "gui": "nothing",
+    "media": "client.images.generate",
+    "models": "the name of the model, as a string",
+    "read_cookie_files": "cookies= of a provider",
+    "set_cookies": "cookies= of a provider",
+    "set_cookies_dir": "cookies= of a provider",
+    "version": "importlib.metadata.version('g4f-lite')",
+}
+
+
+def missing_attribute(owner: str, name: str) -> str:
+    """Return the message of an AttributeError, with what to write instead of a name of g4f."""
+    hint = f"; see docs/from-g4f.md for the replacement: {_OF_G4F[name]}" if name in _OF_G4F else ""
+    return f"{owner} has no attribute {name!r}{hint}"
+
+
+def raise_missing(module: str, name: str) -> NoReturn:
+    """Raise for a name that a module does not have, from its ``__getattr__``.
+
+    :raises AttributeError: if it is asked for as an attribute
+    :raises ImportError: if ``from … import`` asks for it, which would drop the message of an AttributeError
+    """
+    message = missing_attribute(f"module {module!r}", name)
+    asked_by_from = sys._getframe(2).f_code.co_name == "_handle_fromlist"  # a step of Python's import statement
+    if asked_by_from and name in _OF_G4F and find_spec(f"{module}.{name}") is None:
+        raise ImportError(message, name=module)
+    raise AttributeError(message, name=name)
 
 
 def check_model_name(name: Any) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
-from ..arguments import unknown_name
+from ..arguments import missing_attribute, unknown_name
 from ..http.retry import RetryLike
 from ..messages import Image, Message
 from ..prompt import Prompt
@@ -250,6 +250,11 @@ class Client:
         if proxy and urlsplit(proxy).password:
             raise TypeError("a client whose proxy has a password cannot be pickled; set G4F_LITE_PROXY instead")
         return vars(self)
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(missing_attribute(type(self).__name__, name))
 
     def __repr__(self) -> str:
         own = [] if self._router.own is None else [repr(self._router.own)]

@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
+from ..arguments import missing_attribute
 from ..messages import Image, Message
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
@@ -20,8 +21,7 @@ class _Names(type):
     """Names the documentation page in errors about names of g4f that are missing here."""
 
     def __getattr__(cls, name: str) -> Any:
-        hint = "; see docs/from-g4f.md for the replacement" if name == "create_async" else ""
-        raise AttributeError(f"{cls.__name__} has no attribute {name!r}{hint}")
+        raise AttributeError(missing_attribute(cls.__name__, name))
 
 
 class ChatCompletion(metaclass=_Names):

@@ -252,8 +252,11 @@ class ChunkChoice(Result):
 
 
 @dataclass(slots=True)
-class CompletionChunk(Result):
-    """A piece of an answer; ``usage`` is in the last one, without choices, if ``stream_options`` requests it."""
+class CompletionChunk(str, Result):
+    """A piece of an answer; ``usage`` is in the last one, without choices, if ``stream_options`` requests it.
+
+    It is also the text that it adds, as a ``str``, so that ``st.write_stream`` of Streamlit takes it, and ``print``.
+    """
 
     id: str
     created: int
@@ -263,6 +266,16 @@ class CompletionChunk(Result):
     usage: CompletionUsage | None = None
     system_fingerprint: str | None = None
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+
+    def __new__(cls, *fields: Any, **named: Any) -> CompletionChunk:
+        choices = named["choices"] if "choices" in named else fields[4]
+        return str.__new__(cls, (choices[0].delta.content or choices[0].delta.refusal or "") if choices else "")
+
+    def __bool__(self) -> bool:  # also without text, as OpenAI's
+        return True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(value for _, value in self._items())
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ from ..messages import Image, Message
 from ..prompt import Prompt
 from ..timeout import RetryPolicy, Timeout, TimeoutLike
 from .call import Call, run
+from .g4f_names import G4FNames
 from .settings import (
     check_callback,
     check_cert,
@@ -162,7 +163,7 @@ class BaseProvider(ABC):
         self.close()
 
 
-class Provider(BaseProvider):
+class Provider(BaseProvider, metaclass=G4FNames):
     """The base class of services over HTTP: a subclass defines what to send, and how to read the answer.
 
     A subclass implements ``request`` and ``deltas``, and ``bootstrap`` and ``service_error`` if it needs them.

@@ -27,8 +27,6 @@ FAIR_SECONDS = 10.0  # a timeout of less than this does not count as a failure o
 class Fallback(BaseProvider):
     """An ordered chain of providers that is a provider itself::
 
-    ::
-
         Fallback([OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama"), Local()])
 
     The next provider is used only before the answer has begun.  A provider that does not accept the prompt, for
@@ -39,6 +37,11 @@ class Fallback(BaseProvider):
     :param providers: the providers, in order: objects, classes or names
     :param each: the timeout of each provider, within the ``timeout`` of a call
     :param clock: returns the time in seconds
+    :param shuffle: only False, because the order is kept; it is accepted for scripts that were written for g4f, like
+        the next two
+    :param single_provider_retry: only False, because each provider retries by its own ``retry``
+    :param max_retries: without effect, like ``single_provider_retry``
+    :raises TypeError: if something is not a provider, or an argument asks for what a Fallback does not do
     """
 
     def __init__(
@@ -47,7 +50,18 @@ class Fallback(BaseProvider):
         *,
         each: TimeoutLike = None,
         clock: Callable[[], float] = time.monotonic,
+        shuffle: bool = False,
+        single_provider_retry: bool = False,
+        max_retries: int | None = None,
     ) -> None:
+        if shuffle:
+            raise TypeError("shuffle=True is not supported; pass random.sample(providers, len(providers))")
+        if single_provider_retry:
+            times = "…" if max_retries is None else max_retries
+            raise TypeError(
+                "single_provider_retry=True is not supported, as each member retries by itself; "
+                f"to change how often, create the member with retry=RetryPolicy(attempts={times})"
+            )
         given: Any = providers
         if isinstance(given, str) or not isinstance(given, Iterable):
             raise TypeError(f"a Fallback needs a list of providers, not {type(given).__name__}")

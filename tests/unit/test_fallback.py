@@ -53,6 +53,18 @@ def test_the_first_that_answers_is_named() -> None:
     assert second.calls[0].prompt == "Hello"
 
 
+def test_what_g4fs_scripts_ask_of_a_chain() -> None:
+    members = [Scripted("one"), Scripted("two")]
+    chain = Fallback(members, shuffle=False, single_provider_retry=False, max_retries=3)
+    assert chain.create(messages="Hello") == "one"
+    with pytest.raises(TypeError, match=r"shuffle=True is not supported; pass random\.sample"):
+        Fallback(members, shuffle=True)
+    with pytest.raises(TypeError, match=r"create the member with retry=RetryPolicy\(attempts=5\)"):
+        Fallback(members, single_provider_retry=True, max_retries=5)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'shufle'"):
+        Fallback(members, shufle=False)  # type: ignore[call-arg]
+
+
 def test_an_answer_that_began_is_not_begun_again_elsewhere() -> None:
     second = Scripted("never")
     stream = Fallback([Scripted(["one ", StreamInterruptedError("cut")]), second]).create_generator(messages="Hello")
