@@ -17,8 +17,8 @@ import certifi
 from urllib3.util.ssl_ import create_urllib3_context
 
 from ..errors import TransportError
+from ..http.urls import DEFAULT_PORTS
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
 SOCKS_PORT = 1080
 
 Addresses = list[tuple[Any, ...]]
