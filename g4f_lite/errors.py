@@ -26,6 +26,7 @@ Invalid arguments raise plain ``ValueError`` and ``TypeError``.  All can be pick
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import requests
@@ -210,4 +211,12 @@ class ConversationChangedError(G4FLiteError):
 
 
 class MissingDependencyError(G4FLiteError, ImportError):
-    """An optional package that is not installed; the message says how to install it."""
+    """An optional package that is not installed; the message says how to install it.
+
+    In a program that PyInstaller or the like has made, which has no pip, it says that the program lacks the package.
+    """
+
+    def __init__(self, message: str, **context: Any) -> None:
+        if getattr(sys, "frozen", False):
+            message = message.partition(": pip install")[0] + ", which this program was built without"
+        super().__init__(message, **context)
