@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import traceback
 import zlib
 
 import requests
@@ -33,6 +34,34 @@ NO_TLS = "the server does not speak TLS: write http:// in its address"
 MAX_REASON = 300  # characters: http.client puts a whole line of the server's into its message
 CLOCK_STEP = 0.01  # seconds by which a socket's timeout may come before the clock says so
 
+# Exceptions that only the transport raises, and the packages in which it raises those that anybody may raise.
+_TRANSPORT_ERRORS = (
+    G4FLiteError,
+    requests.RequestException,
+    urllib3_errors.HTTPError,
+    http.client.HTTPException,
+    ssl.SSLError,
+    socket.gaierror,
+    zlib.error,
+)
+_TRANSPORT = frozenset(
+    {
+        "socket",
+        "ssl",
+        "http",
+        "urllib",
+        "urllib3",
+        "requests",
+        "encodings",
+        "idna",
+        "socks",
+        "gevent",
+        "eventlet",
+        "responses",
+        "requests_mock",
+        __name__.partition(".")[0],
+    }
+)
 _TIMEOUTS = (requests.Timeout, urllib3_errors.TimeoutError, TimeoutError)
 _CONNECT_TIMEOUTS = (requests.ConnectTimeout, urllib3_errors.ConnectTimeoutError)
 _NO_TIMEOUTS = (urllib3_errors.NewConnectionError,)  # a refused connection; urllib3 derives it from a timeout
@@ -57,6 +86,30 @@ _UNREADABLE = (
     http.client.UnknownProtocol,
 )
 _TOO_MANY_HEADERS = http.client.HTTPException  # the very class: http.client raises no subclass there
+
+
+def pass_on_callers_own(error: BaseException) -> None:
+    """Raise, untouched, what the caller's own code raised while the transport waited; return if it was not so.
+
+    A signal handler runs wherever the main thread is.  Where it raises a TimeoutError, an OSError or a ValueError,
+    http.client, urllib3 and requests take that for a failure of the network and wrap it.  It differs from one by the
+    place where it was raised: its innermost frame does not belong to the transport.
+
+    :param error: what came out of the transport
+    """
+    running = {id(frame) for frame, _ in traceback.walk_stack(None)}
+    for link in _inside(error, contexts=True):
+        frames = [frame for frame, _ in traceback.walk_tb(link.__traceback__)]
+        if not frames or not isinstance(link, (OSError, ValueError)) or isinstance(link, _TRANSPORT_ERRORS):
+            continue
+        if link is not error and id(frames[0]) in running:
+            continue  # it was caught in a frame that still runs: the caller is handling it, and called us meanwhile
+        if str(frames[-1].f_globals.get("__name__")).partition(".")[0] not in _TRANSPORT:
+            context = link.__context__
+            try:
+                raise link
+            finally:
+                link.__context__ = context  # Python has just put the error there that wraps this one
 
 
 def translate(
@@ -129,11 +182,13 @@ def closed_by_peer(error: BaseException) -> bool:
     return any(isinstance(link, _CLOSED) for link in _inside(error))
 
 
-def _inside(error: BaseException) -> list[BaseException]:
+def _inside(error: BaseException, *, contexts: bool = False) -> list[BaseException]:
     """List an exception and those that it wraps, outermost first.
 
     urllib3 keeps what it wraps as ``reason`` (MaxRetryError) or as an argument (ProtocolError), and not always as
     the cause.
+
+    :param contexts: whether an exception wraps also the one that was being handled when it was raised
     """
     links: list[BaseException] = []
     waiting: list[object] = [error]
@@ -142,6 +197,7 @@ def _inside(error: BaseException) -> list[BaseException]:
         if isinstance(link, BaseException) and link not in links:
             links.append(link)
             waiting += [getattr(link, "reason", None), *link.args, link.__cause__]
+            waiting += [link.__context__] if contexts else []
     return links
 
 
