@@ -176,7 +176,7 @@ def _ask_in_bounds(server: HostileServer, name: str, bound: int, timeout: float 
 def test_bombs(
     encoding: str, begin: bytes, filler: bytes, status: str, server: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bound = LARGEST // 8
+    bound = LARGEST // 32
     monkeypatch.setattr("g4f_lite.http.body.MAX_DECODED_BYTES", bound)
     bomb = _bomb(encoding, begin, filler, bound + 2 * MiB)
     server.answer = plain(bomb, f"Content-Encoding: {encoding}", status=status)
