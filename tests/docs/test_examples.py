@@ -25,7 +25,10 @@ if importlib.util.find_spec("xllamacpp") is None:  # not imported: the engine do
     pytest.skip("the examples use the embedded model", allow_module_level=True)
 
 ROOT = Path(__file__).parents[2]
-OWN_TESTS = {"your-own-provider.md"}  # a package that has to be installed: test_own_provider.py
+OWN_TESTS = {
+    "apps.md",  # frameworks that are not installed: test_apps.py
+    "your-own-provider.md",  # a package that has to be installed: test_own_provider.py
+}
 PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name not in OWN_TESTS)]
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"# (\w+\.py)\n")
