@@ -87,6 +87,9 @@ class ProviderError(G4FLiteError):
     :param status: the HTTP status, where one was involved
     :param retry_after: the wait in seconds that the service asks for, where it does
     :param partial: the text that had come before
+    :param body: what the service sent with it, up to 64 KiB of it, without secrets; "" where it sent nothing
+    :param request_id: the service's own name for the request, which its support asks for
+    :ivar may_retry: whether the service lets the same request be sent again
     """
 
     def __init__(
@@ -96,12 +99,17 @@ class ProviderError(G4FLiteError):
         status: int | None = None,
         retry_after: float | None = None,
         partial: str = "",
+        body: str = "",
+        request_id: str | None = None,
         **context: Any,
     ) -> None:
         super().__init__(message, **context)
         self.status = status
         self.retry_after = retry_after
         self.partial = partial
+        self.body = body
+        self.request_id = request_id
+        self.may_retry = True
 
     @property
     def status_code(self) -> int | None:
@@ -110,11 +118,7 @@ class ProviderError(G4FLiteError):
 
 
 class ResponseStatusError(ProviderError, requests.HTTPError):
-    """An HTTP status other than success; ``body`` is the beginning of what came with it."""
-
-    def __init__(self, message: str, *, body: str = "", **context: Any) -> None:
-        super().__init__(message, **context)
-        self.body = body
+    """An HTTP status other than success."""
 
 
 class RateLimitError(ProviderError, requests.HTTPError):
@@ -142,7 +146,26 @@ class ResponseFormatError(ProviderError, requests.exceptions.InvalidJSONError):
 
 
 class EmptyResponseError(ProviderError):
-    """An answer with a proper end and no text, image, tool call or reasoning."""
+    """An answer with a proper end and no text, image, tool call or reasoning.
+
+    :param finish_reason: why the service ended it, such as ``"length"`` or ``"content_filter"``
+    :param usage: the tokens, as the service counted them
+    :param reasoning: what the model thought
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        finish_reason: str | None = None,
+        usage: Any = None,
+        reasoning: str = "",
+        **context: Any,
+    ) -> None:
+        super().__init__(message, **context)
+        self.finish_reason = finish_reason
+        self.usage = usage
+        self.reasoning = reasoning
 
 
 class StreamInterruptedError(ProviderError, requests.exceptions.ChunkedEncodingError):
@@ -177,11 +200,23 @@ class ModelNotSupportedError(G4FLiteError, ValueError):
     """A model that the provider does not have.
 
     :param status: the HTTP status, where it was the service that said so
+    :param body: what the service sent with it
+    :param request_id: the service's own name for the request
     """
 
-    def __init__(self, message: str, *, status: int | None = None, **context: Any) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        body: str = "",
+        request_id: str | None = None,
+        **context: Any,
+    ) -> None:
         super().__init__(message, **context)
         self.status = status
+        self.body = body
+        self.request_id = request_id
 
     @property
     def status_code(self) -> int | None:
