@@ -18,7 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .answers.answer import Answer
-    from .answers.deltas import Finish, Identity, Reasoning, Refusal, Revision, ToolCall, ToolCallDelta, Usage
+    from .answers.deltas import (
+        Attached,
+        Finish,
+        Identity,
+        OtherChoice,
+        Reasoning,
+        Refusal,
+        Revision,
+        ToolCall,
+        ToolCallDelta,
+        Usage,
+    )
     from .answers.images import ImageResponse
     from .answers.stream import AnswerStream
     from .client.client import Client, ask, stream
@@ -61,6 +72,7 @@ __all__ = [
     "AllProvidersFailedError",
     "Answer",
     "AnswerStream",
+    "Attached",
     "AuthenticationError",
     "BaseProvider",
     "ChallengeError",
@@ -79,6 +91,7 @@ __all__ = [
     "MissingDependencyError",
     "ModelNotSupportedError",
     "OpenAICompatible",
+    "OtherChoice",
     "Provider",
     "ProviderError",
     "ProviderNotConfiguredError",
@@ -105,7 +118,18 @@ __all__ = [
 # Where each name is; a module is imported when one of its names is used.
 _NAMES = {
     ".answers.answer": ("Answer",),
-    ".answers.deltas": ("Finish", "Identity", "Reasoning", "Refusal", "Revision", "ToolCall", "ToolCallDelta", "Usage"),
+    ".answers.deltas": (
+        "Attached",
+        "Finish",
+        "Identity",
+        "OtherChoice",
+        "Reasoning",
+        "Refusal",
+        "Revision",
+        "ToolCall",
+        "ToolCallDelta",
+        "Usage",
+    ),
     ".answers.images": ("ImageResponse",),
     ".answers.stream": ("AnswerStream",),
     ".client.client": ("Client", "ask", "stream"),

@@ -24,6 +24,8 @@ class Answer(str):
         where it did not, or where the service does not tell them from an answer
     :ivar revision: the service's last word, where it ended a stream with another whole text than it
         had streamed; the answer itself stays what was streamed
+    :ivar message_fields: what the service added to the message under names of its own, such as ``annotations``
+        or ``reasoning_content``, and wants back with it
     """
 
     usage: Usage | None
@@ -36,6 +38,7 @@ class Answer(str):
     images: list[ImageResponse]
     refusal: str | None
     revision: str | None
+    message_fields: dict[str, Any]
     _shown_in: int | None = None  # the cell of a notebook that it was shown in
 
     def __new__(
@@ -52,6 +55,7 @@ class Answer(str):
         images: list[ImageResponse] | None = None,
         refusal: str | None = None,
         revision: str | None = None,
+        message_fields: dict[str, Any] | None = None,
     ) -> Answer:
         answer = super().__new__(cls, text)
         answer.usage = usage
@@ -64,6 +68,7 @@ class Answer(str):
         answer.images = images or []
         answer.refusal = refusal
         answer.revision = revision
+        answer.message_fields = message_fields or {}
         return answer
 
     def __getnewargs__(self) -> tuple[str]:
@@ -89,9 +94,20 @@ class Answer(str):
             "seconds": round(self.seconds, 3),
             "reasoning": self.reasoning,
             "refusal": self.refusal,
-            "tool_calls": [asdict(call) for call in self.tool_calls],
+            "tool_calls": [_written(call) for call in self.tool_calls],
             "images": [url for image in self.images for url in image.urls],
         }
+
+    def to_message(self) -> dict[str, Any]:
+        """Give the answer as a message for the history: its text, its tool calls, and what belongs to them."""
+        message: dict[str, Any] = {"role": "assistant", "content": str(self)}
+        calls = [call.to_dict() for call in self.tool_calls if call.type != "function_call"]
+        if calls:
+            message["tool_calls"] = calls
+        for call in self.tool_calls:
+            if call.type == "function_call":
+                message["function_call"] = {"name": call.name, "arguments": call.arguments}
+        return {**self.message_fields, **message} if self.tool_calls else message
 
     def _repr_markdown_(self) -> str:
         return str(self)
@@ -100,3 +116,9 @@ class Answer(str):
         """Show nothing as the result of the cell that show() has shown it in."""
         if self._shown_in is None or self._shown_in != cell():
             raise NotImplementedError  # upon which IPython shows it as it does anything
+
+
+def _written(call: ToolCall) -> dict[str, Any]:
+    """Give a tool call as plain JSON types, without what is as usual."""
+    usual = {"type": "function", "extra": {}}
+    return {name: value for name, value in asdict(call).items() if name not in usual or value != usual[name]}

@@ -8,11 +8,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
-from typing import Any, Protocol, TextIO
+from typing import Any, NoReturn, Protocol, TextIO
 
 from ..errors import (
     DeadlineExceededError,
-    EmptyResponseError,
     G4FLiteError,
     ProviderError,
     ResponseFormatError,
@@ -20,7 +19,7 @@ from ..errors import (
 )
 from .answer import Answer
 from .buffer import MAX_BYTES, PIECE_BYTES, Buffer
-from .deltas import NOTHING_CAME, Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content
+from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content, nothing_came
 from .display import cell, in_notebook, show_as_it_comes, show_as_it_grows
 from .images import ImageResponse
 
@@ -149,7 +148,7 @@ class AnswerStream(Generator[Piece, None, None]):
         return self.answer
 
     def deltas(self) -> Iterator[Delta]:
-        """Give all deltas from here on: text, images, reasoning, refusal, tool calls, identity, usage, finish."""
+        """Give all deltas from here on: text, images, reasoning, refusal, tool calls, usage, finish and the like."""
         while True:
             try:
                 delta = self._waiting.popleft() if self._waiting else self._pull()
@@ -199,7 +198,32 @@ class AnswerStream(Generator[Piece, None, None]):
             images=self._buffer.images,
             refusal=self._buffer.refusal,
             revision=self._buffer.revision,
+            message_fields=self._buffer.message_fields,
         )
+
+    @property
+    def other_choices(self) -> dict[int, Answer]:
+        """What has come of other choices than the first, by their index, where several were asked for.
+
+        :raises ResponseFormatError: one is longer than what is kept of an answer
+        """
+        if any(buffer.too_long for buffer in self._buffer.others.values()):
+            self._raise_too_long()
+        return {
+            index: Answer(
+                buffer.text,
+                finish_reason=buffer.finish_reason,
+                model=self.model,
+                provider=self.provider,
+                seconds=self._seconds,
+                reasoning=buffer.reasoning,
+                tool_calls=buffer.tool_calls,
+                images=buffer.images,
+                refusal=buffer.refusal,
+                message_fields=buffer.message_fields,
+            )
+            for index, buffer in sorted(self._buffer.others.items())
+        }
 
     @property
     def identity(self) -> Identity | None:
@@ -234,11 +258,12 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises StreamInterruptedError: it was closed, or stopped without its protocol's end
         :raises EmptyResponseError: there is nothing in it
         """
-        if self.finish_reason is None and self._closed:
+        buffer = self._buffer
+        if not buffer.finished and self._closed:
             raise StreamInterruptedError("the answer was closed before its end")
-        if not self._buffer.has_content:
-            raise EmptyResponseError(NOTHING_CAME)
-        if self.finish_reason is None:
+        if not buffer.has_content:
+            raise nothing_came(buffer.finish_reason, buffer.usage)
+        if not buffer.finished:
             raise StreamInterruptedError("the answer stops without the end that its protocol has")
 
     def _pull(self) -> Delta:
@@ -277,10 +302,13 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def _check_length(self) -> None:
         if self._buffer.too_long:
-            text = f"the answer is longer than the {MAX_BYTES:,} characters that are kept of one; iterate over it"
-            error = ResponseFormatError(text, partial=self._buffer.text)
-            self._place(error)
-            raise error
+            self._raise_too_long()
+
+    def _raise_too_long(self) -> NoReturn:
+        text = f"the answer is longer than the {MAX_BYTES:,} characters that are kept of one; iterate over it"
+        error = ResponseFormatError(text, partial=self._buffer.text)
+        self._place(error)
+        raise error
 
     def _open(self) -> Generator[Delta, None, None]:
         """Start the answer, once, whichever thread needs it first."""
