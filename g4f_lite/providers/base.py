@@ -264,6 +264,19 @@ class Provider(BaseProvider):
         """
         check(body, self.service_error)
 
+    def refused_field(self, error: G4FLiteError, prompt: Prompt) -> str | None:
+        """Name the field of a prompt that a service refused, and that the prompt may be sent once more without.
+
+        It is then in ``prompt.without``; None where nothing can be given up.
+        """
+        return None
+
+    def accepted(self, prompt: Prompt) -> None:
+        """Remember, for later prompts, that the service took one without the fields in ``prompt.without``."""
+
+    def explain(self, error: G4FLiteError) -> None:
+        """Add to an error what this provider knows about its reason, before it is raised."""
+
     def served_model(self, exchange: Exchange) -> str:
         """Find the model to ask where none is named anywhere; "" where the service needs no name."""
         return ""

@@ -13,10 +13,13 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
 
-from ..answers.deltas import NOTHING_CAME, Delta, Finish, is_content
+from ..answers.characters import whole_characters
+from ..answers.deltas import Delta, Finish, is_content, nothing_came
 from ..answers.images import ImageResponse
-from ..errors import AuthenticationError, EmptyResponseError, G4FLiteError, StreamInterruptedError, TransportError
+from ..errors import AuthenticationError, G4FLiteError, StreamInterruptedError, TransportError
+from ..http import redirects
 from ..http.body import Body
+from ..http.checks import complete
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
 from ..http.pool import SessionPool, Visitor
@@ -47,6 +50,9 @@ class Service(Protocol):
     def request(self, prompt: Prompt, token: str) -> requests.Request: ...
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None: ...
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]: ...
+    def explain(self, error: G4FLiteError) -> None: ...
+    def refused_field(self, error: G4FLiteError, prompt: Prompt) -> str | None: ...
+    def accepted(self, prompt: Prompt) -> None: ...
     def route(self, proxy: str | None = None) -> Route: ...
     def secrets(self) -> list[str]: ...
 
@@ -86,6 +92,7 @@ class Call:
         service = self._service
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
+            exchange.secrets += self._prompt.secrets()
             opened: Any = attempts(service, exchange, lambda: self._attempt(exchange))
             if isinstance(opened, str):  # of a retry_error_callback
                 yield opened
@@ -108,22 +115,42 @@ class Call:
             except TransportError as error:
                 step = error.step or "stream"
                 raise StreamInterruptedError(f"the answer was cut: {error.message}", step=step) from error
+            except G4FLiteError as error:
+                complete(error, body)
+                raise
             finally:
                 if not body.complete:
                     body.close()
                 exchange.keep_token(body)
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
-        """Ask; a refused token is fetched again, once in a call."""
+        """Ask, and once more where that can be mended at once: with another token, or without a refused field."""
         try:
             return self._ask(exchange)
-        except AuthenticationError as error:
-            if not self._service.refreshes_token or self._refreshed or error.step != "prompt":
-                raise  # a refused bootstrap or image says nothing about the token
-            logger.info("%s: the token was refused; fetching another", self._service.name)
-        self._refreshed = True
-        exchange.visitor.token = None
-        return self._ask(exchange)
+        except G4FLiteError as error:
+            if not self._has_mended(error, exchange):
+                raise
+        opened = self._ask(exchange)
+        if self._prompt.without:
+            self._service.accepted(self._prompt)
+        return opened
+
+    def _has_mended(self, error: G4FLiteError, exchange: Exchange) -> bool:
+        """Change what is sent so that it may be accepted; False where that cannot be done, or has been done."""
+        service = self._service
+        if isinstance(error, AuthenticationError) and service.refreshes_token:
+            if self._refreshed or error.step != "prompt":  # a refused bootstrap or image says nothing about the token
+                return False
+            logger.info("%s: the token was refused; fetching another", service.name)
+            self._refreshed = True
+            exchange.visitor.token = None
+            return True
+        field = None if self._prompt.without else service.refused_field(error, self._prompt)
+        if field is None:
+            return False
+        logger.info("%s: the field %s was refused; sending the prompt without it", service.name, field)
+        self._prompt = replace(self._prompt, without=frozenset({field}))
+        return True
 
     def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
@@ -133,13 +160,13 @@ class Call:
                 visitor.token = service.bootstrap(exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt = replace(self._prompt, model=model)
-        body = exchange.send(service.request(self._prompt, visitor.token), "prompt")
+        body = redirects.send(exchange, service.request(self._prompt, visitor.token), "prompt")
         try:
             service.check_response(body, self._prompt)
-            rest = iter(service.deltas(body, self._prompt))
+            rest = whole_characters(service.deltas(body, self._prompt))
             first = next(rest, None)
             if first is None:
-                raise EmptyResponseError(NOTHING_CAME)
+                raise nothing_came()
             if isinstance(first, ImageResponse):
                 self._fetch(first, exchange)
             return first, rest, body
@@ -148,6 +175,8 @@ class Call:
             exchange.keep_token(body)
             if isinstance(error, G4FLiteError):
                 exchange.failed(error, "prompt")
+                complete(error, body)
+                service.explain(error)
             raise
 
     def _fetch(self, image: ImageResponse, exchange: Exchange) -> None:
@@ -166,12 +195,13 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
 
     :raises G4FLiteError: it did not
     """
-    body = exchange.send(request, step)
+    body = redirects.send(exchange, request, step)
     try:
         with at_step(exchange, step):
             service.check_response(body)
-    except G4FLiteError:
+    except G4FLiteError as error:
         body.close()
+        service.explain(error)
         raise
     return body
 

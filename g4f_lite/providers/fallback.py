@@ -21,6 +21,7 @@ from .registry import make, make_provider
 
 logger = logging.getLogger(__name__)
 
+FOR_ONE_SERVICE = frozenset({"extra_headers", "extra_query"})  # which another one must not see
 PATIENCE = 10.0  # seconds; a call that gave a provider less time, and got nothing, says nothing about it
 
 
@@ -61,7 +62,7 @@ class Fallback(BaseProvider):
     def known_options(self) -> frozenset[str] | None:
         """The options that all members can be told."""
         known = [options for provider in self.providers if (options := provider.known_options) is not None]
-        return frozenset.intersection(*known) if known else None
+        return frozenset.intersection(*known) - FOR_ONE_SERVICE if known else None
 
     def check(self, prompt: Prompt) -> None:
         self._refusals(prompt)
@@ -83,6 +84,10 @@ class Fallback(BaseProvider):
 
         :raises TypeError: the first member's refusal, where none takes the prompt; so does ValueError
         """
+        for name in prompt.options.keys() & FOR_ONE_SERVICE:
+            raise TypeError(
+                f"{self.name} takes no {name}, which is for one service: ask that, or make it with headers="
+            )
         refusals: list[Exception | None] = []
         for provider in self.providers:
             refusals.append(provider.refusal(prompt))

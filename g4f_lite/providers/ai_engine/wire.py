@@ -18,7 +18,7 @@ from ...http.body import BLANK, Body, parse_json
 from ...http.checks import rate_limit, says_rate_limit, shorten
 from ...http.lines import MAX_LINE_BYTES
 from ...messages import Messages, last_user_message, text_of
-from ..openai.wire import read_usage
+from ..openai.usage import read_usage
 
 MESSAGE_LIMIT = 512  # characters of a message on a site that has not raised it; bytes in 2.4.4
 READ_CHARACTERS = 4000  # of an error's text; a number of more digits is one that Python refuses to read
