@@ -60,10 +60,13 @@ def to_messages(
 
 def _checked(message: Any, index: int) -> Message:
     place = f"messages[{index}]"
-    if hasattr(message, "to_dict"):  # a completion's message, which scripts for OpenAI's client send back
-        message = {name: value for name, value in message.to_dict().items() if name != "reasoning"}
-        if refusal := message.pop("refusal", None):  # words like others to a server that does not know the field
-            message["content"] = f"{message.get('content') or ''}{refusal}"
+    is_result = hasattr(message, "to_dict")  # of a completion, which scripts for OpenAI's client send back
+    try:
+        message = _plain(message)
+    except RecursionError as error:
+        raise TypeError(f"{place} is nested too deeply to be sent") from error
+    if is_result and (refusal := message.pop("refusal", None)):  # words like others to a server without that field
+        message["content"] = f"{message.get('content') or ''}{refusal}"
     if not isinstance(message, dict):
         raise TypeError(f"{place} must be {{'role': …, 'content': …}}, not {type(message).__name__}")
     role, content = message.get("role"), message.get("content")
@@ -83,6 +86,16 @@ def _checked(message: Any, index: int) -> Message:
     if not all(_is_json(value) for value in message.values()):
         raise TypeError(f"{place} holds something that cannot be sent as JSON")
     return dict(message)
+
+
+def _plain(value: Any) -> Any:
+    """Give a message as plain JSON types; the message of a completion, or its tool calls, may stand in its place."""
+    for write in ("to_message", "to_dict"):
+        if hasattr(value, write):
+            return getattr(value, write)()
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return list(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _is_json(value: Any) -> bool:

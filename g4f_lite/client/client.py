@@ -37,6 +37,8 @@ class Client:
         a provider, or None for the default model; ``"*"`` stands for all other names
     :param api_key: the key of the one provider that is named;  :param base_url: its address, or that of an
         OpenAI-compatible server
+    :param default_headers: headers for every request to it
+    :param default_query: what goes behind the ``?`` of every address of it
     :param proxy: the URL of a proxy for every request; ``proxies`` is g4f's name
     :param timeout: limits for each call: seconds, a (connect, read) pair, or a Timeout
     :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
@@ -56,6 +58,8 @@ class Client:
         models: ModelMap | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, Any] | None = None,
         proxy: str | None = None,
         proxies: str | Mapping[str, str] | None = None,
         timeout: TimeoutLike = None,
@@ -73,6 +77,8 @@ class Client:
             models=models,
             api_key=api_key,
             base_url=base_url,
+            default_headers=default_headers,
+            default_query=default_query,
             proxy=one_proxy(proxy, proxies),
             timeout=timeout,
             retry=retry,

@@ -15,7 +15,7 @@ from ..providers.fallback import Fallback
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
 from .options import refuse
-from .results import Image, ImagesResponse, now
+from .results import Image, ImagesResponse, ImagesUsage, now
 from .routing import Router
 
 Made = TypeVar("Made")
@@ -142,7 +142,9 @@ def _draw(
         options = {"response_format": response_format, **options}
     images = make_pictures(provider, prompt, model, proxy, timeout, **options)
     data = [_image(image, place, response_format) for image in images for place in range(len(image.urls))]
-    return ImagesResponse(now(), data, model, provider.name)
+    first = images[0]
+    usage = None if first.usage is None else ImagesUsage.of(first.usage)
+    return ImagesResponse(first.created or now(), data, model, provider.name, usage)
 
 
 def _of_answer(stream: AnswerStream) -> list[ImageResponse]:
@@ -160,6 +162,7 @@ def _of_answer(stream: AnswerStream) -> list[ImageResponse]:
 
 def _image(picture: ImageResponse, place: int, response_format: str | None) -> Image:
     url = picture.urls[place]
+    revised = picture.revised_prompts[place]
     if response_format == "b64_json" or (response_format is None and url.startswith("data:")):
-        return Image(b64_json=base64.b64encode(picture.bytes(place)).decode("ascii"))
-    return Image(url=url)
+        return Image(b64_json=base64.b64encode(picture.bytes(place)).decode("ascii"), revised_prompt=revised)
+    return Image(url=url, revised_prompt=revised)

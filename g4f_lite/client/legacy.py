@@ -33,7 +33,7 @@ class ChatCompletion(metaclass=_Names):
         model: str | None = None,
         messages: str | Sequence[Message] | None = None,
         provider: ProviderLike | None = None,
-        stream: Literal[False] = False,
+        stream: Literal[False] | None = None,
         *,
         image: Image | None = None,
         images: Image | Iterable[Image] | None = None,
@@ -64,7 +64,7 @@ class ChatCompletion(metaclass=_Names):
         messages: str | Sequence[Message] | None = None,
         provider: ProviderLike | None = None,
         *,
-        stream: bool,
+        stream: bool | None,
         **options: Any,
     ) -> Answer | AnswerStream: ...
 
@@ -73,7 +73,7 @@ class ChatCompletion(metaclass=_Names):
         model: str | None = None,
         messages: str | Sequence[Message] | None = None,
         provider: ProviderLike | None = None,
-        stream: bool = False,
+        stream: bool | None = None,
         *,
         image: Image | None = None,
         images: Image | Iterable[Image] | None = None,
@@ -85,6 +85,7 @@ class ChatCompletion(metaclass=_Names):
 
         :param model: a model's name; "" or None for the default
         :param messages: a list of ``{"role": …, "content": …}``, or one string
+        :param stream: False has the service send the answer as a whole, where it can
         :param provider: a provider, its class or its name; the environment's choice where None
         :param image: a picture to show, by g4f's name;  :param images: one or several
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
@@ -101,6 +102,7 @@ class ChatCompletion(metaclass=_Names):
             images=image if images is None else images,
             proxy=proxy,
             timeout=timeout,
+            stream=stream,
             **options,
         )
         return answer.start() if stream else answer.text()

@@ -76,13 +76,10 @@ def test_g4f_options_that_ask_for_nothing_are_accepted():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n": 2}, "has no option 'n': one answer is given"),
         ({"extra_body": {"n": 2}}, "has no option 'n': one answer is given"),
         ({"logprobs": True}, "has no option 'logprobs': the results have no place"),
         ({"top_logprobs": 3}, "has no option 'top_logprobs': the results have no place"),
         ({"extra_body": {"logprobs": True}}, "has no option 'logprobs': the results have no place"),
-        ({"extra_headers": {"X-A": "b"}}, "has no option 'extra_headers': give headers= where"),
-        ({"extra_query": {"a": "b"}}, "has no option 'extra_query': give session= where"),
         ({"extra_body": "n"}, "extra_body must be a dict, not str"),
         ({"response_format": "json"}, "response_format must be a dict, not str"),
         ({"response_format": dict}, "response_format must be a dict, not type"),
@@ -106,7 +103,6 @@ def test_what_asks_for_nothing_is_no_hindrance_and_not_sent():
     [
         ({"max_retries": 3}, r"'max_retries': give retry=RetryPolicy\(attempts="),
         ({"organization": "o"}, "'organization': give headers= where the provider is made"),
-        ({"default_headers": {}}, "'default_headers': give headers= where the provider is made"),
         ({"http_client": object()}, "'http_client': give session= where the provider is made"),
         ({"modle": "m"}, "'modle'; try model"),
     ],
