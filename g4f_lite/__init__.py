@@ -18,7 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .answers.answer import Answer
-    from .answers.deltas import Finish, Identity, Reasoning, Refusal, Revision, ToolCall, ToolCallDelta, Usage
+    from .answers.deltas import (
+        Attached,
+        Finish,
+        Identity,
+        OtherChoice,
+        Reasoning,
+        Refusal,
+        Revision,
+        ToolCall,
+        ToolCallDelta,
+        Usage,
+    )
     from .answers.images import ImageResponse
     from .answers.stream import AnswerStream
     from .client.client import Client, ask, stream
@@ -64,6 +75,7 @@ __all__ = [
     "AllProvidersFailedError",
     "Answer",
     "AnswerStream",
+    "Attached",
     "AuthenticationError",
     "BaseProvider",
     "Body",
@@ -84,6 +96,7 @@ __all__ = [
     "MissingDependencyError",
     "ModelNotSupportedError",
     "OpenAICompatible",
+    "OtherChoice",
     "Prompt",
     "Provider",
     "ProviderError",
@@ -111,7 +124,18 @@ __all__ = [
 # The module of each public name, imported when the name is first used.
 _NAMES = {
     ".answers.answer": ("Answer",),
-    ".answers.deltas": ("Finish", "Identity", "Reasoning", "Refusal", "Revision", "ToolCall", "ToolCallDelta", "Usage"),
+    ".answers.deltas": (
+        "Attached",
+        "Finish",
+        "Identity",
+        "OtherChoice",
+        "Reasoning",
+        "Refusal",
+        "Revision",
+        "ToolCall",
+        "ToolCallDelta",
+        "Usage",
+    ),
     ".answers.images": ("ImageResponse",),
     ".answers.stream": ("AnswerStream",),
     ".client.client": ("Client", "ask", "stream"),

@@ -154,13 +154,7 @@ class Conversation:
                 self.messages += [*turn, {"role": "assistant", "content": text}]
             raise
         answer = stream.answer
-        reply: Message = {"role": "assistant", "content": str(answer)}
-        if answer.tool_calls:
-            reply["tool_calls"] = [
-                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-                for call in answer.tool_calls
-            ]
-        self.messages += [*turn, reply]
+        self.messages += [*turn, answer.to_message()]
 
     def copy(self) -> Conversation:
         """Return a copy that continues independently, with the same provider."""

@@ -88,6 +88,9 @@ class ProviderError(G4FLiteError):
     :param status: the HTTP status, if there was a response
     :param retry_after: the seconds to wait that the service requested, if it did
     :param partial: the text that had arrived before
+    :param body: the body of the service's response, at most 64 KiB and without secrets; "" if there was none
+    :param request_id: the service's id of the request, which its support asks for
+    :ivar may_retry: whether the service allows the same request to be sent again
     """
 
     def __init__(
@@ -97,12 +100,17 @@ class ProviderError(G4FLiteError):
         status: int | None = None,
         retry_after: float | None = None,
         partial: str = "",
+        body: str = "",
+        request_id: str | None = None,
         **context: Any,
     ) -> None:
         super().__init__(message, **context)
         self.status = status
         self.retry_after = retry_after
         self.partial = partial
+        self.body = body
+        self.request_id = request_id
+        self.may_retry = True
 
     @property
     def status_code(self) -> int | None:
@@ -111,11 +119,7 @@ class ProviderError(G4FLiteError):
 
 
 class ResponseStatusError(ProviderError, requests.HTTPError):
-    """An HTTP status other than success; ``body`` is the beginning of the response body."""
-
-    def __init__(self, message: str, *, body: str = "", **context: Any) -> None:
-        super().__init__(message, **context)
-        self.body = body
+    """An HTTP status other than success."""
 
 
 class RateLimitError(ProviderError, requests.HTTPError):
@@ -143,7 +147,26 @@ class ResponseFormatError(ProviderError, requests.exceptions.InvalidJSONError):
 
 
 class EmptyResponseError(ProviderError):
-    """A complete answer without text, image, tool call or reasoning."""
+    """A complete answer without text, image, tool call or reasoning.
+
+    :param finish_reason: why the service ended it, such as ``"length"`` or ``"content_filter"``
+    :param usage: token counts, as the service reports them
+    :param reasoning: the model's reasoning
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        finish_reason: str | None = None,
+        usage: Any = None,
+        reasoning: str = "",
+        **context: Any,
+    ) -> None:
+        super().__init__(message, **context)
+        self.finish_reason = finish_reason
+        self.usage = usage
+        self.reasoning = reasoning
 
 
 class StreamInterruptedError(ProviderError, requests.exceptions.ChunkedEncodingError):
@@ -178,11 +201,23 @@ class ModelNotSupportedError(G4FLiteError, ValueError):
     """A model that the provider does not have.
 
     :param status: the HTTP status, if the service reported the error
+    :param body: the body of the service's response
+    :param request_id: the service's id of the request
     """
 
-    def __init__(self, message: str, *, status: int | None = None, **context: Any) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        body: str = "",
+        request_id: str | None = None,
+        **context: Any,
+    ) -> None:
         super().__init__(message, **context)
         self.status = status
+        self.body = body
+        self.request_id = request_id
 
     @property
     def status_code(self) -> int | None:

@@ -67,7 +67,7 @@ def to_messages(
 def _checked(message: Any, index: int) -> Message:
     place = f"messages[{index}]"
     if hasattr(message, "to_dict"):  # a completion's message, as scripts for OpenAI's client send it back
-        message = {name: value for name, value in message.to_dict().items() if name != "reasoning"}
+        message = _written(message)
         if refusal := message.pop("refusal", None):  # not all servers know the field, so it is sent as text
             message["content"] = f"{message.get('content') or ''}{refusal}"
     if not isinstance(message, dict):
@@ -90,6 +90,11 @@ def _checked(message: Any, index: int) -> Message:
     return copied
 
 
+def _written(result: Any) -> Any:
+    """Return a part of a completion, such as its message or a tool call, as it is sent back."""
+    return result.to_message() if hasattr(result, "to_message") else result.to_dict()
+
+
 def json_copy(value: Any, place: str, *, number_names: bool = False) -> Any:
     """Return a deep copy of a value that can be sent as JSON, with valid text.
 
@@ -106,6 +111,8 @@ def _json_copy(value: Any, place: str, names: Any, levels: int) -> Any:
         return valid_text(value)
     if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return value
+    if hasattr(value, "to_dict"):
+        value = _written(value)
     if levels == 0:
         raise ValueError(f"{_shortened(place)} is nested deeper than {MAX_DEPTH} levels, or contains itself")
     if isinstance(value, dict):

@@ -26,6 +26,8 @@ class Prompt:
     :param options: further options, such as ``temperature``
     :param timeout: the timeout of this call; None for the provider's own
     :param proxy: the URL of the proxy for this call; None for the provider's own
+    :param stream: whether the service is to send the answer as it comes, and not as a whole
+    :param without: fields that the service has refused, which are left out of what is sent
     """
 
     messages: Messages
@@ -33,6 +35,8 @@ class Prompt:
     options: dict[str, Any] = field(default_factory=dict)
     timeout: Timeout | tuple[float | None, float | None] | None = None
     proxy: str | None = field(default=None, repr=False)  # it may contain a password
+    stream: bool = True
+    without: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -44,6 +48,7 @@ class Prompt:
         *,
         system: str | None = None,
         images: Image | Iterable[Image] | None = None,
+        stream: bool | None = None,
         **options: Any,
     ) -> Prompt:
         """Check the arguments of a call, and copy them so that the caller may change them later.
@@ -54,6 +59,7 @@ class Prompt:
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
         :param system: a system message to put first
         :param images: images to add to the last user message: bytes, paths or URLs
+        :param stream: False makes the service send the answer as a whole, if it can
         :param options: further options; None means not given
         :raises TypeError: if an argument has the wrong type or cannot be sent as JSON, or messages are missing
         :raises ValueError: if an argument has an invalid value or contains itself
@@ -63,13 +69,21 @@ class Prompt:
             raise TypeError(f"messages is missing{hint}")
         if model is not None:
             check_model_name(model)
+        if stream is not None and not isinstance(stream, bool):
+            raise TypeError(f"stream must be True or False, not {type(stream).__name__}")
         return cls(
             to_messages(messages, system=system, images=images),
             model,
             {name: _checked(name, value) for name, value in options.items() if _is_given(name, value)},
             _checked_timeout(timeout),
             None if proxy is None else check_proxy(proxy),
+            stream is not False,
         )
+
+    def secrets(self) -> list[str]:
+        """List what this call alone sends beside the prompt, which no message may show."""
+        extras = [self.options.get(name) or {} for name in ("extra_headers", "extra_query")]
+        return [str(value) for values in extras if isinstance(values, dict) for value in values.values()]
 
     def check_text_only(self, owner: str) -> None:
         """Raise if a message contains an image or anything else that is not text.
@@ -105,6 +119,8 @@ def _checked(name: str, value: Any) -> Any:
     :raises TypeError: if it has the wrong type, or cannot be sent as JSON
     :raises ValueError: if it is nested too deeply, or contains itself
     """
+    if name == "n":
+        raise TypeError(f"n={value!r}: this gives one answer; client.chat.completions.create(n=…) gives several")
     if name in ("response_format", "extra_body") and value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, not {type(value).__name__}")
     copied = json_copy(value, f"the option {name}", number_names=True)  # of tokens in logit_bias

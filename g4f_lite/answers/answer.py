@@ -28,6 +28,8 @@ class Answer(str):
         does not distinguish it from an answer
     :ivar revision: the whole text that the service sent at the end, if it differs from the text that it streamed;
         the answer itself keeps the streamed text
+    :ivar message_fields: fields that the service added to the message, such as ``annotations`` or
+        ``reasoning_content``, and expects when the message is sent back
     """
 
     usage: Usage | None
@@ -40,6 +42,7 @@ class Answer(str):
     images: list[ImageResponse]
     refusal: str | None
     revision: str | None
+    message_fields: dict[str, Any]
     _shown_in: int | None = None  # the number of the notebook cell that displayed it
 
     def __new__(
@@ -56,6 +59,7 @@ class Answer(str):
         images: list[ImageResponse] | None = None,
         refusal: str | None = None,
         revision: str | None = None,
+        message_fields: dict[str, Any] | None = None,
     ) -> Answer:
         answer = super().__new__(cls, valid_text(text))
         answer.usage = usage
@@ -68,6 +72,7 @@ class Answer(str):
         answer.images = images or []
         answer.refusal = refusal
         answer.revision = revision
+        answer.message_fields = message_fields or {}
         return answer
 
     def __getnewargs__(self) -> tuple[str]:
@@ -93,9 +98,20 @@ class Answer(str):
             "seconds": round(self.seconds, 3),
             "reasoning": self.reasoning,
             "refusal": self.refusal,
-            "tool_calls": [asdict(call) for call in self.tool_calls],
+            "tool_calls": [_written(call) for call in self.tool_calls],
             "images": [url for image in self.images for url in image.urls],
         }
+
+    def to_message(self) -> dict[str, Any]:
+        """Give the answer as a message for the history: its text, its tool calls, and what belongs to them."""
+        message: dict[str, Any] = {"role": "assistant", "content": str(self)}
+        calls = [call.to_dict() for call in self.tool_calls if call.type != "function_call"]
+        if calls:
+            message["tool_calls"] = calls
+        for call in self.tool_calls:
+            if call.type == "function_call":
+                message["function_call"] = {"name": call.name, "arguments": call.arguments}
+        return {**self.message_fields, **message} if self.tool_calls else message
 
     def _repr_markdown_(self) -> str:
         only_images = self.images and self == self.images[0].urls[0]
@@ -105,3 +121,9 @@ class Answer(str):
         """Display nothing as the result of the cell in which ``show()`` displayed the answer."""
         if self._shown_in is None or self._shown_in != cell_number():
             raise NotImplementedError  # IPython then falls back to its other representations
+
+
+def _written(call: ToolCall) -> dict[str, Any]:
+    """Return a tool call as plain JSON types, without the fields that have their default value."""
+    usual = {"type": "function", "extra": {}}
+    return {name: value for name, value in asdict(call).items() if name not in usual or value != usual[name]}

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import Any
 
-from .deltas import Delta, Finish, Identity, Reasoning, Refusal, Revision, ToolCall, ToolCallDelta, Usage, is_content
+from .attached import join, size_of
+from .deltas import (
+    Attached,
+    Delta,
+    Finish,
+    Identity,
+    OtherChoice,
+    Reasoning,
+    Refusal,
+    Revision,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+    is_content,
+)
 from .images import ImageResponse
 
 MAX_BYTES = 4 * 1024 * 1024  # kept of one answer: text, reasoning and tool calls, one byte per character
+MAX_ATTACHED_BYTES = 64 * 1024 * 1024  # of images in data: URIs, and of the service's own fields
+MAX_CHOICES = 128  # as OpenAI allows
 COMPACT_BYTES = 256 * 1024  # of recent deltas, before they are joined
 PIECE_BYTES = 64  # memory of a piece beyond its characters
 
@@ -24,7 +41,10 @@ class Buffer:
 
     :ivar recent: the deltas that are not joined yet
     :ivar room: bytes left before they are joined
-    :ivar too_long: whether the answer is longer than ``MAX_BYTES``; only its beginning is kept then
+    :ivar too_long: whether the answer is longer than what is kept; only its beginning is kept then
+    :ivar finished: whether the end of the protocol has arrived
+    :ivar attached: fields that the service added
+    :ivar others: the other choices, by their index
     """
 
     recent: list[Delta] = field(default_factory=list)
@@ -33,22 +53,43 @@ class Buffer:
     identity: Identity | None = None
     usage: Usage | None = None
     finish_reason: str | None = None
+    finished: bool = False
+    attached: dict[str, Any] = field(default_factory=dict)
+    others: dict[int, Buffer] = field(default_factory=dict)
+    _attached_bytes: int = 0
     _joined: list[Delta] = field(default_factory=list)
     _bytes: int = 0
 
     def add(self, delta: Delta) -> None:
         """Keep a delta."""
-        if isinstance(delta, str) or not isinstance(delta, (Usage, Finish, Identity)):  # nearly always text
-            self.recent.append(delta)
-            self.room -= _size(delta)
-            if self.room < 0:
-                self.compact()
+        if isinstance(delta, str):  # nearly always
+            self._keep(delta)
         elif isinstance(delta, Usage):
             self.usage = delta
         elif isinstance(delta, Finish):
-            self.finish_reason = delta.reason
-        else:
+            self.finish_reason, self.finished = delta.reason, True
+        elif isinstance(delta, Identity):
             self.identity = delta
+        elif isinstance(delta, OtherChoice):
+            if delta.index in self.others or len(self.others) < MAX_CHOICES:
+                self.others.setdefault(delta.index, Buffer()).add(delta.delta)
+        elif isinstance(delta, Attached):
+            if self._has_room_for(size_of(delta.fields)):
+                join(self.attached, delta.fields)
+        elif not isinstance(delta, ImageResponse) or self._has_room_for(sum(map(len, delta.urls))):
+            self._keep(delta)
+
+    def _keep(self, delta: Delta) -> None:
+        self.recent.append(delta)
+        self.room -= _size(delta)
+        if self.room < 0:
+            self.compact()
+
+    def _has_room_for(self, size: int) -> bool:
+        """Count the bytes of something large, and return whether it may be kept."""
+        self._attached_bytes += size
+        self.too_long = self.too_long or self._attached_bytes > MAX_ATTACHED_BYTES
+        return self._attached_bytes <= MAX_ATTACHED_BYTES
 
     def compact(self) -> None:
         """Join the recent deltas and drop what exceeds ``MAX_BYTES``."""
@@ -88,11 +129,18 @@ class Buffer:
     @property
     def has_content(self) -> bool:
         """Whether any text, image, tool call or reasoning has arrived."""
-        return self.too_long or any(delta if type(delta) is str else is_content(delta) for delta in self.kept)
+        own = any(delta if type(delta) is str else is_content(delta) for delta in self.kept)
+        return self.too_long or own or "audio" in self.attached or any(o.has_content for o in self.others.values())
 
     @property
     def reasoning(self) -> str:
         return "".join(delta.text for delta in self.kept if isinstance(delta, Reasoning))
+
+    @property
+    def message_fields(self) -> dict[str, Any]:
+        """What a message for the history has besides its text and its tool calls, under the service's own names."""
+        name = next((delta.name for delta in self.kept if isinstance(delta, Reasoning) and delta.name), None)
+        return {**({name: self.reasoning} if name else {}), **self.attached}
 
     @property
     def images(self) -> list[ImageResponse]:
@@ -109,15 +157,16 @@ class Buffer:
             if isinstance(delta, ToolCallDelta):
                 pieces.setdefault(delta.index, []).append(delta)
         calls = (_one_call(index, pieces[index]) for index in sorted(pieces))
-        return [ToolCall(call.id, call.name or "", call.arguments) for call in calls]
+        return [ToolCall(call.id, call.name or "", call.arguments, call.type, call.extra) for call in calls]
 
 
 def _size(delta: Delta) -> int:
-    """Estimate the bytes that a delta takes; those of an image are limited where it is read."""
+    """Estimate the bytes that a delta takes; those of an image are counted separately."""
     if isinstance(delta, str):
         return PIECE_BYTES + len(delta)
     if isinstance(delta, ToolCallDelta):
-        return PIECE_BYTES + len(delta.arguments) + len(delta.name or "") + len(delta.id or "")
+        own = len(delta.arguments) + len(delta.name or "") + len(delta.id or "")
+        return PIECE_BYTES + own + (size_of(delta.extra) if delta.extra else 0)
     return PIECE_BYTES + (len(delta.text) if isinstance(delta, (Reasoning, Refusal, Revision)) else 0)
 
 
@@ -127,8 +176,12 @@ def _join(deltas: list[Delta]) -> Iterator[Delta]:
         same: list[Any] = list(group)
         if issubclass(kind, str):
             yield "".join(same)
-        elif kind in (Reasoning, Refusal):
-            yield kind("".join(delta.text for delta in same))
+        elif kind is Reasoning:
+            yield Reasoning(
+                "".join(delta.text for delta in same), next((delta.name for delta in same if delta.name), None)
+            )
+        elif kind is Refusal:
+            yield Refusal("".join(delta.text for delta in same))
         elif kind is ToolCallDelta:
             yield _one_call(index, same)
         else:
@@ -147,4 +200,6 @@ def _one_call(index: int, pieces: list[ToolCallDelta]) -> ToolCallDelta:
         next((piece.id for piece in pieces if piece.id), None),
         next((piece.name for piece in pieces if piece.name), None),
         "".join(piece.arguments for piece in pieces),
+        next((piece.type for piece in pieces if piece.type != "function"), "function"),
+        functools.reduce(join, (piece.extra for piece in pieces if piece.extra), {}),
     )

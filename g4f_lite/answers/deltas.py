@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import EmptyResponseError
 from .images import ImageResponse
@@ -11,9 +12,13 @@ from .images import ImageResponse
 
 @dataclass(frozen=True)
 class Reasoning:
-    """A piece of the model's reasoning, which is not part of the text."""
+    """A piece of the model's reasoning, which is not part of the text.
+
+    :param name: the service's own name for it, under which it is sent back; None if it has none
+    """
 
     text: str
+    name: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -25,21 +30,47 @@ class Refusal:
 
 @dataclass(frozen=True)
 class ToolCallDelta:
-    """A piece of a tool call: the first one has ``id`` and ``name``, and each one adds to ``arguments``."""
+    """A piece of a tool call: the first one has ``id`` and ``name``, and each one adds to ``arguments``.
+
+    :param type: ``"function"``, ``"custom"``, or ``"function_call"`` for the older form of the API
+    :param extra: fields that the service adds to the call
+    """
 
     index: int
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    type: str = "function"
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool call that the model requests; ``arguments`` is JSON, as the model wrote it."""
+    """A tool call that the model requests.
+
+    :param arguments: JSON, as the model wrote it; the input of a custom tool
+    :param type: ``"function"``, ``"custom"``, or ``"function_call"`` for the older form of the API
+    :param extra: fields that the service adds to the call, such as ``extra_content``
+    """
 
     id: str | None
     name: str
     arguments: str
+    type: str = "function"
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the call as the API writes it, so that it can be sent back in a message."""
+        kind = "custom" if self.type == "custom" else "function"
+        inner = {"name": self.name, "input" if kind == "custom" else "arguments": self.arguments}
+        return {"id": self.id, "type": kind, **self.extra, kind: {**inner, **self.extra.get(kind, {})}}
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A piece of what a service adds to an answer under names of its own, such as ``annotations`` or ``audio``."""
+
+    fields: dict[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -80,10 +111,11 @@ class Identity:
 class Finish:
     """The end of an answer, as the protocol marks it.
 
-    :param reason: ``"stop"``, ``"length"``, ``"tool_calls"``, ``"content_filter"``, or a reason of the service's own
+    :param reason: ``"stop"``, ``"length"``, ``"tool_calls"``, ``"content_filter"``, or a reason of the service's own;
+        None if the service does not report one
     """
 
-    reason: str = "stop"
+    reason: str | None = "stop"
 
 
 @dataclass(frozen=True)
@@ -93,15 +125,47 @@ class Revision:
     text: str
 
 
+@dataclass(frozen=True)
+class OtherChoice:
+    """A delta of a choice other than the first, if several were requested.
+
+    :param index: the index of the choice, which is not 0
+    """
+
+    index: int
+    delta: Delta
+
+
 NO_CONTENT = "the answer has no text, no image, no tool call and no reasoning"
 
-Delta = str | ImageResponse | Reasoning | Refusal | ToolCallDelta | Usage | Identity | Finish | Revision
+Delta = (
+    str | ImageResponse | Reasoning | Refusal | ToolCallDelta | Attached | Usage | Identity | Finish | Revision
+    | OtherChoice
+)  # fmt: skip
 Piece = str | ImageResponse
 
 
 def is_content(delta: Delta) -> bool:
     """Return whether a delta is part of the answer itself: not usage, identity, finish, revision or an empty piece."""
+    if isinstance(delta, OtherChoice):
+        return is_content(delta.delta)
+    if isinstance(delta, Attached):
+        return "audio" in delta.fields
     return bool(delta) and not isinstance(delta, (Usage, Identity, Finish, Revision))
+
+
+def no_content(finish_reason: str | None = None, usage: Usage | None = None, **context: Any) -> EmptyResponseError:
+    """Make the error for an answer without content, which says why the service ended it."""
+    text = NO_CONTENT
+    if finish_reason is not None:
+        text += f"; it ended with finish_reason {finish_reason!r}"
+        if usage is not None:
+            text += f" after {usage.completion_tokens:,} tokens"
+    if finish_reason == "length":
+        text += ": give a larger max_tokens, which a model that thinks first may use up"
+    elif finish_reason == "content_filter":
+        text += ": the service's filter held the answer back"
+    return EmptyResponseError(text, finish_reason=finish_reason, usage=usage, **context)
 
 
 def up_to_content(deltas: Iterator[Delta]) -> list[Delta]:
@@ -109,9 +173,14 @@ def up_to_content(deltas: Iterator[Delta]) -> list[Delta]:
 
     :raises EmptyResponseError: if none is content
     """
-    taken = []
+    taken: list[Delta] = []
+    reason, usage = None, None
     for delta in deltas:
         taken.append(delta)
         if is_content(delta):
             return taken
-    raise EmptyResponseError(NO_CONTENT, step="stream")
+        if isinstance(delta, Finish):
+            reason = delta.reason
+        elif isinstance(delta, Usage):
+            usage = delta
+    raise no_content(reason, usage, step="stream")

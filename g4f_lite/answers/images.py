@@ -7,7 +7,7 @@ import binascii
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
@@ -35,6 +35,9 @@ class ImageResponse:
     :param alt: the alternative text, usually the prompt
     :param fetch: returns the bytes at one of the URLs
     :param data: the bytes of the first image, if they are already known
+    :param revised_prompts: for each image, the prompt as the service revised it, or None
+    :param created: when the images were made, as the service reports, in seconds since 1970
+    :param usage: token counts, as the service reports them
     """
 
     def __init__(
@@ -44,9 +47,15 @@ class ImageResponse:
         *,
         fetch: Fetch | None = None,
         data: bytes | None = None,
+        revised_prompts: Sequence[str | None] = (),
+        created: int | None = None,
+        usage: dict[str, Any] | None = None,
     ) -> None:
         self.urls = [urls] if isinstance(urls, str) else list(urls)
         self.alt = alt
+        self.revised_prompts = [*revised_prompts, *[None] * (len(self.urls) - len(revised_prompts))]
+        self.created = created
+        self.usage = usage
         self.fetch = fetch
         self._data: dict[str, bytes] = {} if data is None else {self.urls[0]: data}
         self._fetching = threading.Lock()
@@ -136,7 +145,14 @@ class ImageResponse:
         return f"ImageResponse({shown!r}, alt={self.alt[:80]!r})"
 
     def __copy__(self) -> ImageResponse:
-        copied = ImageResponse(self.urls, self.alt, fetch=self.fetch)
+        copied = ImageResponse(
+            self.urls,
+            self.alt,
+            fetch=self.fetch,
+            revised_prompts=self.revised_prompts,
+            created=self.created,
+            usage=self.usage,
+        )
         copied._data.update(self._data)
         return copied
 

@@ -12,7 +12,6 @@ from typing import Any, NoReturn, Protocol, TextIO
 
 from ..errors import (
     DeadlineExceededError,
-    EmptyResponseError,
     G4FLiteError,
     ProviderError,
     ResponseFormatError,
@@ -20,7 +19,7 @@ from ..errors import (
 )
 from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
-from .deltas import NO_CONTENT, Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content
+from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content, no_content
 from .display import cell_number, in_notebook, print_pieces, show_markdown
 from .images import ImageResponse
 
@@ -154,7 +153,7 @@ class AnswerStream(Generator[Piece, None, None]):
         return self.answer
 
     def deltas(self) -> Iterator[Delta]:
-        """Iterate all remaining deltas: text, images, reasoning, refusal, tool calls, identity, usage, finish."""
+        """Iterate all remaining deltas: text, images, reasoning, refusal, tool calls, usage, finish and the rest."""
         while True:
             try:
                 delta = self._waiting.popleft() if self._waiting else self._pull()
@@ -205,10 +204,35 @@ class AnswerStream(Generator[Piece, None, None]):
             images=buffer.images,
             refusal=buffer.refusal,
             revision=buffer.revision,
+            message_fields=buffer.message_fields,
             model=self.model,
             provider=self.provider,
             seconds=self._seconds,
         )
+
+    @property
+    def other_choices(self) -> dict[int, Answer]:
+        """What has come of other choices than the first, by their index, where several were asked for.
+
+        :raises ResponseFormatError: one is longer than what is kept of an answer
+        """
+        if any(buffer.too_long for buffer in self._buffer.others.values()):
+            self._raise_too_long()
+        return {
+            index: Answer(
+                buffer.text,
+                finish_reason=buffer.finish_reason,
+                model=self.model,
+                provider=self.provider,
+                seconds=self._seconds,
+                reasoning=buffer.reasoning,
+                tool_calls=buffer.tool_calls,
+                images=buffer.images,
+                refusal=buffer.refusal,
+                message_fields=buffer.message_fields,
+            )
+            for index, buffer in sorted(self._buffer.others.items())
+        }
 
     @property
     def identity(self) -> Identity | None:
@@ -244,11 +268,11 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises EmptyResponseError: if the answer has no content
         """
         buffer = self._buffer
-        if buffer.finish_reason is None and self._closed:
+        if not buffer.finished and self._closed:
             raise StreamInterruptedError("the answer was closed before its end")
         if not buffer.has_content:
-            raise EmptyResponseError(NO_CONTENT)
-        if buffer.finish_reason is None:
+            raise no_content(buffer.finish_reason, buffer.usage)
+        if not buffer.finished:
             raise StreamInterruptedError("the answer ended without the end that its protocol requires")
 
     def _pull(self) -> Delta:
@@ -284,12 +308,13 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def _check_length(self) -> None:
         if self._buffer.too_long:
-            text = (
-                f"the answer is longer than the {MAX_BYTES:,} characters that are kept; iterate over the stream instead"
-            )
-            error = ResponseFormatError(text, partial=self._buffer.text)
-            self._add_context(error)
-            raise error
+            self._raise_too_long()
+
+    def _raise_too_long(self) -> NoReturn:
+        text = f"the answer is longer than the {MAX_BYTES:,} characters that are kept; iterate over the stream instead"
+        error = ResponseFormatError(text, partial=self._buffer.text)
+        self._add_context(error)
+        raise error
 
     def _open(self) -> Generator[Delta, None, None]:
         """Start the answer, once, in the thread that needs it first."""

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Literal, NoReturn, TextIO, overload
 
 from ..answers.answer import Answer
-from ..answers.deltas import Finish, Identity, Reasoning, Refusal, ToolCallDelta
+from ..answers.deltas import (
+    Attached,
+    Delta,
+    Finish,
+    Identity,
+    OtherChoice,
+    Reasoning,
+    Refusal,
+    ToolCallDelta,
+)
 from ..answers.images import ImageResponse
 from ..answers.stream import AnswerStream
+from ..arguments import check_whole_number
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
-from .results import ChoiceDelta, ChunkChoice, Completion, CompletionChunk, CompletionUsage, DeltaToolCall, make_id, now
+from .results import (
+    ChoiceDelta,
+    ChunkChoice,
+    Completion,
+    CompletionChunk,
+    CompletionUsage,
+    DeltaFunction,
+    DeltaToolCall,
+    make_id,
+    now,
+)
 from .routing import Router
+
+_USUAL: Mapping[str, Any] = MappingProxyType({})  # nothing is said about a stream
 
 
 class Completions:
@@ -32,7 +56,7 @@ class Completions:
         messages: str | Sequence[Message],
         model: str | None = None,
         *,
-        stream: Literal[False] | None = False,
+        stream: Literal[False] | None = None,
         provider: ProviderLike | None = None,
         images: Image | Iterable[Image] | None = None,
         image: Image | None = None,
@@ -97,7 +121,7 @@ class Completions:
         messages: str | Sequence[Message],
         model: str | None = None,
         *,
-        stream: bool | None = False,
+        stream: bool | None = None,
         provider: ProviderLike | None = None,
         images: Image | Iterable[Image] | None = None,
         image: Image | None = None,
@@ -113,7 +137,7 @@ class Completions:
         tools: Sequence[Mapping[str, Any]] | None = None,
         tool_choice: str | Mapping[str, Any] | None = None,
         reasoning_effort: str | None = None,
-        stream_options: Mapping[str, Any] | None = None,
+        stream_options: Mapping[str, Any] | None = _USUAL,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
         **options: Any,
@@ -125,6 +149,8 @@ class Completions:
 
         :param messages: a list of ``{"role": …, "content": …}``, or a string
         :param model: the name of a model; see ``Client(models=…)``
+        :param stream: True for an iterator of chunks; False for a Completion that the service sends as a whole; if
+            left out, a Completion that is read as it arrives
         :param provider: the provider to use for this call instead of the client's
         :param images: images to add to the last user message: bytes, paths or URLs
         :param image: one image; g4f's name for ``images``
@@ -134,7 +160,8 @@ class Completions:
             it the client cuts the answer
         :param response_format: ``{"type": "json_schema", …}`` or ``{"type": "json_object"}``; for a service that does
             not support it the client adds it to the prompt, and checks the answer
-        :param stream_options: ``{"include_usage": True}`` for a last chunk with the usage
+        :param stream_options: ``{"include_usage": True}`` for a last chunk with the usage; None for a service that
+            rejects the field
         :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
         :param options: further options of the provider
@@ -145,6 +172,8 @@ class Completions:
             raise TypeError(f"stream_options must be a dict, not {type(stream_options).__name__}")
         wants_usage = bool(stream and stream_options and stream_options.get("include_usage"))
         created = now()
+        n = options.pop("n", None)
+        count = 1 if n is None else check_whole_number(n, "n")
         prompt = Prompt.of(
             model or None,
             messages,
@@ -163,12 +192,17 @@ class Completions:
             tools=tools,
             tool_choice=tool_choice,
             reasoning_effort=reasoning_effort,
+            stream=stream,
+            **({"stream_options": None} if stream_options is None else {}),
             **options,
         )
+        if count > 1:
+            prompt = replace(prompt, options={**prompt.options, "n": count})
         answer = self._router.answer(prompt, provider)
         if stream:
             return CompletionStream(answer.start(), created, wants_usage=wants_usage)
-        return Completion.of(answer.text(), answer.identity or Identity(), created)
+        whole = answer.text()
+        return Completion.of(whole, answer.identity or Identity(), created, answer.other_choices)
 
     def stream(self, messages: str | Sequence[Message], model: str | None = None, **options: Any) -> CompletionStream:
         """Return an iterator of chunks, like :meth:`create` with ``stream=True``; the method has g4f's name."""
@@ -226,24 +260,37 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
     id_, model = identity.id or make_id(), identity.model or answer.model or ""
     created, provider, fingerprint = identity.created or created, answer.provider, identity.system_fingerprint
     role: Literal["assistant"] | None = "assistant"  # in the first chunk only
+    begun: set[int] = set()  # the other choices whose first chunk has been made
     for delta in answer.deltas():
-        reason = None
-        if isinstance(delta, (str, ImageResponse)):
-            added = ChoiceDelta(str(delta), role)
-        elif isinstance(delta, Reasoning):
-            added = ChoiceDelta(None, role, delta.text)
-        elif isinstance(delta, Refusal):
-            added = ChoiceDelta(None, role, refusal=delta.text)
-        elif isinstance(delta, ToolCallDelta):
-            added = ChoiceDelta(None, role, None, [DeltaToolCall.of(delta)])
-        elif isinstance(delta, Finish):
-            added, reason = ChoiceDelta(), delta.reason
-        else:  # usage goes in the last chunk, identity in every chunk
+        index, delta = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
+        if (piece := _added(delta)) is None:  # usage goes in the last chunk, identity in every chunk
             continue
-        yield CompletionChunk(id_, created, model, provider, [ChunkChoice(added, reason)], None, fingerprint)
-        role = None
+        if index == 0:
+            piece.role, role = role, None
+        elif index not in begun:
+            piece.role = "assistant"
+            begun.add(index)
+        reason = delta.reason if isinstance(delta, Finish) else None
+        yield CompletionChunk(id_, created, model, provider, [ChunkChoice(piece, reason, index)], None, fingerprint)
     if wants_usage and answer.usage is not None:
         yield CompletionChunk(id_, created, model, provider, [], CompletionUsage.of(answer.usage), fingerprint)
+
+
+def _added(delta: Delta) -> ChoiceDelta | None:
+    """Give what a delta adds to its choice; None where that is nothing."""
+    if isinstance(delta, (str, ImageResponse)):
+        return ChoiceDelta(str(delta))
+    if isinstance(delta, Reasoning):
+        return ChoiceDelta(reasoning=delta.text, extra={delta.name: delta.text} if delta.name else None)
+    if isinstance(delta, Refusal):
+        return ChoiceDelta(refusal=delta.text)
+    if isinstance(delta, ToolCallDelta) and delta.type == "function_call":
+        return ChoiceDelta(function_call=DeltaFunction(delta.name, delta.arguments))
+    if isinstance(delta, ToolCallDelta):
+        return ChoiceDelta(tool_calls=[DeltaToolCall.of(delta)])
+    if isinstance(delta, Attached):
+        return ChoiceDelta(extra=delta.fields)
+    return ChoiceDelta() if isinstance(delta, Finish) else None
 
 
 class Chat:

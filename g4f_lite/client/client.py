@@ -40,6 +40,8 @@ class Client:
         for the default model; ``"*"`` stands for all other names
     :param api_key: the key of the named provider
     :param base_url: the URL of the named provider, or of an OpenAI-compatible server
+    :param default_headers: headers for every request to it
+    :param default_query: query parameters for every request to it
     :param proxy: the URL of a proxy for every request
     :param proxies: g4f's name for ``proxy``
     :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
@@ -60,6 +62,8 @@ class Client:
         models: ModelMap | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, Any] | None = None,
         proxy: str | None = None,
         proxies: str | Mapping[str, str] | None = None,
         timeout: TimeoutLike = None,
@@ -77,6 +81,8 @@ class Client:
             models=models,
             api_key=api_key,
             base_url=base_url,
+            default_headers=default_headers,
+            default_query=default_query,
             proxy=one_proxy(proxy, proxies),
             timeout=timeout,
             retry=retry,

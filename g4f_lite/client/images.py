@@ -15,7 +15,7 @@ from ..providers.fallback import Fallback
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
 from .options import refuse
-from .results import Image, ImagesResponse, now
+from .results import Image, ImagesResponse, ImagesUsage, now
 from .routing import Router
 
 Result = TypeVar("Result")
@@ -146,7 +146,9 @@ def _generate(
         options = {"response_format": response_format, **options}
     images = generate_images(provider, prompt, model, proxy, timeout, **options)
     data = [_image(image, index, response_format) for image in images for index in range(len(image.urls))]
-    return ImagesResponse(now(), data, model, provider.name)
+    first = images[0]
+    usage = None if first.usage is None else ImagesUsage.of(first.usage)
+    return ImagesResponse(first.created or now(), data, model, provider.name, usage)
 
 
 def _images_in(stream: AnswerStream) -> list[ImageResponse]:
@@ -163,7 +165,7 @@ def _images_in(stream: AnswerStream) -> list[ImageResponse]:
 
 
 def _image(image: ImageResponse, index: int, response_format: str | None) -> Image:
-    url = image.urls[index]
+    url, revised = image.urls[index], image.revised_prompts[index]
     if response_format == "b64_json" or (response_format is None and url.startswith("data:")):
-        return Image(b64_json=base64.b64encode(image.bytes(index)).decode("ascii"))
-    return Image(url=url)
+        return Image(b64_json=base64.b64encode(image.bytes(index)).decode("ascii"), revised_prompt=revised)
+    return Image(url=url, revised_prompt=revised)

@@ -33,7 +33,7 @@ class ChatCompletion(metaclass=_Names):
         model: str | None = None,
         messages: str | Sequence[Message] | None = None,
         provider: ProviderLike | None = None,
-        stream: Literal[False] = False,
+        stream: Literal[False] | None = None,
         *,
         image: Image | None = None,
         images: Image | Iterable[Image] | None = None,
@@ -64,7 +64,7 @@ class ChatCompletion(metaclass=_Names):
         messages: str | Sequence[Message] | None = None,
         provider: ProviderLike | None = None,
         *,
-        stream: bool,
+        stream: bool | None,
         **options: Any,
     ) -> Answer | AnswerStream: ...
 
@@ -73,7 +73,7 @@ class ChatCompletion(metaclass=_Names):
         model: str | None = None,
         messages: str | Sequence[Message] | None = None,
         provider: ProviderLike | None = None,
-        stream: bool = False,
+        stream: bool | None = None,
         *,
         image: Image | None = None,
         images: Image | Iterable[Image] | None = None,
@@ -86,7 +86,7 @@ class ChatCompletion(metaclass=_Names):
         :param model: the name of a model; "" or None for the default
         :param messages: a list of ``{"role": …, "content": …}``, or a string
         :param provider: a provider, its class or its name; None lets the environment choose
-        :param stream: whether to return a stream
+        :param stream: True for a stream; False makes the service send the answer as a whole, if it can
         :param image: one image; g4f's name for ``images``
         :param images: images to add to the last user message: bytes, paths or URLs
         :param proxy: the URL of a proxy for every request of this call
@@ -104,6 +104,7 @@ class ChatCompletion(metaclass=_Names):
             images=image if images is None else images,
             proxy=proxy,
             timeout=timeout,
+            stream=stream,
             **options,
         )
         return answer.start() if stream else answer.text()

@@ -6,68 +6,15 @@ provider that answered, and ``reasoning``.  What a service did not report is Non
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from ..answers.answer import Answer
 from ..answers.deltas import Identity, ToolCall, ToolCallDelta, Usage
-
-
-class Result:
-    """The base class of all results, which can be written as JSON."""
-
-    __slots__ = ()
-    nullable: ClassVar[frozenset[str]] = frozenset()  # fields that the API sends as null, not left out
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON that the API would send, as plain types."""
-        return {
-            name: _plain(value, lean=True)
-            for name, value in self._items()
-            if value is not None or name in type(self).nullable
-        }
-
-    def model_dump(self, *, exclude_none: bool = False, exclude_unset: bool = False) -> dict[str, Any]:
-        """Return all fields as plain types.
-
-        :param exclude_none: whether to leave out fields that are None
-        :param exclude_unset: whether to leave out fields that the API would not send, like :meth:`to_dict`
-        """
-        if exclude_unset:
-            return self.to_dict()
-        return {
-            name: _plain(value, lean=False, exclude_none=exclude_none)
-            for name, value in self._items()
-            if value is not None or not exclude_none
-        }
-
-    def model_dump_json(
-        self, *, indent: int | None = None, exclude_none: bool = False, exclude_unset: bool = False
-    ) -> str:
-        """Return :meth:`model_dump` as a JSON string."""
-        separators = None if indent else (",", ":")
-        dumped = self.model_dump(exclude_none=exclude_none, exclude_unset=exclude_unset)
-        return json.dumps(dumped, indent=indent, ensure_ascii=False, separators=separators)
-
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """Return :meth:`to_dict` as a JSON string."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
-
-    def _items(self) -> Iterator[tuple[str, Any]]:
-        for each in fields(self):  # type: ignore[arg-type]  # each subclass is a dataclass
-            yield each.name, getattr(self, each.name)
-
-
-def _plain(value: Any, *, lean: bool, exclude_none: bool = False) -> Any:
-    if isinstance(value, Result):
-        return value.to_dict() if lean else value.model_dump(exclude_none=exclude_none)
-    if isinstance(value, list):
-        return [_plain(item, lean=lean, exclude_none=exclude_none) for item in value]
-    return value
+from .result import Extended, Result
 
 
 @dataclass(slots=True)
@@ -109,48 +56,106 @@ class CompletionUsage(Result):
 
 
 @dataclass(slots=True)
-class Function(Result):
+class Function(Extended):
     """The function that a model calls; ``arguments`` is JSON, as the model wrote it."""
 
     name: str
     arguments: str
+    extra: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
-class DeltaFunction(Result):
+class Custom(Extended):
+    """The custom tool that a model calls, and its input: any text."""
+
+    name: str
+    input: str
+    extra: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class DeltaFunction(Extended):
     """A function name or a fragment of the arguments, in a streamed tool call."""
 
-    name: str | None
-    arguments: str
+    name: str | None = None
+    arguments: str | None = None
+    extra: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
-class MessageToolCall(Result):
-    """A tool call that the model requests."""
+class DeltaCustom(Extended):
+    """A tool name or a fragment of the input, in a streamed call of a custom tool."""
+
+    name: str | None = None
+    input: str | None = None
+    extra: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class MessageToolCall(Extended):
+    """A tool call that the model requests.
+
+    :ivar function: the name and the arguments; of a custom tool as well
+    :ivar custom: the same, as the API writes it for a custom tool
+    """
 
     id: str
     function: Function
-    type: Literal["function"] = "function"
+    type: Literal["function", "custom"] = "function"
+    custom: Custom | None = None
+    extra: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, call: ToolCall) -> MessageToolCall:
+        """Take a call of an answer; one that the service gave no id has one made here."""
+        extra = dict(call.extra)
+        inner = extra.pop(call.type, None)
+        made = cls(call.id or make_id("call_"), Function(call.name, call.arguments, inner), extra=extra or None)
+        if call.type == "custom":
+            made.type, made.custom = "custom", Custom(call.name, call.arguments, inner)
+        return made
+
+    def _items(self) -> Iterator[tuple[str, Any]]:
+        left_out = "function" if self.custom else "custom"
+        return (item for item in Extended._items(self) if item[0] != left_out)
 
 
 @dataclass(slots=True)
-class DeltaToolCall(Result):
+class DeltaToolCall(Extended):
     """A piece of a tool call: the first one has ``id`` and the name, and each one adds to the arguments."""
 
     index: int
     id: str | None = None
     function: DeltaFunction | None = None
-    type: Literal["function"] | None = None
+    type: Literal["function", "custom"] | None = None
+    custom: DeltaCustom | None = None
+    extra: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, delta: ToolCallDelta) -> DeltaToolCall:
-        """Convert a piece of a tool call as a provider yields it."""
-        return cls(delta.index, delta.id, DeltaFunction(delta.name, delta.arguments), "function" if delta.id else None)
+        """Convert a piece of a tool call as a provider yields it; what it does not say is None."""
+        extra = dict(delta.extra)
+        inner = extra.pop(delta.type, None)
+        arguments = delta.arguments if delta.arguments or delta.name else None
+        piece = cls(delta.index, delta.id, extra=extra or None)
+        has_fields = delta.name or arguments is not None or inner
+        if delta.type == "custom":
+            piece.type = "custom" if delta.id else None
+            piece.custom = DeltaCustom(delta.name, arguments, inner) if has_fields else None
+        else:
+            piece.type = "function" if delta.id else None
+            piece.function = DeltaFunction(delta.name, arguments, inner) if has_fields else None
+        return piece
 
 
 @dataclass(slots=True)
-class CompletionMessage(Result):
-    """The message of the model; ``content`` is None if it has only tool calls or a refusal."""
+class CompletionMessage(Extended):
+    """The message of the model; ``content`` is None if it has only tool calls or a refusal.
+
+    It can be used in the ``messages`` of the next call unchanged.
+
+    :ivar extra: fields that the service added, such as ``annotations``
+    """
 
     nullable = frozenset({"content"})
 
@@ -159,11 +164,33 @@ class CompletionMessage(Result):
     reasoning: str | None = None
     tool_calls: list[MessageToolCall] | None = None
     refusal: str | None = None
+    function_call: Function | None = None
+    extra: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, answer: Answer) -> CompletionMessage:
+        """Take an answer; images are Markdown in its content."""
+        only_images = answer.images and answer == answer.images[0].urls[0]
+        content = "".join(map(str, answer.images)) if only_images else answer.removesuffix(answer.refusal or "")
+        older = [call for call in answer.tool_calls if call.type == "function_call"]
+        return cls(
+            content=content or None,
+            reasoning=answer.reasoning or None,
+            tool_calls=[MessageToolCall.of(call) for call in answer.tool_calls if call not in older] or None,
+            refusal=answer.refusal,
+            function_call=Function(older[0].name, older[0].arguments) if older else None,
+            extra=dict(answer.message_fields) or None,
+        )
+
+    def to_message(self) -> dict[str, Any]:
+        """Give the message as the service wants it back: reasoning under the service's own name, or not at all."""
+        message = {name: value for name, value in self.to_dict().items() if name != "reasoning"}
+        return {**message, **(self.extra or {})}
 
 
 @dataclass(slots=True)
 class Choice(Result):
-    """The answer; there is never more than one."""
+    """One answer."""
 
     nullable = frozenset({"finish_reason", "logprobs"})
 
@@ -181,7 +208,7 @@ class Completion(Result):
     :ivar created: when the service began the answer, or else the time of the call, in seconds since 1970
     :ivar model: the model that the service reports, or else the requested one; "" for none
     :ivar provider: the name of the provider that answered
-    :ivar choices: a list of one
+    :ivar choices: a list of one, or of as many as were requested
     :ivar usage: token counts, or None if the service did not report them
     :ivar system_fingerprint: identifies the service's configuration, if it reports one
     """
@@ -196,53 +223,43 @@ class Completion(Result):
     object: Literal["chat.completion"] = "chat.completion"
 
     @classmethod
-    def of(cls, answer: Answer, identity: Identity, created: int) -> Completion:
-        """Convert an answer; images become Markdown in its content.
+    def of(
+        cls, answer: Answer, identity: Identity, created: int, others: Mapping[int, Answer] | None = None
+    ) -> Completion:
+        """Convert an answer.
 
         :param identity: the service's own data about the answer
         :param created: the time of the call, in seconds since 1970
+        :param others: further choices, by their index
         """
-        only_images = answer.images and answer == answer.images[0].urls[0]
-        content = "".join(map(str, answer.images)) if only_images else answer.removesuffix(answer.refusal or "")
-        calls = [_message_call(call) for call in answer.tool_calls]
-        message = CompletionMessage(
-            content=content or None,
-            reasoning=answer.reasoning or None,
-            tool_calls=calls or None,
-            refusal=answer.refusal,
-        )
-        choice = Choice(0, message, answer.finish_reason)
-        usage = CompletionUsage.of(answer.usage)
-        model = identity.model or answer.model or ""
+        choices = {0: answer, **(others or {})}
         return cls(
             identity.id or make_id(),
             identity.created or created,
-            model,
+            identity.model or answer.model or "",
             answer.provider,
-            [choice],
-            usage,
+            [Choice(index, CompletionMessage.of(each), each.finish_reason) for index, each in choices.items()],
+            CompletionUsage.of(answer.usage),
             identity.system_fingerprint,
         )
 
 
-def _message_call(call: ToolCall) -> MessageToolCall:
-    return MessageToolCall(call.id or make_id("call_"), Function(call.name, call.arguments))
-
-
 @dataclass(slots=True)
-class ChoiceDelta(Result):
-    """The content of a chunk: a piece of text, reasoning, a tool call or a refusal."""
+class ChoiceDelta(Extended):
+    """The content of a chunk: a piece of text, reasoning, a tool call, a refusal, or a field of the service's own."""
 
     content: str | None = None
     role: Literal["assistant"] | None = None
     reasoning: str | None = None
     tool_calls: list[DeltaToolCall] | None = None
     refusal: str | None = None
+    function_call: DeltaFunction | None = None
+    extra: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class ChunkChoice(Result):
-    """The choice of a chunk; ``finish_reason`` is set in the last one."""
+    """The choice that a chunk adds to; ``finish_reason`` is set in its last chunk."""
 
     nullable = frozenset({"finish_reason"})
 
@@ -288,6 +305,26 @@ class Image(Result):
 
 
 @dataclass(slots=True)
+class ImagesUsage(Extended):
+    """Tokens that images took, as the service counted them."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    input_tokens_details: dict[str, Any] | None = None
+    extra: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, counted: Mapping[str, Any]) -> ImagesUsage:
+        """Take what a service counted."""
+        own = {each.name for each in fields(cls)} - {"extra"}
+        return cls(
+            **{name: value for name, value in counted.items() if name in own},
+            extra={name: value for name, value in counted.items() if name not in own} or None,
+        )
+
+
+@dataclass(slots=True)
 class ImagesResponse(Result):
     """The generated images."""
 
@@ -295,6 +332,7 @@ class ImagesResponse(Result):
     data: list[Image]
     model: str | None = None
     provider: str | None = None
+    usage: ImagesUsage | None = None
 
 
 @dataclass(slots=True)

@@ -42,6 +42,8 @@ class Router:
         models: ModelMap | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, Any] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
@@ -61,7 +63,13 @@ class Router:
             self._settings["retry"] = check_retry(retry)
         if verify is not None:
             self._settings["verify"] = check_verify(verify)
-        own = {name: value for name, value in (("api_key", api_key), ("base_url", base_url)) if value is not None}
+        given = {
+            "api_key": api_key,
+            "base_url": base_url,
+            "default_headers": default_headers,
+            "default_query": default_query,
+        }
+        own = {name: value for name, value in given.items() if value is not None}
         if provider is None and api_key is not None and base_url is None:
             raise TypeError("api_key= alone does not select a service; pass provider= or base_url= as well")
         if provider is not None and not isinstance(provider, (BaseProvider, str)):

@@ -21,13 +21,14 @@ from ..http.body import Body
 from ..http.checks import check
 from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
-from ..http.redact import names_secret, secrets_in
+from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget, RetryLike, check_retry
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..timeout import RetryPolicy, Timeout, TimeoutLike
 from .call import Call, run
 from .g4f_names import G4FNames
+from .pickling import state_without_secrets
 from .settings import (
     check_callback,
     check_cert,
@@ -269,6 +270,19 @@ class Provider(BaseProvider, metaclass=G4FNames):
         """
         check(body, self.service_error)
 
+    def refused_field(self, error: G4FLiteError, prompt: Prompt) -> str | None:
+        """Name the field of a prompt that a service refused, and that the prompt may be sent once more without.
+
+        It is then in ``prompt.without``; None where nothing can be given up.
+        """
+        return None
+
+    def accepted(self, prompt: Prompt) -> None:
+        """Remember, for later prompts, that the service took one without the fields in ``prompt.without``."""
+
+    def explain(self, error: G4FLiteError) -> None:
+        """Add to an error what this provider knows about its reason, before it is raised."""
+
     def served_model(self, exchange: Exchange) -> str:
         """Return the model to use if none is named anywhere; "" if the service needs no name."""
         return ""
@@ -366,22 +380,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         return session
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name not in ("pool", "budget")}
-        lost = list(self._lost)
-        secret_headers = {name for name in self.headers if names_secret(name)}
-        if secret_headers:
-            state["headers"] = {name: self.headers[name] for name in self.headers if name not in secret_headers}
-            lost.append("headers")
-        if self.cookies:
-            state["cookies"] = {}
-            lost.append("cookies")
-        if self._own_session is not None:
-            state["_own_session"] = None
-            lost.append("session")
-        if self.proxy and urlsplit(self.proxy).password:
-            state["proxy"] = None
-            lost.append("proxy")
-        return {**state, "_lost": lost}
+        return state_without_secrets(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

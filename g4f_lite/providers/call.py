@@ -13,17 +13,13 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
 
-from ..answers.deltas import NO_CONTENT, Delta, Finish, is_content
+from ..answers.characters import whole_characters
+from ..answers.deltas import Delta, Finish, is_content, no_content
 from ..answers.images import ImageResponse
-from ..errors import (
-    AuthenticationError,
-    EmptyResponseError,
-    G4FLiteError,
-    ServiceError,
-    StreamInterruptedError,
-    TransportError,
-)
+from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
+from ..http import redirects
 from ..http.body import Body
+from ..http.checks import complete
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
 from ..http.pool import PooledSession, SessionPool
@@ -53,6 +49,9 @@ class Service(Protocol):
     def request(self, prompt: Prompt, token: str) -> requests.Request: ...
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None: ...
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]: ...
+    def explain(self, error: G4FLiteError) -> None: ...
+    def refused_field(self, error: G4FLiteError, prompt: Prompt) -> str | None: ...
+    def accepted(self, prompt: Prompt) -> None: ...
     def route(self, proxy: str | None = None) -> Route: ...
     def secrets(self) -> list[str]: ...
 
@@ -90,6 +89,7 @@ class Call:
         service = self._service
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
+            exchange.secrets = self._secrets
             opened: Any = attempts(service, exchange, lambda: self._attempt(exchange))
             self.attempts = exchange.attempts
             if isinstance(opened, str):  # the result of a tenacity retry_error_callback
@@ -115,30 +115,53 @@ class Call:
             except TransportError as error:
                 step = error.step or "stream"
                 raise StreamInterruptedError(f"the answer was cut: {error.message}", step=step) from error
+            except G4FLiteError as error:
+                complete(error, body)
+                raise
             finally:
                 if not body.complete:
                     body.close()
                 if body.new_token is not None:
                     exchange.pooled.token = body.new_token
 
+    def _secrets(self) -> list[str]:
+        """List what no message may show: the provider's secrets, and those that only this call sends."""
+        return [*self._service.secrets(), *self._prompt.secrets()]
+
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
-        """Send the prompt, and again with a new token if the token is rejected; once per call and source of tokens."""
+        """Send the prompt, and again if that can be mended at once: with another token, or without a rejected field."""
         rejected: AuthenticationError | None = None
         while True:
             try:
-                return self._send_prompt(exchange)
-            except ServiceError as error:
-                if rejected is None or error.step != "bootstrap":
+                opened = self._send_prompt(exchange)
+            except G4FLiteError as error:
+                if rejected is not None and isinstance(error, ServiceError) and error.step == "bootstrap":
+                    raise rejected from error  # there is no other token
+                if not self._has_mended(error, exchange):
                     raise
-                raise rejected from error  # there is no other token
-            except AuthenticationError as error:
-                if self._refreshed == self._service.token_sources or error.step != "prompt":
-                    raise  # a bootstrap or image that fails does not mean that the token is invalid
-                rejected = error
-                logger.info("%s: the token was rejected; fetching a new one", self._service.name)
+                rejected = error if isinstance(error, AuthenticationError) else None
+                exchange.abandon()
+            else:
+                if self._prompt.without:
+                    self._service.accepted(self._prompt)
+                return opened
+
+    def _has_mended(self, error: G4FLiteError, exchange: Exchange) -> bool:
+        """Change what is sent so that it may be accepted; False if that cannot be done, or has been done already."""
+        service = self._service
+        if isinstance(error, AuthenticationError) and service.token_sources:
+            if self._refreshed == service.token_sources or error.step != "prompt":
+                return False  # a bootstrap or image that fails does not mean that the token is invalid
+            logger.info("%s: the token was rejected; fetching a new one", service.name)
             self._refreshed += 1
-            exchange.abandon()
             exchange.pooled.token = None
+            return True
+        field = None if self._prompt.without else service.refused_field(error, self._prompt)
+        if field is None:
+            return False
+        logger.info("%s: the field %s was rejected; sending the prompt without it", service.name, field)
+        self._prompt = replace(self._prompt, without=frozenset({field}))
+        return True
 
     def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
@@ -149,13 +172,13 @@ class Call:
                 exchange.bootstraps += 1
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
-        body = exchange.send(service.request(self._prompt, pooled.token), "prompt")
+        body = redirects.send(exchange, service.request(self._prompt, pooled.token), "prompt")
         try:
             service.check_response(body, self._prompt)
-            rest = iter(service.deltas(body, self._prompt))
+            rest = whole_characters(service.deltas(body, self._prompt))
             first = next(rest, None)
             if first is None:
-                raise EmptyResponseError(NO_CONTENT)
+                raise no_content()
             if isinstance(first, ImageResponse):
                 self._fetch(first, exchange)
             return first, rest, body
@@ -165,6 +188,8 @@ class Call:
                 exchange.pooled.token = body.new_token
             if isinstance(error, G4FLiteError):
                 exchange.failed(error, "prompt")
+                complete(error, body)
+                service.explain(error)
             raise
 
     def _fetch(self, image: ImageResponse, exchange: Exchange) -> None:
@@ -183,12 +208,13 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
 
     :raises G4FLiteError: if it does not succeed
     """
-    body = exchange.send(request, step)
+    body = redirects.send(exchange, request, step)
     try:
         with at_step(exchange, step):
             service.check_response(body)
-    except G4FLiteError:
+    except G4FLiteError as error:
         body.close()
+        service.explain(error)
         raise
     return body
 

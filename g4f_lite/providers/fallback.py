@@ -21,6 +21,7 @@ from .registry import make, make_provider
 
 logger = logging.getLogger(__name__)
 
+FOR_ONE_SERVICE = frozenset({"extra_headers", "extra_query"})  # not for another service to see
 FAIR_SECONDS = 10.0  # a timeout of less than this does not count as a failure of the provider
 
 
@@ -77,7 +78,7 @@ class Fallback(BaseProvider):
     def known_options(self) -> frozenset[str] | None:
         """The options that all members support."""
         known = [options for provider in self.providers if (options := provider.known_options) is not None]
-        return frozenset.intersection(*known) if known else None
+        return frozenset.intersection(*known) - FOR_ONE_SERVICE if known else None
 
     def check(self, prompt: Prompt) -> None:
         self._refusals(prompt)
@@ -100,6 +101,10 @@ class Fallback(BaseProvider):
         :raises TypeError: if no member accepts the prompt: the refusal of the first one
         :raises ValueError: likewise
         """
+        for name in prompt.options.keys() & FOR_ONE_SERVICE:
+            raise TypeError(
+                f"{self.name} takes no {name}, which is for one service: ask that, or make it with headers="
+            )
         refusals: list[Exception | None] = []
         for provider in self.providers:
             refusals.append(provider.refusal(prompt))

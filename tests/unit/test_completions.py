@@ -68,6 +68,7 @@ def test_model_dump_holds_every_field():
         "reasoning": None,
         "tool_calls": None,
         "refusal": None,
+        "function_call": None,
     }
     assert "usage" not in made.model_dump(exclude_none=True)
     assert made.model_dump(exclude_none=True)["choices"][0]["message"] == {"role": "assistant", "content": "Hello"}

@@ -213,10 +213,12 @@ def _formats() -> list[Row]:
         _row("not_json", 1, (late, late, ANSWER, late)),
         _row("wrong_types", 0, each(FORMAT)),
         _row("wrong_types", 1, each(late)),
-        _row("endless_line", 0, each(FORMAT), settings={"size": 2 * MiB}),
-        _row("endless_line", 1, each(late), settings={"size": 2 * MiB}),
+        _row("endless_line", 0, (None, FORMAT, FORMAT, FORMAT), settings={"size": 2 * MiB}),
+        _row("endless_line", 1, (None, late, late, late), settings={"size": 2 * MiB}),
+        _row("endless_line", 0, (FORMAT, None, None, None), settings={"size": 33 * MiB}),
+        _row("endless_line", 1, (late, None, None, None), settings={"size": 33 * MiB}),
         Row("endless_headers", PLACES["headers"], each(FORMAT), {"size": 256 * KiB}),
-        _instead("bomb", each(FORMAT), size=8 * MiB),
+        _instead("bomb", (EMPTY, FORMAT, FORMAT, FORMAT), size=8 * MiB),  # a line may be longer where it holds an image
     ]
 
 

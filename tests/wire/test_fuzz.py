@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from g4f_lite import DeadlineExceededError, G4FLiteError, RateLimitError, ResponseFormatError
-from g4f_lite.http.checks import parse_retry_after
 from g4f_lite.http.events import iter_events
 from g4f_lite.http.lines import split_lines
 from g4f_lite.http.redact import redact
+from g4f_lite.http.waits import parse_retry_after
 
 from . import hostile
 from .hostile import BOOTSTRAPS, HostileServer, plain
@@ -298,9 +298,19 @@ def test_two_waits_that_contradict_each_other_are_none(server: HostileServer) ->
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("location", ["/again", "http://other.test/", "file:///etc/passwd", "//", "http://[", ""])
-def test_a_prompt_is_not_redirected(name: str, location: str, server: HostileServer) -> None:
-    server.answer = plain(b"", f"Location: {location}", status="307 There")
+@pytest.mark.parametrize("location", ["http://other.test/", "file:///etc/passwd", "http://[", "http://me:word@{}/", ""])
+def test_a_prompt_is_not_redirected_elsewhere(name: str, location: str, server: HostileServer) -> None:
+    place = server.url.rpartition("/")[2]
+    server.answer = plain(b"", f"Location: {location.format(place)}", status="307 There")
     error = _ask(server, name)
     assert getattr(error, "status", None) == 307
     assert server.connections == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("location", ["/again", "//"])
+def test_redirects_in_a_circle_come_to_an_end(name: str, location: str, server: HostileServer) -> None:
+    server.answer = plain(b"", f"Location: {location}", status="307 There")
+    error = _ask(server, name)
+    assert getattr(error, "status", None) == 307
+    assert server.connections == 4

@@ -16,7 +16,7 @@ from ...errors import ResponseFormatError
 from ...http.body import BLANK, Body, parse_json
 from ...http.checks import shorten
 from ...http.lines import MAX_LINE_BYTES
-from ..openai.wire import read_usage
+from ..openai.usage import read_usage
 from . import errors, nonce
 
 
@@ -89,7 +89,7 @@ def _read_reply(body: Body, answer: Any, streamed: str, message: str) -> Iterato
         yield ImageResponse(urls, message)
     calls = list(_read_actions(answer.get("actions")))
     yield from calls
-    yield from read_usage({"usage": _usage_of(answer.get("usage"))})
+    yield from read_usage(answer)
     yield Finish("tool_calls" if calls else "stop")
 
 
@@ -124,10 +124,3 @@ def _read_actions(actions: Any) -> Iterator[ToolCallDelta]:
         name = data.get("name") if isinstance(data, dict) else None
         if isinstance(data, dict) and isinstance(name, str):
             yield ToolCallDelta(index, None, name, json.dumps(data.get("args") or {}, ensure_ascii=False))
-
-
-def _usage_of(usage: Any) -> Any:
-    """Give the counts by their usual names; those of image bots have others."""
-    if not isinstance(usage, dict) or "prompt_tokens" in usage:
-        return usage
-    return {**usage, "prompt_tokens": usage.get("input_tokens"), "completion_tokens": usage.get("output_tokens")}

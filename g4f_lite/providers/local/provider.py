@@ -13,6 +13,7 @@ from ...errors import ModelNotSupportedError, ProviderNotConfiguredError
 from ...http.exchange import Route
 from ...prompt import Prompt
 from ..openai.base import OpenAIProvider
+from ..openai.options import EXTRAS, OPTIONS
 from . import weights
 from .engine import check_gguf, check_installed, engine_for
 
@@ -37,6 +38,7 @@ class Local(OpenAIProvider):
 
     default_model = "smollm2"
     models = ("smollm2",)
+    known_options = OPTIONS - EXTRAS - {"n"}
 
     def __init__(self, model: str | Path | None = None, *, download: bool | None = None, **settings: Any) -> None:
         if useless := {"api_key", "base_url"} & settings.keys():
