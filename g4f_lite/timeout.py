@@ -1,4 +1,4 @@
-"""How long a call may take and how often it is tried: two plain policies."""
+"""How long a call may take, and how often it is tried: two plain policies."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from typing import Any, Union
 
 TimeoutLike = Union["Timeout", float, tuple[float | None, float | None], None]
 
+# HTTP statuses of a trouble that passes by waiting.  520 to 524 are Cloudflare's, for a server behind it that fails;
+# 529 says that a service is overloaded.
+PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+
 
 @dataclass(frozen=True)
 class Timeout:
     """Four limits in seconds; None is no limit.
 
-    :param connect: for one address to accept a connection, and for TLS
-    :param read: for silence between two arrivals of bytes
-    :param total: for the whole call: bootstrap, retries, waits and the stream
-    :param first: until the first piece of an answer: bootstrap, retries and waits
+    :param connect: until one address accepts a connection, and until its TLS handshake is done
+    :param read: of silence, until the next bytes come
+    :param total: of the whole call, with its bootstrap, retries, waits and stream
+    :param first: until the first delta, with bootstrap, retries and waits
     """
 
     connect: float | None = 10.0
@@ -31,10 +35,12 @@ class Timeout:
 
     @classmethod
     def of(cls, value: TimeoutLike, default: Timeout | None = None) -> Timeout:
-        """Read what a caller gave: a Timeout, seconds for the whole call, or (connect, read) as in requests.
+        """Make a Timeout of what a caller gave.
 
-        :raises TypeError: something else
-        :raises ValueError: a limit that is not a positive number
+        :param value: a Timeout, seconds for the whole call, or a pair (connect, read) as in requests
+        :param default: what None means, and whose total limit a pair has
+        :raises TypeError: the value is something else
+        :raises ValueError: a limit is not a positive number
         """
         if value is None:
             return default or cls()
@@ -49,9 +55,9 @@ class Timeout:
 
     @classmethod
     def of_environment(cls) -> Timeout | None:
-        """Read ``G4F_LITE_TIMEOUT``, in seconds for the whole call.
+        """Read ``G4F_LITE_TIMEOUT``, the seconds for a whole call; None where it is not set.
 
-        :raises ValueError: it is no positive number
+        :raises ValueError: it is not a positive number
         """
         value = os.environ.get("G4F_LITE_TIMEOUT")
         if not value:
@@ -71,18 +77,18 @@ def _seconds(value: Any, name: str) -> float | None:
         raise TypeError(f"{name} must be seconds, not {type(value).__name__}")
     if not value > 0:
         raise ValueError(f"{name} must be more than 0 seconds, not {value}")
-    return float(value) if value < threading.TIMEOUT_MAX else None  # what no clock here can count is no limit
+    return float(value) if value < threading.TIMEOUT_MAX else None  # longer than any lock can wait, such as sys.maxsize
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often, and how soon.
+    """How often a request is sent, and after which waits.
 
     :param attempts: requests in all, the first one included
     :param backoff: seconds; the n-th wait is drawn from 0 … backoff · 2ⁿ⁻¹ ("full jitter")
     :param max_backoff: seconds, the longest of these waits
-    :param max_retry_after: seconds, the longest Retry-After that is waited for; a longer one is
-        raised at once, as an error with ``retry_after``
+    :param max_retry_after: seconds, the longest Retry-After that is waited for; where a service asks for more,
+        its error is raised at once, with ``retry_after``
     :param statuses: HTTP statuses that are retried
     """
 
@@ -90,7 +96,7 @@ class RetryPolicy:
     backoff: float = 0.5
     max_backoff: float = 8.0
     max_retry_after: float = 60.0
-    statuses: frozenset[int] = frozenset({408, 425, 429, 500, 502, 503, 504})
+    statuses: frozenset[int] = PASSING_STATUSES
 
     def __post_init__(self) -> None:
         if isinstance(self.attempts, bool) or not isinstance(self.attempts, int):

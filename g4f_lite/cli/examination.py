@@ -6,10 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
-
-import requests
 
 from ..errors import G4FLiteError, TransportError
 from ..http.exchange import Exchange, refuse_when_offline
@@ -161,7 +158,7 @@ class Examiner:
         model = provider.get_model()
 
         def prepare(exchange: Exchange) -> str:
-            exchange.visitor.token = provider.bootstrap(exchange)
+            exchange.pooled.token = provider.bootstrap(exchange)
             return model or provider.served_model(exchange)
 
         with self._step("bootstrap") as step:
@@ -188,9 +185,8 @@ class Examiner:
 
 
 def _way_of(exchange: Exchange, url: str) -> _Way:
-    settings: dict[str, Any] = exchange._settings(exchange.visitor.session, url)
-    proxy = requests.utils.select_proxy(url, settings["proxies"]) or None
-    return _Way(proxy, settings["verify"], settings["cert"])
+    settings = exchange.settings_for(url)
+    return _Way(exchange.proxy_for(url), settings["verify"], settings["cert"])
 
 
 def _about_key(provider: BaseProvider) -> str:

@@ -1,11 +1,11 @@
-"""Bytes on the wire.  Knows requests, urllib3 and time; knows no provider."""
+"""Requests and their answers as bytes on the wire.  Knows requests, urllib3 and time limits, and no provider."""
 
 from ..timeout import RetryPolicy, Timeout
 from .body import Body, iter_lines
 from .deadline import Deadline
 from .events import Event, iter_events
 from .exchange import Exchange, Route
-from .pool import SessionPool, Visitor
+from .pool import PooledSession, SessionPool
 from .retry import RetryBudget
 
 __all__ = [
@@ -13,12 +13,12 @@ __all__ = [
     "Deadline",
     "Event",
     "Exchange",
+    "PooledSession",
     "RetryBudget",
     "RetryPolicy",
     "Route",
     "SessionPool",
     "Timeout",
-    "Visitor",
     "iter_events",
     "iter_lines",
 ]

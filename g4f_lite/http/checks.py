@@ -1,12 +1,14 @@
-"""Decides what kind of answer came: a challenge page, the service's own error, a status, or an answer."""
+"""Decides what came: a challenge page, the service's own error, an error status, or the beginning of an answer."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from ..arguments import shown_url
 from ..errors import (
     AuthenticationError,
     ChallengeError,
@@ -20,45 +22,44 @@ from ..errors import (
     TransportError,
 )
 from .body import BLANK, Body, parse_json
-from .redact import without_credentials
 from .waits import named_wait, reset_wait
 
 ERROR_BODY_BYTES = 64 * 1024
 SHOWN_CHARACTERS = 300
 
-# Words of Cloudflare's, DDoS-Guard's and the captcha services' pages.
-_CHALLENGE = re.compile(
-    r"just a moment|cf-chl|cf_chl|cf-browser-verification|challenge-platform|cf-turnstile|cf-error|cf-wrapper"
+# Patterns are compiled by re at their first use: a failure needs them, an import does not.
+# Words on the pages of Cloudflare, DDoS-Guard and the captcha services.
+_CHALLENGE = (
+    r"(?i)just a moment|cf-chl|cf_chl|cf-browser-verification|challenge-platform|cf-turnstile|cf-error|cf-wrapper"
     r"|attention required|captcha|ddos-guard|checking your browser|verify(?:ing)? (?:that )?you are (?:a )?human"
-    r"|enable javascript and cookies",
-    re.IGNORECASE,
+    r"|enable javascript and cookies"
 )
-_RATE_LIMIT = re.compile(r"rate.?limit|too many requests", re.IGNORECASE)
-_USED_UP = re.compile(
-    r"reached (?:the|your) (?:\w{1,30} ){0,5}limit|insufficient.quota|exceeded your current quota|usage limit"
-    r"|out of credit|limit (?:has been )?(?:reached|exceeded) for (?:today|this)",
-    re.IGNORECASE,
+_RATE_LIMIT = r"(?i)rate.?limit|too many requests"
+_USED_UP = (
+    r"(?i)reached (?:the|your) (?:\w{1,30} ){0,5}limit|insufficient.quota|exceeded your current quota|usage limit"
+    r"|out of credit|limit (?:has been )?(?:reached|exceeded) for (?:today|this)"
 )
 
 # OpenAI's and most others', Anthropic's, Azure's, Amazon's.
 _REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid")
 
-# Reads (status, parsed JSON or None, text) of a refused request as the service's own error, or gives None.
+# Takes the status, the parsed JSON (or None) and the text of a refused request; gives the service's own error, or None.
 ServiceErrorReader = Callable[[int, Any, str], "G4FLiteError | None"]
 
 
 def check(body: Body, service_error: ServiceErrorReader) -> None:
     """Raise unless the response is the beginning of an answer.  The body decides, not its Content-Type.
 
-    :param service_error: knows the service's own error bodies
-    :raises G4FLiteError: the kind that fits best
+    :param body: the response
+    :param service_error: reads the service's own error bodies
+    :raises G4FLiteError: of the kind that fits best
     """
     if 200 <= body.status < 300:
         if body.peek().lstrip(BLANK).startswith(b"<"):
             text = body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace")
             raise_challenge(body, text)
             raise ResponseFormatError(
-                f"a web page where an answer belongs: {shorten(_visible(text))!r}", status=body.status
+                f"expected an answer, got a web page: {shorten(_visible(text))!r}", status=body.status
             )
         return
     text = body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace")
@@ -90,11 +91,13 @@ def complete(error: G4FLiteError, body: Body) -> None:
 
 
 def raise_challenge(body: Body, text: str) -> None:
-    """Raise if a page asks for a human being.
+    """Raise if a response is a page that asks for a human being.
 
-    :raises ChallengeError: it does
+    :param body: the response
+    :param text: the beginning of its body
+    :raises ChallengeError: it is such a page
     """
-    if body.headers.get("cf-mitigated") or (_is_page(text) and _CHALLENGE.search(text)):
+    if body.headers.get("cf-mitigated") or (_is_page(text) and re.search(_CHALLENGE, text)):
         raise ChallengeError(
             f"{body.origin} answered with a page that asks for a human being ({shorten(_visible(text), 60)!r}); "
             "this library does not get past such pages. Use another provider, or the site in a browser.",
@@ -103,13 +106,13 @@ def raise_challenge(body: Body, text: str) -> None:
 
 
 def error_for_status(body: Body, text: str) -> G4FLiteError:
-    """Make the error for a status that is no success and a body that says nothing known."""
+    """Make the error for an error status whose body says nothing that is known."""
     is_page = _is_page(text)
     status, shown = body.status, shorten(_visible(text) if is_page else text)
     said = f": {shown}" if shown else ""
     if is_page:
         page = shorten(_visible(re.sub(r"(?is)<title\b.*?</title\s*>", " ", text)) or shown, 60)
-        said = f", and a web page where an answer belongs: {page!r}"
+        said = f", with a web page in place of an answer: {page!r}"
     if 300 <= status < 400 and "Location" in body.headers:
         return _elsewhere(body, shown)
     if status == 407:
@@ -127,11 +130,9 @@ def error_for_status(body: Body, text: str) -> G4FLiteError:
 def _elsewhere(body: Body, shown: str) -> ResponseStatusError:
     """Make the error for a redirect that is not followed."""
     target = body.headers["Location"]
-    try:
-        target = without_credentials(urljoin(body.response.url, target))
-    except ValueError:
-        target = target.partition("?")[0]
-    target = shorten(target)
+    with suppress(ValueError):
+        target = urljoin(body.response.url, target)
+    target = shown_url(target)
     return ResponseStatusError(
         f"{body.origin} redirects to {target}, and a prompt is not sent on to there; "
         f"if that is the right place, give base_url={target!r}",
@@ -141,18 +142,18 @@ def _elsewhere(body: Body, shown: str) -> ResponseStatusError:
 
 
 def rate_limit(text: str, message: str, *, status: int | None = None) -> RateLimitError:
-    """Make the rate-limit error: a used-up allowance where the text says that, else too many requests."""
-    kind = QuotaExceededError if _USED_UP.search(text) else RateLimitError
+    """Make the error for a rate limit: QuotaExceededError where the text says that an allowance is used up."""
+    kind = QuotaExceededError if re.search(_USED_UP, text) else RateLimitError
     return kind(message, status=status)
 
 
 def says_rate_limit(text: str) -> bool:
-    """Tell whether a service's error text is about a limit on how often or how much one may ask."""
-    return bool(_RATE_LIMIT.search(text) or _USED_UP.search(text))
+    """Tell whether a service's error text is about a limit on how often or how much may be sent."""
+    return bool(re.search(_RATE_LIMIT, text) or re.search(_USED_UP, text))
 
 
 def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:
-    """Fold white space and cut a text for a message; what is far behind is not looked at."""
+    """Fold the white space of a text and cut it, for a message; what is far behind is not read."""
     text = " ".join(text[:ERROR_BODY_BYTES].split())
     return text if len(text) <= length else text[: length - 1] + "…"
 
@@ -162,6 +163,6 @@ def _is_page(text: str) -> bool:
 
 
 def _visible(page: str) -> str:
-    """Give what a reader of an HTML page would see of it, more or less."""
+    """Give roughly the text that a browser would show of an HTML page."""
     page = re.sub(r"(?is)<(script|style)\b.*?(</\1\s*>|\Z)", " ", page)
     return re.sub(r"<[^>]*>?", " ", page)

@@ -1,122 +1,64 @@
-"""urllib3's connections under a deadline: each of their waits can be ended, each peer can be looked at."""
+"""urllib3's connections under a deadline: each of their waits can be ended, and each peer can be checked."""
 
 from __future__ import annotations
 
-import functools
 import http.client
-import os
 import socket
 import ssl
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
-from urllib3.poolmanager import PoolManager
 from urllib3.util.connection import allowed_gai_family
 
-from .deadline import Deadline, running_call
+from .failures import pass_on_callers_own
+from .transfer import Transfer, running_transfer
 
-# urllib3 leaves it out for proxies, where the body of a prompt then waits 40 ms for the acknowledgement of its head.
+# urllib3 leaves TCP_NODELAY out for proxies, where a prompt's body then waits 40 ms for its head to be acknowledged.
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+PIECE_BYTES = 16 * 1024  # of a request, sent at a time
+UNSENT_BYTES = 128 * 1024  # of a request that may wait in its socket
 
 
-class DeadlineAdapter(HTTPAdapter):
-    """The adapter of our sessions: one call at a time, no retries of its own."""
-
-    def __init__(self) -> None:
-        super().__init__(pool_connections=4, pool_maxsize=2, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        _put_under_deadline(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-        _put_under_deadline(manager)
-        return manager
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        if conn.scheme == "https":  # a proxy's too, which requests does not verify for the sake of an http: URL
-            url = "https" + url[url.index(":") :]
-        super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
-
-    def close(self) -> None:
-        """Close the idle connections now; urllib3 leaves that to the collector, which a kept exception holds up."""
-        for manager in (self.poolmanager, *self.proxy_manager.values()):
-            for key in manager.pools.keys():  # noqa: SIM118  it cannot be iterated, being for several threads
-                if (pool := manager.pools.get(key)) is not None:
-                    pool.close()
-        super().close()
-
-
-def _put_under_deadline(manager: PoolManager) -> None:
-    classes = manager.pool_classes_by_scheme
-    manager.pool_classes_by_scheme = {scheme: _pool_class(kind) for scheme, kind in classes.items()}
-
-
-@functools.cache
-def _pool_class(kind: Any) -> Any:
-    """Derive a connection pool class whose connections work under a deadline."""
-    if issubclass(kind.ConnectionCls, _UnderDeadline):
-        return kind
-    name = kind.ConnectionCls.__name__
-    connection = type(name, (_UnderDeadline, kind.ConnectionCls), {"response_class": _Response})
-    return type(kind.__name__, (kind,), {"ConnectionCls": connection})
-
-
-def _close_half_made(error: OSError) -> None:
-    """Close the socket that Python's ssl leaves to the collector where a reset came before the handshake."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        unfinished = frame.f_locals.get("self")
-        if isinstance(unfinished, ssl.SSLSocket):
-            unfinished.close()
-
-
-def _socks_socket(family: int, options: dict[str, Any]) -> socket.socket:
-    """Make a socket that connects by way of a SOCKS proxy; the proxy looks the name up where ``rdns`` says so."""
-    import socks
-
-    sock = socks.socksocket(family, socket.SOCK_STREAM)
-    sock.set_proxy(
-        options["socks_version"],
-        options["proxy_host"],
-        int(options["proxy_port"]),
-        options["rdns"],
-        options["username"],
-        options["password"],
-    )
-    return sock  # type: ignore[no-any-return]
-
-
-class _Response(http.client.HTTPResponse):
-    """A response that notes when its first byte came: up to there a reused connection may be replaced."""
+class TrackedResponse(http.client.HTTPResponse):
+    """A response that notes when its first byte came, and accepts no head that was cut."""
 
     fp: Any
 
     def begin(self) -> None:
-        call = running_call.get()
-        if call is not None:
-            call.answer = self
-        if call is not None and not call.answer_began:
+        transfer = running_transfer.get()
+        if transfer is not None:
+            transfer.response = self
+        if transfer is not None and not transfer.answer_began:
+            # Up to the first byte a reused connection may be replaced (psf/requests#4664), so this is told apart.
             if not self.fp.peek(1):
                 raise http.client.RemoteDisconnected("the server closed the connection without an answer")
-            call.answer_began = True
+            transfer.answer_began = True
         plain = self.fp
         self.fp = head = _Head(plain)
         try:
             super().begin()
+            # http.client reads over 100 Continue alone.  It takes any other interim response, such as 103 Early Hints,
+            # for the answer; the real one would then be read as the answer to the connection's next request.
+            while self.status < 200:
+                if self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:  # to which nobody here listens
+                    raise http.client.BadStatusLine(f"{self.status} {self.reason}")
+                self.headers = self.msg = None  # type: ignore[assignment]
+                super().begin()
         finally:
-            if self.fp is head:
+            if self.fp is head:  # http.client sets it to None where there is no body
                 self.fp = plain
-        if not head.last_line:  # for http.client, that is an answer without a body
+        # A connection that ends within the headers looks to http.client like an answer with these headers.
+        if not head.last_line:
             raise http.client.IncompleteRead(b"")
-        self.msg.set_payload("")  # what was no header; urllib3 would log it as a warning, cookies and all
+        # What could not be read as a header.  urllib3 would log it as a warning, with cookies and all.
+        self.msg.set_payload("")
 
 
 class _Head:
-    """The file that an answer's head is read from; tells whether it was read to its end."""
+    """The file that an answer's head is read from; remembers its last line, which is empty where the head was cut."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -130,8 +72,8 @@ class _Head:
         self._file.close()
 
 
-class _UnderDeadline:
-    """Mixed into urllib3's connection classes; without a running call it changes nothing."""
+class UnderDeadline:
+    """Mixed into urllib3's connection classes; without a running transfer it changes nothing."""
 
     host: str
     port: int
@@ -143,11 +85,11 @@ class _UnderDeadline:
     _served_before = False  # since it was connected
 
     def connect(self) -> None:
-        call = running_call.get()
-        if call is None:
+        transfer = running_transfer.get()
+        if transfer is None:
             super().connect()  # type: ignore[misc]
             return
-        call.connecting = True
+        transfer.connecting = True
         self._served_before = False
         try:
             super().connect()  # type: ignore[misc]
@@ -155,59 +97,64 @@ class _UnderDeadline:
             _close_half_made(error)
             raise
         finally:
-            call.let_go()
+            transfer.deadline.let_go()
             if self._twin is not None:
                 self._twin.close()
                 self._twin = None
-        call.connecting = False
-        self._prepare_to_send(call)
+        transfer.connecting = False
+        self._prepare_to_send(transfer)
 
     def _tunnel(self) -> None:
         super()._tunnel()  # type: ignore[misc]
-        call = running_call.get()
-        if call is not None:
-            call.check()  # http.client takes a proxy's answer that was cut for a whole one
-            call.past_proxy = True
+        transfer = running_transfer.get()
+        if transfer is not None:
+            transfer.deadline.check()  # http.client takes a proxy's answer that was cut for a whole one
+            transfer.past_proxy = True
 
     def _new_conn(self) -> socket.socket:
-        call = running_call.get()
-        if call is None:
+        transfer = running_transfer.get()
+        if transfer is None:
             return super()._new_conn()  # type: ignore[misc,no-any-return]
-        sock = self._connected(call)
+        sock = self._connected(transfer)
         try:
-            # A TLS handshake takes the socket object over, so the call holds a second handle to the connection.
-            self._twin = socket.socket(fileno=os.dup(sock.fileno()))
-            call.hold(self._twin)
-            sock.settimeout(call.limit("connect"))
+            # ssl.wrap_socket detaches this object from the connection, so the deadline holds a second one.
+            # By sock.dup(), because on Windows os.dup() knows no sockets.
+            self._twin = sock.dup()
+            transfer.deadline.hold(self._twin)
+            sock.settimeout(transfer.deadline.limit("connect"))
         except BaseException:  # such as the end of the call, just now
             sock.close()
             raise
         return sock
 
-    def _connected(self, call: Deadline) -> socket.socket:
-        """Try each address of the host, or of the SOCKS proxy, each within the time that is left for it.
+    def _connected(self, transfer: Transfer) -> socket.socket:
+        """Connect to the host, or to the SOCKS proxy: try each of its addresses, within the time that is left.
 
-        urllib3 and PySocks would do it out of reach: nothing could end a slow one before its own timeout.
+        urllib3 and PySocks make their sockets where nobody can reach them, so nothing could end a slow attempt
+        before its own timeout.
         """
         sys.audit("http.client.connect", self, self.host, self.port)
+        deadline = transfer.deadline
         socks = getattr(self, "_socks_options", None)
         name, port = (socks["proxy_host"], socks["proxy_port"]) if socks else (self.host, self.port)
         refusal: Exception = NewConnectionError(self, f"{name} has no address")  # type: ignore[arg-type]
         for family, address in self._addresses(name.strip("[]"), int(port)):
-            if call.address_guard is not None and not (socks or self.proxy):
-                call.address_guard(str(address[0]))
+            if transfer.address_guard is not None and not (socks or self.proxy):
+                transfer.address_guard(str(address[0]))
             sock = _socks_socket(family, socks) if socks else socket.socket(family, socket.SOCK_STREAM)
             try:
                 for option in (NO_DELAY, *(self.socket_options or ())):
                     sock.setsockopt(*option)
-                sock.settimeout(call.limit("connect"))
-                call.hold(sock)
+                _keep_little_unsent(sock)
+                sock.settimeout(deadline.limit("connect"))
+                deadline.hold(sock)
                 sock.connect((self.host, self.port) if socks else address)
                 return sock
             except OSError as error:
                 sock.close()
-                call.check()
-                late = isinstance(getattr(error, "socket_err", error), TimeoutError)
+                pass_on_callers_own(error)
+                deadline.check()
+                late = isinstance(getattr(error, "socket_err", error), TimeoutError)  # PySocks keeps the reason there
                 kind: Any = ConnectTimeoutError if late else NewConnectionError
                 refusal = kind(self, f"no connection to {name}: {error}")
                 refusal.__cause__ = error
@@ -226,31 +173,83 @@ class _UnderDeadline:
         return list(dict.fromkeys((int(family), address) for family, *_, address in found))
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        call = running_call.get()
-        if call is not None and self.sock is not None:
-            call.reused_connection = self._served_before
-            self._prepare_to_send(call)
+        transfer = running_transfer.get()
+        if transfer is not None and self.sock is not None:
+            transfer.reused_connection = self._served_before
+            self._prepare_to_send(transfer)
         super().request(*args, **kwargs)  # type: ignore[misc]
 
-    def _prepare_to_send(self, call: Deadline) -> None:
-        call.past_proxy = True
-        call.hold(self.sock)
-        # A prompt with pictures may take longer to send than a connection may take to be made.
-        self.timeout = call.limit("read")
+    def send(self, data: Any) -> None:
+        # A socket's timeout bounds a whole sendall(), so that a large prompt to a slow server would time out although
+        # it never stops flowing.  In pieces, the timeout bounds each piece.
+        if running_transfer.get() is None or not isinstance(data, bytes):
+            super().send(data)  # type: ignore[misc]
+            return
+        view = memoryview(data)
+        for start in range(0, len(view), PIECE_BYTES):
+            super().send(view[start : start + PIECE_BYTES])  # type: ignore[misc]
+
+    def _prepare_to_send(self, transfer: Transfer) -> None:
+        transfer.past_proxy = True
+        transfer.deadline.hold(self.sock)
+        # urllib3 leaves the connect timeout on the socket, and a prompt with images may take longer to send than a
+        # connection may take to be made.
+        self.timeout = transfer.deadline.limit("read")
         if self.sock is not None:
             self.sock.settimeout(self.timeout)
 
     def getresponse(self) -> Any:
-        call = running_call.get()
-        if call is not None:
-            call.hold(self.sock)  # kept here, as a close-delimited answer takes it from the connection
+        transfer = running_transfer.get()
+        if transfer is not None:
+            # The deadline holds the socket, because http.client takes it from the connection where a body ends with it.
+            transfer.deadline.hold(self.sock)
         self._served_before = True
         try:
             return super().getresponse()  # type: ignore[misc]
         except BaseException:
-            if call is not None and call.answer is not None:
-                call.answer.close()  # it holds the socket, and what raised may hold the answer
+            if transfer is not None and transfer.response is not None:
+                # The response holds the socket, and the exception's frames may hold the response for long.
+                transfer.response.close()
             raise
         finally:
-            if call is not None:
-                call.answer = None
+            if transfer is not None:
+                transfer.response = None
+
+
+def _close_half_made(error: OSError) -> None:
+    """Close the socket of a TLS handshake that failed before it began.
+
+    ``ssl.SSLSocket._create`` leaves a socket that was reset by then to the garbage collector; only the frames of the
+    exception still know it.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        unfinished = frame.f_locals.get("self")
+        if isinstance(unfinished, ssl.SSLSocket):
+            unfinished.close()
+
+
+def _keep_little_unsent(sock: socket.socket) -> None:
+    """Let a socket accept data only while little waits in it, where the operating system can do that.
+
+    Linux takes megabytes into a socket's buffer, and then nothing for as long as a slow server needs for a third of
+    them: an upload that flows would look like silence.
+    """
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+
+def _socks_socket(family: int, options: dict[str, Any]) -> socket.socket:
+    """Make a socket that connects by way of a SOCKS proxy; the proxy looks the name up where ``rdns`` says so."""
+    import socks
+
+    sock = socks.socksocket(family, socket.SOCK_STREAM)
+    sock.set_proxy(
+        options["socks_version"],
+        options["proxy_host"],
+        int(options["proxy_port"]),
+        options["rdns"],
+        options["username"],
+        options["password"],
+    )
+    return sock  # type: ignore[no-any-return]

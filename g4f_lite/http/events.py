@@ -1,4 +1,4 @@
-"""Lines → server-sent events, by the rules of the WHATWG HTML standard, §9.2.6.  No input, no output."""
+"""Parses lines as server-sent events, by the WHATWG HTML standard, §9.2.6.  It does no I/O."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from ..errors import ResponseFormatError
 
-MAX_EVENT_BYTES = 1024 * 1024  # of all its data lines; each line has a bound of its own, which may be another
+MAX_EVENT_BYTES = 1024 * 1024  # of all data lines of an event; the limit of a single line is lines.py's
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Event(NamedTuple):
-    """One event of an event stream: its type, its data lines joined by newlines, the last event id."""
+    """One event of an event stream: its type, its data lines joined by newlines, and the last event id."""
 
     event: str
     data: str
@@ -25,11 +25,12 @@ def iter_events(
     accept_unfinished: bool = False,
     read_unknown: Callable[[bytes], Event | None] | None = None,
 ) -> Iterator[Event]:
-    """Read lines, without their ends, as an event stream.
+    """Give the events of an event stream, each when its blank line comes.
 
-    Comments, unknown fields, ``retry`` and ids with a NUL are ignored; an event without a ``data``
-    line is none; bytes that are no UTF-8 become U+FFFD.
+    Comments, unknown fields, ``retry`` and ids with a NUL are ignored, and so is an event without a ``data``
+    line; bytes that are not UTF-8 become U+FFFD.
 
+    :param lines: the lines of the stream, without their ends
     :param accept_unfinished: give a last event that no blank line ended, as some servers send it;
         the standard says to drop it
     :param read_unknown: called with each line of which the standard knows nothing; an event that it gives comes next

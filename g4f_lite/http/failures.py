@@ -1,10 +1,15 @@
-"""What the libraries below us raise → what we raise.  The one place that knows both."""
+"""Translates what the libraries below raise into our errors: the one place that knows both.
+
+Two families are mixed here.  A failure while sending is raised by requests; one while the body is read
+is raised by urllib3 or http.client, because the body is read past requests (psf/requests#2433).
+"""
 
 from __future__ import annotations
 
 import http.client
 import socket
 import ssl
+import traceback
 import zlib
 
 import requests
@@ -12,6 +17,7 @@ import urllib3.exceptions as urllib3_errors
 
 from ..errors import DeadlineExceededError, G4FLiteError, MissingDependencyError, ResponseFormatError, TransportError
 from .deadline import Deadline
+from .transfer import Transfer
 
 # Everything that sending a request or reading its body may raise.
 FAILURES = (
@@ -23,14 +29,42 @@ FAILURES = (
     zlib.error,
 )
 
-NEEDS_PYSOCKS = 'a proxy that speaks SOCKS needs PySocks: pip install "g4f-lite[socks]"'
+NEEDS_PYSOCKS = 'a SOCKS proxy needs PySocks: pip install "g4f-lite[socks]"'
 NO_TLS = "the server does not speak TLS: write http:// in its address"
 MAX_REASON = 300  # characters: http.client puts a whole line of the server's into its message
 CLOCK_STEP = 0.01  # seconds by which a socket's timeout may come before the clock says so
 
+# Exceptions that only the transport raises, and the packages in which it raises those that anybody may raise.
+_TRANSPORT_ERRORS = (
+    G4FLiteError,
+    requests.RequestException,
+    urllib3_errors.HTTPError,
+    http.client.HTTPException,
+    ssl.SSLError,
+    socket.gaierror,
+    zlib.error,
+)
+_TRANSPORT = frozenset(
+    {
+        "socket",
+        "ssl",
+        "http",
+        "urllib",
+        "urllib3",
+        "requests",
+        "encodings",
+        "idna",
+        "socks",
+        "gevent",
+        "eventlet",
+        "responses",
+        "requests_mock",
+        __name__.partition(".")[0],
+    }
+)
 _TIMEOUTS = (requests.Timeout, urllib3_errors.TimeoutError, TimeoutError)
 _CONNECT_TIMEOUTS = (requests.ConnectTimeout, urllib3_errors.ConnectTimeoutError)
-_NO_TIMEOUTS = (urllib3_errors.NewConnectionError,)  # although urllib3 derives it from one
+_NO_TIMEOUTS = (urllib3_errors.NewConnectionError,)  # a refused connection; urllib3 derives it from a timeout
 _PROXY = (requests.exceptions.ProxyError, urllib3_errors.ProxyError, urllib3_errors.ProxySchemeUnknown)
 _TLS = (requests.exceptions.SSLError, urllib3_errors.SSLError, ssl.SSLError)
 _LOOKED_UP = (urllib3_errors.NameResolutionError,)
@@ -51,52 +85,93 @@ _UNREADABLE = (
     http.client.BadStatusLine,
     http.client.UnknownProtocol,
 )
-_TOO_MANY_HEADERS = http.client.HTTPException  # of which http.client raises no subclass there
+_TOO_MANY_HEADERS = http.client.HTTPException  # the very class: http.client raises no subclass there
 
 
-def translate(error: BaseException, call: Deadline, origin: str, proxy: str | None = None) -> G4FLiteError:
+def pass_on_callers_own(error: BaseException) -> None:
+    """Raise, untouched, what the caller's own code raised while the transport waited; return if it was not so.
+
+    A signal handler runs wherever the main thread is.  Where it raises a TimeoutError, an OSError or a ValueError,
+    http.client, urllib3 and requests take that for a failure of the network and wrap it.  It differs from one by the
+    place where it was raised: its innermost frame does not belong to the transport.
+
+    :param error: what came out of the transport
+    """
+    running = {id(frame) for frame, _ in traceback.walk_stack(None)}
+    for link in _inside(error, contexts=True):
+        frames = [frame for frame, _ in traceback.walk_tb(link.__traceback__)]
+        if not frames or not isinstance(link, (OSError, ValueError)) or isinstance(link, _TRANSPORT_ERRORS):
+            continue
+        if link is not error and id(frames[0]) in running:
+            continue  # it was caught in a frame that still runs: the caller is handling it, and called us meanwhile
+        if str(frames[-1].f_globals.get("__name__")).partition(".")[0] not in _TRANSPORT:
+            context = link.__context__
+            try:
+                raise link
+            finally:
+                link.__context__ = context  # Python has just put the error there that wraps this one
+
+
+def translate(
+    error: BaseException,
+    deadline: Deadline,
+    origin: str,
+    transfer: Transfer | None = None,
+    *,
+    proxy: str | None = None,
+) -> G4FLiteError:
     """Make our error of another library's.
 
+    :param deadline: the limits of the call
     :param origin: ``scheme://host:port`` of the server, for the message
-    :param proxy: the URL of the proxy that it is reached through, if any
+    :param transfer: how far the request had come; None where its answer was being read
+    :param proxy: the URL of the proxy that the server is reached through, if any
     """
-    place = (proxy or "").rpartition("@")[2].rpartition("//")[2]  # without credentials
+    connecting = transfer is not None and transfer.connecting
+    at_proxy = transfer is not None and not transfer.past_proxy
+    answer_began = transfer is None or transfer.answer_began
+    proxy_host = (proxy or "").rpartition("@")[2].rpartition("//")[2]  # without credentials
     links = _inside(error)
-    for link in links:  # ours may have come up through urllib3, which wraps what it meets
+    # An error of ours, such as an address guard's, comes wrapped by urllib3, which wraps whatever it meets.
+    for link in links:
         if isinstance(link, G4FLiteError):
             return link
-    if call.ended or call.remaining() < CLOCK_STEP:
-        return call.error()
+    # When the watchdog shuts a socket down, the reader sees a reset, a short body or anything else.
+    if deadline.ended or deadline.remaining() < CLOCK_STEP:
+        return deadline.error()
 
     def has(kinds: tuple[type[BaseException], ...]) -> bool:
         return any(isinstance(link, kinds) for link in links)
 
     if has(_TIMEOUTS) and not has(_NO_TIMEOUTS):
-        limit = "connect" if call.connecting or has(_CONNECT_TIMEOUTS) else "read"
-        way = f" by way of the proxy {place}" if proxy and not call.past_proxy else ""
-        done = "no connection to" if limit == "connect" else "silence from"
-        seconds = getattr(call.timeout, limit) or call.elapsed
-        return DeadlineExceededError(f"{done} {origin}{way} for {seconds:g} s, the {limit} limit", limit=limit)
+        limit = "connect" if connecting or has(_CONNECT_TIMEOUTS) else "read"
+        way = f" through the proxy {proxy_host}" if proxy and at_proxy else ""
+        what = "no connection to" if limit == "connect" else "silence from"
+        seconds = getattr(deadline.timeout, limit) or deadline.elapsed
+        return DeadlineExceededError(f"{what} {origin}{way} for {seconds:g} s, the {limit} limit", limit=limit)
     reason = _reason(links)
-    # The name that is looked up for a proxied request is the proxy's; it looks up the server's.
-    if (has(_PROXY) or _is_socks(links) or (proxy and has(_LOOKED_UP))) and not call.past_proxy:
-        return TransportError(f"the proxy {place} did not let the request to {origin} through: {reason}", cause="proxy")
+    # Of a proxied request, the name that we look up is the proxy's; the proxy looks up the server's.
+    if at_proxy and (has(_PROXY) or _is_socks(links) or (proxy and has(_LOOKED_UP))):
+        return TransportError(
+            f"the proxy {proxy_host} did not let the request to {origin} through: {reason}", cause="proxy"
+        )
     if has(_TLS) and "WRONG_VERSION_NUMBER" in reason:
         return TransportError(f"no TLS with {origin}: {NO_TLS}", cause="tls")
     if has(_TLS) and not has(_CLOSED_TLS):
         return TransportError(
-            f"no TLS with {origin}: {reason}; a private certificate authority goes in verify=", cause="tls"
+            f"no TLS with {origin}: {reason}; give a private certificate authority as verify=", cause="tls"
         )
     if has(_DNS):
         return TransportError(f"the name in {origin} could not be looked up: {reason}", cause="dns")
     if has((requests.exceptions.InvalidSchema,)) and "SOCKS" in reason:
         return MissingDependencyError(NEEDS_PYSOCKS)
     unreadable = has(_UNREADABLE) or any(type(link) is _TOO_MANY_HEADERS for link in links)
+    # RemoteDisconnected is a BadStatusLine too, and says only that the connection was closed.
     if unreadable and not has(_CLOSED):
-        return ResponseFormatError(f"{origin} sent what is no HTTP answer: {reason}")
+        return ResponseFormatError(f"{origin} sent what is not an HTTP answer: {reason}")
     if has((http.client.IncompleteRead, urllib3_errors.IncompleteRead)):
         return TransportError(f"{origin} cut its answer short")
-    if call.answer_began or closed_by_peer(error):
+    if answer_began or closed_by_peer(error):
         return TransportError(f"lost the connection to {origin}: {reason}")
     cause = "tls" if "TLS CA certificate bundle" in reason else "connection"
     return TransportError(f"could not connect to {origin}: {reason}", cause=cause)
@@ -107,8 +182,14 @@ def closed_by_peer(error: BaseException) -> bool:
     return any(isinstance(link, _CLOSED) for link in _inside(error))
 
 
-def _inside(error: BaseException) -> list[BaseException]:
-    """List an exception and those that it wraps, outermost first."""
+def _inside(error: BaseException, *, contexts: bool = False) -> list[BaseException]:
+    """List an exception and those that it wraps, outermost first.
+
+    urllib3 keeps what it wraps as ``reason`` (MaxRetryError) or as an argument (ProtocolError), and not always as
+    the cause.
+
+    :param contexts: whether an exception wraps also the one that was being handled when it was raised
+    """
     links: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:
@@ -116,15 +197,16 @@ def _inside(error: BaseException) -> list[BaseException]:
         if isinstance(link, BaseException) and link not in links:
             links.append(link)
             waiting += [getattr(link, "reason", None), *link.args, link.__cause__]
+            waiting += [link.__context__] if contexts else []
     return links
 
 
 def _is_socks(links: list[BaseException]) -> bool:
-    return any(type(link).__module__ == "socks" for link in links)
+    return any(type(link).__module__ == "socks" for link in links)  # by name, as PySocks need not be installed
 
 
 def _reason(links: list[BaseException]) -> str:
-    """Find the plainest words: an operating system's, else the innermost exception's."""
+    """Find the plainest words: the operating system's, else the innermost exception's."""
     for link in links:
         if isinstance(link, OSError) and link.strerror:
             return str(link.strerror)

@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 
 
 def lock_free_in_children() -> AbstractContextManager[bool]:
-    """Make a lock for a module: a fork waits until no other thread holds it.
+    """Make a lock for a module; a fork waits until no other thread holds it.
 
-    A child has its parent's locks and none of its other threads, so one that such a thread held would
+    A child has its parent's locks and none of its other threads, so a lock that such a thread held would
     never be released there.
     """
-    lock = threading.RLock()  # reentrant, for a signal's handler that forks
+    lock = threading.RLock()  # reentrant, because a signal handler may fork
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
     return lock

@@ -1,4 +1,4 @@
-"""Bytes in any pieces → whole lines.  No input, no output."""
+"""Cuts bytes, in whatever chunks they come, into lines.  It does no I/O."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ MAX_LINE_BYTES = 1024 * 1024
 def split_lines(chunks: Iterable[bytes], *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
     r"""Cut bytes into lines at ``\n``, ``\r\n`` and ``\r``, and nowhere else.
 
-    A line is given as soon as its last byte is there, without its end; a ``\r\n`` that two chunks
-    share is one end.  What follows the last end is a line too, unless it is empty.
+    A line is given as soon as its last byte has come, without its end; a ``\r\n`` that two chunks
+    share is one end (psf/requests#3980).  What follows the last end is a line too, unless it is empty.
 
+    :param chunks: the bytes
     :param max_line_bytes: the longest line that is taken
     :raises ResponseFormatError: a line is longer
     """

@@ -11,8 +11,8 @@ _FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
 def log_to_stderr(level: str) -> None:
     """Send this library's log to standard error.
 
-    :param level: ``"info"`` for retries and refreshes, ``"debug"`` for each request; another word is a
-        warning, because the import of a library is no place to fail over a log
+    :param level: ``"info"`` for retries and refreshed tokens, ``"debug"`` for each request; another word is a
+        warning, because an import should not fail for the sake of a log
     """
     number = {"info": logging.INFO, "debug": logging.DEBUG}.get(level.strip().lower())
     if number is None:

@@ -6,20 +6,19 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 from requests.cookies import create_cookie
 
-from .connection import DeadlineAdapter
+from .adapter import DeadlineAdapter
 from .redact import is_word, secrets_in
 
 POOL_SIZE = 64  # idle sessions that are kept
 
 
 class Session(requests.Session):
-    """A session whose connections work under a deadline, and which looks at no redirect."""
+    """A session whose connections are under a deadline, and which looks at no redirect."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,20 +26,29 @@ class Session(requests.Session):
         self.mount("https://", DeadlineAdapter())
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Give none: following one would take a prompt to another host, and looking at one reads its body."""
+        """Give None: following a redirect could take a prompt to another host, and looking at one reads its body."""
 
 
-@dataclass
-class Visitor:
-    """One visitor of a service: a session, and the token that the service gave to it."""
+class PooledSession:
+    """A session and what belongs to it: the token that the service gave to it, and notes of the provider's.
 
-    session: requests.Session
-    token: str | None = field(default=None, repr=False)
-    state: dict[str, Any] = field(default_factory=dict, repr=False)
-    generation: object = field(default=None, repr=False)
+    :param session: the ``requests.Session``, with its cookies and its connection
+    :param token: the token or nonce; None where there is none yet
+    :param generation: tells whether the pool was closed since the session was made
+    :ivar state: what else a provider remembers of the session
+    """
+
+    def __init__(self, session: requests.Session, token: str | None = None, *, generation: object = None) -> None:
+        self.session = session
+        self.token = token
+        self.generation = generation
+        self.state: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"PooledSession({type(self.session).__name__})"  # without its token
 
     def secrets(self) -> list[str]:
-        """List what no message may show: the token and the cookies' values."""
+        """List what no message may show: the token, the cookies' values, passwords and signing headers."""
         session = self.session
         signed = session.auth if isinstance(session.auth, tuple) else ()
         cookies = (cookie.value for cookie in session.cookies if cookie.value and not is_word(cookie.value))
@@ -50,7 +58,7 @@ class Visitor:
 class SessionPool:
     """Keeps sessions and lends each to one call at a time, the last used first.
 
-    A visitor's cookies, keep-alive connection and token belong together, so they travel together.
+    A session's cookies, keep-alive connection and token belong together, so they travel together.
     One thread uses one session for ever; eight threads use eight at most.  A forked child starts
     with none of its parent's: two processes on one connection would read each other's answers.
 
@@ -66,27 +74,27 @@ class SessionPool:
         make: Callable[[], requests.Session] = Session,
         size: int = POOL_SIZE,
     ) -> None:
-        self._own = Visitor(own) if own is not None else None
+        self._own = PooledSession(own) if own is not None else None
         self._make = make
         self._size = size
         self._reset()
 
     def _reset(self) -> None:
-        self._idle: list[Visitor] = []
-        self._latest: Visitor | None = None
-        # Reentrant: an answer that the garbage collector closes gives its session back in any line.
+        self._idle: list[PooledSession] = []
+        self._latest: PooledSession | None = None
+        # Reentrant: the garbage collector may close an answer, which gives its session back, at any line.
         self._lock = threading.RLock()
         self._generation = object()  # sessions of another one are closed when they come back
         self._process = os.getpid()
 
     @contextmanager
-    def lend(self) -> Iterator[Visitor]:
+    def lend(self) -> Iterator[PooledSession]:
         """Lend a session for the length of a ``with`` block."""
-        visitor = self._take()
+        pooled = self._take()
         try:
-            yield visitor
+            yield pooled
         finally:
-            self._give_back(visitor)
+            self._give_back(pooled)
 
     @property
     def latest(self) -> requests.Session:
@@ -95,8 +103,8 @@ class SessionPool:
         latest = self._latest
         if latest is not None:
             return latest.session
-        with self.lend() as visitor:
-            return visitor.session
+        with self.lend() as pooled:
+            return pooled.session
 
     def close(self) -> None:
         """Close the idle sessions; those on loan are closed when they come back."""
@@ -105,10 +113,10 @@ class SessionPool:
             self._generation = object()
             idle, self._idle = self._idle, []
             self._latest = None
-        for visitor in idle:
-            visitor.session.close()
+        for pooled in idle:
+            pooled.session.close()
 
-    def _take(self) -> Visitor:
+    def _take(self) -> PooledSession:
         if self._own is not None:
             return self._own
         self._leave_to_parent()
@@ -116,29 +124,29 @@ class SessionPool:
             if self._idle:
                 return self._idle.pop()
             generation = self._generation
-        return Visitor(self._make(), generation=generation)
+        return PooledSession(self._make(), generation=generation)
 
     def _leave_to_parent(self) -> None:
         if self._process != os.getpid():
-            self._abandoned = self._idle  # never closed here: they are the parent's
+            self._abandoned = self._idle  # kept, so that nothing closes them: their connections are the parent's
             self._reset()
 
-    def _give_back(self, visitor: Visitor) -> None:
-        if visitor is self._own:
+    def _give_back(self, pooled: PooledSession) -> None:
+        if pooled is self._own:
             return
         self._leave_to_parent()
         with self._lock:
-            keep = visitor.generation == self._generation and len(self._idle) < self._size
+            keep = pooled.generation == self._generation and len(self._idle) < self._size
             if keep:
-                self._idle.append(visitor)
-                self._latest = visitor
+                self._idle.append(pooled)
+                self._latest = pooled
         if not keep:
-            visitor.session.close()
+            pooled.session.close()
 
 
 def set_cookies(session: requests.Session, cookies: dict[str, str], host: str) -> None:
     """Put a caller's cookies into a session, for one host only."""
     name = f"[{host}]" if ":" in host else host
-    domain = name if "." in name else f"{name}.local"  # as http.cookiejar names such hosts
+    domain = name if "." in name else f"{name}.local"  # as http.cookiejar names hosts without a dot
     for name, value in cookies.items():
         session.cookies.set_cookie(create_cookie(name, value, domain=domain))  # type: ignore[no-untyped-call]

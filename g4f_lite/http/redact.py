@@ -1,4 +1,4 @@
-"""Keeps secrets out of what people read: messages, logs, reprs, and the chain of causes."""
+"""Keeps secrets out of what people read: messages, logs, reprs, and an error's chain of causes."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 import requests
 
 from ..errors import G4FLiteError
 
 HIDDEN = "***"
-_SHORTEST_SECRET = 4  # characters; hiding shorter ones would make a text unreadable and hide nothing
+_SHORTEST_SECRET = 4  # characters; to hide shorter ones would make a text unreadable and hide nothing
 _SHORTEST_PART = 8  # characters of a secret that stands beside other words, or is cut
-_OUR_WORDS = {"provider", "step", "cause", "limit"}  # what errors say of themselves, which programs read
-SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|pass|nonce|session|sign", re.IGNORECASE)
+_OUR_WORDS = {"provider", "step", "cause", "limit"}  # attributes of errors that programs compare
+# What looks like a credential, and what is shown in its place.  Not compiled here: re does that once, when an error
+# or a log line first needs it, and an import needs none of them.
 _PATTERNS = (
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{4,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"(?i)(://)[^/\s]+@"), rf"\1{HIDDEN}@"),
+    (r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{4,}", rf"\1 {HIDDEN}"),
+    (r"(://)[^/\s]+@", rf"\1{HIDDEN}@"),
     (
-        re.compile(
-            r"(?i)([?&](?:[\w-]*(?:key|token|secret|signature|credential)|sig|password|nonce|_wpnonce)=)[^&\s\"']+"
-        ),
+        r"(?i)([?&](?:[\w-]*(?:key|token|secret|signature|credential)|sig|password|nonce|_wpnonce)=)[^&\s\"']+",
         rf"\1{HIDDEN}",
     ),
-    (re.compile(r"\b(?:sk|gsk|xai|pk|rk)-[\w-]{8,}"), HIDDEN),
+    (r"\b(?:sk|gsk|xai|pk|rk)-[\w-]{8,}", HIDDEN),
 )
 
 
@@ -38,7 +37,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         for form in {secret, quote(secret, safe=""), repr(secret)[1:-1]}:
             text = _hide(text, form)
     for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
+        text = re.sub(pattern, replacement, text)
     return text
 
 
@@ -59,15 +58,20 @@ def _hide(text: str, secret: str) -> str:
 
 
 def is_word(text: str) -> bool:
-    """Tell whether this is a short plain word, such as a cookie ``theme=dark`` holds."""
+    """Tell whether this is a short plain word, such as the value of a cookie ``theme=dark``."""
     return len(text) < _SHORTEST_PART and text.isalpha()
 
 
+def names_secret(name: str) -> bool:
+    """Tell whether a header or a query's field with this name is likely to hold a secret."""
+    return re.search("auth|key|token|secret|cookie|pass|nonce|session|sign", name, re.IGNORECASE) is not None
+
+
 def secrets_in(headers: Mapping[str, Any]) -> list[str]:
-    """List what headers with names like ``Authorization`` hold: their values, and the words in them."""
+    """List what headers with names such as ``Authorization`` hold: their values, and the words in these."""
     found = []
     for name, value in headers.items():
-        if value and SECRET_NAME.search(name):
+        if value and names_secret(name):
             text = value if isinstance(value, str) else bytes(value).decode("latin-1")
             found += [text, *(word for word in re.split(r"[\s;,=]+", text) if len(word) >= _SHORTEST_PART)]
             found += _password_of(text)
@@ -75,7 +79,7 @@ def secrets_in(headers: Mapping[str, Any]) -> list[str]:
 
 
 def _password_of(authorization: str) -> list[str]:
-    """List what an ``Authorization: Basic …`` stands for: user and password, and the password."""
+    """List what an ``Authorization: Basic …`` header encodes: user and password together, and the password."""
     scheme, _, rest = authorization.partition(" ")
     try:
         signed = base64.b64decode(rest).decode("utf-8", "replace") if scheme.lower() == "basic" else ""
@@ -85,36 +89,30 @@ def _password_of(authorization: str) -> list[str]:
 
 
 def secrets_in_query(url: str, asked: str) -> list[str]:
-    """List the values in a request's query that have the name of a secret, or that a session or its auth put there.
+    """List the values in a request's query that may be secrets: by their name, or because a session's auth added them.
 
-    :param asked: the URL before they did
+    :param url: the URL that was sent
+    :param asked: the URL before the session and its auth added to it
     """
     own, found = urlsplit(asked).query.split("&"), []
     for pair in urlsplit(url).query.split("&"):
         name, _, value = pair.partition("=")
-        if SECRET_NAME.search(name) or pair not in own:
+        if names_secret(name) or pair not in own:
             found += [text for text in (value, unquote_plus(value)) if not is_word(text)]
     return found
 
 
 def password_in(url: str | None) -> list[str]:
-    """List the forms of the password in a proxy's URL."""
+    """List the password in a proxy's URL, as it is written there and as it is meant."""
     password = urlsplit(url or "").password
     return [password, unquote(password)] if password else []
 
 
-def without_credentials(url: str) -> str:
-    """Give a URL without user, password, query and fragment."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
-
-
 def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
-    """Take secrets, requests and responses out of an exception and of all that it was caused by, in place.
+    """Take secrets, requests and responses out of an exception and all its causes, in place.
 
-    The local variables of the frames that it has left go as well: they hold what was sent.
-    What the caller was handling meanwhile is left alone.
+    The local variables of the frames that the exception has left are cleared too, because they hold what was sent.
+    An exception that the caller was handling meanwhile is left alone.
     """
     secrets = list(secrets)
     for link in _chain(error):
@@ -125,7 +123,7 @@ def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
                 setattr(link, name, "")
             elif isinstance(value, str) and name not in kept:
                 setattr(link, name, redact(value, secrets))
-        if isinstance(link, requests.RequestException):
+        if isinstance(link, requests.RequestException):  # both hold the key
             link.request = link.response = None
         traceback.clear_frames(link.__traceback__)
 
@@ -133,8 +131,8 @@ def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """Walk over an exception, its causes, and the exceptions that it carries as arguments.
 
-    The last context may be what the caller was handling.  That one was caught in a frame that is
-    still running, and that the error has not come to.
+    Skip a context that belongs to the caller's own ``except``: Python links it to whatever is raised in there.
+    It was caught in a frame that is still running and that our error has not come to.
     """
     here = inspect.currentframe()
     passed = {id(frame) for frame, _ in traceback.walk_tb(error.__traceback__)}

@@ -1,4 +1,4 @@
-"""When a request is sent again, and after which wait: a policy in plain numbers, run by tenacity."""
+"""Decides when a request is sent again, and after which wait: a policy in plain numbers, run by tenacity."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _lock = lock_free_in_children()  # of all budgets
 
 
 class RetryBudget:
-    """Keeps many threads from hammering a dead service: a retry costs 1 token, a success gives back half."""
+    """Keeps many threads from hammering a dead service: a retry costs 1 token, a success gives back half a token."""
 
     def __init__(self) -> None:
         self._tokens = BUDGET_TOKENS
@@ -56,7 +56,7 @@ class RetryBudget:
 def check_retry(retry: Any) -> RetryLike:
     """Check a ``retry=`` argument.
 
-    :raises TypeError: it is no RetryPolicy, ``tenacity.Retrying`` or None
+    :raises TypeError: it is not a RetryPolicy, a ``tenacity.Retrying`` or None
     """
     if retry is None or isinstance(retry, (RetryPolicy, tenacity.Retrying)):
         return retry
@@ -67,20 +67,24 @@ def check_retry(retry: Any) -> RetryLike:
 
 def retrying(
     retry: RetryLike,
-    call: Deadline,
+    deadline: Deadline,
     budget: RetryBudget,
     on_retry: OnRetry,
     *,
     may_be_text: bool = True,
     draw: Callable[[float, float], float] = random.uniform,
 ) -> tenacity.Retrying:
-    """Make the tenacity controller of one call: ``retrying(…)(function)`` runs it.
+    """Make the tenacity controller of one call; ``retrying(…)(function)`` runs a function under it.
 
+    It is made for each call, not kept: tenacity's statistics are shared between threads (jd/tenacity#701).
     A ``tenacity.Retrying`` of the caller's is copied and keeps its waits and callbacks.
 
+    :param retry: the caller's policy; None for one attempt
+    :param deadline: the limits of the call, which ends no wait later than they do
+    :param budget: the provider's retries in hand
     :param on_retry: called before each wait with the error, the number of the attempt and the wait in seconds
-    :param may_be_text: whether the text of a caller's ``retry_error_callback`` can stand for the result
-    :param draw: draws a number between two; random.uniform unless a test gives another
+    :param may_be_text: whether a text from the caller's ``retry_error_callback`` may take the place of the result
+    :param draw: draws a number between two others; a test gives its own
     """
     policy = retry if isinstance(retry, RetryPolicy) else RetryPolicy() if retry else RetryPolicy(attempts=1)
     theirs = retry if isinstance(retry, tenacity.Retrying) else None
@@ -95,10 +99,10 @@ def retrying(
         return draw(0, min(policy.max_backoff, policy.backoff * 2.0 ** min(state.attempt_number - 1, 60)))
 
     def retryable(state: tenacity.RetryCallState) -> bool:
-        return is_retryable(error_of(state), policy, call)
+        return is_retryable(error_of(state), policy, deadline)
 
     def may_not_go_on(state: tenacity.RetryCallState) -> bool:
-        return call.ended is not None or state.upcoming_sleep >= call.remaining() or not budget.take()
+        return deadline.ended is not None or state.upcoming_sleep >= deadline.remaining() or not budget.take()
 
     def before_sleep(state: tenacity.RetryCallState) -> None:
         error = error_of(state)
@@ -110,7 +114,7 @@ def retrying(
             stop=lambda state: state.attempt_number >= policy.attempts or may_not_go_on(state),
             wait=wait,
             retry=retryable,
-            sleep=call.sleep,
+            sleep=deadline.sleep,
             before_sleep=before_sleep,
             reraise=True,
         )
@@ -125,27 +129,27 @@ def retrying(
         error = error_of(state)
         if isinstance(text, str) or error is None:
             return str(text)
-        raise error  # the callback only took note
+        raise error  # the callback gave no text
 
     return theirs.copy(
         retry_error_callback=text_instead if may_be_text and theirs.retry_error_callback else None,
         stop=lambda state: bool(theirs.stop(state)) or may_not_go_on(state),
         retry=lambda state: bool(theirs.retry(state)) and retryable(state),
-        sleep=call.sleep,
+        sleep=deadline.sleep,
         before_sleep=both_before_sleep,
         reraise=True,
     )
 
 
-def is_retryable(error: BaseException | None, policy: RetryPolicy, call: Deadline) -> bool:
-    """Tell whether sending the same request again may help, and may be done."""
+def is_retryable(error: BaseException | None, policy: RetryPolicy, deadline: Deadline) -> bool:
+    """Tell whether the same request may be sent again, and may then succeed."""
     asked = error.retry_after if isinstance(error, ProviderError) else None
-    if asked is not None and asked > min(policy.max_retry_after, call.remaining()):
+    if asked is not None and asked > min(policy.max_retry_after, deadline.remaining()):
         return False
     if isinstance(error, TransportError):
         return error.cause not in ("tls", "proxy")
     if isinstance(error, DeadlineExceededError):
         return error.limit not in ("total", "first")
-    if isinstance(error, RateLimitError):  # of the status 429, or of a text that says so, whatever the status
+    if isinstance(error, RateLimitError):  # from status 429, or from a text that says so under any status
         return not isinstance(error, QuotaExceededError) and (error.status != 429 or 429 in policy.statuses)
     return isinstance(error, ResponseStatusError) and error.status in policy.statuses

@@ -1,15 +1,31 @@
-"""What an address says: its origin, its port, whether it is this machine."""
+"""What a URL says: its origin, and whether its host is this machine."""
 
 from __future__ import annotations
 
 import ipaddress
 from urllib.parse import urlsplit
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+Origin = tuple[str, "str | None", "int | None"]
+
 
 def origin_of(url: str | None) -> str:
-    """Give ``scheme://host:port`` of a URL, without credentials."""
+    """Give ``scheme://host:port`` of a URL as text, as it is written there and without credentials."""
     scheme, _, rest = (url or "").partition("://")
     return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"
+
+
+def parse_origin(url: str | None) -> Origin:
+    """Give scheme, host and port of a URL, to compare it with another's.
+
+    :returns: the port that the scheme implies where the URL names none; ``("", None, None)`` for what is not a URL
+    """
+    try:
+        parts = urlsplit(url or "")
+        return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return "", None, None
 
 
 def is_loopback(url: str) -> bool:

@@ -21,7 +21,7 @@ from ..http.body import Body
 from ..http.checks import check
 from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
-from ..http.redact import SECRET_NAME, secrets_in
+from ..http.redact import names_secret, secrets_in
 from ..http.retry import OnRetry, RetryBudget, RetryLike, check_retry
 from ..messages import Image, Message
 from ..prompt import Prompt
@@ -375,7 +375,7 @@ class Provider(BaseProvider):
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in ("pool", "budget")}
         lost = list(self._lost)
-        secret_headers = {name for name in self.headers if SECRET_NAME.search(name)}
+        secret_headers = {name for name in self.headers if names_secret(name)}
         if secret_headers:
             state["headers"] = {name: self.headers[name] for name in self.headers if name not in secret_headers}
             lost.append("headers")

@@ -22,7 +22,7 @@ from ..http.body import Body
 from ..http.checks import complete
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
-from ..http.pool import SessionPool, Visitor
+from ..http.pool import PooledSession, SessionPool
 from ..http.retry import OnRetry, RetryBudget, RetryLike, retrying
 from ..prompt import Prompt
 from ..timeout import Timeout
@@ -99,19 +99,21 @@ class Call:
                 yield Finish()
                 return
             first, rest, body = opened
-            begun = is_content(first)
+            last, begun = first, is_content(first)
             try:
                 if begun:
-                    self._deadline.answer_came()
+                    self._deadline.lift_first_limit()
                 yield first
-                for delta in rest:
-                    if not begun and is_content(delta):
+                for last in rest:
+                    if not begun and is_content(last):
                         begun = True
-                        self._deadline.answer_came()
-                    if isinstance(delta, ImageResponse):
-                        self._fetch(delta, exchange)
-                    yield delta
+                        self._deadline.lift_first_limit()
+                    if isinstance(last, ImageResponse):
+                        self._fetch(last, exchange)
+                    yield last
                 body.drain()
+                if not begun or not isinstance(last, Finish):  # which the stream will call empty, or interrupted
+                    exchange.abandon()
             except TransportError as error:
                 step = error.step or "stream"
                 raise StreamInterruptedError(f"the answer was cut: {error.message}", step=step) from error
@@ -130,6 +132,7 @@ class Call:
         except G4FLiteError as error:
             if not self._has_mended(error, exchange):
                 raise
+        exchange.abandon()
         opened = self._ask(exchange)
         if self._prompt.without:
             self._service.accepted(self._prompt)
@@ -143,7 +146,7 @@ class Call:
                 return False
             logger.info("%s: the token was refused; fetching another", service.name)
             self._refreshed = True
-            exchange.visitor.token = None
+            exchange.pooled.token = None
             return True
         field = None if self._prompt.without else service.refused_field(error, self._prompt)
         if field is None:
@@ -154,13 +157,13 @@ class Call:
 
     def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
-        service, visitor = self._service, exchange.visitor
+        service, pooled = self._service, exchange.pooled
         with at_step(exchange, "bootstrap"):
-            if visitor.token is None:
-                visitor.token = service.bootstrap(exchange)
+            if pooled.token is None:
+                pooled.token = service.bootstrap(exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt = replace(self._prompt, model=model)
-        body = redirects.send(exchange, service.request(self._prompt, visitor.token), "prompt")
+        body = redirects.send(exchange, service.request(self._prompt, pooled.token), "prompt")
         try:
             service.check_response(body, self._prompt)
             rest = whole_characters(service.deltas(body, self._prompt))
@@ -240,7 +243,7 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
             return action()
         except G4FLiteError as error:
             exchange.scrub(error)  # before a caller's own callbacks see it
-            exchange.close()
+            exchange.abandon()
             raise
 
     def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
@@ -249,7 +252,7 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
-    controller = retrying(service.retry, exchange.call, service.budget, on_retry, may_be_text=may_be_text)
+    controller = retrying(service.retry, exchange.deadline, service.budget, on_retry, may_be_text=may_be_text)
     result: Result = controller(counted)
     service.budget.give_back()
     return result
@@ -257,31 +260,32 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
 
 @contextmanager
 def in_call(
-    service: Service, call: Deadline, route: Route, lent: AbstractContextManager[Visitor]
+    service: Service, deadline: Deadline, route: Route, lent: AbstractContextManager[PooledSession]
 ) -> Iterator[Exchange]:
     """Give the exchange of a call that is watched, and make its errors fit to be seen.
 
     :param lent: the session that is lent to it
     """
-    with call, lent as visitor:
-        exchange = Exchange(visitor, call, route, service.name, service.secrets())
+    with deadline, lent as pooled:
+        exchange = Exchange(pooled, deadline, route, service.name, service.secrets())
         try:
             yield exchange
-        except G4FLiteError as error:
-            _describe(error, service, exchange)
+        except BaseException as error:
+            exchange.abandon()
+            if isinstance(error, G4FLiteError):
+                _describe(error, service, exchange)
             raise
-        finally:
-            exchange.close()
+        exchange.close()
 
 
 @contextmanager
-def _own(session: requests.Session) -> Iterator[Visitor]:
-    yield Visitor(session)
+def _own(session: requests.Session) -> Iterator[PooledSession]:
+    yield PooledSession(session)
 
 
 def _describe(error: G4FLiteError, service: Service, exchange: Exchange) -> None:
     error.provider = service.name
     error.attempts = exchange.attempts
-    error.elapsed = exchange.call.elapsed
+    error.elapsed = exchange.deadline.elapsed
     error.step = error.step or "stream"
     exchange.scrub(error)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -18,7 +17,9 @@ from ..errors import G4FLiteError, ResponseFormatError
 from ..http.body import Body
 from ..http.checks import check
 from ..http.exchange import Exchange
-from ..http.pool import Session, Visitor
+from ..http.failures import pass_on_callers_own
+from ..http.pool import PooledSession, Session
+from ..http.urls import DEFAULT_PORTS, parse_origin
 from ..messages import image_type
 
 MAX_REDIRECTS = 5
@@ -41,11 +42,10 @@ def fetch_image(exchange: Exchange, url: str, *, home: str) -> bytes:
 def _follow(exchange: Exchange, url: str, home: str) -> bytes:
     """Fetch a picture from wherever its address leads."""
     for _ in range(MAX_REDIRECTS + 1):
-        try:
-            own = _origin(url) == _origin(home)
-        except ValueError as error:
-            raise _refusal(url, "it is no address") from error
-        if own:
+        scheme, host, _ = origin = parse_origin(url)
+        if scheme not in DEFAULT_PORTS or not host:
+            raise _refusal(url, "it is not an http or https URL")
+        if origin == parse_origin(home):
             body = exchange.send(_request(url), "image")
         else:
             body = _send_to_stranger(exchange, url)
@@ -81,10 +81,12 @@ def refuse_private(address: str) -> None:
 def _send_to_stranger(exchange: Exchange, url: str) -> Body:
     """Send to another host: no cookie, no credential, and only to a public address."""
     session = Session()
-    session.proxies = exchange.visitor.session.proxies
-    session.trust_env = exchange.visitor.session.trust_env
-    route = replace(exchange.route, cert=None)
-    stranger = Exchange(Visitor(session), exchange.call, route, exchange.name, exchange.secrets, exchange.sent)
+    session.proxies = exchange.pooled.session.proxies
+    session.trust_env = exchange.pooled.session.trust_env
+    route = exchange.route._replace(cert=None)
+    stranger = Exchange(
+        PooledSession(session), exchange.deadline, route, exchange.name, exchange.secrets, exchange.sent
+    )
     if stranger.proxy_for(url):  # which connects in our place, so the look-up here is the only one to check
         for address in _look_up(url):
             refuse_private(address)
@@ -105,7 +107,8 @@ def _request(url: str) -> requests.Request:
 def _look_up(url: str) -> list[str]:
     try:
         return [str(found[4][0]) for found in socket.getaddrinfo(urlsplit(url).hostname, None)]
-    except (OSError, UnicodeError):
+    except (OSError, UnicodeError) as error:
+        pass_on_callers_own(error)
         return []  # a name that only the proxy knows
 
 
@@ -114,13 +117,6 @@ def _redirected(url: str, target: str) -> str:
         return urljoin(url, target)
     except ValueError as error:
         raise _refusal(target, "it is no address") from error
-
-
-def _origin(url: str) -> tuple[str, str | None, int]:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{parts.scheme!r} is neither http nor https")
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
 
 
 def _refusal(url: str, why: str) -> ResponseFormatError:

@@ -89,7 +89,7 @@ def test_a_page_with_the_status_of_an_error_is_called_a_page(status: int, kind: 
     )
     assert type(error) is kind
     assert str(error).endswith(
-        f"status {status}, and a web page where an answer belongs: "
+        f"status {status}, with a web page in place of an answer: "
         "'Error response Error code: 501 Message: Unsupported method.…'"
     )
 

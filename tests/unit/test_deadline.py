@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import DeadlineExceededError, G4FLiteError, StreamInterruptedError, Timeout
-from g4f_lite.http import deadline as module
+from g4f_lite import DeadlineExceededError, StreamInterruptedError, Timeout
 from g4f_lite.http.deadline import Deadline
 
 
@@ -114,7 +113,7 @@ def test_the_limit_until_the_first_piece_is_lifted_when_that_came(clock: Clock) 
         call.hold(ours)
         assert (call.limit("read"), call.remaining()) == (20, 20)
         clock.now += 19
-        call.answer_came()
+        call.lift_first_limit()
         assert (call.limit("read"), call.remaining(), ours.gettimeout()) == (60, 281, 60)
         call.look(clock.now + 100)
         call.check()
@@ -199,63 +198,6 @@ def test_closing_and_shutting_a_closed_socket_does_nothing(clock: Clock) -> None
     call.drain_within(0.1)
     call.look(1e9)
     call.end("closed")
-
-
-def test_the_watchdog_bears_a_call_that_is_removed_while_one_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the garbage collector does when it closes an abandoned answer."""
-    first, second = Deadline(Timeout()), Deadline(Timeout())
-    monkeypatch.setattr(module, "_watchdog", module._Watchdog())
-    first.__enter__()
-    module._watchdog.calls = _Collecting(module._watchdog.calls, first)
-    done = threading.Thread(target=lambda: second.__enter__() and None, daemon=True)
-    done.start()
-    done.join(2)
-    assert not done.is_alive(), "the watchdog's lock is not reentrant"
-    second.__exit__()
-
-
-class _Collecting(set):  # type: ignore[type-arg]
-    def __init__(self, calls: set[Deadline], abandoned: Deadline) -> None:
-        super().__init__(calls)
-        self.abandoned: Deadline | None = abandoned
-
-    def add(self, call: Deadline) -> None:
-        abandoned, self.abandoned = self.abandoned, None
-        if abandoned is not None:
-            abandoned.__exit__()
-        super().add(call)
-
-
-def test_a_watchdog_that_cannot_start_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    watchdog = module._Watchdog()
-    with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", _no_more_threads)
-        with pytest.raises(G4FLiteError, match="keep the time limit of this call: can't start new thread"):
-            watchdog.add(Deadline(Timeout()))
-    assert not watchdog.calls
-    watchdog.add(call := Deadline(Timeout()))
-    assert watchdog.thread is not None
-    watchdog.remove(call)
-
-
-def _no_more_threads(thread: threading.Thread) -> None:
-    raise RuntimeError("can't start new thread")
-
-
-def test_the_watchdog_goes_when_no_call_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WATCH_INTERVAL", 0.001)
-    watchdog = module._Watchdog()
-    call = Deadline(Timeout())
-    watchdog.add(call)
-    thread = watchdog.thread
-    assert thread is not None
-    assert thread.daemon
-    watchdog.remove(call)
-    thread.join(5)
-    assert watchdog.thread is None
-    watchdog.add(call)
-    assert watchdog.thread is not None
-    watchdog.remove(call)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

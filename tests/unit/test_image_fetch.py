@@ -13,7 +13,7 @@ from g4f_lite import G4FLiteError, ResponseFormatError, ResponseStatusError
 from g4f_lite.answers.images import MAX_IMAGE_BYTES
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.exchange import Exchange, Route
-from g4f_lite.http.pool import Session, Visitor, set_cookies
+from g4f_lite.http.pool import PooledSession, Session, set_cookies
 from g4f_lite.providers.image_fetch import MAX_REDIRECTS, fetch_image, refuse_private
 from g4f_lite.timeout import Timeout
 
@@ -34,7 +34,7 @@ def exchange() -> Exchange:
     session.auth = ("user", "a-password")
     set_cookies(session, {"visit": "a-cookie"}, "service.test")
     set_cookies(session, {"visit": "a-cookie"}, "pictures.test")
-    return Exchange(Visitor(session), Deadline(Timeout()), name="P")
+    return Exchange(PooledSession(session), Deadline(Timeout()), name="P")
 
 
 PUBLIC = ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1"]
@@ -134,7 +134,7 @@ def test_the_session_for_another_host_is_closed(
     with contextlib.suppress(ResponseFormatError):
         fetch_image(exchange, "https://pictures.test/cat", home=HOME)
     assert len(closed) == 1
-    assert closed[0] is not exchange.visitor.session
+    assert closed[0] is not exchange.pooled.session
 
 
 @pytest.mark.parametrize("hops", [MAX_REDIRECTS, MAX_REDIRECTS + 1])

@@ -9,7 +9,7 @@ import pytest
 import requests
 import responses
 
-from g4f_lite.http.pool import Session, SessionPool, Visitor, set_cookies
+from g4f_lite.http.pool import PooledSession, Session, SessionPool, set_cookies
 
 
 def test_the_session_used_last_is_lent_first() -> None:
@@ -95,7 +95,7 @@ def test_the_latest_is_the_one_used_last_also_while_it_is_lent() -> None:
 def test_a_session_may_come_back_while_another_is_made() -> None:
     """As when the garbage collector closes an abandoned answer in the middle of it."""
     pool: SessionPool
-    abandoned: list[Visitor] = []
+    abandoned: list[PooledSession] = []
 
     def make() -> requests.Session:
         while abandoned:
@@ -136,7 +136,7 @@ def test_a_forked_child_starts_without_its_parents_sessions(what: str) -> None:
     pool.close()
 
 
-def _child(pool: SessionPool, what: str, lent: Visitor, idle: Visitor, closed: list[int]) -> None:
+def _child(pool: SessionPool, what: str, lent: PooledSession, idle: PooledSession, closed: list[int]) -> None:
     if what == "give back":
         pool._give_back(lent)  # of an answer that was begun in the parent
         ok = lent not in pool._idle
@@ -177,12 +177,12 @@ def test_a_session_follows_no_redirect_and_works_with_responses() -> None:
     assert len(responses.calls) == 1
 
 
-def test_a_visitors_secrets_are_its_token_cookies_and_signing_headers() -> None:
+def test_a_sessions_secrets_are_its_token_cookies_and_signing_headers() -> None:
     with Session() as session:
         session.auth = ("user", "password-1")
         session.headers["X-Api-Key"] = b"key-in-bytes"  # type: ignore[assignment]
         session.headers["Authorization"] = "Bearer header-key"
         session.cookies.set("a", "cookie-1")
-        found = set(Visitor(session, token="token-1").secrets())
+        found = set(PooledSession(session, token="token-1").secrets())
     assert {"token-1", "cookie-1", "password-1", "key-in-bytes", "Bearer header-key", "header-key"} <= found
     assert "user" not in found

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from g4f_lite import DeadlineExceededError, G4FLiteError, ResponseFormatError, TransportError
 from g4f_lite.http.body import parse_json
-from g4f_lite.http.redact import HIDDEN, password_in, redact, scrub, secrets_in, secrets_in_query, without_credentials
+from g4f_lite.http.redact import HIDDEN, password_in, redact, scrub, secrets_in, secrets_in_query
 
 SECRET = "canary-1f2e3d4c"
 
@@ -110,10 +110,6 @@ def test_secrets_of_a_query_are_those_that_look_so_or_were_added(query: str, ask
 def test_a_proxys_password_in_both_forms() -> None:
     assert password_in("http://user:p%40ss@proxy:3128") == ["p%40ss", "p@ss"]
     assert password_in("http://user@proxy") == password_in(None) == []
-
-
-def test_an_address_without_credentials() -> None:
-    assert without_credentials("http://user:pw@host:8/path?key=1#x") == "http://host:8/path"
 
 
 def _chain() -> G4FLiteError:

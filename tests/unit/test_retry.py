@@ -64,7 +64,7 @@ def _run(policy: RetryPolicy | None, call: Call, error: G4FLiteError, **more: An
 def test_the_defaults() -> None:
     policy = RetryPolicy()
     assert (policy.attempts, policy.backoff, policy.max_backoff, policy.max_retry_after) == (3, 0.5, 8.0, 60.0)
-    assert policy.statuses == {408, 425, 429, 500, 502, 503, 504}
+    assert policy.statuses == {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
     assert pickle.loads(pickle.dumps(policy)) == policy
     assert RetryPolicy(statuses={500}).statuses == frozenset({500})  # type: ignore[arg-type]
 

@@ -15,7 +15,7 @@ import requests
 from g4f_lite import DeadlineExceededError, OpenAICompatible, RateLimitError, RetryPolicy, Timeout
 
 from .conftest import Provide
-from .raw_server import Connection, RawServer, chunk, delta, every, head, hello, length
+from .raw_server import PATIENCE, Connection, RawServer, chunk, delta, every, head, hello, length
 
 TOTAL = 0.25
 LIMITS = Timeout(connect=9, read=9, total=TOTAL)
@@ -181,10 +181,30 @@ def test_a_long_prompt_may_take_longer_than_a_connection(provide: Provide) -> No
         assert provider.create(messages="x" * 8_000_000) == "Hello world"
 
 
+def test_an_upload_that_flows_is_not_silence(provide: Provide) -> None:
+    """Each piece of the prompt has the read limit for itself."""
+
+    def answer(connection: Connection) -> None:
+        connection.sock.settimeout(PATIENCE)
+        got = 0
+        while got < size:
+            got += len(connection.sock.recv(size // 10))
+            connection.server.ending.wait(0.05)
+        connection.send(hello())
+
+    size = 1_500_000
+    with RawServer(answer, receive_buffer=65536) as server:
+        provider = provide(server, timeout=Timeout(connect=5, read=0.3, total=20))
+        began = time.monotonic()
+        assert provider.create(messages="x" * size) == "Hello world"
+        assert time.monotonic() - began > 0.3, "it was too short to tell"
+        assert server.connections == 1
+
+
 def test_silence_is_the_read_limit_and_is_retried(provide: Provide) -> None:
     with RawServer(lambda c: (c.request(), c.silence())) as server:
-        provider = provide(server, timeout=Timeout(1, 0.05, 5), retry=RetryPolicy(attempts=2, backoff=0))
-        with pytest.raises(DeadlineExceededError, match=r"0\.05 s, the read limit") as caught:
+        provider = provide(server, timeout=Timeout(1, 0.15, 5), retry=RetryPolicy(attempts=2, backoff=0))
+        with pytest.raises(DeadlineExceededError, match=r"0\.15 s, the read limit") as caught:
             provider.create(messages="hi")
         assert (caught.value.limit, caught.value.attempts, len(server.requests)) == ("read", 2, 2)
 

@@ -45,7 +45,10 @@ def _error(status: str, text: str = "", *fields: str) -> bytes:
 
 
 RETRIED: dict[str, bytes | Callable[[Connection], object]] = {
-    **{f"status {status}": _error(f"{status} No") for status in (408, 425, 429, 500, 502, 503, 504)},
+    **{
+        f"status {status}": _error(f"{status} No")
+        for status in (408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529)
+    },
     "status 500 with an error object": _error("500 No", '{"error": {"message": "internal"}}'),
     "a rate limit in the text": _error("400 Bad Request", '{"error": {"message": "Rate limit reached for x"}}'),
     "a rate limit inside a 200": length(b'data: {"error": {"message": "Rate limit reached"}}\n\n'),

@@ -21,7 +21,7 @@ import requests
 from g4f_lite import G4FLiteError, OpenAICompatible, Provider, RetryPolicy, StreamInterruptedError, TransportError
 from g4f_lite.emulator import Emulator
 from g4f_lite.http.body import Body
-from g4f_lite.http.pool import Session, Visitor
+from g4f_lite.http.pool import PooledSession, Session
 from g4f_lite.prompt import Prompt
 
 from .hostile import BOOTSTRAPS
@@ -176,13 +176,13 @@ def test_no_object_shows_what_it_holds(what: str, notes: Notes) -> None:
             for name, value in GIVEN[what].items()
         }
         with Looks("http://127.0.0.1:9/v1" if "proxy" in given else server.url, model="m", **given) as provider:
-            provider.pool._idle.append(Visitor(Session(), token=TOKEN, generation=provider.pool._generation))
+            provider.pool._idle.append(PooledSession(Session(), token=TOKEN, generation=provider.pool._generation))
             with pytest.raises(G4FLiteError):
                 provider.create(messages="hi")
     shown = "".join(notes.texts)
     assert "Exchange(" in shown
     assert "Route(" in shown
-    assert "Visitor(" in shown
+    assert "PooledSession(" in shown
 
 
 class _Signs(requests.auth.AuthBase):

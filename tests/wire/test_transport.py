@@ -26,8 +26,8 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.cli.remedies import diagnose
-from g4f_lite.http.connection import _UnderDeadline
-from g4f_lite.http.deadline import Deadline
+from g4f_lite.http.connection import UnderDeadline
+from g4f_lite.http.transfer import Transfer
 
 from .conftest import Provide
 from .proxies import HTTPProxy, Proxy, SOCKSProxy
@@ -334,14 +334,14 @@ def test_what_is_sent_does_not_wait_for_an_acknowledgement(provide: Provide, kin
 def test_a_call_that_ends_when_it_is_connected_leaves_no_socket(
     provide: Provide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connected, made = _UnderDeadline._connected, []
+    connected, made = UnderDeadline._connected, []
 
-    def just_in_time(connection: Any, call: Deadline) -> socket.socket:
-        made.append(connected(connection, call))
-        call.end("total")
+    def just_in_time(connection: Any, transfer: Transfer) -> socket.socket:
+        made.append(connected(connection, transfer))
+        transfer.deadline.end("total")
         return made[-1]
 
-    monkeypatch.setattr(_UnderDeadline, "_connected", just_in_time)
+    monkeypatch.setattr(UnderDeadline, "_connected", just_in_time)
     with RawServer(every(hello())) as server:
         with pytest.raises(DeadlineExceededError):
             provide(server).create(messages="Hello")

@@ -53,16 +53,16 @@ class AiChats(Provider):
     def bootstrap(self, exchange: Exchange) -> str:
         """Visit the page, which sets a session cookie and ``_csrf-front``; there is no other token."""
         if self.cookies:
-            if exchange.visitor.state.pop("sent given cookies", False):
+            if exchange.pooled.state.pop("sent given cookies", False):
                 raise AuthenticationError("the site refused the cookies that were given as cookies=; give newer ones")
-            exchange.visitor.state["sent given cookies"] = True
+            exchange.pooled.state["sent given cookies"] = True
             return ""
         headers = {**self._page_headers("chat"), "Accept": "text/html", "Content-Type": None, "Origin": None}
         body = exchange.send(requests.Request("GET", f"{self.base_url}/chat/", headers=headers), "bootstrap")
         try:
             if body.status != 200:
                 self.check_response(body)
-            if not any(cookie.name == "_csrf-front" for cookie in exchange.visitor.session.cookies):
+            if not any(cookie.name == "_csrf-front" for cookie in exchange.pooled.session.cookies):
                 raise_challenge(body, body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace"))
             body.drain()
         finally:

@@ -18,6 +18,7 @@ from ...http.body import BLANK, Body, parse_json
 from ...http.checks import rate_limit, says_rate_limit, shorten
 from ...http.lines import MAX_LINE_BYTES
 from ...messages import Messages, last_user_message, text_of
+from ...timeout import PASSING_STATUSES
 from ..openai.usage import read_usage
 
 MESSAGE_LIMIT = 512  # characters of a message on a site that has not raised it; bytes in 2.4.4
@@ -26,7 +27,6 @@ KEPT_TURNS = 30  # of earlier turns the server keeps the first 15 and the last 1
 
 _ROLES = {"system": "system", "developer": "system", "assistant": "assistant"}
 _REFUSED_NONCE = ("rest_forbidden", "rest_cookie_invalid_nonce")
-_PASSING = (408, 425, 429, 502, 503, 504)  # statuses of a site that is busy, whoever writes their body
 _NONCE = re.compile(r"[!-~]{1,256}")
 _NONCE_IN_PAGE = re.compile(r'restNonce(?:&quot;|"):(?:&quot;|")([\w-]+)', re.ASCII)
 
@@ -135,7 +135,7 @@ def service_error(status: int, parsed: Any, message: str = "") -> G4FLiteError |
     if code == "rest_no_route":
         hint = "is this the site's address, and is AI Engine switched on there?"
         return ServiceError(f"{error.message} ({hint})", status=status)
-    return None if status in _PASSING or not code else error
+    return None if status in PASSING_STATUSES - {500} or not code else error  # the plugin's own errors have 500
 
 
 def _error(said: Any, status: int, message: str) -> ProviderError:

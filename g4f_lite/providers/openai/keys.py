@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
+from ...http.urls import parse_origin
 from .address import is_azure
 
 _TOKEN = "eyJ"  # how a signed token begins, which Azure takes where everybody does
@@ -47,12 +47,12 @@ class Key:
         :raises ValueError: the key is empty, or has a blank in it
         """
         given = None if api_key is None else clean(api_key, "api_key")
-        if variable is not None and _origin(base_url) == _origin(home):
+        if variable is not None and parse_origin(base_url) == parse_origin(home):
             return cls(given, variable, reads=True, required=True)
-        origin = _origin(base_url)
-        if origin in (OPENAI_ORIGIN, _origin(os.environ.get("OPENAI_BASE_URL"))):
+        origin = parse_origin(base_url)
+        if origin in (OPENAI_ORIGIN, parse_origin(os.environ.get("OPENAI_BASE_URL"))):
             return cls(given, "OPENAI_API_KEY", reads=True, required=origin == OPENAI_ORIGIN)
-        reads = origin == _origin(os.environ.get("G4F_LITE_BASE_URL"))
+        reads = origin == parse_origin(os.environ.get("G4F_LITE_BASE_URL"))
         return cls(given, "G4F_LITE_API_KEY", reads, required=False, is_azures=is_azure(base_url))
 
     def value(self) -> str | None:
@@ -101,15 +101,6 @@ class Key:
         lost = self.given is not None
         kept = self.reads or lost, self.required or lost, self.pickled or lost
         return Key, (None, self.variable, *kept, self.is_azures)
-
-
-def _origin(url: str | None) -> tuple[str, str | None, int | None]:
-    """Give scheme, host and port of an address; no address has the origin of none."""
-    try:
-        parts = urlsplit(url or "")
-        return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:  # an environment variable may hold anything
-        return "", None, None
 
 
 def clean(key: Any, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...arguments import unknown_name
 from ...errors import AuthenticationError, ProviderNotFoundError
-from ...http.redact import SECRET_NAME
+from ...http.redact import names_secret
 from ..settings import check_fields
 from .address import read_address
 from .extras import query_pairs
@@ -79,12 +79,12 @@ class OpenAICompatible(ImageProvider):
             raise AuthenticationError(self._key.remedy(), provider=self.name)
 
     def secrets(self) -> list[str]:
-        in_query = [value for name, value in self.query if SECRET_NAME.search(name)]
+        in_query = [value for name, value in self.query if names_secret(name)]
         return [*super().secrets(), self._key.value() or "", *in_query]
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        public = [pair for pair in self.query if not SECRET_NAME.search(pair[0])]
+        public = [pair for pair in self.query if not names_secret(pair[0])]
         if public != self.query:
             state.update(query=public, _lost=[*state["_lost"], "default_query"])
         return state

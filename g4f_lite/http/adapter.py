@@ -1,0 +1,61 @@
+"""The adapter that puts requests' connections under a deadline."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.poolmanager import PoolManager
+
+from .connection import TrackedResponse, UnderDeadline
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """The adapter of our sessions: for one call at a time, without retries of its own.
+
+    It replaces the classes of urllib3's connections and nothing else; in particular not ``send``, which test
+    doubles such as responses replace.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=2, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _put_under_deadline(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        _put_under_deadline(manager)
+        return manager
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        # requests looks at the URL's scheme alone, and would not verify a proxy that is itself reached by https.
+        if conn.scheme == "https":
+            url = "https" + url[url.index(":") :]
+        super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        # urllib3 drops its pools and leaves their sockets to the garbage collector, which a kept exception delays.
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  urllib3's container refuses to be iterated
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
+        super().close()
+
+
+def _put_under_deadline(manager: PoolManager) -> None:
+    # By scheme, so that urllib3's SOCKS manager is covered too, which has pool classes of its own.
+    classes = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _pool_class(kind) for scheme, kind in classes.items()}
+
+
+@functools.cache
+def _pool_class(kind: Any) -> Any:
+    """Derive a connection pool class whose connections are under a deadline."""
+    if issubclass(kind.ConnectionCls, UnderDeadline):
+        return kind
+    name = kind.ConnectionCls.__name__
+    connection = type(name, (UnderDeadline, kind.ConnectionCls), {"response_class": TrackedResponse})
+    return type(kind.__name__, (kind,), {"ConnectionCls": connection})

@@ -1,0 +1,44 @@
+"""One request on its way over a connection, and how far it has come."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from .deadline import Deadline
+
+# The transfer of the running thread.  A ContextVar, because urllib3 has no way to hand a value down to its connections.
+running_transfer: ContextVar[Transfer | None] = ContextVar("g4f_lite_running_transfer", default=None)
+
+
+class Transfer:
+    """What a connection notes about the request that it carries; whoever explains a failure reads it.
+
+    :param deadline: the limits of the call that the request belongs to
+    :param address_guard: called with each IP address before it is connected to; raises to refuse it
+    :ivar connecting: whether a connection is being made
+    :ivar past_proxy: whether no proxy can refuse the request any more
+    :ivar reused_connection: whether the connection was kept alive from an earlier request
+    :ivar answer_began: whether a byte of the answer has come
+    :ivar response: the response whose head is being read
+    """
+
+    __slots__ = (
+        "address_guard",
+        "answer_began",
+        "connecting",
+        "deadline",
+        "past_proxy",
+        "response",
+        "reused_connection",
+    )
+
+    def __init__(self, deadline: Deadline, address_guard: Callable[[str], None] | None = None) -> None:
+        self.deadline = deadline
+        self.address_guard = address_guard
+        self.connecting = False
+        self.past_proxy = False
+        self.reused_connection = False
+        self.answer_began = False
+        self.response: http.client.HTTPResponse | None = None
