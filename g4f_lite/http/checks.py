@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -129,11 +130,9 @@ def error_for_status(body: Body, text: str) -> G4FLiteError:
 def _elsewhere(body: Body, shown: str) -> ResponseStatusError:
     """Make the error for a redirect that is not followed."""
     target = body.headers["Location"]
-    try:
-        target = safe_url(urljoin(body.response.url, target))
-    except ValueError:
-        target = target.partition("?")[0]
-    target = shorten(target)
+    with suppress(ValueError):
+        target = urljoin(body.response.url, target)
+    target = safe_url(target)
     return ResponseStatusError(
         f"{body.origin} redirects to {target}, and a prompt is not sent on to there; "
         f"if that is the right place, give base_url={target!r}",

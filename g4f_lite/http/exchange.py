@@ -17,7 +17,7 @@ from ..arguments import safe_url
 from ..errors import G4FLiteError, ProviderNotConfiguredError
 from .body import Body
 from .deadline import Deadline
-from .failures import FAILURES, closed_by_peer, pass_on_callers_own, translate
+from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
 from .pool import PooledSession, Session
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
 from .transfer import Transfer, running_transfer
@@ -104,7 +104,7 @@ class Exchange:
             try:
                 response = _send(send, settings, transfer)
             except FAILURES as error:
-                pass_on_callers_own(error)
+                pass_on_signal(error)
                 # A server may close an idle connection at any time, also while a request is on its way to it.  As no
                 # byte of an answer came, the request is sent again on a new connection, once (psf/requests#4664).
                 if not transfer.reused_connection or transfer.answer_began or not closed_by_peer(error):
@@ -117,7 +117,7 @@ class Exchange:
             self._log_failure(error, request, step, began)
             raise self.failed(error, step)  # noqa: B904  it is the same one
         except FAILURES as error:
-            pass_on_callers_own(error)
+            pass_on_signal(error)
             failure = translate(error, deadline, origin_of(request.url), transfer, proxy=proxy)
             self._log_failure(failure, request, step, began)
             raise self.failed(failure, step) from error
