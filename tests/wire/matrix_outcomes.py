@@ -63,6 +63,7 @@ COURSES = {
     "unreached": ", tried again",
     "renewed": ", token renewed",
     "sought": ", token sought elsewhere",
+    "listed": ", list sought elsewhere",
 }
 
 
@@ -94,6 +95,7 @@ SEEN: dict[str, dict[str, Both]] = {
         "answered": Both(Seen(None, None, "prompt"), Seen(None, None, "bootstrap prompt")),
         "raised": Both(Seen("prompt", 1, "prompt"), Seen("prompt", 1, "bootstrap prompt")),
         "empty": Both(Seen("prompt or stream", 1, "prompt"), Seen("prompt or stream", 1, "bootstrap prompt")),
+        "followed": Both(Seen("prompt", 1, "prompt other"), Seen("prompt", 1, "bootstrap prompt other")),
         "kept": Both(Seen("stream", 1, "prompt"), Seen("stream", 1, "bootstrap prompt")),
         "repeated": Both(
             Seen("prompt", 2, "prompt prompt", once="prompt prompt"),
@@ -124,6 +126,9 @@ SEEN: dict[str, dict[str, Both]] = {
             Seen("bootstrap", 2, "models models", once="models models prompt"),
             Seen("bootstrap", 2, "bootstrap bootstrap", once="bootstrap bootstrap prompt"),
         ),
+        # What is not found where it was redirected to is sought where older servers have their list of models.
+        "followed": Both(Seen("bootstrap", 1, "models other other"), Seen("bootstrap", 1, "bootstrap other")),
+        "listed": Both(Seen("bootstrap", 1, "models other"), None),
         "nowhere": Both(None, Seen("bootstrap", 1, "bootstrap bootstrap bootstrap")),  # each source of a token
         "renewed": Both(
             None,
@@ -190,6 +195,7 @@ STATUS = repeated(ResponseStatusError)
 STATUS_SOON = repeated(ResponseStatusError, retry_after=0.05)
 STATUS_LATER = raised(ResponseStatusError, retry_after=30.0)
 STATUS_AT_ONCE = raised(ResponseStatusError)
+FOLLOWED = Outcome(ResponseStatusError, "followed")  # a redirect to where nothing is
 CHALLENGE = raised(ChallengeError)
 SERVICE = raised(ServiceError)
 LIMIT = repeated(RateLimitError)
