@@ -7,10 +7,16 @@ import signal
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # A shell lets what it runs in the background ignore Ctrl-C, and whatever that starts as well.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# The same examples each day, for as long as a busy machine takes; the long forms look for others.
+settings.register_profile("every day", deadline=None, derandomize=True, database=None)
+settings.load_profile("every day")
 
 
 @pytest.fixture(autouse=True)

@@ -111,8 +111,10 @@ def test_one_set_of_python_versions():
     environments = re.findall(r"\bpy3(\d+)\b", config("tox.ini")["tox"]["env_list"])
     checked = re.search(r"^minors=\(([\d ]+)\)$", read(".ci/run"), re.MULTILINE)
     assert checked
-    assert [(3, int(minor)) for minor in environments] == classified
-    assert [(3, int(minor)) for minor in checked[1].split()] == classified
+    *tested, tried = [(3, int(minor)) for minor in environments]
+    assert tested == classified
+    assert tried > max(classified), "the next one is tried where it is, and not promised yet"
+    assert checked[1].split() == environments
     assert versions_in(setup["options"]["python_requires"]) == [min(classified)]
     assert versions_in(setup["mypy"]["python_version"]) == [min(classified)]
 

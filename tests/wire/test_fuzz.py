@@ -44,9 +44,6 @@ LARGEST = 64 * MiB  # what a compressed answer may have
 
 usual = settings(
     max_examples=60,
-    deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 thorough = settings(usual, max_examples=5000, derandomize=False)

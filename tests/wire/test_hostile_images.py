@@ -165,7 +165,7 @@ def test_what_is_no_picture(picture: bytes) -> None:
     assert error.step == "image"
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200)
 @given(
     st.text(max_size=60)
     | st.sampled_from(
