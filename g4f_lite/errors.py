@@ -17,6 +17,7 @@
     ├── ProviderNotFoundError
     ├── ProviderNotConfiguredError
     ├── AllProvidersFailedError
+    ├── EngineError                     the embedded model's process crashed
     └── MissingDependencyError
 
 Many of them are also the `requests` exception that a script written for
@@ -203,6 +204,19 @@ class AllProvidersFailedError(G4FLiteError):
     def __init__(self, message: str, *, errors: list[G4FLiteError] | None = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.errors = errors or []
+
+
+class EngineError(G4FLiteError):
+    """The process that runs the embedded model crashed; the next call starts it anew.
+
+    :param last_words: the end of what the process wrote
+    :param partial: the text that had arrived
+    """
+
+    def __init__(self, message: str, *, last_words: str = "", partial: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
+        self.last_words = last_words
+        self.partial = partial
 
 
 class MissingDependencyError(G4FLiteError, ImportError):

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TextIO
 from ..errors import (
     DeadlineExceededError,
     EmptyResponseError,
+    EngineError,
     G4FLiteError,
     ProviderError,
     ResponseFormatError,
@@ -327,6 +328,6 @@ class AnswerStream(Generator[Piece, None, None]):
         """Remember how the answer failed, and put the text that had come into the error."""
         self._error = error
         self._seconds = time.monotonic() - self._began_at
-        if isinstance(error, (ProviderError, DeadlineExceededError)):
+        if isinstance(error, (ProviderError, DeadlineExceededError, EngineError)):
             error.partial = self._buffer.text or error.partial
         self._place(error)

@@ -29,6 +29,7 @@ class Route:
 
     :param proxy: the URL of the proxy for every request
     :param proxies_loopback: whether it is for this machine's own addresses too
+    :param direct: whether no proxy is used, whoever has set one: the session and the environment neither
     :param verify: True, False, or the path of a CA bundle
     :param cert: the path of a client certificate, or a pair with its key
     """
@@ -37,6 +38,7 @@ class Route:
     verify: bool | str | None = None
     cert: str | tuple[str, str] | None = None
     proxies_loopback: bool = True
+    direct: bool = False
 
 
 @dataclass
@@ -174,6 +176,8 @@ class Exchange:
 
     def _settings(self, session: requests.Session, url: str) -> dict[str, Any]:
         """Choose proxy, CA bundle and certificate: the call's, the session's, the environment's."""
+        if self.route.direct:
+            return {"proxies": {}, "stream": True, "verify": True, "cert": None}
         proxies = dict(session.proxies)
         verify = self.route.verify
         if verify is None and session.verify is True:
