@@ -7,9 +7,10 @@ import io
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -25,12 +26,28 @@ BROKEN_PIPE = 141  # how a shell tells of a program that SIGPIPE ended
 
 
 def prepare() -> None:
-    """Let ``?`` stand for what the encoding of standard output lacks, and nothing for a stream that is closed."""
+    """Let ``?`` stand for what the encoding of standard output lacks, and nothing for a stream that is closed.
+
+    Warnings are written as notes.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  it is open to the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Write a warning in one line, without the place in the program that it came from."""
+    click.echo(f"Note: {harmless(str(message))}", err=True)
 
 
 def write(text: str) -> None:

@@ -14,6 +14,7 @@ from ..options import ProviderOptions, provider_options
 from ..output import show, write_json
 from ..pictures import read_pictures
 from ..prompt import read_prompt
+from .local import tell_of_better_models
 
 
 @click.command()
@@ -73,3 +74,4 @@ def command(
         else:
             show(stream, whole=no_stream, raw=raw)
             file.keep(conversation)
+            tell_of_better_models(provider)

@@ -105,7 +105,7 @@ def name_of(name: str | None, own: str) -> str:
         return name
     if not name.endswith(".gguf") and not Path(name).exists():
         raise ModelNotSupportedError(
-            f"{unknown_name('model', name, list(WEIGHTS), 'Local')}; or give the path of a .gguf file", provider="Local"
+            f"{unknown_name('model', name, list(WEIGHTS), 'it')}; or give the path of a .gguf file", provider="Local"
         )
     return str(check_gguf(name))
 
@@ -133,7 +133,7 @@ def parse(name: str, *, revision: str | None = None, sha256: str | None = None) 
     elif name.startswith(("https:", "http:")):
         reference, sha256 = _parse_url(name, sha256), None
     else:
-        raise ModelNotSupportedError(unknown_name("model", name, list(WEIGHTS), "Local"), provider="Local")
+        raise ModelNotSupportedError(unknown_name("model", name, list(WEIGHTS), "it"), provider="Local")
     if revision or sha256:
         raise ValueError(f"{'revision' if revision else 'sha256'}= is not for {name!r}, which says it itself")
     return reference

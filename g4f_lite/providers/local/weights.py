@@ -10,18 +10,20 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import G4FLiteError, ProviderNotConfiguredError
+from ...errors import G4FLiteError, MissingDependencyError, ProviderNotConfiguredError
 from ...http.exchange import refuse_when_offline
 from . import elsewhere, package, store
 from .catalogue import DEFAULT, WEIGHTS, HubFile, PackageFile
 from .download import Download, Progress
 from .hub import address_of, locate
+from .progress import progress_line
 from .references import HubReference, Reference, UrlFile, parse
 from .web import Web, check_online, hub
 
-__all__ = ["WEIGHTS", "fetch", "find", "interactive", "pull"]
+__all__ = ["WEIGHTS", "Known", "fetch", "find", "interactive", "is_first_chat", "known", "pull", "remove"]
 
 PROVIDER = "Local"
 DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -67,7 +69,8 @@ def pull(
 
     :param revision: a branch, a tag or a commit, for a name that begins with ``hf:``
     :param sha256: the file's hash, for an address
-    :param progress: called with the bytes that are here, and all of them or None
+    :param progress: called with the bytes that are here, and all of them or None; where there is none, a
+        terminal shows them
     :param accept: called with the model's licence before a download, "" where it is not known; raises to refuse it
     :raises G4FLiteError: see :func:`fetch`
     """
@@ -93,6 +96,58 @@ def pull(
     except OSError as error:
         raise _not_kept(name, target, error) from error
     return target
+
+
+@dataclass(frozen=True)
+class Known:
+    """A model that has a name, or was fetched.
+
+    :param name: the name
+    :param size: the file's bytes
+    :param licence: the model's licence, empty where it is not known
+    :param path: the file; None where it is not on this machine
+    """
+
+    name: str
+    size: int
+    licence: str
+    path: Path | None
+
+
+def known() -> Iterator[Known]:
+    """List the models of the catalogue, and others that were fetched."""
+    for name, file in WEIGHTS.items():
+        yield Known(name, file.size, file.licence, find(name))
+    catalogued = {store.source_of(file) for file in WEIGHTS.values()}
+    for path, record in store.kept():
+        if record.source not in catalogued:
+            yield Known(record.source, record.size, record.licence, path)
+
+
+def remove(name: str) -> Path:
+    """Remove a model's file from our folder, and give its path.
+
+    :raises ModelNotSupportedError: there is no such model
+    :raises ProviderNotConfiguredError: it is not here, or belongs to another program
+    """
+    path = next((one.path for one in known() if one.name == name and one.path), None) or find(name)
+    if path is None:
+        raise ProviderNotConfiguredError(f"the weights of {name} are not on this machine", provider=PROVIDER)
+    if not store.is_ours(path):
+        raise ProviderNotConfiguredError(
+            f"{path} belongs to another program, which has to remove it", provider=PROVIDER
+        )
+    store.remove(path)
+    return path
+
+
+def is_first_chat() -> bool:
+    """Tell whether this was not asked before, on this machine and by this user."""
+    try:
+        (store.cache_directory() / "chatted").open("x").close()
+    except (OSError, MissingDependencyError):
+        return False
+    return True
 
 
 def interactive() -> bool:
@@ -153,11 +208,16 @@ def _download(file: PackageFile | HubFile | UrlFile, target: Path, progress: Pro
             package.clear_leftovers(target.parent)
         package.download(file, target)
         return
+    shown = progress_line() if progress is None else None
     url, size = (file.url, None) if isinstance(file, UrlFile) else (address_of(file), file.size)
     if isinstance(file, HubFile):
         check_online()
-    with Web() as web:
-        Download(url, target, size, file.sha256, progress, alone).run(web)
+    try:
+        with Web() as web:
+            Download(url, target, size, file.sha256, progress or shown, alone).run(web)
+    finally:
+        if shown is not None:
+            shown.end()
 
 
 def _check_permission(name: str, allowed: bool) -> None:
