@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from ...answers.deltas import Delta, Finish
 from ...arguments import warn
 
-HELD_PIECES = 64  # the last before the limit: what is behind the last sentence in them is not given
+HELD_PIECES = 64  # the last before a usual limit: what is behind the last sentence in them is not given
 REPETITION = "repetition"
 _WORD = re.compile(r"[\u2e80-\uffff]|[^\s\u2e80-\uffff]+")  # where words have no blanks between them, a character
 _ORDINAL = re.compile(r"^\W*\d+[.)]\W*$")  # those of a list go on also where nothing else does
@@ -51,6 +51,7 @@ def well_ended(deltas: Iterator[Delta], stop: Callable[[], object], limit: int |
     :param stop: ends the answer at its source
     :param limit: the most tokens that the engine gives; None where that is the model's own affair
     """
+    streamed = None if limit is None else limit - min(HELD_PIECES, limit // 8)
     repetition, held, pieces, at_sentence = Repetition(), "", 0, False
     for delta in deltas:
         if isinstance(delta, str):
@@ -62,7 +63,7 @@ def well_ended(deltas: Iterator[Delta], stop: Callable[[], object], limit: int |
                 yield held
                 yield Finish(REPETITION)
                 return
-            if limit is None or pieces <= limit - HELD_PIECES:
+            if streamed is None or pieces <= streamed:
                 yield held
                 held = ""
             elif ends := [found.end() for found in _SENTENCE_END.finditer(held)]:
