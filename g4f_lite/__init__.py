@@ -5,7 +5,7 @@
     print(g4f_lite.ask("Why is the sky blue?"))
     g4f_lite.stream("Tell me a story").show()
 
-Without any setting a small model inside this process answers.  See ``Local``,
+Without any setting a small model on this machine answers.  See ``Local``,
 ``OpenAICompatible`` and the other providers for larger ones.
 """
 
