@@ -30,6 +30,7 @@ class Route(NamedTuple):
     """How requests travel; None leaves a choice to the session and the environment.
 
     :param proxy: the URL of the proxy for every request
+    :param direct: whether no proxy is used, whoever has set one: neither the session's nor the environment's
     :param verify: True, False, or the path of a CA bundle
     :param cert: the path of a client certificate, or a pair with its key
     :param proxies_loopback: whether the proxy is for this machine's own addresses too
@@ -39,6 +40,7 @@ class Route(NamedTuple):
     verify: bool | str | None = None
     cert: str | tuple[str, str] | None = None
     proxies_loopback: bool = True
+    direct: bool = False
 
     def __repr__(self) -> str:
         return f"Route(verify={self.verify!r}, cert={self.cert!r})"  # a proxy may hold a password
@@ -195,6 +197,8 @@ class Exchange:
         :param url: where the request goes
         :returns: keyword arguments for ``requests.Session.send``
         """
+        if self.route.direct:
+            return {"proxies": {}, "stream": True, "verify": True, "cert": None}
         # All are passed with each request, because the environment's proxies would win over the session's
         # (psf/requests#2018), and its CA bundle over the session's verify (psf/requests#3829).
         session = self.pooled.session
