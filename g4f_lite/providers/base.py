@@ -19,6 +19,7 @@ from ..arguments import check_model_name, check_proxy, check_whole_number, unkno
 from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
+from ..http.cooldown import CoolDowns
 from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
 from ..http.redact import names_secret, secrets_in
@@ -363,7 +364,7 @@ class Provider(BaseProvider):
         return secrets_in(self.headers)
 
     def _set_up(self) -> None:
-        self.budget = RetryBudget()
+        self.budget, self.cool_downs = RetryBudget.of(self.retry), CoolDowns()
         self.pool = SessionPool(own=self._own_session, make=self._make_session, size=self._pool_size)
 
     def _make_session(self) -> requests.Session:
@@ -373,7 +374,7 @@ class Provider(BaseProvider):
         return session
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name not in ("pool", "budget")}
+        state = {name: value for name, value in vars(self).items() if name not in ("pool", "budget", "cool_downs")}
         lost = list(self._lost)
         secret_headers = {name for name in self.headers if names_secret(name)}
         if secret_headers:
