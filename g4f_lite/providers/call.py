@@ -15,8 +15,16 @@ import requests
 
 from ..answers.deltas import NOTHING_CAME, Delta, Finish, is_content
 from ..answers.images import ImageResponse
-from ..errors import AuthenticationError, EmptyResponseError, G4FLiteError, StreamInterruptedError, TransportError
+from ..errors import (
+    AuthenticationError,
+    EmptyResponseError,
+    G4FLiteError,
+    ProviderError,
+    StreamInterruptedError,
+    TransportError,
+)
 from ..http.body import Body
+from ..http.checks import refuses_headers
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
 from ..http.pool import PooledSession, SessionPool
@@ -116,17 +124,28 @@ class Call:
                 exchange.keep_token(body)
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
-        """Ask; a refused token is fetched again, once in a call."""
+        """Ask; a refused token is fetched again, and a session with too many cookies replaced, once in a call."""
         try:
             return self._ask(exchange)
-        except AuthenticationError as error:
-            if not self._service.refreshes_token or self._refreshed or error.step != "prompt":
-                raise  # a refused bootstrap or image says nothing about the token
-            logger.info("%s: the token was refused; fetching another", self._service.name)
+        except ProviderError as error:
+            if self._refreshed or not self._refresh(exchange, error):
+                raise
         self._refreshed = True
-        exchange.abandon()
-        exchange.pooled.token = None
         return self._ask(exchange)
+
+    def _refresh(self, exchange: Exchange, error: ProviderError) -> bool:
+        """Give up the token or the session that a service refused; tell whether it refused one."""
+        service = self._service
+        if refuses_headers(error) and service.pool.renew(exchange.pooled):
+            logger.info("%s: the headers were refused as too large; taking a new session", service.name)
+            return True
+        # A refused bootstrap or image says nothing about the token.
+        if isinstance(error, AuthenticationError) and service.refreshes_token and error.step == "prompt":
+            logger.info("%s: the token was refused; fetching another", service.name)
+            exchange.abandon()
+            exchange.pooled.token = None
+            return True
+        return False
 
     def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
@@ -242,6 +261,8 @@ def in_call(
             yield exchange
         except BaseException as error:
             exchange.abandon()
+            if refuses_headers(error):
+                service.pool.renew(pooled)
             if isinstance(error, G4FLiteError):
                 _describe(error, service, exchange)
             raise
