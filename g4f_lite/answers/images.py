@@ -7,7 +7,7 @@ import binascii
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
@@ -27,14 +27,17 @@ Fetch = Callable[[str], bytes]
 
 
 class ImageResponse:
-    """One or more pictures that a service made.
+    """One or more images that a service generated.
 
-    ``str()`` is Markdown that shows them; a notebook shows the picture itself.
+    ``str()`` returns Markdown; a notebook displays the first image itself.
 
-    :param urls: their addresses, as the service gave them, or ``data:`` URIs
-    :param alt: what they show, usually the prompt
-    :param fetch: gets the bytes behind one of the URLs
-    :param data: the bytes of the first, where they are here already
+    :param urls: the URLs of the images, as the service sent them, or ``data:`` URIs
+    :param alt: the alternative text, usually the prompt
+    :param fetch: returns the bytes at one of the URLs
+    :param data: the bytes of the first image, if they are already known
+    :param revised_prompts: for each image, the prompt as the service revised it, or None
+    :param created: when the images were made, as the service reports, in seconds since 1970
+    :param usage: token counts, as the service reports them
     """
 
     def __init__(
@@ -44,17 +47,24 @@ class ImageResponse:
         *,
         fetch: Fetch | None = None,
         data: bytes | None = None,
+        revised_prompts: Sequence[str | None] = (),
+        created: int | None = None,
+        usage: dict[str, Any] | None = None,
     ) -> None:
         self.urls = [urls] if isinstance(urls, str) else list(urls)
         self.alt = alt
+        self.revised_prompts = [*revised_prompts, *[None] * (len(self.urls) - len(revised_prompts))]
+        self.created = created
+        self.usage = usage
         self.fetch = fetch
         self._data: dict[str, bytes] = {} if data is None else {self.urls[0]: data}
         self._fetching = threading.Lock()
 
     def bytes(self, index: int = 0) -> bytes:
-        """Give the bytes of a picture; they are fetched at most once.
+        """Return the bytes of an image, which are fetched at most once.
 
-        :raises G4FLiteError: the picture cannot be had
+        :param index: which of the images
+        :raises G4FLiteError: if the image cannot be fetched
         """
         url = self.urls[index]
         with self._fetching:
@@ -62,15 +72,15 @@ class ImageResponse:
                 if url.startswith("data:"):
                     self._data[url] = _decode_data_uri(url)
                 elif self.fetch is None:
-                    raise G4FLiteError("nobody is left to fetch this picture; call bytes() before pickling")
+                    raise G4FLiteError("this image was pickled before it was fetched; call bytes() before pickling")
                 else:
                     self._data[url] = self.fetch(url)
             return self._data[url]
 
     def fetch_now(self, fetch: Fetch) -> None:
-        """Fetch all images that are not here yet.
+        """Fetch all images that were not fetched yet.
 
-        :param fetch: gets the bytes behind one of the URLs
+        :param fetch: returns the bytes at one of the URLs
         """
         self.fetch = fetch
         for index in range(len(self.urls)):
@@ -78,17 +88,18 @@ class ImageResponse:
 
     @property
     def data_uri(self) -> str:
-        """The first picture as ``data:<its type>;base64,…``."""
+        """The first image as a URI, ``data:<MIME type>;base64,…``."""
         return to_data_uri(self.bytes())
 
     def save(self, path: str | os.PathLike[str], *, index: int = 0, overwrite: bool = False) -> Path:
-        """Write a picture to a file, whole or not at all.
+        """Write an image to a file, whole or not at all.
 
-        :param path: a file, whose suffix is set right, or an existing directory, in which the file
-            is named after the URL
-        :param overwrite: whether a file that is there may be replaced
-        :returns: where it was written
-        :raises FileExistsError: a file is there, and ``overwrite`` is False
+        :param path: a file, whose suffix is corrected to the type of the image, or an existing directory, in which
+            the file is named after the URL
+        :param index: which of the images
+        :param overwrite: whether to replace an existing file
+        :returns: the path of the written file
+        :raises FileExistsError: if the file exists and ``overwrite`` is False
         """
         data = self.bytes(index)
         suffix = _SUFFIXES[image_type(data) or "image/png"]
@@ -112,9 +123,10 @@ class ImageResponse:
         return target
 
     def to_pil(self, index: int = 0) -> PIL.Image.Image:
-        """Open a picture with Pillow.
+        """Open an image with Pillow.
 
-        :raises MissingDependencyError: Pillow is not installed
+        :param index: which of the images
+        :raises MissingDependencyError: if Pillow is not installed
         """
         import io
 
@@ -129,11 +141,18 @@ class ImageResponse:
         return "\n".join(f"![{alt}]({_for_markdown(url)})" for url in self.urls)
 
     def __repr__(self) -> str:
-        shown = [url.partition("?")[0][:80] for url in self.urls]  # a signed address lets anybody in
+        shown = [url.partition("?")[0][:80] for url in self.urls]  # the query may be a signature
         return f"ImageResponse({shown!r}, alt={self.alt[:80]!r})"
 
     def __copy__(self) -> ImageResponse:
-        copied = ImageResponse(self.urls, self.alt, fetch=self.fetch)
+        copied = ImageResponse(
+            self.urls,
+            self.alt,
+            fetch=self.fetch,
+            revised_prompts=self.revised_prompts,
+            created=self.created,
+            usage=self.usage,
+        )
         copied._data.update(self._data)
         return copied
 
@@ -159,19 +178,19 @@ def _decode_data_uri(uri: str) -> bytes:
         if head.endswith(";base64"):
             data = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ResponseFormatError("the service gave a data: URI that cannot be decoded") from error
+        raise ResponseFormatError("the service sent an image as a data: URI that cannot be decoded") from error
     if len(data) > MAX_IMAGE_BYTES or image_type(data) is None:
-        raise ResponseFormatError("the service gave a data: URI that is no picture, or too large")
+        raise ResponseFormatError("the service sent a data: URI that is not an image, or is too large")
     return data
 
 
 def _file_name(url: str) -> str:
-    """Make a harmless file name, without a suffix, of the last part of a URL."""
+    """Derive a safe file name, without a suffix, from the last part of a URL."""
     last = "" if url.startswith("data:") else Path(unquote(urlsplit(url).path)).name
     name = re.sub(r"[^\w-]+", "-", last.rpartition(".")[0] or last, flags=re.ASCII).strip("-_")[:80]
     return f"image-{name}" if not name or _DEVICE_NAMES.match(name) else name
 
 
 def _for_markdown(url: str) -> str:
-    """Encode what would end a Markdown link early."""
+    """Encode the characters that would end a Markdown link early."""
     return re.sub(r"[\s()<>]", lambda found: quote(found.group()), url)

@@ -1,91 +1,39 @@
 """The results of OpenAI's API as plain dataclasses.
 
-Their attributes and their JSON are those of the API.  Two fields are added: ``provider``, who answered,
-and ``reasoning``, what the model thought first.  What a service did not say is None.
+Their attributes and their JSON are those of the API, with two additional fields: ``provider``, the name of the
+provider that answered, and ``reasoning``.  What a service did not report is None.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from ..answers.answer import Answer
 from ..answers.deltas import Identity, ToolCall, ToolCallDelta, Usage
-
-
-class Result:
-    """What all results can do: be written as JSON."""
-
-    __slots__ = ()
-    nullable: ClassVar[frozenset[str]] = frozenset()  # fields that the API sends as null; others it leaves out
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the JSON that the API would send, as plain types."""
-        return {
-            name: _plain(value, lean=True)
-            for name, value in self._items()
-            if value is not None or name in type(self).nullable
-        }
-
-    def model_dump(self, *, exclude_none: bool = False, exclude_unset: bool = False) -> dict[str, Any]:
-        """Give all fields as plain types; those that are None too, unless ``exclude_none``.
-
-        :param exclude_unset: without what the API would not send, as :meth:`to_dict`
-        """
-        if exclude_unset:
-            return self.to_dict()
-        return {
-            name: _plain(value, lean=False, exclude_none=exclude_none)
-            for name, value in self._items()
-            if value is not None or not exclude_none
-        }
-
-    def model_dump_json(
-        self, *, indent: int | None = None, exclude_none: bool = False, exclude_unset: bool = False
-    ) -> str:
-        """Give :meth:`model_dump` as a JSON string."""
-        separators = None if indent else (",", ":")
-        dumped = self.model_dump(exclude_none=exclude_none, exclude_unset=exclude_unset)
-        return json.dumps(dumped, indent=indent, ensure_ascii=False, separators=separators)
-
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """Give :meth:`to_dict` as a JSON string."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
-
-    def _items(self) -> Iterator[tuple[str, Any]]:
-        for each in fields(self):  # type: ignore[arg-type]  # each subclass is a dataclass
-            yield each.name, getattr(self, each.name)
-
-
-def _plain(value: Any, *, lean: bool, exclude_none: bool = False) -> Any:
-    if isinstance(value, Result):
-        return value.to_dict() if lean else value.model_dump(exclude_none=exclude_none)
-    if isinstance(value, list):
-        return [_plain(item, lean=lean, exclude_none=exclude_none) for item in value]
-    return value
+from .result import Extended, Result
 
 
 @dataclass(slots=True)
 class PromptTokensDetails(Result):
-    """How many tokens of a prompt were in the service's cache."""
+    """Tokens of a prompt that were in the service's cache."""
 
     cached_tokens: int
 
 
 @dataclass(slots=True)
 class CompletionTokensDetails(Result):
-    """How many tokens of an answer were reasoning."""
+    """Tokens of an answer that were reasoning."""
 
     reasoning_tokens: int
 
 
 @dataclass(slots=True)
 class CompletionUsage(Result):
-    """Tokens, as the service counted them."""
+    """Token counts, as the service reports them."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -95,7 +43,7 @@ class CompletionUsage(Result):
 
     @classmethod
     def of(cls, usage: Usage | None) -> CompletionUsage | None:
-        """Take what a provider reported, or None where it did not."""
+        """Convert what a provider reports; None stays None."""
         if usage is None:
             return None
         return cls(
@@ -108,48 +56,106 @@ class CompletionUsage(Result):
 
 
 @dataclass(slots=True)
-class Function(Result):
-    """The function that a model wants called; ``arguments`` is JSON, as the model wrote it."""
+class Function(Extended):
+    """The function that a model calls; ``arguments`` is JSON, as the model wrote it."""
 
     name: str
     arguments: str
+    extra: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
-class DeltaFunction(Result):
-    """A piece of that."""
+class Custom(Extended):
+    """The custom tool that a model calls, and its input: any text."""
 
-    name: str | None
-    arguments: str
+    name: str
+    input: str
+    extra: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
-class MessageToolCall(Result):
-    """A call that the model wants made."""
+class DeltaFunction(Extended):
+    """A function name or a fragment of the arguments, in a streamed tool call."""
+
+    name: str | None = None
+    arguments: str | None = None
+    extra: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class DeltaCustom(Extended):
+    """A tool name or a fragment of the input, in a streamed call of a custom tool."""
+
+    name: str | None = None
+    input: str | None = None
+    extra: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class MessageToolCall(Extended):
+    """A tool call that the model requests.
+
+    :ivar function: the name and the arguments; of a custom tool as well
+    :ivar custom: the same, as the API writes it for a custom tool
+    """
 
     id: str
     function: Function
-    type: Literal["function"] = "function"
+    type: Literal["function", "custom"] = "function"
+    custom: Custom | None = None
+    extra: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, call: ToolCall) -> MessageToolCall:
+        """Take a call of an answer; one that the service gave no id has one made here."""
+        extra = dict(call.extra)
+        inner = extra.pop(call.type, None)
+        made = cls(call.id or make_id("call_"), Function(call.name, call.arguments, inner), extra=extra or None)
+        if call.type == "custom":
+            made.type, made.custom = "custom", Custom(call.name, call.arguments, inner)
+        return made
+
+    def _items(self) -> Iterator[tuple[str, Any]]:
+        left_out = "function" if self.custom else "custom"
+        return (item for item in Extended._items(self) if item[0] != left_out)
 
 
 @dataclass(slots=True)
-class DeltaToolCall(Result):
-    """A piece of such a call: the first has ``id`` and the name, all add to the arguments."""
+class DeltaToolCall(Extended):
+    """A piece of a tool call: the first one has ``id`` and the name, and each one adds to the arguments."""
 
     index: int
     id: str | None = None
     function: DeltaFunction | None = None
-    type: Literal["function"] | None = None
+    type: Literal["function", "custom"] | None = None
+    custom: DeltaCustom | None = None
+    extra: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, delta: ToolCallDelta) -> DeltaToolCall:
-        """Take a piece of a call as a provider yields it."""
-        return cls(delta.index, delta.id, DeltaFunction(delta.name, delta.arguments), "function" if delta.id else None)
+        """Convert a piece of a tool call as a provider yields it; what it does not say is None."""
+        extra = dict(delta.extra)
+        inner = extra.pop(delta.type, None)
+        arguments = delta.arguments if delta.arguments or delta.name else None
+        piece = cls(delta.index, delta.id, extra=extra or None)
+        has_fields = delta.name or arguments is not None or inner
+        if delta.type == "custom":
+            piece.type = "custom" if delta.id else None
+            piece.custom = DeltaCustom(delta.name, arguments, inner) if has_fields else None
+        else:
+            piece.type = "function" if delta.id else None
+            piece.function = DeltaFunction(delta.name, arguments, inner) if has_fields else None
+        return piece
 
 
 @dataclass(slots=True)
-class CompletionMessage(Result):
-    """What the model said; ``content`` is None where it only wants calls made, or refuses to answer."""
+class CompletionMessage(Extended):
+    """The message of the model; ``content`` is None if it has only tool calls or a refusal.
+
+    It can be used in the ``messages`` of the next call unchanged.
+
+    :ivar extra: fields that the service added, such as ``annotations``
+    """
 
     nullable = frozenset({"content"})
 
@@ -158,11 +164,33 @@ class CompletionMessage(Result):
     reasoning: str | None = None
     tool_calls: list[MessageToolCall] | None = None
     refusal: str | None = None
+    function_call: Function | None = None
+    extra: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, answer: Answer) -> CompletionMessage:
+        """Take an answer; images are Markdown in its content."""
+        only_images = answer.images and answer == answer.images[0].urls[0]
+        content = "".join(map(str, answer.images)) if only_images else answer.removesuffix(answer.refusal or "")
+        older = [call for call in answer.tool_calls if call.type == "function_call"]
+        return cls(
+            content=content or None,
+            reasoning=answer.reasoning or None,
+            tool_calls=[MessageToolCall.of(call) for call in answer.tool_calls if call not in older] or None,
+            refusal=answer.refusal,
+            function_call=Function(older[0].name, older[0].arguments) if older else None,
+            extra=dict(answer.message_fields) or None,
+        )
+
+    def to_message(self) -> dict[str, Any]:
+        """Give the message as the service wants it back: reasoning under the service's own name, or not at all."""
+        message = {name: value for name, value in self.to_dict().items() if name != "reasoning"}
+        return {**message, **(self.extra or {})}
 
 
 @dataclass(slots=True)
 class Choice(Result):
-    """One answer; there is never more than one."""
+    """One answer."""
 
     nullable = frozenset({"finish_reason", "logprobs"})
 
@@ -176,13 +204,13 @@ class Choice(Result):
 class Completion(Result):
     """A whole answer.
 
-    :ivar id: the service's, or else one that is made here
-    :ivar created: when the service began it, or else when it was asked for, in seconds since 1970
-    :ivar model: the model that answered, as the service calls it, or else the one that was asked; "" for none
-    :ivar provider: who answered
-    :ivar choices: a list of one
-    :ivar usage: tokens, or None where the service did not say
-    :ivar system_fingerprint: what stands for the service's configuration, where it says so
+    :ivar id: the id from the service, or else a random one
+    :ivar created: when the service began the answer, or else the time of the call, in seconds since 1970
+    :ivar model: the model that the service reports, or else the requested one; "" for none
+    :ivar provider: the name of the provider that answered
+    :ivar choices: a list of one, or of as many as were requested
+    :ivar usage: token counts, or None if the service did not report them
+    :ivar system_fingerprint: identifies the service's configuration, if it reports one
     """
 
     id: str
@@ -195,52 +223,43 @@ class Completion(Result):
     object: Literal["chat.completion"] = "chat.completion"
 
     @classmethod
-    def of(cls, answer: Answer, identity: Identity, created: int) -> Completion:
-        """Make it of an answer; pictures are Markdown in its content.
+    def of(
+        cls, answer: Answer, identity: Identity, created: int, others: Mapping[int, Answer] | None = None
+    ) -> Completion:
+        """Convert an answer.
 
-        :param identity: what the service calls it;  :param created: when it was asked for
+        :param identity: the service's own data about the answer
+        :param created: the time of the call, in seconds since 1970
+        :param others: further choices, by their index
         """
-        only_pictures = answer.images and answer == answer.images[0].urls[0]
-        content = "".join(map(str, answer.images)) if only_pictures else answer.removesuffix(answer.refusal or "")
-        calls = [_message_call(call) for call in answer.tool_calls]
-        message = CompletionMessage(
-            content=content or None,
-            reasoning=answer.reasoning or None,
-            tool_calls=calls or None,
-            refusal=answer.refusal,
-        )
-        choice = Choice(0, message, answer.finish_reason)
-        usage = CompletionUsage.of(answer.usage)
-        model = identity.model or answer.model or ""
+        choices = {0: answer, **(others or {})}
         return cls(
             identity.id or make_id(),
             identity.created or created,
-            model,
+            identity.model or answer.model or "",
             answer.provider,
-            [choice],
-            usage,
+            [Choice(index, CompletionMessage.of(each), each.finish_reason) for index, each in choices.items()],
+            CompletionUsage.of(answer.usage),
             identity.system_fingerprint,
         )
 
 
-def _message_call(call: ToolCall) -> MessageToolCall:
-    return MessageToolCall(call.id or make_id("call_"), Function(call.name, call.arguments))
-
-
 @dataclass(slots=True)
-class ChoiceDelta(Result):
-    """What a chunk adds: a piece of text, of reasoning, of tool calls, or of a refusal."""
+class ChoiceDelta(Extended):
+    """The content of a chunk: a piece of text, reasoning, a tool call, a refusal, or a field of the service's own."""
 
     content: str | None = None
     role: Literal["assistant"] | None = None
     reasoning: str | None = None
     tool_calls: list[DeltaToolCall] | None = None
     refusal: str | None = None
+    function_call: DeltaFunction | None = None
+    extra: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class ChunkChoice(Result):
-    """The one choice of a chunk; ``finish_reason`` is set in the last one."""
+    """The choice that a chunk adds to; ``finish_reason`` is set in its last chunk."""
 
     nullable = frozenset({"finish_reason"})
 
@@ -250,8 +269,11 @@ class ChunkChoice(Result):
 
 
 @dataclass(slots=True)
-class CompletionChunk(Result):
-    """A piece of an answer; ``usage`` comes in a last one without choices, to those who asked for it."""
+class CompletionChunk(str, Result):
+    """A piece of an answer; ``usage`` is in the last one, without choices, if ``stream_options`` requests it.
+
+    It is also the text that it adds, as a ``str``, so that ``st.write_stream`` of Streamlit takes it, and ``print``.
+    """
 
     id: str
     created: int
@@ -262,10 +284,20 @@ class CompletionChunk(Result):
     system_fingerprint: str | None = None
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
 
+    def __new__(cls, *fields: Any, **named: Any) -> CompletionChunk:
+        choices = named["choices"] if "choices" in named else fields[4]
+        return str.__new__(cls, (choices[0].delta.content or choices[0].delta.refusal or "") if choices else "")
+
+    def __bool__(self) -> bool:  # also without text, as OpenAI's
+        return True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(value for _, value in self._items())
+
 
 @dataclass(slots=True)
 class Image(Result):
-    """A picture: its address, or its bytes in Base64."""
+    """An image: its URL, or its bytes in Base64."""
 
     url: str | None = None
     b64_json: str | None = None
@@ -273,20 +305,41 @@ class Image(Result):
 
 
 @dataclass(slots=True)
+class ImagesUsage(Extended):
+    """Tokens that images took, as the service counted them."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    input_tokens_details: dict[str, Any] | None = None
+    extra: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, counted: Mapping[str, Any]) -> ImagesUsage:
+        """Take what a service counted."""
+        own = {each.name for each in fields(cls)} - {"extra"}
+        return cls(
+            **{name: value for name, value in counted.items() if name in own},
+            extra={name: value for name, value in counted.items() if name not in own} or None,
+        )
+
+
+@dataclass(slots=True)
 class ImagesResponse(Result):
-    """The pictures that were made."""
+    """The generated images."""
 
     created: int
     data: list[Image]
     model: str | None = None
     provider: str | None = None
+    usage: ImagesUsage | None = None
 
 
 @dataclass(slots=True)
 class Model(Result):
-    """A model's name; ``created`` is 0, as providers do not say.
+    """The name of a model; ``created`` is 0, because providers do not report it.
 
-    :ivar owned_by: the provider that answers for it
+    :ivar owned_by: the name of the provider
     """
 
     id: str
@@ -297,7 +350,7 @@ class Model(Result):
 
 @dataclass(slots=True)
 class ModelList(Result):
-    """The models that can be asked; iterate it."""
+    """The available models; iterate it."""
 
     data: list[Model] = field(default_factory=list)
     object: Literal["list"] = "list"
@@ -310,10 +363,10 @@ class ModelList(Result):
 
 
 def make_id(prefix: str = "chatcmpl-") -> str:
-    """Draw an id of the API's form."""
+    """Return a random id in the API's format."""
     return prefix + secrets.token_hex(12)
 
 
 def now() -> int:
-    """Give the time in whole seconds since 1970."""
+    """Return the time in whole seconds since 1970."""
     return int(time.time())

@@ -12,8 +12,9 @@ Message = dict[str, Any]
 """``{"role": ..., "content": ...}``, as in the OpenAI protocol."""
 
 Delta = str | Mapping[str, Any]
-"""A piece of text; or, for the OpenAI-compatible server alone, fields of a ``delta`` such as
-``reasoning_content`` or ``tool_calls``, and ``finish_reason``."""
+"""A piece of text, or the fields of a ``delta`` such as ``reasoning_content`` or ``tool_calls``, and ``finish_reason``.
+
+AI Engine understands ``tool_calls``; the services that have no such fields leave them out."""
 
 Backend = Callable[[list[Message]], Iterable[Delta]]
 
@@ -27,7 +28,7 @@ def echo(messages: list[Message]) -> Iterator[str]:
 
 
 def split_words(text: str) -> list[str]:
-    """Cut a text into words with the white space before them; joined they are the text."""
+    """Cut a text into words, each with the white space before it."""
     return re.findall(r"\s*\S+|\s+", text)
 
 
@@ -41,7 +42,7 @@ def text_of(content: object) -> str:
 
 
 class Answers:
-    """Give each prompt the next scripted answer, or the backend's when there is none."""
+    """Give each prompt the next scripted answer, or the backend's answer if there is none."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -62,6 +63,6 @@ class Answers:
         return iter(self._backend(messages))
 
     def clear(self) -> None:
-        """Forget the scripted answers that nobody took."""
+        """Remove the scripted answers that are left."""
         with self._lock:
             self._scripted.clear()

@@ -197,6 +197,9 @@ class Body:
             return read_chunked
 
         read_some = getattr(raw, "read1", raw.read)
+        if plain is not None and not hasattr(type(plain), "read1"):
+            # A wrapper that wants to see all that is read, such as CacheControl's, which read1 would pass by.
+            read_some = raw.read
         if self._is_compressed():
             read_some = functools.partial(raw.read1, decode_content=True)
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import email.utils
-import math
 import re
-import time
 from collections.abc import Callable
-from datetime import timezone
+from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
+from ..arguments import safe_url
 from ..errors import (
     AuthenticationError,
     ChallengeError,
     G4FLiteError,
+    ModelNotSupportedError,
     ProviderError,
     QuotaExceededError,
     RateLimitError,
@@ -23,6 +22,7 @@ from ..errors import (
     TransportError,
 )
 from .body import BLANK, Body, parse_json
+from .waits import named_wait, reset_wait
 
 ERROR_BODY_BYTES = 64 * 1024
 SHOWN_CHARACTERS = 300
@@ -39,6 +39,9 @@ _USED_UP = (
     r"(?i)reached (?:the|your) (?:\w{1,30} ){0,5}limit|insufficient.quota|exceeded your current quota|usage limit"
     r"|out of credit|limit (?:has been )?(?:reached|exceeded) for (?:today|this)"
 )
+
+# OpenAI's and most others', Anthropic's, Azure's, Amazon's.
+_REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid")
 
 # Takes the status, the parsed JSON (or None) and the text of a refused request; gives the service's own error, or None.
 ServiceErrorReader = Callable[[int, Any, str], "G4FLiteError | None"]
@@ -66,9 +69,25 @@ def check(body: Body, service_error: ServiceErrorReader) -> None:
     except ResponseFormatError:
         parsed = None
     error = service_error(body.status, parsed, text) or error_for_status(body, text)
-    if isinstance(error, ProviderError) and error.retry_after is None:
-        error.retry_after = parse_retry_after(body.headers.get("Retry-After"))
+    if isinstance(error, (ProviderError, ModelNotSupportedError)) and not _is_page(text):
+        error.body = text
+    complete(error, body)
     raise error
+
+
+def complete(error: G4FLiteError, body: Body) -> None:
+    """Add to an error what the headers say: how long to wait, whether to retry, and the request's id."""
+    headers = body.headers
+    if isinstance(error, (ProviderError, ModelNotSupportedError)) and error.request_id is None:
+        error.request_id = next((value for name in _REQUEST_IDS if (value := headers.get(name))), None)
+    if not isinstance(error, ProviderError):
+        return
+    wait = named_wait(headers)
+    if wait is None and error.retry_after is None and isinstance(error, RateLimitError):
+        wait = reset_wait(headers)  # which many services send with every answer
+    if wait is not None:
+        error.retry_after = wait
+    error.may_retry = error.may_retry and headers.get("x-should-retry", "").strip().lower() != "false"
 
 
 def raise_challenge(body: Body, text: str) -> None:
@@ -78,8 +97,7 @@ def raise_challenge(body: Body, text: str) -> None:
     :param text: the beginning of its body
     :raises ChallengeError: it is such a page
     """
-    is_page = text.lstrip("\ufeff \t\r\n").startswith("<")
-    if body.headers.get("cf-mitigated") or (is_page and re.search(_CHALLENGE, text)):
+    if body.headers.get("cf-mitigated") or (_is_page(text) and re.search(_CHALLENGE, text)):
         raise ChallengeError(
             f"{body.origin} answered with a page that asks for a human being ({shorten(_visible(text), 60)!r}); "
             "this library does not get past such pages. Use another provider, or the site in a browser.",
@@ -89,20 +107,14 @@ def raise_challenge(body: Body, text: str) -> None:
 
 def error_for_status(body: Body, text: str) -> G4FLiteError:
     """Make the error for an error status whose body says nothing that is known."""
-    is_page = text.lstrip("\ufeff \t\r\n").startswith("<")
+    is_page = _is_page(text)
     status, shown = body.status, shorten(_visible(text) if is_page else text)
     said = f": {shown}" if shown else ""
     if is_page:
         page = shorten(_visible(re.sub(r"(?is)<title\b.*?</title\s*>", " ", text)) or shown, 60)
         said = f", with a web page in place of an answer: {page!r}"
-    target = body.headers.get("Location")
-    if 300 <= status < 400 and target:
-        return ResponseStatusError(
-            f"{body.origin} redirects to {shorten(target)}; prompts are not sent on. "
-            "If that is the right place, give it as base_url",
-            status=status,
-            body=shown,
-        )
+    if 300 <= status < 400 and "Location" in body.headers:
+        return _elsewhere(body, shown)
     if status == 407:
         return TransportError(f"the proxy refused the request with status 407{said}", cause="proxy")
     if status in (401, 403):
@@ -113,6 +125,20 @@ def error_for_status(body: Body, text: str) -> G4FLiteError:
         return rate_limit(text, f"too many requests (status 429){said}", status=status)
     place = "" if said else f" from {body.origin}{urlsplit(body.response.url).path}"
     return ResponseStatusError(f"status {status}{place}{said}", status=status, body=shown)
+
+
+def _elsewhere(body: Body, shown: str) -> ResponseStatusError:
+    """Make the error for a redirect that is not followed."""
+    target = body.headers["Location"]
+    with suppress(ValueError):
+        target = urljoin(body.response.url, target)
+    target = safe_url(target)
+    return ResponseStatusError(
+        f"{body.origin} redirects to {target}, and a prompt is not sent on to there; "
+        f"if that is the right place, give base_url={target!r}",
+        status=body.status,
+        body=shown,
+    )
 
 
 def rate_limit(text: str, message: str, *, status: int | None = None) -> RateLimitError:
@@ -138,30 +164,14 @@ def refuses_headers(error: BaseException) -> bool:
     return error.status == 431 or (error.status == 400 and re.search(too_large, text) is not None)
 
 
-def parse_retry_after(value: str | None, *, now: Callable[[], float] = time.time) -> float | None:
-    """Read a Retry-After header: seconds, or an HTTP date (RFC 9110 §10.2.3).
-
-    :param value: the header's value; None where there is no such header
-    :param now: tells the time in seconds since the epoch
-    :returns: seconds to wait, 0 for a past date, None where the value makes no sense
-    """
-    if value is None:
-        return None
-    value = value.strip()
-    if re.fullmatch(r"\d+(\.\d*)?", value, re.ASCII):
-        return float(value)  # an enormous number of digits becomes infinity
-    try:
-        date = email.utils.parsedate_to_datetime(value)
-        wait = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return max(0.0, wait) if math.isfinite(wait) else None
-
-
 def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:
     """Fold the white space of a text and cut it, for a message; what is far behind is not read."""
     text = " ".join(text[:ERROR_BODY_BYTES].split())
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _is_page(text: str) -> bool:
+    return text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def _visible(page: str) -> str:

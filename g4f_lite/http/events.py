@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ..errors import ResponseFormatError
@@ -19,7 +19,12 @@ class Event(NamedTuple):
     id: str
 
 
-def iter_events(lines: Iterable[bytes], *, accept_unfinished: bool = False) -> Iterator[Event]:
+def iter_events(
+    lines: Iterable[bytes],
+    *,
+    accept_unfinished: bool = False,
+    read_unknown: Callable[[bytes], Event | None] | None = None,
+) -> Iterator[Event]:
     """Give the events of an event stream, each when its blank line comes.
 
     Comments, unknown fields, ``retry`` and ids with a NUL are ignored, and so is an event without a ``data``
@@ -28,6 +33,7 @@ def iter_events(lines: Iterable[bytes], *, accept_unfinished: bool = False) -> I
     :param lines: the lines of the stream, without their ends
     :param accept_unfinished: give a last event that no blank line ended, as some servers send it;
         the standard says to drop it
+    :param read_unknown: called with each line of which the standard knows nothing; an event that it gives comes next
     :raises ResponseFormatError: an event has too much data in several lines
     """
     event_type, last_id, data_bytes = "", "", 0
@@ -55,7 +61,9 @@ def iter_events(lines: Iterable[bytes], *, accept_unfinished: bool = False) -> I
                 data.append(value)
             elif name == b"event":
                 event_type = value
-            elif name == b"id" and "\0" not in value:
-                last_id = value
+            elif name == b"id":
+                last_id = last_id if "\0" in value else value
+            elif read_unknown is not None and name not in (b"", b"retry") and (event := read_unknown(line)) is not None:
+                yield event
     if data and accept_unfinished:
         yield Event(event_type or "message", "\n".join(data), last_id)

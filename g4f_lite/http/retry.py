@@ -98,8 +98,7 @@ def retrying(
             return float(asked)
         return draw(0, min(policy.max_backoff, policy.backoff * 2.0 ** min(state.attempt_number - 1, 60)))
 
-    def retryable(state: tenacity.RetryCallState) -> bool:
-        return is_retryable(error_of(state), policy, deadline)
+    retryable = tenacity.retry_if_exception(lambda error: is_retryable(error, policy, deadline))
 
     def may_not_go_on(state: tenacity.RetryCallState) -> bool:
         return deadline.ended is not None or state.upcoming_sleep >= deadline.remaining() or not budget.take()

@@ -1,6 +1,6 @@
-"""One call: attempts, a token refreshed once, the first delta, the rest, and everything given back.
+"""One call to a service: attempts, token refresh, streaming, and cleaning up.
 
-A provider says what to send and how to read it; this says how that is done, for all of them.
+A provider defines what to send and how to read the answer; this module does the rest, for all providers.
 """
 
 from __future__ import annotations
@@ -13,18 +13,13 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
 
-from ..answers.deltas import NOTHING_CAME, Delta, Finish, is_content
+from ..answers.characters import whole_characters
+from ..answers.deltas import Delta, Finish, is_content, no_content
 from ..answers.images import ImageResponse
-from ..errors import (
-    AuthenticationError,
-    EmptyResponseError,
-    G4FLiteError,
-    ProviderError,
-    StreamInterruptedError,
-    TransportError,
-)
+from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
+from ..http import redirects
 from ..http.body import Body
-from ..http.checks import refuses_headers
+from ..http.checks import complete, refuses_headers
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
 from ..http.pool import PooledSession, SessionPool
@@ -38,54 +33,55 @@ Result = TypeVar("Result")
 
 
 class Service(Protocol):
-    """What a call needs of a provider; :class:`~g4f_lite.Provider` explains it."""
+    """The part of a provider that a call uses; see :class:`~g4f_lite.Provider`."""
 
+    name: str
     base_url: str
-    refreshes_token: ClassVar[bool]
+    token_sources: ClassVar[int]
     fetches_images: ClassVar[bool]
     retry: RetryLike
     on_retry: OnRetry | None
     budget: RetryBudget
     pool: SessionPool
 
-    @property
-    def name(self) -> str: ...
     def bootstrap(self, exchange: Exchange) -> str: ...
     def served_model(self, exchange: Exchange) -> str: ...
     def request(self, prompt: Prompt, token: str) -> requests.Request: ...
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None: ...
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]: ...
+    def explain(self, error: G4FLiteError) -> None: ...
+    def refused_field(self, error: G4FLiteError, prompt: Prompt) -> str | None: ...
+    def accepted(self, prompt: Prompt) -> None: ...
     def route(self, proxy: str | None = None) -> Route: ...
     def secrets(self) -> list[str]: ...
 
 
 class Call:
-    """A prompt in progress: the source of an answer's deltas, which may be closed from any thread.
+    """A call in progress: the source of an answer's deltas, which may be closed from any thread.
 
     :param service: the provider
-    :param prompt: the prompt, with the model to ask and the time limits of this call
+    :param prompt: the prompt, with its model and its timeout
+    :ivar model: the model; if none was named, known once the server has listed its models
     """
 
     def __init__(self, service: Service, prompt: Prompt) -> None:
         assert isinstance(prompt.timeout, Timeout)
         self._service = service
         self._prompt = prompt
+        self.model = prompt.model
         self._deadline = Deadline(prompt.timeout)
-        self._refreshed = False
+        self._refreshed = 0
+        self._renewed = False
+        self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._deltas = self._run()
-
-    @property
-    def model(self) -> str | None:
-        """The model that is asked; where none was named, known once the server has listed its models."""
-        return self._prompt.model
 
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
 
     def close(self) -> None:
-        """End the call; a reader in another thread is woken, and cleans up there.
+        """End the call; if another thread is reading, it is woken and does the cleaning up.
 
-        :raises ValueError: there is such a reader
+        :raises ValueError: if another thread is reading
         """
         self._deadline.end("closed")
         self._deltas.close()
@@ -94,8 +90,10 @@ class Call:
         service = self._service
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
+            exchange.secrets = self._secrets
             opened: Any = attempts(service, exchange, lambda: self._attempt(exchange))
-            if isinstance(opened, str):  # of a retry_error_callback
+            self.attempts = exchange.attempts
+            if isinstance(opened, str):  # the result of a tenacity retry_error_callback
                 yield opened
                 yield Finish()
                 return
@@ -106,7 +104,7 @@ class Call:
                     self._deadline.lift_first_limit()
                 yield first
                 for last in rest:
-                    if not begun and is_content(last):
+                    if not begun and (type(last) is str or is_content(last)):
                         begun = True
                         self._deadline.lift_first_limit()
                     if isinstance(last, ImageResponse):
@@ -118,62 +116,89 @@ class Call:
             except TransportError as error:
                 step = error.step or "stream"
                 raise StreamInterruptedError(f"the answer was cut: {error.message}", step=step) from error
+            except G4FLiteError as error:
+                complete(error, body)
+                raise
             finally:
                 if not body.complete:
                     body.close()
-                exchange.keep_token(body)
+                if body.new_token is not None:
+                    exchange.pooled.token = body.new_token
+
+    def _secrets(self) -> list[str]:
+        """List what no message may show: the provider's secrets, and those that only this call sends."""
+        return [*self._service.secrets(), *self._prompt.secrets()]
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
-        """Ask; a refused token is fetched again, and a session with too many cookies replaced, once in a call."""
-        try:
-            return self._ask(exchange)
-        except ProviderError as error:
-            if self._refreshed or not self._refresh(exchange, error):
-                raise
-        self._refreshed = True
-        return self._ask(exchange)
+        """Send the prompt, and again if that can mend it: with another token or session, or without a field."""
+        rejected: AuthenticationError | None = None
+        while True:
+            try:
+                opened = self._send_prompt(exchange)
+            except G4FLiteError as error:
+                if rejected is not None and isinstance(error, ServiceError) and error.step == "bootstrap":
+                    raise rejected from error  # there is no other token
+                if not self._has_mended(error, exchange):
+                    raise
+                rejected = error if isinstance(error, AuthenticationError) else None
+                exchange.abandon()
+            else:
+                if self._prompt.without:
+                    self._service.accepted(self._prompt)
+                return opened
 
-    def _refresh(self, exchange: Exchange, error: ProviderError) -> bool:
-        """Give up the token or the session that a service refused; tell whether it refused one."""
+    def _has_mended(self, error: G4FLiteError, exchange: Exchange) -> bool:
+        """Change what is sent so that it may be accepted; False if that cannot be done, or has been done already."""
         service = self._service
-        if refuses_headers(error) and service.pool.renew(exchange.pooled):
-            logger.info("%s: the headers were refused as too large; taking a new session", service.name)
+        if refuses_headers(error) and not self._renewed and service.pool.renew(exchange.pooled):
+            logger.info("%s: the headers were rejected as too large; using a new session", service.name)
+            self._renewed = True
             return True
-        # A refused bootstrap or image says nothing about the token.
-        if isinstance(error, AuthenticationError) and service.refreshes_token and error.step == "prompt":
-            logger.info("%s: the token was refused; fetching another", service.name)
-            exchange.abandon()
+        if isinstance(error, AuthenticationError) and service.token_sources:
+            if self._refreshed == service.token_sources or error.step != "prompt":
+                return False  # a bootstrap or image that fails does not mean that the token is invalid
+            logger.info("%s: the token was rejected; fetching a new one", service.name)
+            self._refreshed += 1
             exchange.pooled.token = None
             return True
-        return False
+        field = None if self._prompt.without else service.refused_field(error, self._prompt)
+        if field is None:
+            return False
+        logger.info("%s: the field %s was rejected; sending the prompt without it", service.name, field)
+        self._prompt = replace(self._prompt, without=frozenset({field}))
+        return True
 
-    def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
+    def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
         service, pooled = self._service, exchange.pooled
         with at_step(exchange, "bootstrap"):
             if pooled.token is None:
                 pooled.token = service.bootstrap(exchange)
+                exchange.bootstraps += 1
             if not self._prompt.model and (model := service.served_model(exchange)):
-                self._prompt = replace(self._prompt, model=model)
-        body = exchange.send(service.request(self._prompt, pooled.token), "prompt")
+                self._prompt, self.model = replace(self._prompt, model=model), model
+        body = redirects.send(exchange, service.request(self._prompt, pooled.token), "prompt")
         try:
             service.check_response(body, self._prompt)
-            rest = iter(service.deltas(body, self._prompt))
+            rest = whole_characters(service.deltas(body, self._prompt))
             first = next(rest, None)
             if first is None:
-                raise EmptyResponseError(NOTHING_CAME)
+                raise no_content()
             if isinstance(first, ImageResponse):
                 self._fetch(first, exchange)
             return first, rest, body
         except BaseException as error:
             body.close()
-            exchange.keep_token(body)
+            if body.new_token is not None:
+                exchange.pooled.token = body.new_token
             if isinstance(error, G4FLiteError):
                 exchange.failed(error, "prompt")
+                complete(error, body)
+                service.explain(error)
             raise
 
     def _fetch(self, image: ImageResponse, exchange: Exchange) -> None:
-        """Let an image's bytes be had: at once where the provider says so, else when they are needed."""
+        """Fetch an image now if the provider requires it, and set how to fetch it later."""
         service, home = self._service, self._service.base_url
         if service.fetches_images:
             image.fetch_now(lambda url: fetch_image(exchange, url, home=home))
@@ -184,23 +209,24 @@ class Call:
 
 
 def fetch(exchange: Exchange, request: requests.Request, step: str, service: Service) -> Body:
-    """Send a request that is not a prompt, and raise unless it succeeded.
+    """Send a request other than a prompt, and return the body of a successful response.
 
-    :raises G4FLiteError: it did not
+    :raises G4FLiteError: if it does not succeed
     """
-    body = exchange.send(request, step)
+    body = redirects.send(exchange, request, step)
     try:
         with at_step(exchange, step):
             service.check_response(body)
-    except G4FLiteError:
+    except G4FLiteError as error:
         body.close()
+        service.explain(error)
         raise
     return body
 
 
 @contextmanager
 def at_step(exchange: Exchange, step: str) -> Iterator[None]:
-    """Note in the errors of a ``with`` block where they happened."""
+    """Record the step in the errors that a ``with`` block raises."""
     try:
         yield
     except G4FLiteError as error:
@@ -216,28 +242,28 @@ def run(
     route: Route,
     session: requests.Session | None = None,
 ) -> Result:
-    """Run something that is not a prompt, such as a list of models, under the provider's limits and policy."""
-    limits = replace(timeout, first=None)  # there is no first delta
+    """Call ``action`` under the provider's retry policy, for requests other than prompts, such as a list of models."""
+    limits = replace(timeout, first=None)  # such a response has no first delta
     lent = service.pool.lend() if session is None else _own(session)
     with in_call(service, Deadline(limits), route, lent) as exchange, at_step(exchange, "bootstrap"):
         return attempts(service, exchange, lambda: action(exchange), may_be_text=False)
 
 
 def attempts(service: Service, exchange: Exchange, action: Callable[[], Result], *, may_be_text: bool = True) -> Result:
-    """Run an action under the provider's retry policy and budget."""
+    """Call ``action`` under the provider's retry policy and budget."""
 
     def counted() -> Result:
         exchange.attempts += 1
         try:
             return action()
         except G4FLiteError as error:
-            exchange.scrub(error)  # before a caller's own callbacks see it
+            exchange.scrub(error)  # before the caller's own callbacks see it
             exchange.abandon()
             raise
 
     def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
         _describe(error, service, exchange)
-        logger.info("%s: attempt %d failed, the next in %.2f s: %s", service.name, attempt, wait, error)
+        logger.info("%s: attempt %d failed, retrying in %.2f s: %s", service.name, attempt, wait, error)
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
@@ -251,12 +277,12 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
 def in_call(
     service: Service, deadline: Deadline, route: Route, lent: AbstractContextManager[PooledSession]
 ) -> Iterator[Exchange]:
-    """Give the exchange of a call that is watched, and make its errors fit to be seen.
+    """Return the exchange of a call, under its deadline; errors get their context and lose their secrets.
 
-    :param lent: the session that is lent to it
+    :param lent: lends the session
     """
     with deadline, lent as pooled:
-        exchange = Exchange(pooled, deadline, route, service.name, service.secrets())
+        exchange = Exchange(pooled, deadline, route, service.name, service.secrets)
         try:
             yield exchange
         except BaseException as error:

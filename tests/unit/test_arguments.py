@@ -122,7 +122,7 @@ def test_a_conversations_settings(name: str, value: Any, error: type[Exception])
 
 @pytest.mark.parametrize("make", [OpenAICompatible, AiEngine])
 def test_a_missing_address(make: Any) -> None:
-    with pytest.raises(ValueError, match=f"{make.__name__} needs base_url=, the address of a server such as http://"):
+    with pytest.raises(ValueError, match=f"{make.__name__} needs base_url=, the URL of a server such as http://"):
         make()
 
 
@@ -133,10 +133,10 @@ def test_the_embedded_model_is_no_server(setting: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["smollm2", "own.gguf"])
-def test_the_embedded_model_sees_no_pictures(model: str, tmp_path: Any) -> None:
+def test_the_embedded_model_sees_no_images(model: str, tmp_path: Any) -> None:
     (tmp_path / "own.gguf").write_bytes(b"GGUF" + bytes(20))
     name = model if model == "smollm2" else str(tmp_path / model)
-    with pytest.raises(ValueError, match="Local takes only text"):
+    with pytest.raises(ValueError, match="Local accepts only text"):
         Local(name).create_generator(messages="What is this?", images=PIXEL)
 
 
@@ -166,9 +166,9 @@ def test_a_key_that_was_pickled_away_is_missed_as_such() -> None:
         again.create_generator("m", "Hello")
 
 
-def test_a_copied_picture_can_still_be_fetched() -> None:
-    picture = ImageResponse("http://127.0.0.1/1.png", "a cat", fetch=lambda url: PIXEL)
-    for copied in (copy.copy(picture), copy.deepcopy(picture)):
+def test_a_copied_image_can_still_be_fetched() -> None:
+    image = ImageResponse("http://127.0.0.1/1.png", "a cat", fetch=lambda url: PIXEL)
+    for copied in (copy.copy(image), copy.deepcopy(image)):
         assert copied.bytes() == PIXEL
-        assert (copied.urls, copied.alt) == (picture.urls, picture.alt)
-        assert copied.urls is not picture.urls
+        assert (copied.urls, copied.alt) == (image.urls, image.alt)
+        assert copied.urls is not image.urls

@@ -21,8 +21,9 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.http.body import Body
-from g4f_lite.http.checks import check, parse_retry_after, shorten
-from g4f_lite.providers.openai.wire import service_error
+from g4f_lite.http.checks import check, shorten
+from g4f_lite.http.waits import parse_retry_after
+from g4f_lite.providers.openai.errors import service_error
 
 URL = "http://service.test/v1"
 CHALLENGE = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>cf-chl</body></html>"
@@ -145,10 +146,10 @@ def test_the_wait_that_was_asked_for_is_on_the_error(status: int) -> None:
     assert error.retry_after == 17
 
 
-def test_a_long_body_is_shortened() -> None:
+def test_a_long_body_is_bounded_and_shortened_in_the_message() -> None:
     error = _checked(500, "word " * 100_000)
     assert isinstance(error, ResponseStatusError)
-    assert len(error.body) <= 300
+    assert len(error.body) == 64 * 1024
     assert len(str(error)) < 400
 
 

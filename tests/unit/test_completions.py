@@ -68,6 +68,7 @@ def test_model_dump_holds_every_field():
         "reasoning": None,
         "tool_calls": None,
         "refusal": None,
+        "function_call": None,
     }
     assert "usage" not in made.model_dump(exclude_none=True)
     assert made.model_dump(exclude_none=True)["choices"][0]["message"] == {"role": "assistant", "content": "Hello"}
@@ -121,6 +122,31 @@ def test_chunks_have_no_dict_of_their_own():
     for made in (chunk, chunk.choices[0], chunk.choices[0].delta):
         assert dataclasses.is_dataclass(made)
         assert not hasattr(made, "__dict__")
+
+
+@pytest.mark.parametrize(
+    ("choices", "text"),
+    [
+        ([ChunkChoice(ChoiceDelta("Hello"))], "Hello"),
+        ([ChunkChoice(ChoiceDelta(refusal="No."))], "No."),
+        ([ChunkChoice(ChoiceDelta(reasoning="Hm."))], ""),
+        ([ChunkChoice(ChoiceDelta(), "stop")], ""),
+        ([], ""),
+    ],
+)
+def test_a_chunk_is_also_the_text_that_it_adds(choices, text):
+    for chunk in (CompletionChunk("i", 1, "m", "P", choices), CompletionChunk("i", 1, "m", "P", choices=choices)):
+        assert isinstance(chunk, str)
+        assert "".join([chunk]) == f"{chunk}" == text
+        assert bool(chunk)
+        assert chunk.choices == choices
+        assert dataclasses.replace(chunk, model="n").model == "n"
+        assert repr(chunk).startswith("CompletionChunk(id='i', ")
+
+
+def test_the_chunks_of_a_stream_are_its_text():
+    stream = Client(Scripted("one two")).chat.completions.create("Hello", stream=True)
+    assert "".join(stream) == "one two"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from g4f_lite import (
     RetryPolicy,
     TransportError,
 )
-from g4f_lite.cli.remedies import diagnose
+from g4f_lite.cli.diagnosis import diagnose
 from g4f_lite.http.connection import UnderDeadline
 from g4f_lite.http.transfer import Transfer
 
@@ -71,7 +71,7 @@ def test_a_server_without_tls_is_named() -> None:
         assert (error.cause, error.attempts) == ("tls", 1)
         assert "the server does not speak TLS: write http://" in str(error)
         assert "authority" not in str(error)
-        assert diagnose(error, provider)[1] == "write http:// in place of https:// in its address"
+        assert diagnose(error, provider)[1] == "write http:// instead of https:// in its URL"
 
 
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:

@@ -3,46 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin
 
 import requests
 
 from ...answers.deltas import Delta
-from ...errors import G4FLiteError, ModelNotSupportedError, ResponseStatusError
+from ...errors import G4FLiteError, ProviderError
 from ...http.body import Body
 from ...http.exchange import Exchange
 from ...prompt import Prompt
 from ..base import Provider
 from ..call import fetch
-from . import wire
+from . import errors
+from .address import NO_SUCH_PAGE, Query, explain_address, with_query
+from .answer import read_answer
+from .extras import check_extras, headers_of, query_of
+from .models import read_models
+from .options import EXTRAS, OPTIONS
+from .refused_field import STREAM, STREAM_OPTIONS, give_up, refused_field
 
 
 class OpenAIProvider(Provider):
     """A server that speaks OpenAI's chat completions; its address and its key are the subclass's.
 
     :ivar reports_usage: whether the server takes the field ``stream_options``
+    :ivar query: what goes behind the ``?`` of every address
     """
 
     api_endpoint = "/chat/completions"
     supports_message_history = True
-    known_options = wire.OPTIONS
+    known_options = OPTIONS
     reports_usage = True
+    query: Query = []  # noqa: RUF012  never changed in place
     _served_model = ""
 
     def auth(self) -> Any:
         """Give what signs a request, as ``requests`` takes it; None for nothing."""
         return None
 
+    def check(self, prompt: Prompt) -> None:
+        super().check(prompt)
+        check_extras(prompt.options)
+
     def get_models(self) -> list[str]:
         """Ask the server for the names of its models."""
         return list(self.run(self._list_models))
 
     def _list_models(self, exchange: Exchange) -> list[str]:
-        request = requests.Request("GET", self.base_url + "/models", headers=self.headers_with(), auth=self.auth())
+        try:
+            return self._read_list(exchange, self.to_send("GET", "/models"))
+        except ProviderError as error:
+            if error.status not in NO_SUCH_PAGE:
+                raise
+            with suppress(G4FLiteError):  # Ollama had a list under another address before it had OpenAI's
+                url = with_query(urljoin(self.base_url, "/api/tags"), self.query)
+                return self._read_list(exchange, requests.Request("GET", url, auth=self.auth()))
+            raise
+
+    def _read_list(self, exchange: Exchange, request: requests.Request) -> list[str]:
         body = fetch(exchange, request, "bootstrap", self)
         try:
-            return wire.read_models(body.json())
+            return read_models(body.json())
+        except G4FLiteError as error:
+            self.explain(error)
+            raise
         finally:
             body.close()
 
@@ -53,21 +79,53 @@ class OpenAIProvider(Provider):
         return self._served_model
 
     def request(self, prompt: Prompt, token: str) -> requests.Request:
-        body: dict[str, Any] = {"model": prompt.model or "", "messages": prompt.messages, "stream": True}
-        if self.reports_usage:
-            body["stream_options"] = {"include_usage": True}
-        body.update(prompt.options)
-        body.update(body.pop("extra_body", None) or {})
-        url = self.base_url + self.api_endpoint
-        return requests.Request("POST", url, json=body, headers=self.headers_with(), auth=self.auth())
+        body, _ = self._body(prompt)
+        return self.to_send("POST", self.api_endpoint, body, prompt.options)
+
+    def to_send(
+        self, method: str, path: str, body: dict[str, Any] | None = None, options: dict[str, Any] | None = None
+    ) -> requests.Request:
+        """Write a request to the server.
+
+        :param options: the options of the call, which may hold ``extra_headers`` and ``extra_query``
+        """
+        url = with_query(with_query(self.base_url + path, self.query), query_of(options or {}))
+        headers, auth = headers_of(options or {}, self.headers_with(), self.auth())
+        return requests.Request(method, url, json=body, headers=headers, auth=auth)
+
+    def _body(self, prompt: Prompt) -> tuple[dict[str, Any], set[str]]:
+        """Write the JSON of a prompt, and name the fields in it that nobody asked for."""
+        options = {name: value for name, value in prompt.options.items() if name not in EXTRAS}
+        extra = options.pop("extra_body", None) or {}
+        body: dict[str, Any] = {"model": prompt.model or "", "messages": prompt.messages}
+        if prompt.stream:
+            body[STREAM] = True
+            if self.reports_usage:
+                body[STREAM_OPTIONS] = {"include_usage": True}
+        ours = {STREAM, STREAM_OPTIONS} - options.keys() - extra.keys()
+        body.update(options)
+        body.update(extra)
+        if not body.get(STREAM) or body.get(STREAM_OPTIONS) is None:
+            body.pop(STREAM_OPTIONS, None)  # which is refused where nothing is streamed
+        for field in prompt.without | self._given_up.get(prompt.model, frozenset()):
+            give_up(field, body)
+        return body, ours
+
+    def refused_field(self, error: G4FLiteError, prompt: Prompt) -> str | None:
+        return refused_field(error, *self._body(prompt))
+
+    def accepted(self, prompt: Prompt) -> None:
+        self._given_up[prompt.model] = self._given_up.get(prompt.model, frozenset()) | prompt.without
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
-        return wire.read_answer(body)
+        return read_answer(body, several=prompt.options.get("n", 1) != 1)
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        error = wire.service_error(status, parsed)
-        refused = status in (404, 405, 501) and not isinstance(error, ModelNotSupportedError)
-        if refused and not urlsplit(self.base_url).path:
-            hint = f"the address of such a server usually ends in /v1, and {self.base_url} does not"
-            return ResponseStatusError(f"status {status}: {hint}", status=status)
-        return error
+        return errors.service_error(status, parsed)
+
+    def explain(self, error: G4FLiteError) -> None:
+        explain_address(error, self.base_url)
+
+    def _set_up(self) -> None:
+        super()._set_up()
+        self._given_up: dict[str | None, frozenset[str]] = {}

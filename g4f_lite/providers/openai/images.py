@@ -1,12 +1,10 @@
-"""Pictures from an OpenAI-compatible server: ``POST {base}/images/generations``."""
+"""Images from an OpenAI-compatible server: ``POST {base}/images/generations``."""
 
 from __future__ import annotations
 
 import base64
 import json
 from typing import Any, ClassVar
-
-import requests
 
 from ...answers.images import ImageResponse
 from ...arguments import check_model_name, check_proxy, unknown_name
@@ -17,10 +15,13 @@ from ...messages import to_data_uri
 from ...timeout import Timeout, TimeoutLike
 from ..call import at_step, fetch, run
 from ..image_fetch import fetch_image
-from . import wire
 from .base import OpenAIProvider
+from .errors import failure_in
+from .extras import check_extras
+from .fields import count_in, objects_in, text_in
+from .options import EXTRAS
 
-OPTIONS = frozenset(
+OPTIONS = EXTRAS | frozenset(
     {"background", "extra_body", "moderation", "n", "negative_prompt", "output_compression", "output_format"}
     | {"quality", "response_format", "seed", "size", "steps", "style", "user"}
 )
@@ -39,34 +40,35 @@ class ImageProvider(OpenAIProvider):
         timeout: TimeoutLike = None,
         **options: Any,
     ) -> ImageResponse:
-        """Ask for pictures and give their addresses, or ``data:`` URIs where the server sends the bytes.
+        """Ask for images and give their addresses, or ``data:`` URIs where the server sends the bytes.
 
         :param model: the model that draws; the server's default where None
         :param options: what else the API takes, such as ``n``, ``size``, ``quality`` and ``response_format``
         :raises TypeError: an option that the API does not have
-        :raises G4FLiteError: there is no picture
+        :raises G4FLiteError: there is no image
         """
         if not isinstance(prompt, str):
             raise TypeError(f"prompt must be a string, not {type(prompt).__name__}")
         if not prompt.strip():
-            raise ValueError("prompt is blank; it must say what the picture shows")
+            raise ValueError("prompt is blank; it must say what the image shows")
         if model is not None:
             check_model_name(model)
         for name in options:
             if name not in OPTIONS:
                 raise TypeError(unknown_name("option", name, sorted(OPTIONS), f"{self.name}'s image generation"))
-        body = {"prompt": prompt, **({"model": model} if model else {}), **options}
+        check_extras(options)
+        own = {name: value for name, value in options.items() if name not in EXTRAS}
+        body = {"prompt": prompt, **({"model": model} if model else {}), **own}
         body.update(body.pop("extra_body", None) or {})
         route, limits = self.route(None if proxy is None else check_proxy(proxy)), Timeout.of(timeout, self.timeout)
         self.check_ready()
 
-        def ask(exchange: Exchange) -> list[str]:
-            url = self.base_url + "/images/generations"
-            request = requests.Request("POST", url, json=body, headers=self.headers_with(), auth=self.auth())
+        def ask(exchange: Exchange) -> ImageResponse:
+            request = self.to_send("POST", "/images/generations", body, options)
             answer = fetch(exchange, request, "image", self)
             try:
                 with at_step(exchange, "image"):
-                    return read_images(answer.json())
+                    return read_images(answer.json(), prompt)
             finally:
                 answer.drain()
 
@@ -75,37 +77,48 @@ class ImageProvider(OpenAIProvider):
                 self, lambda exchange: fetch_image(exchange, url, home=self.base_url), timeout=limits, route=route
             )
 
-        return ImageResponse(run(self, ask, timeout=limits, route=route), prompt, fetch=get)
+        image = run(self, ask, timeout=limits, route=route)
+        image.fetch = get
+        return image
 
 
-def read_images(answer: Any) -> list[str]:
-    """Read the addresses in an answer; bytes become ``data:`` URIs.
+def read_images(answer: Any, prompt: str = "") -> ImageResponse:
+    """Read the images in an answer, and what the service says about them; bytes become ``data:`` URIs.
 
-    :raises G4FLiteError: it holds no picture
+    :raises G4FLiteError: it holds no image
     """
-    if isinstance(answer, dict) and answer.get("error"):
-        raise wire.service_error(200, answer) or ResponseFormatError(f"an error: {shorten(json.dumps(answer), 200)}")
-    rows = answer.get("data") if isinstance(answer, dict) else None
-    urls = [_url_of(row) for row in rows] if isinstance(rows, list) else []
-    if not urls or not all(urls):
-        raise ResponseFormatError(f"no pictures where they belong: {shorten(json.dumps(answer), 200)}")
-    return urls
+    rows = answer
+    if isinstance(answer, dict):
+        rows = answer.get("data") or answer.get("images")
+        if not rows and (failure := failure_in(answer, whole=True)) is not None:
+            raise failure
+    found = [(url, text_in(row, "revised_prompt") or None) for row in objects_in(rows) if (url := _url_of(row))]
+    if not found:
+        failure = next((error for row in objects_in(rows) if (error := failure_in(row, whole=True))), None)
+        raise failure or ResponseFormatError(f"expected images, got {shorten(json.dumps(answer), 200)}")
+    usage = answer.get("usage") if isinstance(answer, dict) else None
+    return ImageResponse(
+        [url for url, _ in found],
+        prompt,
+        revised_prompts=[revised for _, revised in found],
+        created=count_in(answer, "created"),
+        usage=usage if isinstance(usage, dict) else None,
+    )
 
 
-def _url_of(row: Any) -> str:
-    if not isinstance(row, dict):
-        return ""
-    if isinstance(row.get("b64_json"), str) and row["b64_json"]:
-        return _data_uri(row["b64_json"])
-    return row["url"] if isinstance(row.get("url"), str) else ""
+def _url_of(row: dict[str, Any]) -> str:
+    encoded = text_in(row, "b64_json")
+    if encoded and not encoded.startswith("data:"):
+        return _data_uri(encoded)
+    return encoded or text_in(row, "url")
 
 
 def _data_uri(encoded: str) -> str:
-    """Write Base64 as a ``data:`` URI with the picture's real type.
+    """Write Base64 as a ``data:`` URI with the image's real type.
 
-    :raises ResponseFormatError: it is no picture
+    :raises ResponseFormatError: it is not an image
     """
     try:
         return to_data_uri(base64.b64decode(encoded, validate=True))
     except ValueError as error:
-        raise ResponseFormatError("the service sent Base64 that is no PNG, JPEG, GIF, WebP or BMP picture") from error
+        raise ResponseFormatError("the service sent Base64 that is not a PNG, JPEG, GIF, WebP or BMP image") from error

@@ -10,7 +10,9 @@ from typing import Any
 import requests
 
 from ...http.urls import parse_origin
+from .address import is_azure
 
+_TOKEN = "eyJ"  # how a signed token begins, which Azure takes where everybody does
 OPENAI_ORIGIN = ("https", "api.openai.com", 443)
 
 
@@ -23,6 +25,7 @@ class Key:
     :param reads: whether that variable may be read for this address
     :param required: whether the service answers nobody without one
     :param pickled: whether it was given before it was pickled, and left out there
+    :param is_azures: whether it goes to Azure, in a header of its own
     """
 
     given: str | None
@@ -30,6 +33,7 @@ class Key:
     reads: bool
     required: bool
     pickled: bool = False
+    is_azures: bool = False
 
     @classmethod
     def of(cls, api_key: str | None, base_url: str, variable: str | None, *, home: str = "") -> Key:
@@ -38,7 +42,8 @@ class Key:
         ``OPENAI_API_KEY`` goes to OpenAI or to ``OPENAI_BASE_URL``'s origin, ``G4F_LITE_API_KEY`` to
         ``G4F_LITE_BASE_URL``'s, and a preset's own variable to the preset's service; nowhere else.
 
-        :param variable: the preset's own variable;  :param home: the preset's own address
+        :param variable: the preset's own variable
+        :param home: the preset's own address
         :raises ValueError: the key is empty, or has a blank in it
         """
         given = None if api_key is None else clean(api_key, "api_key")
@@ -48,7 +53,7 @@ class Key:
         if origin in (OPENAI_ORIGIN, parse_origin(os.environ.get("OPENAI_BASE_URL"))):
             return cls(given, "OPENAI_API_KEY", reads=True, required=origin == OPENAI_ORIGIN)
         reads = origin == parse_origin(os.environ.get("G4F_LITE_BASE_URL"))
-        return cls(given, "G4F_LITE_API_KEY", reads, required=False)
+        return cls(given, "G4F_LITE_API_KEY", reads, required=False, is_azures=is_azure(base_url))
 
     def value(self) -> str | None:
         """Give the key, or None where there is none.
@@ -81,7 +86,9 @@ class Key:
             return None
 
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            if key is not None:
+            if key is not None and self.is_azures and not key.startswith(_TOKEN):
+                request.headers["api-key"] = key
+            elif key is not None:
                 request.headers["Authorization"] = f"Bearer {key}"
             return request
 
@@ -92,7 +99,8 @@ class Key:
 
     def __reduce__(self) -> tuple[Any, ...]:
         lost = self.given is not None
-        return Key, (None, self.variable, self.reads or lost, self.required or lost, self.pickled or lost)
+        kept = self.reads or lost, self.required or lost, self.pickled or lost
+        return Key, (None, self.variable, *kept, self.is_azures)
 
 
 def clean(key: Any, name: str) -> str:

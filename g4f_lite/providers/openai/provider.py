@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...arguments import unknown_name
 from ...errors import AuthenticationError, ProviderNotFoundError
+from ...http.redact import names_secret
+from ..settings import check_fields
+from .address import read_address
+from .extras import query_pairs
 from .images import ImageProvider
 from .keys import Key
 from .presets import PRESETS, Preset
@@ -19,17 +24,33 @@ Self = TypeVar("Self", bound="OpenAICompatible")
 class OpenAICompatible(ImageProvider):
     """A server that speaks OpenAI's API.
 
-    :param base_url: its address, up to and with ``/v1``
+    :param base_url: its address, up to and with ``/v1``; a query such as ``?api-version=…`` goes with every request
     :param api_key: its key; where None, the environment's, if one belongs to this address
+    :param default_headers: headers for every request, as ``headers``, by the name that OpenAI's client has for it
+    :param default_query: what goes behind the ``?`` of every address
     :param more: the settings of every :class:`Provider`
     """
 
     _preset = Preset("", "")
 
-    def __init__(self, base_url: str | None = None, *, api_key: str | None = None, **more: Unpack[Settings]) -> None:
-        super().__init__(base_url=self._preset.base_url if base_url is None else base_url, **more)
-        self.default_model, self.reports_usage = self._preset.default_model, self._preset.reports_usage
-        self._key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        api_key: str | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, Any] | None = None,
+        **more: Unpack[Settings],
+    ) -> None:
+        self.name = self._preset.title or type(self).__name__
+        address = read_address(self._preset.base_url if base_url is None else base_url)
+        if default_headers is not None:
+            more["headers"] = {**check_fields(default_headers, "default_headers"), **(more.get("headers") or {})}
+        super().__init__(base_url=address.base, **more)
+        self.query = [*address.query, *query_pairs(default_query or {}, "default_query")]
+        self.default_model = self._preset.default_model or address.model
+        self.reports_usage = self._preset.reports_usage
+        self.key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
 
     @classmethod
     def preset(cls: type[Self], name: str, **settings: Any) -> Self:
@@ -45,18 +66,22 @@ class OpenAICompatible(ImageProvider):
         provider.__init__(**settings)  # type: ignore[misc]
         return provider
 
-    @property
-    def name(self) -> str:
-        return self._preset.title or super().name
-
     def auth(self) -> Any:
         """Give what signs a request; a callable, because requests lets ``~/.netrc`` replace a plain header."""
-        return self._key.auth(keep_session=self._own_session is not None)
+        return self.key.auth(keep_session=self._own_session is not None)
 
     def check_ready(self) -> None:
         super().check_ready()
-        if self._key.missing():
-            raise AuthenticationError(self._key.remedy(), provider=self.name)
+        if self.key.missing():
+            raise AuthenticationError(self.key.remedy(), provider=self.name)
 
     def secrets(self) -> list[str]:
-        return [*super().secrets(), self._key.value() or ""]
+        in_query = [value for name, value in self.query if names_secret(name)]
+        return [*super().secrets(), self.key.value() or "", *in_query]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        public = [pair for pair in self.query if not names_secret(pair[0])]
+        if public != self.query:
+            state.update(query=public, _lost=[*state["_lost"], "default_query"])
+        return state

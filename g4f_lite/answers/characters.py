@@ -1,0 +1,73 @@
+"""Whole characters out of pieces that a service cut in the middle of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from .deltas import Delta, Finish, OtherChoice, Reasoning, Refusal, ToolCallDelta
+
+# JSON writes a character such as an emoji as a pair of surrogates, \ud83d\ude42.  A service that cuts between them
+# sends two halves that are valid JSON, and no text that could be printed or saved.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_FIRST_HALF = re.compile(r"[\ud800-\udbff]\Z")
+_LONE = "\ufffd"
+
+Where = tuple[type[Any], int, int]  # the kind of delta, its choice, and its tool call
+
+
+def whole_characters(deltas: Iterable[Delta]) -> Iterator[Delta]:
+    """Pass deltas on with the halves of a character joined, and a lone half as U+FFFD."""
+    halves: dict[Where, str] = {}
+    for delta in deltas:
+        if type(delta) is str and not halves and (delta.isascii() or not _SURROGATE.search(delta)):
+            yield delta
+            continue
+        if isinstance(delta, Finish):
+            yield from _left_over(halves)
+        choice, inner = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
+        text = _text_of(inner)
+        where = type(inner), choice, inner.index if isinstance(inner, ToolCallDelta) else 0
+        if where not in halves and (text.isascii() or not _SURROGATE.search(text)):
+            yield delta
+            continue
+        text = halves.pop(where, "") + text
+        if half := _FIRST_HALF.search(text):
+            halves[where] = half.group()
+            text = text[:-1]
+        if text or isinstance(inner, ToolCallDelta):
+            whole = _with_text(inner, repaired(text))
+            yield OtherChoice(choice, whole) if choice else whole
+    yield from _left_over(halves)
+
+
+def repaired(text: str) -> str:
+    """Join pairs of surrogates in a text, and replace lone ones by U+FFFD."""
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _left_over(halves: dict[Where, str]) -> Iterator[Delta]:
+    for kind, choice, index in halves:
+        empty: Delta = ToolCallDelta(index) if kind is ToolCallDelta else "" if issubclass(kind, str) else kind("")
+        delta = _with_text(empty, _LONE)
+        yield OtherChoice(choice, delta) if choice else delta
+    halves.clear()
+
+
+def _text_of(delta: Delta) -> str:
+    """Give the text that a delta adds; "" where it adds none."""
+    if isinstance(delta, str):
+        return delta
+    if isinstance(delta, ToolCallDelta):
+        return delta.arguments
+    return delta.text if isinstance(delta, (Reasoning, Refusal)) else ""
+
+
+def _with_text(delta: Delta, text: str) -> Delta:
+    if isinstance(delta, (Reasoning, Refusal)):
+        return replace(delta, text=text)
+    return replace(delta, arguments=text) if isinstance(delta, ToolCallDelta) else text

@@ -1,0 +1,83 @@
+"""What all results of the API can do: be written as JSON, and carry what a service adds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+
+class Result:
+    """What all results can do: be written as JSON."""
+
+    __slots__ = ()
+    nullable: ClassVar[frozenset[str]] = frozenset()  # fields that the API sends as null; others it leaves out
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON that the API would send, as plain types."""
+        return {
+            name: _plain(value, lean=True)
+            for name, value in self._items()
+            if value is not None or name in type(self).nullable
+        }
+
+    def model_dump(self, *, exclude_none: bool = False, exclude_unset: bool = False) -> dict[str, Any]:
+        """Give all fields as plain types; those that are None too, unless ``exclude_none``.
+
+        :param exclude_unset: without what the API would not send, as :meth:`to_dict`
+        """
+        if exclude_unset:
+            return self.to_dict()
+        return {
+            name: _plain(value, lean=False, exclude_none=exclude_none)
+            for name, value in self._items()
+            if value is not None or not exclude_none
+        }
+
+    def model_dump_json(
+        self, *, indent: int | None = None, exclude_none: bool = False, exclude_unset: bool = False
+    ) -> str:
+        """Give :meth:`model_dump` as a JSON string."""
+        separators = None if indent else (",", ":")
+        dumped = self.model_dump(exclude_none=exclude_none, exclude_unset=exclude_unset)
+        return json.dumps(dumped, indent=indent, ensure_ascii=False, separators=separators)
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Give :meth:`to_dict` as a JSON string."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def _items(self) -> Iterator[tuple[str, Any]]:
+        for each in fields(self):  # type: ignore[arg-type]  # each subclass is a dataclass
+            yield each.name, getattr(self, each.name)
+
+
+class Extended(Result):
+    """A result to which services add fields of their own: they are attributes, and part of the JSON.
+
+    A subclass has a field ``extra`` that holds them; None where there are none.
+    """
+
+    __slots__ = ()
+
+    def _items(self) -> Iterator[tuple[str, Any]]:
+        extra: dict[str, Any] = getattr(self, "extra", None) or {}
+        own = [(name, value) for name, value in super()._items() if name != "extra" and not name.startswith("_")]
+        yield from own
+        names = {name for name, _ in own}
+        yield from ((name, value) for name, value in extra.items() if name not in names)
+
+    if not TYPE_CHECKING:  # a type checker should find the names that are misspelt
+
+        def __getattr__(self, name: str) -> Any:
+            if not name.startswith("_") and name != "extra" and name in (self.extra or {}):
+                return self.extra[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _plain(value: Any, *, lean: bool, exclude_none: bool = False) -> Any:
+    if isinstance(value, Result):
+        return value.to_dict() if lean else value.model_dump(exclude_none=exclude_none)
+    if isinstance(value, list):
+        return [_plain(item, lean=lean, exclude_none=exclude_none) for item in value]
+    return value

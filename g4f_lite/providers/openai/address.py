@@ -1,0 +1,80 @@
+"""The address of a server, as people write it: with an endpoint at its end, with a query, without ``/v1``."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from ...errors import G4FLiteError, ProviderError, ResponseFormatError
+
+# What people copy from a page on an API, and what is appended here.
+_ENDPOINT = r"/(?:chat/completions|completions|responses|models|embeddings|images/generations)/*$"
+_CUT_ENDPOINT = r"(/v\d\w*)/chat/*$"
+_OF_OLLAMA = r"/api/(?:chat|generate|tags)/*$"  # of its own API, beside which it speaks OpenAI's
+_HAS_VERSION = r"/v\d|/deployments/"
+_DEPLOYMENT = r"/deployments/([^/]+)"
+_NO_SUCH_ENDPOINT = r"(?i)(?:unexpected|unknown|no such|invalid) (?:endpoint|url|path|route)"
+NO_SUCH_PAGE = (404, 405, 501)  # statuses
+_AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+
+Query = list[tuple[str, str]]
+
+
+class Address(NamedTuple):
+    """An address without its query, and the query, which goes with every request."""
+
+    base: str
+    query: Query
+
+    @property
+    def model(self) -> str:
+        """The model that the address names, as Azure's do; "" where it names none."""
+        found = re.search(_DEPLOYMENT, urlsplit(self.base).path)
+        return found[1] if found else ""
+
+
+def read_address(url: str) -> Address:
+    """Read the address of a server; what is not one is given as it is, to be refused with all others."""
+    try:
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+    except (AttributeError, TypeError, ValueError):
+        return Address(url, [])
+    path = re.sub(_CUT_ENDPOINT, r"\1", re.sub(_ENDPOINT, "", parts.path))
+    path = re.sub(_OF_OLLAMA, "/v1", path)
+    return Address(urlunsplit(parts._replace(path=path, query="")), query)
+
+
+def with_query(url: str, query: Query) -> str:
+    """Add a query to an address; a name in it replaces the same name in the address."""
+    if not query:
+        return url
+    parts = urlsplit(url)
+    names = {name for name, _ in query}
+    own = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in names]
+    return urlunsplit(parts._replace(query=urlencode([*own, *query])))
+
+
+def is_azure(url: str) -> bool:
+    """Tell whether an address is of Azure OpenAI, whose keys go in a header of its own."""
+    return (urlsplit(url).hostname or "").endswith(_AZURE)
+
+
+def version_hint(base_url: str) -> str | None:
+    """Say what an address without a version probably lacks; None where it has one."""
+    if re.search(_HAS_VERSION, urlsplit(base_url).path):
+        return None
+    better = f"{base_url}/openai/v1" if is_azure(base_url) else f"{base_url}/v1"
+    return f"the address of such a server usually ends in /v1, and {base_url} does not: try base_url={better!r}"
+
+
+def explain_address(error: G4FLiteError, base_url: str) -> None:
+    """Add to an error what the address may lack, where that explains it."""
+    hint = version_hint(base_url)
+    if hint is None or "base_url=" in error.message or not isinstance(error, ProviderError):
+        return
+    is_page = isinstance(error, ResponseFormatError) and "web page" in error.message
+    if error.status in NO_SUCH_PAGE or is_page or re.search(_NO_SUCH_ENDPOINT, error.message):
+        error.message = f"{error.message}; {hint}"
+        error.args = (error.message,)

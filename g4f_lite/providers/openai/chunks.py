@@ -1,0 +1,226 @@
+"""One object of an answer, a chunk of a stream or a whole completion → deltas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ...answers.deltas import (
+    Attached,
+    Delta,
+    Identity,
+    OtherChoice,
+    Reasoning,
+    Refusal,
+    is_content,
+)
+from ...answers.images import ImageResponse
+from ...errors import G4FLiteError, ResponseFormatError, ServiceError
+from ...http.checks import shorten
+from .errors import failure_beside, failure_in, names_failure, with_body
+from .fields import text_in
+from .parts import REASONING, image_urls, read_parts, read_reasoning
+from .tool_calls import ToolCalls
+from .usage import read_usage
+
+# Fields of a delta or a message that are read here; what else is in one is the service's own.
+_READ = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "images", "error", "errors"})
+_KNOWN = _READ | frozenset(REASONING)
+_NO_REASON = ("null", "None", "")  # which some services write where the API has null
+
+
+class ChunkReader:
+    """Reads the objects of one answer, in order.
+
+    Where one choice was asked for, what a service puts into several is one answer: GitHub Copilot sends the text in
+    one and the tool calls in another.  Two texts are not joined: the first choice that has one is the answer.
+
+    :param several: whether more than one choice was asked for
+    :param whole: whether the answer comes as one JSON object, and not in chunks
+    :ivar reasons: the finish reason of each choice, by its index
+    :ivar has_read: whether anything of the answer could be read
+    """
+
+    def __init__(self, *, several: bool = False, whole: bool = False) -> None:
+        self.reasons: dict[int, str] = {}
+        self.has_read = False
+        self._several = several
+        self._places = ("message", "delta") if whole else ("delta", "message")
+        self._whole = whole
+        self._calls: dict[int, ToolCalls] = {}
+        self._main: dict[type, int] = {}  # the choice that has the answer's text, reasoning and so on
+        self._text_index = 0 if several else -1  # the choice whose text is the answer's, once it is known
+        self._images: set[str] = set()
+        self._named = False
+        self._held: list[Delta] = []  # what came before the answer had begun, and says nothing by itself
+        self._streamed = False  # whether text has come in a delta, so that in a message it is the same once more
+
+    def read(self, chunk: Any) -> Iterator[Delta]:
+        """Read a chunk or a completion; one that has nothing of the answer in it gives nothing.
+
+        :raises G4FLiteError: it says that something failed
+        :raises ResponseFormatError: it is not what the protocol says
+        """
+        if not isinstance(chunk, dict):
+            raise ResponseFormatError(f"expected an object of an answer, got {shorten(json.dumps(chunk), 100)}")
+        choices = chunk.get("choices")
+        if choices:
+            failure = failure_beside(chunk)
+            for place, choice in enumerate(_checked(choices)):
+                yield from self._read_choice(choice, place, chunk)
+                failure = failure or failure_beside(choice) or self._failure_within(choice)
+        else:
+            failure = failure_in(chunk, whole=self._whole)
+            self.has_read = self.has_read or choices is not None
+        yield from read_usage(chunk, *(choices or ()))
+        if failure is not None:  # behind the text that came with it
+            raise failure
+
+    def text_alone(self, chunk: Any) -> str | None:
+        """Give the text of a chunk that has nothing else for an answer which has begun, as nearly all; else None.
+
+        It says no more than ``read`` does, at a third of the cost.
+        """
+        try:
+            (choice,) = chunk["choices"]
+            delta = choice["delta"]
+            text = delta["content"]
+        except (LookupError, TypeError, ValueError):
+            return None
+        is_alone = (
+            type(text) is str
+            and text
+            and self._named
+            and (len(delta) == 1 or (len(delta) == 2 and "role" in delta))
+            and choice.get("index", 0) == self._text_index
+            and not choice.get("finish_reason")
+            and not chunk.get("usage")
+            and not ("error" in chunk or "error" in choice or "usage" in choice)
+        )
+        return text if is_alone else None
+
+    def rest(self) -> Iterator[Delta]:
+        """Give what was held until the answer began, where it never did."""
+        held, self._held = self._held, []
+        yield from held
+
+    @property
+    def reason(self) -> str | None:
+        """Why the answer ended; None where the service did not say."""
+        if self._several:
+            return self.reasons.get(0)
+        wants_calls = [reason for reason in self.reasons.values() if reason in ("tool_calls", "function_call")]
+        if self._calls and wants_calls:
+            return wants_calls[0]
+        return self.reasons.get(self._main.get(str, 0)) or next(iter(self.reasons.values()), None)
+
+    def other_reasons(self) -> Iterator[tuple[int, str]]:
+        """Give the finish reasons of further choices, where several were asked for."""
+        return ((index, reason) for index, reason in self.reasons.items() if self._several and index)
+
+    def _read_choice(self, choice: dict[str, Any], place: int, chunk: dict[str, Any]) -> Iterator[Delta]:
+        index = choice.get("index")
+        if not isinstance(index, int) or isinstance(index, bool):
+            index = place if self._several else 0
+        for delta in self._deltas(choice, index):
+            self.has_read = True
+            if self._several:
+                delta = OtherChoice(index, delta) if index else delta
+            elif isinstance(delta, (str, Reasoning, Refusal)):
+                main = self._main.setdefault(str if isinstance(delta, str) else type(delta), index)
+                self._text_index = self._main.get(str, -1)
+                delta = delta if index == main else OtherChoice(index or main, delta)
+            if not self._named:
+                if not is_content(delta):
+                    self._held.append(delta)
+                    continue
+                self._named = True
+                yield from read_identity(chunk)
+                yield delta
+                yield from self.rest()
+                continue
+            yield delta
+        reason = choice.get("finish_reason")
+        if reason and reason not in _NO_REASON:
+            self.has_read = True
+            self.reasons[index] = str(reason)
+
+    def _failure_within(self, choice: dict[str, Any]) -> G4FLiteError | None:
+        """Make the error that a choice's delta or its finish reason says; None where neither does."""
+        delta = choice.get("delta") or choice.get("message")
+        failure = failure_beside(delta) if isinstance(delta, dict) else None
+        reason = choice.get("finish_reason")
+        if failure is not None or not reason or not names_failure(str(reason)):
+            return failure
+        own = text_in(choice, "native_finish_reason", "stop_reason")
+        more = f" ({own!r})" if own and own != reason else ""
+        return with_body(ServiceError(f"the service broke the answer off with finish_reason {reason!r}{more}"), choice)
+
+    def _deltas(self, choice: dict[str, Any], index: int) -> Iterator[Delta]:
+        """Read the delta of a choice, or the message that stands in its place."""
+        place = next((name for name in self._places if choice.get(name)), None)
+        if place is None:
+            if text := text_in(choice, "text"):  # of the API for completions that are not chats
+                yield text
+            return
+        delta = choice[place]
+        if not isinstance(delta, dict):
+            raise ResponseFormatError(f"a {place} is not what the protocol says: {shorten(json.dumps(delta), 200)}")
+        self.has_read = True
+        content = delta.get("content")
+        if place == "message" and self._streamed:
+            content = None
+        has_more = len(delta) > 1 or not content
+        if has_more:
+            yield from read_reasoning(delta)
+        if content:
+            self._streamed = self._streamed or place == "delta"
+            yield from [content] if isinstance(content, str) else read_parts(content)
+        if has_more:
+            yield from self._besides_content(delta, index)
+
+    def _besides_content(self, delta: dict[str, Any], index: int) -> Iterator[Delta]:
+        if delta.get("tool_calls"):
+            yield from self._calls_of(index).read(delta["tool_calls"])
+        if delta.get("function_call"):
+            yield from self._calls_of(index).read_function_call(delta["function_call"])
+        if refusal := text_in(delta, "refusal"):
+            yield Refusal(refusal)
+        for url in image_urls(delta.get("images") or []):
+            if url not in self._images:  # some services send all images once more at the end
+                self._images.add(url)
+                yield ImageResponse(url)
+        if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
+            yield Attached(more)
+
+    def _calls_of(self, index: int) -> ToolCalls:
+        """Give the tool calls of a choice; where one was asked for, all belong to it."""
+        return self._calls.setdefault(index if self._several else 0, ToolCalls())
+
+
+def read_identity(chunk: dict[str, Any]) -> Iterator[Delta]:
+    """Read what the server calls the answer, where it says so."""
+    created: Any = chunk.get("created")
+    identity = Identity(
+        text_in(chunk, "id") or None,
+        int(created) if type(created) in (int, float) and 0 < created < 1e11 else None,
+        text_in(chunk, "model") or None,
+        text_in(chunk, "system_fingerprint") or None,
+    )
+    if identity != Identity():
+        yield identity
+
+
+def _checked(choices: Any) -> list[dict[str, Any]]:
+    """Give the choices of a chunk.
+
+    :raises ResponseFormatError: they are not a list of objects
+    """
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        raise ResponseFormatError(f"choices are not what the protocol says: {shorten(json.dumps(choices), 200)}")
+    return choices
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value not in ("", [], {})

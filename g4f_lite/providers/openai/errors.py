@@ -1,0 +1,165 @@
+"""Errors as servers of OpenAI's API say them, in whatever place and form → our errors."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ...errors import (
+    AuthenticationError,
+    G4FLiteError,
+    ModelNotSupportedError,
+    ProviderError,
+    QuotaExceededError,
+    ResponseStatusError,
+    ServiceError,
+)
+from ...http.checks import ERROR_BODY_BYTES, shorten
+from ...timeout import PASSING_STATUSES
+from .fields import count_in, text_in
+from .limits import is_limit, is_too_large, limit_error
+from .reasons import attempt_of, reason_of
+
+_LABELS = ("code", "type", "status", "error_code", "error")
+_WORDS = ("message", "msg", "detail", "error_msg", "error_message", "error_description", "status_msg")
+_SUCCESS = (None, False, "", 0, "0", 200, "200", "ok", "OK", "success", "Success", "SUCCESS")
+_FAILED_STATES = ("error", "failed", "fail", "failure")
+# Reasons to end an answer, and names of events, that say that it failed: OpenRouter's "error", Zhipu's
+# "network_error", DeepSeek's "insufficient_system_resource", Gemini's "MALFORMED_FUNCTION_CALL", SGLang's "abort" …
+# Patterns are compiled by re at their first use: a failure needs them, an import does not.
+_FAILURE = r"(?i)error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|exception|interrupt|unavailable"
+_WORDS_OF_FAILURE = r"(?i)error|exception|fail|timed? ?out|unavailable|overloaded"
+
+
+def names_failure(word: str) -> bool:
+    """Tell whether a finish reason or the name of an event says that something failed."""
+    return bool(re.search(_FAILURE, word))
+
+
+def tells_of_failure(text: str) -> bool:
+    """Tell whether plain text in the place of an answer says that something failed."""
+    return bool(re.search(_WORDS_OF_FAILURE, text))
+
+
+def failure_in(fields: dict[str, Any], *, whole: bool = False) -> G4FLiteError | None:
+    """Make the error that an object of an answer says; None where it says none.
+
+    :param fields: a chunk, a choice, a delta, or a whole JSON answer
+    :param whole: whether the object is all that came, and has no answer in it, so that any words in it are an error's
+    """
+    told = _told(fields, whole)
+    return None if told is None else _of_answer(told, fields)
+
+
+def failure_beside(fields: dict[str, Any]) -> G4FLiteError | None:
+    """Make the error that stands in the ``error`` of a choice, a delta or a message; None where none does."""
+    told = _told_apart(fields)
+    return None if told is None else _of_answer(told, fields)
+
+
+def _of_answer(told: Any, sent: dict[str, Any]) -> G4FLiteError:
+    error = error_of(told, None) or ServiceError(f"the service says that it failed: {shorten(json.dumps(sent))}")
+    return with_body(error, sent)
+
+
+def with_body(error: G4FLiteError, sent: Any) -> G4FLiteError:
+    """Put what a service sent into the error that was made of it."""
+    if isinstance(error, (ProviderError, ModelNotSupportedError)) and not error.body:
+        error.body = (sent if isinstance(sent, str) else json.dumps(sent, ensure_ascii=False))[:ERROR_BODY_BYTES]
+    return error
+
+
+def _told(fields: dict[str, Any], whole: bool) -> Any:
+    """Give what of an object says failure; None where nothing does."""
+    if (told := _told_apart(fields)) is not None:
+        return told
+    states = (fields.get("object"), fields.get("type"), fields.get("status"))
+    if any(state in _FAILED_STATES for state in states if isinstance(state, str)):
+        return fields
+    if fields.get("success") is False or fields.get("ok") is False:
+        return fields
+    if (count_in(fields.get("base_resp"), "status_code") or 0) != 0:  # as MiniMax says it
+        return {"code": fields["base_resp"]["status_code"], **fields["base_resp"]}
+    if fields.get("choices"):
+        return None
+    codes = [fields.get(name) for name in ("code", "error_code")]
+    has_code = _status_in(fields) is not None or any(map(_is_error_code, codes))
+    if text_in(fields, *_WORDS) and (whole or has_code):
+        return fields
+    return fields if whole and fields.get("detail") else None
+
+
+def _told_apart(fields: dict[str, Any]) -> Any:
+    """Give what an ``error`` field says; None where there is none."""
+    for name in ("error", "errors"):
+        told = fields.get(name)
+        if told and _says_something(told):
+            # Some write a code there, and the words beside it.
+            return fields if told is True or (isinstance(told, str) and text_in(fields, *_WORDS)) else told
+    return None
+
+
+def _says_something(value: Any) -> bool:
+    """Tell whether a field says anything: ``{"message": "", "code": 0}`` does not."""
+    if isinstance(value, dict):
+        return any(_says_something(inner) for inner in value.values())
+    if isinstance(value, list):
+        return any(map(_says_something, value))
+    return bool(value) and value not in ("null", "None", "none")
+
+
+def _is_error_code(code: Any) -> bool:
+    return isinstance(code, (int, str)) and code not in _SUCCESS
+
+
+def service_error(status: int, parsed: Any) -> G4FLiteError | None:
+    """Read the JSON of a refused request; None where it is not an error of the service's own."""
+    if isinstance(parsed, list) and len(parsed) == 1:  # as Google sends it
+        parsed = parsed[0]
+    if not isinstance(parsed, dict):
+        return None
+    return error_of(_told(parsed, whole=True), status)
+
+
+def error_of(error: Any, status: int | None) -> G4FLiteError | None:
+    """Make our error of an error object, of any of the shapes in use.
+
+    :param status: the HTTP status of a refused request; None inside an answer, where the error's code may be one
+    """
+    if not _says_something(error):
+        return None
+    if isinstance(error, list) and len(error) == 1:
+        error = error[0]
+    said = reason_of(error)
+    text = shorten(said or json.dumps(error))
+    if attempt := attempt_of(error):
+        text += f" The model wrote: {shorten(attempt)}"
+    labels = [error.get(name) for name in _LABELS] if isinstance(error, dict) else []
+    label = " ".join(str(each) for each in labels if isinstance(each, (str, int))).lower()
+    code = _status_in(error) if status is None else status
+    if is_too_large(said, code):
+        return ServiceError(text, status=code)
+    if is_limit(label, said, code):
+        return limit_error(error, label, said, text, code)
+    if "model_not_found" in label or (code == 404 and "model" in said.lower()):
+        return ModelNotSupportedError(text, status=code)
+    kind: type[ProviderError] = ServiceError
+    if code in (401, 403) or "authentica" in label or "invalid_api_key" in label or "api key not valid" in said.lower():
+        kind = AuthenticationError
+    elif code == 402:
+        kind = QuotaExceededError
+    elif status is not None and (status in PASSING_STATUSES or status >= 500):
+        return ResponseStatusError(f"status {status}: {text}", status=status)
+    return kind(text, status=code)
+
+
+def _status_in(error: Any) -> int | None:
+    """Find the HTTP status that gateways put into an error inside an answer, as its code."""
+    for name in ("code", "status", "status_code", "error_code"):
+        code = error.get(name) if isinstance(error, dict) else None
+        if isinstance(code, str) and re.fullmatch(r"[45]\d\d", code, re.ASCII):
+            code = int(code)
+        if isinstance(code, int) and 400 <= code <= 599:
+            return code
+    return None

@@ -1,0 +1,34 @@
+"""Reads single fields of JSON that may be missing, or be of another type than they should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def text_in(fields: Any, *names: str) -> str:
+    """Give the first of these fields that is a text with something in it; "" where none is."""
+    if isinstance(fields, dict):
+        for name in names:
+            value = fields.get(name)
+            if isinstance(value, str) and value:
+                return value
+    return ""
+
+
+def count_in(fields: Any, *names: str) -> int | None:
+    """Give the first of these fields that is a whole number; None where none is."""
+    if isinstance(fields, dict):
+        for name in names:
+            value = fields.get(name)
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+    return None
+
+
+def objects_in(value: Any) -> list[dict[str, Any]]:
+    """Give the objects in a list; an object alone counts as a list of one."""
+    if isinstance(value, dict):
+        return [value]
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

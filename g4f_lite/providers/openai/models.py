@@ -1,0 +1,35 @@
+"""Lists of models, in the forms that servers send."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ...errors import ResponseFormatError
+from ...http.checks import shorten
+from .errors import failure_in
+from .fields import text_in
+
+
+def read_models(listed: Any) -> list[str]:
+    """Read a list of models: OpenAI's, one without anything around it, or that of Ollama's ``/api/tags``.
+
+    Entries without a name are left out.
+
+    :raises G4FLiteError: it is an error, or not a list of models
+    """
+    rows = listed
+    if isinstance(listed, dict):
+        if (failure := failure_in(listed, whole=True)) is not None:
+            raise failure
+        rows = next((listed[name] for name in ("data", "models", "result") if listed.get(name) is not None), None)
+        if rows is None and listed.keys() & {"data", "models"}:
+            return []  # as Ollama says that it has none
+    names = [_name_of(row) for row in rows] if isinstance(rows, list) else []
+    if not isinstance(rows, list) or (rows and not any(names)):
+        raise ResponseFormatError(f"expected a list of models, got {shorten(json.dumps(listed), 200)}")
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _name_of(row: Any) -> str:
+    return row if isinstance(row, str) else text_in(row, "id", "name", "model")

@@ -1,0 +1,80 @@
+"""Content that is more than a text: parts of several types, images, reasoning under its many names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ...answers.deltas import Delta, Reasoning
+from ...answers.images import ImageResponse
+from ...errors import ResponseFormatError
+from ...http.checks import shorten
+from .fields import objects_in, text_in
+
+# Most services', OpenRouter's and Ollama's, GitHub Copilot's, and that of some servers of Qwen.
+REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+_THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text")
+
+
+def read_parts(content: Any) -> Iterator[Delta]:
+    """Read content that is a list of parts, as Mistral's reasoning models send it.
+
+    :raises ResponseFormatError: it is neither text nor parts
+    """
+    parts = [content] if isinstance(content, dict) else content
+    if not isinstance(parts, list) or not all(isinstance(part, (dict, str)) for part in parts):
+        raise ResponseFormatError(f"content is neither text nor parts: {shorten(json.dumps(content), 100)}")
+    for part in parts:
+        if isinstance(part, str):
+            yield from [part] if part else []
+        elif part.get("type") in _THOUGHT_PARTS:
+            yield from map(Reasoning, _thoughts(part))
+        elif "image" in str(part.get("type")) and (urls := image_urls([part])):
+            yield ImageResponse(urls)
+        elif text := text_in(part, "text", "content", "refusal"):
+            yield text
+
+
+def read_reasoning(delta: dict[str, Any]) -> Iterator[Reasoning]:
+    """Read what the model thinks, under whichever name a service has for it."""
+    for name in REASONING:
+        if isinstance(text := delta.get(name), str) and text:
+            yield Reasoning(text, name)
+            return
+    for name in REASONING:
+        if isinstance(delta.get(name), (dict, list)):
+            yield from (Reasoning(text) for part in objects_in(delta[name]) for text in _thoughts(part))
+            return
+    for detail in objects_in(delta.get("reasoning_details")):
+        if text := text_in(detail, "text", "summary"):
+            yield Reasoning(text)
+
+
+def image_urls(images: Any) -> list[str]:
+    """List the addresses of images, in any of the forms in which services write them."""
+    found = []
+    for image in images if isinstance(images, list) else [images]:
+        if isinstance(image, str):
+            found.append(image)
+        elif isinstance(image, dict):
+            inner = image.get("image_url") or image.get("image") or image.get("source") or image
+            url = inner if isinstance(inner, str) else text_in(inner, "url")
+            data = text_in(inner, "b64_json", "data", "base64") if isinstance(inner, dict) else ""
+            if not url and data:
+                kind = text_in(inner, "mime_type", "media_type", "mimeType") or "image/png"
+                url = data if data.startswith("data:") else f"data:{kind};base64,{data}"
+            found.append(url)
+    return [url for url in found if url.startswith(("data:", "http://", "https://"))]
+
+
+def _thoughts(part: dict[str, Any]) -> Iterator[str]:
+    """Give the texts in a part that holds thoughts: a text, or parts again."""
+    for name in ("thinking", "reasoning", "text", "summary", "content"):
+        inner = part.get(name)
+        if isinstance(inner, str):
+            yield from [inner] if inner else []
+            return
+        if isinstance(inner, list):
+            yield from (text for item in objects_in(inner) if (text := text_in(item, "text")))
+            return

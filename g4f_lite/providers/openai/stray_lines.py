@@ -1,0 +1,48 @@
+"""Lines in an event stream that are not of one, and that say something all the same."""
+
+from __future__ import annotations
+
+from ...errors import G4FLiteError, ResponseFormatError, ServiceError
+from ...http.body import parse_json
+from ...http.checks import ERROR_BODY_BYTES, shorten
+from ...http.events import Event
+from .errors import failure_in, tells_of_failure, with_body
+
+
+class StrayLines:
+    """Reads the lines that the standard of event streams does not know.
+
+    llama.cpp reports a failure as a line ``error: {…}``.  Gateways write an error as JSON without ``data:`` before
+    it, in one line or in many, or end an answer with a few words of plain text.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[str] = []
+        self._room = ERROR_BODY_BYTES
+
+    def __call__(self, line: bytes) -> Event | None:
+        """Give the event that a line stands for; a line that stands for none is kept."""
+        line = line.strip(b" \t")
+        name, _, value = line.partition(b":")
+        if name in (b"data", b"error"):
+            return Event("message" if name == b"data" else "error", value.decode("utf-8", "replace").strip(), "")
+        if line.startswith(b"{") and line.endswith(b"}"):
+            return Event("message", line.decode("utf-8", "replace"), "")
+        if self._room > 0:
+            self._kept.append(line[: self._room].decode("utf-8", "replace"))
+            self._room -= len(line)
+        return None
+
+    def failure(self) -> G4FLiteError | None:
+        """Make the error for an answer without an end: what the lines say; None where there were none."""
+        text = "\n".join(self._kept).strip()
+        if not text:
+            return None
+        try:
+            value = parse_json(text)
+        except ResponseFormatError:
+            value = None
+        failure = failure_in(value, whole=True) if isinstance(value, dict) else None
+        if failure is None and tells_of_failure(text):
+            failure = ServiceError(shorten(text))
+        return with_body(failure or ResponseFormatError(f"expected events, got {shorten(text, 200)!r}"), text)

@@ -1,0 +1,149 @@
+"""The pieces of tool calls, put to the calls that they belong to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...answers.deltas import ToolCallDelta
+from ...errors import ResponseFormatError
+from ...http.checks import shorten
+from .fields import text_in
+
+_OF_CALL = frozenset({"index", "id", "type", "function", "custom"})
+_OF_FUNCTION = frozenset({"name", "arguments", "input", "parameters"})
+
+
+@dataclass
+class _Call:
+    """A call of which pieces have come."""
+
+    index: int  # our own number of it
+    said_index: int | None  # the service's
+    id: str = ""
+    name: str = ""
+    pieces: list[str] = field(default_factory=list)  # of its arguments
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.pieces)
+
+    def is_complete(self) -> bool:
+        """Tell whether its arguments are a whole JSON object, so that no more of them can come."""
+        try:
+            return isinstance(json.loads(self.arguments), dict)
+        except (ValueError, RecursionError):
+            return False
+
+    def goes_on_with(self, name: str, arguments: str) -> bool:
+        """Tell whether a piece may be a further one of this call, and not the first of another."""
+        if not name or not self.name:
+            return True
+        return name == self.name and not (arguments and self.is_complete() and arguments != self.arguments)
+
+
+class ToolCalls:
+    """The tool calls of one choice while their pieces come.
+
+    Services number their calls wrongly, or not at all: all calls 0, the head of a call 0 and its tail 1, ids only in
+    the first piece, or the same id in each.  So the calls are numbered anew here: a new id that comes with a name
+    begins a new call, and everything else goes to the call that its id, its index or its place says.
+    """
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}  # the last call under an index of the service's
+        self._beside: list[_Call] = []  # those whose pieces stood in one list, without ids and indices
+
+    def read(self, pieces: Any) -> Iterator[ToolCallDelta]:
+        """Read a list of pieces, as a chunk or a message holds it; those that say nothing are left out.
+
+        :raises ResponseFormatError: it is not a list of objects
+        """
+        pieces = [pieces] if isinstance(pieces, dict) else pieces
+        if not isinstance(pieces, list) or not all(isinstance(piece, dict) for piece in pieces):
+            raise ResponseFormatError(f"expected a list of tool calls, got {shorten(json.dumps(pieces), 100)}")
+        touched = []
+        for place, piece in enumerate(pieces):
+            kind = "custom" if isinstance(piece.get("custom"), dict) or piece.get("type") == "custom" else "function"
+            inner = piece.get(kind)
+            inner = inner if isinstance(inner, dict) else {}
+            id_, name, arguments = text_in(piece, "id").strip(), text_in(inner, "name").strip(), _arguments_in(inner)
+            extra = {each: value for each, value in piece.items() if each not in _OF_CALL and value is not None}
+            if more := {each: value for each, value in inner.items() if each not in _OF_FUNCTION}:
+                extra[kind] = more
+            if not (id_ or name or arguments or extra):
+                continue
+            call = self._call_of(id_, name, arguments, _index_in(piece), place if len(pieces) > 1 else None)
+            touched.append(call)
+            new_id, new_name = "" if call.id else id_, "" if call.name else name
+            call.id, call.name = call.id or id_, call.name or name
+            if id_ and not new_id and call.is_complete() and arguments == call.arguments:
+                arguments = ""  # the whole call again, at the end of the answer
+            call.pieces.append(arguments)
+            yield ToolCallDelta(call.index, new_id or None, new_name or None, arguments, kind, extra)
+        if len(touched) > 1:
+            self._beside = touched
+
+    def read_function_call(self, call: Any) -> Iterator[ToolCallDelta]:
+        """Read a piece of ``function_call``, the API's older form of a single call."""
+        name, arguments = text_in(call, "name"), _arguments_in(call if isinstance(call, dict) else {})
+        if name or arguments:
+            yield ToolCallDelta(0, None, name or None, arguments, "function_call")
+
+    def _call_of(self, id_: str, name: str, arguments: str, index: int | None, place: int | None) -> _Call:
+        """Find the call that a piece belongs to, or begin one.
+
+        :param index: the service's number of the call, where the piece says one
+        :param place: the piece's place among several in one list
+        """
+        last = self._calls[-1] if self._calls else None
+        there = None if index is None else self._by_index.get(index)
+        if id_:
+            known = next((call for call in reversed(self._calls) if call.id == id_), None)
+            if known is not None:
+                is_other = bool(name) and index is not None and there is None and index != known.said_index
+                return self._begin(index) if is_other or not known.goes_on_with(name, arguments) else known
+            late = last if index is None else there
+            if late is not None and (
+                # Its id comes late, or each of its pieces has another one.
+                late.goes_on_with(name, arguments) if not late.id else not name and arguments
+            ):
+                return late
+            return self._begin(index)
+        if index is not None:
+            if there is None and last is not None and not name:
+                there = self._by_index[index] = last
+            return there if there is not None and there.goes_on_with(name, arguments) else self._begin(index)
+        if place is not None and name:
+            return self._begin(None)
+        if place is not None and place < len(self._beside):
+            return self._beside[place]
+        return last if last is not None and last.goes_on_with(name, arguments) else self._begin(None)
+
+    def _begin(self, index: int | None) -> _Call:
+        call = _Call(len(self._calls), index)
+        self._calls.append(call)
+        if index is not None:
+            self._by_index[index] = call
+        return call
+
+
+def _index_in(piece: dict[str, Any]) -> int | None:
+    index = piece.get("index")
+    if isinstance(index, str) and index.isdecimal() and len(index) < 6:
+        return int(index)
+    return index if isinstance(index, int) and not isinstance(index, bool) else None
+
+
+def _arguments_in(function: dict[str, Any]) -> str:
+    """Give the arguments in a piece as text; some services send them as an object."""
+    for name in ("arguments", "input", "parameters"):
+        value = function.get(name)
+        if isinstance(value, str):
+            return value
+        if value is not None:
+            return json.dumps(value, ensure_ascii=False)
+    return ""

@@ -1,0 +1,154 @@
+"""What a server adds, leaves out or says in its own way is never a reason to lose an answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from g4f_lite import Answer, EmptyResponseError, ResponseFormatError, Usage
+
+from .conftest import Ask, Provide
+from .openai_answers import HELLO, STOP, completion, data, piece, streamed, whole
+from .raw_server import RawServer, every, length
+
+EXTRA_EVENTS: dict[str, dict[str, Any] | bytes] = {
+    "a ping": {"type": "ping"},
+    "an event named ping": b'event: ping\ndata: {"type": "ping"}\n\n',
+    "a comment": b": keep-alive\n\n",
+    "nothing": {},
+    "empty data": b"data: \n\n",
+    "blank data": b"data:   \n\n",
+    "null": b"data: null\n\n",
+    "a word": b"data: ping\n\n",
+    "a beginning": b"data: [START]\n\n",
+    "a number": b"data: 3\n\n",
+    "sources": {"sources": [{"source": {"name": "a.pdf"}}]},
+    "citations": {"citations": ["https://x.test/"], "object": "chat.completion.chunk"},
+    "no choices": {"id": "x", "choices": None},
+    "no choice": {"choices": []},
+    "choices of another type": {"choices": 3},
+    "a choice of another type": {"choices": ["x"]},
+    "a filter's result of Azure": {"choices": [], "prompt_filter_results": [{"prompt_index": 0}]},
+    "a choice without a delta": {"choices": [{"index": 0, "content_filter_offsets": {}, "finish_reason": None}]},
+    "a delta that is null": {"choices": [{"index": 0, "delta": None}]},
+    "a delta of another type": {"choices": [{"index": 0, "delta": 3}]},
+    "content of another type": {"choices": [{"index": 0, "delta": {"content": 3}}]},
+    "tool calls of another type": {"choices": [{"index": 0, "delta": {"tool_calls": 3}}]},
+    "usage of another type": {"choices": [], "usage": 3},
+    "a status": {"type": "status", "status": "searching", "message": "searching the web"},
+    "an unknown field": b"priority: u=3\n\n",
+    "a retry": b"retry: 3000\n\n",
+}
+
+
+@pytest.mark.parametrize("extra", EXTRA_EVENTS)
+@pytest.mark.parametrize("place", ["first", "in the middle", "last"])
+def test_an_event_that_holds_nothing_of_the_answer_is_skipped(extra: str, place: str, provide: Provide) -> None:
+    events: list[dict[str, Any] | bytes] = [piece({"content": "Hel"}), piece({"content": "lo"}), STOP]
+    events.insert({"first": 0, "in the middle": 1, "last": 3}[place], EXTRA_EVENTS[extra])
+    with RawServer(every(streamed(*events))) as server:
+        answer = provide(server).create(messages="hi")
+    assert (answer, answer.finish_reason) == ("Hello", "stop")
+
+
+@pytest.mark.parametrize("end", [b"data:[DONE]\n\n", b"data:  [DONE] \n\n", b"data: [DONE]", b"data: data: [DONE]\n\n"])
+def test_blanks_around_the_end(end: bytes, provide: Provide) -> None:
+    with RawServer(every(streamed(piece({"content": "Hello"}), end=end))) as server:
+        answer = provide(server).create(messages="hi")
+    assert (answer, answer.finish_reason) == ("Hello", None)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        data({"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]}),
+        data({"choices": [{"index": 0, "delta": None, "message": {"content": "Hello"}}]}, STOP),
+        data({"choices": [{"index": 0, "text": "Hello"}]}, STOP),
+        data({"choices": [{"delta": {"content": "Hello"}}]}, {"choices": [{"finish_reason": "stop"}]}),
+        data(piece({"content": "Hel"}, "null"), piece({"content": "lo"}, "stop")),
+        data(piece({"content": "Hel"}, ""), piece({"content": "lo"}, "stop")),
+        data(piece({"content": "Hello"}), {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]}),
+        data(piece({"content": {"type": "text", "text": "Hello"}}), STOP),
+        data(piece({"content": ["Hel", {"type": "output_text", "text": "lo"}]}), STOP),
+        b"data: " + data(piece({"content": "Hello"}), STOP),
+        data(piece({"content": "Hello"}), STOP).replace(b"data: ", b"  data: "),
+        data(piece({"content": "Hello"}), STOP).replace(b"data: ", b""),
+        data(piece({"content": "Hello"}), STOP).replace(b"\n\n", b"\r\n\r\n"),
+        data(piece({"role": "assistant", "content": "Hel"}), piece({"role": "assistant", "content": "lo"}), STOP),
+    ],
+)
+def test_an_answer_said_in_another_way(events: bytes, provide: Provide) -> None:
+    with RawServer(every(length(events))) as server:
+        answer = provide(server).create(messages="hi")
+    assert (answer, answer.finish_reason) == ("Hello", "stop")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        completion({"content": "Hello"}),
+        {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]},
+        {"choices": [{"delta": {"content": "Hello"}, "finish_reason": "stop"}]},
+        {"choices": [{"text": "Hello", "finish_reason": "stop"}]},
+        [completion({"content": "Hello"})],
+    ],
+    ids=json.dumps,
+)
+def test_one_json_where_a_stream_was_asked_for(answer: Any, provide: Provide, ask: Ask) -> None:
+    with RawServer(every(whole(answer))) as server:
+        got = ask(provide(server))
+    assert (got, got.finish_reason) == ("Hello", "stop")
+
+
+def test_what_could_not_be_read_is_said_where_the_end_is_missing(provide: Provide) -> None:
+    events = (piece({"content": "Hel"}), {"choices": "none"})
+    with (
+        RawServer(every(streamed(*events, end=b""))) as server,
+        pytest.raises(ResponseFormatError, match="none") as caught,
+    ):
+        provide(server).create(messages="hi")
+    assert caught.value.partial == "Hel"
+
+
+def test_an_event_that_is_broken_in_the_middle_is_a_hole_in_the_answer(provide: Provide) -> None:
+    with RawServer(every(streamed(piece({"content": "Hel"}), b'data: {"choi\n\n', STOP))) as server:
+        stream = provide(server).create_generator(messages="hi")
+        assert next(stream) == "Hel"
+        with pytest.raises(ResponseFormatError) as caught:
+            next(stream)
+    assert caught.value.partial == "Hel"
+
+
+# An empty answer says why
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter", "stop", None])
+@pytest.mark.parametrize("place", ["a chunk", "a choice", "one JSON"])
+def test_an_empty_answer_says_why(reason: str | None, place: str, provide: Provide) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 500, "total_tokens": 509}
+    answer = {
+        "a chunk": streamed(piece({"content": ""}, reason), {"choices": [], "usage": usage}),
+        "a choice": streamed(piece({"content": ""}, reason, usage=usage)),
+        "one JSON": whole({**completion({"content": ""}, reason), "usage": usage}),
+    }[place]
+    with RawServer(every(answer)) as server, pytest.raises(EmptyResponseError) as caught:
+        provide(server).create(messages="hi")
+    error = caught.value
+    assert (error.finish_reason, error.usage, error.reasoning) == (reason, Usage(9, 500, 509), "")
+    assert reason is None or (repr(reason) in str(error) and "500 tokens" in str(error))
+    assert ("max_tokens" in str(error), "filter held" in str(error)) == (reason == "length", reason == "content_filter")
+
+
+def test_reasoning_alone_is_an_answer(provide: Provide) -> None:
+    with RawServer(every(streamed(piece({"reasoning_content": "hm"}, "length")))) as server:
+        answer = provide(server).create(messages="hi")
+    assert (answer, answer.reasoning, answer.finish_reason) == ("", "hm", "length")
+
+
+def test_nothing_is_lost_between_two_calls_on_one_connection(provide: Provide) -> None:
+    with RawServer(every(HELLO)) as server:
+        provider = provide(server)
+        answers: list[Answer] = [provider.create(messages="hi") for _ in range(3)]
+        assert (answers, server.connections) == (["Hello"] * 3, 1)

@@ -1,0 +1,147 @@
+"""Lists of models, and images on request, in the forms in which servers send them."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+from g4f_lite import Client, G4FLiteError, OpenAICompatible, ResponseFormatError, ServiceError
+
+from .conftest import Provide
+from .openai_answers import HELLO, whole
+from .raw_server import Connection, RawServer, every
+
+PIXEL = "iVBORw0KGgo="
+
+LISTS: dict[str, Any] = {
+    "OpenAI's": {"object": "list", "data": [{"id": "a"}, {"id": "b"}]},
+    "a bare list": [{"id": "a"}, {"id": "b"}],
+    "names alone": ["a", "b"],
+    "names alone in data": {"data": ["a", "b"]},
+    "missing fields": {"data": [{"id": "a"}, {}, {"id": None}, {"object": "model"}, None, {"id": "b"}]},
+    "names for ids": {"data": [{"name": "a"}, {"model": "b"}]},
+    "Ollama's tags": {"models": [{"name": "a", "model": "a", "size": 1}, {"name": "b", "details": {}}]},
+    "Cloudflare's": {"success": True, "result": [{"id": "a"}, {"name": "b"}]},
+    "twice": {"data": [{"id": "a"}, {"id": "b"}, {"id": "a"}]},
+    "one of one": [{"id": "a"}],
+}
+
+
+@pytest.mark.parametrize("form", LISTS)
+def test_a_list_of_models(form: str, provide: Provide) -> None:
+    with RawServer(every(whole(LISTS[form]))) as server:
+        assert provide(server).get_models() == (["a"] if form == "one of one" else ["a", "b"])
+
+
+@pytest.mark.parametrize("listed", [{"data": []}, {"data": None}, {"models": None}, []])
+def test_a_list_without_models(listed: Any, provide: Provide) -> None:
+    with RawServer(every(whole(listed))) as server:
+        assert provide(server).get_models() == []
+
+
+@pytest.mark.parametrize(
+    "listed", [{"error": "no models"}, {"error": {"message": "no models"}}, {"detail": "no models"}]
+)
+def test_an_error_is_no_list(listed: Any, provide: Provide) -> None:
+    with RawServer(every(whole(listed))) as server, pytest.raises(ServiceError, match="no models") as caught:
+        provide(server).get_models()
+    assert caught.value.step == "bootstrap"
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "405 No", "501 No"])
+def test_the_tags_of_ollama_where_there_is_no_list(status: str) -> None:
+    def old(connection: Connection) -> None:
+        while (request := connection.request()) is not None:
+            path = request.line.split()[1]
+            answers = {"/v1/chat/completions": HELLO, "/api/tags": whole({"models": [{"name": "llama3"}]})}
+            connection.send(answers.get(path) or whole({"detail": "Not Found"}, status=status))
+
+    with RawServer(old) as server, OpenAICompatible(server.url + "/v1", retry=None) as provider:
+        assert provider.get_models() == ["llama3"]
+        assert provider.create(messages="hi") == "Hello"
+        assert server.requests[-1].json["model"] == "llama3"
+
+
+def test_where_there_is_no_list_at_all_the_first_refusal_counts(provide: Provide) -> None:
+    with RawServer(every(whole({"detail": "no such page"}, status="404 Not Found"))) as server:
+        with pytest.raises(ServiceError, match="no such page"):
+            provide(server).get_models()
+        assert [request.line.split()[1] for request in server.requests] == ["/models", "/api/tags"]
+
+
+# Images
+
+MADE: dict[str, tuple[Any, list[str]]] = {
+    "addresses": (
+        {"data": [{"url": "http://x.test/1"}, {"url": "http://x.test/2"}]},
+        ["http://x.test/1", "http://x.test/2"],
+    ),
+    "Base64": ({"data": [{"b64_json": PIXEL}]}, [f"data:image/png;base64,{PIXEL}"]),
+    "Base64 with its type": (
+        {"data": [{"b64_json": f"data:image/webp;base64,{PIXEL}"}]},
+        [f"data:image/webp;base64,{PIXEL}"],
+    ),
+    "images": ({"images": [{"url": "http://x.test/1"}]}, ["http://x.test/1"]),
+    "both": ({"images": [{"url": "http://x.test/1"}], "data": [{"url": "http://x.test/1"}]}, ["http://x.test/1"]),
+    "a bare list": ([{"url": "http://x.test/1"}], ["http://x.test/1"]),
+    "one that failed": (
+        {"data": [{"error": "filtered"}, {"url": "http://x.test/1"}, {"url": None, "b64_json": ""}]},
+        ["http://x.test/1"],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", MADE)
+def test_images_that_are_made(form: str, provide: Provide) -> None:
+    answer, urls = MADE[form]
+    with RawServer(every(whole(answer))) as server:
+        assert provide(server).generate_image("a cat").urls == urls
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        ({"data": []}, ResponseFormatError, "expected images"),
+        ({"data": [{"error": {"message": "filtered"}}]}, ServiceError, "filtered"),
+        ({"error": {"message": "no"}}, ServiceError, "no"),
+        ({"message": "asleep"}, ServiceError, "asleep"),
+        ({"data": None, "error": "out"}, ServiceError, "out"),
+    ],
+)
+def test_no_image(answer: Any, kind: type[G4FLiteError], words: str, provide: Provide) -> None:
+    with RawServer(every(whole(answer))) as server, pytest.raises(kind, match=words) as caught:
+        provide(server).generate_image("a cat")
+    assert caught.value.step == "image"
+
+
+def test_what_the_service_says_of_images_is_passed_on(provide: Provide) -> None:
+    usage = {"input_tokens": 3, "output_tokens": 40, "total_tokens": 43, "input_tokens_details": {"text_tokens": 3}}
+    rows = [{"url": "https://x.test/a", "revised_prompt": "A very white cat"}, {"b64_json": PIXEL}]
+    answer = {"created": 1589478378, "data": rows, "usage": {**usage, "seconds": 2}}
+    with RawServer(every(whole(answer))) as server:
+        made = Client(provide(server)).images.generate("a white cat", n=2)
+    assert made.to_dict() == {
+        "created": 1589478378,
+        "data": rows,
+        "provider": "OpenAICompatible",
+        "usage": {**usage, "seconds": 2},
+    }
+    assert made.usage is not None
+    assert (made.data[0].revised_prompt, made.data[1].revised_prompt) == ("A very white cat", None)
+    assert (made.usage.total_tokens, made.usage.input_tokens_details) == (43, {"text_tokens": 3})
+
+
+def test_an_image_remembers_it_when_it_is_copied(provide: Provide) -> None:
+
+    answer = {
+        "created": 5,
+        "data": [{"url": "https://x.test/a", "revised_prompt": "A cat"}],
+        "usage": {"total_tokens": 1},
+    }
+    with RawServer(every(whole(answer))) as server:
+        image = provide(server).generate_image("cat")
+    for made in (image, copy.copy(image), copy.deepcopy(image), pickle.loads(pickle.dumps(image))):
+        assert (made.revised_prompts, made.created, made.usage) == (["A cat"], 5, {"total_tokens": 1})
