@@ -152,6 +152,18 @@ def says_rate_limit(text: str) -> bool:
     return bool(re.search(_RATE_LIMIT, text) or re.search(_USED_UP, text))
 
 
+def refuses_headers(error: BaseException) -> bool:
+    """Tell whether an error says that the request's headers were too large; cookies make them so.
+
+    nginx, Apache and gunicorn say it with status 400 in words of their own, others with 431.
+    """
+    if not isinstance(error, ProviderError):
+        return False
+    too_large = r"(?i)(?:header|cookie).{0,30}(?:too (?:large|long|big)|limit)"
+    text = f"{error.message} {getattr(error, 'body', '')}"
+    return error.status == 431 or (error.status == 400 and re.search(too_large, text) is not None)
+
+
 def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:
     """Fold the white space of a text and cut it, for a message; what is far behind is not read."""
     text = " ".join(text[:ERROR_BODY_BYTES].split())

@@ -19,7 +19,7 @@ from ..answers.images import ImageResponse
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
 from ..http import redirects
 from ..http.body import Body
-from ..http.checks import complete
+from ..http.checks import complete, refuses_headers
 from ..http.cooldown import CoolDowns
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
@@ -73,6 +73,7 @@ class Call:
         self.model = prompt.model
         self._deadline = Deadline(prompt.timeout)
         self._refreshed = 0
+        self._renewed = False
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._deltas = self._run()
 
@@ -131,7 +132,7 @@ class Call:
         return [*self._service.secrets(), *self._prompt.secrets()]
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
-        """Send the prompt, and again if that can be mended at once: with another token, or without a rejected field."""
+        """Send the prompt, and again if that can mend it: with another token or session, or without a field."""
         rejected: AuthenticationError | None = None
         while True:
             try:
@@ -151,6 +152,10 @@ class Call:
     def _has_mended(self, error: G4FLiteError, exchange: Exchange) -> bool:
         """Change what is sent so that it may be accepted; False if that cannot be done, or has been done already."""
         service = self._service
+        if refuses_headers(error) and not self._renewed and service.pool.renew(exchange.pooled):
+            logger.info("%s: the headers were rejected as too large; using a new session", service.name)
+            self._renewed = True
+            return True
         if isinstance(error, AuthenticationError) and service.token_sources:
             if self._refreshed == service.token_sources or error.step != "prompt":
                 return False  # a bootstrap or image that fails does not mean that the token is invalid
@@ -312,6 +317,8 @@ def in_call(
             yield exchange
         except BaseException as error:
             exchange.abandon()
+            if refuses_headers(error):
+                service.pool.renew(pooled)
             if isinstance(error, G4FLiteError):
                 _describe(error, service, exchange)
             raise
