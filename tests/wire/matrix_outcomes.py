@@ -58,6 +58,7 @@ COURSES = {
     "kept": "",
     "followed": "",
     "nowhere": "",
+    "second address": "",
     "repeated": ", tried again",
     "dropped": ", tried again",
     "unreached": ", tried again",
@@ -112,11 +113,13 @@ SEEN: dict[str, dict[str, Both]] = {
             Seen("prompt", 1, "prompt"),
             Seen("prompt", 1, "bootstrap prompt bootstrap prompt", once="bootstrap prompt bootstrap prompt"),
         ),
+        "followed": Both(Seen("prompt", 1, "prompt other"), Seen("prompt", 1, "bootstrap prompt other")),
         # A fresh token of AI Engine that is refused may be one for guests where somebody is logged in: WordPress
         # and the page are asked for another one, which the emulator's site has not.
         "sought": Both(None, Seen("prompt", 1, "bootstrap prompt bootstrap bootstrap")),
     },
-    # OpenAICompatible asks for the models that the server has when none is named.
+    # OpenAICompatible asks for the models that the server has when none is named, and where there is no such list
+    # at a second address.
     "bootstrap": {
         "answered": Both(Seen(None, None, "models prompt"), Seen(None, None, "bootstrap prompt")),
         "raised": Both(Seen("bootstrap", 1, "models"), Seen("bootstrap", 1, "bootstrap")),
@@ -124,6 +127,8 @@ SEEN: dict[str, dict[str, Both]] = {
             Seen("bootstrap", 2, "models models", once="models models prompt"),
             Seen("bootstrap", 2, "bootstrap bootstrap", once="bootstrap bootstrap prompt"),
         ),
+        "followed": Both(Seen("bootstrap", 1, "models other other"), Seen("bootstrap", 1, "bootstrap other")),
+        "second address": Both(Seen("bootstrap", 1, "models other"), Seen("bootstrap", 1, "bootstrap")),
         "nowhere": Both(None, Seen("bootstrap", 1, "bootstrap bootstrap bootstrap")),  # each source of a token
         "renewed": Both(
             None,
@@ -191,6 +196,7 @@ STATUS_SOON = repeated(ResponseStatusError, retry_after=0.05)
 STATUS_LATER = raised(ResponseStatusError, retry_after=30.0)
 STATUS_AT_ONCE = raised(ResponseStatusError)
 CHALLENGE = raised(ChallengeError)
+FOLLOWED = Outcome(ResponseStatusError, "followed")  # a redirect, to where nothing is
 SERVICE = raised(ServiceError)
 LIMIT = repeated(RateLimitError)
 QUOTA = raised(QuotaExceededError)

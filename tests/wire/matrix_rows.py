@@ -33,6 +33,7 @@ from .matrix_outcomes import (
     DROPPED,
     EMPTY,
     FIRST,
+    FOLLOWED,
     FORMAT,
     LATE,
     LIMIT,
@@ -90,7 +91,7 @@ class Row:
     @property
     def name(self) -> str:
         """Its fault, place and limits, with what else tells it from the others."""
-        shown = {key: value for key, value in {**self.settings, **self.server}.items() if key not in ("after", "size")}
+        shown = {key: value for key, value in {**self.settings, **self.server}.items() if key != "after"}
         fault = self.fault + "".join(f" {key}={value}" for key, value in shown.items())
         limits = () if self.limits == "long" else (self.limits,)
         return "-".join((self.struck, fault, self.place, *limits))
@@ -186,7 +187,8 @@ def _statuses() -> list[Row]:
         _instead("rate_limit", each(repeated(RateLimitError, retry_after=0.05)), retry_after=0.05),
         _instead("rate_limit", each(repeated(RateLimitError, retry_after=0.0)), retry_after=0, date=True),
         _instead("rate_limit", each(raised(RateLimitError, retry_after=30.0)), retry_after=30),
-        *(_instead("redirect", each(STATUS_AT_ONCE), status=status) for status in (301, 302, 307)),
+        *(_instead("redirect", each(STATUS_AT_ONCE), status=status) for status in (301, 302)),
+        _instead("redirect", each(FOLLOWED), status=307),
         *(_instead("challenge", each(CHALLENGE), status=status) for status in (200, 403, 503)),
     ]
     return rows

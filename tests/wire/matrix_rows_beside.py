@@ -17,6 +17,7 @@ from .matrix_outcomes import (
     ANSWER,
     CHALLENGE,
     DROPPED,
+    FOLLOWED,
     FORMAT,
     LATE,
     LIMIT,
@@ -36,7 +37,7 @@ from .matrix_outcomes import (
 )
 from .matrix_rows import PLACES, KiB, MiB, Outcomes, Row, each
 
-FOLLOWED = Outcome(ResponseStatusError, "followed")  # a redirect of an image, to where nothing is
+NO_LIST = Outcome(ResponseStatusError, "second address")
 
 
 def but_chats(outcome: Outcome, of_chats: Outcome = ANSWER) -> Outcomes:
@@ -81,7 +82,8 @@ def _bootstraps() -> list[Row]:
         row("drip", each(LATE), limits="total", part="headers"),
         row("drip", but_chats(LATE), limits="total", part="body", interval=0.5),
         *(row("status", each(STATUS), status=status) for status in (408, 425, 500, 502, 504)),
-        *(row("status", each(STATUS_AT_ONCE), status=status) for status in (400, 418, 501)),
+        *(row("status", each(STATUS_AT_ONCE), status=status) for status in (400, 418)),
+        row("status", each(NO_LIST), status=501),
         *(row("status", each(REFUSED), status=status) for status in (401, 403)),
         row("status", each(QUOTA), status=402),
         row("status", each(PROXY), status=407),
@@ -89,7 +91,7 @@ def _bootstraps() -> list[Row]:
         row("server_error", each(STATUS_SOON), retry_after=0.05),
         row("server_error", each(STATUS_LATER), retry_after=30),
         row("rate_limit", each(LIMIT)),
-        row("redirect", each(STATUS_AT_ONCE), status=302),
+        row("redirect", (FOLLOWED, STATUS_AT_ONCE, STATUS_AT_ONCE, FOLLOWED), status=302),
         *(row("challenge", each(CHALLENGE), status=status) for status in (200, 403, 503)),
         row("error", (STATUS, SERVICE, SERVICE, SERVICE)),
         row("limit", (LIMIT, QUOTA, SERVICE, LIMIT)),
