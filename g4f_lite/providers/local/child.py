@@ -1,5 +1,7 @@
 """What runs in the engine's process: llama.cpp behind its own HTTP server on loopback.
 
+::
+
     python -I -S child.py FOLDER
 
 The folder is the one that llama.cpp's package is in.

@@ -1,5 +1,7 @@
 """The engines of this process: one for each model and size, started when it is needed.
 
+::
+
     engine = engine_for(EngineSettings(path), keep_alive=300)
 
 A forked child uses the engines of its parent as long as they are there, and starts its own after that.
