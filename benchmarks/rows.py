@@ -171,7 +171,7 @@ ROWS = [
         "together",
         rounds=3,
         bars=local.BARS,
-        floor="Both by-hand columns ask the same engine in the same process, in turns with ours.",
+        floor="All are asked in turns; the bare engines have 1 or all threads, which spin briefly or long.",
     ),
     Row(
         "time_limits",

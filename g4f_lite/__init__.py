@@ -5,7 +5,7 @@
     print(g4f_lite.ask("Why is the sky blue?"))
     g4f_lite.stream("Tell me a story").show()
 
-Without configuration a small model inside this process answers.  See ``OpenAICompatible`` and the other
+Without configuration a small model on this machine answers.  See ``OpenAICompatible`` and the other
 providers for larger models.
 """
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         ConversationChangedError,
         DeadlineExceededError,
         EmptyResponseError,
+        EngineError,
         G4FLiteError,
         MissingDependencyError,
         ModelNotSupportedError,
@@ -87,6 +88,7 @@ __all__ = [
     "ConversationChangedError",
     "DeadlineExceededError",
     "EmptyResponseError",
+    "EngineError",
     "Fallback",
     "Finish",
     "G4FLiteError",
@@ -148,6 +150,7 @@ _NAMES = {
         "ConversationChangedError",
         "DeadlineExceededError",
         "EmptyResponseError",
+        "EngineError",
         "G4FLiteError",
         "MissingDependencyError",
         "ModelNotSupportedError",

@@ -18,6 +18,7 @@
     ├── ProviderNotConfiguredError
     ├── AllProvidersFailedError
     ├── ConversationChangedError
+    ├── EngineError                     the process of the embedded model crashed
     └── MissingDependencyError
 
 Many of them also derive from the ``requests`` exception that a script written for ``requests`` already catches.
@@ -243,6 +244,19 @@ class AllProvidersFailedError(G4FLiteError):
 
 class ConversationChangedError(G4FLiteError):
     """A conversation's file that someone else has written since this conversation read or wrote it."""
+
+
+class EngineError(G4FLiteError):
+    """The process of the embedded model crashed; the next call starts it again.
+
+    :param last_words: the end of what the process wrote
+    :param partial: the text that had arrived
+    """
+
+    def __init__(self, message: str, *, last_words: str = "", partial: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
+        self.last_words = last_words
+        self.partial = partial
 
 
 class MissingDependencyError(G4FLiteError, ImportError):

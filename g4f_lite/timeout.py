@@ -89,6 +89,7 @@ class RetryPolicy:
     :param max_backoff: seconds, the longest of these waits
     :param max_retry_after: seconds, the longest Retry-After that is waited for; where a service asks for more,
         its error is raised at once, with ``retry_after``
+    :param budget: retries that all calls of one provider have in hand together; each success gives half a retry back
     :param statuses: HTTP statuses that are retried
     """
 
@@ -96,6 +97,7 @@ class RetryPolicy:
     backoff: float = 0.5
     max_backoff: float = 8.0
     max_retry_after: float = 60.0
+    budget: float = 20
     statuses: frozenset[int] = PASSING_STATUSES
 
     def __post_init__(self) -> None:
@@ -106,4 +108,6 @@ class RetryPolicy:
         for name in ("backoff", "max_backoff", "max_retry_after"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be 0 seconds or more, not {getattr(self, name)}")
+        if not self.budget >= 0:
+            raise ValueError(f"budget must be 0 retries or more, not {self.budget}")
         object.__setattr__(self, "statuses", frozenset(self.statuses))

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, Protocol, TextIO
 
 from ..errors import (
     DeadlineExceededError,
+    EngineError,
     G4FLiteError,
     ProviderError,
     ResponseFormatError,
@@ -358,6 +359,6 @@ class AnswerStream(Generator[Piece, None, None]):
         """Record the failure of the answer, and add the text so far to the error."""
         self._error = error
         self._seconds = time.monotonic() - self._began_at
-        if isinstance(error, (ProviderError, DeadlineExceededError)):
+        if isinstance(error, (ProviderError, DeadlineExceededError, EngineError)):
             error.partial = self._buffer.text or error.partial
         self._add_context(error)

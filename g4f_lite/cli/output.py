@@ -7,9 +7,10 @@ import io
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -25,12 +26,25 @@ BROKEN_PIPE = 141  # the exit code that a shell reports for a program killed by 
 
 
 def prepare() -> None:
-    """Write ``?`` for characters that standard output cannot encode, and replace closed standard streams."""
+    """Write ``?`` for characters that cannot be encoded, replace closed streams, and print warnings as notes."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  it stays open until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Write a warning in one line, without the place in the program that it came from."""
+    click.echo(f"Note: {sanitize(str(message))}", err=True)
 
 
 def write(text: str) -> None:

@@ -263,7 +263,8 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
     begun: set[int] = set()  # the other choices whose first chunk has been made
     for delta in answer.deltas():
         index, delta = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
-        if (piece := _added(delta)) is None:  # usage goes in the last chunk, identity in every chunk
+        piece = ChoiceDelta(delta) if type(delta) is str else _added(delta)
+        if piece is None:  # usage goes in the last chunk, identity in every chunk
             continue
         if index == 0:
             piece.role, role = role, None

@@ -17,7 +17,7 @@ from ..errors import G4FLiteError, ResponseFormatError
 from ..timeout import Timeout
 from .deadline import Deadline
 from .events import Event, iter_events
-from .failures import FAILURES, pass_on_callers_own, translate
+from .failures import FAILURES, pass_on_signal, translate
 from .lines import MAX_LINE_BYTES, split_lines
 from .urls import origin_of
 
@@ -165,7 +165,7 @@ class Body:
             try:
                 chunk = read(READ_BYTES)
             except FAILURES as error:
-                pass_on_callers_own(error)
+                pass_on_signal(error)
                 raise translate(error, deadline, self.origin) from error
             if deadline.ended is not None:
                 raise deadline.error()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -129,11 +130,9 @@ def error_for_status(body: Body, text: str) -> G4FLiteError:
 def _elsewhere(body: Body, shown: str) -> ResponseStatusError:
     """Make the error for a redirect that is not followed."""
     target = body.headers["Location"]
-    try:
-        target = safe_url(urljoin(body.response.url, target))
-    except ValueError:
-        target = target.partition("?")[0]
-    target = shorten(target)
+    with suppress(ValueError):
+        target = urljoin(body.response.url, target)
+    target = safe_url(target)
     return ResponseStatusError(
         f"{body.origin} redirects to {target}, and a prompt is not sent on to there; "
         f"if that is the right place, give base_url={target!r}",
@@ -151,6 +150,18 @@ def rate_limit(text: str, message: str, *, status: int | None = None) -> RateLim
 def says_rate_limit(text: str) -> bool:
     """Tell whether a service's error text is about a limit on how often or how much may be sent."""
     return bool(re.search(_RATE_LIMIT, text) or re.search(_USED_UP, text))
+
+
+def refuses_headers(error: BaseException) -> bool:
+    """Tell whether an error says that the request's headers were too large; cookies make them so.
+
+    nginx, Apache and gunicorn say it with status 400 in words of their own, others with 431.
+    """
+    if not isinstance(error, ProviderError):
+        return False
+    too_large = r"(?i)(?:header|cookie).{0,30}(?:too (?:large|long|big)|limit)"
+    text = f"{error.message} {getattr(error, 'body', '')}"
+    return error.status == 431 or (error.status == 400 and re.search(too_large, text) is not None)
 
 
 def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:

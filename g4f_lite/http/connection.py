@@ -13,7 +13,7 @@ from typing import Any
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 
-from .failures import pass_on_callers_own
+from .failures import pass_on_signal
 from .transfer import Transfer, running_transfer
 
 # urllib3 leaves TCP_NODELAY out for proxies, where a prompt's body then waits 40 ms for its head to be acknowledged.
@@ -153,7 +153,7 @@ class UnderDeadline:
                 return sock
             except OSError as error:
                 sock.close()
-                pass_on_callers_own(error)
+                pass_on_signal(error)
                 deadline.check()
                 late = isinstance(getattr(error, "socket_err", error), TimeoutError)  # PySocks keeps the reason there
                 kind: Any = ConnectTimeoutError if late else NewConnectionError

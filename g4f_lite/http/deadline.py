@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -182,9 +183,11 @@ class Deadline:
     def _shut(self) -> None:
         try:
             with self._lock:
-                if self.socket is not None:
-                    # Not SSLSocket.shutdown: it drops the TLS layer, and the next reads would give ciphertext as body.
-                    socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+                if isinstance(self.socket, ssl.SSLSocket):
+                    # Not its own shutdown: that drops the TLS layer, and the next reads would give ciphertext as body.
+                    super(ssl.SSLSocket, self.socket).shutdown(socket.SHUT_RDWR)
+                elif self.socket is not None:
+                    self.socket.shutdown(socket.SHUT_RDWR)
                 elif self._shutdown is not None:
                     self._shutdown()
         except (OSError, TypeError, ValueError, RuntimeError):

@@ -17,7 +17,7 @@ from ..arguments import safe_url
 from ..errors import G4FLiteError, ProviderNotConfiguredError
 from .body import Body
 from .deadline import Deadline
-from .failures import FAILURES, closed_by_peer, pass_on_callers_own, translate
+from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
 from .pool import PooledSession, Session
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
 from .transfer import Transfer, running_transfer
@@ -30,6 +30,7 @@ class Route(NamedTuple):
     """How requests travel; None leaves a choice to the session and the environment.
 
     :param proxy: the URL of the proxy for every request
+    :param direct: whether no proxy is used, whoever has set one: neither the session's nor the environment's
     :param verify: True, False, or the path of a CA bundle
     :param cert: the path of a client certificate, or a pair with its key
     :param proxies_loopback: whether the proxy is for this machine's own addresses too
@@ -39,6 +40,7 @@ class Route(NamedTuple):
     verify: bool | str | None = None
     cert: str | tuple[str, str] | None = None
     proxies_loopback: bool = True
+    direct: bool = False
 
     def __repr__(self) -> str:
         return f"Route(verify={self.verify!r}, cert={self.cert!r})"  # a proxy may hold a password
@@ -104,7 +106,7 @@ class Exchange:
             try:
                 response = _send(send, settings, transfer)
             except FAILURES as error:
-                pass_on_callers_own(error)
+                pass_on_signal(error)
                 # A server may close an idle connection at any time, also while a request is on its way to it.  As no
                 # byte of an answer came, the request is sent again on a new connection, once (psf/requests#4664).
                 if not transfer.reused_connection or transfer.answer_began or not closed_by_peer(error):
@@ -117,7 +119,7 @@ class Exchange:
             self._log_failure(error, request, step, began)
             raise self.failed(error, step)  # noqa: B904  it is the same one
         except FAILURES as error:
-            pass_on_callers_own(error)
+            pass_on_signal(error)
             failure = translate(error, deadline, origin_of(request.url), transfer, proxy=proxy)
             self._log_failure(failure, request, step, began)
             raise self.failed(failure, step) from error
@@ -195,6 +197,8 @@ class Exchange:
         :param url: where the request goes
         :returns: keyword arguments for ``requests.Session.send``
         """
+        if self.route.direct:
+            return {"proxies": {}, "stream": True, "verify": True, "cert": None}
         # All are passed with each request, because the environment's proxies would win over the session's
         # (psf/requests#2018), and its CA bundle over the session's verify (psf/requests#3829).
         session = self.pooled.session

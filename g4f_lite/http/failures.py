@@ -7,10 +7,12 @@ is raised by urllib3 or http.client, because the body is read past requests (psf
 from __future__ import annotations
 
 import http.client
+import itertools
 import socket
 import ssl
 import traceback
 import zlib
+from types import FrameType
 
 import requests
 import urllib3.exceptions as urllib3_errors
@@ -34,34 +36,6 @@ NO_TLS = "the server does not speak TLS: write http:// in its address"
 MAX_REASON = 300  # characters: http.client puts a whole line of the server's into its message
 CLOCK_STEP = 0.01  # seconds by which a socket's timeout may come before the clock says so
 
-# Exceptions that only the transport raises, and the packages in which it raises those that anybody may raise.
-_TRANSPORT_ERRORS = (
-    G4FLiteError,
-    requests.RequestException,
-    urllib3_errors.HTTPError,
-    http.client.HTTPException,
-    ssl.SSLError,
-    socket.gaierror,
-    zlib.error,
-)
-_TRANSPORT = frozenset(
-    {
-        "socket",
-        "ssl",
-        "http",
-        "urllib",
-        "urllib3",
-        "requests",
-        "encodings",
-        "idna",
-        "socks",
-        "gevent",
-        "eventlet",
-        "responses",
-        "requests_mock",
-        __name__.partition(".")[0],
-    }
-)
 _TIMEOUTS = (requests.Timeout, urllib3_errors.TimeoutError, TimeoutError)
 _CONNECT_TIMEOUTS = (requests.ConnectTimeout, urllib3_errors.ConnectTimeoutError)
 _NO_TIMEOUTS = (urllib3_errors.NewConnectionError,)  # a refused connection; urllib3 derives it from a timeout
@@ -88,28 +62,37 @@ _UNREADABLE = (
 _TOO_MANY_HEADERS = http.client.HTTPException  # the very class: http.client raises no subclass there
 
 
-def pass_on_callers_own(error: BaseException) -> None:
-    """Raise, untouched, what the caller's own code raised while the transport waited; return if it was not so.
+def pass_on_signal(error: BaseException) -> None:
+    """Raise, untouched, what a signal handler of the caller's raised in the midst of the transport.
 
-    A signal handler runs wherever the main thread is.  Where it raises a TimeoutError, an OSError or a ValueError,
-    http.client, urllib3 and requests take that for a failure of the network and wrap it.  It differs from one by the
-    place where it was raised: its innermost frame does not belong to the transport.
+    Python runs a signal handler wherever the main thread is.  Where it raises a TimeoutError, an OSError or a
+    ValueError, http.client, urllib3 and requests take that for a failure of the network and wrap it.
 
-    :param error: what came out of the transport
+    :param error: what came out of the transport; nothing happens where no signal handler raised it
     """
     running = {id(frame) for frame, _ in traceback.walk_stack(None)}
-    for link in _inside(error, contexts=True):
+    # From the innermost, because urllib3 gives its own errors the traceback of those that they wrap.
+    for link in reversed(_inside(error, contexts=True)):
         frames = [frame for frame, _ in traceback.walk_tb(link.__traceback__)]
-        if not frames or not isinstance(link, (OSError, ValueError)) or isinstance(link, _TRANSPORT_ERRORS):
-            continue
-        if link is not error and id(frames[0]) in running:
-            continue  # it was caught in a frame that still runs: the caller is handling it, and called us meanwhile
-        if str(frames[-1].f_globals.get("__name__")).partition(".")[0] not in _TRANSPORT:
+        # What was caught in a frame that still runs is something that the caller is handling, and called us meanwhile.
+        if frames and (link is error or id(frames[0]) not in running) and _comes_from_signal(frames):
             context = link.__context__
             try:
                 raise link
             finally:
                 link.__context__ = context  # Python has just put the error there that wraps this one
+
+
+def _comes_from_signal(frames: list[FrameType]) -> bool:
+    """Tell whether one of these frames, each called by the one before, is a signal handler's.
+
+    Python calls a handler with the very frame that it interrupts, and nobody else passes that around.
+    """
+    for interrupted, frame in itertools.pairwise(frames):
+        for value in frame.f_locals.values():
+            if value is interrupted or (isinstance(value, tuple) and any(item is interrupted for item in value)):
+                return True
+    return False
 
 
 def translate(

@@ -9,6 +9,7 @@ import requests
 
 from .body import Body
 from .exchange import Exchange
+from .urls import DEFAULT_PORTS, parse_origin
 
 MAX_REDIRECTS = 3
 _KEEPS_METHOD = (307, 308)
@@ -27,7 +28,7 @@ def send(exchange: Exchange, request: requests.Request, step: str) -> Body:
         body = exchange.send(request, step)
         followed = _FOLLOWED_BY_GET if request.method == "GET" else _KEEPS_METHOD
         target = target_of(body) if body.status in followed else None
-        if target is None or _origin(target) != _origin(request.url):
+        if target is None or parse_origin(target) != parse_origin(request.url):
             return body
         body.drain()
         request = copy.copy(request)
@@ -36,19 +37,11 @@ def send(exchange: Exchange, request: requests.Request, step: str) -> Body:
 
 
 def target_of(body: Body) -> str | None:
-    """Give the absolute address that a redirect leads to; None where it names none."""
+    """Give the absolute address that a redirect leads to; None where it names none of http or https."""
     location = body.headers.get("Location")
     try:
         target = urljoin(body.response.url, location) if location else ""
-        return target if _origin(target) is not None else None
+        parts = urlsplit(target)
     except ValueError:
         return None
-
-
-def _origin(url: str) -> tuple[str, str, int] | None:
-    """Give scheme, host and port of an address; None where it is not one of http or https."""
-    parts = urlsplit(url)
-    ports = {"http": 80, "https": 443}
-    if parts.scheme not in ports or not parts.hostname or "@" in parts.netloc:
-        return None
-    return parts.scheme, parts.hostname, parts.port or ports[parts.scheme]
+    return target if parts.scheme in DEFAULT_PORTS and parts.hostname and "@" not in parts.netloc else None

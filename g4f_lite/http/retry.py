@@ -24,16 +24,23 @@ from .forks import lock_free_in_children
 RetryLike = RetryPolicy | tenacity.Retrying | None
 OnRetry = Callable[[G4FLiteError, int, float], None]
 
-BUDGET_TOKENS = 20.0  # retries that a provider has in hand
 BUDGET_REFUND = 0.5  # given back by each success
 _lock = lock_free_in_children()  # of all budgets
 
 
 class RetryBudget:
-    """Keeps many threads from hammering a dead service: a retry costs 1 token, a success gives back half a token."""
+    """Keeps many threads from hammering a dead service: a retry costs 1 token, a success gives back half a token.
 
-    def __init__(self) -> None:
-        self._tokens = BUDGET_TOKENS
+    :param tokens: what it holds at first, and at most
+    """
+
+    def __init__(self, tokens: float = RetryPolicy.budget) -> None:
+        self._size = self._tokens = tokens
+
+    @classmethod
+    def of(cls, retry: RetryLike) -> RetryBudget:
+        """Make the budget of a provider with this policy."""
+        return cls(retry.budget) if isinstance(retry, RetryPolicy) else cls()
 
     def take(self) -> bool:
         """Take a token for a retry; False when none is left."""
@@ -45,12 +52,12 @@ class RetryBudget:
 
     def give_back(self) -> None:
         """Count a success."""
-        if self._tokens < BUDGET_TOKENS:
+        if self._tokens < self._size:
             with _lock:
-                self._tokens = min(BUDGET_TOKENS, self._tokens + BUDGET_REFUND)
+                self._tokens = min(self._size, self._tokens + BUDGET_REFUND)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RetryBudget, ()
+        return RetryBudget, (self._size,)
 
 
 def check_retry(retry: Any) -> RetryLike:
@@ -101,7 +108,15 @@ def retrying(
     retryable = tenacity.retry_if_exception(lambda error: is_retryable(error, policy, deadline))
 
     def may_not_go_on(state: tenacity.RetryCallState) -> bool:
-        return deadline.ended is not None or state.upcoming_sleep >= deadline.remaining() or not budget.take()
+        if deadline.ended is not None or state.upcoming_sleep >= deadline.remaining():
+            return True
+        error = error_of(state)
+        if names_cool_down(error) or budget.take():
+            return False
+        if isinstance(error, G4FLiteError):
+            error.message += "; not sent again: the retry budget of this provider is used up by its failures"
+            error.args = (error.message,)
+        return True
 
     def before_sleep(state: tenacity.RetryCallState) -> None:
         error = error_of(state)
@@ -140,9 +155,16 @@ def retrying(
     )
 
 
+def names_cool_down(error: BaseException | None) -> bool:
+    """Tell whether an error is a rate limit with a time to wait, whose retry costs nothing of the budget."""
+    return isinstance(error, RateLimitError) and bool(error.retry_after) and not isinstance(error, QuotaExceededError)
+
+
 def is_retryable(error: BaseException | None, policy: RetryPolicy, deadline: Deadline) -> bool:
     """Tell whether the same request may be sent again, and may then succeed."""
     asked = error.retry_after if isinstance(error, ProviderError) else None
+    if isinstance(error, ProviderError) and not error.may_retry:
+        return False
     if asked is not None and asked > min(policy.max_retry_after, deadline.remaining()):
         return False
     if isinstance(error, TransportError):

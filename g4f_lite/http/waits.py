@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 
 _READ_CHARACTERS = 100  # of a header; a longer one is no time
-_NUMBER = re.compile(r"\d+(?:\.\d*)?", re.ASCII)
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", re.ASCII)
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+# Patterns are compiled by re at their first use: a failure needs them, an import does not.
+_NUMBER = r"(?a)\d+(?:\.\d*)?"
+_DURATION = r"(?a)(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+"
+_PART = r"(?a)(\d+(?:\.\d+)?)(ms|s|m|h|d)"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12  # numbers from here on are a date and no duration
-_RESET = re.compile(r"(?:x-|anthropic-)?rate-?limit-(?:[\w-]{0,40}-)?reset(?:-[\w-]{0,40})?", re.IGNORECASE)
-_IN_TEXT = re.compile(
-    r"(?:try again|retry) (?:in|after) (?:((?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h|d))+)(?!\w)"
-    r"|(\d{1,9}(?:\.\d{1,9})?) ?(milli|sec|min|hour))",
-    re.IGNORECASE | re.ASCII,
+_EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12  # numbers from here on are a date and not a duration
+_RESET = r"(?i)(?:x-|anthropic-)?rate-?limit-(?:[\w-]{0,40}-)?reset(?:-[\w-]{0,40})?"
+_IN_TEXT = (
+    r"(?ai)(?:try again|retry) (?:in|after) (?:((?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h|d))+)(?!\w)"
+    r"|(\d{1,9}(?:\.\d{1,9})?) ?(milli|sec|min|hour))"
 )
 _WORDS = {"milli": 0.001, "sec": 1.0, "min": 60.0, "hour": 3600.0}
 
@@ -29,7 +29,7 @@ Clock = Callable[[], float]
 def named_wait(headers: Mapping[str, str], *, now: Clock = time.time) -> float | None:
     """Give the seconds that ``retry-after-ms`` or ``Retry-After`` asks for; None where neither does."""
     milliseconds = headers.get("retry-after-ms", "").strip()
-    if len(milliseconds) <= _READ_CHARACTERS and _NUMBER.fullmatch(milliseconds):
+    if len(milliseconds) <= _READ_CHARACTERS and re.fullmatch(_NUMBER, milliseconds):
         return float(milliseconds) / 1000
     return parse_retry_after(headers.get("Retry-After"), now=now)
 
@@ -43,7 +43,7 @@ def reset_wait(headers: Mapping[str, str], *, now: Clock = time.time) -> float |
     """
     waits, exhausted = [], []
     for name, value in headers.items():
-        if _RESET.fullmatch(name) and (wait := parse_reset(value, now=now)) is not None:
+        if re.fullmatch(_RESET, name) and (wait := parse_reset(value, now=now)) is not None:
             waits.append(wait)
             if headers.get(re.sub("reset", "remaining", name, flags=re.IGNORECASE), "").strip() in ("0", "0.0"):
                 exhausted.append(wait)
@@ -57,7 +57,7 @@ def parse_reset(value: str, *, now: Clock = time.time) -> float | None:
         return seconds
     if len(value) > _READ_CHARACTERS:
         return None
-    if _NUMBER.fullmatch(value):
+    if re.fullmatch(_NUMBER, value):
         number = float(value)
         if number < _EPOCH_SECONDS:
             return number
@@ -72,14 +72,14 @@ def parse_reset(value: str, *, now: Clock = time.time) -> float | None:
 def parse_duration(value: str) -> float | None:
     """Read a duration such as ``34s``, ``1m2.5s`` or ``20ms``, in seconds; None where it is not one."""
     value = value.strip()
-    if len(value) > _READ_CHARACTERS or not _DURATION.fullmatch(value):
+    if len(value) > _READ_CHARACTERS or not re.fullmatch(_DURATION, value):
         return None
-    return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(value))
+    return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_PART, value))
 
 
 def wait_in_text(text: str) -> float | None:
     """Find the wait in an error's words, such as "Please try again in 7.66s"; None where they name none."""
-    found = _IN_TEXT.search(text)
+    found = re.search(_IN_TEXT, text)
     if found is None:
         return None
     duration, number, word = found.groups()
@@ -94,7 +94,7 @@ def parse_retry_after(value: str | None, *, now: Clock = time.time) -> float | N
     if value is None:
         return None
     value = value.strip()
-    if _NUMBER.fullmatch(value):
+    if re.fullmatch(_NUMBER, value):
         return float(value)  # an enormous number of digits becomes infinity
     if (seconds := parse_duration(value)) is not None:
         return seconds

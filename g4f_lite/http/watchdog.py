@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import sys
 import threading
 import time
 from typing import Protocol
 
 from ..errors import G4FLiteError
+
+logger = logging.getLogger(__name__)
 
 WATCH_INTERVAL = 0.05  # seconds between two looks
 IDLE_LOOKS = 20  # looks without any call, after which the thread ends
@@ -43,17 +47,14 @@ class Watchdog:
     def add(self, call: Watched) -> None:
         """Look at a call from now on.
 
-        :raises G4FLiteError: no thread can be started
+        :raises G4FLiteError: Python is ending, or no thread can be started
         """
+        # The thread would not run any more, nor would a new one: starting it would wait for ever on Python 3.11.
+        if sys.is_finalizing():
+            raise G4FLiteError("Python is ending, and no call can be made any more")
         with self.lock:
             if self.thread is None:
-                starter = threading.get_native_id()
-                thread = threading.Thread(target=self._run, args=(starter,), name="g4f_lite-watchdog", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError as error:
-                    raise G4FLiteError(f"nothing could keep the time limit of this call: {error}") from error
-                self.thread = thread
+                self._start()
             self.calls.add(call)
 
     def remove(self, call: Watched) -> None:
@@ -61,21 +62,47 @@ class Watchdog:
         with self.lock:
             self.calls.discard(call)
 
+    def _start(self) -> None:
+        try:
+            starter = threading.get_native_id()
+            thread = threading.Thread(target=self._run, args=(starter,), name="g4f_lite-watchdog", daemon=True)
+            thread.start()
+        except RuntimeError as error:  # too many threads, or an isolated subinterpreter, which has no daemon threads
+            raise G4FLiteError(f"the thread that keeps a call's time limit could not be started: {error}") from error
+        self.thread = thread
+
     def _run(self, starter: int) -> None:
         if threading.get_native_id() != starter:  # under gevent a "thread" is a greenlet of the thread that starts it
             _leave_interrupts_to_main_thread()
-        idle = 0
-        while True:
-            time.sleep(WATCH_INTERVAL)
-            with self.lock:
-                calls = list(self.calls)
-                idle = 0 if calls else idle + 1
-                if idle > IDLE_LOOKS:
-                    self.thread = None
-                    return
-            now = time.monotonic()
-            for call in calls:
-                call.look(now)
+        looks = idle = 0
+        try:
+            while idle <= IDLE_LOOKS:
+                time.sleep(WATCH_INTERVAL)
+                with self.lock:
+                    calls = list(self.calls)
+                for call in calls:
+                    _look(call)
+                looks, idle = looks + 1, 0 if calls else idle + 1
+        finally:
+            self._ended(looks)
+
+    def _ended(self, looks: int) -> None:
+        """Let a new thread take over where this one ends with calls left, whatever ended it.
+
+        :param looks: how often this thread has looked; a thread that could not look at all has no successor
+        """
+        with self.lock:
+            self.thread = None
+            if self.calls and looks:
+                self._start()
+
+
+def _look(call: Watched) -> None:
+    """Look at one call; whatever goes wrong with it, the others have a time limit too."""
+    try:
+        call.look(time.monotonic())
+    except BaseException:
+        logger.exception("a call could not be ended in time")
 
 
 def _leave_interrupts_to_main_thread() -> None:
@@ -90,7 +117,7 @@ _watchdog = Watchdog()
 def watch(call: Watched) -> None:
     """Look at a call from now on.
 
-    :raises G4FLiteError: no thread can be started
+    :raises G4FLiteError: Python is ending, or no thread can be started
     """
     _watchdog.add(call)
 

@@ -19,6 +19,7 @@ from ..arguments import check_model_name, check_proxy, check_whole_number, unkno
 from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
+from ..http.cooldown import CoolDowns
 from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
 from ..http.redact import secrets_in
@@ -370,7 +371,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         return secrets_in(self.headers)
 
     def _set_up(self) -> None:
-        self.budget = RetryBudget()
+        self.budget, self.cool_downs = RetryBudget.of(self.retry), CoolDowns()
         self.pool = SessionPool(own=self._own_session, make=self._make_session, size=self._pool_size)
 
     def _make_session(self) -> requests.Session:

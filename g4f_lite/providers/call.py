@@ -19,13 +19,14 @@ from ..answers.images import ImageResponse
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
 from ..http import redirects
 from ..http.body import Body
-from ..http.checks import complete
+from ..http.checks import complete, refuses_headers
+from ..http.cooldown import CoolDowns
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
 from ..http.pool import PooledSession, SessionPool
-from ..http.retry import OnRetry, RetryBudget, RetryLike, retrying
+from ..http.retry import OnRetry, RetryBudget, RetryLike, names_cool_down, retrying
 from ..prompt import Prompt
-from ..timeout import Timeout
+from ..timeout import RetryPolicy, Timeout
 from .image_fetch import fetch_image
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Service(Protocol):
     retry: RetryLike
     on_retry: OnRetry | None
     budget: RetryBudget
+    cool_downs: CoolDowns
     pool: SessionPool
 
     def bootstrap(self, exchange: Exchange) -> str: ...
@@ -71,6 +73,7 @@ class Call:
         self.model = prompt.model
         self._deadline = Deadline(prompt.timeout)
         self._refreshed = 0
+        self._renewed = False
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._deltas = self._run()
 
@@ -90,7 +93,7 @@ class Call:
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
             exchange.secrets = self._secrets
-            opened: Any = attempts(service, exchange, lambda: self._attempt(exchange))
+            opened: Any = attempts(service, exchange, lambda: self._attempt(exchange), model=self._prompt.model or "")
             self.attempts = exchange.attempts
             if isinstance(opened, str):  # the result of a tenacity retry_error_callback
                 yield opened
@@ -129,7 +132,7 @@ class Call:
         return [*self._service.secrets(), *self._prompt.secrets()]
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
-        """Send the prompt, and again if that can be mended at once: with another token, or without a rejected field."""
+        """Send the prompt, and again if that can mend it: with another token or session, or without a field."""
         rejected: AuthenticationError | None = None
         while True:
             try:
@@ -149,6 +152,10 @@ class Call:
     def _has_mended(self, error: G4FLiteError, exchange: Exchange) -> bool:
         """Change what is sent so that it may be accepted; False if that cannot be done, or has been done already."""
         service = self._service
+        if refuses_headers(error) and not self._renewed and service.pool.renew(exchange.pooled):
+            logger.info("%s: the headers were rejected as too large; using a new session", service.name)
+            self._renewed = True
+            return True
         if isinstance(error, AuthenticationError) and service.token_sources:
             if self._refreshed == service.token_sources or error.step != "prompt":
                 return False  # a bootstrap or image that fails does not mean that the token is invalid
@@ -244,14 +251,30 @@ def run(
         return attempts(service, exchange, lambda: action(exchange), may_be_text=False)
 
 
-def attempts(service: Service, exchange: Exchange, action: Callable[[], Result], *, may_be_text: bool = True) -> Result:
-    """Call ``action`` under the provider's retry policy and budget."""
+def attempts(
+    service: Service,
+    exchange: Exchange,
+    action: Callable[[], Result],
+    *,
+    model: str | None = None,
+    may_be_text: bool = True,
+) -> Result:
+    """Call ``action`` under the provider's retry policy and budget.
+
+    :param model: the model whose cool-down is kept; None for what is not a prompt
+    """
+    deadline = exchange.deadline
 
     def counted() -> Result:
+        while pause := _pause(service, model, deadline):
+            logger.info("%s: waiting %.2f s for a rate limit that another call met", service.name, pause)
+            deadline.sleep(pause)
         exchange.attempts += 1
         try:
             return action()
         except G4FLiteError as error:
+            if model is not None and names_cool_down(error):
+                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), _policy_of(service).max_retry_after)
             exchange.scrub(error)  # before the caller's own callbacks see it
             exchange.abandon()
             raise
@@ -262,10 +285,22 @@ def attempts(service: Service, exchange: Exchange, action: Callable[[], Result],
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
-    controller = retrying(service.retry, exchange.deadline, service.budget, on_retry, may_be_text=may_be_text)
+    controller = retrying(service.retry, deadline, service.budget, on_retry, may_be_text=may_be_text)
     result: Result = controller(counted)
     service.budget.give_back()
     return result
+
+
+def _pause(service: Service, model: str | None, deadline: Deadline) -> float:
+    """Give the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
+    if model is None or service.retry is None:
+        return 0.0
+    return service.cool_downs.wait(model, min(_policy_of(service).max_retry_after, deadline.remaining()))
+
+
+def _policy_of(service: Service) -> RetryPolicy:
+    """Give the provider's policy, or the usual numbers where it has another kind of one, or none."""
+    return service.retry if isinstance(service.retry, RetryPolicy) else RetryPolicy()
 
 
 @contextmanager
@@ -282,6 +317,8 @@ def in_call(
             yield exchange
         except BaseException as error:
             exchange.abandon()
+            if refuses_headers(error):
+                service.pool.renew(pooled)
             if isinstance(error, G4FLiteError):
                 _describe(error, service, exchange)
             raise

@@ -17,7 +17,7 @@ from ..errors import G4FLiteError, ResponseFormatError
 from ..http.body import Body
 from ..http.checks import check
 from ..http.exchange import Exchange
-from ..http.failures import pass_on_callers_own
+from ..http.failures import pass_on_signal
 from ..http.pool import PooledSession, Session
 from ..http.urls import DEFAULT_PORTS, parse_origin
 from ..messages import image_type
@@ -107,7 +107,7 @@ def _look_up(url: str) -> list[str]:
     try:
         return [str(found[4][0]) for found in socket.getaddrinfo(urlsplit(url).hostname, None)]
     except (OSError, UnicodeError) as error:
-        pass_on_callers_own(error)
+        pass_on_signal(error)
         return []  # perhaps a name that only the proxy can resolve
 
 

@@ -10,7 +10,7 @@ from ..http.redact import names_secret
 
 def state_without_secrets(provider: Any) -> dict[str, Any]:
     """Return the state of a provider for a pickle; ``_lost`` lists the arguments that were left out of it."""
-    state = {name: value for name, value in vars(provider).items() if name not in ("pool", "budget")}
+    state = {name: value for name, value in vars(provider).items() if name not in ("pool", "budget", "cool_downs")}
     lost = list(provider._lost)
     if any(map(names_secret, provider.headers)):
         state["headers"] = {name: value for name, value in provider.headers.items() if not names_secret(name)}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from g4f_lite.providers.local import provider as local
+from g4f_lite.providers.local import manners
 
 from .command import call
 
@@ -124,7 +125,8 @@ def test_in_a_terminal() -> None:
 
 
 def test_with_the_embedded_model(local_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "MAX_TOKENS", 5)
+    brief = {kind: replace(manner, max_tokens=5) for kind, manner in manners.MANNERS.items()}
+    monkeypatch.setattr(manners, "MANNERS", brief)
     done = call("demo", **WIDE)
     assert (done.returncode, done.stderr) == (0, "")
     assert steps(done.stdout) == STEPS

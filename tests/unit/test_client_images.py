@@ -66,5 +66,5 @@ def test_options_for_images_that_a_chat_cannot_do_are_refused():
 
 
 def test_the_embedded_model_draws_nothing():
-    with pytest.raises(ProviderNotConfiguredError, match="draws no pictures"):
+    with pytest.raises(ProviderNotConfiguredError, match="generates no images"):
         Client(Local()).images.generate("a cat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -190,10 +191,10 @@ def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path) -> Non
     (tmp_path / "elsewhere").mkdir()
     real, link, lost = tmp_path / "elsewhere" / "real.json", tmp_path / "link.json", tmp_path / "lost.json"
     real.write_text("[]")
-    try:
+    with contextlib.suppress(OSError):
         link.symlink_to(real)
-    except OSError:
-        pytest.skip("no right to make links here")
+    if not link.is_symlink():
+        pytest.skip("no links here: Windows wants a right for them, and Wine makes none")
     lost.symlink_to(tmp_path / "elsewhere" / "new.json")
     conversation = Conversation(Scripted("one"), system="Be brief.")
     for path in (link, lost):

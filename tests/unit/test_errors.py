@@ -18,6 +18,7 @@ from g4f_lite.errors import (
     ConversationChangedError,
     DeadlineExceededError,
     EmptyResponseError,
+    EngineError,
     G4FLiteError,
     MissingDependencyError,
     ModelNotSupportedError,
@@ -51,6 +52,7 @@ TREE = [
     (ProviderNotConfiguredError, G4FLiteError, None),
     (AllProvidersFailedError, G4FLiteError, None),
     (ConversationChangedError, G4FLiteError, None),
+    (EngineError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
 ]
 KINDS = [G4FLiteError, *(kind for kind, _, _ in TREE)]
@@ -59,6 +61,7 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     ResponseStatusError: {"status": 503, "retry_after": 2.0, "body": "busy"},
     TransportError: {"cause": "tls"},
     DeadlineExceededError: {"limit": "read", "partial": "Hel"},
+    EngineError: {"last_words": "abort", "partial": "Hel"},
 }
 
 

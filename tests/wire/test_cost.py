@@ -68,8 +68,8 @@ def calls_of_each(read: Callable[[int], Any]) -> tuple[float, float]:
 
 def test_calls_of_a_piece(provider: OpenAICompatible) -> None:
     python, built_in = calls_of_each(lambda pieces: ask(provider, pieces))
-    # Stream, pull, _run, deltas, events, lines, chunks; parse, decode, scan; read a chunk and its size.
-    assert python <= 21
+    # Stream, pull, _run, whole characters, deltas, events, lines, chunks; parse, decode, scan; read a chunk, its size.
+    assert python <= 21.2
     assert built_in <= 38
 
 

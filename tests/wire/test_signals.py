@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import signal
 import socket
 import sys
@@ -157,25 +159,43 @@ def test_a_handlers_exception_is_no_reason_to_try_another_address(monkeypatch: p
         assert server.connections == 0
 
 
-def test_an_exception_of_a_callers_own_hook_passes_untouched() -> None:
-    error = ValueError("mine")
+class Handler:
+    """Forms that a handler may have."""
 
-    def hook(response: requests.Response, **_: Any) -> None:
-        response.close()
-        raise error
+    def method(self, signum: int, frame: Any) -> None:
+        self(signum)
 
-    with requests.Session() as session, RawServer(lambda c: (c.request(), c.send(hello()))) as server:
-        session.hooks["response"] = [hook]
-        with OpenAICompatible(server.url, model="m", timeout=5, session=session) as provider:
-            _passes_untouched(lambda: provider.create(messages="hi"), error)
+    def __call__(self, *arguments: Any, **more: Any) -> None:
+        if waiting:
+            waiting.clear()
+            json.loads("mine")  # raises within another module
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [Handler().method, Handler(), functools.partial(Handler(), more=1), lambda s, f: Handler().method(s, f)],
+    ids=["method", "object", "partial", "lambda"],
+)
+def test_a_handler_has_any_form_and_raises_anywhere(handler: Callable[..., None]) -> None:
+    def answer(connection: Connection) -> None:
+        connection.request()
+        _interrupt()
+        connection.silence()
+
+    waiting.append(ValueError())
+    signal.signal(signal.SIGUSR1, handler)
+    with RawServer(answer) as server, OpenAICompatible(server.url, model="m", timeout=5) as provider:
+        with pytest.raises(json.JSONDecodeError):
+            provider.create(messages="hi")
         assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("kind", RAISED)
-def test_what_the_caller_is_handling_is_not_taken_for_its_handlers(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["TimeoutError", "OSError", "ValueError"])
+def test_an_earlier_exception_that_the_caller_is_handling_is_left_alone(kind: str) -> None:
+    waiting.append(RAISED[kind]())
     with RawServer(lambda connection: None) as server, OpenAICompatible(server.url, model="m", retry=None) as provider:
         try:
-            raise RAISED[kind]()
-        except (OSError, ValueError, RuntimeError):
+            signal.raise_signal(signal.SIGUSR1)
+        except (OSError, ValueError):
             with pytest.raises(TransportError, match="lost the connection"):
                 provider.create(messages="hi")

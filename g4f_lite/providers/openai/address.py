@@ -9,12 +9,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from ...errors import G4FLiteError, ProviderError, ResponseFormatError
 
 # What people copy from a page on an API, and what is appended here.
-_ENDPOINT = re.compile(r"/(?:chat/completions|completions|responses|models|embeddings|images/generations)/*$")
-_CUT_ENDPOINT = re.compile(r"(/v\d\w*)/chat/*$")
-_OF_OLLAMA = re.compile(r"/api/(?:chat|generate|tags)/*$")  # of its own API, beside which it speaks OpenAI's
-_HAS_VERSION = re.compile(r"/v\d|/deployments/")
-_DEPLOYMENT = re.compile(r"/deployments/([^/]+)")
-_NO_SUCH_ENDPOINT = re.compile(r"(?:unexpected|unknown|no such|invalid) (?:endpoint|url|path|route)", re.IGNORECASE)
+_ENDPOINT = r"/(?:chat/completions|completions|responses|models|embeddings|images/generations)/*$"
+_CUT_ENDPOINT = r"(/v\d\w*)/chat/*$"
+_OF_OLLAMA = r"/api/(?:chat|generate|tags)/*$"  # of its own API, beside which it speaks OpenAI's
+_HAS_VERSION = r"/v\d|/deployments/"
+_DEPLOYMENT = r"/deployments/([^/]+)"
+_NO_SUCH_ENDPOINT = r"(?i)(?:unexpected|unknown|no such|invalid) (?:endpoint|url|path|route)"
 NO_SUCH_PAGE = (404, 405, 501)  # statuses
 _AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
@@ -30,7 +30,7 @@ class Address(NamedTuple):
     @property
     def model(self) -> str:
         """The model that the address names, as Azure's do; "" where it names none."""
-        found = _DEPLOYMENT.search(urlsplit(self.base).path)
+        found = re.search(_DEPLOYMENT, urlsplit(self.base).path)
         return found[1] if found else ""
 
 
@@ -41,8 +41,8 @@ def read_address(url: str) -> Address:
         query = parse_qsl(parts.query, keep_blank_values=True)
     except (AttributeError, TypeError, ValueError):
         return Address(url, [])
-    path = _CUT_ENDPOINT.sub(r"\1", _ENDPOINT.sub("", parts.path))
-    path = _OF_OLLAMA.sub("/v1", path)
+    path = re.sub(_CUT_ENDPOINT, r"\1", re.sub(_ENDPOINT, "", parts.path))
+    path = re.sub(_OF_OLLAMA, "/v1", path)
     return Address(urlunsplit(parts._replace(path=path, query="")), query)
 
 
@@ -63,7 +63,7 @@ def is_azure(url: str) -> bool:
 
 def version_hint(base_url: str) -> str | None:
     """Say what an address without a version probably lacks; None where it has one."""
-    if _HAS_VERSION.search(urlsplit(base_url).path):
+    if re.search(_HAS_VERSION, urlsplit(base_url).path):
         return None
     better = f"{base_url}/openai/v1" if is_azure(base_url) else f"{base_url}/v1"
     return f"the address of such a server usually ends in /v1, and {base_url} does not: try base_url={better!r}"
@@ -75,6 +75,6 @@ def explain_address(error: G4FLiteError, base_url: str) -> None:
     if hint is None or "base_url=" in error.message or not isinstance(error, ProviderError):
         return
     is_page = isinstance(error, ResponseFormatError) and "web page" in error.message
-    if error.status in NO_SUCH_PAGE or is_page or _NO_SUCH_ENDPOINT.search(error.message):
+    if error.status in NO_SUCH_PAGE or is_page or re.search(_NO_SUCH_ENDPOINT, error.message):
         error.message = f"{error.message}; {hint}"
         error.args = (error.message,)

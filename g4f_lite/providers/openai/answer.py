@@ -12,7 +12,7 @@ from ...http.body import BLANK, MAX_JSON_BYTES, Body, parse_json
 from ...http.checks import shorten
 from ...http.events import iter_events
 from .chunks import ChunkReader
-from .errors import WORDS_OF_FAILURE, failure_in, names_failure, with_body
+from .errors import failure_in, names_failure, tells_of_failure, with_body
 from .stray_lines import StrayLines
 
 END = "[DONE]"
@@ -70,7 +70,7 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
             try:
                 chunk = _unwrapped(parse_json(data))
             except ResponseFormatError as error:
-                if says_failure or (data[0] != "{" and WORDS_OF_FAILURE.search(data)):
+                if says_failure or (data[0] != "{" and tells_of_failure(data)):
                     raise with_body(ServiceError(shorten(data)), data) from error
                 if data[0] != "{":  # no chunk at all
                     unreadable = unreadable or error

@@ -16,26 +16,30 @@ from ...errors import (
     ServiceError,
 )
 from ...http.checks import ERROR_BODY_BYTES, shorten
+from ...timeout import PASSING_STATUSES
 from .fields import count_in, text_in
 from .limits import is_limit, is_too_large, limit_error
 from .reasons import attempt_of, reason_of
 
-_RETRIED = frozenset({408, 409, 425, 429})
 _LABELS = ("code", "type", "status", "error_code", "error")
 _WORDS = ("message", "msg", "detail", "error_msg", "error_message", "error_description", "status_msg")
 _SUCCESS = (None, False, "", 0, "0", 200, "200", "ok", "OK", "success", "Success", "SUCCESS")
 _FAILED_STATES = ("error", "failed", "fail", "failure")
 # Reasons to end an answer, and names of events, that say that it failed: OpenRouter's "error", Zhipu's
 # "network_error", DeepSeek's "insufficient_system_resource", Gemini's "MALFORMED_FUNCTION_CALL", SGLang's "abort" …
-_FAILURE = re.compile(
-    r"error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|exception|interrupt|unavailable", re.IGNORECASE
-)
-WORDS_OF_FAILURE = re.compile(r"error|exception|fail|timed? ?out|unavailable|overloaded", re.IGNORECASE)
+# Patterns are compiled by re at their first use: a failure needs them, an import does not.
+_FAILURE = r"(?i)error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|exception|interrupt|unavailable"
+_WORDS_OF_FAILURE = r"(?i)error|exception|fail|timed? ?out|unavailable|overloaded"
 
 
 def names_failure(word: str) -> bool:
     """Tell whether a finish reason or the name of an event says that something failed."""
-    return bool(_FAILURE.search(word))
+    return bool(re.search(_FAILURE, word))
+
+
+def tells_of_failure(text: str) -> bool:
+    """Tell whether plain text in the place of an answer says that something failed."""
+    return bool(re.search(_WORDS_OF_FAILURE, text))
 
 
 def failure_in(fields: dict[str, Any], *, whole: bool = False) -> G4FLiteError | None:
@@ -145,7 +149,7 @@ def error_of(error: Any, status: int | None) -> G4FLiteError | None:
         kind = AuthenticationError
     elif code == 402:
         kind = QuotaExceededError
-    elif status is not None and (status in _RETRIED or status >= 500):
+    elif status is not None and (status in PASSING_STATUSES or status >= 500):
         return ResponseStatusError(f"status {status}: {text}", status=status)
     return kind(text, status=code)
 

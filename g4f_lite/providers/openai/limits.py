@@ -14,9 +14,9 @@ from ...http.waits import named_wait, parse_duration, reset_wait, wait_in_text
 from .fields import objects_in
 
 _USED_UP_CODES = ("insufficient_quota", "billing_hard_limit", "access_terminated")
-_LONG = re.compile(r"per.?(?:day|week|month)|limit: 0(?![.\d])", re.IGNORECASE)
-_SHORT = re.compile(r"per.?(?:second|minute)", re.IGNORECASE)
-_TOO_LARGE = re.compile(r"request too large|requested tokens? exceed", re.IGNORECASE)
+_LONG = r"(?i)per.?(?:day|week|month)|limit: 0(?![.\d])"
+_SHORT = r"(?i)per.?(?:second|minute)"
+_TOO_LARGE = r"(?i)request too large|requested tokens? exceed"
 
 
 def is_limit(label: str, said: str, status: int | None) -> bool:
@@ -30,7 +30,7 @@ def is_limit(label: str, said: str, status: int | None) -> bool:
 
 def is_too_large(said: str, status: int | None) -> bool:
     """Tell whether a single prompt is more than a limit allows at all, so that no wait helps."""
-    return status == 413 or bool(_TOO_LARGE.search(said))
+    return status == 413 or bool(re.search(_TOO_LARGE, said))
 
 
 def limit_error(error: Any, label: str, said: str, message: str, status: int | None) -> RateLimitError:
@@ -46,9 +46,9 @@ def limit_error(error: Any, label: str, said: str, message: str, status: int | N
     details = json.dumps(error.get("details")) if isinstance(error, dict) and error.get("details") else ""
     wait = _wait_in(error)
     made = rate_limit(f"{label} {said}", message, status=status)
-    if any(code in label for code in _USED_UP_CODES) or (details and _LONG.search(details + said)):
+    if any(code in label for code in _USED_UP_CODES) or (details and re.search(_LONG, details + said)):
         made = QuotaExceededError(message, status=status)
-    elif wait is not None or _SHORT.search(details):
+    elif wait is not None or re.search(_SHORT, details):
         made = RateLimitError(message, status=status)
     made.retry_after = wait_in_text(said) if wait is None else wait
     return made

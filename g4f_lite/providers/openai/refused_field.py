@@ -10,15 +10,14 @@ from ...errors import G4FLiteError, ProviderError
 # Of a refusal that names it, the field that is given up; the first that fits.
 STREAM_OPTIONS, MAX_TOKENS, STREAM = "stream_options", "max_tokens", "stream"
 _NAMED = {
-    STREAM_OPTIONS: re.compile(r"\bstream_options\b", re.IGNORECASE),
-    MAX_TOKENS: re.compile(r"\bmax_tokens\b"),
-    STREAM: re.compile(r"\bstream(?:ing|ed)?\b", re.IGNORECASE),
+    STREAM_OPTIONS: r"(?i)\bstream_options\b",
+    MAX_TOKENS: r"\bmax_tokens\b",
+    STREAM: r"(?i)\bstream(?:ing|ed)?\b",
 }
 # Of max_tokens there are refusals of its value, too, in which its new name might be ignored, and with it the limit.
-_UNKNOWN = re.compile(
-    r"max_completion_tokens|unsupported|not supported|unrecogni[sz]ed|unknown|unexpected|not permitted|forbidden"
-    r"|not allowed|deprecated|no longer",
-    re.IGNORECASE,
+_UNKNOWN = (
+    r"(?i)max_completion_tokens|unsupported|not supported|unrecogni[sz]ed|unknown|unexpected|not permitted|forbidden"
+    r"|not allowed|deprecated|no longer"
 )
 
 
@@ -33,10 +32,10 @@ def refused_field(error: G4FLiteError, body: dict[str, Any], ours: set[str]) -> 
         return None
     said = f"{error.message} {error.body}"
     for field, named in _NAMED.items():
-        if field not in body or not named.search(said):
+        if field not in body or not re.search(named, said):
             continue
         if field == MAX_TOKENS:
-            return field if _UNKNOWN.search(said) and "max_completion_tokens" not in body else None
+            return field if re.search(_UNKNOWN, said) and "max_completion_tokens" not in body else None
         if field in ours:
             return field
     return None

@@ -6,7 +6,7 @@ from ...errors import G4FLiteError, ResponseFormatError, ServiceError
 from ...http.body import parse_json
 from ...http.checks import ERROR_BODY_BYTES, shorten
 from ...http.events import Event
-from .errors import WORDS_OF_FAILURE, failure_in, with_body
+from .errors import failure_in, tells_of_failure, with_body
 
 
 class StrayLines:
@@ -43,6 +43,6 @@ class StrayLines:
         except ResponseFormatError:
             value = None
         failure = failure_in(value, whole=True) if isinstance(value, dict) else None
-        if failure is None and WORDS_OF_FAILURE.search(text):
+        if failure is None and tells_of_failure(text):
             failure = ServiceError(shorten(text))
         return with_body(failure or ResponseFormatError(f"expected events, got {shorten(text, 200)!r}"), text)

@@ -1,0 +1,59 @@
+"""The time for which a service asked to be left alone: all calls of a provider to the same model keep it together."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .forks import lock_free_in_children
+
+SPREAD = 4.0  # seconds at most over which the calls that waited are sent, so that they do not all come at once
+_lock = lock_free_in_children()  # of all cool-downs
+
+
+class CoolDowns:
+    """When each model of a provider may be asked again after a rate limit.
+
+    Without them, each thread of a program would find out by a refused request of its own.
+
+    :param clock: tells the time in seconds; a test gives its own
+    :param draw: draws a number between two others; a test gives its own
+    """
+
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, draw: Callable[[float, float], float] = random.uniform
+    ) -> None:
+        self._clock = clock
+        self._draw = draw
+        self._running: dict[str, tuple[float, float]] = {}  # when a model's ends, and how long it is
+
+    def begin(self, model: str, seconds: float, most: float) -> None:
+        """Let nobody ask a model for so many seconds; a cool-down that ends later stays as it is.
+
+        :param most: the longest time that a call may wait; a longer one is no cool-down, as nobody would keep it
+        """
+        if seconds > most:
+            return
+        now = self._clock()
+        with _lock:
+            self._running = {name: kept for name, kept in self._running.items() if kept[0] > now}
+            if now + seconds > self._running.get(model, (now, 0.0))[0]:
+                self._running[model] = now + seconds, seconds
+
+    def wait(self, model: str, most: float) -> float:
+        """Give the seconds that a call should wait now: 0 where there is no cool-down, or where it does not fit.
+
+        :param most: the longest time that the call may wait
+        """
+        if not self._running:  # as nearly always
+            return 0.0
+        ends, length = self._running.get(model, (0.0, 0.0))
+        left = ends - self._clock()
+        if left <= 0 or left > most:
+            return 0.0
+        return left + self._draw(0.0, min(length, SPREAD, most - left))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CoolDowns, ()
