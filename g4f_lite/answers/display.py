@@ -51,7 +51,8 @@ def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
 
 
 def _write(text: str, out: TextIO) -> None:
-    text = text.translate(_HARMLESS) if out.isatty() else text
+    if getattr(out, "isatty", bool)():  # an object with write() and flush() is file enough
+        text = text.translate(_HARMLESS)
     try:
         out.write(text)
     except UnicodeEncodeError:  # Windows writes cp1252 to a pipe, which has few characters

@@ -91,8 +91,7 @@ class Row:
     @property
     def name(self) -> str:
         """Its fault, place and limits, with what else tells it from the others."""
-        hidden = ("after",) if self.fault == "endless_line" else ("after", "size")  # whose limits differ
-        shown = {key: value for key, value in {**self.settings, **self.server}.items() if key not in hidden}
+        shown = {key: value for key, value in {**self.settings, **self.server}.items() if key != "after"}
         fault = self.fault + "".join(f" {key}={value}" for key, value in shown.items())
         limits = () if self.limits == "long" else (self.limits,)
         return "-".join((self.struck, fault, self.place, *limits))
