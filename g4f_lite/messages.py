@@ -130,7 +130,7 @@ def _json_copy(value: Any, place: str, names: Any, levels: int) -> Any:
 
 
 def _shortened(place: str) -> str:
-    return place if len(place) <= 200 else f"{place[:100]}…{place[-50:]}"
+    return place if len(place) <= 100 else f"{place[:60]}…"
 
 
 def valid_text(text: str) -> str:

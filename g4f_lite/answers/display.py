@@ -43,7 +43,8 @@ def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
 
 
 def _write(text: str, out: TextIO) -> None:
-    text = sanitize(text) if out.isatty() else text
+    if getattr(out, "isatty", bool)():  # an object with write() and flush() is file enough
+        text = sanitize(text)
     try:
         out.write(text)
     except UnicodeEncodeError:  # Windows writes cp1252 to a pipe, which has few characters

@@ -129,7 +129,7 @@ def test_what_nobody_needs_is_not_served(engine: Engine, page: str) -> None:
 
 def test_every_slot_has_its_own_context(engine: Engine) -> None:
     properties = get(engine, "/props").json()
-    assert properties["total_slots"] == engine.settings.slots == 4
+    assert properties["total_slots"] == engine.slots.count == 4
     assert properties["default_generation_settings"]["n_ctx"] == engine.settings.context == 4096
 
 

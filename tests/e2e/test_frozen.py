@@ -50,7 +50,7 @@ def test_the_hook_has_all_modules_that_are_imported_by_name(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "PyInstaller.utils.hooks", hooks)
     hidden = set(runpy.run_path(str(HOOK))["hiddenimports"])
     assert {f"g4f_lite{module}" for module in g4f_lite._NAMES} <= hidden
-    assert {f"g4f_lite.providers.{module}" for module in registry._OURS.values()} <= hidden
+    assert {f"g4f_lite.providers.{module}" for module in registry._BUILT_IN.values()} <= hidden
     assert {"g4f_lite.client.chat", "g4f_lite.client.images", "g4f_lite.client.models"} <= hidden
     assert [name for name in hidden if "cli" in name.split(".") or "pytest" in name] == []
 

@@ -85,7 +85,7 @@ def test_of_several_each_is_tried(tmp_path: Path) -> None:
 
 def test_who_does_not_draw_says_so(emulator: Emulator, tmp_path: Path) -> None:
     target = ["-o", str(tmp_path / "cat.png")]
-    assert_failed(call("image", "A cat", *target), "Local", "draws no pictures")
+    assert_failed(call("image", "A cat", *target), "Local", "generates no images")
     assert_failed(call("image", "A cat", "-p", "echo", *target), "Echo", "expected an image, got text")
     assert_refused(call("image", "A cat", "-p", "echo", "--size", "9x9", *target), "size")
     assert list(tmp_path.iterdir()) == []

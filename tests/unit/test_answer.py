@@ -313,6 +313,13 @@ def test_half_a_character_does_not_stop_show() -> None:
     assert out.buffer.getvalue() == b"a ??\n"  # type: ignore[attr-defined]
 
 
+def test_an_object_that_can_be_written_to_is_file_enough() -> None:
+    written: list[str] = []
+    out: Any = SimpleNamespace(write=written.append, flush=lambda: None)
+    _stream("a", "\x1b[2J", Finish())[0].show(out)
+    assert written == ["a", "\x1b[2J", "\n"]
+
+
 def test_show_without_standard_output_gives_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     assert _stream("a", Finish())[0].show() == "a"

@@ -132,6 +132,7 @@ def test_the_repr_of_a_client_without_a_provider_is_how_it_is_written():
         "from g4f_lite import AsyncClient",
         "from g4f_lite import Client, RetryProvider",
         "from g4f_lite import set_cookies as cookies",
+        "from g4f_lite import ModelNotFoundError",
         "from g4f_lite.client import AsyncClient",
     ],
 )

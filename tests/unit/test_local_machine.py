@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from g4f_lite import ModelNotSupportedError, ProviderNotConfiguredError
-from g4f_lite.providers.local import child, cores, engines
+from g4f_lite.providers.local import child, cores, engine
 from g4f_lite.providers.local.gguf import check_gguf, read_metadata
 from g4f_lite.providers.local.python import interpreter
 
@@ -95,7 +95,8 @@ class TestCores:
         assert child.free_cores(4, busy) == expected
 
     def test_how_busy_they_are_is_measured(self) -> None:
-        busy = child.OtherPrograms().cores(0.02)
+        assert child.busy_cores(None) is None
+        busy = child.busy_cores(list(child.computed() or []))
         assert busy is not None
         assert 0 <= busy < 2 * (os.cpu_count() or 1)
 
@@ -174,4 +175,4 @@ class TestFiles:
     def test_as_many_answers_at_a_time_as_there_is_memory_for(self, tmp_path: Path, layers: int, slots: int) -> None:
         path = tmp_path / "model.gguf"
         path.write_bytes(gguf({**SMOLLM2, "llama.block_count": layers}))
-        assert engines.settings_for(path, 4096, None).slots == slots
+        assert engine._slots(read_metadata(path), 4096) == slots

@@ -58,12 +58,12 @@ COURSES = {
     "kept": "",
     "followed": "",
     "nowhere": "",
+    "second address": "",
     "repeated": ", tried again",
     "dropped": ", tried again",
     "unreached": ", tried again",
     "renewed": ", token renewed",
     "sought": ", token sought elsewhere",
-    "listed": ", list sought elsewhere",
 }
 
 
@@ -95,7 +95,6 @@ SEEN: dict[str, dict[str, Both]] = {
         "answered": Both(Seen(None, None, "prompt"), Seen(None, None, "bootstrap prompt")),
         "raised": Both(Seen("prompt", 1, "prompt"), Seen("prompt", 1, "bootstrap prompt")),
         "empty": Both(Seen("prompt or stream", 1, "prompt"), Seen("prompt or stream", 1, "bootstrap prompt")),
-        "followed": Both(Seen("prompt", 1, "prompt other"), Seen("prompt", 1, "bootstrap prompt other")),
         "kept": Both(Seen("stream", 1, "prompt"), Seen("stream", 1, "bootstrap prompt")),
         "repeated": Both(
             Seen("prompt", 2, "prompt prompt", once="prompt prompt"),
@@ -114,11 +113,13 @@ SEEN: dict[str, dict[str, Both]] = {
             Seen("prompt", 1, "prompt"),
             Seen("prompt", 1, "bootstrap prompt bootstrap prompt", once="bootstrap prompt bootstrap prompt"),
         ),
+        "followed": Both(Seen("prompt", 1, "prompt other"), Seen("prompt", 1, "bootstrap prompt other")),
         # A fresh token of AI Engine that is refused may be one for guests where somebody is logged in: WordPress
         # and the page are asked for another one, which the emulator's site has not.
         "sought": Both(None, Seen("prompt", 1, "bootstrap prompt bootstrap bootstrap")),
     },
-    # OpenAICompatible asks for the models that the server has when none is named.
+    # OpenAICompatible asks for the models that the server has when none is named, and where there is no such list
+    # at a second address.
     "bootstrap": {
         "answered": Both(Seen(None, None, "models prompt"), Seen(None, None, "bootstrap prompt")),
         "raised": Both(Seen("bootstrap", 1, "models"), Seen("bootstrap", 1, "bootstrap")),
@@ -126,9 +127,8 @@ SEEN: dict[str, dict[str, Both]] = {
             Seen("bootstrap", 2, "models models", once="models models prompt"),
             Seen("bootstrap", 2, "bootstrap bootstrap", once="bootstrap bootstrap prompt"),
         ),
-        # What is not found where it was redirected to is sought where older servers have their list of models.
         "followed": Both(Seen("bootstrap", 1, "models other other"), Seen("bootstrap", 1, "bootstrap other")),
-        "listed": Both(Seen("bootstrap", 1, "models other"), None),
+        "second address": Both(Seen("bootstrap", 1, "models other"), Seen("bootstrap", 1, "bootstrap")),
         "nowhere": Both(None, Seen("bootstrap", 1, "bootstrap bootstrap bootstrap")),  # each source of a token
         "renewed": Both(
             None,
@@ -192,11 +192,11 @@ SOUGHT = Outcome(AuthenticationError, "sought")
 NO_TOKEN = Outcome(ServiceError, "nowhere")
 PROXY = raised(TransportError)
 STATUS = repeated(ResponseStatusError)
-STATUS_SOON = repeated(ResponseStatusError, retry_after=0.05)
+STATUS_SOON = repeated(ResponseStatusError, retry_after=0.02)
 STATUS_LATER = raised(ResponseStatusError, retry_after=30.0)
 STATUS_AT_ONCE = raised(ResponseStatusError)
-FOLLOWED = Outcome(ResponseStatusError, "followed")  # a redirect to where nothing is
 CHALLENGE = raised(ChallengeError)
+FOLLOWED = Outcome(ResponseStatusError, "followed")  # a redirect, to where nothing is
 SERVICE = raised(ServiceError)
 LIMIT = repeated(RateLimitError)
 QUOTA = raised(QuotaExceededError)

@@ -91,8 +91,7 @@ class Row:
     @property
     def name(self) -> str:
         """Its fault, place and limits, with what else tells it from the others."""
-        hidden = ("after",) if self.fault == "endless_line" else ("after", "size")  # whose limits differ
-        shown = {key: value for key, value in {**self.settings, **self.server}.items() if key not in hidden}
+        shown = {key: value for key, value in {**self.settings, **self.server}.items() if key != "after"}
         fault = self.fault + "".join(f" {key}={value}" for key, value in shown.items())
         limits = () if self.limits == "long" else (self.limits,)
         return "-".join((self.struck, fault, self.place, *limits))
@@ -154,7 +153,7 @@ def _time() -> list[Row]:
         _row("stall", 1, each(total), limits="total"),
         _row("stall", "end", by_end(ANSWER, kept(DeadlineExceededError, "all", limit="read")), limits="read"),
         _row("stall", "end", by_end(ANSWER, kept(DeadlineExceededError, "all", limit="total")), limits="total"),
-        *(_row("stall", after, each(ANSWER), settings={"seconds": 0.05}) for after in PLACES),
+        *(_row("stall", after, each(ANSWER), settings={"seconds": 0.02}) for after in PLACES),
         Row("drip", PLACES["headers"], each(LATE), {"part": "headers"}, limits="total"),
         Row("drip", "in the body", each(LATE), {"part": "body", "interval": 0.5}, limits="total"),
         Row("drip", PLACES["headers"], each(ANSWER), {"part": "headers", "interval": 0.001}),
@@ -182,10 +181,10 @@ def _statuses() -> list[Row]:
     rows += [
         _instead("status", each(QUOTA), status=402),
         _instead("status", each(PROXY), status=407),
-        _instead("server_error", each(STATUS_SOON), retry_after=0.05),
+        _instead("server_error", each(STATUS_SOON), retry_after=0.02),
         _instead("server_error", each(STATUS_LATER), retry_after=30),
         _instead("rate_limit", each(LIMIT)),
-        _instead("rate_limit", each(repeated(RateLimitError, retry_after=0.05)), retry_after=0.05),
+        _instead("rate_limit", each(repeated(RateLimitError, retry_after=0.02)), retry_after=0.02),
         _instead("rate_limit", each(repeated(RateLimitError, retry_after=0.0)), retry_after=0, date=True),
         _instead("rate_limit", each(raised(RateLimitError, retry_after=30.0)), retry_after=30),
         *(_instead("redirect", each(STATUS_AT_ONCE), status=status) for status in (301, 302)),

@@ -37,7 +37,7 @@ from .matrix_outcomes import (
 )
 from .matrix_rows import PLACES, KiB, MiB, Outcomes, Row, each
 
-LISTED = Outcome(ResponseStatusError, "listed")  # a list of models, where older servers have it
+NO_LIST = Outcome(ResponseStatusError, "second address")
 
 
 def but_chats(outcome: Outcome, of_chats: Outcome = ANSWER) -> Outcomes:
@@ -83,12 +83,12 @@ def _bootstraps() -> list[Row]:
         row("drip", but_chats(LATE), limits="total", part="body", interval=0.5),
         *(row("status", each(STATUS), status=status) for status in (408, 425, 500, 502, 504)),
         *(row("status", each(STATUS_AT_ONCE), status=status) for status in (400, 418)),
-        row("status", (LISTED, STATUS_AT_ONCE, STATUS_AT_ONCE, STATUS_AT_ONCE), status=501),
+        row("status", each(NO_LIST), status=501),
         *(row("status", each(REFUSED), status=status) for status in (401, 403)),
         row("status", each(QUOTA), status=402),
         row("status", each(PROXY), status=407),
         row("page", (FORMAT, NO_TOKEN, RENEWED, FORMAT)),
-        row("server_error", each(STATUS_SOON), retry_after=0.05),
+        row("server_error", each(STATUS_SOON), retry_after=0.02),
         row("server_error", each(STATUS_LATER), retry_after=30),
         row("rate_limit", each(LIMIT)),
         row("redirect", (FOLLOWED, STATUS_AT_ONCE, STATUS_AT_ONCE, FOLLOWED), status=302),
@@ -128,7 +128,7 @@ def _images(struck: str) -> list[Row]:
         row("status", drawn(STATUS), status=500),
         row("status", drawn(STATUS_AT_ONCE), status=404),
         row("status", drawn(QUOTA), status=402),
-        row("server_error", drawn(STATUS_SOON), retry_after=0.05),
+        row("server_error", drawn(STATUS_SOON), retry_after=0.02),
         row("rate_limit", drawn(LIMIT)),
         *(row("challenge", drawn(CHALLENGE), status=status) for status in (200, 403, 503)),
         row("page", drawn(FORMAT)),

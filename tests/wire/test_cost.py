@@ -74,14 +74,14 @@ def test_calls_of_a_piece(provider: OpenAICompatible) -> None:
 
 
 def test_calls_of_a_chunk_through_a_client(provider: OpenAICompatible) -> None:
-    """Beyond a piece, a chunk costs the creation of three dataclasses and two steps of iteration."""
+    """Beyond a piece, a chunk costs three dataclasses, the str that it is, and two steps of iteration."""
 
     def read(pieces: int) -> None:
         for made in Client(provider).chat.completions.create(str(pieces), stream=True):
             assert made.object
 
     (python, built_in), alone = calls_of_each(read), calls_of_each(lambda pieces: ask(provider, pieces))
-    assert python <= alone[0] + 5.01  # a hundredth for what happens once per answer
+    assert python <= alone[0] + 6.01  # a hundredth for what happens once per answer
     assert built_in <= alone[1] + 3.01
 
 

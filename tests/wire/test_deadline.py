@@ -18,7 +18,7 @@ from g4f_lite import DeadlineExceededError, OpenAICompatible, RateLimitError, Re
 from .conftest import Provide
 from .raw_server import PATIENCE, Connection, RawServer, chunk, delta, every, head, hello, length
 
-TOTAL = 0.25
+TOTAL = 0.15
 LONG_TOTAL = 1.0  # of many calls at once, which all have to come to the point where they wait
 LIMITS = Timeout(connect=9, read=9, total=TOTAL)
 LATEST = 5.0  # seconds, for a busy machine; the exact figure belongs to the benchmarks

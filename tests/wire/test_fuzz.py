@@ -136,11 +136,10 @@ SHAPES: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_deep_json(name: str, shape: str, server: HostileServer) -> None:
     """The depth at which a parser, or a writer of a message about it, gives up is somewhere in between."""
-    for depth in (10, 198, 200, 202, *range(860, 1000, 30), 2000, 100_000):
-        for status in ("200 OK", "400 No"):
-            server.answer = plain(SHAPES[shape](_nested(depth)), status=status)
-            error = _ask(server, name)
-            assert error is not None or name == "AiChats", depth
+    for number, depth in enumerate((10, 198, 200, 202, *range(860, 1000, 20), 2000, 100_000)):
+        server.answer = plain(SHAPES[shape](_nested(depth)), status=("200 OK", "400 No")[number % 2])
+        error = _ask(server, name)
+        assert error is not None or name == "AiChats", depth
 
 
 @functools.cache
@@ -165,11 +164,19 @@ def _ask_in_bounds(server: HostileServer, name: str, bound: int, timeout: float 
     return error
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip", "gzip, deflate"])
+@pytest.mark.parametrize(
+    ("encoding", "status"),
+    [
+        ("gzip", "200 OK"),
+        ("gzip", "500 No"),
+        ("deflate", "200 OK"),
+        ("gzip, gzip", "500 No"),
+        ("gzip, deflate", "200 OK"),
+    ],
+)
 @pytest.mark.parametrize(
     ("begin", "filler"), [(b"", b"\n"), (b"data: ", b"x"), (b'{"error": "', b"x"), (b"<", b"x"), (b"", b": x\n")]
 )
-@pytest.mark.parametrize("status", ["200 OK", "500 No"])
 def test_bombs(
     encoding: str, begin: bytes, filler: bytes, status: str, server: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,7 +221,7 @@ def test_an_endless_stream_that_says_nothing_ends_with_the_time(name: str, fille
 
     tracemalloc.start()
     try:
-        with RawServer(answer) as server, PROVIDERS[name][1](server.url, timeout=0.25, retry=None) as provider:
+        with RawServer(answer) as server, PROVIDERS[name][1](server.url, timeout=0.15, retry=None) as provider:
             began = time.monotonic()
             with pytest.raises((DeadlineExceededError, ResponseFormatError)):
                 provider.create(messages="hi")

@@ -61,7 +61,7 @@ class EngineProvider(OpenAIProvider):
         super().check(prompt)
         prompt.check_text_only(self.name)
         check_options(prompt.options)
-        self._metadata(prompt)  # the file is fetched at the call, so that no time limit of an answer cuts it
+        self.runner.path(self.get_model(prompt.model))  # fetched at the call, so that no limit of an answer cuts it
 
     def begin(self, prompt: Prompt) -> EngineCall:
         limits = Timeout.of(prompt.timeout, self.timeout)

@@ -1,6 +1,10 @@
 """What runs in the engine's process: llama.cpp behind its own HTTP server on loopback.
 
-    python -I -S child.py
+::
+
+    python -I -S child.py FOLDER
+
+The folder is the one that llama.cpp's package is in.
 
 The program that starts it holds the other ends of its standard input and output.  Settings and key come
 as one line of JSON, the address goes back as another.  Later lines of the input say when the engine is
@@ -55,48 +59,49 @@ class Announcements:
         os._exit(0)
 
 
-class OtherPrograms:
-    """Measures how many of our cores other programs keep busy, from now on."""
+def computed() -> tuple[float, float] | None:
+    """Give the time, and the seconds that all programs have computed so far on our cores; None where nothing tells."""
+    try:
+        ours = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        with open("/proc/stat", encoding="ascii") as file:
+            rows = [line.split() for line in file if line.startswith("cpu")]
+    except (AttributeError, OSError):
+        return None
+    # user, nice, system, irq, softirq, steal: neither idle nor waiting for a disk
+    ticks = sum(int(row[column]) for row in rows if row[0] in ours for column in (1, 2, 3, 6, 7, 8))
+    return time.monotonic(), ticks / os.sysconf("SC_CLK_TCK")
 
-    def __init__(self) -> None:
-        self._began = self._look()
 
-    def cores(self, seconds: float) -> float | None:
-        """Give the cores that were busy, once that many seconds have passed; None where the system does not tell."""
-        if self._began is None:
-            return None
-        time.sleep(max(0.0, self._began[0] + seconds - time.monotonic()))
-        ended = self._look()
-        if ended is None:
-            return None
-        passed, busy, own = (after - before for before, after in zip(self._began, ended, strict=True))
-        return max(0.0, busy - own) / passed
+def busy_cores(before: list[float] | None) -> float | None:
+    """Give how many of our cores other programs have kept busy since ``before``; it waits until there is enough to see.
 
-    def _look(self) -> tuple[float, float, float] | None:
-        """Give the time, and the seconds that all programs, and that this one, have computed so far."""
-        try:
-            ours = {f"cpu{number}" for number in os.sched_getaffinity(0)}
-            with open("/proc/stat", encoding="ascii") as file:
-                rows = [line.split() for line in file if line.startswith("cpu")]
-        except (AttributeError, OSError):
-            return None
-        # user, nice, system, irq, softirq, steal: neither idle nor waiting for a disk
-        ticks = sum(int(row[column]) for row in rows if row[0] in ours for column in (1, 2, 3, 6, 7, 8))
-        return time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), time.process_time()
+    :param before: what ``computed`` gave when this process was started
+    """
+    if before is None:
+        return None
+    time.sleep(max(0.0, before[0] + MEASURE_SECONDS - time.monotonic()))
+    now = computed()
+    return now and max(0.0, now[1] - before[1] - time.process_time()) / (now[0] - before[0])
 
 
 def main() -> None:
     """Run the engine that standard input describes, until its end."""
     parent = os.getppid()
-    settings = json.loads(sys.stdin.buffer.readline())
-    announcements, others = Announcements(settings["keep_alive"]), OtherPrograms()
-    sys.path.append(settings["folder"])
+    sys.path.append(sys.argv[1])
     try:
-        import xllamacpp
+        import xllamacpp  # which takes as long as the program needs for the settings
     except ImportError as error:
-        say(settings, failed="import", reason=str(error))
+        failure = str(error)
+    else:
+        failure = ""
+    if not (line := sys.stdin.buffer.readline()):
         return
-    threads = settings["threads"] or free_cores(settings["cores"], others.cores(MEASURE_SECONDS))
+    settings = json.loads(line)
+    if failure:
+        say(settings, failed="import", reason=failure)
+        return
+    announcements = Announcements(settings["keep_alive"])
+    threads = settings["threads"] or free_cores(settings["cores"], busy_cores(settings["computed"]))
     try:
         server = xllamacpp.Server(params_of(xllamacpp, settings, threads))
     except RuntimeError as error:

@@ -29,8 +29,9 @@ from ...answers.deltas import Delta
 from ...arguments import warn
 from ...errors import EngineError, MissingDependencyError, ModelNotSupportedError, TransportError
 from ...http.deadline import Deadline
+from .child import computed
 from .cores import usable_cores
-from .gguf import read_metadata
+from .gguf import Metadata, read_metadata
 from .python import interpreter
 from .slots import Slots
 
@@ -39,6 +40,8 @@ logger = logging.getLogger(__name__)
 PROVIDER = "Local"
 LAST_WORDS_BYTES = 8 * 1024
 READ_BYTES = 4096
+MOST_SLOTS = 4
+CACHE_BYTES = 512 << 20  # for what all slots remember of their conversations
 WAKE_SECONDS = 0.05  # between two looks whether the call that waits for an engine was closed
 END_SECONDS = 2.0  # from a lost connection until a process that crashed is gone
 FAMILY = secrets.randbits(62)  # stands for this process and the children that it forks
@@ -54,14 +57,12 @@ class EngineSettings:
 
     :param path: the model's file
     :param context: tokens that a conversation may have, prompt and answer together
-    :param slots: conversations that it answers at the same time, and whose beginnings it remembers
     :param threads: threads to compute with; None is as many as there are free cores when it starts
     :param embeddings: whether it gives vectors, and no answers
     """
 
     path: Path
     context: int
-    slots: int
     threads: int | None = None
     embeddings: bool = False
 
@@ -76,13 +77,13 @@ class Engine:
     :ivar slots: which conversation is where
     :raises MissingDependencyError: xllamacpp is not installed
     :raises ProviderNotConfiguredError: there is no Python interpreter to run it with
+    :raises ModelNotSupportedError: the file is damaged
     """
 
     def __init__(self, settings: EngineSettings, keep_alive: float) -> None:
         self.settings = settings
         self.base_url = ""
         self.threads = 0
-        self.slots = Slots(settings.slots)
         self._key = secrets.token_urlsafe(32)
         self._mark = secrets.token_hex(16)
         self._began = time.monotonic()
@@ -91,8 +92,9 @@ class Engine:
         self._ended = threading.Event()
         self._message: dict[str, Any] = {}
         self._words = b""
+        before, code = computed(), Path(__file__).with_name("child.py")
         self._process = _Process(
-            [interpreter(), "-I", "-S", str(Path(__file__).with_name("child.py"))],
+            [interpreter(), "-I", "-S", str(code), str(_folder_of_xllamacpp())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -103,7 +105,13 @@ class Engine:
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
             | getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        self._write(json.dumps(self._told(keep_alive)))
+        try:  # it starts meanwhile
+            metadata = read_metadata(settings.path)
+        except BaseException:
+            self._abandon()
+            raise
+        self.slots = Slots(1 if settings.embeddings else _slots(metadata, settings.context))
+        self._write(json.dumps({**self._told(metadata), "keep_alive": keep_alive, "computed": before}))
         threading.Thread(target=self._read, name="g4f_lite-engine", daemon=True).start()
 
     def __repr__(self) -> str:
@@ -214,7 +222,12 @@ class Engine:
             "Local of this model the same context= and threads="
         )
 
-    def _told(self, keep_alive: float) -> dict[str, Any]:
+    def _abandon(self) -> None:
+        """End the process, which has not been told anything."""
+        with self._process:
+            self._process.kill()
+
+    def _told(self, metadata: Metadata) -> dict[str, Any]:
         settings = self.settings
         place = hashlib.sha256(f"{FAMILY} {settings.embeddings} {settings.path}".encode()).digest()
         user = os.getuid() if hasattr(os, "getuid") else ""
@@ -222,13 +235,11 @@ class Engine:
             "path": str(settings.path),
             "alias": settings.path.stem,
             "context": settings.context,
-            "slots": settings.slots,
+            "slots": self.slots.count,
             "cores": usable_cores(),
             "threads": settings.threads,
             "embeddings": settings.embeddings,
-            "pooling": read_metadata(settings.path).get("pooling_type") is not None,
-            "keep_alive": keep_alive,
-            "folder": str(_folder_of_xllamacpp()),
+            "pooling": metadata.get("pooling_type") is not None,
             "key": self._key,
             "mark": self._mark,
             "copies": {
@@ -319,6 +330,12 @@ def _folder_of_xllamacpp() -> Path:
             'the embedded model needs xllamacpp: pip install "g4f-lite[local]"', provider=PROVIDER
         )
     return Path(spec.submodule_search_locations[0]).absolute().parent
+
+
+def _slots(metadata: Metadata, context: int) -> int:
+    """Give how many answers are computed at a time: as many as there is memory for."""
+    each = metadata.cache_bytes() * context
+    return max(1, min(MOST_SLOTS, CACHE_BYTES // each)) if each else MOST_SLOTS
 
 
 def _environment() -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The engines of this process: one for each model and size, started when it is needed.
 
+::
+
     engine = engine_for(EngineSettings(path), keep_alive=300)
 
 A forked child uses the engines of its parent as long as they are there, and starts its own after that.
@@ -8,15 +10,10 @@ A forked child uses the engines of its parent as long as they are there, and sta
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from ...http.deadline import Deadline
 from ...http.forks import lock_free_in_children
 from .engine import Engine, EngineSettings
-from .gguf import read_metadata
-
-MOST_SLOTS = 4
-CACHE_BYTES = 512 << 20  # for what all slots remember of their conversations
 
 _engines: dict[EngineSettings, Engine] = {}
 _lock = lock_free_in_children()
@@ -39,20 +36,6 @@ def engine_for(settings: EngineSettings, keep_alive: float, call: Deadline | Non
         if engine is None or not engine.running:
             engine = _engines[settings] = Engine(settings, keep_alive)
     return engine.wait(call)
-
-
-def settings_for(path: Path, context: int, threads: int | None, *, embeddings: bool = False) -> EngineSettings:
-    """Give the settings of a model's engine: it answers as many at a time as there is memory for.
-
-    :param context: tokens of a conversation
-    :param threads: threads to compute with; None is as many as there are free cores
-    :param embeddings: whether it gives vectors, and no answers
-    """
-    if embeddings:
-        return EngineSettings(path, context, 1, threads, embeddings=True)
-    each = read_metadata(path).cache_bytes() * context
-    slots = max(1, min(MOST_SLOTS, CACHE_BYTES // each)) if each else MOST_SLOTS
-    return EngineSettings(path, context, slots, threads)
 
 
 def _leave_to_parent() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from ...arguments import check_whole_number
 from ...http.deadline import Deadline
 from . import weights
-from .engine import Engine, check_installed
-from .engines import engine_for, settings_for
+from .engine import Engine, EngineSettings, check_installed
+from .engines import engine_for
 from .gguf import Metadata, read_metadata
 from .keep_alive import KeepAlive, seconds_of
 from .references import is_reference
@@ -58,5 +58,5 @@ class Runner:
         :param call: the call that needs it, with its limits
         :param embeddings: whether it gives vectors, and no answers
         """
-        settings = settings_for(self.path(model), self.context, self._threads, embeddings=embeddings)
+        settings = EngineSettings(self.path(model), self.context, self._threads, embeddings)
         return engine_for(settings, self.keep_alive, call)

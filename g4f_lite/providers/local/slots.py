@@ -41,6 +41,7 @@ class Slots:
     """
 
     def __init__(self, count: int) -> None:
+        self.count = count
         self._free = [Slot(number) for number in range(count)]  # the one that was used last is at the end
         self._lock = threading.RLock()  # reentrant: the garbage collector may close an answer in any line
 

@@ -1,5 +1,7 @@
 """A model's name → its file: found on this machine, or fetched once and checked.
 
+::
+
     path = find("smollm2") or fetch("smollm2", download=True)
 
 Names are those of the catalogue, ``hf:owner/name…`` and addresses with a hash; see ``references.py``.
