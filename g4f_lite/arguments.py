@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import warnings
@@ -115,13 +116,30 @@ def check_proxy(proxy: Any, name: str = "proxy") -> str:
         raise TypeError(f"{name} must be a URL, not {type(proxy).__name__}")
     try:
         parts = urlsplit(proxy)
+        port = parts.port
         valid = parts.scheme in ("http", "https", "socks4", "socks4a", "socks5", "socks5h") and bool(parts.hostname)
-    except ValueError:
+        valid = valid and port != 0 and parts.path in ("", "/") and not (parts.query or parts.fragment)
+    except ValueError:  # an unescaped / or the like in a password makes the rest of it a port
         valid = False
-    if not valid:
+    if not valid or not proxy.isprintable() or re.search(r"[\s\\]", proxy):
         good = "http://127.0.0.1:3128 or socks5h://127.0.0.1:1080"
-        raise ValueError(f"{name} must be a URL such as {good}, not {safe_url(proxy)!r}")
+        hint = "; in its password write / ? # @ and the like as %2F %3F %23 %40" if "@" in proxy else ""
+        raise ValueError(f"{name} must be a URL such as {good}, not {safe_url(proxy)!r}{hint}")
+    if port is None and parts.scheme.startswith("socks"):
+        raise ValueError(f"{name} must have a port, such as :1080: {safe_url(proxy)!r}")
     return proxy
+
+
+def is_switched_on(variable: str) -> bool:
+    """Return whether a variable of the environment that is a switch is on.
+
+    :raises ValueError: if its value is neither 1, true, yes or on, nor 0, false, no, off or empty
+    """
+    value = os.environ.get(variable, "")
+    word = value.strip().lower()
+    if word not in ("1", "true", "yes", "on", "0", "false", "no", "off", ""):
+        raise ValueError(f"{variable} must be 1, true, yes or on, or else 0, false, no or off, not {value!r}")
+    return word in ("1", "true", "yes", "on")
 
 
 def check_whole_number(value: Any, name: str, *, least: int = 1) -> int:
@@ -166,5 +184,11 @@ def warn(message: str) -> None:
 
 
 def safe_url(url: str) -> str:
-    """Return a URL for an error message, without credentials and query."""
-    return re.sub(r"//[^/]*@", "//***@", url.partition("?")[0])[:200]
+    """Return a URL for an error message or a log, without credentials, query and fragment.
+
+    A password may hold an unescaped ``/``, ``?``, ``#``, ``@`` or ``\\``, so all up to the last ``@`` is taken for one.
+    """
+    scheme = re.match(r"(?:[A-Za-z][\w+.-]*:)?//", url)
+    start = scheme.end() if scheme else 0
+    _, at, rest = url[start:].rpartition("@")
+    return (url[:start] + ("***@" if at else "") + re.split(r"[?#]", rest, maxsplit=1)[0])[:200]

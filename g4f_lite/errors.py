@@ -32,6 +32,20 @@ from typing import Any
 
 import requests
 
+# A terminal obeys control characters: they move the cursor, set its title or the clipboard.  A carriage return could
+# hide what is before it.
+_HARMLESS = {
+    **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}"),
+    ord("\n"): "\n",
+    ord("\t"): "\t",
+    ord("\r"): "",
+}
+
+
+def sanitize(text: str) -> str:
+    """Return a text without the control characters that a terminal obeys."""
+    return text.translate(_HARMLESS)
+
 
 class G4FLiteError(Exception):
     """The base class of all errors of this library.
@@ -52,6 +66,7 @@ class G4FLiteError(Exception):
         attempts: int | None = None,
         elapsed: float | None = None,
     ) -> None:
+        message = sanitize(message)  # it may quote a service
         super().__init__(message)
         self.message = message
         self.provider = provider

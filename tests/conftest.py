@@ -23,7 +23,8 @@ settings.load_profile("every day")
 def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide keys, proxies and settings of whoever runs the tests."""
     for name in os.environ:
-        if name.startswith(("G4F_LITE_", "OPENAI_")) or name.lower().endswith("_proxy") or name == "NETRC":
+        bundle = name.endswith("_CA_BUNDLE") or name == "SSL_CERT_FILE"
+        if name.startswith(("G4F_LITE_", "OPENAI_")) or name.lower().endswith("_proxy") or name == "NETRC" or bundle:
             monkeypatch.delenv(name)
 
 

@@ -7,17 +7,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
-from ..errors import G4FLiteError
+from ..errors import G4FLiteError, sanitize
 from .images import ImageResponse
 
-# A terminal obeys control characters: they move the cursor, set its title or the clipboard.  A carriage return could
-# hide what is before it.
-_HARMLESS = {
-    **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}"),
-    ord("\n"): "\n",
-    ord("\t"): "\t",
-    ord("\r"): "",
-}
 REDRAW_SECONDS = 0.05  # drawing more often only flickers
 
 
@@ -52,7 +44,7 @@ def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
 
 def _write(text: str, out: TextIO) -> None:
     if getattr(out, "isatty", bool)():  # an object with write() and flush() is file enough
-        text = text.translate(_HARMLESS)
+        text = sanitize(text)
     try:
         out.write(text)
     except UnicodeEncodeError:  # Windows writes cp1252 to a pipe, which has few characters

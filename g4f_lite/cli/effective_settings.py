@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import certifi
 
+from ..http.exchange import CA_BUNDLES
 from ..http.redact import HIDDEN, password_in, redact
 from ..providers.local import weights
 from ..providers.openai.keys import clean
@@ -18,7 +19,6 @@ from ..providers.openai.presets import PRESETS
 DEFAULT = "default"
 # In the order in which requests looks at them.
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
-_BUNDLES = ("G4F_LITE_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def key_variables() -> list[str]:
 def known_secrets() -> list[str]:
     """List the secrets in the environment, which the output must not show."""
     keys = [os.environ.get(name, "") for name in key_variables()]
-    proxies = [os.environ.get(name) for name in ("G4F_LITE_PROXY", *_PROXIES[:-2])]
-    return [*keys, *(key.strip() for key in keys), *(word for url in proxies for word in _password_in(url))]
+    urls = [os.environ.get(name) for name in ("G4F_LITE_PROXY", "G4F_LITE_BASE_URL", "OPENAI_BASE_URL", *_PROXIES[:-2])]
+    return [*keys, *(key.strip() for key in keys), *(word for url in urls for word in password_in(url))]
 
 
 def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
@@ -47,7 +47,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
 
     :param given: the settings from the command line, by name
     """
-    secrets = known_secrets()
+    secrets = [*known_secrets(), *(word for value in given.values() for word in password_in(value))]
     address = os.environ.get("G4F_LITE_BASE_URL")
     found = [
         _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
@@ -56,7 +56,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 60 s of silence, 300 s in total"),
         _first("proxy", given, ["G4F_LITE_PROXY"], "none"),
         *(Setting(name, os.environ[name], "environment") for name in _PROXIES if os.environ.get(name)),
-        _first("ca_bundle", given, list(_BUNDLES), certifi.where()),
+        _first("ca_bundle", given, list(CA_BUNDLES), certifi.where()),
         _first("offline", given, ["G4F_LITE_OFFLINE"], "0"),
         _first("log", given, ["G4F_LITE_LOG"], "warnings"),
         _first("OPENAI_BASE_URL", given, ["OPENAI_BASE_URL"], "not set"),
@@ -96,10 +96,3 @@ def _embedded_model() -> Setting:
     return Setting(
         "embedded model", str(path or "not downloaded; run `g4f-lite local pull`"), "found" if path else DEFAULT
     )
-
-
-def _password_in(url: str | None) -> list[str]:
-    try:
-        return password_in(url)
-    except ValueError:  # an environment variable may contain anything
-        return [url or ""]

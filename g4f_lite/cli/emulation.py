@@ -12,12 +12,11 @@ import click
 
 from ..answers.stream import AnswerStream
 from ..emulator import FAULTS, Emulator
-from ..errors import G4FLiteError
+from ..errors import G4FLiteError, sanitize
 from ..providers.base import BaseProvider
 from ..providers.registry import make_provider
 from .assignments import read_assignment
 from .failure import Misuse, checking_arguments
-from .sanitize import sanitize
 
 backend_option = click.option(
     "--backend",

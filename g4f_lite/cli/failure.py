@@ -10,9 +10,8 @@ from typing import IO, Any
 
 import click
 
-from ..errors import G4FLiteError, ModelNotSupportedError
+from ..errors import G4FLiteError, ModelNotSupportedError, sanitize
 from .assignments import LISTED
-from .sanitize import sanitize
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.markdown import Markdown
 from rich.segment import Segment
 
-from .sanitize import sanitize
+from ..errors import sanitize
 
 REFRESHES = 12  # per second, of the block in progress
 MAX_URL = 300  # characters of the URL of an image that are shown

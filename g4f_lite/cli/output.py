@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ..answers.stream import AnswerStream
-from ..errors import G4FLiteError
+from ..errors import G4FLiteError, sanitize
 from .failure import Failure
-from .sanitize import sanitize
 
 if TYPE_CHECKING:
     from .markdown import MarkdownWriter

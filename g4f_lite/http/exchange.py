@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..arguments import safe_url
-from ..errors import G4FLiteError, ProviderNotConfiguredError
+from ..arguments import check_proxy, is_switched_on, safe_url
+from ..errors import G4FLiteError, ProviderNotConfiguredError, TransportError
 from .body import Body
 from .deadline import Deadline
 from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
@@ -24,6 +24,10 @@ from .transfer import Transfer, running_transfer
 from .urls import is_loopback, origin_of
 
 logger = logging.getLogger(__name__)
+
+
+# The variables that may name a CA bundle, the first one set wins.  requests leaves out OpenSSL's own SSL_CERT_FILE.
+CA_BUNDLES = ("G4F_LITE_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class Route(NamedTuple):
@@ -101,8 +105,9 @@ class Exchange:
             settings = self.settings_for(url)
             proxy = requests.utils.select_proxy(url, settings["proxies"])
             if proxy:
-                refuse_when_offline(proxy)
                 self.passwords += password_in(proxy)
+                _check_proxy(proxy)
+                refuse_when_offline(proxy)
             try:
                 response = _send(send, settings, transfer)
             except FAILURES as error:
@@ -205,7 +210,8 @@ class Exchange:
         proxies = dict(session.proxies)
         verify = self.route.verify
         if verify is None and session.verify is True:
-            verify = os.environ.get("G4F_LITE_CA_BUNDLE") or None
+            names = CA_BUNDLES if session.trust_env else CA_BUNDLES[:1]
+            verify = next((path for name in names if (path := os.environ.get(name))), None)
         elif verify is None:
             verify = session.verify
         if self.route.proxy and (self.route.proxies_loopback or not is_loopback(url)):
@@ -281,6 +287,17 @@ def _send(send: Callable[..., Any], settings: dict[str, Any], transfer: Transfer
         running_transfer.reset(reset)
 
 
+def _check_proxy(proxy: str) -> None:
+    """Check a proxy that may be the environment's or a session's; these may leave out ``http://``.
+
+    :raises TransportError: it is not a URL of a proxy
+    """
+    try:
+        check_proxy(proxy if "://" in proxy else f"http://{proxy}", "the proxy in the environment or the session")
+    except ValueError as error:
+        raise TransportError(str(error), cause="proxy") from None
+
+
 def hand_over_redirect(response: requests.Response, **_: Any) -> None:
     """Keep requests from a redirect, whose body it would read to the end, however long that is.
 
@@ -294,8 +311,9 @@ def refuse_when_offline(url: str) -> None:
     """Raise if ``G4F_LITE_OFFLINE=1`` forbids a request.
 
     :raises ProviderNotConfiguredError: the URL leads to another machine
+    :raises ValueError: the variable's value makes no sense
     """
-    if os.environ.get("G4F_LITE_OFFLINE") == "1" and not is_loopback(url):
+    if is_switched_on("G4F_LITE_OFFLINE") and not is_loopback(url):
         raise ProviderNotConfiguredError(
             f"G4F_LITE_OFFLINE=1 allows nothing but loopback, and {origin_of(url)} is not; unset it to go there"
         )

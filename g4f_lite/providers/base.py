@@ -34,6 +34,7 @@ from .settings import (
     check_callback,
     check_cert,
     check_fields,
+    check_files,
     check_session,
     check_url,
     check_verify,
@@ -357,6 +358,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         """Raise if a call cannot succeed, before anything is sent.
 
         :raises AuthenticationError: if a secret is missing
+        :raises ValueError: if a file of certificates does not exist
         """
         for what in self._lost:
             if what == "proxy" and os.environ.get("G4F_LITE_PROXY"):
@@ -365,6 +367,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
             message = f"the {what} of this provider contained a secret, which was not pickled; {hint}"
             raise AuthenticationError(message, provider=self.name)
         refuse_when_offline(self.base_url)
+        if self.base_url.startswith("https:"):
+            check_files(self.verify, self.cert)
 
     def secrets(self) -> list[str]:
         """List the strings that messages must not show."""

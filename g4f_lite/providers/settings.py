@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import requests
 
 from ..arguments import safe_url
 from ..errors import MissingDependencyError
+from ..http.exchange import CA_BUNDLES
 from ..http.failures import NEEDS_PYSOCKS
 from ..http.retry import OnRetry, RetryLike
 from ..timeout import TimeoutLike
@@ -68,9 +70,9 @@ def check_url(url: Any, name: str, owner: str = "") -> str:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         valid = False
-    if not valid or any(character.isspace() for character in url):
+    if not valid or not url.isprintable() or re.search(r"[\s\\]", url):
         raise ValueError(f"{name} must be a URL such as http://localhost:8080/v1, not {safe_url(url)!r}")
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    if "@" in url or parts.query or parts.fragment:  # also in a path, where an unescaped / of a password would put it
         raise ValueError(
             f"{name} must not contain a user, password or query; pass keys as api_key= or headers=: {safe_url(url)!r}"
         )
@@ -93,6 +95,7 @@ def check_fields(fields: Any, kind: str) -> dict[str, str]:
     :raises TypeError: if they are not a dict of strings
     :raises ValueError: if one cannot be sent unchanged
     """
+    separators = ";" if kind == "cookies" else None
     if not isinstance(fields, Mapping):
         raise TypeError(f"{kind} must be a dict, not {type(fields).__name__}")
     for name, value in fields.items():
@@ -100,11 +103,30 @@ def check_fields(fields: Any, kind: str) -> dict[str, str]:
             raise TypeError(f"{kind} must map strings to strings; the value of {name!r} is {type(value).__name__}")
         if not name or value != value.strip() or not (name + value).replace("\t", "").isprintable():
             raise ValueError(f"{kind} cannot be sent: {name!r} has a control character or surrounding white space")
+        if not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII):
+            raise ValueError(f"{kind} cannot be sent: {name!r} is not a name that HTTP allows")
+        if separators and ";" in value:
+            raise ValueError(f"{kind} cannot be sent: the value of {name!r} has a semicolon, which ends a cookie")
         try:
             (name + value).encode("latin-1")
         except UnicodeEncodeError:
             raise ValueError(f"{kind} cannot be sent: {name!r} has characters outside Latin-1") from None
     return dict(fields)
+
+
+def check_files(verify: bool | str | None, cert: str | tuple[str, str] | None) -> None:
+    """Check that the files of certificates exist, given as arguments or in the environment.
+
+    :raises ValueError: if one does not
+    """
+    paths = [("cert", path) for path in (cert if isinstance(cert, tuple) else (cert,))]
+    if verify is None:
+        paths += [(name, os.environ.get(name)) for name in CA_BUNDLES]
+    elif isinstance(verify, str):
+        paths.append(("verify", verify))
+    for name, path in paths:
+        if path and not os.path.exists(path):
+            raise ValueError(f"{name} is {path!r}, which does not exist")
 
 
 def check_session(session: Any) -> requests.Session | None:

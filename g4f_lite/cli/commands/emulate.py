@@ -13,11 +13,11 @@ from typing import get_type_hints
 import click
 
 from ...emulator import Emulator, ReceivedRequest, Settings
+from ...errors import sanitize
 from ..assignments import read_assignment
 from ..emulation import Backend, add_faults, backend_option, fail_option, make_backend
 from ..failure import Failure, checking_arguments
 from ..output import write
-from ..sanitize import sanitize
 
 PORT = 8484
 SECONDS = 0.5  # between two checks for Ctrl-C, which does not interrupt a wait on Windows

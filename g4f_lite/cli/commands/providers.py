@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields
 
 import click
 
+from ...errors import sanitize
 from ...http.urls import is_loopback
 from ...providers.base import BaseProvider, Provider
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, provider_names
 from ..output import write
-from ..sanitize import sanitize
 
 YES, NO = "yes", "no"
 IN_PROCESS = ("Local", "Scripted", "Echo")
