@@ -32,6 +32,11 @@ _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
     ),
     (errors.EmptyResponseError, "its answer is empty", "try another model"),
     (
+        errors.EngineError,
+        "the process that runs the model crashed",
+        "try again; if it happens every time, fetch the model again: `g4f-lite local rm NAME`, then `pull`",
+    ),
+    (
         errors.ResponseFormatError,
         "what it sends is not this protocol",
         "see whether the address is right: for an OpenAI-compatible server it ends in /v1 as a rule",
