@@ -278,7 +278,7 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
 
 
 def _added(delta: Delta) -> ChoiceDelta | None:
-    """Give what a delta adds to its choice; None where that is nothing."""
+    """Return what a delta adds to its choice; None where that is nothing."""
     if isinstance(delta, (str, ImageResponse)):
         return ChoiceDelta(str(delta))
     if isinstance(delta, Reasoning):

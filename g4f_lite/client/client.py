@@ -20,6 +20,7 @@ from .routing import ModelMap, RoutedProvider, Router, one_proxy
 
 if TYPE_CHECKING:
     from ..conversation import Conversation
+    from ..providers.openai.keys import KeyLike
     from .chat import Chat
     from .images import Images
     from .models import Models
@@ -38,7 +39,7 @@ class Client:
     :param model: the model for calls that name none
     :param models: maps model names to ``"provider"``, ``"provider:model"``, another model's name, a provider, or None
         for the default model; ``"*"`` stands for all other names
-    :param api_key: the key of the named provider
+    :param api_key: the key of the named provider, or a function that returns it, for tokens that expire
     :param base_url: the URL of the named provider, or of an OpenAI-compatible server
     :param default_headers: headers for every request to it
     :param default_query: query parameters for every request to it
@@ -60,7 +61,7 @@ class Client:
         *,
         model: str | None = None,
         models: ModelMap | None = None,
-        api_key: str | None = None,
+        api_key: KeyLike | None = None,
         base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,

@@ -183,7 +183,7 @@ class CompletionMessage(Extended):
         )
 
     def to_message(self) -> dict[str, Any]:
-        """Give the message as the service wants it back: reasoning under the service's own name, or not at all."""
+        """Return the message as the service wants it back: reasoning under the service's own name, or not at all."""
         message = {name: value for name, value in self.to_dict().items() if name != "reasoning"}
         return {**message, **(self.extra or {})}
 

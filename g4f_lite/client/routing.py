@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream
@@ -19,6 +19,9 @@ from ..providers.selection import ProviderLike, choose_provider, default_provide
 from ..providers.settings import check_verify
 from ..timeout import Timeout, TimeoutLike
 from .options import divide
+
+if TYPE_CHECKING:
+    from ..providers.openai.keys import KeyLike
 
 ModelMap = Mapping[str, BaseProvider | type[BaseProvider] | str | None]
 
@@ -40,7 +43,7 @@ class Router:
         *,
         model: str | None = None,
         models: ModelMap | None = None,
-        api_key: str | None = None,
+        api_key: KeyLike | None = None,
         base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,

@@ -53,7 +53,9 @@ def test_a_key_is_never_shown(emulator: Emulator, here: list[str], tmp_path: Pat
         assert KEY not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "cannot read"), ("\n", "is empty"), ("a key", "is no key")])
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "cannot read"), ("\n", "is empty"), ("a key", "is not a valid key")]
+)
 def test_a_file_without_a_key_is_one_line(tmp_path: Path, content: str | None, words: str) -> None:
     file = tmp_path / "key"
     if content is not None:

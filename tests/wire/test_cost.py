@@ -82,7 +82,7 @@ def test_calls_of_a_chunk_through_a_client(provider: OpenAICompatible) -> None:
 
     (python, built_in), alone = calls_of_each(read), calls_of_each(lambda pieces: ask(provider, pieces))
     assert python <= alone[0] + 6.01  # a hundredth for what happens once per answer
-    assert built_in <= alone[1] + 3.01
+    assert built_in <= alone[1] + 4.01  # one is not counted where Python has specialized the code around it
 
 
 def test_calls_of_a_warm_call(provider: OpenAICompatible) -> None:
