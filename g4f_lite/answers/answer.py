@@ -103,7 +103,7 @@ class Answer(str):
         }
 
     def to_message(self) -> dict[str, Any]:
-        """Give the answer as a message for the history: its text, its tool calls, and what belongs to them."""
+        """Return the answer as a message for the history: its text, its tool calls, and what belongs to them."""
         message: dict[str, Any] = {"role": "assistant", "content": str(self)}
         calls = [call.to_dict() for call in self.tool_calls if call.type != "function_call"]
         if calls:

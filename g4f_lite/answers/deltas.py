@@ -60,7 +60,7 @@ class ToolCall:
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the call as the API writes it, so that it can be sent back in a message."""
+        """Return the call as the API writes it, so that it can be sent back in a message."""
         kind = "custom" if self.type == "custom" else "function"
         inner = {"name": self.name, "input" if kind == "custom" else "arguments": self.arguments}
         return {"id": self.id, "type": kind, **self.extra, kind: {**inner, **self.extra.get(kind, {})}}

@@ -215,7 +215,7 @@ class AnswerStream(Generator[Piece, None, None]):
     def other_choices(self) -> dict[int, Answer]:
         """What has come of other choices than the first, by their index, where several were asked for.
 
-        :raises ResponseFormatError: one is longer than what is kept of an answer
+        :raises ResponseFormatError: if one is longer than what is kept of an answer
         """
         if any(buffer.too_long for buffer in self._buffer.others.values()):
             self._raise_too_long()

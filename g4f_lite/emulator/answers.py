@@ -33,7 +33,7 @@ def split_words(text: str) -> list[str]:
 
 
 def text_of(content: object) -> str:
-    """Give the text of a message's content, which is a string or a list of parts."""
+    """Return the text of a message's content, which is a string or a list of parts."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
@@ -56,7 +56,7 @@ class Answers:
             self._scripted.append(pieces)
 
     def take(self, messages: list[Message]) -> Iterator[Delta]:
-        """Give the pieces of the next answer."""
+        """Return the pieces of the next answer."""
         with self._lock:
             if self._scripted:
                 return iter(self._scripted.popleft())

@@ -104,7 +104,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Give the URL of every service, without a slash at its end."""
+        """Return the URL of every service, without a slash at its end."""
         if not self._started:
             raise RuntimeError("the emulator has no URL before start()")
         host, port = self._server.address
@@ -112,7 +112,7 @@ class Emulator:
 
     @property
     def requests(self) -> list[ReceivedRequest]:
-        """Give the received requests in order of arrival, as a copy of the list."""
+        """Return the received requests in order of arrival, as a copy of the list."""
         return self._records.snapshot()
 
     @property
@@ -127,7 +127,7 @@ class Emulator:
 
     @property
     def settings(self) -> Settings:
-        """Give the settings as they are now."""
+        """Return the settings as they are now."""
         return self._settings
 
     def configure(self, **settings: Any) -> None:
@@ -140,7 +140,7 @@ class Emulator:
         A dialect says how a server answers and fails; when it fails is for ``fail`` to say. Names
         and what they do: ``DIALECTS``.
 
-        :raises ValueError: there is no such dialect
+        :raises ValueError: if there is no such dialect
         """
         self.configure(dialects=names)
 

@@ -49,9 +49,9 @@ class Exchange:
         self._origin = f"{scheme}://{host}" if host else url
 
     def deltas(self, messages: list[Message]) -> Iterator[Delta]:
-        """Give the pieces of the answer.
+        """Return the pieces of the answer.
 
-        :raises BackendError: the backend raised
+        :raises BackendError: if the backend raised
         """
         if self.backend_error is not None:
             raise BackendError(self.backend_error)
@@ -68,11 +68,11 @@ class Exchange:
             raise BackendError(str(error) or type(error).__name__) from error
 
     def texts(self, messages: list[Message]) -> Iterator[str]:
-        """Give the text of the answer alone."""
+        """Return the text of the answer alone."""
         return (piece for piece in self.deltas(messages) if isinstance(piece, str))
 
     def url(self, path: str) -> str:
-        """Give an absolute URL on this server, under the name by which the client called it."""
+        """Return an absolute URL on this server, under the name by which the client called it."""
         return self._origin + path
 
     def wait(self, seconds: float | None) -> None:

@@ -42,7 +42,7 @@ class Strike:
 
     @property
     def request(self) -> ReceivedRequest:
-        """Give the request."""
+        """Return the request."""
         return self.exchange.request
 
     def reply(self) -> Reply:
@@ -320,7 +320,7 @@ def _insert(body: Iterable[BodyItem], after: After, inserted: BodyItem) -> Itera
 
 
 def _first_pieces(body: Iterable[BodyItem], count: int | None) -> Iterator[BodyItem]:
-    """Give the first ``count`` pieces (None: all), and neither the rest nor the end marker."""
+    """Return the first ``count`` pieces (None: all), and neither the rest nor the end marker."""
     texts, held = 0, list[BodyItem]()
     for item in body:
         if not (isinstance(item, Piece) and item.text):

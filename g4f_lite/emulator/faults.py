@@ -28,7 +28,7 @@ class Selector:
     reused: bool | None = None
 
     def matches(self, request: ReceivedRequest) -> bool:
-        """Tell whether a request matches."""
+        """Return whether a request matches."""
         step = self.step
         if step is None and self.path is None:
             step = "prompt"
@@ -63,8 +63,8 @@ class Faults:
     def add(self, name: str, selector: Selector, nth: int, times: int | None, settings: dict[str, Any]) -> None:
         """Add a fault: from the ``nth`` matching request on, ``times`` times (None: for ever).
 
-        :raises ValueError: there is no such fault, or a number is not one of times
-        :raises TypeError: the fault has no such setting
+        :raises ValueError: if there is no such fault, or a number is not one of times
+        :raises TypeError: if the fault has no such setting
         """
         kind = FAULTS.get(name)
         if kind is None:

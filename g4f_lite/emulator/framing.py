@@ -23,7 +23,7 @@ def send_reply(wire: Wire, request: ReceivedRequest, reply: Reply, settings: Set
 
     What is sent, and when, is recorded in ``request``.
 
-    :raises OSError: the connection ended, by the client, by the emulator, or by the reply
+    :raises OSError: if the connection ended, by the client, by the emulator, or by the reply
     """
     client_closes = request.headers.get("Connection", "").lower() == "close"
     framing = settings.framing

@@ -48,7 +48,7 @@ class ReceivedRequest:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """Give the cookies that were sent; empty if they cannot be read."""
+        """Return the cookies that were sent; empty if they cannot be read."""
         try:
             parsed = SimpleCookie(self.headers.get("Cookie", ""))
         except CookieError:
@@ -75,7 +75,7 @@ class Records:
             self._requests.append(request)
 
     def snapshot(self) -> list[ReceivedRequest]:
-        """Give a copy of the list."""
+        """Return a copy of the list."""
         with self._lock:
             return list(self._requests)
 

@@ -45,7 +45,7 @@ class Server:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Give the host and the port; the port stays the same when listening is resumed."""
+        """Return the host and the port; the port stays the same when listening is resumed."""
         return self._address
 
     @property

@@ -24,7 +24,7 @@ class Service(ABC):
         """Tell which step of the protocol a request is; ``None`` if it is not this service's."""
 
     def owns(self, request: ReceivedRequest, settings: Settings) -> bool:
-        """Tell whether this service answers a path that no service knows."""
+        """Return whether this service answers a path that no service knows."""
         return False
 
     @abstractmethod
@@ -37,7 +37,7 @@ class Service(ABC):
 
     @abstractmethod
     def failure_event(self, exchange: Exchange, kind: FailureKind, message: str | None) -> bytes:
-        """Give the line or event that reports a failure in a stream that has begun."""
+        """Return the line or event that reports a failure in a stream that has begun."""
 
     @abstractmethod
     def token_refused(self, exchange: Exchange) -> Reply:
@@ -45,4 +45,4 @@ class Service(ABC):
 
     @abstractmethod
     def wrong_types(self, exchange: Exchange) -> bytes:
-        """Give a whole line or event of right syntax with values of wrong types."""
+        """Return a whole line or event of right syntax with values of wrong types."""

@@ -39,7 +39,7 @@ class Tokens:
         return token
 
     def newest(self, owner: str, uses: int | None, seconds: float | None) -> str:
-        """Give the newest token of ``owner`` while it is young, else a new one."""
+        """Return the newest token of ``owner`` while it is young, else a new one."""
         with self._lock:
             for token, known in reversed(self._tokens.items()):
                 if known.owner == owner:

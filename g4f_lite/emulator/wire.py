@@ -64,7 +64,7 @@ class Wire:
     def wait(self, seconds: float | None) -> None:
         """Wait ``seconds``, or for ever if that is ``None``.
 
-        :raises ClientGone: the client left
+        :raises ClientGone: if the client left
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         try:

@@ -70,12 +70,12 @@ def _hide(text: str, secret: str) -> str:
 
 
 def is_word(text: str) -> bool:
-    """Tell whether this is a short plain word, such as the value of a cookie ``theme=dark``."""
+    """Return whether this is a short plain word, such as the value of a cookie ``theme=dark``."""
     return len(text) < _SHORTEST_PART and text.isalpha()
 
 
 def names_secret(name: str) -> bool:
-    """Tell whether a header or a query's field with this name is likely to hold a secret."""
+    """Return whether a header or a query's field with this name is likely to hold a secret."""
     return re.search("auth|key|token|secret|cookie|pass|nonce|session|sign", name, re.IGNORECASE) is not None
 
 

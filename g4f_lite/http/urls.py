@@ -29,7 +29,7 @@ def parse_origin(url: str | None) -> Origin:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether a URL's host is this machine."""
+    """Return whether a URL's host is this machine."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True

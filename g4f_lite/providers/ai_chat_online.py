@@ -17,7 +17,7 @@ from ..errors import (
     ServiceError,
 )
 from ..http.body import BLANK, Body, parse_json
-from ..http.checks import rate_limit, says_rate_limit, shorten
+from ..http.checks import rate_limit_error, says_rate_limit, shorten
 from ..http.exchange import Exchange
 from ..http.urls import origin_of
 from ..messages import format_prompt, get_random_string
@@ -113,7 +113,7 @@ class AiChatOnline(Provider):
             return None
         message = shorten(str(parsed.get("message") or "the service reported an error without a message"))
         if code == 429 or says_rate_limit(message):
-            return rate_limit(message, message, status=status)
+            return rate_limit_error(message, message, status=status)
         kinds: dict[int, type[ProviderError]]
         kinds = {401: AuthenticationError, 402: QuotaExceededError, 403: AuthenticationError}
         return kinds.get(code, ServiceError)(f"{message} (code {code})", status=status)

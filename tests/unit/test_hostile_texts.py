@@ -11,7 +11,7 @@ import pytest
 from g4f_lite import QuotaExceededError, RateLimitError, ServiceError
 from g4f_lite.cli.failure import one_line
 from g4f_lite.http.body import parse_json
-from g4f_lite.http.checks import ERROR_BODY_BYTES, rate_limit, shorten
+from g4f_lite.http.checks import ERROR_BODY_BYTES, rate_limit_error, shorten
 from g4f_lite.http.checks import _visible as visible
 from g4f_lite.http.redact import redact
 from g4f_lite.http.waits import parse_retry_after
@@ -32,8 +32,8 @@ def _seconds(function: Callable[[str], Any], text: str) -> float:
 @pytest.mark.parametrize(
     ("function", "unit", "length"),
     [
-        (lambda text: rate_limit(text, ""), "reached the ", BODY),
-        (lambda text: rate_limit(text, ""), "reached your " + "w " * 20, BODY),
+        (lambda text: rate_limit_error(text, ""), "reached the ", BODY),
+        (lambda text: rate_limit_error(text, ""), "reached your " + "w " * 20, BODY),
         (visible, "<", BODY),
         (visible, "<script ", BODY),
         (visible, "<script></script ", BODY),
@@ -78,4 +78,4 @@ def test_an_error_text_full_of_signs_is_the_services_error(said: str) -> None:
     ],
 )
 def test_words_for_a_used_up_allowance(said: str, kind: type[RateLimitError]) -> None:
-    assert type(rate_limit(said, said)) is kind
+    assert type(rate_limit_error(said, said)) is kind

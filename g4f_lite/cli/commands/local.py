@@ -75,7 +75,7 @@ def suggest_better_models(provider: BaseProvider) -> None:
 def _accept(name: str, licence: str) -> None:
     """Ask whether a licence is accepted that is not a plain one.
 
-    :raises Failure: it is not, or nobody can be asked
+    :raises Failure: if it is not, or nobody can be asked
     """
     if licence.lower() in PLAIN_LICENCES:
         return

@@ -54,7 +54,7 @@ class FunctionCalls:
                 call[name] += piece.get("function", {}).get(name) or ""
 
     def actions(self) -> list[dict[str, Any]]:
-        """Give the calls as the site's page gets them."""
+        """Return the calls as the site's page gets them."""
         return [
             # PHP has one kind of array, and writes an empty object as [].
             {"type": "function", "data": {"name": call["name"], "args": json.loads(call["arguments"] or "{}") or []}}
@@ -63,7 +63,7 @@ class FunctionCalls:
 
 
 def failure_message(kind: str, settings: Settings, plugin: Plugin, *, logged_in: bool) -> str:
-    """Give the plugin's default text for a kind of failure."""
+    """Return the plugin's default text for a kind of failure."""
     if kind == "limit":
         whose = settings.site_limit
         if whose == "guests" and logged_in:
@@ -73,7 +73,7 @@ def failure_message(kind: str, settings: Settings, plugin: Plugin, *, logged_in:
 
 
 def log_events(settings: Settings, plugin: Plugin) -> list[dict[str, Any]]:
-    """Give the events that the site's event logs put before the text."""
+    """Return the events that the site's event logs put before the text."""
     events = []
     for subtype in subtypes(settings, plugin):
         if subtype == "content":
@@ -91,7 +91,7 @@ def log_events(settings: Settings, plugin: Plugin) -> list[dict[str, Any]]:
 
 
 def subtypes(settings: Settings, plugin: Plugin) -> tuple[str, ...]:
-    """Give the subtypes of live events that the site sends."""
+    """Return the subtypes of live events that the site sends."""
     if not plugin.has_event_logs or settings.status_events is False:
         return ()
     return ("status",) if settings.status_events is True else settings.status_events
@@ -100,7 +100,7 @@ def subtypes(settings: Settings, plugin: Plugin) -> tuple[str, ...]:
 def text_answer(
     settings: Settings, plugin: Plugin, messages: list[Message], reply: str, calls: FunctionCalls
 ) -> dict[str, Any]:
-    """Give the JSON of a whole answer in text."""
+    """Return the JSON of a whole answer in text."""
     prompt = sum(len(str(message["content"]).split()) for message in messages)
     completion = len(reply.split())
     usage: dict[str, Any] = {
@@ -115,7 +115,7 @@ def text_answer(
 
 
 def image_answer(settings: Settings, plugin: Plugin, prompt: str, urls: list[str]) -> dict[str, Any]:
-    """Give the JSON of an image bot's answer, whose reply is Markdown of the images and nothing else."""
+    """Return the JSON of an image bot's answer, whose reply is Markdown of the images and nothing else."""
     tokens = len(prompt.split())
     usage = {"input_tokens": tokens, "output_tokens": 1024, "total_tokens": tokens + 1024}
     reply = "".join(f"![Image]({url})\n" for url in urls)

@@ -41,8 +41,8 @@ class Prompt:
     def read(cls, body: object, plugin: Plugin) -> Prompt:
         """Read the body of a request.
 
-        :raises PhpFatal: the new message is a list or an object
-        :raises Rejected: there is no message, or no bot
+        :raises PhpFatal: if the new message is a list or an object
+        :raises Rejected: if there is no message, or no bot
         """
         fields: dict[str, Any] = body if isinstance(body, dict) else {}
         new_message = fields.get("newMessage")
@@ -59,7 +59,7 @@ class Prompt:
     def check(self, settings: Settings, plugin: Plugin) -> None:
         """Check the bot and the length of the message.
 
-        :raises Failed: the bot does not exist, or the message is too long
+        :raises Failed: if the bot does not exist, or the message is too long
         """
         length = len(self.text.encode() if plugin.counts_bytes else self.text)
         too_long = settings.message_limit is not None and length > settings.message_limit
@@ -67,14 +67,14 @@ class Prompt:
             raise Failed(REJECTED)
 
     def bot(self, settings: Settings) -> str | None:
-        """Give the first bot of those that the prompt names which the site has."""
+        """Return the first bot of those that the prompt names which the site has."""
         return next((bot for bot in self.bots if bot in (*settings.bots, *settings.image_bots)), None)
 
     def messages(self, limit: int | None) -> list[Message]:
-        """Give what the model gets: the first earlier turn, the last ``limit`` ones, and the new message.
+        """Return what the model gets: the first earlier turn, the last ``limit`` ones, and the new message.
 
-        :raises PhpFatal: the earlier turns are not an array
-        :raises Failed: a turn is neither an object nor an array
+        :raises PhpFatal: if the earlier turns are not an array
+        :raises Failed: if a turn is neither an object nor an array
         """
         earlier = self.earlier
         if not earlier or earlier == "0":
@@ -95,7 +95,7 @@ class Prompt:
 
 
 def wants_stream(request: ReceivedRequest) -> bool:
-    """Tell whether a request asks for a stream, whatever else is wrong with it."""
+    """Return whether a request asks for a stream, whatever else is wrong with it."""
     try:
         body = request.json()
     except ValueError:

@@ -70,7 +70,7 @@ class AiEngine(Service):
         return is_rest or request.path.startswith("/wp-json/") or request.path == _AJAX_PATH
 
     def markup(self, exchange: Exchange) -> str:
-        """Give the chatbot's element in the site's pages.
+        """Return the chatbot's element in the site's pages.
 
         It shows a nonce to those who are logged in; the versions before start_session show it to all.
         """
@@ -276,7 +276,7 @@ def _refusal(status: int, message: str, plugin: Plugin, session: SiteSession) ->
 
 
 def _new_token(plugin: Plugin, session: SiteSession) -> dict[str, str]:
-    """Give the part of an answer's body that hands out a newer nonce."""
+    """Return the part of an answer's body that hands out a newer nonce."""
     return {"new_token": session.newer_nonce} if session.newer_nonce and plugin.renews_tokens else {}
 
 

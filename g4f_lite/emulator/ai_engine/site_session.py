@@ -51,19 +51,19 @@ class SiteSession:
             self.newer_nonce = newest if newest != nonce else None
 
     def newest_nonce(self) -> str:
-        """Give the nonce that the REST API hands out now."""
+        """Return the nonce that the REST API hands out now."""
         return self._nonces.newest(self._owner, *self._limits)
 
     def page_nonce(self) -> str:
-        """Give the nonce that a page shows now; a page knows who is logged in by the cookie alone."""
+        """Return the nonce that a page shows now; a page knows who is logged in by the cookie alone."""
         return self._nonces.newest(self.user or self._guest, *self._limits)
 
     def known_chat_session(self) -> str | None:
-        """Give the plugin's session id if the client has sent one."""
+        """Return the plugin's session id if the client has sent one."""
         return self._cookies.get(_CHAT_COOKIE)
 
     def chat_session(self) -> str:
-        """Give the plugin's session id; a client without one gets it as a cookie."""
+        """Return the plugin's session id; a client without one gets it as a cookie."""
         return self._cookie(_CHAT_COOKIE)
 
     def php_session(self) -> str:

@@ -30,7 +30,7 @@ _NGINX_PAGE = "<html>\n<head><title>404 Not Found</title></head>\n<body>\n<h1>40
 
 
 def rest_route(request: ReceivedRequest, settings: Settings) -> str | None:
-    """Give the REST route of a request; ``None`` if it is for a page.
+    """Return the REST route of a request; ``None`` if it is for a page.
 
     ``index.php`` takes the route as a parameter whatever the site's permalinks are.
     """
@@ -41,7 +41,7 @@ def rest_route(request: ReceivedRequest, settings: Settings) -> str | None:
 
 
 def rest_path(settings: Settings) -> str:
-    """Give the path below which the REST routes are, as the site's pages say it."""
+    """Return the path below which the REST routes are, as the site's pages say it."""
     return f"/{settings.rest_prefix}" if settings.permalinks == "pretty" else "/index.php?rest_route="
 
 

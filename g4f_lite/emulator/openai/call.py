@@ -26,24 +26,24 @@ class Call:
 
     @property
     def messages(self) -> list[Message]:
-        """Give the messages of the request."""
+        """Return the messages of the request."""
         messages = self.body.get("messages")
         return messages if isinstance(messages, list) else []
 
     @property
     def streams(self) -> bool:
-        """Tell whether the request asks for a stream."""
+        """Return whether the request asks for a stream."""
         return self.body.get("stream") is True
 
     @property
     def streams_usage(self) -> bool:
-        """Tell whether the request asks for the usage in a stream."""
+        """Return whether the request asks for the usage in a stream."""
         options = self.body.get("stream_options")
         return isinstance(options, dict) and bool(options.get("include_usage"))
 
     @property
     def common(self) -> dict[str, Any]:
-        """Give the fields that the answer repeats in every chunk."""
+        """Return the fields that the answer repeats in every chunk."""
         return {"id": self.id, "created": self.created, "model": self.body.get("model", "")}
 
     def chunk(self, **fields: Any) -> dict[str, Any]:
@@ -81,13 +81,13 @@ class Event:
 
     @property
     def choice(self) -> dict[str, Any] | None:
-        """Give the first choice of a chunk; ``None`` for every other event."""
+        """Return the first choice of a chunk; ``None`` for every other event."""
         choices = self.data.get("choices") if isinstance(self.data, dict) else None
         return choices[0] if choices else None
 
     @property
     def delta(self) -> dict[str, Any]:
-        """Give the delta of a chunk; empty for every other event."""
+        """Return the delta of a chunk; empty for every other event."""
         return (self.choice or {}).get("delta") or {}
 
     def with_fields(self, **fields: Any) -> Event:

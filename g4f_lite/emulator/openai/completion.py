@@ -123,7 +123,7 @@ class Completion:
 
 
 def _reason(delta: Mapping[str, Any], reason: object) -> object:
-    """Give the usual finish reason of an answer, as it is known after this delta."""
+    """Return the usual finish reason of an answer, as it is known after this delta."""
     return "tool_calls" if delta.get("tool_calls") else reason
 
 

@@ -16,7 +16,7 @@ _MOST_DIMENSIONS = 4096
 
 
 def embed(text: str, dimensions: int = DIMENSIONS) -> list[float]:
-    """Give the vector of a text, whose length is 1."""
+    """Return the vector of a text, whose length is 1."""
     numbers: list[float] = []
     for block in range(math.ceil(dimensions / 32)):
         digest = hashlib.sha256(f"{block} {text}".encode("utf-8", "surrogatepass")).digest()
@@ -46,7 +46,7 @@ def embeddings_reply(body: dict[str, Any]) -> Reply:
 
 
 def _inputs(value: object) -> list[str] | None:
-    """Give the texts of an input; token ids become their numbers, in words."""
+    """Return the texts of an input; token ids become their numbers, in words."""
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list) or not value:

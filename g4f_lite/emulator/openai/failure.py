@@ -58,12 +58,12 @@ class Failure:
 
     @property
     def error(self) -> dict[str, Any]:
-        """Give the usual ``error`` object."""
+        """Return the usual ``error`` object."""
         return {"message": self.message, "type": self.type, "param": None, "code": self.code}
 
     @property
     def wait(self) -> float:
-        """Give the seconds to wait, 1 if nobody says them."""
+        """Return the seconds to wait, 1 if nobody says them."""
         return 1.0 if self.seconds is None else self.seconds
 
     def reply(self) -> Reply:
@@ -73,7 +73,7 @@ class Failure:
 
 
 def retry_after(seconds: float) -> list[Header]:
-    """Give the header Retry-After, whose unit is whole seconds."""
+    """Return the header Retry-After, whose unit is whole seconds."""
     return [("Retry-After", str(math.ceil(seconds)))]
 
 

@@ -147,7 +147,7 @@ def _body(request: ReceivedRequest) -> dict[str, Any] | None:
 
 
 def _usual_path(request: ReceivedRequest, settings: Settings) -> str | None:
-    """Give the path that a request would have with OpenAI's own server."""
+    """Return the path that a request would have with OpenAI's own server."""
     path: str | None = request.path
     for dialect in find_dialects(settings.dialects):
         if dialect.path is not None:

@@ -18,7 +18,7 @@ from ...errors import (
     ServiceError,
 )
 from ...http.body import BLANK, Body
-from ...http.checks import rate_limit, says_rate_limit, shorten
+from ...http.checks import rate_limit_error, says_rate_limit, shorten
 from ...messages import Messages, text_of
 
 _FIELDS = (b"", b"data", b"event", b"id", b"retry")  # of an event stream; "" is a comment
@@ -95,7 +95,7 @@ def error_of(message: str, status: int) -> ProviderError:
     """Return the error for a message of the service."""
     message = shorten(message)
     if status == 429 or says_rate_limit(message):
-        return rate_limit(message, message, status=status)
+        return rate_limit_error(message, message, status=status)
     return ServiceError(message, status=status)
 
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from ...errors import AuthenticationError, G4FLiteError, ProviderError, QuotaExceededError, ServiceError
-from ...http.checks import rate_limit, says_rate_limit, shorten
+from ...http.checks import rate_limit_error, says_rate_limit, shorten
 from ...timeout import PASSING_STATUSES
 
 MESSAGE_LIMIT = 512  # characters of a message on a site that has not raised it; bytes in 2.4.4
@@ -50,7 +50,7 @@ def error_of(said: Any, status: int, message: str) -> ProviderError:
     if _ALL_USERS_LIMIT in text:
         return QuotaExceededError(text, status=status)
     if says_rate_limit(text):
-        return rate_limit(text, text, status=status)
+        return rate_limit_error(text, text, status=status)
     if len(message.encode()) > MESSAGE_LIMIT and ":" not in text:  # a text with a colon is the site's model's
         text += (
             f" The message has {len(message):,} characters; a site takes {MESSAGE_LIMIT} unless its owner"

@@ -10,9 +10,9 @@ _ROLES = {"system": "system", "developer": "system", "assistant": "assistant"}
 
 
 def split_turns(messages: Messages) -> tuple[list[dict[str, str]], str]:
-    """Give the earlier turns in the plugin's form, and the last user message.
+    """Return the earlier turns in the plugin's form, and the last user message.
 
-    :raises ValueError: no user message has a text
+    :raises ValueError: if no user message has a text
     """
     message = last_user_message(messages)
     texts = [text_of(turn.get("content")) for turn in messages]

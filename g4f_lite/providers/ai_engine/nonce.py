@@ -53,7 +53,7 @@ class Site:
         """Fetch a nonce; after a refused one that was just fetched, from the other source.
 
         :param session_path: the path of ``start_session`` in the REST API
-        :raises G4FLiteError: the site gives none
+        :raises G4FLiteError: if the site gives none
         """
         state = self._exchange.pooled.state
         if self._exchange.bootstraps:
@@ -127,7 +127,7 @@ class Site:
     def _of_page(self, page: str) -> str:
         """Find the nonce in the page.
 
-        :raises ServiceError: there is none
+        :raises ServiceError: if there is none
         """
         if nonce := nonce_in_page(page):
             return nonce
@@ -149,7 +149,7 @@ def nonce_in_page(page: str) -> str | None:
 def read_session(status: int, text: str) -> str:
     """Read the nonce in the answer of ``start_session``; a ``new_token`` is newer than the ``restNonce``.
 
-    :raises G4FLiteError: there is none; the answer is not shown, as it may hold a nonce
+    :raises G4FLiteError: if there is none; the answer is not shown, as it may hold a nonce
     """
     start = max(text.find(SESSION), 0)  # a PHP warning may stand before it
     try:
@@ -176,5 +176,5 @@ def keep(body: Body, source: Any) -> None:
 
 
 def _is_nonce(value: Any) -> bool:
-    """Tell whether this can be sent as a nonce."""
+    """Return whether this can be sent as a nonce."""
     return isinstance(value, str) and bool(re.fullmatch(_NONCE, value))

@@ -51,7 +51,7 @@ class AiEngine(Provider):
         """Fetch a fresh nonce.
 
         :param headers: more headers for this request
-        :raises G4FLiteError: the site gives no nonce
+        :raises G4FLiteError: if the site gives no nonce
         """
         return self.run(lambda exchange: self.bootstrap(exchange, headers))
 

@@ -104,7 +104,7 @@ def _without_images(reply: str, urls: list[str]) -> str:
 
 
 def _rest(reply: str, streamed: str) -> Iterator[Delta]:
-    """Give what the whole reply has beyond the text that was streamed.
+    """Return what the whole reply has beyond the text that was streamed.
 
     The plugin trims the reply, not the pieces.
     """

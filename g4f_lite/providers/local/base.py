@@ -49,7 +49,7 @@ class EngineProvider(OpenAIProvider):
 
         Called before a server forks its workers, it gives all of them one engine, and one copy of the model.
 
-        :raises G4FLiteError: there is no engine
+        :raises G4FLiteError: if there is no engine
         """
         self.check_ready()
         with Deadline(replace(self.timeout, first=None)) as call:

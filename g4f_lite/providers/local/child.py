@@ -60,7 +60,7 @@ class Announcements:
 
 
 def computed() -> tuple[float, float] | None:
-    """Give the time, and the seconds that all programs have computed so far on our cores; None where nothing tells."""
+    """Return the time, and the seconds that all programs have computed so far on our cores; None if unknown."""
     try:
         ours = {f"cpu{number}" for number in os.sched_getaffinity(0)}
         with open("/proc/stat", encoding="ascii") as file:
@@ -73,7 +73,7 @@ def computed() -> tuple[float, float] | None:
 
 
 def busy_cores(before: list[float] | None) -> float | None:
-    """Give how many of our cores other programs have kept busy since ``before``; it waits until there is enough to see.
+    """Return how many of our cores other programs have kept busy since ``before``, after a wait if that is just now.
 
     :param before: what ``computed`` gave when this process was started
     """
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def free_cores(cores: int, busy: float | None) -> int:
-    """Give the number of threads to compute with.
+    """Return the number of threads to compute with.
 
     They wait for each other at each step, so that one which shares its core with another program
     holds up all: one thread fewer is faster.
@@ -154,7 +154,7 @@ def say(settings: dict[str, Any], **message: Any) -> None:
 
 
 def is_only_copy(file: str, place: int) -> bool:
-    """Tell whether no other engine in this family of processes has the same model, by a lock that ends with this one.
+    """Return whether no other engine in this family of processes has the same model, by a lock that ends with this one.
 
     :param place: the byte of the file that stands for model and family
     """

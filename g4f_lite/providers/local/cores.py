@@ -11,7 +11,7 @@ TOPOLOGY = Path("/sys/devices/system/cpu")
 
 
 def usable_cores() -> int:
-    """Give the number of cores: those of the machine, within this process's affinity and its container's quota.
+    """Return the number of cores: those of the machine, within this process's affinity and its container's quota.
 
     Two hardware threads of one core count once: computing on both is not faster.
     """
@@ -25,7 +25,7 @@ def usable_cores() -> int:
 
 
 def _quota() -> float | None:
-    """Give the cores that the cgroups of this process may use at a time; None for no limit."""
+    """Return the cores that the cgroups of this process may use at a time; None for no limit."""
     quotas = []
     for line in _read(Path("/proc/self/cgroup")).splitlines():
         _, controllers, place = line.split(":", 2)
@@ -41,7 +41,7 @@ def _quota() -> float | None:
 
 
 def _limit_of(group: Path) -> tuple[int, int]:
-    """Give the microseconds of computing that a group may use in a period of so many; nothing positive for no limit."""
+    """Return the microseconds that a group may compute in a period of so many; nothing positive means no limit."""
     whole = _read(group / "cpu.max").split()  # the second version of cgroups; the first has two files
     parts = whole or [_read(group / "cpu.cfs_quota_us"), _read(group / "cpu.cfs_period_us")]
     try:

@@ -59,9 +59,9 @@ class Download:
     def run(self, web: Web) -> None:
         """Download it; what an earlier try has left is not asked for again.
 
-        :raises ProviderNotConfiguredError: there is no room for it
-        :raises ResponseFormatError: what came is not the file
-        :raises G4FLiteError: it could not be had
+        :raises ProviderNotConfiguredError: if there is no room for it
+        :raises ResponseFormatError: if what came is not the file
+        :raises G4FLiteError: if it could not be had
         """
         failures = 0
         while True:
@@ -150,7 +150,7 @@ def _begins_at(body: Body, begin: int) -> bool:
 
 
 def _wait(error: G4FLiteError, failures: int) -> float | None:
-    """Give the seconds until the next try; None where there shall be none."""
+    """Return the seconds until the next try; None where there shall be none."""
     if isinstance(error, TransportError) and error.cause in ("tls", "proxy"):
         return None
     asked = error.retry_after if isinstance(error, ProviderError) else None

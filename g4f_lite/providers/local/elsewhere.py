@@ -14,7 +14,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def candidates(file: HubFile | UrlFile) -> Iterator[Path]:
-    """Give the paths at which other programs may have a file."""
+    """Return the paths at which other programs may have a file."""
     if isinstance(file, HubFile):
         repository = _hub_cache() / f"models--{file.repository.replace('/', '--')}"
         yield repository / "snapshots" / file.revision / file.file

@@ -15,12 +15,12 @@ from .base import NOWHERE, EngineProvider, directed
 
 
 def embed(provider: EngineProvider, texts: str | Sequence[str], model: str) -> list[list[float]]:
-    """Give a vector for each text.
+    """Return a vector for each text.
 
     :param model: a model's name or path, as its provider calls it
-    :raises TypeError: they are not strings
-    :raises ValueError: there is none, or an empty one
-    :raises G4FLiteError: there are no vectors
+    :raises TypeError: if they are not strings
+    :raises ValueError: if there is none, or an empty one
+    :raises G4FLiteError: if there are no vectors
     """
     given = [texts] if isinstance(texts, str) else list(texts)
     if not all(isinstance(text, str) for text in given):

@@ -82,8 +82,8 @@ class Engine:
     :ivar threads: how many it computes with
     :ivar slots: which conversation is where
     :raises MissingDependencyError: xllamacpp is not installed
-    :raises ProviderNotConfiguredError: there is no Python interpreter to run it with
-    :raises ModelNotSupportedError: the file is damaged
+    :raises ProviderNotConfiguredError: if there is no Python interpreter to run it with
+    :raises ModelNotSupportedError: if the file is damaged
     """
 
     def __init__(self, settings: EngineSettings, keep_alive: float) -> None:
@@ -131,7 +131,7 @@ class Engine:
 
     @property
     def token(self) -> str:
-        """Its address and its key, with a blank between them."""
+        """Its address and its key, separated by a space."""
         return f"{self.base_url} {self._key}"
 
     @contextlib.contextmanager
@@ -150,9 +150,9 @@ class Engine:
         :returns: the engine itself
         :raises ModelNotSupportedError: llama.cpp cannot load the file
         :raises MissingDependencyError: xllamacpp cannot be loaded
-        :raises ProviderNotConfiguredError: the interpreter did not run it
-        :raises EngineError: it crashed
-        :raises DeadlineExceededError: the time of the call was over first; the engine goes on
+        :raises ProviderNotConfiguredError: if the interpreter did not run it
+        :raises EngineError: if it crashed
+        :raises DeadlineExceededError: if the time of the call was over first; the engine goes on
         """
         while not self.base_url and not self._answered.wait(WAKE_SECONDS):
             if call is not None:
@@ -196,11 +196,11 @@ class Engine:
             raise
 
     def crashed(self) -> bool:
-        """Tell whether the process has ended, and not because it was unused."""
+        """Return whether the process has ended, and not because it was unused."""
         return self._has_ended(END_SECONDS) and self._process.returncode != 0
 
     def left(self) -> bool:
-        """Tell whether the process has ended because it was unused, or was the parent's."""
+        """Return whether the process has ended because it was unused, or was the parent's."""
         return self._has_ended(0) and self._process.returncode == 0
 
     def error(self, when: str) -> EngineError:
@@ -298,7 +298,7 @@ class Engine:
             self._answered.set()
 
     def _has_ended(self, seconds: float) -> bool:
-        """Tell whether the process ends within so many seconds."""
+        """Return whether the process ends within so many seconds."""
         if not self._inherited:
             return self._ended.wait(seconds)
         assert self._process.stdout is not None
@@ -334,7 +334,7 @@ def check_installed() -> None:
 
 
 def _folder_of_xllamacpp() -> Path:
-    """Give the folder that its package is in.
+    """Return the folder that its package is in.
 
     :raises MissingDependencyError: xllamacpp is not installed
     """
@@ -347,7 +347,7 @@ def _folder_of_xllamacpp() -> Path:
 
 
 def _slots(metadata: Metadata, context: int) -> int:
-    """Give how many answers are computed at a time: as many as there is memory for."""
+    """Return how many answers are computed at a time: as many as there is memory for."""
     each = metadata.cache_bytes() * context
     return max(1, min(MOST_SLOTS, CACHE_BYTES // each)) if each else MOST_SLOTS
 
@@ -358,6 +358,6 @@ def _environment() -> dict[str, str]:
 
 
 def _in_brackets(words: bytes) -> str:
-    """Give the last line of what llama.cpp wrote, for the end of a message."""
+    """Return the last line of what llama.cpp wrote, for the end of a message."""
     lines = words.decode("utf-8", "replace").strip().splitlines()
     return f" ({lines[-1].strip()[:200]})" if lines else ""

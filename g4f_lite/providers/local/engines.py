@@ -21,14 +21,14 @@ _process = os.getpid()
 
 
 def engine_for(settings: EngineSettings, keep_alive: float, call: Deadline | None = None) -> Engine:
-    """Give a running engine.
+    """Return a running engine.
 
     Any number of threads may call it at once; one of them starts the process, and all wait until it
     has loaded the model.
 
     :param keep_alive: seconds without a request after which it ends; less than 0 is never
     :param call: the call that needs it, with its limits
-    :raises G4FLiteError: there is none; see :meth:`Engine.wait`
+    :raises G4FLiteError: if there is none; see :meth:`Engine.wait`
     """
     with _lock:
         _leave_to_parent()

@@ -38,7 +38,7 @@ class Metadata:
     control_tokens: tuple[str, ...]
 
     def get(self, name: str) -> Any:
-        """Give an entry of the model's architecture, such as ``"block_count"``; None where there is none."""
+        """Return an entry of the model's architecture, such as ``"block_count"``; None where there is none."""
         return self.values.get(f"{self.values.get('general.architecture')}.{name}")
 
     @property
@@ -48,7 +48,7 @@ class Metadata:
         return template if isinstance(template, str) else ""
 
     def cache_bytes(self) -> int:
-        """Give the bytes that llama.cpp keeps of each token of a conversation, about."""
+        """Return the bytes that llama.cpp keeps of each token of a conversation, about."""
         heads = self._whole("attention.head_count")
         size = self._whole("attention.key_length") or (self._whole("embedding_length") // heads if heads else 0)
         keys = self._whole("block_count") * (self._whole("attention.head_count_kv") or heads) * size
@@ -62,7 +62,7 @@ class Metadata:
 def check_gguf(path: str | os.PathLike[str]) -> Path:
     """Check that a path leads to a readable .gguf file, by its first bytes, and give it resolved.
 
-    :raises ModelNotSupportedError: it does not
+    :raises ModelNotSupportedError: if it does not
     """
     resolved = Path(path).expanduser().resolve()
     try:
@@ -82,7 +82,7 @@ def check_gguf(path: str | os.PathLike[str]) -> Path:
 def read_metadata(path: Path) -> Metadata:
     """Read what a file says about its model.
 
-    :raises ModelNotSupportedError: it cannot be read, or is damaged
+    :raises ModelNotSupportedError: if it cannot be read, or is damaged
     """
     resolved = check_gguf(path)
     stat = resolved.stat()

@@ -12,15 +12,15 @@ from .web import Web, hub
 
 
 def address_of(file: HubFile) -> str:
-    """Give the address of a file, at its commit."""
+    """Return the address of a file, at its commit."""
     return f"{hub()}/{file.repository}/resolve/{file.revision}/{quote(file.file)}"
 
 
 def locate(reference: HubReference, web: Web) -> HubFile:
     """Ask the hub for the commit that a reference means now, and for the file's size and hash there.
 
-    :raises ModelNotSupportedError: there is no such repository, revision or file
-    :raises ResponseFormatError: the answer is not the hub's
+    :raises ModelNotSupportedError: if there is no such repository, revision or file
+    :raises ResponseFormatError: if the answer is not the hub's
     """
     revision = quote(reference.revision or "main", safe="")
     body = web.get(f"{hub()}/api/models/{reference.repository}/revision/{revision}?blobs=true")

@@ -36,7 +36,7 @@ class Installer:
 def find_installer() -> Installer:
     """Find pip in this environment, or else uv, which makes environments without pip.
 
-    :raises ProviderNotConfiguredError: there is neither
+    :raises ProviderNotConfiguredError: if there is neither
     """
     wheel = ("--no-deps", "--only-binary", ":all:")
     if importlib.util.find_spec("pip"):
@@ -57,9 +57,9 @@ def download(requirement: str, directory: Path) -> None:
     it ends the program too.
 
     :param requirement: the package with its exact version, ``name==version``
-    :raises ProviderNotConfiguredError: there is no pip and no uv, or the disk is full
-    :raises TransportError: the package could not be downloaded
-    :raises OSError: the program could not be run
+    :raises ProviderNotConfiguredError: if there is no pip and no uv, or the disk is full
+    :raises TransportError: if the package could not be downloaded
+    :raises OSError: if the program could not be run
     """
     installer = find_installer()
     terminal = sys.stderr is not None and sys.stderr.isatty()

@@ -12,10 +12,10 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def seconds_of(keep_alive: Any) -> float:
-    """Give the seconds in ``300``, ``"5m"`` or ``"1h30m"``; any negative number is -1, for ever.
+    """Return the seconds in ``300``, ``"5m"`` or ``"1h30m"``; any negative number is -1, for ever.
 
-    :raises TypeError: it is neither a number nor a string
-    :raises ValueError: it is not a duration
+    :raises TypeError: if it is neither a number nor a string
+    :raises ValueError: if it is not a duration
     """
     if isinstance(keep_alive, bool) or not isinstance(keep_alive, (int, float, str)):
         raise TypeError(f"keep_alive must be seconds or a string such as '5m', not {type(keep_alive).__name__}")

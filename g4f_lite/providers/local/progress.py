@@ -49,5 +49,5 @@ class ProgressLine:
 
 
 def progress_line() -> ProgressLine | None:
-    """Give a line on standard error; None where that is not a terminal."""
+    """Return a line on standard error; None where that is not a terminal."""
     return ProgressLine(sys.stderr) if sys.stderr is not None and sys.stderr.isatty() else None

@@ -51,10 +51,10 @@ class Local(EngineProvider):
         super().__init__(runner, model=None if model is None else str(model), **settings)
 
     def get_model(self, name: str | None = None) -> str:
-        """Give a known name, a reference, or the resolved path of a model's file.
+        """Return a known name, a reference, or the resolved path of a model's file.
 
         :param name: one of these, or what a completion calls its model: the file's name without ``.gguf``
-        :raises ModelNotSupportedError: it is neither, or the file cannot be used
+        :raises ModelNotSupportedError: if it is neither, or the file cannot be used
         """
         return name_of(name, getattr(self, "model", None) or self.default_model)
 
@@ -62,15 +62,15 @@ class Local(EngineProvider):
         return [self.get_model()]
 
     def embed(self, texts: str | Sequence[str], *, model: str | None = None) -> list[list[float]]:
-        """Give a vector for each text; the nearer two of them are, the more the texts have in common.
+        """Return a vector for each text; the nearer two of them are, the more the texts have in common.
 
         A model for chats gives the mean over its tokens, which is rough; one made for this does better.
 
         :param texts: one text, or several
         :param model: as for the class
-        :raises TypeError: they are not strings
-        :raises ValueError: there is none, or an empty one
-        :raises G4FLiteError: there are no vectors
+        :raises TypeError: if they are not strings
+        :raises ValueError: if there is none, or an empty one
+        :raises G4FLiteError: if there are no vectors
         """
         return embed(self, texts, self.get_model(model))
 
@@ -90,7 +90,7 @@ class Local(EngineProvider):
         :param revision: a branch, a tag or a commit on the hub
         :param sha256: the hash of the file at an address
         :param progress: called with the bytes that are here, and with all of them, or None where that is not known
-        :raises G4FLiteError: they could not be had
-        :raises ValueError: an address has no hash, or a name that needs none has one
+        :raises G4FLiteError: if they could not be had
+        :raises ValueError: if an address has no hash, or a name that needs none has one
         """
         return weights.pull(name, revision=revision, sha256=sha256, progress=progress)

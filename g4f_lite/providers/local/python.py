@@ -15,12 +15,12 @@ NAME = re.compile(r"(python|pypy)[\d.]*w?(\.exe)?", re.IGNORECASE)
 
 
 def interpreter() -> str:
-    """Give the path of a Python that can run a file of ours.
+    """Return the path of a Python that can run a file of ours.
 
     ``sys.executable`` is the program itself where that is frozen, the server under uWSGI, and empty
     or a guess where Python is embedded; the environment variable ``G4F_LITE_PYTHON`` can name one there.
 
-    :raises ProviderNotConfiguredError: there is none
+    :raises ProviderNotConfiguredError: if there is none
     """
     if named := os.environ.get(VARIABLE):
         if not (found := shutil.which(named)):

@@ -40,7 +40,7 @@ class HubReference:
         return f"hf:{self.repository}{which}{f'@{self.revision}' if self.revision else ''}"
 
     def means(self, file: str) -> bool:
-        """Tell whether a file in the repository may be the one that is meant."""
+        """Return whether a file in the repository may be the one that is meant."""
         if self.file:
             return file == self.file
         return not self.quantization or _is_quantized(file, self.quantization)
@@ -49,7 +49,7 @@ class HubReference:
         """Choose the file that is meant.
 
         :param files: the paths that there are
-        :raises ModelNotSupportedError: there is none, or more than one
+        :raises ModelNotSupportedError: if there is none, or more than one
         """
         whole = [file for file in files if _is_model(file)]
         found = [file for file in whole if self.means(file)]
@@ -85,17 +85,17 @@ Reference = PackageFile | HubFile | HubReference | UrlFile
 
 
 def is_reference(name: str) -> bool:
-    """Tell whether a name is one that :func:`parse` reads, and not the path of a file."""
+    """Return whether a name is one that :func:`parse` reads, and not the path of a file."""
     return name in WEIGHTS or name.startswith(("hf:", "https:", "http:"))
 
 
 def name_of(name: str | None, own: str) -> str:
-    """Give what ``Local`` calls a model: a known name, a reference, or the resolved path of a file.
+    """Return what ``Local`` calls a model: a known name, a reference, or the resolved path of a file.
 
     :param name: one of these, or what a completion calls its model: the file's name without ``.gguf``;
         None for ``own``
     :param own: the model that is asked where none is named
-    :raises ModelNotSupportedError: it is neither, or the file cannot be used
+    :raises ModelNotSupportedError: if it is neither, or the file cannot be used
     """
     files = {known: weights.file_name for known, weights in WEIGHTS.items()}
     files.setdefault(own, own)  # behind the others, so that of two files of one name its own is meant
@@ -115,8 +115,8 @@ def parse(name: str, *, revision: str | None = None, sha256: str | None = None) 
 
     :param revision: a branch, a tag or a commit of a repository on the hub
     :param sha256: the hash of the file at an address
-    :raises ModelNotSupportedError: no model has this name
-    :raises ValueError: an address without a hash, or a revision or hash for what has none
+    :raises ModelNotSupportedError: if no model has this name
+    :raises ValueError: if an address without a hash, or a revision or hash for what has none
     """
     if name in WEIGHTS:
         reference: Reference = WEIGHTS[name]

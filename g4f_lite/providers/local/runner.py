@@ -24,8 +24,8 @@ class Runner:
     :param context: tokens that a prompt and its answer may have together; None is 4096
     :param threads: threads to compute with; None is as many as there are free cores
     :param keep_alive: how long an engine waits for the next call
-    :raises TypeError: one of them has the wrong type
-    :raises ValueError: one of them makes no sense
+    :raises TypeError: if one of them has the wrong type
+    :raises ValueError: if one of them makes no sense
     """
 
     def __init__(self, download: bool | None, context: int | None, threads: int | None, keep_alive: KeepAlive) -> None:
@@ -38,7 +38,7 @@ class Runner:
         self._paths: dict[str, Path] = {}
 
     def path(self, model: str) -> Path:
-        """Give the file of a model, fetched where it is not here.
+        """Return the file of a model, fetched where it is not here.
 
         :param model: a known name, a reference, or a path
         """
@@ -49,11 +49,11 @@ class Runner:
         return self._paths[model]
 
     def metadata(self, model: str) -> Metadata:
-        """Give what a model's file says about it."""
+        """Return what a model's file says about it."""
         return read_metadata(self.path(model))
 
     def engine(self, model: str, call: Deadline, *, embeddings: bool = False) -> Engine:
-        """Give the running engine of a model, starting it where there is none.
+        """Return the running engine of a model, starting it where there is none.
 
         :param call: the call that needs it, with its limits
         :param embeddings: whether it gives vectors, and no answers

@@ -22,7 +22,7 @@ class Slot:
     messages: Messages = field(default_factory=list)
 
     def knows(self, messages: Messages) -> int:
-        """Give how many messages a conversation has in common with this slot; 0 where it is another one.
+        """Return how many messages a conversation has in common with this slot; 0 where it is another one.
 
         It is the same if it goes on from here, or has another last message, as when one is asked again.
         """

@@ -51,10 +51,10 @@ class Record:
 
 
 def cache_directory() -> Path:
-    """Give the folder for what is downloaded.
+    """Return the folder for what is downloaded.
 
     :raises MissingDependencyError: platformdirs, which knows it, is not installed
-    :raises ProviderNotConfiguredError: the user has no home directory, as in some containers
+    :raises ProviderNotConfiguredError: if the user has no home directory, as in some containers
     """
     try:
         platformdirs = importlib.import_module("platformdirs")
@@ -71,7 +71,7 @@ def cache_directory() -> Path:
 
 
 def place_of(file: PackageFile | HubFile | UrlFile) -> Path:
-    """Give the path at which a file is kept."""
+    """Return the path at which a file is kept."""
     if isinstance(file, HubFile):
         folder = f"models/{file.repository.replace('/', '--')}/{file.revision}"
     else:
@@ -87,7 +87,7 @@ def source_of(file: PackageFile | HubFile | UrlFile) -> str:
 
 
 def is_whole(path: Path, size: int | None, sha256: str) -> bool:
-    """Tell whether a file is there and has this content; it is hashed if its record does not tell.
+    """Return whether a file is there and has this content; it is hashed if its record does not tell.
 
     :param size: its bytes, where they are known
     """
@@ -120,7 +120,7 @@ def record(path: Path, file: PackageFile | HubFile | UrlFile, asked: str = "") -
 
 
 def read_record(path: Path) -> Record | None:
-    """Give what is recorded of a file, if anything is."""
+    """Return what is recorded of a file, if anything is."""
     try:
         return Record(**json.loads(_record_place(path).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, MissingDependencyError):
@@ -148,12 +148,12 @@ def remove(path: Path) -> None:
 
 
 def is_ours(path: Path) -> bool:
-    """Tell whether a file is in our own folder, and not another program's."""
+    """Return whether a file is in our own folder, and not another program's."""
     return path.is_relative_to(cache_directory())
 
 
 def kept() -> Iterator[tuple[Path, Record]]:
-    """Give the files that were downloaded from the hub or from an address, with their records."""
+    """Return the files that were downloaded from the hub or from an address, with their records."""
     for place in sorted((cache_directory() / "models").glob("**/*.gguf.json")):
         path = place.with_suffix("")
         if path.is_file() and (record := read_record(path)):
@@ -161,7 +161,7 @@ def kept() -> Iterator[tuple[Path, Record]]:
 
 
 def lock_of(path: Path) -> Path:
-    """Give the path of the lock for the download of a file."""
+    """Return the path of the lock for the download of a file."""
     return path.with_name(f"{path.name}.lock")
 
 
@@ -201,7 +201,7 @@ def _lock_on_windows(descriptor: int) -> None:
 
 
 def _record_place(path: Path) -> Path:
-    """Give the path of a file's record: beside a file of ours, else in our folder."""
+    """Return the path of a file's record: beside a file of ours, else in our folder."""
     if is_ours(path):
         return path.with_name(f"{path.name}.json")
     name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]

@@ -31,9 +31,9 @@ TIMEOUT = Timeout(connect=10, read=60, total=None)
 
 
 def hub() -> str:
-    """Give the address of the hub, or of the mirror that ``HF_ENDPOINT`` names.
+    """Return the address of the hub, or of the mirror that ``HF_ENDPOINT`` names.
 
-    :raises ValueError: that is not an address
+    :raises ValueError: if that is not an address
     """
     address = (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
@@ -67,9 +67,9 @@ class Web:
     def get(self, url: str, **headers: str) -> Body:
         """Send a request, and where it is redirected, and give the response once it is a success.
 
-        :raises AuthenticationError: the file is not for everybody, and the token is missing or not good for it
-        :raises ModelNotSupportedError: there is nothing at this address
-        :raises G4FLiteError: it failed
+        :raises AuthenticationError: if the file is not for everybody, and the token is missing or not good for it
+        :raises ModelNotSupportedError: if there is nothing at this address
+        :raises G4FLiteError: if it failed
         """
         try:
             body = self._follow(url, headers)

@@ -35,21 +35,21 @@ def find(name: str = DEFAULT) -> Path | None:
     """Find a model's file on this machine: our own, or another program's; it is hashed when it is seen first.
 
     :raises MissingDependencyError: platformdirs, which knows our folder, is not installed
-    :raises ModelNotSupportedError: there is no such model
+    :raises ModelNotSupportedError: if there is no such model
     """
     return _find(parse(name))
 
 
 def fetch(name: str = DEFAULT, *, download: bool | None = None) -> Path:
-    """Give the path of a model's file, downloading and checking it where :func:`find` finds none.
+    """Return the path of a model's file, downloading and checking it where :func:`find` finds none.
 
     :param download: whether it may be downloaded; None: the default model where somebody sees it,
         see :func:`interactive`
     :raises MissingDependencyError: platformdirs is not installed
-    :raises ModelNotSupportedError: there is no such model
-    :raises ProviderNotConfiguredError: it may not be downloaded, or cannot be for a reason on this machine
-    :raises ResponseFormatError: what was downloaded is not the file that was expected
-    :raises TransportError: the download failed
+    :raises ModelNotSupportedError: if there is no such model
+    :raises ProviderNotConfiguredError: if it may not be downloaded, or cannot be for a reason on this machine
+    :raises ResponseFormatError: if what was downloaded is not the file that was expected
+    :raises TransportError: if the download failed
     """
     if found := find(name):
         return found
@@ -129,8 +129,8 @@ def known() -> Iterator[Known]:
 def remove(name: str) -> Path:
     """Remove a model's file from our folder, and give its path.
 
-    :raises ModelNotSupportedError: there is no such model
-    :raises ProviderNotConfiguredError: it is not here, or belongs to another program
+    :raises ModelNotSupportedError: if there is no such model
+    :raises ProviderNotConfiguredError: if it is not here, or belongs to another program
     """
     path = next((one.path for one in known() if one.name == name and one.path), None) or find(name)
     if path is None:
@@ -144,7 +144,7 @@ def remove(name: str) -> Path:
 
 
 def is_first_chat() -> bool:
-    """Tell whether this was not asked before, on this machine and by this user."""
+    """Note the first chat of this user on this machine, and return whether this is it."""
     try:
         (store.cache_directory() / "chatted").open("x").close()
     except (OSError, MissingDependencyError):
@@ -153,7 +153,7 @@ def is_first_chat() -> bool:
 
 
 def interactive() -> bool:
-    """Tell whether somebody sees what happens here: at a terminal, or in a notebook."""
+    """Return whether somebody sees what happens here: at a terminal, or in a notebook."""
     if sys.stdin is not None and sys.stderr is not None and sys.stdin.isatty() and sys.stderr.isatty():
         return True
     ipython = sys.modules.get("IPython")
@@ -169,7 +169,7 @@ def _find(reference: Reference) -> Path | None:
 
 
 def _places(file: PackageFile | HubFile | UrlFile) -> Iterator[Path]:
-    """Give the paths at which a file may be; those first that need no platformdirs."""
+    """Return the paths at which a file may be; those first that need no platformdirs."""
     if isinstance(file, PackageFile):
         yield from package.installed(file)
         yield store.place_of(file)

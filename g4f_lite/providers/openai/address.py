@@ -59,7 +59,7 @@ def with_query(url: str, query: Query) -> str:
 
 
 def is_azure(url: str) -> bool:
-    """Tell whether an address is of Azure OpenAI, whose keys go in a header of its own."""
+    """Return whether an address is of Azure OpenAI, whose keys go in a header of its own."""
     return (urlsplit(url).hostname or "").endswith(_AZURE)
 
 

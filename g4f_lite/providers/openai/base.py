@@ -40,7 +40,7 @@ class OpenAIProvider(Provider):
     _served_model = ""
 
     def auth(self) -> Any:
-        """Give what signs a request, as ``requests`` takes it; None for nothing."""
+        """Return what signs a request, as ``requests`` takes it; None for nothing."""
         return None
 
     def check(self, prompt: Prompt) -> None:

@@ -1,4 +1,4 @@
-"""Limits on how often one may ask: whether waiting lifts one, and how long to wait, as the body of an error says."""
+"""The rate limits and quotas of OpenAI-compatible services, and the wait that the body of an error names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from requests.structures import CaseInsensitiveDict
 
 from ...errors import QuotaExceededError, RateLimitError
-from ...http.checks import rate_limit, says_rate_limit
+from ...http.checks import rate_limit_error, says_rate_limit
 from ...http.waits import named_wait, parse_duration, reset_wait, wait_in_text
 from .fields import objects_in
 
@@ -20,7 +20,7 @@ _TOO_LARGE = r"(?i)request too large|requested tokens? exceed"
 
 
 def is_limit(label: str, said: str, status: int | None) -> bool:
-    """Tell whether an error is about how often or how much one may ask.
+    """Return whether an error is about how often or how much one may ask.
 
     :param label: the error's codes, in lower case
     :param said: its words
@@ -29,7 +29,7 @@ def is_limit(label: str, said: str, status: int | None) -> bool:
 
 
 def is_too_large(said: str, status: int | None) -> bool:
-    """Tell whether a single prompt is more than a limit allows at all, so that no wait helps."""
+    """Return whether a single prompt is more than a limit allows at all, so that no wait helps."""
     return status == 413 or bool(re.search(_TOO_LARGE, said))
 
 
@@ -45,7 +45,7 @@ def limit_error(error: Any, label: str, said: str, message: str, status: int | N
     """
     details = json.dumps(error.get("details")) if isinstance(error, dict) and error.get("details") else ""
     wait = _wait_in(error)
-    made = rate_limit(f"{label} {said}", message, status=status)
+    made = rate_limit_error(f"{label} {said}", message, status=status)
     if any(code in label for code in _USED_UP_CODES) or (details and re.search(_LONG, details + said)):
         made = QuotaExceededError(message, status=status)
     elif wait is not None or re.search(_SHORT, details):

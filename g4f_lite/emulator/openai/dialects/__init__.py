@@ -15,9 +15,9 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def find_dialects(names: tuple[str, ...]) -> list[Dialect]:
-    """Give the dialects of these names, in this order.
+    """Return the dialects of these names, in this order.
 
-    :raises ValueError: there is no such dialect
+    :raises ValueError: if there is no such dialect
     """
     for name in names:
         if name not in DIALECTS:

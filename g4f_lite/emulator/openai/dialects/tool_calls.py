@@ -160,7 +160,7 @@ def _want_reasoning(call: Call) -> Reply | None:
 
 
 def _split_calls(events: Events, call: Call) -> Events:
-    """Give the tool calls a choice of their own."""
+    """Return the tool calls a choice of their own."""
     called = False
     for event in events:
         if event.delta.get("tool_calls"):
