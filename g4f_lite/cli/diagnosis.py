@@ -34,6 +34,11 @@ _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
     ),
     (errors.EmptyResponseError, "its answer is empty", "try another model"),
     (
+        errors.EngineError,
+        "the process that runs the model crashed",
+        "try again; if it happens every time, run `g4f-lite local rm NAME`, then `g4f-lite local pull`",
+    ),
+    (
         errors.ResponseFormatError,
         "its answer does not follow the protocol",
         CHECK_URL,

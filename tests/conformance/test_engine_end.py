@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from g4f_lite import EngineError, Local, StreamInterruptedError
+from g4f_lite import EngineError, Local, ProviderNotConfiguredError, StreamInterruptedError
 from g4f_lite.providers.local import engines
 from g4f_lite.providers.local.engine import Engine
 
@@ -239,3 +239,11 @@ def test_nothing_around_it_runs_in_its_process(copy: Path, tmp_path: Path) -> No
     assert done.stdout.strip().isdigit(), done.stderr
     ran = (tmp_path / "ran").read_text() if (tmp_path / "ran").exists() else ""
     assert done.stdout.strip() not in ran
+
+
+@pytest.mark.parametrize("program", ["/bin/true", "/bin/cat"])
+def test_a_program_that_is_not_python_is_told(copy: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    monkeypatch.setenv("G4F_LITE_PYTHON", program)
+    local = Local(copy, context=COPY_CONTEXT + 1, retry=None)
+    with pytest.raises(ProviderNotConfiguredError, match=f"{program} did not run the engine .* set G4F_LITE_PYTHON"):
+        local.create(messages="Hello")

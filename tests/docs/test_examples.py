@@ -24,6 +24,8 @@ import pytest
 if importlib.util.find_spec("xllamacpp") is None:  # not imported: the engine does that in its own way
     pytest.skip("the examples use the embedded model", allow_module_level=True)
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 OWN_TESTS = {
     "apps.md",  # frameworks that are not installed: test_apps.py

@@ -20,6 +20,7 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.providers.local import download
+from g4f_lite.providers.local.store import cache_directory
 
 from .fake_hub import FakeHub, Fault, serving
 from .weights_fixtures import MODEL, NAME, Q4, Q8, SHA256, files_in, give_cache, note_waits, serve_hub, serve_secure_hub  # noqa: F401  fixtures
@@ -159,3 +160,12 @@ class TestToken:
             with pytest.raises(AuthenticationError):
                 Local.pull(NAME)
             assert self.authorizations(hub) == [None]
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("platformdirs.user_cache_path", nowhere)
+    with pytest.raises(ProviderNotConfiguredError, match="XDG_CACHE_HOME"):
+        cache_directory()

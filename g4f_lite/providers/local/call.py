@@ -12,7 +12,7 @@ from ...http.body import Body
 from ...http.deadline import Deadline
 from ...http.exchange import Exchange
 from ...prompt import Prompt
-from ..call import Call, Service
+from ..call import Call, Service, at_step
 from .engine import Engine
 
 
@@ -36,7 +36,8 @@ class EngineCall(Call):
             yield from super()._run()
 
     def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
-        engine = self._engine_of(exchange.deadline)
+        with at_step(exchange, "bootstrap"):
+            engine = self._engine_of(exchange.deadline)
         exchange.pooled.token = engine.token
         self._held.close()  # of an attempt before this one
         self._held.enter_context(engine.in_use(self._keep_alive))

@@ -27,12 +27,18 @@ import requests
 
 from ...answers.deltas import Delta
 from ...arguments import warn
-from ...errors import EngineError, MissingDependencyError, ModelNotSupportedError, TransportError
+from ...errors import (
+    EngineError,
+    MissingDependencyError,
+    ModelNotSupportedError,
+    ProviderNotConfiguredError,
+    TransportError,
+)
 from ...http.deadline import Deadline
 from .child import computed
 from .cores import usable_cores
 from .gguf import Metadata, read_metadata
-from .python import interpreter
+from .python import VARIABLE, interpreter
 from .slots import Slots
 
 logger = logging.getLogger(__name__)
@@ -93,8 +99,9 @@ class Engine:
         self._message: dict[str, Any] = {}
         self._words = b""
         before, code = computed(), Path(__file__).with_name("child.py")
+        self._python = interpreter()
         self._process = _Process(
-            [interpreter(), "-I", "-S", str(code), str(_folder_of_xllamacpp())],
+            [self._python, "-I", "-S", str(code), str(_folder_of_xllamacpp())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -143,6 +150,7 @@ class Engine:
         :returns: the engine itself
         :raises ModelNotSupportedError: llama.cpp cannot load the file
         :raises MissingDependencyError: xllamacpp cannot be loaded
+        :raises ProviderNotConfiguredError: the interpreter did not run it
         :raises EngineError: it crashed
         :raises DeadlineExceededError: the time of the call was over first; the engine goes on
         """
@@ -162,6 +170,12 @@ class Engine:
             raise ModelNotSupportedError(
                 f"llama.cpp cannot load {path}: it is cut or damaged, does not fit into the memory, or is of a kind "
                 f"that this version does not know; download it again, or upgrade xllamacpp{_in_brackets(self._words)}",
+                provider=PROVIDER,
+            )
+        if self._process.returncode >= 0:  # no crash, but a program that does not do what it is told
+            raise ProviderNotConfiguredError(
+                f"{self._python} did not run the engine (exit code {self._process.returncode}); set "
+                f"{VARIABLE} to the path of a Python interpreter, 3.10 or newer{_in_brackets(self._words)}",
                 provider=PROVIDER,
             )
         raise self.error("while it loaded the model: the file may be damaged, or too large for the memory")

@@ -30,9 +30,17 @@ class Manner:
 QWEN = {"temperature": 0.7, "top_p": 0.8, "top_k": 20}
 #: By architecture, name and size, as a model's file says them in whatever case; all but the first from their cards.
 MANNERS: dict[tuple[str, ...], Manner] = {
-    # Of the settings tried with 60 ordinary prompts, the best first impression; a long answer does not repeat itself.
+    # The best of ten settings tried with 60 ordinary prompts: none of its answers goes round in circles, and 15 of the
+    # 22 that can be checked are right; with no penalty it is 20, and 12.
     ("llama", "smollm2", "135m"): Manner(
-        {"temperature": 0, "repeat_penalty": 1.0, "dry_multiplier": 0.8, "dry_allowed_length": 3},
+        {
+            "temperature": 0,
+            "repeat_penalty": 1.1,
+            "repeat_last_n": 128,
+            "dry_multiplier": 0.8,
+            "dry_allowed_length": 4,
+            "dry_penalty_last_n": 512,
+        },
         system="You are a helpful assistant.",
         max_tokens=512,
     ),

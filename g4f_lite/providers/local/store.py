@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ...errors import MissingDependencyError
+from ...errors import MissingDependencyError, ProviderNotConfiguredError
 from .catalogue import HubFile, PackageFile
 from .references import UrlFile
 
@@ -54,6 +54,7 @@ def cache_directory() -> Path:
     """Give the folder for what is downloaded.
 
     :raises MissingDependencyError: platformdirs, which knows it, is not installed
+    :raises ProviderNotConfiguredError: the user has no home directory, as in some containers
     """
     try:
         platformdirs = importlib.import_module("platformdirs")
@@ -61,7 +62,12 @@ def cache_directory() -> Path:
         raise MissingDependencyError(
             'the embedded model needs platformdirs: pip install "g4f-lite[local]"', provider="Local"
         ) from error
-    return Path(platformdirs.user_cache_path("g4f-lite", appauthor=False))
+    try:
+        return Path(platformdirs.user_cache_path("g4f-lite", appauthor=False))
+    except RuntimeError as error:
+        raise ProviderNotConfiguredError(
+            f"there is no place for the model's weights: {error}; set XDG_CACHE_HOME to a folder", provider="Local"
+        ) from error
 
 
 def place_of(file: PackageFile | HubFile | UrlFile) -> Path:
