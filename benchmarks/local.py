@@ -88,6 +88,7 @@ def _bare_engine(path: Path, threads: int, spinning: dict[str, str]) -> Iterator
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **spinning},
+        start_new_session=True,  # as ours: the system may share the cores between sessions
     )
     with process:
         assert process.stdin is not None
