@@ -115,5 +115,5 @@ def test_nothing_is_left(surroundings: Surroundings, descriptors_before: int) ->
     surroundings.run(next(iter(AT_ONCE.values())))
     wait_until(lambda: not _threads("emulator-"))
     assert _threads("emulator-") == []
-    assert len(_threads("g4f_lite-")) <= 1, "the watchdog, which goes when there is nothing to watch"
+    assert len(_threads("g4f_lite-watchdog")) <= 1, "it goes when there is nothing to watch"
     assert _descriptors() - descriptors_before <= 8, "what is open does not grow with the calls"
