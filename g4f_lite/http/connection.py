@@ -203,6 +203,9 @@ class UnderDeadline:
         if transfer is not None:
             # The deadline holds the socket, because http.client takes it from the connection where a body ends with it.
             transfer.deadline.hold(self.sock)
+            # The request's last byte is sent.  urllib3 puts this on the socket before it reads.
+            transfer.request_sent = True
+            self.timeout = transfer.deadline.limit(transfer.awaits)
         self._served_before = True
         try:
             return super().getresponse()  # type: ignore[misc]

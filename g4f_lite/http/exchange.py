@@ -88,7 +88,9 @@ class Exchange:
         began = deadline.elapsed
         refuse_when_offline(request.url)
         proxy: str | None = None
-        transfer = Transfer(deadline, guard)
+        # What a server took whole it may be thinking about, or drawing.
+        awaits = "first" if request.method == "POST" and step != "bootstrap" else "read"
+        transfer = Transfer(deadline, guard, awaits)
         try:
             prepared = session.prepare_request(request)
             self.sent.append((prepared.headers, prepared.url or "", request.url))
@@ -109,7 +111,7 @@ class Exchange:
                     raise
                 deadline.check()
                 logger.debug("%s: %s: replacing a connection that the server had closed", self.name, step)
-                transfer = Transfer(deadline, guard)
+                transfer = Transfer(deadline, guard, awaits)
                 response = _send(session, prepared, settings, transfer)
         except G4FLiteError as error:
             self._log_failure(error, request, step, began)
@@ -119,6 +121,7 @@ class Exchange:
             failure = translate(error, deadline, origin_of(request.url), transfer, proxy=proxy)
             self._log_failure(failure, request, step, began)
             raise self.failed(failure, step) from error
+        deadline.awaits = awaits
         body = Body(response, deadline)
         self.bodies.append(body)
         # Of these no body may come.  Reading an empty one to its end would give the connection back for other requests,
@@ -231,7 +234,9 @@ def _send(
 ) -> requests.Response:
     """Send a request over a connection that notes in ``transfer`` how far it comes."""
     deadline = transfer.deadline
-    timeout = (deadline.limit("connect"), deadline.limit("read"))
+    # On a caller's own session nobody tells when the request is sent.
+    transfer.request_sent = not isinstance(session, Session)
+    timeout = (deadline.limit("connect"), deadline.limit(transfer.silence))
     reset = running_transfer.set(transfer)
     try:
         return session.send(prepared, allow_redirects=False, timeout=timeout, **settings)

@@ -70,7 +70,7 @@ class Call:
         assert isinstance(prompt.timeout, Timeout)
         self._service = service
         self._prompt = prompt
-        self._deadline = Deadline(prompt.timeout)
+        self._deadline = Deadline(prompt.timeout, share=prompt.share)
         self._refreshed = False
         self._deltas = self._run()
 
@@ -230,9 +230,8 @@ def run(
     session: requests.Session | None = None,
 ) -> Result:
     """Run something that is not a prompt, such as a list of models, under the provider's limits and policy."""
-    limits = replace(timeout, first=None)  # there is no first delta
     lent = service.pool.lend() if session is None else _own(session)
-    with in_call(service, Deadline(limits), route, lent) as exchange, at_step(exchange, "bootstrap"):
+    with in_call(service, Deadline(timeout), route, lent) as exchange, at_step(exchange, "bootstrap"):
         return attempts(service, exchange, lambda: action(exchange), may_be_text=False)
 
 

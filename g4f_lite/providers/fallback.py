@@ -176,11 +176,11 @@ class _Chain:
                 errors.append(ProviderError(f"not asked: {refusal}", provider=provider.name))
                 continue
             asked_at = self._clock()
-            limits = self._limits(provider, len(members) - position)
+            limits, share = self._limits(provider, len(members) - position)
             try:
                 if refusal is not None:
                     raise refusal
-                source = self._source = provider.begin(replace(self._prompt, timeout=limits))
+                source = self._source = provider.begin(replace(self._prompt, timeout=limits, share=share))
                 if self._closed:  # while this one was prepared
                     source.close()
                     return
@@ -219,12 +219,12 @@ class _Chain:
         own = getattr(provider, "timeout", None) if self._prompt.timeout is None else None
         return self._chain.each or (own if isinstance(own, Timeout) else None)
 
-    def _limits(self, provider: BaseProvider, members_left: int) -> Timeout:
+    def _limits(self, provider: BaseProvider, members_left: int) -> tuple[Timeout, float | None]:
         """Give a member the time that is left, and its share of that until its first delta."""
         limits = self._own_limits(provider) or self._whole
         left = self._left(self._whole.total)
-        share = min(left, self._left(self._whole.first)) / members_left
-        return replace(limits, total=min(limits.total or left, left), first=min(limits.first or share, share))
+        share = min(left, self._left(self._prompt.share)) / members_left
+        return replace(limits, total=min(limits.total or left, left)), None if share == math.inf else share
 
     def _left(self, seconds: float | None) -> float:
         """Give what is left of a limit of this call, in hundredths of a second."""

@@ -30,7 +30,7 @@ from .matrix_rows import FAMILIES, ROWS, Outcome, Row
 from .matrix_rows_beside import BOOTSTRAP_ROWS, DRAWING_ROWS, PICTURE_ROWS
 from .proxies import HTTPProxy, Proxy, SOCKSProxy
 
-LIMITS = {"long": Timeout(5, 10, 20), "read": Timeout(5, 0.3, 20), "total": Timeout(5, 10, 0.8)}
+LIMITS = {"long": Timeout(5, 10, 20), "read": Timeout(5, 0.3, 20, 0.3), "total": Timeout(5, 10, 0.8)}
 RETRY = RetryPolicy(attempts=2, backoff=0, max_retry_after=5)
 PATIENCE = 5.0  # seconds for what another thread is about to do
 

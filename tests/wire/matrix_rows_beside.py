@@ -25,6 +25,7 @@ from .matrix_rows import (
     SERVICE,
     SILENCE,
     STATUS,
+    THINKING,
     KiB,
     MiB,
     Outcome,
@@ -111,7 +112,7 @@ def _pictures(step: str) -> list[Row]:
         return Row(fault, place, outcomes, settings, limits=limits, closed=closed, step=step, asks="picture")
 
     rows = [row(fault, drawn(LOST), after) for fault in ("reset", "cut") for after in (None, "headers", 0, "end")]
-    for limits, outcome in (("read", SILENCE), ("total", LATE)):
+    for limits, outcome in (("read", THINKING if step == "prompt" else SILENCE), ("total", LATE)):
         rows += [row("stall", drawn(outcome), after, limits=limits) for after in (None, 0)]
     rows += [
         row("drip", drawn(LATE), limits="total", part="headers"),
