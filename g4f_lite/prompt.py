@@ -27,6 +27,7 @@ class Prompt:
     :param timeout: the timeout of this call; None for the provider's own
     :param proxy: the URL of the proxy for this call; None for the provider's own
     :param stream: whether the service is to send the answer as it comes, and not as a whole
+    :param share: seconds until the first delta in all, for a member of a chain; None without such a limit
     :param without: fields that the service has refused, which are left out of what is sent
     """
 
@@ -36,6 +37,7 @@ class Prompt:
     timeout: Timeout | tuple[float | None, float | None] | None = None
     proxy: str | None = field(default=None, repr=False)  # it may contain a password
     stream: bool = True
+    share: float | None = None
     without: frozenset[str] = frozenset()
 
     @classmethod

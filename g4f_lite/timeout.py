@@ -19,15 +19,15 @@ class Timeout:
     """Four limits in seconds; None is no limit.
 
     :param connect: until one address accepts a connection, and until its TLS handshake is done
-    :param read: of silence, until the next bytes come
+    :param read: of silence, until the next bytes come: before a prompt is sent, and from its first delta on
     :param total: of the whole call, with its bootstrap, retries, waits and stream
-    :param first: until the first delta, with bootstrap, retries and waits
+    :param first: of silence between a prompt's last byte and its first delta, in which a model may be thinking
     """
 
     connect: float | None = 10.0
     read: float | None = 60.0
-    total: float | None = 300.0
-    first: float | None = None
+    total: float | None = 600.0
+    first: float | None = 300.0
 
     def __post_init__(self) -> None:
         for name in ("connect", "read", "total", "first"):
@@ -37,7 +37,8 @@ class Timeout:
     def of(cls, value: TimeoutLike, default: Timeout | None = None) -> Timeout:
         """Make a Timeout of what a caller gave.
 
-        :param value: a Timeout, seconds for the whole call, or a pair (connect, read) as in requests
+        :param value: a Timeout, seconds for the whole call, or a pair (connect, read) as in requests, whose read limit
+            is also that until the first delta
         :param default: what None means, and whose total limit a pair has
         :raises TypeError: the value is something else
         :raises ValueError: a limit is not a positive number
@@ -49,9 +50,9 @@ class Timeout:
         if isinstance(value, tuple):
             if len(value) != 2:
                 raise ValueError(f"a timeout pair is (connect, read); this one has {len(value)} values")
-            return cls(value[0], value[1], default.total if default else cls.total)
+            return cls(value[0], value[1], default.total if default else cls.total, value[1])
         seconds = _seconds(value, "timeout")
-        return cls(cls.connect, None, None) if seconds is None else cls(min(10.0, seconds), seconds, seconds)
+        return cls(cls.connect if seconds is None else min(10.0, seconds), seconds, seconds, seconds)
 
     @classmethod
     def of_environment(cls) -> Timeout | None:

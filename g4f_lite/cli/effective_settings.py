@@ -53,7 +53,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
         _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own"),
         _first("model", given, ["G4F_LITE_MODEL"], "the provider's own"),
-        _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 60 s of silence, 300 s in total"),
+        _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 300 s until it begins, 600 s in total"),
         _first("proxy", given, ["G4F_LITE_PROXY"], "none"),
         *(Setting(name, os.environ[name], "environment") for name in _PROXIES if os.environ.get(name)),
         _first("ca_bundle", given, list(CA_BUNDLES), certifi.where()),

@@ -202,6 +202,10 @@ class UnderDeadline:
 
     def getresponse(self) -> Any:
         transfer = running_transfer.get()
+        if transfer is not None:
+            # The request's last byte is sent.  urllib3 puts this on the socket before it reads.
+            transfer.request_sent = True
+            self.timeout = transfer.deadline.limit(transfer.awaits)
         self._served_before = True
         try:
             return super().getresponse()  # type: ignore[misc]

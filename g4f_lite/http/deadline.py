@@ -28,16 +28,22 @@ class Deadline:
     socket gives after it was shut down is not the answer.
 
     :param timeout: the limits
+    :param share: seconds until the first delta in all; None where the total limit alone bounds them
     :param clock: tells the time in seconds; a test gives its own
+    :ivar awaits: the limit of the silence that the call is in: ``"first"`` before the first delta, else ``"read"``
     """
 
-    def __init__(self, timeout: Timeout, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, timeout: Timeout, *, share: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.timeout = timeout
+        self.awaits = "read"
         self.began = clock()
         self.ended: str | None = None
         self.socket: socket.socket | None = None
         self._clock = clock
-        self._bind("first" if (timeout.first or math.inf) < (timeout.total or math.inf) else "total")
+        self._limits = {"total": timeout.total, "first": share}
+        self._bind("first" if (share or math.inf) < (timeout.total or math.inf) else "total")
         self._drain_ends_at = math.inf
         self._shutdown: Callable[[], Any] | None = None
         # Between hold and let_go on one side, and whoever shuts down on the other: a socket that was let go may be
@@ -65,7 +71,7 @@ class Deadline:
     def limit(self, kind: str) -> float | None:
         """Give the seconds that a socket may wait now: its own limit, or what is left of the call if that is less.
 
-        :param kind: ``"connect"`` or ``"read"``
+        :param kind: ``"connect"``, ``"read"`` or ``"first"``
         :returns: None without any limit
         :raises G4FLiteError: nothing is left
         """
@@ -77,17 +83,18 @@ class Deadline:
         return min(own, left)
 
     def lift_first_limit(self) -> None:
-        """Replace the limit until the first delta, which has come, by the total one."""
+        """Replace the limits until the first delta, which has come, by those of the rest."""
+        self.awaits = "read"
         if self._bound == "first":
             self._bind("total")
-            try:
-                if self.socket is not None:
-                    self.socket.settimeout(self.limit("read"))
-            except OSError:
-                return  # it is closed already, which the next read will tell
+        try:
+            if self.socket is not None:
+                self.socket.settimeout(self.limit("read"))
+        except OSError:
+            return  # it is closed already, which the next read will tell
 
     def _bind(self, limit: str) -> None:
-        seconds = getattr(self.timeout, limit)
+        seconds = self._limits[limit]
         self._bound, self._ends_at = limit, math.inf if seconds is None else self.began + seconds
 
     def hold(self, sock: socket.socket | None, shutdown: Callable[[], Any] | None = None) -> None:
@@ -166,7 +173,7 @@ class Deadline:
         if self.ended == "forked":
             return StreamInterruptedError("the answer belongs to the parent process; ask again in the child")
         limit = self.ended or self._bound
-        seconds = f"{getattr(self.timeout, limit):g} s"
+        seconds = f"{self._limits[limit]:g} s"
         what = f"the total time limit of {seconds} passed"
         if limit == "first":
             what = f"nothing of the answer came within {seconds}"

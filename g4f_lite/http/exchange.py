@@ -99,7 +99,11 @@ class Exchange:
         began = time.monotonic()
         refuse_when_offline(request.url)
         proxy: str | None = None
-        transfer = Transfer(deadline, guard)
+        # What a server took whole it may be thinking about, or drawing.
+        awaits = "first" if request.method == "POST" and step != "bootstrap" else "read"
+        transfer = Transfer(deadline, guard, awaits)
+        # On a caller's own session nobody tells when the request is sent.
+        transfer.request_sent = not isinstance(session, Session)
         try:
             send, url = self._sender(session, request)
             settings = self.settings_for(url)
@@ -118,7 +122,7 @@ class Exchange:
                     raise
                 deadline.check()
                 logger.debug("%s: %s: replacing a connection that the server had closed", self.name, step)
-                transfer = Transfer(deadline, guard)
+                transfer = Transfer(deadline, guard, awaits)
                 response = _send(send, settings, transfer)
         except G4FLiteError as error:
             self._log_failure(error, request, step, began)
@@ -128,6 +132,7 @@ class Exchange:
             failure = translate(error, deadline, origin_of(request.url), transfer, proxy=proxy)
             self._log_failure(failure, request, step, began)
             raise self.failed(failure, step) from error
+        deadline.awaits = awaits
         body = Body(response, deadline)
         self.bodies.append(body)
         # Of these no body may come.  Reading an empty one to its end would give the connection back for other requests,
@@ -273,7 +278,7 @@ def _send(send: Callable[..., Any], settings: dict[str, Any], transfer: Transfer
     :param send: sends it
     """
     deadline = transfer.deadline
-    timeout = (deadline.limit("connect"), deadline.limit("read"))
+    timeout = (deadline.limit("connect"), deadline.limit(transfer.silence))
     reset = running_transfer.set(transfer)
     try:
         response: requests.Response = send(allow_redirects=False, timeout=timeout, **settings)

@@ -135,11 +135,13 @@ def translate(
         return any(isinstance(link, kinds) for link in links)
 
     if has(_TIMEOUTS) and not has(_NO_TIMEOUTS):
-        limit = "connect" if connecting or has(_CONNECT_TIMEOUTS) else "read"
+        limit = transfer.silence if transfer is not None else deadline.awaits
+        limit = "connect" if connecting or has(_CONNECT_TIMEOUTS) else limit
         way = f" through the proxy {proxy_host}" if proxy and at_proxy else ""
+        after = " after it took the prompt" if limit == "first" else ""
         what = "no connection to" if limit == "connect" else "silence from"
         seconds = getattr(deadline.timeout, limit) or deadline.elapsed
-        return DeadlineExceededError(f"{what} {origin}{way} for {seconds:g} s, the {limit} limit", limit=limit)
+        return DeadlineExceededError(f"{what} {origin}{way}{after} for {seconds:g} s, the {limit} limit", limit=limit)
     if status := next(filter(None, map(_given_up_on, links)), None):
         refused = ResponseStatusError(
             f"{origin} answered with status {status} at every try of the session", status=status

@@ -17,9 +17,11 @@ class Transfer:
 
     :param deadline: the limits of the call that the request belongs to
     :param address_guard: called with each IP address before it is connected to; raises to refuse it
+    :param awaits: the limit of the silence after the request's last byte: ``"first"`` for a prompt, else ``"read"``
     :ivar connecting: whether a connection is being made
     :ivar past_proxy: whether no proxy can refuse the request any more
     :ivar reused_connection: whether the connection was kept alive from an earlier request
+    :ivar request_sent: whether the server has been given the whole request
     :ivar answer_began: whether a byte of the answer has come
     :ivar response: the response whose head is being read
     """
@@ -27,18 +29,29 @@ class Transfer:
     __slots__ = (
         "address_guard",
         "answer_began",
+        "awaits",
         "connecting",
         "deadline",
         "past_proxy",
+        "request_sent",
         "response",
         "reused_connection",
     )
 
-    def __init__(self, deadline: Deadline, address_guard: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, deadline: Deadline, address_guard: Callable[[str], None] | None = None, awaits: str = "read"
+    ) -> None:
         self.deadline = deadline
         self.address_guard = address_guard
+        self.awaits = awaits
         self.connecting = False
         self.past_proxy = False
         self.reused_connection = False
+        self.request_sent = False
         self.answer_began = False
         self.response: http.client.HTTPResponse | None = None
+
+    @property
+    def silence(self) -> str:
+        """The limit of the silence that it may be waiting in."""
+        return self.awaits if self.request_sent else "read"

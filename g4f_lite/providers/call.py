@@ -71,7 +71,7 @@ class Call:
         self._service = service
         self._prompt = prompt
         self.model = prompt.model
-        self._deadline = Deadline(prompt.timeout)
+        self._deadline = Deadline(prompt.timeout, share=prompt.share)
         self._refreshed = 0
         self._renewed = False
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
@@ -245,9 +245,8 @@ def run(
     session: requests.Session | None = None,
 ) -> Result:
     """Call ``action`` under the provider's retry policy, for requests other than prompts, such as a list of models."""
-    limits = replace(timeout, first=None)  # such a response has no first delta
     lent = service.pool.lend() if session is None else _own(session)
-    with in_call(service, Deadline(limits), route, lent) as exchange, at_step(exchange, "bootstrap"):
+    with in_call(service, Deadline(timeout), route, lent) as exchange, at_step(exchange, "bootstrap"):
         return attempts(service, exchange, lambda: action(exchange), may_be_text=False)
 
 

@@ -200,11 +200,11 @@ class _Chain:
                 errors.append(ProviderError(f"skipped: {refusal}", provider=provider.name))
                 continue
             began_at = self._clock()
-            limits = self._limits(provider, len(members) - position)
+            limits, share = self._limits(provider, len(members) - position)
             try:
                 if refusal is not None:
                     raise refusal
-                source = self._source = provider.begin(replace(self._prompt, timeout=limits))
+                source = self._source = provider.begin(replace(self._prompt, timeout=limits, share=share))
                 if self._closed:  # while this member was prepared
                     source.close()
                     return
@@ -243,12 +243,12 @@ class _Chain:
         own = getattr(provider, "timeout", None) if self._prompt.timeout is None else None
         return self._chain.each or (own if isinstance(own, Timeout) else None)
 
-    def _limits(self, provider: BaseProvider, members_left: int) -> Timeout:
-        """Return the timeout of a member: the time left, and its share of that until the first delta."""
+    def _limits(self, provider: BaseProvider, members_left: int) -> tuple[Timeout, float | None]:
+        """Return the timeout of a member, and the seconds until its first delta: its share of the time left."""
         limits = self._own_limits(provider) or self._whole
         left = self._left(self._whole.total)
-        share = min(left, self._left(self._whole.first)) / members_left
-        return replace(limits, total=min(limits.total or left, left), first=min(limits.first or share, share))
+        share = min(left, self._left(self._prompt.share)) / members_left
+        return replace(limits, total=min(limits.total or left, left)), None if share == math.inf else share
 
     def _left(self, seconds: float | None) -> float:
         """Return the seconds left of a limit of this call, rounded up to hundredths."""

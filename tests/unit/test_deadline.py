@@ -34,12 +34,12 @@ def clock() -> Clock:
     ("given", "expected"),
     [
         (None, Timeout()),
-        (30, Timeout(10, 30, 30)),
-        (2.5, Timeout(2.5, 2.5, 2.5)),
-        ((3, 20), Timeout(3, 20, 300)),
-        ((None, 20), Timeout(None, 20, 300)),
-        (math.inf, Timeout(10, None, None)),
-        (2**63, Timeout(10, None, None)),  # what no clock can count; sys.maxsize is a habit
+        (30, Timeout(10, 30, 30, 30)),
+        (2.5, Timeout(2.5, 2.5, 2.5, 2.5)),
+        ((3, 20), Timeout(3, 20, 600, 20)),
+        ((None, 20), Timeout(None, 20, 600, 20)),
+        (math.inf, Timeout(10, None, None, None)),
+        (2**63, Timeout(10, None, None, None)),  # what no clock can count; sys.maxsize is a habit
         (Timeout(1, 2, 3), Timeout(1, 2, 3)),
     ],
 )
@@ -48,9 +48,9 @@ def test_what_a_caller_may_give(given: Any, expected: Timeout) -> None:
 
 
 def test_the_defaults() -> None:
-    assert Timeout() == Timeout(connect=10, read=60, total=300)
+    assert Timeout() == Timeout(connect=10, read=60, total=600, first=300)
     assert Timeout.of(None, Timeout(1, 1, 1)) == Timeout(1, 1, 1)
-    assert Timeout.of((2, 3), Timeout(1, 1, 9)) == Timeout(2, 3, 9)
+    assert Timeout.of((2, 3), Timeout(1, 1, 9)) == Timeout(2, 3, 9, 3)
 
 
 @pytest.mark.parametrize("bad", [0, -1, 0.0, math.nan, -math.inf, True, False, (0, 1), (1, math.nan), (1,), (1, 2, 3)])
@@ -65,7 +65,7 @@ def test_another_type_is_a_type_error(bad: Any) -> None:
         Timeout.of(bad)
 
 
-@pytest.mark.parametrize("name", ["connect", "read", "total"])
+@pytest.mark.parametrize("name", ["connect", "read", "total", "first"])
 @pytest.mark.parametrize("bad", [0, -1, math.nan, True])
 def test_each_limit_is_checked(name: str, bad: Any) -> None:
     with pytest.raises(ValueError, match=name):
@@ -80,7 +80,7 @@ def test_a_timeout_is_a_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [("", None), ("2.5", Timeout(2.5, 2.5, 2.5)), ("30", Timeout(10, 30, 30))]
+    ("value", "expected"), [("", None), ("2.5", Timeout(2.5, 2.5, 2.5, 2.5)), ("30", Timeout(10, 30, 30, 30))]
 )
 def test_the_environments_limit(value: str, expected: Timeout | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("G4F_LITE_TIMEOUT", value)
@@ -109,7 +109,7 @@ def test_a_wait_is_the_shorter_of_its_limit_and_what_is_left(clock: Clock) -> No
 def test_the_limit_until_the_first_piece_is_lifted_when_that_came(clock: Clock) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        call = Deadline(Timeout(10, 60, 300, 20), clock=clock)
+        call = Deadline(Timeout(10, 60, 300), share=20, clock=clock)
         call.hold(ours)
         assert (call.limit("read"), call.remaining()) == (20, 20)
         clock.now += 19
@@ -123,7 +123,7 @@ def test_the_limit_until_the_first_piece_is_lifted_when_that_came(clock: Clock) 
 
 
 def test_the_limit_until_the_first_piece_ends_a_call(clock: Clock) -> None:
-    call = Deadline(Timeout(first=20), clock=clock)
+    call = Deadline(Timeout(), share=20, clock=clock)
     call.look(clock.now + 20)
     with pytest.raises(DeadlineExceededError, match="nothing of the answer came within 20 s") as caught:
         call.check()

@@ -150,15 +150,15 @@ def test_the_time_is_shared_so_that_the_last_one_is_reached() -> None:
 
     class Noting(Scripted):
         def begin(self, prompt):  # type: ignore[no-untyped-def]
-            limits.append(prompt.timeout)
+            limits.append(prompt)
             return super().begin(prompt)
 
     clock = Clock()
     chain = Fallback([Noting(TransportError("down")), Noting(TransportError("down")), Noting("ok")], clock=clock)
     assert chain.create(messages="Hello", timeout=30) == "ok"
-    assert [limit.first for limit in limits] == [10, 15, 30]
-    assert {limit.total for limit in limits} == {30}  # so that an answer that began may take all of it
-    assert limits[0].connect == 10
+    assert [prompt.share for prompt in limits] == [10, 15, 30]
+    assert {prompt.timeout.total for prompt in limits} == {30}  # so that an answer that began may take all of it
+    assert limits[0].timeout.connect == 10
 
 
 def test_the_calls_other_limits_hold_for_each() -> None:
@@ -166,16 +166,16 @@ def test_the_calls_other_limits_hold_for_each() -> None:
 
     class Noting(Scripted):
         def begin(self, prompt):  # type: ignore[no-untyped-def]
-            limits.append(prompt.timeout)
+            limits.append((prompt.timeout, prompt.share))
             return super().begin(prompt)
 
     chain = Fallback([Noting(), Noting()], clock=Clock())
     chain.create(messages="Hello", timeout=(1, 2))
-    assert limits[-1] == Timeout(1, 2, 300, 150)
+    assert limits[-1] == (Timeout(1, 2, 600, 2), 300)
     chain.create(messages="Hello", timeout=Timeout(1, 2, None))
-    assert limits[-1] == Timeout(1, 2, None)
+    assert limits[-1] == (Timeout(1, 2, None), None)
     chain.create(messages="Hello", timeout=Timeout(first=20))
-    assert limits[-1] == Timeout(first=10)
+    assert limits[-1] == (Timeout(first=20), 300)
 
 
 def test_a_call_without_limits_has_those_of_the_members_and_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,14 +185,14 @@ def test_a_call_without_limits_has_those_of_the_members_and_a_total(monkeypatch:
         timeout = Timeout(1, 2, 3)
 
         def begin(self, prompt):  # type: ignore[no-untyped-def]
-            limits.append(prompt.timeout)
+            limits.append((prompt.timeout, prompt.share))
             return super().begin(prompt)
 
     Fallback([Noting(), Scripted()], clock=Clock()).create(messages="Hello")
-    assert limits[-1] == Timeout(1, 2, 3, 150)
+    assert limits[-1] == (Timeout(1, 2, 3), 300)
     monkeypatch.setenv("G4F_LITE_TIMEOUT", "2")
     Fallback([Noting(), Scripted()], clock=Clock()).create(messages="Hello")
-    assert limits[-1] == Timeout(1, 2, 2, 1)
+    assert limits[-1] == (Timeout(1, 2, 2), 1)
 
 
 @pytest.mark.parametrize(

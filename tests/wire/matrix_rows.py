@@ -3,6 +3,7 @@
 The rows are written from the rules, not from what the code does:
 
 * nothing of the answer has come → what may pass is tried again, all else is raised at once;
+* a prompt was taken whole, and nothing comes → it may be thought about, so it is not sent again;
 * a piece has come → nothing is sent again, and the error keeps the text;
 * the protocol's own end has come → the answer is whole, whatever follows;
 * a token that is refused is fetched again, once;
@@ -43,12 +44,12 @@ from .matrix_outcomes import (
     REFUSED,
     RENEWED,
     SERVICE,
-    SILENCE,
     SOUGHT,
     STATUS,
     STATUS_AT_ONCE,
     STATUS_LATER,
     STATUS_SOON,
+    THINKING,
     UNREACHED,
     Outcome,
     kept,
@@ -147,7 +148,7 @@ def _time() -> list[Row]:
     total = kept(DeadlineExceededError, limit="total")
     rows = []
     for after in (None, "headers", 0):
-        rows += [_row("stall", after, each(SILENCE), limits="read"), _row("stall", after, each(LATE), limits="total")]
+        rows += [_row("stall", after, each(THINKING), limits="read"), _row("stall", after, each(LATE), limits="total")]
     rows += [
         _row("stall", 1, each(kept(DeadlineExceededError, limit="read")), limits="read"),
         _row("stall", 1, each(total), limits="total"),

@@ -204,12 +204,13 @@ def test_an_upload_that_flows_is_not_silence(provide: Provide) -> None:
         assert server.connections == 1
 
 
-def test_silence_is_the_read_limit_and_is_retried(provide: Provide) -> None:
+def test_silence_before_the_prompt_is_the_read_limit_and_is_retried(provide: Provide) -> None:
     with RawServer(lambda c: (c.request(), c.silence())) as server:
-        provider = provide(server, timeout=Timeout(1, 0.15, 5), retry=RetryPolicy(attempts=2, backoff=0))
+        provider = provide(server, model=None, timeout=Timeout(1, 0.15, 5), retry=RetryPolicy(attempts=2, backoff=0))
         with pytest.raises(DeadlineExceededError, match=r"0\.15 s, the read limit") as caught:
             provider.create(messages="hi")
         assert (caught.value.limit, caught.value.attempts, len(server.requests)) == ("read", 2, 2)
+        assert caught.value.step == "bootstrap"
 
 
 def test_a_limit_for_one_call_replaces_the_providers(provide: Provide) -> None:

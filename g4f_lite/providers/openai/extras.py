@@ -20,8 +20,8 @@ _NOT_THEIRS = frozenset(
 def check_extras(options: Mapping[str, Any]) -> None:
     """Check what a call adds to its request.
 
-    :raises TypeError: if a wrong type
-    :raises ValueError: if a header that cannot be sent, or that is not the caller's to set
+    :raises TypeError: if one has a wrong type
+    :raises ValueError: if a header cannot be sent, or is not the caller's to set
     """
     if headers := options.get("extra_headers"):
         for name in check_fields(headers, "extra_headers"):
@@ -31,7 +31,7 @@ def check_extras(options: Mapping[str, Any]) -> None:
         query_pairs(query, "extra_query")
 
 
-def headers_of(options: Mapping[str, Any], headers: Mapping[str, Any], auth: Any) -> tuple[Mapping[str, Any], Any]:
+def headers_of(options: Mapping[str, Any], headers: Mapping[str, Any], auth: Any) -> tuple[Any, Any]:
     """Add a call's headers to those of the provider, and give what still has to sign the request.
 
     :param auth: what signs requests; a key in ``extra_headers`` takes its place
