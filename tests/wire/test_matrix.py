@@ -59,13 +59,14 @@ def _check(cell: Cell, ran: Ran) -> None:
 
 
 def _check_all(cells: Sequence[Cell], runs: Sequence[Ran]) -> None:
-    wrong = {}
+    wrong = []
     for cell, ran in zip(cells, runs, strict=True):
         try:
             _check(cell, ran)
-        except AssertionError as error:
-            wrong[cell.name] = str(error)
-    assert wrong == {}
+        except AssertionError:
+            wrong.append(f"{cell.name}\n  {ran}\n  expected {cell.expected}")
+    if wrong:
+        pytest.fail("\n".join(wrong))
 
 
 @pytest.mark.parametrize("name", AT_ONCE, ids=AT_ONCE)
