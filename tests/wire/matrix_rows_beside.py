@@ -121,7 +121,7 @@ def _images(struck: str) -> list[Row]:
     for fault in ("reset", "cut"):
         rows += [row(fault, drawn(DROPPED), None)]
         rows += [row(fault, drawn(LOST), after) for after in ("headers", 0, "end")]
-    for limits, outcome in (("read", THINKING if struck == "prompt" else SILENCE), ("total", LATE)):
+    for limits, outcome in (("read", THINKING if struck == "drawing" else SILENCE), ("total", LATE)):
         rows += [row("stall", drawn(outcome), after, limits=limits) for after in (None, 0)]
     return [
         *rows,
