@@ -82,7 +82,7 @@ def test_characters_that_the_encoding_lacks_end_nothing(emulator: Emulator, here
 
 def test_half_a_character_from_a_service_ends_nothing(emulator: Emulator, here: list[str]) -> None:
     emulator.answer(["a", "\ud83d", "b"])
-    assert call("chat", "Why?", *here).stdout == "a?b\n"
+    assert call("chat", "Why?", *here).stdout == "a\ufffdb\n"
 
 
 def test_a_pipe_keeps_control_characters(emulator: Emulator, here: list[str]) -> None:
