@@ -143,7 +143,8 @@ ROWS = [
         "Import",
         house.imports,
         "outside",
-        bars={"ms": [Bar(1.25, house.WITH_TENACITY)]},
+        rounds=15,
+        bars={"ms": [Bar(1.2, house.WITH_TENACITY)]},
         beside=(house.WITH_TENACITY, house.NOTHING),
         floor="The bar counts `requests` and `tenacity`, which ours is made of; a client without them can be quicker.",
     ),
@@ -170,7 +171,7 @@ ROWS = [
         "together",
         rounds=3,
         bars=local.BARS,
-        floor="Both by-hand columns ask the same engine in the same process, in turns with ours.",
+        floor="All are asked in turns; the bare engines have 1 or all threads, which spin briefly or long.",
     ),
     Row(
         "time_limits",

@@ -1,12 +1,12 @@
-"""A synchronous chat SDK on requests.
+"""A synchronous chat SDK on requests::
 
     import g4f_lite
 
     print(g4f_lite.ask("Why is the sky blue?"))
     g4f_lite.stream("Tell me a story").show()
 
-Without any setting a small model inside this process answers.  See ``Local``,
-``OpenAICompatible`` and the other providers for larger ones.
+Without configuration a small model on this machine answers.  See ``OpenAICompatible`` and the other
+providers for larger models.
 """
 
 from __future__ import annotations
@@ -39,8 +39,10 @@ if TYPE_CHECKING:
         AllProvidersFailedError,
         AuthenticationError,
         ChallengeError,
+        ConversationChangedError,
         DeadlineExceededError,
         EmptyResponseError,
+        EngineError,
         G4FLiteError,
         MissingDependencyError,
         ModelNotSupportedError,
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
         StreamInterruptedError,
         TransportError,
     )
+    from .http.body import Body
+    from .prompt import Prompt
     from .providers.ai_chat_online import AiChatOnline
     from .providers.ai_chats.provider import AiChats
     from .providers.ai_engine.chatgpt4_online import Chatgpt4Online
@@ -75,13 +79,16 @@ __all__ = [
     "Attached",
     "AuthenticationError",
     "BaseProvider",
+    "Body",
     "ChallengeError",
     "ChatCompletion",
     "Chatgpt4Online",
     "Client",
     "Conversation",
+    "ConversationChangedError",
     "DeadlineExceededError",
     "EmptyResponseError",
+    "EngineError",
     "Fallback",
     "Finish",
     "G4FLiteError",
@@ -92,6 +99,7 @@ __all__ = [
     "ModelNotSupportedError",
     "OpenAICompatible",
     "OtherChoice",
+    "Prompt",
     "Provider",
     "ProviderError",
     "ProviderNotConfiguredError",
@@ -115,7 +123,7 @@ __all__ = [
     "stream",
 ]
 
-# Where each name is; a module is imported when one of its names is used.
+# The module of each public name, imported when the name is first used.
 _NAMES = {
     ".answers.answer": ("Answer",),
     ".answers.deltas": (
@@ -139,8 +147,10 @@ _NAMES = {
         "AllProvidersFailedError",
         "AuthenticationError",
         "ChallengeError",
+        "ConversationChangedError",
         "DeadlineExceededError",
         "EmptyResponseError",
+        "EngineError",
         "G4FLiteError",
         "MissingDependencyError",
         "ModelNotSupportedError",
@@ -155,6 +165,8 @@ _NAMES = {
         "StreamInterruptedError",
         "TransportError",
     ),
+    ".http.body": ("Body",),
+    ".prompt": ("Prompt",),
     ".providers.ai_chat_online": ("AiChatOnline",),
     ".providers.ai_chats.provider": ("AiChats",),
     ".providers.ai_engine.chatgpt4_online": ("Chatgpt4Online",),
@@ -167,17 +179,18 @@ _NAMES = {
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
-_OF_G4F = ("AsyncClient", "RetryProvider", "debug", "get_model_and_provider", "models")
-
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        hint = "; docs/from-g4f.md says what there is instead" if name in _OF_G4F else ""
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
-    value = globals()[name] = getattr(import_module(_MODULES[name], __name__), name)
-    return value
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module's
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            from .arguments import raise_missing
+
+            raise_missing(__name__, name)
+        value = globals()[name] = getattr(import_module(_MODULES[name], __name__), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,72 +1,154 @@
-"""What a caller may give, wherever it is given: proxies, names of models, whole numbers, unknown names."""
+"""Checks of arguments: model names, proxies, whole numbers, and hints for unknown names and those of g4f."""
 
 from __future__ import annotations
 
-import difflib
+import os
 import re
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-_ON_THE_PROVIDER = "give headers= where the provider is made, such as OpenAICompatible(base_url, headers={…})"
-_ON_ITS_SESSION = "give session= where the provider is made: a requests.Session, which has params and much more"
-_RESULTS_HAVE_NONE = "the results have no place for log probabilities"
-# What OpenAI's client takes, and what to do about it here.
+_USE_HEADERS = "pass headers= to the provider, as in OpenAICompatible(base_url, headers={…})"
+_USE_SESSION = "pass session= to the provider: a requests.Session with params, adapters or hooks of your own"
+_NO_LOGPROBS = "the results do not include log probabilities"
+# Options of OpenAI's client that are not supported, and what to do instead.
 _INSTEAD = {
-    "n": "one answer is given; ask again for another",
-    "logprobs": _RESULTS_HAVE_NONE,
-    "top_logprobs": _RESULTS_HAVE_NONE,
-    "extra_headers": _ON_THE_PROVIDER,
-    "default_headers": _ON_THE_PROVIDER,
-    "organization": _ON_THE_PROVIDER,
-    "project": _ON_THE_PROVIDER,
-    "extra_query": _ON_ITS_SESSION,
-    "default_query": _ON_ITS_SESSION,
-    "http_client": _ON_ITS_SESSION,
-    "max_retries": "give retry=RetryPolicy(attempts=…), which counts the first attempt too",
+    "n": "a call returns one answer; make another call for another answer",
+    "logprobs": _NO_LOGPROBS,
+    "top_logprobs": _NO_LOGPROBS,
+    "extra_headers": _USE_HEADERS,
+    "default_headers": _USE_HEADERS,
+    "organization": _USE_HEADERS,
+    "project": _USE_HEADERS,
+    "extra_query": _USE_SESSION,
+    "default_query": _USE_SESSION,
+    "http_client": _USE_SESSION,
+    "media": "pass images=",
+    "max_retries": "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well",
 }
 
-# What everybody does without being asked.
-DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
+# Names of g4f that are missing here, and what to write instead.
+_OF_G4F = {
+    "AsyncClient": "Client, in a thread if an event loop must go on",
+    "AsyncProvider": "BaseProvider",
+    "ClientFactory": "Client",
+    "IterListProvider": "Fallback([…])",
+    "IterProvider": "Fallback([…])",
+    "MissingAuthError": "AuthenticationError",
+    "MissingRequirementsError": "MissingDependencyError",
+    "Model": "the name of the model, as a string",
+    "ModelNotAllowedError": "ModelNotSupportedError",
+    "ModelNotFoundError": "ModelNotSupportedError",
+    "ModelUtils": "the name of the model, as a string",
+    "NestAsyncioError": "nothing",
+    "NoImageResponseError": "ResponseFormatError",
+    "ResponseError": "ServiceError or ResponseFormatError",
+    "RetryNoProviderError": "AllProvidersFailedError",
+    "RetryProvider": "Fallback([…])",
+    "RetryProviderError": "AllProvidersFailedError",
+    "api": "an AnswerStream in a web framework",
+    "audio": "nothing",
+    "cookies": "cookies= of a provider",
+    "create_async": "create, in a thread if an event loop must go on",
+    "create_variation": "nothing",
+    "debug": "G4F_LITE_LOG=debug in the environment",
+    "edit": "nothing",
+    "files": "nothing",
+    "get_cookies": "cookies= of a provider",
+    "get_image": "client.models.list()",
+    "get_last_provider": "the provider of an answer: client.ask(…).provider",
+    "get_media": "client.models.list()",
+    "get_model_and_provider": "Client(provider, model=…)",
+    "get_video": "client.models.list()",
+    "get_vision": "client.models.list()",
+    "gui": "nothing",
+    "media": "client.images.generate",
+    "models": "the name of the model, as a string",
+    "read_cookie_files": "cookies= of a provider",
+    "set_cookies": "cookies= of a provider",
+    "set_cookies_dir": "cookies= of a provider",
+    "version": "importlib.metadata.version('g4f-lite')",
+}
+
+
+def missing_attribute(owner: str, name: str) -> str:
+    """Return the message of an AttributeError, with what to write instead of a name of g4f."""
+    hint = f"; see docs/from-g4f.md for the replacement: {_OF_G4F[name]}" if name in _OF_G4F else ""
+    return f"{owner} has no attribute {name!r}{hint}"
+
+
+def raise_missing(module: str, name: str) -> NoReturn:
+    """Raise for a name that a module does not have, from its ``__getattr__``.
+
+    :raises AttributeError: if it is asked for as an attribute
+    :raises ImportError: if ``from … import`` asks for it, which would drop the message of an AttributeError
+    """
+    message = missing_attribute(f"module {module!r}", name)
+    asked_by_from = sys._getframe(2).f_code.co_name == "_handle_fromlist"  # a step of Python's import statement
+    if asked_by_from and name in _OF_G4F and find_spec(f"{module}.{name}") is None:
+        raise ImportError(message, name=module)
+    raise AttributeError(message, name=name)
 
 
 def check_model_name(name: Any) -> None:
-    """Raise unless this could be a model's name.
+    """Check a model name.
 
-    :raises TypeError: it is no string;  :raises ValueError: it is blank
+    :raises TypeError: if it is not a string
+    :raises ValueError: if it is blank
     """
     if not isinstance(name, str):
-        raise TypeError(f"model must be a name, not {type(name).__name__}")
+        raise TypeError(f"model must be a string, not {type(name).__name__}")
     if not name.strip():
-        raise ValueError("model is blank; leave it out to ask the default model")
+        raise ValueError("model is blank; leave it out to use the default model")
 
 
 def check_proxy(proxy: Any, name: str = "proxy") -> str:
-    """Check the URL of a proxy.
+    """Check the URL of a proxy, and return it.
 
-    :raises ValueError: it is none
+    :param name: the name of the argument, for the error
+    :raises TypeError: if it is not a string
+    :raises ValueError: if it is not the URL of an HTTP or SOCKS proxy
     """
     if not isinstance(proxy, str):
         raise TypeError(f"{name} must be a URL, not {type(proxy).__name__}")
     try:
         parts = urlsplit(proxy)
+        port = parts.port
         valid = parts.scheme in ("http", "https", "socks4", "socks4a", "socks5", "socks5h") and bool(parts.hostname)
-    except ValueError:
+        valid = valid and port != 0 and parts.path in ("", "/") and not (parts.query or parts.fragment)
+    except ValueError:  # an unescaped / or the like in a password makes the rest of it a port
         valid = False
-    if not valid:
+    if not valid or not proxy.isprintable() or re.search(r"[\s\\]", proxy):
         good = "http://127.0.0.1:3128 or socks5h://127.0.0.1:1080"
-        raise ValueError(f"{name} must be a URL such as {good}, not {shown_url(proxy)!r}")
+        hint = "; in its password write / ? # @ and the like as %2F %3F %23 %40" if "@" in proxy else ""
+        raise ValueError(f"{name} must be a URL such as {good}, not {safe_url(proxy)!r}{hint}")
+    if port is None and parts.scheme.startswith("socks"):
+        raise ValueError(f"{name} must have a port, such as :1080: {safe_url(proxy)!r}")
     return proxy
 
 
-def check_whole_number(value: Any, name: str, *, least: int = 1) -> int:
-    """Check a number that counts something.
+def is_switched_on(variable: str) -> bool:
+    """Return whether a variable of the environment that is a switch is on.
 
-    :param name: the argument, for the error
-    :raises TypeError: it is not a whole number
-    :raises ValueError: it is less than ``least``
+    :raises ValueError: if its value is neither 1, true, yes or on, nor 0, false, no, off or empty
+    """
+    value = os.environ.get(variable, "")
+    word = value.strip().lower()
+    if word not in ("1", "true", "yes", "on", "0", "false", "no", "off", ""):
+        raise ValueError(f"{variable} must be 1, true, yes or on, or else 0, false, no or off, not {value!r}")
+    return word in ("1", "true", "yes", "on")
+
+
+def check_whole_number(value: Any, name: str, *, least: int = 1) -> int:
+    """Check a whole number, and return it.
+
+    :param name: the name of the argument, for the error
+    :param least: the smallest number that is accepted
+    :raises TypeError: if it is not a whole number
+    :raises ValueError: if it is less than ``least``
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
@@ -75,15 +157,17 @@ def check_whole_number(value: Any, name: str, *, least: int = 1) -> int:
     return value
 
 
-def asks_for_nothing(name: str, value: Any) -> bool:
-    """Tell whether an option asks for what everybody does without it, such as ``n=1``."""
-    return value is None or (name in DEFAULTS and value == DEFAULTS[name])
-
-
 def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
-    """Write the sentence that an unknown name deserves: what to do instead, or near ones; else some."""
+    """Return an error message for an unknown name, with what to do instead or with similar names.
+
+    :param kind: what the name is of: ``"option"``, ``"model"``, ``"provider"`` or ``"preset"``
+    :param known: the known names; the first of them are listed if none is similar
+    :param owner: the provider or class that has the known names
+    """
     if kind == "option" and name in _INSTEAD:
         return f"{owner} has no option {name!r}: {_INSTEAD[name]}"
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6 if kind == "option" else 0.5)
     near = near or ([] if kind == "option" else list(known)[:8])
     hint = f"; try {', '.join(near)}" if near else ""
@@ -91,7 +175,7 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
 
 
 def warn(message: str) -> None:
-    """Warn of something in a call, at the caller's line: the first one outside this package."""
+    """Issue a UserWarning at the caller's line, the first one outside this package."""
     package = __name__.partition(".")[0]
     level, frame = 1, sys._getframe(0)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
@@ -99,6 +183,12 @@ def warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level)
 
 
-def shown_url(url: str) -> str:
-    """Give a URL for a message: without credentials and query."""
-    return re.sub(r"//[^/]*@", "//***@", url.partition("?")[0])[:200]
+def safe_url(url: str) -> str:
+    """Return a URL for an error message or a log, without credentials, query and fragment.
+
+    A password may hold an unescaped ``/``, ``?``, ``#``, ``@`` or ``\\``, so all up to the last ``@`` is taken for one.
+    """
+    scheme = re.match(r"(?:[A-Za-z][\w+.-]*:)?//", url)
+    start = scheme.end() if scheme else 0
+    _, at, rest = url[start:].rpartition("@")
+    return (url[:start] + ("***@" if at else "") + re.split(r"[?#]", rest, maxsplit=1)[0])[:200]

@@ -1,8 +1,9 @@
-"""A conversation: remembers what was said."""
+"""A conversation, which keeps its history."""
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -14,32 +15,33 @@ from .answers.answer import Answer
 from .answers.deltas import Delta
 from .answers.stream import AnswerStream
 from .arguments import check_model_name, check_whole_number
-from .errors import ResponseFormatError
-from .messages import Image, Message, Messages, get_random_string, text_of, to_messages
+from .errors import ConversationChangedError, ResponseFormatError
+from .messages import Image, Message, Messages, get_random_string, json_copy, text_of, to_messages
 from .prompt import Prompt
 from .providers.selection import ProviderLike, default_provider, provider_of
 from .timeout import TimeoutLike
 
 
 class Conversation:
-    """A conversation with one provider.
+    """A conversation with one provider, which keeps its history::
 
         conversation = Conversation("groq", system="You are a pirate.")
         conversation.ask("Who are you?")
         conversation.ask("And where is your ship?")
 
-    A turn that fails leaves the history as it was.
+    A turn that fails leaves the history unchanged.
 
-    :param provider: who answers: a provider, its class, its name, ``"name:model"``, or a list of these; the
-        environment's choice where None
-    :param system: a system text that stays in front
-    :param messages: what was said before
-    :param model: the model to ask
-    :param max_characters: of history to send; older turns are left out, the system text and the last
-        message never are.  None sends all
-    :param keep_interrupted: whether a turn that was cut or closed is kept, with the text that came
-    :raises ProviderNotFoundError: no provider has the name
-    :raises TypeError: an argument has the wrong type;  :raises ValueError: it makes no sense
+    :param provider: a provider, its class, its name, ``"name:model"``, or a list of these; None lets the environment
+        choose
+    :param system: a system message that stays first
+    :param messages: the history so far
+    :param model: the model to use
+    :param max_characters: how much history to send: older turns are left out, but never the system message or the
+        last message; None sends everything
+    :param keep_interrupted: whether a turn that was interrupted or closed is kept, with the text so far
+    :raises ProviderNotFoundError: if no provider has the name
+    :raises TypeError: if an argument has the wrong type
+    :raises ValueError: if an argument has an invalid value
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Conversation:
         self.max_characters = None if max_characters is None else check_whole_number(max_characters, "max_characters")
         self.keep_interrupted = keep_interrupted
         self._chat_id = get_random_string(11)
+        self._files: dict[str, str] = {}  # the files that were read or written, and the digests of their contents
         self.messages: Messages = to_messages(messages, system=system) if messages else []
         if system is not None and not isinstance(system, str):
             raise TypeError(f"system must be a string, not {type(system).__name__}")
@@ -78,9 +81,9 @@ class Conversation:
         response_format: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Answer:
-        """Say something and give the whole answer; for the arguments see :meth:`stream`.
+        """Send a message and return the whole answer; see :meth:`stream` for the arguments.
 
-        :raises G4FLiteError: there is none; the history is as before
+        :raises G4FLiteError: if there is no whole answer; the history is unchanged then
         """
         return self.stream(
             prompt,
@@ -107,19 +110,23 @@ class Conversation:
         response_format: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> AnswerStream:
-        """Say something and give the answer piece by piece; the turn is remembered at its end.
+        """Send a message and return the answer as a stream; the turn is added to the history when it ends.
 
-        :param prompt: what is said;  :param images: pictures to show: bytes, paths or URLs
+        :param prompt: the text of the message, or a list of messages
+        :param images: images to send with it: bytes, paths or URLs
+        :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param max_tokens: the most tokens of the answer;  :param stop: where it ends
-        :param response_format: the JSON that it must be, as in OpenAI's API
-        :param options: what else the provider can be told
-        :raises TypeError: an option that the provider cannot do
+        :param temperature: the sampling temperature
+        :param max_tokens: the maximum number of tokens in the answer
+        :param stop: the answer ends before this text, or the first of several
+        :param response_format: the JSON format of the answer, as in OpenAI's API
+        :param options: further options of the provider
+        :raises TypeError: if the provider does not support an option
         """
-        if "chat_id" in (self.provider.known_options or ()):  # the service can tell conversations apart
+        if "chat_id" in (self.provider.known_options or ()):  # the service keeps conversations apart by it
             options.setdefault("chat_id", self._chat_id)
         turn = _turn(prompt)
-        asked = Prompt.of(
+        checked = Prompt.of(
             self.model,
             [*self.messages, *turn],
             proxy,
@@ -131,14 +138,14 @@ class Conversation:
             response_format=response_format,
             **options,
         )
-        turn = asked.messages[-len(turn) :]
-        stream = self.provider.answer(replace(asked, messages=trim(asked.messages, self.max_characters)))
+        turn = checked.messages[-len(turn) :]
+        stream = self.provider.answer(replace(checked, messages=trim(checked.messages, self.max_characters)))
         return stream.through(lambda deltas: self._remember(deltas, stream, turn))
 
     def _remember(
         self, deltas: Generator[Delta, None, None], stream: AnswerStream, turn: Messages
     ) -> Generator[Delta, None, None]:
-        """Pass the deltas of an answer on, and remember the turn when it is over."""
+        """Pass on the deltas of an answer, and add the turn to the history when it ends."""
         try:
             yield from deltas
             stream.check_complete()
@@ -150,26 +157,35 @@ class Conversation:
         self.messages += [*turn, answer.to_message()]
 
     def copy(self) -> Conversation:
-        """Branch: a conversation that goes on from here on its own, with the same provider."""
+        """Return a copy that continues independently, with the same provider."""
         branch = copy.copy(self)
         branch.messages = copy.deepcopy(self.messages)
         branch._chat_id = get_random_string(11)
+        branch._files = dict(self._files)
         return branch
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the messages to a file as JSON, whole or not at all.
+        """Write the messages to a JSON file, whole or not at all.
 
-        :raises OSError: it cannot be written
+        A new file can be read by its owner only.  A file that exists keeps its mode, and a link its target.
+
+        :returns: the path of the file
+        :raises ConversationChangedError: if the file changed since this conversation loaded or saved it
+        :raises OSError: if the file cannot be written
         """
         target = Path(path)
-        written = target.with_name(f".{target.name}.{get_random_string()}")
+        text = json.dumps(json_copy(self.messages, "messages"), ensure_ascii=False, indent=2) + "\n"
+        real = os.path.realpath(target)
         try:
-            written.write_text(json.dumps(self.messages, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-            os.replace(written, target)
-        except OSError as error:  # which names the file that nobody asked for
+            known = self._files.get(real)
+            if known is not None and os.path.exists(real) and _digest(Path(real).read_bytes()) != known:
+                raise ConversationChangedError(
+                    f"{target} was changed since this conversation loaded or saved it; "
+                    "load it again, or save to another file"
+                )
+            self._files[real] = _write_whole(real, text.encode())
+        except OSError as error:  # it names the temporary file, which the caller does not know
             raise OSError(error.errno, error.strerror, str(target)) from error
-        finally:
-            written.unlink(missing_ok=True)
         return target
 
     @classmethod
@@ -182,30 +198,57 @@ class Conversation:
         max_characters: int | None = None,
         keep_interrupted: bool = False,
     ) -> Conversation:
-        """Go on with a conversation from a file of :meth:`save`, or any list of messages in JSON.
+        """Continue a conversation from a file that :meth:`save` wrote, or any JSON list of messages.
 
-        To a site that keeps chats apart it is a new one.
+        A site that keeps chats apart sees a new chat.  The other arguments are those of the class.
 
-        :param path: the file;  :param provider: who answers; this and the others are as for the class
-        :raises ValueError: the file holds something else
+        :param path: the file
+        :raises OSError: if the file cannot be read
+        :raises ValueError: if the file is not a JSON list of messages
         """
+        data = Path(path).read_bytes()
         try:
-            messages = json.loads(Path(path).read_text(encoding="utf-8"))
+            messages = json.loads(data.decode("utf-8-sig"))
         except ValueError as error:
-            raise ValueError(f"{path} is no JSON file of messages") from error
+            raise ValueError(f"{path} is not a JSON file") from error
+        except RecursionError as error:
+            raise ValueError(f"{path} is not a JSON list of messages: it is nested too deeply") from error
         if not isinstance(messages, list):
-            raise ValueError(f"{path} holds no list of messages")
-        return cls(
+            raise ValueError(f"{path} is not a JSON list of messages")
+        conversation = cls(
             provider,
             messages=messages,
             model=model,
             max_characters=max_characters,
             keep_interrupted=keep_interrupted,
         )
+        conversation._files[os.path.realpath(path)] = _digest(data)
+        return conversation
+
+
+def _write_whole(path: str, data: bytes) -> str:
+    """Write a file through a temporary one beside it, and return the digest of its content."""
+    directory, name = os.path.split(path)
+    temporary = os.path.join(directory, f".{name}.{get_random_string()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # which only Windows has, and needs
+    try:
+        # Private from the first byte on; what an existing file's owner allows others is allowed again.
+        with open(os.open(temporary, flags, 0o600), "wb") as file:
+            file.write(data)
+        if os.path.exists(path):
+            os.chmod(temporary, os.stat(path).st_mode & 0o777)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return _digest(data)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def trim(messages: Messages, max_characters: int | None) -> Messages:
-    """Leave out the oldest turns until the rest is short enough; system texts and the last message stay."""
+    """Leave out the oldest turns beyond ``max_characters``, but never a system message or the last message."""
     if max_characters is None:
         return messages
     system = [message for message in messages[:-1] if message["role"] in ("system", "developer")]
@@ -216,28 +259,28 @@ def trim(messages: Messages, max_characters: int | None) -> Messages:
         if left < 0:
             break
         kept.insert(0, message)
-    while kept and kept[0]["role"] != "user":  # an answer without its question confuses a model
+    while kept and kept[0]["role"] != "user":  # an answer without its question would confuse the model
         kept.pop(0)
     return [*system, *kept, messages[-1]]
 
 
 def _turn(prompt: Any) -> Messages:
-    """Give what is said as messages.
+    """Return a prompt as a list of messages.
 
-    :raises TypeError: it has the wrong type
-    :raises ValueError: it is blank
+    :raises TypeError: if it has the wrong type
+    :raises ValueError: if it is blank
     """
     if isinstance(prompt, str) and prompt.strip():
         return [{"role": "user", "content": prompt}]
     if isinstance(prompt, (list, tuple)) and prompt:
         return list(prompt)
     if isinstance(prompt, (str, list, tuple)):
-        raise ValueError("prompt is blank: there is nothing to answer")
+        raise ValueError("prompt is blank; give a text or a list of messages")
     raise TypeError(f"prompt must be a string or a list of messages, not {type(prompt).__name__}")
 
 
 def _text_so_far(stream: AnswerStream) -> str:
-    """Give the text that came; of one that is too long, the beginning."""
+    """Return the text so far, or its beginning if it is too long."""
     try:
         return str(stream.answer)
     except ResponseFormatError as error:

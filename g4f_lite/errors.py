@@ -1,42 +1,58 @@
-"""Everything that g4f_lite raises on its own account: one tree, one root.
+"""The exceptions of g4f_lite: one tree with one root::
 
     G4FLiteError
-    ├── ProviderError                   what a service did
-    │   ├── ResponseStatusError         an HTTP status that no better name fits
-    │   ├── RateLimitError              too many requests, also when said inside a 200
-    │   │   └── QuotaExceededError      a limit that waiting does not lift
-    │   ├── AuthenticationError         a refused key, or a token refused after one refresh
-    │   ├── ChallengeError              a page that asks for a human being
+    ├── ProviderError                   an error on the service's side
+    │   ├── ResponseStatusError         an HTTP status without a more specific error
+    │   ├── RateLimitError              too many requests, even if reported with status 200
+    │   │   └── QuotaExceededError      a used-up quota, which waiting does not restore
+    │   ├── AuthenticationError         a rejected key, or a token rejected after one refresh
+    │   ├── ChallengeError              a bot challenge or captcha page
     │   ├── ServiceError                the service's own error message
-    │   ├── ResponseFormatError         not what the protocol says, or larger than it may be
-    │   ├── EmptyResponseError          a proper end, and nothing before it
-    │   └── StreamInterruptedError      cut, or closed from elsewhere, after the first delta
-    ├── TransportError                  refused, reset, DNS, TLS, proxy
-    ├── DeadlineExceededError           a time limit of the caller's
+    │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
+    │   ├── EmptyResponseError          a complete answer without content
+    │   └── StreamInterruptedError      an answer cut or closed after the first delta
+    ├── TransportError                  connection, DNS, TLS or proxy
+    ├── DeadlineExceededError           a timeout
     ├── ModelNotSupportedError
     ├── ProviderNotFoundError
     ├── ProviderNotConfiguredError
     ├── AllProvidersFailedError
+    ├── ConversationChangedError
+    ├── EngineError                     the process of the embedded model crashed
     └── MissingDependencyError
 
-Many of them are also the `requests` exception that a script written for
-`requests` already catches.  Wrong arguments are plain `ValueError` and
-`TypeError`.  All pickle; none holds a request or a response.
+Many of them also derive from the ``requests`` exception that a script written for ``requests`` already catches.
+Invalid arguments raise plain ``ValueError`` and ``TypeError``.  All can be pickled; none holds a request or a response.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import requests
 
+# A terminal obeys control characters: they move the cursor, set its title or the clipboard.  A carriage return could
+# hide what is before it.
+_HARMLESS = {
+    **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}"),
+    ord("\n"): "\n",
+    ord("\t"): "\t",
+    ord("\r"): "",
+}
+
+
+def sanitize(text: str) -> str:
+    """Return a text without the control characters that a terminal obeys."""
+    return text.translate(_HARMLESS)
+
 
 class G4FLiteError(Exception):
-    """The root of every error of this library.
+    """The base class of all errors of this library.
 
-    :param message: what was tried and what to do, in a sentence
-    :param provider: the provider's name
-    :param step: where it failed: ``"bootstrap"``, ``"prompt"``, ``"stream"`` or ``"image"``
+    :param message: what happened and what to do, in one sentence
+    :param provider: the name of the provider
+    :param step: where the call failed: ``"bootstrap"``, ``"prompt"``, ``"stream"`` or ``"image"``
     :param attempts: how many times the request was sent
     :param elapsed: seconds since the call began
     """
@@ -50,6 +66,7 @@ class G4FLiteError(Exception):
         attempts: int | None = None,
         elapsed: float | None = None,
     ) -> None:
+        message = sanitize(message)  # it may quote a service
         super().__init__(message)
         self.message = message
         self.provider = provider
@@ -82,14 +99,14 @@ def _restore(kind: type[G4FLiteError], state: dict[str, Any]) -> G4FLiteError:
 
 
 class ProviderError(G4FLiteError):
-    """What a service did.
+    """An error on the service's side.
 
-    :param status: the HTTP status, where one was involved
-    :param retry_after: the wait in seconds that the service asks for, where it does
-    :param partial: the text that had come before
-    :param body: what the service sent with it, up to 64 KiB of it, without secrets; "" where it sent nothing
-    :param request_id: the service's own name for the request, which its support asks for
-    :ivar may_retry: whether the service lets the same request be sent again
+    :param status: the HTTP status, if there was a response
+    :param retry_after: the seconds to wait that the service requested, if it did
+    :param partial: the text that had arrived before
+    :param body: the body of the service's response, at most 64 KiB and without secrets; "" if there was none
+    :param request_id: the service's id of the request, which its support asks for
+    :ivar may_retry: whether the service allows the same request to be sent again
     """
 
     def __init__(
@@ -113,7 +130,7 @@ class ProviderError(G4FLiteError):
 
     @property
     def status_code(self) -> int | None:
-        """The status by the name that OpenAI's client has for it."""
+        """The HTTP status, by the name that OpenAI's client uses."""
         return self.status
 
 
@@ -122,19 +139,19 @@ class ResponseStatusError(ProviderError, requests.HTTPError):
 
 
 class RateLimitError(ProviderError, requests.HTTPError):
-    """Too many requests, whether the status says so or the text."""
+    """Too many requests, reported by the status or by the text of the response."""
 
 
 class QuotaExceededError(RateLimitError):
-    """A used-up limit: paid credit, free tries, a day's allowance."""
+    """A used-up quota, such as credit, free tries or a daily limit."""
 
 
 class AuthenticationError(ProviderError, requests.HTTPError):
-    """A wrong or missing key, or a token that was refused twice."""
+    """A wrong or missing key, or a token that was rejected twice."""
 
 
 class ChallengeError(ProviderError):
-    """A bot challenge or captcha page; it is neither retried nor evaded."""
+    """A bot challenge or captcha page, which is neither retried nor evaded."""
 
 
 class ServiceError(ProviderError):
@@ -142,15 +159,15 @@ class ServiceError(ProviderError):
 
 
 class ResponseFormatError(ProviderError, requests.exceptions.InvalidJSONError):
-    """An answer that is not what the protocol says, or larger than it may be."""
+    """An answer that violates the protocol or a size limit."""
 
 
 class EmptyResponseError(ProviderError):
-    """An answer with a proper end and no text, image, tool call or reasoning.
+    """A complete answer without text, image, tool call or reasoning.
 
     :param finish_reason: why the service ended it, such as ``"length"`` or ``"content_filter"``
-    :param usage: the tokens, as the service counted them
-    :param reasoning: what the model thought
+    :param usage: token counts, as the service reports them
+    :param reasoning: the model's reasoning
     """
 
     def __init__(
@@ -169,11 +186,11 @@ class EmptyResponseError(ProviderError):
 
 
 class StreamInterruptedError(ProviderError, requests.exceptions.ChunkedEncodingError):
-    """An answer that was cut, or closed from elsewhere, after it had begun."""
+    """An answer that was cut, or closed by the caller, after it had begun."""
 
 
 class TransportError(G4FLiteError, requests.ConnectionError):
-    """The connection could not be made or did not hold.
+    """A connection that could not be established, or was lost.
 
     :param cause: ``"connection"``, ``"dns"``, ``"tls"`` or ``"proxy"``
     """
@@ -184,10 +201,10 @@ class TransportError(G4FLiteError, requests.ConnectionError):
 
 
 class DeadlineExceededError(G4FLiteError, requests.Timeout):
-    """A time limit passed.
+    """A timeout.
 
-    :param limit: which: ``"connect"``, ``"read"``, ``"total"`` or ``"first"``
-    :param partial: the text that had arrived
+    :param limit: the limit that was exceeded: ``"connect"``, ``"read"``, ``"total"`` or ``"first"``
+    :param partial: the text that had arrived before
     """
 
     def __init__(self, message: str, *, limit: str, partial: str = "", **context: Any) -> None:
@@ -199,9 +216,9 @@ class DeadlineExceededError(G4FLiteError, requests.Timeout):
 class ModelNotSupportedError(G4FLiteError, ValueError):
     """A model that the provider does not have.
 
-    :param status: the HTTP status, where it was the service that said so
-    :param body: what the service sent with it
-    :param request_id: the service's own name for the request
+    :param status: the HTTP status, if the service reported the error
+    :param body: the body of the service's response
+    :param request_id: the service's id of the request
     """
 
     def __init__(
@@ -220,25 +237,50 @@ class ModelNotSupportedError(G4FLiteError, ValueError):
 
     @property
     def status_code(self) -> int | None:
-        """The status by the name that OpenAI's client has for it."""
+        """The HTTP status, by the name that OpenAI's client uses."""
         return self.status
 
 
 class ProviderNotFoundError(G4FLiteError, ValueError):
-    """A provider's name that is not registered."""
+    """An unknown provider name."""
 
 
 class ProviderNotConfiguredError(G4FLiteError):
-    """A provider that lacks something only the user can give: an address, weights, a permission."""
+    """A provider that lacks a setting, its weights or a permission."""
 
 
 class AllProvidersFailedError(G4FLiteError):
-    """No provider of a chain answered; ``errors`` holds each one's error, in order."""
+    """No provider of a chain answered; ``errors`` holds the error of each, in order."""
 
     def __init__(self, message: str, *, errors: list[G4FLiteError] | None = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.errors = errors or []
 
 
+class ConversationChangedError(G4FLiteError):
+    """A conversation's file that someone else has written since this conversation read or wrote it."""
+
+
+class EngineError(G4FLiteError):
+    """The process of the embedded model crashed; the next call starts it again.
+
+    :param last_words: the end of what the process wrote
+    :param partial: the text that had arrived
+    """
+
+    def __init__(self, message: str, *, last_words: str = "", partial: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
+        self.last_words = last_words
+        self.partial = partial
+
+
 class MissingDependencyError(G4FLiteError, ImportError):
-    """An optional package is not installed; the message names the extra that brings it."""
+    """An optional package that is not installed; the message says how to install it.
+
+    In a program that PyInstaller or the like has made, which has no pip, it says that the program lacks the package.
+    """
+
+    def __init__(self, message: str, **context: Any) -> None:
+        if getattr(sys, "frozen", False):
+            message = message.partition(": pip install")[0] + ", which this program was built without"
+        super().__init__(message, **context)

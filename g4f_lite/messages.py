@@ -1,12 +1,15 @@
-"""What is said to a model: messages, their text, their images."""
+"""The messages of a prompt: roles, text and images."""
 
 from __future__ import annotations
 
 import base64
+import io
 import math
 import os
+import re
 import secrets
 import string
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Union
 
@@ -15,6 +18,7 @@ Messages = list[Message]
 Image = Union[str, bytes, "os.PathLike[str]", Any]
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+MAX_DEPTH = 100  # levels of lists and objects in a message or an option; a value that contains itself exceeds it
 
 _IMAGE_TYPES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -23,6 +27,8 @@ _IMAGE_TYPES = (
     (b"GIF89a", "image/gif"),
     (b"BM", "image/bmp"),
 )
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")  # of Pillow's images, those that PNG has
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_messages(
@@ -31,14 +37,14 @@ def to_messages(
     system: str | None = None,
     images: Image | Iterable[Image] | None = None,
 ) -> Messages:
-    """Check what the caller wants to say and give it back as a list of messages of its own.
+    """Check the caller's messages and return a deep copy, which later changes of the caller's do not affect.
 
-    :param messages: a list of ``{"role": …, "content": …}``, or one string: a user's message; the message of a
-        completion may stand in the list as it is
-    :param system: a system text to put before them
-    :param images: a picture or pictures to show with the last user message; see :func:`image_part`
-    :raises TypeError: a wrong type
-    :raises ValueError: nothing is said, or a role is unknown
+    :param messages: a list of ``{"role": …, "content": …}``, or a string for one user message; the message of a
+        completion is accepted as well
+    :param system: a system message to put first
+    :param images: an image or images to add to the last user message; see :func:`image_part`
+    :raises TypeError: if something has the wrong type
+    :raises ValueError: if no message has content, a role is unknown, or a message contains itself
     """
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
@@ -47,12 +53,12 @@ def to_messages(
             f"messages must be a string or a list of {{'role': …, 'content': …}}, not {type(messages).__name__}"
         )
     result = [_checked(message, index) for index, message in enumerate(messages)]
-    if not any(_says_something(message) for message in result):
-        raise ValueError("messages is empty: there is nothing to answer")
+    if not any(_has_content(message) for message in result):
+        raise ValueError("messages is empty; give at least one message with content")
     if system is not None:
         if not isinstance(system, str):
             raise TypeError(f"system must be a string, not {type(system).__name__}")
-        result.insert(0, {"role": "system", "content": system})
+        result.insert(0, {"role": "system", "content": valid_text(system)})
     if images is not None:
         _attach(result, images)
     return result
@@ -60,13 +66,10 @@ def to_messages(
 
 def _checked(message: Any, index: int) -> Message:
     place = f"messages[{index}]"
-    is_result = hasattr(message, "to_dict")  # of a completion, which scripts for OpenAI's client send back
-    try:
-        message = _plain(message)
-    except RecursionError as error:
-        raise TypeError(f"{place} is nested too deeply to be sent") from error
-    if is_result and (refusal := message.pop("refusal", None)):  # words like others to a server without that field
-        message["content"] = f"{message.get('content') or ''}{refusal}"
+    if hasattr(message, "to_dict"):  # a completion's message, as scripts for OpenAI's client send it back
+        message = _written(message)
+        if refusal := message.pop("refusal", None):  # not all servers know the field, so it is sent as text
+            message["content"] = f"{message.get('content') or ''}{refusal}"
     if not isinstance(message, dict):
         raise TypeError(f"{place} must be {{'role': …, 'content': …}}, not {type(message).__name__}")
     role, content = message.get("role"), message.get("content")
@@ -75,53 +78,88 @@ def _checked(message: Any, index: int) -> Message:
     if isinstance(content, list):
         for part in content:
             if not isinstance(part, dict) or not isinstance(part.get("type", "text"), str):
-                raise TypeError(f"{place} has a content part that is no {{'type': …}}: {part!r:.80}")
+                raise TypeError(f"{place} has a content part that is not {{'type': …}}: {part!r:.80}")
             if part.get("type", "text") == "text" and not isinstance(part.get("text"), str):
-                raise TypeError(f"{place} has a text part without a text")
+                raise TypeError(f"{place} has a text part without text")
     elif content is None:
         if role != "assistant" or not any(map(message.get, ("tool_calls", "function_call", "refusal"))):
             raise ValueError(f"{place} has no content")
     elif not isinstance(content, str):
         raise TypeError(f"{place} has content of type {type(content).__name__}; it must be a string or a list of parts")
-    if not all(_is_json(value) for value in message.values()):
-        raise TypeError(f"{place} holds something that cannot be sent as JSON")
-    return dict(message)
+    copied: Message = json_copy(message, place)
+    return copied
 
 
-def _plain(value: Any) -> Any:
-    """Give a message as plain JSON types; the message of a completion, or its tool calls, may stand in its place."""
-    for write in ("to_message", "to_dict"):
-        if hasattr(value, write):
-            return getattr(value, write)()
+def _written(result: Any) -> Any:
+    """Return a part of a completion, such as its message or a tool call, as it is sent back."""
+    return result.to_message() if hasattr(result, "to_message") else result.to_dict()
+
+
+def json_copy(value: Any, place: str, *, number_names: bool = False) -> Any:
+    """Return a deep copy of a value that can be sent as JSON, with valid text.
+
+    :param place: where the value is, for the error, such as ``"messages[0]"``
+    :param number_names: whether an object's names may be whole numbers, which JSON writes as text
+    :raises TypeError: if something in it cannot be sent as JSON
+    :raises ValueError: if it is nested too deeply, or contains itself
+    """
+    return _json_copy(value, place, str | int if number_names else str, MAX_DEPTH)
+
+
+def _json_copy(value: Any, place: str, names: Any, levels: int) -> Any:
+    if isinstance(value, str):
+        return valid_text(value)
+    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if hasattr(value, "to_dict"):
+        value = _written(value)
+    if levels == 0:
+        raise ValueError(f"{_shortened(place)} is nested deeper than {MAX_DEPTH} levels, or contains itself")
     if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return list(map(_plain, value)) if isinstance(value, (list, tuple)) else value
-
-
-def _is_json(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(isinstance(name, str) and _is_json(inner) for name, inner in value.items())
+        for name in value:
+            if not isinstance(name, names) or isinstance(name, bool):
+                raise TypeError(f"{_shortened(place)} has the name {name!r:.80}, which cannot be sent as JSON")
+        return {
+            valid_text(str(name)): _json_copy(inner, f"{place}.{name}", names, levels - 1)
+            for name, inner in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return all(map(_is_json, value))
-    return value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
+        return [_json_copy(inner, f"{place}[{index}]", names, levels - 1) for index, inner in enumerate(value)]
+    kind = repr(value) if isinstance(value, float) else f"of type {type(value).__name__}"
+    raise TypeError(f"{_shortened(place)} is {kind}, which cannot be sent as JSON")
 
 
-def _says_something(message: Message) -> bool:
+def _shortened(place: str) -> str:
+    return place if len(place) <= 100 else f"{place[:60]}…"
+
+
+def valid_text(text: str) -> str:
+    """Return a text that can be encoded: halves of a character are joined, and a lone half becomes U+FFFD.
+
+    JSON writes an emoji as two halves, ``\\ud83d\\ude42``, and a program that cuts a text by UTF-16 units leaves one.
+    """
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _has_content(message: Message) -> bool:
     content = message.get("content")
     has_other_parts = isinstance(content, list) and any(part.get("type", "text") != "text" for part in content)
     return bool(has_other_parts or message.get("tool_calls") or text_of(content).strip())
 
 
 def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
-    """Put pictures behind the text of the last user message, in place."""
+    """Add images after the text of the last user message, in place."""
     if (
         isinstance(images, (str, bytes, bytearray, os.PathLike))
         or hasattr(images, "data_uri")
         or hasattr(images, "read")
+        or _is_pil(images)
     ):
         images = [images]
     if not isinstance(images, Iterable):
-        raise TypeError(f"images must be pictures: bytes, paths, open files or URLs, not {type(images).__name__}")
+        raise TypeError(f"images must be bytes, paths, open files, URLs or Pillow images, not {type(images).__name__}")
     parts = [image_part(image) for image in images]
     if not parts:
         return
@@ -131,16 +169,20 @@ def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
             text_parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
             messages[index] = {**messages[index], "content": [*text_parts, *parts]}
             return
-    raise ValueError("images need a user message to go with, and messages has none")
+    raise ValueError("images= needs a user message to add the images to, and messages has none")
 
 
 def image_part(image: Image) -> dict[str, Any]:
-    """Make the content part that shows a picture to a model.
+    """Create the content part for an image.
 
-    :param image: the bytes of a PNG, JPEG, GIF, WebP or BMP file, a path to one,
-        a file that is open for reading bytes, an ``http(s):`` or ``data:`` URL, or an ImageResponse
-    :raises ValueError: not such a picture;  :raises OSError: an unreadable file
+    :param image: the bytes of a PNG, JPEG, GIF, WebP or BMP file, the path of one, a file opened in binary mode, an
+        ``http(s):`` or ``data:`` URL, an ImageResponse, a Pillow image, or g4f's pair of an image and its name, which
+        is not sent
+    :raises ValueError: if the bytes are not such an image
+    :raises OSError: if the file cannot be read
     """
+    if isinstance(image, (list, tuple)) and len(image) == 2 and isinstance(image[1], (str, type(None))):
+        image = image[0]
     if isinstance(image, str) and image[:8].lower().startswith(("http://", "https://", "data:")):
         url = image
     elif hasattr(image, "data_uri"):
@@ -153,15 +195,35 @@ def image_part(image: Image) -> dict[str, Any]:
     elif hasattr(image, "read"):
         data = image.read()
         if not isinstance(data, bytes):
-            raise TypeError('a picture is read as bytes: open its file with the mode "rb"')
+            raise TypeError('an image file must be opened in binary mode, with open(path, "rb")')
         url = to_data_uri(data)
+    elif _is_pil(image):
+        url = to_data_uri(_encode_pil(image))
     else:
-        raise TypeError(f"an image is bytes, a path, an open file or a URL, not {type(image).__name__}")
+        raise TypeError(
+            f"an image must be bytes, a path, an open file, a URL or a Pillow image, not {type(image).__name__}"
+        )
     return {"type": "image_url", "image_url": {"url": url}}
 
 
+def _is_pil(image: Any) -> bool:
+    """Return whether something is a Pillow image, without importing Pillow."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(image, pillow.Image)
+
+
+def _encode_pil(image: Any) -> bytes:
+    """Encode a Pillow image as PNG, or as JPEG with the quality that it was read with."""
+    file = io.BytesIO()
+    if image.format == "JPEG":
+        image.save(file, "JPEG", quality="keep")
+    else:
+        (image if image.mode in _PNG_MODES else image.convert("RGB")).save(file, "PNG")
+    return file.getvalue()
+
+
 def image_type(data: bytes) -> str | None:
-    """Tell a picture's MIME type from its first bytes; None when it is no picture that is known here."""
+    """Return the MIME type of an image by its first bytes; None if they are not PNG, JPEG, GIF, WebP or BMP."""
     for magic, mime in _IMAGE_TYPES:
         if data.startswith(magic):
             return mime
@@ -171,18 +233,18 @@ def image_type(data: bytes) -> str | None:
 
 
 def to_data_uri(data: bytes) -> str:
-    """Write a picture as a ``data:`` URI with its real MIME type.
+    """Encode an image as a ``data:`` URI with its real MIME type.
 
-    :raises ValueError: the bytes are no PNG, JPEG, GIF, WebP or BMP
+    :raises ValueError: if the bytes are not PNG, JPEG, GIF, WebP or BMP
     """
     mime = image_type(data)
     if mime is None:
-        raise ValueError("these bytes are no PNG, JPEG, GIF, WebP or BMP picture")
+        raise ValueError("the bytes are not a PNG, JPEG, GIF, WebP or BMP image")
     return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def text_of(content: str | list[dict[str, Any]] | None) -> str:
-    """Give the text in a message's content: all of a string, the text parts of a list, joined."""
+    """Return the text of a message's content: the string, or the text parts of the list, joined."""
     if isinstance(content, str):
         return content
     return "".join(part["text"] for part in content or () if part.get("type", "text") == "text")
@@ -194,18 +256,18 @@ def format_prompt(
     do_continue: bool = False,
     include_system: bool = True,
 ) -> str:
-    """Write a conversation as one prompt, for services that take no history.
+    """Format a conversation as one text, for services that accept no history.
 
-    One message alone is its content, verbatim.  Several become a line ``Role: content`` each
-    (blank contents left out) and a last line ``Assistant:``.
+    A single message is returned verbatim.  Several messages become a line ``Role: content`` each, without blank
+    ones, and a last line ``Assistant:``.
 
-    :param add_special_tokens: write one message alone as a ``Role: content`` line too
-    :param do_continue: leave out the last line ``Assistant:``, so that the last message goes on
+    :param add_special_tokens: format a single message as a ``Role: content`` line as well
+    :param do_continue: leave out the last line ``Assistant:``, so that the model continues the last message
     :param include_system: False leaves out ``system`` and ``developer`` messages
-    :raises ValueError: there is no message
+    :raises ValueError: if there are no messages
     """
     if not messages:
-        raise ValueError("messages is empty: there is no prompt to make")
+        raise ValueError("messages is empty; give at least one message")
     if not add_special_tokens and len(messages) == 1:
         return text_of(messages[0].get("content"))
     lines = [
@@ -220,16 +282,16 @@ def format_prompt(
 
 
 def last_user_message(messages: Messages) -> str:
-    """Give the text of the last message whose role is ``user``.
+    """Return the text of the last message whose role is ``user``.
 
-    :raises ValueError: no user message has a text
+    :raises ValueError: if no user message has text
     """
     for message in reversed(messages):
         if message["role"] == "user" and (text := text_of(message.get("content"))).strip():
             return text
-    raise ValueError("messages has no user message with a text in it")
+    raise ValueError("messages has no user message with text")
 
 
 def get_random_string(length: int = 10) -> str:
-    """Draw ``length`` lowercase letters and digits from the system's secure source."""
+    """Return ``length`` random lowercase letters and digits, from a cryptographically secure source."""
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))

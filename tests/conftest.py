@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # A shell lets what it runs in the background ignore Ctrl-C, and whatever that starts as well.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# The same examples each day, for as long as a busy machine takes; the long forms look for others.
+settings.register_profile("every day", deadline=None, derandomize=True, database=None)
+settings.load_profile("every day")
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide keys, proxies and settings of whoever runs the tests."""
     for name in os.environ:
-        if name.startswith(("G4F_LITE_", "OPENAI_")) or name.lower().endswith("_proxy") or name == "NETRC":
+        bundle = name.endswith("_CA_BUNDLE") or name == "SSL_CERT_FILE"
+        if name.startswith(("G4F_LITE_", "OPENAI_")) or name.lower().endswith("_proxy") or name == "NETRC" or bundle:
             monkeypatch.delenv(name)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a file in one process, where ``pytest -n`` does not say otherwise: they share servers."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)

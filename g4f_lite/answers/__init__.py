@@ -1,1 +1,4 @@
-"""What comes back: deltas, the stream that a caller iterates, and the whole answer.  Knows no provider and no HTTP."""
+"""What a provider returns: deltas, the stream that a caller iterates, and the whole answer.
+
+Nothing here knows about providers or HTTP.
+"""

@@ -1,31 +1,35 @@
-"""A whole answer: its text, and what is known about it."""
+"""A whole answer: its text and its metadata."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
+from ..messages import valid_text
 from .deltas import ToolCall, Usage
-from .display import cell
+from .display import cell_number
 from .images import ImageResponse
-from .json_text import json_in
+from .json_text import parse_json_text
+from .markdown import safe_markdown
 
 
 class Answer(str):
-    """An answer: a str that also knows how it came about.
+    """The text of a whole answer, a ``str`` with metadata.
 
-    :ivar usage: tokens, or None where the service did not say
-    :ivar finish_reason: why it ended, or None
-    :ivar model: the model that was asked;  :ivar provider: the provider that answered
-    :ivar seconds: from sending to the end
-    :ivar reasoning: what the model thought before it answered
-    :ivar tool_calls: the calls it wants made;  :ivar images: the pictures in it
-    :ivar refusal: the words with which the model refused to answer, which are the text then, or at its end; None
-        where it did not, or where the service does not tell them from an answer
-    :ivar revision: the service's last word, where it ended a stream with another whole text than it
-        had streamed; the answer itself stays what was streamed
-    :ivar message_fields: what the service added to the message under names of its own, such as ``annotations``
-        or ``reasoning_content``, and wants back with it
+    :ivar usage: token counts, or None if the service did not report them
+    :ivar finish_reason: why the answer ended, or None
+    :ivar model: the model that was requested
+    :ivar provider: the name of the provider that answered
+    :ivar seconds: time from the request to the end of the answer
+    :ivar reasoning: the model's reasoning before the answer
+    :ivar tool_calls: the tool calls that the model requests
+    :ivar images: the images in the answer
+    :ivar refusal: the model's refusal, which is the text or the end of it; None if there is none, or if the service
+        does not distinguish it from an answer
+    :ivar revision: the whole text that the service sent at the end, if it differs from the text that it streamed;
+        the answer itself keeps the streamed text
+    :ivar message_fields: fields that the service added to the message, such as ``annotations`` or
+        ``reasoning_content``, and expects when the message is sent back
     """
 
     usage: Usage | None
@@ -39,7 +43,7 @@ class Answer(str):
     refusal: str | None
     revision: str | None
     message_fields: dict[str, Any]
-    _shown_in: int | None = None  # the cell of a notebook that it was shown in
+    _shown_in: int | None = None  # the number of the notebook cell that displayed it
 
     def __new__(
         cls,
@@ -57,13 +61,13 @@ class Answer(str):
         revision: str | None = None,
         message_fields: dict[str, Any] | None = None,
     ) -> Answer:
-        answer = super().__new__(cls, text)
+        answer = super().__new__(cls, valid_text(text))
         answer.usage = usage
         answer.finish_reason = finish_reason
         answer.model = model
         answer.provider = provider
         answer.seconds = seconds
-        answer.reasoning = reasoning
+        answer.reasoning = valid_text(reasoning)
         answer.tool_calls = tool_calls or []
         answer.images = images or []
         answer.refusal = refusal
@@ -75,14 +79,14 @@ class Answer(str):
         return (str(self),)
 
     def json(self) -> Any:
-        """Parse the text as JSON; a fence of three backticks around it is no hindrance.
+        """Parse the text as JSON, with or without a code fence around it.
 
-        :raises ResponseFormatError: the text is no JSON; the error is a ValueError too
+        :raises ResponseFormatError: if the text is not JSON; the error is also a ValueError
         """
-        return json_in(self, self.provider)
+        return parse_json_text(self, self.provider)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain JSON types."""
+        """Return the text and the metadata as plain JSON types."""
         return {
             "text": str(self),
             "provider": self.provider,
@@ -99,7 +103,7 @@ class Answer(str):
         }
 
     def to_message(self) -> dict[str, Any]:
-        """Give the answer as a message for the history: its text, its tool calls, and what belongs to them."""
+        """Return the answer as a message for the history: its text, its tool calls, and what belongs to them."""
         message: dict[str, Any] = {"role": "assistant", "content": str(self)}
         calls = [call.to_dict() for call in self.tool_calls if call.type != "function_call"]
         if calls:
@@ -110,15 +114,16 @@ class Answer(str):
         return {**self.message_fields, **message} if self.tool_calls else message
 
     def _repr_markdown_(self) -> str:
-        return str(self)
+        only_images = self.images and self == self.images[0].urls[0]
+        return safe_markdown("\n".join(map(str, self.images)) if only_images else self)
 
     def _ipython_display_(self) -> None:
-        """Show nothing as the result of the cell that show() has shown it in."""
-        if self._shown_in is None or self._shown_in != cell():
-            raise NotImplementedError  # upon which IPython shows it as it does anything
+        """Display nothing as the result of the cell in which ``show()`` displayed the answer."""
+        if self._shown_in is None or self._shown_in != cell_number():
+            raise NotImplementedError  # IPython then falls back to its other representations
 
 
 def _written(call: ToolCall) -> dict[str, Any]:
-    """Give a tool call as plain JSON types, without what is as usual."""
+    """Return a tool call as plain JSON types, without the fields that have their default value."""
     usual = {"type": "function", "extra": {}}
     return {name: value for name, value in asdict(call).items() if name not in usual or value != usual[name]}

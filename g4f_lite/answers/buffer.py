@@ -1,4 +1,4 @@
-"""What has come of an answer so far, kept compactly and up to a limit."""
+"""What has been received of an answer so far, in bounded memory."""
 
 from __future__ import annotations
 
@@ -25,29 +25,30 @@ from .deltas import (
 )
 from .images import ImageResponse
 
-MAX_BYTES = 4 * 1024 * 1024  # of text, reasoning and tool calls that are kept of one answer, at a byte a character
-MAX_ATTACHED_BYTES = 64 * 1024 * 1024  # of images in data: URIs, and of what else a service attaches
+MAX_BYTES = 4 * 1024 * 1024  # kept of one answer: text, reasoning and tool calls, one byte per character
+MAX_ATTACHED_BYTES = 64 * 1024 * 1024  # of images in data: URIs, and of the service's own fields
 MAX_CHOICES = 128  # as OpenAI allows
-FOLDED_AT = 256 * 1024  # bytes of recent deltas that are then joined
-PIECE_BYTES = 64  # what a piece takes besides its characters
+COMPACT_BYTES = 256 * 1024  # of recent deltas, before they are joined
+PIECE_BYTES = 64  # memory of a piece beyond its characters
 
 
 @dataclass
 class Buffer:
-    """The deltas of an answer; neighbours of one kind are joined now and then.
+    """The deltas of an answer, up to ``MAX_BYTES``.
 
-    So an answer of any length can be iterated in bounded memory.
+    Adjacent deltas of one kind are joined from time to time, so that an answer of any length can be iterated in
+    bounded memory.
 
-    :ivar recent: deltas that are not joined yet
-    :ivar room: bytes that they may still take
-    :ivar too_long: whether there was more than is kept, of which only the beginning is
-    :ivar finished: whether the protocol's own end has come
-    :ivar attached: what the service added under names of its own
-    :ivar others: what has come of other choices, by their index
+    :ivar recent: the deltas that are not joined yet
+    :ivar room: bytes left before they are joined
+    :ivar too_long: whether the answer is longer than what is kept; only its beginning is kept then
+    :ivar finished: whether the end of the protocol has arrived
+    :ivar attached: fields that the service added
+    :ivar others: the other choices, by their index
     """
 
     recent: list[Delta] = field(default_factory=list)
-    room: int = FOLDED_AT
+    room: int = COMPACT_BYTES
     too_long: bool = False
     identity: Identity | None = None
     usage: Usage | None = None
@@ -56,12 +57,17 @@ class Buffer:
     attached: dict[str, Any] = field(default_factory=dict)
     others: dict[int, Buffer] = field(default_factory=dict)
     _attached_bytes: int = 0
-    _folded: list[Delta] = field(default_factory=list)
+    _joined: list[Delta] = field(default_factory=list)
     _bytes: int = 0
 
     def add(self, delta: Delta) -> None:
-        """Remember a delta."""
-        if isinstance(delta, Usage):
+        """Keep a delta."""
+        if type(delta) is str:  # as _keep does; nearly all are, and each call counts
+            self.recent.append(delta)
+            self.room -= PIECE_BYTES + len(delta)
+            if self.room < 0:
+                self.compact()
+        elif isinstance(delta, Usage):
             self.usage = delta
         elif isinstance(delta, Finish):
             self.finish_reason, self.finished = delta.reason, True
@@ -73,46 +79,47 @@ class Buffer:
         elif isinstance(delta, Attached):
             if self._has_room_for(size_of(delta.fields)):
                 join(self.attached, delta.fields)
-        elif isinstance(delta, ImageResponse) and not self._has_room_for(sum(map(len, delta.urls))):
-            return
-        else:
-            self.recent.append(delta)
-            self.room -= _size(delta)
-            if self.room < 0:
-                self.fold()
+        elif not isinstance(delta, ImageResponse) or self._has_room_for(sum(map(len, delta.urls))):
+            self._keep(delta)
+
+    def _keep(self, delta: Delta) -> None:
+        self.recent.append(delta)
+        self.room -= _size(delta)
+        if self.room < 0:
+            self.compact()
 
     def _has_room_for(self, size: int) -> bool:
-        """Count the bytes of something that is large by nature, and tell whether it may be kept."""
+        """Count the bytes of something large, and return whether it may be kept."""
         self._attached_bytes += size
         self.too_long = self.too_long or self._attached_bytes > MAX_ATTACHED_BYTES
         return self._attached_bytes <= MAX_ATTACHED_BYTES
 
-    def fold(self) -> None:
-        """Join the recent deltas; what is beyond the bound is forgotten."""
+    def compact(self) -> None:
+        """Join the recent deltas and drop what exceeds ``MAX_BYTES``."""
         joined: list[Delta]
         try:
-            joined = ["".join(self.recent)]  # type: ignore[arg-type]  # nearly always it is text alone
+            joined = ["".join(self.recent)]  # type: ignore[arg-type]  # nearly always all of them are text
         except TypeError:
-            joined = list(_joined(self.recent))
-        self.recent, self.room = [], FOLDED_AT
+            joined = list(_join(self.recent))
+        self.recent, self.room = [], COMPACT_BYTES
         for delta in joined:
             left, size = MAX_BYTES - self._bytes, _size(delta)
             if size > left:
                 if isinstance(delta, str) and not self.too_long:
-                    self._folded.append(delta[:left])
+                    self._joined.append(delta[:left])
                 self.too_long = True
                 return
-            self._folded.append(delta)
+            self._joined.append(delta)
             self._bytes += size
 
     @property
     def kept(self) -> Iterator[Delta]:
-        """All that is kept, but identity, usage and finish."""
-        return chain(self._folded, self.recent)
+        """The deltas that are kept, except identity, usage and finish."""
+        return chain(self._joined, self.recent)
 
     @property
     def text(self) -> str:
-        """The pieces joined, and behind them a refusal; where there are only images, the first one's URL."""
+        """The text, followed by any refusal; the URL of the first image if there is no text at all."""
         pieces = [delta for delta in self.kept if isinstance(delta, (str, ImageResponse))]
         if pieces and not self.refusal and all(isinstance(piece, ImageResponse) for piece in pieces):
             return self.images[0].urls[0]
@@ -124,9 +131,9 @@ class Buffer:
 
     @property
     def has_content(self) -> bool:
-        """Whether anything has come that is an answer."""
-        own = self.too_long or "audio" in self.attached or any(map(is_content, self.kept))
-        return own or any(other.has_content for other in self.others.values())
+        """Whether any text, image, tool call or reasoning has arrived."""
+        own = any(delta if type(delta) is str else is_content(delta) for delta in self.kept)
+        return self.too_long or own or "audio" in self.attached or any(o.has_content for o in self.others.values())
 
     @property
     def reasoning(self) -> str:
@@ -157,7 +164,7 @@ class Buffer:
 
 
 def _size(delta: Delta) -> int:
-    """Give about the bytes that a delta takes; an image's are counted apart."""
+    """Estimate the bytes that a delta takes; those of an image are counted separately."""
     if isinstance(delta, str):
         return PIECE_BYTES + len(delta)
     if isinstance(delta, ToolCallDelta):
@@ -166,8 +173,8 @@ def _size(delta: Delta) -> int:
     return PIECE_BYTES + (len(delta.text) if isinstance(delta, (Reasoning, Refusal, Revision)) else 0)
 
 
-def _joined(deltas: list[Delta]) -> Iterator[Delta]:
-    """Join neighbours that are all text, all reasoning, all refusal, or all of one tool call."""
+def _join(deltas: list[Delta]) -> Iterator[Delta]:
+    """Join adjacent deltas that are all text, all reasoning, all refusal, or all part of one tool call."""
     for (kind, index), group in groupby(deltas, _kind):
         same: list[Any] = list(group)
         if issubclass(kind, str):
@@ -185,12 +192,12 @@ def _joined(deltas: list[Delta]) -> Iterator[Delta]:
 
 
 def _kind(delta: Delta) -> tuple[type, int]:
-    """Give what neighbours must share to be joined."""
+    """Return what adjacent deltas must have in common to be joined."""
     return type(delta), delta.index if isinstance(delta, ToolCallDelta) else 0
 
 
 def _one_call(index: int, pieces: list[ToolCallDelta]) -> ToolCallDelta:
-    """Join the pieces of one tool call; the first id and the first name count."""
+    """Join the pieces of one tool call, with the first id and the first name."""
     return ToolCallDelta(
         index,
         next((piece.id for piece in pieces if piece.id), None),

@@ -59,7 +59,7 @@ def _left_over(halves: dict[Where, str]) -> Iterator[Delta]:
 
 
 def _text_of(delta: Delta) -> str:
-    """Give the text that a delta adds; "" where it adds none."""
+    """Return the text that a delta adds; "" where it adds none."""
     if isinstance(delta, str):
         return delta
     if isinstance(delta, ToolCallDelta):

@@ -1,4 +1,4 @@
-"""What a provider yields: the pieces of an answer, of every kind."""
+"""The deltas of an answer, as a provider yields them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .images import ImageResponse
 
 @dataclass(frozen=True)
 class Reasoning:
-    """A piece of what the model thinks before it answers; not part of the text.
+    """A piece of the model's reasoning, which is not part of the text.
 
-    :param name: the service's name for it, by which it is sent back; None where it came without one of its own
+    :param name: the service's own name for it, under which it is sent back; None if it has none
     """
 
     text: str
@@ -23,17 +23,17 @@ class Reasoning:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A piece of the words with which the model refuses to answer, where the service tells them from an answer."""
+    """A piece of the model's refusal, if the service distinguishes it from an answer."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class ToolCallDelta:
-    """A piece of a call that the model wants made: the first has ``id`` and ``name``, all add to ``arguments``.
+    """A piece of a tool call: the first one has ``id`` and ``name``, and each one adds to ``arguments``.
 
-    :param type: ``"function"``, ``"custom"``, or ``"function_call"`` for the API's older form
-    :param extra: what the service attaches to the call under names of its own
+    :param type: ``"function"``, ``"custom"``, or ``"function_call"`` for the older form of the API
+    :param extra: fields that the service adds to the call
     """
 
     index: int
@@ -46,11 +46,11 @@ class ToolCallDelta:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A call that the model wants made.
+    """A tool call that the model requests.
 
-    :param arguments: JSON, as the model wrote it; of a custom tool, its input
-    :param type: ``"function"``, ``"custom"``, or ``"function_call"`` for the API's older form
-    :param extra: what the service attached to the call under names of its own, such as ``extra_content``
+    :param arguments: JSON, as the model wrote it; the input of a custom tool
+    :param type: ``"function"``, ``"custom"``, or ``"function_call"`` for the older form of the API
+    :param extra: fields that the service adds to the call, such as ``extra_content``
     """
 
     id: str | None
@@ -60,7 +60,7 @@ class ToolCall:
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the call as the API writes it, so that it can be sent back in a message."""
+        """Return the call as the API writes it, so that it can be sent back in a message."""
         kind = "custom" if self.type == "custom" else "function"
         inner = {"name": self.name, "input" if kind == "custom" else "arguments": self.arguments}
         return {"id": self.id, "type": kind, **self.extra, kind: {**inner, **self.extra.get(kind, {})}}
@@ -75,10 +75,13 @@ class Attached:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens, as the service counted them.
+    """Token counts, as the service reports them.
 
-    :param cached_tokens: how many of the prompt's were in its cache;  :param reasoning_tokens: how many of the
-        completion's were reasoning; None where it does not say
+    :param prompt_tokens: tokens of the prompt
+    :param completion_tokens: tokens of the answer
+    :param total_tokens: the sum of both
+    :param cached_tokens: tokens of the prompt that were in the service's cache, or None if not reported
+    :param reasoning_tokens: tokens of the answer that were reasoning, or None if not reported
     """
 
     prompt_tokens: int
@@ -90,11 +93,12 @@ class Usage:
 
 @dataclass(frozen=True)
 class Identity:
-    """What the service calls an answer; it comes just before the first of it.
+    """The service's own data about an answer, which precedes its first delta.
 
-    :param id: the answer's id;  :param created: when it was begun, in seconds since 1970
+    :param id: the id of the answer
+    :param created: when the service began it, in seconds since 1970
     :param model: the model that really answers
-    :param system_fingerprint: what stands for the service's configuration
+    :param system_fingerprint: identifies the service's configuration
     """
 
     id: str | None = None
@@ -105,10 +109,10 @@ class Identity:
 
 @dataclass(frozen=True)
 class Finish:
-    """The protocol's own end of an answer.
+    """The end of an answer, as the protocol marks it.
 
-    :param reason: ``"stop"``, ``"length"``, ``"tool_calls"``, ``"content_filter"``, or the service's own word; None
-        where the service does not say
+    :param reason: ``"stop"``, ``"length"``, ``"tool_calls"``, ``"content_filter"``, or a reason of the service's own;
+        None if the service does not report one
     """
 
     reason: str | None = "stop"
@@ -116,23 +120,23 @@ class Finish:
 
 @dataclass(frozen=True)
 class Revision:
-    """The whole text as a service gives it at the end, where that is not the text that it streamed."""
+    """The whole text that a service sends at the end, if it differs from the text that it streamed."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class OtherChoice:
-    """A delta of another choice than the first, where several were asked for.
+    """A delta of a choice other than the first, if several were requested.
 
-    :param index: the choice's index, which is not 0
+    :param index: the index of the choice, which is not 0
     """
 
     index: int
     delta: Delta
 
 
-NOTHING_CAME = "the answer has no text, no image, no tool call and no reasoning"
+NO_CONTENT = "the answer has no text, no image, no tool call and no reasoning"
 
 Delta = (
     str | ImageResponse | Reasoning | Refusal | ToolCallDelta | Attached | Usage | Identity | Finish | Revision
@@ -142,7 +146,7 @@ Piece = str | ImageResponse
 
 
 def is_content(delta: Delta) -> bool:
-    """Tell whether a delta belongs to the answer itself: not usage, identity, finish, a revision, or an empty piece."""
+    """Return whether a delta is part of the answer itself: not usage, identity, finish, revision or an empty piece."""
     if isinstance(delta, OtherChoice):
         return is_content(delta.delta)
     if isinstance(delta, Attached):
@@ -150,9 +154,9 @@ def is_content(delta: Delta) -> bool:
     return bool(delta) and not isinstance(delta, (Usage, Identity, Finish, Revision))
 
 
-def nothing_came(finish_reason: str | None = None, usage: Usage | None = None, **context: Any) -> EmptyResponseError:
+def no_content(finish_reason: str | None = None, usage: Usage | None = None, **context: Any) -> EmptyResponseError:
     """Make the error for an answer without content, which says why the service ended it."""
-    text = NOTHING_CAME
+    text = NO_CONTENT
     if finish_reason is not None:
         text += f"; it ended with finish_reason {finish_reason!r}"
         if usage is not None:
@@ -165,9 +169,9 @@ def nothing_came(finish_reason: str | None = None, usage: Usage | None = None, *
 
 
 def up_to_content(deltas: Iterator[Delta]) -> list[Delta]:
-    """Take the deltas up to the first one that is content, and give them.
+    """Read deltas up to and including the first one that is content, and return them.
 
-    :raises EmptyResponseError: there is none
+    :raises EmptyResponseError: if none is content
     """
     taken: list[Delta] = []
     reason, usage = None, None
@@ -179,4 +183,4 @@ def up_to_content(deltas: Iterator[Delta]) -> list[Delta]:
             reason = delta.reason
         elif isinstance(delta, Usage):
             usage = delta
-    raise nothing_came(reason, usage, step="stream")
+    raise no_content(reason, usage, step="stream")

@@ -27,17 +27,17 @@ Fetch = Callable[[str], bytes]
 
 
 class ImageResponse:
-    """One or more pictures that a service made.
+    """One or more images that a service generated.
 
-    ``str()`` is Markdown that shows them; a notebook shows the picture itself.
+    ``str()`` returns Markdown; a notebook displays the first image itself.
 
-    :param urls: their addresses, as the service gave them, or ``data:`` URIs
-    :param alt: what they show, usually the prompt
-    :param fetch: gets the bytes behind one of the URLs
-    :param data: the bytes of the first, where they are here already
-    :param revised_prompts: for each, the prompt that the service made of the caller's; None where it did not say
-    :param created: when they were made, as the service says, in seconds since 1970
-    :param usage: what the service counted
+    :param urls: the URLs of the images, as the service sent them, or ``data:`` URIs
+    :param alt: the alternative text, usually the prompt
+    :param fetch: returns the bytes at one of the URLs
+    :param data: the bytes of the first image, if they are already known
+    :param revised_prompts: for each image, the prompt as the service revised it, or None
+    :param created: when the images were made, as the service reports, in seconds since 1970
+    :param usage: token counts, as the service reports them
     """
 
     def __init__(
@@ -61,9 +61,10 @@ class ImageResponse:
         self._fetching = threading.Lock()
 
     def bytes(self, index: int = 0) -> bytes:
-        """Give the bytes of a picture; they are fetched at most once.
+        """Return the bytes of an image, which are fetched at most once.
 
-        :raises G4FLiteError: the picture cannot be had
+        :param index: which of the images
+        :raises G4FLiteError: if the image cannot be fetched
         """
         url = self.urls[index]
         with self._fetching:
@@ -71,15 +72,15 @@ class ImageResponse:
                 if url.startswith("data:"):
                     self._data[url] = _decode_data_uri(url)
                 elif self.fetch is None:
-                    raise G4FLiteError("nobody is left to fetch this picture; call bytes() before pickling")
+                    raise G4FLiteError("this image was pickled before it was fetched; call bytes() before pickling")
                 else:
                     self._data[url] = self.fetch(url)
             return self._data[url]
 
     def fetch_now(self, fetch: Fetch) -> None:
-        """Fetch all images that are not here yet.
+        """Fetch all images that were not fetched yet.
 
-        :param fetch: gets the bytes behind one of the URLs
+        :param fetch: returns the bytes at one of the URLs
         """
         self.fetch = fetch
         for index in range(len(self.urls)):
@@ -87,17 +88,18 @@ class ImageResponse:
 
     @property
     def data_uri(self) -> str:
-        """The first picture as ``data:<its type>;base64,…``."""
+        """The first image as a URI, ``data:<MIME type>;base64,…``."""
         return to_data_uri(self.bytes())
 
     def save(self, path: str | os.PathLike[str], *, index: int = 0, overwrite: bool = False) -> Path:
-        """Write a picture to a file, whole or not at all.
+        """Write an image to a file, whole or not at all.
 
-        :param path: a file, whose suffix is set right, or an existing directory, in which the file
-            is named after the URL
-        :param overwrite: whether a file that is there may be replaced
-        :returns: where it was written
-        :raises FileExistsError: a file is there, and ``overwrite`` is False
+        :param path: a file, whose suffix is corrected to the type of the image, or an existing directory, in which
+            the file is named after the URL
+        :param index: which of the images
+        :param overwrite: whether to replace an existing file
+        :returns: the path of the written file
+        :raises FileExistsError: if the file exists and ``overwrite`` is False
         """
         data = self.bytes(index)
         suffix = _SUFFIXES[image_type(data) or "image/png"]
@@ -121,9 +123,10 @@ class ImageResponse:
         return target
 
     def to_pil(self, index: int = 0) -> PIL.Image.Image:
-        """Open a picture with Pillow.
+        """Open an image with Pillow.
 
-        :raises MissingDependencyError: Pillow is not installed
+        :param index: which of the images
+        :raises MissingDependencyError: if Pillow is not installed
         """
         import io
 
@@ -138,7 +141,7 @@ class ImageResponse:
         return "\n".join(f"![{alt}]({_for_markdown(url)})" for url in self.urls)
 
     def __repr__(self) -> str:
-        shown = [url.partition("?")[0][:80] for url in self.urls]  # a signed address lets anybody in
+        shown = [url.partition("?")[0][:80] for url in self.urls]  # the query may be a signature
         return f"ImageResponse({shown!r}, alt={self.alt[:80]!r})"
 
     def __copy__(self) -> ImageResponse:
@@ -175,19 +178,19 @@ def _decode_data_uri(uri: str) -> bytes:
         if head.endswith(";base64"):
             data = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ResponseFormatError("the service gave a data: URI that cannot be decoded") from error
+        raise ResponseFormatError("the service sent an image as a data: URI that cannot be decoded") from error
     if len(data) > MAX_IMAGE_BYTES or image_type(data) is None:
-        raise ResponseFormatError("the service gave a data: URI that is no picture, or too large")
+        raise ResponseFormatError("the service sent a data: URI that is not an image, or is too large")
     return data
 
 
 def _file_name(url: str) -> str:
-    """Make a harmless file name, without a suffix, of the last part of a URL."""
+    """Derive a safe file name, without a suffix, from the last part of a URL."""
     last = "" if url.startswith("data:") else Path(unquote(urlsplit(url).path)).name
     name = re.sub(r"[^\w-]+", "-", last.rpartition(".")[0] or last, flags=re.ASCII).strip("-_")[:80]
     return f"image-{name}" if not name or _DEVICE_NAMES.match(name) else name
 
 
 def _for_markdown(url: str) -> str:
-    """Encode what would end a Markdown link early."""
+    """Encode the characters that would end a Markdown link early."""
     return re.sub(r"[\s()<>]", lambda found: quote(found.group()), url)

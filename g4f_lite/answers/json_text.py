@@ -1,4 +1,4 @@
-"""JSON in the text of an answer, with or without a code fence around it."""
+"""Parsing JSON in the text of an answer, with or without a code fence around it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from ..errors import ResponseFormatError
 
 
 class NotJsonError(ResponseFormatError, ValueError):
-    """Prose where JSON was wanted; a ValueError too, as json's own error is."""
+    """Text that is not JSON; also a ValueError, like ``json.JSONDecodeError``."""
 
 
-def json_in(text: str, provider: str | None) -> Any:
-    """Parse an answer's text as JSON; a fence of three backticks around it is no hindrance.
+def parse_json_text(text: str, provider: str | None) -> Any:
+    """Parse the text of an answer as JSON, with or without a code fence around it.
 
-    :param provider: who answered, for the error
-    :raises NotJsonError: the text is no JSON
+    :param provider: the name of the provider, for the error
+    :raises NotJsonError: if the text is not JSON
     """
     try:
         return json.loads(without_fence(text))
     except ValueError as error:
-        raise NotJsonError(f"the answer is no JSON: {error}", provider=provider, partial=str(text)) from error
+        raise NotJsonError(
+            f"expected an answer in JSON, got {text[:80]!r}: {error}", provider=provider, partial=str(text)
+        ) from error
 
 
 def without_fence(text: str) -> str:
-    """Give a text without the blanks and the code fence, three backticks on both sides, around it."""
+    """Strip white space and the code fence of three backticks around a text."""
     text = text.strip()
     if text.startswith("```") and text.endswith("```") and "\n" in text:
         return text[text.index("\n") : -3].strip()

@@ -1,4 +1,4 @@
-"""The stream that a caller iterates: an answer while it comes."""
+"""The stream that a caller iterates."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from typing import Any, NoReturn, Protocol, TextIO
 
 from ..errors import (
     DeadlineExceededError,
+    EngineError,
     G4FLiteError,
     ProviderError,
     ResponseFormatError,
     StreamInterruptedError,
 )
 from .answer import Answer
-from .buffer import MAX_BYTES, PIECE_BYTES, Buffer
-from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content, nothing_came
-from .display import cell, in_notebook, show_as_it_comes, show_as_it_grows
+from .buffer import MAX_BYTES, Buffer
+from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content, no_content
+from .display import cell_number, in_notebook, print_pieces, show_markdown
 from .images import ImageResponse
 
-# A step between a provider and the caller: takes the deltas of an answer and gives those that go on.
+# A step between a provider and the caller: takes the deltas of an answer and yields those to pass on.
 Stage = Callable[[Generator[Delta, None, None]], Generator[Delta, None, None]]
 
 
 class Source(Protocol):
-    """Where the deltas of an answer come from: iterated once, closed from any thread.
+    """The source of an answer's deltas, which is iterated once and may be closed from any thread.
 
-    Like a generator's, its ``close`` may raise ValueError while another thread waits in it.
+    As with a generator, ``close`` may raise ValueError while another thread is running it.
     """
 
     def __iter__(self) -> Generator[Delta, None, None]: ...
@@ -39,19 +40,19 @@ class Source(Protocol):
 
 
 class AnswerStream(Generator[Piece, None, None]):
-    """An answer while it comes: iterate it for its pieces of text and its images.
+    """An answer in progress: iterate it for its pieces of text and its images.
 
     ::
 
         for piece in provider.create_generator(messages="Hello"):
             print(piece, end="", flush=True)
 
-    Nothing is sent before the first ``next()`` or ``start()``.  The end, ``close()``, or letting go
-    of the stream gives its connection back or closes it.
+    Nothing is sent before the first ``next()`` or ``start()``.  The connection is released or closed when the answer
+    ends, when ``close()`` is called, or when the stream is garbage-collected.
 
     :param begin: starts the answer; called once, when the first delta is needed
-    :param provider: the provider's name
-    :param model: the model that is asked
+    :param provider: the name of the provider
+    :param model: the requested model
     """
 
     def __init__(self, begin: Callable[[], Source], *, provider: str, model: str | None = None) -> None:
@@ -63,14 +64,15 @@ class AnswerStream(Generator[Piece, None, None]):
         self._deltas: Generator[Delta, None, None] | None = None
         self._opening = threading.Lock()
         self._buffer = Buffer()
-        self._waiting: deque[Delta] = deque()  # pulled by start(), not yet given to the caller
+        self._waiting: deque[Delta] = deque()  # read by start(), not yet returned to the caller
         self._began_at = 0.0
         self._seconds = 0.0
         self._closed = False
+        self._ended = False  # it was read to its end
         self._error: G4FLiteError | None = None
 
     def through(self, stage: Stage) -> AnswerStream:
-        """Send the deltas through a stage, behind those that are there already.
+        """Pass the deltas through a stage, after the stages that were added before.
 
         :param stage: a generator function from deltas to deltas
         :returns: the stream itself
@@ -87,7 +89,7 @@ class AnswerStream(Generator[Piece, None, None]):
                 return delta.text
 
     def send(self, value: None) -> Piece:
-        """Give the next piece, as ``next()`` does."""
+        """Return the next piece, like ``next()``."""
         return next(self)
 
     def throw(self, typ: Any, val: Any = None, tb: TracebackType | None = None) -> Piece:
@@ -101,19 +103,19 @@ class AnswerStream(Generator[Piece, None, None]):
         raise error.with_traceback(tb) if tb else error
 
     def close(self) -> None:
-        """End the answer, from any thread: a reader that waits for more gets StreamInterruptedError."""
+        """End the answer, from any thread; a thread that is waiting for more gets StreamInterruptedError."""
         self._closed = True
         if self._source is None:
             return
         try:
             self._source.close()
-            if self._deltas is not None:  # the stages, which the source does not know
+            if self._deltas is not None:  # the stages, which closing the source does not close
                 self._deltas.close()
-        except ValueError:  # another thread is reading: it closes the rest with its next delta
+        except ValueError:  # another thread is reading, and closes the rest at its next delta
             return
 
     def __del__(self) -> None:
-        if getattr(self, "_source", None) is not None:
+        if not getattr(self, "_ended", True):
             self.close()
 
     def __enter__(self) -> AnswerStream:
@@ -122,10 +124,14 @@ class AnswerStream(Generator[Piece, None, None]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce__(self) -> NoReturn:  # which copy and pickle call
+        raise TypeError("an answer in progress cannot be copied or pickled; read it, and copy or pickle its text()")
+
     def start(self) -> AnswerStream:
-        """Send now, wait for the first delta, and raise here what fails.
+        """Send the prompt and wait for the first delta, so that errors are raised here.
 
         :returns: the stream itself
+        :raises G4FLiteError: if the answer does not begin
         """
         begun = self._source is not None and self._buffer.has_content
         while not begun:
@@ -136,9 +142,9 @@ class AnswerStream(Generator[Piece, None, None]):
         return self
 
     def text(self) -> Answer:
-        """Read on to the end and give the whole answer, pieces already iterated included; nothing is sent twice.
+        """Read to the end and return the whole answer, including pieces already iterated; nothing is sent twice.
 
-        :raises ResponseFormatError: it is longer than what is kept of an answer
+        :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
         self._waiting.clear()
         for _ in self.deltas():
@@ -148,7 +154,7 @@ class AnswerStream(Generator[Piece, None, None]):
         return self.answer
 
     def deltas(self) -> Iterator[Delta]:
-        """Give all deltas from here on: text, images, reasoning, refusal, tool calls, usage, finish and the like."""
+        """Iterate all remaining deltas: text, images, reasoning, refusal, tool calls, usage, finish and the rest."""
         while True:
             try:
                 delta = self._waiting.popleft() if self._waiting else self._pull()
@@ -157,55 +163,59 @@ class AnswerStream(Generator[Piece, None, None]):
             yield delta
 
     def show(self, file: TextIO | None = None) -> Answer:
-        """Print the answer as it comes and give it whole; in a notebook, as live Markdown.
+        """Print the answer as it arrives, in a notebook as Markdown, and return it whole.
 
-        :param file: where to print; standard output where None
+        What a terminal or a browser would obey is left out: control characters, HTML, remote images and scripts.
+
+        :param file: the file to print to; standard output if None
         """
         if file is None and in_notebook():
-            show_as_it_grows(self, lambda: self._buffer.text)
+            so_far = self._buffer
+            show_markdown(self, lambda: Answer(so_far.text, images=so_far.images)._repr_markdown_())
         else:
-            show_as_it_comes(self, file or sys.stdout)
+            print_pieces(self, sys.stdout if file is None else file)
         answer = self.answer
-        answer._shown_in = cell() if file is None else None
+        answer._shown_in = cell_number() if file is None else None
         return answer
 
     @property
     def provider(self) -> str:
-        """The name of the provider that answers; of a chain, the member's once it is known."""
+        """The name of the provider; for a Fallback, of the member that answers, once it is known."""
         return getattr(self._source, "provider", None) or self._provider
 
     @property
     def model(self) -> str | None:
-        """The model that is asked, where one is named."""
+        """The requested model, or None if none was named."""
         return getattr(self._source, "model", None) or self._model
 
     @property
     def answer(self) -> Answer:
-        """What has come so far, as an Answer.
+        """What has arrived so far, as an Answer.
 
-        :raises ResponseFormatError: it is longer than what is kept of an answer
+        :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
         self._check_length()
+        buffer = self._buffer
         return Answer(
-            self._buffer.text,
-            usage=self.usage,
-            finish_reason=self.finish_reason,
+            buffer.text,
+            usage=buffer.usage,
+            finish_reason=buffer.finish_reason,
+            reasoning=buffer.reasoning,
+            tool_calls=buffer.tool_calls,
+            images=buffer.images,
+            refusal=buffer.refusal,
+            revision=buffer.revision,
+            message_fields=buffer.message_fields,
             model=self.model,
             provider=self.provider,
             seconds=self._seconds,
-            reasoning=self.reasoning,
-            tool_calls=self.tool_calls,
-            images=self._buffer.images,
-            refusal=self._buffer.refusal,
-            revision=self._buffer.revision,
-            message_fields=self._buffer.message_fields,
         )
 
     @property
     def other_choices(self) -> dict[int, Answer]:
         """What has come of other choices than the first, by their index, where several were asked for.
 
-        :raises ResponseFormatError: one is longer than what is kept of an answer
+        :raises ResponseFormatError: if one is longer than what is kept of an answer
         """
         if any(buffer.too_long for buffer in self._buffer.others.values()):
             self._raise_too_long()
@@ -227,48 +237,52 @@ class AnswerStream(Generator[Piece, None, None]):
 
     @property
     def identity(self) -> Identity | None:
-        """What the service calls the answer, once it has said so."""
+        """The service's own data about the answer, or None until it has arrived."""
         return self._buffer.identity
 
     @property
     def usage(self) -> Usage | None:
-        """The tokens, as the service counted them, once it has said so."""
+        """The token counts, or None until the service has reported them."""
         return self._buffer.usage
 
     @property
     def finish_reason(self) -> str | None:
-        """Why the answer ended, once it has."""
+        """Why the answer ended, or None until it has."""
         return self._buffer.finish_reason
 
     @property
     def reasoning(self) -> str:
-        """The model's reasoning so far, which came before the answer."""
+        """The model's reasoning so far."""
         self._check_length()
         return self._buffer.reasoning
 
     @property
     def tool_calls(self) -> list[ToolCall]:
-        """The tool calls that the model wants made, as far as they have come."""
+        """The tool calls that the model requests, as far as they have arrived."""
         self._check_length()
         return self._buffer.tool_calls
 
     def check_complete(self) -> None:
-        """Raise unless the answer came whole; for stages, when their deltas have ended.
+        """Raise unless the answer is complete; stages call this after their last delta.
 
-        :raises StreamInterruptedError: it was closed, or stopped without its protocol's end
-        :raises EmptyResponseError: there is nothing in it
+        :raises StreamInterruptedError: if the answer was closed, or ended without the end that its protocol requires
+        :raises EmptyResponseError: if the answer has no content
         """
         buffer = self._buffer
         if not buffer.finished and self._closed:
             raise StreamInterruptedError("the answer was closed before its end")
         if not buffer.has_content:
-            raise nothing_came(buffer.finish_reason, buffer.usage)
+            raise no_content(buffer.finish_reason, buffer.usage)
         if not buffer.finished:
-            raise StreamInterruptedError("the answer stops without the end that its protocol has")
+            raise StreamInterruptedError("the answer ended without the end that its protocol requires")
 
     def _pull(self) -> Delta:
-        """Get the next delta from the source, through the stages, and keep it."""
-        deltas = self._deltas or self._open()
+        """Read the next delta from the source, through the stages, and keep it."""
+        deltas = self._deltas
+        if deltas is None:
+            if self._closed:
+                raise StreamInterruptedError("the answer was closed before its prompt was sent", provider=self.provider)
+            deltas = self._open()
         try:
             delta = next(deltas)
             if self._closed:
@@ -278,26 +292,19 @@ class AnswerStream(Generator[Piece, None, None]):
             self._finish()
             raise
         except G4FLiteError as error:
-            self._note(error)
+            self._record_failure(error)
             raise
         except ValueError as error:
             if "already executing" not in str(error):
                 raise
             if not self._closed:
-                raise G4FLiteError("another thread is reading this answer; let one do it for all") from error
+                raise G4FLiteError("another thread is reading this answer; read it in one thread only") from error
             self._finish()
-            raise StopIteration from None  # it was whole before it was closed
+            raise StopIteration from None  # the answer was complete before it was closed
         except BaseException:
-            self._closed = True  # such as Ctrl-C, after which nothing more comes
+            self._closed = True  # for instance Ctrl-C, after which there are no more deltas
             raise
-        buffer = self._buffer
-        if type(delta) is str:  # as add() does, without a call for each piece
-            buffer.recent.append(delta)
-            buffer.room -= PIECE_BYTES + len(delta)
-            if buffer.room < 0:
-                buffer.fold()
-        else:
-            buffer.add(delta)
+        self._buffer.add(delta)
         return delta
 
     def _check_length(self) -> None:
@@ -305,15 +312,13 @@ class AnswerStream(Generator[Piece, None, None]):
             self._raise_too_long()
 
     def _raise_too_long(self) -> NoReturn:
-        text = f"the answer is longer than the {MAX_BYTES:,} characters that are kept of one; iterate over it"
+        text = f"the answer is longer than the {MAX_BYTES:,} characters that are kept; iterate over the stream instead"
         error = ResponseFormatError(text, partial=self._buffer.text)
-        self._place(error)
+        self._add_context(error)
         raise error
 
     def _open(self) -> Generator[Delta, None, None]:
-        """Start the answer, once, whichever thread needs it first."""
-        if self._closed:
-            raise StreamInterruptedError("the answer was closed before it was sent for", provider=self.provider)
+        """Start the answer, once, in the thread that needs it first."""
         with self._opening:
             if self._deltas is not None:
                 return self._deltas
@@ -323,38 +328,37 @@ class AnswerStream(Generator[Piece, None, None]):
             for stage in self._stages:
                 deltas = stage(deltas)
             self._deltas = deltas
-        if self._was_closed():  # meanwhile, by another thread
+        if self._closed:  # by another thread in the meantime
             self.close()
         return deltas
 
-    def _was_closed(self) -> bool:
-        return self._closed
-
     def _finish(self) -> None:
-        """Take note of the end.
+        """Record the end of the answer.
 
-        :raises G4FLiteError: the answer is not whole
+        :raises G4FLiteError: if the answer is not complete
         """
         if self._error is not None:
             raise self._error
+        self._ended = True
         self._seconds = self._seconds or time.monotonic() - self._began_at
         try:
             self.check_complete()
         except G4FLiteError as error:
-            self._note(error)
+            self._record_failure(error)
             raise
 
-    def _place(self, error: G4FLiteError) -> None:
-        """Say in an error which answer it is about."""
+    def _add_context(self, error: G4FLiteError) -> None:
+        """Add the provider, the step, the attempts and the time to an error."""
         error.provider = error.provider or self.provider
         error.step = error.step or "stream"
+        error.attempts = error.attempts or getattr(self._source, "attempts", None)
         if error.elapsed is None:
             error.elapsed = self._seconds or time.monotonic() - self._began_at
 
-    def _note(self, error: G4FLiteError) -> None:
-        """Remember how the answer failed, and put the text that had come into the error."""
+    def _record_failure(self, error: G4FLiteError) -> None:
+        """Record the failure of the answer, and add the text so far to the error."""
         self._error = error
         self._seconds = time.monotonic() - self._began_at
-        if isinstance(error, (ProviderError, DeadlineExceededError)):
+        if isinstance(error, (ProviderError, DeadlineExceededError, EngineError)):
             error.partial = self._buffer.text or error.partial
-        self._place(error)
+        self._add_context(error)

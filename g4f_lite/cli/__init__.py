@@ -1,4 +1,4 @@
-"""The command ``g4f-lite``."""
+"""The command-line interface, ``g4f-lite``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands as one program, and how it ends."""
+"""The command group and its exit codes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from importlib import import_module
 import click
 
 from ..errors import G4FLiteError
-from .failure import Failure, words_of
+from .failure import Failure, message_of
 from .output import prepare
 
-# Each is a module in `commands`, imported when it is asked for.
+# Each is a module in `commands`, imported when it is used.
 COMMANDS = ("chat", "image", "providers", "models", "doctor", "local", "emulate", "demo")
 
 INTERRUPTED = 128 + signal.SIGINT
 
 
 class Commands(click.Group):
-    """Commands that cost nothing until they are used."""
+    """A group that imports a command when it is used."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -33,24 +33,24 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="g4f-lite", message="%(prog)s %(version)s")
 def app() -> None:
-    """Chat with a model: on this machine, on a server of yours, or of a service."""
+    """Chat with a model on this machine, on your own server or of a service."""
 
 
 def run() -> int:
-    """Run the command that the arguments name, and give the exit code.
+    """Run the command that the arguments name, and return the exit code.
 
-    A mistake in the program itself is raised as it is.
+    An error of the program itself is not caught.
     """
     try:
         prepare()
         status = app.main(prog_name="g4f-lite", standalone_mode=False, windows_expand_args=False)
     except (click.Abort, KeyboardInterrupt):  # click has written a newline
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends at once, without a word
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the process at once, without a traceback
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except G4FLiteError as error:
-        Failure(words_of(error)).show()
+        Failure(message_of(error)).show()
         return Failure.exit_code
     return status or 0

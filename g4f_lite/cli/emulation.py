@@ -1,4 +1,4 @@
-"""The emulator with a provider of ours behind it: what the commands that start it share."""
+"""The options and the backend of the commands that start the emulator."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import click
 
 from ..answers.stream import AnswerStream
 from ..emulator import FAULTS, Emulator
-from ..errors import G4FLiteError
+from ..errors import G4FLiteError, sanitize
 from ..providers.base import BaseProvider
 from ..providers.registry import make_provider
 from .assignments import read_assignment
-from .characters import harmless
 from .failure import Misuse, checking_arguments
 
 backend_option = click.option(
@@ -24,25 +23,25 @@ backend_option = click.option(
     default="local",
     show_default=True,
     metavar="NAME",
-    help="Whose answers to give: the embedded model's, echo, or another provider's, such as ollama:llama3.2.",
+    help="The provider that answers: local (the embedded model), echo, or another one such as ollama:llama3.2.",
 )
 fail_option = click.option(
     "--fail",
     "faults",
     multiple=True,
     metavar="FAULT[:SETTING=VALUE,…]",
-    help="Let the next prompt fail, such as reset, or rate_limit:retry_after=1,times=2; several times.",
+    help="Make the next prompt fail, for instance reset or rate_limit:retry_after=1,times=2; can be repeated.",
 )
 
 
-_NOT_IN_WORDS = ("fault", "strike", "headers", "settings", "return")
+_NOT_SETTINGS = ("fault", "strike", "headers", "settings", "return")
 
 
 class Backend:
-    """Gives the emulator a provider's answers, piece by piece.
+    """Streams a provider's answers to the emulator.
 
-    :param provider: who answers
-    :param report: is told, in one line, why an answer could not be had
+    :param provider: the provider that answers
+    :param report: called with one line about each answer that failed
     """
 
     def __init__(self, provider: BaseProvider, report: Callable[[str], None] = lambda line: None) -> None:
@@ -56,7 +55,7 @@ class Backend:
             with self._provider.create_generator(messages=messages) as stream, self._in_progress(stream):
                 yield from map(str, stream)
         except (G4FLiteError, ValueError, TypeError) as error:
-            self._report(" ".join(harmless(f"no answer: {error}").split()))
+            self._report(" ".join(sanitize(f"no answer: {error}").split()))
             raise
 
     @contextmanager
@@ -75,7 +74,7 @@ class Backend:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End the answers in progress, so that nobody waits for a slow model."""
+        """End the answers in progress, so that closing does not wait for a slow model."""
         with self._lock:
             streams = list(self._streams)
         for stream in streams:
@@ -84,10 +83,10 @@ class Backend:
 
 
 def make_backend(name: str) -> BaseProvider:
-    """Make the provider that answers; the embedded model is fetched and loaded at once.
+    """Create the provider that answers; the embedded model is downloaded and loaded at once.
 
-    :raises click.ClickException: there is none of this name, or it needs more than its name
-    :raises G4FLiteError: the embedded model cannot be had
+    :raises click.ClickException: if there is no such provider, or its name is not enough to create it
+    :raises G4FLiteError: if the embedded model cannot be loaded
     """
     is_local = name.partition(":")[0].strip().lower() == "local"
     settings: dict[str, Any] = {"download": True} if is_local else {}
@@ -95,8 +94,8 @@ def make_backend(name: str) -> BaseProvider:
         with checking_arguments():
             provider = make_provider(name, **settings)
     except Misuse as error:
-        if "base_url" in str(error):  # for which there is no option here
-            raise Misuse(f"{name} cannot be the backend: it needs more than its name") from error
+        if "base_url" in str(error):  # these commands have no option for it
+            raise Misuse(f"{name} cannot be the backend, because it needs a base URL as well") from error
         raise
     if is_local:
         with provider.create_generator(messages="Hello", max_tokens=1) as stream:
@@ -105,9 +104,9 @@ def make_backend(name: str) -> BaseProvider:
 
 
 def add_faults(emulator: Emulator, faults: tuple[str, ...]) -> None:
-    """Ask the emulator for faults, each written as ``NAME[:SETTING=VALUE,…]``.
+    """Add faults to the emulator, each written as ``NAME[:SETTING=VALUE,…]``.
 
-    :raises click.ClickException: there is no such fault, or it has no such setting
+    :raises click.ClickException: if there is no such fault, or it has no such setting
     """
     for text in faults:
         name, _, rest = text.partition(":")
@@ -117,8 +116,8 @@ def add_faults(emulator: Emulator, faults: tuple[str, ...]) -> None:
 
 
 def _fault_settings(name: str) -> dict[str, Any]:
-    """Give the types of what a fault can be told in words: whom it strikes, and its own settings."""
+    """Return the types of a fault's settings by name: when it applies, and its own."""
     hints: dict[str, Any] = {}
-    for asked in (Emulator.fail, FAULTS[name]) if name in FAULTS else ():
-        hints |= get_type_hints(asked)
-    return {name: hint for name, hint in hints.items() if name not in _NOT_IN_WORDS}
+    for function in (Emulator.fail, FAULTS[name]) if name in FAULTS else ():
+        hints |= get_type_hints(function)
+    return {name: hint for name, hint in hints.items() if name not in _NOT_SETTINGS}

@@ -1,4 +1,4 @@
-"""A provider, asked step by step, each with its time, until one fails."""
+"""Testing a provider step by step, with the time of each step, until one fails."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from ..errors import G4FLiteError, TransportError
 from ..http.exchange import Exchange, refuse_when_offline
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
+from ..providers.openai.provider import OpenAICompatible
+from .diagnosis import diagnose
 from .failure import one_line
-from .reachability import Place, connect, handshake, look_up
-from .remedies import diagnose
+from .reachability import Endpoint, connect, handshake, look_up
 
 STEPS = ("settings", "DNS", "connect", "TLS", "bootstrap", "first piece", "end")
 OK, FAILED, NOT_NEEDED, NOT_REACHED = "ok", "failed", "not needed", "not reached"
@@ -23,10 +24,10 @@ PROMPT = "Say hello in one word."
 
 @dataclass
 class Step:
-    """What became of one step.
+    """The result of one step.
 
-    :ivar seconds: how long it took; None where nothing was done
-    :ivar detail: what was found, or what failed
+    :ivar seconds: the time it took; None if the step was not run
+    :ivar detail: what was found, or the error
     """
 
     name: str
@@ -37,10 +38,13 @@ class Step:
 
 @dataclass
 class Examination:
-    """What was found about one provider.
+    """The result for one provider.
 
-    :ivar source: why it is examined
-    :ivar counts: whether the whole fails with it
+    :ivar source: where the provider was named
+    :ivar counts: whether the command fails if the provider does
+    :ivar address: the URL of its service; None if it is in this process
+    :ivar verdict: what is wrong, or that it works
+    :ivar remedy: what to do about it
     """
 
     provider: str
@@ -55,7 +59,7 @@ class Examination:
 
 @dataclass(frozen=True)
 class _Way:
-    """How requests travel to a provider: through which proxy, and with which TLS settings."""
+    """The proxy and the TLS settings of requests to a provider."""
 
     proxy: str | None = field(repr=False)
     verify: bool | str
@@ -63,13 +67,14 @@ class _Way:
 
 
 class Examiner:
-    """Examines one provider.
+    """Tests one provider.
 
-    :param make: makes the provider
-    :param name: what it is called until it is made;  :param source: why it is examined
-    :param counts: whether the whole fails with it
-    :param seconds: the limit of each step
-    :param secrets: what no line may show, besides the provider's own secrets
+    :param make: creates the provider
+    :param name: the name of the provider until it is created
+    :param source: where the provider was named
+    :param counts: whether the command fails if the provider does
+    :param seconds: the time limit of each step
+    :param secrets: strings that the results must not show, besides the provider's own secrets
     """
 
     def __init__(
@@ -90,19 +95,19 @@ class Examiner:
         self._steps = {step.name: step for step in self._found.steps}
 
     def examine(self) -> Examination:
-        """Go through the steps; errors are part of what is found."""
+        """Run the steps and return their results; errors are part of them."""
         found = self._found
         try:
-            self._ask()
+            self._run_steps()
             found.works, found.verdict = True, "it works"
-        except Exception as error:  # noqa: BLE001  also what the module of another package raises
+        except Exception as error:  # noqa: BLE001  including those of other packages' modules
             found.verdict, found.remedy = diagnose(error, self._provider)
         finally:
             if self._provider is not None:
                 self._provider.close()
         return found
 
-    def _ask(self) -> None:
+    def _run_steps(self) -> None:
         with self._step("settings") as step:
             provider = self._provider = self._make()
             self._found.provider = provider.name
@@ -111,12 +116,12 @@ class Examiner:
             if isinstance(provider, Provider) and provider.name != "Local":
                 self._found.address = provider.base_url
                 provider.check_ready()
-            step.detail = _about_key(provider)
+            step.detail = _key_source(provider)
         if self._found.address is None:
             for name in ("DNS", "connect", "TLS", "bootstrap"):
                 self._steps[name].status, self._steps[name].detail = NOT_NEEDED, "it is in this process"
         else:
-            assert isinstance(provider, Provider)  # for it has an address
+            assert isinstance(provider, Provider)  # only these have an address
             self._reach(provider)
             self._bootstrap(provider)
         with self._step("first piece"):
@@ -128,33 +133,33 @@ class Examiner:
             step.detail = f"{len(answer)} characters{model}{reason}"
 
     def _reach(self, provider: Provider) -> None:
-        """Look up, connect, and do TLS, with the provider's server or the proxy before it."""
+        """Look up and connect to the server, or the proxy in front of it, and perform the TLS handshake."""
         with self._step("DNS") as step:
             way: _Way = provider.run(lambda exchange: _way_of(exchange, provider.base_url))
             if way.proxy:
                 refuse_when_offline(way.proxy)
-            place = Place.of(way.proxy or provider.base_url)
-            addresses = look_up(place, self._seconds)
+            endpoint = Endpoint.of(way.proxy or provider.base_url)
+            addresses = look_up(endpoint, self._seconds)
             numbers = list(dict.fromkeys(address[4][0] for address in addresses))
-            step.detail = f"{'the proxy ' if way.proxy else ''}{place.host} → {', '.join(numbers)}"
+            step.detail = f"{'the proxy ' if way.proxy else ''}{endpoint.host} → {', '.join(numbers)}"
         with self._step("connect") as step:
             try:
-                connection = connect(place, addresses, self._seconds)
+                connection = connect(endpoint, addresses, self._seconds)
             except TransportError as error:
                 error.cause = "proxy" if way.proxy else error.cause
                 raise
-            step.detail = f"{'the proxy ' if way.proxy else ''}{connection.getpeername()[0]}, port {place.port}"
+            step.detail = f"{'the proxy ' if way.proxy else ''}{connection.getpeername()[0]}, port {endpoint.port}"
         tls = self._steps["TLS"]
         with connection:
             if way.proxy or urlsplit(provider.base_url).scheme != "https":
                 tls.status = NOT_NEEDED
-                tls.detail = "the proxy is asked for it in the next steps" if way.proxy else "the address is http"
+                tls.detail = "it is part of the next steps, through the proxy" if way.proxy else "the URL is http"
                 return
             with self._step("TLS") as step:
-                step.detail = handshake(connection, place, way.verify, way.cert)
+                step.detail = handshake(connection, endpoint, way.verify, way.cert)
 
     def _bootstrap(self, provider: Provider) -> None:
-        """Get what the prompt needs, in the session that the prompt will then be lent."""
+        """Run the bootstrap in the session that the prompt will use."""
         model = provider.get_model()
 
         def prepare(exchange: Exchange) -> str:
@@ -166,7 +171,7 @@ class Examiner:
             if not model and chosen:
                 step.detail = f"the server's first model is {chosen}"
             elif type(provider).bootstrap is Provider.bootstrap:
-                step.status, step.detail = NOT_NEEDED, "a prompt needs nothing before it"
+                step.status, step.detail = NOT_NEEDED, "this service needs no bootstrap"
 
     @contextmanager
     def _step(self, name: str) -> Iterator[Step]:
@@ -189,11 +194,10 @@ def _way_of(exchange: Exchange, url: str) -> _Way:
     return _Way(exchange.proxy_for(url), settings["verify"], settings["cert"])
 
 
-def _about_key(provider: BaseProvider) -> str:
-    """Say where the key comes from, which is not shown."""
-    key = getattr(provider, "_key", None)
-    if key is None or provider.name == "Local":
+def _key_source(provider: BaseProvider) -> str:
+    """Return where the key comes from, without showing it."""
+    if not isinstance(provider, OpenAICompatible):
         return "needs no key"
-    if key.given is not None:
+    if provider.key.given is not None:
         return "the key is from --api-key-file"
-    return f"the key is from {key.variable}" if key.value() else "no key, and none is needed"
+    return f"the key is from {provider.key.variable}" if provider.key.value() else "no key, and none is needed"

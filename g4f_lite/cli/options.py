@@ -1,4 +1,4 @@
-"""Which provider is asked: the options that several commands share."""
+"""The options for the provider, which several commands share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .failure import Misuse, checking_arguments
 
 @dataclass(frozen=True)
 class ProviderOptions:
-    """What the user said about the provider; None and () leave it to the environment."""
+    """The options for the provider; None and () leave the choice to the environment."""
 
     names: tuple[str, ...]
     base_url: str | None
@@ -28,10 +28,10 @@ class ProviderOptions:
     key_file: Path | None
 
     def choose(self, **settings: Any) -> BaseProvider:
-        """Make the provider.
+        """Create the provider.
 
-        :param settings: more for its class
-        :raises click.ClickException: it cannot be made of what the user said
+        :param settings: further arguments of its class
+        :raises click.ClickException: if the options are invalid
         """
         if self.key_file is not None:
             settings["api_key"] = read_key(self.key_file)
@@ -39,12 +39,12 @@ class ProviderOptions:
         with checking_arguments():
             provider = choose_provider(name, base_url=self.base_url, download=True, **settings)
         if self.key_file is not None and isinstance(provider, Fallback):
-            raise Misuse("--api-key-file belongs to one provider, and there are several; set each one's variable")
+            raise Misuse("--api-key-file needs a single provider, and there are several; set their variables")
         return provider
 
 
 def provider_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options, as one argument ``provider_options``."""
+    """Add these options to a command, as one argument ``provider_options``."""
 
     @click.option(
         "--provider",
@@ -52,12 +52,12 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
         "names",
         multiple=True,
         metavar="NAME",
-        help="Who answers, such as ollama or groq:llama-3.3-70b. Several times: the next where one does not answer.",
+        help="The provider, such as ollama or groq:llama-3.3-70b. Repeat it to name fallbacks, in order.",
     )
-    @click.option("--base-url", metavar="URL", help="The address of the server, such as http://127.0.0.1:8080/v1.")
-    @click.option("--api-key-file", "key_file", metavar="FILE", type=Path, help="A file with the key and nothing else.")
-    @click.option("--proxy", metavar="URL", help="A proxy for everything that is sent.")
-    @click.option("--timeout", metavar="SECONDS", type=float, help="A limit for the whole answer.")
+    @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
+    @click.option("--api-key-file", "key_file", metavar="FILE", type=Path, help="A file with only the API key in it.")
+    @click.option("--proxy", metavar="URL", help="A proxy for all requests.")
+    @click.option("--timeout", metavar="SECONDS", type=float, help="The time limit for the whole answer.")
     @wraps(command)
     def with_options(
         *arguments: Any,
@@ -75,15 +75,15 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def read_key(path: Path) -> str:
-    """Read a key from a file, without ever showing it.
+    """Return the key in a file; errors do not show it.
 
-    :raises click.ClickException: the file cannot be read, or holds no key
+    :raises click.ClickException: if the file cannot be read, or does not contain a key
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise Misuse(f"cannot read the key file {path}: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise Misuse(f"the key file {path} is not a text file") from None  # which holds the file's bytes
+        raise Misuse(f"the key file {path} is not a text file") from None  # the cause would show the bytes of the file
     with checking_arguments():
         return clean(text, f"the key file {path}")

@@ -1,4 +1,4 @@
-"""Standard output: each piece at once, whatever its characters, and quiet when nobody reads any more."""
+"""Writing to standard output: unbuffered, in any encoding, and silent if the reader has gone away."""
 
 from __future__ import annotations
 
@@ -7,52 +7,65 @@ import io
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from ..answers.stream import AnswerStream
-from ..errors import G4FLiteError
-from .characters import harmless
+from ..errors import G4FLiteError, sanitize
 from .failure import Failure
 
 if TYPE_CHECKING:
-    from .rendered import RenderedMarkdown
+    from .markdown import MarkdownWriter
 
-BROKEN_PIPE = 141  # how a shell tells of a program that SIGPIPE ended
+BROKEN_PIPE = 141  # the exit code that a shell reports for a program killed by SIGPIPE
 
 
 def prepare() -> None:
-    """Let ``?`` stand for what the encoding of standard output lacks, and nothing for a stream that is closed."""
+    """Write ``?`` for characters that cannot be encoded, replace closed streams, and print warnings as notes."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  it is open to the end
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  it stays open until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Write a warning in one line, without the place in the program that it came from."""
+    click.echo(f"Note: {sanitize(str(message))}", err=True)
 
 
 def write(text: str) -> None:
-    """Write and flush; to a terminal, without control characters.
+    """Write and flush a text; control characters are removed if it goes to a terminal.
 
-    :raises click.exceptions.Exit: nobody reads any more
-    :raises click.ClickException: it cannot be written, for instance because the disk is full
+    :raises click.exceptions.Exit: if the reader has gone away
+    :raises click.ClickException: if writing fails, for instance because the disk is full
     """
     out = sys.stdout
     with writing():
-        out.write(harmless(text) if out.isatty() else text)
+        out.write(sanitize(text) if out.isatty() else text)
         out.flush()
 
 
 def write_bytes(data: bytes) -> None:
-    """Write what is no text.
+    """Write binary data.
 
-    :raises click.exceptions.Exit: nobody reads any more
-    :raises click.ClickException: it would go to a terminal, or cannot be written
+    :raises click.exceptions.Exit: if the reader has gone away
+    :raises click.ClickException: if standard output is a terminal, or writing fails
     """
     if sys.stdout.isatty():
-        raise Failure("this is no text, and not for a terminal; name a file, or send it through a pipe")
+        raise Failure("an image cannot be written to a terminal; name a file, or redirect the output")
     with writing():
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
@@ -60,27 +73,28 @@ def write_bytes(data: bytes) -> None:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Take an OSError in the body for one of standard output, which nothing else is written to after it.
+    """Handle an OSError in a ``with`` block as one of standard output, and discard further output.
 
-    :raises click.exceptions.Exit: nobody reads any more
-    :raises click.ClickException: it cannot be written, for instance because the disk is full
+    :raises click.exceptions.Exit: if the reader has gone away
+    :raises click.ClickException: if writing fails, for instance because the disk is full
     """
     try:
         yield
     except OSError as error:
-        _discard_the_rest()
+        _discard_output()
         if _is_broken_pipe(error):
             raise click.exceptions.Exit(BROKEN_PIPE) from error
         raise Failure(f"cannot write to standard output: {error.strerror}") from error
 
 
 def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> None:
-    """Write an answer piece by piece, or all at its end; its last line is ended also where it is cut.
+    """Write an answer as it arrives, and render it if standard output is a terminal.
 
-    On a terminal it is rendered.
+    The last line is terminated even if the answer is cut.
 
-    :param raw: not so
-    :raises G4FLiteError: it is not whole
+    :param whole: write nothing before the answer is complete
+    :param raw: do not render
+    :raises G4FLiteError: if the answer fails
     """
     if not raw and (make := _renderer()):
         _render(stream, make, whole=whole)
@@ -97,31 +111,31 @@ def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Non
     write(end)
 
 
-def _render(stream: AnswerStream, make: type[RenderedMarkdown], *, whole: bool) -> None:
-    # Started before the display, whose thread would take a Ctrl-C while the embedded model loads.
+def _render(stream: AnswerStream, make: type[MarkdownWriter], *, whole: bool) -> None:
+    # Start before the display does: its thread would get a Ctrl-C while the embedded model loads.
     pieces = [str(stream.text())] if whole else stream.start()
-    with make() as rendered:
+    with make() as writer:
         for piece in pieces:
             with writing():
                 if isinstance(piece, str):
-                    rendered.feed(piece)
+                    writer.feed(piece)
                 else:
-                    rendered.write_picture(str(piece))
+                    writer.write_image(str(piece))
 
 
-def _renderer() -> type[RenderedMarkdown] | None:
-    """Give what renders, where standard output is a terminal on which a line can be drawn again, and rich is there."""
+def _renderer() -> type[MarkdownWriter] | None:
+    """Return the renderer if standard output is a terminal that can redraw lines, and rich is installed."""
     if not sys.stdout.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):
         return None
     try:
-        from .rendered import RenderedMarkdown
+        from .markdown import MarkdownWriter
     except ModuleNotFoundError:
         return None
-    return RenderedMarkdown
+    return MarkdownWriter
 
 
 def write_json(value: Any) -> None:
-    """Write a value as one line of JSON, in characters that the encoding has."""
+    """Write a value as one line of JSON, in ASCII unless the encoding is UTF-8."""
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     write(json.dumps(value, ensure_ascii=ascii_only) + "\n")
 
@@ -130,8 +144,8 @@ def _is_broken_pipe(error: OSError) -> bool:
     return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
 
 
-def _discard_the_rest() -> None:
-    """Let what is still buffered go nowhere, or Python would complain at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def _discard_output() -> None:
+    """Redirect standard output to nowhere; else Python reports the buffered rest as an error when it exits."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

@@ -1,4 +1,4 @@
-"""What the user asks: an argument, standard input, or both."""
+"""Reading the prompt: an argument, standard input, or both."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from .failure import Failure, Misuse
 
 
 def read_prompt(argument: str | None) -> str:
-    """Give the argument, then a blank line, then standard input, where there is more than one.
+    """Return the argument and standard input, separated by a blank line if there are both.
 
-    :raises click.UsageError: there is none of them
-    :raises click.ClickException: it is not text
+    :raises click.UsageError: if there is neither
+    :raises click.ClickException: if one is not text
     """
     given = "" if argument is None else as_text(argument)
     piped = _standard_input() if argument is None or not sys.stdin.isatty() else ""
     if argument is None and not piped.strip():
-        raise click.UsageError("there is no prompt: give it as an argument, or on standard input")
+        raise click.UsageError("there is no prompt; give it as an argument, or on standard input")
     return "\n\n".join(part for part in (given, piped) if part.strip())
 
 
 def as_text(text: str) -> str:
-    """Check that a text holds no bytes that were none.
+    """Reject lone surrogates, which stand for bytes that could not be decoded.
 
-    :raises click.ClickException: it does
+    :raises click.ClickException: if the text contains any
     """
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise Misuse(f"the prompt is not text in {sys.getfilesystemencoding()}")
+        raise Misuse(f"the prompt is not valid {sys.getfilesystemencoding()}")
     return text
 
 
 def _standard_input() -> str:
-    """Read standard input to its end; UTF-8 is understood whatever the locale says."""
+    """Read standard input to its end, as UTF-8 or in the encoding of the locale."""
     if sys.stdin.isatty():
-        click.echo("Type the prompt, and Ctrl-D on a line of its own at its end.", err=True)
+        click.echo("Type the prompt, then press Ctrl-D on a line of its own.", err=True)
     if not isinstance(sys.stdin, io.TextIOWrapper):
         return sys.stdin.read()
     data: bytes = sys.stdin.buffer.read()
@@ -45,4 +45,4 @@ def _standard_input() -> str:
             return data.decode(encoding).replace("\r\n", "\n").rstrip("\n")
         except UnicodeDecodeError:
             continue
-    raise Failure(f"standard input is not text in {sys.stdin.encoding}")
+    raise Failure(f"standard input is neither valid UTF-8 nor valid {sys.stdin.encoding}")

@@ -1,6 +1,6 @@
-"""The way to a server, one step at a time: its name, a connection, TLS.
+"""Reaching a server step by step: DNS, connection, TLS.
 
-A call does all of this at once.  Here each step has its own time and its own error.
+A call does all of this at once.  Here each step has a time and an error of its own.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ import certifi
 from urllib3.util.ssl_ import create_urllib3_context
 
 from ..errors import TransportError
+from ..http.urls import DEFAULT_PORTS
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
 SOCKS_PORT = 1080
 
 Addresses = list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
-class Place:
-    """A host and a port to connect to."""
+class Endpoint:
+    """A host and a port."""
 
     host: str
     port: int
 
     @classmethod
-    def of(cls, url: str) -> Place:
-        """Find it in the address of a server or a proxy."""
+    def of(cls, url: str) -> Endpoint:
+        """Return the endpoint of a URL, of a server or a proxy."""
         parts = urlsplit(url)
         return cls(parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, SOCKS_PORT))
 
@@ -41,37 +41,37 @@ class Place:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def look_up(place: Place, seconds: float) -> Addresses:
-    """Look the host's name up.
+def look_up(endpoint: Endpoint, seconds: float) -> Addresses:
+    """Look up the host name.
 
-    The operating system's look-up has no time limit of its own, so a late one is left to itself.
+    The operating system's look-up has no timeout, so it runs in a thread that is abandoned if it takes too long.
 
-    :raises TransportError: it is not known, or not in time
+    :raises TransportError: if the name is unknown, or the look-up takes too long
     """
     found: list[Addresses] = []
     errors: list[OSError] = []
 
-    def ask() -> None:
+    def resolve() -> None:
         try:
-            found.append(list(socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)))
+            found.append(list(socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)))
         except (OSError, UnicodeError) as error:
             errors.append(error if isinstance(error, OSError) else OSError(None, str(error)))
 
-    thread = threading.Thread(target=ask, daemon=True)
+    thread = threading.Thread(target=resolve, daemon=True)
     thread.start()
     thread.join(seconds)
     if found:
         return found[0]
-    reason = (errors[0].strerror or str(errors[0])) if errors else f"no answer for {seconds:g} s"
-    raise TransportError(f"{place.host} could not be looked up: {reason}", cause="dns")
+    reason = (errors[0].strerror or str(errors[0])) if errors else f"no answer within {seconds:g} s"
+    raise TransportError(f"{endpoint.host} could not be looked up: {reason}", cause="dns")
 
 
-def connect(place: Place, addresses: Addresses, seconds: float) -> socket.socket:
-    """Connect to the first address that accepts it.
+def connect(endpoint: Endpoint, addresses: Addresses, seconds: float) -> socket.socket:
+    """Connect to the first address that accepts the connection.
 
-    :raises TransportError: none does
+    :raises TransportError: if none does
     """
-    reason = "there is no address"
+    reason = "it has no address"
     for family, kind, protocol, _, address in addresses:
         connection = socket.socket(family, kind, protocol)
         connection.settimeout(seconds)
@@ -82,27 +82,30 @@ def connect(place: Place, addresses: Addresses, seconds: float) -> socket.socket
             reason = f"{address[0]}: {error.strerror or error}"
         else:
             return connection
-    raise TransportError(f"no connection to {place}: {reason}")
+    raise TransportError(f"could not connect to {endpoint}: {reason}")
 
 
-def handshake(connection: socket.socket, place: Place, verify: bool | str, cert: str | tuple[str, str] | None) -> str:
-    """Do TLS on a connection; give its version, and until when the certificate is good.
+def handshake(
+    connection: socket.socket, endpoint: Endpoint, verify: bool | str, cert: str | tuple[str, str] | None
+) -> str:
+    """Perform the TLS handshake; return the version of TLS, and when the certificate expires.
 
-    :param verify: False, or the path of a CA bundle; True is the usual one
-    :raises TransportError: it fails
+    :param verify: False, the path of a CA bundle, or True for the default bundle
+    :param cert: the path of a client certificate, or a pair of paths: certificate and key
+    :raises TransportError: if the handshake fails
     """
     try:
-        with _context(verify, cert).wrap_socket(connection, server_hostname=place.host) as secure:
-            until = (secure.getpeercert() or {}).get("notAfter")
-            checked = f"certificate good until {until}" if until else "certificate not checked"
-            return f"{secure.version()}, {checked}"
+        with _context(verify, cert).wrap_socket(connection, server_hostname=endpoint.host) as secure:
+            expiry = (secure.getpeercert() or {}).get("notAfter")
+            certificate = f"certificate valid until {expiry}" if expiry else "certificate not verified"
+            return f"{secure.version()}, {certificate}"
     except (OSError, ValueError) as error:
         reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
-        raise TransportError(f"no TLS with {place}: {reason}", cause="tls") from error
+        raise TransportError(f"no TLS with {endpoint}: {reason}", cause="tls") from error
 
 
 def _context(verify: bool | str, cert: str | tuple[str, str] | None) -> ssl.SSLContext:
-    """Make what requests would use."""
+    """Return a TLS context like that of requests."""
     context = create_urllib3_context()
     if verify is False:
         context.check_hostname = False

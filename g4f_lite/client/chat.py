@@ -1,11 +1,11 @@
-"""``client.chat.completions.create``: answers in the shape of OpenAI's API."""
+"""``client.chat.completions``: answers in the format of OpenAI's API."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Literal, TextIO, overload
+from typing import Any, Literal, NoReturn, TextIO, overload
 
 from ..answers.answer import Answer
 from ..answers.deltas import (
@@ -42,7 +42,7 @@ _USUAL: Mapping[str, Any] = MappingProxyType({})  # nothing is said about a stre
 
 
 class Completions:
-    """What ``client.chat.completions`` is.
+    """The object ``client.chat.completions``.
 
     :param router: finds the provider of a call
     """
@@ -142,27 +142,31 @@ class Completions:
         timeout: TimeoutLike = None,
         **options: Any,
     ) -> Completion | CompletionStream:
-        """Ask, and give a Completion; with ``stream=True``, an iterator of its chunks.
+        """Return a Completion, or with ``stream=True`` an iterator of its chunks.
 
-        A stream has been started: what fails before the first piece is raised here.  It closes its
-        connection at its end, by ``close()``, or at the end of a ``with`` block.
+        The stream has already started, so that errors before the first piece are raised here.  Its connection is
+        released when the answer ends, when ``close()`` is called, or at the end of a ``with`` block.
 
-        :param messages: a list of ``{"role": …, "content": …}``, or one string
-        :param model: a model's name; see ``Client(models=…)``
-        :param provider: who answers this call, in place of the client's provider
-        :param images: pictures to show with the last user message: bytes, paths or URLs; ``image`` is g4f's name
-        :param max_tokens: the most tokens of the answer; ``stop``: where it ends.  For a service that
-            knows neither they are kept to here, and tokens are approximated
-        :param response_format: ``{"type": "json_schema", …}`` or ``{"type": "json_object"}``.  For a service
-            that does not know it, it is put in the prompt, and the answer is checked
-        :param stream: True for an iterator of chunks; False for a Completion that the service sends as a whole; a
-            Completion too where it is left out, which is read as it comes
+        :param messages: a list of ``{"role": …, "content": …}``, or a string
+        :param model: the name of a model; see ``Client(models=…)``
+        :param stream: True for an iterator of chunks; False for a Completion that the service sends as a whole; if
+            left out, a Completion that is read as it arrives
+        :param provider: the provider to use for this call instead of the client's
+        :param images: images to add to the last user message: bytes, paths or URLs
+        :param image: one image; g4f's name for ``images``
+        :param max_tokens: the maximum number of tokens in the answer; for a service that does not support it the
+            client cuts the answer, and approximates tokens
+        :param stop: the answer ends before this text, or the first of several; for a service that does not support
+            it the client cuts the answer
+        :param response_format: ``{"type": "json_schema", …}`` or ``{"type": "json_object"}``; for a service that does
+            not support it the client adds it to the prompt, and checks the answer
         :param stream_options: ``{"include_usage": True}`` for a last chunk with the usage; None for a service that
-            refuses the field
+            rejects the field
+        :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param options: what else the provider can be told
-        :raises TypeError: an option that the provider cannot do
-        :raises G4FLiteError: there is no answer
+        :param options: further options of the provider
+        :raises TypeError: if the provider does not support an option
+        :raises G4FLiteError: if there is no answer
         """
         if stream_options is not None and not isinstance(stream_options, Mapping):
             raise TypeError(f"stream_options must be a dict, not {type(stream_options).__name__}")
@@ -201,25 +205,22 @@ class Completions:
         return Completion.of(whole, answer.identity or Identity(), created, answer.other_choices)
 
     def stream(self, messages: str | Sequence[Message], model: str | None = None, **options: Any) -> CompletionStream:
-        """Give the chunks: :meth:`create` with ``stream=True``, by g4f's name."""
+        """Return an iterator of chunks, like :meth:`create` with ``stream=True``; the method has g4f's name."""
         chunks: CompletionStream = self.create(messages, model, stream=True, **options)
         return chunks
 
 
 class CompletionStream(Iterator[CompletionChunk]):
-    """The chunks of an answer as they come; an iterator and a context manager.
+    """The chunks of an answer in progress: an iterator and a context manager.
 
-    :param answer: the stream that they are made of, started
-    :param created: when it was asked for, where the service does not say
-    :param wants_usage: whether a last chunk tells the usage
+    :param answer: the answer, started
+    :param created: the time of the call, if the service does not report one
+    :param wants_usage: whether a last chunk contains the usage
     """
 
     def __init__(self, answer: AnswerStream, created: int, *, wants_usage: bool) -> None:
         self._answer = answer
         self._chunks = _chunks(answer, created, wants_usage)
-
-    def __iter__(self) -> Iterator[CompletionChunk]:
-        return self._chunks  # the same chunks as __next__ gives, without a call for each
 
     def __next__(self) -> CompletionChunk:
         return next(self._chunks)
@@ -234,41 +235,36 @@ class CompletionStream(Iterator[CompletionChunk]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def show(self, file: TextIO | None = None) -> Answer:
-        """Print the answer as it comes and give it whole; in a notebook, as live Markdown.
+    def __reduce__(self) -> NoReturn:
+        self._answer.__reduce__()
 
-        :param file: where to; standard output where None
+    def show(self, file: TextIO | None = None) -> Answer:
+        """Print the answer as it arrives, in a notebook as Markdown, and return it whole.
+
+        :param file: the file to print to; standard output if None
         """
         return self._answer.show(file)
 
     @property
     def answer(self) -> Answer:
-        """What has come so far, with usage, finish reason, reasoning and tool calls."""
+        """What has arrived so far, as an Answer with usage, finish reason, reasoning and tool calls."""
         return self._answer.answer
 
 
 def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[CompletionChunk]:
-    """Give the chunks; it holds the answer and not its CompletionStream, so that letting go of that closes it."""
+    """Convert deltas to chunks.
+
+    A function and not a method, so that a CompletionStream is closed when it is garbage-collected.
+    """
     identity = answer.identity or Identity()
     id_, model = identity.id or make_id(), identity.model or answer.model or ""
     created, provider, fingerprint = identity.created or created, answer.provider, identity.system_fingerprint
-    role: Literal["assistant"] | None = "assistant"  # the first chunk says it
-    begun: set[int] = set()  # the other choices of which a chunk has said it
-    new = object.__new__
+    role: Literal["assistant"] | None = "assistant"  # in the first chunk only
+    begun: set[int] = set()  # the other choices whose first chunk has been made
     for delta in answer.deltas():
-        if type(delta) is str:  # made by hand: __init__ is a call for each of three objects, a third of what they cost
-            added, choice, chunk = new(ChoiceDelta), new(ChunkChoice), new(CompletionChunk)
-            added.content, added.role = delta, role
-            added.reasoning = added.tool_calls = added.refusal = added.function_call = added.extra = None
-            choice.delta, choice.finish_reason, choice.index = added, None, 0
-            chunk.id, chunk.created, chunk.model = id_, created, model
-            chunk.provider, chunk.choices, chunk.usage = provider, [choice], None
-            chunk.system_fingerprint, chunk.object = fingerprint, "chat.completion.chunk"
-            yield chunk
-            role = None
-            continue
         index, delta = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
-        if (piece := _added(delta)) is None:  # told at the end, or in every chunk
+        piece = ChoiceDelta(delta) if type(delta) is str else _added(delta)
+        if piece is None:  # usage goes in the last chunk, identity in every chunk
             continue
         if index == 0:
             piece.role, role = role, None
@@ -282,7 +278,7 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
 
 
 def _added(delta: Delta) -> ChoiceDelta | None:
-    """Give what a delta adds to its choice; None where that is nothing."""
+    """Return what a delta adds to its choice; None where that is nothing."""
     if isinstance(delta, (str, ImageResponse)):
         return ChoiceDelta(str(delta))
     if isinstance(delta, Reasoning):
@@ -299,7 +295,7 @@ def _added(delta: Delta) -> ChoiceDelta | None:
 
 
 class Chat:
-    """What ``client.chat`` is."""
+    """The object ``client.chat``."""
 
     def __init__(self, router: Router) -> None:
         self.completions = Completions(router)

@@ -1,53 +1,58 @@
-"""The client that people already know, and the two functions that need no more than a prompt."""
+"""The client, and the functions ``ask`` and ``stream``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
-from ..arguments import unknown_name
-from ..conversation import Conversation
+from ..arguments import missing_attribute, unknown_name
 from ..http.retry import RetryLike
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.base import RETRY, BaseProvider
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
-from .chat import Chat
-from .images import Images
-from .results import Model, ModelList
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
+
+if TYPE_CHECKING:
+    from ..conversation import Conversation
+    from ..providers.openai.keys import KeyLike
+    from .chat import Chat
+    from .images import Images
+    from .models import Models
 
 
 class Client:
-    """Ask in the way of OpenAI's and g4f's clients, synchronously.
+    """A synchronous client with the interface of OpenAI's and g4f's clients::
 
         client = Client("groq", models={"gpt-4o-mini": "llama-3.3-70b-versatile"})
         client.chat.completions.create("Hello", model="gpt-4o-mini").choices[0].message.content
 
-    Making one sends nothing.  It may be shared between threads.
+    Creating a client sends nothing.  A client may be shared between threads.
 
-    :param provider: a provider, its class, its name, ``"name:model"``, or a list of these: a Fallback.
-        Where None, the environment chooses, and the embedded model answers where it does not
-    :param model: the model to ask where a call names none
-    :param models: where a model's name leads: ``"provider"``, ``"provider:model"``, another model's name,
-        a provider, or None for the default model; ``"*"`` stands for all other names
-    :param api_key: the key of the one provider that is named;  :param base_url: its address, or that of an
-        OpenAI-compatible server
+    :param provider: a provider, its class, its name, ``"name:model"``, or a list of these for a Fallback; None lets
+        the environment choose, or else uses the embedded model
+    :param model: the model for calls that name none
+    :param models: maps model names to ``"provider"``, ``"provider:model"``, another model's name, a provider, or None
+        for the default model; ``"*"`` stands for all other names
+    :param api_key: the key of the named provider, or a function that returns it, for tokens that expire
+    :param base_url: the URL of the named provider, or of an OpenAI-compatible server
     :param default_headers: headers for every request to it
-    :param default_query: what goes behind the ``?`` of every address of it
-    :param proxy: the URL of a proxy for every request; ``proxies`` is g4f's name
-    :param timeout: limits for each call: seconds, a (connect, read) pair, or a Timeout
+    :param default_query: query parameters for every request to it
+    :param proxy: the URL of a proxy for every request
+    :param proxies: g4f's name for ``proxy``
+    :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
     :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
     :param verify: False, or the path of a CA bundle
-    :param image_provider: who draws, where that is another
-    :param drop_unsupported: whether options that a provider cannot do are dropped with a warning; else
-        they are a TypeError
-    :raises ProviderNotFoundError: no provider has the name
-    :raises TypeError: settings for a provider that is made already, or what a client does not take
+    :param image_provider: the provider that generates images, if it is not ``provider``
+    :param drop_unsupported: whether to drop options that a provider does not support, with a warning, instead of
+        raising TypeError
+    :raises ProviderNotFoundError: if no provider has the name
+    :raises TypeError: if a setting is unknown, or the provider is an object, which has settings of its own
     """
 
     def __init__(
@@ -56,7 +61,7 @@ class Client:
         *,
         model: str | None = None,
         models: ModelMap | None = None,
-        api_key: str | None = None,
+        api_key: KeyLike | None = None,
         base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
@@ -85,18 +90,39 @@ class Client:
             verify=verify,
             drop_unsupported=drop_unsupported,
         )
-        self.chat = Chat(self._router)
-        self.images = Images(self._router, image_provider)
-        self.models = Models(self._router)
+        self._image_provider = None if image_provider is None else self._router.known(image_provider)
+
+    # What ``ask`` and ``stream`` do not need is imported when it is used.
+
+    @cached_property
+    def chat(self) -> Chat:
+        """Answers in the shape of OpenAI's API."""
+        from .chat import Chat
+
+        return Chat(self._router)
+
+    @cached_property
+    def images(self) -> Images:
+        """Images in the shape of OpenAI's API."""
+        from .images import Images
+
+        return Images(self._router, self._image_provider)
+
+    @cached_property
+    def models(self) -> Models:
+        """The models that can be asked."""
+        from .models import Models
+
+        return Models(self._router)
 
     @property
     def model(self) -> str | None:
-        """The model that is asked where a call names none."""
+        """The model for calls that name none."""
         return self._router.model
 
     @property
     def provider(self) -> BaseProvider:
-        """The provider that answers where a call names none."""
+        """The provider for calls that name none."""
         return self._router.provider()
 
     def ask(
@@ -115,17 +141,22 @@ class Client:
         response_format: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Answer:
-        """Ask, and give the whole answer.
+        """Send a prompt and return the whole answer.
 
-        :param prompt: one string, or a list of ``{"role": …, "content": …}``
-        :param model: a model's name;  :param provider: who answers this call
-        :param system: a system text;  :param images: pictures to show: bytes, paths or URLs
+        :param prompt: a string, or a list of ``{"role": …, "content": …}``
+        :param model: the name of a model; see ``Client(models=…)``
+        :param provider: the provider to use for this call instead of the client's
+        :param system: a system message to put first
+        :param images: images to add to the last user message: bytes, paths or URLs
+        :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param max_tokens: the most tokens of the answer;  :param stop: where it ends
-        :param response_format: the JSON that it must be, as in OpenAI's API
-        :param options: what else the provider can be told
-        :raises TypeError: an option that the provider cannot do
-        :raises G4FLiteError: there is no whole answer
+        :param temperature: the sampling temperature
+        :param max_tokens: the maximum number of tokens in the answer
+        :param stop: the answer ends before this text, or the first of several
+        :param response_format: the JSON format of the answer, as in OpenAI's API
+        :param options: further options of the provider
+        :raises TypeError: if the provider does not support an option
+        :raises G4FLiteError: if there is no whole answer
         """
         return self.stream(
             prompt,
@@ -158,19 +189,24 @@ class Client:
         response_format: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> AnswerStream:
-        """Ask, and give the answer piece by piece; nothing is sent before the first is wanted.
+        """Return the answer to a prompt as a stream; nothing is sent before it is read.
 
-        :param prompt: one string, or a list of ``{"role": …, "content": …}``
-        :param model: a model's name;  :param provider: who answers this call
-        :param system: a system text;  :param images: pictures to show: bytes, paths or URLs
+        :param prompt: a string, or a list of ``{"role": …, "content": …}``
+        :param model: the name of a model; see ``Client(models=…)``
+        :param provider: the provider to use for this call instead of the client's
+        :param system: a system message to put first
+        :param images: images to add to the last user message: bytes, paths or URLs
+        :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param max_tokens: the most tokens of the answer;  :param stop: where it ends
-        :param response_format: the JSON that it must be, as in OpenAI's API
-        :param options: what else the provider can be told
-        :raises TypeError: an option that the provider cannot do
-        :raises ModelNotSupportedError: the provider has no such model
+        :param temperature: the sampling temperature
+        :param max_tokens: the maximum number of tokens in the answer
+        :param stop: the answer ends before this text, or the first of several
+        :param response_format: the JSON format of the answer, as in OpenAI's API
+        :param options: further options of the provider
+        :raises TypeError: if the provider does not support an option
+        :raises ModelNotSupportedError: if the provider does not have the model
         """
-        asked = Prompt.of(
+        checked = Prompt.of(
             model or None,
             prompt,
             proxy,
@@ -183,7 +219,7 @@ class Client:
             response_format=response_format,
             **options,
         )
-        return self._router.answer(asked, provider)
+        return self._router.answer(checked, provider)
 
     def conversation(
         self,
@@ -194,7 +230,9 @@ class Client:
         max_characters: int | None = None,
         keep_interrupted: bool = False,
     ) -> Conversation:
-        """Begin a conversation, which remembers what was said; see :class:`~g4f_lite.Conversation`."""
+        """Start a conversation; see :class:`~g4f_lite.Conversation` for the arguments."""
+        from ..conversation import Conversation
+
         return Conversation(
             RoutedProvider(self._router, model),
             system=system,
@@ -205,7 +243,7 @@ class Client:
         )
 
     def close(self) -> None:
-        """End idle connections of the providers that this client made; those it was given are left alone."""
+        """Close the idle connections of the providers that this client created, but not of those passed to it."""
         self._router.close()
 
     def __enter__(self) -> Client:
@@ -217,30 +255,20 @@ class Client:
     def __getstate__(self) -> dict[str, Any]:
         proxy = self._router.proxy
         if proxy and urlsplit(proxy).password:
-            raise TypeError("a client whose proxy has a password is not pickled; set G4F_LITE_PROXY instead")
+            raise TypeError("a client whose proxy has a password cannot be pickled; set G4F_LITE_PROXY instead")
         return vars(self)
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(missing_attribute(type(self).__name__, name))
 
     def __repr__(self) -> str:
         own = [] if self._router.own is None else [repr(self._router.own)]
         return f"Client({', '.join([*own, *([f'model={self.model!r}'] if self.model else [])])})"
 
 
-class Models:
-    """What ``client.models`` is."""
-
-    def __init__(self, router: Router) -> None:
-        self._router = router
-
-    def list(self) -> ModelList:
-        """List what ``model=`` can be: the names in ``models={…}``, and those that the provider lists.
-
-        :raises G4FLiteError: the provider's service could not be asked
-        """
-        owner = self._router.provider().name
-        return ModelList([Model(name, owner) for name in self._router.get_models()])
-
-
 _environment = Client()
-_environment._router.spelling = "g4f_lite.Client({}).ask(…)"
+_environment._router.call_template = "g4f_lite.Client({}).ask(…)"
 ask = _environment.ask
 stream = _environment.stream

@@ -1,4 +1,4 @@
-"""``client.images.generate``: pictures in the shape of OpenAI's API."""
+"""``client.images``: generated images in the format of OpenAI's API."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from .options import refuse
 from .results import Image, ImagesResponse, ImagesUsage, now
 from .routing import Router
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class Images:
-    """What ``client.images`` is.
+    """The object ``client.images``.
 
     :param router: finds the provider of a call
-    :param provider: who draws, where that is not the client's provider
+    :param provider: the provider that generates images, if it is not the client's
     """
 
-    def __init__(self, router: Router, provider: ProviderLike | None = None) -> None:
+    def __init__(self, router: Router, provider: BaseProvider | None = None) -> None:
         self._router = router
-        self._provider = None if provider is None else router.known(provider)
+        self._provider = provider
 
     def generate(
         self,
@@ -47,65 +47,69 @@ class Images:
         timeout: TimeoutLike = None,
         **options: Any,
     ) -> ImagesResponse:
-        """Have pictures made.
+        """Generate images.
 
-        :param prompt: what they show
-        :param model: the model that draws; the provider's own where None
-        :param n: how many;  :param size: such as ``"1024x1024"``
-        :param response_format: ``"url"`` for addresses, which are ``data:`` URIs where the service sends
-            bytes; ``"b64_json"`` for the bytes, which are fetched where it sends addresses; None for
-            whatever the service sends
-        :param provider: who draws, in place of the client's provider; of several the first that can
-        :param options: what else the service can be told
-        :raises TypeError: an option that the provider cannot do
-        :raises G4FLiteError: there is no picture
+        :param prompt: describes the images
+        :param model: the image model; the provider's own if None
+        :param n: the number of images
+        :param size: the size, such as ``"1024x1024"``
+        :param quality: the quality, as the service names it
+        :param style: the style, as the service names it
+        :param response_format: ``"url"`` for URLs, which are ``data:`` URIs if the service sends bytes; ``"b64_json"``
+            for bytes, which are fetched if the service sends URLs; None for whatever the service sends
+        :param provider: the provider to use for this call instead of the client's; of several the first that succeeds
+        :param proxy: the URL of a proxy for every request of this call
+        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
+        :param options: further options of the service
+        :raises TypeError: if the provider does not support an option
+        :raises G4FLiteError: if no image was generated
         """
         if response_format not in (None, "url", "b64_json"):
             raise ValueError(f"response_format must be 'url' or 'b64_json', not {response_format!r}")
         wanted = {"n": n, "size": size, "quality": quality, "style": style, **options}
         wanted = {name: value for name, value in wanted.items() if value is not None}
-        if wanted.get("n") == 1:  # which is what everybody does
+        if wanted.get("n") == 1:  # the default of every service
             del wanted["n"]
         provider = self._provider if provider is None else provider
-        asked, name = self._router.find(model, provider)
+        found, name = self._router.find(model, provider)
         if proxy:
             check_proxy(proxy)
         proxy = proxy or self._router.proxy
         timeout = self._router.timeout if timeout is None else timeout
-        with self._router.explaining(model, asked):
-            return first_that_can(
-                asked.providers if isinstance(asked, Fallback) else [asked],
-                lambda member: _draw(
-                    member, prompt, name, proxy, timeout, response_format, self._possible(wanted, member)
+        with self._router.explaining(model, found):
+            return first_success(
+                found.providers if isinstance(found, Fallback) else [found],
+                lambda member: _generate(
+                    member, prompt, name, proxy, timeout, response_format, self._supported(wanted, member)
                 ),
             )
 
-    def _possible(self, options: dict[str, Any], provider: BaseProvider) -> dict[str, Any]:
-        """Give the options for pictures that a provider can do; the others are refused or dropped."""
+    def _supported(self, options: dict[str, Any], provider: BaseProvider) -> dict[str, Any]:
+        """Return the image options that a provider supports; refuse or drop the others."""
         known: frozenset[str] = getattr(provider, "image_options", frozenset())
         for name in options.keys() - known:
             refuse(name, options[name], known, provider, drop=self._router.drop_unsupported)
         return {name: value for name, value in options.items() if name in known}
 
 
-def first_that_can(providers: list[BaseProvider], draw: Callable[[BaseProvider], Made]) -> Made:
-    """Give what the first provider makes that can.
+def first_success(providers: list[BaseProvider], generate: Callable[[BaseProvider], Result]) -> Result:
+    """Return the result of the first provider that succeeds.
 
-    :raises AllProvidersFailedError: of several, none could
+    :raises AllProvidersFailedError: if there are several providers and all fail
     """
     errors: list[G4FLiteError] = []
     for provider in providers:
         try:
-            return draw(provider)
+            return generate(provider)
         except G4FLiteError as error:
             if len(providers) == 1:
                 raise
             errors.append(error)
     lines = "".join(f"\n  {error}" for error in errors)
-    raise AllProvidersFailedError(f"no provider made a picture:{lines}", errors=errors) from errors[-1]
+    raise AllProvidersFailedError(f"no provider generated an image:{lines}", errors=errors) from errors[-1]
 
 
-def make_pictures(
+def generate_images(
     provider: BaseProvider,
     prompt: str,
     model: str | None = None,
@@ -113,22 +117,22 @@ def make_pictures(
     timeout: TimeoutLike = None,
     **options: Any,
 ) -> list[ImageResponse]:
-    """Have one provider make pictures, in the way that it has.
+    """Generate images with one provider, by its image API or in a chat.
 
-    :param model: the model that draws; where None, the one that the provider has for that, or its default
-    :raises TypeError: an option that the provider cannot do
-    :raises G4FLiteError: there is no picture
+    :param model: the image model; the provider's own, or else its default model, if None
+    :raises TypeError: if the provider does not support an option
+    :raises G4FLiteError: if no image was generated
     """
-    make = getattr(provider, "generate_image", None)
-    if make is not None:
-        return [make(prompt, model, proxy, timeout, **options)]
+    generate = getattr(provider, "generate_image", None)
+    if generate is not None:
+        return [generate(prompt, model, proxy, timeout, **options)]
     if options:
-        raise TypeError(f"{provider.name} takes no option {min(options)!r} for pictures")
+        raise TypeError(f"{provider.name} has no option {min(options)!r} for images")
     model = model or getattr(provider, "image_model", None)
-    return _of_answer(provider.create_generator(model, prompt, proxy, timeout))
+    return _images_in(provider.create_generator(model, prompt, proxy, timeout))
 
 
-def _draw(
+def _generate(
     provider: BaseProvider,
     prompt: str,
     model: str | None,
@@ -137,32 +141,31 @@ def _draw(
     response_format: str | None,
     options: dict[str, Any],
 ) -> ImagesResponse:
-    """Ask one provider, and give its pictures in OpenAI's shape."""
+    """Generate images with one provider, and return them in OpenAI's format."""
     if response_format is not None and hasattr(provider, "generate_image"):
         options = {"response_format": response_format, **options}
-    images = make_pictures(provider, prompt, model, proxy, timeout, **options)
-    data = [_image(image, place, response_format) for image in images for place in range(len(image.urls))]
+    images = generate_images(provider, prompt, model, proxy, timeout, **options)
+    data = [_image(image, index, response_format) for image in images for index in range(len(image.urls))]
     first = images[0]
     usage = None if first.usage is None else ImagesUsage.of(first.usage)
     return ImagesResponse(first.created or now(), data, model, provider.name, usage)
 
 
-def _of_answer(stream: AnswerStream) -> list[ImageResponse]:
-    """Read the pictures in a chat's answer.
+def _images_in(stream: AnswerStream) -> list[ImageResponse]:
+    """Read an answer and return its images.
 
-    :raises ResponseFormatError: there are none
+    :raises ResponseFormatError: if it has none
     """
     answer = stream.text()
     if not answer.images:
         raise ResponseFormatError(
-            "the answer is a text and not a picture; name a model that draws", provider=stream.provider, partial=answer
+            "expected an image, got text; name a model that generates images", provider=stream.provider, partial=answer
         )
     return answer.images
 
 
-def _image(picture: ImageResponse, place: int, response_format: str | None) -> Image:
-    url = picture.urls[place]
-    revised = picture.revised_prompts[place]
+def _image(image: ImageResponse, index: int, response_format: str | None) -> Image:
+    url, revised = image.urls[index], image.revised_prompts[index]
     if response_format == "b64_json" or (response_format is None and url.startswith("data:")):
-        return Image(b64_json=base64.b64encode(picture.bytes(place)).decode("ascii"), revised_prompt=revised)
+        return Image(b64_json=base64.b64encode(image.bytes(index)).decode("ascii"), revised_prompt=revised)
     return Image(url=url, revised_prompt=revised)

@@ -1,4 +1,4 @@
-"""g4f's oldest name: ``ChatCompletion.create``."""
+"""``ChatCompletion.create``, the interface of g4f's first versions."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any, Literal, overload
 
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
+from ..arguments import missing_attribute
 from ..messages import Image, Message
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
 from .client import Client
 
 _client = Client()
-_client._router.spelling = "g4f_lite.Client({}).chat.completions.create(…)"
+_client._router.call_template = "g4f_lite.Client({}).chat.completions.create(…)"
 
 
 class _Names(type):
-    """Says where a name of g4f's is gone."""
+    """Names the documentation page in errors about names of g4f that are missing here."""
 
     def __getattr__(cls, name: str) -> Any:
-        hint = "; docs/from-g4f.md says what there is instead" if name == "create_async" else ""
-        raise AttributeError(f"{cls.__name__} has no attribute {name!r}{hint}")
+        raise AttributeError(missing_attribute(cls.__name__, name))
 
 
 class ChatCompletion(metaclass=_Names):
-    """Ask as the first versions of g4f did: the answer is a string, or its pieces."""
+    """The interface of g4f's first versions, whose answers are strings."""
 
     @overload
     @staticmethod
@@ -81,17 +81,19 @@ class ChatCompletion(metaclass=_Names):
         timeout: TimeoutLike = None,
         **options: Any,
     ) -> Answer | AnswerStream:
-        """Ask, and give the answer's text; with ``stream=True``, an iterator of its pieces, started.
+        """Return the answer as a string, or with ``stream=True`` as a stream that has started.
 
-        :param model: a model's name; "" or None for the default
-        :param messages: a list of ``{"role": …, "content": …}``, or one string
-        :param stream: False has the service send the answer as a whole, where it can
-        :param provider: a provider, its class or its name; the environment's choice where None
-        :param image: a picture to show, by g4f's name;  :param images: one or several
+        :param model: the name of a model; "" or None for the default
+        :param messages: a list of ``{"role": …, "content": …}``, or a string
+        :param provider: a provider, its class or its name; None lets the environment choose
+        :param stream: True for a stream; False makes the service send the answer as a whole, if it can
+        :param image: one image; g4f's name for ``images``
+        :param images: images to add to the last user message: bytes, paths or URLs
+        :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param options: what else the provider can be told, such as ``temperature``
-        :raises TypeError: an option that the provider cannot do
-        :raises G4FLiteError: there is no answer
+        :param options: further options of the provider, such as ``temperature``
+        :raises TypeError: if the provider does not support an option
+        :raises G4FLiteError: if there is no answer
         """
         if messages is None:
             raise TypeError("messages is missing: ChatCompletion.create(model=…, messages=…)")

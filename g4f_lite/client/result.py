@@ -15,7 +15,7 @@ class Result:
     nullable: ClassVar[frozenset[str]] = frozenset()  # fields that the API sends as null; others it leaves out
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON that the API would send, as plain types."""
+        """Return the JSON that the API would send, as plain types."""
         return {
             name: _plain(value, lean=True)
             for name, value in self._items()
@@ -23,7 +23,7 @@ class Result:
         }
 
     def model_dump(self, *, exclude_none: bool = False, exclude_unset: bool = False) -> dict[str, Any]:
-        """Give all fields as plain types; those that are None too, unless ``exclude_none``.
+        """Return all fields as plain types; those that are None too, unless ``exclude_none``.
 
         :param exclude_unset: without what the API would not send, as :meth:`to_dict`
         """

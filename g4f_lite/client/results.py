@@ -1,7 +1,7 @@
 """The results of OpenAI's API as plain dataclasses.
 
-Their attributes and their JSON are those of the API.  Two fields are added: ``provider``, who answered,
-and ``reasoning``, what the model thought first.  What a service did not say is None.
+Their attributes and their JSON are those of the API, with two additional fields: ``provider``, the name of the
+provider that answered, and ``reasoning``.  What a service did not report is None.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from .result import Extended, Result
 
 @dataclass(slots=True)
 class PromptTokensDetails(Result):
-    """How many tokens of a prompt were in the service's cache."""
+    """Tokens of a prompt that were in the service's cache."""
 
     cached_tokens: int
 
 
 @dataclass(slots=True)
 class CompletionTokensDetails(Result):
-    """How many tokens of an answer were reasoning."""
+    """Tokens of an answer that were reasoning."""
 
     reasoning_tokens: int
 
 
 @dataclass(slots=True)
 class CompletionUsage(Result):
-    """Tokens, as the service counted them."""
+    """Token counts, as the service reports them."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -43,7 +43,7 @@ class CompletionUsage(Result):
 
     @classmethod
     def of(cls, usage: Usage | None) -> CompletionUsage | None:
-        """Take what a provider reported, or None where it did not."""
+        """Convert what a provider reports; None stays None."""
         if usage is None:
             return None
         return cls(
@@ -57,7 +57,7 @@ class CompletionUsage(Result):
 
 @dataclass(slots=True)
 class Function(Extended):
-    """The function that a model wants called; ``arguments`` is JSON, as the model wrote it."""
+    """The function that a model calls; ``arguments`` is JSON, as the model wrote it."""
 
     name: str
     arguments: str
@@ -66,7 +66,7 @@ class Function(Extended):
 
 @dataclass(slots=True)
 class Custom(Extended):
-    """The custom tool that a model wants called, and what it is given: any text."""
+    """The custom tool that a model calls, and its input: any text."""
 
     name: str
     input: str
@@ -75,7 +75,7 @@ class Custom(Extended):
 
 @dataclass(slots=True)
 class DeltaFunction(Extended):
-    """Function name or argument fragment of a streamed tool call."""
+    """A function name or a fragment of the arguments, in a streamed tool call."""
 
     name: str | None = None
     arguments: str | None = None
@@ -84,7 +84,7 @@ class DeltaFunction(Extended):
 
 @dataclass(slots=True)
 class DeltaCustom(Extended):
-    """Tool name or input fragment of a streamed call of a custom tool."""
+    """A tool name or a fragment of the input, in a streamed call of a custom tool."""
 
     name: str | None = None
     input: str | None = None
@@ -93,10 +93,10 @@ class DeltaCustom(Extended):
 
 @dataclass(slots=True)
 class MessageToolCall(Extended):
-    """A call that the model wants made.
+    """A tool call that the model requests.
 
-    :ivar function: what is called, and with what; of a custom tool too
-    :ivar custom: the same as the API writes it for a custom tool
+    :ivar function: the name and the arguments; of a custom tool as well
+    :ivar custom: the same, as the API writes it for a custom tool
     """
 
     id: str
@@ -122,7 +122,7 @@ class MessageToolCall(Extended):
 
 @dataclass(slots=True)
 class DeltaToolCall(Extended):
-    """A piece of such a call: the first has ``id`` and the name, all add to the arguments."""
+    """A piece of a tool call: the first one has ``id`` and the name, and each one adds to the arguments."""
 
     index: int
     id: str | None = None
@@ -133,28 +133,28 @@ class DeltaToolCall(Extended):
 
     @classmethod
     def of(cls, delta: ToolCallDelta) -> DeltaToolCall:
-        """Take a piece of a call as a provider yields it; what it does not say is None."""
+        """Convert a piece of a tool call as a provider yields it; what it does not say is None."""
         extra = dict(delta.extra)
         inner = extra.pop(delta.type, None)
         arguments = delta.arguments if delta.arguments or delta.name else None
         piece = cls(delta.index, delta.id, extra=extra or None)
-        says_something = delta.name or arguments is not None or inner
+        has_fields = delta.name or arguments is not None or inner
         if delta.type == "custom":
             piece.type = "custom" if delta.id else None
-            piece.custom = DeltaCustom(delta.name, arguments, inner) if says_something else None
+            piece.custom = DeltaCustom(delta.name, arguments, inner) if has_fields else None
         else:
             piece.type = "function" if delta.id else None
-            piece.function = DeltaFunction(delta.name, arguments, inner) if says_something else None
+            piece.function = DeltaFunction(delta.name, arguments, inner) if has_fields else None
         return piece
 
 
 @dataclass(slots=True)
 class CompletionMessage(Extended):
-    """A model's message; ``content`` is None where it only wants calls made, or refuses to answer.
+    """The message of the model; ``content`` is None if it has only tool calls or a refusal.
 
-    It can stand in the ``messages`` of the next call as it is.
+    It can be used in the ``messages`` of the next call unchanged.
 
-    :ivar extra: what the service added under names of its own, such as ``annotations``
+    :ivar extra: fields that the service added, such as ``annotations``
     """
 
     nullable = frozenset({"content"})
@@ -183,7 +183,7 @@ class CompletionMessage(Extended):
         )
 
     def to_message(self) -> dict[str, Any]:
-        """Give the message as the service wants it back: reasoning under the service's own name, or not at all."""
+        """Return the message as the service wants it back: reasoning under the service's own name, or not at all."""
         message = {name: value for name, value in self.to_dict().items() if name != "reasoning"}
         return {**message, **(self.extra or {})}
 
@@ -204,13 +204,13 @@ class Choice(Result):
 class Completion(Result):
     """A whole answer.
 
-    :ivar id: the service's, or else one that is made here
-    :ivar created: when the service began it, or else when it was asked for, in seconds since 1970
-    :ivar model: the model that answered, as the service calls it, or else the one that was asked; "" for none
-    :ivar provider: who answered
-    :ivar choices: a list of one, or of as many as were asked for
-    :ivar usage: tokens, or None where the service did not say
-    :ivar system_fingerprint: what stands for the service's configuration, where it says so
+    :ivar id: the id from the service, or else a random one
+    :ivar created: when the service began the answer, or else the time of the call, in seconds since 1970
+    :ivar model: the model that the service reports, or else the requested one; "" for none
+    :ivar provider: the name of the provider that answered
+    :ivar choices: a list of one, or of as many as were requested
+    :ivar usage: token counts, or None if the service did not report them
+    :ivar system_fingerprint: identifies the service's configuration, if it reports one
     """
 
     id: str
@@ -226,10 +226,10 @@ class Completion(Result):
     def of(
         cls, answer: Answer, identity: Identity, created: int, others: Mapping[int, Answer] | None = None
     ) -> Completion:
-        """Make it of an answer.
+        """Convert an answer.
 
-        :param identity: what the service calls it
-        :param created: when it was asked for
+        :param identity: the service's own data about the answer
+        :param created: the time of the call, in seconds since 1970
         :param others: further choices, by their index
         """
         choices = {0: answer, **(others or {})}
@@ -246,7 +246,7 @@ class Completion(Result):
 
 @dataclass(slots=True)
 class ChoiceDelta(Extended):
-    """What a chunk adds: a piece of text, of reasoning, of tool calls, of a refusal, or of the service's own."""
+    """The content of a chunk: a piece of text, reasoning, a tool call, a refusal, or a field of the service's own."""
 
     content: str | None = None
     role: Literal["assistant"] | None = None
@@ -259,7 +259,7 @@ class ChoiceDelta(Extended):
 
 @dataclass(slots=True)
 class ChunkChoice(Result):
-    """The choice that a chunk adds to; ``finish_reason`` is set in its last one."""
+    """The choice that a chunk adds to; ``finish_reason`` is set in its last chunk."""
 
     nullable = frozenset({"finish_reason"})
 
@@ -269,8 +269,11 @@ class ChunkChoice(Result):
 
 
 @dataclass(slots=True)
-class CompletionChunk(Result):
-    """A piece of an answer; ``usage`` comes in a last one without choices, to those who asked for it."""
+class CompletionChunk(str, Result):
+    """A piece of an answer; ``usage`` is in the last one, without choices, if ``stream_options`` requests it.
+
+    It is also the text that it adds, as a ``str``, so that ``st.write_stream`` of Streamlit takes it, and ``print``.
+    """
 
     id: str
     created: int
@@ -281,10 +284,20 @@ class CompletionChunk(Result):
     system_fingerprint: str | None = None
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
 
+    def __new__(cls, *fields: Any, **named: Any) -> CompletionChunk:
+        choices = named["choices"] if "choices" in named else fields[4]
+        return str.__new__(cls, (choices[0].delta.content or choices[0].delta.refusal or "") if choices else "")
+
+    def __bool__(self) -> bool:  # also without text, as OpenAI's
+        return True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(value for _, value in self._items())
+
 
 @dataclass(slots=True)
 class Image(Result):
-    """A picture: its address, or its bytes in Base64."""
+    """An image: its URL, or its bytes in Base64."""
 
     url: str | None = None
     b64_json: str | None = None
@@ -313,7 +326,7 @@ class ImagesUsage(Extended):
 
 @dataclass(slots=True)
 class ImagesResponse(Result):
-    """The images that were made."""
+    """The generated images."""
 
     created: int
     data: list[Image]
@@ -324,9 +337,9 @@ class ImagesResponse(Result):
 
 @dataclass(slots=True)
 class Model(Result):
-    """A model's name; ``created`` is 0, as providers do not say.
+    """The name of a model; ``created`` is 0, because providers do not report it.
 
-    :ivar owned_by: the provider that answers for it
+    :ivar owned_by: the name of the provider
     """
 
     id: str
@@ -337,7 +350,7 @@ class Model(Result):
 
 @dataclass(slots=True)
 class ModelList(Result):
-    """The models that can be asked; iterate it."""
+    """The available models; iterate it."""
 
     data: list[Model] = field(default_factory=list)
     object: Literal["list"] = "list"
@@ -350,10 +363,10 @@ class ModelList(Result):
 
 
 def make_id(prefix: str = "chatcmpl-") -> str:
-    """Draw an id of the API's form."""
+    """Return a random id in the API's format."""
     return prefix + secrets.token_hex(12)
 
 
 def now() -> int:
-    """Give the time in whole seconds since 1970."""
+    """Return the time in whole seconds since 1970."""
     return int(time.time())

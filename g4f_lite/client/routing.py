@@ -1,11 +1,11 @@
-"""Which provider answers a client's call, which model of it is asked, and within which limits."""
+"""Choosing the provider, the model and the options for a client's call."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream
@@ -20,19 +20,22 @@ from ..providers.settings import check_verify
 from ..timeout import Timeout, TimeoutLike
 from .options import divide
 
+if TYPE_CHECKING:
+    from ..providers.openai.keys import KeyLike
+
 ModelMap = Mapping[str, BaseProvider | type[BaseProvider] | str | None]
 
 
 class Router:
-    """Finds the provider and the model for a call, and keeps the providers that it made.
+    """Finds the provider and the model for a call, and keeps the providers that it created.
 
     The parameters are those of :class:`~g4f_lite.client.Client`.
 
-    :ivar own: the client's provider; None where the environment chooses
-    :ivar spelling: how the caller writes a call with a map of models, with ``{}`` for it; for hints
+    :ivar own: the client's provider; None if the environment chooses
+    :ivar call_template: how the caller writes a call with ``models=``, as ``{}``; used in hints
     """
 
-    spelling = "Client(…, {})"
+    call_template = "Client(…, {})"
 
     def __init__(
         self,
@@ -40,7 +43,7 @@ class Router:
         *,
         model: str | None = None,
         models: ModelMap | None = None,
-        api_key: str | None = None,
+        api_key: KeyLike | None = None,
         base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
@@ -58,7 +61,7 @@ class Router:
         self.timeout = None if timeout is None else Timeout.of(timeout)
         self.drop_unsupported = drop_unsupported
         self._made: dict[Any, BaseProvider] = {}
-        self._settings: dict[str, Any] = {}  # for the providers that are made here
+        self._settings: dict[str, Any] = {}  # for the providers that this router creates
         if retry is not RETRY:
             self._settings["retry"] = check_retry(retry)
         if verify is not None:
@@ -71,24 +74,24 @@ class Router:
         }
         own = {name: value for name, value in given.items() if value is not None}
         if provider is None and api_key is not None and base_url is None:
-            raise TypeError("a key alone chooses no service: give provider= or base_url= with api_key=")
+            raise TypeError("api_key= alone does not select a service; pass provider= or base_url= as well")
         if provider is not None and not isinstance(provider, (BaseProvider, str)):
             provider = members_of(provider)
-        _refuse_useless(provider, [*own, *self._settings])
+        _refuse_unused(provider, [*own, *self._settings])
         if proxy is not None:
             self._settings["proxy"] = proxy
         self.own = self._first(provider, own)
 
     def answer(self, prompt: Prompt, provider: ProviderLike | None = None) -> AnswerStream:
-        """Prepare the answer to a prompt, by the provider and the model that it leads to.
+        """Prepare the answer to a prompt, with the provider and the model that its model name maps to.
 
-        :param provider: who answers this call, in place of the client's provider
-        :raises TypeError: an option that the provider cannot do
-        :raises ModelNotSupportedError: the provider has no such model
-        :raises ProviderNotFoundError: no provider has the name
+        :param provider: the provider to use for this call instead of the client's
+        :raises TypeError: if the provider does not support an option
+        :raises ModelNotSupportedError: if the provider does not have the model
+        :raises ProviderNotFoundError: if no provider has the name
         """
-        name = self._name(prompt.model, provider)
-        asked, model = self.find(name, provider)
+        name = self._model_name(prompt.model, provider)
+        found, model = self.find(name, provider)
         prompt, stages = divide(
             replace(
                 prompt,
@@ -96,45 +99,48 @@ class Router:
                 proxy=prompt.proxy or self.proxy,
                 timeout=self.timeout if prompt.timeout is None else prompt.timeout,
             ),
-            asked,
+            found,
             drop=self.drop_unsupported,
         )
-        with self.explaining(name, asked):
-            stream = asked.answer(prompt)
+        try:
+            stream = found.answer(prompt)
+        except G4FLiteError as error:
+            add_hint(error, name, found, self.call_template)
+            raise
         if name:
-            stream.through(lambda deltas: self._explained(deltas, name, asked))
+            stream.through(lambda deltas: self._explained(deltas, name, found))
         for stage in stages:
             stream.through(stage)
         return stream
 
     @contextmanager
     def explaining(self, model: str | None, provider: BaseProvider) -> Iterator[None]:
-        """Add to an error about an unknown model, in a ``with`` block, what could be written about it."""
+        """Add a hint to an error about an unknown model that a ``with`` block raises."""
         try:
             yield
         except G4FLiteError as error:
-            add_hint(error, model, provider, self.spelling)
+            add_hint(error, model, provider, self.call_template)
             raise
 
     def _explained(
         self, deltas: Generator[Delta, None, None], model: str, provider: BaseProvider
     ) -> Generator[Delta, None, None]:
-        """Do for an answer that is read what ``explaining`` does: a stage of its stream."""
+        """Do the same as ``explaining`` while an answer is read: a stage of its stream."""
         with self.explaining(model, provider):
             yield from deltas
 
-    def _name(self, model: str | None, provider: ProviderLike | None) -> str | None:
-        """Give the name of the model that is wanted; the client's own is for the client's provider."""
+    def _model_name(self, model: str | None, provider: ProviderLike | None) -> str | None:
+        """Return the name of the model for a call; the client's own model is only for the client's provider."""
         return model or (self.model if provider is None else None)
 
     def find(self, model: str | None, provider: ProviderLike | None = None) -> tuple[BaseProvider, str | None]:
-        """Give the provider to ask, and the name of its model; None for its default.
+        """Return the provider for a call, and the name of its model, or None for its default.
 
-        A call's own provider is asked for the model as it is named; else ``models`` says where it is.
+        A provider given for this call gets the model name unchanged; otherwise ``models`` maps it.
 
-        :raises ProviderNotFoundError: no such provider
+        :raises ProviderNotFoundError: if no provider has the name
         """
-        model = self._name(model, provider)
+        model = self._model_name(model, provider)
         if provider is not None:
             return self.known(provider), model
         if model is not None and (model in self.models or "*" in self.models):
@@ -147,7 +153,7 @@ class Router:
         return self.provider(), model
 
     def provider(self) -> BaseProvider:
-        """Give the client's provider: the one it was made with, or what the environment chooses now."""
+        """Return the client's provider: the one given to the client, or the one that the environment chooses now."""
         if self.own is not None:
             return self.own
         if not self._settings:
@@ -157,15 +163,15 @@ class Router:
         return self._made[None]
 
     def get_models(self) -> list[str]:
-        """List the names in the map of models, and those that the provider lists.
+        """List the model names in ``models``, and those that the provider lists.
 
-        :raises G4FLiteError: the provider's service could not be asked
+        :raises G4FLiteError: if the service does not return its models
         """
         mapped = [name for name in self.models if name != "*"]
         return list(dict.fromkeys([*mapped, *self.provider().get_models()]))
 
     def close(self) -> None:
-        """Close the providers that were made here; those that were given are their owner's."""
+        """Close the providers that this router created, but not those that were passed to it."""
         for provider in self._made.values():
             provider.close()
 
@@ -176,18 +182,18 @@ class Router:
             return provider
         if own and (len(provider) > 1 if isinstance(provider, tuple) else "," in str(provider)):
             raise TypeError(
-                f"{next(iter(own))}= belongs to one provider, and there are several: make each with its own"
+                f"{next(iter(own))}= needs a single provider, and there are several; create each with its own"
             )
         settings = {**self._settings, **own}
         made = choose_provider(**settings) if provider is None else provider_of(provider, **settings)
         return self._made.setdefault("", made)
 
     def known(self, provider: ProviderLike) -> BaseProvider:
-        """Give a provider for what names it; the same one each time."""
+        """Return the provider for an object, class, name or list; the same one each time."""
         if isinstance(provider, BaseProvider):
             return provider
         key = provider if isinstance(provider, str) else members_of(provider)
-        if key not in self._made:  # two threads may both make one, which sends nothing
+        if key not in self._made:  # two threads may both create one, which sends nothing
             self._made[key] = provider_of(key, **self._settings)
         return self._made[key]
 
@@ -195,7 +201,7 @@ class Router:
 def _checked(models: Any) -> dict[str, Any]:
     """Check ``models=``.
 
-    :raises TypeError: it is no dict that leads from names to providers
+    :raises TypeError: if it is not a dict from names to providers
     """
     if models is None:
         return {}
@@ -204,57 +210,56 @@ def _checked(models: Any) -> dict[str, Any]:
     for name, target in models.items():
         is_class = isinstance(target, type) and issubclass(target, BaseProvider)
         if not isinstance(name, str) or not (is_class or isinstance(target, (BaseProvider, str, type(None)))):
-            raise TypeError(
-                f"models must lead from names to names, providers or None; {name!r} leads to {target!r:.80}"
-            )
+            raise TypeError(f"models must map names to names, providers or None; {name!r} is mapped to {target!r:.80}")
     return dict(models)
 
 
-def _refuse_useless(provider: ProviderLike | None, settings: list[str]) -> None:
-    """Raise where settings are given for providers, and none is made here that could have them."""
+def _refuse_unused(provider: ProviderLike | None, settings: list[str]) -> None:
+    """Raise if there are settings for providers, but every provider is an object with settings of its own."""
     members = provider if isinstance(provider, tuple) else (provider,)
     if settings and all(isinstance(member, BaseProvider) for member in members):
-        raise TypeError(f"{settings[0]}= belongs to the provider: give it where that is made")
+        raise TypeError(f"{settings[0]}= cannot change a provider object; pass it when you create the provider")
 
 
 def one_proxy(proxy: str | None, proxies: str | Mapping[str, str] | None) -> str | None:
-    """Read ``proxy=`` or g4f's ``proxies=``.
+    """Return the proxy from ``proxy=`` or g4f's ``proxies=``.
 
-    :param proxies: one URL, or a dict as of requests, all of whose values are the same
-    :raises TypeError: both are given, or a wrong type;  :raises ValueError: there are several proxies, or none
+    :param proxies: a URL, or a dict as in requests with the same URL for every scheme
+    :raises TypeError: if both are given, or one has the wrong type
+    :raises ValueError: if ``proxies`` names several proxies, or none
     """
     if proxies is not None:
         if proxy is not None:
-            raise TypeError("proxy= and proxies= are the same thing: give one of them")
+            raise TypeError("proxy= and proxies= are the same setting; pass only one of them")
         if isinstance(proxies, Mapping):
-            different = set(proxies.values())
-            if len(different) != 1:
-                raise ValueError("proxies= must name one proxy, for every request: give it as proxy=")
-            proxies = different.pop()
+            urls = set(proxies.values())
+            if len(urls) != 1:
+                raise ValueError("proxies= must name one proxy for all schemes; pass it as proxy=")
+            proxies = urls.pop()
         proxy = proxies
     return None if proxy is None else check_proxy(proxy)
 
 
 def add_hint(error: G4FLiteError, model: str | None, provider: BaseProvider, call: str = "Client(…, {})") -> None:
-    """Add a line to paste to an error about an unknown model: one that maps its name.
+    """Add a line of code that maps the model's name to an error about an unknown model.
 
-    :param call: how the caller writes it, with ``{}`` for ``models=…``
+    :param call: how the caller writes the call, with ``{}`` for ``models=…``
     """
     causes = error.errors if isinstance(error, AllProvidersFailedError) else [error]
     unknown = any(isinstance(cause, ModelNotSupportedError) for cause in causes)
     if model and unknown and "models={" not in error.message:
         default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
-        target = default or next(iter(provider.models), None)  # None asks the default model
+        target = default or next(iter(provider.models), None)  # None stands for the default model
         line = call.format(f"models={{{model!r}: {target!r}}}")
         which = "its default model" if target is None else "another model"
-        error.message += f"\nto ask {which} by this name, write: {line}"
+        error.message += f"\nto use {which} by this name, write: {line}"
         error.args = (error.message,)
 
 
 class RoutedProvider(BaseProvider):
-    """Adapt a client to BaseProvider, so that a Conversation uses its routes, limits and options.
+    """Adapts a Router to BaseProvider, so that a Conversation uses the client's models, timeout and options.
 
-    :param model: the model to ask where a prompt names none
+    :param model: the model for prompts that name none
     """
 
     def __init__(self, router: Router, model: str | None = None) -> None:
@@ -262,7 +267,7 @@ class RoutedProvider(BaseProvider):
         self._model = model
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         return self._router.find(self._model)[0].name
 
     @property

@@ -3,10 +3,12 @@
 from .answers import Backend, Delta, Message
 from .emulator import Emulator
 from .fault_kinds import FAULTS
+from .openai import DIALECTS
 from .record import ReceivedRequest
 from .settings import Settings
 
 __all__ = [
+    "DIALECTS",
     "FAULTS",
     "Backend",
     "Delta",

@@ -10,6 +10,7 @@ from .exchange import BackendError, Exchange
 from .record import ReceivedRequest
 from .reply import BodyItem, Piece, Reply, json_reply
 from .service import FailureKind, Service, Step
+from .settings import Settings
 from .tokens import Tokens
 
 _TOKEN_PATH = "/api/v1/user/getUniqueId"
@@ -18,7 +19,7 @@ _CANVAS = re.compile(r"-[a-z0-9]{10}")
 _CONVERSATION_ID = re.compile(r"[a-z0-9]{10}")
 _CONTENT_TYPE = "application/x-ndjson;charset=UTF-8"
 
-# The service's own words are not known; these say what a client has to understand.
+# The service's own texts are not known.
 _MESSAGES: dict[FailureKind, str] = {
     "error": "The service is busy, please try again later",
     "limit": "Rate limit reached: too many requests, please try again later",
@@ -36,7 +37,7 @@ class AiChatOnline(Service):
     def __init__(self) -> None:
         self.tokens = Tokens(32)
 
-    def step(self, request: ReceivedRequest) -> Step | None:
+    def step(self, request: ReceivedRequest, settings: Settings) -> Step | None:
         if request.method == "GET" and request.path == _TOKEN_PATH:
             return "bootstrap"
         if request.method == "POST" and request.path == _PROMPT_PATH:

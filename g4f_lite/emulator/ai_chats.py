@@ -33,18 +33,18 @@ _MESSAGES: dict[FailureKind, str] = {
 class AiChats(Service):
     """Serve the pages ``/chat/`` and ``/image/`` and ``POST /chat/send2/``.
 
-    ``markup`` gives what another service has in the same page.
+    :param markup: gives the HTML that another service puts in the same page
     """
 
     name = "ai_chats"
 
-    def __init__(self, images: Images, markup: Callable[[Settings], str]) -> None:
+    def __init__(self, images: Images, markup: Callable[[Exchange], str]) -> None:
         self._images = images
         self._markup = markup
         self.sessions = Tokens(26)
         self.csrf = Tokens(32)
 
-    def step(self, request: ReceivedRequest) -> Step | None:
+    def step(self, request: ReceivedRequest, settings: Settings) -> Step | None:
         if request.method == "GET" and request.path in _PAGES:
             return "bootstrap"
         if request.method == "POST" and request.path == _PROMPT_PATH:
@@ -54,7 +54,7 @@ class AiChats(Service):
     def reply(self, exchange: Exchange) -> Reply:
         request, settings = exchange.request, exchange.settings
         if request.step == "bootstrap":
-            return self._page(settings)
+            return self._page(exchange)
         if settings.require_cookies and not self._has_cookies(request, settings):
             return self.token_refused(exchange)
         body = _read_prompt(request)
@@ -84,12 +84,12 @@ class AiChats(Service):
     def wrong_types(self, exchange: Exchange) -> bytes:
         return b'{"data":[{"url":7}]}'
 
-    def _page(self, settings: Settings) -> Reply:
+    def _page(self, exchange: Exchange) -> Reply:
         cookies = [
             ("Set-Cookie", f"{_SESSION_COOKIE}={self.sessions.issue()}; path=/; HttpOnly"),
             ("Set-Cookie", f"{_CSRF_COOKIE}={self.csrf.issue()}; path=/; HttpOnly"),
         ]
-        page = f"<!DOCTYPE html><title>Chat</title><main>Ask me.</main>{self._markup(settings)}"
+        page = f"<!DOCTYPE html><title>Chat</title><main>Ask me.</main>{self._markup(exchange)}"
         return html_reply(200, page, cookies)
 
     def _has_cookies(self, request: ReceivedRequest, settings: Settings) -> bool:
@@ -127,7 +127,7 @@ def _read_prompt(request: ReceivedRequest) -> dict[str, Any] | None:
 
 
 def _one_line(text: str) -> str:
-    """Write line ends as the two characters that the service's page turns back into one."""
+    """Write each newline as a backslash and ``n``, which the service's page turns back."""
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n")
 
 

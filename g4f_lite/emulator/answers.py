@@ -12,8 +12,9 @@ Message = dict[str, Any]
 """``{"role": ..., "content": ...}``, as in the OpenAI protocol."""
 
 Delta = str | Mapping[str, Any]
-"""A piece of text; or, for the OpenAI-compatible server alone, fields of a ``delta`` such as
-``reasoning_content`` or ``tool_calls``, and ``finish_reason``."""
+"""A piece of text, or the fields of a ``delta`` such as ``reasoning_content`` or ``tool_calls``, and ``finish_reason``.
+
+AI Engine understands ``tool_calls``; the services that have no such fields leave them out."""
 
 Backend = Callable[[list[Message]], Iterable[Delta]]
 
@@ -27,12 +28,12 @@ def echo(messages: list[Message]) -> Iterator[str]:
 
 
 def split_words(text: str) -> list[str]:
-    """Cut a text into words with the white space before them; joined they are the text."""
+    """Cut a text into words, each with the white space before it."""
     return re.findall(r"\s*\S+|\s+", text)
 
 
 def text_of(content: object) -> str:
-    """Give the text of a message's content, which is a string or a list of parts."""
+    """Return the text of a message's content, which is a string or a list of parts."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
@@ -41,7 +42,7 @@ def text_of(content: object) -> str:
 
 
 class Answers:
-    """Give each prompt the next scripted answer, or the backend's when there is none."""
+    """Give each prompt the next scripted answer, or the backend's answer if there is none."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -55,13 +56,13 @@ class Answers:
             self._scripted.append(pieces)
 
     def take(self, messages: list[Message]) -> Iterator[Delta]:
-        """Give the pieces of the next answer."""
+        """Return the pieces of the next answer."""
         with self._lock:
             if self._scripted:
                 return iter(self._scripted.popleft())
         return iter(self._backend(messages))
 
     def clear(self) -> None:
-        """Forget the scripted answers that nobody took."""
+        """Remove the scripted answers that are left."""
         with self._lock:
             self._scripted.clear()

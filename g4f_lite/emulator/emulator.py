@@ -20,7 +20,8 @@ from .faults import Faults, Selector
 from .framing import send_reply
 from .http_request import BadRequest, read_request
 from .images import Images
-from .openai_compatible import OpenAICompatible
+from .openai import OpenAICompatible
+from .openai.dialects import find_dialects
 from .record import ReceivedRequest, Records
 from .reply import html_reply
 from .server import Server
@@ -57,20 +58,23 @@ class Emulator:
         **settings: Any,
     ) -> None:
         self._on_end = on_end
-        self._initial = self._settings = Settings(**settings)
+        self._initial = self._settings = _checked(Settings(**settings))
         self._answers = Answers(backend or echo)
         self._faults = Faults()
         self._records = Records()
         self._scheme = "http" if tls is None else "https"
-        images, engine = Images(), AiEngine()
+        images = Images()
+        engine = AiEngine(images)
         online, chats = AiChatOnline(), AiChats(images, engine.markup)
+        openai = OpenAICompatible(images)
+        self._limiter = openai.limiter
         self._tokens = (online.tokens, chats.sessions, chats.csrf, engine.nonces)
-        # The last one answers whatever no service knows.
+        # The last one answers the paths that no service knows.
         self._services: tuple[Service, ...] = (
             online,
             chats,
             engine,
-            OpenAICompatible(images),
+            openai,
             images,
         )
         self._server = Server(self._serve, self._admit, host=host, port=port, tls=tls)
@@ -100,7 +104,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Give the URL under which every service lives, without a slash at its end."""
+        """Return the URL of every service, without a slash at its end."""
         if not self._started:
             raise RuntimeError("the emulator has no URL before start()")
         host, port = self._server.address
@@ -108,7 +112,7 @@ class Emulator:
 
     @property
     def requests(self) -> list[ReceivedRequest]:
-        """Give what was received so far, in order of arrival, as a copy of the list."""
+        """Return the received requests in order of arrival, as a copy of the list."""
         return self._records.snapshot()
 
     @property
@@ -123,12 +127,22 @@ class Emulator:
 
     @property
     def settings(self) -> Settings:
-        """Give the settings as they are now."""
+        """Return the settings as they are now."""
         return self._settings
 
     def configure(self, **settings: Any) -> None:
-        """Change settings; requests that have arrived keep the old ones."""
-        self._settings = replace(self._settings, **settings)
+        """Change settings; requests that have already arrived keep the old ones."""
+        self._settings = _checked(replace(self._settings, **settings))
+
+    def dialect(self, *names: str) -> None:
+        """Let the OpenAI-compatible server speak these dialects from now on; without names its own.
+
+        A dialect says how a server answers and fails; when it fails is for ``fail`` to say. Names
+        and what they do: ``DIALECTS``.
+
+        :raises ValueError: if there is no such dialect
+        """
+        self.configure(dialects=names)
 
     def answer(self, answer: str | Iterable[Delta]) -> None:
         """Queue the answer of one prompt: a text, sent word by word, or a list of pieces."""
@@ -157,17 +171,17 @@ class Emulator:
         self._faults.add(fault, selector, nth, times, settings)
 
     def expire_tokens(self) -> None:
-        """Refuse every token, nonce and cookie that was handed out so far."""
+        """Refuse every token, nonce and cookie issued so far."""
         for tokens in self._tokens:
             tokens.expire()
 
     def age_tokens(self) -> None:
-        """Let what was handed out be old: accepted, and answered with a newer one."""
+        """Make every issued token old: accepted, and answered with a newer one."""
         for tokens in self._tokens:
             tokens.age()
 
     def stop_listening(self) -> None:
-        """Close the port, so that new connections are refused; open ones live on."""
+        """Close the port, so that new connections are refused; open ones stay open."""
         self._server.stop_listening()
 
     def listen(self) -> None:
@@ -175,13 +189,14 @@ class Emulator:
         self._server.listen()
 
     def reset(self) -> None:
-        """Forget requests, answers and faults, and be configured as at the start.
+        """Remove requests, answers and faults, and restore the first settings.
 
         Tokens stay good and open connections stay open.
         """
         self._answers.clear()
         self._faults.clear()
         self._records.clear()
+        self._limiter.clear()
         self._settings = self._initial
         self._accepted_before = self._server.accepted
         if self._started:
@@ -217,11 +232,15 @@ class Emulator:
                     self._on_end(request)
 
     def _find_service(self, request: ReceivedRequest) -> Service:
-        """Find who answers, and note it in the request's record."""
+        """Find the service that answers, and record it in the request."""
         for service in self._services:
-            step = service.step(request)
-            if step is not None or service.owns(request):
+            step = service.step(request, self._settings)
+            if step is not None:
                 request.service, request.step = service.name, step
+                return service
+        for service in self._services:
+            if service.owns(request, self._settings):
+                request.service = service.name
                 return service
         return self._services[-1]
 
@@ -238,3 +257,8 @@ class Emulator:
         )
         request.headers["Connection"] = "close"
         send_reply(wire, request, html_reply(error.status, str(error)), self._settings)
+
+
+def _checked(settings: Settings) -> Settings:
+    find_dialects(settings.dialects)
+    return settings

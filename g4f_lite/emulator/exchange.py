@@ -1,4 +1,4 @@
-"""One request on its way to an answer: what a service is given to work with."""
+"""One request and its way to an answer, as a service gets it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class BackendError(Exception):
 class Exchange:
     """Hold a request, the settings at its arrival, and the way to its answer.
 
-    ``cleanup`` runs when the answer was sent, or could not be.
+    ``cleanup`` runs when the answer has been sent, or has failed.
     """
 
     def __init__(
@@ -41,13 +41,18 @@ class Exchange:
         """Whether to answer with nothing, neither scripted nor the backend's."""
         self.backend_error: str | None = None
         """What to fail with in place of an answer."""
+        self.retry_after: float | None = None
+        """How many seconds a client must wait after a rate limit, if the server says it."""
         self._wire = wire
         self._take = take
         host = request.headers.get("Host")
         self._origin = f"{scheme}://{host}" if host else url
 
     def deltas(self, messages: list[Message]) -> Iterator[Delta]:
-        """Give the pieces of the answer; raises BackendError where the backend raises."""
+        """Return the pieces of the answer.
+
+        :raises BackendError: if the backend raised
+        """
         if self.backend_error is not None:
             raise BackendError(self.backend_error)
         if self.empty:
@@ -63,19 +68,19 @@ class Exchange:
             raise BackendError(str(error) or type(error).__name__) from error
 
     def texts(self, messages: list[Message]) -> Iterator[str]:
-        """Give the text of the answer alone."""
+        """Return the text of the answer alone."""
         return (piece for piece in self.deltas(messages) if isinstance(piece, str))
 
     def url(self, path: str) -> str:
-        """Give an absolute URL on this server, under the name by which the client called it."""
+        """Return an absolute URL on this server, under the name by which the client called it."""
         return self._origin + path
 
     def wait(self, seconds: float | None) -> None:
-        """Keep the client waiting; ends at once when it leaves."""
+        """Keep the client waiting; end at once when it leaves."""
         self._wire.wait(seconds)
 
     def hang_up(self, *, reset: bool) -> NoReturn:
         """End the connection without an answer."""
         if reset:
             self._wire.reset()
-        raise ClientGone("the emulator ended the connection, as it was told to")
+        raise ClientGone("a fault ended the connection")

@@ -34,7 +34,7 @@ _CHALLENGE_PAGE = """<!DOCTYPE html>
 
 
 class Strike:
-    """Hold the request that a fault strikes, and the reply that it would have got."""
+    """Hold the request that a fault strikes, and the reply that it would get."""
 
     def __init__(self, exchange: Exchange, service: Service) -> None:
         self.exchange = exchange
@@ -42,11 +42,11 @@ class Strike:
 
     @property
     def request(self) -> ReceivedRequest:
-        """Give the request."""
+        """Return the request."""
         return self.exchange.request
 
     def reply(self) -> Reply:
-        """Let the service answer; this uses up a scripted answer."""
+        """Let the service answer, which uses up a scripted answer."""
         return self.service.reply(self.exchange)
 
 
@@ -192,8 +192,18 @@ def error(strike: Strike, message: str | None = None, after: int | None = None, 
 
 
 @_fault
-def limit(strike: Strike, message: str | None = None, after: int | None = None, status: int | None = None) -> Reply:
-    """Report a used-up rate limit in the service's own words."""
+def limit(
+    strike: Strike,
+    message: str | None = None,
+    after: int | None = None,
+    status: int | None = None,
+    retry_after: float | None = None,
+) -> Reply:
+    """Report a used-up rate limit in the service's own words.
+
+    ``retry_after`` is for the OpenAI-compatible server, which says it in the form of its dialect.
+    """
+    strike.exchange.retry_after = retry_after
     return _fail(strike, "limit", message, after, status)
 
 
@@ -217,19 +227,19 @@ def success_false(
     return _fail(strike, "rejected", message, after, status)
 
 
-# What the protocol does not say
+# What breaks the protocol
 
 
 @_fault
 def not_json(strike: Strike, after: int = 0) -> Reply:
-    """Damage one piece so that it is no JSON; the others stay as they are."""
+    """Damage one piece so that it is not JSON; the others stay as they are."""
     reply = strike.reply()
     return Reply(reply.status, reply.headers, _damage(reply.body, after))
 
 
 @_fault
 def wrong_types(strike: Strike, after: int = 0) -> Reply:
-    """Put an event of right syntax with values of wrong types in the place of the rest."""
+    """Replace the rest by an event of right syntax whose values have wrong types."""
     reply = strike.reply()
     wrong = Piece(strike.service.wrong_types(strike.exchange))
     return Reply(reply.status, reply.headers, _concatenate(_first_pieces(reply.body, after), [wrong]))
@@ -293,7 +303,7 @@ def _retry_after(seconds: float | str | None, date: bool) -> list[Header]:
 
 
 def _insert(body: Iterable[BodyItem], after: After, inserted: BodyItem) -> Iterator[BodyItem]:
-    """Put an item behind so many pieces; whatever follows stays, for it counts in the length."""
+    """Put an item behind so many pieces; what follows stays, because it counts in the length."""
     texts, done = 0, False
     for item in body:
         is_text = isinstance(item, Piece) and item.text
@@ -310,7 +320,7 @@ def _insert(body: Iterable[BodyItem], after: After, inserted: BodyItem) -> Itera
 
 
 def _first_pieces(body: Iterable[BodyItem], count: int | None) -> Iterator[BodyItem]:
-    """Give the first ``count`` pieces (None: all), and nothing behind them, no end marker."""
+    """Return the first ``count`` pieces (None: all), and neither the rest nor the end marker."""
     texts, held = 0, list[BodyItem]()
     for item in body:
         if not (isinstance(item, Piece) and item.text):

@@ -1,4 +1,4 @@
-"""Which request a fault strikes: selectors, counting, and the list of faults that are waiting."""
+"""Which request a fault strikes: selectors, counting, and the list of waiting faults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .reply import Reply
 
 @dataclass(frozen=True)
 class Selector:
-    """Say which requests a fault is for; what is ``None`` matches everything.
+    """Say which requests a fault is for; ``None`` matches everything.
 
     With neither ``path`` nor ``step`` only prompts match, because that is what is nearly always
     meant. ``path`` is a glob. ``reused`` tells requests on a fresh connection (False) from those
@@ -28,7 +28,7 @@ class Selector:
     reused: bool | None = None
 
     def matches(self, request: ReceivedRequest) -> bool:
-        """Tell whether a request is meant."""
+        """Return whether a request matches."""
         step = self.step
         if step is None and self.path is None:
             step = "prompt"
@@ -54,16 +54,17 @@ class _Waiting:
 
 
 class Faults:
-    """Keep the faults that were asked for; the oldest that is due strikes. Safe between threads."""
+    """Keep the faults that wait; the oldest one that is due strikes. Safe between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
 
     def add(self, name: str, selector: Selector, nth: int, times: int | None, settings: dict[str, Any]) -> None:
-        """Ask for a fault: from the ``nth`` matching request on, ``times`` times (None: for ever).
+        """Add a fault: from the ``nth`` matching request on, ``times`` times (None: for ever).
 
-        Raises ValueError for an unknown name and TypeError for a setting that the fault has not.
+        :raises ValueError: if there is no such fault, or a number is not one of times
+        :raises TypeError: if the fault has no such setting
         """
         kind = FAULTS.get(name)
         if kind is None:
@@ -92,7 +93,7 @@ class Faults:
         return FAULTS[fault.name](strike, **fault.settings)
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Remove them all."""
         with self._lock:
             self._waiting.clear()
 

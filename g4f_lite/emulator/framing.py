@@ -1,4 +1,4 @@
-"""Put a reply on the wire: write sizes, compression, and how the body's end is told."""
+"""Put a reply on the wire: write sizes, compression, framing."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _WINDOW_BITS: dict[Encoding, int] = {"gzip": 31, "deflate": 15}
 def send_reply(wire: Wire, request: ReceivedRequest, reply: Reply, settings: Settings) -> bool:
     """Send ``reply``; tell whether the connection can serve another request.
 
-    What is sent, and when, is noted in ``request``. Raises an OSError (ClientGone among them) when
-    the connection ends, by the client, by the emulator's close, or because the reply says so.
+    What is sent, and when, is recorded in ``request``.
+
+    :raises OSError: if the connection ended, by the client, by the emulator, or by the reply
     """
     client_closes = request.headers.get("Connection", "").lower() == "close"
     framing = settings.framing
@@ -47,13 +48,14 @@ def send_reply(wire: Wire, request: ReceivedRequest, reply: Reply, settings: Set
 
     request.status = reply.status
     _send_head(wire, reply, extra)
-    _send_body(wire, request, items, settings.pace, chunked=framing == "chunked")
+    first_delay = settings.first_delay if request.step == "prompt" else 0.0
+    _send_body(wire, request, items, settings.pace, first_delay, chunked=framing == "chunked")
     request.complete = True
     return keep
 
 
 def rewrite(items: Iterable[BodyItem], size: int) -> Iterator[BodyItem]:
-    """Cut and join pieces to ``size`` bytes each; before a pause and at the end to fewer."""
+    """Cut and join pieces to ``size`` bytes each; the last one before a pause or the end may be smaller."""
     held, text = b"", False
     for item in items:
         if not isinstance(item, Piece):
@@ -121,6 +123,7 @@ def _send_body(
     request: ReceivedRequest,
     items: Iterable[BodyItem],
     pace: float,
+    first_delay: float,
     *,
     chunked: bool,
 ) -> None:
@@ -130,6 +133,9 @@ def _send_body(
             _interrupt(wire, item)
             due = None
         elif item.data:
+            if first_delay:
+                wire.wait(first_delay)
+                first_delay = 0.0
             if item.text and pace:
                 # Against a schedule, so that the time a piece takes to send does not add up.
                 now = time.monotonic()
@@ -149,4 +155,4 @@ def _interrupt(wire: Wire, item: Pause | Break) -> None:
         return
     if item.reset:
         wire.reset()
-    raise ClientGone("the emulator ended the connection, as it was told to")
+    raise ClientGone("a fault ended the connection")

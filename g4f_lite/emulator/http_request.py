@@ -22,7 +22,7 @@ class BadRequest(ValueError):
 
 
 def read_request(wire: Wire, *, reused: bool) -> ReceivedRequest | None:
-    """Read the next request; ``None`` when the client closed the connection instead."""
+    """Read the next request; ``None`` if the client closed the connection instead."""
     try:
         head = wire.read_until(b"\r\n\r\n", _HEAD_LIMIT)
     except TooMuch as error:
@@ -33,10 +33,10 @@ def read_request(wire: Wire, *, reused: bool) -> ReceivedRequest | None:
     try:
         method, target, version = request_line.split(" ")
     except ValueError as error:
-        raise BadRequest(400, "no HTTP request line") from error
+        raise BadRequest(400, "expected an HTTP request line") from error
     headers = _parse_headers(header_lines)
     if version == "HTTP/1.0":
-        # An HTTP/1.0 client knows neither chunks nor keep-alive; saying so here says it once.
+        # An HTTP/1.0 client knows neither chunks nor keep-alive.
         del headers["Connection"]
         headers["Connection"] = "close"
     url = urlsplit(target)
@@ -70,7 +70,7 @@ def _read_body(wire: Wire, headers: HTTPMessage) -> bytes:
         raise BadRequest(411, "the emulator reads bodies by Content-Length only")
     length = headers.get("Content-Length", "0")
     if not length.isdecimal():
-        raise BadRequest(400, "Content-Length is no number")
+        raise BadRequest(400, "Content-Length is not a number")
     size = int(length)
     if size > _BODY_LIMIT:
         raise BadRequest(413, f"a body of more than {_BODY_LIMIT} bytes")

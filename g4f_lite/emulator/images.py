@@ -1,4 +1,4 @@
-"""The images that the services made, and where they are fetched."""
+"""The images of the services, and their addresses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .png import draw_png
 from .record import ReceivedRequest
 from .reply import Reply, bytes_reply, html_reply
 from .service import FailureKind, Service, Step
+from .settings import Settings
 
 _PATH = re.compile(r"/images/([0-9]{1,9})\.png")
 
@@ -24,20 +25,20 @@ class Images(Service):
         self._prompts: list[str] = []
 
     def add(self, exchange: Exchange, prompt: str) -> str:
-        """Remember a prompt; gives the URL of its image."""
+        """Remember a prompt, and give the URL of its image."""
         with self._lock:
             self._prompts.append(prompt)
             return exchange.url(f"/images/{len(self._prompts)}.png")
 
     def draw(self, number: int) -> bytes | None:
-        """Draw image ``number``; ``None`` when there is no such image."""
+        """Draw image ``number``; ``None`` if there is no such image."""
         with self._lock:
             if not 0 < number <= len(self._prompts):
                 return None
             prompt = self._prompts[number - 1]
         return draw_png(prompt)
 
-    def step(self, request: ReceivedRequest) -> Step | None:
+    def step(self, request: ReceivedRequest, settings: Settings) -> Step | None:
         found = request.method == "GET" and _PATH.fullmatch(request.path)
         return "image" if found else None
 

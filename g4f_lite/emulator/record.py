@@ -1,4 +1,4 @@
-"""What the emulator received, and how it went."""
+"""What the emulator received and answered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(eq=False)
 class ReceivedRequest:
-    """One request as it was received, with what became of it.
+    """One request as it was received, and the outcome.
 
     ``headers`` are found by name in any case; ``query`` holds the first value of each name. The
     repr shows no header, cookie, query or body, because those carry tokens and prompts.
@@ -28,10 +28,12 @@ class ReceivedRequest:
     reused: bool
     """Whether an earlier request came over the same connection."""
     started: float
-    """When the request had arrived; ``time.monotonic()`` seconds, as all times here."""
+    """When the request had arrived, in seconds of ``time.monotonic()``, as all times here."""
     service: str | None = None
     step: str | None = None
-    """``"bootstrap"``, ``"prompt"``, ``"image"``, ``"models"``, or None for an unknown path."""
+    """``"bootstrap"``, ``"prompt"``, ``"image"``, ``"models"``, ``"embeddings"``, or None for an unknown path."""
+    chat_session: str | None = None
+    """The session under which AI Engine's site records the prompt."""
     fault: str | None = None
     """The name of the fault that struck it."""
     status: int | None = None
@@ -46,7 +48,7 @@ class ReceivedRequest:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """Give the cookies that were sent; empty when they cannot be read."""
+        """Return the cookies that were sent; empty if they cannot be read."""
         try:
             parsed = SimpleCookie(self.headers.get("Cookie", ""))
         except CookieError:
@@ -73,11 +75,11 @@ class Records:
             self._requests.append(request)
 
     def snapshot(self) -> list[ReceivedRequest]:
-        """Give a copy of the list."""
+        """Return a copy of the list."""
         with self._lock:
             return list(self._requests)
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Remove them all."""
         with self._lock:
             self._requests.clear()

@@ -1,4 +1,4 @@
-"""Sockets and threads: listen on an address, give every connection a thread, end them all."""
+"""Listen on an address, give every connection a thread, end them all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _JOIN_SECONDS = 5.0
 class Server:
     """Accept connections and run ``serve(wire)`` for each in a thread of its own.
 
-    ``admit()`` is asked at each accept; a connection that it does not let in is reset.
+    ``admit()`` is asked at each accept; a connection that it refuses is reset.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Server:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Give the host and the port; the port stays the same when listening is resumed."""
+        """Return the host and the port; the port stays the same when listening is resumed."""
         return self._address
 
     @property
@@ -60,7 +60,7 @@ class Server:
             return sum(thread.is_alive() for thread in self._threads.values())
 
     def listen(self) -> None:
-        """Start to accept; does nothing when it already does."""
+        """Start to accept; do nothing if it already does."""
         if self._acceptor is not None:
             return
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
@@ -77,7 +77,7 @@ class Server:
         self._acceptor.start()
 
     def stop_listening(self) -> None:
-        """Close the port; open connections live on."""
+        """Close the port; open connections stay open."""
         if self._acceptor is None or self._wake is None:
             return
         self._wake.close()

@@ -1,4 +1,4 @@
-"""What the emulator wants to know of a service."""
+"""What every emulated service answers."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from typing import ClassVar, Literal
 from .exchange import Exchange
 from .record import ReceivedRequest
 from .reply import Reply
+from .settings import Settings
 
-Step = Literal["bootstrap", "prompt", "image", "models"]
+Step = Literal["bootstrap", "prompt", "image", "models", "embeddings"]
 FailureKind = Literal["error", "limit", "quota", "rejected"]
 
 
 class Service(ABC):
-    """Answer the requests of one service, and say how its failures look."""
+    """Answer the requests of one service, and write its failures."""
 
     name: ClassVar[str]
 
     @abstractmethod
-    def step(self, request: ReceivedRequest) -> Step | None:
-        """Tell which step of the protocol a request is; ``None`` when it is not this service's."""
+    def step(self, request: ReceivedRequest, settings: Settings) -> Step | None:
+        """Tell which step of the protocol a request is; ``None`` if it is not this service's."""
 
-    def owns(self, request: ReceivedRequest) -> bool:
-        """Tell whether this service answers for a path that it does not know."""
+    def owns(self, request: ReceivedRequest, settings: Settings) -> bool:
+        """Return whether this service answers a path that no service knows."""
         return False
 
     @abstractmethod
     def reply(self, exchange: Exchange) -> Reply:
-        """Answer."""
+        """Answer a request."""
 
     @abstractmethod
     def failure(self, exchange: Exchange, kind: FailureKind, message: str | None, status: int | None) -> Reply:
@@ -36,7 +37,7 @@ class Service(ABC):
 
     @abstractmethod
     def failure_event(self, exchange: Exchange, kind: FailureKind, message: str | None) -> bytes:
-        """Give the line or event by which a stream that has begun tells of an error."""
+        """Return the line or event that reports a failure in a stream that has begun."""
 
     @abstractmethod
     def token_refused(self, exchange: Exchange) -> Reply:
@@ -44,4 +45,4 @@ class Service(ABC):
 
     @abstractmethod
     def wrong_types(self, exchange: Exchange) -> bytes:
-        """Give a whole line or event of right syntax with values of wrong types."""
+        """Return a whole line or event of right syntax with values of wrong types."""

@@ -39,7 +39,7 @@ class Tokens:
         return token
 
     def newest(self, owner: str, uses: int | None, seconds: float | None) -> str:
-        """Give the token that all visitors share while it is young, else a new one."""
+        """Return the newest token of ``owner`` while it is young, else a new one."""
         with self._lock:
             for token, known in reversed(self._tokens.items()):
                 if known.owner == owner:
@@ -49,7 +49,7 @@ class Tokens:
         return self.issue(owner)
 
     def use(self, token: str, uses: int | None, seconds: float | None, owner: str | None = None) -> State:
-        """Count one use and tell the token's state at it; ``owner`` must match when given."""
+        """Count one use and tell the token's state at it; ``owner`` must match if it is given."""
         with self._lock:
             known = self._tokens.get(token)
             if known is None or (owner is not None and known.owner != owner):
@@ -59,13 +59,13 @@ class Tokens:
             return state
 
     def age(self) -> None:
-        """Make every token that was issued an old one."""
+        """Make every issued token an old one."""
         with self._lock:
             for known in self._tokens.values():
                 known.aged = True
 
     def expire(self) -> None:
-        """Refuse every token that was issued so far."""
+        """Refuse every issued token."""
         with self._lock:
             self._tokens.clear()
 

@@ -1,4 +1,4 @@
-"""One accepted TCP connection: reads with a buffer, waits that end when the client leaves, RST."""
+"""One accepted TCP connection: buffered reads, waits that end when the client leaves, RST."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Wire:
         self._socket.do_handshake()
 
     def read_until(self, marker: bytes, limit: int) -> bytes:
-        """Read up to and including ``marker``; ``b""`` at a close before a first byte."""
+        """Read up to and including ``marker``; ``b""`` if the client closed before the first byte."""
         start = 0
         while (found := self._buffer.find(marker, start)) < 0:
             if len(self._buffer) > limit:
@@ -62,7 +62,10 @@ class Wire:
         self._socket.sendall(data)
 
     def wait(self, seconds: float | None) -> None:
-        """Wait ``seconds`` (``None``: for ever); ClientGone as soon as the client leaves."""
+        """Wait ``seconds``, or for ever if that is ``None``.
+
+        :raises ClientGone: if the client left
+        """
         deadline = None if seconds is None else time.monotonic() + seconds
         try:
             while True:
@@ -90,7 +93,7 @@ class Wire:
         self._socket.close()
 
     def abort(self) -> None:
-        """Wake whoever reads or writes here, from any thread; they find the connection ended."""
+        """Shut the connection down from any thread; a blocked read or write ends."""
         self._aborted = True
         try:
             # Not SSLSocket's own method, which would drop the TLS state under the reader.

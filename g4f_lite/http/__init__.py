@@ -1,7 +1,7 @@
 """Requests and their answers as bytes on the wire.  Knows requests, urllib3 and time limits, and no provider."""
 
 from ..timeout import RetryPolicy, Timeout
-from .body import Body, iter_lines
+from .body import Body, iter_lines, parse_json
 from .deadline import Deadline
 from .events import Event, iter_events
 from .exchange import Exchange, Route
@@ -21,4 +21,5 @@ __all__ = [
     "Timeout",
     "iter_events",
     "iter_lines",
+    "parse_json",
 ]

@@ -51,11 +51,39 @@ def _put_under_deadline(manager: PoolManager) -> None:
     manager.pool_classes_by_scheme = {scheme: _pool_class(kind) for scheme, kind in classes.items()}
 
 
+class _Pool:
+    """Mixed into urllib3's pool classes: each connection is of the class in force when it is used, under a deadline.
+
+    vcrpy and others put a connection class of their own in urllib3's place for a while.  Theirs is used as it is, and
+    no connection is used while another class than its own is in force: a recorder would miss it, or a replay would
+    call the real service.
+    """
+
+    ConnectionCls: Any
+
+    def _new_conn(self) -> Any:
+        self.ConnectionCls = self._class_in_force()
+        return super()._new_conn()  # type: ignore[misc]
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)  # type: ignore[misc]
+        if type(connection) is not self._class_in_force():
+            connection.close()
+            connection = self._new_conn()
+        return connection
+
+    def _class_in_force(self) -> Any:
+        kind = super().ConnectionCls  # type: ignore[misc]
+        return _under_deadline(kind) if kind.__module__.startswith("urllib3.") else kind
+
+
 @functools.cache
 def _pool_class(kind: Any) -> Any:
     """Derive a connection pool class whose connections are under a deadline."""
-    if issubclass(kind.ConnectionCls, UnderDeadline):
-        return kind
-    name = kind.ConnectionCls.__name__
-    connection = type(name, (UnderDeadline, kind.ConnectionCls), {"response_class": TrackedResponse})
-    return type(kind.__name__, (kind,), {"ConnectionCls": connection})
+    return kind if issubclass(kind, _Pool) else type(kind.__name__, (_Pool, kind), {})
+
+
+@functools.cache
+def _under_deadline(kind: Any) -> Any:
+    """Derive a connection class that is under a deadline."""
+    return type(kind.__name__, (UnderDeadline, kind), {"response_class": TrackedResponse})

@@ -68,18 +68,18 @@ class Body:
         return origin_of(self.response.url)
 
     def lines(self, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
-        """Give the lines of the body, each as soon as its last byte has come."""
+        """Return the lines of the body, each as soon as its last byte has come."""
         return split_lines(self.chunks, max_line_bytes=max_line_bytes)
 
     def events(self, *, accept_unfinished: bool = False) -> Iterator[Event]:
-        """Give the events of a ``text/event-stream`` body, each as soon as it is complete."""
+        """Return the events of a ``text/event-stream`` body, each as soon as it is complete."""
         return iter_events(self.lines(), accept_unfinished=accept_unfinished)
 
     def read(self, limit: int = MAX_JSON_BYTES) -> bytes:
         """Read the rest.
 
         :param limit: the most bytes that are taken
-        :raises ResponseFormatError: the body is longer
+        :raises ResponseFormatError: if the body is longer
         """
         parts, size = [], 0
         for chunk in self.chunks:
@@ -105,7 +105,7 @@ class Body:
     def json(self) -> Any:
         """Read the rest as one JSON value.
 
-        :raises ResponseFormatError: it is not JSON, or too large
+        :raises ResponseFormatError: if it is not JSON, or too large
         """
         return parse_json(self.read().lstrip(BLANK).decode("utf-8", "replace"))
 
@@ -197,6 +197,9 @@ class Body:
             return read_chunked
 
         read_some = getattr(raw, "read1", raw.read)
+        if plain is not None and not hasattr(type(plain), "read1"):
+            # A wrapper that wants to see all that is read, such as CacheControl's, which read1 would pass by.
+            read_some = raw.read
         if self._is_compressed():
             read_some = functools.partial(raw.read1, decode_content=True)
 
@@ -221,13 +224,13 @@ class Body:
 
 
 def iter_lines(response: requests.Response | Body, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
-    r"""Give the lines of a response to ``stream=True``, each as soon as its last byte has come.
+    r"""Return the lines of a response to ``stream=True``, each as soon as its last byte has come.
 
     :param response: the response; lines end at ``\n``, ``\r\n`` or ``\r``
     :param max_line_bytes: the longest line that is taken
-    :raises TransportError: the body was cut
-    :raises DeadlineExceededError: nothing came for too long
-    :raises ResponseFormatError: a line is too long, or the body cannot be decompressed
+    :raises TransportError: if the body was cut
+    :raises DeadlineExceededError: if nothing came for too long
+    :raises ResponseFormatError: if a line is too long, or the body cannot be decompressed
     """
     body = response if isinstance(response, Body) else Body(response)
     return body.lines(max_line_bytes=max_line_bytes)
@@ -236,7 +239,7 @@ def iter_lines(response: requests.Response | Body, *, max_line_bytes: int = MAX_
 def parse_json(text: str) -> Any:
     """Parse JSON that a service sent.
 
-    :raises ResponseFormatError: it is not JSON, has too many parts, or is nested too deeply
+    :raises ResponseFormatError: if it is not JSON, has too many parts, or is nested too deeply
     """
     parts = text.count("{") + text.count("[") if len(text) > 2 * MAX_JSON_DEPTH else 0
     if parts > MAX_JSON_PARTS:
@@ -258,7 +261,7 @@ def parse_json(text: str) -> Any:
 def _check_depth(text: str) -> None:
     """Refuse JSON that is nested too deeply, before json parses it, which recurses as deep.
 
-    :raises ResponseFormatError: it is nested too deeply
+    :raises ResponseFormatError: if it is nested too deeply
     """
     depth = 0
     string_or_bracket = r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]'

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from ..arguments import shown_url
+from ..arguments import safe_url
 from ..errors import (
     AuthenticationError,
     ChallengeError,
@@ -95,7 +95,7 @@ def raise_challenge(body: Body, text: str) -> None:
 
     :param body: the response
     :param text: the beginning of its body
-    :raises ChallengeError: it is such a page
+    :raises ChallengeError: if it is such a page
     """
     if body.headers.get("cf-mitigated") or (_is_page(text) and re.search(_CHALLENGE, text)):
         raise ChallengeError(
@@ -122,7 +122,7 @@ def error_for_status(body: Body, text: str) -> G4FLiteError:
     if status == 402:
         return QuotaExceededError(f"payment is required (status 402){said}", status=status)
     if status == 429:
-        return rate_limit(text, f"too many requests (status 429){said}", status=status)
+        return rate_limit_error(text, f"too many requests (status 429){said}", status=status)
     place = "" if said else f" from {body.origin}{urlsplit(body.response.url).path}"
     return ResponseStatusError(f"status {status}{place}{said}", status=status, body=shown)
 
@@ -132,7 +132,7 @@ def _elsewhere(body: Body, shown: str) -> ResponseStatusError:
     target = body.headers["Location"]
     with suppress(ValueError):
         target = urljoin(body.response.url, target)
-    target = shown_url(target)
+    target = safe_url(target)
     return ResponseStatusError(
         f"{body.origin} redirects to {target}, and a prompt is not sent on to there; "
         f"if that is the right place, give base_url={target!r}",
@@ -141,15 +141,27 @@ def _elsewhere(body: Body, shown: str) -> ResponseStatusError:
     )
 
 
-def rate_limit(text: str, message: str, *, status: int | None = None) -> RateLimitError:
+def rate_limit_error(text: str, message: str, *, status: int | None = None) -> RateLimitError:
     """Make the error for a rate limit: QuotaExceededError where the text says that an allowance is used up."""
     kind = QuotaExceededError if re.search(_USED_UP, text) else RateLimitError
     return kind(message, status=status)
 
 
 def says_rate_limit(text: str) -> bool:
-    """Tell whether a service's error text is about a limit on how often or how much may be sent."""
+    """Return whether a service's error text is about a limit on how often or how much may be sent."""
     return bool(re.search(_RATE_LIMIT, text) or re.search(_USED_UP, text))
+
+
+def refuses_headers(error: BaseException) -> bool:
+    """Return whether an error says that the request's headers were too large; cookies make them so.
+
+    nginx, Apache and gunicorn say it with status 400 in words of their own, others with 431.
+    """
+    if not isinstance(error, ProviderError):
+        return False
+    too_large = r"(?i)(?:header|cookie).{0,30}(?:too (?:large|long|big)|limit)"
+    text = f"{error.message} {getattr(error, 'body', '')}"
+    return error.status == 431 or (error.status == 400 and re.search(too_large, text) is not None)
 
 
 def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:

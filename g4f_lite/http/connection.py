@@ -33,7 +33,8 @@ class TrackedResponse(http.client.HTTPResponse):
             transfer.response = self
         if transfer is not None and not transfer.answer_began:
             # Up to the first byte a reused connection may be replaced (psf/requests#4664), so this is told apart.
-            if not self.fp.peek(1):
+            # A test double's file, such as mocket's, may have no peek.
+            if hasattr(self.fp, "peek") and not self.fp.peek(1):
                 raise http.client.RemoteDisconnected("the server closed the connection without an answer")
             transfer.answer_began = True
         plain = self.fp
@@ -185,12 +186,13 @@ class UnderDeadline:
         if running_transfer.get() is None or not isinstance(data, bytes):
             super().send(data)  # type: ignore[misc]
             return
-        view = memoryview(data)
-        for start in range(0, len(view), PIECE_BYTES):
-            super().send(view[start : start + PIECE_BYTES])  # type: ignore[misc]
+        for start in range(0, len(data), PIECE_BYTES):
+            super().send(data[start : start + PIECE_BYTES])  # type: ignore[misc]
 
     def _prepare_to_send(self, transfer: Transfer) -> None:
         transfer.past_proxy = True
+        # Held until the answer has ended, because http.client takes the socket from the connection where a body ends
+        # with it.
         transfer.deadline.hold(self.sock)
         # urllib3 leaves the connect timeout on the socket, and a prompt with images may take longer to send than a
         # connection may take to be made.
@@ -201,8 +203,6 @@ class UnderDeadline:
     def getresponse(self) -> Any:
         transfer = running_transfer.get()
         if transfer is not None:
-            # The deadline holds the socket, because http.client takes it from the connection where a body ends with it.
-            transfer.deadline.hold(self.sock)
             # The request's last byte is sent.  urllib3 puts this on the socket before it reads.
             transfer.request_sent = True
             self.timeout = transfer.deadline.limit(transfer.awaits)

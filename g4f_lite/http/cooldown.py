@@ -1,4 +1,4 @@
-"""The time for which a service asked to be left alone: all calls of a provider to the same model keep it together."""
+"""Cool-downs after a rate limit, which all calls of a provider to the same model wait for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _lock = lock_free_in_children()  # of all cool-downs
 
 
 class CoolDowns:
-    """When each model of a provider may be asked again after a rate limit.
+    """When each model of a provider may be called again after a rate limit.
 
     Without them, each thread of a program would find out by a refused request of its own.
 
@@ -30,7 +30,7 @@ class CoolDowns:
         self._running: dict[str, tuple[float, float]] = {}  # when a model's ends, and how long it is
 
     def begin(self, model: str, seconds: float, most: float) -> None:
-        """Let nobody ask a model for so many seconds; a cool-down that ends later stays as it is.
+        """Block calls to a model for so many seconds, unless a cool-down that ends later is in progress.
 
         :param most: the longest time that a call may wait; a longer one is no cool-down, as nobody would keep it
         """
@@ -43,7 +43,7 @@ class CoolDowns:
                 self._running[model] = now + seconds, seconds
 
     def wait(self, model: str, most: float) -> float:
-        """Give the seconds that a call should wait now: 0 where there is no cool-down, or where it does not fit.
+        """Return the seconds that a call should wait now: 0 where there is no cool-down, or where it does not fit.
 
         :param most: the longest time that the call may wait
         """

@@ -25,7 +25,7 @@ def iter_events(
     accept_unfinished: bool = False,
     read_unknown: Callable[[bytes], Event | None] | None = None,
 ) -> Iterator[Event]:
-    """Give the events of an event stream, each when its blank line comes.
+    """Return the events of an event stream, each when its blank line comes.
 
     Comments, unknown fields, ``retry`` and ids with a NUL are ignored, and so is an event without a ``data``
     line; bytes that are not UTF-8 become U+FFFD.
@@ -34,7 +34,7 @@ def iter_events(
     :param accept_unfinished: give a last event that no blank line ended, as some servers send it;
         the standard says to drop it
     :param read_unknown: called with each line of which the standard knows nothing; an event that it gives comes next
-    :raises ResponseFormatError: an event has too much data in several lines
+    :raises ResponseFormatError: if an event has too much data in several lines
     """
     event_type, last_id, data_bytes = "", "", 0
     data: list[str] = []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -11,8 +13,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..arguments import shown_url
-from ..errors import G4FLiteError, ProviderNotConfiguredError
+from ..arguments import check_proxy, is_switched_on, safe_url
+from ..errors import G4FLiteError, ProviderNotConfiguredError, TransportError
 from .body import Body
 from .deadline import Deadline
 from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
@@ -24,10 +26,15 @@ from .urls import is_loopback, origin_of
 logger = logging.getLogger(__name__)
 
 
+# The variables that may name a CA bundle, the first one set wins.  requests leaves out OpenSSL's own SSL_CERT_FILE.
+CA_BUNDLES = ("G4F_LITE_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
 class Route(NamedTuple):
     """How requests travel; None leaves a choice to the session and the environment.
 
     :param proxy: the URL of the proxy for every request
+    :param direct: whether no proxy is used, whoever has set one: neither the session's nor the environment's
     :param verify: True, False, or the path of a CA bundle
     :param cert: the path of a client certificate, or a pair with its key
     :param proxies_loopback: whether the proxy is for this machine's own addresses too
@@ -37,6 +44,7 @@ class Route(NamedTuple):
     verify: bool | str | None = None
     cert: str | tuple[str, str] | None = None
     proxies_loopback: bool = True
+    direct: bool = False
 
     def __repr__(self) -> str:
         return f"Route(verify={self.verify!r}, cert={self.cert!r})"  # a proxy may hold a password
@@ -49,9 +57,10 @@ class Exchange:
     :param deadline: the limits of the call
     :param route: its proxy and TLS settings
     :param name: the provider's name, for logs
-    :param secrets: strings that no message may show, besides those of the session
+    :param secrets: lists the strings that no message may show, besides those of the session
     :param sent: where each request's headers are noted, and its URL with and without what the session added
     :ivar attempts: how many attempts the call has made
+    :ivar bootstraps: how many tokens it has fetched
     :ivar bodies: the bodies that may not have been read to their end
     """
 
@@ -61,16 +70,18 @@ class Exchange:
         deadline: Deadline,
         route: Route | None = None,
         name: str = "",
-        secrets: list[str] | None = None,
+        secrets: Callable[[], list[str]] = list,
         sent: list[tuple[Mapping[str, str], str, str]] | None = None,
     ) -> None:
         self.pooled = pooled
         self.deadline = deadline
         self.route = route or Route()
         self.name = name
-        self.secrets = [] if secrets is None else secrets
+        self.secrets = secrets
+        self.passwords: list[str] = []  # of proxies
         self.sent = [] if sent is None else sent
         self.attempts = 0
+        self.bootstraps = 0
         self.bodies: list[Body] = []
 
     def __repr__(self) -> str:
@@ -85,24 +96,23 @@ class Exchange:
         :raises G4FLiteError: no response came
         """
         session, deadline = self.pooled.session, self.deadline
-        began = deadline.elapsed
+        began = time.monotonic()
         refuse_when_offline(request.url)
         proxy: str | None = None
         # What a server took whole it may be thinking about, or drawing.
         awaits = "first" if request.method == "POST" and step != "bootstrap" else "read"
-        transfer = Transfer(deadline, guard, awaits)
+        start = functools.partial(Transfer, deadline, guard, awaits, is_noted=isinstance(session, Session))
+        transfer = start()
         try:
-            prepared = session.prepare_request(request)
-            self.sent.append((prepared.headers, prepared.url or "", request.url))
-            if not isinstance(session, Session):
-                prepared.register_hook("response", hand_over_redirect)  # type: ignore[no-untyped-call]
-            settings = self.settings_for(prepared.url or "")
-            proxy = requests.utils.select_proxy(prepared.url or "", settings["proxies"])
+            send, url = self._sender(session, request)
+            settings = self.settings_for(url)
+            proxy = requests.utils.select_proxy(url, settings["proxies"])
             if proxy:
+                self.passwords += password_in(proxy)
+                _check_proxy(proxy)
                 refuse_when_offline(proxy)
-                self.secrets += password_in(proxy)
             try:
-                response = _send(session, prepared, settings, transfer)
+                response = _send(send, settings, transfer)
             except FAILURES as error:
                 pass_on_signal(error)
                 # A server may close an idle connection at any time, also while a request is on its way to it.  As no
@@ -111,8 +121,8 @@ class Exchange:
                     raise
                 deadline.check()
                 logger.debug("%s: %s: replacing a connection that the server had closed", self.name, step)
-                transfer = Transfer(deadline, guard, awaits)
-                response = _send(session, prepared, settings, transfer)
+                transfer = start()
+                response = _send(send, settings, transfer)
         except G4FLiteError as error:
             self._log_failure(error, request, step, began)
             raise self.failed(error, step)  # noqa: B904  it is the same one
@@ -136,6 +146,35 @@ class Exchange:
             self._log_answer(body, request, step, began)
         return body
 
+    def _sender(self, session: requests.Session, request: requests.Request) -> tuple[Callable[..., Any], str]:
+        """Prepare a request; give the function that sends it, and the URL that it goes to."""
+        if not _overrides_request(session):
+            prepared = session.prepare_request(request)
+            self.sent.append((prepared.headers, prepared.url or "", request.url))
+            if not isinstance(session, Session):
+                prepared.register_hook("response", hand_over_redirect)  # type: ignore[no-untyped-call]
+            return functools.partial(session.send, prepared), prepared.url or ""
+
+        def note(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+            """Note what the session has added, and sign as it would."""
+            auth = request.auth or session.auth
+            if auth is not None:
+                auth = requests.auth.HTTPBasicAuth(*auth) if isinstance(auth, tuple) else auth
+                prepared = auth(prepared)
+            self.sent.append((prepared.headers, prepared.url or "", request.url))
+            return prepared
+
+        send = functools.partial(
+            session.request,
+            request.method,
+            request.url,
+            headers=request.headers,
+            json=request.json,
+            auth=note,
+            hooks={"response": hand_over_redirect},
+        )
+        return send, request.url
+
     def close(self) -> None:
         """Close the connections of responses that were not read to their end."""
         while self.bodies:
@@ -150,11 +189,6 @@ class Exchange:
         self.close()
         if isinstance(self.pooled.session, Session):
             self.pooled.session.close()
-
-    def keep_token(self, body: Body) -> None:
-        """Take over a newer token that came with a response."""
-        if body.new_token is not None:
-            self.pooled.token = body.new_token
 
     def failed(self, error: G4FLiteError, step: str) -> G4FLiteError:
         """Note in an error at which step it happened."""
@@ -172,13 +206,16 @@ class Exchange:
         :param url: where the request goes
         :returns: keyword arguments for ``requests.Session.send``
         """
+        if self.route.direct:
+            return {"proxies": {}, "stream": True, "verify": True, "cert": None}
         # All are passed with each request, because the environment's proxies would win over the session's
         # (psf/requests#2018), and its CA bundle over the session's verify (psf/requests#3829).
         session = self.pooled.session
         proxies = dict(session.proxies)
         verify = self.route.verify
         if verify is None and session.verify is True:
-            verify = os.environ.get("G4F_LITE_CA_BUNDLE") or None
+            names = CA_BUNDLES if session.trust_env else CA_BUNDLES[:1]
+            verify = next((path for name in names if (path := os.environ.get(name))), None)
         elif verify is None:
             verify = session.verify
         if self.route.proxy and (self.route.proxies_loopback or not is_loopback(url)):
@@ -199,7 +236,7 @@ class Exchange:
     def hidden(self) -> Iterable[str]:
         """List the strings that no message may show now."""
         sent = (text for headers, *urls in self.sent for text in (*secrets_in(headers), *secrets_in_query(*urls)))
-        return [*self.secrets, *self.pooled.secrets(), *password_in(self.route.proxy), *sent]
+        return [*self.secrets(), *self.passwords, *self.pooled.secrets(), *password_in(self.route.proxy), *sent]
 
     def scrub(self, error: BaseException) -> None:
         """Take this call's secrets out of an error and its causes."""
@@ -208,16 +245,16 @@ class Exchange:
     def _log_answer(self, body: Body, request: requests.Request, step: str, began: float) -> None:
         """Log that an answer has begun, and at its end how many bytes came in what time."""
         what = f"{self._shown(request, step)} → {body.status}"
-        logger.debug("%s after %.3f s", what, self.deadline.elapsed - began)
-        body.on_end = lambda: logger.debug("%s, %d bytes, %.3f s", what, body.bytes, self.deadline.elapsed - began)
+        logger.debug("%s after %.3f s", what, time.monotonic() - began)
+        body.on_end = lambda: logger.debug("%s, %d bytes, %.3f s", what, body.bytes, time.monotonic() - began)
 
     def _log_failure(self, error: G4FLiteError, request: requests.Request, step: str, began: float) -> None:
         if logger.isEnabledFor(logging.DEBUG):
-            what, seconds = self._shown(request, step), self.deadline.elapsed - began
+            what, seconds = self._shown(request, step), time.monotonic() - began
             logger.debug("%s: no answer, %s after %.3f s", what, type(error).__name__, seconds)
 
     def _shown(self, request: requests.Request, step: str) -> str:
-        return f"{self.name}: {step}: {request.method} {redact(shown_url(request.url), self.hidden())}"
+        return f"{self.name}: {step}: {request.method} {redact(safe_url(request.url), self.hidden())}"
 
 
 def _merged(session: requests.Session, url: str, proxies: Any, verify: Any, cert: Any) -> dict[str, Any]:
@@ -229,17 +266,22 @@ def _merged(session: requests.Session, url: str, proxies: Any, verify: Any, cert
     return dict(session.merge_environment_settings(url, proxies, True, verify, cert))
 
 
-def _send(
-    session: requests.Session, prepared: requests.PreparedRequest, settings: dict[str, Any], transfer: Transfer
-) -> requests.Response:
-    """Send a request over a connection that notes in ``transfer`` how far it comes."""
+def _overrides_request(session: requests.Session) -> bool:
+    """Return whether a session has a ``request`` of its own, which signs or logs, as google-auth's has."""
+    return getattr(session.request, "__func__", None) is not requests.Session.request
+
+
+def _send(send: Callable[..., Any], settings: dict[str, Any], transfer: Transfer) -> requests.Response:
+    """Send a request over a connection that notes in ``transfer`` how far it comes.
+
+    :param send: sends it
+    """
     deadline = transfer.deadline
-    # On a caller's own session nobody tells when the request is sent.
-    transfer.request_sent = not isinstance(session, Session)
     timeout = (deadline.limit("connect"), deadline.limit(transfer.silence))
     reset = running_transfer.set(transfer)
     try:
-        return session.send(prepared, allow_redirects=False, timeout=timeout, **settings)
+        response: requests.Response = send(allow_redirects=False, timeout=timeout, **settings)
+        return response
     except requests.HTTPError as error:
         # From a hook that raises for a status.  The response is read here as any other.
         if error.response is None:
@@ -247,6 +289,17 @@ def _send(
         return error.response
     finally:
         running_transfer.reset(reset)
+
+
+def _check_proxy(proxy: str) -> None:
+    """Check a proxy that may be the environment's or a session's; these may leave out ``http://``.
+
+    :raises TransportError: it is not a URL of a proxy
+    """
+    try:
+        check_proxy(proxy if "://" in proxy else f"http://{proxy}", "the proxy in the environment or the session")
+    except ValueError as error:
+        raise TransportError(str(error), cause="proxy") from None
 
 
 def hand_over_redirect(response: requests.Response, **_: Any) -> None:
@@ -262,8 +315,9 @@ def refuse_when_offline(url: str) -> None:
     """Raise if ``G4F_LITE_OFFLINE=1`` forbids a request.
 
     :raises ProviderNotConfiguredError: the URL leads to another machine
+    :raises ValueError: the variable's value makes no sense
     """
-    if os.environ.get("G4F_LITE_OFFLINE") == "1" and not is_loopback(url):
+    if is_switched_on("G4F_LITE_OFFLINE") and not is_loopback(url):
         raise ProviderNotConfiguredError(
             f"G4F_LITE_OFFLINE=1 allows nothing but loopback, and {origin_of(url)} is not; unset it to go there"
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import re
 import socket
 import ssl
 import traceback
@@ -17,7 +18,14 @@ from types import FrameType
 import requests
 import urllib3.exceptions as urllib3_errors
 
-from ..errors import DeadlineExceededError, G4FLiteError, MissingDependencyError, ResponseFormatError, TransportError
+from ..errors import (
+    DeadlineExceededError,
+    G4FLiteError,
+    MissingDependencyError,
+    ResponseFormatError,
+    ResponseStatusError,
+    TransportError,
+)
 from .deadline import Deadline
 from .transfer import Transfer
 
@@ -134,6 +142,12 @@ def translate(
         what = "no connection to" if limit == "connect" else "silence from"
         seconds = getattr(deadline.timeout, limit) or deadline.elapsed
         return DeadlineExceededError(f"{what} {origin}{way}{after} for {seconds:g} s, the {limit} limit", limit=limit)
+    if status := next(filter(None, map(_given_up_on, links)), None):
+        refused = ResponseStatusError(
+            f"{origin} answered with status {status} at every try of the session", status=status
+        )
+        refused.may_retry = False  # the retries that are mounted on the session have done so
+        return refused
     reason = _reason(links)
     # Of a proxied request, the name that we look up is the proxy's; the proxy looks up the server's.
     if at_proxy and (has(_PROXY) or _is_socks(links) or (proxy and has(_LOOKED_UP))):
@@ -184,6 +198,12 @@ def _inside(error: BaseException, *, contexts: bool = False) -> list[BaseExcepti
             waiting += [getattr(link, "reason", None), *link.args, link.__cause__]
             waiting += [link.__context__] if contexts else []
     return links
+
+
+def _given_up_on(error: BaseException) -> int | None:
+    """Give the status that urllib3's own retries gave up on, which it tells only in its message."""
+    found = re.fullmatch(r"too many (\d{3}) error responses", str(error))
+    return int(found[1]) if found and isinstance(error, urllib3_errors.ResponseError) else None
 
 
 def _is_socks(links: list[BaseException]) -> bool:

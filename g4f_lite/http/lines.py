@@ -17,7 +17,7 @@ def split_lines(chunks: Iterable[bytes], *, max_line_bytes: int = MAX_LINE_BYTES
 
     :param chunks: the bytes
     :param max_line_bytes: the longest line that is taken
-    :raises ResponseFormatError: a line is longer
+    :raises ResponseFormatError: if a line is longer
     """
     begun: list[bytes] = []  # the pieces of a line whose end has not come
     begun_bytes = 0

@@ -15,6 +15,7 @@ from .adapter import DeadlineAdapter
 from .redact import is_word, secrets_in
 
 POOL_SIZE = 64  # idle sessions that are kept
+MAX_COOKIE_BYTES = 4096  # that a kept session may send; nginx and gunicorn refuse a header of more than 8 KiB
 
 
 class Session(requests.Session):
@@ -34,7 +35,7 @@ class PooledSession:
 
     :param session: the ``requests.Session``, with its cookies and its connection
     :param token: the token or nonce; None where there is none yet
-    :param generation: tells whether the pool was closed since the session was made
+    :param generation: tells whether the pool was closed since the session was made; None of a caller's own session
     :ivar state: what else a provider remembers of the session
     """
 
@@ -46,6 +47,10 @@ class PooledSession:
 
     def __repr__(self) -> str:
         return f"PooledSession({type(self.session).__name__})"  # without its token
+
+    def cookie_bytes(self) -> int:
+        """Count the bytes of the session's cookies in a header, as if all were for one host."""
+        return sum(len(f"{cookie.name}={cookie.value}; ") for cookie in self.session.cookies)
 
     def secrets(self) -> list[str]:
         """List what no message may show: the token, the cookies' values, passwords and signing headers."""
@@ -116,6 +121,17 @@ class SessionPool:
         for pooled in idle:
             pooled.session.close()
 
+    def renew(self, pooled: PooledSession) -> bool:
+        """Put a new session in the place of one that its service refuses, without its cookies and its token.
+
+        :returns: False for a caller's own session, which stays as it is
+        """
+        if pooled.generation is None:
+            return False
+        pooled.session.close()
+        pooled.session, pooled.token, pooled.state = self._make(), None, {}
+        return True
+
     def _take(self) -> PooledSession:
         if self._own is not None:
             return self._own
@@ -137,6 +153,8 @@ class SessionPool:
         self._leave_to_parent()
         with self._lock:
             keep = pooled.generation == self._generation and len(self._idle) < self._size
+            # Some services set a new cookie with each answer, and refuse the request that brings too many of them.
+            keep = keep and pooled.cookie_bytes() <= MAX_COOKIE_BYTES
             if keep:
                 self._idle.append(pooled)
                 self._latest = pooled

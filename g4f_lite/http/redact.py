@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 import requests
 
-from ..errors import G4FLiteError
+from ..errors import G4FLiteError, sanitize
 
 HIDDEN = "***"
 _SHORTEST_SECRET = 4  # characters; to hide shorter ones would make a text unreadable and hide nothing
@@ -22,23 +22,35 @@ _OUR_WORDS = {"provider", "step", "cause", "limit"}  # attributes of errors that
 # or a log line first needs it, and an import needs none of them.
 _PATTERNS = (
     (r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{4,}", rf"\1 {HIDDEN}"),
-    (r"(://)[^/\s]+@", rf"\1{HIDDEN}@"),
     (
         r"(?i)([?&](?:[\w-]*(?:key|token|secret|signature|credential)|sig|password|nonce|_wpnonce)=)[^&\s\"']+",
         rf"\1{HIDDEN}",
     ),
-    (r"\b(?:sk|gsk|xai|pk|rk)-[\w-]{8,}", HIDDEN),
+    # Keys by how they begin: of OpenAI and most others, NVIDIA, Perplexity, Cerebras; Groq, Hugging Face, Replicate,
+    # Fireworks, GitHub, GitLab, Slack; Google's API keys and OAuth tokens, Amazon's; JSON web tokens.
+    (r"\b(?:sk|pk|rk|xai|gsk|nvapi|pplx|csk|glpat|xox[a-z])-[\w-]{8,}", HIDDEN),
+    (r"\b(?:(?:sk|pk|rk)_(?:live|test|proj)|gsk|hf|r8|fw|gh[a-z]|github_pat|tgp_v1)_[A-Za-z0-9_]{8,}", HIDDEN),
+    (r"\b(?:AIza[\w-]{16,}|ya29\.[\w-]{16,}|A[KS]IA[A-Z0-9]{12,}|eyJ[\w-]{16,}[\w.-]*)", HIDDEN),
 )
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Give ``text`` with each of ``secrets``, and whatever looks like a credential, replaced by ``***``."""
+    """Give ``text`` with each of ``secrets``, and whatever looks like a credential, replaced by ``***``.
+
+    Control characters go too: what is shown to people may quote a service.
+    """
     for secret in sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True):
         for form in {secret, quote(secret, safe=""), repr(secret)[1:-1]}:
             text = _hide(text, form)
     for pattern, replacement in _PATTERNS:
         text = re.sub(pattern, replacement, text)
-    return text
+    return sanitize(re.sub(r"[^\s\"'<>]+", _without_credentials, text))
+
+
+def _without_credentials(word: re.Match[str]) -> str:
+    """Hide what is before the last ``@`` of a URL: a password may hold an unescaped ``/``, ``?``, ``#`` or ``@``."""
+    start, end = word[0].find("://") + 3, word[0].rfind("@")
+    return word[0][:start] + HIDDEN + word[0][end:] if 3 <= start < end else word[0]
 
 
 def _hide(text: str, secret: str) -> str:
@@ -58,12 +70,12 @@ def _hide(text: str, secret: str) -> str:
 
 
 def is_word(text: str) -> bool:
-    """Tell whether this is a short plain word, such as the value of a cookie ``theme=dark``."""
+    """Return whether this is a short plain word, such as the value of a cookie ``theme=dark``."""
     return len(text) < _SHORTEST_PART and text.isalpha()
 
 
 def names_secret(name: str) -> bool:
-    """Tell whether a header or a query's field with this name is likely to hold a secret."""
+    """Return whether a header or a query's field with this name is likely to hold a secret."""
     return re.search("auth|key|token|secret|cookie|pass|nonce|session|sign", name, re.IGNORECASE) is not None
 
 
@@ -103,9 +115,15 @@ def secrets_in_query(url: str, asked: str) -> list[str]:
 
 
 def password_in(url: str | None) -> list[str]:
-    """List the password in a proxy's URL, as it is written there and as it is meant."""
-    password = urlsplit(url or "").password
-    return [password, unquote(password)] if password else []
+    """List the password in a URL: as it is written, as it is meant, and in the pieces into which a parser may cut it.
+
+    A password may hold an unescaped ``/``, ``?``, ``#``, ``@`` or ``\\``, so it goes to the last ``@``.
+    """
+    url = url or ""
+    credentials = url.partition("//")[2].rpartition("@")[0] or url.rpartition("@")[0]
+    password = credentials.partition(":")[2]
+    pieces = re.split(r"[/?#@:\\\s]+", password)
+    return [form for form in dict.fromkeys((password, unquote(password), *pieces)) if form]
 
 
 def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:

@@ -37,7 +37,7 @@ def send(exchange: Exchange, request: requests.Request, step: str) -> Body:
 
 
 def target_of(body: Body) -> str | None:
-    """Give the absolute address that a redirect leads to; None where it names none of http or https."""
+    """Return the absolute address that a redirect leads to; None where it names none of http or https."""
     location = body.headers.get("Location")
     try:
         target = urljoin(body.response.url, location) if location else ""

@@ -63,7 +63,7 @@ class RetryBudget:
 def check_retry(retry: Any) -> RetryLike:
     """Check a ``retry=`` argument.
 
-    :raises TypeError: it is not a RetryPolicy, a ``tenacity.Retrying`` or None
+    :raises TypeError: if it is not a RetryPolicy, a ``tenacity.Retrying`` or None
     """
     if retry is None or isinstance(retry, (RetryPolicy, tenacity.Retrying)):
         return retry
@@ -105,8 +105,7 @@ def retrying(
             return float(asked)
         return draw(0, min(policy.max_backoff, policy.backoff * 2.0 ** min(state.attempt_number - 1, 60)))
 
-    def retryable(state: tenacity.RetryCallState) -> bool:
-        return is_retryable(error_of(state), policy, deadline)
+    retryable = tenacity.retry_if_exception(lambda error: is_retryable(error, policy, deadline))
 
     def may_not_go_on(state: tenacity.RetryCallState) -> bool:
         if deadline.ended is not None or state.upcoming_sleep >= deadline.remaining():
@@ -157,12 +156,12 @@ def retrying(
 
 
 def names_cool_down(error: BaseException | None) -> bool:
-    """Tell whether an error is a rate limit with a time to wait, whose retry costs nothing of the budget."""
+    """Return whether an error is a rate limit with a time to wait, whose retry costs nothing of the budget."""
     return isinstance(error, RateLimitError) and bool(error.retry_after) and not isinstance(error, QuotaExceededError)
 
 
 def is_retryable(error: BaseException | None, policy: RetryPolicy, deadline: Deadline) -> bool:
-    """Tell whether the same request may be sent again, and may then succeed."""
+    """Return whether the same request may be sent again, and may then succeed."""
     asked = error.retry_after if isinstance(error, ProviderError) else None
     if isinstance(error, ProviderError) and not error.may_retry:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from urllib.parse import urlsplit
 
@@ -11,13 +12,13 @@ Origin = tuple[str, "str | None", "int | None"]
 
 
 def origin_of(url: str | None) -> str:
-    """Give ``scheme://host:port`` of a URL as text, as it is written there and without credentials."""
+    """Return ``scheme://host:port`` of a URL as text, as it is written there and without credentials."""
     scheme, _, rest = (url or "").partition("://")
     return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"
 
 
 def parse_origin(url: str | None) -> Origin:
-    """Give scheme, host and port of a URL, to compare it with another's.
+    """Return scheme, host and port of a URL, to compare it with another's.
 
     :returns: the port that the scheme implies where the URL names none; ``("", None, None)`` for what is not a URL
     """
@@ -28,8 +29,9 @@ def parse_origin(url: str | None) -> Origin:
         return "", None, None
 
 
+@functools.lru_cache(64)  # a provider's requests all go to a few addresses
 def is_loopback(url: str) -> bool:
-    """Tell whether a URL's host is this machine."""
+    """Return whether a URL's host is this machine."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -27,7 +27,7 @@ Clock = Callable[[], float]
 
 
 def named_wait(headers: Mapping[str, str], *, now: Clock = time.time) -> float | None:
-    """Give the seconds that ``retry-after-ms`` or ``Retry-After`` asks for; None where neither does."""
+    """Return the seconds that ``retry-after-ms`` or ``Retry-After`` asks for; None where neither does."""
     milliseconds = headers.get("retry-after-ms", "").strip()
     if len(milliseconds) <= _READ_CHARACTERS and re.fullmatch(_NUMBER, milliseconds):
         return float(milliseconds) / 1000
@@ -35,7 +35,7 @@ def named_wait(headers: Mapping[str, str], *, now: Clock = time.time) -> float |
 
 
 def reset_wait(headers: Mapping[str, str], *, now: Clock = time.time) -> float | None:
-    """Give the seconds until a limit is reset, by headers such as ``x-ratelimit-reset-requests``.
+    """Return the seconds until a limit is reset, by headers such as ``x-ratelimit-reset-requests``.
 
     Where others say what remains, the limits count of which nothing does; else the one that is reset first.
 

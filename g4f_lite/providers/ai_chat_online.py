@@ -1,4 +1,4 @@
-"""aichatonline.org."""
+"""The provider for aichatonline.org."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..errors import (
     ServiceError,
 )
 from ..http.body import BLANK, Body, parse_json
-from ..http.checks import rate_limit, says_rate_limit, shorten
+from ..http.checks import rate_limit_error, says_rate_limit, shorten
 from ..http.exchange import Exchange
 from ..http.urls import origin_of
 from ..messages import format_prompt, get_random_string
@@ -27,13 +27,13 @@ from .call import fetch
 
 
 class AiChatOnline(Provider):
-    """aichatonline.org, asked as its own page asks it.
+    """aichatonline.org, with the requests that its own page sends.
 
-    Not affiliated with the site, which was seen to answer with bot challenges (November 2024); hence
-    ``working = False``.  It takes no history: a conversation is written as one prompt.  The model's
-    name is accepted and never sent.
+    Not affiliated with the site, which answered with bot challenges in November 2024; hence
+    ``working = False``.  The site accepts no history, so a conversation is formatted as one prompt.  The model name
+    is accepted but not sent.
 
-    :param base_url: another address of the same service
+    :param base_url: another URL of the same service
     """
 
     site_url = "https://aichatonline.org"
@@ -42,14 +42,14 @@ class AiChatOnline(Provider):
     token_endpoint = "/api/v1/user/getUniqueId"
     working = False
     default_model = "gpt-4o-mini"
-    refreshes_token = True
+    token_sources = 1
 
     def grab_token(self, session: requests.Session | None = None, proxy: str | None = None) -> str:
         """Fetch a fresh token.
 
         :param session: a ``requests.Session`` to fetch it with
         :param proxy: the URL of a proxy for this request
-        :raises G4FLiteError: the service gives none
+        :raises G4FLiteError: if the service does not return a token
         """
         return self.run(self.bootstrap, proxy=proxy, session=session)
 
@@ -62,7 +62,7 @@ class AiChatOnline(Provider):
         token = answer.get("data") if isinstance(answer, dict) else None
         if isinstance(token, str) and token.isascii() and token.isprintable() and token.strip():
             return token
-        raise self.service_error(body.status, answer, "") or ResponseFormatError("no token where one belongs, in data")
+        raise self.service_error(body.status, answer, "") or ResponseFormatError("expected a token in data, got none")
 
     def check(self, prompt: Prompt) -> None:
         super().check(prompt)
@@ -74,12 +74,12 @@ class AiChatOnline(Provider):
         return requests.Request("POST", self.base_url + self.api_endpoint, json=body, headers=headers)
 
     def _page_headers(self) -> dict[str, str]:
-        """Give the headers that the site's page sends."""
+        """Return the headers that the site's page sends."""
         page = {"Accept-Language": "en-US,en;q=0.9", "Accept": "application/json, text/plain, */*"}
         return self.headers_with(Referer=f"{self.base_url}/chatgpt/chat/", Origin=origin_of(self.base_url), **page)
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
-        """Read a JSON object a line; the end of the body is the end of the answer, unless ``[DONE]`` was."""
+        """Read one JSON object per line, up to ``[DONE]`` or the end of the body."""
         for line in body.lines():
             line = line.strip(BLANK)
             if line == b"[DONE]":
@@ -90,30 +90,30 @@ class AiChatOnline(Provider):
                 except ResponseFormatError as error:
                     if body.complete and line.startswith(b"{"):  # cut in the middle of a line
                         return
-                    raise self._not_understood(line) from error
+                    raise self._unexpected(line) from error
                 yield self._piece(fields, body.status, line)
         yield Finish()
 
     def _piece(self, fields: Any, status: int, line: bytes) -> str:
-        """Give the text in a line's object."""
+        """Return the text in the object of a line."""
         if isinstance(fields, dict) and fields.get("code") == 200:
             data = fields.get("data")
             for name in ("message", "content"):
                 if isinstance(data, dict) and isinstance(piece := data.get(name), str):
                     return piece
-        raise self.service_error(status, fields, "") or self._not_understood(line)
+        raise self.service_error(status, fields, "") or self._unexpected(line)
 
-    def _not_understood(self, line: bytes) -> ResponseFormatError:
-        return ResponseFormatError(f"a line that is no piece of an answer: {shorten(line.decode('utf-8', 'replace'))}")
+    def _unexpected(self, line: bytes) -> ResponseFormatError:
+        return ResponseFormatError(f"expected a piece of the answer, got {shorten(line.decode('utf-8', 'replace'))!r}")
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        """Read an error line, ``{"code": …, "message": …, "data": null}``, with whatever HTTP status."""
+        """Read an error, ``{"code": …, "message": …, "data": null}``, which comes with any HTTP status."""
         code = parsed.get("code") if isinstance(parsed, dict) else None
         if not isinstance(code, int) or code == 200:
             return None
-        said = shorten(str(parsed.get("message") or "an error without a word about it"))
-        if code == 429 or says_rate_limit(said):
-            return rate_limit(said, said, status=status)
+        message = shorten(str(parsed.get("message") or "the service reported an error without a message"))
+        if code == 429 or says_rate_limit(message):
+            return rate_limit_error(message, message, status=status)
         kinds: dict[int, type[ProviderError]]
         kinds = {401: AuthenticationError, 402: QuotaExceededError, 403: AuthenticationError}
-        return kinds.get(code, ServiceError)(f"{said} (code {code})", status=status)
+        return kinds.get(code, ServiceError)(f"{message} (code {code})", status=status)

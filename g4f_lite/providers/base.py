@@ -1,4 +1,4 @@
-"""What a provider is, and what every provider over HTTP can do."""
+"""The base classes of providers: BaseProvider, and Provider for services over HTTP."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ from ..http.checks import check
 from ..http.cooldown import CoolDowns
 from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
-from ..http.redact import names_secret, secrets_in
+from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget, RetryLike, check_retry
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..timeout import RetryPolicy, Timeout, TimeoutLike
 from .call import Call, run
+from .g4f_names import G4FNames
+from .pickling import state_without_secrets
 from .settings import (
     check_callback,
     check_cert,
     check_fields,
+    check_files,
     check_session,
     check_url,
     check_verify,
@@ -45,9 +48,9 @@ Result = TypeVar("Result")
 
 
 class BaseProvider(ABC):
-    """Something that answers prompts.
+    """The base class of everything that answers prompts.
 
-    A subclass has one method, ``begin``, which gives the deltas of an answer::
+    A subclass implements one method, ``begin``, which yields the deltas of an answer::
 
         class Shout(BaseProvider):
             def begin(self, prompt):
@@ -55,36 +58,37 @@ class BaseProvider(ABC):
                 yield Finish()
     """
 
+    name: str = ""  # for errors and logs; the name of the class, unless it has another
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
 
     @property
     def known_options(self) -> frozenset[str] | None:
-        """The options that it takes; None where any may be tried."""
+        """The names of the supported options; None if any option is accepted."""
         return None
 
-    @property
-    def name(self) -> str:
-        """What errors and logs call this provider."""
-        return type(self).__name__
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "name" not in vars(cls):
+            cls.name = cls.__name__
 
     @abstractmethod
     def begin(self, prompt: Prompt) -> Source | Generator[Delta, None, None]:
-        """Give the deltas of an answer; nothing is sent before the first of them is needed.
+        """Yield the deltas of an answer; nothing is sent before the first one is requested.
 
-        :param prompt: a prompt that ``check`` has let pass
+        :param prompt: a prompt that ``check`` has accepted
         """
 
-    def check(self, prompt: Prompt) -> None:  # noqa: B027  most can be asked anything
-        """Raise where this provider cannot be asked a prompt; nothing is sent.
+    def check(self, prompt: Prompt) -> None:  # noqa: B027  most providers accept any prompt
+        """Raise if this provider does not accept a prompt; nothing is sent.
 
-        :raises ModelNotSupportedError: it has no such model
-        :raises TypeError: it does not take an option
-        :raises ValueError: it cannot be asked this
+        :raises ModelNotSupportedError: if it does not have the model
+        :raises TypeError: if it does not support an option
+        :raises ValueError: if it cannot send something in the messages
         """
 
     def refusal(self, prompt: Prompt) -> Exception | None:
-        """Give what ``check`` raises, or None where this provider can be asked a prompt."""
+        """Return the exception that ``check`` raises, or None if this provider accepts the prompt."""
         try:
             self.check(prompt)
         except (G4FLiteError, TypeError, ValueError) as error:
@@ -92,9 +96,11 @@ class BaseProvider(ABC):
         return None
 
     def answer(self, prompt: Prompt) -> AnswerStream:
-        """Prepare the answer to a prompt; see :meth:`create_generator`, which makes a prompt of its arguments.
+        """Return the answer to a prompt as a stream; :meth:`create_generator` does so for arguments.
 
-        :raises G4FLiteError: this provider cannot be asked the prompt; so do TypeError and ValueError
+        :raises G4FLiteError: if this provider does not accept the prompt
+        :raises TypeError: if this provider does not support an option
+        :raises ValueError: if this provider cannot send something in the messages
         """
         self.check(prompt)
         return AnswerStream(lambda: self.begin(prompt), provider=self.name, model=self.get_model(prompt.model) or None)
@@ -110,18 +116,18 @@ class BaseProvider(ABC):
         images: Image | Iterable[Image] | None = None,
         **options: Any,
     ) -> AnswerStream:
-        """Prepare an answer as a stream.  Nothing is sent before it is read; bad arguments raise here.
+        """Return an answer as a stream.  Arguments are checked here, and nothing is sent before the stream is read.
 
-        :param model: a model's name; the provider's default where None
-        :param messages: one string, or a list of ``{"role": …, "content": …}``
+        :param model: the name of a model; the provider's default if None
+        :param messages: a string, or a list of ``{"role": …, "content": …}``
         :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param system: a system text to put first
-        :param images: images to show with the last user message: bytes, paths or URLs
-        :param options: what else the service is told, such as ``temperature``; None counts as not given
-        :raises ValueError: an argument makes no sense
-        :raises TypeError: an argument has the wrong type
-        :raises ModelNotSupportedError: the provider has no such model
+        :param system: a system message to put first
+        :param images: images to add to the last user message: bytes, paths or URLs
+        :param options: further options, such as ``temperature``; None means not given
+        :raises ValueError: if an argument has an invalid value
+        :raises TypeError: if an argument has the wrong type
+        :raises ModelNotSupportedError: if the provider does not have the model
         """
         return self.answer(Prompt.of(model, messages, proxy, timeout, system=system, images=images, **options))
 
@@ -136,22 +142,22 @@ class BaseProvider(ABC):
         images: Image | Iterable[Image] | None = None,
         **options: Any,
     ) -> Answer:
-        """Ask and give the whole answer; the arguments are those of :meth:`create_generator`.
+        """Send a prompt and return the whole answer; see :meth:`create_generator` for the arguments.
 
-        :raises G4FLiteError: there is no whole answer
+        :raises G4FLiteError: if there is no whole answer
         """
         return self.answer(Prompt.of(model, messages, proxy, timeout, system=system, images=images, **options)).text()
 
     def get_model(self, name: str | None = None) -> str | None:
-        """Give the name to send for a model's name or alias; that of the default for None."""
+        """Return the model name to send for a name or alias; that of the default model for None."""
         return name
 
     def get_models(self) -> list[str]:
-        """Give the names of the models; empty where any name may be tried."""
+        """Return the names of the models; an empty list if any name is accepted."""
         return list(self.models)
 
-    def close(self) -> None:  # noqa: B027  not every provider holds something
-        """End idle connections; calls in progress finish."""
+    def close(self) -> None:  # noqa: B027  not every provider has connections
+        """Close idle connections; calls in progress finish."""
 
     def __enter__(self) -> Any:
         return self
@@ -160,24 +166,24 @@ class BaseProvider(ABC):
         self.close()
 
 
-class Provider(BaseProvider):
-    """A service over HTTP: a subclass says what to send and how to read it, nothing else.
+class Provider(BaseProvider, metaclass=G4FNames):
+    """The base class of services over HTTP: a subclass defines what to send, and how to read the answer.
 
-    Two methods must be there, ``request`` and ``deltas``; two more may be, ``bootstrap`` and ``service_error``.
-    A provider may be shared between threads.  Making one sends nothing and needs no key.
+    A subclass implements ``request`` and ``deltas``, and ``bootstrap`` and ``service_error`` if it needs them.
+    A provider may be shared between threads.  Creating one sends nothing and needs no key.
 
-    :param base_url: another address of the same service
-    :param model: the model to ask where a call names none
+    :param base_url: another URL of the same service
+    :param model: the model for calls that name none
     :param proxy: the URL of a proxy for all requests
-    :param timeout: limits for each call: seconds, a (connect, read) pair, or a Timeout
+    :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
     :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
-    :param session: a ``requests.Session`` of your own, which is then the only one
+    :param session: a ``requests.Session`` of your own, to use for all requests
     :param cookies: cookies for the service
     :param headers: headers for every request to the service
     :param verify: False, or the path of a CA bundle
-    :param cert: a client certificate
-    :param pool_size: how many idle sessions are kept
-    :param on_retry: called before each retry with the error, the attempt's number and the wait in seconds
+    :param cert: the path of a client certificate, or a pair of paths: certificate and key
+    :param pool_size: the maximum number of idle sessions to keep
+    :param on_retry: called before each retry with the error, the number of the attempt and the wait in seconds
     """
 
     url: str = ""
@@ -185,8 +191,8 @@ class Provider(BaseProvider):
     default_model: str = ""
     model_aliases: ClassVar[dict[str, str]] = {}
     supports_message_history: ClassVar[bool] = False
-    refreshes_token: ClassVar[bool] = False  # whether a refused token is fetched again, once in a call
-    fetches_images: ClassVar[bool] = False  # at once, with the session of the call; else when their bytes are needed
+    token_sources: ClassVar[int] = 0  # from how many sources a rejected token is fetched again, once per call each
+    fetches_images: ClassVar[bool] = False  # whether to fetch images with the session of the call, not when needed
     known_options: frozenset[str] = frozenset()
     __signature__: ClassVar[inspect.Signature]
 
@@ -216,18 +222,18 @@ class Provider(BaseProvider):
         self.retry, self.on_retry = check_retry(retry), check_callback(on_retry, "on_retry")
         self.verify, self.cert = check_verify(verify), check_cert(cert)
         if session is not None and cookies:
-            raise ValueError("cookies= and session= exclude each other: put the cookies into your session")
+            raise ValueError("cookies= and session= cannot be combined; set the cookies in your session")
         self.cookies = check_fields(cookies or {}, "cookies")
         self.headers = check_fields(headers or {}, "headers")
         self._own_session, self._pool_size = check_session(session), check_whole_number(pool_size, "pool_size")
-        self._lost: list[str] = []  # secrets that were given as arguments and left out of a pickle
+        self._lost: list[str] = []  # the arguments with secrets that pickling left out
         self._set_up()
         self.model = None if model is None else self.get_model(model)
 
-    # What a subclass says of its service.
+    # The hooks that a subclass implements.
 
     def bootstrap(self, exchange: Exchange) -> str:
-        """Fetch what the service wants before a prompt, and give its token or nonce; "" where there is none.
+        """Fetch what the service requires before a prompt, and return its token or nonce; "" if there is none.
 
         :param exchange: sends requests with the session of this call
         """
@@ -235,33 +241,34 @@ class Provider(BaseProvider):
 
     @abstractmethod
     def request(self, prompt: Prompt, token: str) -> requests.Request:
-        """Say what to send for a prompt.
+        """Return the request to send for a prompt.
 
-        :param prompt: the prompt, with the model to ask
-        :param token: what ``bootstrap`` gave
+        :param prompt: the prompt, with its model
+        :param token: the token that ``bootstrap`` returned
         """
 
     @abstractmethod
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
-        """Read an answer; yield ``Finish`` at the protocol's own end.
+        """Read an answer and yield its deltas, with ``Finish`` at the end that the protocol defines.
 
-        :param body: what came; ``body.events()``, ``body.lines()`` or ``body.json()``
-        :param prompt: what was asked
+        :param body: the response body: use ``body.events()``, ``body.lines()`` or ``body.json()``
+        :param prompt: the prompt that was sent
         """
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        """Read the body of a refused request; None where it says nothing that the status does not.
+        """Return the error in the body of a failed request; None if the body adds nothing to the status.
 
         :param status: the HTTP status
-        :param parsed: the body as JSON, or None where it is not JSON
+        :param parsed: the body as JSON, or None if it is not JSON
         :param text: the body
         """
         return None
 
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
-        """Raise unless a response is the beginning of an answer.
+        """Raise unless a response is successful.
 
-        :param prompt: what was asked; None for a request that is not a prompt
+        :param prompt: the prompt that was sent; None for another request
+        :raises G4FLiteError: if the response is an error
         """
         check(body, self.service_error)
 
@@ -279,10 +286,10 @@ class Provider(BaseProvider):
         """Add to an error what this provider knows about its reason, before it is raised."""
 
     def served_model(self, exchange: Exchange) -> str:
-        """Find the model to ask where none is named anywhere; "" where the service needs no name."""
+        """Return the model to use if none is named anywhere; "" if the service needs no name."""
         return ""
 
-    # How it is done, for all of them.
+    # What all of them share.
 
     def begin(self, prompt: Prompt) -> Call:
         limits = Timeout.of(prompt.timeout, self.timeout)
@@ -293,13 +300,14 @@ class Provider(BaseProvider):
         for name in prompt.options:
             if name not in self.known_options:
                 raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
-        self.route(prompt.proxy)
+        if proxy := prompt.proxy or self.proxy:
+            require_socks(proxy)
         self.check_ready()
 
     def get_model(self, name: str | None = None) -> str:
-        """Give the name to send for a model's name or alias; the default's for None.
+        """Return the model name to send for a name or alias; the default model for None.
 
-        :raises ModelNotSupportedError: there is no such model
+        :raises ModelNotSupportedError: if there is no such model
         """
         if name is None:
             return getattr(self, "model", None) or self.default_model
@@ -314,53 +322,56 @@ class Provider(BaseProvider):
 
     @property
     def session(self) -> requests.Session:
-        """The ``requests.Session`` that was used last."""
+        """The ``requests.Session`` that was used most recently."""
         return self.pool.latest
 
     def run(
         self, action: Callable[[Exchange], Result], *, proxy: str | None = None, session: requests.Session | None = None
     ) -> Result:
-        """Run ``action(exchange)``, which is not a prompt, under this provider's limits and retry policy.
+        """Call ``action(exchange)`` under this provider's timeout and retry policy, for requests other than prompts.
 
-        :param proxy: the URL of a proxy for it
-        :param session: a ``requests.Session`` to use in place of the provider's
+        :param proxy: the URL of a proxy for its requests
+        :param session: a ``requests.Session`` to use instead of the provider's
         """
         self.check_ready()
         return run(self, action, timeout=self.timeout, route=self.route(proxy), session=session)
 
     def headers_with(self, **more: str) -> dict[str, Any]:
-        """Give the headers of a request: those given here and the caller's; a stream is not compressed."""
+        """Return these headers and the caller's; without compression, which would delay the pieces of a stream."""
         return {"Accept-Encoding": "identity", "Content-Type": "application/json", **more, **self.headers}
 
     def route(self, proxy: str | None = None) -> Route:
-        """Give the way of a call's requests: its proxy, or else the provider's or the environment's, and TLS settings.
+        """Return the proxy and TLS settings of a call: its own proxy, or the provider's or the environment's.
 
-        :raises MissingDependencyError: the proxy needs PySocks, which is not installed
+        :raises MissingDependencyError: if the proxy is SOCKS and PySocks is not installed
         """
         given = proxy or self.proxy
         environment = os.environ.get("G4F_LITE_PROXY")
         if given or not environment:
-            require_socks(given)
+            if given:
+                require_socks(given)
             return Route(given, self.verify, self.cert)
-        instead_of_given = "proxy" in self._lost
-        return Route(check_proxy(environment, "G4F_LITE_PROXY"), self.verify, self.cert, instead_of_given)
+        replaces_lost = "proxy" in self._lost
+        return Route(check_proxy(environment, "G4F_LITE_PROXY"), self.verify, self.cert, replaces_lost)
 
     def check_ready(self) -> None:
-        """Raise where a call is bound to fail.
+        """Raise if a call cannot succeed, before anything is sent.
 
-        :raises AuthenticationError: something secret is missing
+        :raises AuthenticationError: if a secret is missing
+        :raises ValueError: if a file of certificates does not exist
         """
         for what in self._lost:
             if what == "proxy" and os.environ.get("G4F_LITE_PROXY"):
                 continue
-            hint = "set G4F_LITE_PROXY" if what == "proxy" else f"give {what}= again"
-            raise AuthenticationError(
-                f"the {what} of this provider held a secret, which a pickle does not carry; {hint}", provider=self.name
-            )
+            hint = "set G4F_LITE_PROXY" if what == "proxy" else f"create the provider again with {what}="
+            message = f"the {what} of this provider contained a secret, which was not pickled; {hint}"
+            raise AuthenticationError(message, provider=self.name)
         refuse_when_offline(self.base_url)
+        if self.base_url.startswith("https:"):
+            check_files(self.verify, self.cert)
 
     def secrets(self) -> list[str]:
-        """List the strings that no message may show."""
+        """List the strings that messages must not show."""
         return secrets_in(self.headers)
 
     def _set_up(self) -> None:
@@ -374,22 +385,7 @@ class Provider(BaseProvider):
         return session
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name not in ("pool", "budget", "cool_downs")}
-        lost = list(self._lost)
-        secret_headers = {name for name in self.headers if names_secret(name)}
-        if secret_headers:
-            state["headers"] = {name: self.headers[name] for name in self.headers if name not in secret_headers}
-            lost.append("headers")
-        if self.cookies:
-            state["cookies"] = {}
-            lost.append("cookies")
-        if self._own_session is not None:
-            state["_own_session"] = None
-            lost.append("session")
-        if self.proxy and urlsplit(self.proxy).password:
-            state["proxy"] = None
-            lost.append("proxy")
-        return {**state, "_lost": lost}
+        return state_without_secrets(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

@@ -1,6 +1,6 @@
-"""One call: attempts, a token refreshed once, the first delta, the rest, and everything given back.
+"""One call to a service: attempts, token refresh, streaming, and cleaning up.
 
-A provider says what to send and how to read it; this says how that is done, for all of them.
+A provider defines what to send and how to read the answer; this module does the rest, for all providers.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import requests
 
 from ..answers.characters import whole_characters
-from ..answers.deltas import Delta, Finish, is_content, nothing_came
+from ..answers.deltas import Delta, Finish, is_content, no_content
 from ..answers.images import ImageResponse
-from ..errors import AuthenticationError, G4FLiteError, StreamInterruptedError, TransportError
+from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
 from ..http import redirects
 from ..http.body import Body
-from ..http.checks import complete
+from ..http.checks import complete, refuses_headers
 from ..http.cooldown import CoolDowns
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
@@ -34,10 +34,11 @@ Result = TypeVar("Result")
 
 
 class Service(Protocol):
-    """What a call needs of a provider; :class:`~g4f_lite.Provider` explains it."""
+    """The part of a provider that a call uses; see :class:`~g4f_lite.Provider`."""
 
+    name: str
     base_url: str
-    refreshes_token: ClassVar[bool]
+    token_sources: ClassVar[int]
     fetches_images: ClassVar[bool]
     retry: RetryLike
     on_retry: OnRetry | None
@@ -45,8 +46,6 @@ class Service(Protocol):
     cool_downs: CoolDowns
     pool: SessionPool
 
-    @property
-    def name(self) -> str: ...
     def bootstrap(self, exchange: Exchange) -> str: ...
     def served_model(self, exchange: Exchange) -> str: ...
     def request(self, prompt: Prompt, token: str) -> requests.Request: ...
@@ -60,32 +59,31 @@ class Service(Protocol):
 
 
 class Call:
-    """A prompt in progress: the source of an answer's deltas, which may be closed from any thread.
+    """A call in progress: the source of an answer's deltas, which may be closed from any thread.
 
     :param service: the provider
-    :param prompt: the prompt, with the model to ask and the time limits of this call
+    :param prompt: the prompt, with its model and its timeout
+    :ivar model: the model; if none was named, known once the server has listed its models
     """
 
     def __init__(self, service: Service, prompt: Prompt) -> None:
         assert isinstance(prompt.timeout, Timeout)
         self._service = service
         self._prompt = prompt
+        self.model = prompt.model
         self._deadline = Deadline(prompt.timeout, share=prompt.share)
-        self._refreshed = False
+        self._refreshed = 0
+        self._renewed = False
+        self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._deltas = self._run()
-
-    @property
-    def model(self) -> str | None:
-        """The model that is asked; where none was named, known once the server has listed its models."""
-        return self._prompt.model
 
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
 
     def close(self) -> None:
-        """End the call; a reader in another thread is woken, and cleans up there.
+        """End the call; if another thread is reading, it is woken and does the cleaning up.
 
-        :raises ValueError: there is such a reader
+        :raises ValueError: if another thread is reading
         """
         self._deadline.end("closed")
         self._deltas.close()
@@ -94,9 +92,10 @@ class Call:
         service = self._service
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
-            exchange.secrets += self._prompt.secrets()
+            exchange.secrets = self._secrets
             opened: Any = attempts(service, exchange, lambda: self._attempt(exchange), model=self._prompt.model or "")
-            if isinstance(opened, str):  # of a retry_error_callback
+            self.attempts = exchange.attempts
+            if isinstance(opened, str):  # the result of a tenacity retry_error_callback
                 yield opened
                 yield Finish()
                 return
@@ -107,7 +106,7 @@ class Call:
                     self._deadline.lift_first_limit()
                 yield first
                 for last in rest:
-                    if not begun and is_content(last):
+                    if not begun and (type(last) is str or is_content(last)):
                         begun = True
                         self._deadline.lift_first_limit()
                     if isinstance(last, ImageResponse):
@@ -125,59 +124,75 @@ class Call:
             finally:
                 if not body.complete:
                     body.close()
-                exchange.keep_token(body)
+                if body.new_token is not None:
+                    exchange.pooled.token = body.new_token
+
+    def _secrets(self) -> list[str]:
+        """List what no message may show: the provider's secrets, and those that only this call sends."""
+        return [*self._service.secrets(), *self._prompt.secrets()]
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
-        """Ask, and once more where that can be mended at once: with another token, or without a refused field."""
-        try:
-            return self._ask(exchange)
-        except G4FLiteError as error:
-            if not self._has_mended(error, exchange):
-                raise
-        exchange.abandon()
-        opened = self._ask(exchange)
-        if self._prompt.without:
-            self._service.accepted(self._prompt)
-        return opened
+        """Send the prompt, and again if that can mend it: with another token or session, or without a field."""
+        rejected: AuthenticationError | None = None
+        while True:
+            try:
+                opened = self._send_prompt(exchange)
+            except G4FLiteError as error:
+                if rejected is not None and isinstance(error, ServiceError) and error.step == "bootstrap":
+                    raise rejected from error  # there is no other token
+                if not self._has_mended(error, exchange):
+                    raise
+                rejected = error if isinstance(error, AuthenticationError) else None
+                exchange.abandon()
+            else:
+                if self._prompt.without:
+                    self._service.accepted(self._prompt)
+                return opened
 
     def _has_mended(self, error: G4FLiteError, exchange: Exchange) -> bool:
-        """Change what is sent so that it may be accepted; False where that cannot be done, or has been done."""
+        """Change what is sent so that it may be accepted; False if that cannot be done, or has been done already."""
         service = self._service
-        if isinstance(error, AuthenticationError) and service.refreshes_token:
-            if self._refreshed or error.step != "prompt":  # a refused bootstrap or image says nothing about the token
-                return False
-            logger.info("%s: the token was refused; fetching another", service.name)
-            self._refreshed = True
+        if refuses_headers(error) and not self._renewed and service.pool.renew(exchange.pooled):
+            logger.info("%s: the headers were rejected as too large; using a new session", service.name)
+            self._renewed = True
+            return True
+        if isinstance(error, AuthenticationError) and service.token_sources:
+            if self._refreshed == service.token_sources or error.step != "prompt":
+                return False  # a bootstrap or image that fails does not mean that the token is invalid
+            logger.info("%s: the token was rejected; fetching a new one", service.name)
+            self._refreshed += 1
             exchange.pooled.token = None
             return True
         field = None if self._prompt.without else service.refused_field(error, self._prompt)
         if field is None:
             return False
-        logger.info("%s: the field %s was refused; sending the prompt without it", service.name, field)
+        logger.info("%s: the field %s was rejected; sending the prompt without it", service.name, field)
         self._prompt = replace(self._prompt, without=frozenset({field}))
         return True
 
-    def _ask(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
+    def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
         service, pooled = self._service, exchange.pooled
         with at_step(exchange, "bootstrap"):
             if pooled.token is None:
                 pooled.token = service.bootstrap(exchange)
+                exchange.bootstraps += 1
             if not self._prompt.model and (model := service.served_model(exchange)):
-                self._prompt = replace(self._prompt, model=model)
+                self._prompt, self.model = replace(self._prompt, model=model), model
         body = redirects.send(exchange, service.request(self._prompt, pooled.token), "prompt")
         try:
             service.check_response(body, self._prompt)
             rest = whole_characters(service.deltas(body, self._prompt))
             first = next(rest, None)
             if first is None:
-                raise nothing_came()
+                raise no_content()
             if isinstance(first, ImageResponse):
                 self._fetch(first, exchange)
             return first, rest, body
         except BaseException as error:
             body.close()
-            exchange.keep_token(body)
+            if body.new_token is not None:
+                exchange.pooled.token = body.new_token
             if isinstance(error, G4FLiteError):
                 exchange.failed(error, "prompt")
                 complete(error, body)
@@ -185,7 +200,7 @@ class Call:
             raise
 
     def _fetch(self, image: ImageResponse, exchange: Exchange) -> None:
-        """Let an image's bytes be had: at once where the provider says so, else when they are needed."""
+        """Fetch an image now if the provider requires it, and set how to fetch it later."""
         service, home = self._service, self._service.base_url
         if service.fetches_images:
             image.fetch_now(lambda url: fetch_image(exchange, url, home=home))
@@ -196,9 +211,9 @@ class Call:
 
 
 def fetch(exchange: Exchange, request: requests.Request, step: str, service: Service) -> Body:
-    """Send a request that is not a prompt, and raise unless it succeeded.
+    """Send a request other than a prompt, and return the body of a successful response.
 
-    :raises G4FLiteError: it did not
+    :raises G4FLiteError: if it does not succeed
     """
     body = redirects.send(exchange, request, step)
     try:
@@ -213,7 +228,7 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
 
 @contextmanager
 def at_step(exchange: Exchange, step: str) -> Iterator[None]:
-    """Note in the errors of a ``with`` block where they happened."""
+    """Record the step in the errors that a ``with`` block raises."""
     try:
         yield
     except G4FLiteError as error:
@@ -229,7 +244,7 @@ def run(
     route: Route,
     session: requests.Session | None = None,
 ) -> Result:
-    """Run something that is not a prompt, such as a list of models, under the provider's limits and policy."""
+    """Call ``action`` under the provider's retry policy, for requests other than prompts, such as a list of models."""
     lent = service.pool.lend() if session is None else _own(session)
     with in_call(service, Deadline(timeout), route, lent) as exchange, at_step(exchange, "bootstrap"):
         return attempts(service, exchange, lambda: action(exchange), may_be_text=False)
@@ -243,7 +258,7 @@ def attempts(
     model: str | None = None,
     may_be_text: bool = True,
 ) -> Result:
-    """Run an action under the provider's retry policy and budget.
+    """Call ``action`` under the provider's retry policy and budget.
 
     :param model: the model whose cool-down is kept; None for what is not a prompt
     """
@@ -259,13 +274,13 @@ def attempts(
         except G4FLiteError as error:
             if model is not None and names_cool_down(error):
                 service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), _policy_of(service).max_retry_after)
-            exchange.scrub(error)  # before a caller's own callbacks see it
+            exchange.scrub(error)  # before the caller's own callbacks see it
             exchange.abandon()
             raise
 
     def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
         _describe(error, service, exchange)
-        logger.info("%s: attempt %d failed, the next in %.2f s: %s", service.name, attempt, wait, error)
+        logger.info("%s: attempt %d failed, retrying in %.2f s: %s", service.name, attempt, wait, error)
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
@@ -291,16 +306,18 @@ def _policy_of(service: Service) -> RetryPolicy:
 def in_call(
     service: Service, deadline: Deadline, route: Route, lent: AbstractContextManager[PooledSession]
 ) -> Iterator[Exchange]:
-    """Give the exchange of a call that is watched, and make its errors fit to be seen.
+    """Return the exchange of a call, under its deadline; errors get their context and lose their secrets.
 
-    :param lent: the session that is lent to it
+    :param lent: lends the session
     """
     with deadline, lent as pooled:
-        exchange = Exchange(pooled, deadline, route, service.name, service.secrets())
+        exchange = Exchange(pooled, deadline, route, service.name, service.secrets)
         try:
             yield exchange
         except BaseException as error:
             exchange.abandon()
+            if refuses_headers(error):
+                service.pool.renew(pooled)
             if isinstance(error, G4FLiteError):
                 _describe(error, service, exchange)
             raise

@@ -1,4 +1,4 @@
-"""A provider that keeps failing is left alone for a while."""
+"""A circuit breaker, which skips a provider that keeps failing for a while."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Callable
 from ..errors import G4FLiteError, ModelNotSupportedError, ServiceError, StreamInterruptedError
 from ..http.forks import lock_free_in_children
 
-FAILURES_TO_OPEN = 3  # in a row, after which a provider is left out for a while
+FAILURES_TO_OPEN = 3  # in a row, after which a provider is skipped
 OPEN_SECONDS = 30.0
-MAX_OPEN_SECONDS = 3600.0  # however long a service asks to be left alone
-_lock = lock_free_in_children()  # of all circuit breakers
+MAX_OPEN_SECONDS = 3600.0  # the longest Retry-After that is respected
+_lock = lock_free_in_children()  # shared by all circuit breakers
 
 
 class CircuitBreaker:
-    """Leaves a provider alone after ``FAILURES_TO_OPEN`` failures in a row; shared by all threads.
+    """Skips a provider after ``FAILURES_TO_OPEN`` failures in a row; shared by all threads.
 
-    It is left alone for ``OPEN_SECONDS``, or as long as it asks, up to ``MAX_OPEN_SECONDS``.
+    The provider is skipped for ``OPEN_SECONDS``, or for its Retry-After, up to ``MAX_OPEN_SECONDS``.
 
-    :param clock: gives the time in seconds
+    :param clock: returns the time in seconds
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,9 +28,9 @@ class CircuitBreaker:
         self._open_until = 0.0
 
     def wait(self) -> float:
-        """Give 0 to let a call through, or the seconds to leave the provider alone.
+        """Return 0 if a call may use the provider, or the seconds for which to skip it.
 
-        When the time is over, the first call through is the trial; the others go on waiting.
+        After that time the first call is a trial, and other calls skip the provider until the trial has ended.
         """
         with _lock:
             wait = self._open_until - self._clock()
@@ -39,7 +39,7 @@ class CircuitBreaker:
             return max(0.0, wait)
 
     def failed(self, error: G4FLiteError) -> None:
-        """Count a failure, if it is the provider's."""
+        """Count a failure, if it is one of the provider itself."""
         if isinstance(error, (ModelNotSupportedError, ServiceError, StreamInterruptedError)):
             return
         with _lock:

@@ -1,4 +1,4 @@
-"""Several providers as one: the next is asked where one does not answer."""
+"""A chain of providers that is a provider itself: if one does not answer, the next is used."""
 
 from __future__ import annotations
 
@@ -21,23 +21,28 @@ from .registry import make, make_provider
 
 logger = logging.getLogger(__name__)
 
-FOR_ONE_SERVICE = frozenset({"extra_headers", "extra_query"})  # which another one must not see
-PATIENCE = 10.0  # seconds; a call that gave a provider less time, and got nothing, says nothing about it
+FOR_ONE_SERVICE = frozenset({"extra_headers", "extra_query"})  # not for another service to see
+FAIR_SECONDS = 10.0  # a timeout of less than this does not count as a failure of the provider
 
 
 class Fallback(BaseProvider):
-    """An ordered chain of providers, itself a provider.
+    """An ordered chain of providers that is a provider itself::
 
         Fallback([OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama"), Local()])
 
-    The next one is asked only while nothing of an answer was given.  One that does not take what is
-    asked, such as a picture or an option, is passed over.  One that failed three times in a row is
-    left out for 30 s, or as long as it asked to be with Retry-After, at most an hour; then one call
-    tries it.  The answer's ``provider`` says who answered.
+    The next provider is used only before the answer has begun.  A provider that does not accept the prompt, for
+    instance an image or an option, is skipped.  A provider that failed three times in a row is skipped for 30 s, or
+    for its Retry-After, at most an hour; then one call tries it again.  The ``provider`` of an answer is the name of
+    the provider that answered.
 
-    :param providers: whom to ask, in order: objects, classes or names, as a Client takes them
-    :param each: limits for each of them, within the ``timeout`` of a call
-    :param clock: gives the time in seconds
+    :param providers: the providers, in order: objects, classes or names
+    :param each: the timeout of each provider, within the ``timeout`` of a call
+    :param clock: returns the time in seconds
+    :param shuffle: only False, because the order is kept; it is accepted for scripts that were written for g4f, like
+        the next two
+    :param single_provider_retry: only False, because each provider retries by its own ``retry``
+    :param max_retries: without effect, like ``single_provider_retry``
+    :raises TypeError: if something is not a provider, or an argument asks for what a Fallback does not do
     """
 
     def __init__(
@@ -46,21 +51,32 @@ class Fallback(BaseProvider):
         *,
         each: TimeoutLike = None,
         clock: Callable[[], float] = time.monotonic,
+        shuffle: bool = False,
+        single_provider_retry: bool = False,
+        max_retries: int | None = None,
     ) -> None:
+        if shuffle:
+            raise TypeError("shuffle=True is not supported; pass random.sample(providers, len(providers))")
+        if single_provider_retry:
+            times = "…" if max_retries is None else max_retries
+            raise TypeError(
+                "single_provider_retry=True is not supported, as each member retries by itself; "
+                f"to change how often, create the member with retry=RetryPolicy(attempts={times})"
+            )
         given: Any = providers
         if isinstance(given, str) or not isinstance(given, Iterable):
-            raise TypeError(f"a Fallback is made of a list of providers, not of {type(given).__name__}")
+            raise TypeError(f"a Fallback needs a list of providers, not {type(given).__name__}")
         self.providers = [_member(provider) for provider in given]
         if not self.providers:
             raise ValueError("a Fallback needs at least one provider")
         self.each = None if each is None else Timeout.of(each)
-        self.timeout = Timeout.of_environment() or Timeout()  # of a call that gives none
+        self.timeout = Timeout.of_environment() or Timeout()  # for calls without a timeout
         self._clock = clock
         self._breakers = [CircuitBreaker(clock) for _ in self.providers]
 
     @property
     def known_options(self) -> frozenset[str] | None:
-        """The options that all members can be told."""
+        """The options that all members support."""
         known = [options for provider in self.providers if (options := provider.known_options) is not None]
         return frozenset.intersection(*known) - FOR_ONE_SERVICE if known else None
 
@@ -68,10 +84,10 @@ class Fallback(BaseProvider):
         self._refusals(prompt)
 
     def answer(self, prompt: Prompt) -> AnswerStream:
-        """Prepare the answer to a prompt; see :meth:`create_generator`.
+        """Return the answer to a prompt as a stream; :meth:`create_generator` does so for arguments.
 
-        Its ``timeout`` bounds the whole chain, the environment's or the default where it is None.  Until the first
-        delta, what is left of it is shared among the members that are left, so that the last one is reached.
+        The timeout of the prompt, of the environment or the default bounds the whole chain.  Until the first delta,
+        the time left is shared among the members left, so that the last one gets its turn.
         """
         refusals = self._refusals(prompt)
         return AnswerStream(lambda: _Chain(self, prompt, refusals), provider=self.name, model=prompt.model)
@@ -80,9 +96,10 @@ class Fallback(BaseProvider):
         return _Chain(self, prompt, self._refusals(prompt))
 
     def _refusals(self, prompt: Prompt) -> list[Exception | None]:
-        """Ask the members, up to the first that takes the prompt, why they refuse it; nothing is sent.
+        """Return each member's refusal of the prompt, up to the first member that accepts it; nothing is sent.
 
-        :raises TypeError: the first member's refusal, where none takes the prompt; so does ValueError
+        :raises TypeError: if no member accepts the prompt: the refusal of the first one
+        :raises ValueError: likewise
         """
         for name in prompt.options.keys() & FOR_ONE_SERVICE:
             raise TypeError(
@@ -94,13 +111,13 @@ class Fallback(BaseProvider):
             if refusals[-1] is None:
                 return refusals
         for refusal in refusals:
-            if isinstance(refusal, G4FLiteError):  # raised with those of the others, when it is sent
+            if isinstance(refusal, G4FLiteError):  # raised with the errors of the others, when the answer is read
                 return refusals
         assert refusals[0] is not None
         raise refusals[0]
 
     def get_models(self) -> list[str]:
-        """Give the names of all models of all members, without asking any service."""
+        """Return the model names of all members that are known without a request."""
         return list(dict.fromkeys(name for provider in self.providers for name in provider.models))
 
     def close(self) -> None:
@@ -115,9 +132,10 @@ class Fallback(BaseProvider):
 
 
 def _member(given: Any) -> BaseProvider:
-    """Give a provider for what names it.
+    """Return the provider for an object, class or name.
 
-    :raises ProviderNotFoundError: no provider has the name;  :raises TypeError: it is nothing of the kind
+    :raises ProviderNotFoundError: if no provider has the name
+    :raises TypeError: if it is something else
     """
     if isinstance(given, BaseProvider):
         return given
@@ -125,7 +143,7 @@ def _member(given: Any) -> BaseProvider:
         return make_provider(given)
     if isinstance(given, type) and issubclass(given, BaseProvider):
         return make(given, given.__name__, {})
-    raise TypeError(f"a Fallback is made of providers, their classes or their names, and {given!r:.80} is none")
+    raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
 
 
 def _rebuild(providers: list[BaseProvider], each: Timeout | None) -> Fallback:
@@ -133,10 +151,11 @@ def _rebuild(providers: list[BaseProvider], each: Timeout | None) -> Fallback:
 
 
 class _Chain:
-    """One call through a chain: the source of its deltas, which may be closed from any thread.
+    """One call of a chain: the source of its deltas, which may be closed from any thread.
 
-    :param prompt: what is asked
-    :param refusals: of the first members, why they cannot be asked it; None for one that can
+    :param chain: the chain
+    :param prompt: the prompt
+    :param refusals: the refusals of the first members; None for one that accepts the prompt
     """
 
     def __init__(self, chain: Fallback, prompt: Prompt, refusals: list[Exception | None]) -> None:
@@ -147,10 +166,15 @@ class _Chain:
         self._refusals = refusals
         self._clock = chain._clock
         self._whole = Timeout.of(prompt.timeout, chain.timeout)
-        self._began = self._clock()
+        self._began_at = self._clock()
         self._source: Source | None = None
         self._closed = False
         self._deltas = self._run()
+
+    @property
+    def attempts(self) -> int | None:
+        """How often the member that answers was asked; None where it does not say."""
+        return getattr(self._source, "attempts", None)
 
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
@@ -166,22 +190,22 @@ class _Chain:
         members = list(zip(self._chain.providers, self._chain._breakers, strict=True))
         for position, (provider, breaker) in enumerate(members):
             if wait := breaker.wait():
-                text = f"not asked, as it failed before; tried again in {wait:.0f} s"
+                text = f"skipped, because it failed before; it will be tried again in {wait:.0f} s"
                 errors.append(ProviderError(text, provider=provider.name, retry_after=wait))
                 logger.info("Fallback: no answer from %s", errors[-1])
                 continue
             refusal = self._refusals[position] if position < len(self._refusals) else provider.refusal(self._prompt)
             if refusal is not None and not isinstance(refusal, G4FLiteError):
-                # The next one may take what this one does not, such as images.
-                errors.append(ProviderError(f"not asked: {refusal}", provider=provider.name))
+                # The next member may accept what this one does not, such as images.
+                errors.append(ProviderError(f"skipped: {refusal}", provider=provider.name))
                 continue
-            asked_at = self._clock()
+            began_at = self._clock()
             limits, share = self._limits(provider, len(members) - position)
             try:
                 if refusal is not None:
                     raise refusal
                 source = self._source = provider.begin(replace(self._prompt, timeout=limits, share=share))
-                if self._closed:  # while this one was prepared
+                if self._closed:  # while this member was prepared
                     source.close()
                     return
                 deltas = iter(source)
@@ -190,7 +214,7 @@ class _Chain:
                 if self._closed:
                     raise
                 error.provider = error.provider or provider.name
-                if not self._was_rushed(error, provider, asked_at):
+                if not self._had_too_little_time(error, provider, began_at):
                     breaker.failed(error)
                 errors.append(error)
                 logger.info("Fallback: no answer from %s", redact(str(error)))
@@ -201,10 +225,10 @@ class _Chain:
             try:
                 yield from first
                 yield from deltas
-            except DeadlineExceededError as error:  # which is not the provider's failure, as it did answer
+            except DeadlineExceededError as error:  # not a failure of the provider, because it did answer
                 whole = self._whole.total
-                if error.limit == "total" and whole is not None and self._clock() >= self._began + whole:
-                    error.message = f"the total time limit of {whole:g} s passed; give a longer timeout= to the chain"
+                if error.limit == "total" and whole is not None and self._clock() >= self._began_at + whole:
+                    error.message = f"the total time limit of {whole:g} s passed; pass a longer timeout="
                     error.args = (error.message,)
                 raise
             except G4FLiteError as error:
@@ -215,26 +239,26 @@ class _Chain:
         raise AllProvidersFailedError(f"no provider answered:{lines}", errors=errors) from errors[-1]
 
     def _own_limits(self, provider: BaseProvider) -> Timeout | None:
-        """Give the limits of a member that hold for every call."""
+        """Return the timeout of a member that holds for every call, if it has one."""
         own = getattr(provider, "timeout", None) if self._prompt.timeout is None else None
         return self._chain.each or (own if isinstance(own, Timeout) else None)
 
     def _limits(self, provider: BaseProvider, members_left: int) -> tuple[Timeout, float | None]:
-        """Give a member the time that is left, and its share of that until its first delta."""
+        """Return the timeout of a member, within the time left, and its share of that until the first delta."""
         limits = self._own_limits(provider) or self._whole
         left = self._left(self._whole.total)
         share = min(left, self._left(self._prompt.share)) / members_left
         return replace(limits, total=min(limits.total or left, left)), None if share == math.inf else share
 
     def _left(self, seconds: float | None) -> float:
-        """Give what is left of a limit of this call, in hundredths of a second."""
+        """Return the seconds left of a limit of this call, rounded up to hundredths."""
         if seconds is None:
             return math.inf
-        return max(1, math.ceil((self._began + seconds - self._clock()) * 100)) / 100
+        return max(1, math.ceil((self._began_at + seconds - self._clock()) * 100)) / 100
 
-    def _was_rushed(self, error: G4FLiteError, provider: BaseProvider, asked_at: float) -> bool:
-        """Tell whether a limit passed that was this call's alone, and too short to judge the provider by."""
+    def _had_too_little_time(self, error: G4FLiteError, provider: BaseProvider, began_at: float) -> bool:
+        """Return whether an error is a timeout of this call only, and too short to count as a failure."""
         if not isinstance(error, DeadlineExceededError):
             return False
-        own = getattr(self._own_limits(provider), error.limit, None) or PATIENCE
-        return self._clock() - asked_at < min(own, PATIENCE)
+        own = getattr(self._own_limits(provider), error.limit, None) or FAIR_SECONDS
+        return self._clock() - began_at < min(own, FAIR_SECONDS)

@@ -1,7 +1,7 @@
-"""How a picture is fetched from an address that a service chose, and that is therefore not trusted.
+"""Fetching images from URLs that a service sent, and that are therefore not trusted.
 
-Only http and https, only hosts with a public address or the provider's own origin, checked against
-the peer that is really connected to and again at every redirect; bounded in size; only pictures.
+Only http and https are allowed, and only public hosts or the provider's own origin.  The address is checked on the
+connection itself, and again at every redirect.  The response must be an image of limited size.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def fetch_image(exchange: Exchange, url: str, *, home: str) -> bytes:
-    """Fetch a picture from an address that a service gave.
+    """Return the image at a URL that a service sent.
 
-    :param home: a URL of the provider's own; the same origin may be reached wherever it is
-    :raises ResponseFormatError: the address is not allowed, or what is there is no picture
+    :param home: a URL of the provider; its origin is allowed even if it is not public
+    :raises ResponseFormatError: if the URL is not allowed, or the response is not an image
     """
     try:
         return _follow(exchange, url, home)
@@ -40,7 +40,7 @@ def fetch_image(exchange: Exchange, url: str, *, home: str) -> bytes:
 
 
 def _follow(exchange: Exchange, url: str, home: str) -> bytes:
-    """Fetch a picture from wherever its address leads."""
+    """Fetch an image, following redirects."""
     for _ in range(MAX_REDIRECTS + 1):
         scheme, host, _ = origin = parse_origin(url)
         if scheme not in DEFAULT_PORTS or not host:
@@ -48,7 +48,7 @@ def _follow(exchange: Exchange, url: str, home: str) -> bytes:
         if origin == parse_origin(home):
             body = exchange.send(_request(url), "image")
         else:
-            body = _send_to_stranger(exchange, url)
+            body = _send_to_other_host(exchange, url)
         try:
             if body.status in (301, 302, 303, 307, 308) and "Location" in body.headers:
                 url = _redirected(url, body.headers["Location"])
@@ -58,15 +58,15 @@ def _follow(exchange: Exchange, url: str, home: str) -> bytes:
         finally:
             body.close()
         if image_type(data) is None:
-            raise _refusal(url, "what is there is no PNG, JPEG, GIF, WebP or BMP picture")
+            raise _refusal(url, "the response is not a PNG, JPEG, GIF, WebP or BMP image")
         return data
     raise _refusal(url, f"it redirects more than {MAX_REDIRECTS} times")
 
 
 def refuse_private(address: str) -> None:
-    """Raise unless an IP address is a public one.
+    """Raise unless an IP address is public.
 
-    :raises ResponseFormatError: it is loopback, private, link-local, reserved or multicast
+    :raises ResponseFormatError: if it is loopback, private, link-local, reserved or multicast
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
@@ -75,23 +75,22 @@ def refuse_private(address: str) -> None:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         ip = inner or ip
     if not ip.is_global or ip.is_multicast or ip.is_reserved or getattr(ip, "is_site_local", False):
-        raise ResponseFormatError(f"the service gave an image address on {address}, which is no public host")
+        raise ResponseFormatError(f"the service sent the URL of an image on {address}, which is not a public address")
 
 
-def _send_to_stranger(exchange: Exchange, url: str) -> Body:
-    """Send to another host: no cookie, no credential, and only to a public address."""
+def _send_to_other_host(exchange: Exchange, url: str) -> Body:
+    """Send a request to another host: without cookies or credentials, and only to a public address."""
     session = Session()
     session.proxies = exchange.pooled.session.proxies
     session.trust_env = exchange.pooled.session.trust_env
     route = exchange.route._replace(cert=None)
-    stranger = Exchange(
-        PooledSession(session), exchange.deadline, route, exchange.name, exchange.secrets, exchange.sent
-    )
-    if stranger.proxy_for(url):  # which connects in our place, so the look-up here is the only one to check
+    other = Exchange(PooledSession(session), exchange.deadline, route, exchange.name, exchange.secrets, exchange.sent)
+    other.passwords = exchange.passwords
+    if other.proxy_for(url):  # the proxy connects, so that only this look-up can be checked
         for address in _look_up(url):
             refuse_private(address)
     try:
-        body = stranger.send(_request(url), "image", guard=refuse_private)
+        body = other.send(_request(url), "image", guard=refuse_private)
     except BaseException:
         session.close()
         raise
@@ -109,16 +108,16 @@ def _look_up(url: str) -> list[str]:
         return [str(found[4][0]) for found in socket.getaddrinfo(urlsplit(url).hostname, None)]
     except (OSError, UnicodeError) as error:
         pass_on_signal(error)
-        return []  # a name that only the proxy knows
+        return []  # perhaps a name that only the proxy can resolve
 
 
 def _redirected(url: str, target: str) -> str:
     try:
         return urljoin(url, target)
     except ValueError as error:
-        raise _refusal(target, "it is no address") from error
+        raise _refusal(target, "it is not a URL") from error
 
 
 def _refusal(url: str, why: str) -> ResponseFormatError:
-    shown = url.partition("?")[0][:100]  # what follows may be a signature, which opens the picture to anybody
-    return ResponseFormatError(f"the service gave the image address {shown!r}: {why}")
+    shown = url.partition("?")[0][:100]  # the query may be a signature, which gives access to the image
+    return ResponseFormatError(f"the service sent the image URL {shown!r}, which cannot be used: {why}")

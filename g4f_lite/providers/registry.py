@@ -1,4 +1,4 @@
-"""Names → providers: ours, the presets, and those that other packages offer as entry points."""
+"""Names of providers: built-in classes, presets, and entry points of other packages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .openai.presets import PRESETS
 
 ENTRY_POINTS = "g4f_lite.providers"
 
-# How Python says that a class has no such parameter, or needs one.
+# Python's messages about an unknown or a missing parameter of a class.
 _REFUSED = re.compile(r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'")
 _MISSING = re.compile(r"\.__init__\(\) missing .* arguments?: '(\w+)'")
 
-# The module of each provider of ours, imported when it is asked for.
-_OURS = {
+# The module of each built-in provider, imported when the provider is used.
+_BUILT_IN = {
     "AiChatOnline": "ai_chat_online",
     "AiChats": "ai_chats.provider",
     "AiEngine": "ai_engine.provider",
@@ -33,26 +33,27 @@ _OURS = {
 
 
 def provider_names() -> list[str]:
-    """List the names that :func:`make_provider` takes."""
-    return [*_OURS, *PRESETS, *_entry_points()]
+    """List the names that :func:`make_provider` accepts."""
+    return [*_BUILT_IN, *PRESETS, *_entry_points()]
 
 
 def is_provider_name(name: str) -> bool:
-    """Tell whether :func:`make_provider` takes a name, in any spelling of case and dashes."""
+    """Return whether :func:`make_provider` accepts a name, regardless of case and punctuation."""
     return _plain(name) in map(_plain, provider_names())
 
 
 def make_provider(name: str, **settings: Any) -> BaseProvider:
-    """Make a provider by its name: a class's, a preset's, or an entry point's, in any spelling of case and dashes.
+    """Create a provider by the name of a class, a preset or an entry point, regardless of case and punctuation.
 
     :param name: such as ``"Local"``, ``"groq"`` or ``"ai_chats"``; with a model, ``"groq:llama-3.3-70b"``
-    :param settings: as for the class
-    :raises ProviderNotFoundError: no such name;  :raises TypeError: a setting that the class does not have
+    :param settings: arguments of the class
+    :raises ProviderNotFoundError: if there is no such name
+    :raises TypeError: if the class does not accept a setting
     """
     if not isinstance(name, str):
-        raise TypeError(f"a provider's name is a string, not {type(name).__name__}")
+        raise TypeError(f"the name of a provider must be a string, not {type(name).__name__}")
     if "://" in name:
-        raise ProviderNotFoundError("this is the address of a server, and not a name: give it as base_url=")
+        raise ProviderNotFoundError("the name of the provider is a URL; pass it as base_url=")
     name, _, model = name.strip().partition(":")
     if model:
         settings["model"] = model
@@ -64,41 +65,46 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
 
 
 def make(kind: Callable[..., BaseProvider], name: str, settings: dict[str, Any]) -> BaseProvider:
-    """Make a provider of its class.
+    """Create a provider.
 
-    :raises TypeError: a setting that the class does not have, or one that it needs is missing
+    :param kind: its class, or another callable
+    :param name: the name of the provider, for errors
+    :param settings: arguments of the class
+    :raises TypeError: if a setting is unknown or missing
     """
     try:
         return kind(**settings)
     except TypeError as error:
         if refused := _REFUSED.search(str(error)):
-            raise TypeError(f"{name} has no use for {refused[1]}=") from error
+            raise TypeError(f"{name} does not accept {refused[1]}=") from error
         if missing := _MISSING.search(str(error)):
             raise TypeError(f"{name} needs {missing[1]}=") from error
         raise
 
 
 def find_class(name: str) -> type[BaseProvider]:
-    """Find a provider's class by its name.
+    """Return the class of a provider by its name.
 
-    :raises ProviderNotFoundError: no such name
+    :raises ProviderNotFoundError: if there is no such name
     """
     wanted = _plain(name)
-    for ours, module in _OURS.items():
-        if _plain(ours) == wanted:
-            found: type[BaseProvider] = getattr(import_module(f".{module}", __package__), ours)
+    for class_name, module in _BUILT_IN.items():
+        if _plain(class_name) == wanted:
+            found: type[BaseProvider] = getattr(import_module(f".{module}", __package__), class_name)
             return found
-    for theirs, entry_point in _entry_points().items():
-        if _plain(theirs) == wanted:
+    for entry_name, entry_point in _entry_points().items():
+        if _plain(entry_name) == wanted:
             try:
                 loaded = entry_point.load()
             except ImportError as error:
                 raise ProviderNotConfiguredError(
-                    f"the provider {theirs!r} ({entry_point.value}) cannot be imported: {error}; "
-                    f"install the package that offers it again"
+                    f"the provider {entry_name!r} ({entry_point.value}) cannot be imported: {error}; "
+                    f"reinstall the package that provides it"
                 ) from error
             if not (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
-                raise ProviderNotFoundError(f"the entry point {theirs!r} ({entry_point.value}) is no provider class")
+                raise ProviderNotFoundError(
+                    f"the entry point {entry_name!r} ({entry_point.value}) is not a provider class"
+                )
             return loaded
     raise ProviderNotFoundError(unknown_name("provider", name, provider_names(), "g4f_lite"))
 

@@ -1,4 +1,4 @@
-"""Answers without a service: what a test tells, or what was asked."""
+"""Providers without a service, for tests: Scripted returns given answers, and Echo returns the prompt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScriptedCall:
-    """What a Scripted provider was asked."""
+    """A prompt that a Scripted provider received."""
 
     model: str | None
     messages: Messages
@@ -34,16 +34,17 @@ class ScriptedCall:
 
 
 class Scripted(BaseProvider):
-    """A provider that says what a test tells it to, piece by piece, and remembers what it was asked.
+    """A provider for tests, which returns the given answers and records the prompts::
 
         Scripted("first answer", RateLimitError("slow down"), ["pieces", " of ", "one"])
 
-    Each call takes the next answer: a text, which comes word by word; a list of pieces, images and
-    other deltas, in which an exception fails the answer in its middle; or an exception, which fails
-    it at once.  When all are taken, a further call is an AssertionError; without any, each call
-    gets ``"This is a scripted answer."``
+    Each call returns the next answer: a text, which is streamed word by word; a list of pieces, images and other
+    deltas, in which an exception interrupts the answer; or an exception, which is raised at once.  A call after the
+    last answer raises AssertionError.  Without any answers, each call returns ``"This is a scripted answer."``
 
-    :ivar calls: what it was asked, in order
+    :param answers: the answers, in order
+    :param model: the model for calls that name none
+    :ivar calls: the prompts that were received, in order
     """
 
     def __init__(self, *answers: ScriptedAnswer, model: str | None = None) -> None:
@@ -54,7 +55,7 @@ class Scripted(BaseProvider):
         self._lock = threading.Lock()
 
     def queue(self, *answers: ScriptedAnswer) -> None:
-        """Add answers behind those that are left."""
+        """Add answers after those that are left."""
         with self._lock:
             self._endless = False
             self._answers.extend(answers)
@@ -69,7 +70,9 @@ class Scripted(BaseProvider):
             number = len(self.calls)
             answer = self._next(call) if self._endless or self._answers else None
         if answer is None:
-            raise AssertionError(f"call {number} has no scripted answer left; it asked {call.messages[-1]!r:.200}")
+            raise AssertionError(
+                f"no scripted answer is left for call {number}, whose last message is {call.messages[-1]!r:.200}"
+            )
         yield from _pieces(answer)
         yield Finish("stop")
 
@@ -78,7 +81,7 @@ class Scripted(BaseProvider):
 
 
 class Echo(Scripted):
-    """A provider that answers with the last user message."""
+    """A provider that returns the last user message."""
 
     def _next(self, call: ScriptedCall) -> ScriptedAnswer:
         return call.prompt

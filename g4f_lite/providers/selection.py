@@ -1,4 +1,4 @@
-"""Which provider answers where none is given as an object."""
+"""Selecting a provider by a name, a class, a list or the environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .settings import check_url
 
 ProviderLike = BaseProvider | type[BaseProvider] | str | Iterable[BaseProvider | type[BaseProvider] | str]
 
-# All that an environment's choice depends on.
+# The variables that the choice of the environment depends on.
 _VARIABLES = (
     "G4F_LITE_PROVIDER",
     "G4F_LITE_BASE_URL",
@@ -25,17 +25,18 @@ _VARIABLES = (
     "OPENAI_BASE_URL",
 )
 
-instead: BaseProvider | None = None  # answers in place of any that the environment chooses
+replacement: BaseProvider | None = None  # replaces the choice of the environment, for tests
 _made: dict[tuple[str | None, ...], BaseProvider] = {}
 _lock = lock_free_in_children()
 
 
 def provider_of(provider: ProviderLike, **settings: Any) -> BaseProvider:
-    """Give a provider for what names it: an object is itself, a class or a name is made, a list is a Fallback.
+    """Return the provider for an object, class, name or list; a list becomes a Fallback.
 
-    :param settings: for those that are made here
-    :raises ProviderNotFoundError: no provider has the name
-    :raises TypeError: it is nothing of the kind, or has not such a setting;  :raises ValueError: it is empty
+    :param settings: arguments for the providers that are created here
+    :raises ProviderNotFoundError: if no provider has the name
+    :raises TypeError: if it is something else, or does not accept a setting
+    :raises ValueError: if it is empty
     """
     if isinstance(provider, BaseProvider):
         return provider
@@ -48,9 +49,10 @@ def provider_of(provider: ProviderLike, **settings: Any) -> BaseProvider:
 
 
 def members_of(providers: Any) -> tuple[BaseProvider | type[BaseProvider] | str, ...]:
-    """Check a list of what names providers.
+    """Check a list of providers, classes and names, and return it.
 
-    :raises TypeError: it is none;  :raises ValueError: it is empty
+    :raises TypeError: if it contains something else
+    :raises ValueError: if it is empty
     """
     members = tuple(providers) if isinstance(providers, Iterable) and not isinstance(providers, type) else (providers,)
     for member in members:
@@ -66,22 +68,23 @@ def members_of(providers: Any) -> tuple[BaseProvider | type[BaseProvider] | str,
 def choose_provider(
     name: str | None = None, *, base_url: str | None = None, download: bool | None = None, **settings: Any
 ) -> BaseProvider:
-    """Make the provider that answers where no object is given.
+    """Create the provider that a name, a URL or the environment selects.
 
-    In this order: ``name``, ``base_url``, the environment's ``G4F_LITE_PROVIDER``, its
-    ``G4F_LITE_BASE_URL`` with ``G4F_LITE_API_KEY``, and the embedded model.  A key alone chooses nothing.
-    ``G4F_LITE_MODEL`` is the model of what the environment chooses, where that names none.
+    The first of these that is set counts: ``name``; ``base_url``; ``G4F_LITE_PROVIDER``; ``G4F_LITE_BASE_URL``,
+    with ``G4F_LITE_API_KEY``; and otherwise the embedded model.  A key alone selects nothing.  ``G4F_LITE_MODEL`` is
+    the model if the environment selects the provider and names no other model.
 
-    :param name: a provider's name, ``name:model``, or several with commas: a Fallback
-    :param base_url: the address of the named provider, or of an OpenAI-compatible server
-    :param download: whether ``Local``, where it is chosen, may fetch its weights
-    :param settings: as for the provider's class
-    :raises ProviderNotFoundError: no such name;  :raises ValueError: a name or an address makes no sense
+    :param name: the name of a provider, ``name:model``, or several separated by commas for a Fallback
+    :param base_url: the URL of the named provider, or of an OpenAI-compatible server
+    :param download: whether ``Local``, if selected, may download its weights
+    :param settings: arguments of the provider's class
+    :raises ProviderNotFoundError: if there is no such name
+    :raises ValueError: if a name or URL is invalid
     """
     by_environment = name is None and base_url is None
     if by_environment:
-        if instead is not None:
-            return instead
+        if replacement is not None:
+            return replacement
         name = os.environ.get("G4F_LITE_PROVIDER") or None
         base_url = None if name else os.environ.get("G4F_LITE_BASE_URL") or None
         if base_url is not None:
@@ -90,7 +93,7 @@ def choose_provider(
             settings.setdefault("model", model)
     names = [part.strip() for part in (name or "").split(",") if part.strip()]
     if name is not None and not names:
-        raise ValueError(f"provider is {name!r}, which names nobody; leave it out to let the environment choose")
+        raise ValueError(f"provider {name!r} contains no name; leave it out to let the environment choose")
     if base_url is not None:
         settings["base_url"] = base_url
         names = names or ["OpenAICompatible"]
@@ -104,9 +107,9 @@ def choose_provider(
 
 
 def default_provider() -> BaseProvider:
-    """Give the provider that the environment chooses; the same object as long as it chooses the same."""
-    if instead is not None:
-        return instead
+    """Return the provider that the environment selects; the same object until the environment changes."""
+    if replacement is not None:
+        return replacement
     key = tuple(os.environ.get(name) for name in _VARIABLES)
     with _lock:
         if key not in _made:

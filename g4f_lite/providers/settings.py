@@ -1,18 +1,20 @@
-"""What any provider over HTTP can be told when it is made, and how each of these settings is checked."""
+"""The settings of providers over HTTP, and their checks."""
 
 from __future__ import annotations
 
 import importlib.util
 import inspect
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 import requests
 
-from ..arguments import shown_url
+from ..arguments import safe_url
 from ..errors import MissingDependencyError
+from ..http.exchange import CA_BUNDLES
 from ..http.failures import NEEDS_PYSOCKS
 from ..http.retry import OnRetry, RetryLike
 from ..timeout import TimeoutLike
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Settings(TypedDict, total=False):
-    """The settings that a subclass of Provider takes as ``**settings`` and passes on; they are explained there."""
+    """The settings that a subclass accepts as ``**settings`` and passes on to Provider, which documents them."""
 
     model: str | None
     proxy: str | None
@@ -38,9 +40,10 @@ class Settings(TypedDict, total=False):
 
 
 def full_signature(kind: type, base: type) -> inspect.Signature:
-    """Give the signature of a class with the settings in the place of ``**settings``, for completion and ``help()``.
+    """Return the signature of a class with all settings instead of ``**settings``, for completion and ``help()``.
 
-    :param base: the class that explains them
+    :param kind: the class
+    :param base: the class that documents the settings
     """
     own = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
     settings: Any = inspect.signature(base).parameters
@@ -51,62 +54,85 @@ def full_signature(kind: type, base: type) -> inspect.Signature:
 
 
 def check_url(url: Any, name: str, owner: str = "") -> str:
-    """Check a service's address and give it without a slash at its end.
+    """Check the URL of a service, and return it without a trailing slash.
 
-    :param name: what it was given as;  :param owner: whose it is
-    :raises ValueError: it is empty, none, or holds credentials
+    :param name: the name of the argument or variable, for errors
+    :param owner: the name of the provider, for errors
+    :raises TypeError: if it is not a string
+    :raises ValueError: if it is empty or not an HTTP URL, or contains credentials
     """
     if not isinstance(url, str):
         raise TypeError(f"{name} must be a string, not {type(url).__name__}")
     if not url and owner:
-        raise ValueError(f"{owner} needs {name}=, the address of a server such as http://localhost:8080/v1")
+        raise ValueError(f"{owner} needs {name}=, the URL of a server such as http://localhost:8080/v1")
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         valid = False
-    if not valid or any(character.isspace() for character in url):
-        raise ValueError(f"{name} must be an address such as http://localhost:8080/v1, not {shown_url(url)!r}")
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    if not valid or not url.isprintable() or re.search(r"[\s\\]", url):
+        raise ValueError(f"{name} must be a URL such as http://localhost:8080/v1, not {safe_url(url)!r}")
+    if "@" in url or parts.query or parts.fragment:  # also in a path, where an unescaped / of a password would put it
         raise ValueError(
-            f"{name} must have no user, password or query in it; keys go in api_key= or headers=: {shown_url(url)!r}"
+            f"{name} must not contain a user, password or query; pass keys as api_key= or headers=: {safe_url(url)!r}"
         )
     return url.rstrip("/")
 
 
 def require_socks(proxy: str | None) -> None:
-    """Raise where a proxy speaks SOCKS and what speaks it is not installed.
+    """Raise if a proxy is SOCKS and PySocks is not installed.
 
-    :raises MissingDependencyError: so it is
+    :raises MissingDependencyError: if it is not
     """
     if proxy and urlsplit(proxy).scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
         raise MissingDependencyError(NEEDS_PYSOCKS)
 
 
 def check_fields(fields: Any, kind: str) -> dict[str, str]:
-    """Check headers or cookies that were given as an argument; their values are not shown.
+    """Check headers or cookies, and return them as a new dict; errors do not show their values.
 
-    :raises TypeError: they are no dict of strings
-    :raises ValueError: one could not be sent as it is
+    :param kind: the name of the argument, for errors
+    :raises TypeError: if they are not a dict of strings
+    :raises ValueError: if one cannot be sent unchanged
     """
+    separators = ";" if kind == "cookies" else None
     if not isinstance(fields, Mapping):
         raise TypeError(f"{kind} must be a dict, not {type(fields).__name__}")
     for name, value in fields.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"{kind} must be strings by their names; {name!r} is {type(value).__name__}")
+            raise TypeError(f"{kind} must map strings to strings; the value of {name!r} is {type(value).__name__}")
         if not name or value != value.strip() or not (name + value).replace("\t", "").isprintable():
-            raise ValueError(f"{kind}: the value of {name!r} has a newline, a blank at an end or the like in it")
+            raise ValueError(f"{kind} cannot be sent: {name!r} has a control character or surrounding white space")
+        if not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII):
+            raise ValueError(f"{kind} cannot be sent: {name!r} is not a name that HTTP allows")
+        if separators and ";" in value:
+            raise ValueError(f"{kind} cannot be sent: the value of {name!r} has a semicolon, which ends a cookie")
         try:
             (name + value).encode("latin-1")
         except UnicodeEncodeError:
-            raise ValueError(f"{kind}: {name!r} has letters that HTTP cannot send") from None
+            raise ValueError(f"{kind} cannot be sent: {name!r} has characters outside Latin-1") from None
     return dict(fields)
 
 
-def check_session(session: Any) -> requests.Session | None:
-    """Check a caller's own session.
+def check_files(verify: bool | str | None, cert: str | tuple[str, str] | None) -> None:
+    """Check that the files of certificates exist, given as arguments or in the environment.
 
-    :raises TypeError: it is none
+    :raises ValueError: if one does not
+    """
+    paths = [("cert", path) for path in (cert if isinstance(cert, tuple) else (cert,))]
+    if verify is None:
+        paths += [(name, os.environ.get(name)) for name in CA_BUNDLES]
+    elif isinstance(verify, str):
+        paths.append(("verify", verify))
+    for name, path in paths:
+        if path and not os.path.exists(path):
+            raise ValueError(f"{name} is {path!r}, which does not exist")
+
+
+def check_session(session: Any) -> requests.Session | None:
+    """Check ``session=``, and return it.
+
+    :raises TypeError: if it is not a session
     """
     if session is not None and not isinstance(session, requests.Session):
         raise TypeError(f"session must be a requests.Session, not {type(session).__name__}")
@@ -114,9 +140,9 @@ def check_session(session: Any) -> requests.Session | None:
 
 
 def check_callback(function: Any, name: str) -> Any:
-    """Check something that is to be called.
+    """Check a callback, and return it.
 
-    :raises TypeError: it cannot be
+    :raises TypeError: if it cannot be called
     """
     if function is not None and not callable(function):
         raise TypeError(f"{name} must be a function, not {type(function).__name__}")
@@ -124,23 +150,24 @@ def check_callback(function: Any, name: str) -> Any:
 
 
 def check_verify(verify: Any) -> bool | str | None:
-    """Check ``verify=``.
+    """Check ``verify=``, and return it.
 
-    :raises TypeError: it is no boolean and no path;  :raises ValueError: the path is empty
+    :raises TypeError: if it is not a boolean or a path
+    :raises ValueError: if the path is empty
     """
     if isinstance(verify, os.PathLike):
         verify = os.fspath(verify)
     if verify is not None and not isinstance(verify, (bool, str)):
         raise TypeError(f"verify must be True, False or the path of a CA bundle, not {type(verify).__name__}")
     if verify == "":
-        raise ValueError("verify is an empty path; False turns the check of certificates off")
+        raise ValueError("verify is an empty path; pass False to disable the verification of certificates")
     return verify
 
 
 def check_cert(cert: Any) -> str | tuple[str, str] | None:
-    """Check ``cert=``.
+    """Check ``cert=``, and return it.
 
-    :raises TypeError: it is no path and no pair of them
+    :raises TypeError: if it is not a path or a pair of paths
     """
     parts = cert if isinstance(cert, tuple) else (cert,)
     if cert is not None and (len(parts) > 2 or not parts or not all(isinstance(part, str) and part for part in parts)):

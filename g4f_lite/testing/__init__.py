@@ -1,12 +1,14 @@
-"""For the tests of apps that use this library: answers without a service, and services without a network.
+"""Tools for testing apps that use this library: scripted answers, and emulated services::
+
+::
 
     def test_summary(g4f_scripted):
         g4f_scripted.queue("A short summary.", RateLimitError("slow down"))
         assert summarize("A long text.") == "A short summary."
         assert "A long text." in g4f_scripted.calls[0].prompt
 
-``Scripted`` stands in for a provider inside the process.  The emulator behind ``g4f_emulator`` is
-the other side of a real socket.  Both are fixtures of the pytest plugin that comes with the package.
+``Scripted`` replaces a provider inside the process.  The emulator behind ``g4f_emulator`` is a real server on
+loopback.  Both fixtures come with the package's pytest plugin.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ __all__ = ["Echo", "Scripted", "ScriptedCall"]
 
 
 def __getattr__(name: str) -> Any:
-    # pytest imports this package for its plugin, in everybody's tests: what is used loads the rest.
+    # pytest imports this package in every test run, for its plugin, so the rest is loaded when it is used.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from ..providers import scripted

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of apps that use this library; pytest finds them by itself."""
+"""Fixtures for testing apps that use this library; pytest loads them automatically."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def g4f_scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
-    """Let a Scripted provider answer wherever an app names none; nothing but loopback is reached."""
-    from ..providers import selection as choice
+    """Use a Scripted provider for every call that names no provider, and allow connections to loopback only."""
+    from ..providers import selection
     from . import Scripted
 
     scripted = Scripted()
     monkeypatch.setenv("G4F_LITE_OFFLINE", "1")
-    monkeypatch.setattr(choice, "instead", scripted)
+    monkeypatch.setattr(selection, "replacement", scripted)
     return scripted
 
 
 @pytest.fixture
 def g4f_emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """Start an emulator of the services, which also answers wherever an app names no provider."""
+    """Start an emulator of the services, and use it for every call that names no provider."""
     from ..emulator import Emulator
 
     with Emulator() as emulator:

@@ -1,18 +1,13 @@
-"""The embedded engine, with the real weights."""
+"""The embedded engine, with the real weights: who can use it, and how it is asked."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import logging
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,82 +15,60 @@ from typing import Any
 import pytest
 import requests
 
-from g4f_lite import errors
-from g4f_lite.providers.local import engine, weights
+from g4f_lite import Local, ModelNotSupportedError, ServiceError
+from g4f_lite.providers.local import engines
+from g4f_lite.providers.local.engine import BearerAuth, Engine
 
-if importlib.util.find_spec("xllamacpp") is None:  # imported here, it would miss the engine's thread policy
-    pytest.skip("the extra `local` is not installed", allow_module_level=True)
+from .conftest import COPY_CONTEXT, engine_of
 
-PROMPT = [{"role": "user", "content": "Count from one to ten."}]
-
-
-@pytest.fixture(scope="module")
-def model() -> Path:
-    try:
-        return weights.fetch(download=True)
-    except errors.G4FLiteError as error:
-        pytest.skip(f"the weights are not here: {error}")
+PROMPT = "Why is the sky blue?"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 
-@pytest.fixture(scope="module")
-def running(model: Path) -> engine.Engine:
-    return engine.engine_for(model)
+def get(engine: Engine, page: str, **settings: Any) -> requests.Response:
+    """Ask the engine for a page as somebody who has its key."""
+    auth = BearerAuth(engine.token.partition(" ")[2])
+    return requests.get(engine.base_url.removesuffix("/v1") + page, auth=auth, timeout=10, **settings)
 
 
-def post(running: engine.Engine, **body: Any) -> requests.Response:
-    return requests.post(
-        f"{running.base_url}/chat/completions",
-        json={"messages": PROMPT, "temperature": 0, "max_tokens": 8, **body},
-        stream=body.get("stream", False),
-        timeout=60,
-    )
-
-
-def events(response: requests.Response) -> Iterator[dict[str, Any]]:
-    for line in response.iter_lines():
-        if line.startswith(b"data: {"):
-            yield json.loads(line[len(b"data: ") :])
-
-
-def test_it_answers(running: engine.Engine, model: Path) -> None:
-    answer = post(running).json()
-    assert answer["choices"][0]["message"]["content"]
-    assert answer["model"] == model.stem
+def test_it_answers(local: Local) -> None:
+    answer = local.create(messages=PROMPT, max_tokens=8)
+    assert answer
+    assert answer.finish_reason == "length"
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 8
 
 
 def test_a_file_has_one_engine_however_it_is_named(
-    running: engine.Engine, model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    engine: Engine, model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     link = tmp_path / "link.gguf"
     link.symlink_to(model)
     monkeypatch.chdir(model.parent)
-    assert engine.engine_for(link) is engine.engine_for(model.name) is running
+    assert engine_of(Local(link)) is engine_of(Local(model.name)) is engine
 
 
-def test_threads_that_come_at_once_start_one(model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    copy = tmp_path / "copy.gguf"
-    try:
-        copy.hardlink_to(model)
-    except OSError:  # another file system
-        shutil.copy(model, copy)
-    caplog.set_level(logging.INFO, logger=engine.__name__)
+def test_threads_that_come_at_once_start_one(copy: Path, tmp_path: Path) -> None:
     barrier = threading.Barrier(4)
+    provider = Local(copy, context=COPY_CONTEXT, keep_alive=0)
+    before = set(engines._engines.values())
 
-    def start() -> engine.Engine:
+    def start() -> Engine:
         barrier.wait()
-        return engine.engine_for(copy, engine.EngineSettings(context=256))
+        return engine_of(provider)
 
     with ThreadPoolExecutor(4) as threads:
         found = {future.result() for future in [threads.submit(start) for _ in range(4)]}
     assert len(found) == 1
-    assert [record for record in caplog.records if "loaded" in record.message] == caplog.records[:1]
-    assert post(found.pop(), max_tokens=1).ok
+    assert set(engines._engines.values()) - before <= found
 
 
-def test_four_are_answered_at_the_same_time(running: engine.Engine) -> None:
+def test_four_are_answered_at_the_same_time(local: Local) -> None:
     def times(number: int) -> tuple[float, float]:
-        with post(running, stream=True, max_tokens=24, ignore_eos=True) as answer:
-            at = [time.monotonic() for _ in events(answer)]
+        stream = local.create_generator(
+            messages=f"Count from {number}.", max_tokens=24, extra_body={"ignore_eos": True}
+        )
+        at = [time.monotonic() for _ in stream]
         return at[0], at[-1]
 
     with ThreadPoolExecutor(4) as threads:
@@ -103,65 +76,92 @@ def test_four_are_answered_at_the_same_time(running: engine.Engine) -> None:
     assert max(began) < min(ended)
 
 
-def test_settings_that_disagree_are_an_error(running: engine.Engine, model: Path) -> None:
-    with pytest.raises(ValueError, match="already loaded with EngineSettings"):
-        engine.engine_for(model, engine.EngineSettings(parallel=2))
+def test_conversations_that_take_turns_are_not_computed_again(local: Local) -> None:
+    system = {"role": "system", "content": "You are a terse assistant who answers in one short sentence."}
+    conversations = [
+        [system, {"role": "user", "content": f"Tell me about {what}."}] for what in ("cats", "dogs", "jam")
+    ]
+    for messages in conversations:
+        messages += [_turn(local, messages)[0], {"role": "user", "content": "Go on."}]
+    for messages in conversations:
+        _, usage = _turn(local, messages)
+        assert usage.prompt_tokens - usage.cached_tokens < 20, usage
 
 
-def test_only_the_loopback_interface_is_served(running: engine.Engine) -> None:
-    port = int(running.base_url.split(":")[2].partition("/")[0])
-    assert running.base_url == f"http://127.0.0.1:{port}/v1"
+def _turn(local: Local, messages: list[Any]) -> tuple[dict[str, str], Any]:
+    answer = local.create(messages=messages, max_tokens=8)
+    return {"role": "assistant", "content": str(answer)}, answer.usage
+
+
+def test_only_the_loopback_interface_is_served(engine: Engine) -> None:
+    port = int(engine.base_url.split(":")[2].partition("/")[0])
+    assert engine.base_url == f"http://127.0.0.1:{port}/v1"
     with socket.socket() as same_port:  # taken on every address, were the engine listening on all of them
         same_port.bind(("127.0.0.2", port))
 
 
-def test_a_page_in_a_browser_reads_nothing(running: engine.Engine) -> None:
-    answer = requests.get(f"{running.base_url}/models", headers={"Origin": "http://evil.example"}, timeout=10)
+@pytest.mark.parametrize("page", ["/v1/models", "/props", "/metrics", "/tokenize"])
+@pytest.mark.parametrize("key", [None, "wrong"])
+def test_nobody_else_can_use_it(engine: Engine, page: str, key: str | None) -> None:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    answer = requests.get(engine.base_url.removesuffix("/v1") + page, headers=headers, timeout=10)
+    assert answer.status_code == 401
+
+
+@linux
+def test_the_key_is_on_no_command_line_and_in_no_environment(engine: Engine) -> None:
+    key = engine.token.partition(" ")[2].encode()
+    process = Path("/proc", str(engine._process.pid))
+    assert len(key) > 30
+    assert key not in (process / "cmdline").read_bytes()
+    assert key not in (process / "environ").read_bytes()
+
+
+def test_a_page_in_a_browser_reads_nothing(engine: Engine) -> None:
+    answer = get(engine, "/v1/models", headers={"Origin": "http://evil.example"})
     assert answer.headers["Access-Control-Allow-Origin"] not in ("*", "http://evil.example")
 
 
 @pytest.mark.parametrize("page", ["/", "/slots"])
-def test_what_nobody_needs_is_not_served(running: engine.Engine, page: str) -> None:
-    assert not requests.get(running.base_url.removesuffix("/v1") + page, timeout=10).ok
+def test_what_nobody_needs_is_not_served(engine: Engine, page: str) -> None:
+    assert not get(engine, page).ok
 
 
-def test_every_slot_has_its_own_context(running: engine.Engine) -> None:
-    properties = requests.get(running.base_url.removesuffix("/v1") + "/props", timeout=10).json()
-    assert properties["total_slots"] == running.settings.parallel
-    assert properties["default_generation_settings"]["n_ctx"] == running.settings.context
+def test_every_slot_has_its_own_context(engine: Engine) -> None:
+    properties = get(engine, "/props").json()
+    assert properties["total_slots"] == engine.slots.count == 4
+    assert properties["default_generation_settings"]["n_ctx"] == engine.settings.context == 4096
 
 
-def test_other_programs_keep_their_own_thread_policy(running: engine.Engine) -> None:
-    assert "OMP_WAIT_POLICY" not in os.environ
+@linux
+def test_how_its_threads_wait_is_its_own_affair(engine: Engine) -> None:
+    environment = Path("/proc", str(engine._process.pid), "environ").read_bytes()
+    assert b"GOMP_SPINCOUNT=300" in environment.split(b"\0")
+    assert b"OMP_WAIT_POLICY" not in environment
+    assert not {"GOMP_SPINCOUNT", "GGML_NO_BACKTRACE"} & os.environ.keys()
+    assert 1 <= engine.threads <= len(os.sched_getaffinity(0))
 
 
-def test_a_prompt_that_is_too_long_is_refused(running: engine.Engine) -> None:
-    refusal = post(running, messages=[{"role": "user", "content": "long " * 5000}], stream=True)
-    assert refusal.status_code == 400
-    assert refusal.json()["error"]["type"] == "exceed_context_size_error"
+@linux
+def test_a_terminal_interrupts_the_program_only(engine: Engine) -> None:
+    assert os.getsid(engine._process.pid) == engine._process.pid != os.getsid(0)
+
+
+def test_a_prompt_that_is_too_long_names_the_setting(local: Local) -> None:
+    with pytest.raises(ServiceError, match=r"more than the context of 4096; .*Local\(context=8192\), or leave out"):
+        local.create(messages="long " * 5000)
+
+
+def test_text_does_not_act_as_a_control_token(local: Local) -> None:
+    def tokens(text: str) -> int:
+        usage = local.create(messages=text, max_tokens=1).usage
+        assert usage is not None
+        return usage.prompt_tokens
+
+    assert tokens("a<|im_end|>b") - tokens("ab") > 3  # it would be one
 
 
 class TestBadFiles:
-    @pytest.mark.parametrize(
-        ("make", "match"),
-        [
-            pytest.param(lambda path: None, "there is no file .*model.gguf", id="missing"),
-            pytest.param(lambda path: path.mkdir(), "model.gguf is a directory", id="a directory"),
-            pytest.param(lambda path: path.write_bytes(b""), "does not begin as a .gguf", id="empty"),
-            pytest.param(lambda path: path.write_bytes(b"GGUF\3\0\0\0"), "does not begin as a .gguf", id="cut at once"),
-            pytest.param(lambda path: path.write_bytes(b"<html>" * 99), "does not begin as a .gguf", id="another kind"),
-        ],
-    )
-    def test_are_told_at_the_call(self, tmp_path: Path, make: Any, match: str) -> None:
-        path = tmp_path / "model.gguf"
-        make(path)
-        with pytest.raises(errors.ModelNotSupportedError, match=match):
-            engine.check_gguf(path)
-
-    def test_a_path_that_the_system_refuses(self, tmp_path: Path) -> None:
-        with pytest.raises(errors.ModelNotSupportedError, match=r"cannot read .*File name too long"):
-            engine.check_gguf(tmp_path / ("x" * 300 + ".gguf"))
-
     @pytest.mark.parametrize(
         ("begin", "rest"),
         [
@@ -173,48 +173,21 @@ class TestBadFiles:
             pytest.param(5_000, bytes(9_000), id="zeros"),
         ],
     )
-    def test_are_told_when_llama_cpp_refuses_them(
+    def test_are_told_as_what_they_are(
         self, model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], begin: int, rest: bytes
     ) -> None:
         path = tmp_path / "damaged.gguf"
         with model.open("rb") as source:
             path.write_bytes(source.read(begin) + rest)
-        with pytest.raises(errors.ModelNotSupportedError, match=r"llama\.cpp cannot load .*damaged\.gguf.*download it"):
-            engine.engine_for(path)
+        with pytest.raises(ModelNotSupportedError, match=r"damaged\.gguf.* is cut or damaged.*download it again"):
+            Local(path, retry=None).create(messages="Hello")
         assert capfd.readouterr() == ("", "")
-
-    def test_do_not_harm_the_engine_that_runs(self, running: engine.Engine, tmp_path: Path) -> None:
-        path = tmp_path / "damaged.gguf"
-        path.write_bytes(b"GGUF" + bytes(100))
-        with pytest.raises(errors.ModelNotSupportedError):
-            engine.engine_for(path)
-        assert post(running).ok
-
-
-def test_without_xllamacpp_the_extra_is_named(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "other.gguf"
-    path.write_bytes(b"GGUF" + bytes(100))
-    monkeypatch.setitem(sys.modules, "xllamacpp", None)
-    with pytest.raises(errors.MissingDependencyError, match=r"g4f-lite\[local\]"):
-        engine.engine_for(path)
-
-
-def test_a_library_that_xllamacpp_misses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "other.gguf"
-    path.write_bytes(b"GGUF" + bytes(100))
-
-    def fail(name: str) -> None:
-        raise ImportError("libgomp.so.1: cannot open shared object file")
-
-    monkeypatch.setattr(importlib, "import_module", fail)
-    with pytest.raises(errors.MissingDependencyError, match=r"libgomp\.so\.1.*apt install libgomp1"):
-        engine.engine_for(path)
 
 
 def test_an_import_starts_nothing() -> None:
     code = """
 import os, sys, threading
-from g4f_lite.providers.local import engine
+from g4f_lite.providers.local import engines
 print(threading.active_count(), "xllamacpp" in sys.modules, len(os.listdir("/proc/self/task")))
 """
     if not Path("/proc/self/task").exists():

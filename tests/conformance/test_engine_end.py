@@ -1,216 +1,249 @@
-"""How a process with an engine ends: at once, with its own exit code, and without a word."""
+"""How an engine ends, however the program does, and how it comes back."""
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from g4f_lite import errors
-from g4f_lite.providers.local import hangup, weights
+from g4f_lite import EngineError, Local, ProviderNotConfiguredError, StreamInterruptedError
+from g4f_lite.providers.local import engines
+from g4f_lite.providers.local.engine import Engine
 
-if importlib.util.find_spec("xllamacpp") is None:  # imported here, it would miss the engine's thread policy
-    pytest.skip("the extra `local` is not installed", allow_module_level=True)
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals and /dev/fd")
+from .conftest import COPY_CONTEXT, engine_of
 
-LONGEST_END = 4.0  # seconds; 0.1 to 0.6 where nothing else runs
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+
 SCRIPT = """
 import os, signal, sys, threading, time
-import requests
-from g4f_lite.providers.local.engine import EngineSettings, engine_for
+from g4f_lite import EngineError, Local
+from g4f_lite.providers.local import engines
 
-small = EngineSettings(context=1024)  # sooner there than the usual one
-running = engine_for(sys.argv[1], small)
-began = threading.Semaphore(0)
+local = Local(sys.argv[1], context=1024, timeout=60, retry=None)
 
 
-def ask(tokens, stream):
-    body = {"messages": [{"role": "user", "content": "Tell a story."}], "max_tokens": tokens, "stream": stream}
-    answer = requests.post(running.base_url + "/chat/completions", json=body, stream=stream, timeout=60)
-    for line in answer.iter_lines(chunk_size=1):
-        began.release()
+def pid():
+    return engines._engines[next(reversed(engines._engines))]._process.pid
 
 
-def in_background(count, tokens=3000, stream=True, daemon=True):
-    for _ in range(count):
-        threading.Thread(target=ask, args=(tokens, stream), daemon=daemon).start()
+def ask(provider=local, tokens=2):
+    return provider.create(messages="Hello", max_tokens=tokens)
 
 
-def interrupt_soon():
-    def interrupt():
-        began.acquire()
-        end()
-        os.kill(os.getpid(), signal.SIGINT)
-    threading.Thread(target=interrupt).start()
+def stream(began):
+    for _ in local.create_generator(messages="Tell a story.", max_tokens=900):
+        began.set()
 
 
-def end():
-    os.write(1, b"%.3f" % time.time())
+def stream_in_background():
+    began = threading.Event()
+    threading.Thread(target=stream, args=(began,), daemon=True).start()
+    assert began.wait(60)
 """
+GONE_SECONDS = 5.0  # 0.03 where nothing else runs
 
 
-@pytest.fixture(scope="module")
-def model() -> Path:
+def is_there(process: int) -> bool:
+    """Tell whether a process runs; one that has ended, and that nobody has waited for, does not."""
     try:
-        return weights.fetch(download=True)
-    except errors.G4FLiteError as error:
-        pytest.skip(f"the weights are not here: {error}")
+        os.kill(process, 0)
+        return Path("/proc", str(process), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
-def run(model: Path, code: str) -> tuple[int, str, str, float]:
-    """Run a script; give its exit code, standard output and error, and the seconds from ``end()`` to its end."""
-    process = subprocess.run(
-        [sys.executable, "-c", SCRIPT + code, str(model)], capture_output=True, text=True, timeout=60, check=False
+def wait_until_gone(process: int) -> bool:
+    deadline = time.monotonic() + GONE_SECONDS
+    while is_there(process):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def run(path: Path, code: str) -> tuple[int, list[str], str]:
+    """Run a script; give its exit code, the words that it printed, and its standard error."""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", SCRIPT + code, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
-    ended = time.time()
-    said = process.stdout[-14:]  # what end() writes
-    return process.returncode, process.stdout[:-14], process.stderr, ended - float(said)
+    return done.returncode, done.stdout.split(), done.stderr
 
 
-IDLE = """
-ask(3, True)
-answer = requests.get(running.base_url + "/models", timeout=9)
-session = requests.Session()
-session.get(running.base_url + "/models", timeout=9)
-end()
-sys.exit(7)
-"""
-HALF_READ = """
-body = {"messages": [{"role": "user", "content": "Tell a story."}], "stream": True}
-half = requests.post(running.base_url + "/chat/completions", json=body, stream=True, timeout=9)
-next(half.iter_lines())
-end()
-"""
-FORKED = """
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # that threads and fork go badly together
-for use in (False, True):
-    child = os.fork()
-    if child == 0:
-        if use:
-            own = engine_for(sys.argv[1], small)
-            assert own is not running and own.base_url != running.base_url
-            running = own
-            ask(3, True)
-        sys.exit(5)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
-ask(3, True)
-end()
-sys.exit(6)
-"""
-ENDS = {  # how a script ends, with its exit code and the last word that it says
-    "unused": ("end()", 0, None),
-    "used, with idle connections": (IDLE, 7, None),
-    "daemon threads stream": ("in_background(6); began.acquire(); end(); sys.exit(3)", 3, None),
-    "daemon threads wait": ("in_background(2, 600, False); time.sleep(0.2); end()", 0, None),
-    "a stream left half-read": (HALF_READ, 0, None),
-    "a thread still streams": ("in_background(1, 9, True, False); began.acquire(); end()", 0, None),
-    "children of its own": (FORKED, 6, None),
-    "children of its own, while it streams": ("in_background(2); began.acquire()" + FORKED, 6, None),
-    "an exception": ("ask(3, True); end(); raise ValueError('mine')", 1, "ValueError: mine"),
-    "Ctrl-C, streaming": ("interrupt_soon(); ask(3000, True)", -signal.SIGINT, "KeyboardInterrupt"),
-    "Ctrl-C, waiting": ("began.release(); interrupt_soon(); ask(600, False)", -signal.SIGINT, "KeyboardInterrupt"),
+ENDS = {  # how a program ends, with its exit code and the last line that it says
+    "sys.exit in mid-answer": ("stream_in_background(); print(pid(), flush=True); sys.exit(3)", 3, ""),
+    "an answer half read": (
+        "s = local.create_generator(messages='Hi'); next(s); print(pid()); raise ValueError('mine')",
+        1,
+        "ValueError: mine",
+    ),
+    "killed": (
+        "stream_in_background(); print(pid(), flush=True); os.kill(os.getpid(), signal.SIGKILL)",
+        -signal.SIGKILL,
+        "",
+    ),
 }
 
 
-@pytest.fixture(scope="module")
-def runs(request: pytest.FixtureRequest, model: Path) -> Iterator[dict[str, Future[tuple[int, str, str, float]]]]:
-    """Run the scripts that were asked for, two at a time."""
-    wanted = [item.callspec.params["how"] for item in request.session.items if "_ends_at_once" in item.name]  # type: ignore[attr-defined]
-    with ThreadPoolExecutor(2) as threads:
-        futures = {how: threads.submit(run, model, ENDS[how][0]) for how in wanted}
-        yield futures
-        for future in futures.values():
-            future.cancel()
-
-
 @pytest.mark.parametrize("how", ENDS)
-def test_a_process_ends_at_once_and_says_no_more_than_it_must(
-    how: str, runs: dict[str, Future[tuple[int, str, str, float]]]
-) -> None:
-    _, expected, word = ENDS[how]
-    returned, out, error, seconds = runs[how].result()
-    assert (returned, out) == (expected, ""), error
-    if word is None:
-        assert error == ""
-    else:
-        # An interrupt may come while another exception is handled, which is then told, too.
-        assert error.count("Traceback") == 1 + error.count("During handling of the above exception")
-        assert error.splitlines()[-1] == word
-    assert seconds < LONGEST_END
+def test_it_ends_with_the_program(copy: Path, how: str) -> None:
+    code, expected, last_line = ENDS[how]
+    returned, out, error = run(copy, code)
+    assert returned == expected, error
+    assert error.strip().rpartition("\n")[2] == last_line
+    assert wait_until_gone(int(out[0]))
 
 
-class TestHangUp:
-    @pytest.fixture
-    def listener(self) -> Iterator[socket.socket]:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            yield listener
+FORKS = """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # that threads and fork go badly together
+def in_child(work):
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        work()
+        sys.stdout.flush()
+        sys.exit(5)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
 
-    @pytest.fixture(autouse=True)
-    def excepthook(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+def use():
+    ask()
+    print("child", pid(), flush=True)
 
-    def connect(self, listener: socket.socket) -> tuple[socket.socket, socket.socket]:
-        client = socket.create_connection(listener.getsockname())
-        return client, listener.accept()[0]
+def start_own():
+    engine = next(reversed(engines._engines.values()))
+    os.kill(pid(), signal.SIGKILL)
+    while engine.running:
+        time.sleep(0.01)
+    ask()
+    print("own", pid(), flush=True)
 
-    def test_cuts_the_clients_of_that_port_only(self, listener: socket.socket) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as other:
-            client, served = self.connect(listener)
-            other_client, other_served = self.connect(other)
-            with client, served, other_client, other_served:
-                assert not hangup.hang_up(listener.getsockname()[1], within=0)  # the server has not closed it
-                assert client.recv(1) == b""
-                other_served.sendall(b"!")
-                assert other_client.recv(1) == b"!"
+local.start()
+print("parent", pid())
+in_child(use)
+in_child(start_own)
+ask()
+print("parent", pid())
+"""
 
-    def test_waits_until_the_server_has_closed_them(self, listener: socket.socket) -> None:
-        client, served = self.connect(listener)
 
-        def serve() -> None:
-            with served:
-                assert served.recv(1) == b""
+def test_a_forked_child_uses_the_engine_as_long_as_it_is_there(copy: Path) -> None:
+    returned, out, error = run(copy, FORKS)
+    assert (returned, error) == (0, "")
+    engines_of = list(zip(out[::2], out[1::2], strict=True))
+    first = engines_of[0][1]
+    assert [name for name, _ in engines_of] == ["parent", "child", "own", "parent"]
+    assert engines_of[1][1] == first
+    assert len({first, engines_of[2][1], engines_of[3][1]}) == 3
+    assert all(wait_until_gone(int(process)) for _, process in engines_of)
 
-        server = threading.Thread(target=serve)
-        server.start()
-        with client:
-            assert hangup.hang_up(listener.getsockname()[1], within=10)
-            assert served.fileno() == -1
-        server.join()
 
-    def test_is_content_with_no_client(self, listener: socket.socket) -> None:
-        before = threading.excepthook
-        assert hangup.hang_up(listener.getsockname()[1], within=0)
-        assert threading.excepthook is before
+@pytest.fixture
+def provider(copy: Path) -> Local:
+    """Give a provider whose engine runs, and is nobody else's."""
+    local = Local(copy, context=COPY_CONTEXT, timeout=60, retry=None)
+    local.start()
+    return local
 
-    def test_says_so_where_open_files_are_not_listed(
-        self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
-        monkeypatch.setattr(hangup, "OPEN_FILES", tmp_path / "missing")
-        assert not hangup.hang_up(listener.getsockname()[1], within=0)
 
-    def test_only_daemon_threads_are_silenced(self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-        reported = []
-        monkeypatch.setattr(threading, "excepthook", lambda args: reported.append(args.thread.name))
+def process_of(engine: Engine) -> int:
+    return engine._process.pid
 
-        def fail() -> None:
-            raise ConnectionError
 
-        client, served = self.connect(listener)
-        with client, served:
-            hangup.hang_up(listener.getsockname()[1], within=0)
-            hangup.hang_up(listener.getsockname()[1], within=0)
-        for name, daemon in (("quiet", True), ("loud", False)):
-            thread = threading.Thread(target=fail, name=name, daemon=daemon)
-            thread.start()
-            thread.join()
-        assert reported == ["loud"]
+def test_a_crash_is_told_and_the_next_call_starts_it_anew(provider: Local) -> None:
+    engine = engine_of(provider)
+    with provider.create_generator(messages="Tell a story.", max_tokens=900) as stream:
+        first = next(stream)
+        os.kill(process_of(engine), signal.SIGSEGV)
+        with pytest.raises(EngineError, match=r"the engine of copy\.gguf crashed \(signal 11\)") as caught:
+            list(stream)
+    assert str(caught.value.partial).startswith(str(first))
+    assert caught.value.provider == "Local"
+    assert provider.create(messages="Hello", max_tokens=1)
+    assert process_of(engine_of(provider)) != process_of(engine)
+
+
+def test_its_last_words_are_told(provider: Local) -> None:
+    engine = engine_of(provider)
+    with pytest.raises(Exception, match="failed to parse grammar"):
+        provider.create(messages="Hello", grammar="root ::= (")
+    os.kill(process_of(engine), signal.SIGABRT)
+    assert engine.crashed()
+    with pytest.raises(EngineError) as caught, engine.crash_told():
+        raise caught_error()
+    assert "failed to parse grammar" in caught.value.last_words
+
+
+def caught_error() -> Exception:
+    from g4f_lite import TransportError
+
+    return TransportError("lost")
+
+
+def test_unused_it_ends_and_comes_back(copy: Path) -> None:
+    provider = Local(copy, context=COPY_CONTEXT, timeout=60, retry=None)
+    provider.create(messages="Hello", max_tokens=1, keep_alive=0)
+    first = engines._engines[next(reversed(engines._engines))]
+    assert first._ended.wait(GONE_SECONDS)
+    assert first.left()
+    assert provider.create(messages="Hello", max_tokens=1, keep_alive="1m")
+    assert process_of(engine_of(provider)) != process_of(first)
+
+
+def test_an_answer_that_is_closed_leaves_the_engine_to_others(provider: Local) -> None:
+    engine = engine_of(provider)
+    stream = provider.create_generator(messages="Tell a story.", max_tokens=900)
+    next(stream)
+    stream.close()
+    with pytest.raises((StopIteration, StreamInterruptedError)):
+        next(stream)
+    assert provider.create(messages="Hello", max_tokens=1)
+    assert engine_of(provider) is engine
+
+
+INJECT = """
+import g4f_lite
+print(local.create(messages="Hello", max_tokens=1) and pid())
+"""
+
+
+def test_nothing_around_it_runs_in_its_process(copy: Path, tmp_path: Path) -> None:
+    """Neither what PYTHONPATH leads to, nor the current directory, nor what libraries take from the environment."""
+    for name in ("sitecustomize", "usercustomize", "xllamacpp", "json", "threading"):
+        (tmp_path / f"{name}.py").write_text(f"import os; open('ran', 'a').write(f'{name} {{os.getpid()}}\\n')\n")
+    startup = tmp_path / "startup.py"
+    startup.write_text("import os; open('ran', 'a').write(f'startup {os.getpid()}\\n')\n")
+    code = "import os, sys; sys.path[:] = [p for p in sys.path if p not in ('', os.getcwd())]\n" + SCRIPT + INJECT
+    environment = {**os.environ, "PYTHONSTARTUP": str(startup), "PYTHONINSPECT": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(tmp_path)])
+    (tmp_path / "json.py").unlink()  # which the program itself would take from there
+    (tmp_path / "threading.py").unlink()
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(copy)],
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.strip().isdigit(), done.stderr
+    ran = (tmp_path / "ran").read_text() if (tmp_path / "ran").exists() else ""
+    assert done.stdout.strip() not in ran
+
+
+@pytest.mark.parametrize("program", ["/bin/true", "/bin/cat"])
+def test_a_program_that_is_not_python_is_told(copy: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    monkeypatch.setenv("G4F_LITE_PYTHON", program)
+    local = Local(copy, context=COPY_CONTEXT + 1, retry=None)
+    with pytest.raises(ProviderNotConfiguredError, match=f"{program} did not run the engine .* set G4F_LITE_PYTHON"):
+        local.create(messages="Hello")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from g4f_lite import Client, Finish, Identity, ImageResponse, Local, Reasoning, Refusal, ToolCallDelta, Usage
 from g4f_lite.emulator import Emulator
-from g4f_lite.providers.local import engine, weights
+from g4f_lite.providers.local.engine import Engine
+from g4f_lite.providers.local.gguf import read_metadata
+from g4f_lite.providers.local.manners import manner_of
 from g4f_lite.testing import Scripted
 
 openai = pytest.importorskip("openai", reason="the official package is not installed")
@@ -108,10 +110,10 @@ def test_models_and_images_are_accepted(both: tuple[Any, Client]) -> None:
         assert [bool(image.url) for image in made.data] == [bool(image.url) for image in expected.data]
 
 
-def script(client: Any, model: str) -> list[Any]:
+def script(client: Any, model: str, **more: Any) -> list[Any]:
     """A script as it is written for the official client."""
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Name three colours."}]
-    options = {"model": model, "messages": messages, "temperature": 0, "max_tokens": 6}
+    options = {"model": model, "messages": messages, "temperature": 0, "max_tokens": 6, **more}
     whole = client.chat.completions.create(**options)
     said = [
         whole.choices[0].message.content,
@@ -161,19 +163,15 @@ def test_tool_calls_are_the_same(emulator: Emulator, both: tuple[Any, Client]) -
         assert sent[0][name] == sent[1][name]
 
 
-def test_the_same_script_says_the_same_to_the_embedded_model() -> None:
-    if importlib.util.find_spec("xllamacpp") is None:  # not imported: the engine does that in its own way
-        pytest.skip("the extra `local` is not installed")
-    path = weights.find()
-    if path is None:
-        pytest.skip("the embedded model's weights are not here")
-    running = engine.engine_for(path)
-    with openai.OpenAI(base_url=running.base_url, api_key="none") as theirs, Client(base_url=running.base_url) as ours:
-        expected = script(theirs, "smollm2")
-        assert script(ours, "smollm2") == expected
-    assert expected[0]
-    assert expected[0] == expected[4]
-    assert expected[3] == expected[-1] == path.stem
-    with Client(Local(str(path))) as embedded:
+def test_the_same_script_says_the_same_to_the_embedded_model(local: Local, engine: Engine, model: Path) -> None:
+    address, _, key = engine.token.partition(" ")
+    sampling = manner_of(read_metadata(model)).sampling
+    theirs = openai.OpenAI(base_url=address, api_key=key)
+    with theirs.with_options(max_retries=0), Client(base_url=address, api_key=key) as ours, Client(local) as embedded:
+        expected = script(theirs, "smollm2", extra_body=sampling)
+        assert script(ours, "smollm2", extra_body=sampling) == expected
         assert script(embedded, None) == expected  # type: ignore[arg-type]
         assert script(embedded, expected[3]) == expected
+    assert expected[0]
+    assert expected[0] == expected[4]
+    assert expected[3] == expected[-1] == model.stem

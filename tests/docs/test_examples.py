@@ -15,8 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +24,17 @@ import pytest
 if importlib.util.find_spec("xllamacpp") is None:  # not imported: the engine does that in its own way
     pytest.skip("the examples use the embedded model", allow_module_level=True)
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OWN_TESTS = {
+    "apps.md",  # frameworks that are not installed: test_apps.py
+    "your-own-provider.md",  # a package that has to be installed: test_own_provider.py
+}
+PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name not in OWN_TESTS)]
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"# (\w+\.py)\n")
+SETS_UP = ("pip install", "python3 -m venv .venv", ". .venv/bin/activate")
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
     "0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
@@ -117,23 +123,21 @@ def environment(example_server: int) -> dict[str, str]:
     }
 
 
-Runs = dict[Example, Future[subprocess.CompletedProcess[str]]]
+Run = Callable[[Example], "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="module")
-def runs(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, weights: Path, environment: dict[str, str]
-) -> Iterator[Runs]:
-    """Run the examples that were asked for, two at a time, each in a folder with the files that examples name."""
+@pytest.fixture
+def run(tmp_path: Path, weights: Path, environment: dict[str, str]) -> Run:
+    """Give a function that runs an example in a folder with the files that examples name."""
 
-    def run(example: Example, folder: Path) -> subprocess.CompletedProcess[str]:
-        (folder / "path.gguf").symlink_to(weights)
-        (folder / "picture.png").write_bytes(PIXEL)
+    def run(example: Example) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "path.gguf").symlink_to(weights)
+        (tmp_path / "image.png").write_bytes(PIXEL)
         for name, text in example.files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            (tmp_path / name).write_text(text, encoding="utf-8")
         return subprocess.run(
             example.arguments,
-            cwd=folder,
+            cwd=tmp_path,
             env=environment,
             capture_output=True,
             text=True,
@@ -141,13 +145,7 @@ def runs(
             stdin=subprocess.DEVNULL,
         )
 
-    items = [item for item in request.session.items if item.path == request.path and "runs" in item.fixturenames]  # type: ignore[attr-defined]
-    wanted = [item.callspec.params["example"] for item in items]  # type: ignore[attr-defined]
-    with ThreadPoolExecutor(2) as threads:
-        futures = {example: threads.submit(run, example, tmp_path_factory.mktemp("example")) for example in wanted}
-        yield futures
-        for future in futures.values():
-            future.cancel()
+    return run
 
 
 def named(example: Example) -> str:
@@ -155,24 +153,24 @@ def named(example: Example) -> str:
 
 
 @pytest.mark.parametrize("example", SCRIPTS, ids=named)
-def test_python_blocks_run(example: Example, runs: Runs) -> None:
-    done = runs[example].result()
+def test_python_blocks_run(example: Example, run: Run) -> None:
+    done = run(example)
     assert done.stderr == ""
     assert done.returncode == 0
     assert done.stdout
 
 
 @pytest.mark.parametrize("example", SUITES, ids=named)
-def test_files_are_a_test_suite_that_passes(example: Example, runs: Runs) -> None:
-    done = runs[example].result()
+def test_files_are_a_test_suite_that_passes(example: Example, run: Run) -> None:
+    done = run(example)
     assert done.returncode == 0, done.stdout + done.stderr
     tests = sum(len(re.findall(r"^def test_", code, re.MULTILINE)) for code in example.files.values())
     assert f" {tests} passed" in done.stdout
 
 
 @pytest.mark.parametrize("example", COMMANDS, ids=named)
-def test_commands_run(example: Example, runs: Runs) -> None:
-    done = runs[example].result()
+def test_commands_run(example: Example, run: Run) -> None:
+    done = run(example)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()
 
@@ -186,4 +184,4 @@ def test_no_example_is_left_out(page: Path) -> None:
     assert set(languages) <= {"python", "sh"} | directives
     assert len(re.findall(r"^```", text, re.MULTILINE)) == 2 * len(languages)
     for line in shell_lines(page):
-        assert is_run_here(line) or line.startswith(("pip install", "python -m venv .venv")), line
+        assert is_run_here(line) or line.startswith(SETS_UP), line

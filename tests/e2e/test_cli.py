@@ -105,9 +105,9 @@ def test_the_prompt_is_standard_input_alone(emulator: Emulator, here: list[str],
 
 
 def test_options_reach_the_service(emulator: Emulator, tmp_path: Path) -> None:
-    picture = tmp_path / "picture.png"
-    picture.write_bytes(draw_png("a cat"))
-    options = ["--base-url", f"{emulator.url}/v1", "-m", "seer", "-s", "Be brief.", "-i", str(picture)]
+    image = tmp_path / "image.png"
+    image.write_bytes(draw_png("a cat"))
+    options = ["--base-url", f"{emulator.url}/v1", "-m", "seer", "-s", "Be brief.", "-i", str(image)]
     assert call("chat", "What is this?", *options, "-i", "https://example.org/dog.png").returncode == 0
     sent = asked(emulator)
     assert sent["model"] == "seer"
@@ -167,7 +167,7 @@ def test_a_start_loads_only_what_is_needed() -> None:
         "xllamacpp",
         "platformdirs",
         "g4f_lite.providers.local.provider",
-        "g4f_lite.cli.talk",
+        "g4f_lite.cli.interactive",
     }
     assert not unneeded & {*loaded}
 

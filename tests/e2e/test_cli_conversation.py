@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import filelock
 import pytest
 
 from g4f_lite import AiEngine, Client, Conversation
 from g4f_lite.emulator import Emulator
 
-from .command import asked, assert_failed, assert_refused, call
+from .command import SECONDS, asked, assert_failed, assert_refused, call, run
 
 FIRST = [{"role": "user", "content": "My name is Ada."}, {"role": "assistant", "content": "Hello, Ada."}]
 
@@ -67,12 +71,59 @@ def test_what_cannot_be_is_told_before_anything_is_sent(
     broken = tmp_path / "broken.json"
     broken.write_text("{}", encoding="utf-8")
     assert_refused(call("chat", "Hi", "--save", str(kept), *here), "talk.json", "--continue")
-    assert_refused(call("chat", "Hi", "--save", str(tmp_path / "no" / "talk.json"), *here), "is no folder")
+    assert_refused(call("chat", "Hi", "--save", str(tmp_path / "no" / "talk.json"), *here), "is not a directory")
     assert_refused(call("chat", "Hi", "--continue", str(tmp_path / "none.json"), *here), "cannot read", "none.json")
-    assert_refused(call("chat", "Hi", "--continue", str(broken), *here), "broken.json", "no list of messages")
+    assert_refused(
+        call("chat", "Hi", "--continue", str(broken), *here), "broken.json", "is not a JSON list of messages"
+    )
     assert call("chat", "Hi", "--continue", str(kept), "--system", "Be brief.", *here).returncode == 2
     assert emulator.requests == []
     assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
+
+
+@pytest.mark.parametrize("option", ["--continue", "--save"])
+def test_two_commands_at_once_lose_no_turn(option: str, kept: Path) -> None:
+    both = threading.Barrier(2)
+
+    def answer(messages: list[dict[str, Any]]) -> Iterator[str]:
+        both.wait(SECONDS)  # neither is answered before both have asked
+        yield f"re: {messages[-1]['content']}"
+
+    file = kept if option == "--continue" else kept.with_name("new.json")
+    with Emulator(answer) as emulator:
+        here = ["--base-url", f"{emulator.url}/v1", "--model", "echo", "--system", "Be brief."][
+            : 4 + 2 * (file != kept)
+        ]
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(lambda word: run("chat", word, option, str(file), *here), ["one", "two"]))
+    assert [(one.returncode, one.stderr) for one in done] == [(0, ""), (0, "")]
+    before = ["My name is Ada.", "Hello, Ada."] if file == kept else ["Be brief."]
+    assert texts(file) in (
+        [*before, "one", "re: one", "two", "re: two"],
+        [*before, "two", "re: two", "one", "re: one"],
+    )
+
+
+def test_a_file_that_another_command_keeps_locked(
+    emulator: Emulator, here: list[str], kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("g4f_lite.cli.locked_file.LOCK_SECONDS", 0)
+    with filelock.FileLock(kept.with_name(".talk.json.lock")):
+        assert_failed(call("chat", "Hi", "--continue", str(kept), *here), "cannot write", "lock", printed="Hi\n")
+    assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
+
+
+def test_a_file_that_is_no_conversation_any_more_is_left_alone(kept: Path) -> None:
+    def answer(messages: list[dict[str, Any]]) -> Iterator[str]:
+        kept.write_text("{}")
+        yield "Hello"
+
+    with Emulator(answer) as emulator:
+        here = ["--base-url", f"{emulator.url}/v1", "--model", "echo"]
+        assert_failed(
+            call("chat", "Hi", "--continue", str(kept), *here), "not a JSON list of messages", printed="Hello\n"
+        )
+    assert kept.read_text() == "{}"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
@@ -85,7 +136,7 @@ def test_a_talk_is_kept_turn_by_turn_until_a_new_one(emulator: Emulator, here: l
         terminal.wait_for("And yours?\r\nAnd yours?\r\n> ")
         assert texts(kept) == ["My name is Ada.", "Hello, Ada.", "And yours?", "And yours?"]
         terminal.type("/new\n")
-        assert "talk.json stays as it is" in terminal.wait_for("> ").replace("\r\n", "")
+        assert "talk.json is left as it is" in terminal.wait_for("> ").replace("\r\n", "")
         terminal.type("third\n")
         terminal.wait_for("third\r\nthird\r\n> ")
         assert [message["content"] for message in asked(emulator)["messages"]] == ["third"]

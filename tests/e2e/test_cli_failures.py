@@ -53,7 +53,9 @@ def test_a_key_is_never_shown(emulator: Emulator, here: list[str], tmp_path: Pat
         assert KEY not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "cannot read"), ("\n", "is empty"), ("a key", "is no key")])
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "cannot read"), ("\n", "is empty"), ("a key", "is not a valid key")]
+)
 def test_a_file_without_a_key_is_one_line(tmp_path: Path, content: str | None, words: str) -> None:
     file = tmp_path / "key"
     if content is not None:
@@ -63,7 +65,7 @@ def test_a_file_without_a_key_is_one_line(tmp_path: Path, content: str | None, w
 
 @pytest.mark.parametrize(
     ("providers", "words"),
-    [(["-p", "groq,openai"], "one provider"), (["-p", "local"], "Local has no use"), ([], "Local has no use")],
+    [(["-p", "groq,openai"], "a single provider"), (["-p", "local"], "Local has no use"), ([], "Local has no use")],
 )
 def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, providers: list[str], words: str) -> None:
     file = tmp_path / "key"
@@ -81,18 +83,18 @@ def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, provid
         (["-p", "local", "-m", "no-such-file.gguf"], "no-such-file.gguf"),
         (["-p", "local", "-m", __file__], ".gguf file"),
         (["-p", "local", "--base-url", "http://127.0.0.1:9/v1"], "Local has no use for --base-url"),
-        (["--base-url", "localhost:8080"], "--base-url must be an address"),
+        (["--base-url", "localhost:8080"], "--base-url must be a URL"),
         (["-p", "ai_engine"], "AiEngine needs --base-url"),
-        (["-p", "http://127.0.0.1:9/v1"], "give it as --base-url"),
-        (["-p", "echo", "--base-url", "http://127.0.0.1:9/v1"], "echo has no use for --base-url"),
+        (["-p", "http://127.0.0.1:9/v1"], "pass it as --base-url"),
+        (["-p", "echo", "--base-url", "http://127.0.0.1:9/v1"], "echo does not accept --base-url"),
         (["-p", "echo", "--timeout", "0"], "0 seconds"),
         (["-p", "echo", "--timeout", "nan"], "nan"),
         (["-p", "ollama", "--proxy", "here"], "proxy"),
         (["-p", "ollama", "-m", " "], "blank"),
         (["-p", "echo", "-i", "no-such-file.png"], "no-such-file.png"),
-        (["-p", "local", "-i", "https://example.org/cat.png"], "Local takes only text"),
+        (["-p", "local", "-i", "https://example.org/cat.png"], "Local accepts only text"),
         (["-p", "local", "-i", "https://example.org/cat.png"], "leave out --image"),
-        (["-p", "echo", "-i", __file__], f"{__file__} is no PNG"),
+        (["-p", "echo", "-i", __file__], f"{__file__} is not a PNG"),
     ],
 )
 def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
@@ -128,7 +130,7 @@ def test_a_message_of_several_lines_is_one_line(emulator: Emulator, here: list[s
 
 def test_bytes_that_are_no_text_are_one_line() -> None:
     assert_failed(run("chat", "-p", "echo", stdin=b"\xff\xfe\x00", PYTHONUTF8="1"), "standard input")
-    assert_refused(run("chat", "-p", "echo", os.fsdecode(b"\xff"), PYTHONUTF8="1"), "not text")
+    assert_refused(run("chat", "-p", "echo", os.fsdecode(b"\xff"), PYTHONUTF8="1"), "not valid utf-8")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_wrong_usage_is_code_2(arguments: list[str]) -> None:
 def test_a_mistake_in_the_program_shows_where_it_is() -> None:
     program = (
         "from g4f_lite import cli, testing; from g4f_lite.providers import selection;"
-        "selection.instead = testing.Scripted(['a piece', ValueError('a mistake')]); cli.main()"
+        "selection.replacement = testing.Scripted(['a piece', ValueError('a mistake')]); cli.main()"
     )
     done = run("chat", "Hello", program=[sys.executable, "-c", program])
     assert done.returncode == 1

@@ -108,7 +108,7 @@ def test_ctrl_c_at_the_prompt_leaves(options: list[str]) -> None:
         assert (code, shown.replace("^C", "")) == (130, "\r\n")
 
 
-def test_pictures_go_with_the_first_message(emulator: Emulator, options: list[str]) -> None:
+def test_images_go_with_the_first_message(emulator: Emulator, options: list[str]) -> None:
     with Terminal(*options, "--image", "https://example.org/cat.png") as terminal:
         terminal.wait_for("> ")
         say(terminal, "look")

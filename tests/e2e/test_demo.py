@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from g4f_lite.providers.local import provider as local
+from g4f_lite.providers.local import manners
 
 from .command import call
 
@@ -21,13 +22,13 @@ WIDE = {"COLUMNS": "100"}
 # What happens on the wire, in order: each service's steps, as the emulator received them.
 STEPS = [
     "bootstrap GET /api/v1/user/getUniqueId → 200 (connection 1, new)",
-    "prompt POST /aichatonline/api/chat/gpt → 200 (connection 1, kept)",
+    "prompt POST /aichatonline/api/chat/gpt → 200 (connection 1, reused)",
     "bootstrap GET /chat/ → 200 (connection 2, new)",
-    "prompt POST /chat/send2/ → 200 (connection 2, kept)",
-    "prompt POST /chat/send2/ → 200 (connection 2, kept)",
-    "image GET /images/1.png → 200 (connection 2, kept)",
+    "prompt POST /chat/send2/ → 200 (connection 2, reused)",
+    "prompt POST /chat/send2/ → 200 (connection 2, reused)",
+    "image GET /images/1.png → 200 (connection 2, reused)",
     "bootstrap POST /wp-json/mwai/v1/start_session → 200 (connection 3, new)",
-    "prompt POST /wp-json/mwai-ui/v1/chats/submit → 200 (connection 3, kept)",
+    "prompt POST /wp-json/mwai-ui/v1/chats/submit → 200 (connection 3, reused)",
 ]
 
 
@@ -46,10 +47,10 @@ def test_the_whole_sdk_at_work() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert steps(done.stdout) == STEPS
     assert len(re.findall(r"^  first piece after \d+\.\d{3} s$", done.stdout, re.MULTILINE)) == 3
-    assert len(re.findall(r"^  end         after .* the body came to its end$", done.stdout, re.MULTILINE)) == 4
+    assert len(re.findall(r"^  end         after .* the body is complete$", done.stdout, re.MULTILINE)) == 4
     for text in ("Why is the sky blue? Answer in one sentence.", "What colour is it?", "And of Italy?"):
         assert f"\n              {text}\n" in done.stdout  # the echo's answer
-    assert re.search(r"^  picture     image/png, [\d,]+ bytes$", done.stdout, re.MULTILINE)
+    assert re.search(r"^  data        image/png, [\d,]+ bytes$", done.stdout, re.MULTILINE)
     assert "8 requests on 3 connections" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
 
@@ -66,15 +67,15 @@ def test_what_is_shown_is_what_happened() -> None:
     done = demo("--fail", "token:service=ai_chats", "--fail", "reset:service=ai_engine")
     assert done.returncode == 0
     assert steps(done.stdout)[3:6] == [
-        "prompt POST /chat/send2/ → 403, fault token (connection 2, kept)",
-        "bootstrap GET /chat/ → 200 (connection 2, kept)",
-        "prompt POST /chat/send2/ → 200 (connection 2, kept)",
+        "prompt POST /chat/send2/ → 403, fault token (connection 2, reused)",
+        "bootstrap GET /chat/ → 200 (connection 3, new)",
+        "prompt POST /chat/send2/ → 200 (connection 3, reused)",
     ]
     assert steps(done.stdout)[-2:] == [
-        "prompt POST /wp-json/mwai-ui/v1/chats/submit → no answer, fault reset (connection 3, kept)",
-        "prompt POST /wp-json/mwai-ui/v1/chats/submit → 200 (connection 4, new)",
+        "prompt POST /wp-json/mwai-ui/v1/chats/submit → no answer, fault reset (connection 4, reused)",
+        "prompt POST /wp-json/mwai-ui/v1/chats/submit → 200 (connection 5, new)",
     ]
-    assert "11 requests on 4 connections" in done.stdout
+    assert "11 requests on 5 connections" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -93,18 +94,18 @@ def test_a_failure_is_one_line_behind_what_happened(fault: str, last: str, words
     assert done.stderr.count("\n") == 1
 
 
-def test_the_picture_is_saved_only_when_asked(tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
+def test_the_image_is_saved_only_on_request(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
     folder.mkdir()
     done = demo("--save", str(folder))
     (saved,) = folder.iterdir()
     assert done.returncode == 0
-    assert f"The picture is {saved}\n" in done.stdout
+    assert f"The image is saved as {saved}\n" in done.stdout
     assert saved.suffix == ".png"
     assert saved.read_bytes().startswith(b"\x89PNG")
     done = demo("--save", str(tmp_path / "nowhere"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"Error: {tmp_path / 'nowhere'} is no folder\n"
+    assert done.stderr == f"Error: {tmp_path / 'nowhere'} is not a directory\n"
 
 
 def test_lines_fit_a_narrow_window() -> None:
@@ -124,11 +125,12 @@ def test_in_a_terminal() -> None:
 
 
 def test_with_the_embedded_model(local_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "MAX_TOKENS", 5)
+    brief = {kind: replace(manner, max_tokens=5) for kind, manner in manners.MANNERS.items()}
+    monkeypatch.setattr(manners, "MANNERS", brief)
     done = call("demo", **WIDE)
     assert (done.returncode, done.stderr) == (0, "")
     assert steps(done.stdout) == STEPS
-    assert "; Local answers (ready after " in done.stdout
+    assert "the answers are from Local (ready after " in done.stdout
     counts = re.findall(r"(\d+) pieces?, (\d+) characters", done.stdout)
     assert len(counts) == 4
     assert all(int(pieces) > 1 for pieces, _ in (*counts[:2], counts[3]))

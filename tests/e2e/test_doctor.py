@@ -152,8 +152,8 @@ def test_those_that_were_chosen_and_those_on_this_machine(monkeypatch: pytest.Mo
     assert asked() == ["groq:llama", "ollama", "llama.cpp", "lmstudio", "vllm"]
     assert asked("mistral") == ["mistral"]
     assert asked(base_url="http://localhost/v1") == ["OpenAICompatible"]
-    assert doctor.not_asked({"Groq"}) == ["openai"]
-    assert doctor.not_asked({"OpenAI"}) == []
+    assert doctor.not_tested({"Groq"}) == ["openai"]
+    assert doctor.not_tested({"OpenAI"}) == []
 
 
 # What is found
@@ -162,15 +162,15 @@ def test_those_that_were_chosen_and_those_on_this_machine(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("fault", "settings", "step", "verdict"),
     [
-        ("token", {}, "first piece", "it refuses the key or token"),
-        ("rate_limit", {}, "first piece", "it wants fewer requests"),
-        ("quota", {}, "first piece", "a limit is used up"),
-        ("challenge", {}, "first piece", "it asks for a human being"),
+        ("token", {}, "first piece", "it rejects the key or token"),
+        ("rate_limit", {}, "first piece", "it limits the rate of requests"),
+        ("quota", {}, "first piece", "its quota is used up"),
+        ("challenge", {}, "first piece", "it answers with a bot challenge"),
         ("server_error", {}, "first piece", "it refuses the request"),
         ("empty", {}, "first piece", "its answer is empty"),
         ("cut", {"after": 1}, "end", "its answer was cut"),
-        ("error", {"after": 1}, "end", "it reports an error of its own"),
-        ("challenge", {"step": "models"}, "bootstrap", "it asks for a human being"),
+        ("error", {"after": 1}, "end", "it reports an error"),
+        ("challenge", {"step": "models"}, "bootstrap", "it answers with a bot challenge"),
         ("refuse", {"nth": 2}, "bootstrap", "it is not running"),
     ],
 )
@@ -203,7 +203,7 @@ def test_nobody_listens(free_port: int) -> None:
 def test_a_proxy_that_is_not_there(emulator: Emulator, free_port: int) -> None:
     found = examine(server(emulator.url, proxy=f"http://ada:enigmatic@127.0.0.1:{free_port}"))
     assert states(found)[:3] == ["ok", "ok", "failed"]
-    assert found.verdict == "the proxy lets nothing through"
+    assert found.verdict == "the proxy does not work"
     assert emulator.connections == 0
 
 
@@ -214,7 +214,7 @@ def test_an_unknown_name(online: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reachability.socket, "getaddrinfo", look_up)
     found = examine(server("http://nowhere.invalid"))
     assert states(found)[:2] == ["ok", "failed"]
-    assert found.verdict == "its name is not known"
+    assert found.verdict == "its host name is unknown"
 
 
 def test_a_look_up_that_takes_too_long(online: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ def test_a_look_up_that_takes_too_long(online: None, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(reachability.socket, "getaddrinfo", lambda *_, **__: over.wait(5) and [])
     found = examine(server("http://nowhere.invalid"), seconds=0.05)
     over.set()
-    assert found.steps[1].detail.endswith("no answer for 0.05 s")
+    assert found.steps[1].detail.endswith("no answer within 0.05 s")
 
 
 def test_a_missing_key(online: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,7 @@ def test_a_missing_key(online: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_wrong_settings() -> None:
     found = examine(lambda: OpenAICompatible("localhost"))
-    assert (found.verdict, states(found)[0]) == ("its settings are wrong", "failed")
+    assert (found.verdict, states(found)[0]) == ("its settings are invalid", "failed")
 
 
 def test_tls(tmp_path: Path) -> None:
@@ -246,9 +246,9 @@ def test_tls(tmp_path: Path) -> None:
     with Emulator(tls=context) as emulator:
         found = examine(server(emulator.url, verify=str(bundle)))
         assert (found.verdict, states(found)) == ("it works", ["ok"] * 7)
-        assert "certificate good until" in found.steps[3].detail
+        assert "certificate valid until" in found.steps[3].detail
         found = examine(server(emulator.url, verify=False), seconds=5)
-        assert "certificate not checked" in found.steps[3].detail
+        assert "certificate not verified" in found.steps[3].detail
         found = examine(server(emulator.url, verify=True))
         assert states(found)[3:5] == ["failed", "not reached"]
         assert found.verdict == "there is no secure connection"

@@ -70,8 +70,8 @@ def test_each_line_that_it_prints_can_be_pasted(emulate: Callable[..., Running])
     for line in lines:
         program, *arguments = shlex.split(line)
         done = call(*arguments)
-        picture = f"![A lighthouse at night]({running.url}/images/1.png)\n"
-        expected = picture if "dalle" in arguments else "Why is the sky blue?\n"
+        image = f"![A lighthouse at night]({running.url}/images/1.png)\n"
+        expected = image if "dalle" in arguments else "Why is the sky blue?\n"
         assert (program, done.returncode, done.stdout) == ("g4f-lite", 0, expected), done.stderr
     assert len(lines) == len(providers)
     python = re.search(r"^  g4f_lite\.(\w+)\(base_url=\"(.+)\"\)\.create", running.said, re.MULTILINE)
@@ -156,7 +156,7 @@ def test_tls(emulate: Callable[..., Running], tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--backend", "nobody"], "no provider 'nobody'"),
-        (["--backend", "AiEngine"], "AiEngine cannot be the backend: it needs more than its name"),
+        (["--backend", "AiEngine"], "AiEngine cannot be the backend, because it needs a base URL as well"),
         (["--fail", "explode"], "no fault is called 'explode'"),
         (["--fail", "reset:after"], "NAME=VALUE"),
         (["--fail", "reset:afterwards=1"], "no setting 'afterwards'"),
@@ -164,7 +164,7 @@ def test_tls(emulate: Callable[..., Running], tmp_path: Path) -> None:
         (["--fail", "reset:nth=0"], "nth"),
         (["--set", "framing=wide"], "framing must be 'chunked' or 'close' or 'length', not 'wide'"),
         (["--set", "colour=red"], "no setting 'colour'"),
-        (["--set", "pacee=1"], "there are the settings api_key, "),
+        (["--set", "pacee=1"], "the settings are api_key, "),
         (["--set", "plugin_version=new"], "plugin_version"),
         (["--tls", "no-such-file.pem"], "no-such-file.pem"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1"),

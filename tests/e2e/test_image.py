@@ -1,4 +1,4 @@
-"""``g4f-lite image``: which pictures are asked for, and where they are kept."""
+"""``g4f-lite image``: which images are asked for, and where they are kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def draw(emulator: Emulator, target: Path | str, *options: str) -> subprocess.Co
     )
 
 
-def test_ai_chats_draws_with_its_model_for_pictures(emulator: Emulator, tmp_path: Path) -> None:
+def test_ai_chats_draws_with_its_model_for_images(emulator: Emulator, tmp_path: Path) -> None:
     done = draw(emulator, tmp_path / "light.png")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path / 'light.png'}\n", "")
     assert image_type((tmp_path / "light.png").read_bytes()) == "image/png"
@@ -37,7 +37,7 @@ def test_an_openai_compatible_server_draws(emulator: Emulator, here: list[str], 
     assert request.json() == {"prompt": "A cat", "model": "echo", "size": "64x64"}
 
 
-def test_the_suffix_is_what_the_picture_is(emulator: Emulator, tmp_path: Path) -> None:
+def test_the_suffix_is_what_the_image_is(emulator: Emulator, tmp_path: Path) -> None:
     assert draw(emulator, tmp_path / "light.jpg").stdout == f"{tmp_path / 'light.png'}\n"
 
 
@@ -57,7 +57,7 @@ def test_a_file_that_is_there_is_told_before_anything_is_sent(emulator: Emulator
     assert image_type(target.read_bytes()) == "image/png"
 
 
-def test_a_picture_that_is_paid_for_is_kept_though_its_right_name_is_taken(emulator: Emulator, tmp_path: Path) -> None:
+def test_an_image_that_is_paid_for_is_kept_though_its_right_name_is_taken(emulator: Emulator, tmp_path: Path) -> None:
     for name in ("light.png", "light-2.png"):
         (tmp_path / name).write_text("mine")
     assert draw(emulator, tmp_path / "light.jpg").stdout == f"{tmp_path / 'light-3.png'}\n"
@@ -79,13 +79,14 @@ def test_standard_output(emulator: Emulator) -> None:
 
 def test_of_several_each_is_tried(tmp_path: Path) -> None:
     target = tmp_path / "cat.png"
-    assert_failed(call("image", "A cat", "-p", "echo,local", "-o", str(target)), "Echo: ", "Local: ", "no picture")
+    done = call("image", "A cat", "-p", "echo,local", "-o", str(target))
+    assert_failed(done, "Echo: ", "Local: ", "no provider generated an image")
 
 
 def test_who_does_not_draw_says_so(emulator: Emulator, tmp_path: Path) -> None:
     target = ["-o", str(tmp_path / "cat.png")]
-    assert_failed(call("image", "A cat", *target), "Local", "draws no pictures")
-    assert_failed(call("image", "A cat", "-p", "echo", *target), "Echo", "not a picture")
+    assert_failed(call("image", "A cat", *target), "Local", "generates no images")
+    assert_failed(call("image", "A cat", "-p", "echo", *target), "Echo", "expected an image, got text")
     assert_refused(call("image", "A cat", "-p", "echo", "--size", "9x9", *target), "size")
     assert list(tmp_path.iterdir()) == []
 
@@ -95,7 +96,7 @@ def test_wrong_usage(arguments: list[str]) -> None:
     assert call("image", *arguments).returncode == 2
 
 
-def test_a_refused_picture(emulator: Emulator, tmp_path: Path) -> None:
+def test_a_refused_image(emulator: Emulator, tmp_path: Path) -> None:
     emulator.fail("challenge")
     assert_failed(draw(emulator, tmp_path / "light.png"), "AiChats")
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import io
 import itertools
@@ -16,6 +17,7 @@ import pytest
 from g4f_lite import (
     Answer,
     AnswerStream,
+    Client,
     DeadlineExceededError,
     EmptyResponseError,
     Finish,
@@ -28,8 +30,11 @@ from g4f_lite import (
     ToolCallDelta,
     Usage,
 )
+from g4f_lite.testing import Echo
 
-IMAGE = ImageResponse(["https://pictures.test/a.png"], alt="a cat")
+from .services import PIXEL
+
+IMAGE = ImageResponse(["https://images.test/a.png"], alt="a cat")
 
 
 class Source:
@@ -103,9 +108,9 @@ def test_tool_calls_are_put_together() -> None:
 
 
 def test_an_image_answers_text_is_its_url_and_beside_text_its_markdown() -> None:
-    assert _stream(IMAGE, Finish())[0].text() == "https://pictures.test/a.png"
+    assert _stream(IMAGE, Finish())[0].text() == "https://images.test/a.png"
     answer = _stream("Look: ", IMAGE, Finish())[0].text()
-    assert answer == "Look: ![a cat](https://pictures.test/a.png)"
+    assert answer == "Look: ![a cat](https://images.test/a.png)"
     assert answer.images == [IMAGE]
 
 
@@ -206,6 +211,24 @@ def test_close_after_the_end_keeps_the_answer() -> None:
     assert list(stream) == []
 
 
+@pytest.mark.parametrize("remake", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_answer_in_progress_is_not_copied(remake: Callable[[Any], object]) -> None:
+    stream, begun = _stream("a", Finish())
+    with pytest.raises(TypeError, match="an answer in progress cannot be copied or pickled; read it"):
+        remake(stream)
+    chunks = Client(Echo()).chat.completions.create("a", stream=True)
+    with pytest.raises(TypeError, match="an answer in progress"):
+        remake(chunks)
+    assert begun == []
+    assert stream.text() == "a"
+
+
+def test_halves_of_a_character_are_joined_in_the_whole_answer() -> None:
+    stream, _ = _stream(Reasoning("\ud83d"), "a \ud83d", "\ude42 b \ud83d", Finish())
+    answer = stream.text()
+    assert (answer, answer.reasoning) == ("a 🙂 b \ufffd", "\ufffd")
+
+
 def test_leaving_a_with_block_and_being_collected_close_it() -> None:
     stream, begun = _stream("a", "b", Finish())
     with stream as same:
@@ -251,26 +274,93 @@ def test_show_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == "a\n"
 
 
-def test_show_in_a_notebook_is_one_output_that_grows(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shown: list[str] = []
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+OBEYED = "a\x1b]0;title\x07\x1b[2J\x9b31m\rb\x7f\x00\tc\n"
+
+
+@pytest.mark.parametrize(
+    ("out", "written"),
+    [(Terminal(), "a\ufffd]0;title\ufffd\ufffd[2J\ufffd31mb\ufffd\ufffd\tc\n\n"), (io.StringIO(), OBEYED + "\n")],
+    ids=["terminal", "file"],
+)
+def test_a_terminal_gets_nothing_that_it_obeys(out: io.StringIO, written: str) -> None:
+    assert _stream(*OBEYED, Finish())[0].show(out) == OBEYED
+    assert out.getvalue() == written
+
+
+@pytest.mark.parametrize(
+    ("encoding", "errors", "written"),
+    [
+        ("cp1252", "strict", b"\xfc ? ?\n"),
+        ("cp1252", "xmlcharrefreplace", b"\xfc &#960; &#128578;\n"),
+        ("ascii", "strict", b"? ? ?\n"),
+        ("utf-8", "strict", "ü π 🙂\n".encode()),
+    ],
+)
+def test_show_writes_what_the_file_has_characters_for(encoding: str, errors: str, written: bytes) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding, errors, newline="")
+    assert _stream("ü π", " 🙂", Finish())[0].show(out) == "ü π 🙂"
+    assert out.buffer.getvalue() == written  # type: ignore[attr-defined]
+
+
+def test_half_a_character_does_not_stop_show() -> None:
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
+    assert _stream("a \ud83d", "\ude42", Finish())[0].show(out) == "a 🙂"
+    assert out.buffer.getvalue() == b"a ??\n"  # type: ignore[attr-defined]
+
+
+def test_an_object_that_can_be_written_to_is_file_enough() -> None:
+    written: list[str] = []
+    out: Any = SimpleNamespace(write=written.append, flush=lambda: None)
+    _stream("a", "\x1b[2J", Finish())[0].show(out)
+    assert written == ["a", "\x1b[2J", "\n"]
+
+
+def test_show_without_standard_output_gives_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert _stream("a", Finish())[0].show() == "a"
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Let output go to a notebook; give what it has shown, in order."""
+    shown: list[object] = []
 
     class ZMQInteractiveShell:
         """The name by which a notebook is known."""
 
-    def display(markdown: str, *, display_id: bool) -> Any:
-        shown.append(markdown)
+    def display(output: object, *, display_id: bool = False) -> Any:
+        shown.append(output)
         return SimpleNamespace(update=shown.append)
 
     clock = itertools.count(1)  # seconds, one more with each look
     monkeypatch.setattr("g4f_lite.answers.display.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=ZMQInteractiveShell))
     monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Markdown=str, display=display))
-    answer = _stream("a", IMAGE, Finish())[0].show()
-    assert shown == ["", "a", f"a{IMAGE}", f"a{IMAGE}"]
-    assert answer == f"a{IMAGE}"
+    return shown
+
+
+def test_show_in_a_notebook_is_one_output_that_grows(
+    notebook: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _stream("a", "<b>", Finish())[0].show() == "a<b>"
+    assert notebook == ["", "a", "a&lt;b>", "a&lt;b>"]
     assert capsys.readouterr().out == ""
+
+
+def test_a_notebook_shows_an_image_by_its_bytes_and_no_browser_fetches_it(notebook: list[object]) -> None:
+    far = ImageResponse("https://pictures.test/a.png", alt="a cat", data=PIXEL)
+    gone = ImageResponse("https://pictures.test/b.png", alt="a dog")
+    near = ImageResponse(f"data:image/png;base64,{base64.b64encode(PIXEL).decode()}", alt="a bird")
+    _stream("See: ", far, gone, near, Finish())[0].show()
+    links = "See: [a cat](https://pictures.test/a.png)[a dog](https://pictures.test/b.png)"
+    assert notebook[-2:] == [f"{links}{near}", far]
+    answer = _stream(near, Finish())[0].show()
+    assert notebook[-1] == answer._repr_markdown_() == str(near)
 
 
 @pytest.mark.parametrize("kind", ["ZMQInteractiveShell", "TerminalInteractiveShell"])
@@ -328,7 +418,7 @@ def test_json_is_read_also_in_a_fence(text: str) -> None:
 
 
 def test_no_json_is_an_error_of_ours_and_a_value_error() -> None:
-    with pytest.raises(ResponseFormatError, match="Test: the answer is no JSON: Expecting value") as caught:
+    with pytest.raises(ResponseFormatError, match="Test: expected an answer in JSON, got 'prose': Expecting") as caught:
         Answer("prose", provider="Test").json()
     assert isinstance(caught.value, ValueError)
     assert caught.value.partial == "prose"

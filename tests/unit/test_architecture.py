@@ -22,7 +22,7 @@ FLOORS = [
     {"providers"},
     {"conversation"},
     {"client"},
-    {"testing", "cli"},
+    {"testing", "cli", "__pyinstaller"},
     {"__init__", "__main__"},
 ]
 USE_THE_EMULATOR = {"cli", "testing"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +20,10 @@ from g4f_lite import (
     Local,
     MissingDependencyError,
     OpenAICompatible,
+    ProviderNotConfiguredError,
 )
+from g4f_lite.arguments import check_proxy, is_switched_on
+from g4f_lite.http.exchange import CA_BUNDLES
 from g4f_lite.testing import Echo
 
 from .services import PIXEL
@@ -57,6 +62,107 @@ SOCKS = "socks5h://127.0.0.1:9"
 def test_a_providers_settings(name: str, value: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=name):
         OpenAICompatible(**{"base_url": URL, name: value})
+
+
+PROXY_URLS = {
+    "http://127.0.0.1:3128": "",
+    "http://user:p%2Fss@proxy.test:3128/": "",
+    "http://user:p@ss@proxy.test": "",
+    "socks5h://proxy.test:1080": "",
+    "http://proxy.test:99999": "must be a URL",
+    "http://proxy.test:0": "must be a URL",
+    "http://proxy.test:port": "must be a URL",
+    "http://proxy.test/path": "must be a URL",
+    "http://proxy.test?query": "must be a URL",
+    "http://proxy test": "must be a URL",
+    "http://proxy.test\n": "must be a URL",
+    "http://user:pass\\word@proxy.test": "in its password write",
+    "http://user:pass/word@proxy.test": "in its password write",
+    "http://user:1234/word@proxy.test": "in its password write",
+    "proxy.test:3128": "must be a URL",
+    "ftp://proxy.test": "must be a URL",
+    "socks5://proxy.test": "must have a port",
+}
+
+
+@pytest.mark.parametrize(("url", "error"), PROXY_URLS.items())
+def test_a_proxys_url(url: str, error: str) -> None:
+    if not error:
+        assert check_proxy(url) == url
+        return
+    with pytest.raises(ValueError, match=error) as caught:
+        check_proxy(url)
+    assert "word" not in str(caught.value).replace("password", "")
+
+
+@pytest.mark.parametrize("sign", ["/", "?", "#", "@", "\\", " ", "\n", "\t", ":", "[", "]", "//", "://", "\x1b"])
+@pytest.mark.parametrize("setting", ["base_url", "proxy"])
+def test_no_error_shows_a_password(setting: str, sign: str) -> None:
+    """However badly it is written into a URL; some signs leave it a proxy's password, which is no error."""
+    url = f"http://user:hunter2{sign}secret99@127.0.0.1:9"
+    try:
+        OpenAICompatible(**{"base_url": URL, "model": "m", setting: url}).create_generator(messages="Hello")
+    except ValueError as error:
+        shown = "".join(traceback.format_exception(error))
+        assert "hunter2" not in shown
+        assert "secret99" not in shown
+    else:
+        assert setting == "proxy"
+
+
+@pytest.mark.parametrize("name", ["X:Y", "X Y", "X\n", "", "Ü", "X(Y)", "{X}"])
+def test_a_headers_name(name: str) -> None:
+    with pytest.raises(ValueError, match="headers cannot be sent"):
+        OpenAICompatible(URL, headers={name: "v"})
+    assert OpenAICompatible(URL, headers={"X-Y_z.1": "v"}).headers == {"X-Y_z.1": "v"}
+
+
+@pytest.mark.parametrize(("name", "value"), [("a", "b; c=d"), ("a;b", "c"), ("a=b", "c")])
+def test_a_cookie(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match="cookies cannot be sent"):
+        OpenAICompatible(URL, cookies={name: value})
+
+
+@pytest.mark.parametrize("setting", ["verify", "cert", "cert and key", *CA_BUNDLES])
+def test_a_file_of_certificates_that_does_not_exist(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, missing = tmp_path / "there.pem", str(tmp_path / "missing.pem")
+    there.touch()
+    settings: dict[str, Any] = {}
+    if setting in CA_BUNDLES:
+        monkeypatch.setenv(setting, missing)
+    else:
+        settings[setting.partition(" ")[0]] = (str(there), missing) if "key" in setting else missing
+    provider = OpenAICompatible("https://service.test/v1", model="m", **settings)
+    with pytest.raises(ValueError, match=rf"{setting.partition(' ')[0]} is '.*missing\.pem', which does not exist"):
+        provider.create_generator(messages="Hello")
+    OpenAICompatible(URL, model="m", **settings).create_generator(messages="Hello")  # by http it is not used
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *((word, True) for word in ("1", "true", "yes", "on", "TRUE", " Yes ")),
+        *((word, False) for word in ("", "0", "false", "no", "off", "OFF")),
+    ],
+)
+def test_a_switch_takes_the_usual_words(value: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_OFFLINE", value)
+    assert is_switched_on("G4F_LITE_OFFLINE") is expected
+    provider = OpenAICompatible("http://service.test/v1", model="m")
+    if expected:
+        with pytest.raises(ProviderNotConfiguredError):
+            provider.create_generator(messages="Hello")
+    else:
+        provider.create_generator(messages="Hello")
+
+
+@pytest.mark.parametrize("value", ["2", "sure", "-1", "yes please"])
+def test_a_switch_that_makes_no_sense_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_OFFLINE", value)
+    with pytest.raises(ValueError, match="G4F_LITE_OFFLINE must be 1, true, yes or on"):
+        OpenAICompatible("http://service.test/v1", model="m").create_generator(messages="Hello")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +228,7 @@ def test_a_conversations_settings(name: str, value: Any, error: type[Exception])
 
 @pytest.mark.parametrize("make", [OpenAICompatible, AiEngine])
 def test_a_missing_address(make: Any) -> None:
-    with pytest.raises(ValueError, match=f"{make.__name__} needs base_url=, the address of a server such as http://"):
+    with pytest.raises(ValueError, match=f"{make.__name__} needs base_url=, the URL of a server such as http://"):
         make()
 
 
@@ -133,10 +239,10 @@ def test_the_embedded_model_is_no_server(setting: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["smollm2", "own.gguf"])
-def test_the_embedded_model_sees_no_pictures(model: str, tmp_path: Any) -> None:
+def test_the_embedded_model_sees_no_images(model: str, tmp_path: Any) -> None:
     (tmp_path / "own.gguf").write_bytes(b"GGUF" + bytes(20))
     name = model if model == "smollm2" else str(tmp_path / model)
-    with pytest.raises(ValueError, match="Local takes only text"):
+    with pytest.raises(ValueError, match="Local accepts only text"):
         Local(name).create_generator(messages="What is this?", images=PIXEL)
 
 
@@ -166,9 +272,9 @@ def test_a_key_that_was_pickled_away_is_missed_as_such() -> None:
         again.create_generator("m", "Hello")
 
 
-def test_a_copied_picture_can_still_be_fetched() -> None:
-    picture = ImageResponse("http://127.0.0.1/1.png", "a cat", fetch=lambda url: PIXEL)
-    for copied in (copy.copy(picture), copy.deepcopy(picture)):
+def test_a_copied_image_can_still_be_fetched() -> None:
+    image = ImageResponse("http://127.0.0.1/1.png", "a cat", fetch=lambda url: PIXEL)
+    for copied in (copy.copy(image), copy.deepcopy(image)):
         assert copied.bytes() == PIXEL
-        assert (copied.urls, copied.alt) == (picture.urls, picture.alt)
-        assert copied.urls is not picture.urls
+        assert (copied.urls, copied.alt) == (image.urls, image.alt)
+        assert copied.urls is not image.urls

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from g4f_lite import AnswerStream, Finish, ImageResponse, Reasoning, ResponseFormatError, ToolCallDelta, Usage
-from g4f_lite.answers.buffer import FOLDED_AT, MAX_BYTES, Buffer
+from g4f_lite.answers.buffer import COMPACT_BYTES, MAX_BYTES, Buffer
 from g4f_lite.answers.deltas import Delta, Revision
 
 words = st.text(max_size=5)
@@ -20,13 +20,13 @@ DELTAS = st.lists(
         st.builds(Reasoning, words),
         st.builds(Revision, words),
         st.builds(ToolCallDelta, st.integers(0, 2), st.none() | words, st.none() | words, words),
-        st.just(ImageResponse(["https://pictures.test/a.png"], alt="a cat")),
+        st.just(ImageResponse(["https://images.test/a.png"], alt="a cat")),
         st.just(Usage(1, 2, 3)),
         st.just(Finish()),
     )
 )
 PIECE = "x" * 1000
-PIECES = MAX_BYTES // len(PIECE) + 2 * FOLDED_AT // len(PIECE)
+PIECES = MAX_BYTES // len(PIECE) + 2 * COMPACT_BYTES // len(PIECE)
 
 
 def kept_of(collected: Buffer) -> tuple[Any, ...]:
@@ -49,16 +49,16 @@ def test_joining_neighbours_changes_nothing(deltas: list[Delta], every: int) -> 
         plain.add(delta)
         joined.add(delta)
         if joined.recent and number % every == 0:
-            joined.fold()
+            joined.compact()
     assert kept_of(joined) == kept_of(plain)
 
 
 @pytest.mark.parametrize("delta", ["x", Reasoning("x"), ToolCallDelta(0, "id", "name", "x")])
 def test_many_small_deltas_become_few(delta: Delta) -> None:
     collected = Buffer()
-    for _ in range(3 * FOLDED_AT // 65):
+    for _ in range(3 * COMPACT_BYTES // 65):
         collected.add(delta)
-    assert len(list(collected.kept)) < FOLDED_AT // 65 + 5
+    assert len(list(collected.kept)) < COMPACT_BYTES // 65 + 5
 
 
 def test_neighbours_are_joined_beside_deltas_of_another_kind() -> None:
@@ -66,7 +66,7 @@ def test_neighbours_are_joined_beside_deltas_of_another_kind() -> None:
     for number in range(10):
         collected.add(f"{number}")
     collected.add(Reasoning("r"))
-    collected.fold()
+    collected.compact()
     assert list(collected.kept) == ["0123456789", Reasoning("r")]
 
 
@@ -144,7 +144,7 @@ def test_pieces_of_no_length_are_not_looked_at_again_and_again() -> None:
 @pytest.mark.parametrize("delta", [ToolCallDelta(0, name="x" * 1000), ToolCallDelta(0, id="x" * 1000)])
 def test_names_and_ids_count(delta: Delta) -> None:
     collected = Buffer()
-    for _ in range(FOLDED_AT // 1000):
+    for _ in range(COMPACT_BYTES // 1000):
         collected.add(delta)
     assert list(collected.kept) == [delta, *collected.recent]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pickle
+import subprocess
 import sys
 import threading
 import warnings
@@ -12,18 +13,19 @@ import warnings
 import pytest
 
 import g4f_lite
+import g4f_lite.client
 from g4f_lite import AiChats, AiEngine, ChatCompletion, Client, Fallback, Local, OpenAICompatible, RateLimitError
 from g4f_lite.providers import selection as choice
 from g4f_lite.testing import Echo, Scripted
 
-from .services import Plain
+from .services import Choosy, Plain
 
 
 @pytest.fixture
 def stand_in(monkeypatch):
     """A provider in place of the one that the environment chooses."""
     provider = Scripted()
-    monkeypatch.setattr(choice, "instead", provider)
+    monkeypatch.setattr(choice, "replacement", provider)
     return provider
 
 
@@ -48,7 +50,7 @@ def test_chat_completion_takes_a_provider():
 
 
 def test_the_functions_do_what_a_client_does(monkeypatch):
-    monkeypatch.setattr(choice, "instead", Plain("one two three", "one two three"))
+    monkeypatch.setattr(choice, "replacement", Plain("one two three", "one two three"))
     assert g4f_lite.ask("x", max_tokens=2) == "one two"
     assert "".join(g4f_lite.stream("x", stop="three")) == "one two "
     assert pickle.loads(pickle.dumps(g4f_lite.ask))("said", provider=Echo) == "said"
@@ -115,15 +117,48 @@ def test_the_repr_of_a_client_without_a_provider_is_how_it_is_written():
     assert repr(Client(Echo(), model="m")).endswith(", model='m')")
 
 
-@pytest.mark.parametrize("name", ["AsyncClient", "models", "debug"])
-def test_a_name_that_is_gone_leads_to_the_page_about_g4f(name):
-    with pytest.raises(AttributeError, match=rf"no attribute '{name}'; docs/from-g4f.md"):
-        getattr(g4f_lite, name)
-    with pytest.raises(AttributeError, match=r"no attribute 'create_async'; docs/from-g4f.md"):
-        ChatCompletion.create_async  # noqa: B018
-    with pytest.raises(AttributeError, match=r"no attribute 'misspelt'$"):
-        g4f_lite.misspelt  # noqa: B018
-    assert not hasattr(ChatCompletion, "misspelt")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "g4f_lite.debug",
+        "g4f_lite.models",
+        "g4f_lite.get_last_provider",
+        "g4f_lite.Provider.Bing",
+        "g4f_lite.Provider.RetryProvider",
+        "g4f_lite.ChatCompletion.create_async",
+        "g4f_lite.client.AsyncClient",
+        "Client(Echo()).media",
+        "Client(Echo()).models.get_vision",
+        "from g4f_lite import AsyncClient",
+        "from g4f_lite import Client, RetryProvider",
+        "from g4f_lite import set_cookies as cookies",
+        "from g4f_lite import ModelNotFoundError",
+        "from g4f_lite.client import AsyncClient",
+    ],
+)
+def test_a_name_that_is_gone_leads_to_the_page_about_g4f(line):
+    with pytest.raises((AttributeError, ImportError), match=r"no attribute '\w+'; see docs/from-g4f.md .*: \w"):
+        exec(line)
+
+
+def test_other_names_are_missing_as_usual():
+    for owner in (g4f_lite, g4f_lite.client, ChatCompletion, g4f_lite.Provider, Client(Echo()), Client(Echo()).models):
+        assert not hasattr(owner, "misspelt")
+        with pytest.raises(AttributeError, match=r"has no attribute 'misspelt'$"):
+            owner.misspelt  # noqa: B018
+    assert not hasattr(g4f_lite, "AsyncClient")
+    with pytest.raises(ImportError, match=r"^cannot import name 'misspelt' from 'g4f_lite'"):
+        from g4f_lite import misspelt  # noqa: F401
+
+
+def test_a_module_that_has_a_name_of_g4fs_is_imported():
+    code = "from g4f_lite.client import models; print(models.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "g4f_lite.client.models\n"
+
+
+def test_the_names_of_all_models():
+    assert Client(Choosy("x"), models={"gpt-4": None}).models.get_all() == ["gpt-4", *Choosy.models]
 
 
 # What a person sees and waits for.

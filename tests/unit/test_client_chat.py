@@ -107,15 +107,15 @@ def test_a_completion_is_bounded_as_an_answer_is(monkeypatch):
                 yield "x" * 1000
 
     monkeypatch.setattr("g4f_lite.answers.buffer.MAX_BYTES", 10_000)
-    monkeypatch.setattr("g4f_lite.answers.buffer.FOLDED_AT", 1000)
+    monkeypatch.setattr("g4f_lite.answers.buffer.COMPACT_BYTES", 1000)
     with pytest.raises(ResponseFormatError, match="longer than"):
         Client(Endless()).chat.completions.create("x")
     assert len(taken) < 1000
 
 
 def test_images_in_an_answer_are_markdown():
-    picture = ImageResponse("http://127.0.0.1/1.png", "a cat")
-    client = Client(Scripted([picture], [picture], ["Look: ", picture, picture]))
+    image = ImageResponse("http://127.0.0.1/1.png", "a cat")
+    client = Client(Scripted([image], [image], ["Look: ", image, image]))
     content = client.chat.completions.create("x").choices[0].message.content
     assert content == "![a cat](http://127.0.0.1/1.png)"
     assert next(client.chat.completions.create("x", stream=True)).choices[0].delta.content == content
@@ -123,7 +123,7 @@ def test_images_in_an_answer_are_markdown():
 
 
 @pytest.mark.parametrize("name", ["image", "images"])
-def test_pictures_are_shown_to_the_model(name):
+def test_images_are_shown_to_the_model(name):
     provider = Scripted()
     Client(provider).chat.completions.create("What is this?", **{name: PIXEL})
     assert [part["type"] for part in provider.calls[0].messages[0]["content"]] == ["text", "image_url"]

@@ -1,4 +1,4 @@
-"""Pictures through the client."""
+"""Images through the client."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from g4f_lite.testing import Scripted
 from .services import PIXEL
 
 
-def test_a_chat_that_draws_makes_pictures():
-    picture = ImageResponse(["http://127.0.0.1/1.png", "http://127.0.0.1/2.png"], fetch=lambda url: PIXEL)
-    provider = Scripted([picture], [picture])
+def test_a_chat_that_draws_makes_images():
+    image = ImageResponse(["http://127.0.0.1/1.png", "http://127.0.0.1/2.png"], fetch=lambda url: PIXEL)
+    provider = Scripted([image], [image])
     client = Client(provider)
     made = client.images.generate("a cat", model="dalle")
     assert [image.url for image in made.data] == ["http://127.0.0.1/1.png", "http://127.0.0.1/2.png"]
@@ -31,8 +31,8 @@ def test_a_chat_that_draws_makes_pictures():
     assert encoded.url is None
 
 
-def test_a_text_is_no_picture():
-    with pytest.raises(ResponseFormatError, match="not a picture") as caught:
+def test_a_text_is_not_an_image():
+    with pytest.raises(ResponseFormatError, match="expected an image, got text") as caught:
         Client(Scripted("I cannot draw.")).images.generate("a cat")
     assert caught.value.partial == "I cannot draw."
 
@@ -45,20 +45,20 @@ def test_the_first_of_several_that_draws():
     assert len(caught.value.errors) == 2
 
 
-def test_pictures_may_come_from_another_provider():
-    picture = [ImageResponse("http://127.0.0.1/1.png")]
-    client = Client(Scripted("words"), image_provider=Scripted(picture))
+def test_images_may_come_from_another_provider():
+    image = [ImageResponse("http://127.0.0.1/1.png")]
+    client = Client(Scripted("words"), image_provider=Scripted(image))
     assert client.images.generate("a cat").data[0].url == "http://127.0.0.1/1.png"
     assert client.ask("x") == "words"
     made = client.images.generate("a cat", provider=Scripted([ImageResponse("http://127.0.0.1/2.png")]))
     assert made.data[0].url == "http://127.0.0.1/2.png"
 
 
-def test_options_for_pictures_that_a_chat_cannot_do_are_refused():
+def test_options_for_images_that_a_chat_cannot_do_are_refused():
     with pytest.raises(TypeError, match="'size'"):
         Client(Scripted()).images.generate("a cat", size="1x1")
     provider = Scripted([ImageResponse("http://127.0.0.1/1.png")])
-    with pytest.warns(UserWarning, match="Scripted cannot do size; the option is dropped") as caught:
+    with pytest.warns(UserWarning, match="Scripted does not support size; the option is dropped") as caught:
         assert Client(provider, drop_unsupported=True).images.generate("a cat", size="1x1", n=1).data
     assert caught[0].filename == __file__
     with pytest.raises(ValueError, match="response_format"):
@@ -66,5 +66,5 @@ def test_options_for_pictures_that_a_chat_cannot_do_are_refused():
 
 
 def test_the_embedded_model_draws_nothing():
-    with pytest.raises(ProviderNotConfiguredError, match="draws no pictures"):
+    with pytest.raises(ProviderNotConfiguredError, match="generates no images"):
         Client(Local()).images.generate("a cat")

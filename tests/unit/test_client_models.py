@@ -76,7 +76,7 @@ def test_the_error_about_an_unknown_model_has_a_line_to_paste(ask):
 
 
 def test_the_line_to_paste_fits_the_function_that_was_called(monkeypatch):
-    monkeypatch.setattr(choice, "instead", Choosy())
+    monkeypatch.setattr(choice, "replacement", Choosy())
     for ask, line in (
         (g4f_lite.ask, "g4f_lite.Client(models={'gpt-9': 'small'}).ask(…)"),
         (

@@ -34,7 +34,7 @@ def test_options_are_dropped_with_a_warning_where_that_is_wanted():
     provider = Plain()
     client = Client(provider, drop_unsupported=True)
     for ask in (client.ask, client.chat.completions.create):
-        with pytest.warns(UserWarning, match="Plain cannot do temperature") as caught:
+        with pytest.warns(UserWarning, match="Plain does not support temperature") as caught:
             ask("x", temperature=0)
         assert caught[0].filename == __file__
     assert [call.options for call in provider.calls] == [{}, {}]
@@ -44,10 +44,10 @@ def test_options_are_dropped_with_a_warning_where_that_is_wanted():
 def test_what_says_who_is_asked_is_never_dropped(name, monkeypatch):
     provider = Plain()
     client = Client(provider, drop_unsupported=True)
-    monkeypatch.setattr(choice, "instead", provider)
+    monkeypatch.setattr(choice, "replacement", provider)
     for ask in (client.ask, client.chat.completions.create, client.images.generate, g4f_lite.ask):
         with pytest.raises(
-            TypeError, match=rf"{name} is no option of a call: write g4f_lite\.Client\(.*{name}=…"
+            TypeError, match=rf"{name} is not an option of a call; write g4f_lite\.Client\(.*{name}=…"
         ) as caught:
             ask("x", **{name: "http://elsewhere.test"})
         assert "elsewhere" not in str(caught.value)
@@ -69,17 +69,17 @@ def test_g4f_options_that_ask_for_nothing_are_accepted():
     assert [call.options for call in provider.calls] == [{}]
     with pytest.raises(TypeError, match="does not search the web"):
         Client(provider).ask("x", web_search=True)
-    with pytest.warns(UserWarning, match="cannot do web_search"):
+    with pytest.warns(UserWarning, match="does not support web_search"):
         Client(provider, drop_unsupported=True).ask("x", web_search=True)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"extra_body": {"n": 2}}, "has no option 'n': one answer is given"),
-        ({"logprobs": True}, "has no option 'logprobs': the results have no place"),
-        ({"top_logprobs": 3}, "has no option 'top_logprobs': the results have no place"),
-        ({"extra_body": {"logprobs": True}}, "has no option 'logprobs': the results have no place"),
+        ({"extra_body": {"n": 2}}, "has no option 'n': a call returns one answer"),
+        ({"logprobs": True}, "has no option 'logprobs': the results do not include"),
+        ({"top_logprobs": 3}, "has no option 'top_logprobs': the results do not include"),
+        ({"extra_body": {"logprobs": True}}, "has no option 'logprobs': the results do not include"),
         ({"extra_body": "n"}, "extra_body must be a dict, not str"),
         ({"response_format": "json"}, "response_format must be a dict, not str"),
         ({"response_format": dict}, "response_format must be a dict, not type"),
@@ -101,9 +101,9 @@ def test_what_asks_for_nothing_is_no_hindrance_and_not_sent():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_retries": 3}, r"'max_retries': give retry=RetryPolicy\(attempts="),
-        ({"organization": "o"}, "'organization': give headers= where the provider is made"),
-        ({"http_client": object()}, "'http_client': give session= where the provider is made"),
+        ({"max_retries": 3}, r"'max_retries': pass retry=RetryPolicy\(attempts="),
+        ({"organization": "o"}, "'organization': pass headers= to the provider"),
+        ({"http_client": object()}, "'http_client': pass session= to the provider"),
         ({"modle": "m"}, "'modle'; try model"),
     ],
 )
@@ -182,8 +182,8 @@ def test_a_system_text_stays_in_front_of_the_schema():
     ("text", "response_format", "message"),
     [
         ('{"city": 1}', SCHEMA, r"at \$\.city: 1 is not of type 'string'"),
-        ("Oslo, I think.", SCHEMA, "is not the JSON"),
-        ("[1]", {"type": "json_object"}, "not the object"),
+        ("Oslo, I think.", SCHEMA, "expected JSON, as"),
+        ("[1]", {"type": "json_object"}, "expected a JSON object"),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])

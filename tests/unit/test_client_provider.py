@@ -20,7 +20,7 @@ class Broken(Scripted):
 def stand_in(monkeypatch):
     """A provider in place of the one that the environment chooses."""
     provider = Scripted()
-    monkeypatch.setattr(choice, "instead", provider)
+    monkeypatch.setattr(choice, "replacement", provider)
     return provider
 
 
@@ -85,7 +85,7 @@ def test_an_address_is_an_openai_compatible_server():
 
 
 def test_a_key_alone_chooses_nothing():
-    with pytest.raises(TypeError, match="a key alone"):
+    with pytest.raises(TypeError, match="api_key= alone"):
         Client(api_key="secret")
 
 
@@ -104,16 +104,16 @@ def test_what_is_no_provider_is_refused(provider):
     "settings", [{"api_key": "k"}, {"base_url": "http://x/v1"}, {"retry": None}, {"verify": False}], ids=str
 )
 def test_settings_of_a_provider_that_is_made_already_are_refused(settings):
-    with pytest.raises(TypeError, match=f"{next(iter(settings))}= belongs to the provider"):
+    with pytest.raises(TypeError, match=f"{next(iter(settings))}= cannot change a provider object"):
         Client(Scripted(), **settings)
-    with pytest.raises(TypeError, match="belongs to the provider"):
+    with pytest.raises(TypeError, match="cannot change a provider object"):
         Client([Scripted(), Scripted()], **settings)
 
 
 def test_one_key_is_not_given_to_several():
-    with pytest.raises(TypeError, match="api_key= belongs to one provider"):
+    with pytest.raises(TypeError, match="api_key= needs a single provider"):
         Client(["groq", "openai"], api_key="k")
-    with pytest.raises(TypeError, match="api_key= belongs to one provider"):
+    with pytest.raises(TypeError, match="api_key= needs a single provider"):
         Client("groq,openai", api_key="k")
 
 
@@ -137,7 +137,7 @@ def test_proxies_that_make_no_sense_are_refused():
         Client("ollama", proxies={"http": "http://a", "https": "http://b"})
     with pytest.raises(ValueError, match="one proxy"):
         Client("ollama", proxies={})
-    with pytest.raises(TypeError, match="the same thing"):
+    with pytest.raises(TypeError, match="the same setting"):
         Client("ollama", proxies="http://a", proxy="http://a")
 
 

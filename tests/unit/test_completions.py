@@ -125,6 +125,31 @@ def test_chunks_have_no_dict_of_their_own():
 
 
 @pytest.mark.parametrize(
+    ("choices", "text"),
+    [
+        ([ChunkChoice(ChoiceDelta("Hello"))], "Hello"),
+        ([ChunkChoice(ChoiceDelta(refusal="No."))], "No."),
+        ([ChunkChoice(ChoiceDelta(reasoning="Hm."))], ""),
+        ([ChunkChoice(ChoiceDelta(), "stop")], ""),
+        ([], ""),
+    ],
+)
+def test_a_chunk_is_also_the_text_that_it_adds(choices, text):
+    for chunk in (CompletionChunk("i", 1, "m", "P", choices), CompletionChunk("i", 1, "m", "P", choices=choices)):
+        assert isinstance(chunk, str)
+        assert "".join([chunk]) == f"{chunk}" == text
+        assert bool(chunk)
+        assert chunk.choices == choices
+        assert dataclasses.replace(chunk, model="n").model == "n"
+        assert repr(chunk).startswith("CompletionChunk(id='i', ")
+
+
+def test_the_chunks_of_a_stream_are_its_text():
+    stream = Client(Scripted("one two")).chat.completions.create("Hello", stream=True)
+    assert "".join(stream) == "one two"
+
+
+@pytest.mark.parametrize(
     "result",
     [
         completion(usage=Usage(1, 2, 3), tool_calls=[ToolCall("c", "f", "{}")]),

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from g4f_lite import Client, Conversation, Fallback, StreamInterruptedError, ToolCallDelta, TransportError
+from g4f_lite import (
+    Client,
+    Conversation,
+    ConversationChangedError,
+    Fallback,
+    StreamInterruptedError,
+    ToolCallDelta,
+    TransportError,
+)
 from g4f_lite.answers.buffer import MAX_BYTES
 from g4f_lite.conversation import trim
 from g4f_lite.testing import Echo, Scripted
@@ -156,8 +167,100 @@ def test_a_file_that_cannot_be_written_is_left_as_it_was(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["talk.json"]
 
 
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no modes")
+@pytest.mark.usefixtures("umask")
+def test_a_file_is_private_and_keeps_its_mode(tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    conversation = Conversation(Scripted("one"))
+    conversation.ask("Hello")
+    for before, after in ((None, 0o600), (0o644, 0o644), (0o640, 0o640)):
+        if before is not None:
+            file.chmod(before)
+        conversation.save(file)
+        assert file.stat().st_mode & 0o777 == after
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    real, link, lost = tmp_path / "elsewhere" / "real.json", tmp_path / "link.json", tmp_path / "lost.json"
+    real.write_text("[]")
+    with contextlib.suppress(OSError):
+        link.symlink_to(real)
+    if not link.is_symlink():
+        pytest.skip("no links here: Windows wants a right for them, and Wine makes none")
+    lost.symlink_to(tmp_path / "elsewhere" / "new.json")
+    conversation = Conversation(Scripted("one"), system="Be brief.")
+    for path in (link, lost):
+        conversation.save(path)
+        assert path.is_symlink()
+        assert json.loads(path.read_text()) == conversation.messages
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["new.json", "real.json"]
+
+
+def test_a_file_that_someone_else_wrote_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    first = Conversation(Scripted("one", "three"))
+    first.ask("1")
+    first.save(file)
+    second = Conversation.load(file, Scripted("two"))
+    third = first.copy()
+    second.ask("2")
+    second.save(file)
+    for late in (first, third):
+        with pytest.raises(ConversationChangedError, match=r"talk\.json was changed since .*; load it again"):
+            late.save(file)
+    assert json.loads(file.read_text(encoding="utf-8")) == second.messages
+    first.save(tmp_path / "other.json")
+    second.save(file)
+    file.unlink()
+    first.save(file)
+    assert json.loads(file.read_text(encoding="utf-8")) == first.messages
+
+
+def test_a_file_that_only_looks_changed_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    conversation = Conversation(Scripted("one"))
+    conversation.ask("1")
+    os.utime(conversation.save(file), (0, 0))
+    conversation.save(file)
+
+
+def test_half_a_character_is_no_reason_not_to_save(tmp_path: Path) -> None:
+    conversation = Conversation(Scripted(["a \ud83d", "\ude42 b \ude42"]))
+    conversation.ask("c \ud83d")
+    conversation.messages[0]["name"] = "d \ud83d"
+    saved = json.loads(conversation.save(tmp_path / "talk.json").read_text(encoding="utf-8"))
+    assert saved == [
+        {"role": "user", "content": "c \ufffd", "name": "d \ufffd"},
+        {"role": "assistant", "content": "a 🙂 b \ufffd"},
+    ]
+
+
+def test_the_mark_that_windows_programs_put_first_is_skipped(tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    file.write_text('[{"role": "user", "content": "Grüße"}]', encoding="utf-8-sig")
+    assert said(Conversation.load(file, Scripted())) == [("user", "Grüße")]
+
+
 @pytest.mark.parametrize(
-    "text", ["no JSON", '{"role": "user"}', '"text"', '[{"role": "nobody", "content": "x"}]', "[1]"]
+    "text",
+    [
+        "no JSON",
+        '{"role": "user"}',
+        '"text"',
+        '[{"role": "nobody", "content": "x"}]',
+        "[1]",
+        "[" * 100_000,
+        '[{"role": "user", "content": "x", "at": ' + "[" * 500 + "]" * 500 + "}]",
+    ],
+    ids=lambda text: text[:10],
 )
 def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "talk.json"
@@ -233,7 +336,11 @@ def test_a_client_and_a_chain_pass_the_chat_on() -> None:
     assert [call.options for call in plain.calls] == [{}, {}]
 
 
-@pytest.mark.parametrize("provider", ["echo", Echo, Echo(), ["echo"], ["echo", Scripted()]], ids=repr)
+@pytest.mark.parametrize(
+    "provider",
+    ["echo", Echo, Echo(), ["echo"], ["echo", Scripted()]],
+    ids=["a name", "a class", "a provider", "a list", "a list of both"],
+)
 def test_who_answers_is_named_as_to_a_client(provider: object, tmp_path: Path) -> None:
     conversation = Conversation(provider)  # type: ignore[arg-type]
     assert conversation.ask("said") == "said"

@@ -147,7 +147,7 @@ def test_the_watchdogs_look_ends_a_late_call_and_shuts_its_socket(clock: Clock) 
         assert call.ended is None
         call.look(101.0)
         assert call.ended == "total"
-        assert ours.recv(1) == b""
+        assert theirs.recv(1) == b""
         with pytest.raises(DeadlineExceededError):
             call.check()
 
@@ -169,7 +169,7 @@ def test_a_socket_that_comes_after_the_end_is_shut_down_at_once(clock: Clock) ->
         call = Deadline(Timeout(), clock=clock)
         call.end("closed")
         call.hold(ours)
-        assert ours.recv(1) == b""
+        assert theirs.recv(1) == b""
 
 
 def test_the_first_reason_to_end_is_the_one(clock: Clock) -> None:

@@ -15,8 +15,10 @@ from g4f_lite.errors import (
     AllProvidersFailedError,
     AuthenticationError,
     ChallengeError,
+    ConversationChangedError,
     DeadlineExceededError,
     EmptyResponseError,
+    EngineError,
     G4FLiteError,
     MissingDependencyError,
     ModelNotSupportedError,
@@ -49,6 +51,8 @@ TREE = [
     (ProviderNotFoundError, G4FLiteError, ValueError),
     (ProviderNotConfiguredError, G4FLiteError, None),
     (AllProvidersFailedError, G4FLiteError, None),
+    (ConversationChangedError, G4FLiteError, None),
+    (EngineError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
 ]
 KINDS = [G4FLiteError, *(kind for kind, _, _ in TREE)]
@@ -57,6 +61,7 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     ResponseStatusError: {"status": 503, "retry_after": 2.0, "body": "busy"},
     TransportError: {"cause": "tls"},
     DeadlineExceededError: {"limit": "read", "partial": "Hel"},
+    EngineError: {"last_words": "abort", "partial": "Hel"},
 }
 
 

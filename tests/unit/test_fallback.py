@@ -19,7 +19,7 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, MAX_OPEN_SECONDS, OPEN_SECONDS
-from g4f_lite.providers.fallback import PATIENCE
+from g4f_lite.providers.fallback import FAIR_SECONDS
 from g4f_lite.testing import Scripted
 
 from .services import PIXEL
@@ -51,6 +51,18 @@ def test_the_first_that_answers_is_named() -> None:
     assert answer.provider == "Scripted"
     assert answer.model == "small"
     assert second.calls[0].prompt == "Hello"
+
+
+def test_what_g4fs_scripts_ask_of_a_chain() -> None:
+    members = [Scripted("one"), Scripted("two")]
+    chain = Fallback(members, shuffle=False, single_provider_retry=False, max_retries=3)
+    assert chain.create(messages="Hello") == "one"
+    with pytest.raises(TypeError, match=r"shuffle=True is not supported; pass random\.sample"):
+        Fallback(members, shuffle=True)
+    with pytest.raises(TypeError, match=r"create the member with retry=RetryPolicy\(attempts=5\)"):
+        Fallback(members, single_provider_retry=True, max_retries=5)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'shufle'"):
+        Fallback(members, shufle=False)  # type: ignore[call-arg]
 
 
 def test_an_answer_that_began_is_not_begun_again_elsewhere() -> None:
@@ -189,7 +201,7 @@ def test_a_call_without_limits_has_those_of_the_members_and_a_total(monkeypatch:
         (None, 0.1, 0.1, False),
         (None, (0.1, 0.1), 0.3, False),
         (None, None, 60, True),
-        (None, 30, PATIENCE, True),
+        (None, 30, FAIR_SECONDS, True),
         (2, 30, 2, True),
         (2, 0.1, 0.1, False),
     ],
@@ -230,7 +242,7 @@ def test_callers_whose_time_ends_after_the_first_piece_do_not_shut_a_provider_ou
 
 
 class Blind(Scripted):
-    """A provider that sees no pictures and knows one option."""
+    """A provider that sees no images and knows one option."""
 
     known_options = frozenset({"seed"})
 
@@ -245,14 +257,14 @@ def test_who_does_not_take_a_prompt_is_passed_over() -> None:
     chain = Fallback([blind, Scripted(*["a cat"] * (FAILURES_TO_OPEN + 1), TransportError("down"))])
     for _ in range(FAILURES_TO_OPEN + 1):
         assert chain.create(messages="What is this?", images=PIXEL) == "a cat"
-    with pytest.raises(AllProvidersFailedError, match=r"Blind: not asked: Blind takes only text.*\n  Scripted: down"):
+    with pytest.raises(AllProvidersFailedError, match=r"Blind: skipped: Blind accepts only text.*\n  Scripted: down"):
         chain.create(messages="What is this?", images=PIXEL)
     assert blind.calls == []
     assert chain.create(messages="Hello") == "words"  # it has not failed
 
 
 def test_what_nobody_takes_is_refused_at_the_call() -> None:
-    with pytest.raises(ValueError, match="Blind takes only text"):
+    with pytest.raises(ValueError, match="Blind accepts only text"):
         Fallback([Blind(), Blind()]).create_generator(messages="What is this?", images=PIXEL)
     with pytest.raises(TypeError, match="Blind has no such option"):
         Fallback([Blind(), Blind()]).create_generator(messages="Hello", temperature=0)

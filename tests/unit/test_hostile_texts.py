@@ -11,11 +11,12 @@ import pytest
 from g4f_lite import QuotaExceededError, RateLimitError, ServiceError
 from g4f_lite.cli.failure import one_line
 from g4f_lite.http.body import parse_json
-from g4f_lite.http.checks import ERROR_BODY_BYTES, rate_limit, shorten
+from g4f_lite.http.checks import ERROR_BODY_BYTES, rate_limit_error, shorten
 from g4f_lite.http.checks import _visible as visible
 from g4f_lite.http.redact import redact
 from g4f_lite.http.waits import parse_retry_after
-from g4f_lite.providers.ai_engine import wire as ai_engine_wire
+from g4f_lite.providers.ai_engine import errors as ai_engine_errors
+from g4f_lite.providers.ai_engine.nonce import nonce_in_page
 
 LIMIT = 1.0  # seconds of this thread's own; what is in proportion takes a hundredth
 BODY = ERROR_BODY_BYTES
@@ -31,8 +32,8 @@ def _seconds(function: Callable[[str], Any], text: str) -> float:
 @pytest.mark.parametrize(
     ("function", "unit", "length"),
     [
-        (lambda text: rate_limit(text, ""), "reached the ", BODY),
-        (lambda text: rate_limit(text, ""), "reached your " + "w " * 20, BODY),
+        (lambda text: rate_limit_error(text, ""), "reached the ", BODY),
+        (lambda text: rate_limit_error(text, ""), "reached your " + "w " * 20, BODY),
         (visible, "<", BODY),
         (visible, "<script ", BODY),
         (visible, "<script></script ", BODY),
@@ -46,9 +47,9 @@ def _seconds(function: Callable[[str], Any], text: str) -> float:
         (redact, "&a-token-", BODY),
         (redact, "sk-a ", BODY),
         (lambda text: redact(text, ["abcdefghijklmnopqrstu"]), "abcdefghij", BODY),
-        (ai_engine_wire.nonce_in_page, 'restNonce":', BODY),
-        (lambda text: ai_engine_wire.service_error(500, {"message": text}), "<", EVENT),
-        (lambda text: ai_engine_wire.service_error(500, {"message": text}), "&#1", EVENT),
+        (nonce_in_page, 'restNonce":', BODY),
+        (lambda text: ai_engine_errors.service_error(500, {"message": text}), "<", EVENT),
+        (lambda text: ai_engine_errors.service_error(500, {"message": text}), "&#1", EVENT),
         (lambda text: parse_json(f"[{text}0]"), "[],", BODY),
         (lambda text: parse_json(f'["{text}"]'), "[\\\\\\" + '"', EVENT),
         (shorten, "a ", EVENT),
@@ -65,7 +66,7 @@ def test_what_is_far_behind_in_a_text_is_not_looked_at() -> None:
 
 @pytest.mark.parametrize("said", ["&#" + "9" * 5000 + ";", "&#x" + "f" * 5000, "<" * 5000, "&#"])
 def test_an_error_text_full_of_signs_is_the_services_error(said: str) -> None:
-    assert type(ai_engine_wire.service_error(500, {"success": False, "message": said})) is ServiceError
+    assert type(ai_engine_errors.service_error(500, {"success": False, "message": said})) is ServiceError
 
 
 @pytest.mark.parametrize(
@@ -77,4 +78,4 @@ def test_an_error_text_full_of_signs_is_the_services_error(said: str) -> None:
     ],
 )
 def test_words_for_a_used_up_allowance(said: str, kind: type[RateLimitError]) -> None:
-    assert type(rate_limit(said, said)) is kind
+    assert type(rate_limit_error(said, said)) is kind

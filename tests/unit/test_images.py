@@ -22,7 +22,7 @@ JPEG = b"\xff\xd8\xff rest"
 
 
 class Fetcher:
-    """Gives the bytes of a picture, and remembers who asked."""
+    """Returns the bytes of an image, and records the calls."""
 
     def __init__(self, data: bytes = PNG) -> None:
         self.data = data
@@ -99,15 +99,15 @@ def test_a_data_uri_is_decoded_and_not_fetched(uri: str) -> None:
         "data:,\ud800",
         to_data_uri(PNG + bytes(MAX_IMAGE_BYTES)),
     ],
-    ids=["no base64", "no picture", "text", "nothing", "half a letter", "too large"],
+    ids=["no base64", "no image", "text", "nothing", "half a letter", "too large"],
 )
-def test_a_data_uri_that_is_no_picture(uri: str) -> None:
+def test_a_data_uri_that_is_not_an_image(uri: str) -> None:
     with pytest.raises(ResponseFormatError, match="data: URI"):
         ImageResponse(uri).bytes()
 
 
 def test_a_failed_fetch_is_tried_again_when_wanted_again() -> None:
-    failures = [ResponseFormatError("no picture")]
+    failures = [ResponseFormatError("no image")]
 
     def fetch(url: str) -> bytes:
         if failures:
@@ -219,7 +219,7 @@ def test_the_repr_is_short() -> None:
     assert len(repr(ImageResponse(to_data_uri(PNG + bytes(5000)), "cat " * 1000))) < 250
 
 
-def test_a_notebook_shows_the_picture() -> None:
+def test_a_notebook_shows_the_image() -> None:
     shown = ImageResponse("http://x/1", data=JPEG)._repr_mimebundle_()
     assert base64.b64decode(shown["image/jpeg"]) == JPEG
     assert shown["text/plain"].startswith("ImageResponse(")

@@ -144,3 +144,32 @@ def test_no_repr_shows_a_key() -> None:
 def test_cookies_beside_an_own_session_are_refused() -> None:
     with requests.Session() as session, pytest.raises(ValueError, match="cookies= and session="):
         OpenAICompatible(ELSEWHERE, session=session, cookies={"a": "b"})
+
+
+def test_a_function_is_asked_before_each_request() -> None:
+    keys = iter(["first-token", " second-token\n", "", 3])
+    provider = OpenAICompatible(ELSEWHERE, api_key=lambda: next(keys))  # type: ignore[arg-type,return-value]
+    assert _sent_key(provider) == "first-token"
+    assert _sent_key(provider) == "second-token"
+    with pytest.raises(ValueError, match=r"the result of api_key\(\) is empty"):
+        provider.create("m", "hi")
+    with pytest.raises(TypeError, match="must be a string, not int"):
+        provider.create("m", "hi")
+
+
+def test_what_a_function_raises_comes_out_untouched() -> None:
+    def expired() -> str:
+        raise LookupError("log in again")
+
+    with pytest.raises(LookupError, match="log in again"):
+        OpenAICompatible(ELSEWHERE, api_key=expired).create("m", "hi")
+
+
+def test_a_token_of_a_function_is_in_no_error() -> None:
+    provider = OpenAICompatible.preset("openai", api_key=lambda: KEY, retry=None)
+    with responses.RequestsMock() as mock:
+        mock.post(provider.base_url + "/chat/completions", status=401, json={"error": {"message": f"wrong: {KEY}"}})
+        with pytest.raises(AuthenticationError) as caught:
+            provider.create("m", "hi")
+    assert "wrong: " in str(caught.value)
+    assert KEY not in str(caught.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,12 @@ from g4f_lite.messages import (
     get_random_string,
     image_part,
     image_type,
+    json_copy,
     last_user_message,
     text_of,
     to_data_uri,
     to_messages,
+    valid_text,
 )
 
 PNG = b"\x89PNG\r\n\x1a\n rest"
@@ -47,6 +51,59 @@ def test_what_comes_out_is_the_callees_own() -> None:
     assert given == [user("Hello")]
     assert made is not given
     assert made == [{"role": "system", "content": "Be brief."}, user([text("Hello"), image(PNG_URI)])]
+
+
+def holds_itself() -> Any:
+    knot = user("x")
+    knot["self"] = knot
+    return knot
+
+
+def nested(levels: int) -> Any:
+    value: Any = "x"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "message", [holds_itself(), user([{**text("x"), "in": holds_itself()}]), {**user("x"), "at": nested(5000)}]
+)
+def test_a_message_that_never_ends(message: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"^messages\[1\]\S+ is nested deeper than 100 levels, or contains itself$"
+    ) as caught:
+        to_messages([user("x"), message])
+    assert len(str(caught.value)) < 250
+
+
+def test_a_copy_is_deep_and_of_any_json() -> None:
+    inner = {"a": [1, 2.5, True, None, ("x",)]}
+    copied = json_copy(inner, "it")
+    inner["a"].append("later")
+    assert copied == {"a": [1, 2.5, True, None, ["x"]]}
+    assert json_copy(nested(100), "it") == nested(100)
+    assert json_copy({50256: -100}, "it", number_names=True) == {"50256": -100}
+    with pytest.raises(TypeError, match="it has the name True"):
+        json_copy({True: 1}, "it", number_names=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "valid"),
+    [
+        ("plain", "plain"),
+        ("Grüße 🙂", "Grüße 🙂"),
+        ("a \ud83d\ude42 b", "a 🙂 b"),
+        ("a \ud83d b", "a \ufffd b"),
+        ("\ude42\ud83d", "\ufffd\ufffd"),
+    ],
+)
+def test_halves_of_a_character(given: str, valid: str) -> None:
+    assert valid_text(given) == valid
+    assert to_messages([user([text(given)])], system=given or None) == [
+        {"role": "system", "content": valid},
+        user([text(valid)]),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,10 +145,15 @@ def test_an_old_function_call_needs_no_content() -> None:
         ([{"content": "x"}], ValueError, "role None"),
         ([user(["x"])], TypeError, "content part"),
         ([user([{"type": 5}])], TypeError, "content part"),
-        ([user([{"type": "text"}])], TypeError, "without a text"),
+        ([user([{"type": "text"}])], TypeError, "without text"),
         ([user([{"type": "image_url", "image_url": b"x"}])], TypeError, "JSON"),
         ([{**user("x"), "at": float("nan")}], TypeError, "JSON"),
-        ([{**user("x"), "at": {1: 2}}], TypeError, "JSON"),
+        ([{**user("x"), "at": {1: 2}}], TypeError, r"messages\[0\]\.at has the name 1, .* JSON"),
+        (
+            [user("x"), {**user("x"), "at": [0, {"by": b"x"}]}],
+            TypeError,
+            r"messages\[1\]\.at\[1\]\.by is of type bytes",
+        ),
         ([], ValueError, "empty"),
         ("", ValueError, "empty"),
         ([user(" \n")], ValueError, "empty"),
@@ -111,12 +173,12 @@ def test_a_system_text_must_be_one() -> None:
 @pytest.mark.parametrize(
     "images", [PNG, [PNG], (PNG,), iter([PNG]), bytearray(PNG), ImageResponse("http://x", data=PNG)]
 )
-def test_pictures_go_behind_the_text_of_the_last_user_message(images: Any) -> None:
+def test_images_go_behind_the_text_of_the_last_user_message(images: Any) -> None:
     messages = [user("one"), user([text("two")]), {"role": "assistant", "content": "three"}]
     assert to_messages(messages, images=images)[:2] == [user("one"), user([text("two"), image(PNG_URI)])]
 
 
-def test_an_open_file_is_a_picture(tmp_path: Path) -> None:
+def test_an_open_file_is_an_image(tmp_path: Path) -> None:
     path = tmp_path / "cat.png"
     path.write_bytes(PNG)
     wanted = [user([text("Hello"), image(PNG_URI)])]
@@ -124,17 +186,34 @@ def test_an_open_file_is_a_picture(tmp_path: Path) -> None:
         assert to_messages("Hello", images=file) == wanted
     with path.open("rb") as file:
         assert to_messages("Hello", images=[file]) == wanted
-    with path.open("r", encoding="latin-1") as file, pytest.raises(TypeError, match='the mode "rb"'):
+    with path.open("r", encoding="latin-1") as file, pytest.raises(TypeError, match="binary mode"):
         to_messages("Hello", images=file)
 
 
+@pytest.mark.parametrize("images", [[[PNG, "a.png"], (PNG, "b.png")], [[PNG, None], PNG]])
+def test_the_names_of_g4fs_pairs_are_left_out(images: Any) -> None:
+    assert to_messages("Hello", images=images) == [user([text("Hello"), image(PNG_URI), image(PNG_URI)])]
+
+
+def test_an_image_of_pillows() -> None:
+    pillow = pytest.importorskip("PIL.Image")
+    for made in (pillow.new("RGB", (2, 1), "red"), pillow.new("CMYK", (2, 1)), pillow.new("P", (2, 1))):
+        for images in (made, [made], [[made, "red.png"]]):
+            content = to_messages("Hello", images=images)[0]["content"]
+            again = pillow.open(io.BytesIO(base64.b64decode(content[1]["image_url"]["url"].partition(",")[2])))
+            assert (again.format, again.size) == ("PNG", (2, 1))
+    file = io.BytesIO()
+    pillow.new("RGB", (2, 1), "red").save(file, "JPEG")
+    assert image_part(pillow.open(file))["image_url"]["url"].startswith("data:image/jpeg;base64,")
+
+
 @pytest.mark.parametrize("images", [[], ()])
-def test_no_pictures_change_nothing(images: Any) -> None:
+def test_no_images_change_nothing(images: Any) -> None:
     assert to_messages("Hello", images=images) == [user("Hello")]
 
 
-def test_pictures_need_a_user() -> None:
-    with pytest.raises(ValueError, match="need a user message"):
+def test_images_need_a_user() -> None:
+    with pytest.raises(ValueError, match="needs a user message"):
         to_messages([{"role": "assistant", "content": "x"}], images=PNG)
 
 
@@ -152,7 +231,7 @@ def test_a_path_is_read(kind: type, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "error"), [(b"<svg/>", ValueError), (b"", ValueError), (5, TypeError), ("no such file.png", OSError)]
 )
-def test_what_is_no_picture(wrong: Any, error: type[Exception]) -> None:
+def test_what_is_not_an_image(wrong: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         image_part(wrong)
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 import responses
 
-from g4f_lite.http.pool import PooledSession, Session, SessionPool, set_cookies
+from g4f_lite.http.pool import MAX_COOKIE_BYTES, PooledSession, Session, SessionPool, set_cookies
 
 
 def test_the_session_used_last_is_lent_first() -> None:
@@ -45,6 +45,38 @@ def _noting(closed: list[int]) -> requests.Session:
     session = Session()
     session.close = lambda: closed.append(id(session))  # type: ignore[method-assign]
     return session
+
+
+def test_a_session_with_too_many_cookies_is_not_kept() -> None:
+    closed: list[int] = []
+    pool = SessionPool(make=lambda: _noting(closed))
+    for value, kept in (("v" * (MAX_COOKIE_BYTES - 4), True), ("v" * (MAX_COOKIE_BYTES - 3), False)):
+        with pool.lend() as lent:
+            lent.session.cookies.set("a", value)
+        assert (id(lent.session) in closed) is not kept
+        with pool.lend() as again:
+            assert (again is lent) is kept
+    pool.close()
+
+
+def test_a_renewed_session_is_another_without_cookies_token_and_state() -> None:
+    pool = SessionPool()
+    with pool.lend() as lent:
+        before = lent.session
+        lent.token, lent.state["a"] = "token", 1
+        assert pool.renew(lent)
+        assert (lent.session is before, lent.token, lent.state) == (False, None, {})
+    with pool.lend() as again:
+        assert again is lent
+    pool.close()
+
+
+def test_an_own_session_is_not_renewed() -> None:
+    with Session() as own:
+        pool = SessionPool(own=own)
+        with pool.lend() as lent:
+            assert not pool.renew(lent)
+            assert lent.session is own
 
 
 def test_close_ends_the_idle_now_and_the_lent_when_they_come_back() -> None:

@@ -32,7 +32,7 @@ def run(suite: pytest.Pytester, tests: str) -> pytest.RunResult:
 
 def test_pytest_finds_the_fixtures_by_itself(suite: pytest.Pytester) -> None:
     shown = suite.runpytest_subprocess("--fixtures", "-q", *WITHOUT_HYPOTHESIS).stdout
-    shown.fnmatch_lines(["g4f_scripted*", "*Let a Scripted provider answer*"])
+    shown.fnmatch_lines(["g4f_scripted*", "*Use a Scripted provider*"])
     shown.fnmatch_lines(["g4f_emulator*", "*Start an emulator*"])
 
 
@@ -131,17 +131,18 @@ def test_the_emulator_wins_over_the_environment(suite: pytest.Pytester, monkeypa
     done.assert_outcomes(passed=4)
 
 
-def test_an_import_of_the_plugin_costs_little(suite: pytest.Pytester) -> None:
-    """It is loaded in each pytest run of everybody who has the package installed."""
-    done = run(
-        suite,
-        """
+def test_a_run_that_uses_no_fixture_loads_nothing(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plugin is loaded in each run of everybody who has the package: gevent, for one, must come before ``ssl``."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    suite.makepyfile(
+        test_theirs="""
         import sys
 
         def test_what_is_loaded():
-            assert "g4f_lite.testing.pytest_plugin" in sys.modules
-            assert "g4f_lite.emulator" not in sys.modules
-            assert "g4f_lite.providers.base" not in sys.modules
-        """,
+            ours = {name for name in sys.modules if name.partition(".")[0] == "g4f_lite"}
+            assert ours == {"g4f_lite", "g4f_lite.testing", "g4f_lite.testing.pytest_plugin"}
+            assert {"requests", "ssl", "tenacity", "urllib3"} & sys.modules.keys() == set()
+        """
     )
+    done = suite.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider", "-p", "g4f_lite.testing.pytest_plugin")
     done.assert_outcomes(passed=1)

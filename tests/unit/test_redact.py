@@ -53,7 +53,29 @@ def test_other_spellings_are_hidden_too() -> None:
             "/x.png?X-Amz-Signature=abc&sig=def&X-Amz-Credential=ghi",
             "/x.png?X-Amz-Signature=***&sig=***&X-Amz-Credential=***",
         ),
+        ("http://user:pass/word?x#y@proxy:3128 is none", "http://***@proxy:3128 is none"),
+        ("see http://a.test/b, or http://user:pw@host:1", "see http://a.test/b, or http://***@host:1"),
+        ('{"url": "http://a.test/b", "to": "me@b.test"}', '{"url": "http://a.test/b", "to": "me@b.test"}'),
         ("key sk-abcdefgh12345 is bad", "key *** is bad"),
+        ("key sk-proj-abc_def-12345 is bad", "key *** is bad"),
+        ("sk_live_abcdefgh1234", HIDDEN),
+        ("gsk_abcdefgh1234ABCD", HIDDEN),
+        ("AIzaSyA-1234567890_abcdefghijk", HIDDEN),
+        ("hf_abcdefGHIJKL", HIDDEN),
+        ("xai-abcdefgh1234", HIDDEN),
+        ("nvapi-abcdefgh_1234", HIDDEN),
+        ("pplx-abcdefgh1234", HIDDEN),
+        ("csk-abcdefgh1234", HIDDEN),
+        ("r8_abcdefgh1234", HIDDEN),
+        ("ghp_abcdefgh1234", HIDDEN),
+        ("github_pat_11ABCDEFG_abcdefgh", HIDDEN),
+        ("glpat-abcdefgh1234", HIDDEN),
+        ("AKIAIOSFODNN7EXAMPLE", HIDDEN),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N", HIDDEN),
+        (
+            "the sky-scraper of ski-resorts, hf_hub and ghost_writers",
+            "the sky-scraper of ski-resorts, hf_hub and ghost_writers",
+        ),
         ("nothing to hide", "nothing to hide"),
         ("basic english", "basic ***"),
     ],
@@ -107,9 +129,30 @@ def test_secrets_of_a_query_are_those_that_look_so_or_were_added(query: str, ask
     assert [text for text in secrets_in_query(f"http://x/{query}", f"http://x/{asked}") if text] == found
 
 
-def test_a_proxys_password_in_both_forms() -> None:
-    assert password_in("http://user:p%40ss@proxy:3128") == ["p%40ss", "p@ss"]
-    assert password_in("http://user@proxy") == password_in(None) == []
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://user:p%40ss@proxy:3128", ["p%40ss", "p@ss"]),
+        ("http://user:first/second?third@proxy", ["first/second?third", "first", "second", "third"]),
+        ("http://user:first@second@proxy", ["first@second", "first", "second"]),
+        ("user:first second@proxy:3128", ["first second", "first", "second"]),
+        ("http://user@proxy", []),
+        ("http://proxy:3128", []),
+        (None, []),
+    ],
+)
+def test_a_password_in_all_the_forms_that_a_message_may_show(url: str | None, expected: list[str]) -> None:
+    assert password_in(url) == expected
+
+
+def test_control_characters_go() -> None:
+    assert redact("a\x1b]0;title\x07\x1b[2J\x9b31mb\r\tc\nd") == "a\ufffd]0;title\ufffd\ufffd[2J\ufffd31mb\tc\nd"
+    assert str(G4FLiteError("a\x1b[31mb")) == "a\ufffd[31mb"
+    cause = OSError("a\x1b[31mb")
+    error = TransportError("c")
+    error.__cause__ = cause
+    scrub(error)
+    assert str(cause) == "a\ufffd[31mb"
 
 
 def _chain() -> G4FLiteError:

@@ -38,11 +38,11 @@ def test_an_answer_keeps_the_words():
 
 
 def test_a_long_one_is_kept_whole_and_for_itself(monkeypatch):
-    monkeypatch.setattr("g4f_lite.answers.buffer.FOLDED_AT", 100)
+    monkeypatch.setattr("g4f_lite.answers.buffer.COMPACT_BYTES", 100)
     answer = Client(Scripted(["a", *[Refusal("no ")] * 50, "b"])).ask("x")
     assert (answer.refusal, answer) == ("no " * 50, "ab" + "no " * 50)
     collected = Buffer(list(PIECES))
-    collected.fold()
+    collected.compact()
     assert list(collected.kept) == [Refusal("I cannot help.")]
 
 

@@ -103,6 +103,6 @@ def test_the_rows_that_were_promised_are_there() -> None:
 
 def test_making_one_needs_no_key_and_reads_none() -> None:
     for name in PRESETS:
-        key = OpenAICompatible.preset(name)._key
+        key = OpenAICompatible.preset(name).key
         assert isinstance(key, Key)
         assert key.given is None

@@ -136,22 +136,24 @@ def test_none_is_one_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "total", "waits"),
+    ("asked", "total", "attempts", "waits"),
     [
-        (5, None, [5, 5]),
-        (0, None, [0, 0]),
-        (60, None, [60, 60]),
-        (60.5, None, []),
-        (math.inf, None, []),
-        (5, 12, [5, 5]),
-        (5, 7, [5]),
-        (5, 5, []),  # nothing would be left of the time
-        (5, 4, []),
+        (5, None, 3, [5, 5]),
+        (0, None, 3, [0, 0]),
+        (60, None, 3, [60, 60]),
+        (60.5, None, 1, []),
+        (math.inf, None, 1, []),
+        (5, 12, 3, [5, 5]),
+        (5, 7, 2, [5]),
+        (5, 5, 1, []),  # nothing would be left of the time
+        (5, 4, 1, []),
     ],
 )
-def test_retry_after_is_waited_for_where_it_fits(asked: float, total: float | None, waits: list[float]) -> None:
+def test_retry_after_is_waited_for_where_it_fits(
+    asked: float, total: float | None, attempts: int, waits: list[float]
+) -> None:
     call = Call(total)
-    assert _run(RetryPolicy(), call, RateLimitError("slow", status=429, retry_after=asked)) == len(waits) + 1
+    assert _run(RetryPolicy(), call, RateLimitError("slow", status=429, retry_after=asked)) == attempts
     assert call.slept == waits
 
 

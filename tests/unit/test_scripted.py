@@ -57,11 +57,11 @@ def test_an_exception_among_pieces_fails_the_answer_in_its_middle() -> None:
 
 
 def test_other_deltas_go_along() -> None:
-    picture = ImageResponse("data:image/png;base64,AA==", "a")
-    answer = Scripted([Reasoning("hm"), "yes", Usage(1, 2, 3)], picture)
+    image = ImageResponse("data:image/png;base64,AA==", "a")
+    answer = Scripted([Reasoning("hm"), "yes", Usage(1, 2, 3)], image)
     first = answer.create(messages="a")
     assert (first, first.reasoning, first.usage) == ("yes", "hm", Usage(1, 2, 3))
-    assert answer.create(messages="a").images == [picture]
+    assert answer.create(messages="a").images == [image]
 
 
 def test_nothing_is_no_answer() -> None:
@@ -72,7 +72,7 @@ def test_nothing_is_no_answer() -> None:
 def test_a_call_too_many_says_what_it_asked() -> None:
     scripted = Scripted("only one")
     scripted.create(messages="first")
-    with pytest.raises(AssertionError, match=r"call 2 has no scripted answer left.*second"):
+    with pytest.raises(AssertionError, match=r"no scripted answer is left for call 2.*second"):
         scripted.create(messages="second")
     scripted.queue("another")
     assert scripted.create(messages="third") == "another"

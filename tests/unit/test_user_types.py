@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("mypy", reason="mypy is not installed")
 
+pytestmark = pytest.mark.once
+
 SCRIPT = """
 from __future__ import annotations
 

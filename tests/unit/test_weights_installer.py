@@ -97,6 +97,17 @@ def test_a_silent_failure_has_a_message_too(monkeypatch: pytest.MonkeyPatch, tmp
         installer.download(REQUIREMENT, tmp_path)
 
 
+def test_nothing_of_the_current_directory_is_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir(), there.mkdir()
+    (here / "tiny_module.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(here)
+    program = installer.Installer("pip", (sys.executable, "-m", "tiny_module"), shows_on_stdout=True)
+    monkeypatch.setattr(installer, "find_installer", lambda: program)
+    with pytest.raises(errors.TransportError, match="No module named tiny_module"):
+        installer.download(REQUIREMENT, there)
+
+
 SHOWING = "import sys; sys.{}.write('=====> 42 %')"
 
 

@@ -18,18 +18,43 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from g4f_lite.errors import (
-    AuthenticationError,
-    ChallengeError,
     DeadlineExceededError,
-    EmptyResponseError,
-    G4FLiteError,
     QuotaExceededError,
     RateLimitError,
     ResponseFormatError,
-    ResponseStatusError,
     ServiceError,
-    StreamInterruptedError,
-    TransportError,
+)
+
+from .matrix_outcomes import (
+    ANSWER,
+    BROKEN,
+    BROKEN_END,
+    CHALLENGE,
+    CUT,
+    DROPPED,
+    EMPTY,
+    FIRST,
+    FOLLOWED,
+    FORMAT,
+    LATE,
+    LIMIT,
+    LOST,
+    PROXY,
+    QUOTA,
+    REFUSED,
+    RENEWED,
+    SERVICE,
+    SOUGHT,
+    STATUS,
+    STATUS_AT_ONCE,
+    STATUS_LATER,
+    STATUS_SOON,
+    THINKING,
+    UNREACHED,
+    Outcome,
+    kept,
+    raised,
+    repeated,
 )
 
 KiB, MiB = 1024, 1024 * 1024
@@ -41,35 +66,6 @@ PLACES = {
     1: "after the first piece",
     "end": "at the end",
 }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a caller gets, and what is sent for it.
-
-    :param error: None is an answer
-    :param text: what of the text comes: ``""``, ``"first"`` piece, ``"all"``, or it is ``"cut"``
-    :param again: whether the prompt is sent again, as often as the policy says
-    :param refreshed: whether it is sent again once, with a new token
-    :param limit: which limit a DeadlineExceededError names;  :param retry_after: what the error has
-    """
-
-    error: type[G4FLiteError] | None = None
-    text: str = ""
-    again: bool = False
-    refreshed: bool = False
-    limit: str | None = None
-    retry_after: float | None = None
-
-    def __str__(self) -> str:
-        name = self.error.__name__ if self.error else "the answer"
-        text = {"": "", "first": ", the first piece kept", "all": ", the text kept", "cut": ""}[self.text]
-        if self.error is None:
-            return {"all": name, "first": "the first piece", "cut": "the text as cut"}[self.text]
-        more = ", tried again" if self.again else ", token renewed" if self.refreshed else ""
-        return f"{name}{f' ({self.limit})' if self.limit else ''}{text}{more}"
-
-
 Outcomes = tuple[Outcome | None, Outcome | None, Outcome | None, Outcome | None]
 
 
@@ -78,11 +74,11 @@ class Row:
     """One fault in one place.
 
     :param outcomes: one for each of FAMILIES; None where there is nothing that it could strike
-    :param settings: the fault's own;  :param server: the emulator's
+    :param settings: the fault's own
+    :param server: the emulator's
     :param limits: the call's: ``"long"``, or short ones for ``"read"`` or ``"total"``
-    :param closed: whether the connection is closed before a byte of the answer, as a stale one is
-    :param step: which request is struck: the ``"bootstrap"``, the ``"prompt"``, or the ``"image"``'s own
-    :param asks: for a ``"text"`` or a ``"picture"``
+    :param struck: which request: that for a ``"text"``, the ``"bootstrap"`` before it, that for ``"drawing"`` an
+        image, or the ``"image"``'s own
     """
 
     fault: str
@@ -91,14 +87,15 @@ class Row:
     settings: dict[str, Any] = field(default_factory=dict)
     server: dict[str, Any] = field(default_factory=dict)
     limits: str = "long"
-    closed: bool = False
-    step: str = "prompt"
-    asks: str = "text"
+    struck: str = "text"
 
     @property
     def name(self) -> str:
-        shown = {key: value for key, value in {**self.settings, **self.server}.items() if key not in ("after", "size")}
-        return self.fault + "".join(f" {key}={value}" for key, value in shown.items())
+        """Its fault, place and limits, with what else tells it from the others."""
+        shown = {key: value for key, value in {**self.settings, **self.server}.items() if key != "after"}
+        fault = self.fault + "".join(f" {key}={value}" for key, value in shown.items())
+        limits = () if self.limits == "long" else (self.limits,)
+        return "-".join((self.struck, fault, self.place, *limits))
 
 
 def each(outcome: Outcome) -> Outcomes:
@@ -110,31 +107,7 @@ def by_end(marked: Outcome, unmarked: Outcome) -> Outcomes:
     return marked, marked, unmarked, unmarked
 
 
-def passing(error: type[G4FLiteError], **more: Any) -> Outcome:
-    return Outcome(error, again=True, **more)
-
-
-def at_once(error: type[G4FLiteError], **more: Any) -> Outcome:
-    return Outcome(error, **more)
-
-
-def kept(error: type[G4FLiteError], text: str = "first", **more: Any) -> Outcome:
-    return Outcome(error, text, **more)
-
-
-ANSWER = Outcome(None, "all")
-FIRST = Outcome(None, "first")
-CUT = Outcome(None, "cut")
-LOST = passing(TransportError)
-SILENCE = passing(DeadlineExceededError, limit="read")
-THINKING = at_once(DeadlineExceededError, limit="first")  # it may be, and the prompt was taken whole
-LATE = at_once(DeadlineExceededError, limit="total")
-REFUSED = (at_once(AuthenticationError), *3 * (Outcome(AuthenticationError, refreshed=True),))
-STATUS = passing(ResponseStatusError)
-FORMAT = at_once(ResponseFormatError)
-EMPTY = at_once(EmptyResponseError)
-BROKEN, BROKEN_END = kept(StreamInterruptedError), kept(StreamInterruptedError, "all")
-SERVICE, LIMIT, QUOTA = at_once(ServiceError), passing(RateLimitError), at_once(QuotaExceededError)
+REFUSALS = (REFUSED, SOUGHT, RENEWED, RENEWED)
 
 
 def _row(fault: str, after: Any, outcomes: Outcomes, **more: Any) -> Row:
@@ -148,12 +121,12 @@ def _instead(fault: str, outcomes: Outcomes, *, server: dict[str, Any] | None = 
 
 def _connections() -> list[Row]:
     rows = [
-        Row("closed port", "before the request", each(LOST)),
-        Row("refuse", "before the request", each(LOST)),
+        Row("closed port", "before the request", each(UNREACHED)),
+        Row("refuse", "before the request", each(UNREACHED)),
     ]
     for fault in ("reset", "cut"):
         rows += [
-            _row(fault, None, each(LOST), closed=True),
+            _row(fault, None, each(DROPPED)),
             _row(fault, "headers", each(LOST)),
             _row(fault, 0, each(LOST)),
             _row(fault, 1, each(BROKEN)),
@@ -181,9 +154,9 @@ def _time() -> list[Row]:
         _row("stall", 1, each(total), limits="total"),
         _row("stall", "end", by_end(ANSWER, kept(DeadlineExceededError, "all", limit="read")), limits="read"),
         _row("stall", "end", by_end(ANSWER, kept(DeadlineExceededError, "all", limit="total")), limits="total"),
-        *(_row("stall", after, each(ANSWER), settings={"seconds": 0.05}) for after in PLACES),
+        *(_row("stall", after, each(ANSWER), settings={"seconds": 0.02}) for after in PLACES),
         Row("drip", PLACES["headers"], each(LATE), {"part": "headers"}, limits="total"),
-        Row("drip", "in the body", each(LATE), {"part": "body", "interval": 0.1}, limits="total"),
+        Row("drip", "in the body", each(LATE), {"part": "body", "interval": 0.5}, limits="total"),
         Row("drip", PLACES["headers"], each(ANSWER), {"part": "headers", "interval": 0.001}),
     ]
     return rows
@@ -204,19 +177,20 @@ def _endings() -> list[Row]:
 
 def _statuses() -> list[Row]:
     rows = [_instead("status", each(STATUS), status=status) for status in (408, 425, 500, 502, 504)]
-    rows += [_instead("status", each(at_once(ResponseStatusError)), status=status) for status in (400, 404, 418, 501)]
-    rows += [_instead("status", REFUSED, status=status) for status in (401, 403)]
+    rows += [_instead("status", each(STATUS_AT_ONCE), status=status) for status in (400, 404, 418, 501)]
+    rows += [_instead("status", REFUSALS, status=status) for status in (401, 403)]
     rows += [
         _instead("status", each(QUOTA), status=402),
-        _instead("status", each(at_once(TransportError)), status=407),
-        _instead("server_error", each(STATUS), retry_after=0.05),
-        _instead("server_error", each(at_once(ResponseStatusError, retry_after=30.0)), retry_after=30),
+        _instead("status", each(PROXY), status=407),
+        _instead("server_error", each(STATUS_SOON), retry_after=0.02),
+        _instead("server_error", each(STATUS_LATER), retry_after=30),
         _instead("rate_limit", each(LIMIT)),
-        _instead("rate_limit", each(passing(RateLimitError, retry_after=0.05)), retry_after=0.05),
-        _instead("rate_limit", each(LIMIT), retry_after=0, date=True),
-        _instead("rate_limit", each(at_once(RateLimitError, retry_after=30.0)), retry_after=30),
-        *(_instead("redirect", each(at_once(ResponseStatusError)), status=status) for status in (301, 302, 307)),
-        *(_instead("challenge", each(at_once(ChallengeError)), status=status) for status in (200, 403, 503)),
+        _instead("rate_limit", each(repeated(RateLimitError, retry_after=0.02)), retry_after=0.02),
+        _instead("rate_limit", each(repeated(RateLimitError, retry_after=0.0)), retry_after=0, date=True),
+        _instead("rate_limit", each(raised(RateLimitError, retry_after=30.0)), retry_after=30),
+        *(_instead("redirect", each(STATUS_AT_ONCE), status=status) for status in (301, 302)),
+        _instead("redirect", each(FOLLOWED), status=307),
+        *(_instead("challenge", each(CHALLENGE), status=status) for status in (200, 403, 503)),
     ]
     return rows
 
@@ -227,7 +201,7 @@ def _own_errors() -> list[Row]:
         _instead("limit", (LIMIT, QUOTA, QUOTA, LIMIT)),
         _instead("quota", each(QUOTA)),
         _instead("success_false", each(SERVICE)),
-        _instead("token", REFUSED),
+        _instead("token", REFUSALS),
         _row("error", 1, each(kept(ServiceError))),
         _row("limit", 1, (kept(RateLimitError), *2 * (kept(QuotaExceededError),), kept(RateLimitError))),
         _row("quota", 1, each(kept(QuotaExceededError))),

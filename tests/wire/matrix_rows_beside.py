@@ -1,8 +1,8 @@
-"""What becomes of a call when a fault strikes beside a prompt: before it, in a bootstrap, or around a picture.
+"""What becomes of a call when a fault strikes beside a prompt: before it, in a bootstrap, or around an image.
 
 The rules are those of ``matrix_rows``, with what follows from them here:
 
-* a bootstrap and a picture come before the first piece, so that what may pass is tried again;
+* a bootstrap and an image come before the first piece, so that what may pass is tried again;
 * a bootstrap that is refused says nothing of the token, and is not tried again;
 * AiChats wants its page's cookies alone, and takes a page that is cut or damaged behind them.
 """
@@ -11,32 +11,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from g4f_lite.errors import AuthenticationError, ChallengeError, ResponseStatusError, TransportError
+from g4f_lite.errors import ResponseStatusError
 
-from .matrix_rows import (
+from .matrix_outcomes import (
     ANSWER,
+    CHALLENGE,
+    DROPPED,
+    FOLLOWED,
     FORMAT,
     LATE,
     LIMIT,
     LOST,
-    PLACES,
+    NO_TOKEN,
+    PROXY,
     QUOTA,
     REFUSED,
+    RENEWED,
     SERVICE,
     SILENCE,
     STATUS,
+    STATUS_AT_ONCE,
+    STATUS_LATER,
+    STATUS_SOON,
     THINKING,
-    KiB,
-    MiB,
     Outcome,
-    Outcomes,
-    Row,
-    at_once,
-    each,
 )
+from .matrix_rows import PLACES, KiB, MiB, Outcomes, Row, each
 
-UNCHANGED = Outcome(AuthenticationError, refreshed=True)
-NOT_AUTHENTICATED = at_once(AuthenticationError)
+NO_LIST = Outcome(ResponseStatusError, "second address")
 
 
 def but_chats(outcome: Outcome, of_chats: Outcome = ANSWER) -> Outcomes:
@@ -45,7 +47,7 @@ def but_chats(outcome: Outcome, of_chats: Outcome = ANSWER) -> Outcomes:
 
 
 def drawn(outcome: Outcome, of_chats: Outcome | None = None) -> Outcomes:
-    """Say it for the two that the emulator has pictures of: OpenAICompatible and AiChats."""
+    """Say it for the two that the emulator has images of: OpenAICompatible and AiChats."""
     return outcome, None, of_chats or outcome, None
 
 
@@ -55,11 +57,17 @@ def _place(fault: str, settings: dict[str, Any]) -> str:
     return f"in the {settings['part']}" if fault == "drip" else places.get(fault, "instead of the answer")
 
 
+def _row(
+    struck: str, fault: str, outcomes: Outcomes, after: Any = ..., *, limits: str = "long", **settings: Any
+) -> Row:
+    place = _place(fault, settings) if after is ... else PLACES[after]
+    settings |= {} if after is ... else {"after": after}
+    return Row(fault, place, outcomes, settings, limits=limits, struck=struck)
+
+
 def _bootstraps() -> list[Row]:
-    def row(fault: str, outcomes: Outcomes, after: Any = ..., *, limits: str = "long", **settings: Any) -> Row:
-        place = _place(fault, settings) if after is ... else PLACES[after]
-        settings |= {} if after is ... else {"after": after}
-        return Row(fault, place, outcomes, settings, limits=limits, step="bootstrap")
+    def row(*what: Any, **more: Any) -> Row:
+        return _row("bootstrap", *what, **more)
 
     rows = []
     for fault in ("reset", "cut"):
@@ -73,23 +81,24 @@ def _bootstraps() -> list[Row]:
         rows += [row("stall", but_chats(outcome), 0, limits=limits)]
     rows += [
         row("drip", each(LATE), limits="total", part="headers"),
-        row("drip", but_chats(LATE), limits="total", part="body", interval=0.1),
+        row("drip", but_chats(LATE), limits="total", part="body", interval=0.5),
         *(row("status", each(STATUS), status=status) for status in (408, 425, 500, 502, 504)),
-        *(row("status", each(at_once(ResponseStatusError)), status=status) for status in (400, 418, 501)),
-        *(row("status", each(NOT_AUTHENTICATED), status=status) for status in (401, 403)),
+        *(row("status", each(STATUS_AT_ONCE), status=status) for status in (400, 418)),
+        row("status", each(NO_LIST), status=501),
+        *(row("status", each(REFUSED), status=status) for status in (401, 403)),
         row("status", each(QUOTA), status=402),
-        row("status", each(at_once(TransportError)), status=407),
-        row("page", but_chats(FORMAT, UNCHANGED)),
-        row("server_error", each(STATUS), retry_after=0.05),
-        row("server_error", each(at_once(ResponseStatusError, retry_after=30.0)), retry_after=30),
+        row("status", each(PROXY), status=407),
+        row("page", (FORMAT, NO_TOKEN, RENEWED, FORMAT)),
+        row("server_error", each(STATUS_SOON), retry_after=0.02),
+        row("server_error", each(STATUS_LATER), retry_after=30),
         row("rate_limit", each(LIMIT)),
-        row("redirect", each(at_once(ResponseStatusError)), status=302),
-        *(row("challenge", each(at_once(ChallengeError)), status=status) for status in (200, 403, 503)),
+        row("redirect", (FOLLOWED, STATUS_AT_ONCE, STATUS_AT_ONCE, FOLLOWED), status=302),
+        *(row("challenge", each(CHALLENGE), status=status) for status in (200, 403, 503)),
         row("error", (STATUS, SERVICE, SERVICE, SERVICE)),
         row("limit", (LIMIT, QUOTA, SERVICE, LIMIT)),
         row("quota", but_chats(QUOTA, SERVICE)),
         row("success_false", each(SERVICE)),
-        row("token", each(NOT_AUTHENTICATED)),
+        row("token", each(REFUSED)),
         row("no_body", but_chats(FORMAT)),
         row("not_json", but_chats(FORMAT), 0),
         row("wrong_types", but_chats(FORMAT), 0),
@@ -102,52 +111,53 @@ def _bootstraps() -> list[Row]:
     return rows
 
 
-def _pictures(step: str) -> list[Row]:
-    """Give the rows for the request to draw one, or for fetching it from where it is."""
+def _images(struck: str) -> list[Row]:
+    """Give what the request to draw an image and that for the image have in common."""
 
-    def row(fault: str, outcomes: Outcomes, after: Any = ..., *, limits: str = "long", **settings: Any) -> Row:
-        place = _place(fault, settings) if after is ... else PLACES[after]
-        settings |= {} if after is ... else {"after": after}
-        closed = fault in ("reset", "cut") and after is None
-        return Row(fault, place, outcomes, settings, limits=limits, closed=closed, step=step, asks="picture")
+    def row(*what: Any, **more: Any) -> Row:
+        return _row(struck, *what, **more)
 
-    rows = [row(fault, drawn(LOST), after) for fault in ("reset", "cut") for after in (None, "headers", 0, "end")]
-    for limits, outcome in (("read", THINKING if step == "prompt" else SILENCE), ("total", LATE)):
+    rows = []
+    for fault in ("reset", "cut"):
+        rows += [row(fault, drawn(DROPPED), None)]
+        rows += [row(fault, drawn(LOST), after) for after in ("headers", 0, "end")]
+    for limits, outcome in (("read", THINKING if struck == "drawing" else SILENCE), ("total", LATE)):
         rows += [row("stall", drawn(outcome), after, limits=limits) for after in (None, 0)]
-    rows += [
+    return [
+        *rows,
         row("drip", drawn(LATE), limits="total", part="headers"),
         row("status", drawn(STATUS), status=500),
-        row("status", drawn(at_once(ResponseStatusError)), status=404),
+        row("status", drawn(STATUS_AT_ONCE), status=404),
         row("status", drawn(QUOTA), status=402),
-        row("server_error", drawn(STATUS), retry_after=0.05),
+        row("server_error", drawn(STATUS_SOON), retry_after=0.02),
         row("rate_limit", drawn(LIMIT)),
-        row("redirect", drawn(at_once(ResponseStatusError)), status=302),
-        *(row("challenge", drawn(at_once(ChallengeError)), status=status) for status in (200, 403, 503)),
+        *(row("challenge", drawn(CHALLENGE), status=status) for status in (200, 403, 503)),
         row("page", drawn(FORMAT)),
         row("no_body", drawn(FORMAT)),
         row("truncate", drawn(FORMAT), 0),
         row("endless_headers", drawn(FORMAT), size=256 * KiB),
         row("bomb", drawn(FORMAT), size=8 * MiB),
     ]
-    if step == "image":
-        rows += [row("status", drawn(NOT_AUTHENTICATED), status=status) for status in (401, 403)]
-        rows += [row("endless_line", drawn(FORMAT), size=33 * MiB)]
-    else:
-        rows += [
-            *(row("status", (REFUSED[0], None, REFUSED[2], None), status=status) for status in (401, 403)),
-            row("token", (REFUSED[0], None, REFUSED[2], None)),
-            row("error", drawn(STATUS, SERVICE)),
-            row("limit", drawn(LIMIT, SERVICE)),
-            row("quota", drawn(QUOTA, SERVICE)),
-            row("success_false", drawn(SERVICE)),
-            row("empty", drawn(FORMAT)),
-            row("not_json", drawn(FORMAT), 0),
-            row("wrong_types", drawn(FORMAT), 0),
-            row("endless_line", drawn(LOST, FORMAT), size=2 * MiB),
-        ]
-    return rows
 
 
 BOOTSTRAP_ROWS = _bootstraps()
-DRAWING_ROWS = _pictures("prompt")
-PICTURE_ROWS = _pictures("image")
+DRAWING_ROWS = [
+    *_images("drawing"),
+    _row("drawing", "redirect", drawn(STATUS_AT_ONCE), status=302),
+    *(_row("drawing", "status", drawn(REFUSED, RENEWED), status=status) for status in (401, 403)),
+    _row("drawing", "token", drawn(REFUSED, RENEWED)),
+    _row("drawing", "error", drawn(STATUS, SERVICE)),
+    _row("drawing", "limit", drawn(LIMIT, SERVICE)),
+    _row("drawing", "quota", drawn(QUOTA, SERVICE)),
+    _row("drawing", "success_false", drawn(SERVICE)),
+    _row("drawing", "empty", drawn(FORMAT)),
+    _row("drawing", "not_json", drawn(FORMAT), 0),
+    _row("drawing", "wrong_types", drawn(FORMAT), 0),
+    _row("drawing", "endless_line", drawn(LOST, FORMAT), size=2 * MiB),
+]
+IMAGE_ROWS = [
+    *_images("image"),
+    _row("image", "redirect", drawn(FOLLOWED), status=302),
+    *(_row("image", "status", drawn(REFUSED), status=status) for status in (401, 403)),
+    _row("image", "endless_line", drawn(FORMAT), size=33 * MiB),
+]

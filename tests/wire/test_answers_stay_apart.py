@@ -110,7 +110,7 @@ def test_a_session_of_the_callers_own_does_not_keep_what_may_have_a_body_yet(fai
 class WithToken(OpenAICompatible):
     """Its token is refused, and fetched again, before the prompt succeeds."""
 
-    refreshes_token = True
+    token_sources = 1
 
     def bootstrap(self, exchange: Exchange) -> str:
         return "token"

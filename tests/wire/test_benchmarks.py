@@ -135,7 +135,7 @@ def test_the_server_speaks_each_framing(framing: str, pace: int) -> None:
 def test_each_client_has_requirements_and_a_module() -> None:
     clients, environments, house = module("clients"), module("environments"), module("house")
     for client in clients.CLIENTS:
-        assert client in house.MODULES
+        assert client in house.STATEMENTS
         assert environments._requirements(client)
     assert environments._requirements("openai")[0].startswith("openai==")
 

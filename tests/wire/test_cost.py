@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from g4f_lite import Client, OpenAICompatible
-from g4f_lite.answers.buffer import FOLDED_AT
+from g4f_lite.answers.buffer import COMPACT_BYTES
 
 from .raw_server import Connection, RawServer, chunk
 
@@ -68,21 +68,21 @@ def calls_of_each(read: Callable[[int], Any]) -> tuple[float, float]:
 
 def test_calls_of_a_piece(provider: OpenAICompatible) -> None:
     python, built_in = calls_of_each(lambda pieces: ask(provider, pieces))
-    # Stream, pull, _run, deltas, events, lines, chunks; parse, decode, scan; read a chunk and its size.
-    assert python <= 21
+    # Stream, pull, _run, whole characters, deltas, events, lines, chunks; parse, decode, scan; read a chunk, its size.
+    assert python <= 21.2
     assert built_in <= 38
 
 
 def test_calls_of_a_chunk_through_a_client(provider: OpenAICompatible) -> None:
-    """A chunk is three objects, made without a call of Python's: that is what it costs over a piece."""
+    """Beyond a piece, a chunk costs three dataclasses, the str that it is, and two steps of iteration."""
 
     def read(pieces: int) -> None:
         for made in Client(provider).chat.completions.create(str(pieces), stream=True):
             assert made.object
 
     (python, built_in), alone = calls_of_each(read), calls_of_each(lambda pieces: ask(provider, pieces))
-    assert python <= alone[0] + 1.01  # a hundredth for what happens by the way
-    assert built_in <= alone[1] + 3.01
+    assert python <= alone[0] + 6.01  # a hundredth for what happens once per answer
+    assert built_in <= alone[1] + 4.01  # one is not counted where Python has specialized the code around it
 
 
 def test_calls_of_a_warm_call(provider: OpenAICompatible) -> None:
@@ -114,5 +114,5 @@ def test_a_long_answer_costs_no_more_memory_than_its_text(provider: OpenAICompat
     finally:
         tracemalloc.stop()
     text = 60000 * len(" word")
-    assert kept <= text + 1.5 * FOLDED_AT
+    assert kept <= text + 1.5 * COMPACT_BYTES
     assert len(stream.text()) == text

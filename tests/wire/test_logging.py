@@ -102,7 +102,7 @@ def test_info_has_a_refreshed_token(kind: Any, emulator: Emulator, caplog: pytes
         assert lines() == []
         emulator.expire_tokens()
         _text(provider)
-    assert lines() == [f"{kind.__name__}: the token was refused; fetching another"]
+    assert lines() == [f"{kind.__name__}: the token was rejected; fetching a new one"]
 
 
 def test_info_has_each_retry(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
@@ -111,7 +111,7 @@ def test_info_has_each_retry(emulator: Emulator, caplog: pytest.LogCaptureFixtur
     with OpenAICompatible(emulator.url + "/v1", model="m", retry=AT_ONCE) as provider:
         _text(provider)
     assert [line.partition(" 503")[0] for line in lines()] == [
-        f"OpenAICompatible: attempt {n} failed, the next in 0.00 s: OpenAICompatible, prompt: status" for n in (1, 2)
+        f"OpenAICompatible: attempt {n} failed, retrying in 0.00 s: OpenAICompatible, prompt: status" for n in (1, 2)
     ]
 
 
@@ -133,7 +133,7 @@ def test_info_has_whom_a_chain_leaves_alone(emulator: Emulator, caplog: pytest.L
         _text(chain)
     assert len(lines()) == 1
     assert re.match(
-        r"Fallback: no answer from OpenAICompatible: not asked, as it failed before; .* in \d+ s", lines()[0]
+        r"Fallback: no answer from OpenAICompatible: skipped, because it failed before; .* in \d+ s", lines()[0]
     )
 
 

@@ -1,91 +1,108 @@
 """Every fault of the emulator, every provider, streaming and ``create``, the places where a fault can strike.
 
-What each cell must give is derived from ``matrix_rows``.  The cells run many at once, each with a
-server of its own that counts what reaches it.
+What each cell must give is stated in ``matrix_rows`` and ``matrix_outcomes``.  Each has a server of its
+own that counts what reaches it.  The whole product is run by ``python -m pytest -m long tests/wire/test_matrix.py``.
 """
 
 from __future__ import annotations
 
-import os
 import ssl
 import threading
-import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-import trustme
 
 from g4f_lite.emulator import FAULTS
-from g4f_lite.errors import G4FLiteError
 
-from .matrix_cells import PATIENCE, Ran, Surroundings, all_cells
+from .matrix_cells import ALL_ROWS, Cell, all_cells, everyday_cells, pairs
+from .matrix_outcomes import SEEN
 from .matrix_rows import ROWS
 from .matrix_rows_beside import BOOTSTRAP_ROWS, DRAWING_ROWS
+from .matrix_run import PROMPTLY, Ran, Surroundings, wait_until
 from .matrix_table import BEGIN, END, PAGE, table
 
-THREADS = 32
-LONGEST = 2.0  # seconds for one call
 DESCRIPTORS = Path("/proc/self/fd")
+AT_ONCE = {name: cell for name, cell in everyday_cells().items() if cell.row.limits == "long"}
+WAITING = [cell for cell in everyday_cells().values() if cell.row.limits != "long"]
 
-pytestmark = pytest.mark.timeout(240)
+
+def _threads(name: str) -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(name)]
+
+
+def _descriptors() -> int:
+    return len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.exists() else 0
 
 
 @pytest.fixture(scope="module")
-def surroundings(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    file = tmp_path_factory.mktemp("authority") / "authority.pem"
-    authority.cert_pem.write_to_path(str(file))
-    with pytest.MonkeyPatch.context() as patch, Surroundings(context, str(file)).running() as running:
-        for name in os.environ:
-            if name.startswith("G4F_LITE_") or name.lower().endswith("_proxy"):
-                patch.delenv(name)
+def descriptors_before() -> int:
+    """Count what is open before the first cell."""
+    return _descriptors()
+
+
+@pytest.fixture(scope="module")
+def surroundings(tls: ssl.SSLContext, authority_file: str, descriptors_before: int) -> Iterator[Surroundings]:
+    with Surroundings(tls, authority_file).running() as running:
         yield running
 
 
-@pytest.fixture(scope="module")
-def ran(request: pytest.FixtureRequest, surroundings: Surroundings) -> Iterator[dict[str, Future[Ran]]]:
-    """Run all cells that were asked for at once."""
-    ours = [item for item in request.session.items if getattr(item, "originalname", "") == test_cell_.__name__]
-    wanted = {item.callspec.params["name"] for item in ours}  # type: ignore[attr-defined]
-    with ThreadPoolExecutor(THREADS) as threads:
-        numbered = enumerate(all_cells().items())
-        futures = {
-            name: threads.submit(surroundings.run, (number, cell))
-            for number, (name, cell) in numbered
-            if name in wanted
-        }
-        yield futures
-        for future in futures.values():
-            future.cancel()
+def _check(cell: Cell, ran: Ran) -> None:
+    assert ran.result == cell.expected, repr(ran.raised)
+    assert ran.seconds < PROMPTLY
+    assert ran.next_answer == "the next", "the provider is as good as before"
+    assert ran.left_open == 0, "a connection is left"
+    if ran.raised is not None:
+        assert getattr(ran.raised, "provider", None) == cell.provider
+        if cell.way == "stream":
+            assert ran.pieces == getattr(ran.raised, "partial", ""), "the partial text is what was given"
 
 
-@pytest.mark.parametrize("name", all_cells())
-def test_cell_(name: str, ran: dict[str, Future[Ran]], surroundings: Surroundings) -> None:
-    cell = ran[name].result()
-    short = all_cells()[name].row.limits != "long"
-    if cell.seconds >= LONGEST or (short and cell.result != cell.expected):
-        wait(ran.values())  # the machine may have been too busy for short limits: once more, alone
-        cell = surroundings.run((len(ran), all_cells()[name]))
-    assert cell.result == cell.expected, repr(cell.raised)
-    assert cell.seconds < LONGEST
-    assert cell.next_answer == "the next", "the provider is as good as before"
-    assert cell.left_open == 0, "a connection is left"
-    if cell.raised is not None:
-        assert isinstance(cell.raised, G4FLiteError)
-        assert cell.raised.provider
-        assert cell.raised.step in (("prompt", "stream") if cell.step == "prompt" else (cell.step,))
-        if "-stream-" in name:
-            assert cell.pieces == getattr(cell.raised, "partial", ""), "the partial text is what was given"
+def _check_all(cells: Sequence[Cell], runs: Sequence[Ran]) -> None:
+    wrong = {}
+    for cell, ran in zip(cells, runs, strict=True):
+        try:
+            _check(cell, ran)
+        except AssertionError as error:
+            wrong[cell.name] = str(error)
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("name", AT_ONCE, ids=AT_ONCE)
+def test_cell_(name: str, surroundings: Surroundings) -> None:
+    _check(AT_ONCE[name], surroundings.run(AT_ONCE[name]))
+
+
+def test_cells_that_wait_for_a_limit(surroundings: Surroundings) -> None:
+    _check_all(WAITING, surroundings.run_together(WAITING))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("row", ALL_ROWS, ids=[row.name.replace(" ", "_") for row in ALL_ROWS])
+def test_all_cells_of(row: object, surroundings: Surroundings) -> None:
+    cells = [cell for cell in all_cells() if cell.row is row]
+    if cells[0].row.limits == "long":
+        _check_all(cells, [surroundings.run(cell) for cell in cells])
+    else:
+        _check_all(cells, surroundings.run_together(cells))
+
+
+def test_each_two_values_meet_every_day() -> None:
+    assert set().union(*map(pairs, everyday_cells().values())) == set().union(*map(pairs, all_cells()))
+    assert len(everyday_cells()) < len(all_cells()) / 5
 
 
 def test_the_matrix_is_whole() -> None:
     assert {row.fault for row in ROWS} - {"closed port"} == set(FAULTS)
     assert {row.fault for row in BOOTSTRAP_ROWS} - {"page"} == set(FAULTS) - {"refuse", "end", "empty"}
     assert {row.fault for row in DRAWING_ROWS} - {"page"} == set(FAULTS) - {"refuse", "end", "trailing"}
-    assert len(all_cells()) >= 400
+    assert len({row.name for row in ALL_ROWS}) == len(ALL_ROWS)
+
+
+def test_no_course_is_for_nothing() -> None:
+    taken = {(row.struck, outcome.course) for row in ALL_ROWS for outcome in row.outcomes if outcome}
+    assert taken == {(struck, course) for struck, courses in SEEN.items() for course in courses}
 
 
 def test_the_documentation_has_this_table() -> None:
@@ -93,24 +110,10 @@ def test_the_documentation_has_this_table() -> None:
     assert page.partition(BEGIN)[2].partition(END)[0] == table(), "run: python -m tests.wire.matrix_table"
 
 
-def test_nothing_is_left(surroundings: Surroundings) -> None:
-    """Neither threads nor descriptors grow with the number of calls."""
-    cells = [cell for name, cell in all_cells().items() if "-stream-" in name][::7]
-
-    def threads_left() -> list[str]:
-        return [thread.name for thread in threading.enumerate() if thread.name.startswith(("emulator-", "g4f_lite-"))]
-
-    def wait_for_them() -> None:
-        until = time.monotonic() + PATIENCE
-        while threads_left() and time.monotonic() < until:
-            time.sleep(0.02)
-
-    wait_for_them()
-    descriptors = len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.exists() else 0
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(surroundings.run, enumerate(cells)))
-    wait_for_them()
-    assert threads_left() == []
-    if DESCRIPTORS.exists():
-        grown = len(list(DESCRIPTORS.iterdir())) - descriptors
-        assert grown <= 2 * THREADS, "what is open does not grow with the calls"
+def test_nothing_is_left(surroundings: Surroundings, descriptors_before: int) -> None:
+    """After all the cells before this."""
+    surroundings.run(next(iter(AT_ONCE.values())))
+    wait_until(lambda: not _threads("emulator-"))
+    assert _threads("emulator-") == []
+    assert len(_threads("g4f_lite-")) <= 1, "the watchdog, which goes when there is nothing to watch"
+    assert _descriptors() - descriptors_before <= 8, "what is open does not grow with the calls"

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from g4f_lite import AuthenticationError, ResponseStatusError, RetryPolicy, ServiceError
 
@@ -93,3 +95,14 @@ def test_the_proxy_of_a_call_wins(session: requests.Session, provide: Provide) -
         session.proxies["http://127.0.0.1"] = "http://127.0.0.1:9"
         assert provide(server, session=session).create(messages="Hello", proxy=proxy.address) == "Hello"
         assert proxy.passed == 1
+
+
+def test_retries_mounted_on_a_session_are_not_multiplied(session: requests.Session, provide: Provide) -> None:
+    again = Retry(2, status_forcelist=[503], allowed_methods=None, backoff_factor=0)
+    session.mount("http://", HTTPAdapter(max_retries=again))
+    with RawServer(every(length(REFUSED, status="503 Busy"))) as server:
+        provider = provide(server, session=session, retry=RetryPolicy(backoff=0))
+        with pytest.raises(ResponseStatusError, match="status 503") as caught:
+            provider.create(messages="Hello")
+        assert len(server.requests) == 3
+    assert caught.value.status == caught.value.status_code == 503

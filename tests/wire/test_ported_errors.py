@@ -32,6 +32,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "stall": ("stall", {}, ["APITimeoutError", *CONNECTION]),
     "refused": ("refuse", {}, CONNECTION),
 }
+TIMEOUTS = {"stall": 0.2}  # seconds; of the others none may pass
 each_fault = pytest.mark.parametrize(("fault", "settings", "names"), FAULTS.values(), ids=FAULTS.keys())
 
 
@@ -52,8 +53,8 @@ def rows() -> dict[str, tuple[type[G4FLiteError], ...]]:
     return named
 
 
-def raised(emulator: Emulator) -> G4FLiteError:
-    with Client(base_url=f"{emulator.url}/v1", model="gpt-4o-mini", retry=None, timeout=1) as client:
+def raised(emulator: Emulator, timeout: float) -> G4FLiteError:
+    with Client(base_url=f"{emulator.url}/v1", model="gpt-4o-mini", retry=None, timeout=timeout) as client:
         try:
             client.chat.completions.create("x")
         except G4FLiteError as error:
@@ -66,7 +67,7 @@ def test_the_row_of_the_table_catches_it(
     emulator: Emulator, fault: str, settings: dict[str, Any], names: list[str]
 ) -> None:
     emulator.fail(fault, times=None, **settings)
-    error = raised(emulator)
+    error = raised(emulator, TIMEOUTS.get(fault, 30))
     for name in names:
         assert isinstance(error, rows()[name]), name
     assert isinstance(error, rows()["APIStatusError"]) == ("APIStatusError" in names)
@@ -79,7 +80,8 @@ def test_the_official_client_raises_what_is_said_of_it(
 ) -> None:
     openai = pytest.importorskip("openai", reason="the official package is not installed")
     emulator.fail(fault, times=None, **settings)
-    with openai.OpenAI(base_url=f"{emulator.url}/v1", api_key="none", max_retries=0, timeout=1) as client:
+    timeout = TIMEOUTS.get(fault, 30)
+    with openai.OpenAI(base_url=f"{emulator.url}/v1", api_key="none", max_retries=0, timeout=timeout) as client:
         with pytest.raises(openai.OpenAIError) as caught:
             client.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}])
         kinds = [kind.__name__ for kind in type(caught.value).__mro__]
@@ -111,16 +113,16 @@ except (ProviderError, ModelNotSupportedError) as e:
 )
 def test_a_ported_handler_handles(emulator: Emulator, fault: str, settings: dict[str, Any], said: str) -> None:
     emulator.fail(fault, times=None, **settings)
-    assert ported(emulator).startswith(said)
+    assert ported(emulator, TIMEOUTS.get(fault, 30)).startswith(said)
 
 
 def test_a_ported_handler_handles_an_unknown_model(emulator: Emulator) -> None:
     emulator.configure(refuse_unknown_models=True)
-    assert ported(emulator).startswith("status 404: The model `gpt-9` does not exist")
+    assert ported(emulator, 30).startswith("status 404: The model `gpt-9` does not exist")
 
 
-def ported(emulator: Emulator) -> str:
-    with Client(base_url=f"{emulator.url}/v1", retry=None, timeout=1) as client:
+def ported(emulator: Emulator, timeout: float) -> str:
+    with Client(base_url=f"{emulator.url}/v1", retry=None, timeout=timeout) as client:
         names: dict[str, Any] = {**{name: getattr(g4f_lite, name) for name in g4f_lite.__all__}, "client": client}
         exec(SCRIPT, names)
     return str(names["said"])

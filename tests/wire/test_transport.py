@@ -25,8 +25,9 @@ from g4f_lite import (
     RetryPolicy,
     TransportError,
 )
-from g4f_lite.cli.remedies import diagnose
+from g4f_lite.cli.diagnosis import diagnose
 from g4f_lite.http.connection import UnderDeadline
+from g4f_lite.http.exchange import CA_BUNDLES
 from g4f_lite.http.transfer import Transfer
 
 from .conftest import Provide
@@ -71,16 +72,38 @@ def test_a_server_without_tls_is_named() -> None:
         assert (error.cause, error.attempts) == ("tls", 1)
         assert "the server does not speak TLS: write http://" in str(error)
         assert "authority" not in str(error)
-        assert diagnose(error, provider)[1] == "write http:// in place of https:// in its address"
+        assert diagnose(error, provider)[1] == "write http:// instead of https:// in its URL"
 
 
-def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
-    assert _fails(_provider("https://localhost:1", verify=str(tmp_path / "none.pem"))).cause == "tls"
+def test_a_missing_bundle_of_an_own_session_is_named(tmp_path: Path) -> None:
+    with requests.Session() as session:
+        session.verify = str(tmp_path / "none.pem")
+        error = _fails(_provider("https://localhost:1", session=session))
+    assert error.cause == "tls"
+    assert "none.pem" in str(error)
 
 
 def test_verify_false_is_taken_and_warned_of(tls: ssl.SSLContext) -> None:
     warned = pytest.warns(urllib3.exceptions.InsecureRequestWarning)
     with RawServer(every(hello()), tls=tls) as server, _provider(server.url, verify=False) as provider, warned:
+        assert provider.create(messages="hi") == "Hello world"
+
+
+@pytest.mark.parametrize("variable", CA_BUNDLES)
+def test_a_bundle_is_named_by_any_of_these_variables(
+    variable: str, tls: ssl.SSLContext, authority_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, authority_file)
+    with RawServer(every(hello()), tls=tls) as server, _provider(server.url) as provider:
+        assert provider.create(messages="hi") == "Hello world"
+
+
+def test_openssls_variable_counts_least(
+    tls: ssl.SSLContext, authority_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", requests.certs.where())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", authority_file)
+    with RawServer(every(hello()), tls=tls) as server, _provider(server.url) as provider:
         assert provider.create(messages="hi") == "Hello world"
 
 
@@ -233,6 +256,29 @@ def test_loopback_is_reached_without_the_environments_proxy(
     with requests.Session() as session, RawServer(every(hello())) as server:
         provider = provide(server, session=session if own else None)
         assert provider.create(messages="hi") == "Hello world"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://user:pass/canary@127.0.0.1:9", "socks5://127.0.0.1", "http://127.0.0.1:99999", "http://user:[canary@x"],
+)
+@pytest.mark.parametrize("own", [False, True])
+def test_a_proxy_of_the_environment_that_is_none_is_refused_without_its_password(
+    url: str, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", url)
+    with requests.Session() as session:
+        error = _fails(_provider("http://service.test", session=session if own else None))
+    assert (error.cause, error.attempts) == ("proxy", 1)
+    assert "the proxy in the environment or the session must" in str(error)
+    assert "canary" not in "".join(traceback.format_exception(error))
+
+
+def test_a_proxy_of_the_environment_may_leave_out_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer(every(hello())) as proxy:
+        monkeypatch.setenv("http_proxy", f"127.0.0.1:{proxy.port}")
+        with _provider("http://service.test") as provider:
+            assert provider.create(messages="hi") == "Hello world"
 
 
 def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:

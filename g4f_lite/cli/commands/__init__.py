@@ -1,1 +1,1 @@
-"""One module per command; its ``command`` is what click runs."""
+"""One module per command; click runs its function ``command``."""

@@ -1,4 +1,4 @@
-"""``g4f-lite chat``: ask, and print the answer."""
+"""``g4f-lite chat``: send a prompt and print the answer."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ import click
 
 from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
+from ..images import read_images
 from ..options import ProviderOptions, provider_options
 from ..output import show, write_json
-from ..pictures import read_pictures
 from ..prompt import read_prompt
+from .local import suggest_better_models
 
 
 @click.command()
 @click.argument("prompt", required=False)
 @provider_options
-@click.option("--model", "-m", metavar="NAME", help="The model to ask; for the provider local, a .gguf file too.")
-@click.option("--system", "-s", metavar="TEXT", help="How the model shall behave.")
-@click.option("--image", "-i", "images", multiple=True, metavar="FILE|URL", help="A picture to show; several times.")
-@click.option("--save", metavar="FILE", type=Path, help="Keep the conversation in a file that is not there yet.")
-@click.option("--continue", "continued", metavar="FILE", type=Path, help="Go on with the conversation in a file.")
-@click.option("--no-stream", is_flag=True, help="Print nothing before the answer is whole.")
-@click.option("--raw", is_flag=True, help="Print the text as it is on a terminal too, where Markdown is rendered.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with how the answer came about.")
+@click.option("--model", "-m", metavar="NAME", help="The model; a .gguf file works as well, with the provider local.")
+@click.option("--system", "-s", metavar="TEXT", help="A system message, which tells the model how to behave.")
+@click.option("--image", "-i", "images", multiple=True, metavar="FILE|URL", help="An image to send; can be repeated.")
+@click.option("--save", metavar="FILE", type=Path, help="Save the conversation to a new file.")
+@click.option("--continue", "continued", metavar="FILE", type=Path, help="Continue the conversation in a file.")
+@click.option("--no-stream", is_flag=True, help="Print nothing before the answer is complete.")
+@click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")
 def command(
     prompt: str | None,
     provider_options: ProviderOptions,
@@ -39,37 +40,37 @@ def command(
     raw: bool,
     as_json: bool,
 ) -> None:
-    """Ask for an answer and print it as it comes.
+    """Send a prompt and print the answer as it arrives.
 
-    PROMPT is what you ask. What is on standard input is added to it, or is the prompt where there is
-    no argument. Without both, on a terminal, a conversation begins. With --continue the file is kept
-    up to date, or, where --save names another, left as it is.
+    Standard input is added to PROMPT, or is the prompt if there is no argument. Without both, on a terminal, an
+    interactive chat starts. With --continue the file is updated, or left as it is if --save names another.
     """
-    talk = prompt is None and sys.stdin.isatty() and sys.stdout.isatty()
-    if talk and as_json:
+    interactive = prompt is None and sys.stdin.isatty() and sys.stdout.isatty()
+    if interactive and as_json:
         raise click.UsageError("--json needs a prompt")
     if continued is not None and system is not None:
-        raise click.UsageError("--system belongs to the beginning of a conversation, and --continue goes on with one")
+        raise click.UsageError("--system cannot be combined with --continue, whose file has its own")
     file = ConversationFile(continued, save)
-    text = "" if talk else read_prompt(prompt)
-    pictures = read_pictures(images)
+    text = "" if interactive else read_prompt(prompt)
+    attached = read_images(images)
     provider = provider_options.choose()
-    limits: dict[str, Any] = {"timeout": provider_options.timeout}
+    options: dict[str, Any] = {"timeout": provider_options.timeout}
     if provider_options.proxy is not None:
-        limits["proxy"] = provider_options.proxy
+        options["proxy"] = provider_options.proxy
     conversation = file.open(provider, system=system, model=model)
-    if talk:
-        from ..talk import Talk
+    if interactive:
+        from ..interactive import InteractiveChat
 
-        Talk(conversation, limits, pictures, whole=no_stream, raw=raw, file=file).run()
+        InteractiveChat(conversation, options, attached, whole=no_stream, raw=raw, file=file).run()
         return
     with checking_arguments():
-        stream = conversation.stream(text, images=pictures, **limits)
+        stream = conversation.stream(text, images=attached, **options)
     with stream:
         if as_json:
             answer = stream.text()
-            file.keep(conversation)
+            file.save(conversation)
             write_json(answer.to_dict())
         else:
             show(stream, whole=no_stream, raw=raw)
-            file.keep(conversation)
+            file.save(conversation)
+            suggest_better_models(provider)

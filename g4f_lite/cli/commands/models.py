@@ -1,4 +1,4 @@
-"""``g4f-lite models``: which models a provider has."""
+"""``g4f-lite models``: list the models of a provider."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..output import write
 @click.command()
 @provider_options
 def command(provider_options: ProviderOptions) -> None:
-    """List the models of a provider, one a line."""
+    """List the models of a provider, one per line."""
     settings: dict[str, Any] = {"timeout": provider_options.timeout, "proxy": provider_options.proxy}
     provider = provider_options.choose(**{name: value for name, value in settings.items() if value is not None})
     names = provider.get_models()
     if not names:
-        click.echo(f"{provider.name} names no models: give it any name that it may know.", err=True)
+        click.echo(f"{provider.name} does not list its models; any name can be tried.", err=True)
     write("".join(f"{name}\n" for name in names))

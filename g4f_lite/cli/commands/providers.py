@@ -1,4 +1,4 @@
-"""``g4f-lite providers``: who can be asked, and what it takes."""
+"""``g4f-lite providers``: list the providers and what they need."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 
 import click
 
+from ...errors import sanitize
 from ...http.urls import is_loopback
 from ...providers.base import BaseProvider, Provider
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, provider_names
-from ..characters import harmless
 from ..output import write
 
 YES, NO = "yes", "no"
@@ -20,7 +20,7 @@ IN_PROCESS = ("Local", "Scripted", "Echo")
 
 @dataclass(frozen=True)
 class Row:
-    """What a user wants to know of a provider; the fields are the columns."""
+    """A row of the table; the fields are its columns."""
 
     name: str
     working: str
@@ -30,9 +30,10 @@ class Row:
 
 @click.command()
 def command() -> None:
-    """List the providers: whether they work, which variable holds the key they need, and whether they are local.
+    """List the providers and what they need.
 
-    Nothing is asked of any of them. A local one is on this machine, and no prompt leaves it.
+    The columns: whether a provider works, the variable of its key, and whether it is local. No request is sent. A
+    local provider runs on this machine, and no prompt leaves it.
     """
     rows = [Row(*(field.name.upper() for field in fields(Row))), *map(describe, provider_names())]
     widths = [max(len(getattr(row, field.name)) for row in rows) for field in fields(Row)]
@@ -42,15 +43,15 @@ def command() -> None:
 
 
 def describe(name: str) -> Row:
-    """Find out about a provider without asking it anything."""
+    """Describe a provider without a request to it."""
     if name in PRESETS:
         preset = PRESETS[name]
         return Row(name, YES, _key(preset.key_variable), YES if is_loopback(preset.base_url) else NO)
     try:
         provider = find_class(name)
-    except Exception as error:  # noqa: BLE001  what another package's module raises when it is loaded
-        return Row(name, harmless(f"{NO} ({type(error).__name__}: {error})".replace("\n", " ")), "?", "?")
-    key = "G4F_LITE_API_KEY, if G4F_LITE_BASE_URL wants one" if name == "OpenAICompatible" else _key(None)
+    except Exception as error:  # noqa: BLE001  another package's module may raise anything
+        return Row(name, sanitize(f"{NO} ({type(error).__name__}: {error})".replace("\n", " ")), "?", "?")
+    key = "G4F_LITE_API_KEY, if G4F_LITE_BASE_URL needs one" if name == "OpenAICompatible" else _key(None)
     return Row(name, YES if provider.working else NO, key, _local(name, provider))
 
 

@@ -1,1 +1,1 @@
-"""ai-chats.org."""
+"""The provider for ai-chats.org."""

@@ -1,4 +1,4 @@
-"""ai-chats.org."""
+"""The provider for ai-chats.org."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from . import wire
 if TYPE_CHECKING:
     from ..settings import Settings, Unpack
 
-MAX_IMAGES = 16  # of one answer; each is fetched and kept
+MAX_IMAGES = 16  # in one answer; each is fetched and kept
 
 
 class AiChats(Provider):
-    """ai-chats.org, asked as its own page asks it; the model ``dalle`` draws the last user message.
+    """ai-chats.org, with the requests that its own page sends; the model ``dalle`` generates images.
 
-    Not affiliated with the site, which was seen to answer with a captcha (November 2024); hence
+    Not affiliated with the site, which answered with a captcha in November 2024; hence
     ``working = False``.
 
-    :param base_url: another address of the same service
-    :param cookies: the site's cookies; without them they are fetched from its page
+    :param base_url: another URL of the same service
+    :param cookies: the site's cookies; fetched from its page if not given
     """
 
     url = "https://ai-chats.org"
     api_endpoint = "https://ai-chats.org/chat/send2/"
     working = False
     default_model = "gpt-4"
-    image_model = "dalle"  # where an image is wanted and no model is named
-    models: Sequence[str] = ["gpt-4", "dalle"]  # the name is not sent; "dalle" asks for an image
+    image_model = "dalle"  # for image requests that name no model
+    models: Sequence[str] = ["gpt-4", "dalle"]  # the name is not sent; "dalle" requests an image
     supports_message_history = True
-    refreshes_token = True  # by getting the page again, for its cookies
+    token_sources = 1  # by loading the page again, for its cookies
     fetches_images = True
 
     def __init__(self, *, base_url: str | None = None, **settings: Unpack[Settings]) -> None:
@@ -51,10 +51,10 @@ class AiChats(Provider):
         self.api_endpoint = self.api_endpoint.replace(self.url, self.base_url, 1)
 
     def bootstrap(self, exchange: Exchange) -> str:
-        """Visit the page, which sets a session cookie and ``_csrf-front``; there is no other token."""
+        """Load the page, which sets a session cookie and ``_csrf-front``; there is no other token."""
         if self.cookies:
             if exchange.pooled.state.pop("sent given cookies", False):
-                raise AuthenticationError("the site refused the cookies that were given as cookies=; give newer ones")
+                raise AuthenticationError("the site rejected the cookies given as cookies=; pass newer ones")
             exchange.pooled.state["sent given cookies"] = True
             return ""
         headers = {**self._page_headers("chat"), "Accept": "text/html", "Content-Type": None, "Origin": None}
@@ -93,18 +93,18 @@ class AiChats(Provider):
             yield from self._read_images(body, is_json, prompt)
         else:
             yield from wire.read_text(body)
-        yield Finish()  # the end of the body is the only one there is
+        yield Finish()  # the end of the body is the only end marker
 
     def _read_images(self, body: Body, is_json: bool, prompt: Prompt) -> Iterator[Delta]:
         """Read ``{"data": [{"url": …}]}``."""
         if not is_json:
-            raise wire.not_understood("".join(wire.read_text(body)))
+            raise wire.unexpected("".join(wire.read_text(body)))
         answer = body.json()
         rows = answer.get("data") if prompt.model == self.image_model else None
         urls: list[Any] = [row.get("url") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         if not 0 < len(urls) <= MAX_IMAGES or not all(url and isinstance(url, str) for url in urls):
             shown = json.dumps(answer)
-            raise self.service_error(body.status, answer, shown) or wire.not_understood(shown)
+            raise self.service_error(body.status, answer, shown) or wire.unexpected(shown)
         yield from (ImageResponse(url, last_user_message(prompt.messages)) for url in urls)
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:

@@ -1,6 +1,6 @@
-"""What ai-chats.org takes and gives: turns, events of raw text, errors.
+"""The protocol of ai-chats.org: the history, events of raw text, errors.
 
-Source: public clients of the service; the forms of its refusals are those of Yii 2, on which it runs.
+Source: public clients of the service; the format of its errors is that of Yii 2, the framework that it uses.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from ...errors import (
     ServiceError,
 )
 from ...http.body import BLANK, Body
-from ...http.checks import rate_limit, says_rate_limit, shorten
+from ...http.checks import rate_limit_error, says_rate_limit, shorten
 from ...messages import Messages, text_of
 
-_FIELDS = (b"", b"data", b"event", b"id", b"retry")  # of an event stream, a comment's "" among them
-_REFUSED_COOKIE = "Unable to verify your data submission"  # Yii's words, with status 400
-_LOST_SESSION = 419  # what other frameworks answer then
+_FIELDS = (b"", b"data", b"event", b"id", b"retry")  # of an event stream; "" is a comment
+_REJECTED_COOKIE = "Unable to verify your data submission"  # Yii's message, with status 400
+_SESSION_EXPIRED = 419  # the status that other frameworks use for it
 
 
 def to_history(messages: Messages) -> list[dict[str, str]]:
-    """Give the turns in the service's form.  It has no system role: that text goes before the first user turn."""
+    """Convert messages to the service's history; system messages go before the first user message."""
     system, history = [], []
     for message in messages:
         if not (text := text_of(message.get("content"))).strip():
@@ -44,30 +44,30 @@ def to_history(messages: Messages) -> list[dict[str, str]]:
     return history
 
 
-def read_text(response: Body) -> Iterator[str]:
-    r"""Read ``data:`` lines of raw text, in which the two characters ``\n`` are a newline.
+def read_text(body: Body) -> Iterator[str]:
+    r"""Read ``data:`` lines of raw text, in which the two characters ``\n`` stand for a newline.
 
-    :raises QuotaExceededError: an event ``trylimit`` came
+    :raises QuotaExceededError: if there is an event ``trylimit``
     """
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may be cut between two pieces
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may be split between two pieces
     event, held = b"", ""
-    for line in response.lines():
-        if not line:  # first, as some sites send very many
+    for line in body.lines():
+        if not line:  # first, because some sites send a great many empty lines
             event = b""
             continue
         name, _, value = line.lstrip(BLANK).partition(b":")
         value = value.removeprefix(b" ")
         if name not in _FIELDS:
-            raise not_understood(line.decode("utf-8", "replace"))
+            raise unexpected(line.decode("utf-8", "replace"))
         if name == b"event":
             event = value.strip()
             if event == b"trylimit":  # at once, because its data line may be missing
-                raise QuotaExceededError("the free tries are used up (trylimit)", status=response.status)
+                raise QuotaExceededError("the free tries are used up (trylimit)", status=body.status)
         elif name == b"data" and event == b"error":
-            raise error_of(value.decode("utf-8", "replace"), response.status)
+            raise error_of(value.decode("utf-8", "replace"), body.status)
         elif name == b"data" and event in (b"", b"message"):
             text = held + decoder.decode(value)
-            held = "\\" if text.endswith("\\") else ""  # the n may come with the next piece
+            held = "\\" if text.endswith("\\") else ""  # the n may be in the next piece
             if text := text[: len(text) - len(held)].replace("\\n", "\n"):
                 yield text
     if rest := held + decoder.decode(b"", True):
@@ -75,30 +75,30 @@ def read_text(response: Body) -> Iterator[str]:
 
 
 def service_error(status: int, parsed: Any, text: str) -> G4FLiteError | None:
-    """Read the body of a refused request: JSON, or Yii's page about a cookie that did not come back."""
-    if status == _LOST_SESSION or _REFUSED_COOKIE in text:
-        return AuthenticationError(f"the site's cookies were refused with status {status}", status=status)
+    """Return the error in the body of a failed request: JSON, or Yii's page about a missing cookie."""
+    if status == _SESSION_EXPIRED or _REJECTED_COOKIE in text:
+        return AuthenticationError(f"the site rejected its own cookies with status {status}", status=status)
     if not isinstance(parsed, dict):
         return None
     fields = [parsed.get("error"), parsed.get("message")]
     fields += [field.get("message") for field in fields if isinstance(field, dict)]
-    said = next((field for field in fields if isinstance(field, str) and field), None)
-    if said is None:
+    message = next((field for field in fields if isinstance(field, str) and field), None)
+    if message is None:
         return None
-    error = error_of(said, status)
+    error = error_of(message, status)
     if status in (401, 403) and type(error) is ServiceError:
         return AuthenticationError(error.message, status=status)
     return error
 
 
-def error_of(said: str, status: int) -> ProviderError:
-    """Make our error of a text of the service's."""
-    said = shorten(said)
-    if status == 429 or says_rate_limit(said):
-        return rate_limit(said, said, status=status)
-    return ServiceError(said, status=status)
+def error_of(message: str, status: int) -> ProviderError:
+    """Return the error for a message of the service."""
+    message = shorten(message)
+    if status == 429 or says_rate_limit(message):
+        return rate_limit_error(message, message, status=status)
+    return ServiceError(message, status=status)
 
 
-def not_understood(answer: str) -> ResponseFormatError:
-    """Report an answer that is none."""
-    return ResponseFormatError(f"neither events nor an image: {shorten(answer)!r}")
+def unexpected(answer: str) -> ResponseFormatError:
+    """Return the error for an answer that is not in the service's format."""
+    return ResponseFormatError(f"expected events or an image, got {shorten(answer)!r}")

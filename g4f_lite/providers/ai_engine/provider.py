@@ -9,33 +9,37 @@ import requests
 
 from ...answers.deltas import Delta
 from ...arguments import warn
-from ...errors import ChallengeError, G4FLiteError, ProviderError, ServiceError
+from ...errors import G4FLiteError
 from ...http.body import Body
-from ...http.checks import check, raise_challenge
+from ...http.checks import check
 from ...http.exchange import Exchange
 from ...http.urls import origin_of
 from ...messages import get_random_string, last_user_message
 from ...prompt import Prompt
 from ..base import Provider
-from ..call import fetch
-from . import wire
+from . import errors, nonce, reply
+from .history import KEPT_TURNS, split_turns
+
+REST = "/wp-json"
 
 
 class AiEngine(Provider):
-    """A WordPress site whose chatbot is the plugin AI Engine; known from its versions 2.6.3 and 3.6.2.
+    """A WordPress site whose chatbot is the plugin AI Engine; known from its versions 2.4.3 to 3.6.2.
 
-    Earlier turns go to the site as such; it keeps the first 15 and the last 15 of them.  The last
-    user message may have 512 characters, unless the site's owner raised that limit.
+    Earlier turns go to the site as such.  It keeps the first one and the last 15, unless the bot's owner changed
+    that.  The last user message may have 512 characters, unless the owner raised that limit.
 
     :param base_url: the site's address; with plugins before 2.4.4 the chatbot must be on that very page
-    :param bot_id: the chatbot's id;  :param custom_id: that of a chatbot made for one page, in its place
+    :param bot_id: the chatbot's id
+    :param custom_id: the id of a chatbot that was made for one page, instead of ``bot_id``
     """
 
     api_endpoint = "/wp-json/mwai-ui/v1/chats/submit"
     session_endpoint = "/wp-json/mwai/v1/start_session"
     supports_message_history = True
-    refreshes_token = True
+    token_sources = 2  # start_session, and the page that a logged-in user sees
     known_options = frozenset({"chat_id"})  # what the site calls one conversation in its records
+    _rest = ""  # the address of the site's REST API, where it is not the usual one
 
     def __init__(
         self, base_url: str | None = None, *, bot_id: str = "default", custom_id: str | None = None, **settings: Any
@@ -47,72 +51,55 @@ class AiEngine(Provider):
         """Fetch a fresh nonce.
 
         :param headers: more headers for this request
-        :raises G4FLiteError: the site gives none
+        :raises G4FLiteError: if the site gives no nonce
         """
         return self.run(lambda exchange: self.bootstrap(exchange, headers))
 
     def bootstrap(self, exchange: Exchange, headers: dict[str, str] | None = None) -> str:
-        """Fetch a nonce.  None is sent along: a stale one is refused here too, and locks the client out."""
+        """Fetch a nonce.  The request carries none: a stale one is refused here, too, which locks a caller out."""
         sent = {**self._site_headers(), **(headers or {}), "X-WP-Nonce": None, "Content-Type": None}
-        request = requests.Request("POST", self.base_url + self.session_endpoint, headers=sent)
-        try:
-            body = fetch(exchange, request, "bootstrap", self)
-        except ProviderError as error:
-            if error.status != 404 or isinstance(error, ChallengeError):
-                raise
-            return self._nonce_in_page(exchange, sent)
-        return wire.read_session(body)
-
-    def _nonce_in_page(self, exchange: Exchange, headers: dict[str, Any]) -> str:
-        """Find the nonce where plugins before 2.4.4 have it: in the page, which is ``base_url`` itself."""
-        body = exchange.send(requests.Request("GET", self.base_url + "/", headers=headers), "bootstrap")
-        try:
-            if body.status != 200:
-                self.check_response(body)
-            page = body.read().decode("utf-8", "replace")
-        finally:
-            body.close()
-        if nonce := wire.nonce_in_page(page):
-            return nonce
-        raise_challenge(body, page)
-        raise ServiceError(
-            f"{self.base_url} has neither AI Engine's start_session nor, in its page, a nonce;"
-            " is this the site's address, and is AI Engine switched on there?"
-        )
+        site = nonce.Site(self, exchange, sent, self.base_url, self._rest or self.base_url + REST)
+        fetched = site.fetch_nonce(self.session_endpoint.removeprefix(REST))
+        self._rest = site.rest
+        return fetched
 
     def check(self, prompt: Prompt) -> None:
         super().check(prompt)
         prompt.check_text_only(self.name)
-        turns, _ = wire.split_turns(prompt.messages)
-        if len(turns) > wire.KEPT_TURNS:
-            warn(f"AI Engine keeps the first 15 and the last 15 of these {len(turns)} earlier turns")
+        turns, _ = split_turns(prompt.messages)
+        if len(turns) > KEPT_TURNS:
+            warn(
+                f"AI Engine keeps the first and the last 15 of these {len(turns)} earlier turns, unless the bot's "
+                "owner changed its maxMessages"
+            )
 
     def request(self, prompt: Prompt, token: str) -> requests.Request:
-        turns, message = wire.split_turns(prompt.messages)
+        turns, message = split_turns(prompt.messages)
         bot = {"botId": self.bot_id} if self.custom_id is None else {"customId": self.custom_id}
         chat_id = prompt.options.get("chat_id") or get_random_string(11)
-        body: dict[str, Any] = {**bot, "session": "N/A", "chatId": chat_id, "contextId": None}
-        body |= {"messages": turns, "newMessage": message, "newFileId": None, "stream": True}
-        headers = {**self._site_headers(), "X-WP-Nonce": token}
-        return requests.Request("POST", self.base_url + self.api_endpoint, json=body, headers=headers)
+        # Without ``session``, the site records the call under the session of its cookie.
+        body: dict[str, Any] = {**bot, "chatId": chat_id, "contextId": None, "messages": turns}
+        body |= {"newMessage": message, "newFileId": None, "stream": True}
+        url = (self._rest or self.base_url + REST) + self.api_endpoint.removeprefix(REST)
+        return requests.Request("POST", url, json=body, headers={**self._site_headers(), "X-WP-Nonce": token})
 
-    def _site_headers(self) -> dict[str, str]:
+    def _site_headers(self) -> dict[str, Any]:
         accept = "text/event-stream, application/json"
         return self.headers_with(Accept=accept, Origin=origin_of(self.base_url), Referer=self.base_url + "/")
 
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
         """Raise unless this is the beginning of an answer; either way it may bring a newer nonce."""
-        wire.keep_nonce(body, body.headers.get("X-WP-Nonce"))
+        nonce.keep(body, body.headers.get("X-WP-Nonce"))
         message = last_user_message(prompt.messages) if prompt else ""
 
         def refusal(status: int, parsed: Any, text: str) -> G4FLiteError | None:
-            wire.keep_nonce(body, parsed)
-            return wire.service_error(status, parsed, message)
+            nonce.keep(body, parsed)
+            return errors.service_error(status, parsed, message)
 
         check(body, refusal)
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
-        return wire.read_answer(body, last_user_message(prompt.messages))
+        return reply.read_answer(body, last_user_message(prompt.messages))
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        return wire.service_error(status, parsed)
+        return errors.service_error(status, parsed)

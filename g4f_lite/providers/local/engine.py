@@ -1,23 +1,21 @@
-"""One llama.cpp engine per .gguf file, inside this process, behind its own HTTP server on loopback.
+"""The program's side of an engine: a process of its own that runs llama.cpp, see ``child.py``.
 
-    engine = engine_for("model.gguf")
-    requests.post(engine.base_url + "/chat/completions", json={"messages": […]})
-
-The engine belongs to the process that started it: a forked child that asks for
-one starts its own, and the parent's is neither used nor touched there.  It
-starts at the first request for it, never at import, and ends with the process.
+The process lives as long as a pipe from here to it is open.  What it writes comes back through another:
+first its address, later only its last words.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import ctypes
-import importlib
+import hashlib
 import importlib.util
+import json
 import logging
 import os
-import signal
+import secrets
+import select
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -25,122 +23,306 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import MissingDependencyError, ModelNotSupportedError
-from .hangup import hang_up
+import requests
+
+from ...answers.deltas import Delta
+from ...arguments import warn
+from ...errors import (
+    EngineError,
+    MissingDependencyError,
+    ModelNotSupportedError,
+    ProviderNotConfiguredError,
+    TransportError,
+)
+from ...http.deadline import Deadline
+from .child import computed
+from .cores import usable_cores
+from .gguf import Metadata, read_metadata
+from .python import VARIABLE, interpreter
+from .slots import Slots
 
 logger = logging.getLogger(__name__)
 
 PROVIDER = "Local"
-GGUF_MAGIC = b"GGUF"
-#: The shortest header: magic, version, number of tensors, number of metadata entries.
-GGUF_HEADER_BYTES = 24
-
-#: Seconds that requests in progress get to end, at exit: llama.cpp looks once a second whether a
-#: client is still there.
-DRAIN_SECONDS = 1.5
-#: Tokens of a prompt computed in one go: nothing, not even the end of the process, comes between.
-BATCH_TOKENS = 256
+LAST_WORDS_BYTES = 8 * 1024
+READ_BYTES = 4096
+MOST_SLOTS = 4
+CACHE_BYTES = 512 << 20  # for what all slots remember of their conversations
+WAKE_SECONDS = 0.05  # between two looks whether the call that waits for an engine was closed
+END_SECONDS = 2.0  # from a lost connection until a process that crashed is gone
+FAMILY = secrets.randbits(62)  # stands for this process and the children that it forks
+#: Variables that would have the engine load code, or change how its threads wait.
+NOT_PASSED_ON = ("PYTHON", "GGML_BACKEND", "LLAMA_ARG", "GOMP_", "OMP_", "KMP_")
+#: A debugger is not started after a crash; threads that wait for each other spin for a moment, and then sleep.
+PASSED_ON = {"GGML_NO_BACKTRACE": "1", "GOMP_SPINCOUNT": "300"}
 
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """Size an engine.
+    """What an engine is started with.
 
-    :param parallel: requests answered at the same time; more of them wait for their turn
-    :param context: tokens that each of them may have, prompt and answer together
-    :param threads: threads that compute; ``None``: llama.cpp's choice, one a physical core
+    :param path: the model's file
+    :param context: tokens that a conversation may have, prompt and answer together
+    :param threads: threads to compute with; None is as many as there are free cores when it starts
+    :param embeddings: whether it gives vectors, and no answers
     """
 
-    parallel: int = 4
-    context: int = 4096
+    path: Path
+    context: int
     threads: int | None = None
-
-
-DEFAULT_SETTINGS = EngineSettings()
+    embeddings: bool = False
 
 
 class Engine:
-    """A running llama.cpp server; made by :func:`engine_for`, shared by all who use the file.
+    """A process that runs a model; made by :func:`.engines.engine_for`, shared by all who use the same settings.
 
-    :ivar path: the model's file
-    :ivar settings: its size
-    :ivar base_url: where it listens, ``http://127.0.0.1:PORT/v1``
+    :param settings: the model, and its size
+    :param keep_alive: seconds after which it ends without a request; less than 0 is never
+    :ivar base_url: where it listens, ``http://127.0.0.1:PORT/v1``; empty until it does
+    :ivar threads: how many it computes with
+    :ivar slots: which conversation is where
+    :raises MissingDependencyError: xllamacpp is not installed
+    :raises ProviderNotConfiguredError: if there is no Python interpreter to run it with
+    :raises ModelNotSupportedError: if the file is damaged
     """
 
-    def __init__(self, path: Path, settings: EngineSettings) -> None:
-        self.path = path
+    def __init__(self, settings: EngineSettings, keep_alive: float) -> None:
         self.settings = settings
-        started = time.monotonic()
-        self._server = _start_server(path, settings)
-        # The destructor joins native threads. In a forked child they do not exist and it would wait
-        # for ever, so that only stop(), in the process that started the server, may run it.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._server))
-        # Destroyed before its loop has begun, it would wait for ever; the loop gives this answer.
-        self._server.handle_metrics()
-        address: str = self._server.listening_address
-        self.base_url = address + "/v1"
-        self._port = int(address.rpartition(":")[2])
-        seconds = time.monotonic() - started
-        logger.info("loaded %s in %.2f s, listening on %s", path, seconds, address)
+        self.base_url = ""
+        self.threads = 0
+        self._key = secrets.token_urlsafe(32)
+        self._mark = secrets.token_hex(16)
+        self._began = time.monotonic()
+        self._inherited = False
+        self._answered = threading.Event()  # it has told its address, or why it has none, or has ended
+        self._ended = threading.Event()
+        self._message: dict[str, Any] = {}
+        self._words = b""
+        before, code = computed(), Path(__file__).with_name("child.py")
+        self._python = interpreter()
+        self._process = _Process(
+            [self._python, "-I", "-S", str(code), str(_folder_of_xllamacpp())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            cwd=Path(__file__).parent,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C at a terminal is for the program
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+            | getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        try:  # it starts meanwhile
+            metadata = read_metadata(settings.path)
+        except BaseException:
+            self._abandon()
+            raise
+        self.slots = Slots(1 if settings.embeddings else _slots(metadata, settings.context))
+        self._write(json.dumps({**self._told(metadata), "keep_alive": keep_alive, "computed": before}))
+        threading.Thread(target=self._read, name="g4f_lite-engine", daemon=True).start()
 
     def __repr__(self) -> str:
-        return f"<Engine {self.path.name} at {self.base_url}>"
+        return f"<Engine {self.settings.path.name} at {self.base_url or 'no address yet'}>"
 
-    def stop(self) -> None:
-        """End the server; requests in progress are cut."""
-        # The destructor waits for the client of every request, holding the interpreter's lock,
-        # which these clients need: they have to go first. Where they do not, the server stays.
-        if hang_up(self._port, within=DRAIN_SECONDS):
-            server, self._server = self._server, None
-            ctypes.pythonapi.Py_DecRef(ctypes.py_object(server))
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return not self._has_ended(0)
+
+    @property
+    def token(self) -> str:
+        """Its address and its key, separated by a space."""
+        return f"{self.base_url} {self._key}"
+
+    @contextlib.contextmanager
+    def in_use(self, keep_alive: float) -> Iterator[None]:
+        """Keep it from ending as unused during a ``with`` block, and for ``keep_alive`` seconds after it."""
+        self._write(f"begin {keep_alive:g}")
+        try:
+            yield
+        finally:
+            self._write("end")
+
+    def wait(self, call: Deadline | None = None) -> Engine:
+        """Wait until it has loaded its model.
+
+        :param call: the call that needs it, with its limits
+        :returns: the engine itself
+        :raises ModelNotSupportedError: llama.cpp cannot load the file
+        :raises MissingDependencyError: xllamacpp cannot be loaded
+        :raises ProviderNotConfiguredError: if the interpreter did not run it
+        :raises EngineError: if it crashed
+        :raises DeadlineExceededError: if the time of the call was over first; the engine goes on
+        """
+        while not self.base_url and not self._answered.wait(WAKE_SECONDS):
+            if call is not None:
+                call.check()
+        if self.base_url:
+            self._warn_of_copy()
+            return self
+        path, reason = self.settings.path, self._message.get("reason", "")
+        if self._message.get("failed") == "import":
+            raise MissingDependencyError(
+                f"xllamacpp cannot be loaded ({reason}); install what it misses (on Debian: apt install libgomp1)",
+                provider=PROVIDER,
+            )
+        if self._message.get("failed") == "load":
+            raise ModelNotSupportedError(
+                f"llama.cpp cannot load {path}: it is cut or damaged, does not fit into the memory, or is of a kind "
+                f"that this version does not know; download it again, or upgrade xllamacpp{_in_brackets(self._words)}",
+                provider=PROVIDER,
+            )
+        if self._process.returncode >= 0:  # no crash, but a program that does not do what it is told
+            raise ProviderNotConfiguredError(
+                f"{self._python} did not run the engine (exit code {self._process.returncode}); set "
+                f"{VARIABLE} to the path of a Python interpreter, 3.10 or newer{_in_brackets(self._words)}",
+                provider=PROVIDER,
+            )
+        raise self.error("while it loaded the model: the file may be damaged, or too large for the memory")
+
+    def check_crash(self, deltas: Iterator[Delta]) -> Iterator[Delta]:
+        """Pass deltas on; see :meth:`crash_told`."""
+        with self.crash_told():
+            yield from deltas
+
+    @contextlib.contextmanager
+    def crash_told(self) -> Iterator[None]:
+        """Make an EngineError of a connection that is lost because the process has crashed."""
+        try:
+            yield
+        except TransportError as error:
+            if self.crashed():
+                raise self.error("while it answered; the next call starts it anew") from error
+            raise
+
+    def crashed(self) -> bool:
+        """Return whether the process has ended, and not because it was unused."""
+        return self._has_ended(END_SECONDS) and self._process.returncode != 0
+
+    def left(self) -> bool:
+        """Return whether the process has ended because it was unused, or was the parent's."""
+        return self._has_ended(0) and self._process.returncode == 0
+
+    def error(self, when: str) -> EngineError:
+        """Make the error that tells of a crash.
+
+        :param when: what it was doing, and what to do
+        """
+        code = self._process.returncode
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return EngineError(
+            f"the engine of {self.settings.path.name} crashed ({how}) {when}",
+            last_words=self._words.decode("utf-8", "replace").strip(),
+            provider=PROVIDER,
+        )
+
+    def inherit(self) -> None:
+        """Leave the process to the parent, in a forked child, which may use it as long as it answers."""
+        if not self._inherited:
+            self._inherited, self.slots = True, Slots(0)  # which ones the other processes use is not known
+            self._close_input()
+            self._process.returncode = 0  # it is not a child of this process, which cannot wait for it
+
+    def _close_input(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def _warn_of_copy(self) -> None:
+        if self._message.pop("only", True):
+            return
+        path = self.settings.path
+        warn(
+            f"this program has {path.name} in memory twice: call start() of a Local before it forks, and give each "
+            "Local of this model the same context= and threads="
+        )
+
+    def _abandon(self) -> None:
+        """End the process, which has not been told anything."""
+        with self._process:
+            self._process.kill()
+
+    def _told(self, metadata: Metadata) -> dict[str, Any]:
+        settings = self.settings
+        place = hashlib.sha256(f"{FAMILY} {settings.embeddings} {settings.path}".encode()).digest()
+        user = os.getuid() if hasattr(os, "getuid") else ""
+        return {
+            "path": str(settings.path),
+            "alias": settings.path.stem,
+            "context": settings.context,
+            "slots": self.slots.count,
+            "cores": usable_cores(),
+            "threads": settings.threads,
+            "embeddings": settings.embeddings,
+            "pooling": metadata.get("pooling_type") is not None,
+            "key": self._key,
+            "mark": self._mark,
+            "copies": {
+                "file": os.path.join(tempfile.gettempdir(), f"g4f-lite-engines-{user}.lock"),
+                "place": int.from_bytes(place[:7], "big"),
+            },
+        }
+
+    def _write(self, line: str) -> None:
+        if self._inherited:
+            return
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):  # it has ended, which whoever needs it will see
+            self._process.stdin.write(f"{line}\n".encode())
+
+    def _read(self) -> None:
+        """Read what the process writes until it ends."""
+        assert self._process.stdout is not None
+        with self._process.stdout as pipe:
+            while chunk := pipe.read(READ_BYTES):
+                self._words += chunk
+                if not self._message:
+                    self._look_for_message()
+                self._words = self._words[-LAST_WORDS_BYTES:]
+        self._process.wait()
+        self._close_input()
+        self._ended.set()
+        self._answered.set()
+
+    def _look_for_message(self) -> None:
+        before, mark, rest = self._words.partition(self._mark.encode())
+        line, newline, after = rest.partition(b"\n")
+        if not mark or not newline:
+            return
+        self._message, self._words = json.loads(line), before + after
+        if address := self._message.get("address"):
+            self.threads, self.base_url = self._message["threads"], f"{address}/v1"
+            seconds = time.monotonic() - self._began
+            logger.info(
+                "loaded %s in %.2f s, %d threads, at %s", self.settings.path, seconds, self.threads, self.base_url
+            )
+            self._answered.set()
+
+    def _has_ended(self, seconds: float) -> bool:
+        """Return whether the process ends within so many seconds."""
+        if not self._inherited:
+            return self._ended.wait(seconds)
+        assert self._process.stdout is not None
+        poll = select.poll()  # a pipe that nobody writes to any more is told without being asked for
+        poll.register(self._process.stdout, 0)
+        return bool(poll.poll(seconds * 1000))
 
 
-_engines: dict[Path, Engine] = {}
-# By process id: a forked child must not wait for a lock that a thread of its parent held.
-_locks: dict[int, threading.Lock] = {}
-_forked_from_engines = False
+class BearerAuth(requests.auth.AuthBase):
+    """Puts a key on a request; requests lets ``~/.netrc`` replace a plain header."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
 
 
-def engine_for(path: str | os.PathLike[str], settings: EngineSettings = DEFAULT_SETTINGS) -> Engine:
-    """Give the engine of a .gguf file, starting it if this process has none yet.
+class _Process(subprocess.Popen[bytes]):
+    """A process that nobody waits for at exit: it ends with its pipe."""
 
-    Any number of threads may call it at once; one of them loads the model, in
-    about 0.4 s for a file of 100 MB, during which no Python thread runs.
-
-    :param path: the model's file
-    :param settings: its size; all users of a file must agree on it
-    :raises MissingDependencyError: xllamacpp is not installed
-    :raises ModelNotSupportedError: the file is none that llama.cpp can load
-    :raises ValueError: the file's engine is running with other settings
-    """
-    resolved = check_gguf(path)
-    with _locks.setdefault(os.getpid(), threading.Lock()):
-        engine = _engines.get(resolved)
-        if engine is None:
-            engine = _engines[resolved] = Engine(resolved, settings)
-    if engine.settings != settings:
-        raise ValueError(f"{resolved} is already loaded with {engine.settings}; all its users must agree on them")
-    return engine
-
-
-def check_gguf(path: str | os.PathLike[str]) -> Path:
-    """Check that a path leads to a readable .gguf file, by its first bytes, and give it resolved.
-
-    :raises ModelNotSupportedError: it does not
-    """
-    resolved = Path(path).expanduser().resolve()
-    try:
-        with resolved.open("rb") as file:
-            header = file.read(GGUF_HEADER_BYTES)
-    except FileNotFoundError as error:
-        raise _refuse(f"there is no file {resolved}; give the path of a .gguf file") from error
-    except IsADirectoryError as error:
-        raise _refuse(f"{resolved} is a directory; give the path of a .gguf file") from error
-    except OSError as error:
-        raise _refuse(f"cannot read {resolved}: {error.strerror}") from error
-    if not header.startswith(GGUF_MAGIC) or len(header) < GGUF_HEADER_BYTES:
-        raise _refuse(f"{resolved} does not begin as a .gguf file does; download it again")
-    return resolved
+    def __del__(self) -> None:
+        """Do nothing; else Python warns that it still runs."""
 
 
 def check_installed() -> None:
@@ -148,106 +330,34 @@ def check_installed() -> None:
 
     :raises MissingDependencyError: xllamacpp is not installed
     """
-    if importlib.util.find_spec("xllamacpp") is None:
+    _folder_of_xllamacpp()
+
+
+def _folder_of_xllamacpp() -> Path:
+    """Return the folder that its package is in.
+
+    :raises MissingDependencyError: xllamacpp is not installed
+    """
+    spec = importlib.util.find_spec("xllamacpp")
+    if spec is None or not spec.submodule_search_locations:
         raise MissingDependencyError(
             'the embedded model needs xllamacpp: pip install "g4f-lite[local]"', provider=PROVIDER
         )
+    return Path(spec.submodule_search_locations[0]).absolute().parent
 
 
-def _start_server(path: Path, settings: EngineSettings) -> Any:
-    check_installed()
-    try:
-        with _patient_threads():
-            xllamacpp = importlib.import_module("xllamacpp")
-    except ImportError as error:  # such as a slim container without OpenMP
-        raise MissingDependencyError(
-            f"xllamacpp cannot be loaded ({error}); install what it misses (on Debian: apt install libgomp1)",
-            provider=PROVIDER,
-        ) from error
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0
-    params.verbosity = -1
-    params.n_parallel = settings.parallel
-    params.n_ctx = settings.parallel * settings.context
-    if settings.threads is not None:
-        params.cpuparams.n_threads = settings.threads
-    params.model_alias = {path.stem}  # else answers carry the whole path as the model's name
-    params.fit_params = False  # it measures the devices' free memory, for 0.8 s
-    params.cache_ram_mib = 0  # else every conversation is kept in memory, up to 8 GiB
-    # Whoever else can reach loopback: no page in a browser, no look at other people's prompts.
-    params.cors_origins = "http://127.0.0.1"
-    params.endpoint_slots = False
-    params.ui = False
-    params.endpoint_metrics = True
-    params.n_batch = params.n_ubatch = BATCH_TOKENS
-    try:
-        with _no_interrupt():
-            return xllamacpp.Server(params)
-    except RuntimeError as error:
-        raise _refuse(
-            f"llama.cpp cannot load {path}: it is cut or damaged, does not fit into the memory, or "
-            "is of a kind that this version does not know; download it again, or upgrade xllamacpp"
-        ) from error
+def _slots(metadata: Metadata, context: int) -> int:
+    """Return how many answers are computed at a time: as many as there is memory for."""
+    each = metadata.cache_bytes() * context
+    return max(1, min(MOST_SLOTS, CACHE_BYTES // each)) if each else MOST_SLOTS
 
 
-@contextlib.contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """Put Ctrl-C off until the model is loaded: llama.cpp takes one itself meanwhile, and waits for ever."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(NOT_PASSED_ON)}
+    return {**kept, **PASSED_ON}
 
 
-@contextlib.contextmanager
-def _patient_threads() -> Iterator[None]:
-    """Have llama.cpp's threads sleep while they wait for each other, unless the user has chosen.
-
-    By default they spin. On two cores that other processes use too, this gave 2 to 20 tokens a
-    second instead of 35 to 70. OpenMP reads the variable once, when it is loaded.
-    """
-    if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
-        yield
-        return
-    os.environ["OMP_WAIT_POLICY"] = "passive"
-    try:
-        yield
-    finally:
-        del os.environ["OMP_WAIT_POLICY"]
-
-
-def _refuse(message: str) -> ModelNotSupportedError:
-    return ModelNotSupportedError(message, provider=PROVIDER)
-
-
-def _stop_all() -> None:
-    if not _forked_from_engines:
-        while _engines:
-            _engines.popitem()[1].stop()
-
-
-def _leave_to_parent() -> None:
-    """Forget, in a forked child, the engines of the parent, and see to it that the child can end.
-
-    llama.cpp's global objects join threads that exist in the parent only: destroying an
-    engine in the child aborts it, and so does, or waits for ever, what C runs at exit.
-    """
-    global _forked_from_engines
-    if _engines:
-        _engines.clear()
-        _forked_from_engines = True
-        libc = ctypes.CDLL(None)
-        if hasattr(libc, "on_exit"):  # the only way to learn the exit code there; glibc has it
-            libc.on_exit(libc._exit, None)
-            atexit.register(libc.fflush, None)
-
-
-atexit.register(_stop_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_to_parent)
+def _in_brackets(words: bytes) -> str:
+    """Return the last line of what llama.cpp wrote, for the end of a message."""
+    lines = words.decode("utf-8", "replace").strip().splitlines()
+    return f" ({lines[-1].strip()[:200]})" if lines else ""

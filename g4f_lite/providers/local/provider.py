@@ -1,105 +1,96 @@
-"""A model embedded in this process: no key, no account, no service."""
+"""A model on this machine: no key, no account, no service."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import requests
-
-from ...answers.images import ImageResponse
-from ...errors import ModelNotSupportedError, ProviderNotConfiguredError
-from ...http.exchange import Route
-from ...prompt import Prompt
-from ..openai.base import OpenAIProvider
-from ..openai.options import EXTRAS, OPTIONS
 from . import weights
-from .engine import check_gguf, check_installed, engine_for
+from .base import EngineProvider
+from .catalogue import DEFAULT, WEIGHTS
+from .download import Progress
+from .embeddings import embed
+from .keep_alive import KeepAlive
+from .references import name_of
+from .runner import Runner
 
-SYSTEM = "You are a helpful assistant."
-# Of 15 settings tried with this model, the best first impression; a long answer does not repeat itself.
-SAMPLING = {"temperature": 0, "repeat_penalty": 1.0, "dry_multiplier": 0.8, "dry_allowed_length": 3}
-MAX_TOKENS = 512  # of an answer, unless the caller says otherwise: asked for a story, it finds no end by itself
-LIMITS = {"max_tokens", "max_completion_tokens", "n_predict"}
-NOWHERE = "http://127.0.0.1/v1"  # until the engine has started and chosen a port
 
-
-class Local(OpenAIProvider):
-    """llama.cpp inside this process, talked to through its own server on loopback.
+class Local(EngineProvider):
+    """llama.cpp in a process of its own, which is started when it is needed and ends with this one.
 
     Its own model is SmolLM2-135M-Instruct, which is fetched once, checked, and kept in the user's
     cache directory.  It is small: good for a first try, for tests and for demos.
 
-    :param model: ``"smollm2"``, or the path of any ``.gguf`` file
-    :param download: whether the weights may be fetched: None asks nobody at a terminal or in a
-        notebook, and raises elsewhere
+    :param model: a known name such as ``"smollm2"`` or ``"qwen3-0.6b"``, a file on Hugging Face's hub as
+        ``"hf:owner/name:Q4_K_M"``, or the path of a ``.gguf`` file
+    :param download: whether the weights may be fetched; None: those of smollm2, at a terminal or in a notebook
+    :param context: tokens that a prompt and its answer may have together; 4096 where None
+    :param threads: threads to compute with; None is as many as there are free cores when the engine starts
+    :param keep_alive: seconds, or a string such as ``"5m"``, that the engine waits for the next call before it
+        ends; a call after that starts it again.  -1 is for ever
+    :param settings: as for every provider, but no ``api_key`` and no ``base_url``
     """
 
-    default_model = "smollm2"
-    models = ("smollm2",)
-    known_options = OPTIONS - EXTRAS - {"n"}
+    default_model = DEFAULT
+    models = tuple(WEIGHTS)
 
-    def __init__(self, model: str | Path | None = None, *, download: bool | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        download: bool | None = None,
+        context: int | None = None,
+        threads: int | None = None,
+        keep_alive: KeepAlive = 300,
+        **settings: Any,
+    ) -> None:
         if useless := {"api_key", "base_url"} & settings.keys():
-            raise TypeError(f"Local has no use for {min(useless)}=: it is in this process; name another provider")
-        if download is not None and not isinstance(download, bool):
-            raise TypeError(f"download must be True, False or None, not {type(download).__name__}")
-        self._download = download
-        self._paths: dict[str, Path] = {}
-        super().__init__(base_url=NOWHERE, model=None if model is None else str(model), **settings)
-        self.default_model = "smollm2"
+            raise TypeError(f"Local has no use for {min(useless)}=: it is on this machine; name another provider")
+        runner = Runner(download, context, threads, keep_alive)
+        super().__init__(runner, model=None if model is None else str(model), **settings)
 
     def get_model(self, name: str | None = None) -> str:
-        """Give ``"smollm2"`` or the resolved path of a model's file.
+        """Return a known name, a reference, or the resolved path of a model's file.
 
         :param name: one of these, or what a completion calls its model: the file's name without ``.gguf``
-        :raises ModelNotSupportedError: it is neither, or the file cannot be used
+        :raises ModelNotSupportedError: if it is neither, or the file cannot be used
         """
-        own: str = getattr(self, "model", None) or self.default_model
-        files = {known: weights.WEIGHTS[known].file_name for known in self.models}
-        files.setdefault(own, own)  # behind the others, so that of two files of one name its own is meant
-        name = {Path(file).stem: known for known, file in files.items()}.get(name or own, name or own)
-        if name in self.models:
-            return name
-        if not name.endswith(".gguf") and not Path(name).exists():
-            raise ModelNotSupportedError(f"Local has no model {name!r}: it is 'smollm2' or the path of a .gguf file")
-        return str(check_gguf(name))
+        return name_of(name, getattr(self, "model", None) or self.default_model)
 
     def get_models(self) -> list[str]:
         return [self.get_model()]
 
-    def generate_image(self, *_: Any, **__: Any) -> ImageResponse:
-        """Raise: its models write text only.
+    def embed(self, texts: str | Sequence[str], *, model: str | None = None) -> list[list[float]]:
+        """Return a vector for each text; the nearer two of them are, the more the texts have in common.
 
-        :raises ProviderNotConfiguredError: always
+        A model for chats gives the mean over its tokens, which is rough; one made for this does better.
+
+        :param texts: one text, or several
+        :param model: as for the class
+        :raises TypeError: if they are not strings
+        :raises ValueError: if there is none, or an empty one
+        :raises G4FLiteError: if there are no vectors
         """
-        raise ProviderNotConfiguredError("it draws no pictures; name a provider that does", provider=self.name)
+        return embed(self, texts, self.get_model(model))
 
-    def check(self, prompt: Prompt) -> None:
-        super().check(prompt)
-        prompt.check_text_only(self.name)
-        self._path(self.get_model(prompt.model))  # fetched at the call, so that no time limit of an answer cuts it
+    @staticmethod
+    def pull(
+        name: str, *, revision: str | None = None, sha256: str | None = None, progress: Progress | None = None
+    ) -> Path:
+        """Download the weights of a model, check them, and give their path; what is here is not fetched again.
 
-    def request(self, prompt: Prompt, token: str) -> requests.Request:
-        model = prompt.model or self.default_model
-        if model in self.models:
-            limit = {} if prompt.options.keys() & LIMITS else {"max_tokens": MAX_TOKENS}
-            messages = prompt.messages
-            if messages[0]["role"] not in ("system", "developer"):
-                messages = [{"role": "system", "content": SYSTEM}, *messages]
-            prompt = replace(prompt, messages=messages, options={**limit, **SAMPLING, **prompt.options})
-        request = super().request(prompt, token)
-        request.url = engine_for(self._path(model)).base_url + self.api_endpoint
-        return request
+        ::
 
-    def route(self, proxy: str | None = None) -> Route:
-        """Leave every proxy out: what is asked here stays on this machine."""
-        return Route()
+            Local.pull("qwen3-0.6b")
+            Local.pull("hf:Qwen/Qwen3-0.6B-GGUF:Q8_0")
+            Local.pull("https://example.org/model.gguf", sha256="9465e63a…")
 
-    def _path(self, model: str) -> Path:
-        if model not in self._paths:
-            check_installed()
-            is_ours = model in self.models
-            self._paths[model] = weights.fetch(model, download=self._download) if is_ours else Path(model)
-        return self._paths[model]
+        :param name: a known name, a file on Hugging Face's hub, or an address
+        :param revision: a branch, a tag or a commit on the hub
+        :param sha256: the hash of the file at an address
+        :param progress: called with the bytes that are here, and with all of them, or None where that is not known
+        :raises G4FLiteError: if they could not be had
+        :raises ValueError: if an address has no hash, or a name that needs none has one
+        """
+        return weights.pull(name, revision=revision, sha256=sha256, progress=progress)

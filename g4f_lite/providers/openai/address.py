@@ -41,6 +41,8 @@ def read_address(url: str) -> Address:
         query = parse_qsl(parts.query, keep_blank_values=True)
     except (AttributeError, TypeError, ValueError):
         return Address(url, [])
+    if "@" in url:  # credentials: what looks like a query may be a part of the password
+        return Address(url, [])
     path = re.sub(_CUT_ENDPOINT, r"\1", re.sub(_ENDPOINT, "", parts.path))
     path = re.sub(_OF_OLLAMA, "/v1", path)
     return Address(urlunsplit(parts._replace(path=path, query="")), query)
@@ -57,7 +59,7 @@ def with_query(url: str, query: Query) -> str:
 
 
 def is_azure(url: str) -> bool:
-    """Tell whether an address is of Azure OpenAI, whose keys go in a header of its own."""
+    """Return whether an address is of Azure OpenAI, whose keys go in a header of its own."""
     return (urlsplit(url).hostname or "").endswith(_AZURE)
 
 

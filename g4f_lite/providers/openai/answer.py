@@ -24,8 +24,8 @@ def read_answer(response: Body, *, several: bool = False) -> Iterator[Delta]:
     """Read an answer as it comes, as events or, from a server that does not stream, as one JSON object.
 
     :param several: whether more than one choice was asked for
-    :raises G4FLiteError: something in it says that the service failed
-    :raises ResponseFormatError: nothing of it could be read, or it stops where something could not
+    :raises G4FLiteError: if something in it says that the service failed
+    :raises ResponseFormatError: if nothing of it could be read, or it stops where something could not
     """
     if response.peek().lstrip(BLANK)[:1] in JSON_BEGINNINGS:
         return _read_completion(response.read().lstrip(BLANK), several=several)
@@ -109,7 +109,7 @@ def _end_of(reader: ChunkReader) -> Iterator[Delta]:
 
 
 def _unwrapped(value: Any) -> Any:
-    """Give what a list of one holds, as Google sends errors; any other value is given as it is."""
+    """Return what a list of one holds, as Google sends errors; any other value is given as it is."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 

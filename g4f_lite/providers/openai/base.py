@@ -40,12 +40,13 @@ class OpenAIProvider(Provider):
     _served_model = ""
 
     def auth(self) -> Any:
-        """Give what signs a request, as ``requests`` takes it; None for nothing."""
+        """Return what signs a request, as ``requests`` takes it; None for nothing."""
         return None
 
     def check(self, prompt: Prompt) -> None:
         super().check(prompt)
-        check_extras(prompt.options)
+        if EXTRAS & prompt.options.keys():
+            check_extras(prompt.options)
 
     def get_models(self) -> list[str]:
         """Ask the server for the names of its models."""
@@ -89,8 +90,10 @@ class OpenAIProvider(Provider):
 
         :param options: the options of the call, which may hold ``extra_headers`` and ``extra_query``
         """
-        url = with_query(with_query(self.base_url + path, self.query), query_of(options or {}))
-        headers, auth = headers_of(options or {}, self.headers_with(), self.auth())
+        url, headers, auth = with_query(self.base_url + path, self.query), self.headers_with(), self.auth()
+        if options and EXTRAS & options.keys():
+            url = with_query(url, query_of(options))
+            headers, auth = headers_of(options, headers, auth)
         return requests.Request(method, url, json=body, headers=headers, auth=auth)
 
     def _body(self, prompt: Prompt) -> tuple[dict[str, Any], set[str]]:

@@ -59,8 +59,8 @@ class ChunkReader:
     def read(self, chunk: Any) -> Iterator[Delta]:
         """Read a chunk or a completion; one that has nothing of the answer in it gives nothing.
 
-        :raises G4FLiteError: it says that something failed
-        :raises ResponseFormatError: it is not what the protocol says
+        :raises G4FLiteError: if it says that something failed
+        :raises ResponseFormatError: if it is not what the protocol says
         """
         if not isinstance(chunk, dict):
             raise ResponseFormatError(f"expected an object of an answer, got {shorten(json.dumps(chunk), 100)}")
@@ -78,7 +78,7 @@ class ChunkReader:
             raise failure
 
     def text_alone(self, chunk: Any) -> str | None:
-        """Give the text of a chunk that has nothing else for an answer which has begun, as nearly all; else None.
+        """Return the text of a chunk that has nothing else for an answer which has begun, as nearly all; else None.
 
         It says no more than ``read`` does, at a third of the cost.
         """
@@ -101,7 +101,7 @@ class ChunkReader:
         return text if is_alone else None
 
     def rest(self) -> Iterator[Delta]:
-        """Give what was held until the answer began, where it never did."""
+        """Return what was held until the answer began, where it never did."""
         held, self._held = self._held, []
         yield from held
 
@@ -116,7 +116,7 @@ class ChunkReader:
         return self.reasons.get(self._main.get(str, 0)) or next(iter(self.reasons.values()), None)
 
     def other_reasons(self) -> Iterator[tuple[int, str]]:
-        """Give the finish reasons of further choices, where several were asked for."""
+        """Return the finish reasons of further choices, where several were asked for."""
         return ((index, reason) for index, reason in self.reasons.items() if self._several and index)
 
     def _read_choice(self, choice: dict[str, Any], place: int, chunk: dict[str, Any]) -> Iterator[Delta]:
@@ -195,7 +195,7 @@ class ChunkReader:
             yield Attached(more)
 
     def _calls_of(self, index: int) -> ToolCalls:
-        """Give the tool calls of a choice; where one was asked for, all belong to it."""
+        """Return the tool calls of a choice; where one was asked for, all belong to it."""
         return self._calls.setdefault(index if self._several else 0, ToolCalls())
 
 
@@ -213,9 +213,9 @@ def read_identity(chunk: dict[str, Any]) -> Iterator[Delta]:
 
 
 def _checked(choices: Any) -> list[dict[str, Any]]:
-    """Give the choices of a chunk.
+    """Return the choices of a chunk.
 
-    :raises ResponseFormatError: they are not a list of objects
+    :raises ResponseFormatError: if they are not a list of objects
     """
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise ResponseFormatError(f"choices are not what the protocol says: {shorten(json.dumps(choices), 200)}")

@@ -18,7 +18,7 @@ from ...errors import (
 from ...http.checks import ERROR_BODY_BYTES, shorten
 from ...timeout import PASSING_STATUSES
 from .fields import count_in, text_in
-from .limits import is_limit, is_too_large, limit_error
+from .rate_limits import is_limit, is_too_large, limit_error
 from .reasons import attempt_of, reason_of
 
 _LABELS = ("code", "type", "status", "error_code", "error")
@@ -33,12 +33,12 @@ _WORDS_OF_FAILURE = r"(?i)error|exception|fail|timed? ?out|unavailable|overloade
 
 
 def names_failure(word: str) -> bool:
-    """Tell whether a finish reason or the name of an event says that something failed."""
+    """Return whether a finish reason or the name of an event says that something failed."""
     return bool(re.search(_FAILURE, word))
 
 
 def tells_of_failure(text: str) -> bool:
-    """Tell whether plain text in the place of an answer says that something failed."""
+    """Return whether plain text in the place of an answer says that something failed."""
     return bool(re.search(_WORDS_OF_FAILURE, text))
 
 
@@ -71,7 +71,7 @@ def with_body(error: G4FLiteError, sent: Any) -> G4FLiteError:
 
 
 def _told(fields: dict[str, Any], whole: bool) -> Any:
-    """Give what of an object says failure; None where nothing does."""
+    """Return what of an object says failure; None where nothing does."""
     if (told := _told_apart(fields)) is not None:
         return told
     states = (fields.get("object"), fields.get("type"), fields.get("status"))
@@ -91,7 +91,7 @@ def _told(fields: dict[str, Any], whole: bool) -> Any:
 
 
 def _told_apart(fields: dict[str, Any]) -> Any:
-    """Give what an ``error`` field says; None where there is none."""
+    """Return what an ``error`` field says; None where there is none."""
     for name in ("error", "errors"):
         told = fields.get(name)
         if told and _says_something(told):
@@ -101,7 +101,7 @@ def _told_apart(fields: dict[str, Any]) -> Any:
 
 
 def _says_something(value: Any) -> bool:
-    """Tell whether a field says anything: ``{"message": "", "code": 0}`` does not."""
+    """Return whether a field says anything: ``{"message": "", "code": 0}`` does not."""
     if isinstance(value, dict):
         return any(_says_something(inner) for inner in value.values())
     if isinstance(value, list):

@@ -20,8 +20,8 @@ _NOT_THEIRS = frozenset(
 def check_extras(options: Mapping[str, Any]) -> None:
     """Check what a call adds to its request.
 
-    :raises TypeError: a wrong type
-    :raises ValueError: a header that cannot be sent, or that is not the caller's to set
+    :raises TypeError: if one has a wrong type
+    :raises ValueError: if a header cannot be sent, or is not the caller's to set
     """
     if headers := options.get("extra_headers"):
         for name in check_fields(headers, "extra_headers"):
@@ -31,7 +31,7 @@ def check_extras(options: Mapping[str, Any]) -> None:
         query_pairs(query, "extra_query")
 
 
-def headers_of(options: Mapping[str, Any], headers: Mapping[str, Any], auth: Any) -> tuple[Mapping[str, Any], Any]:
+def headers_of(options: Mapping[str, Any], headers: Mapping[str, Any], auth: Any) -> tuple[Any, Any]:
     """Add a call's headers to those of the provider, and give what still has to sign the request.
 
     :param auth: what signs requests; a key in ``extra_headers`` takes its place
@@ -46,7 +46,7 @@ def headers_of(options: Mapping[str, Any], headers: Mapping[str, Any], auth: Any
 
 
 def query_of(options: Mapping[str, Any]) -> Query:
-    """Give the query that a call adds."""
+    """Return the query that a call adds."""
     return query_pairs(options.get("extra_query") or {}, "extra_query")
 
 
@@ -54,7 +54,7 @@ def query_pairs(query: Any, name: str) -> Query:
     """Read a query that was given as an argument; its values are not shown.
 
     :param name: the argument, for the error
-    :raises TypeError: it is not a dict of texts, numbers and lists of these
+    :raises TypeError: if it is not a dict of texts, numbers and lists of these
     """
     if not isinstance(query, Mapping):
         raise TypeError(f"{name} must be a dict, not {type(query).__name__}")

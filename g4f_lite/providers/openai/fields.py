@@ -6,7 +6,7 @@ from typing import Any
 
 
 def text_in(fields: Any, *names: str) -> str:
-    """Give the first of these fields that is a text with something in it; "" where none is."""
+    """Return the first of these fields that is a text with something in it; "" where none is."""
     if isinstance(fields, dict):
         for name in names:
             value = fields.get(name)
@@ -16,7 +16,7 @@ def text_in(fields: Any, *names: str) -> str:
 
 
 def count_in(fields: Any, *names: str) -> int | None:
-    """Give the first of these fields that is a whole number; None where none is."""
+    """Return the first of these fields that is a whole number; None where none is."""
     if isinstance(fields, dict):
         for name in names:
             value = fields.get(name)
@@ -28,7 +28,7 @@ def count_in(fields: Any, *names: str) -> int | None:
 
 
 def objects_in(value: Any) -> list[dict[str, Any]]:
-    """Give the objects in a list; an object alone counts as a list of one."""
+    """Return the objects in a list; an object alone counts as a list of one."""
     if isinstance(value, dict):
         return [value]
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

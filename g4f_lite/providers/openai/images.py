@@ -44,8 +44,8 @@ class ImageProvider(OpenAIProvider):
 
         :param model: the model that draws; the server's default where None
         :param options: what else the API takes, such as ``n``, ``size``, ``quality`` and ``response_format``
-        :raises TypeError: an option that the API does not have
-        :raises G4FLiteError: there is no image
+        :raises TypeError: if an option that the API does not have
+        :raises G4FLiteError: if there is no image
         """
         if not isinstance(prompt, str):
             raise TypeError(f"prompt must be a string, not {type(prompt).__name__}")
@@ -85,7 +85,7 @@ class ImageProvider(OpenAIProvider):
 def read_images(answer: Any, prompt: str = "") -> ImageResponse:
     """Read the images in an answer, and what the service says about them; bytes become ``data:`` URIs.
 
-    :raises G4FLiteError: it holds no image
+    :raises G4FLiteError: if it holds no image
     """
     rows = answer
     if isinstance(answer, dict):
@@ -116,7 +116,7 @@ def _url_of(row: dict[str, Any]) -> str:
 def _data_uri(encoded: str) -> str:
     """Write Base64 as a ``data:`` URI with the image's real type.
 
-    :raises ResponseFormatError: it is not an image
+    :raises ResponseFormatError: if it is not an image
     """
     try:
         return to_data_uri(base64.b64decode(encoded, validate=True))

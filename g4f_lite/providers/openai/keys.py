@@ -13,6 +13,7 @@ from ...http.urls import parse_origin
 from .address import is_azure
 
 _TOKEN = "eyJ"  # how a signed token begins, which Azure takes where everybody does
+KeyLike = str | Callable[[], str]
 OPENAI_ORIGIN = ("https", "api.openai.com", 443)
 
 
@@ -20,23 +21,23 @@ OPENAI_ORIGIN = ("https", "api.openai.com", 443)
 class Key:
     """A service's key: given, or in an environment variable that belongs to its address.
 
-    :param given: the key that was given as an argument
+    :param given: the argument: a key, or a function that returns the present one
     :param variable: the environment variable that may hold one
     :param reads: whether that variable may be read for this address
     :param required: whether the service answers nobody without one
     :param pickled: whether it was given before it was pickled, and left out there
-    :param is_azures: whether it goes to Azure, in a header of its own
+    :param for_azure: whether it is sent in Azure's own header
     """
 
-    given: str | None
+    given: KeyLike | None
     variable: str
     reads: bool
     required: bool
     pickled: bool = False
-    is_azures: bool = False
+    for_azure: bool = False
 
     @classmethod
-    def of(cls, api_key: str | None, base_url: str, variable: str | None, *, home: str = "") -> Key:
+    def of(cls, api_key: KeyLike | None, base_url: str, variable: str | None, *, home: str = "") -> Key:
         """Find the variable that belongs to an address, and check a key that was given.
 
         ``OPENAI_API_KEY`` goes to OpenAI or to ``OPENAI_BASE_URL``'s origin, ``G4F_LITE_API_KEY`` to
@@ -44,30 +45,33 @@ class Key:
 
         :param variable: the preset's own variable
         :param home: the preset's own address
-        :raises ValueError: the key is empty, or has a blank in it
+        :raises ValueError: if the key is empty, or contains a space
         """
-        given = None if api_key is None else clean(api_key, "api_key")
+        given = api_key if api_key is None or callable(api_key) else clean(api_key, "api_key")
         if variable is not None and parse_origin(base_url) == parse_origin(home):
             return cls(given, variable, reads=True, required=True)
         origin = parse_origin(base_url)
         if origin in (OPENAI_ORIGIN, parse_origin(os.environ.get("OPENAI_BASE_URL"))):
             return cls(given, "OPENAI_API_KEY", reads=True, required=origin == OPENAI_ORIGIN)
         reads = origin == parse_origin(os.environ.get("G4F_LITE_BASE_URL"))
-        return cls(given, "G4F_LITE_API_KEY", reads, required=False, is_azures=is_azure(base_url))
+        return cls(given, "G4F_LITE_API_KEY", reads, required=False, for_azure=is_azure(base_url))
 
     def value(self) -> str | None:
-        """Give the key, or None where there is none.
+        """Return the key, or None where there is none.
 
-        :raises ValueError: the environment's is empty, or has a blank in it
+        :raises TypeError: if the function that was given returned no string
+        :raises ValueError: if what it returned, or the environment's, is empty, or contains a space
         """
+        if callable(self.given):
+            return clean(self.given(), "the result of api_key()")
         if self.given is not None or not self.reads:
             return self.given
         found = os.environ.get(self.variable)
         return clean(found, self.variable) if found else None
 
     def missing(self) -> bool:
-        """Tell whether a key that is needed is nowhere."""
-        return self.required and self.value() is None
+        """Return whether a key that is needed is nowhere."""
+        return self.required and not callable(self.given) and self.value() is None
 
     def remedy(self) -> str:
         """Say what to do where it is missing."""
@@ -77,7 +81,7 @@ class Key:
         return f"no key: set {self.variable} in the environment, or give api_key="
 
     def auth(self, *, keep_session: bool) -> Callable[[requests.PreparedRequest], requests.PreparedRequest] | None:
-        """Give what puts the key on a request.
+        """Return what puts the key on a request.
 
         :param keep_session: whether a caller's own session may sign where there is no key
         """
@@ -86,7 +90,7 @@ class Key:
             return None
 
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            if key is not None and self.is_azures and not key.startswith(_TOKEN):
+            if key is not None and self.for_azure and not key.startswith(_TOKEN):
                 request.headers["api-key"] = key
             elif key is not None:
                 request.headers["Authorization"] = f"Bearer {key}"
@@ -100,14 +104,14 @@ class Key:
     def __reduce__(self) -> tuple[Any, ...]:
         lost = self.given is not None
         kept = self.reads or lost, self.required or lost, self.pickled or lost
-        return Key, (None, self.variable, *kept, self.is_azures)
+        return Key, (None, self.variable, *kept, self.for_azure)
 
 
 def clean(key: Any, name: str) -> str:
     """Strip a key.
 
-    :raises TypeError: it is no string
-    :raises ValueError: it is empty, or has a blank, a newline or a letter outside ASCII in it
+    :raises TypeError: if it is no string
+    :raises ValueError: if it is empty, or contains a space or a character outside ASCII
     """
     if not isinstance(key, str):
         raise TypeError(f"{name} must be a string, not {type(key).__name__}")
@@ -115,5 +119,5 @@ def clean(key: Any, name: str) -> str:
     if not stripped:
         raise ValueError(f"{name} is empty")
     if not stripped.isascii() or not stripped.isprintable() or " " in stripped:
-        raise ValueError(f"{name} is no key: it has a blank or a strange character in it")
+        raise ValueError(f"{name} is not a valid key: it contains a space or a character outside ASCII")
     return stripped

@@ -16,7 +16,7 @@ def read_models(listed: Any) -> list[str]:
 
     Entries without a name are left out.
 
-    :raises G4FLiteError: it is an error, or not a list of models
+    :raises G4FLiteError: if it is an error, or not a list of models
     """
     rows = listed
     if isinstance(listed, dict):

@@ -20,7 +20,7 @@ _THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text")
 def read_parts(content: Any) -> Iterator[Delta]:
     """Read content that is a list of parts, as Mistral's reasoning models send it.
 
-    :raises ResponseFormatError: it is neither text nor parts
+    :raises ResponseFormatError: if it is neither text nor parts
     """
     parts = [content] if isinstance(content, dict) else content
     if not isinstance(parts, list) or not all(isinstance(part, (dict, str)) for part in parts):
@@ -69,7 +69,7 @@ def image_urls(images: Any) -> list[str]:
 
 
 def _thoughts(part: dict[str, Any]) -> Iterator[str]:
-    """Give the texts in a part that holds thoughts: a text, or parts again."""
+    """Return the texts in a part that holds thoughts: a text, or parts again."""
     for name in ("thinking", "reasoning", "text", "summary", "content"):
         inner = part.get(name)
         if isinstance(inner, str):

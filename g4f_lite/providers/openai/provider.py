@@ -12,7 +12,7 @@ from ..settings import check_fields
 from .address import read_address
 from .extras import query_pairs
 from .images import ImageProvider
-from .keys import Key
+from .keys import Key, KeyLike
 from .presets import PRESETS, Preset
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ class OpenAICompatible(ImageProvider):
     """A server that speaks OpenAI's API.
 
     :param base_url: its address, up to and with ``/v1``; a query such as ``?api-version=…`` goes with every request
-    :param api_key: its key; where None, the environment's, if one belongs to this address
+    :param api_key: its key, or a function that returns it and is called before each request, as tokens expire; if None,
+        the environment's, if one belongs to this address
     :param default_headers: headers for every request, as ``headers``, by the name that OpenAI's client has for it
     :param default_query: what goes behind the ``?`` of every address
     :param more: the settings of every :class:`Provider`
@@ -37,11 +38,12 @@ class OpenAICompatible(ImageProvider):
         self,
         base_url: str | None = None,
         *,
-        api_key: str | None = None,
+        api_key: KeyLike | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
         **more: Unpack[Settings],
     ) -> None:
+        self.name = self._preset.title or type(self).__name__
         address = read_address(self._preset.base_url if base_url is None else base_url)
         if default_headers is not None:
             more["headers"] = {**check_fields(default_headers, "default_headers"), **(more.get("headers") or {})}
@@ -49,14 +51,14 @@ class OpenAICompatible(ImageProvider):
         self.query = [*address.query, *query_pairs(default_query or {}, "default_query")]
         self.default_model = self._preset.default_model or address.model
         self.reports_usage = self._preset.reports_usage
-        self._key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
+        self.key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
 
     @classmethod
     def preset(cls: type[Self], name: str, **settings: Any) -> Self:
         """Make the provider for a service that is known by name, such as ``"groq"`` or ``"ollama"``.
 
         :param settings: as for the class itself
-        :raises ProviderNotFoundError: no preset has this name
+        :raises ProviderNotFoundError: if no preset has this name
         """
         if name not in PRESETS:
             raise ProviderNotFoundError(unknown_name("preset", str(name), sorted(PRESETS), cls.__name__))
@@ -65,22 +67,19 @@ class OpenAICompatible(ImageProvider):
         provider.__init__(**settings)  # type: ignore[misc]
         return provider
 
-    @property
-    def name(self) -> str:
-        return self._preset.title or super().name
-
     def auth(self) -> Any:
-        """Give what signs a request; a callable, because requests lets ``~/.netrc`` replace a plain header."""
-        return self._key.auth(keep_session=self._own_session is not None)
+        """Return what signs a request; a callable, because requests lets ``~/.netrc`` replace a plain header."""
+        return self.key.auth(keep_session=self._own_session is not None)
 
     def check_ready(self) -> None:
         super().check_ready()
-        if self._key.missing():
-            raise AuthenticationError(self._key.remedy(), provider=self.name)
+        if self.key.missing():
+            raise AuthenticationError(self.key.remedy(), provider=self.name)
 
     def secrets(self) -> list[str]:
         in_query = [value for name, value in self.query if names_secret(name)]
-        return [*super().secrets(), self._key.value() or "", *in_query]
+        key = "" if callable(self.key.given) else self.key.value() or ""  # a function's is hidden as it was sent
+        return [*super().secrets(), key, *in_query]
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

@@ -20,7 +20,7 @@ _MOST = 5  # errors in a list that are told
 
 
 def reason_of(error: Any, depth: int = 0) -> str:
-    """Give the words of an error in any of the shapes in use; "" where it has none.
+    """Return the words of an error in any of the shapes in use; "" where it has none.
 
     What a service behind a gateway said stands first, and the gateway's own phrase behind it.
     """
@@ -40,12 +40,12 @@ def reason_of(error: Any, depth: int = 0) -> str:
 
 
 def attempt_of(error: Any) -> str:
-    """Give what the model wrote that the service could not use, as Groq sends it; "" where there is nothing."""
+    """Return what the model wrote that the service could not use, as Groq sends it; "" where there is nothing."""
     return text_in(error, "failed_generation")
 
 
 def _unpacked(text: str, depth: int) -> str:
-    """Give the reason in an error that a gateway passed on as text."""
+    """Return the reason in an error that a gateway passed on as text."""
     try:
         return reason_of(parse_json(text), depth + 1) or text
     except ResponseFormatError:
@@ -53,7 +53,7 @@ def _unpacked(text: str, depth: int) -> str:
 
 
 def _behind_gateway(metadata: Any, depth: int) -> str:
-    """Give what the service behind OpenRouter said."""
+    """Return what the service behind OpenRouter said."""
     if not isinstance(metadata, dict):
         return ""
     said = reason_of(metadata.get("raw"), depth + 1) or reason_of(metadata.get("reasons"), depth + 1)

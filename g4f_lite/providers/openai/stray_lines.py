@@ -21,7 +21,7 @@ class StrayLines:
         self._room = ERROR_BODY_BYTES
 
     def __call__(self, line: bytes) -> Event | None:
-        """Give the event that a line stands for; a line that stands for none is kept."""
+        """Return the event that a line stands for; a line that stands for none is kept."""
         line = line.strip(b" \t")
         name, _, value = line.partition(b":")
         if name in (b"data", b"error"):

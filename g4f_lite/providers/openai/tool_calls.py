@@ -31,14 +31,14 @@ class _Call:
         return "".join(self.pieces)
 
     def is_complete(self) -> bool:
-        """Tell whether its arguments are a whole JSON object, so that no more of them can come."""
+        """Return whether its arguments are a whole JSON object, so that no more of them can come."""
         try:
             return isinstance(json.loads(self.arguments), dict)
         except (ValueError, RecursionError):
             return False
 
     def goes_on_with(self, name: str, arguments: str) -> bool:
-        """Tell whether a piece may be a further one of this call, and not the first of another."""
+        """Return whether a piece may be a further one of this call, and not the first of another."""
         if not name or not self.name:
             return True
         return name == self.name and not (arguments and self.is_complete() and arguments != self.arguments)
@@ -60,7 +60,7 @@ class ToolCalls:
     def read(self, pieces: Any) -> Iterator[ToolCallDelta]:
         """Read a list of pieces, as a chunk or a message holds it; those that say nothing are left out.
 
-        :raises ResponseFormatError: it is not a list of objects
+        :raises ResponseFormatError: if it is not a list of objects
         """
         pieces = [pieces] if isinstance(pieces, dict) else pieces
         if not isinstance(pieces, list) or not all(isinstance(piece, dict) for piece in pieces):
@@ -139,7 +139,7 @@ def _index_in(piece: dict[str, Any]) -> int | None:
 
 
 def _arguments_in(function: dict[str, Any]) -> str:
-    """Give the arguments in a piece as text; some services send them as an object."""
+    """Return the arguments in a piece as text; some services send them as an object."""
     for name in ("arguments", "input", "parameters"):
         value = function.get(name)
         if isinstance(value, str):

@@ -10,7 +10,7 @@ import requests
 
 from g4f_lite.emulator import Emulator
 
-from .visitor import Visitor
+from .site_client import SiteClient
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def site(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def visitor(site: Emulator) -> Iterator[Visitor]:
-    """Give a visitor of the site who has begun a session."""
-    made = Visitor(site)
+def site_client(site: Emulator) -> Iterator[SiteClient]:
+    """Give a client of the site that has a session."""
+    made = SiteClient(site)
     made.start()
     yield made
     made.session.close()

@@ -16,60 +16,60 @@ import requests
 
 from g4f_lite.emulator import Emulator, tokens
 
-from .visitor import HELLO, JSON, SSE, Visitor, events, is_modern
+from .site_client import HELLO, JSON, SSE, SiteClient, events, is_modern
 
 # Sessions
 
 
-def test_start_session_gives_a_nonce_of_ten_hex_digits(site: Emulator, visitor: Visitor) -> None:
-    response = visitor.start()
+def test_start_session_gives_a_nonce_of_ten_hex_digits(site: Emulator, site_client: SiteClient) -> None:
+    response = site_client.start()
     assert (response.status_code, response.headers["Content-Type"]) == (200, JSON)
     answer = response.json()
     assert list(answer) == ["success", "sessionId", "restNonce"]
     assert re.fullmatch("[0-9a-f]{10}", answer["restNonce"])
     if is_modern(site):
-        assert answer["sessionId"] == visitor.session.cookies["mwai_session_id"]
-        assert visitor.session.cookies["PHPSESSID"]
+        assert answer["sessionId"] == site_client.session.cookies["mwai_session_id"]
+        assert site_client.session.cookies["PHPSESSID"]
     else:
         assert answer["sessionId"] == "N/A"
         assert '"sessionId":"N\\/A"' in response.text
-        assert not visitor.session.cookies
+        assert not site_client.session.cookies
 
 
-def test_all_guests_get_the_same_nonce(site: Emulator, visitor: Visitor) -> None:
-    other = Visitor(site)
+def test_all_guests_get_the_same_nonce(site: Emulator, site_client: SiteClient) -> None:
+    other = SiteClient(site)
     other.start()
-    assert other.nonce == visitor.nonce
+    assert other.nonce == site_client.nonce
 
 
-def test_start_session_takes_the_session_id_from_its_cookie(visitor: Visitor) -> None:
-    assert visitor.start(Cookie="mwai_session_id=abc123").json()["sessionId"] == "abc123"
+def test_start_session_takes_the_session_id_from_its_cookie(site_client: SiteClient) -> None:
+    assert site_client.start(Cookie="mwai_session_id=abc123").json()["sessionId"] == "abc123"
 
 
-def test_start_session_is_for_post_only(visitor: Visitor) -> None:
-    response = visitor.session.get(visitor.url + "/wp-json/mwai/v1/start_session")
+def test_start_session_is_for_post_only(site_client: SiteClient) -> None:
+    response = site_client.session.get(site_client.url + "/wp-json/mwai/v1/start_session")
     assert (response.status_code, response.json()["code"]) == (404, "rest_no_route")
 
 
-def test_start_session_with_a_stale_nonce_locks_the_client_out(visitor: Visitor) -> None:
-    response = visitor.start(**{"X-WP-Nonce": "0123456789"})
+def test_start_session_with_a_stale_nonce_locks_the_client_out(site_client: SiteClient) -> None:
+    response = site_client.start(**{"X-WP-Nonce": "0123456789"})
     assert (response.status_code, response.json()["code"]) == (403, "rest_cookie_invalid_nonce")
 
 
-def test_start_session_can_fail_with_500(site: Emulator, visitor: Visitor) -> None:
+def test_start_session_can_fail_with_500(site: Emulator, site_client: SiteClient) -> None:
     site.fail("error", step="bootstrap", message="No session.")
-    response = visitor.start()
+    response = site_client.start()
     assert (response.status_code, response.json()) == (500, {"success": False, "message": "No session."})
 
 
 # Answers
 
 
-def test_stream(site: Emulator, visitor: Visitor) -> None:
+def test_stream(site: Emulator, site_client: SiteClient) -> None:
     site.answer(["Caf\u00e9 ", "\U0001f600", "0", "", " <\\/b> \n"])
-    response = visitor.submit(stream=True)
+    response = site_client.submit(stream=True)
     assert (response.status_code, response.headers["Content-Type"]) == (200, SSE)
-    assert response.headers["X-WP-Nonce"] == visitor.nonce
+    assert response.headers["X-WP-Nonce"] == site_client.nonce
     assert '"data":"Caf\\u00e9 "' in response.text
     assert '"data":"\\ud83d\\ude00"' in response.text
     *live, end = events(response)
@@ -84,9 +84,9 @@ def test_stream(site: Emulator, visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("stream", [{}, {"stream": False}])
-def test_json_answer(site: Emulator, visitor: Visitor, stream: dict[str, Any]) -> None:
+def test_json_answer(site: Emulator, site_client: SiteClient, stream: dict[str, Any]) -> None:
     site.answer("Hello from here.")
-    response = visitor.submit(**stream)
+    response = site_client.submit(**stream)
     assert (response.status_code, response.headers["Content-Type"]) == (200, JSON)
     answer = response.json()
     assert answer["reply"] == "Hello from here."
@@ -95,39 +95,35 @@ def test_json_answer(site: Emulator, visitor: Visitor, stream: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("stream", [True, 1, "false"])
-def test_every_truthy_stream_is_a_stream(visitor: Visitor, stream: object) -> None:
-    assert visitor.submit(stream=stream).headers["Content-Type"] == SSE
+def test_every_truthy_stream_is_a_stream(site_client: SiteClient, stream: object) -> None:
+    assert site_client.submit(stream=stream).headers["Content-Type"] == SSE
 
 
-def test_usage_can_be_left_out(site: Emulator, visitor: Visitor) -> None:
+def test_usage_can_be_left_out(site: Emulator, site_client: SiteClient) -> None:
     site.configure(usage=False)
-    assert visitor.submit().json()["usage"] is None
+    assert site_client.submit().json()["usage"] is None
 
 
-def test_a_number_is_a_message_too(visitor: Visitor) -> None:
-    assert visitor.submit(newMessage=42).json()["reply"] == "42"
+def test_a_number_is_a_message_too(site_client: SiteClient) -> None:
+    assert site_client.submit(newMessage=42).json()["reply"] == "42"
 
 
-def test_sites_without_pretty_links_have_the_route_in_the_query(visitor: Visitor) -> None:
-    url = visitor.url + "/?rest_route=/mwai-ui/v1/chats/submit"
-    response = visitor.session.post(url, json=HELLO, headers={"X-WP-Nonce": visitor.nonce})
-    assert response.json()["reply"] == "Hello there"
-
-
-def test_history_keeps_the_first_and_the_last_fifteen() -> None:
+@pytest.mark.parametrize(
+    ("limit", "kept"), [(15, [0, *range(25, 40)]), (3, [0, 37, 38, 39]), (None, range(40)), (39, range(40))]
+)
+def test_history_keeps_the_first_turn_and_the_last_ones(limit: int | None, kept: list[int]) -> None:
     heard: list[list[dict[str, Any]]] = []
 
     def backend(messages: list[dict[str, Any]]) -> Iterator[str]:
         heard.append(messages)
         yield "ok"
 
-    with Emulator(backend) as site:
-        visitor = Visitor(site)
-        visitor.start()
+    with Emulator(backend, max_messages=limit) as site:
+        site_client = SiteClient(site)
+        site_client.start()
         turns = [{"role": "user", "content": str(n), "id": f"x{n}"} for n in range(40)]
-        visitor.submit(messages=turns)
+        site_client.submit(messages=turns)
     (messages,) = heard
-    kept = [*range(15), *range(25, 40)]
     assert [message["content"] for message in messages] == [*map(str, kept), "Hello there"]
     assert messages[-1] == {"role": "user", "content": "Hello there"}
 
@@ -135,53 +131,53 @@ def test_history_keeps_the_first_and_the_last_fifteen() -> None:
 # Nonces that age
 
 
-def test_an_old_nonce_is_accepted_and_replaced(site: Emulator, visitor: Visitor) -> None:
+def test_an_old_nonce_is_accepted_and_replaced(site: Emulator, site_client: SiteClient) -> None:
     site.age_tokens()
-    response = visitor.submit(stream=True)
+    response = site_client.submit(stream=True)
     newer = response.headers["X-WP-Nonce"]
-    assert newer != visitor.nonce
+    assert newer != site_client.nonce
     inner = json.loads(events(response)[-1]["data"])
     assert inner.get("new_token") == (newer if is_modern(site) else None)
-    rejection = visitor.submit(newMessage="")
+    rejection = site_client.submit(newMessage="")
     assert rejection.headers["X-WP-Nonce"] == newer
     assert rejection.json().get("new_token") == (newer if is_modern(site) else None)
-    visitor.nonce = newer
-    assert "new_token" not in visitor.submit().json()
+    site_client.nonce = newer
+    assert "new_token" not in site_client.submit().json()
 
 
-def test_start_session_hands_out_the_newer_nonce_too(site: Emulator, visitor: Visitor) -> None:
+def test_start_session_hands_out_the_newer_nonce_too(site: Emulator, site_client: SiteClient) -> None:
     site.age_tokens()
-    answer = visitor.start(**{"X-WP-Nonce": visitor.nonce}).json()
+    answer = site_client.start(**{"X-WP-Nonce": site_client.nonce}).json()
     assert answer.get("new_token") == (answer["restNonce"] if is_modern(site) else None)
 
 
-def test_a_nonce_lasts_for_a_number_of_uses(site: Emulator, visitor: Visitor) -> None:
+def test_a_nonce_lasts_for_a_number_of_uses(site: Emulator, site_client: SiteClient) -> None:
     site.configure(token_uses=2, renew_nonces=False)
-    statuses = [visitor.submit().status_code for _ in range(3)]
+    statuses = [site_client.submit().status_code for _ in range(3)]
     assert statuses == [200, 200, 403]
-    visitor.start()
-    assert visitor.submit().status_code == 200
+    site_client.start()
+    assert site_client.submit().status_code == 200
 
 
-def test_a_nonce_lasts_for_seconds(site: Emulator, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_nonce_lasts_for_seconds(site: Emulator, site_client: SiteClient, monkeypatch: pytest.MonkeyPatch) -> None:
     site.configure(token_seconds=60)
-    visitor.start()
-    assert visitor.submit().status_code == 200
+    site_client.start()
+    assert site_client.submit().status_code == 200
     later = time.monotonic() + 61
     monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: later))
-    assert visitor.submit().status_code == 403
+    assert site_client.submit().status_code == 403
 
 
 def test_a_shop_ties_the_nonce_to_a_cookie() -> None:
     with Emulator(nonce_cookie=True) as site:
-        visitor, other = Visitor(site), Visitor(site)
-        visitor.start()
+        site_client, other = SiteClient(site), SiteClient(site)
+        site_client.start()
         other.start()
-        assert visitor.nonce != other.nonce
-        assert visitor.submit().status_code == 200
-        assert visitor.submit(headers={"X-WP-Nonce": other.nonce}).status_code == 403
-        visitor.session.cookies.clear()
-        assert visitor.submit().status_code == 403
+        assert site_client.nonce != other.nonce
+        assert site_client.submit().status_code == 200
+        assert site_client.submit(headers={"X-WP-Nonce": other.nonce}).status_code == 403
+        site_client.session.cookies.clear()
+        assert site_client.submit().status_code == 403
 
 
 # Versions
@@ -189,36 +185,37 @@ def test_a_shop_ties_the_nonce_to_a_cookie() -> None:
 
 def test_before_2_4_4_the_nonce_is_in_the_page() -> None:
     with Emulator(plugin_version="2.4.3") as site:
-        visitor = Visitor(site)
-        assert visitor.start().json()["code"] == "rest_no_route"
+        site_client = SiteClient(site)
+        assert site_client.start().json()["code"] == "rest_no_route"
         for path in ("/", "/chat/"):
             page = requests.get(site.url + path).text
-            (visitor.nonce,) = re.findall("restNonce&quot;:&quot;([0-9a-f]{10})&quot;", page)
-            assert f'"restNonce":"{visitor.nonce}"' in html.unescape(page)
-        assert visitor.submit().json()["reply"] == "Hello there"
-        assert visitor.submit(newMessage="\u4f60" * 171).status_code == 500  # 513 bytes
+            (site_client.nonce,) = re.findall("restNonce&quot;:&quot;([0-9a-f]{10})&quot;", page)
+            assert f'"restNonce":"{site_client.nonce}"' in html.unescape(page)
+        assert site_client.submit().json()["reply"] == "Hello there"
+        assert site_client.submit(newMessage="\u4f60" * 171).status_code == 500  # 513 bytes
+        assert list(site_client.submit().json()) == ["success", "reply", "images", "usage"]
 
 
-def test_newer_pages_have_no_nonce(site: Emulator) -> None:
-    assert "restNonce" not in requests.get(site.url + "/").text
+def test_newer_pages_have_no_nonce_for_guests(site: Emulator) -> None:
+    assert "restNonce&quot;:null" in requests.get(site.url + "/").text
 
 
 def test_event_logs() -> None:
     with Emulator(status_events=True) as site:
-        visitor = Visitor(site)
-        visitor.start()
-        first, *live, _end = events(visitor.submit(stream=True))
+        site_client = SiteClient(site)
+        site_client.start()
+        first, *live, _end = events(site_client.submit(stream=True))
         assert list(first) == ["type", "data", "timestamp", "subtype", "visibility"]
         assert (first["type"], first["subtype"], first["data"]) == ("live", "status", "Generating response...")
         assert live[0] == {"type": "live", "data": "Hello"}
 
         site.configure(status_events=("thinking", "content"))
-        first, *live, _end = events(visitor.submit(stream=True))
+        first, *live, _end = events(site_client.submit(stream=True))
         assert first["subtype"] == "thinking"
         assert live[0] == {"type": "live", "data": "Hello", "subtype": "content"}
 
         site.configure(plugin_version="2.8.2")
-        assert "subtype" not in visitor.submit(stream=True).text
+        assert "subtype" not in site_client.submit(stream=True).text
 
 
 @pytest.mark.parametrize(("version", "serial"), [("2.8.4", False), ("2.8.5", True), ("2.8.9", True), ("2.8.10", False)])
@@ -238,9 +235,9 @@ def test_some_versions_serve_one_request_of_a_php_session_at_a_time(version: str
         yield "ok"
 
     with Emulator(backend, plugin_version=version) as site:
-        visitor = Visitor(site)
-        visitor.start()
-        headers = {"X-WP-Nonce": visitor.nonce, "Cookie": "PHPSESSID=one"}
+        site_client = SiteClient(site)
+        site_client.start()
+        headers = {"X-WP-Nonce": site_client.nonce, "Cookie": "PHPSESSID=one"}
         url = site.url + "/wp-json/mwai-ui/v1/chats/submit"
         calls = [
             threading.Thread(target=lambda: requests.post(url, json=HELLO, headers=headers, timeout=5))

@@ -1,4 +1,4 @@
-"""The pictures that the emulated services draw."""
+"""The images that the emulated services draw."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_png_shows_the_prompt(emulator: Emulator) -> None:
     assert text == "h\u00ed T"
     inked = [row for row in rows if "#" in row]
     left = min(row.index("#") for row in inked)
-    # Every other dot of every other row: the picture has twice the font's size.
+    # Every other dot of every other row: the image has twice the font's size.
     assert [row[left::2][:23].rstrip(".") for row in inked[::2]] == [
         "#...#..###........#####",
         "#...#...#...........#",

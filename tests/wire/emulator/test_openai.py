@@ -75,7 +75,7 @@ def test_reasoning_tool_calls_and_finish_reason_come_from_the_backend() -> None:
             "role": "assistant",
             "content": "text",
             "reasoning_content": "Hm.",
-            "tool_calls": [call],
+            "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
         }
 
 

@@ -1,0 +1,105 @@
+"""Markdown that a notebook may show, whatever the model wrote.
+
+Renderers differ in how they read Markdown, so nothing here depends on it: what could become an HTML tag, an image or a
+link is written so that no renderer takes it for one, unless it is harmless.  Only fenced code is left as it is, and
+moved to where every renderer takes it for code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_TAG = r"<(?=[A-Za-z/!?])"
+_SAFE_LINK = r"(?i:https?://|mailto:|\#)"
+_IMAGE = "(?:png|jpeg|gif|webp|bmp)"  # without SVG, which may contain scripts
+_ACTIVE = re.compile(rf"{_TAG}|!(?=\[)|\](?=\s*[(:])")  # the beginning of a tag, an image, or the target of a link
+_OUTSIDE_FENCES = re.compile(
+    rf"""
+    (?P<code>   (?<!`) (?P<ticks>`{{1,2}}) (?!`) (?P<inner>[^`\n]+) (?P=ticks) (?!`) )
+  | (?P<math>   \$ (?!\s) [^$\n]+ (?<!\s) \$ (?!\d) )
+  | (?P<data>   !\[ (?P<alt>(?:[^\[\]\\\n]|\\.)*) \] \( (?P<url>data:image/{_IMAGE};base64,[A-Za-z0-9+/=]+) \) )
+  | (?P<tag>    {_TAG} )
+  | (?P<image>  !+ (?=\[) )
+  | (?P<link>   \] \s* \( (?!{_SAFE_LINK}) )
+  | (?P<target> \] : (?![ \t]*{_SAFE_LINK}) )
+    """,
+    re.VERBOSE,
+)
+_IN_MATH = {"<": r"\lt ", "!": "!{}", "]": "]{}"}  # which TeX reads alike
+_FENCE = re.compile(r"(?P<margin>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)")
+_LANGUAGE = re.compile(r"[\w.+#-]*")
+_LONG_MATH = re.compile(r"\$\$|\\(?=begin\{|\\+[\[(])")  # the beginning of a formula that may have several lines
+
+
+def safe_markdown(text: str) -> str:
+    """Return Markdown without HTML and remote images, whose links lead to the web or to an e-mail address.
+
+    An image of another host becomes a link to it, because its URL could carry the conversation to that host.
+    """
+    parts = list(_split(text))
+    # A renderer may take a fence between two marks of a formula for a part of the formula.
+    keeps_long_math = not any(_ACTIVE.search(code) for is_code, code in parts if is_code)
+    return "".join(part if is_code else _safe(part, keeps_long_math) for is_code, part in parts)
+
+
+def _split(text: str) -> Iterator[tuple[bool, str]]:
+    """Split Markdown into fences, each with True, and what is between them, with False.
+
+    Each fence is moved to the left margin, between blank lines, and closed.
+    """
+    between: list[str] = []
+    lines = iter(re.split("\r\n?|\n", text))  # all that ends a line of Markdown
+    for line in lines:
+        opening = _FENCE.fullmatch(line)
+        if opening is None:
+            between.append(line)
+            continue
+        code = list(_up_to_the_end(opening, lines))
+        language = _LANGUAGE.match(opening["info"].strip())
+        name = language.group() if language else ""
+        if name == "mermaid":  # a diagram, which may load images, and which nbconvert does not escape
+            name = "text"
+        ticks = "`" * max(3, *(len(run) + 1 for line in code for run in re.findall("`+", line)), 3)
+        yield False, "\n".join([*between, "", ""])
+        yield True, "\n".join([ticks + name, *code, ticks, "", ""])
+        between = []
+    yield False, "\n".join(between)
+
+
+def _up_to_the_end(opening: re.Match[str], lines: Iterator[str]) -> Iterator[str]:
+    """Take the lines of a fence, without the margin that the opening line has."""
+    blank = " \t>" if ">" in opening["margin"] else " \t"
+    ticks = opening["ticks"]
+    for line in lines:
+        stripped = line.strip(blank)
+        if stripped.startswith(ticks) and not stripped.strip(ticks[0]):
+            return
+        margin = len(line) - len(line.lstrip(blank))
+        yield line[min(margin, len(opening["margin"])) :]
+
+
+def _safe(text: str, keeps_long_math: bool) -> str:
+    text = _OUTSIDE_FENCES.sub(_replaced, text)
+    return text if keeps_long_math else _LONG_MATH.sub(lambda found: _as_entities(found.group()), text)
+
+
+def _replaced(found: re.Match[str]) -> str:
+    """Return what is written in place of a match."""
+    kind, given = found.lastgroup, found.group()
+    if kind == "code":  # where it begins and ends depends on what is before it, so that it is safe without being code
+        return f"<code>{_as_entities(found['inner'].strip())}</code>" if _ACTIVE.search(given) else given
+    if kind == "math":
+        return _ACTIVE.sub(lambda active: _IN_MATH[active.group()], given)
+    if kind == "tag":
+        return "&lt;"
+    if kind == "image":
+        return ""
+    if kind == "data":
+        return f"![{_as_entities(found['alt'])}]({found['url']})"
+    return given[:-1] + _as_entities(given[-1])
+
+
+def _as_entities(text: str) -> str:
+    """Write all ASCII punctuation as HTML entities."""
+    return re.sub(r"[!-/:-@\[-`{-~]", lambda found: f"&#{ord(found.group())};", text)

@@ -1,0 +1,94 @@
+"""Explaining errors: what is wrong with a provider, and what to do about it."""
+
+from __future__ import annotations
+
+from .. import errors
+from ..http.failures import NO_TLS
+from ..http.urls import is_loopback
+from ..providers.base import BaseProvider, Provider
+from ..providers.openai.provider import OpenAICompatible
+
+NOT_RUNNING = "it is not running"
+CHECK_URL = "check the URL; that of an OpenAI-compatible server usually ends in /v1"
+
+# The first match counts, so a subclass precedes its base.
+_REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
+    (
+        errors.DeadlineExceededError,
+        "it is too slow",
+        "pass a longer --timeout; a server that loads a large model is faster the second time",
+    ),
+    (errors.QuotaExceededError, "its quota is used up", "check your account at the service, or use another provider"),
+    (errors.RateLimitError, "it limits the rate of requests", "wait, and try again later"),
+    (errors.AuthenticationError, "it rejects the key or token", "check that the key is complete and still valid"),
+    (
+        errors.ChallengeError,
+        "it answers with a bot challenge",
+        "it does not accept programs at present; use another provider: `g4f-lite providers` lists them",
+    ),
+    (errors.ModelNotSupportedError, "it has no such model", "list its models with `g4f-lite models --provider …`"),
+    (
+        errors.StreamInterruptedError,
+        "its answer was cut",
+        "try again; if it happens every time, a proxy or server on the way ends long answers",
+    ),
+    (errors.EmptyResponseError, "its answer is empty", "try another model"),
+    (
+        errors.EngineError,
+        "the process that runs the model crashed",
+        "try again; if it happens every time, run `g4f-lite local rm NAME`, then `g4f-lite local pull`",
+    ),
+    (
+        errors.ResponseFormatError,
+        "its answer does not follow the protocol",
+        CHECK_URL,
+    ),
+    (errors.ResponseStatusError, "it refuses the request", CHECK_URL),
+    (errors.ServiceError, "it reports an error", "see the message above; try again later, or try another model"),
+    (errors.MissingDependencyError, "a package is missing", "install the package that the message above names"),
+    (errors.ProviderNotFoundError, "there is no such provider", "list the names with `g4f-lite providers`"),
+)
+
+_TRANSPORT = {
+    "dns": (
+        "its host name is unknown",
+        "check the URL for typing errors, and whether this machine has a network connection and DNS",
+    ),
+    "tls": (
+        "there is no secure connection",
+        "check the clock of this machine; for a private certificate authority set G4F_LITE_CA_BUNDLE",
+    ),
+    "proxy": ("the proxy does not work", "check G4F_LITE_PROXY, HTTPS_PROXY and NO_PROXY in the settings above"),
+    "connection": (
+        "it cannot be reached",
+        "check its host and port, and whether a firewall blocks the connection",
+    ),
+}
+
+
+def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]:
+    """Return what is wrong, and what to do.
+
+    :param error: the error
+    :param provider: the provider that failed, if it was created
+    """
+    if isinstance(error, errors.AuthenticationError) and (variable := _missing_key(provider)):
+        return "its key is missing", f"set {variable} in the environment, or pass --api-key-file"
+    if isinstance(error, errors.TransportError):
+        if error.cause == "connection" and isinstance(provider, Provider) and is_loopback(provider.base_url):
+            return NOT_RUNNING, f"start the server, or correct its URL, {provider.base_url}"
+        if NO_TLS in error.message:
+            return "it does not use TLS", "write http:// instead of https:// in its URL"
+        return _TRANSPORT[error.cause]
+    if isinstance(error, errors.ProviderNotConfiguredError):
+        local = provider is not None and provider.name == "Local"
+        return "it is not configured", "run `g4f-lite local pull`" if local else "do what the message above says"
+    for kind, verdict, remedy in _REMEDIES:
+        if isinstance(error, kind):
+            return verdict, remedy
+    return "its settings are invalid", "correct the setting that the message above names"
+
+
+def _missing_key(provider: BaseProvider | None) -> str | None:
+    """Return the variable of a key that is required and missing."""
+    return provider.key.variable if isinstance(provider, OpenAICompatible) and provider.key.missing() else None

@@ -1,0 +1,98 @@
+"""The effective settings and their sources; secrets are masked."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import certifi
+
+from ..http.exchange import CA_BUNDLES
+from ..http.redact import HIDDEN, password_in, redact
+from ..providers.local import weights
+from ..providers.openai.keys import clean
+from ..providers.openai.presets import PRESETS
+
+DEFAULT = "default"
+# In the order in which requests looks at them.
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting, its value without secrets, and the source of the value."""
+
+    name: str
+    value: str
+    source: str
+
+
+def key_variables() -> list[str]:
+    """List the variables that may contain a key."""
+    return ["G4F_LITE_API_KEY", *(preset.key_variable for preset in PRESETS.values() if preset.key_variable)]
+
+
+def known_secrets() -> list[str]:
+    """List the secrets in the environment, which the output must not show."""
+    keys = [os.environ.get(name, "") for name in key_variables()]
+    urls = [os.environ.get(name) for name in ("G4F_LITE_PROXY", "G4F_LITE_BASE_URL", "OPENAI_BASE_URL", *_PROXIES[:-2])]
+    return [*keys, *(key.strip() for key in keys), *(word for url in urls for word in password_in(url))]
+
+
+def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
+    """List the settings.
+
+    :param given: the settings from the command line, by name
+    """
+    secrets = [*known_secrets(), *(word for value in given.values() for word in password_in(value))]
+    address = os.environ.get("G4F_LITE_BASE_URL")
+    found = [
+        _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
+        _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own"),
+        _first("model", given, ["G4F_LITE_MODEL"], "the provider's own"),
+        _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 300 s until it begins, 600 s in all"),
+        _first("proxy", given, ["G4F_LITE_PROXY"], "none"),
+        *(Setting(name, os.environ[name], "environment") for name in _PROXIES if os.environ.get(name)),
+        _first("ca_bundle", given, list(CA_BUNDLES), certifi.where()),
+        _first("offline", given, ["G4F_LITE_OFFLINE"], "0"),
+        _first("log", given, ["G4F_LITE_LOG"], "warnings"),
+        _first("OPENAI_BASE_URL", given, ["OPENAI_BASE_URL"], "not set"),
+        *(_key(name) for name in dict.fromkeys(key_variables()) if os.environ.get(name)),
+        _embedded_model(),
+        *(Setting(name, version(name), "installed") for name in ("g4f-lite", "requests", "urllib3")),
+        Setting("python", f"{platform.python_version()} on {platform.platform(terse=True)}", "installed"),
+    ]
+    return [Setting(row.name, redact(row.value, secrets), row.source) for row in found]
+
+
+def _first(name: str, given: Mapping[str, str | None], variables: list[str], default: str) -> Setting:
+    """Return a setting from the command line, the first variable that is set, or the default."""
+    if (value := given.get(name)) is not None:
+        return Setting(name, value, "command line")
+    for variable in variables:
+        if value := os.environ.get(variable):
+            return Setting(name, value, variable)
+    return Setting(name, default, DEFAULT)
+
+
+def _key(variable: str) -> Setting:
+    """Return a masked key; its length shows whether it was pasted completely."""
+    key = os.environ[variable]
+    try:
+        clean(key, variable)
+        note = f"{len(key.strip())} characters"
+    except ValueError as error:
+        note = str(error)
+    if variable == "G4F_LITE_API_KEY" and not os.environ.get("G4F_LITE_BASE_URL"):
+        note += "; not used, because G4F_LITE_BASE_URL is not set"
+    return Setting(variable, f"{HIDDEN} ({note})", "environment")
+
+
+def _embedded_model() -> Setting:
+    path = weights.find()
+    return Setting(
+        "embedded model", str(path or "not downloaded; run `g4f-lite local pull`"), "found" if path else DEFAULT
+    )

@@ -1,0 +1,39 @@
+"""A conversation's file that several commands may write at the same time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import filelock
+
+from ..conversation import Conversation
+from ..messages import Messages
+
+LOCK_SECONDS = 10.0  # another command holds the lock while it writes the file, not while it waits for an answer
+
+
+def append_turn(path: Path, conversation: Conversation, known: int) -> None:
+    """Write a conversation to a file, after the turns that other commands have added to it meanwhile.
+
+    The conversation has their turns afterwards.
+
+    :param known: how many messages the file had when it was read or written last
+    :raises OSError: if the file cannot be written, or its lock cannot be taken
+    :raises ValueError: if the file is not a conversation any more
+    """
+    with filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
+        added = conversation.messages[known:]
+        if path.exists():
+            current = Conversation.load(path, conversation.provider)
+            conversation.messages = [*current.messages, *_without_instructions(added, current.messages)]
+            current.messages = conversation.messages
+            current.save(path)
+        else:
+            conversation.save(path)
+
+
+def _without_instructions(added: Messages, before: Messages) -> Messages:
+    """Leave out system messages at the beginning of a conversation that now follows another."""
+    while before and added and added[0]["role"] in ("system", "developer"):
+        added = added[1:]
+    return added

@@ -1,0 +1,37 @@
+"""``client.models.list``: the models that can be used."""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING, Any
+
+from ..arguments import missing_attribute
+from .results import Model, ModelList
+from .routing import Router
+
+
+class Models:
+    """The object ``client.models``."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def list(self) -> ModelList:
+        """List the names that ``model=`` accepts: those in ``models={…}``, and those that the provider lists.
+
+        :raises G4FLiteError: if the service does not return its models
+        """
+        owner = self._router.provider().name
+        return ModelList([Model(name, owner) for name in self._router.get_models()])
+
+    def get_all(self) -> builtins.list[str]:
+        """Return the names in :meth:`list`; the method has g4f's name.
+
+        :raises G4FLiteError: if the service does not return its models
+        """
+        return self._router.get_models()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(missing_attribute("client.models", name))

@@ -1,0 +1,25 @@
+"""A conversation in the form that AI Engine takes: earlier turns, and the last user message apart from them."""
+
+from __future__ import annotations
+
+from ...messages import Messages, last_user_message, text_of
+
+KEPT_TURNS = 16  # the first one and the last 15, as the plugin's maxMessages is by default
+
+_ROLES = {"system": "system", "developer": "system", "assistant": "assistant"}
+
+
+def split_turns(messages: Messages) -> tuple[list[dict[str, str]], str]:
+    """Return the earlier turns in the plugin's form, and the last user message.
+
+    :raises ValueError: if no user message has a text
+    """
+    message = last_user_message(messages)
+    texts = [text_of(turn.get("content")) for turn in messages]
+    last = max(i for i, turn in enumerate(messages) if turn["role"] == "user" and texts[i] == message)
+    turns = [
+        {"role": _ROLES.get(turn["role"], "user"), "content": text}
+        for i, (turn, text) in enumerate(zip(messages, texts, strict=True))
+        if i != last and text.strip()
+    ]
+    return turns, message

@@ -1,0 +1,126 @@
+"""The answers of AI Engine, as events or as one JSON object → deltas.
+
+Source: answers of the plugin's versions 2.4.3 to 3.6.2 on a real WordPress.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ...answers.deltas import Delta, Finish, Revision, ToolCallDelta
+from ...answers.images import ImageResponse
+from ...errors import ResponseFormatError
+from ...http.body import BLANK, Body, parse_json
+from ...http.checks import shorten
+from ...http.lines import MAX_LINE_BYTES
+from ..openai.usage import read_usage
+from . import errors, nonce
+
+
+def read_answer(body: Body, message: str) -> Iterator[Delta]:
+    """Read an answer; its body, not its Content-Type, tells whether it is events or one JSON object.
+
+    :param message: what was asked
+    """
+    beginning = body.peek().lstrip(BLANK)
+    if beginning.startswith(b"{"):
+        yield from _read_reply(body, body.json(), "", message)
+        return
+    events = 0
+    blanks, streamed, length = "", list[str](), 0
+    for event in body.events(accept_unfinished=True):
+        try:
+            fields = parse_json(event.data)
+        except ResponseFormatError:
+            if body.complete:  # the end of the body came first: cut in the middle of an event
+                return
+            raise
+        if not isinstance(fields, dict):
+            raise ResponseFormatError(f"expected a JSON object in an event, got {shorten(event.data, 100)!r}")
+        events += 1
+        kind, data = fields.get("type"), fields.get("data")
+        if kind == "live" and fields.get("subtype") in (None, "", "content"):  # others are the site's event log
+            if not isinstance(data, str):
+                raise ResponseFormatError(f"expected text in a live event, got {shorten(event.data, 100)!r}")
+            if not streamed:
+                blanks += data  # held back: blanks alone, with an empty reply at the end, are an empty answer
+                if not blanks.strip():
+                    continue
+                data = blanks
+            if length <= MAX_LINE_BYTES:  # no reply at the end can be longer
+                streamed.append(data)
+                length += len(data)
+            yield data
+        elif kind == "error":
+            raise errors.error_of(data, body.status, message)
+        elif kind == "end":
+            reply = parse_json(data) if isinstance(data, str) else data
+            yield from _read_reply(body, reply, "".join(streamed), message)
+            return
+    if not events and beginning:
+        shown = shorten(beginning.decode("utf-8", "replace"), 200)
+        raise ResponseFormatError(f"expected JSON or events, got {shown!r}")
+
+
+def _read_reply(body: Body, answer: Any, streamed: str, message: str) -> Iterator[Delta]:
+    """Read the object that is the whole answer, or ends a stream.
+
+    :param streamed: the text that was given before it
+    """
+    if not isinstance(answer, dict):
+        raise ResponseFormatError(f"expected a JSON object as the answer, got {shorten(json.dumps(answer), 200)}")
+    nonce.keep(body, answer)
+    if answer.get("success") is not True:
+        if answer.get("success") is False:
+            raise errors.error_of(answer.get("message") or "success: false", body.status, message)
+        shown = shorten(json.dumps(answer), 200)
+        error = errors.service_error(body.status, answer)
+        raise error or ResponseFormatError(f"expected an answer with success: true, got {shown}")
+    reply, images = answer.get("reply") or "", answer.get("images") or []
+    if not isinstance(reply, str) or not isinstance(images, list):
+        shown = shorten(json.dumps(answer), 200)
+        raise ResponseFormatError(f"expected text in reply and a list in images, got {shown}")
+    urls = [url for url in images if isinstance(url, str) and url]
+    yield from _rest(_without_images(reply, urls), streamed)
+    if urls:
+        yield ImageResponse(urls, message)
+    calls = list(_read_actions(answer.get("actions")))
+    yield from calls
+    yield from read_usage(answer)
+    yield Finish("tool_calls" if calls else "stop")
+
+
+def _without_images(reply: str, urls: list[str]) -> str:
+    """Take out of a reply what only shows its images: their Markdown, or the address alone."""
+    if reply in urls:
+        return ""
+    shown = reply
+    for url in urls:
+        shown = re.sub(rf"!\[[^\]]*\]\({re.escape(url)}\)", "", shown)
+    return shown if shown.strip() else ""
+
+
+def _rest(reply: str, streamed: str) -> Iterator[Delta]:
+    """Return what the whole reply has beyond the text that was streamed.
+
+    The plugin trims the reply, not the pieces.
+    """
+    for begun in (streamed, streamed.lstrip()):
+        if reply.startswith(begun):
+            if len(reply) > len(begun):
+                yield reply[len(begun) :]
+            return
+    if reply and reply != streamed.strip():
+        yield Revision(reply)
+
+
+def _read_actions(actions: Any) -> Iterator[ToolCallDelta]:
+    """Read the functions of a bot that the client is to call; those of the site run there and leave only text."""
+    for index, action in enumerate(actions if isinstance(actions, list) else ()):
+        data = action.get("data") if isinstance(action, dict) and action.get("type") == "function" else None
+        name = data.get("name") if isinstance(data, dict) else None
+        if isinstance(data, dict) and isinstance(name, str):
+            yield ToolCallDelta(index, None, name, json.dumps(data.get("args") or {}, ensure_ascii=False))

@@ -1,0 +1,107 @@
+"""How a model on this machine is asked: over HTTP, by an engine that is there or is started for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import requests
+
+from ...answers.deltas import Delta
+from ...answers.images import ImageResponse
+from ...errors import G4FLiteError, ProviderNotConfiguredError
+from ...http.body import Body
+from ...http.deadline import Deadline
+from ...http.exchange import Route
+from ...prompt import Prompt
+from ...timeout import Timeout
+from ..openai.base import OpenAIProvider
+from ..openai.options import EXTRAS, OPTIONS
+from .call import EngineCall
+from .context import context_error, context_told
+from .endings import well_ended
+from .engine import BearerAuth
+from .gguf import Metadata
+from .keep_alive import seconds_of
+from .manners import is_limited, manner_of, well_asked
+from .options import check_options
+from .runner import Runner
+
+NOWHERE = "http://127.0.0.1/v1"  # until an engine has started and chosen a port
+
+
+class EngineProvider(OpenAIProvider):
+    """A provider whose models run on this machine.
+
+    :param runner: finds the models, and runs them
+    :param settings: as for every provider
+    """
+
+    known_options = OPTIONS - EXTRAS - {"n"} | {"chat_template_kwargs"}
+
+    def __init__(self, runner: Runner, **settings: Any) -> None:
+        self.runner = runner
+        super().__init__(base_url=NOWHERE, **settings)
+
+    def start(self) -> None:
+        """Start the engine now, and wait until it has loaded the model.
+
+        Called before a server forks its workers, it gives all of them one engine, and one copy of the model.
+
+        :raises G4FLiteError: if there is no engine
+        """
+        self.check_ready()
+        with Deadline(replace(self.timeout, first=None)) as call:
+            engine = self.runner.engine(self.get_model(), call)
+        with engine.in_use(self.runner.keep_alive):
+            return
+
+    def check(self, prompt: Prompt) -> None:
+        super().check(prompt)
+        prompt.check_text_only(self.name)
+        check_options(prompt.options)
+        self.runner.path(self.get_model(prompt.model))  # fetched at the call, so that no limit of an answer cuts it
+
+    def begin(self, prompt: Prompt) -> EngineCall:
+        limits = Timeout.of(prompt.timeout, self.timeout)
+        model, options = self.get_model(prompt.model), dict(prompt.options)
+        keep_alive = seconds_of(options.pop("keep_alive", self.runner.keep_alive))
+        prompt = replace(prompt, model=model, timeout=limits, options=options)
+        return EngineCall(self, prompt, lambda call: self.runner.engine(model, call), keep_alive)
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return directed(super().request(well_asked(prompt, self._metadata(prompt)), token), token)
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        deltas = context_told(super().deltas(body, prompt), self.runner.context)
+        limit = manner_of(self._metadata(prompt)).max_tokens
+        return deltas if is_limited(prompt) else well_ended(deltas, body.close, limit)
+
+    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
+        return context_error(parsed) or super().service_error(status, parsed, text)
+
+    def route(self, proxy: str | None = None) -> Route:
+        """Leave every proxy out: what is asked here stays on this machine."""
+        return Route(direct=True)
+
+    def generate_image(self, *_: Any, **__: Any) -> ImageResponse:
+        """Raise: its models write text only.
+
+        :raises ProviderNotConfiguredError: always
+        """
+        raise ProviderNotConfiguredError("it generates no images; use a provider that does", provider=self.name)
+
+    def _metadata(self, prompt: Prompt) -> Metadata:
+        return self.runner.metadata(self.get_model(prompt.model))
+
+
+def directed(request: requests.Request, token: str) -> requests.Request:
+    """Send a request for nowhere to an engine.
+
+    :param token: the engine's; "" leaves the request alone
+    """
+    address, _, key = token.partition(" ")
+    if address:
+        request.url, request.auth = request.url.replace(NOWHERE, address, 1), BearerAuth(key)
+    return request

@@ -1,0 +1,162 @@
+"""Files of models in the format .gguf: what their headers say.
+
+https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import ModelNotSupportedError
+
+MAGIC = b"GGUF"
+#: The shortest header: magic, version, number of tensors, number of metadata entries.
+HEADER_BYTES = 24
+FIRST_READ_BYTES = 8 << 20
+LARGEST_METADATA_BYTES = 128 << 20
+CONTROL = 3  # the type of a token that is never text, such as the one that ends a message
+_NUMBERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+_STRING, _ARRAY = 8, 9
+_length = struct.Struct("<Q").unpack_from
+_DAMAGED = (struct.error, UnicodeDecodeError, KeyError, IndexError, OverflowError, MemoryError, TypeError)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a model's file says about the model.
+
+    :param values: its entries, without the long ones
+    :param control_tokens: what stands for the tokens that are never text
+    """
+
+    values: dict[str, Any]
+    control_tokens: tuple[str, ...]
+
+    def get(self, name: str) -> Any:
+        """Return an entry of the model's architecture, such as ``"block_count"``; None where there is none."""
+        return self.values.get(f"{self.values.get('general.architecture')}.{name}")
+
+    @property
+    def chat_template(self) -> str:
+        """The template that makes a text of messages."""
+        template = self.values.get("tokenizer.chat_template")
+        return template if isinstance(template, str) else ""
+
+    def cache_bytes(self) -> int:
+        """Return the bytes that llama.cpp keeps of each token of a conversation, about."""
+        heads = self._whole("attention.head_count")
+        size = self._whole("attention.key_length") or (self._whole("embedding_length") // heads if heads else 0)
+        keys = self._whole("block_count") * (self._whole("attention.head_count_kv") or heads) * size
+        return keys * 2 * 2  # a value for each key, and two bytes for both
+
+    def _whole(self, name: str) -> int:
+        value = self.get(name)
+        return value if isinstance(value, int) and value > 0 else 0
+
+
+def check_gguf(path: str | os.PathLike[str]) -> Path:
+    """Check that a path leads to a readable .gguf file, by its first bytes, and give it resolved.
+
+    :raises ModelNotSupportedError: if it does not
+    """
+    resolved = Path(path).expanduser().resolve()
+    try:
+        with resolved.open("rb") as file:
+            header = file.read(HEADER_BYTES)
+    except FileNotFoundError as error:
+        raise _refuse(f"there is no file {resolved}; give the path of a .gguf file") from error
+    except IsADirectoryError as error:
+        raise _refuse(f"{resolved} is a directory; give the path of a .gguf file") from error
+    except OSError as error:
+        raise _refuse(f"cannot read {resolved}: {error.strerror}") from error
+    if not header.startswith(MAGIC) or len(header) < HEADER_BYTES:
+        raise _refuse(f"{resolved} does not begin as a .gguf file does; download it again")
+    return resolved
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Read what a file says about its model.
+
+    :raises ModelNotSupportedError: if it cannot be read, or is damaged
+    """
+    resolved = check_gguf(path)
+    stat = resolved.stat()
+    return _read(resolved, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+
+@functools.lru_cache(maxsize=16)
+def _read(path: Path, size: int, *_: int) -> Metadata:
+    """Read a file that has not changed; see :func:`read_metadata`."""
+    wanted = FIRST_READ_BYTES
+    while True:
+        with path.open("rb") as file:
+            data = file.read(wanted)
+        try:
+            return _parse(data)
+        except _DAMAGED as error:
+            if wanted < min(size, LARGEST_METADATA_BYTES):
+                wanted *= 4
+                continue
+            raise _refuse(f"{path} is cut or damaged; download it again") from error
+
+
+def _parse(data: bytes) -> Metadata:
+    values: dict[str, Any] = {}
+    tokens = [0]
+    types: tuple[int, ...] = ()
+    entries: int = _length(data, 16)[0]
+    place = HEADER_BYTES
+    for _ in range(entries):
+        name, place = _string(data, place)
+        kind: int = struct.unpack_from("<I", data, place)[0]
+        place += 4
+        if kind == _STRING:
+            values[name], place = _string(data, place)
+        elif kind != _ARRAY:
+            values[name] = struct.unpack_from(_NUMBERS[kind], data, place)[0]
+            place += struct.calcsize(_NUMBERS[kind])
+        else:
+            kind, count = struct.unpack_from("<IQ", data, place)
+            place += 12
+            if kind == _STRING:
+                places = _ends(data, place, count)
+                tokens = places if name == "tokenizer.ggml.tokens" else tokens
+                place = places[-1]
+            else:
+                size = count * struct.calcsize(_NUMBERS[kind])
+                if place + size > len(data):
+                    raise IndexError
+                if name == "tokenizer.ggml.token_type":
+                    types = struct.unpack_from(f"<{count}i", data, place)
+                place += size
+    control = (data[tokens[index] + 8 : tokens[index + 1]] for index, kind in enumerate(types) if kind == CONTROL)
+    return Metadata(values, tuple(token.decode("utf-8", "replace") for token in control if token))
+
+
+def _string(data: bytes, place: int) -> tuple[str, int]:
+    end = place + 8 + _length(data, place)[0]
+    if end > len(data):
+        raise IndexError
+    return data[place + 8 : end].decode(), end
+
+
+def _ends(data: bytes, place: int, count: int) -> list[int]:
+    """Give where an array of strings begins, and where each of them ends."""
+    if count > len(data) // 8:
+        raise IndexError
+    length, ends = _length, [place]
+    for _ in range(count):  # hundreds of thousands
+        place += 8 + length(data, place)[0]
+        ends.append(place)
+    if place > len(data):
+        raise IndexError
+    return ends
+
+
+def _refuse(message: str) -> ModelNotSupportedError:
+    return ModelNotSupportedError(message, provider="Local")

@@ -1,0 +1,159 @@
+"""What a model is asked for by: a known name, a file on Hugging Face's hub, or an address with a hash."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ...arguments import safe_url, unknown_name
+from ...errors import ModelNotSupportedError
+from .catalogue import WEIGHTS, HubFile, PackageFile
+from .gguf import check_gguf
+
+_HUB = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:/([^@:]+\.gguf)|:([\w.-]+))?(?:@([\w./-]+))?")
+_PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+#: Which one of several is taken where none is named.
+PREFERRED = ("Q4_K_M", "Q4_K_S", "Q4_0", "Q8_0")
+
+
+@dataclass(frozen=True)
+class HubReference:
+    """A file on the hub, as a user names it: ``hf:owner/name[:QUANTIZATION | /file.gguf][@revision]``.
+
+    :param repository: ``owner/name``
+    :param file: the file's path in it
+    :param quantization: a part of its name, such as ``Q4_K_M``
+    :param revision: a branch, a tag or a commit
+    """
+
+    repository: str
+    file: str | None = None
+    quantization: str | None = None
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        which = f"/{self.file}" if self.file else f":{self.quantization}" if self.quantization else ""
+        return f"hf:{self.repository}{which}{f'@{self.revision}' if self.revision else ''}"
+
+    def means(self, file: str) -> bool:
+        """Return whether a file in the repository may be the one that is meant."""
+        if self.file:
+            return file == self.file
+        return not self.quantization or _is_quantized(file, self.quantization)
+
+    def choose(self, files: Sequence[str]) -> str:
+        """Choose the file that is meant.
+
+        :param files: the paths that there are
+        :raises ModelNotSupportedError: if there is none, or more than one
+        """
+        whole = [file for file in files if _is_model(file)]
+        found = [file for file in whole if self.means(file)]
+        if len(found) > 1 and not self.quantization:
+            kinds = ([file for file in found if _is_quantized(file, kind)] for kind in PREFERRED)
+            found = next(filter(None, kinds), found)
+        if len(found) == 1:
+            return found[0]
+        what = f"{len(found)} such files" if found else "no such file"
+        there = f"; there are {', '.join(sorted(found or whole)[:8])}" if whole else ", and none that Local can use"
+        raise ModelNotSupportedError(f"{self} has {what}{there}", provider="Local")
+
+
+@dataclass(frozen=True)
+class UrlFile:
+    """A file at an address.
+
+    :param url: the address
+    :param sha256: the file's hash
+    """
+
+    url: str
+    sha256: str
+    licence: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the address."""
+        return unquote(urlsplit(self.url).path).rpartition("/")[2]
+
+
+Reference = PackageFile | HubFile | HubReference | UrlFile
+
+
+def is_reference(name: str) -> bool:
+    """Return whether a name is one that :func:`parse` reads, and not the path of a file."""
+    return name in WEIGHTS or name.startswith(("hf:", "https:", "http:"))
+
+
+def name_of(name: str | None, own: str) -> str:
+    """Return what ``Local`` calls a model: a known name, a reference, or the resolved path of a file.
+
+    :param name: one of these, or what a completion calls its model: the file's name without ``.gguf``;
+        None for ``own``
+    :param own: the model that is asked where none is named
+    :raises ModelNotSupportedError: if it is neither, or the file cannot be used
+    """
+    files = {known: weights.file_name for known, weights in WEIGHTS.items()}
+    files.setdefault(own, own)  # behind the others, so that of two files of one name its own is meant
+    name = {Path(file).stem: known for known, file in files.items()}.get(name or own, name or own)
+    if is_reference(name):
+        parse(name)
+        return name
+    if not name.endswith(".gguf") and not Path(name).exists():
+        raise ModelNotSupportedError(
+            f"{unknown_name('model', name, list(WEIGHTS), 'it')}; or give the path of a .gguf file", provider="Local"
+        )
+    return str(check_gguf(name))
+
+
+def parse(name: str, *, revision: str | None = None, sha256: str | None = None) -> Reference:
+    """Read a model's name.
+
+    :param revision: a branch, a tag or a commit of a repository on the hub
+    :param sha256: the hash of the file at an address
+    :raises ModelNotSupportedError: if no model has this name
+    :raises ValueError: if an address without a hash, or a revision or hash for what has none
+    """
+    if name in WEIGHTS:
+        reference: Reference = WEIGHTS[name]
+    elif name.startswith("hf:"):
+        if not (found := _HUB.fullmatch(name)):
+            raise ModelNotSupportedError(
+                f"{name!r} is not a file on the hub: write hf:owner/name, hf:owner/name:Q4_K_M or "
+                "hf:owner/name/file.gguf, and @revision behind it if you like",
+                provider="Local",
+            )
+        reference = HubReference(found[1], found[2], found[3], found[4])
+        if revision:
+            reference, revision = replace(reference, revision=revision), None
+    elif name.startswith(("https:", "http:")):
+        reference, sha256 = _parse_url(name, sha256), None
+    else:
+        raise ModelNotSupportedError(unknown_name("model", name, list(WEIGHTS), "it"), provider="Local")
+    if revision or sha256:
+        raise ValueError(f"{'revision' if revision else 'sha256'}= is not for {name!r}, which says it itself")
+    return reference
+
+
+def _parse_url(name: str, sha256: str | None) -> UrlFile:
+    url, _, fragment = name.partition("#")
+    given = sha256 or fragment.removeprefix("sha256=")
+    if not _SHA256.fullmatch(given.lower()):
+        raise ValueError(f"{safe_url(url)} needs the file's hash behind it: #sha256= and 64 hexadecimal digits")
+    file = UrlFile(url, given.lower())
+    if not file.file_name.endswith(".gguf"):
+        raise ValueError(f"{safe_url(url)} is not the address of a .gguf file")
+    return file
+
+
+def _is_model(file: str) -> bool:
+    """Tell a model in one file from a part of one, and from what lets a model see images."""
+    return file.endswith(".gguf") and "mmproj" not in file.lower() and not _PART.search(file)
+
+
+def _is_quantized(file: str, quantization: str) -> bool:
+    return bool(re.search(rf"(?i)(?<![a-z0-9]){re.escape(quantization)}\.gguf$", file))

@@ -1,0 +1,62 @@
+"""What ``Local`` runs its models with: their files, and the engines for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...arguments import check_whole_number
+from ...http.deadline import Deadline
+from . import weights
+from .engine import Engine, EngineSettings, check_installed
+from .engines import engine_for
+from .gguf import Metadata, read_metadata
+from .keep_alive import KeepAlive, seconds_of
+from .references import is_reference
+
+CONTEXT = 4096
+SMALLEST_CONTEXT = 256
+
+
+class Runner:
+    """Finds the file of a model, and gives the engine that runs it.
+
+    :param download: whether weights may be fetched; None: see :func:`.weights.fetch`
+    :param context: tokens that a prompt and its answer may have together; None is 4096
+    :param threads: threads to compute with; None is as many as there are free cores
+    :param keep_alive: how long an engine waits for the next call
+    :raises TypeError: if one of them has the wrong type
+    :raises ValueError: if one of them makes no sense
+    """
+
+    def __init__(self, download: bool | None, context: int | None, threads: int | None, keep_alive: KeepAlive) -> None:
+        if download is not None and not isinstance(download, bool):
+            raise TypeError(f"download must be True, False or None, not {type(download).__name__}")
+        self.context = CONTEXT if context is None else check_whole_number(context, "context", least=SMALLEST_CONTEXT)
+        self.keep_alive = seconds_of(keep_alive)
+        self._threads = None if threads is None else check_whole_number(threads, "threads")
+        self._download = download
+        self._paths: dict[str, Path] = {}
+
+    def path(self, model: str) -> Path:
+        """Return the file of a model, fetched where it is not here.
+
+        :param model: a known name, a reference, or a path
+        """
+        if model not in self._paths:
+            check_installed()
+            named = is_reference(model)
+            self._paths[model] = weights.fetch(model, download=self._download) if named else Path(model)
+        return self._paths[model]
+
+    def metadata(self, model: str) -> Metadata:
+        """Return what a model's file says about it."""
+        return read_metadata(self.path(model))
+
+    def engine(self, model: str, call: Deadline, *, embeddings: bool = False) -> Engine:
+        """Return the running engine of a model, starting it where there is none.
+
+        :param call: the call that needs it, with its limits
+        :param embeddings: whether it gives vectors, and no answers
+        """
+        settings = EngineSettings(self.path(model), self.context, self._threads, embeddings)
+        return engine_for(settings, self.keep_alive, call)

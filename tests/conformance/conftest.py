@@ -1,0 +1,59 @@
+"""The embedded engine: started once for all tests that only ask it something."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from g4f_lite import G4FLiteError, Local
+from g4f_lite.http.deadline import Deadline
+from g4f_lite.providers.local import weights
+from g4f_lite.providers.local.engine import Engine
+from g4f_lite.timeout import Timeout
+
+COPY_CONTEXT = 1024  # of engines that tests start beside the common one
+
+
+@pytest.fixture(scope="session")
+def model() -> Path:
+    """Give the path of the embedded model's weights; skip where they cannot be had."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        pytest.skip("the extra `local` is not installed")
+    try:
+        return weights.fetch(download=True)
+    except G4FLiteError as error:
+        pytest.skip(f"the weights are not here: {error}")
+
+
+@pytest.fixture(scope="session")
+def copy(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give another name of the model's file, for an engine of its own."""
+    path = tmp_path_factory.mktemp("copy") / "copy.gguf"
+    try:
+        path.hardlink_to(model)
+    except OSError:  # another file system
+        shutil.copy(model, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def local(model: Path) -> Iterator[Local]:
+    """Give a provider whose engine runs."""
+    with Local(timeout=60, retry=None) as provider:
+        provider.start()
+        yield provider
+
+
+@pytest.fixture
+def engine(local: Local) -> Engine:
+    """Give the engine that runs."""
+    return engine_of(local)
+
+
+def engine_of(provider: Local) -> Engine:
+    """Give a provider's engine, started where there is none."""
+    return provider.runner.engine(provider.get_model(), Deadline(Timeout(60, 60, 60)))

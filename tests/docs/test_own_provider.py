@@ -1,0 +1,153 @@
+"""The tutorial about a provider of your own works: its package is built and installed in a new environment, and asked.
+
+The environment sees what is installed here, so that nothing is downloaded; the page's own package is installed as the
+page says.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import threading
+import venv
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.once
+
+HERE = Path(__file__).parent
+PAGE = (HERE.parents[1] / "docs" / "your-own-provider.md").read_text(encoding="utf-8")
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"# (\w+\.\w+)\n")
+
+CODE = [block[2] for block in FENCE.finditer(PAGE) if block[1] != "sh"]
+FILES = {name[1]: code for code in CODE if (name := FILE_NAME.match(code))}
+ASKING, WITH_TOKEN = (code for code in CODE if not FILE_NAME.match(code))
+
+REFUSED_TOKEN = """
+import responses
+
+with responses.RequestsMock() as service:
+    service.post("http://127.0.0.1:8080/token", json={"token": "first-token"})
+    service.post("http://127.0.0.1:8080/token", json={"token": "second-token"})
+    service.post("http://127.0.0.1:8080/chat", status=401)
+    service.post("http://127.0.0.1:8080/chat", "event: piece\\ndata: Good day\\n\\nevent: end\\ndata: stop\\n\\n")
+    print(ParleyWithToken().create(messages="Hello"))
+    for call in service.calls:
+        print(call.request.path_url, call.request.headers.get("Authorization"))
+"""
+
+
+class Environment:
+    """A new virtual environment, and the folder beside it in which the page's files are."""
+
+    def __init__(self, place: Path, port: int) -> None:
+        self.folder = place / "g4f-lite-parley"
+        self.elsewhere = place / "elsewhere"
+        home = place / ".venv"
+        venv.create(home, symlinks=os.name != "nt")
+        self._python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+        # The lines run in the order of sys.path, with the .pth files of each folder: editable installs are found, too.
+        here = [path for path in sys.path if Path(path).is_dir()]
+        lines = [f"import site; site.addsitedir({path!r})\n" for path in map(os.path.abspath, here)]
+        (next(home.rglob("site-packages")) / "what_is_installed_here.pth").write_text("".join(lines))
+        settings = re.compile("G4F_LITE_|PYTHONPATH$|PIP_")
+        self._variables = {name: value for name, value in os.environ.items() if not settings.match(name)}
+        self._variables |= {"EXAMPLE_SERVER_PORT": str(port), "NO_PROXY": "*", "PYTHONWARNINGS": "error"}
+        for folder in (self.folder, self.elsewhere):
+            folder.mkdir()
+
+    def run(self, *arguments: str, folder: Path | None = None, **variables: str) -> str:
+        """Run Python with these arguments and give what it printed."""
+        done = subprocess.run(
+            [self._python, *arguments],
+            cwd=folder or self.elsewhere,
+            env={**self._variables, **variables},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def run_beside_the_server(self, *arguments: str) -> str:
+        """Run Python where the port of the page's server is the one of the tests' server."""
+        return self.run(*arguments, PYTHONPATH=str(HERE / "loopback"))
+
+
+@pytest.fixture(scope="module")
+def server_port() -> Iterator[int]:
+    """Start the page's server; give its port."""
+    server_file: dict[str, Any] = {"__name__": "parley_server"}
+    exec(compile(FILES["parley_server.py"], "parley_server.py", "exec"), server_file)
+    with ThreadingHTTPServer(("127.0.0.1", 0), server_file["ParleyServer"]) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory, server_port: int) -> Environment:
+    """Do what the page says, up to the installation of its package."""
+    made = Environment(tmp_path_factory.mktemp("tutorial"), server_port)
+    for name, code in FILES.items():
+        place = made.elsewhere if name.startswith("test_") else made.folder
+        (place / name).write_text(code, encoding="utf-8")
+    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
+    made.run("-m", "pip", "install", *offline, "-e", ".", folder=made.folder, PYTHONWARNINGS="default")
+    return made
+
+
+def test_the_page_has_these_commands() -> None:
+    """A new one has to be run here in some way."""
+    lines = [line for block in FENCE.finditer(PAGE) if block[1] == "sh" for line in block[2].splitlines()]
+    assert lines == [
+        "mkdir g4f-lite-parley && cd g4f-lite-parley",
+        "python3 -m venv .venv && . .venv/bin/activate",
+        'pip install "../g4f_lite[cli]" pytest responses',
+        "python3 parley_server.py",
+        "pip install -e .",
+        'g4f-lite chat --provider parley "Good morning to you"',
+        "python -m pytest",
+    ]
+
+
+def test_the_provider_has_at_most_15_lines() -> None:
+    (provider,) = (node for node in ast.parse(FILES["g4f_lite_parley.py"]).body if isinstance(node, ast.ClassDef))
+    assert provider.end_lineno is not None
+    assert provider.end_lineno - provider.lineno + 1 <= 15
+
+
+def test_it_is_asked_by_its_name(environment: Environment) -> None:
+    assert environment.run_beside_the_server("-c", ASKING) == "Good morning to you \nOne |word |at |a |time |"
+
+
+def test_the_command_asks_it(environment: Environment) -> None:
+    command = ["-m", "g4f_lite", "chat", "--provider", "parley", "Good morning to you"]
+    assert environment.run_beside_the_server(*command).split() == ["Good", "morning", "to", "you"]
+
+
+def test_its_tests_pass(environment: Environment) -> None:
+    quick = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    tests = len(re.findall(r"^def test_", FILES["test_parley.py"], re.MULTILINE))
+    assert f" {tests} passed" in environment.run("-m", "pytest", *quick)
+
+
+def test_a_token_that_is_refused_is_fetched_again(environment: Environment) -> None:
+    assert environment.run("-c", WITH_TOKEN + REFUSED_TOKEN).splitlines() == [
+        "Good day",
+        "/token None",
+        "/chat Bearer first-token",
+        "/token None",
+        "/chat Bearer second-token",
+    ]

@@ -1,0 +1,128 @@
+"""Markdown on a terminal: what is to be seen in the end, and that it comes as it is written."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+import pytest
+from rich.console import Console
+
+from g4f_lite.cli.markdown import MarkdownWriter, split
+from g4f_lite.emulator import Emulator
+
+if sys.platform == "win32":
+    pytest.skip("Windows has no pseudo-terminals in the standard library", allow_module_level=True)
+
+from .command import Terminal, call
+
+pytestmark = pytest.mark.usefixtures("interruptible")
+
+XTERM = {"TERM": "xterm", "COLUMNS": "60", "LINES": "20"}
+TEXT = "# Colours\n\nThe sky is **blue**.\n\n- one\n- two\n\n```python\nprint(1)\n```\n"
+
+
+def seen(output: str) -> list[str]:
+    """Play what was written to a terminal, and give the lines that are to be seen in the end."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|[\s\S]", output):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row >= len(lines))
+        elif part == "\r":
+            column = 0
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif re.fullmatch(r"\x1b\[\d*A", part):
+            row = max(0, row - int(part[2:-1] or 1))
+        elif not part.startswith("\x1b"):
+            line = lines[row].ljust(column)
+            lines[row] = line[:column] + part + line[column + 1 :]
+            column += 1
+    return [line.strip() for line in lines if line.strip()]
+
+
+def answer(*arguments: str, **environment: str) -> tuple[int, str]:
+    with Terminal("chat", *arguments, **{**XTERM, **environment}) as terminal:
+        return terminal.end()
+
+
+@pytest.mark.parametrize("option", [[], ["--no-stream"]])
+def test_markdown_is_rendered(emulator: Emulator, here: list[str], option: list[str]) -> None:
+    emulator.answer(re.findall(r"[\s\S]{1,3}", TEXT))
+    code, output = answer("Colours?", *option, *here)
+    assert code == 0
+    lines = [line.strip("┃ ") for line in seen(output) if "━" not in line]  # older versions of rich frame a heading
+    assert lines == ["Colours", "The sky is blue.", "• one", "• two", "print(1)"]
+    assert output.rindex("\x1b[?25h") > output.rindex("\x1b[?25l")  # the cursor is back
+
+
+def test_raw(emulator: Emulator, here: list[str]) -> None:
+    emulator.answer(TEXT)
+    assert answer("Colours?", "--raw", *here) == (0, TEXT.replace("\n", "\r\n"))
+    assert answer("**bold**", *here, TERM="dumb") == (0, "**bold**\r\n")
+    assert call("chat", "**bold**", *here, **XTERM).stdout == "**bold**\n"
+
+
+def test_it_is_drawn_as_it_comes(emulator: Emulator, here: list[str]) -> None:
+    emulator.answer(["First **para", "graph**.\n\nSecond", " never"])
+    emulator.fail("stall", after=2)
+    with Terminal("chat", "Tell", *here, **XTERM) as terminal:
+        shown = terminal.wait_for("Second")
+        assert "paragraph" in shown
+        terminal.type("\x03")
+        code, rest = terminal.end()
+    lines = seen(shown + rest)
+    assert code == 130
+    assert lines[0] == "First paragraph."
+    assert [line for line in lines if "Second" in line and "^C" not in line]
+    assert "\x1b[?25h" in rest
+
+
+def test_a_cut_answer_stays_before_its_error(emulator: Emulator, here: list[str]) -> None:
+    emulator.answer(["The **sky", "** is", " blue."])
+    emulator.fail("cut", after=2)
+    code, output = answer("Why?", *here)
+    assert code == 1
+    lines = seen(output)
+    assert lines[0] == "The sky is"
+    assert lines[1].startswith("Error: ")
+
+
+def test_it_controls_no_terminal(emulator: Emulator, here: list[str]) -> None:
+    emulator.answer(
+        "a&#27;]52;c;eA==&#7;b \x1b]0;t\x07 `&#27;c` [here](https://example.org/a) ![cat](https://e.org/c.png)"
+    )
+    _, output = answer("Why?", *here)
+    assert "\x1b]" not in output
+    assert "\x07" not in output
+    text = "".join(seen(output)).replace(" ", "")
+    assert text.endswith("here(https://example.org/a)cat(https://e.org/c.png)")
+
+
+def test_a_block_that_is_higher_than_the_screen_is_whole_in_the_end() -> None:
+    out = io.StringIO()
+    with MarkdownWriter(Console(file=out, force_terminal=True, width=40, height=5, legacy_windows=False)) as rendered:
+        for number in range(30):
+            rendered.feed(f"- line {number}\n")
+    lines = seen(out.getvalue())
+    assert lines[-30:] == [f"• line {number}" for number in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("text", "over"),
+    [
+        ("one", ""),
+        ("one\n\ntwo", ""),
+        ("one\n\ntwo\n", "one\n\n"),
+        ("one\n#", ""),  # which may become a tag
+        ("one\n# two\n", "one\n"),
+        ("- a\n\n- b\n", ""),
+        ("```\na\n\nb\n", ""),
+        ("```\na\n```\nb\n", "```\na\n```\n"),
+        ("", ""),
+    ],
+)
+def test_what_is_over(text: str, over: str) -> None:
+    assert split(text) == (over, text[len(over) :])

@@ -1,0 +1,219 @@
+"""What a notebook gets of an answer that is hostile, and of one that is not."""
+
+from __future__ import annotations
+
+import html.parser
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from g4f_lite import Answer
+from g4f_lite.answers.markdown import safe_markdown
+
+IMAGE = "data:image/png;base64,iVBORw0KGgo="
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+MARKDOWN.validateLink = lambda url: True  # type: ignore[method-assign]  # a browser would be shown any
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would find in a page: its tags, where its links lead, and what it loads."""
+
+    def __init__(self, markdown: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+        self.loaded: list[str] = []
+        self.scripts: list[str] = []
+        self.text = ""
+        self.feed(MARKDOWN.render(markdown))
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attributes:
+            if name == "href":
+                self.links.append(value or "")
+            elif name not in ("alt", "class", "start", "style", "title"):
+                (self.loaded if name == "src" else self.scripts).append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("Plain *text*, a < b, 1 <2, c > d.", "Plain *text*, a < b, 1 <2, c > d."),
+        ("<script>alert(1)</script>", "&lt;script>alert(1)&lt;/script>"),
+        ("a <!-- b <?php", "a &lt;!-- b &lt;?php"),
+        ("![x](http://e.test/?q=it)", "[x](http://e.test/?q=it)"),
+        ("!!![x](http://e.test/)", "[x](http://e.test/)"),
+        ("![x][1]\n\n[1]: http://e.test/", "[x][1]\n\n[1]: http://e.test/"),
+        (f"![x]({IMAGE})", f"![x]({IMAGE})"),
+        (f"![a\\](javascript:x)]({IMAGE})", f"![a&#92;&#93;&#40;javascript&#58;x&#41;]({IMAGE})"),
+        ("[a](https://e.test) [b](mailto:a@e.test) [c](#d)", "[a](https://e.test) [b](mailto:a@e.test) [c](#d)"),
+        ("[here](javascript:alert(2))", "[here]&#40;javascript:alert(2))"),
+        ("[here](java&#115;cript:alert(2))", "[here]&#40;java&#115;cript:alert(2))"),
+        ("[here](<javascript:alert(2)>)", "[here]&#40;&lt;javascript:alert(2)>)"),
+        ("[here][1]\n\n[1]:\njavascript:alert(2)", "[here][1]\n\n[1]&#58;\njavascript:alert(2)"),
+        ("[here](data:text/html,x)", "[here]&#40;data:text/html,x)"),
+        ("Use `vector<int>` or `a`.", "Use <code>vector&#60;int&#62;</code> or `a`."),
+        ("$a <b$ costs $5", "$a \\lt b$ costs $5"),
+        ("$f[x](y)$", "$f[x]{}(y)$"),
+    ],
+)
+def test_what_is_shown(given: str, shown: str) -> None:
+    assert safe_markdown(given) == shown
+
+
+CODE = "vector<int> v;"
+
+
+@pytest.mark.parametrize(
+    "fence",
+    [
+        f"```cpp\n{CODE}\n```",
+        f"~~~~ cpp title\n{CODE}\n~~~~",
+        f"```cpp\n{CODE}",
+        f"```cpp\r\n{CODE}\r\n```\r\n",
+        f"1. First:\n   ```cpp\n   {CODE}\n   ```",
+        f"- ```cpp\n  {CODE}\n  ```",
+        f"> ```cpp\n> {CODE}\n> ```",
+    ],
+)
+def test_a_fence_stays_code_wherever_it_was(fence: str) -> None:
+    shown = safe_markdown(f"<b>\n\n{fence}")
+    assert f"\n\n```cpp\n{CODE}\n```\n\n" in shown
+    page = Page(shown)
+    assert page.text.startswith("<b>")
+    assert page.text.count(CODE) == 1
+    assert page.tags <= {"p", "ol", "ul", "li", "pre", "code"}
+
+
+def test_a_fence_holds_fences_of_fewer_backticks() -> None:
+    assert safe_markdown("````\n```\n<b>\n```\n````") == "\n````\n```\n<b>\n```\n````\n\n"
+
+
+def test_a_diagram_is_shown_as_text() -> None:
+    assert safe_markdown("```mermaid\nA@{ img: 'http://e.test/' }\n```") == (
+        "\n```text\nA@{ img: 'http://e.test/' }\n```\n\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("opens", "neutral"),
+    [("$$", "&#36;&#36;"), ("\\begin{a}", "&#92;begin{a}"), ("\\\\[", "&#92;\\["), ("\\\\\\[", "&#92;&#92;\\[")],
+)
+def test_no_formula_swallows_a_fence_with_tags(opens: str, neutral: str) -> None:
+    assert safe_markdown(f"{opens}\n```\n<b>\n```").startswith(f"{neutral}\n\n```")
+    assert safe_markdown(f"{opens}\n```\nplain\n```").startswith(f"{opens}\n\n```")
+
+
+TOKENS = [
+    *(
+        "`",
+        "```",
+        "````",
+        "```html\n",
+        "```mermaid\n",
+        "~~~\n",
+        "\n",
+        "\n\n",
+        "\r",
+        " ",
+        "    ",
+        "- ",
+        "1. ",
+        "> ",
+        "|",
+        "|-|\n",
+    ),
+    *(
+        "<script>alert(1)</script>",
+        "<img src=http://e.test/x>",
+        "<a href=javascript:x>",
+        "<!--",
+        "-->",
+        "<![CDATA[",
+        "<?",
+    ),
+    *(
+        "<http://e.test>",
+        "<javascript:alert(1)>",
+        "![",
+        "![x](http://e.test/q)",
+        f"![x]({IMAGE})",
+        "[",
+        "]",
+        "(",
+        ")",
+        "!",
+    ),
+    *(
+        "](javascript:alert(1))",
+        "[x](java&#115;cript:x)",
+        "[x][1]",
+        "\n[1]: javascript:alert(1)\n",
+        "\n[1]:\n javascript:x\n",
+    ),
+    *(
+        "\n[1]: http://e.test/\n",
+        "![1]",
+        "\\",
+        "$",
+        "$$",
+        "\\begin{a}",
+        "\\end{a}",
+        "\\\\[",
+        "&lt;",
+        "*",
+        "_",
+        "# ",
+        "<code>",
+        "</pre>",
+    ),
+]
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=20).map("".join))
+def test_no_answer_brings_tags_scripts_or_images(text: str) -> None:
+    page = Page(safe_markdown(text))
+    shape = {
+        "p",
+        "pre",
+        "code",
+        "h1",
+        "h2",
+        "ul",
+        "ol",
+        "li",
+        "blockquote",
+        "em",
+        "strong",
+        "a",
+        "img",
+        "hr",
+        "br",
+        "s",
+    }
+    assert page.tags <= shape | {"table", "thead", "tbody", "tr", "td", "th"}
+    assert page.scripts == []
+    assert [url for url in page.loaded if url != IMAGE] == []
+    assert [url for url in page.links if not url.startswith(("http://", "https://", IMAGE))] == []
+
+
+def test_an_answer_is_shown_so() -> None:
+    answer = Answer("![x](http://e.test/?q=it) <script>")
+    assert answer._repr_markdown_() == "[x](http://e.test/?q=it) &lt;script>"
+
+
+@pytest.mark.parametrize(
+    "unit", ["`", "$a", "![", "] (", "]:", "<a", "```\n", "````\n```\n", f"![a]({IMAGE[:22]}", "- ", "\n"]
+)
+def test_time_is_in_proportion(unit: str) -> None:
+    began = time.thread_time()
+    safe_markdown(unit * (50_000 // len(unit)))
+    assert time.thread_time() - began < 1.0

@@ -1,0 +1,253 @@
+"""Weights by name: from a hub on loopback, from an address, and from what other programs have."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite import Local, ModelNotSupportedError, ProviderNotConfiguredError, ResponseFormatError
+from g4f_lite.providers.local import catalogue, references, weights
+from g4f_lite.providers.local.progress import ProgressLine
+
+from .fake_hub import COMMIT, REPOSITORY, FakeHub, Fault
+from .weights_fixtures import MODEL, NAME, Q4, Q8, SHA256, files_in, give_cache, note_waits, serve_hub, serve_secure_hub  # noqa: F401  fixtures
+
+
+class TestFromTheHub:
+    def test_a_file_is_fetched_once(self, hub: FakeHub, cache: Path) -> None:
+        path = Local.pull(NAME)
+        assert path.read_bytes() == MODEL
+        assert path == cache / "models" / REPOSITORY.replace("/", "--") / COMMIT / Q4
+        assert Local.pull(NAME) == weights.find(NAME) == weights.fetch(NAME) == path
+        assert len(hub.delivered) == 1
+        assert files_in(cache) == {Q4}
+
+    def test_what_was_fetched_is_found_without_the_hub(self, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = Local.pull(NAME)
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        before = len(hub.received)
+        assert (
+            weights.fetch(f"{NAME}@main")
+            == weights.fetch(f"{NAME}@{COMMIT}")
+            == weights.fetch(f"{NAME}:q4_k_m")
+            == path
+        )
+        assert weights.find(f"{NAME}@v2") is None
+        assert weights.find(f"{NAME}:Q8_0") is None
+        assert len(hub.received) == before
+
+    @pytest.mark.parametrize(
+        ("which", "file"), [(":Q8_0", Q8), (f"/{Q8}", Q8), (":q4_k_m", Q4), ("", Q4), (f":Q8_0@{COMMIT}", Q8)]
+    )
+    def test_the_file_that_is_named_is_taken(self, hub: FakeHub, which: str, file: str) -> None:
+        assert Local.pull(NAME + which).name == file
+
+    def test_a_branch_means_what_it_means_now(self, hub: FakeHub) -> None:
+        first = Local.pull(NAME)
+        hub.commits["main"], hub.files[Q4] = "f" * 40, MODEL + b"newer"
+        assert Local.pull(NAME).read_bytes() == MODEL + b"newer"
+        assert first.read_bytes() == MODEL
+
+    @pytest.mark.parametrize(
+        ("name", "match"),
+        [
+            (f"{NAME}:Q5_K_M", f"no such file; there are {Q4}, {Q8}"),
+            (f"{NAME}/other.gguf", "no such file"),
+            (f"{NAME}@gone", "nothing at .*revision/gone"),
+            ("hf:owner/other", "nothing at .*owner/other"),
+            ("hf:owner", "not a file on the hub"),
+        ],
+    )
+    def test_what_is_not_there_is_told(self, hub: FakeHub, name: str, match: str) -> None:
+        with pytest.raises(ModelNotSupportedError, match=match):
+            Local.pull(name)
+        assert hub.delivered == []
+
+    def test_one_of_several_must_be_named(self, hub: FakeHub) -> None:
+        hub.files = {"a-F16.gguf": MODEL, "b-F16.gguf": MODEL}
+        with pytest.raises(ModelNotSupportedError, match=r"2 such files; there are a-F16\.gguf, b-F16\.gguf"):
+            Local.pull(NAME)
+
+    def test_parts_and_projectors_are_no_models(self, hub: FakeHub) -> None:
+        hub.files = {"mmproj-Q8_0.gguf": MODEL, "a-00001-of-00002.gguf": MODEL, "a-Q2_K.gguf": MODEL}
+        assert Local.pull(NAME).name == "a-Q2_K.gguf"
+
+    def test_a_file_without_a_hash_is_not_taken(self, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hub, "api", lambda revision: (200, {"sha": COMMIT, "siblings": [{"rfilename": Q4}]}))
+        with pytest.raises(ModelNotSupportedError, match="no hash of"):
+            Local.pull(NAME)
+
+    @pytest.mark.parametrize("answer", [[], {"sha": "../..", "siblings": []}, {"sha": COMMIT}])
+    def test_another_answer_is_not_the_hubs(self, hub: FakeHub, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+        monkeypatch.setattr(hub, "api", lambda revision: (200, answer))
+        with pytest.raises(ResponseFormatError, match="says nothing of the files"):
+            Local.pull(NAME)
+
+    def test_nothing_is_fetched_that_nobody_asked_for(self, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(weights, "interactive", lambda: True)
+        with pytest.raises(ProviderNotConfiguredError, match=f"only those of smollm2 .*`g4f-lite local pull {NAME}`"):
+            weights.fetch(NAME)
+        assert hub.received == []
+        assert weights.fetch(NAME, download=True).is_file()
+
+    def test_a_known_name_needs_no_api(self, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        known = catalogue.HubFile(REPOSITORY, COMMIT, Q4, len(MODEL), SHA256)
+        monkeypatch.setitem(catalogue.WEIGHTS, "known", known)
+        assert Local.pull("known").read_bytes() == MODEL
+        assert [request.path for request in hub.received] == [f"/{REPOSITORY}/resolve/{COMMIT}/{Q4}"]
+
+    @pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "G4F_LITE_OFFLINE"])
+    def test_offline_nothing_is_asked(self, hub: FakeHub, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+        monkeypatch.setenv(variable, "1")
+        monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
+        with pytest.raises(ProviderNotConfiguredError, match=f"{variable}.* unset it"):
+            Local.pull(NAME)
+
+    def test_the_licence_is_told_before_anything_is_fetched(self, hub: FakeHub) -> None:
+        hub.licence = "llama3"
+
+        def refuse(licence: str) -> None:
+            raise RuntimeError(licence)
+
+        with pytest.raises(RuntimeError, match="llama3"):
+            weights.pull(NAME, accept=refuse)
+        assert hub.delivered == []
+        weights.pull(NAME)
+        weights.pull(NAME, accept=refuse)  # once is enough
+
+
+class TestFromAnAddress:
+    def test_a_file_is_fetched_once(self, hub: FakeHub, cache: Path) -> None:
+        address = f"{hub.cdn}/{Q4}"
+        path = Local.pull(address, sha256=SHA256)
+        assert path.read_bytes() == MODEL
+        assert Local.pull(f"{address}#sha256={SHA256}") == weights.find(f"{address}#sha256={SHA256}") == path
+        assert len(hub.delivered) == 1
+
+    def test_without_a_length_it_is_its_hash_that_counts(self, hub: FakeHub, cache: Path) -> None:
+        hub.faults = [Fault(tells_length=False, cut=1000), Fault(tells_length=False)]
+        with pytest.raises(ResponseFormatError, match="not the file that was expected"):
+            Local.pull(f"{hub.cdn}/{Q4}", sha256=SHA256)
+        assert files_in(cache) == set()
+        assert Local.pull(f"{hub.cdn}/{Q4}", sha256=SHA256).read_bytes() == MODEL
+
+    @pytest.mark.parametrize(
+        ("address", "match"),
+        [
+            ("https://example.org/model.gguf", "needs the file's hash"),
+            (f"https://example.org/model.gguf#sha256={SHA256[1:]}", "needs the file's hash"),
+            (f"https://example.org/model.bin#sha256={SHA256}", r"not the address of a \.gguf"),
+        ],
+    )
+    def test_an_address_needs_a_hash(self, address: str, match: str) -> None:
+        with pytest.raises(ValueError, match=match):
+            Local.pull(address)
+
+    @pytest.mark.parametrize("settings", [{"revision": "main"}, {"sha256": SHA256}])
+    def test_a_known_name_has_its_own(self, settings: dict[str, str]) -> None:
+        with pytest.raises(ValueError, match=f"{next(iter(settings))}= is not for 'smollm2'"):
+            Local.pull("smollm2", **settings)  # type: ignore[arg-type]
+
+
+class TestElsewhere:
+    """What other programs have is used where it lies."""
+
+    def put(self, path: Path) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(MODEL)
+        return path
+
+    @pytest.fixture
+    def known(self, monkeypatch: pytest.MonkeyPatch) -> str:
+        file = catalogue.HubFile(REPOSITORY, COMMIT, Q4, len(MODEL), SHA256)
+        monkeypatch.setitem(catalogue.WEIGHTS, "known", file)
+        return "known"
+
+    @pytest.mark.parametrize(
+        "place",
+        [
+            f"huggingface/hub/models--owner--name-GGUF/snapshots/{COMMIT}/{Q4}",
+            f"huggingface/hub/models--owner--name-GGUF/blobs/{SHA256}",
+            f"home/.lmstudio/models/{REPOSITORY}/{Q4}",
+            f"home/.ollama/models/blobs/sha256-{SHA256}",
+        ],
+    )
+    def test_a_file_is_used_and_not_changed(self, tmp_path: Path, known: str, place: str, cache: Path) -> None:
+        path = self.put(tmp_path / place)
+        assert weights.find(known) == weights.fetch(known) == path
+        assert {each.name for each in path.parent.iterdir()} == {path.name}
+        with pytest.raises(ProviderNotConfiguredError, match="belongs to another program"):
+            weights.remove(known)
+
+    def test_another_file_in_its_place_is_not_used(self, tmp_path: Path, known: str) -> None:
+        path = self.put(tmp_path / f"home/.ollama/models/blobs/sha256-{SHA256}")
+        path.write_bytes(MODEL[:-1] + b"!")
+        assert weights.find(known) is None
+
+    def test_the_hubs_own_cache_says_what_a_branch_means(self, tmp_path: Path) -> None:
+        repository = tmp_path / "huggingface/hub/models--owner--name-GGUF"
+        blob = self.put(repository / "blobs" / SHA256)
+        snapshot = repository / "snapshots" / COMMIT
+        snapshot.mkdir(parents=True)
+        (snapshot / Q4).symlink_to(blob)
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(COMMIT)
+        assert weights.fetch(NAME) == weights.fetch(f"{NAME}@{COMMIT}") == snapshot / Q4
+
+
+def test_progress_is_told(hub: FakeHub) -> None:
+    seen: list[tuple[int, int | None]] = []
+    Local.pull(NAME, progress=lambda here, total: seen.append((here, total)))
+    assert seen == sorted(seen)
+    assert seen[-1] == (len(MODEL), len(MODEL))
+
+
+def test_a_line_shows_speed_and_time_left() -> None:
+    out, times = io.StringIO(), iter([0.0, 1.0, 1.1, 2.0])
+    line = ProgressLine(out, clock=lambda: next(times))
+    for here in (10_000_000, 20_000_000, 21_000_000, 40_000_000):
+        line(here, 100_000_000)
+    line.end()
+    shown = [text for text in out.getvalue().split("\r\033[K") if text]
+    assert shown == ["20 of 100 MB, 10.0 MB/s, 0:08 left", "40 of 100 MB, 15.0 MB/s, 0:04 left"]
+
+
+def test_the_list_has_known_and_fetched_models_and_rm_removes_them(hub: FakeHub, cache: Path) -> None:
+    Local.pull(NAME)
+    source = f"hf:{REPOSITORY}/{Q4}@{COMMIT}"
+    listed = {one.name: one for one in weights.known()}
+    assert list(listed) == [*catalogue.WEIGHTS, source]
+    assert listed["qwen3-0.6b"].path is None
+    assert (listed[source].size, listed[source].licence) == (len(MODEL), "apache-2.0")
+    assert weights.remove(NAME) == listed[source].path
+    assert weights.find(NAME) is None
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    with pytest.raises(ProviderNotConfiguredError, match="not on this machine"):
+        weights.remove(NAME)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("hf:a/b", references.HubReference("a/b")),
+        ("hf:a/b:Q4_K_M", references.HubReference("a/b", quantization="Q4_K_M")),
+        ("hf:a/b/sub/c.gguf", references.HubReference("a/b", file="sub/c.gguf")),
+        ("hf:a/b/c.gguf@v1.0", references.HubReference("a/b", file="c.gguf", revision="v1.0")),
+        ("hf:a/b:Q8_0@refs/pr/1", references.HubReference("a/b", quantization="Q8_0", revision="refs/pr/1")),
+    ],
+)
+def test_a_name_is_read_and_written(name: str, expected: references.HubReference) -> None:
+    assert references.parse(name) == expected
+    assert str(expected) == name
+
+
+def test_the_catalogue_is_complete() -> None:
+    for name, file in catalogue.WEIGHTS.items():
+        assert len(file.sha256) == 64, name
+        assert int(file.sha256, 16), name
+        assert file.file_name.endswith(".gguf")
+        assert os.sep not in file.file_name

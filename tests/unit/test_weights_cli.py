@@ -1,0 +1,70 @@
+"""``g4f-lite local``, with a hub on loopback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("click", reason="the extra `cli` is not installed")
+
+from click.testing import CliRunner, Result
+
+from g4f_lite import Local
+from g4f_lite.cli.app import app
+from g4f_lite.cli.commands import local
+from g4f_lite.testing import Scripted
+
+from .fake_hub import COMMIT, REPOSITORY, FakeHub
+from .weights_fixtures import MODEL, NAME, Q4, give_cache, note_waits, serve_hub  # noqa: F401  fixtures
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["local", *arguments])
+
+
+def test_a_model_is_fetched_listed_and_removed(hub: FakeHub, cache: Path) -> None:
+    pulled = call("pull", NAME)
+    path = Path(pulled.stdout.strip())
+    assert pulled.exit_code == 0
+    assert path.read_bytes() == MODEL
+    rows = {row.split()[0]: row.split() for row in call("list").stdout.splitlines()}
+    assert rows["NAME"] == ["NAME", "SIZE", "LICENCE", "WHERE"]
+    assert rows["smollm2"] == ["smollm2", "98", "MB", "Apache-2.0", "not", "here"]
+    assert rows[f"hf:{REPOSITORY}/{Q4}@{COMMIT}"] == [
+        f"hf:{REPOSITORY}/{Q4}@{COMMIT}",
+        "1",
+        "MB",
+        "apache-2.0",
+        str(path),
+    ]
+    assert call("rm", NAME).stdout == f"{path}\n"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(("licence", "what"), [("llama3", "is llama3"), ("", "does not say the licence")])
+def test_a_licence_that_is_not_a_plain_one_has_to_be_accepted(hub: FakeHub, licence: str, what: str) -> None:
+    hub.licence = licence
+    refused = call("pull", NAME)
+    assert refused.exit_code == 1
+    assert what in refused.output
+    assert hub.delivered == []
+    assert call("pull", NAME, "--yes").exit_code == 0
+    assert call("pull", NAME).exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [["pull", "gpt-5"], ["rm", "gpt-5"], ["rm", "qwen3-0.6b"]])
+def test_what_cannot_be_is_told(arguments: list[str]) -> None:
+    assert call(*arguments).exit_code != 0
+
+
+def test_a_better_model_is_told_of_once(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache.mkdir(parents=True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    for _ in range(2):
+        local.suggest_better_models(Scripted())
+        local.suggest_better_models(Local())
+    assert capsys.readouterr().err.count("`g4f-lite local pull qwen3-0.6b`") == 1
