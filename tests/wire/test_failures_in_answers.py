@@ -69,6 +69,7 @@ AFTER_TEXT = {
         "login fail",
     ),
     "a success that is none": (data({"success": False, "message": "no more"}), "no more"),
+    "an error of Groq's": (data({**piece({}), "x_groq": {"id": "r", "error": "over capacity"}}), "over capacity"),
     "an error behind the finish reason": (data(STOP, {"error": FAIL}), "Provider disconnected"),
 }
 
