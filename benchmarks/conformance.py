@@ -112,8 +112,7 @@ class Peer:
     def ask(self, base_url: str, course: Course) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        question = {"base_url": base_url, "stream": course.stream, "tools": course.kind == "calls"}
-        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.write(json.dumps({"base_url": base_url, "stream": course.stream}) + "\n")
         self._process.stdin.flush()
         found: dict[str, Any] = json.loads(self._process.stdout.readline())
         return found

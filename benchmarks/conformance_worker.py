@@ -12,9 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 QUESTION = [{"role": "user", "content": "What is the answer?"}]
-TOOLS = [
-    {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("weather", "clock")
-]
 
 
 def ours() -> Callable[..., Any]:
@@ -47,11 +44,11 @@ def litellm() -> Callable[..., Any]:
     return create
 
 
-def kept_of(create: Callable[..., Any], base_url: str, stream: bool, tools: bool) -> dict[str, Any]:
+def kept_of(create: Callable[..., Any], base_url: str, stream: bool) -> dict[str, Any]:
     """Ask, and list the text, the tool calls and the words of an error."""
     text, calls, error = "", {}, None
     try:
-        answer = create(base_url, stream=stream, **({"tools": TOOLS} if tools else {}))
+        answer = create(base_url, stream=stream)
         for made in answer if stream else [answer]:
             for choice in made.choices or []:
                 part = choice.delta if stream else choice.message
