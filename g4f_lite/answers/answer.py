@@ -104,7 +104,8 @@ class Answer(str):
 
     def to_message(self) -> dict[str, Any]:
         """Return the answer as a message for the history: its text, its tool calls, and what belongs to them."""
-        message: dict[str, Any] = {"role": "assistant", "content": str(self)}
+        # Some services refuse an empty text, and all take none where there are calls.
+        message: dict[str, Any] = {"role": "assistant", "content": str(self) or (None if self.tool_calls else "")}
         calls = [call.to_dict() for call in self.tool_calls if call.type != "function_call"]
         if calls:
             message["tool_calls"] = calls

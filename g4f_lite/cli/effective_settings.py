@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import certifi
 
+from ..errors import MissingDependencyError, ProviderNotConfiguredError
 from ..http.exchange import CA_BUNDLES
 from ..http.redact import HIDDEN, password_in, redact
 from ..providers.local import weights
@@ -92,7 +93,10 @@ def _key(variable: str) -> Setting:
 
 
 def _embedded_model() -> Setting:
-    path = weights.find()
+    try:
+        path = weights.find()
+    except (MissingDependencyError, ProviderNotConfiguredError) as error:  # the other providers work without it
+        return Setting("embedded model", error.message, DEFAULT)
     return Setting(
         "embedded model", str(path or "not downloaded; run `g4f-lite local pull`"), "found" if path else DEFAULT
     )

@@ -18,7 +18,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12  # numbers from here on are a date and not a duration
 _RESET = r"(?i)(?:x-|anthropic-)?rate-?limit-(?:[\w-]{0,40}-)?reset(?:-[\w-]{0,40})?"
 _IN_TEXT = (
-    r"(?ai)(?:try again|retry) (?:in|after) (?:((?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h|d))+)(?!\w)"
+    r"(?ai)(?:(?:try again|retry) (?:in|after)|wait(?: for)?) (?:((?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h|d))+)(?!\w)"
     r"|(\d{1,9}(?:\.\d{1,9})?) ?(milli|sec|min|hour))"
 )
 _WORDS = {"milli": 0.001, "sec": 1.0, "min": 60.0, "hour": 3600.0}

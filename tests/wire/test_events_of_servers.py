@@ -70,6 +70,11 @@ def test_blanks_around_the_end(end: bytes, provide: Provide) -> None:
         data(piece({"content": "Hel"}, "null"), piece({"content": "lo"}, "stop")),
         data(piece({"content": "Hel"}, ""), piece({"content": "lo"}, "stop")),
         data(piece({"content": "Hello"}), {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]}),
+        data(
+            piece({"reasoning_content": "hm"}),
+            piece({"content": "Hello"}, message={"content": "Hello"}),
+            {"choices": [{"message": {"content": "Hello", "reasoning_content": "hm"}, "finish_reason": "stop"}]},
+        ),
         data(piece({"content": {"type": "text", "text": "Hello"}}), STOP),
         data(piece({"content": ["Hel", {"type": "output_text", "text": "lo"}]}), STOP),
         b"data: " + data(piece({"content": "Hello"}), STOP),

@@ -13,6 +13,7 @@ from .conftest import Ask, Provide
 from .openai_answers import STOP, piece, streamed, whole
 from .raw_server import RawServer, every
 
+CALL = {"id": "a", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 
@@ -116,9 +117,11 @@ def test_a_line_beyond_the_bound(provide: Provide) -> None:
         ({}, None),
     ],
 )
-@pytest.mark.parametrize("place", ["chunk", "choice"])
+@pytest.mark.parametrize("place", ["chunk", "choice", "x_groq"])
 def test_usage_wherever_it_stands(usage: dict[str, Any], counted: Usage | None, place: str, provide: Provide) -> None:
     last = piece({}, "stop", usage=usage) if place == "choice" else {**STOP, "usage": usage}
+    if place == "x_groq":
+        last = {**STOP, "x_groq": {"id": "r", "usage": usage}}
     with RawServer(every(streamed(piece({"content": "Hi"}), last))) as server:
         assert provide(server).create(messages="hi").usage == counted
 
@@ -161,3 +164,16 @@ def test_reasoning_comes_before_the_text_of_the_same_chunk(provide: Provide) -> 
     with RawServer(every(streamed(piece({"content": "Hi", "reasoning": "hm"}), STOP))) as server:
         deltas = list(provide(server).create_generator(messages="hi").deltas())
     assert [delta for delta in deltas if isinstance(delta, (str, Reasoning))] == [Reasoning("hm"), "Hi"]
+
+
+def test_a_whole_message_behind_its_deltas_says_nothing_twice(provide: Provide) -> None:
+    whole_message = {"content": "Hi", "reasoning_content": "hm", "tool_calls": [CALL], "refusal": None}
+    events = [
+        piece({"reasoning_content": "hm"}),
+        piece({"content": "Hi"}),
+        piece({"tool_calls": [{"index": 0, **CALL}]}),
+        {"choices": [{"index": 0, "message": whole_message, "finish_reason": "tool_calls"}]},
+    ]
+    with RawServer(every(streamed(*events))) as server:
+        answer = provide(server).create(messages="hi")
+    assert (answer, answer.reasoning, len(answer.tool_calls)) == ("Hi", "hm", 1)

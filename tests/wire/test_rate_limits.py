@@ -25,7 +25,7 @@ from g4f_lite import (
 from g4f_lite.emulator import Emulator
 
 from .conftest import Provide
-from .openai_answers import HELLO, refused
+from .openai_answers import HELLO, refused, whole
 from .raw_server import Connection, RawServer, every, length
 
 AT_ONCE = RetryPolicy(backoff=0)
@@ -164,6 +164,7 @@ DIALECTS = {
         "429 Too Many Requests",
     ),
     "OpenRouter": limited(metadata={"headers": {"X-RateLimit-Reset": "0"}}),
+    "beside the error": whole({"error": "Too many requests", "retry_after": 0.03}, status="429 Slow"),
     "words": limited(message="Rate limit reached. Please try again in 30ms."),
     "inside a 200": length(b'data: {"error": {"code": 429, "message": "Rate limit: try again in 30ms"}}\n\n'),
 }

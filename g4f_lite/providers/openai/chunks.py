@@ -27,6 +27,7 @@ from .usage import read_usage
 # Fields of a delta or a message that are read here; what else is in one is the service's own.
 _READ = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "images", "error", "errors"})
 _KNOWN = _READ | frozenset(REASONING)
+_GROWING = frozenset({"content", "refusal", "reasoning_details", *REASONING})
 _NO_REASON = ("null", "None", "")  # which some services write where the API has null
 
 
@@ -73,7 +74,10 @@ class ChunkReader:
         else:
             failure = failure_in(chunk, whole=self._whole)
             self.has_read = self.has_read or choices is not None
-        yield from read_usage(chunk, *(choices or ()))
+        beside = chunk.get("x_groq")  # where Groq puts its usage, and what failed
+        if isinstance(beside, dict):
+            failure = failure or failure_beside(beside)
+        yield from read_usage(chunk, *(choices or ()), beside)
         if failure is not None:  # behind the text that came with it
             raise failure
 
@@ -168,17 +172,17 @@ class ChunkReader:
         if not isinstance(delta, dict):
             raise ResponseFormatError(f"a {place} is not what the protocol says: {shorten(json.dumps(delta), 200)}")
         self.has_read = True
+        if place == "message" and self._streamed:  # the whole once more, at the end
+            delta = {name: value for name, value in delta.items() if name not in _GROWING}
         content = delta.get("content")
-        if place == "message" and self._streamed:
-            content = None
         has_more = len(delta) > 1 or not content
         if has_more:
             yield from read_reasoning(delta)
         if content:
-            self._streamed = self._streamed or place == "delta"
             yield from [content] if isinstance(content, str) else read_parts(content)
         if has_more:
             yield from self._besides_content(delta, index)
+        self._streamed = self._streamed or (place == "delta" and self._named)
 
     def _besides_content(self, delta: dict[str, Any], index: int) -> Iterator[Delta]:
         if delta.get("tool_calls"):

@@ -59,7 +59,7 @@ def failure_beside(fields: dict[str, Any]) -> G4FLiteError | None:
 
 
 def _of_answer(told: Any, sent: dict[str, Any]) -> G4FLiteError:
-    error = error_of(told, None) or ServiceError(f"the service says that it failed: {shorten(json.dumps(sent))}")
+    error = error_of(told, None, sent) or ServiceError(f"the service says that it failed: {shorten(json.dumps(sent))}")
     return with_body(error, sent)
 
 
@@ -119,13 +119,14 @@ def service_error(status: int, parsed: Any) -> G4FLiteError | None:
         parsed = parsed[0]
     if not isinstance(parsed, dict):
         return None
-    return error_of(_told(parsed, whole=True), status)
+    return error_of(_told(parsed, whole=True), status, parsed)
 
 
-def error_of(error: Any, status: int | None) -> G4FLiteError | None:
+def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteError | None:
     """Make our error of an error object, of any of the shapes in use.
 
     :param status: the HTTP status of a refused request; None inside an answer, where the error's code may be one
+    :param sent: the object that the error stood in
     """
     if not _says_something(error):
         return None
@@ -141,7 +142,7 @@ def error_of(error: Any, status: int | None) -> G4FLiteError | None:
     if is_too_large(said, code):
         return ServiceError(text, status=code)
     if is_limit(label, said, code):
-        return limit_error(error, label, said, text, code)
+        return limit_error(error if isinstance(error, dict) else sent, label, said, text, code)
     if "model_not_found" in label or (code == 404 and "model" in said.lower()):
         return ModelNotSupportedError(text, status=code)
     kind: type[ProviderError] = ServiceError
