@@ -14,8 +14,8 @@ def summary(text):
 """
 
 
-# Another plugin, whose import alone would take longer than all the rest.
-WITHOUT_HYPOTHESIS = ("-p", "no:hypothesispytest")
+# Other plugins, whose imports would take longer than all the rest.
+OURS_ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "g4f_lite.testing.pytest_plugin"}
 
 
 @pytest.fixture
@@ -27,11 +27,14 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 
 def run(suite: pytest.Pytester, tests: str) -> pytest.RunResult:
     suite.makepyfile(test_app=tests)
-    return suite.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider", *WITHOUT_HYPOTHESIS)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in OURS_ALONE.items():
+            patch.setenv(name, value)
+        return suite.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider")
 
 
 def test_pytest_finds_the_fixtures_by_itself(suite: pytest.Pytester) -> None:
-    shown = suite.runpytest_subprocess("--fixtures", "-q", *WITHOUT_HYPOTHESIS).stdout
+    shown = suite.runpytest_subprocess("--fixtures", "-q").stdout
     shown.fnmatch_lines(["g4f_scripted*", "*Use a Scripted provider*"])
     shown.fnmatch_lines(["g4f_emulator*", "*Start an emulator*"])
 
@@ -133,7 +136,8 @@ def test_the_emulator_wins_over_the_environment(suite: pytest.Pytester, monkeypa
 
 def test_a_run_that_uses_no_fixture_loads_nothing(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plugin is loaded in each run of everybody who has the package: gevent, for one, must come before ``ssl``."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    for name, value in OURS_ALONE.items():
+        monkeypatch.setenv(name, value)
     suite.makepyfile(
         test_theirs="""
         import sys
@@ -144,5 +148,5 @@ def test_a_run_that_uses_no_fixture_loads_nothing(suite: pytest.Pytester, monkey
             assert {"requests", "ssl", "tenacity", "urllib3"} & sys.modules.keys() == set()
         """
     )
-    done = suite.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider", "-p", "g4f_lite.testing.pytest_plugin")
+    done = suite.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider")
     done.assert_outcomes(passed=1)

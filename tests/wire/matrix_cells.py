@@ -68,7 +68,8 @@ class Cell:
     @property
     def values(self) -> tuple[str, ...]:
         """The values that ``pairwise`` pairs; those of different kinds differ."""
-        return (self.row.name, self.provider, self.route, self.way, self.strikes)
+        proxy, tls = self.route.removesuffix("tls").strip(), self.route.endswith("tls")
+        return (self.row.name, self.provider, proxy or "direct", "tls" if tls else "plain", self.way, self.strikes)
 
     @property
     def outcome(self) -> Outcome:
