@@ -141,9 +141,7 @@ class ChunkReader:
                     continue
                 self._named = True
                 yield from read_identity(chunk)
-                yield delta
                 yield from self.rest()
-                continue
             yield delta
         reason = choice.get("finish_reason")
         if reason and reason not in _NO_REASON:
@@ -177,6 +175,8 @@ class ChunkReader:
         content = delta.get("content")
         has_more = len(delta) > 1 or not content
         if has_more:
+            if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
+                yield Attached(more)
             yield from read_reasoning(delta)
         if content:
             yield from [content] if isinstance(content, str) else read_parts(content)
@@ -195,8 +195,6 @@ class ChunkReader:
             if url not in self._images:  # some services send all images once more at the end
                 self._images.add(url)
                 yield ImageResponse(url)
-        if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
-            yield Attached(more)
 
     def _calls_of(self, index: int) -> ToolCalls:
         """Return the tool calls of a choice; where one was asked for, all belong to it."""
