@@ -1,195 +1,185 @@
-"""Try what real servers do on ours and on its peers, and write docs/conformance.md.
+"""Ask each dialect of the emulator through ours and two peers, and write docs/conformance.md.
 
-Run it as ``python -m benchmarks.conformance``.
+Run ``python -m benchmarks.conformance``.  It exits with 1 if a peer keeps more of any answer than ours does.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.server
 import json
-import os
+import re
 import subprocess
 import sys
-import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from g4f_lite.emulator import Emulator
+from g4f_lite.emulator.openai.dialects import deltas, errors, events, requests, tool_calls
+
 from .background import ROOT
-from .clients import LITELLM, OPENAI, OURS, SETTINGS
-from .conformance_cases import CASES, Case, Facts
+from .clients import LITELLM, OPENAI, OURS
 from .environments import installed, python_for
 
-NO_SUCH_CALL: list[str] = ["no such call"]
-PATIENCE = 600  # seconds for all cases of one client
-FLAT = [case for cases in CASES.values() for case in cases]
-HEAD = """\
-# Conformance
+PAGE = ROOT / "docs" / "conformance.md"
+PIECES, WORDS = ["The answer", " is 42."], "no memory left on the device"
+CALLS = [["clock", '{"tz":"CET"}'], ["weather", '{"city":"Oslo"}']]
+ANSWER_IN_CALLS = [
+    {"tool_calls": [{"index": index, "id": f"call_{index}", "type": "function", "function": function}]}
+    for index, function in enumerate({"name": name, "arguments": arguments} for name, arguments in reversed(CALLS))
+]
+TEXT = """# Conformance
 
-What real servers do, tried on this library and on its peers side by side. Repeat it in a clone of the repository:
+What each client keeps of what servers send: ours beside {versions}, asked by the same loop over OpenAI's
+interface, without retries. The server is the emulator in each [dialect](emulator.md#dialects) of answers, asked for a
+whole answer and for a stream; what is the same for both is written once. In a stream, a failure comes after the first
+piece. `python -m benchmarks.conformance` makes this page. The dialects of addresses, rates and lists are not in it, nor
+those whose answers have neither text nor tool calls.
 
-```sh
-pip install -e . && python -m benchmarks.conformance
-```
+{table}
 
-That makes an environment with the newest version of each peer below `.benchmarks/`, sends the same bytes to all, and
-writes this page. Each case says what a client should come to know, and a cell says what of that it did. An error counts
-where one is due, with the service's words in it or in its `body`, and only with the text that had come before.
+Answers of which a peer keeps something that ours does not: {lost}.
 """
+# The answers of the first have no text, and of the last one call, in a field of its own.
+LEFT_OUT = ("empty-length", "empty-content-filter", "empty-stop", "empty-refusal", "function-call")
+IMAGE = r"\s*!\[[^\]]*\]\([^)]*\)"  # ours adds those of an answer to its text
 
 
-class Servers(http.server.ThreadingHTTPServer):
-    """One server for all cases, each under a path of its own.
+@dataclass(frozen=True)
+class Course:
+    """What an emulated server does with a prompt.
 
-    :ivar requests: the paths and queries that were asked, by the number of the case
+    :ivar kind: ``"text"``, ``"calls"``, or ``"failure"``, which comes after the first piece of a stream
     """
 
-    daemon_threads = True
+    dialect: str
+    kind: str
+    stream: bool
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.requests: dict[int, list[str]] = {}
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Servers
-
-    def do_GET(self) -> None:
-        self._answer({})
-
-    def do_POST(self) -> None:
-        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-
-    def _answer(self, body: dict[str, Any]) -> None:
-        first = self.path.split("/")[1]
-        if not first.isdecimal():  # a client that makes up an address of its own
-            self.send_error(404)
+    def set_up(self, emulator: Emulator) -> None:
+        emulator.dialect(self.dialect)
+        if self.kind == "calls":
+            emulator.answer(ANSWER_IN_CALLS)
             return
-        number = int(first)
-        asked = self.server.requests.setdefault(number, [])
-        asked.append(self.path)
-        path = self.path.partition("?")[0]
-        answers = FLAT[number].answers
-        answer = answers[min(len(asked), len(answers)) - 1]
-        if not path.rstrip("/").endswith(("/v1/chat/completions", "/v1/models", "/v1/images/generations")):
-            answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
-        self.wfile.write(answer if isinstance(answer, bytes) else answer(body))
-        self.close_connection = True
+        emulator.answer(PIECES)
+        if self.kind == "failure":
+            emulator.fail("error", message=WORDS, after=1 if self.stream else None)
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing: the page tells."""
-
-
-def kept_of(case: Case, seen: Facts, asked: list[str]) -> list[str]:
-    """List which of a case's facts a client came to know."""
-    if seen.get("no such call"):
-        return NO_SUCH_CALL
-    seen = {**seen, "requests": len(asked), "query": asked[-1].partition("?")[2] if asked else ""}
-    if "error" not in case.facts and "error" in seen and case.facts.keys() & {"text", "calls", "models", "image"}:
-        return []  # what came before it was raised is no answer
-    kept = []
-    for name, value in case.facts.items():
-        if name == "error":
-            is_kept = "error" in seen and value in seen["error"]
-        elif name == "calls":
-            is_kept = [_call(each) for each in seen.get(name, [])] == [_call(each) for each in value]
-        else:
-            is_kept = name in seen and seen[name] == value
-        kept += [name] if is_kept else []
-    if "error" in case.facts and "error" not in kept:
-        return []  # a failure that passes for an answer
-    return kept
+    def kept(self, found: dict[str, Any]) -> set[str]:
+        """List what was kept of what there was to keep."""
+        text, error = found["text"], found["error"]
+        if self.kind == "failure":
+            told = {"an error"} if error else set()
+            told |= {"its words"} if error and WORDS in error else set()
+            return told | ({"the text before"} if self.stream and text == PIECES[0] else set())
+        if error:
+            return set()
+        if self.kind == "calls":
+            return {"the calls"} if _equal(found["calls"]) else set()
+        return {"the answer"} if re.sub(IMAGE, "", text) == "".join(PIECES) else set()
 
 
-def _call(call: list[str]) -> list[Any]:
-    """Give a tool call with its arguments as they are meant."""
-    try:
-        return [*call[:2], json.loads(call[2])]
-    except ValueError:
-        return list(call)
+def courses() -> Iterator[Course]:
+    """List what is tried: each dialect of answers, whole and streamed."""
+    for module, kind in (
+        (events, "text"),
+        (deltas, "text"),
+        (requests, "text"),
+        (tool_calls, "calls"),
+        (errors, "failure"),
+    ):
+        for dialect in module.DIALECTS:
+            if dialect.name not in LEFT_OUT:
+                yield Course(dialect.name, kind, stream=False)
+                yield Course(dialect.name, kind, stream=True)
 
 
-def run(client: str, python: str) -> list[list[str]]:
-    """Ask a client all cases; give what it kept of each."""
-    server = Servers()
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        done = subprocess.run(
-            [python, "-m", "benchmarks.conformance_clients", client, f"http://127.0.0.1:{server.server_port}"],
-            cwd=ROOT,
-            env={**os.environ, **SETTINGS},
-            capture_output=True,
+class Peer:
+    """A client in an environment of its own."""
+
+    def __init__(self, name: str, python: str) -> None:
+        self._process = subprocess.Popen(
+            [python, str(Path(__file__).with_name("conformance_worker.py")), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             text=True,
-            check=False,
-            timeout=PATIENCE,
+            cwd=Path(python).parent,  # not where the sources are
         )
-    finally:
-        server.shutdown()
-        server.server_close()
-    seen = dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
-    if len(seen) < len(FLAT):
-        raise RuntimeError(done.stderr.strip().rpartition("\n")[2] or f"{client} ended with {done.returncode}")
-    return [kept_of(case, seen[number], server.requests.get(number, [])) for number, case in enumerate(FLAT)]
+
+    def ask(self, base_url: str, course: Course) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"base_url": base_url, "stream": course.stream}) + "\n")
+        self._process.stdin.flush()
+        found: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return found
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
 
 
-def page(kept: dict[str, list[list[str]]], versions: str) -> str:
-    """Write the page.
+def run(pythons: dict[str, str]) -> dict[Course, dict[str, set[str]]]:
+    """Ask every client for every course."""
+    with ExitStack() as stack:
+        peers = {name: Peer(name, python) for name, python in pythons.items()}
+        for peer in peers.values():
+            stack.callback(peer.close)
+        rows: dict[Course, dict[str, set[str]]] = {}
+        for course in courses():
+            rows[course] = {}
+            for name, peer in peers.items():
+                with Emulator() as emulator:
+                    course.set_up(emulator)
+                    rows[course][name] = course.kept(peer.ask(f"{emulator.url}/v1", course))
+        return rows
 
-    :param kept: what each client kept of each case
-    """
-    names = list(kept)
-    lines = [HEAD, versions, ""]
-    number = 0
-    for title, cases in CASES.items():
-        lines += [
-            f"## {title}",
-            "",
-            f"| what comes | who does so | {' | '.join(names)} |",
-            "|---" * (len(names) + 2) + "|",
+
+def table(rows: dict[Course, dict[str, set[str]]]) -> Iterator[str]:
+    """Write a row for each dialect, whole before streamed."""
+    names = list(next(iter(rows.values())))
+    yield f"| dialect | {' | '.join(names)} |"
+    yield f"|---|{'---|' * len(names)}"
+    for name in dict.fromkeys(course.dialect for course in rows):
+        ways = [kept for course, kept in rows.items() if course.dialect == name]
+        cells = [list(dict.fromkeys(", ".join(sorted(way[client])) or "nothing" for way in ways)) for client in names]
+        yield f"| `{name}` | {' | '.join('; streamed: '.join(cell) for cell in cells)} |"
+
+
+def behind(rows: dict[Course, dict[str, set[str]]]) -> list[Course]:
+    """List the courses of which a peer keeps something that ours does not."""
+    return [course for course, kept in rows.items() if set().union(*kept.values()) - kept[OURS]]
+
+
+def _equal(calls: list[list[str]]) -> bool:
+    try:
+        return [[name, json.loads(arguments)] for name, arguments in calls] == [
+            [name, json.loads(arguments)] for name, arguments in CALLS
         ]
-        for case in cases:
-            cells = [_cell(case, kept[name][number]) for name in names]
-            lines.append(f"| {case.name} | {case.who} | {' | '.join(cells)} |")
-            number += 1
-        lines.append("")
-    more = [FLAT[place].name for place in behind(kept)]
-    lines.append(
-        f"A peer keeps more than ours of: {', '.join(more)}." if more else "No peer keeps more of any of these."
-    )
-    return "\n".join(lines) + "\n"
+    except ValueError:
+        return False
 
 
-def _cell(case: Case, kept: list[str]) -> str:
-    if kept == NO_SUCH_CALL:
-        return "–"
-    if len(kept) == len(case.facts):
-        return "all"
-    return ", ".join(kept) or "nothing"
-
-
-def behind(kept: dict[str, list[list[str]]]) -> list[int]:
-    """List the cases of which a peer keeps more than ours."""
-    counts = {name: [0 if each == NO_SUCH_CALL else len(each) for each in kept[name]] for name in kept}
-    return [place for place, ours in enumerate(counts[OURS]) if any(ours < counts[name][place] for name in counts)]
-
-
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.conformance", description=__doc__)
     parser.add_argument("--environments", type=Path, default=ROOT / ".benchmarks", help="where they are made and kept")
-    parser.add_argument("--print", action="store_true", help="print the page, and write nothing")
+    parser.add_argument("--write", type=Path, default=PAGE, help="the file to write")
     arguments = parser.parse_args()
-    pythons = {OURS: sys.executable}
-    for peer in (OPENAI, LITELLM):
-        pythons[peer] = python_for(peer, arguments.environments / "newest", newest=True)
-    kept = {client: run(client, python) for client, python in pythons.items()}
-    versions = ", ".join(f"{peer} {installed(pythons[peer])[peer]}" for peer in (OPENAI, LITELLM))
-    text = page(kept, f"Versions: {versions}.")
-    if arguments.print:
-        print(text)
-    else:
-        (ROOT / "docs" / "conformance.md").write_text(text, encoding="utf-8")
-    sys.exit(bool(behind(kept)))
+    pythons = {OURS: python_for(OURS, arguments.environments)}
+    pythons |= {name: python_for(name, arguments.environments / "newest", newest=True) for name in (OPENAI, LITELLM)}
+    rows = run(pythons)
+    versions = ", ".join(f"{name} {installed(pythons[name])[name]}" for name in (OPENAI, LITELLM))
+    lost = behind(rows)
+    filled = TEXT.format(versions=versions, table="\n".join(table(rows)), lost=len(lost))
+    arguments.write.write_text(filled, encoding="utf-8")
+    for course in lost:
+        print(course, rows[course])
+    return 1 if lost else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -40,8 +40,8 @@ class Timeout:
         :param value: a Timeout, seconds for the whole call, or a pair (connect, read) as in requests, whose read limit
             is also that until the first delta
         :param default: what None means, and whose total limit a pair has
-        :raises TypeError: the value is something else
-        :raises ValueError: a limit is not a positive number
+        :raises TypeError: if the value is something else
+        :raises ValueError: if a limit is not a positive number
         """
         if value is None:
             return default or cls()
@@ -58,7 +58,7 @@ class Timeout:
     def of_environment(cls) -> Timeout | None:
         """Read ``G4F_LITE_TIMEOUT``, the seconds for a whole call; None where it is not set.
 
-        :raises ValueError: it is not a positive number
+        :raises ValueError: if it is not a positive number
         """
         value = os.environ.get("G4F_LITE_TIMEOUT")
         if not value:

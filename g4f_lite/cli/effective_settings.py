@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import certifi
 
+from ..errors import MissingDependencyError, ProviderNotConfiguredError
 from ..http.exchange import CA_BUNDLES
 from ..http.redact import HIDDEN, password_in, redact
 from ..providers.local import weights
@@ -53,7 +54,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
         _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own"),
         _first("model", given, ["G4F_LITE_MODEL"], "the provider's own"),
-        _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 300 s until it begins, 600 s in all"),
+        _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 300 s until it begins, 600 s in total"),
         _first("proxy", given, ["G4F_LITE_PROXY"], "none"),
         *(Setting(name, os.environ[name], "environment") for name in _PROXIES if os.environ.get(name)),
         _first("ca_bundle", given, list(CA_BUNDLES), certifi.where()),
@@ -92,7 +93,10 @@ def _key(variable: str) -> Setting:
 
 
 def _embedded_model() -> Setting:
-    path = weights.find()
+    try:
+        path = weights.find()
+    except (MissingDependencyError, ProviderNotConfiguredError) as error:  # the other providers work without it
+        return Setting("embedded model", error.message, DEFAULT)
     return Setting(
         "embedded model", str(path or "not downloaded; run `g4f-lite local pull`"), "found" if path else DEFAULT
     )

@@ -42,7 +42,7 @@ class Examination:
 
     :ivar source: where the provider was named
     :ivar counts: whether the command fails if the provider does
-    :ivar address: the URL of its service; None if it is in this process
+    :ivar address: the URL of its service; None if it is on this machine
     :ivar verdict: what is wrong, or that it works
     :ivar remedy: what to do about it
     """
@@ -119,7 +119,7 @@ class Examiner:
             step.detail = _key_source(provider)
         if self._found.address is None:
             for name in ("DNS", "connect", "TLS", "bootstrap"):
-                self._steps[name].status, self._steps[name].detail = NOT_NEEDED, "it is in this process"
+                self._steps[name].status, self._steps[name].detail = NOT_NEEDED, "it is on this machine"
         else:
             assert isinstance(provider, Provider)  # only these have an address
             self._reach(provider)

@@ -42,7 +42,7 @@ def text_of(content: object) -> str:
 
 
 class Answers:
-    """Give each prompt the next scripted answer, or the backend's answer if there is none."""
+    """Return each prompt the next scripted answer, or the backend's answer if there is none."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend

@@ -65,15 +65,15 @@ class Deadline:
         return self._clock() - self.began
 
     def remaining(self) -> float:
-        """Give the seconds left: 0 when none is, infinity without a total limit."""
+        """Return the seconds left: 0 when none is, infinity without a total limit."""
         return max(0.0, self._ends_at - self._clock())
 
     def limit(self, kind: str) -> float | None:
-        """Give the seconds that a socket may wait now: its own limit, or what is left of the call if that is less.
+        """Return the seconds that a socket may wait now: its own limit, or what is left of the call if that is less.
 
         :param kind: ``"connect"``, ``"read"`` or ``"first"``
         :returns: None without any limit
-        :raises G4FLiteError: nothing is left
+        :raises G4FLiteError: if nothing is left
         """
         self.check()
         own: float | None = getattr(self.timeout, kind)
@@ -159,7 +159,7 @@ class Deadline:
     def check(self) -> None:
         """Raise if the call was ended or its time is over.
 
-        :raises DeadlineExceededError: the total limit passed, or the limit until the first delta
+        :raises DeadlineExceededError: if the total limit passed, or the limit until the first delta
         :raises StreamInterruptedError: somebody closed the answer
         """
         if self.ended is None and self._clock() < self._ends_at:
@@ -182,7 +182,7 @@ class Deadline:
     def sleep(self, seconds: float) -> None:
         """Wait, but not beyond the end of the call.
 
-        :raises G4FLiteError: the call ended meanwhile
+        :raises G4FLiteError: if the call ended meanwhile
         """
         self._woken.wait(min(seconds, self.remaining()))
         self.check()

@@ -93,7 +93,7 @@ class Exchange:
         :param request: the request; the session adds its cookies, and its headers where the request has none
         :param step: ``"bootstrap"``, ``"prompt"`` or ``"image"``
         :param guard: called with each IP address before it is connected to; raises to refuse it
-        :raises G4FLiteError: no response came
+        :raises G4FLiteError: if no response came
         """
         session, deadline = self.pooled.session, self.deadline
         began = time.monotonic()
@@ -101,8 +101,9 @@ class Exchange:
         proxy: str | None = None
         # What a server took whole it may be thinking about, or drawing.
         awaits = "first" if request.method == "POST" and step != "bootstrap" else "read"
-        start = functools.partial(Transfer, deadline, guard, awaits, is_noted=isinstance(session, Session))
-        transfer = start()
+        transfer = Transfer(deadline, guard, awaits)
+        # On a caller's own session nobody tells when the request is sent.
+        transfer.request_sent = not isinstance(session, Session)
         try:
             send, url = self._sender(session, request)
             settings = self.settings_for(url)
@@ -121,7 +122,7 @@ class Exchange:
                     raise
                 deadline.check()
                 logger.debug("%s: %s: replacing a connection that the server had closed", self.name, step)
-                transfer = start()
+                transfer = Transfer(deadline, guard, awaits)
                 response = _send(send, settings, transfer)
         except G4FLiteError as error:
             self._log_failure(error, request, step, began)
@@ -196,7 +197,7 @@ class Exchange:
         return error
 
     def proxy_for(self, url: str) -> str | None:
-        """Give the URL of the proxy that a request to ``url`` goes through, if any."""
+        """Return the URL of the proxy that a request to ``url`` goes through, if any."""
         proxies = self.settings_for(url)["proxies"]
         return requests.utils.select_proxy(url, proxies) or None
 
@@ -294,7 +295,7 @@ def _send(send: Callable[..., Any], settings: dict[str, Any], transfer: Transfer
 def _check_proxy(proxy: str) -> None:
     """Check a proxy that may be the environment's or a session's; these may leave out ``http://``.
 
-    :raises TransportError: it is not a URL of a proxy
+    :raises TransportError: if it is not a URL of a proxy
     """
     try:
         check_proxy(proxy if "://" in proxy else f"http://{proxy}", "the proxy in the environment or the session")
@@ -314,8 +315,8 @@ def hand_over_redirect(response: requests.Response, **_: Any) -> None:
 def refuse_when_offline(url: str) -> None:
     """Raise if ``G4F_LITE_OFFLINE=1`` forbids a request.
 
-    :raises ProviderNotConfiguredError: the URL leads to another machine
-    :raises ValueError: the variable's value makes no sense
+    :raises ProviderNotConfiguredError: if the URL leads to another machine
+    :raises ValueError: if the variable's value makes no sense
     """
     if is_switched_on("G4F_LITE_OFFLINE") and not is_loopback(url):
         raise ProviderNotConfiguredError(

@@ -92,7 +92,7 @@ def pass_on_signal(error: BaseException) -> None:
 
 
 def _comes_from_signal(frames: list[FrameType]) -> bool:
-    """Tell whether one of these frames, each called by the one before, is a signal handler's.
+    """Return whether one of these frames, each called by the one before, is a signal handler's.
 
     Python calls a handler with the very frame that it interrupts, and nobody else passes that around.
     """
@@ -177,7 +177,7 @@ def translate(
 
 
 def closed_by_peer(error: BaseException) -> bool:
-    """Tell whether a connection turned out closed, as a kept-alive one may at any time."""
+    """Return whether a connection turned out closed, as a kept-alive one may at any time."""
     return any(isinstance(link, _CLOSED) for link in _inside(error))
 
 
@@ -201,7 +201,7 @@ def _inside(error: BaseException, *, contexts: bool = False) -> list[BaseExcepti
 
 
 def _given_up_on(error: BaseException) -> int | None:
-    """Give the status that urllib3's own retries gave up on, which it tells only in its message."""
+    """Return the status that urllib3's own retries gave up on, which it tells only in its message."""
     found = re.fullmatch(r"too many (\d{3}) error responses", str(error))
     return int(found[1]) if found and isinstance(error, urllib3_errors.ResponseError) else None
 

@@ -18,7 +18,6 @@ class Transfer:
     :param deadline: the limits of the call that the request belongs to
     :param address_guard: called with each IP address before it is connected to; raises to refuse it
     :param awaits: the limit of the silence after the request's last byte: ``"first"`` for a prompt, else ``"read"``
-    :param is_noted: False on a connection of a caller's own session, which notes nothing
     :ivar connecting: whether a connection is being made
     :ivar past_proxy: whether no proxy can refuse the request any more
     :ivar reused_connection: whether the connection was kept alive from an earlier request
@@ -40,12 +39,7 @@ class Transfer:
     )
 
     def __init__(
-        self,
-        deadline: Deadline,
-        address_guard: Callable[[str], None] | None = None,
-        awaits: str = "read",
-        *,
-        is_noted: bool = True,
+        self, deadline: Deadline, address_guard: Callable[[str], None] | None = None, awaits: str = "read"
     ) -> None:
         self.deadline = deadline
         self.address_guard = address_guard
@@ -53,7 +47,7 @@ class Transfer:
         self.connecting = False
         self.past_proxy = False
         self.reused_connection = False
-        self.request_sent = not is_noted
+        self.request_sent = False
         self.answer_began = False
         self.response: http.client.HTTPResponse | None = None
 

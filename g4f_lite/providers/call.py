@@ -291,14 +291,14 @@ def attempts(
 
 
 def _pause(service: Service, model: str | None, deadline: Deadline) -> float:
-    """Give the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
+    """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
     if model is None or service.retry is None:
         return 0.0
     return service.cool_downs.wait(model, min(_policy_of(service).max_retry_after, deadline.remaining()))
 
 
 def _policy_of(service: Service) -> RetryPolicy:
-    """Give the provider's policy, or the usual numbers where it has another kind of one, or none."""
+    """Return the provider's policy, or the usual numbers where it has another kind of one, or none."""
     return service.retry if isinstance(service.retry, RetryPolicy) else RetryPolicy()
 
 

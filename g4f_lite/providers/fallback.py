@@ -244,7 +244,7 @@ class _Chain:
         return self._chain.each or (own if isinstance(own, Timeout) else None)
 
     def _limits(self, provider: BaseProvider, members_left: int) -> tuple[Timeout, float | None]:
-        """Return the timeout of a member, within the time left, and its share of that until the first delta."""
+        """Return the timeout of a member, and the seconds until its first delta: its share of the time left."""
         limits = self._own_limits(provider) or self._whole
         left = self._left(self._whole.total)
         share = min(left, self._left(self._prompt.share)) / members_left

@@ -194,3 +194,19 @@ print(threading.active_count(), "xllamacpp" in sys.modules, len(os.listdir("/pro
         pytest.skip("needs /proc")
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert printed.stdout.split() == ["1", "False", "1"]
+
+
+def test_texts_become_vectors_that_are_near_where_the_texts_are(copy: Path) -> None:
+    local = Local(copy, context=COPY_CONTEXT, keep_alive=0, timeout=60)
+    cat, kitten, stocks = local.embed(["The cat sleeps.", "A kitten is napping.", "Stock prices fell on Monday."])
+    assert len(cat) == len(kitten) == 576
+    assert near(cat, kitten) > near(cat, stocks)
+    for wrong in ([], "", ["a", " "]):
+        with pytest.raises(ValueError, match="no text"):
+            local.embed(wrong)
+    with pytest.raises(ServiceError, match=rf"a text has 2\d+ tokens, more than the context of {COPY_CONTEXT}"):
+        local.embed("word " * 2 * COPY_CONTEXT)
+
+
+def near(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))

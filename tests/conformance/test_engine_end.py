@@ -179,7 +179,7 @@ def test_its_last_words_are_told(provider: Local) -> None:
     assert engine.crashed()
     with pytest.raises(EngineError) as caught, engine.crash_told():
         raise caught_error()
-    assert "failed to parse grammar" in caught.value.last_words
+    assert "error parsing grammar" in caught.value.last_words
 
 
 def caught_error() -> Exception:

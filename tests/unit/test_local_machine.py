@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from g4f_lite import ModelNotSupportedError, ProviderNotConfiguredError
-from g4f_lite.providers.local import child, cores, engine
+from g4f_lite import MissingDependencyError, ModelNotSupportedError, ProviderNotConfiguredError
+from g4f_lite.providers.local import child, cores, engine, process
 from g4f_lite.providers.local.gguf import check_gguf, read_metadata
 from g4f_lite.providers.local.python import interpreter
 
@@ -176,3 +176,33 @@ class TestFiles:
         path = tmp_path / "model.gguf"
         path.write_bytes(gguf({**SMOLLM2, "llama.block_count": layers}))
         assert engine._slots(read_metadata(path), 4096) == slots
+
+
+class TestProcess:
+    def test_that_cannot_be_started_is_told(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        program = tmp_path / "python"
+        program.write_text("not a program")
+        program.chmod(0o755)
+        monkeypatch.setenv("G4F_LITE_PYTHON", str(program))
+        monkeypatch.setattr(process, "folder_of_xllamacpp", lambda: tmp_path)
+        with pytest.raises(ProviderNotConfiguredError, match=r"cannot start a process .*: Exec format error"):
+            process.start_process()
+
+    def test_needs_its_code_as_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setattr(process, "CODE", tmp_path / "child.py")
+        with pytest.raises(ProviderNotConfiguredError, match="--collect-all xllamacpp"):
+            process.start_process()
+
+    def test_needs_xllamacpp(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        with pytest.raises(MissingDependencyError, match=r"g4f-lite\[local\]"):
+            process.start_process()
+
+    def test_gets_nothing_that_could_load_code(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("PYTHONPATH", "PYTHONSTARTUP", "GGML_BACKEND_PATH", "LLAMA_ARG_MODEL", "OMP_WAIT_POLICY"):
+            monkeypatch.setenv(name, "x")
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+        environment = process._environment()
+        assert "x" not in environment.values()
+        assert environment["CUDA_VISIBLE_DEVICES"] == "1"
+        assert environment["GOMP_SPINCOUNT"] == "300"

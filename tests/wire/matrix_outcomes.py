@@ -185,7 +185,7 @@ UNREACHED = Outcome(TransportError, "unreached")
 DROPPED = Outcome(TransportError, "dropped")
 LOST = repeated(TransportError)
 SILENCE = repeated(DeadlineExceededError, limit="read")
-THINKING = raised(DeadlineExceededError, limit="first")  # it may be, and the prompt was taken whole
+THINKING = raised(DeadlineExceededError, limit="first")  # the model may be, and the prompt was received completely
 LATE = raised(DeadlineExceededError, limit="total")
 REFUSED = raised(AuthenticationError)
 RENEWED = Outcome(AuthenticationError, "renewed")

@@ -36,6 +36,8 @@ AFTER_TEXT = {
     "an error line without a blank before it": (data(piece({"content": ""})).rstrip() + b"\n" + COMPUTE, "Compute"),
     "a line of JSON": (b'{"error":{"message":"Compute error."}}\n\n', "Compute error"),
     "lines of JSON, and no end": (PRETTY, "Compute error"),
+    "a detail, and no end": (data({"detail": "no memory left"}), "no memory left"),
+    "a message, and no end": (data({"message": "no memory left"}), "no memory left"),
     "words, and no end": (b"upstream connect error\n\n", "upstream connect error"),
     "an event named error": (NAMED_ERROR + b'data: {"message": "no memory"}\n\n', "no memory"),
     "an event named error, plain text": (NAMED_ERROR + b"data: no memory left\n\n", "no memory left"),

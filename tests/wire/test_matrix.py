@@ -59,13 +59,14 @@ def _check(cell: Cell, ran: Ran) -> None:
 
 
 def _check_all(cells: Sequence[Cell], runs: Sequence[Ran]) -> None:
-    wrong = {}
+    wrong = []
     for cell, ran in zip(cells, runs, strict=True):
         try:
             _check(cell, ran)
-        except AssertionError as error:
-            wrong[cell.name] = str(error)
-    assert wrong == {}
+        except AssertionError:
+            wrong.append(f"{cell.name}\n  {ran}\n  expected {cell.expected}")
+    if wrong:
+        pytest.fail("\n".join(wrong))
 
 
 @pytest.mark.parametrize("name", AT_ONCE, ids=AT_ONCE)
@@ -115,5 +116,5 @@ def test_nothing_is_left(surroundings: Surroundings, descriptors_before: int) ->
     surroundings.run(next(iter(AT_ONCE.values())))
     wait_until(lambda: not _threads("emulator-"))
     assert _threads("emulator-") == []
-    assert len(_threads("g4f_lite-")) <= 1, "the watchdog, which goes when there is nothing to watch"
+    assert len(_threads("g4f_lite-watchdog")) <= 1, "it goes when there is nothing to watch"
     assert _descriptors() - descriptors_before <= 8, "what is open does not grow with the calls"

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 import logging
 import os
 import secrets
 import select
-import subprocess
 import tempfile
 import threading
 import time
@@ -38,7 +36,8 @@ from ...http.deadline import Deadline
 from .child import computed
 from .cores import usable_cores
 from .gguf import Metadata, read_metadata
-from .python import VARIABLE, interpreter
+from .process import start_process
+from .python import VARIABLE
 from .slots import Slots
 
 logger = logging.getLogger(__name__)
@@ -51,10 +50,6 @@ CACHE_BYTES = 512 << 20  # for what all slots remember of their conversations
 WAKE_SECONDS = 0.05  # between two looks whether the call that waits for an engine was closed
 END_SECONDS = 2.0  # from a lost connection until a process that crashed is gone
 FAMILY = secrets.randbits(62)  # stands for this process and the children that it forks
-#: Variables that would have the engine load code, or change how its threads wait.
-NOT_PASSED_ON = ("PYTHON", "GGML_BACKEND", "LLAMA_ARG", "GOMP_", "OMP_", "KMP_")
-#: A debugger is not started after a crash; threads that wait for each other spin for a moment, and then sleep.
-PASSED_ON = {"GGML_NO_BACKTRACE": "1", "GOMP_SPINCOUNT": "300"}
 
 
 @dataclass(frozen=True)
@@ -98,28 +93,17 @@ class Engine:
         self._ended = threading.Event()
         self._message: dict[str, Any] = {}
         self._words = b""
-        before, code = computed(), Path(__file__).with_name("child.py")
-        self._python = interpreter()
-        self._process = _Process(
-            [self._python, "-I", "-S", str(code), str(_folder_of_xllamacpp())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            cwd=Path(__file__).parent,
-            env=_environment(),
-            start_new_session=True,  # Ctrl-C at a terminal is for the program
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-            | getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-        try:  # it starts meanwhile
+        before = computed()
+        self._process = start_process()
+        try:  # its interpreter starts meanwhile
             metadata = read_metadata(settings.path)
+            self.slots = Slots(1 if settings.embeddings else _slots(metadata, settings.context))
+            self._write(json.dumps({**self._told(metadata), "keep_alive": keep_alive, "computed": before}))
+            threading.Thread(target=self._read, name="g4f_lite-engine", daemon=True).start()
         except BaseException:
-            self._abandon()
+            with self._process:
+                self._process.kill()
             raise
-        self.slots = Slots(1 if settings.embeddings else _slots(metadata, settings.context))
-        self._write(json.dumps({**self._told(metadata), "keep_alive": keep_alive, "computed": before}))
-        threading.Thread(target=self._read, name="g4f_lite-engine", daemon=True).start()
 
     def __repr__(self) -> str:
         return f"<Engine {self.settings.path.name} at {self.base_url or 'no address yet'}>"
@@ -174,7 +158,7 @@ class Engine:
             )
         if self._process.returncode >= 0:  # no crash, but a program that does not do what it is told
             raise ProviderNotConfiguredError(
-                f"{self._python} did not run the engine (exit code {self._process.returncode}); set "
+                f"{self._process.python} did not run the engine (exit code {self._process.returncode}); set "
                 f"{VARIABLE} to the path of a Python interpreter, 3.10 or newer{_in_brackets(self._words)}",
                 provider=PROVIDER,
             )
@@ -235,11 +219,6 @@ class Engine:
             f"this program has {path.name} in memory twice: call start() of a Local before it forks, and give each "
             "Local of this model the same context= and threads="
         )
-
-    def _abandon(self) -> None:
-        """End the process, which has not been told anything."""
-        with self._process:
-            self._process.kill()
 
     def _told(self, metadata: Metadata) -> dict[str, Any]:
         settings = self.settings
@@ -318,43 +297,10 @@ class BearerAuth(requests.auth.AuthBase):
         return request
 
 
-class _Process(subprocess.Popen[bytes]):
-    """A process that nobody waits for at exit: it ends with its pipe."""
-
-    def __del__(self) -> None:
-        """Do nothing; else Python warns that it still runs."""
-
-
-def check_installed() -> None:
-    """Raise unless llama.cpp is there; it is not loaded.
-
-    :raises MissingDependencyError: xllamacpp is not installed
-    """
-    _folder_of_xllamacpp()
-
-
-def _folder_of_xllamacpp() -> Path:
-    """Return the folder that its package is in.
-
-    :raises MissingDependencyError: xllamacpp is not installed
-    """
-    spec = importlib.util.find_spec("xllamacpp")
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingDependencyError(
-            'the embedded model needs xllamacpp: pip install "g4f-lite[local]"', provider=PROVIDER
-        )
-    return Path(spec.submodule_search_locations[0]).absolute().parent
-
-
 def _slots(metadata: Metadata, context: int) -> int:
     """Return how many answers are computed at a time: as many as there is memory for."""
     each = metadata.cache_bytes() * context
     return max(1, min(MOST_SLOTS, CACHE_BYTES // each)) if each else MOST_SLOTS
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(NOT_PASSED_ON)}
-    return {**kept, **PASSED_ON}
 
 
 def _in_brackets(words: bytes) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 from ...arguments import check_whole_number
 from ...http.deadline import Deadline
 from . import weights
-from .engine import Engine, EngineSettings, check_installed
+from .engine import Engine, EngineSettings
 from .engines import engine_for
 from .gguf import Metadata, read_metadata
 from .keep_alive import KeepAlive, seconds_of
+from .process import check_installed
 from .references import is_reference
 
 CONTEXT = 4096

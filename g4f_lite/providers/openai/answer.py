@@ -55,7 +55,7 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
     :param response: the body that the lines come from; None where it has been read to its end
     """
     reader, strays = ChunkReader(several=several), StrayLines()
-    ended, skipped, unreadable = False, "", None
+    ended, skipped, unreadable, chunk = False, "", None, None
     try:
         for event in iter_events(lines, accept_unfinished=True, read_unknown=strays):
             data = event.data.strip()
@@ -95,8 +95,11 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
     if skipped and not reader.has_read:
         unreadable = unreadable or ResponseFormatError(f"expected an answer in chunks, got {skipped}")
     is_whole = ended or bool(reader.reasons)
-    if not is_whole and (failure := strays.failure()) is not None:
-        raise failure
+    if not is_whole:
+        # Words in the last event of an answer without its end say why, even if nothing marks them as an error.
+        failure = strays.failure() or (failure_in(chunk, whole=True) if isinstance(chunk, dict) else None)
+        if failure is not None:
+            raise failure
     if unreadable is not None and not (is_whole and reader.has_read):
         raise unreadable
     yield from _end_of(reader) if is_whole else reader.rest()
