@@ -41,7 +41,8 @@ def python_for(client: str, folder: Path, *, newest: bool = False) -> str:
     wanted = PACKAGES[client] if newest and client != OURS else _requirements(client)
     made_for = home / "requirements.json"
     contents = json.dumps([sys.version, wanted])
-    if not made_for.exists() or made_for.read_text(encoding="utf-8") != contents:
+    is_current = made_for.exists() and made_for.read_text(encoding="utf-8") == contents
+    if client == OURS or not is_current:  # the sources of ours may have changed
         shutil.rmtree(home, ignore_errors=True)
         _run(sys.executable, "-m", "venv", str(home))
         if client == OURS:
