@@ -122,6 +122,12 @@ TWO_CALLS: dict[str, list[list[dict[str, Any]]]] = {
         [call("a", "weather", json.loads(A), index=0)],
         [call("b", "clock", json.loads(B), index=1)],
     ],
+    "an empty object before the arguments": [
+        [call("a", "weather", {}, index=0)],
+        [call(None, None, A, index=0)],
+        [call("b", "clock", {}, index=1)],
+        [call(None, None, B, index=1)],
+    ],
     "head and arguments apart in one list": [
         [call("a", "weather", None, index=0), call(None, None, A, index=0)],
         [call("b", "clock", None, index=1), call(None, None, B, index=1)],

@@ -109,6 +109,12 @@ class ChunkReader:
         held, self._held = self._held, []
         yield from held
 
+    def end(self) -> Iterator[Delta]:
+        """Return what is certain only when nothing more comes."""
+        yield from self.rest()
+        for index, calls in self._calls.items():
+            yield from (OtherChoice(index, delta) if index else delta for delta in calls.rest())
+
     @property
     def reason(self) -> str | None:
         """Why the answer ended; None where the service did not say."""
@@ -146,7 +152,7 @@ class ChunkReader:
         reason = choice.get("finish_reason")
         if reason and reason not in _NO_REASON:
             self.has_read = True
-            self.reasons[index] = str(reason)
+            self.reasons[index] = text_in(reason, "type", "reason") or str(reason)
 
     def _failure_within(self, choice: dict[str, Any]) -> G4FLiteError | None:
         """Make the error that a choice's delta or its finish reason says; None where neither does."""
