@@ -166,10 +166,11 @@ def _equal(calls: list[list[str]]) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.conformance", description=__doc__)
-    parser.add_argument("--environments", type=Path, default=ROOT / ".benchmarks", help="where they are made and kept")
+    kept = ROOT / ".benchmarks" / "newest"
+    parser.add_argument("--environments", type=Path, default=kept, help="where they are made and kept")
     parser.add_argument("--write", type=Path, default=PAGE, help="the file to write")
     arguments = parser.parse_args()
-    pythons = {name: python_for(name, arguments.environments) for name in (OURS, OPENAI, LITELLM)}
+    pythons = {name: python_for(name, arguments.environments, newest=True) for name in (OURS, OPENAI, LITELLM)}
     rows = run(pythons)
     versions = ", ".join(f"{name} {installed(pythons[name])[name]}" for name in (OPENAI, LITELLM))
     lost = behind(rows)

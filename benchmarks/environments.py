@@ -30,17 +30,19 @@ class NotInstalledError(Exception):
     """A client's environment cannot be made; it says why."""
 
 
-def python_for(client: str, folder: Path) -> str:
+def python_for(client: str, folder: Path, *, newest: bool = False) -> str:
     """Give the Python of a client's environment below ``folder``; make it where it is missing or out of date.
 
+    :param newest: whether to install the newest version of a peer, and not the one that the extra names
     :raises NotInstalledError: pip failed
     """
     home = folder / client.replace(" ", "-")
     python = str(home / ("Scripts" if os.name == "nt" else "bin") / "python")
-    wanted = _requirements(client)
+    wanted = PACKAGES[client] if newest and client != OURS else _requirements(client)
     made_for = home / "requirements.json"
     contents = json.dumps([sys.version, wanted])
-    if not made_for.exists() or made_for.read_text(encoding="utf-8") != contents:
+    is_current = made_for.exists() and made_for.read_text(encoding="utf-8") == contents
+    if client == OURS or not is_current:  # the sources of ours may have changed
         shutil.rmtree(home, ignore_errors=True)
         _run(sys.executable, "-m", "venv", str(home))
         if client == OURS:

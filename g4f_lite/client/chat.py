@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NoReturn, TextIO, overload
 
 from ..answers.answer import Answer
+from ..answers.attached import join
 from ..answers.deltas import (
     Attached,
     Delta,
@@ -17,6 +18,7 @@ from ..answers.deltas import (
     Reasoning,
     Refusal,
     ToolCallDelta,
+    is_content,
 )
 from ..answers.images import ImageResponse
 from ..answers.stream import AnswerStream
@@ -261,11 +263,16 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
     created, provider, fingerprint = identity.created or created, answer.provider, identity.system_fingerprint
     role: Literal["assistant"] | None = "assistant"  # in the first chunk only
     begun: set[int] = set()  # the other choices whose first chunk has been made
+    attached: dict[int, dict[str, Any]] = {}  # what goes in the next chunk of a choice, as it came in one with that
     for delta in answer.deltas():
         index, delta = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
         piece = ChoiceDelta(delta) if type(delta) is str else _added(delta)
         if piece is None:  # usage goes in the last chunk, identity in every chunk
+            if isinstance(delta, Attached):
+                join(attached.setdefault(index, {}), delta.fields)
             continue
+        if attached and (fields := attached.pop(index, None)):
+            piece.extra = {**fields, **(piece.extra or {})}
         if index == 0:
             piece.role, role = role, None
         elif index not in begun:
@@ -289,7 +296,7 @@ def _added(delta: Delta) -> ChoiceDelta | None:
         return ChoiceDelta(function_call=DeltaFunction(delta.name, delta.arguments))
     if isinstance(delta, ToolCallDelta):
         return ChoiceDelta(tool_calls=[DeltaToolCall.of(delta)])
-    if isinstance(delta, Attached):
+    if isinstance(delta, Attached) and is_content(delta):
         return ChoiceDelta(extra=delta.fields)
     return ChoiceDelta() if isinstance(delta, Finish) else None
 

@@ -136,6 +136,11 @@ def test_a_missing_version_is_explained_and_the_advice_works(kind: str, model: s
         assert OpenAICompatible(advice[1], model=model).create(messages="hi") == "Hello"
 
 
+def test_a_missing_version_is_explained_where_images_are_asked_for_too() -> None:
+    with Paths({}, NOWHERE["LM Studio"][0]) as server, pytest.raises(ServiceError, match=f"base_url='{server.url}/v1'"):
+        OpenAICompatible(server.url, model="m").generate_image("a cat")
+
+
 @pytest.mark.parametrize("path", ["/v1", "/v1beta/openai", "/api/v3", "/openai/deployments/gpt"])
 def test_an_address_with_a_version_gets_no_advice(path: str) -> None:
     with Paths({}) as server, pytest.raises(ServiceError) as caught:

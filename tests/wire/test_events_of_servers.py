@@ -98,6 +98,8 @@ def test_an_answer_said_in_another_way(events: bytes, provide: Provide) -> None:
         {"choices": [{"delta": {"content": "Hello"}, "finish_reason": "stop"}]},
         {"choices": [{"text": "Hello", "finish_reason": "stop"}]},
         [completion({"content": "Hello"})],
+        [piece({"content": "Hel"}), piece({"content": "lo"}), STOP],
+        [piece({"content": "Hello"}), piece({}, {"type": "stop"})],  # type: ignore[arg-type]
     ],
     ids=json.dumps,
 )

@@ -122,6 +122,12 @@ TWO_CALLS: dict[str, list[list[dict[str, Any]]]] = {
         [call("a", "weather", json.loads(A), index=0)],
         [call("b", "clock", json.loads(B), index=1)],
     ],
+    "an empty object before the arguments": [
+        [call("a", "weather", {}, index=0)],
+        [call(None, None, A, index=0)],
+        [call("b", "clock", {}, index=1)],
+        [call(None, None, B, index=1)],
+    ],
     "head and arguments apart in one list": [
         [call("a", "weather", None, index=0), call(None, None, A, index=0)],
         [call("b", "clock", None, index=1), call(None, None, B, index=1)],
@@ -301,11 +307,22 @@ def test_what_a_service_adds_to_a_message_is_an_attribute_of_it(provide: Provide
 
 
 def test_chunks_carry_what_a_service_adds(provide: Provide) -> None:
-    events = piece({"content": "Hi", "annotations": [{"type": "url_citation"}]}), piece({"audio": {"data": "A"}}), STOP
+    events = (
+        piece({"content": "Hi", "annotations": [{"type": "url_citation"}]}),
+        piece({"audio": {"data": "A"}}),
+        piece({"reasoning": "hm", "reasoning_details": [{"text": "hm"}]}),
+        piece({"provider_fields": {"a": 1}}),
+        STOP,
+    )
     with RawServer(every(streamed(*events))) as server:
         chunks = list(Client(provide(server)).chat.completions.create("hi", stream=True))
     added = [each.choices[0].delta.extra for each in chunks]
-    assert added == [None, {"annotations": [{"type": "url_citation"}]}, {"audio": {"data": "A"}}, None]
+    assert added == [
+        {"annotations": [{"type": "url_citation"}]},
+        {"audio": {"data": "A"}},
+        {"reasoning": "hm", "reasoning_details": [{"text": "hm"}]},
+        {"provider_fields": {"a": 1}},
+    ]
 
 
 def test_a_loop_as_tutorials_print_it(provide: Provide) -> None:

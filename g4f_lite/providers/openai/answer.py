@@ -42,8 +42,10 @@ def _read_completion(body: bytes, *, several: bool) -> Iterator[Delta]:
             raise
         yield from _read_events(lines, None, several=several)
         return
-    reader = ChunkReader(several=several, whole=True)
-    yield from reader.read(completion)
+    chunks = completion if isinstance(completion, list) and completion else [completion]  # a whole stream as one list
+    reader = ChunkReader(several=several, whole=len(chunks) == 1)
+    for chunk in chunks:
+        yield from reader.read(chunk)
     if not reader.has_read:
         raise ResponseFormatError(f"expected an answer, got {shorten(json.dumps(completion), 200)}")
     yield from _end_of(reader)
@@ -106,7 +108,7 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
 
 
 def _end_of(reader: ChunkReader) -> Iterator[Delta]:
-    yield from reader.rest()
+    yield from reader.end()
     yield from (OtherChoice(index, Finish(reason)) for index, reason in reader.other_reasons())
     yield Finish(reader.reason)
 

@@ -109,6 +109,12 @@ class ChunkReader:
         held, self._held = self._held, []
         yield from held
 
+    def end(self) -> Iterator[Delta]:
+        """Return what is certain only when nothing more comes."""
+        yield from self.rest()
+        for index, calls in self._calls.items():
+            yield from (OtherChoice(index, delta) if index else delta for delta in calls.rest())
+
     @property
     def reason(self) -> str | None:
         """Why the answer ended; None where the service did not say."""
@@ -141,14 +147,12 @@ class ChunkReader:
                     continue
                 self._named = True
                 yield from read_identity(chunk)
-                yield delta
                 yield from self.rest()
-                continue
             yield delta
         reason = choice.get("finish_reason")
         if reason and reason not in _NO_REASON:
             self.has_read = True
-            self.reasons[index] = str(reason)
+            self.reasons[index] = text_in(reason, "type", "reason") or str(reason)
 
     def _failure_within(self, choice: dict[str, Any]) -> G4FLiteError | None:
         """Make the error that a choice's delta or its finish reason says; None where neither does."""
@@ -177,6 +181,8 @@ class ChunkReader:
         content = delta.get("content")
         has_more = len(delta) > 1 or not content
         if has_more:
+            if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
+                yield Attached(more)
             yield from read_reasoning(delta)
         if content:
             yield from [content] if isinstance(content, str) else read_parts(content)
@@ -195,8 +201,6 @@ class ChunkReader:
             if url not in self._images:  # some services send all images once more at the end
                 self._images.add(url)
                 yield ImageResponse(url)
-        if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
-            yield Attached(more)
 
     def _calls_of(self, index: int) -> ToolCalls:
         """Return the tool calls of a choice; where one was asked for, all belong to it."""

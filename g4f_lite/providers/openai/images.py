@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ...answers.images import ImageResponse
 from ...arguments import check_model_name, check_proxy, unknown_name
-from ...errors import ResponseFormatError
+from ...errors import G4FLiteError, ResponseFormatError
 from ...http.checks import shorten
 from ...http.exchange import Exchange
 from ...messages import to_data_uri
@@ -69,6 +69,9 @@ class ImageProvider(OpenAIProvider):
             try:
                 with at_step(exchange, "image"):
                     return read_images(answer.json(), prompt)
+            except G4FLiteError as error:
+                self.explain(error)
+                raise
             finally:
                 answer.drain()
 

@@ -25,6 +25,7 @@ class _Call:
     id: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list)  # of its arguments
+    is_empty: bool = False  # whether an empty object has come, which some services send before the real arguments
 
     @property
     def arguments(self) -> str:
@@ -82,10 +83,17 @@ class ToolCalls:
             call.id, call.name = call.id or id_, call.name or name
             if id_ and not new_id and call.is_complete() and arguments == call.arguments:
                 arguments = ""  # the whole call again, at the end of the answer
+            if arguments == "{}" and not isinstance(inner.get("arguments"), str):
+                call.is_empty, arguments = True, ""
             call.pieces.append(arguments)
             yield ToolCallDelta(call.index, new_id or None, new_name or None, arguments, kind, extra)
         if len(touched) > 1:
             self._beside = touched
+
+    def rest(self) -> Iterator[ToolCallDelta]:
+        """Return the arguments of calls that had an empty object and nothing after it."""
+        empty = (call for call in self._calls if call.is_empty and not call.arguments)
+        yield from (ToolCallDelta(call.index, arguments="{}") for call in empty)
 
     def read_function_call(self, call: Any) -> Iterator[ToolCallDelta]:
         """Read a piece of ``function_call``, the API's older form of a single call."""
