@@ -166,6 +166,14 @@ def test_two_calls_without_ids(case: str, provide: Provide) -> None:
     assert triples(answer.tool_calls) == [(None, "weather", A), (None, "clock", B)]
 
 
+@pytest.mark.parametrize("indices", [(0, 1), (0, 0), (None, None)])
+def test_two_calls_of_one_id(indices: tuple[int | None, int | None], provide: Provide) -> None:
+    heads = [("weather", A, indices[0]), ("clock", B, indices[1])]
+    events = [piece({"tool_calls": [call("a", name, text, index=index)]}) for name, text, index in heads]
+    with RawServer(every(streamed(*events, END))) as server:
+        assert triples(read(server, provide).tool_calls) == [("a", "weather", A), ("a", "clock", B)]
+
+
 def test_two_calls_of_one_function(provide: Provide) -> None:
     events = [piece({"tool_calls": [call(id_, "weather", A, index=0)]}) for id_ in ("a", "b")]
     with RawServer(every(streamed(*events, END))) as server:
