@@ -306,7 +306,7 @@ def test_two_waits_that_contradict_each_other_are_none(server: HostileServer) ->
 def test_a_prompt_is_not_redirected_elsewhere(name: str, location: str, server: HostileServer) -> None:
     place = server.url.rpartition("/")[2]
     server.answer = plain(b"", f"Location: {location.format(place)}", status="307 There")
-    error = _ask(server, name)
+    error = _ask(server, name, timeout=10)
     assert getattr(error, "status", None) == 307
     assert server.connections == 1
 
@@ -315,6 +315,6 @@ def test_a_prompt_is_not_redirected_elsewhere(name: str, location: str, server: 
 @pytest.mark.parametrize("location", ["/again", "//"])
 def test_redirects_in_a_circle_come_to_an_end(name: str, location: str, server: HostileServer) -> None:
     server.answer = plain(b"", f"Location: {location}", status="307 There")
-    error = _ask(server, name)
+    error = _ask(server, name, timeout=10)
     assert getattr(error, "status", None) == 307
     assert server.connections == 4
