@@ -15,8 +15,8 @@ from .openai_answers import completion, whole
 from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, head, hello, length
 
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":5}}\n\n'
-FIRST = 0.7  # seconds, which a busy machine keeps to
-PAUSE = 0.8
+FIRST = 0.5  # seconds, which a busy machine keeps to
+PAUSE = 0.6
 
 
 def slow_after_the_first(connection: Connection) -> None:
@@ -44,26 +44,26 @@ TRIED_AGAIN = RetryPolicy(attempts=3, backoff=0)
 def headers_then_thought(connection: Connection) -> None:
     connection.request()
     connection.send(head("Transfer-Encoding: chunked"))
-    connection.server.ending.wait(0.4)
+    connection.server.ending.wait(0.25)
     connection.send(chunk(delta("Hi")), chunk(delta("", "stop")), chunk(DONE), chunk(b""))
 
 
 def thought_before_the_headers(connection: Connection) -> None:
     connection.request()
-    connection.server.ending.wait(0.4)
+    connection.server.ending.wait(0.25)
     connection.send(length(delta("Hi", "stop")))
 
 
 def usage_then_thought(connection: Connection) -> None:
     connection.request()
     connection.send(head("Transfer-Encoding: chunked"), chunk(USAGE))
-    connection.server.ending.wait(0.4)
+    connection.server.ending.wait(0.25)
     connection.send(chunk(delta("Hi", "stop")), chunk(DONE), chunk(b""))
 
 
 def whole_after_thought(connection: Connection) -> None:
     connection.request()
-    connection.server.ending.wait(0.4)
+    connection.server.ending.wait(0.25)
     connection.send(whole(completion({"content": "Hi"})))
 
 
