@@ -37,7 +37,8 @@ def test_a_value_that_a_fault_cannot_have_is_refused(setting: str, words: str) -
 
 
 def test_values_of_each_kind_are_understood() -> None:
-    done = call("demo", "--backend", "echo", "--fail", "rate_limit:date=true,retry_after=0", "--fail", "stall:after=headers,seconds=0.001")
+    faults = ["--fail", "rate_limit:date=true,retry_after=0", "--fail", "stall:after=headers,seconds=0.001"]
+    done = call("demo", "--backend", "echo", *faults)
     assert done.returncode == 0, done.stderr
     assert "fault rate_limit" in done.stdout
     assert "fault stall" in done.stdout
