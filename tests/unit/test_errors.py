@@ -30,6 +30,7 @@ from g4f_lite.errors import (
     ResponseFormatError,
     ResponseStatusError,
     ServiceError,
+    StoreError,
     StreamInterruptedError,
     TransportError,
 )
@@ -53,6 +54,7 @@ TREE = [
     (AllProvidersFailedError, G4FLiteError, None),
     (ConversationChangedError, G4FLiteError, None),
     (EngineError, G4FLiteError, None),
+    (StoreError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
 ]
 KINDS = [G4FLiteError, *(kind for kind, _, _ in TREE)]
@@ -62,6 +64,7 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     TransportError: {"cause": "tls"},
     DeadlineExceededError: {"limit": "read", "partial": "Hel"},
     EngineError: {"last_words": "abort", "partial": "Hel"},
+    StoreError: {"path": "answers.db", "reason": "full"},
 }
 
 
