@@ -32,12 +32,16 @@ if TYPE_CHECKING:
     )
     from .answers.images import ImageResponse
     from .answers.stream import AnswerStream
+    from .batch.pace import Pace
+    from .batch.result import Result
+    from .batch.results import BatchResults
     from .client.client import Client, ask, stream
     from .client.legacy import ChatCompletion
     from .conversation import Conversation
     from .errors import (
         AllProvidersFailedError,
         AuthenticationError,
+        BatchStoppedError,
         ChallengeError,
         ConversationChangedError,
         DeadlineExceededError,
@@ -68,6 +72,7 @@ if TYPE_CHECKING:
     from .providers.fallback import Fallback
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
+    from .store.cache import Cache
     from .timeout import RetryPolicy, Timeout
 
 __all__ = [
@@ -80,7 +85,10 @@ __all__ = [
     "Attached",
     "AuthenticationError",
     "BaseProvider",
+    "BatchResults",
+    "BatchStoppedError",
     "Body",
+    "Cache",
     "ChallengeError",
     "ChatCompletion",
     "Chatgpt4Online",
@@ -100,6 +108,7 @@ __all__ = [
     "ModelNotSupportedError",
     "OpenAICompatible",
     "OtherChoice",
+    "Pace",
     "Prompt",
     "Provider",
     "ProviderError",
@@ -111,6 +120,7 @@ __all__ = [
     "Refusal",
     "ResponseFormatError",
     "ResponseStatusError",
+    "Result",
     "RetryPolicy",
     "Revision",
     "ServiceError",
@@ -142,12 +152,16 @@ _NAMES = {
     ),
     ".answers.images": ("ImageResponse",),
     ".answers.stream": ("AnswerStream",),
+    ".batch.pace": ("Pace",),
+    ".batch.result": ("Result",),
+    ".batch.results": ("BatchResults",),
     ".client.client": ("Client", "ask", "stream"),
     ".client.legacy": ("ChatCompletion",),
     ".conversation": ("Conversation",),
     ".errors": (
         "AllProvidersFailedError",
         "AuthenticationError",
+        "BatchStoppedError",
         "ChallengeError",
         "ConversationChangedError",
         "DeadlineExceededError",
@@ -178,6 +192,7 @@ _NAMES = {
     ".providers.fallback": ("Fallback",),
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
+    ".store.cache": ("Cache",),
     ".timeout": ("RetryPolicy", "Timeout"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}

@@ -19,6 +19,7 @@
     ├── AllProvidersFailedError
     ├── ConversationChangedError
     ├── EngineError                     the process of the embedded model crashed
+    ├── BatchStoppedError               a batch that cannot go on
     ├── StoreError                      a file of answers or conversations that cannot be used
     └── MissingDependencyError
 
@@ -273,6 +274,22 @@ class EngineError(G4FLiteError):
         super().__init__(message, **context)
         self.last_words = last_words
         self.partial = partial
+
+
+class BatchStoppedError(G4FLiteError):
+    """A batch that stopped, because every later prompt would have failed as well.
+
+    :param results: the results so far; iterating over them again goes on.  A pickled error has none.
+    :param error: the error that stopped it
+    """
+
+    def __init__(self, message: str, *, results: Any = None, error: Exception | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.results = results
+        self.error = error
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "results": None}
 
 
 class StoreError(G4FLiteError):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from ..answers.answer import Answer
@@ -19,8 +20,11 @@ from ..timeout import TimeoutLike
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
 
 if TYPE_CHECKING:
+    from ..batch.pace import Pace
+    from ..batch.results import BatchResults
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
+    from ..store.cache import Cache
     from .chat import Chat
     from .images import Images
     from .models import Models
@@ -51,6 +55,9 @@ class Client:
     :param image_provider: the provider that generates images, if it is not ``provider``
     :param drop_unsupported: whether to drop options that a provider does not support, with a warning, instead of
         raising TypeError
+    :param cache: True keeps answers on disk, so that what was asked once is not asked again; a path, or a Cache, says
+        where and how
+    :param pace: a Pace, which spreads the calls
     :raises ProviderNotFoundError: if no provider has the name
     :raises TypeError: if a setting is unknown, or the provider is an object, which has settings of its own
     """
@@ -72,6 +79,8 @@ class Client:
         verify: bool | str | None = None,
         image_provider: ProviderLike | None = None,
         drop_unsupported: bool = False,
+        cache: bool | str | os.PathLike[str] | Cache = False,
+        pace: Pace | None = None,
         **unknown: NoReturn,
     ) -> None:
         for name in unknown:
@@ -89,6 +98,8 @@ class Client:
             retry=retry,
             verify=verify,
             drop_unsupported=drop_unsupported,
+            cache=None if cache is False else _cache_of(cache),
+            pace=None if pace is None else _checked_pace(pace),
         )
         self._image_provider = None if image_provider is None else self._router.known(image_provider)
 
@@ -139,6 +150,7 @@ class Client:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        fresh: bool = False,
         **options: Any,
     ) -> Answer:
         """Send a prompt and return the whole answer.
@@ -154,6 +166,7 @@ class Client:
         :param max_tokens: the maximum number of tokens in the answer
         :param stop: the answer ends before this text, or the first of several
         :param response_format: the JSON format of the answer, as in OpenAI's API
+        :param fresh: whether to ask even if the answer is cached; see ``Client(cache=…)``
         :param options: further options of the provider
         :raises TypeError: if the provider does not support an option
         :raises G4FLiteError: if there is no whole answer
@@ -170,6 +183,7 @@ class Client:
             max_tokens=max_tokens,
             stop=stop,
             response_format=response_format,
+            fresh=fresh,
             **options,
         ).text()
 
@@ -187,6 +201,7 @@ class Client:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        fresh: bool = False,
         **options: Any,
     ) -> AnswerStream:
         """Return the answer to a prompt as a stream; nothing is sent before it is read.
@@ -202,6 +217,7 @@ class Client:
         :param max_tokens: the maximum number of tokens in the answer
         :param stop: the answer ends before this text, or the first of several
         :param response_format: the JSON format of the answer, as in OpenAI's API
+        :param fresh: whether to ask even if the answer is cached; see ``Client(cache=…)``
         :param options: further options of the provider
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
@@ -219,7 +235,83 @@ class Client:
             response_format=response_format,
             **options,
         )
-        return self._router.answer(checked, provider)
+        return self._router.answer(checked, provider, fresh=fresh)
+
+    def map(
+        self,
+        prompts: Iterable[str | Sequence[Message] | Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        provider: ProviderLike | None = None,
+        system: str | None = None,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        fresh: bool = False,
+        workers: int | Literal["auto"] = "auto",
+        store: str | os.PathLike[str] | None = None,
+        rpm: float | None = None,
+        tpm: float | None = None,
+        on_error: Literal["return", "raise"] = "return",
+        max_failures_in_a_row: int = 20,
+        progress: bool | None = None,
+        **options: Any,
+    ) -> BatchResults[Answer]:
+        """Answer many prompts, several at a time, in order; nothing is sent before the results are read.
+
+        ::
+
+            for prompt, result in zip(prompts, client.map(prompts, store="answers.db")):
+                print(prompt, result.error or result.text)
+
+        The other parameters are those of :meth:`ask`.
+
+        :param prompts: strings, lists of messages, or dicts of arguments with ``"prompt"`` or ``"messages"``: in a
+            list, a pandas or polars Series, or an iterator, which is read as far ahead as is needed
+        :param fresh: whether to ask again for what is cached or stored, and replace it
+        :param workers: how many calls are in progress at once; ``"auto"`` finds out how many the service takes
+        :param store: a file in which each answer is kept as it comes; the same batch later goes on from there
+        :param rpm: requests per minute; None without a limit
+        :param tpm: tokens per minute, of prompts and answers; None without a limit
+        :param on_error: ``"return"`` gives a failure as a result with ``.error``; ``"raise"`` raises it
+        :param max_failures_in_a_row: how many failures, one after the other, stop the batch
+        :param progress: whether to show progress; None shows it in a terminal or a notebook, if tqdm is installed
+        :raises TypeError: if ``prompts`` is one prompt or a DataFrame, or one of them is not a prompt
+        :raises ValueError: if one of them is empty, or none is given
+        :raises StoreError: if the store cannot be used
+        """
+        from ..batch.map import map_prompts
+        from .batches import BatchCalls
+
+        given = {
+            "model": model,
+            "system": system,
+            "images": images,
+            "proxy": proxy,
+            "timeout": timeout,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "stop": stop,
+            "response_format": response_format,
+            **options,
+        }
+        return map_prompts(
+            prompts,
+            BatchCalls(self._router, provider, fresh=fresh),
+            {name: value for name, value in given.items() if value is not None},
+            workers=workers,
+            store=store,
+            rpm=rpm,
+            tpm=tpm,
+            on_error=on_error,
+            max_failures_in_a_row=max_failures_in_a_row,
+            progress=progress,
+            fresh=fresh,
+        )
 
     def conversation(
         self,
@@ -245,6 +337,8 @@ class Client:
     def close(self) -> None:
         """Close the idle connections of the providers that this client created, but not of those passed to it."""
         self._router.close()
+        if self._router.cache is not None:
+            self._router.cache.close()
 
     def __enter__(self) -> Client:
         return self
@@ -266,6 +360,20 @@ class Client:
     def __repr__(self) -> str:
         own = [] if self._router.own is None else [repr(self._router.own)]
         return f"Client({', '.join([*own, *([f'model={self.model!r}'] if self.model else [])])})"
+
+
+def _cache_of(cache: Any) -> Cache | None:
+    from ..store.cache import Cache
+
+    return Cache.of(cache)
+
+
+def _checked_pace(pace: Any) -> Pace:
+    from ..batch.pace import Pace
+
+    if not isinstance(pace, Pace):
+        raise TypeError(f"pace must be a Pace such as Pace(rpm=60), not {type(pace).__name__}")
+    return pace
 
 
 _environment = Client()

@@ -21,7 +21,9 @@ from ..timeout import Timeout, TimeoutLike
 from .options import divide
 
 if TYPE_CHECKING:
+    from ..batch.pace import Pace
     from ..providers.openai.keys import KeyLike
+    from ..store.cache import Cache
 
 ModelMap = Mapping[str, BaseProvider | type[BaseProvider] | str | None]
 
@@ -52,6 +54,8 @@ class Router:
         retry: RetryLike = RETRY,
         verify: bool | str | None = None,
         drop_unsupported: bool = False,
+        cache: Cache | None = None,
+        pace: Pace | None = None,
     ) -> None:
         if model:
             check_model_name(model)
@@ -60,6 +64,8 @@ class Router:
         self.proxy = proxy
         self.timeout = None if timeout is None else Timeout.of(timeout)
         self.drop_unsupported = drop_unsupported
+        self.cache = cache
+        self.pace = pace
         self._made: dict[Any, BaseProvider] = {}
         self._settings: dict[str, Any] = {}  # for the providers that this router creates
         if retry is not RETRY:
@@ -82,35 +88,39 @@ class Router:
             self._settings["proxy"] = proxy
         self.own = self._first(provider, own)
 
-    def answer(self, prompt: Prompt, provider: ProviderLike | None = None) -> AnswerStream:
+    def answer(self, prompt: Prompt, provider: ProviderLike | None = None, *, fresh: bool = False) -> AnswerStream:
         """Prepare the answer to a prompt, with the provider and the model that its model name maps to.
 
         :param provider: the provider to use for this call instead of the client's
+        :param fresh: whether to ask even if the answer is cached
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         :raises ProviderNotFoundError: if no provider has the name
         """
         name = self._model_name(prompt.model, provider)
         found, model = self.find(name, provider)
-        prompt, stages = divide(
-            replace(
-                prompt,
-                model=model,
-                proxy=prompt.proxy or self.proxy,
-                timeout=self.timeout if prompt.timeout is None else prompt.timeout,
-            ),
-            found,
-            drop=self.drop_unsupported,
+        asked = replace(
+            prompt,
+            model=model,
+            proxy=prompt.proxy or self.proxy,
+            timeout=self.timeout if prompt.timeout is None else prompt.timeout,
         )
+        prompt, stages = divide(asked, found, drop=self.drop_unsupported)
         try:
             stream = found.answer(prompt)
         except G4FLiteError as error:
             add_hint(error, name, found, self.call_template)
             raise
+        if self.pace is not None:
+            stream.through(self.pace.stage(stream, asked))
         if name:
             stream.through(lambda deltas: self._explained(deltas, name, found))
         for stage in stages:
             stream.through(stage)
+        if self.cache is not None:  # it is the last one, so that it keeps what the caller gets
+            from ..providers.identity import identity_of
+
+            stream.through(self.cache.stage(stream, lambda: identity_of(found, model), asked, fresh=fresh))
         return stream
 
     @contextmanager

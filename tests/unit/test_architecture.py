@@ -20,7 +20,7 @@ FLOORS = [
     {"errors", "messages", "timeout", "arguments", "emulator"},
     {"prompt", "answers", "http"},
     {"providers", "store"},
-    {"conversation"},
+    {"conversation", "batch"},
     {"client"},
     {"testing", "cli", "__pyinstaller"},
     {"__init__", "__main__"},
