@@ -176,8 +176,8 @@ class Run:
                 self.reason = self.reason or error
             with self._changed:
                 self._running.discard(task)
-                if result is not None:
-                    self._note(result)
+                if result is None or not self._note(result):
+                    self._waiting.append(task)  # for another run
                 self._dispatch()
                 runs_dry = len(self._waiting) < self._workers.number and not self._is_read
                 if self._awaited in self._done or runs_dry or not self._running:
@@ -222,8 +222,8 @@ class Run:
             if isinstance(error, StoreError):
                 self.reason = self.reason or error
 
-    def _note(self, result: Result[Any]) -> None:
-        """Count a result, and see whether it is of use to go on; the lock is held."""
+    def _note(self, result: Result[Any]) -> bool:
+        """Count a result, and see whether it is of use to go on; False if it is to be asked again.  The lock is held."""
         error = result.error
         if error is None:
             self._failures = 0
@@ -234,11 +234,12 @@ class Run:
                 self._workers.refused(error.retry_after)
             if is_hopeless(error):
                 self.reason = self.reason or error
-                return
+                return False
             if self._failures >= self._plan.max_failures:
                 self.reason = self.reason or error
         self._done[result.index] = result
         self._on_result(result)
+        return True
 
 
 def is_hopeless(error: Exception) -> bool:
