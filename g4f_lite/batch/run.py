@@ -223,7 +223,7 @@ class Run:
                 self.reason = self.reason or error
 
     def _note(self, result: Result[Any]) -> bool:
-        """Count a result, and see whether it is of use to go on; False if it is to be asked again.  The lock is held."""
+        """Count a result; False if it is an error that stops the batch.  The lock is held."""
         error = result.error
         if error is None:
             self._failures = 0

@@ -73,7 +73,7 @@ class Workers:
             self.refusals += 1
             if wait is not None:
                 self._waits_until = max(self._waits_until, now + wait)
-            if now < self._calm_until:
+            if not self.adapts or now < self._calm_until:
                 return
             self._ceiling = self._number
             self._number = max(1, math.floor(self._number * _SHRINK))

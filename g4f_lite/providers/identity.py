@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..arguments import safe_url
 from ..errors import G4FLiteError
 from .base import BaseProvider, Provider
 from .fallback import Fallback
@@ -31,4 +30,4 @@ def _facts(provider: BaseProvider, model: str | None) -> Any:
     if not isinstance(provider, Provider):
         return [provider.name, named]
     query = getattr(provider, "query", None)
-    return [provider.name, safe_url(provider.base_url), query, named, provider.secrets(), provider.cookies]
+    return [provider.name, provider.base_url, query, named, provider.secrets(), provider.cookies]

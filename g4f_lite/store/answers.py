@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream
+from ..errors import StoreError
 from ..prompt import Prompt
 from .database import Database, Kind
 from .delta_json import from_json, to_json
@@ -108,9 +109,13 @@ class AnswerStore:
             " WHERE key = ? AND occurrence = ? AND made >= ?",
             (*key, since),
         )
-        for deltas, *facts in rows:
+        if not rows:
+            return None
+        deltas, *facts = rows[0]
+        try:
             return Kept(from_json(deltas), *facts)
-        return None
+        except ValueError as error:
+            raise StoreError(f"{str(self.database.path)!r} is damaged: {error}", self.database.path) from error
 
     def keep(self, key: Key, kept: Kept, *, replace: bool = False) -> int:
         """Write an answer, unless there is one with its key.

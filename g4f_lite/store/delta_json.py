@@ -69,7 +69,7 @@ def _written(delta: Delta) -> Any:
         return {"is": "image", **fields, "revised_prompts": delta.revised_prompts}
     if isinstance(delta, OtherChoice):
         return {"is": "choice", "index": delta.index, "delta": _written(delta.delta)}
-    return {"is": _NAMES[type(delta)], **{name: value for name, value in vars(delta).items() if value is not None}}
+    return {"is": _NAMES[type(delta)], **vars(delta)}
 
 
 def _read(value: Any) -> Delta:

@@ -220,7 +220,7 @@ def test_usage_is_counted(client: Client) -> None:
 def test_what_cannot_get_better_stops_the_batch(client: Client, shout: Shout, bad: str, kind: Any) -> None:
     results = client.map(kind([*numbered(10), bad, *numbered(500)]), workers=2)
     seen: list[Any] = []
-    with pytest.raises(BatchStoppedError, match="the batch stopped after 1. results: ") as caught:
+    with pytest.raises(BatchStoppedError, match=r"the batch stopped after 1\d results: ") as caught:
         seen.extend(result.text for result in results)
     assert seen == [text.upper() for text in numbered(10)]
     assert caught.value.results is results
@@ -258,7 +258,7 @@ def test_a_batch_that_stopped_goes_on_with_the_same_prompt(kind: Any) -> None:
 def test_many_failures_in_a_row_stop_the_batch(client: Client) -> None:
     results = client.map(["one", *["fail"] * 100], workers=1, max_failures_in_a_row=5)
     seen: list[Result[Any]] = []
-    with pytest.raises(BatchStoppedError, match="after 6 results: .*fail"):
+    with pytest.raises(BatchStoppedError, match=r"after 6 results: .*fail"):
         seen.extend(results)
     assert [result.error is None for result in seen] == [True, False, False, False, False, False]
 
@@ -319,7 +319,10 @@ def test_a_slow_answer_does_not_hold_up_others() -> None:
         ([{"role": "user", "content": "one"}], "prompts is a list of messages: map takes many prompts"),
         (5, "prompts must be an iterable of prompts, not int"),
         (["good", 5], r"prompts\[1\]: a prompt must be a string, a list of messages or a dict, not 5"),
-        (["good", {"text": "x"}], r"prompts\[1\]: a dict needs either 'prompt' or 'messages', and has neither: \['text'\]"),
+        (
+            ["good", {"text": "x"}],
+            r"prompts\[1\]: a dict needs either 'prompt' or 'messages', and has neither: \['text'\]",
+        ),
         (["good", {"prompt": "x", "messages": []}], r"prompts\[1\]: .* and has both"),
         (["good", {"prompt": "x", 5: 6}], r"prompts\[1\]: a dict needs the names of arguments, not 5"),
         (["good", {"prompt": "x", "system": 5}], r"prompts\[1\]: system must be a string, not int"),
