@@ -135,6 +135,11 @@ class BatchResults(Generic[T]):
         """What the batch has taken so far."""
         return self._usage.copy()
 
+    def close(self) -> None:
+        """Close the store; it is opened again when it is needed."""
+        if self._plan.store is not None:
+            self._plan.store.close()
+
     def __repr__(self) -> str:
         total = f" of {len(self)}" if self._inputs.is_sized else ""
         return f"<BatchResults: {self._usage.done}{total} done, {len(self._failed)} failed>"

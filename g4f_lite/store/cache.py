@@ -143,6 +143,12 @@ class Cache:
             if self._opened is not None:
                 self._opened.close()
 
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _store(self) -> AnswerStore:
         with self._opening:
             if self._opened is None:
