@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..answers.stream import AnswerStream
 from ..errors import G4FLiteError
 from ..prompt import Prompt
 from ..store.answers import AnswerStore, Key
@@ -46,6 +45,7 @@ class Plan:
     stored_as: str = ""
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     _scopes: dict[Any, str] = field(default_factory=dict)
+    _accepts_text: bool = False
 
     def task(self, index: int, item: Any, key: Key | None = None) -> Task:
         """Make the task for a prompt; nothing is sent.
@@ -64,8 +64,12 @@ class Plan:
         :raises TypeError: if it does not support an option; the message names the position of the prompt
         :raises ValueError: if it cannot send something
         """
+        is_text = isinstance(task.input, str)
+        if is_text and self._accepts_text:  # what is accepted with one text is accepted with any
+            return
         try:
             self.calls.answer(task.prompt, task.provider)
+            self._accepts_text = self._accepts_text or is_text
         except (TypeError, ValueError) as error:
             add_place(error, task.index)
             raise
@@ -83,21 +87,19 @@ class Plan:
         self._occurrences[key] += 1
         return key, occurrence
 
-    def stored(self, task: Task) -> Result[Any] | None:
+    def stored(self, index: int, item: Any, key: Key | None) -> Result[Any] | None:
         """Return the result of a prompt from the store; None if it is not there, or not to be used.
 
         :raises StoreError: if the store cannot be read
         """
-        if self.store is None or task.key is None or self.fresh:
+        if self.store is None or key is None or self.fresh:
             return None
-        kept = self.store.find(task.key)
+        kept = self.store.find(key)
         if kept is None:
             return None
-        stream = AnswerStream(lambda: iter(kept.deltas), provider=kept.provider, model=kept.model)  # type: ignore[arg-type, return-value]
         try:
-            answer = stream.text()
-            output = self.calls.output(answer, task)
+            answer = kept.answer()
+            output = self.calls.output(answer)
         except G4FLiteError:  # the type of the output has changed
             return None
-        answer.seconds = kept.seconds
-        return Result(task.index, task.input, answer, output, None, kept.attempts, kept.seconds, is_stored=True)
+        return Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True)

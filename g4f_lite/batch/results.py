@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, NoReturn, TypeVar
 
-from ..errors import BatchStoppedError
+from ..errors import BatchStoppedError, StoreError
 from ..store.answers import Key
 from . import tables
 from .inputs import Inputs
@@ -109,7 +109,7 @@ class BatchResults(Generic[T]):
         :raises TypeError: if the prompts come from an iterator
         """
         left = (self._task(index) for index in range(len(self)) if index not in self._known)
-        return estimate_of((task.prompt, self._plan.stored(task) is not None) for task in left)
+        return estimate_of((task.prompt, self._stored(task.index) is not None) for task in left)
 
     @property
     def failed(self) -> list[Result[T]]:
@@ -201,7 +201,7 @@ class BatchResults(Generic[T]):
                 owner = self._owners.get(index, run)  # another iteration of these results may have begun it
                 outcome = owner.result(index)
                 if isinstance(outcome, BadPrompt):
-                    self._position = index + 1
+                    self._position = index if index in self._undone else index + 1
                     raise outcome.error
                 if outcome is None:
                     return self._raise_reason(owner.reason)
@@ -243,19 +243,26 @@ class BatchResults(Generic[T]):
         try:
             if task is None:
                 if self._inputs.is_sized:
-                    task = self._task(index)
-                elif index < self._read:
+                    return self._stored(index) or self._task(index)
+                if index < self._read:
                     return None  # its result was given
-                else:
-                    item = next(self._inputs.items, _END)  # type: ignore[arg-type]
-                    if item is _END:
-                        return END
-                    self._read += 1
-                    task = self._plan.task(index, item)
-                    self._plan.check(task)
+                item = next(self._inputs.items, _END)  # type: ignore[arg-type]
+                if item is _END:
+                    return END
+                self._read += 1
+                task = self._plan.task(index, item)
+                self._plan.check(task)
+            return self._plan.stored(index, task.input, task.key) or task
+        except StoreError as error:
+            if task is not None:
+                self._undone[index] = task
+            return BadPrompt(index, error)
         except Exception as error:  # noqa: BLE001  raised where the caller reads this result
             return BadPrompt(index, error)
-        return self._plan.stored(task) or task
+
+    def _stored(self, index: int) -> Result[Any] | None:
+        """Return the result from the store of a prompt that is there with all others."""
+        return self._plan.stored(index, self._inputs.items[index], self._keys[index])  # type: ignore[index]
 
     def _task(self, index: int) -> Task:
         return self._plan.task(index, self._inputs.items[index], self._keys[index])  # type: ignore[index]

@@ -198,7 +198,7 @@ class Run:
             if self._stopping.is_set():
                 return None
             answer = stream.text()
-            output = self._plan.calls.output(answer, task)
+            output = self._plan.calls.output(answer)
         except Exception as error:  # noqa: BLE001  a result
             if self._stopping.is_set():
                 return None

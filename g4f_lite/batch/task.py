@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
 from ..prompt import Prompt
 from ..store.answers import Key
@@ -39,5 +40,5 @@ class Calls(Protocol):
     def scope(self, prompt: Prompt, provider: Any = None) -> str:
         """Return what tells the provider of a prompt from others, with its model and credentials."""
 
-    def output(self, answer: Any, task: Task) -> Any:
+    def output(self, answer: Answer) -> Any:
         """Return the answer as the type that was asked for."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
-from ..batch.task import Task
 from ..prompt import Prompt
 from ..providers.identity import identity_of
 from ..providers.selection import ProviderLike
@@ -32,5 +31,5 @@ class BatchCalls:
     def scope(self, prompt: Prompt, provider: Any = None) -> str:
         return identity_of(*self._router.find(prompt.model, provider or self._provider))
 
-    def output(self, answer: Answer, task: Task) -> Any:
+    def output(self, answer: Answer) -> Any:
         return answer

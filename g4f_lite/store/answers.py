@@ -7,9 +7,11 @@ import json
 import os
 import threading
 import time
+from collections.abc import Generator
 from typing import Any, NamedTuple
 
-from ..answers.deltas import Delta
+from ..answers.answer import Answer
+from ..answers.deltas import Delta, Finish, Identity, Usage
 from ..answers.stream import AnswerStream
 from ..errors import StoreError
 from ..prompt import Prompt
@@ -64,6 +66,28 @@ class Kept(NamedTuple):
         :raises ResponseFormatError: if it is longer than what a stream keeps
         """
         return cls(stream.kept, stream.provider, stream.model, seconds, stream.attempts)
+
+    def answer(self) -> Answer:
+        """Make the answer again."""
+        text, usage, reason = [], None, None
+        for delta in self.deltas:
+            if isinstance(delta, str):
+                text.append(delta)
+            elif isinstance(delta, Usage):
+                usage = delta
+            elif isinstance(delta, Finish):
+                reason = delta.reason
+            elif not isinstance(delta, Identity):
+                break
+        else:  # nearly always; it takes a fifth of the time of a stream
+            named: dict[str, Any] = {"model": self.model, "provider": self.provider, "seconds": self.seconds}
+            return Answer("".join(text), usage=usage, finish_reason=reason, **named)
+        answer = AnswerStream(self._replay, provider=self.provider, model=self.model).text()
+        answer.seconds = self.seconds
+        return answer
+
+    def _replay(self) -> Generator[Delta, None, None]:
+        yield from self.deltas
 
 
 class AnswerStore:
