@@ -12,11 +12,13 @@ from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream, Stage
 from ..arguments import safe_url
 from ..errors import MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
+from ..http.forks import lock_free_in_children
 from ..messages import text_of
 from ..prompt import Prompt
 
 CHARACTERS_PER_TOKEN = 4  # in English, roughly; the service's own count corrects it afterwards
 _LOOK_SECONDS = 0.05  # how often a call that waits looks whether it was closed
+_lock = lock_free_in_children()  # of making meters
 _TOKEN_SECONDS = 10.0  # the tokens of so many seconds may be used at once
 
 
@@ -162,12 +164,13 @@ class Pace:
     @property
     def meter(self) -> Meter:
         """What counts."""
-        if self._meter is None:
-            shared = self._storage is not None
-            self._meter = (
-                SharedMeter(self.rpm, self.tpm, self._storage or "") if shared else LocalMeter(self.rpm, self.tpm)
-            )
-        return self._meter
+        with _lock:  # limits imports its parts when they are used, which only one thread may do
+            if self._meter is None:
+                shared = self._storage is not None
+                self._meter = (
+                    SharedMeter(self.rpm, self.tpm, self._storage or "") if shared else LocalMeter(self.rpm, self.tpm)
+                )
+            return self._meter
 
     def stage(self, stream: AnswerStream, prompt: Prompt) -> Stage:
         """Return the stage that waits for a place before the prompt is sent, and counts the tokens afterwards."""

@@ -14,7 +14,7 @@ MOST = 64
 _FIRST = 4
 _SHRINK = 0.75  # what a refusal leaves of the number
 _CALM_SECONDS = 1.0  # after a refusal, in which others belong to the same crowd
-_PROBE = 20  # times as many successes as workers before one more than was once refused is tried
+_PROBE = 100  # times as many successes as workers before a number that was refused is tried; twice as many next time
 _TOO_MANY = 429
 
 
@@ -40,6 +40,7 @@ class Workers:
         self._lock = threading.Lock()
         self._successes = 0  # since the number changed
         self._ceiling: float = math.inf  # the number at which a call was refused
+        self._probe = _PROBE
         self._left = math.inf  # requests that the service says are left
         self._calm_until = 0.0
         self._waits_until = 0.0
@@ -75,6 +76,7 @@ class Workers:
                 self._waits_until = max(self._waits_until, now + wait)
             if not self.adapts or now < self._calm_until:
                 return
+            self._probe *= 2 if self._number >= self._ceiling else 1
             self._ceiling = self._number
             self._number = max(1, math.floor(self._number * _SHRINK))
             self._successes = 0
@@ -88,8 +90,10 @@ class Workers:
             if self._clock() < self._calm_until:
                 return
             self._successes += 1
-            below = self._number + 1 < self._ceiling
-            if self._successes >= (max(1, self._number // 2) if below else _PROBE * self._number):
+            if self._number >= self._ceiling and self._successes >= self._number:
+                self._ceiling = math.inf  # the service takes more than before
+            is_known = self._number + 1 < self._ceiling
+            if self._successes >= (max(1, self._number // 2) if is_known else self._probe * self._number):
                 self._number += 1
                 self._successes = 0
 

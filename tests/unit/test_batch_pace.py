@@ -70,8 +70,13 @@ def test_the_number_at_which_a_call_was_refused_is_approached_with_care() -> Non
     clock.now += 2
     assert workers.number == 15
     assert succeed(workers, 100) == 19
-    assert succeed(workers, 19 * 10) == 19
-    assert succeed(workers, 19 * 20) == 20
+    assert succeed(workers, 19 * 90) == 19
+    assert succeed(workers, 19 * 10) == 20
+    workers.observe(429, {})
+    clock.now += 2
+    assert succeed(workers, 100 + 19 * 190) == 19  # and with more care each time
+    assert succeed(workers, 19 * 10) == 20
+    assert succeed(workers, 50) > 20  # it holds now
 
 
 def test_retry_after_slows_everybody() -> None:
