@@ -18,7 +18,7 @@ from ..prompt import Prompt
 from ..timeout import Timeout
 from .mismatch import Mismatch
 from .output import Output
-from .ways import Provider, arguments_as_text, asked, asked_again, is_refusal, remember, ways_of
+from .ways import Provider, arguments_as_text, asked, asked_again, in_prompt, is_refusal, remember, ways_of
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -82,7 +82,8 @@ class Question(Generic[T]):
                 if self.attempts > repairs or not self._has_time():
                     raise self.mismatched(error) from error
                 logger.info("the answer is not a valid %s; asking again: %s", self.output.schema.name, error)
-                self.messages = asked_again(self.messages, answer, str(error), self.output.schema)
+                schema = None if in_prompt(self._ways[0], self.provider) else self.output.schema
+                self.messages = asked_again(self.messages, answer, str(error), schema)
             self.attempts += 1
             self.stream = self._stream()
 

@@ -28,6 +28,7 @@ class JsonSoFar:
         self._is_key = False
         self._awaits_key = False
         self._escape = 0  # where the last escape in a string begins
+        self._character = 0  # where its character does: with the escape before it, if that is the first of two
         self._escaped = 0  # characters of it that are still to come
         self._ended = False
 
@@ -70,8 +71,8 @@ class JsonSoFar:
         end, quote = self._whole, ""
         if self._in_string and not self._is_key:
             end, quote = len(self._text), '"'
-            if self._escaped or _HIGH_SURROGATE.fullmatch(self._text, self._escape):  # half of a character
-                end = self._escape
+            if self._escaped or _HIGH_SURROGATE.fullmatch(self._text, self._escape):  # a part of a character
+                end = self._character
         try:
             return _READER.decode(self._text[:end] + quote + "".join(reversed(self._open)))
         except (ValueError, RecursionError):
@@ -81,6 +82,8 @@ class JsonSoFar:
         if self._escaped:
             self._escaped = 4 if self._escape == position - 1 and character == "u" else self._escaped - 1
         elif character == "\\":
+            is_second = _HIGH_SURROGATE.fullmatch(self._text, self._escape, position)
+            self._character = self._escape if is_second else position
             self._escape, self._escaped = position, 1
         elif character == '"':
             self._in_string = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from ..errors import MissingDependencyError
 
@@ -59,7 +59,7 @@ class Output(Generic[T]):
         :raises Mismatch: if it is not
         """
         try:
-            value = self._decoder.decode(text)
+            value = self._decoder.decode(str(text))  # msgspec takes no subclass, such as an Answer
         except Exception as error:  # also those that a constructor of the type raises
             raise _mismatch(error) from error
         return value.value if self.schema.wrapped else value  # type: ignore[no-any-return]
@@ -105,9 +105,12 @@ class Output(Generic[T]):
 
         :raises TypeError: if the type is not a list
         """
-        if typing.get_origin(self._kind) is not list:
-            raise TypeError(f"items() gives the elements of a list; pass output=list[…], not {self._kind!r:.80}")
-        return Output.of(typing.get_args(self._kind)[0])
+        kind = self._kind
+        while typing.get_origin(kind) is Annotated:
+            kind = typing.get_args(kind)[0]
+        if typing.get_origin(kind) is not list:
+            raise TypeError(f"items() gives the elements of a list; pass output=list[…], not {kind!r:.80}")
+        return Output.of(typing.get_args(kind)[0])
 
     def _unwrapped(self, found: Any) -> Any:
         if self.schema.wrapped and isinstance(found, dict) and found.keys() == {"value"}:

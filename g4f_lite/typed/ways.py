@@ -74,29 +74,36 @@ def remember(provider: Provider, model: str | None, way: Way, error: G4FLiteErro
 
 def asked(prompt: Prompt, way: Way, schema: Schema, provider: Provider) -> Prompt:
     """Return the prompt that asks for JSON in one way."""
-    options, shown = dict(prompt.options), schema.json
-    strict = strict_form(schema.json, limits_of_texts=not provider.reads_schema)
+    options = dict(prompt.options)
     if way == "json_schema":
+        strict = strict_form(schema.json, limits_of_texts=not provider.reads_schema)
         inner = {"name": schema.name, "schema": schema.json if strict is None else strict, "strict": strict is not None}
         options["response_format"] = {"type": "json_schema", "json_schema": inner}
-        if provider.reads_schema:
-            return replace(prompt, options=options)
     elif way == "tool":
         function = {"name": schema.name, "description": "Give the answer.", "parameters": schema.json}
         options["tools"] = [{"type": "function", "function": function}]
         options["tool_choice"] = {"type": "function", "function": {"name": schema.name}}
-        return replace(prompt, options=options)
-    return replace(prompt, options=options, messages=with_system_text(prompt.messages, _instruction(shown)))
+    prompt = replace(prompt, options=options)
+    if not in_prompt(way, provider):
+        return prompt
+    return replace(prompt, messages=with_system_text(prompt.messages, _instruction(schema.json)))
 
 
-def asked_again(messages: Messages, text: str, wrong: str, schema: Schema) -> Messages:
+def in_prompt(way: Way, provider: Provider) -> bool:
+    """Return whether the schema is in the prompt: where the service does not show it to the model."""
+    return way == "prompt" or (way == "json_schema" and not provider.reads_schema)
+
+
+def asked_again(messages: Messages, text: str, wrong: str, schema: Schema | None) -> Messages:
     """Return the messages that ask for another answer.
 
     :param text: the answer that does not fit
     :param wrong: why it does not
+    :param schema: the schema, if the messages do not have it
     """
     answer = [{"role": "assistant", "content": text}] if text.strip() else []
-    request = f"Your answer is not valid: {wrong}\n{_instruction(schema.json)}"
+    how = "Answer again, with valid JSON." if schema is None else _instruction(schema.json)
+    request = f"Your answer is not valid: {wrong}\n{how}"
     return [*messages, *answer, {"role": "user", "content": request}]
 
 
