@@ -291,6 +291,10 @@ class RoutedProvider(BaseProvider):
     def known_options(self) -> frozenset[str] | None:
         return self._router.find(self._model)[0].known_options
 
+    @property
+    def reads_schema(self) -> bool:  # type: ignore[override]
+        return self._router.find(self._model)[0].reads_schema
+
     def answer(self, prompt: Prompt) -> AnswerStream:
         return self._router.answer(prompt)
 
