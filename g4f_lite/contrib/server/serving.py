@@ -61,6 +61,7 @@ class Server:
 
         def stop(number: int, frame: FrameType | None) -> None:
             if self._is_stopping:
+                self._app.streams.drain(0)
                 raise SystemExit
             self._is_stopping = True
             threading.Thread(target=self._drain, args=(grace,), daemon=True).start()
