@@ -64,7 +64,7 @@ def _prompt(router: Router, body: dict[str, Any]) -> tuple[Prompt, list[str]]:
 
     :raises ApiError: if it is not a prompt
     """
-    model, messages = body.get("model"), body.get("messages")
+    model, messages = body.get("model") or None, body.get("messages")
     if not isinstance(messages, list):
         raise ApiError(400, "messages must be a list of messages", param="messages")
     if model is not None and not isinstance(model, str):
