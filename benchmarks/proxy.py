@@ -202,7 +202,12 @@ def main() -> None:
             add("litellm's proxy", [program, "--config", str(config), "--port", str(port)], port, {}, **local)
         if options.g4f:
             port = free_port()
-            add("g4f's server", [options.g4f, "-c", START_G4F, base, str(port)], port, {"provider": base, "api_key": "none"})
+            add(
+                "g4f's server",
+                [options.g4f, "-c", START_G4F, base, str(port)],
+                port,
+                {"provider": base, "api_key": "none"},
+            )
         taken: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
         for _ in range(options.rounds):
             for name, way in ways.items():

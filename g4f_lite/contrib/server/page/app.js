@@ -324,7 +324,7 @@ $("composer").addEventListener("submit", (event) => {
 });
 $("prompt").addEventListener("input", grow);
 $("prompt").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing && matchMedia("(hover: hover)").matches) {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing && !matchMedia("(pointer: coarse)").matches) {
     event.preventDefault();
     if (!running) $("composer").requestSubmit();
   }
