@@ -8,12 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from g4f_lite import (
-    Answer,
-    ResponseFormatError,
-    ToolCall,
-    Usage,
-)
+from g4f_lite import Answer, ResponseFormatError, ToolCall, Usage
 
 from .streams import IMAGE
 
