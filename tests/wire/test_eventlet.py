@@ -16,7 +16,7 @@ from g4f_lite.emulator import Emulator
 
 from .raw_server import PATIENCE
 
-ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("eventlet_script.py")
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("eventlet") is None, reason="eventlet is not installed")
 
@@ -37,8 +37,7 @@ def test_under_eventlet(scheme: str, tls: ssl.SSLContext, authority_file: str) -
         authority = [authority_file] if scheme == "https" else []
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "tests.wire.eventlet_script", site.url, *authority],
-                cwd=ROOT,
+                [sys.executable, SCRIPT, site.url, *authority],
                 capture_output=True,
                 text=True,
                 timeout=PATIENCE * 6,

@@ -17,7 +17,7 @@ from g4f_lite.emulator import Emulator
 
 from .raw_server import PATIENCE
 
-ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("gevent_script.py")
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and forks")
 
@@ -50,8 +50,7 @@ def _wait(condition: Callable[[], bool]) -> None:
 @pytest.mark.parametrize("what", ["many", "total", "close", "timeout", "interrupt", "worker"])
 def test_under_gevent(what: str, site: Emulator) -> None:
     script = subprocess.Popen(
-        [sys.executable, "-m", "tests.wire.gevent_script", what, site.url],
-        cwd=ROOT,
+        [sys.executable, SCRIPT, what, site.url],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
