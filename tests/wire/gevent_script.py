@@ -11,32 +11,15 @@ if "worker" not in sys.argv:
 
 import os
 import signal
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gevent
+from green_calls import STALL, TOTAL, ended
 
-from g4f_lite import G4FLiteError, OpenAICompatible
+from g4f_lite import OpenAICompatible
 
-STALL = "stall"  # a prompt that the server does not answer
-TOTAL = 0.2
-LATEST = 2.0  # seconds; generous, as the machine may be busy
 DESCRIPTORS = Path("/proc/self/fd")
-
-
-def ended(error: str, action: Callable[..., Any], *arguments: Any, **more: Any) -> None:
-    """Check how a call ends, and that it does soon."""
-    began = time.monotonic()
-    try:
-        raised = repr(action(*arguments, **more))
-    except G4FLiteError as caught:
-        raised = type(caught).__name__
-    took = time.monotonic() - began
-    assert raised == error, raised
-    assert took < LATEST, took
 
 
 def many(provider: OpenAICompatible) -> None:

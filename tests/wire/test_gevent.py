@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from g4f_lite.emulator import Emulator
 
 from .raw_server import PATIENCE
+from .stalling_site import stalling_site
 
 SCRIPT = Path(__file__).with_name("gevent_script.py")
 
@@ -24,20 +24,9 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and forks")
 
 @pytest.fixture
 def site() -> Iterator[Emulator]:
-    """Run an emulator that repeats a prompt word by word, and keeps silent at the word ``stall``."""
     pytest.importorskip("gevent")
-    ended = threading.Event()
-
-    def answer(messages: list[dict[str, str]]) -> Iterator[str]:
-        text = messages[-1]["content"]
-        for word in text.split(" ") if "stall" in text else [text]:
-            if word == "stall":
-                ended.wait(PATIENCE * 6)
-            yield word
-
-    with Emulator(answer) as emulator:
+    with stalling_site() as emulator:
         yield emulator
-        ended.set()
 
 
 def _wait(condition: Callable[[], bool]) -> None:
