@@ -1,4 +1,4 @@
-"""What a program under gevent does, patched first as gevent asks for: ``gevent_script WHAT URL``."""
+"""What a program under gevent does, patched first as gevent asks for: ``gevent_script WHAT URL``, WHAT being words."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ def sockets() -> int:
 def main() -> None:
     what, url = sys.argv[1:]
     provider = OpenAICompatible(url + "/v1", model="m", timeout=30, retry=None)
-    globals()[what](provider)
+    for name in what.split():
+        globals()[name](provider)
     assert provider.create(messages="after all") == "after all"
     provider.close()
     assert not DESCRIPTORS.exists() or sockets() == 0, "a connection is left"

@@ -36,7 +36,7 @@ def _wait(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("what", ["many", "total", "close", "timeout", "interrupt", "worker"])
+@pytest.mark.parametrize("what", ["many total close timeout", "interrupt", "worker"])
 def test_under_gevent(what: str, site: Emulator) -> None:
     script = subprocess.Popen(
         [sys.executable, SCRIPT, what, site.url],
