@@ -1,18 +1,23 @@
-"""A model that answers at once, and nothing that could be read: for tests of what is around an engine."""
+"""A model that is loaded and answers at once, with letters: for tests of what is around an engine."""
 
 from __future__ import annotations
 
 import array
 import math
-import random
+import string
 from pathlib import Path
 
 from unit.gguf_files import gguf
 
 WIDTH, HEADS, HIDDEN = 32, 2, 64
-UNKNOWN, CONTROL, BYTE = 2, 3, 6  # types of tokens
-TOKENS = {"<unk>": UNKNOWN, "<|im_start|>": CONTROL, "<|im_end|>": CONTROL}
-TOKENS |= {f"<0x{byte:02X}>": BYTE for byte in range(256)}
+TEXT, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6  # types of tokens
+TOKENS = {
+    "<unk>": UNKNOWN,
+    "<|im_start|>": CONTROL,
+    "<|im_end|>": CONTROL,
+    **{f"<0x{byte:02X}>": BYTE for byte in range(256)},
+    **dict.fromkeys(string.ascii_letters, TEXT),
+}
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "<|im_start|>assistant\n"
@@ -33,28 +38,26 @@ METADATA = {
     "tokenizer.ggml.bos_token_id": 1,
     "tokenizer.ggml.eos_token_id": 2,
 }
-SHAPES = {
-    "token_embd.weight": (WIDTH, len(TOKENS)),
-    "output.weight": (WIDTH, len(TOKENS)),
-    "output_norm.weight": (WIDTH,),
-    "blk.0.attn_norm.weight": (WIDTH,),
-    "blk.0.attn_q.weight": (WIDTH, WIDTH),
-    "blk.0.attn_k.weight": (WIDTH, WIDTH),
-    "blk.0.attn_v.weight": (WIDTH, WIDTH),
-    "blk.0.attn_output.weight": (WIDTH, WIDTH),
-    "blk.0.ffn_norm.weight": (WIDTH,),
-    "blk.0.ffn_gate.weight": (WIDTH, HIDDEN),
-    "blk.0.ffn_up.weight": (WIDTH, HIDDEN),
-    "blk.0.ffn_down.weight": (HIDDEN, WIDTH),
+# Whatever came before, each letter is as likely as the others, and nothing else comes: the model has only ones.
+FILLED = {
+    "token_embd.weight": ((WIDTH, len(TOKENS)), 1.0),
+    "output_norm.weight": ((WIDTH,), 1.0),
+    "blk.0.attn_norm.weight": ((WIDTH,), 1.0),
+    "blk.0.attn_q.weight": ((WIDTH, WIDTH), 0.0),
+    "blk.0.attn_k.weight": ((WIDTH, WIDTH), 0.0),
+    "blk.0.attn_v.weight": ((WIDTH, WIDTH), 0.0),
+    "blk.0.attn_output.weight": ((WIDTH, WIDTH), 0.0),
+    "blk.0.ffn_norm.weight": ((WIDTH,), 1.0),
+    "blk.0.ffn_gate.weight": ((WIDTH, HIDDEN), 0.0),
+    "blk.0.ffn_up.weight": ((WIDTH, HIDDEN), 0.0),
+    "blk.0.ffn_down.weight": ((HIDDEN, WIDTH), 0.0),
 }
 
 
 def write_tiny_model(path: Path) -> Path:
-    """Write a model with random weights, the same each time."""
-    numbers = random.Random(0)
-    weights = {
-        name: (shape, array.array("f", (numbers.gauss(0, 0.3) for _ in range(math.prod(shape)))))
-        for name, shape in SHAPES.items()
-    }
+    """Write the model, of 100 KB."""
+    weights = {name: (shape, array.array("f", [value]) * math.prod(shape)) for name, (shape, value) in FILLED.items()}
+    likely = [1.0 if kind == TEXT else -1.0 for kind in TOKENS.values() for _ in range(WIDTH)]
+    weights["output.weight"] = ((WIDTH, len(TOKENS)), array.array("f", likely))
     path.write_bytes(gguf(METADATA, weights))
     return path
