@@ -50,11 +50,14 @@ if TYPE_CHECKING:
         G4FLiteError,
         MissingDependencyError,
         ModelNotSupportedError,
+        OutputError,
+        OutputTruncatedError,
         ProviderError,
         ProviderNotConfiguredError,
         ProviderNotFoundError,
         QuotaExceededError,
         RateLimitError,
+        RefusalError,
         ResponseFormatError,
         ResponseStatusError,
         ServiceError,
@@ -74,6 +77,7 @@ if TYPE_CHECKING:
     from .providers.openai.provider import OpenAICompatible
     from .store.cache import Cache
     from .timeout import RetryPolicy, Timeout
+    from .typed.stream import TypedStream
 
 __all__ = [
     "AiChatOnline",
@@ -108,6 +112,8 @@ __all__ = [
     "ModelNotSupportedError",
     "OpenAICompatible",
     "OtherChoice",
+    "OutputError",
+    "OutputTruncatedError",
     "Pace",
     "Prompt",
     "Provider",
@@ -118,6 +124,7 @@ __all__ = [
     "RateLimitError",
     "Reasoning",
     "Refusal",
+    "RefusalError",
     "ResponseFormatError",
     "ResponseStatusError",
     "Result",
@@ -130,6 +137,7 @@ __all__ = [
     "ToolCall",
     "ToolCallDelta",
     "TransportError",
+    "TypedStream",
     "Usage",
     "ask",
     "stream",
@@ -170,11 +178,14 @@ _NAMES = {
         "G4FLiteError",
         "MissingDependencyError",
         "ModelNotSupportedError",
+        "OutputError",
+        "OutputTruncatedError",
         "ProviderError",
         "ProviderNotConfiguredError",
         "ProviderNotFoundError",
         "QuotaExceededError",
         "RateLimitError",
+        "RefusalError",
         "ResponseFormatError",
         "ResponseStatusError",
         "ServiceError",
@@ -194,6 +205,7 @@ _NAMES = {
     ".providers.openai.provider": ("OpenAICompatible",),
     ".store.cache": ("Cache",),
     ".timeout": ("RetryPolicy", "Timeout"),
+    ".typed.stream": ("TypedStream",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
 from typing import Any
 
 from ..arguments import check_whole_number
@@ -29,7 +30,7 @@ def map_prompts(
     max_failures_in_a_row: int = 20,
     progress: bool | None = None,
     fresh: bool = False,
-    stored_as: str = "",
+    executor: Executor | None = None,
 ) -> BatchResults[Any]:
     """Check the arguments of a batch and return its results, of which nothing is asked yet.
 
@@ -37,7 +38,6 @@ def map_prompts(
 
     :param calls: sends the prompts
     :param defaults: the arguments that hold for all prompts
-    :param stored_as: what changes the answers beside the prompts
     """
     if on_error not in ("return", "raise"):
         raise ValueError(f"on_error must be 'return' or 'raise', not {on_error!r}")
@@ -54,8 +54,10 @@ def map_prompts(
         raises=on_error == "raise",
         max_failures=check_whole_number(max_failures_in_a_row, "max_failures_in_a_row"),
         progress=progress,
-        stored_as=stored_as,
+        executor=executor,
     )
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(f"executor must be a concurrent.futures.Executor, not {type(executor).__name__}")
     inputs = Inputs.of(prompts)
     plan.store = None if store is None else AnswerStore(store)
     return BatchResults(inputs, plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +31,7 @@ class Plan:
     :param raises: whether a failure is raised where it is read
     :param max_failures: how many failures in a row stop the batch
     :param progress: whether progress is shown; None where somebody looks
-    :param stored_as: what changes the answers beside the prompts, such as the type of the output
+    :param executor: what makes the calls; None for threads of our own
     """
 
     calls: Calls
@@ -42,7 +43,7 @@ class Plan:
     raises: bool = False
     max_failures: int = 20
     progress: bool | None = None
-    stored_as: str = ""
+    executor: Executor | None = None
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     _scopes: dict[Any, str] = field(default_factory=dict)
     _accepts_text: bool = False
@@ -68,7 +69,7 @@ class Plan:
         if is_text and self._accepts_text:  # what is accepted with one text is accepted with any
             return
         try:
-            self.calls.answer(task.prompt, task.provider)
+            self.calls.check(task.prompt, task.provider)
             self._accepts_text = self._accepts_text or is_text
         except (TypeError, ValueError) as error:
             add_place(error, task.index)
@@ -82,7 +83,7 @@ class Plan:
         scope = self._scopes.get(for_scope)
         if scope is None:
             scope = self._scopes[for_scope] = self.calls.scope(prompt, provider)
-        key = self.store.key(scope, prompt, self.stored_as)
+        key = self.store.key(scope, prompt, self.calls.stored_as)
         occurrence = self._occurrences[key]
         self._occurrences[key] += 1
         return key, occurrence
@@ -100,6 +101,6 @@ class Plan:
         try:
             answer = kept.answer()
             output = self.calls.output(answer)
-        except G4FLiteError:  # the type of the output has changed
+        except (G4FLiteError, ValueError):  # the type of the output has changed
             return None
         return Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ..answers.stream import AnswerStream
 from ..errors import (
     AllProvidersFailedError,
     AuthenticationError,
@@ -25,14 +26,18 @@ from ..errors import (
     StoreError,
 )
 from ..http.observer import observer
-from ..store.answers import Kept
+from ..store.answers import AnswerStore, Kept, Key
+from .elsewhere import Shipment, ask_by_executor
 from .pace import tokens_of, wait_for_place
 from .plan import Plan
 from .result import Result
 from .task import Task
 
 # Errors that would meet every later prompt as well.
+logger = logging.getLogger(__name__)
+
 HOPELESS = (
+    BrokenExecutor,
     AuthenticationError,
     MissingDependencyError,
     ModelNotSupportedError,
@@ -89,6 +94,7 @@ class Run:
         self._awaited: int | None = None
         self._failures = 0
         self._stopping = threading.Event()
+        self._shipment = Shipment(plan.calls)
         self._context = contextvars.copy_context()
         self.reason: BaseException | None = None  # why nothing more is sent
 
@@ -111,9 +117,9 @@ class Run:
         """End what is in progress, and return the prompts without a result."""
         self._stopping.set()
         with self._changed:
-            streams = [task.stream for task in self._running if task.stream is not None]
-        for stream in streams:
-            stream.close()
+            closes = [task.close for task in self._running if task.close is not None]
+        for close in closes:
+            close()
         for _ in self._threads:
             self._inbox.put(None)
         ends = time.monotonic() + _END_SECONDS
@@ -192,12 +198,9 @@ class Run:
                 break
         observer.set(self._workers.observe)
         began_at = time.monotonic()
-        stream: AnswerStream | None = None
         try:
-            stream = task.stream = self._plan.calls.answer(task.prompt, task.provider)
-            if self._stopping.is_set():
-                return None
-            answer = stream.text()
+            kept = self._ask(task)
+            answer = kept.answer()
             output = self._plan.calls.output(answer)
         except Exception as error:  # noqa: BLE001  a result
             if self._stopping.is_set():
@@ -206,21 +209,31 @@ class Run:
             seconds = time.monotonic() - began_at
             return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds)
         finally:
-            task.stream = None
+            task.close = None
         if self._plan.meter is not None and answer.usage is not None:
             self._plan.meter.correct(answer.usage.total_tokens - tokens_of(task.prompt))
         if self._plan.store is not None and task.key is not None:
-            self._keep(task, Kept.of(stream, answer.seconds))
-        return Result(task.index, task.input, answer, output, attempts=stream.attempts, seconds=answer.seconds)
+            self._keep(self._plan.store, task.key, kept)
+        return Result(task.index, task.input, answer, output, attempts=kept.attempts, seconds=kept.seconds)
 
-    def _keep(self, task: Task, kept: Kept) -> None:
-        assert self._plan.store is not None
-        assert task.key is not None
+    def _ask(self, task: Task) -> Kept:
+        if self._plan.executor is not None:
+            return ask_by_executor(self._plan, self._shipment, task)
+
+        def begin(close: Callable[[], None]) -> None:
+            task.close = close
+            if self._stopping.is_set():
+                close()
+
+        return self._plan.calls.ask(task.prompt, task.provider, begin)
+
+    def _keep(self, store: AnswerStore, key: Key, kept: Kept) -> None:
         try:
-            self._plan.store.keep(task.key, kept, replace=self._plan.fresh)
-        except G4FLiteError as error:  # the answer is there nevertheless
-            if isinstance(error, StoreError):
-                self.reason = self.reason or error
+            store.keep(key, kept, replace=self._plan.fresh)
+        except StoreError as error:  # the answer is there nevertheless
+            self.reason = self.reason or error
+        except G4FLiteError as error:
+            logger.info("an answer was not stored, because its image cannot be fetched: %s", error)
 
     def _note(self, result: Result[Any]) -> bool:
         """Count a result; False if it is an error that stops the batch.  The lock is held."""

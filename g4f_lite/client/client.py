@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
-from ..answers.answer import Answer
-from ..answers.stream import AnswerStream
 from ..arguments import missing_attribute, unknown_name
 from ..http.retry import RetryLike
-from ..messages import Image, Message
-from ..prompt import Prompt
+from ..messages import Message
 from ..providers.base import RETRY, BaseProvider
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
+from .asking import Asking
+from .mapping import ManyPrompts, cache_of, checked_pace
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
 
 if TYPE_CHECKING:
     from ..batch.pace import Pace
-    from ..batch.results import BatchResults
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
     from ..store.cache import Cache
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from .models import Models
 
 
-class Client:
+class Client(Asking, ManyPrompts):
     """A synchronous client with the interface of OpenAI's and g4f's clients::
 
         client = Client("groq", models={"gpt-4o-mini": "llama-3.3-70b-versatile"})
@@ -98,8 +96,8 @@ class Client:
             retry=retry,
             verify=verify,
             drop_unsupported=drop_unsupported,
-            cache=None if cache is False else _cache_of(cache),
-            pace=None if pace is None else _checked_pace(pace),
+            cache=None if cache is False else cache_of(cache),
+            pace=None if pace is None else checked_pace(pace),
         )
         self._image_provider = None if image_provider is None else self._router.known(image_provider)
 
@@ -135,183 +133,6 @@ class Client:
     def provider(self) -> BaseProvider:
         """The provider for calls that name none."""
         return self._router.provider()
-
-    def ask(
-        self,
-        prompt: str | Sequence[Message],
-        *,
-        model: str | None = None,
-        provider: ProviderLike | None = None,
-        system: str | None = None,
-        images: Image | Iterable[Image] | None = None,
-        proxy: str | None = None,
-        timeout: TimeoutLike = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        stop: str | Sequence[str] | None = None,
-        response_format: Mapping[str, Any] | None = None,
-        fresh: bool = False,
-        **options: Any,
-    ) -> Answer:
-        """Send a prompt and return the whole answer.
-
-        :param prompt: a string, or a list of ``{"role": …, "content": …}``
-        :param model: the name of a model; see ``Client(models=…)``
-        :param provider: the provider to use for this call instead of the client's
-        :param system: a system message to put first
-        :param images: images to add to the last user message: bytes, paths or URLs
-        :param proxy: the URL of a proxy for every request of this call
-        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param temperature: the sampling temperature
-        :param max_tokens: the maximum number of tokens in the answer
-        :param stop: the answer ends before this text, or the first of several
-        :param response_format: the JSON format of the answer, as in OpenAI's API
-        :param fresh: whether to ask even if the answer is cached; see ``Client(cache=…)``
-        :param options: further options of the provider
-        :raises TypeError: if the provider does not support an option
-        :raises G4FLiteError: if there is no whole answer
-        """
-        return self.stream(
-            prompt,
-            model=model,
-            provider=provider,
-            system=system,
-            images=images,
-            proxy=proxy,
-            timeout=timeout,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            stop=stop,
-            response_format=response_format,
-            fresh=fresh,
-            **options,
-        ).text()
-
-    def stream(
-        self,
-        prompt: str | Sequence[Message],
-        *,
-        model: str | None = None,
-        provider: ProviderLike | None = None,
-        system: str | None = None,
-        images: Image | Iterable[Image] | None = None,
-        proxy: str | None = None,
-        timeout: TimeoutLike = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        stop: str | Sequence[str] | None = None,
-        response_format: Mapping[str, Any] | None = None,
-        fresh: bool = False,
-        **options: Any,
-    ) -> AnswerStream:
-        """Return the answer to a prompt as a stream; nothing is sent before it is read.
-
-        :param prompt: a string, or a list of ``{"role": …, "content": …}``
-        :param model: the name of a model; see ``Client(models=…)``
-        :param provider: the provider to use for this call instead of the client's
-        :param system: a system message to put first
-        :param images: images to add to the last user message: bytes, paths or URLs
-        :param proxy: the URL of a proxy for every request of this call
-        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param temperature: the sampling temperature
-        :param max_tokens: the maximum number of tokens in the answer
-        :param stop: the answer ends before this text, or the first of several
-        :param response_format: the JSON format of the answer, as in OpenAI's API
-        :param fresh: whether to ask even if the answer is cached; see ``Client(cache=…)``
-        :param options: further options of the provider
-        :raises TypeError: if the provider does not support an option
-        :raises ModelNotSupportedError: if the provider does not have the model
-        """
-        checked = Prompt.of(
-            model or None,
-            prompt,
-            proxy,
-            timeout,
-            system=system,
-            images=images,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            stop=stop,
-            response_format=response_format,
-            **options,
-        )
-        return self._router.answer(checked, provider, fresh=fresh)
-
-    def map(
-        self,
-        prompts: Iterable[str | Sequence[Message] | Mapping[str, Any]],
-        *,
-        model: str | None = None,
-        provider: ProviderLike | None = None,
-        system: str | None = None,
-        images: Image | Iterable[Image] | None = None,
-        proxy: str | None = None,
-        timeout: TimeoutLike = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        stop: str | Sequence[str] | None = None,
-        response_format: Mapping[str, Any] | None = None,
-        fresh: bool = False,
-        workers: int | Literal["auto"] = "auto",
-        store: str | os.PathLike[str] | None = None,
-        rpm: float | None = None,
-        tpm: float | None = None,
-        on_error: Literal["return", "raise"] = "return",
-        max_failures_in_a_row: int = 20,
-        progress: bool | None = None,
-        **options: Any,
-    ) -> BatchResults[Answer]:
-        """Answer many prompts, several at a time, in order; nothing is sent before the results are read.
-
-        ::
-
-            for prompt, result in zip(prompts, client.map(prompts, store="answers.db")):
-                print(prompt, result.error or result.text)
-
-        The other parameters are those of :meth:`ask`.
-
-        :param prompts: strings, lists of messages, or dicts of arguments with ``"prompt"`` or ``"messages"``: in a
-            list, a pandas or polars Series, or an iterator, which is read as far ahead as is needed
-        :param fresh: whether to ask again for what is cached or stored, and replace it
-        :param workers: how many calls are in progress at once; ``"auto"`` finds out how many the service takes
-        :param store: a file in which each answer is kept as it comes; the same batch later goes on from there
-        :param rpm: requests per minute; None without a limit
-        :param tpm: tokens per minute, of prompts and answers; None without a limit
-        :param on_error: ``"return"`` gives a failure as a result with ``.error``; ``"raise"`` raises it
-        :param max_failures_in_a_row: how many failures, one after the other, stop the batch
-        :param progress: whether to show progress; None shows it in a terminal or a notebook, if tqdm is installed
-        :raises TypeError: if ``prompts`` is one prompt or a DataFrame, or one of them is not a prompt
-        :raises ValueError: if one of them is empty, or none is given
-        :raises StoreError: if the store cannot be used
-        """
-        from ..batch.map import map_prompts
-        from .batches import BatchCalls
-
-        given = {
-            "model": model,
-            "system": system,
-            "images": images,
-            "proxy": proxy,
-            "timeout": timeout,
-            "temperature": temperature,
-            "max_tokens": max_tokens,
-            "stop": stop,
-            "response_format": response_format,
-            **options,
-        }
-        return map_prompts(
-            prompts,
-            BatchCalls(self._router, provider, fresh=fresh),
-            {name: value for name, value in given.items() if value is not None},
-            workers=workers,
-            store=store,
-            rpm=rpm,
-            tpm=tpm,
-            on_error=on_error,
-            max_failures_in_a_row=max_failures_in_a_row,
-            progress=progress,
-            fresh=fresh,
-        )
 
     def conversation(
         self,
@@ -360,20 +181,6 @@ class Client:
     def __repr__(self) -> str:
         own = [] if self._router.own is None else [repr(self._router.own)]
         return f"Client({', '.join([*own, *([f'model={self.model!r}'] if self.model else [])])})"
-
-
-def _cache_of(cache: Any) -> Cache | None:
-    from ..store.cache import Cache
-
-    return Cache.of(cache)
-
-
-def _checked_pace(pace: Any) -> Pace:
-    from ..batch.pace import Pace
-
-    if not isinstance(pace, Pace):
-        raise TypeError(f"pace must be a Pace such as Pace(rpm=60), not {type(pace).__name__}")
-    return pace
 
 
 _environment = Client()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..batch.pace import Pace
     from ..providers.openai.keys import KeyLike
     from ..store.cache import Cache
+    from ..typed.ask import Question
 
 ModelMap = Mapping[str, BaseProvider | type[BaseProvider] | str | None]
 
@@ -88,11 +89,10 @@ class Router:
             self._settings["proxy"] = proxy
         self.own = self._first(provider, own)
 
-    def answer(self, prompt: Prompt, provider: ProviderLike | None = None, *, fresh: bool = False) -> AnswerStream:
+    def answer(self, prompt: Prompt, provider: ProviderLike | None = None) -> AnswerStream:
         """Prepare the answer to a prompt, with the provider and the model that its model name maps to.
 
         :param provider: the provider to use for this call instead of the client's
-        :param fresh: whether to ask even if the answer is cached
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         :raises ProviderNotFoundError: if no provider has the name
@@ -120,8 +120,24 @@ class Router:
         if self.cache is not None:  # it is the last one, so that it keeps what the caller gets
             from ..providers.identity import identity_of
 
-            stream.through(self.cache.stage(stream, lambda: identity_of(found, model), asked, fresh=fresh))
+            stream.through(self.cache.stage(stream, lambda: identity_of(found, model), asked))
         return stream
+
+    def question(self, prompt: Prompt, output: Any, provider: ProviderLike | None = None) -> Question[Any]:
+        """Prepare a prompt whose answer is to be a value of a type.
+
+        :param output: the type
+        :param provider: the provider to use for this call instead of the client's
+        :raises MissingDependencyError: if the package msgspec is not installed
+        :raises TypeError: if the type cannot be that of an answer, or the prompt has a ``response_format``
+        :raises ProviderNotFoundError: if no provider has the name
+        """
+        from ..typed.ask import Question
+
+        found, _ = self.find(prompt.model, provider)
+        if prompt.timeout is None:  # so that it limits all the answers together
+            prompt = replace(prompt, timeout=self.timeout)
+        return Question.of(prompt, output, found, lambda prompt: self.answer(prompt, provider))
 
     @contextmanager
     def explaining(self, model: str | None, provider: BaseProvider) -> Iterator[None]:
@@ -283,6 +299,10 @@ class RoutedProvider(BaseProvider):
     @property
     def known_options(self) -> frozenset[str] | None:
         return self._router.find(self._model)[0].known_options
+
+    @property
+    def reads_schema(self) -> bool:  # type: ignore[override]
+        return self._router.find(self._model)[0].reads_schema
 
     def answer(self, prompt: Prompt) -> AnswerStream:
         return self._router.answer(prompt)

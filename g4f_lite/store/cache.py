@@ -89,18 +89,17 @@ class Cache:
             return cls(None if given is True else given)
         raise TypeError(f"cache must be True, False, a path or a Cache, not {type(given).__name__}")
 
-    def stage(self, stream: AnswerStream, scope: Callable[[], str], prompt: Prompt, *, fresh: bool = False) -> Stage:
+    def stage(self, stream: AnswerStream, scope: Callable[[], str], prompt: Prompt) -> Stage:
         """Return the stage that takes an answer from the cache if it is there, and else keeps it at its end.
 
         :param stream: the stream that the stage is for
         :param scope: returns what tells the provider from others
-        :param fresh: whether to ask in any case, and to replace what is kept
         """
 
         def from_cache(deltas: Generator[Delta, None, None]) -> Generator[Delta, None, None]:
             store = self._store()
             key = (store.key(scope(), prompt), 0)
-            kept = None if fresh else self._find(store, key)
+            kept = None if prompt.fresh else self._find(store, key)
             if kept is not None:
                 stream.take_origin(kept.provider, kept.model)
                 yield from kept.deltas
@@ -109,7 +108,7 @@ class Cache:
             yield from deltas
             stream.check_complete()
             try:
-                self._keep(store, key, Kept.of(stream, time.monotonic() - began_at), replace=fresh)
+                self._keep(store, key, Kept.of(stream, time.monotonic() - began_at), replace=prompt.fresh)
             except StoreError as error:  # the answer is paid for and whole
                 warn(f"the answer was not cached: {error}")
             except G4FLiteError as error:  # too long, or an image that cannot be fetched any more

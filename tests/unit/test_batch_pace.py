@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -45,6 +46,14 @@ def test_workers_become_more_as_calls_succeed() -> None:
     assert succeed(workers, 100_000) == 64
 
 
+def until(workers: Workers, number: int) -> int:
+    """Count the successes that it takes to have so many workers."""
+    for successes in itertools.count(1):
+        if succeed(workers, 1) == number:
+            return successes
+    raise AssertionError
+
+
 def test_a_refusal_takes_a_quarter_and_others_of_the_same_crowd_take_nothing() -> None:
     clock = Clock()
     workers = Workers(clock=clock)
@@ -70,13 +79,13 @@ def test_the_number_at_which_a_call_was_refused_is_approached_with_care() -> Non
     clock.now += 2
     assert workers.number == 15
     assert succeed(workers, 100) == 19
-    assert succeed(workers, 19 * 90) == 19
-    assert succeed(workers, 19 * 10) == 20
+    assert until(workers, 20) > 1800
     workers.observe(429, {})
     clock.now += 2
-    assert succeed(workers, 100 + 19 * 190) == 19  # and with more care each time
-    assert succeed(workers, 19 * 10) == 20
-    assert succeed(workers, 50) > 20  # it holds now
+    succeed(workers, 100)
+    assert workers.number == 19
+    assert until(workers, 20) > 3600  # and with more care each time
+    assert until(workers, 25) < 100  # it holds now
 
 
 def test_retry_after_slows_everybody() -> None:
