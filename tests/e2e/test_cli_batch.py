@@ -29,7 +29,7 @@ def prompts(emulator: Emulator) -> list[str]:
 def test_a_text_file_has_a_prompt_in_each_line(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("one\n\ntwo \N{SNOWMAN}\n", encoding="utf-8")
     done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), *here)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "2 answers, 0 failed\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2 answers, 0 failed\n", "")
     out = lines(tmp_path / "out.jsonl")
     assert [(line["prompt"], line["answer"], line["error"]) for line in out] == [
         ("one", "one", None),
@@ -76,7 +76,7 @@ def test_files_of_the_batch_api_go_in_and_out(emulator: Emulator, here: list[str
     out = tmp_path / "out.jsonl"
     done = call("batch", str(tmp_path / "in.jsonl"), "-o", str(out), "--workers", "1", *here)
     assert done.returncode == 1
-    assert "1 answers, 1 failed" in done.stderr
+    assert done.stdout == "1 answers, 1 failed\n"
     good, bad = lines(out)
     assert (good["custom_id"], good["error"]) == ("a", None)
     assert good["response"]["status_code"] == 200
@@ -187,4 +187,10 @@ def test_the_cache_is_shown_and_cleared(emulator: Emulator, tmp_path: Path) -> N
     assert call("cache", "info", "--path", str(path)).stdout.startswith(f"{path}: 1 answers, ")
     assert call("cache", "clear", "--path", str(path)).stdout == "1 answers removed\n"
     assert call("cache", "info", "--path", str(path)).stdout == f"{path}: 0 answers, 0 bytes\n"
+    for option in ("info", "clear"):
+        done = call("cache", option, XDG_CACHE_HOME=str(tmp_path), HOME=str(tmp_path), LOCALAPPDATA=str(tmp_path))
+        assert (done.returncode, done.stdout.rpartition(": ")[2]) == (
+            0,
+            {"info": "0 answers, 0 bytes\n", "clear": "0 answers removed\n"}[option],
+        )
     assert_failed(call("cache", "info", "--path", str(tmp_path / "none.db")), "there is no cache at")

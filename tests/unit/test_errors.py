@@ -14,6 +14,7 @@ from g4f_lite import errors
 from g4f_lite.errors import (
     AllProvidersFailedError,
     AuthenticationError,
+    BatchStoppedError,
     ChallengeError,
     ConversationChangedError,
     DeadlineExceededError,
@@ -61,6 +62,7 @@ TREE = [
     (ConversationChangedError, G4FLiteError, None),
     (EngineError, G4FLiteError, None),
     (StoreError, G4FLiteError, None),
+    (BatchStoppedError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
 ]
 KINDS = [G4FLiteError, *(kind for kind, _, _ in TREE)]

@@ -122,6 +122,7 @@ def test_processes_make_the_calls(client: Client, emulator: Emulator) -> None:
 def test_a_process_that_dies_stops_the_batch_and_loses_nothing(
     client: Client, emulator: Emulator, tmp_path: Path
 ) -> None:
+    emulator.fail("stall", seconds=0.05, times=None)
     store = tmp_path / "answers.db"
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
         results = iter(client.map(PROMPTS, executor=executor, workers=4, store=store))

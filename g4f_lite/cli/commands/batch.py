@@ -91,8 +91,9 @@ def command(
     usage = results.usage
     if is_ours and kept is not None and not usage.failures:
         _remove(kept)
-    cut = f", {usage.cut:,} cut" if usage.cut else ""
-    click.echo(f"{usage.done - usage.failures:,} answers, {usage.failures:,} failed{cut}", err=True)
+    if target is not None and str(target) != "-":
+        cut = f", {usage.cut:,} cut" if usage.cut else ""
+        click.echo(f"{usage.done - usage.failures:,} answers, {usage.failures:,} failed{cut}")
     if usage.failures:
         first = results.failed[0]
         raise Failure(

@@ -19,26 +19,31 @@ def command() -> None:
 @click.option("--path", metavar="FILE", type=Path, help="Another cache than the default one.")
 def info(path: Path | None) -> None:
     """Show where the cache is, and how much is in it."""
-    with _existing(path) as cache:
-        found = cache.info()
-    click.echo(f"{found.path}: {found.answers:,} answers, {found.bytes:,} bytes")
+    cache = Cache(path)
+    answers = size = 0
+    if _exists(cache, path):
+        with cache:
+            _, answers, size = cache.info()
+    click.echo(f"{cache.path}: {answers:,} answers, {size:,} bytes")
 
 
 @command.command()
 @click.option("--path", metavar="FILE", type=Path, help="Another cache than the default one.")
 def clear(path: Path | None) -> None:
     """Remove all answers from the cache."""
-    with _existing(path) as cache:
-        removed = cache.clear()
+    cache = Cache(path)
+    removed = 0
+    if _exists(cache, path):
+        with cache:
+            removed = cache.clear()
     click.echo(f"{removed:,} answers removed")
 
 
-def _existing(path: Path | None) -> Cache:
-    """Return a cache whose file exists.
+def _exists(cache: Cache, path: Path | None) -> bool:
+    """Return whether a cache has a file, which is not made here.
 
-    :raises click.ClickException: if it does not
+    :raises click.ClickException: if the user named one that does not exist
     """
-    cache = Cache(path)
-    if not cache.path.exists():
+    if path is not None and not path.exists():
         raise Failure(f"there is no cache at {cache.path}")
-    return cache
+    return cache.path.exists()
