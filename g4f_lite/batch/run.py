@@ -193,9 +193,9 @@ class Run:
         """Return the result of one prompt; None if the run was closed meanwhile."""
         if self._plan.meter is not None:
             wait_for_place(self._plan.meter, tokens_of(task.prompt), self._stopping.is_set, self._stopping.wait)
-        while wait := self._workers.wait():
-            if self._stopping.wait(wait):
-                break
+        self._stopping.wait(self._workers.reserve())
+        while (wait := self._workers.wait()) and not self._stopping.is_set():
+            self._stopping.wait(wait)
         observer.set(self._workers.observe)
         began_at = time.monotonic()
         try:

@@ -39,53 +39,71 @@ def succeed(workers: Workers, times: int) -> int:
     return workers.number
 
 
+def send(workers: Workers, clock: Clock, times: int, gap: float) -> list[float]:
+    """Send calls as fast as is allowed, ``gap`` seconds apart at least, and return when they were sent."""
+    sent = []
+    for _ in range(times):
+        clock.now += max(gap, workers.reserve())
+        sent.append(clock.now)
+    return sent
+
+
 def test_workers_become_more_as_calls_succeed() -> None:
     workers = Workers(clock=Clock())
     assert workers.number == 4
     assert [succeed(workers, 2), succeed(workers, 2), succeed(workers, 3)] == [5, 6, 7]
-    assert succeed(workers, 100_000) == 64
-
-
-def until(workers: Workers, number: int) -> int:
-    """Count the successes that it takes to have so many workers."""
-    for successes in itertools.count(1):
-        if succeed(workers, 1) == number:
-            return successes
-    raise AssertionError
+    assert succeed(workers, 2000) == 64
 
 
 def test_a_refusal_takes_a_quarter_and_others_of_the_same_crowd_take_nothing() -> None:
     clock = Clock()
     workers = Workers(clock=clock)
-    succeed(workers, 1000)
-    before = workers.number
+    succeed(workers, 2000)
     for _ in range(10):
         workers.observe(429, {})
-    assert workers.number == int(before * 0.75)
-    succeed(workers, 50)  # of calls that began before
-    assert workers.number == int(before * 0.75)
+    assert workers.number == 48
+    succeed(workers, 100)  # of calls that began before
+    assert workers.number == 48
     clock.now += 1.1
     workers.observe(429, {})
-    assert workers.number == int(int(before * 0.75) * 0.75)
+    assert workers.number == 36
     assert workers.refusals == 11
 
 
-def test_the_number_at_which_a_call_was_refused_is_approached_with_care() -> None:
+def test_after_a_refusal_calls_are_sent_a_little_more_slowly_than_before() -> None:
     clock = Clock()
     workers = Workers(clock=clock)
-    while workers.number < 20:
-        workers.succeeded()
+    send(workers, clock, 300, 0.01)  # a hundred a second
     workers.observe(429, {})
-    clock.now += 2
-    assert workers.number == 15
-    assert succeed(workers, 100) == 19
-    assert until(workers, 20) > 1800
+    began = clock.now
+    sent = send(workers, clock, 920, 0)
+    assert sent[0] - began >= 1  # the cool-down
+    assert 9.5 < sent[-1] - sent[0] < 10.2  # 92 a second
+    gaps = [later - earlier for earlier, later in itertools.pairwise(sent)]
+    assert max(gaps) == pytest.approx(1 / 92, rel=0.03)
+
+
+def test_the_pace_grows_again() -> None:
+    clock = Clock()
+    workers = Workers(clock=clock)
+    send(workers, clock, 300, 0.01)
     workers.observe(429, {})
-    clock.now += 2
-    succeed(workers, 100)
-    assert workers.number == 19
-    assert until(workers, 20) > 3600  # and with more care each time
-    assert until(workers, 25) < 100  # it holds now
+    rates = []
+    for seconds in (20, 20, 20, 60):
+        clock.now += seconds
+        first, *_, last = send(workers, clock, 11, 0)
+        rates.append(round(10 / (last - first)))
+    assert rates == [93, 100, 115, 626]
+
+
+def test_a_refusal_of_the_first_call_is_no_end() -> None:
+    clock = Clock()
+    workers = Workers(clock=clock)
+    workers.reserve()
+    workers.observe(429, {})
+    assert workers.number == 3
+    clock.now += 200
+    assert sum(workers.reserve() for _ in range(100)) < 1
 
 
 def test_retry_after_slows_everybody() -> None:
@@ -104,7 +122,7 @@ def test_retry_after_slows_everybody() -> None:
 
 def test_never_more_than_the_service_says_is_left() -> None:
     workers = Workers(clock=Clock())
-    succeed(workers, 1000)
+    succeed(workers, 2000)
     most = workers.number
     workers.observe(200, {"x-ratelimit-remaining-requests": "7"})
     assert workers.number == 7
