@@ -55,7 +55,9 @@ if TYPE_CHECKING:
         ResponseStatusError,
         ServiceError,
         StreamInterruptedError,
+        ToolDenied,
         TransportError,
+        TurnsExceededError,
     )
     from .http.body import Body
     from .prompt import Prompt
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
     from .timeout import RetryPolicy, Timeout
+    from .typed.tools import Tool
 
 __all__ = [
     "AiChatOnline",
@@ -115,9 +118,12 @@ __all__ = [
     "ServiceError",
     "StreamInterruptedError",
     "Timeout",
+    "Tool",
     "ToolCall",
     "ToolCallDelta",
+    "ToolDenied",
     "TransportError",
+    "TurnsExceededError",
     "Usage",
     "ask",
     "stream",
@@ -163,7 +169,9 @@ _NAMES = {
         "ResponseStatusError",
         "ServiceError",
         "StreamInterruptedError",
+        "ToolDenied",
         "TransportError",
+        "TurnsExceededError",
     ),
     ".http.body": ("Body",),
     ".prompt": ("Prompt",),
@@ -176,6 +184,7 @@ _NAMES = {
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
     ".timeout": ("RetryPolicy", "Timeout"),
+    ".typed.tools": ("Tool",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

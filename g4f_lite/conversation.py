@@ -6,20 +6,25 @@ import copy
 import hashlib
 import json
 import os
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .answers.answer import Answer
 from .answers.deltas import Delta
 from .answers.stream import AnswerStream
-from .arguments import check_model_name, check_whole_number
+from .arguments import check_callback, check_model_name, check_whole_number
 from .errors import ConversationChangedError, ResponseFormatError
 from .messages import Image, Message, Messages, get_random_string, json_copy, text_of, to_messages
 from .prompt import Prompt
 from .providers.selection import ProviderLike, default_provider, provider_of
-from .timeout import TimeoutLike
+from .timeout import Timeout, TimeoutLike
+
+if TYPE_CHECKING:
+    from .answers.deltas import ToolCall
+    from .typed.loop import Loop
+    from .typed.tools import Toolbox, ToolLike
 
 
 class Conversation:
@@ -39,6 +44,9 @@ class Conversation:
     :param max_characters: how much history to send: older turns are left out, but never the system message or the
         last message; None sends everything
     :param keep_interrupted: whether a turn that was interrupted or closed is kept, with the text so far
+    :param tools: functions that the model may call, as in ``Client.ask``; their calls and results are in the history
+    :param approve: called with each call before any function of the turn runs; only True allows it
+    :param max_turns: how many answers the model may be asked for in one turn, while it calls functions
     :raises ProviderNotFoundError: if no provider has the name
     :raises TypeError: if an argument has the wrong type
     :raises ValueError: if an argument has an invalid value
@@ -53,6 +61,9 @@ class Conversation:
         model: str | None = None,
         max_characters: int | None = None,
         keep_interrupted: bool = False,
+        tools: Iterable[ToolLike] | None = None,
+        approve: Callable[[ToolCall], bool] | None = None,
+        max_turns: int = 5,
     ) -> None:
         self.provider = default_provider() if provider is None else provider_of(provider)
         if model is not None:
@@ -60,6 +71,9 @@ class Conversation:
         self.model = model
         self.max_characters = None if max_characters is None else check_whole_number(max_characters, "max_characters")
         self.keep_interrupted = keep_interrupted
+        self.approve = check_callback(approve, "approve")
+        self.max_turns = check_whole_number(max_turns, "max_turns")
+        self._toolbox = None if tools is None else _toolbox(tools)
         self._chat_id = get_random_string(11)
         self._files: dict[str, str] = {}  # the files that were read or written, and the digests of their contents
         self.messages: Messages = to_messages(messages, system=system) if messages else []
@@ -79,6 +93,10 @@ class Conversation:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int | None = None,
+        approve: Callable[[ToolCall], bool] | None = None,
+        on_tool: Callable[[ToolCall, Any], object] | None = None,
         **options: Any,
     ) -> Answer:
         """Send a message and return the whole answer; see :meth:`stream` for the arguments.
@@ -94,6 +112,10 @@ class Conversation:
             max_tokens=max_tokens,
             stop=stop,
             response_format=response_format,
+            tools=tools,
+            max_turns=max_turns,
+            approve=approve,
+            on_tool=on_tool,
             **options,
         ).text()
 
@@ -108,6 +130,10 @@ class Conversation:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int | None = None,
+        approve: Callable[[ToolCall], bool] | None = None,
+        on_tool: Callable[[ToolCall, Any], object] | None = None,
         **options: Any,
     ) -> AnswerStream:
         """Send a message and return the answer as a stream; the turn is added to the history when it ends.
@@ -120,11 +146,16 @@ class Conversation:
         :param max_tokens: the maximum number of tokens in the answer
         :param stop: the answer ends before this text, or the first of several
         :param response_format: the JSON format of the answer, as in OpenAI's API
+        :param tools: functions that the model may call in this turn; None for those of the conversation
+        :param max_turns: how many answers the model may be asked for; None for the conversation's number
+        :param approve: called with each call before any function runs; None for the conversation's function
+        :param on_tool: called after each call with what the function returned or raised
         :param options: further options of the provider
         :raises TypeError: if the provider does not support an option
         """
         if "chat_id" in (self.provider.known_options or ()):  # the service keeps conversations apart by it
             options.setdefault("chat_id", self._chat_id)
+        toolbox = self._toolbox if tools is None else _toolbox(tools)
         turn = _turn(prompt)
         checked = Prompt.of(
             self.model,
@@ -136,16 +167,35 @@ class Conversation:
             max_tokens=max_tokens,
             stop=stop,
             response_format=response_format,
+            tools=None if toolbox is None else toolbox.declared,
             **options,
         )
         turn = checked.messages[-len(turn) :]
-        stream = self.provider.answer(replace(checked, messages=trim(checked.messages, self.max_characters)))
-        return stream.through(lambda deltas: self._remember(deltas, stream, turn))
+        sent = replace(checked, messages=trim(checked.messages, self.max_characters))
+        if toolbox is None or not toolbox.functions:
+            stream = self.provider.answer(sent)
+            return stream.through(lambda deltas: self._remember(deltas, stream, turn))
+        from .typed.loop import Loop
+
+        loop = Loop(
+            self.provider.answer,
+            sent,
+            toolbox,
+            timeout=Timeout.of(sent.timeout, getattr(self.provider, "timeout", None)),
+            max_turns=self.max_turns if max_turns is None else max_turns,
+            approve=self.approve if approve is None else approve,
+            on_tool=on_tool,
+        )
+        stream = loop.stream()
+        return stream.through(lambda deltas: self._remember(deltas, stream, turn, loop))
 
     def _remember(
-        self, deltas: Generator[Delta, None, None], stream: AnswerStream, turn: Messages
+        self, deltas: Generator[Delta, None, None], stream: AnswerStream, turn: Messages, loop: Loop | None = None
     ) -> Generator[Delta, None, None]:
-        """Pass on the deltas of an answer, and add the turn to the history when it ends."""
+        """Pass on the deltas of an answer, and add the turn to the history when it ends.
+
+        :param loop: holds the messages of the answer, if functions may have been called for it
+        """
         try:
             yield from deltas
             stream.check_complete()
@@ -153,8 +203,7 @@ class Conversation:
             if self.keep_interrupted and (text := _text_so_far(stream)):
                 self.messages += [*turn, {"role": "assistant", "content": text}]
             raise
-        answer = stream.answer
-        self.messages += [*turn, answer.to_message()]
+        self.messages += [*turn, *([stream.answer.to_message()] if loop is None else loop.messages)]
 
     def copy(self) -> Conversation:
         """Return a copy that continues independently, with the same provider."""
@@ -197,6 +246,9 @@ class Conversation:
         model: str | None = None,
         max_characters: int | None = None,
         keep_interrupted: bool = False,
+        tools: Iterable[ToolLike] | None = None,
+        approve: Callable[[ToolCall], bool] | None = None,
+        max_turns: int = 5,
     ) -> Conversation:
         """Continue a conversation from a file that :meth:`save` wrote, or any JSON list of messages.
 
@@ -221,6 +273,9 @@ class Conversation:
             model=model,
             max_characters=max_characters,
             keep_interrupted=keep_interrupted,
+            tools=tools,
+            approve=approve,
+            max_turns=max_turns,
         )
         conversation._files[os.path.realpath(path)] = _digest(data)
         return conversation
@@ -262,6 +317,12 @@ def trim(messages: Messages, max_characters: int | None) -> Messages:
     while kept and kept[0]["role"] != "user":  # an answer without its question would confuse the model
         kept.pop(0)
     return [*system, *kept, messages[-1]]
+
+
+def _toolbox(tools: Iterable[ToolLike]) -> Toolbox:
+    from .typed.tools import Toolbox  # which few conversations need
+
+    return Toolbox.of(tools)
 
 
 def _turn(prompt: Any) -> Messages:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -15,12 +15,14 @@ from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.base import RETRY, BaseProvider
 from ..providers.selection import ProviderLike
-from ..timeout import TimeoutLike
+from ..timeout import Timeout, TimeoutLike
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
 
 if TYPE_CHECKING:
+    from ..answers.deltas import ToolCall
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
+    from ..typed.tools import ToolLike
     from .chat import Chat
     from .images import Images
     from .models import Models
@@ -139,6 +141,10 @@ class Client:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        approve: Callable[[ToolCall], bool] | None = None,
+        on_tool: Callable[[ToolCall, Any], object] | None = None,
         **options: Any,
     ) -> Answer:
         """Send a prompt and return the whole answer.
@@ -154,8 +160,14 @@ class Client:
         :param max_tokens: the maximum number of tokens in the answer
         :param stop: the answer ends before this text, or the first of several
         :param response_format: the JSON format of the answer, as in OpenAI's API
+        :param tools: functions that the model may call; each is a function, a Tool, or a dict as in OpenAI's API, whose
+            calls are returned instead of run
+        :param max_turns: how many answers the model may be asked for while it calls functions
+        :param approve: called with each call before any function of the turn runs; only True allows it
+        :param on_tool: called after each call with what the function returned or raised
         :param options: further options of the provider
-        :raises TypeError: if the provider does not support an option
+        :raises TypeError: if the provider does not support an option, or a tool cannot be described to a model
+        :raises TurnsExceededError: if the model still calls functions after ``max_turns`` answers
         :raises G4FLiteError: if there is no whole answer
         """
         return self.stream(
@@ -170,6 +182,10 @@ class Client:
             max_tokens=max_tokens,
             stop=stop,
             response_format=response_format,
+            tools=tools,
+            max_turns=max_turns,
+            approve=approve,
+            on_tool=on_tool,
             **options,
         ).text()
 
@@ -187,6 +203,10 @@ class Client:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        approve: Callable[[ToolCall], bool] | None = None,
+        on_tool: Callable[[ToolCall, Any], object] | None = None,
         **options: Any,
     ) -> AnswerStream:
         """Return the answer to a prompt as a stream; nothing is sent before it is read.
@@ -202,10 +222,20 @@ class Client:
         :param max_tokens: the maximum number of tokens in the answer
         :param stop: the answer ends before this text, or the first of several
         :param response_format: the JSON format of the answer, as in OpenAI's API
+        :param tools: functions that the model may call; each is a function, a Tool, or a dict as in OpenAI's API, whose
+            calls are returned instead of run
+        :param max_turns: how many answers the model may be asked for while it calls functions
+        :param approve: called with each call before any function of the turn runs; only True allows it
+        :param on_tool: called after each call with what the function returned or raised
         :param options: further options of the provider
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         """
+        toolbox = None
+        if tools is not None:
+            from ..typed.tools import Toolbox
+
+            toolbox = Toolbox.of(tools)
         checked = Prompt.of(
             model or None,
             prompt,
@@ -217,9 +247,22 @@ class Client:
             max_tokens=max_tokens,
             stop=stop,
             response_format=response_format,
+            tools=None if toolbox is None else toolbox.declared,
             **options,
         )
-        return self._router.answer(checked, provider)
+        if toolbox is None or not toolbox.functions:
+            return self._router.answer(checked, provider)
+        from ..typed.loop import Loop
+
+        return Loop(
+            lambda prompt: self._router.answer(prompt, provider),
+            checked,
+            toolbox,
+            timeout=Timeout.of(checked.timeout, self._router.timeout_of(checked.model, provider)),
+            max_turns=max_turns,
+            approve=approve,
+            on_tool=on_tool,
+        ).stream()
 
     def conversation(
         self,
@@ -229,6 +272,9 @@ class Client:
         model: str | None = None,
         max_characters: int | None = None,
         keep_interrupted: bool = False,
+        tools: Iterable[ToolLike] | None = None,
+        approve: Callable[[ToolCall], bool] | None = None,
+        max_turns: int = 5,
     ) -> Conversation:
         """Start a conversation; see :class:`~g4f_lite.Conversation` for the arguments."""
         from ..conversation import Conversation
@@ -240,6 +286,9 @@ class Client:
             model=model,
             max_characters=max_characters,
             keep_interrupted=keep_interrupted,
+            tools=tools,
+            approve=approve,
+            max_turns=max_turns,
         )
 
     def close(self) -> None:

@@ -113,6 +113,10 @@ class Router:
             stream.through(stage)
         return stream
 
+    def timeout_of(self, model: str | None, provider: ProviderLike | None = None) -> Timeout:
+        """Return the timeout of calls that have none of their own: the client's, or that of the provider."""
+        return Timeout.of(self.timeout, getattr(self.find(model, provider)[0], "timeout", None))
+
     @contextmanager
     def explaining(self, model: str | None, provider: BaseProvider) -> Iterator[None]:
         """Add a hint to an error about an unknown model that a ``with`` block raises."""
@@ -273,6 +277,10 @@ class RoutedProvider(BaseProvider):
     @property
     def known_options(self) -> frozenset[str] | None:
         return self._router.find(self._model)[0].known_options
+
+    @property
+    def timeout(self) -> Timeout:
+        return self._router.timeout_of(self._model)
 
     def answer(self, prompt: Prompt) -> AnswerStream:
         return self._router.answer(prompt)

@@ -1,0 +1,1 @@
+"""From text to values: functions that a model may call."""
