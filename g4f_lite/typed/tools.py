@@ -121,7 +121,7 @@ def _checked(function: Any) -> Callable[..., Any]:
     for each in (inner, getattr(inner, "__call__", None)):  # noqa: B004  of an object that can be called
         if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):
             raise TypeError(
-                f"the tool {_name_of(function) or function!r} is an async function, and tools are called "
+                f"the tool {_name_of(function) or repr(function)} is an async function, and tools are called "
                 "synchronously: wrap it in a function that calls asyncio.run(…)"
             )
     return function  # type: ignore[no-any-return]

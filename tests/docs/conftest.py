@@ -27,7 +27,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send("application/json", {"created": 1700000000, "data": [{"b64_json": PIXEL}]})
             return
         pieces = ['{"city": ', '"Oslo"}'] if "response_format" in asked else PIECES
-        if "tools" in asked:
+        if asked.get("tools") and asked["messages"][-1]["role"] == "user":
             call = {"index": 0, "id": "call_1", "type": "function"}
             function = {"name": asked["tools"][0]["function"]["name"], "arguments": '{"city": "Oslo"}'}
             chunks = [_chunk(asked, {"tool_calls": [{**call, "function": function}]}), _chunk(asked, {}, "tool_calls")]

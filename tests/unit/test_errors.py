@@ -31,7 +31,9 @@ from g4f_lite.errors import (
     ResponseStatusError,
     ServiceError,
     StreamInterruptedError,
+    ToolDenied,
     TransportError,
+    TurnsExceededError,
 )
 
 TREE = [
@@ -53,6 +55,8 @@ TREE = [
     (AllProvidersFailedError, G4FLiteError, None),
     (ConversationChangedError, G4FLiteError, None),
     (EngineError, G4FLiteError, None),
+    (ToolDenied, G4FLiteError, None),
+    (TurnsExceededError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
 ]
 KINDS = [G4FLiteError, *(kind for kind, _, _ in TREE)]
@@ -62,6 +66,7 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     TransportError: {"cause": "tls"},
     DeadlineExceededError: {"limit": "read", "partial": "Hel"},
     EngineError: {"last_words": "abort", "partial": "Hel"},
+    TurnsExceededError: {"messages": [{"role": "user", "content": "Hello"}]},
 }
 
 
