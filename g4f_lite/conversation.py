@@ -19,12 +19,11 @@ from .errors import ConversationChangedError, ResponseFormatError
 from .messages import Image, Message, Messages, get_random_string, json_copy, text_of, to_messages
 from .prompt import Prompt
 from .providers.selection import ProviderLike, default_provider, provider_of
-from .timeout import Timeout, TimeoutLike
+from .timeout import TimeoutLike
 
 if TYPE_CHECKING:
-    from .answers.deltas import ToolCall
-    from .typed.loop import Loop
-    from .typed.tools import Toolbox, ToolLike
+    from .typed.loop import ToolUse
+    from .typed.tools import Approve, OnTool, Toolbox, ToolLike
 
 
 class Conversation:
@@ -62,7 +61,7 @@ class Conversation:
         max_characters: int | None = None,
         keep_interrupted: bool = False,
         tools: Iterable[ToolLike] | None = None,
-        approve: Callable[[ToolCall], bool] | None = None,
+        approve: Approve | None = None,
         max_turns: int = 5,
     ) -> None:
         self.provider = default_provider() if provider is None else provider_of(provider)
@@ -95,8 +94,8 @@ class Conversation:
         response_format: Mapping[str, Any] | None = None,
         tools: Iterable[ToolLike] | None = None,
         max_turns: int | None = None,
-        approve: Callable[[ToolCall], bool] | None = None,
-        on_tool: Callable[[ToolCall, Any], object] | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> Answer:
         """Send a message and return the whole answer; see :meth:`stream` for the arguments.
@@ -132,8 +131,8 @@ class Conversation:
         response_format: Mapping[str, Any] | None = None,
         tools: Iterable[ToolLike] | None = None,
         max_turns: int | None = None,
-        approve: Callable[[ToolCall], bool] | None = None,
-        on_tool: Callable[[ToolCall, Any], object] | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> AnswerStream:
         """Send a message and return the answer as a stream; the turn is added to the history when it ends.
@@ -155,7 +154,7 @@ class Conversation:
         """
         if "chat_id" in (self.provider.known_options or ()):  # the service keeps conversations apart by it
             options.setdefault("chat_id", self._chat_id)
-        toolbox = self._toolbox if tools is None else _toolbox(tools)
+        use = self._use(tools, max_turns, approve, on_tool)
         turn = _turn(prompt)
         checked = Prompt.of(
             self.model,
@@ -167,35 +166,37 @@ class Conversation:
             max_tokens=max_tokens,
             stop=stop,
             response_format=response_format,
-            tools=None if toolbox is None else toolbox.declared,
+            tools=None if use is None else use.toolbox.declared,
             **options,
         )
         turn = checked.messages[-len(turn) :]
         sent = replace(checked, messages=trim(checked.messages, self.max_characters))
-        if toolbox is None or not toolbox.functions:
-            stream = self.provider.answer(sent)
-            return stream.through(lambda deltas: self._remember(deltas, stream, turn))
-        from .typed.loop import Loop
+        answer: Callable[[Prompt], AnswerStream] = self.provider.answer
+        if use is not None:
+            answer = use.around(answer, getattr(self.provider, "timeout", None))
+        stream = answer(sent)
+        return stream.through(lambda deltas: self._remember(deltas, stream, turn))
 
-        loop = Loop(
-            self.provider.answer,
-            sent,
+    def _use(
+        self, tools: Iterable[ToolLike] | None, max_turns: int | None, approve: Approve | None, on_tool: OnTool | None
+    ) -> ToolUse | None:
+        """Return the tools of a turn and how they are run: its own settings, or those of the conversation."""
+        toolbox = self._toolbox if tools is None else _toolbox(tools)
+        if toolbox is None:
+            return None
+        from .typed.loop import ToolUse
+
+        return ToolUse(
             toolbox,
-            timeout=Timeout.of(sent.timeout, getattr(self.provider, "timeout", None)),
-            max_turns=self.max_turns if max_turns is None else max_turns,
-            approve=self.approve if approve is None else approve,
-            on_tool=on_tool,
+            self.max_turns if max_turns is None else max_turns,
+            self.approve if approve is None else approve,
+            on_tool,
         )
-        stream = loop.stream()
-        return stream.through(lambda deltas: self._remember(deltas, stream, turn, loop))
 
     def _remember(
-        self, deltas: Generator[Delta, None, None], stream: AnswerStream, turn: Messages, loop: Loop | None = None
+        self, deltas: Generator[Delta, None, None], stream: AnswerStream, turn: Messages
     ) -> Generator[Delta, None, None]:
-        """Pass on the deltas of an answer, and add the turn to the history when it ends.
-
-        :param loop: holds the messages of the answer, if functions may have been called for it
-        """
+        """Pass on the deltas of an answer, and add the turn to the history when it ends."""
         try:
             yield from deltas
             stream.check_complete()
@@ -203,7 +204,7 @@ class Conversation:
             if self.keep_interrupted and (text := _text_so_far(stream)):
                 self.messages += [*turn, {"role": "assistant", "content": text}]
             raise
-        self.messages += [*turn, *([stream.answer.to_message()] if loop is None else loop.messages)]
+        self.messages += [*turn, *stream.messages]
 
     def copy(self) -> Conversation:
         """Return a copy that continues independently, with the same provider."""
@@ -247,7 +248,7 @@ class Conversation:
         max_characters: int | None = None,
         keep_interrupted: bool = False,
         tools: Iterable[ToolLike] | None = None,
-        approve: Callable[[ToolCall], bool] | None = None,
+        approve: Approve | None = None,
         max_turns: int = 5,
     ) -> Conversation:
         """Continue a conversation from a file that :meth:`save` wrote, or any JSON list of messages.

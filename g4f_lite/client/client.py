@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -15,14 +15,13 @@ from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.base import RETRY, BaseProvider
 from ..providers.selection import ProviderLike
-from ..timeout import Timeout, TimeoutLike
+from ..timeout import TimeoutLike
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
 
 if TYPE_CHECKING:
-    from ..answers.deltas import ToolCall
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
-    from ..typed.tools import ToolLike
+    from ..typed.tools import Approve, OnTool, ToolLike
     from .chat import Chat
     from .images import Images
     from .models import Models
@@ -143,8 +142,8 @@ class Client:
         response_format: Mapping[str, Any] | None = None,
         tools: Iterable[ToolLike] | None = None,
         max_turns: int = 5,
-        approve: Callable[[ToolCall], bool] | None = None,
-        on_tool: Callable[[ToolCall, Any], object] | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> Answer:
         """Send a prompt and return the whole answer.
@@ -205,8 +204,8 @@ class Client:
         response_format: Mapping[str, Any] | None = None,
         tools: Iterable[ToolLike] | None = None,
         max_turns: int = 5,
-        approve: Callable[[ToolCall], bool] | None = None,
-        on_tool: Callable[[ToolCall, Any], object] | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> AnswerStream:
         """Return the answer to a prompt as a stream; nothing is sent before it is read.
@@ -231,11 +230,12 @@ class Client:
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         """
-        toolbox = None
+        use = None
         if tools is not None:
+            from ..typed.loop import ToolUse
             from ..typed.tools import Toolbox
 
-            toolbox = Toolbox.of(tools)
+            use = ToolUse(Toolbox.of(tools), max_turns, approve, on_tool)
         checked = Prompt.of(
             model or None,
             prompt,
@@ -247,22 +247,13 @@ class Client:
             max_tokens=max_tokens,
             stop=stop,
             response_format=response_format,
-            tools=None if toolbox is None else toolbox.declared,
+            tools=None if use is None else use.toolbox.declared,
             **options,
         )
-        if toolbox is None or not toolbox.functions:
+        if use is None:
             return self._router.answer(checked, provider)
-        from ..typed.loop import Loop
-
-        return Loop(
-            lambda prompt: self._router.answer(prompt, provider),
-            checked,
-            toolbox,
-            timeout=Timeout.of(checked.timeout, self._router.timeout_of(checked.model, provider)),
-            max_turns=max_turns,
-            approve=approve,
-            on_tool=on_tool,
-        ).stream()
+        timeout = self._router.timeout_of(checked.model, provider)
+        return use.around(lambda prompt: self._router.answer(prompt, provider), timeout)(checked)
 
     def conversation(
         self,
@@ -273,7 +264,7 @@ class Client:
         max_characters: int | None = None,
         keep_interrupted: bool = False,
         tools: Iterable[ToolLike] | None = None,
-        approve: Callable[[ToolCall], bool] | None = None,
+        approve: Approve | None = None,
         max_turns: int = 5,
     ) -> Conversation:
         """Start a conversation; see :class:`~g4f_lite.Conversation` for the arguments."""

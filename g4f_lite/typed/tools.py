@@ -62,6 +62,8 @@ class Tool:
 
 
 ToolLike = Callable[..., Any] | Tool | Mapping[str, Any]
+Approve = Callable[[ToolCall], bool]
+OnTool = Callable[[ToolCall, Any], object]
 
 
 @dataclass(frozen=True)

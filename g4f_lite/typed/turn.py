@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
@@ -14,10 +14,7 @@ from ..answers.deltas import ToolCall
 from ..errors import ToolDenied
 from ..http.redact import redact
 from ..messages import Message, get_random_string, valid_text
-from .tools import Tool, Toolbox, result_text
-
-Approve = Callable[[ToolCall], bool]
-OnTool = Callable[[ToolCall, Any], object]
+from .tools import Approve, Tool, Toolbox, result_text
 
 MAX_THREADS = 16  # for the parallel calls of one turn
 MAX_ERROR = 2_000  # characters of an exception that a model reads

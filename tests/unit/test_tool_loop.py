@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from g4f_lite import (
     Answer,
+    AnswerStream,
     Attached,
     Client,
     Conversation,
@@ -35,7 +37,7 @@ from g4f_lite.testing import Scripted
 
 pytest.importorskip("msgspec", reason="the extra typed is not installed")
 
-from g4f_lite.typed.loop import Loop
+from g4f_lite.typed.loop import Loop, ToolUse
 from g4f_lite.typed.tools import Toolbox
 
 
@@ -105,6 +107,32 @@ def test_there_is_one_stream_with_everything_in_it() -> None:
     assert answer.tool_calls == []
     assert (answer.provider, answer.model) == ("Scripted", "m")
     assert stream.identity == Identity(id="2")
+
+
+def test_a_stream_has_the_messages_for_a_history() -> None:
+    provider = Scripted(["Let me see.", call("weather", city="Oslo")], "Sunny.", "Plain.")
+    stream = Client(provider).stream("weather?", tools=[weather])
+    stream.text()
+    assert stream.messages == MESSAGES[1:]
+    plain = Client(provider).stream("x")
+    plain.text()
+    assert plain.messages == [{"role": "assistant", "content": "Plain."}]
+
+
+@pytest.mark.parametrize(
+    ("turns", "pieces"),
+    [
+        ([["Let me", " see.", call("weather", city="Oslo")], ['{"a"', ": 1}"]], ['{"a"', ": 1}"]),
+        ([["\n", ' {"a"', ": 1}"]], ['\n {"a"', ": 1}"]),
+        ([["It is", " sunny."]], ["It is sunny."]),
+        ([["Let me see.", call("weather", city="Oslo")], ["Sure: ", '{"a": 1}']], ['Sure: {"a": 1}']),
+    ],
+)
+def test_text_before_a_call_is_no_part_of_json(turns: Any, pieces: list[str]) -> None:
+    provider = Scripted(*turns)
+    toolbox = Toolbox.of([weather])
+    answer = ToolUse(toolbox).around(provider.answer, None, json=True)
+    assert list(answer(Prompt.of(None, "x", tools=toolbox.declared))) == pieces
 
 
 def test_start_waits_for_the_first_delta() -> None:
@@ -435,17 +463,14 @@ def test_a_turn_that_calls_a_tool_given_as_a_dict_returns_before_anything_runs()
 
 
 @pytest.mark.parametrize("tools", [[], [CLOCK], (CLOCK,)])
-def test_dicts_alone_need_no_loop(tools: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "g4f_lite.typed.loop", None)
-    monkeypatch.setitem(__import__("sys").modules, "g4f_lite.typed.signature", None)
+def test_dicts_alone_need_no_package(tools: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "g4f_lite.typed.signature", None)  # for which a package is needed
     provider = Scripted([call("clock")])
     assert [each.name for each in ask(provider, tools, max_turns=1).tool_calls] == ["clock"]
     assert provider.calls[0].options == {"tools": list(tools)}
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.delitem(sys.modules, "g4f_lite.typed.signature")
     monkeypatch.setitem(sys.modules, "docstring_parser", None)
     with pytest.raises(ImportError, match=r'docstring_parser: pip install "g4f-lite\[typed\]"'):
@@ -491,10 +516,11 @@ class Clock:
         return seconds
 
 
-def loop(provider: Scripted, tools: list[Any], clock: Clock, total: float | None = 10, **settings: Any) -> Loop:
+def loop(provider: Scripted, tools: list[Any], clock: Clock, total: float | None = 10, **settings: Any) -> AnswerStream:
     toolbox = Toolbox.of(tools)
     prompt = Prompt.of(None, "x", tools=toolbox.declared)
-    return Loop(provider.answer, prompt, toolbox, timeout=Timeout(total=total), clock=clock, **settings)
+    loop = Loop(provider.answer, prompt, ToolUse(toolbox, **settings), timeout=Timeout(total=total), clock=clock)
+    return AnswerStream(lambda: loop, provider="Timed")
 
 
 class Timed(Scripted):
@@ -518,7 +544,7 @@ class TestTime:
 
         provider = Timed([call("slow", i, seconds=6) for i in range(3)], "Never.")
         with pytest.raises(DeadlineExceededError, match="the total time limit of 10 s passed, in which") as caught:
-            loop(provider, [slow], clock).stream().text()
+            loop(provider, [slow], clock).text()
         assert ran == [6, 6]
         assert caught.value.limit == "total"
         assert len(provider.calls) == 1
@@ -526,13 +552,13 @@ class TestTime:
     def test_a_later_turn_gets_what_is_left(self) -> None:
         clock = Clock()
         provider = Timed([call("slow", seconds=4)], [call("slow", seconds=5)], "Done.")
-        assert loop(provider, [Tool(clock.move, name="slow")], clock).stream().text() == "Done."
+        assert loop(provider, [Tool(clock.move, name="slow")], clock).text() == "Done."
         assert provider.totals == [None, 6, 1]
 
     def test_without_a_limit_there_is_none(self) -> None:
         clock = Clock()
         provider = Timed([call("slow", seconds=4e9)], "Done.")
-        assert loop(provider, [Tool(clock.move, name="slow")], clock, None).stream().text() == "Done."
+        assert loop(provider, [Tool(clock.move, name="slow")], clock, None).text() == "Done."
         assert provider.totals == [None, None]
 
     def test_waiting_for_leave_does_not_count(self) -> None:
@@ -543,7 +569,7 @@ class TestTime:
 
         provider = Timed([call("slow", seconds=4)], "Done.")
         asked = loop(provider, [Tool(clock.move, name="slow")], clock, approve=approve)
-        assert asked.stream().text() == "Done."
+        assert asked.text() == "Done."
         assert provider.totals == [None, 6]
 
     def test_an_error_names_the_limit_of_the_whole(self) -> None:
@@ -551,7 +577,7 @@ class TestTime:
         late = DeadlineExceededError("the total time limit of 6 s passed", limit="total")
         provider = Timed([call("slow", seconds=4)], late)
         with pytest.raises(DeadlineExceededError, match="the total time limit of 10 s passed"):
-            loop(provider, [Tool(clock.move, name="slow")], clock).stream().text()
+            loop(provider, [Tool(clock.move, name="slow")], clock).text()
 
     def test_the_first_turn_has_the_limits_of_the_call(self) -> None:
         provider = Timed([call("weather", city="Oslo")], "Sunny.")
