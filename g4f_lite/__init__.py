@@ -46,11 +46,14 @@ if TYPE_CHECKING:
         G4FLiteError,
         MissingDependencyError,
         ModelNotSupportedError,
+        OutputError,
+        OutputTruncatedError,
         ProviderError,
         ProviderNotConfiguredError,
         ProviderNotFoundError,
         QuotaExceededError,
         RateLimitError,
+        RefusalError,
         ResponseFormatError,
         ResponseStatusError,
         ServiceError,
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
     from .timeout import RetryPolicy, Timeout
+    from .typed.stream import TypedStream
     from .typed.tools import Tool
 
 __all__ = [
@@ -102,6 +106,8 @@ __all__ = [
     "ModelNotSupportedError",
     "OpenAICompatible",
     "OtherChoice",
+    "OutputError",
+    "OutputTruncatedError",
     "Prompt",
     "Provider",
     "ProviderError",
@@ -111,6 +117,7 @@ __all__ = [
     "RateLimitError",
     "Reasoning",
     "Refusal",
+    "RefusalError",
     "ResponseFormatError",
     "ResponseStatusError",
     "RetryPolicy",
@@ -124,6 +131,7 @@ __all__ = [
     "ToolDenied",
     "TransportError",
     "TurnsExceededError",
+    "TypedStream",
     "Usage",
     "ask",
     "stream",
@@ -160,11 +168,14 @@ _NAMES = {
         "G4FLiteError",
         "MissingDependencyError",
         "ModelNotSupportedError",
+        "OutputError",
+        "OutputTruncatedError",
         "ProviderError",
         "ProviderNotConfiguredError",
         "ProviderNotFoundError",
         "QuotaExceededError",
         "RateLimitError",
+        "RefusalError",
         "ResponseFormatError",
         "ResponseStatusError",
         "ServiceError",
@@ -184,6 +195,7 @@ _NAMES = {
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
     ".timeout": ("RetryPolicy", "Timeout"),
+    ".typed.stream": ("TypedStream",),
     ".typed.tools": ("Tool",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}

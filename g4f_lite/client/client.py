@@ -7,27 +7,25 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
-from ..answers.answer import Answer
-from ..answers.stream import AnswerStream
 from ..arguments import missing_attribute, unknown_name
 from ..http.retry import RetryLike
-from ..messages import Image, Message
-from ..prompt import Prompt
+from ..messages import Message
 from ..providers.base import RETRY, BaseProvider
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
+from .asking import Asking
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
 
 if TYPE_CHECKING:
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
-    from ..typed.tools import Approve, OnTool, ToolLike
+    from ..typed.tools import Approve, ToolLike
     from .chat import Chat
     from .images import Images
     from .models import Models
 
 
-class Client:
+class Client(Asking):
     """A synchronous client with the interface of OpenAI's and g4f's clients::
 
         client = Client("groq", models={"gpt-4o-mini": "llama-3.3-70b-versatile"})
@@ -125,135 +123,6 @@ class Client:
     def provider(self) -> BaseProvider:
         """The provider for calls that name none."""
         return self._router.provider()
-
-    def ask(
-        self,
-        prompt: str | Sequence[Message],
-        *,
-        model: str | None = None,
-        provider: ProviderLike | None = None,
-        system: str | None = None,
-        images: Image | Iterable[Image] | None = None,
-        proxy: str | None = None,
-        timeout: TimeoutLike = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        stop: str | Sequence[str] | None = None,
-        response_format: Mapping[str, Any] | None = None,
-        tools: Iterable[ToolLike] | None = None,
-        max_turns: int = 5,
-        approve: Approve | None = None,
-        on_tool: OnTool | None = None,
-        **options: Any,
-    ) -> Answer:
-        """Send a prompt and return the whole answer.
-
-        :param prompt: a string, or a list of ``{"role": …, "content": …}``
-        :param model: the name of a model; see ``Client(models=…)``
-        :param provider: the provider to use for this call instead of the client's
-        :param system: a system message to put first
-        :param images: images to add to the last user message: bytes, paths or URLs
-        :param proxy: the URL of a proxy for every request of this call
-        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param temperature: the sampling temperature
-        :param max_tokens: the maximum number of tokens in the answer
-        :param stop: the answer ends before this text, or the first of several
-        :param response_format: the JSON format of the answer, as in OpenAI's API
-        :param tools: functions that the model may call; each is a function, a Tool, or a dict as in OpenAI's API, whose
-            calls are returned instead of run
-        :param max_turns: how many answers the model may be asked for while it calls functions
-        :param approve: called with each call before any function of the turn runs; only True allows it
-        :param on_tool: called after each call with what the function returned or raised
-        :param options: further options of the provider
-        :raises TypeError: if the provider does not support an option, or a tool cannot be described to a model
-        :raises TurnsExceededError: if the model still calls functions after ``max_turns`` answers
-        :raises G4FLiteError: if there is no whole answer
-        """
-        return self.stream(
-            prompt,
-            model=model,
-            provider=provider,
-            system=system,
-            images=images,
-            proxy=proxy,
-            timeout=timeout,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            stop=stop,
-            response_format=response_format,
-            tools=tools,
-            max_turns=max_turns,
-            approve=approve,
-            on_tool=on_tool,
-            **options,
-        ).text()
-
-    def stream(
-        self,
-        prompt: str | Sequence[Message],
-        *,
-        model: str | None = None,
-        provider: ProviderLike | None = None,
-        system: str | None = None,
-        images: Image | Iterable[Image] | None = None,
-        proxy: str | None = None,
-        timeout: TimeoutLike = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        stop: str | Sequence[str] | None = None,
-        response_format: Mapping[str, Any] | None = None,
-        tools: Iterable[ToolLike] | None = None,
-        max_turns: int = 5,
-        approve: Approve | None = None,
-        on_tool: OnTool | None = None,
-        **options: Any,
-    ) -> AnswerStream:
-        """Return the answer to a prompt as a stream; nothing is sent before it is read.
-
-        :param prompt: a string, or a list of ``{"role": …, "content": …}``
-        :param model: the name of a model; see ``Client(models=…)``
-        :param provider: the provider to use for this call instead of the client's
-        :param system: a system message to put first
-        :param images: images to add to the last user message: bytes, paths or URLs
-        :param proxy: the URL of a proxy for every request of this call
-        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param temperature: the sampling temperature
-        :param max_tokens: the maximum number of tokens in the answer
-        :param stop: the answer ends before this text, or the first of several
-        :param response_format: the JSON format of the answer, as in OpenAI's API
-        :param tools: functions that the model may call; each is a function, a Tool, or a dict as in OpenAI's API, whose
-            calls are returned instead of run
-        :param max_turns: how many answers the model may be asked for while it calls functions
-        :param approve: called with each call before any function of the turn runs; only True allows it
-        :param on_tool: called after each call with what the function returned or raised
-        :param options: further options of the provider
-        :raises TypeError: if the provider does not support an option
-        :raises ModelNotSupportedError: if the provider does not have the model
-        """
-        use = None
-        if tools is not None:
-            from ..typed.loop import ToolUse
-            from ..typed.tools import Toolbox
-
-            use = ToolUse(Toolbox.of(tools), max_turns, approve, on_tool)
-        checked = Prompt.of(
-            model or None,
-            prompt,
-            proxy,
-            timeout,
-            system=system,
-            images=images,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            stop=stop,
-            response_format=response_format,
-            tools=None if use is None else use.toolbox.declared,
-            **options,
-        )
-        if use is None:
-            return self._router.answer(checked, provider)
-        timeout = self._router.timeout_of(checked.model, provider)
-        return use.around(lambda prompt: self._router.answer(prompt, provider), timeout)(checked)
 
     def conversation(
         self,

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, Optional
+from typing import Any, Optional
 
 from ..errors import MissingDependencyError
 from ..messages import json_copy
@@ -18,6 +18,9 @@ try:
     import msgspec
 except ImportError as error:
     raise MissingDependencyError(f'function tools need {error.name}: pip install "g4f-lite[typed]"') from error
+
+from .output import Output
+from .schema import schema_of
 
 _EMPTY = inspect.Parameter.empty
 _PLAIN = (bool, int, float, str)  # the types that a default tells where there is no hint
@@ -93,8 +96,8 @@ def _convert(value: Any, parameter: Parameter) -> Any:
     :raises ValueError: if it does not fit
     """
     try:
-        return msgspec.convert(value, parameter.hint, strict=False)
-    except (msgspec.ValidationError, RecursionError) as error:
+        return Output.of(parameter.hint).value_of(value)
+    except ValueError as error:
         raise ValueError(f"the argument {parameter.name!r} does not fit: {error}") from error
 
 
@@ -153,7 +156,8 @@ def _hints(function: Callable[..., Any], names: set[str], owner: str) -> dict[st
             only_parameters, getattr(inner, "__globals__", {}), _closed_over(inner), include_extras=True
         )
     except (NameError, SyntaxError, TypeError, AttributeError) as error:
-        raise TypeError(f"the tool {owner} has a type hint that cannot be resolved: {error}") from error
+        hint = "; define it outside of functions" if isinstance(error, NameError) else ""
+        raise TypeError(f"the tool {owner} has a type hint that cannot be resolved: {error}{hint}") from error
 
 
 def _closed_over(function: Any) -> dict[str, Any]:
@@ -174,55 +178,48 @@ def _hint(hint: Any, default: Any) -> Any:
 
 def _schema(parameters: list[Parameter], texts: dict[str, str], owner: str) -> dict[str, Any]:
     """Write the JSON schema of an object with the parameters as properties."""
-    schemas, shared = _schemas(parameters, owner)
-    properties = {}
-    for parameter, schema in zip(parameters, schemas, strict=True):
-        text = _text_in(parameter.hint) or texts.get(parameter.name)
+    whole = _types(parameters, owner)
+    properties = whole["properties"]
+    for parameter in parameters:
+        schema = properties[parameter.name] = dict(properties[parameter.name])
+        text = texts.get(parameter.name)
         if text and "description" not in schema:
             schema["description"] = text
         if parameter.default is not _EMPTY and parameter.default is not None:
             with suppress(TypeError, ValueError, RecursionError):  # the function knows it, and the model need not
                 schema["default"] = json_copy(msgspec.to_builtins(parameter.default), parameter.name)
-        properties[parameter.name] = schema
-    whole = {"type": "object", "properties": properties, "additionalProperties": False}
     required = [parameter.name for parameter in parameters if parameter.default is _EMPTY]
-    if required:
-        whole["required"] = required
-    return {**whole, "$defs": shared} if shared else whole
+    shared = {"$defs": whole["$defs"]} if "$defs" in whole else {}
+    return {
+        "type": "object",
+        "properties": properties,
+        **({"required": required} if required else {}),
+        "additionalProperties": False,
+        **shared,
+    }
 
 
-def _schemas(parameters: list[Parameter], owner: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the schema of each parameter, and those that they share.
+def _types(parameters: list[Parameter], owner: str) -> dict[str, Any]:
+    """Return the schema of an object with a property for each parameter.
 
     :raises TypeError: if JSON has nothing like the type of one
     """
 
-    def written(some: list[Parameter]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        schemas, shared = msgspec.json.schema_components(
-            [parameter.hint for parameter in some], ref_template="#/$defs/{name}"
-        )
-        return list(map(dict, schemas)), shared
+    def schema(some: list[Parameter]) -> dict[str, Any]:
+        return schema_of(msgspec.defstruct("Arguments", [(each.name, each.hint) for each in some])).json
 
     try:
-        return written(parameters)
+        return schema(parameters)
     except (TypeError, NameError, RecursionError):
         for parameter in parameters:  # to name the one that is at fault
             try:
-                written([parameter])
+                schema([parameter])
             except (TypeError, NameError, RecursionError) as error:
                 raise TypeError(
                     f"the tool {owner} has a parameter {parameter.name!r} of a type that a model cannot be told: "
                     f"{parameter.hint!r:.80}"
                 ) from error
         raise
-
-
-def _text_in(hint: Any) -> str | None:
-    """Return the first text in the metadata of an ``Annotated``, also inside an Optional."""
-    if typing.get_origin(hint) is Annotated:
-        return next((text for text in hint.__metadata__ if isinstance(text, str)), None)
-    inner = typing.get_args(hint) if typing.get_origin(hint) is typing.Union else ()
-    return next((text for each in inner if (text := _text_in(each))), None)
 
 
 def _read_docstring(docstring: str) -> tuple[str, dict[str, str]]:

@@ -169,6 +169,7 @@ def called(function: Callable[..., Any], arguments: Any) -> Any:
         (float, "2.5", 2.5),
         (bool, "true", True),
         (str, "3", "3"),
+        (str, 3, "3"),
         (Unit, "f", Unit.F),
         (Place, {"name": "Oslo"}, Place("Oslo")),
         (Place, {"name": "Oslo", "zone": "1"}, Place("Oslo", 1)),
