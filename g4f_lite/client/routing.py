@@ -310,6 +310,10 @@ class RoutedProvider(BaseProvider):
     def timeout(self) -> Timeout:
         return self._router.timeout_of(self._model)
 
+    @property
+    def reads_schema(self) -> bool:  # type: ignore[override]
+        return self._router.find(self._model)[0].reads_schema
+
     def answer(self, prompt: Prompt) -> AnswerStream:
         return self._router.answer(prompt)
 

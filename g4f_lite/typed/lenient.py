@@ -13,7 +13,12 @@ import msgspec.inspect as shapes
 
 from ..answers.json_text import without_fence
 
-_READER = json.JSONDecoder(strict=False)  # which accepts line breaks in strings
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_READER = json.JSONDecoder(strict=False, parse_constant=_refuse)  # which accepts line breaks in strings
 _BEGINNING = re.compile(r"[\[{]")
 _ATTEMPTS = 50  # at finding JSON in a text with many brackets
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary
 
 from ..answers.deltas import Delta, Finish, ToolCallDelta
-from ..errors import AllProvidersFailedError, G4FLiteError, ProviderError
+from ..errors import AllProvidersFailedError, G4FLiteError, ResponseStatusError, ServiceError
 from ..messages import Messages, with_system_text
 from ..prompt import Prompt
 from .schema import Schema
@@ -48,7 +48,7 @@ _STATUSES = (None, 400, 404, 422, 501)
 def ways_of(provider: Provider, prompt: Prompt) -> list[Way]:
     """List the ways that a provider has for a prompt, from the surest on."""
     known = provider.known_options or frozenset()  # None: any option is accepted, and perhaps ignored
-    refused = {way for model, way in _refused.get(provider, ()) if model == prompt.model}
+    refused = {way for model, way in _refused_by(provider) if model == prompt.model}
     ways: list[Way] = []
     if "response_format" in known:
         ways.append("json_schema")
@@ -61,7 +61,9 @@ def is_refusal(error: G4FLiteError, way: Way) -> bool:
     """Return whether a service refused the way in which it was asked, and not the prompt."""
     if isinstance(error, AllProvidersFailedError):
         return any(is_refusal(each, way) for each in error.errors)
-    if way not in _NAMED or not isinstance(error, ProviderError) or error.status not in _STATUSES:
+    if way not in _NAMED or not isinstance(error, (ResponseStatusError, ServiceError)):
+        return False
+    if error.status not in _STATUSES:
         return False
     return bool(re.search(_NAMED[way], f"{error.message} {error.body}"))
 
@@ -69,7 +71,14 @@ def is_refusal(error: G4FLiteError, way: Way) -> bool:
 def remember(provider: Provider, model: str | None, way: Way, error: G4FLiteError) -> None:
     """Remember that a service refused a way, unless it refused this schema only."""
     if not re.search(_OF_THIS_SCHEMA, str(error)):
-        _refused.setdefault(provider, set()).add((model, way))
+        _refused_by(provider).add((model, way))
+
+
+def _refused_by(provider: Provider) -> set[tuple[str | None, Way]]:
+    try:
+        return _refused.setdefault(provider, set())
+    except TypeError:  # a provider that cannot be hashed, such as a dataclass
+        return set()
 
 
 def asked(prompt: Prompt, way: Way, schema: Schema, provider: Provider) -> Prompt:

@@ -61,6 +61,7 @@ def test_json_that_fits_needs_no_leniency(kind, text, value):
         (float, '"2.5"', 2.5),
         (bool, "True", True),
         (str, "just text", "just text"),
+        (str, "see [1] and {2}", "see [1] and {2}"),
         (tuple[Point, str], '[{"x": 1}, 2]', (Point(1), "2")),
         (dict[str, Point], '{"a": {"x": 1}}', {"a": Point(1)}),
         (Pet, 'It is {"name": "Rex", "age": "3"}', Pet(name="Rex", age=3)),
