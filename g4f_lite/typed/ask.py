@@ -125,6 +125,7 @@ class Question(Generic[T]):
 
         :raises RefusalError: if it is a refusal
         :raises OutputTruncatedError: if it was cut before the end of the JSON
+        :raises OutputError: if it calls a tool that is for the caller to run
         """
         try:
             answer = self.stream.text()
@@ -135,6 +136,9 @@ class Question(Generic[T]):
             self._usages.append(answer.usage)
         if answer.refusal:
             raise self._told(RefusalError(f"the model refuses to answer: {answer.refusal:.200}"), answer)
+        if answer.tool_calls:
+            text = f"the model calls {answer.tool_calls[0].name!r}, which is not run here, as the tool is a dict"
+            raise self._told(OutputError(f"{text}; pass a function, or ask without output="), answer)
         if answer.finish_reason in _CUT:
             try:
                 self.output.strictly(answer)

@@ -155,7 +155,7 @@ def _hints(function: Callable[..., Any], names: set[str], owner: str) -> dict[st
         return typing.get_type_hints(
             only_parameters, getattr(inner, "__globals__", {}), _closed_over(inner), include_extras=True
         )
-    except (NameError, SyntaxError, TypeError, AttributeError) as error:
+    except Exception as error:  # a hint that is written as text may be any expression
         hint = "; define it outside of functions" if isinstance(error, NameError) else ""
         raise TypeError(f"the tool {owner} has a type hint that cannot be resolved: {error}{hint}") from error
 
@@ -206,7 +206,9 @@ def _types(parameters: list[Parameter], owner: str) -> dict[str, Any]:
     """
 
     def schema(some: list[Parameter]) -> dict[str, Any]:
-        return schema_of(msgspec.defstruct("Arguments", [(each.name, each.hint) for each in some])).json
+        hints = {f"p{number}": each.hint for number, each in enumerate(some)}  # msgspec refuses some names
+        names = {f"p{number}": each.name for number, each in enumerate(some)}
+        return schema_of(msgspec.defstruct("Arguments", [*hints.items()], rename=names)).json
 
     try:
         return schema(parameters)

@@ -158,7 +158,12 @@ def _names_in(declared: Mapping[str, Any]) -> list[str]:
 
 
 def result_text(result: Any) -> str:
-    """Return the result of a function as the text that the model reads: a string as it is, anything else as JSON."""
+    """Return the result of a function as the text that the model reads: a string as it is, anything else as JSON.
+
+    :raises Exception: if that is the result
+    """
+    if isinstance(result, Exception):
+        raise result
     if isinstance(result, str):
         return str(result)
     import msgspec
@@ -173,4 +178,4 @@ def _plain(value: Any) -> Any:
     for method in ("model_dump", "to_dict", "tolist"):  # of pydantic's models, data frames, arrays
         if callable(plain := getattr(value, method, None)) and not isinstance(value, type):
             return plain()
-    return str(value)
+    return list(value) if isinstance(value, Iterable) else str(value)

@@ -66,10 +66,10 @@ class ToolRun:
 
     def message(self, secrets: Iterable[str]) -> Message:
         """Write the result as the message that the model reads."""
-        if isinstance(self.result, Exception):
-            content = redact(_described(self.result), secrets)[:MAX_ERROR]
-        else:
+        try:
             content = result_text(self.result)
+        except Exception as error:  # noqa: BLE001  the result itself, or one that cannot be written
+            content = redact(_described(error), secrets)[:MAX_ERROR]
         if self.call.type == "function_call":
             return {"role": "function", "name": self.call.name, "content": valid_text(content)}
         return {"role": "tool", "tool_call_id": self.call.id, "content": valid_text(content)}

@@ -262,6 +262,11 @@ class Other:
         return "another thing"
 
 
+class Evil:
+    def model_dump(self) -> None:
+        raise KeyError("no")
+
+
 ENDLESS: list[Any] = []
 ENDLESS.append(ENDLESS)
 
@@ -283,6 +288,8 @@ ENDLESS.append(ENDLESS)
         ({"a": Other()}, '{"a":"another thing"}'),
         (2**70, "1180591620717411303424"),
         (ENDLESS, "[[...]]"),
+        ((n for n in "ab"), '["a","b"]'),
+        (Evil(), "KeyError: 'no'"),
     ],
 )  # fmt: skip
 def test_a_result_is_told_as_text(result: Any, told: str) -> None:

@@ -218,6 +218,13 @@ def test_parameters_are_given_as_the_function_takes_them(arguments: dict[str, in
     assert called(by_position, arguments) == expected
 
 
+def test_any_name_of_a_parameter_will_do() -> None:
+    def take(_a: int, __b: int, größe: int, self: int = 0) -> list[int]:
+        return [_a, __b, größe, self]
+
+    assert called(take, {"_a": "1", "__b": 2, "größe": 3}) == [1, 2, 3, 0]
+
+
 class Shop:
     def price(self, item: str, currency: str = "EUR") -> str:
         """Get a price."""
@@ -317,6 +324,10 @@ def of_unknown_type(city: Nowhere) -> str:  # type: ignore[name-defined]  # noqa
     return ""
 
 
+def of_no_type(city: 1 / 0) -> str:  # type: ignore[valid-type]
+    return ""
+
+
 def of_no_type_of_json(ask: Callable[[int], int]) -> str:
     return ""
 
@@ -349,6 +360,7 @@ def any_name(**cities: str) -> str:
         ([functools.partial(asynchronous, "x")], TypeError, "is an async function"),
         ([AsyncCall()], TypeError, "is an async function"),
         ([of_unknown_type], TypeError, "of_unknown_type has a type hint that cannot be resolved: name 'Nowhere'"),
+        ([of_no_type], TypeError, "of_no_type has a type hint that cannot be resolved: division by zero"),
         ([of_no_type_of_json], TypeError, "of_no_type_of_json has a parameter 'ask' of a type that a model cannot"),
         ([google, google], ValueError, r"two tools have the name 'google'; give one another: Tool\(…, name=…\)"),
         ([google, {"type": "function", "function": {"name": "google"}}], ValueError, "two tools have the name"),

@@ -86,6 +86,17 @@ def test_a_call_may_be_forced_once_and_the_value_comes_after_it() -> None:
     assert [call.options.get("tool_choice") for call in provider.calls] == ["required", None]
 
 
+def test_a_value_cannot_be_a_call_for_the_caller() -> None:
+    clock = {"type": "function", "function": {"name": "clock"}}
+    provider = Scripted(LOOK, [ToolCallDelta(0, "c1", "clock", "{}")])
+    with pytest.raises(
+        OutputError, match="the model calls 'clock', which is not run here, as the tool is a dict"
+    ) as caught:
+        Client(provider).ask("x", tools=[clock, weather], output=Report)
+    assert len(provider.calls) == 2
+    assert caught.value.usage == Usage(10, 1, 11)
+
+
 class Place(NamedTuple):
     city: str
     country: str = "Norway"

@@ -116,7 +116,8 @@ from typing import Literal, Optional
 
 import g4f_lite
 from g4f_lite import (
-    Answer, AnswerStream, Client, Conversation, OutputError, Tool, ToolCall, ToolDenied, TurnsExceededError, TypedStream,
+    Answer, AnswerStream, Client, Conversation, OutputError, Tool, ToolCall, ToolDenied, TurnsExceededError,
+    TypedStream,
 )
 from typing_extensions import TypedDict, assert_type
 
