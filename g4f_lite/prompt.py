@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .arguments import check_model_name, check_proxy, unknown_name
@@ -81,6 +81,12 @@ class Prompt:
             None if proxy is None else check_proxy(proxy),
             stream is not False,
         )
+
+    def after_call(self) -> Prompt:
+        """Return the prompt without a ``tool_choice`` that requires a call, because one has been made."""
+        if self.options.get("tool_choice") in (None, "auto", "none"):
+            return self
+        return replace(self, options={name: self.options[name] for name in self.options if name != "tool_choice"})
 
     def secrets(self) -> list[str]:
         """List what this call alone sends beside the prompt, which no message may show."""

@@ -84,9 +84,10 @@ class Question(Generic[T]):
                     raise self.mismatched(error) from error
                 logger.info("the answer is not a valid %s; asking again: %s", self.output.schema.name, error)
                 schema = None if in_prompt(self._ways[0], self.provider) else self.output.schema
-                self._results += self.stream.messages[:-1]
-                before = [*self.messages, *self.stream.messages[:-1]]
-                self.messages = asked_again(before, answer, str(error), schema)
+                if results := self.stream.messages[:-1]:
+                    self._results += results
+                    self.prompt = self.prompt.after_call()
+                self.messages = asked_again([*self.messages, *results], answer, str(error), schema)
             self.attempts += 1
             self.stream = self._stream()
 

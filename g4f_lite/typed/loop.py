@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..answers.deltas import Attached, Delta, Finish, ToolCall, ToolCallDelta, Usage
 from ..answers.stream import AnswerStream
@@ -226,11 +225,9 @@ class Loop:
 
     def _next_prompt(self, left: float | None) -> Prompt:
         """Return the prompt of the next turn, with the results of this one."""
-        options: dict[str, Any] = self._prompt.options
-        if options.get("tool_choice") not in (None, "auto", "none"):  # it would call tools without end
-            options = {name: value for name, value in options.items() if name != "tool_choice"}
         messages = [*self._prompt.messages, *json_copy(self._done, "messages")]
-        return replace(self._prompt, messages=messages, options=options, timeout=replace(self._timeout, total=left))
+        timeout = replace(self._timeout, total=left)
+        return replace(self._prompt.after_call(), messages=messages, timeout=timeout)
 
 
 def json_only(deltas: Iterator[Delta]) -> Iterator[Delta]:

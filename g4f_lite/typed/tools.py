@@ -117,9 +117,7 @@ def _checked(function: Any) -> Callable[..., Any]:
         raise TypeError(f"a tool must be a function, not {function!r:.80}")
     if isinstance(function, type):
         raise TypeError(f"a tool must be a function, not the class {function.__name__}")
-    inner = function
-    while isinstance(inner, functools.partial):
-        inner = inner.func
+    inner = _without_partial(function)
     for each in (inner, getattr(inner, "__call__", None)):  # noqa: B004  of an object that can be called
         if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):
             raise TypeError(
@@ -129,11 +127,15 @@ def _checked(function: Any) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
-def _name_of(function: Any) -> str:
-    """Return the name of a function, or of what a partial calls; "" if it has none."""
+def _without_partial(function: Any) -> Any:
     while isinstance(function, functools.partial):
         function = function.func
-    name = getattr(function, "__name__", "")
+    return function
+
+
+def _name_of(function: Any) -> str:
+    """Return the name of a function, or of what a partial calls; "" if it has none."""
+    name = getattr(_without_partial(function), "__name__", "")
     return name if isinstance(name, str) and name != "<lambda>" else ""
 
 

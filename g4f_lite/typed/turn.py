@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -131,7 +132,9 @@ def with_ids(calls: list[ToolCall]) -> list[ToolCall]:
 def sent_back(call: ToolCall) -> ToolCall:
     """Return a call as the history may hold it: some servers parse its arguments, and refuse what is not an object."""
     try:
-        call.args  # noqa: B018  it raises
+        arguments = call.args
     except ValueError:
-        return replace(call, arguments="{}")
-    return call if call.arguments.strip() else replace(call, arguments="{}")
+        arguments = {}
+    if arguments and call.arguments.lstrip().startswith("{"):
+        return call
+    return replace(call, arguments=json.dumps(arguments))

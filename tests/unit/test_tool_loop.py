@@ -322,6 +322,7 @@ def test_a_result_that_would_have_to_be_awaited_is_an_error() -> None:
         (ToolCallDelta(0, "c0", "weather", "[1]"), "NotJsonError: expected a JSON object as the arguments", "{}"),
         (ToolCallDelta(0, "c0", "weather", ""), "ValueError: the argument 'city' is missing", "{}"),
         (ToolCallDelta(0, "c0", None, "{}"), "LookupError: there is no tool ''", "{}"),
+        (ToolCallDelta(0, "c0", "weather", '"{\\"town\\": 1}"'), "ValueError: there is no parameter", '{"town": 1}'),
     ],
 )  # fmt: skip
 def test_a_call_that_does_not_fit_goes_to_the_model_as_an_error(delta: Delta, told: str, sent_back: str) -> None:

@@ -81,9 +81,9 @@ def test_a_stream_of_a_conversation_keeps_them_too() -> None:
 
 
 def test_a_call_may_be_forced_once_and_the_value_comes_after_it() -> None:
-    provider = Schemas(LOOK, FITS)
+    provider = Schemas(LOOK, LACKS, FITS)
     Client(provider).ask("weather?", tools=[weather], tool_choice="required", output=Report)
-    assert [call.options.get("tool_choice") for call in provider.calls] == ["required", None]
+    assert [call.options.get("tool_choice") for call in provider.calls] == ["required", None, None]
 
 
 def test_a_value_cannot_be_a_call_for_the_caller() -> None:
