@@ -14,7 +14,7 @@ from typing import Any
 from ..answers.deltas import ToolCall
 from ..errors import ToolDenied
 from ..http.redact import redact
-from ..messages import Message, get_random_string, valid_text
+from ..messages import Message, get_random_string
 from .tools import Approve, Tool, Toolbox, result_text
 
 MAX_THREADS = 16  # for the parallel calls of one turn
@@ -72,8 +72,8 @@ class ToolRun:
         except Exception as error:  # noqa: BLE001  the result itself, or one that cannot be written
             content = redact(_described(error), secrets)[:MAX_ERROR]
         if self.call.type == "function_call":
-            return {"role": "function", "name": self.call.name, "content": valid_text(content)}
-        return {"role": "tool", "tool_call_id": self.call.id, "content": valid_text(content)}
+            return {"role": "function", "name": self.call.name, "content": content}
+        return {"role": "tool", "tool_call_id": self.call.id, "content": content}
 
 
 def _described(error: Exception) -> str:
