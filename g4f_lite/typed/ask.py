@@ -31,10 +31,11 @@ class Question(Generic[T]):
     """A prompt whose answer is to be a value of a type, and what it took.
 
     :param prompt: the prompt
-    :param output: the type; :meth:`of` takes it as the caller gave it
+    :param output: the type
     :param provider: what can be asked of the provider
     :param send: sends a prompt
-    :ivar messages: the messages that were sent last
+    :ivar stream: the last answer
+    :ivar messages: the messages that it answers, without the schema
     :ivar attempts: how many answers were asked for
     :raises TypeError: if the prompt has a ``response_format``
     """
@@ -48,13 +49,13 @@ class Question(Generic[T]):
 
     @classmethod
     def of(
-        cls, prompt: Prompt, output: Any, provider: Provider, answer: Callable[[Prompt], AnswerStream]
+        cls, prompt: Prompt, output: Any, provider: Provider, send: Callable[[Prompt], AnswerStream]
     ) -> Question[Any]:
-        """Make a question of a type.
+        """Make a question of a type as the caller gave it.
 
         :raises TypeError: if it cannot be the type of an answer
         """
-        return Question(prompt, Output.of(output), provider, answer)
+        return Question(prompt, Output.of(output), provider, send)
 
     def __post_init__(self) -> None:
         if "response_format" in self.prompt.options:
@@ -103,7 +104,7 @@ class Question(Generic[T]):
         return stream.through(arguments_as_text) if self._ways[0] == "tool" else stream
 
     def begin(self) -> Question[T]:
-        """Start the answer; if the service refuses the way in which it is asked for, ask for it in the next one.
+        """Start the answer; where the service refuses the way of asking for it, take the next one.
 
         :returns: the question itself
         :raises G4FLiteError: if no answer begins
@@ -128,11 +129,7 @@ class Question(Generic[T]):
         :raises OutputTruncatedError: if it was cut before the end of the JSON
         :raises OutputError: if it calls a tool that is for the caller to run
         """
-        try:
-            answer = self.stream.text()
-        except EmptyResponseError as error:
-            self._check_cut(error)
-            raise
+        answer = self.stream.text()
         if answer.usage is not None:
             self._usages.append(answer.usage)
         if answer.refusal:

@@ -62,7 +62,7 @@ def schema_of(kind: Any) -> Schema:
         properties[name] = {**schema, **default}
     for schema in [root, *definitions.values()]:
         _take_out_definitions(schema, definitions)
-    name = re.sub(r"\W+", "_", str(getattr(kind, "__name__", "answer")), flags=re.ASCII)[:64]
+    name = re.sub(r"\W+", "_", _name_of(kind), flags=re.ASCII)[:64]
     if root.keys() == {"$ref"} and definitions[_referred(root)].get("type") == "object":
         root = definitions[_referred(root)]
     wrapped = root.get("type") != "object"
@@ -70,6 +70,12 @@ def schema_of(kind: Any) -> Schema:
         root = {"type": "object", "properties": {"value": root}, "required": ["value"]}
     used = {each: definitions[each] for each in _used(root, definitions)}
     return Schema(name, {**root, "$defs": used} if used else root, wrapped)
+
+
+def _name_of(kind: Any) -> str:
+    while typing.get_origin(kind) is Annotated:
+        kind = typing.get_args(kind)[0]
+    return str(getattr(kind, "__name__", "answer"))
 
 
 def described(hint: Any) -> Any:

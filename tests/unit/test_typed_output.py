@@ -54,6 +54,8 @@ def test_json_that_fits_needs_no_leniency(kind, text, value):
         (Color, "BLUE.", Color.BLUE),
         (Literal["a", "b"], "B", "b"),
         (list[Color], '["RED", "Blue"]', [Color.RED, Color.BLUE]),
+        (list[Literal["Yes", "No", "no"]], '["yes", "no", "NO "]', ["Yes", "no", "no"]),
+        (dict[int, str], 'Here: {"1": "a"}', {1: "a"}),
         (list[int], "The numbers are [1, 2].", [1, 2]),
         (int | None, "null", None),
         (list[int | str], "[3]", [3]),
