@@ -63,7 +63,9 @@ if TYPE_CHECKING:
         ServiceError,
         StoreError,
         StreamInterruptedError,
+        ToolDenied,
         TransportError,
+        TurnsExceededError,
     )
     from .http.body import Body
     from .prompt import Prompt
@@ -78,6 +80,7 @@ if TYPE_CHECKING:
     from .store.cache import Cache
     from .timeout import RetryPolicy, Timeout
     from .typed.stream import TypedStream
+    from .typed.tools import Tool
 
 __all__ = [
     "AiChatOnline",
@@ -134,9 +137,12 @@ __all__ = [
     "StoreError",
     "StreamInterruptedError",
     "Timeout",
+    "Tool",
     "ToolCall",
     "ToolCallDelta",
+    "ToolDenied",
     "TransportError",
+    "TurnsExceededError",
     "TypedStream",
     "Usage",
     "ask",
@@ -191,7 +197,9 @@ _NAMES = {
         "ServiceError",
         "StoreError",
         "StreamInterruptedError",
+        "ToolDenied",
         "TransportError",
+        "TurnsExceededError",
     ),
     ".http.body": ("Body",),
     ".prompt": ("Prompt",),
@@ -206,6 +214,7 @@ _NAMES = {
     ".store.cache": ("Cache",),
     ".timeout": ("RetryPolicy", "Timeout"),
     ".typed.stream": ("TypedStream",),
+    ".typed.tools": ("Tool",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -17,6 +17,7 @@ from ..store.answers import Kept
 from .routing import Router
 
 if TYPE_CHECKING:
+    from ..typed.loop import ToolUse
     from ..typed.output import Output
 
 
@@ -27,15 +28,23 @@ class BatchCalls:
     :param provider: the provider for prompts that name none; None for the client's
     :param output: the type of the answers; None for text
     :param repairs: how many times to ask again if an answer is not a value of the type
+    :param use: the tools of the prompts, and how they are run
     """
 
     def __init__(
-        self, router: Router, provider: ProviderLike | None = None, *, output: Any = None, repairs: int = 1
+        self,
+        router: Router,
+        provider: ProviderLike | None = None,
+        *,
+        output: Any = None,
+        repairs: int = 1,
+        use: ToolUse | None = None,
     ) -> None:
         self._router = router
         self._provider = provider
         self._output = output
         self._repairs = repairs
+        self._use = use
         self.stored_as = "" if output is None else json.dumps(self._kind.schema.json, sort_keys=True)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -45,9 +54,9 @@ class BatchCalls:
 
     def check(self, prompt: Prompt, provider: Any = None) -> None:
         if self._output is None:
-            self._router.answer(prompt, provider or self._provider)
+            self._router.answer(prompt, provider or self._provider, self._use)
         else:
-            self._router.question(prompt, self._output, provider or self._provider)
+            self._router.question(prompt, self._output, provider or self._provider, self._use)
 
     def scope(self, prompt: Prompt, provider: Any = None) -> str:
         return identity_of(*self._router.find(prompt.model, provider or self._provider))
@@ -55,11 +64,11 @@ class BatchCalls:
     def ask(self, prompt: Prompt, provider: Any, on_begin: Callable[[Callable[[], None]], None]) -> Kept:
         began_at = time.monotonic()
         if self._output is None:
-            stream = self._router.answer(prompt, provider or self._provider)
+            stream = self._router.answer(prompt, provider or self._provider, self._use)
             on_begin(stream.close)
             stream.text()
             return Kept.of(stream, time.monotonic() - began_at)
-        question = self._router.question(prompt, self._output, provider or self._provider)
+        question = self._router.question(prompt, self._output, provider or self._provider, self._use)
         on_begin(lambda: question.stream.close())
         question.ask(self._repairs)
         kept = Kept.of(question.stream, time.monotonic() - began_at)

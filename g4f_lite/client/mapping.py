@@ -11,6 +11,7 @@ from ..arguments import check_whole_number
 from ..messages import Image, Message
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
+from .asking import tool_use
 from .routing import Router
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..batch.pace import Pace
     from ..batch.results import BatchResults
     from ..store.cache import Cache
+    from ..typed.tools import OnTool, ToolLike
 
 T = TypeVar("T")
 Prompts = Iterable[str | Sequence[Message] | Mapping[str, Any]]
@@ -49,6 +51,9 @@ class ManyPrompts:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        on_tool: OnTool | None = None,
         fresh: bool = False,
         workers: int | Literal["auto"] = "auto",
         executor: Executor | None = None,
@@ -78,6 +83,9 @@ class ManyPrompts:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        on_tool: OnTool | None = None,
         fresh: bool = False,
         workers: int | Literal["auto"] = "auto",
         executor: Executor | None = None,
@@ -107,6 +115,9 @@ class ManyPrompts:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        on_tool: OnTool | None = None,
         fresh: bool = False,
         workers: int | Literal["auto"] = "auto",
         executor: Executor | None = None,
@@ -135,6 +146,9 @@ class ManyPrompts:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        on_tool: OnTool | None = None,
         fresh: bool = False,
         workers: int | Literal["auto"] = "auto",
         executor: Executor | None = None,
@@ -158,6 +172,8 @@ class ManyPrompts:
         :param prompts: strings, lists of messages, or dicts of arguments with ``"prompt"`` or ``"messages"``: in a
             list, a pandas or polars Series, or an iterator, which is read as far ahead as is needed
         :param output: the type of the results' ``output``
+        :param tools: functions that the model may call, as for ``ask``; they must be thread-safe, because several
+            answers are in progress at once, each in a thread of its own
         :param fresh: whether to ask again for what is cached or stored, and replace it
         :param workers: how many calls are in progress at once; ``"auto"`` finds out how many the service takes
         :param executor: a ``concurrent.futures.Executor`` that makes the calls, such as one of Dask; for its processes
@@ -175,6 +191,7 @@ class ManyPrompts:
         from ..batch.map import map_prompts
         from .batches import BatchCalls
 
+        use = None if tools is None else tool_use(tools, max_turns, None, on_tool)
         given = {
             "model": model,
             "system": system,
@@ -185,12 +202,12 @@ class ManyPrompts:
             "max_tokens": max_tokens,
             "stop": stop,
             "response_format": response_format,
+            "tools": None if use is None else use.toolbox.declared,
             "fresh": fresh,
             **options,
         }
-        calls = BatchCalls(
-            self._router, provider, output=output, repairs=check_whole_number(repairs, "repairs", least=0)
-        )
+        check_whole_number(repairs, "repairs", least=0)
+        calls = BatchCalls(self._router, provider, output=output, repairs=repairs, use=use)
         return map_prompts(
             prompts,
             calls,

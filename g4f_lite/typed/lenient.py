@@ -63,7 +63,7 @@ def fitted(value: Any, shape: Any) -> Any:
         return value if item is None else [fitted(inner, item) for inner in value]
     if isinstance(value, str):
         words = _words(shape)
-        return value if value in words else words.get(value.strip().casefold(), value)
+        return value if value in words.values() else words.get(value.strip().casefold(), value)
     if isinstance(shape, shapes.StrType) and isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return value

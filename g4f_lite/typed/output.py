@@ -93,9 +93,10 @@ class Output(Generic[T]):
         """
         try:
             fit = fitted(value, self._shape)
-            return msgspec.convert(fit, self._kind, strict=False, dec_hook=_to_model)  # type: ignore[no-any-return]
+            converted: T = msgspec.convert(fit, self._kind, strict=False, str_keys=True, dec_hook=_to_model)
         except Exception as error:
             raise _mismatch(error) from error
+        return converted
 
     def element(self) -> Output[Any]:
         """Return the output for the elements of a list.

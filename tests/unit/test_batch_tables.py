@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import BaseProvider, Client, Finish, MissingDependencyError, OutputError, Prompt, ServiceError, Usage
+from g4f_lite import (
+    BaseProvider,
+    Client,
+    Finish,
+    MissingDependencyError,
+    OutputError,
+    Prompt,
+    ServiceError,
+    ToolCallDelta,
+    Usage,
+)
 from g4f_lite.messages import last_user_message
 
 
@@ -57,6 +67,29 @@ def test_outputs_are_values_of_the_type(client: Client, people: People, tmp_path
     again = client.map(["Ada 36", "Alan 41"], output=Person, store=tmp_path / "people.db")
     assert again.outputs() == [Person("Ada", 36), Person("Alan", 41)]
     assert people.asked == 3
+
+
+def test_tools_run_in_a_batch(tmp_path: Path) -> None:
+    pytest.importorskip("msgspec")
+
+    class Weather(BaseProvider):
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            last = prompt.messages[-1]
+            if last["role"] == "tool":
+                yield f"it is {last['content']}"
+                yield Finish()
+            else:
+                yield ToolCallDelta(0, "call_1", "weather", f'{{"city": "{last["content"]}"}}')
+                yield Finish("tool_calls")
+
+    def weather(city: str) -> str:
+        """Return the weather in a city."""
+        return f"sunny in {city}"
+
+    client = Client(Weather())
+    results = client.map(["Oslo", "Rome"], tools=[weather], store=tmp_path / "answers.db")
+    assert results.texts() == ["it is sunny in Oslo", "it is sunny in Rome"]
+    assert client.map(["Oslo", "Rome"], tools=[weather], store=tmp_path / "answers.db").estimate().stored == 2
 
 
 def test_another_type_is_asked_again(client: Client, people: People, tmp_path: Path) -> None:

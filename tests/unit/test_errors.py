@@ -36,7 +36,9 @@ from g4f_lite.errors import (
     ServiceError,
     StoreError,
     StreamInterruptedError,
+    ToolDenied,
     TransportError,
+    TurnsExceededError,
 )
 
 TREE = [
@@ -63,6 +65,8 @@ TREE = [
     (EngineError, G4FLiteError, None),
     (StoreError, G4FLiteError, None),
     (BatchStoppedError, G4FLiteError, None),
+    (ToolDenied, G4FLiteError, None),
+    (TurnsExceededError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
 ]
 KINDS = [G4FLiteError, *(kind for kind, _, _ in TREE)]
@@ -76,6 +80,7 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     RefusalError: {"usage": 3, "partial": "No."},
     EngineError: {"last_words": "abort", "partial": "Hel"},
     StoreError: {"path": "answers.db", "reason": "full"},
+    TurnsExceededError: {"messages": [{"role": "user", "content": "Hello"}]},
 }
 
 
