@@ -15,6 +15,7 @@ from ..providers.base import RETRY, BaseProvider
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
 from .asking import Asking
+from .hosting import HostedPrompts
 from .mapping import ManyPrompts, cache_of, checked_pace
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from .models import Models
 
 
-class Client(Asking, ManyPrompts):
+class Client(Asking, ManyPrompts, HostedPrompts):
     """A synchronous client with the interface of OpenAI's and g4f's clients::
 
         client = Client("groq", models={"gpt-4o-mini": "llama-3.3-70b-versatile"})

@@ -106,13 +106,7 @@ class Router:
             timeout = self.timeout_of(prompt.model, provider)
             return use.around(lambda prompt: self.answer(prompt, provider), timeout, json=json)(prompt)
         name = self._model_name(prompt.model, provider)
-        found, model = self.find(name, provider)
-        asked = replace(
-            prompt,
-            model=model,
-            proxy=prompt.proxy or self.proxy,
-            timeout=self.timeout if prompt.timeout is None else prompt.timeout,
-        )
+        found, asked = self.addressed(prompt, provider)
         prompt, stages = divide(asked, found, drop=self.drop_unsupported)
         try:
             stream = found.answer(prompt)
@@ -128,8 +122,17 @@ class Router:
         if self.cache is not None:  # it is the last one, so that it keeps what the caller gets
             from ..providers.identity import identity_of
 
-            stream.through(self.cache.stage(stream, lambda: identity_of(found, model), asked))
+            stream.through(self.cache.stage(stream, lambda: identity_of(found, asked.model), asked))
         return stream
+
+    def addressed(self, prompt: Prompt, provider: ProviderLike | None = None) -> tuple[BaseProvider, Prompt]:
+        """Return the provider for a prompt, and the prompt with the model, the proxy and the timeout that it gets.
+
+        :raises ProviderNotFoundError: if no provider has the name
+        """
+        found, model = self.find(prompt.model, provider)
+        timeout = self.timeout if prompt.timeout is None else prompt.timeout
+        return found, replace(prompt, model=model, proxy=prompt.proxy or self.proxy, timeout=timeout)
 
     def question(
         self, prompt: Prompt, output: Any, provider: ProviderLike | None = None, use: ToolUse | None = None

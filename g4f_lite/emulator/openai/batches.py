@@ -72,10 +72,18 @@ class Batches:
             return refusal(400, f"'endpoint' must be '{_ENDPOINT}', and 'completion_window' '24h'.")
         now, id_ = int(time.time()), f"batch_{secrets.token_hex(8)}"
         self._batches[id_] = {
-            **{"id": id_, "object": "batch", "endpoint": _ENDPOINT, "completion_window": "24h"},
-            **{"input_file_id": body["input_file_id"], "output_file_id": None, "error_file_id": None},
-            **{"status": "validating", "errors": None, "metadata": body.get("metadata")},
-            **{"created_at": now, "expires_at": now + 86_400},
+            "id": id_,
+            "object": "batch",
+            "endpoint": _ENDPOINT,
+            "completion_window": "24h",
+            "input_file_id": body["input_file_id"],
+            "output_file_id": None,
+            "error_file_id": None,
+            "status": "validating",
+            "errors": None,
+            "metadata": body.get("metadata"),
+            "created_at": now,
+            "expires_at": now + 86_400,
             "request_counts": {"total": 0, "completed": 0, "failed": 0},
         }
         self._polls[id_] = settings.batch_polls
@@ -116,7 +124,8 @@ class Batches:
     ) -> None:
         """Write the two files of a batch, in another order than that of its requests."""
         done = len(requests) if end == "completed" else min(settings.batch_done, len(requests))
-        answered, failed = [], []
+        answered: list[dict[str, Any]] = []
+        failed: list[dict[str, Any]] = []
         for number, request in enumerate(requests):
             line: dict[str, Any] = {"id": f"batch_req_{secrets.token_hex(6)}", "custom_id": request["custom_id"]}
             if number in settings.batch_missing:

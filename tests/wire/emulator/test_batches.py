@@ -36,7 +36,9 @@ def get(emulator: Emulator, path: str) -> requests.Response:
 
 
 def contents(emulator: Emulator, file_id: str | None) -> list[dict[str, Any]]:
-    return [] if file_id is None else [json.loads(each) for each in get(emulator, f"files/{file_id}/content").iter_lines()]
+    return (
+        [] if file_id is None else [json.loads(each) for each in get(emulator, f"files/{file_id}/content").iter_lines()]
+    )
 
 
 def test_a_batch_is_answered_when_it_was_asked_for_often_enough(emulator: Emulator) -> None:
