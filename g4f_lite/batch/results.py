@@ -171,15 +171,17 @@ class BatchResults(Generic[T]):
         last = None if most is None else self._position + most
         try:
             while self._position != last:
-                index = self._position
-                if index not in self._known:
-                    run = run or self._start(itertools.count(index) if last is None else range(index, last))
-                    if not self._wait_for(index, run):
-                        if index == 0:
-                            raise ValueError("prompts is empty; give at least one prompt")
-                        return
-                self._position += 1
-                yield self._given(self._known.pop(index))
+                with self._lock:  # another thread may be taking results too
+                    index = self._position
+                    if index not in self._known:
+                        run = run or self._start(itertools.count(index) if last is None else range(index, last))
+                        if not self._wait_for(index, run):
+                            if index == 0:
+                                raise ValueError("prompts is empty; give at least one prompt")
+                            return
+                    self._position += 1
+                    result = self._known.pop(index)
+                yield self._given(result)
         finally:
             self._stop(run)
 
@@ -200,6 +202,10 @@ class BatchResults(Generic[T]):
             while index not in self._known:
                 owner = self._owners.get(index, run)  # another iteration of these results may have begun it
                 outcome = owner.result(index)
+                if outcome is None and owner.reason is None:  # a run that had begun it was left
+                    owner = self._start((index,))
+                    outcome = owner.result(index)
+                    self._stop(owner)
                 if isinstance(outcome, BadPrompt):
                     self._position = index if index in self._undone else index + 1
                     raise outcome.error
@@ -271,11 +277,12 @@ class BatchResults(Generic[T]):
         """End a run, and keep its results and its prompts without one."""
         if run is None:
             return
-        left = run.close()
-        for outcome in run.results():
-            if isinstance(outcome, Result):
-                self._known[outcome.index] = outcome
-        if not self._inputs.is_sized:
-            self._undone.update((task.index, task) for task in left if task.index not in self._known)
-        for index in [index for index, owner in self._owners.items() if owner is run]:
-            del self._owners[index]
+        with self._lock:
+            left = run.close()
+            for outcome in run.results():
+                if isinstance(outcome, Result):
+                    self._known[outcome.index] = outcome
+            if not self._inputs.is_sized:
+                self._undone.update((task.index, task) for task in left if task.index not in self._known)
+            for index in [index for index, owner in self._owners.items() if owner is run]:
+                del self._owners[index]

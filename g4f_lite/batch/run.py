@@ -194,8 +194,8 @@ class Run:
         if self._plan.meter is not None:
             wait_for_place(self._plan.meter, tokens_of(task.prompt), self._stopping.is_set, self._stopping.wait)
         self._stopping.wait(self._workers.reserve())
-        while (wait := self._workers.wait()) and not self._stopping.is_set():
-            self._stopping.wait(wait)
+        while not (self._workers.may_send() or self._stopping.is_set()):
+            self._stopping.wait(self._workers.reserve())
         observer.set(self._workers.observe)
         began_at = time.monotonic()
         try:
@@ -240,7 +240,7 @@ class Run:
         error = result.error
         if error is None:
             self._failures = 0
-            self._workers.succeeded()
+            self._workers.succeeded(0 if result.usage is None else result.usage.total_tokens)
         else:
             self._failures += 1
             if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows
