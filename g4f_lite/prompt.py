@@ -74,12 +74,12 @@ class Prompt:
         if stream is not None and not isinstance(stream, bool):
             raise TypeError(f"stream must be True or False, not {type(stream).__name__}")
         return cls(
-            to_messages(messages, system=system, images=images),
-            model,
-            {name: _checked(name, value) for name, value in options.items() if _is_given(name, value)},
-            _checked_timeout(timeout),
-            None if proxy is None else check_proxy(proxy),
-            stream is not False,
+            model=model,
+            options={name: _checked(name, value) for name, value in options.items() if _is_given(name, value)},
+            timeout=_checked_timeout(timeout),
+            proxy=None if proxy is None else check_proxy(proxy),
+            stream=stream is not False,
+            messages=to_messages(messages, system=system, images=images),
         )
 
     def after_call(self) -> Prompt:

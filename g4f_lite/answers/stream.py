@@ -218,12 +218,12 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def _answer_of(self, buffer: Buffer) -> Answer:
         return Answer(
-            buffer.text,
-            usage=buffer.usage,
-            finish_reason=buffer.finish_reason,
             model=self.model,
             provider=self.provider,
             seconds=self._seconds,
+            text=buffer.text,
+            usage=buffer.usage,
+            finish_reason=buffer.finish_reason,
             reasoning=buffer.reasoning,
             tool_calls=buffer.tool_calls,
             images=buffer.images,

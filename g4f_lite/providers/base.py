@@ -292,8 +292,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     # What all of them share.
 
     def begin(self, prompt: Prompt) -> Call:
-        limits = Timeout.of(prompt.timeout, self.timeout)
-        return Call(self, replace(prompt, model=self.get_model(prompt.model), timeout=limits))
+        model = self.get_model(prompt.model)
+        return Call(self, replace(prompt, model=model, timeout=Timeout.of(prompt.timeout, self.timeout)))
 
     def check(self, prompt: Prompt) -> None:
         self.get_model(prompt.model)

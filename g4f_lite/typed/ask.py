@@ -61,7 +61,7 @@ class Question(Generic[T]):
         if "response_format" in self.prompt.options:
             raise TypeError("output= and response_format= both set the format of the answer; pass only one of them")
         self.messages = self.prompt.messages
-        self._ways = ways_of(self.provider, self.prompt)
+        self._ways = ways_of(self.provider, self.prompt, self.output.schema)
         self._began_at = time.monotonic()
         self._total = self.prompt.timeout.total if isinstance(self.prompt.timeout, Timeout) else None
         self._usages: list[Usage] = []
@@ -117,7 +117,7 @@ class Question(Generic[T]):
                 if not is_refusal(error, self._ways[0]):
                     raise
                 logger.info("%s is refused; asking in another way: %s", self._ways[0], error)
-                remember(self.provider, self.prompt.model, self._ways.pop(0), error)
+                remember(self.provider, self.prompt, self._ways.pop(0), self.output.schema)
                 self.stream = self._stream()
             else:
                 return self
