@@ -146,7 +146,8 @@ def _checked_name(name: Any) -> str:
         raise TypeError("a tool without a name, such as a lambda, needs one: write Tool(function, name=…)")
     if not re.fullmatch(_NAME, name):
         raise ValueError(
-            f"a tool's name may have up to 64 letters, digits, _ and -, unlike {name!r:.80}: write Tool(function, name=…)"
+            f"a tool's name may have up to 64 letters, digits, _ and -, unlike {name!r:.80}: "
+            "write Tool(function, name=…)"
         )
     return name
 

@@ -364,7 +364,7 @@ def any_name(**cities: str) -> str:
         (
             [of_no_type_of_json],
             TypeError,
-            "the parameter 'ask' of the tool of_no_type_of_json has a type that has no JSON",
+            "the parameter 'ask' of the tool of_no_type_of_json has a type",
         ),
         ([google, google], ValueError, r"two tools have the name 'google'; give one another: Tool\(…, name=…\)"),
         ([google, {"type": "function", "function": {"name": "google"}}], ValueError, "two tools have the name"),
