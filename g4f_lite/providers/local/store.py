@@ -7,13 +7,13 @@ its time and its inode.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import importlib
 import json
 import logging
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from .references import UrlFile
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1 << 20
-LOCK_SECONDS = 0.2  # between two tries of a lock that cannot be waited for
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # what a file system without locks says
 
 
 @dataclass(frozen=True)
@@ -171,33 +171,25 @@ def locked(path: Path) -> Iterator[bool]:
 
     :param path: the lock's file
     :returns: whether nobody else is in; False on a file system without locks
+    :raises MissingDependencyError: filelock is not installed
+    :raises OSError: if the lock's file cannot be written
     """
-    with path.open("a+b") as file:
-        try:
-            _lock(file.fileno())
-            alone = True
-        except OSError:
-            alone = False
-        yield alone
-
-
-def _lock(descriptor: int) -> None:
     try:
-        fcntl = importlib.import_module("fcntl")
-    except ImportError:
-        _lock_on_windows(descriptor)
-    else:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-def _lock_on_windows(descriptor: int) -> None:
-    msvcrt = importlib.import_module("msvcrt")
-    while True:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            return
-        except OSError:
-            time.sleep(LOCK_SECONDS)
+        import filelock
+    except ImportError as error:
+        raise MissingDependencyError(
+            'downloading weights needs filelock: pip install "g4f-lite[local]"', provider="Local"
+        ) from error
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
 
 
 def _record_place(path: Path) -> Path:
