@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import ProviderNotConfiguredError
@@ -32,9 +33,8 @@ def interpreter() -> str:
     frozen = getattr(sys, "frozen", False)
     if not frozen and NAME.fullmatch(Path(sys.executable or "").name):
         return sys.executable
-    folder, suffix = (Path(sys.prefix), ".exe") if os.name == "nt" else (Path(sys.prefix, "bin"), "")
-    for name in () if frozen else (f"python{sys.version_info[0]}.{sys.version_info[1]}", "python3", "python"):
-        if os.access(path := folder / f"{name}{suffix}", os.X_OK):
+    for path in () if frozen else _usual_places():
+        if os.access(path, os.X_OK):
             return str(path)
     program = sys.executable or "this program"
     raise ProviderNotConfiguredError(
@@ -42,3 +42,12 @@ def interpreter() -> str:
         f"set {VARIABLE} to the path of one, version 3.10 or newer",
         provider="Local",
     )
+
+
+def _usual_places() -> Iterator[Path]:
+    """Return the paths that Python has in an environment, or where it is installed."""
+    names = f"python{sys.version_info[0]}.{sys.version_info[1]}", "python3", "python"
+    if os.name == "nt":
+        yield from (Path(sys.prefix, folder, f"{name}.exe") for folder in ("Scripts", "") for name in names)
+    else:
+        yield from (Path(sys.prefix, "bin", name) for name in names)
