@@ -93,6 +93,8 @@ def test_ctrl_c_ends_a_silent_wait_on_windows_too(provide: Provide, monkeypatch:
 
 @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
 def test_with_a_session_of_the_callers_own_too(framing: str, provide: Provide) -> None:
+    if framing == "close" and os.name == "nt":
+        pytest.skip("urllib3 shuts such a connection in one direction only, which wakes no reader on Windows")
     top = {"chunked": "Transfer-Encoding: chunked", "length": "Content-Length: 999", "close": "Connection: close"}
     first = chunk(delta("a")) if framing == "chunked" else delta("a")
     serve = lambda c: (c.request(), c.send(head(top[framing]), first), c.silence())  # noqa: E731
