@@ -28,7 +28,7 @@ fi
 wire=(addresses answers_stay_apart body close cookies deadline environment own_session processes reuse secrets stream
     transport)
 files=("${wire[@]/#/tests/wire/test_}")
-timeout 420 "$here/run.sh" "$dir" -m pytest -q -ra -p no:cacheprovider -m "not long and not once" \
+timeout 900 "$here/run.sh" "$dir" -m pytest -q -ra -p no:cacheprovider -m "not long and not once" \
     tests/unit tests/windows "${files[@]/%/.py}"
 
 weights="$(find "${XDG_CACHE_HOME:-$HOME/.cache}/g4f-lite" -maxdepth 1 -name '*.gguf' 2>/dev/null | head -1)"

