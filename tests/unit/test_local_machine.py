@@ -11,7 +11,7 @@ import pytest
 from g4f_lite import MissingDependencyError, ModelNotSupportedError, ProviderNotConfiguredError
 from g4f_lite.providers.local import child, cores, engine, process
 from g4f_lite.providers.local.gguf import check_gguf, read_metadata
-from g4f_lite.providers.local.python import interpreter
+from g4f_lite.providers.local.python import find_program, interpreter
 
 from .gguf_files import SMOLLM2, gguf
 
@@ -49,6 +49,27 @@ class TestInterpreter:
         monkeypatch.setenv("G4F_LITE_PYTHON", str(tmp_path))
         with pytest.raises(ProviderNotConfiguredError, match=r"G4F_LITE_PYTHON names .*, which cannot be run"):
             interpreter()
+
+
+class TestPrograms:
+    @pytest.mark.parametrize("path", [".", "", "{}{}other"])
+    def test_in_the_current_directory_are_not_run(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str
+    ) -> None:
+        executable(tmp_path / "uv.exe")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("PATH", path.format(tmp_path / "no", os.pathsep))
+        assert find_program("uv.exe") is None
+        monkeypatch.setenv("G4F_LITE_PYTHON", "uv.exe")
+        with pytest.raises(ProviderNotConfiguredError, match="cannot be run"):
+            interpreter()
+
+    def test_on_the_path_are(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        here = executable(tmp_path / "uv.exe")
+        monkeypatch.setenv("PATH", f"relative{os.pathsep}{tmp_path / 'no'}{os.pathsep}{tmp_path}")
+        assert Path(find_program("uv.exe") or "") == here
+        monkeypatch.setenv("G4F_LITE_PYTHON", "uv.exe")
+        assert Path(interpreter()) == here
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")

@@ -24,7 +24,7 @@ def interpreter() -> str:
     :raises ProviderNotConfiguredError: if there is none
     """
     if named := os.environ.get(VARIABLE):
-        if not (found := shutil.which(named)):
+        if not (found := shutil.which(named) if os.path.dirname(named) else find_program(named)):
             raise ProviderNotConfiguredError(
                 f"{VARIABLE} names {named}, which cannot be run; set it to the path of a Python interpreter",
                 provider="Local",
@@ -42,6 +42,18 @@ def interpreter() -> str:
         f"set {VARIABLE} to the path of one, version 3.10 or newer",
         provider="Local",
     )
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program in the folders of ``PATH``.
+
+    Unlike ``shutil.which`` never one in the current directory, which Windows searches before all others: whoever put
+    files there, from an archive for instance, would have them run.
+    """
+    names = (name, f"{name}.exe") if os.name == "nt" else (name,)
+    folders = filter(os.path.isabs, os.environ.get("PATH", os.defpath).split(os.pathsep))
+    paths = (os.path.join(folder, each) for folder in folders for each in names)
+    return next(filter(None, map(shutil.which, paths)), None)
 
 
 def _usual_places() -> Iterator[Path]:

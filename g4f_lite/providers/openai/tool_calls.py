@@ -12,6 +12,9 @@ from ...errors import ResponseFormatError
 from ...http.checks import shorten
 from .fields import text_in
 
+MAX_CALLS = 1_000  # in one choice
+MAX_KEPT = 4 * 1024 * 1024  # characters of arguments, as many as an answer keeps; more are passed on all the same
+
 _OF_CALL = frozenset({"index", "id", "type", "function", "custom"})
 _OF_FUNCTION = frozenset({"name", "arguments", "input", "parameters"})
 
@@ -56,12 +59,13 @@ class ToolCalls:
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}  # the last call under an index of the service's
+        self._room = MAX_KEPT
         self._beside: list[_Call] = []  # those whose pieces stood in one list, without ids and indices
 
     def read(self, pieces: Any) -> Iterator[ToolCallDelta]:
         """Read a list of pieces, as a chunk or a message holds it; those that say nothing are left out.
 
-        :raises ResponseFormatError: if it is not a list of objects
+        :raises ResponseFormatError: if it is not a list of objects, or there are too many calls
         """
         pieces = [pieces] if isinstance(pieces, dict) else pieces
         if not isinstance(pieces, list) or not all(isinstance(piece, dict) for piece in pieces):
@@ -85,7 +89,9 @@ class ToolCalls:
                 arguments = ""  # the whole call again, at the end of the answer
             if arguments == "{}" and not isinstance(inner.get("arguments"), str):
                 call.is_empty, arguments = True, ""
-            call.pieces.append(arguments)
+            if arguments and self._room > 0:
+                self._room -= len(arguments)
+                call.pieces.append(arguments)
             yield ToolCallDelta(call.index, new_id or None, new_name or None, arguments, kind, extra)
         if len(touched) > 1:
             self._beside = touched
@@ -123,7 +129,9 @@ class ToolCalls:
             return self._begin(index)
         if index is not None:
             if there is None and last is not None and not name:
-                there = self._by_index[index] = last
+                there = last
+                if len(self._by_index) < MAX_CALLS:
+                    self._by_index[index] = last
             return there if there is not None and there.goes_on_with(name, arguments) else self._begin(index)
         if place is not None and name:
             return self._begin(None)
@@ -132,6 +140,8 @@ class ToolCalls:
         return last if last is not None and last.goes_on_with(name, arguments) else self._begin(None)
 
     def _begin(self, index: int | None) -> _Call:
+        if len(self._calls) == MAX_CALLS:
+            raise ResponseFormatError(f"the answer has more than {MAX_CALLS:,} tool calls")
         call = _Call(len(self._calls), index)
         self._calls.append(call)
         if index is not None:
