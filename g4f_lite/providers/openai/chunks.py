@@ -6,9 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ...answers.attached import size_of
+from ...answers.buffer import MAX_CHOICES
 from ...answers.deltas import (
     Attached,
     Delta,
+    Finish,
     Identity,
     OtherChoice,
     Reasoning,
@@ -16,9 +19,9 @@ from ...answers.deltas import (
     is_content,
 )
 from ...answers.images import ImageResponse
-from ...errors import G4FLiteError, ResponseFormatError, ServiceError
+from ...errors import ResponseFormatError
 from ...http.checks import shorten
-from .errors import failure_beside, failure_in, names_failure, with_body
+from .errors import failure_beside, failure_in, failure_of_choice
 from .fields import text_in
 from .parts import REASONING, image_urls, read_parts, read_reasoning
 from .tool_calls import ToolCalls
@@ -28,6 +31,9 @@ from .usage import read_usage
 _READ = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "images", "error", "errors"})
 _KNOWN = _READ | frozenset(REASONING)
 _GROWING = frozenset({"content", "refusal", "reasoning_details", *REASONING})
+MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
+MAX_REMEMBERED = 100_000  # images
+MAX_REASON = 1_000  # characters of why an answer ended
 _NO_REASON = ("null", "None", "")  # which some services write where the API has null
 
 
@@ -52,9 +58,10 @@ class ChunkReader:
         self._calls: dict[int, ToolCalls] = {}
         self._main: dict[type, int] = {}  # the choice that has the answer's text, reasoning and so on
         self._text_index = 0 if several else -1  # the choice whose text is the answer's, once it is known
-        self._images: set[str] = set()
+        self._images: set[int] = set()  # hashes, as an image may be its own URL
         self._named = False
         self._held: list[Delta] = []  # what came before the answer had begun, and says nothing by itself
+        self._room_to_hold = MAX_HELD
         self._streamed = False  # whether text has come in a delta, so that in a message it is the same once more
 
     def read(self, chunk: Any) -> Iterator[Delta]:
@@ -67,10 +74,9 @@ class ChunkReader:
             raise ResponseFormatError(f"expected an object of an answer, got {shorten(json.dumps(chunk), 100)}")
         choices = chunk.get("choices")
         if choices:
-            failure = failure_beside(chunk)
             for place, choice in enumerate(_checked(choices)):
                 yield from self._read_choice(choice, place, chunk)
-                failure = failure or failure_beside(choice) or self._failure_within(choice)
+            failure = failure_beside(chunk) or next(filter(None, map(failure_of_choice, choices)), None)
         else:
             failure = failure_in(chunk, whole=self._whole)
             self.has_read = self.has_read or choices is not None
@@ -110,13 +116,17 @@ class ChunkReader:
         yield from held
 
     def end(self) -> Iterator[Delta]:
-        """Return what is certain only when nothing more comes."""
+        """Return what is certain only when nothing more comes, and the end of each choice."""
         yield from self.rest()
         for index, calls in self._calls.items():
             yield from (OtherChoice(index, delta) if index else delta for delta in calls.rest())
+        for index, reason in self.reasons.items():
+            if self._several and index:
+                yield OtherChoice(index, Finish(reason))
+        yield Finish(self._reason)
 
     @property
-    def reason(self) -> str | None:
+    def _reason(self) -> str | None:
         """Why the answer ended; None where the service did not say."""
         if self._several:
             return self.reasons.get(0)
@@ -124,10 +134,6 @@ class ChunkReader:
         if self._calls and wants_calls:
             return wants_calls[0]
         return self.reasons.get(self._main.get(str, 0)) or next(iter(self.reasons.values()), None)
-
-    def other_reasons(self) -> Iterator[tuple[int, str]]:
-        """Return the finish reasons of further choices, where several were asked for."""
-        return ((index, reason) for index, reason in self.reasons.items() if self._several and index)
 
     def _read_choice(self, choice: dict[str, Any], place: int, chunk: dict[str, Any]) -> Iterator[Delta]:
         index = choice.get("index")
@@ -142,7 +148,8 @@ class ChunkReader:
                 self._text_index = self._main.get(str, -1)
                 delta = delta if index == main else OtherChoice(index or main, delta)
             if not self._named:
-                if not is_content(delta):
+                if not is_content(delta) and self._room_to_hold > 0:
+                    self._room_to_hold -= size_of(delta.fields) if isinstance(delta, Attached) else 8
                     self._held.append(delta)
                     continue
                 self._named = True
@@ -152,18 +159,8 @@ class ChunkReader:
         reason = choice.get("finish_reason")
         if reason and reason not in _NO_REASON:
             self.has_read = True
-            self.reasons[index] = text_in(reason, "type", "reason") or str(reason)
-
-    def _failure_within(self, choice: dict[str, Any]) -> G4FLiteError | None:
-        """Make the error that a choice's delta or its finish reason says; None where neither does."""
-        delta = choice.get("delta") or choice.get("message")
-        failure = failure_beside(delta) if isinstance(delta, dict) else None
-        reason = choice.get("finish_reason")
-        if failure is not None or not reason or not names_failure(str(reason)):
-            return failure
-        own = text_in(choice, "native_finish_reason", "stop_reason")
-        more = f" ({own!r})" if own and own != reason else ""
-        return with_body(ServiceError(f"the service broke the answer off with finish_reason {reason!r}{more}"), choice)
+            if index in self.reasons or len(self.reasons) < MAX_CHOICES:
+                self.reasons[index] = (text_in(reason, "type", "reason") or str(reason))[:MAX_REASON]
 
     def _deltas(self, choice: dict[str, Any], index: int) -> Iterator[Delta]:
         """Read the delta of a choice, or the message that stands in its place."""
@@ -198,13 +195,17 @@ class ChunkReader:
         if refusal := text_in(delta, "refusal"):
             yield Refusal(refusal)
         for url in image_urls(delta.get("images") or []):
-            if url not in self._images:  # some services send all images once more at the end
-                self._images.add(url)
+            if hash(url) not in self._images:  # some services send all images once more at the end
+                if len(self._images) < MAX_REMEMBERED:
+                    self._images.add(hash(url))
                 yield ImageResponse(url)
 
     def _calls_of(self, index: int) -> ToolCalls:
         """Return the tool calls of a choice; where one was asked for, all belong to it."""
-        return self._calls.setdefault(index if self._several else 0, ToolCalls())
+        number = index if self._several else 0
+        if number not in self._calls and len(self._calls) >= MAX_CHOICES:
+            raise ResponseFormatError(f"the answer has more than {MAX_CHOICES} choices with tool calls")
+        return self._calls.setdefault(number, ToolCalls())
 
 
 def read_identity(chunk: dict[str, Any]) -> Iterator[Delta]:

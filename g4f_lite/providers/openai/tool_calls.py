@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from ...errors import ResponseFormatError
 from ...http.checks import shorten
 from .fields import text_in
 
-MAX_CALLS = 1_000  # in one choice
+MAX_CALLS = 1_000  # to which pieces may still come
 MAX_KEPT = 4 * 1024 * 1024  # characters of arguments, as many as an answer keeps; more are passed on all the same
 
 _OF_CALL = frozenset({"index", "id", "type", "function", "custom"})
@@ -57,7 +58,8 @@ class ToolCalls:
     """
 
     def __init__(self) -> None:
-        self._calls: list[_Call] = []
+        self._calls: deque[_Call] = deque(maxlen=MAX_CALLS)
+        self._begun = 0
         self._by_index: dict[int, _Call] = {}  # the last call under an index of the service's
         self._room = MAX_KEPT
         self._beside: list[_Call] = []  # those whose pieces stood in one list, without ids and indices
@@ -65,7 +67,7 @@ class ToolCalls:
     def read(self, pieces: Any) -> Iterator[ToolCallDelta]:
         """Read a list of pieces, as a chunk or a message holds it; those that say nothing are left out.
 
-        :raises ResponseFormatError: if it is not a list of objects, or there are too many calls
+        :raises ResponseFormatError: if it is not a list of objects
         """
         pieces = [pieces] if isinstance(pieces, dict) else pieces
         if not isinstance(pieces, list) or not all(isinstance(piece, dict) for piece in pieces):
@@ -130,8 +132,7 @@ class ToolCalls:
         if index is not None:
             if there is None and last is not None and not name:
                 there = last
-                if len(self._by_index) < MAX_CALLS:
-                    self._by_index[index] = last
+                self._remember(index, last)
             return there if there is not None and there.goes_on_with(name, arguments) else self._begin(index)
         if place is not None and name:
             return self._begin(None)
@@ -140,13 +141,17 @@ class ToolCalls:
         return last if last is not None and last.goes_on_with(name, arguments) else self._begin(None)
 
     def _begin(self, index: int | None) -> _Call:
-        if len(self._calls) == MAX_CALLS:
-            raise ResponseFormatError(f"the answer has more than {MAX_CALLS:,} tool calls")
-        call = _Call(len(self._calls), index)
+        call = _Call(self._begun, index)
+        self._begun += 1
         self._calls.append(call)
         if index is not None:
-            self._by_index[index] = call
+            self._remember(index, call)
         return call
+
+    def _remember(self, index: int, call: _Call) -> None:
+        self._by_index[index] = call
+        if len(self._by_index) > MAX_CALLS:
+            del self._by_index[next(iter(self._by_index))]
 
 
 def _index_in(piece: dict[str, Any]) -> int | None:
