@@ -267,6 +267,18 @@ class TestTogether:
         assert left_in(cache) == {"tiny.gguf"}
 
 
+def test_a_file_that_another_process_has_put_there_is_taken(
+    monkeypatch: pytest.MonkeyPatch, cache: Path, requirements: list[str]
+) -> None:
+    def replace(source: Path, target: Path) -> None:  # as on Windows, while that process reads it
+        Path(target).write_bytes(CONTENT)
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
+
+    monkeypatch.setattr(os, "replace", replace)
+    assert weights.fetch(download=True).read_bytes() == CONTENT
+    assert left_in(cache) == {"tiny.gguf"}
+
+
 class TestPermission:
     def refused(self, match: str, download: bool | None) -> None:
         with pytest.raises(errors.ProviderNotConfiguredError, match=match):

@@ -17,7 +17,7 @@ from typing import IO
 from ...errors import ResponseFormatError
 from .catalogue import PackageFile
 from .installer import download as download_package
-from .store import CHUNK_BYTES
+from .store import CHUNK_BYTES, put_in_place
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def download(file: PackageFile, target: Path) -> None:
         unpacked = Path(directory, file.file_name)
         with contextlib.closing(_downloaded(Path(directory), file)) as chunks:  # Windows removes no open file
             _write_checked(unpacked, chunks, file)
-        os.replace(unpacked, target)
+        put_in_place(unpacked, target, file.sha256)
 
 
 def _downloaded(directory: Path, file: PackageFile) -> Generator[bytes, None, None]:

@@ -109,6 +109,19 @@ def is_whole(path: Path, size: int | None, sha256: str) -> bool:
     return found == sha256
 
 
+def put_in_place(new: Path, target: Path, sha256: str) -> None:
+    """Move a checked file to where it is kept.
+
+    :raises OSError: if that cannot be done, and the same file is not there already
+    """
+    try:
+        os.replace(new, target)
+    except PermissionError:  # Windows replaces no file that another process reads, which had the same task
+        if not is_whole(target, None, sha256):
+            raise
+        new.unlink()
+
+
 def record(path: Path, file: PackageFile | HubFile | UrlFile, asked: str = "") -> None:
     """Record a file that was hashed just now.
 
@@ -133,8 +146,11 @@ def write_record(path: Path, record: Record) -> None:
         place = _record_place(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         new = place.with_suffix(f".{os.getpid()}.new")
-        new.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        os.replace(new, place)
+        try:
+            new.write_text(json.dumps(asdict(record)), encoding="utf-8")
+            os.replace(new, place)
+        finally:
+            new.unlink(missing_ok=True)
 
 
 def remove(path: Path) -> None:
