@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         ResponseFormatError,
         ResponseStatusError,
         ServiceError,
+        StoreError,
         StreamInterruptedError,
         TransportError,
     )
@@ -113,6 +114,7 @@ __all__ = [
     "RetryPolicy",
     "Revision",
     "ServiceError",
+    "StoreError",
     "StreamInterruptedError",
     "Timeout",
     "ToolCall",
@@ -162,6 +164,7 @@ _NAMES = {
         "ResponseFormatError",
         "ResponseStatusError",
         "ServiceError",
+        "StoreError",
         "StreamInterruptedError",
         "TransportError",
     ),

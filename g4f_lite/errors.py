@@ -19,6 +19,7 @@
     ├── AllProvidersFailedError
     ├── ConversationChangedError
     ├── EngineError                     the process of the embedded model crashed
+    ├── StoreError                      a file of answers or conversations that cannot be used
     └── MissingDependencyError
 
 Many of them also derive from the ``requests`` exception that a script written for ``requests`` already catches.
@@ -272,6 +273,20 @@ class EngineError(G4FLiteError):
         super().__init__(message, **context)
         self.last_words = last_words
         self.partial = partial
+
+
+class StoreError(G4FLiteError):
+    """A file of answers or conversations that cannot be opened, read or written.
+
+    :param path: the file
+    :param reason: ``"directory"``, ``"foreign"`` for another program's file, ``"newer"`` for a later version's,
+        ``"full"`` for a full disk, ``"unwritable"``, ``"locked"`` or ``"damaged"``
+    """
+
+    def __init__(self, message: str, path: Any = None, *, reason: str = "damaged", **context: Any) -> None:
+        super().__init__(message, **context)
+        self.path = path
+        self.reason = reason
 
 
 class MissingDependencyError(G4FLiteError, ImportError):
