@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         ChallengeError,
         ConversationChangedError,
+        ConversationNotFoundError,
         DeadlineExceededError,
         EmptyResponseError,
         EngineError,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from .providers.fallback import Fallback
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
+    from .store.conversations import ConversationInfo, Conversations
     from .timeout import RetryPolicy, Timeout
 
 __all__ = [
@@ -87,6 +89,9 @@ __all__ = [
     "Client",
     "Conversation",
     "ConversationChangedError",
+    "ConversationInfo",
+    "ConversationNotFoundError",
+    "Conversations",
     "DeadlineExceededError",
     "EmptyResponseError",
     "EngineError",
@@ -150,6 +155,7 @@ _NAMES = {
         "AuthenticationError",
         "ChallengeError",
         "ConversationChangedError",
+        "ConversationNotFoundError",
         "DeadlineExceededError",
         "EmptyResponseError",
         "EngineError",
@@ -178,6 +184,7 @@ _NAMES = {
     ".providers.fallback": ("Fallback",),
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
+    ".store.conversations": ("ConversationInfo", "Conversations"),
     ".timeout": ("RetryPolicy", "Timeout"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 import os
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ class Conversation:
     :param max_characters: how much history to send: older turns are left out, but never the system message or the
         last message; None sends everything
     :param keep_interrupted: whether a turn that was interrupted or closed is kept, with the text so far
+    :param on_turn: called with the messages of each turn before they are added to the history, to store them elsewhere
+    :param ask_timeout: the timeout of :meth:`ask`, if none is given there
     :raises ProviderNotFoundError: if no provider has the name
     :raises TypeError: if an argument has the wrong type
     :raises ValueError: if an argument has an invalid value
@@ -53,6 +55,8 @@ class Conversation:
         model: str | None = None,
         max_characters: int | None = None,
         keep_interrupted: bool = False,
+        on_turn: Callable[[Messages], object] | None = None,
+        ask_timeout: TimeoutLike = None,
     ) -> None:
         self.provider = default_provider() if provider is None else provider_of(provider)
         if model is not None:
@@ -60,6 +64,8 @@ class Conversation:
         self.model = model
         self.max_characters = None if max_characters is None else check_whole_number(max_characters, "max_characters")
         self.keep_interrupted = keep_interrupted
+        self.on_turn = on_turn
+        self.ask_timeout = ask_timeout
         self._chat_id = get_random_string(11)
         self._files: dict[str, str] = {}  # the files that were read or written, and the digests of their contents
         self.messages: Messages = to_messages(messages, system=system) if messages else []
@@ -89,7 +95,7 @@ class Conversation:
             prompt,
             images=images,
             proxy=proxy,
-            timeout=timeout,
+            timeout=self.ask_timeout if timeout is None else timeout,
             temperature=temperature,
             max_tokens=max_tokens,
             stop=stop,
@@ -151,10 +157,14 @@ class Conversation:
             stream.check_complete()
         except BaseException:  # Ctrl-C too
             if self.keep_interrupted and (text := _text_so_far(stream)):
-                self.messages += [*turn, {"role": "assistant", "content": text}]
+                self._add([*turn, {"role": "assistant", "content": text}])
             raise
-        answer = stream.answer
-        self.messages += [*turn, answer.to_message()]
+        self._add([*turn, stream.answer.to_message()])
+
+    def _add(self, turn: Messages) -> None:
+        if self.on_turn is not None:
+            self.on_turn(copy.deepcopy(turn))
+        self.messages += turn
 
     def copy(self) -> Conversation:
         """Return a copy that continues independently, with the same provider."""
