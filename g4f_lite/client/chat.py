@@ -180,7 +180,7 @@ class Completions:
             model or None,
             messages,
             proxy,
-            timeout,
+            timeout if stream or timeout is not None else self._router.ask_timeout,
             images=image if images is None else images,
             temperature=temperature,
             top_p=top_p,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
 from ..arguments import missing_attribute, unknown_name
 from ..http.retry import RetryLike
-from ..messages import Image, Message
+from ..messages import Image, Message, Messages
 from ..prompt import Prompt
 from ..providers.base import RETRY, BaseProvider
 from ..providers.selection import ProviderLike
@@ -46,6 +46,7 @@ class Client:
     :param proxy: the URL of a proxy for every request
     :param proxies: g4f's name for ``proxy``
     :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
+    :param ask_timeout: the timeout of calls that return a whole answer, if it is not ``timeout``
     :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
     :param verify: False, or the path of a CA bundle
     :param image_provider: the provider that generates images, if it is not ``provider``
@@ -68,6 +69,7 @@ class Client:
         proxy: str | None = None,
         proxies: str | Mapping[str, str] | None = None,
         timeout: TimeoutLike = None,
+        ask_timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
         verify: bool | str | None = None,
         image_provider: ProviderLike | None = None,
@@ -86,6 +88,7 @@ class Client:
             default_query=default_query,
             proxy=one_proxy(proxy, proxies),
             timeout=timeout,
+            ask_timeout=ask_timeout,
             retry=retry,
             verify=verify,
             drop_unsupported=drop_unsupported,
@@ -165,7 +168,7 @@ class Client:
             system=system,
             images=images,
             proxy=proxy,
-            timeout=timeout,
+            timeout=self._router.ask_timeout if timeout is None else timeout,
             temperature=temperature,
             max_tokens=max_tokens,
             stop=stop,
@@ -229,6 +232,7 @@ class Client:
         model: str | None = None,
         max_characters: int | None = None,
         keep_interrupted: bool = False,
+        on_turn: Callable[[Messages], object] | None = None,
     ) -> Conversation:
         """Start a conversation; see :class:`~g4f_lite.Conversation` for the arguments."""
         from ..conversation import Conversation
@@ -240,6 +244,8 @@ class Client:
             model=model,
             max_characters=max_characters,
             keep_interrupted=keep_interrupted,
+            on_turn=on_turn,
+            ask_timeout=self._router.ask_timeout,
         )
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ FLOORS = [
     {"providers", "store"},
     {"conversation"},
     {"client"},
-    {"testing", "cli", "__pyinstaller"},
+    {"testing", "cli", "contrib", "__pyinstaller"},
     {"__init__", "__main__"},
 ]
 USE_THE_EMULATOR = {"cli", "testing"}
