@@ -6,6 +6,7 @@ import pickle
 import sys
 from typing import Any
 
+import flask
 import pytest
 
 from g4f_lite import (
@@ -24,11 +25,8 @@ from g4f_lite import (
     Timeout,
     TransportError,
 )
+from g4f_lite.contrib.flask import G4FLite, error_response
 from g4f_lite.testing import Scripted
-
-flask = pytest.importorskip("flask")
-
-from g4f_lite.contrib.flask import G4FLite, error_response  # noqa: E402
 
 
 def make_app(**config: Any) -> Any:

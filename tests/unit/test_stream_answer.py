@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import flask
 import pytest
 
 from g4f_lite import (
@@ -25,11 +26,8 @@ from g4f_lite import (
     Usage,
 )
 from g4f_lite.answers.buffer import MAX_BYTES
+from g4f_lite.contrib.flask import G4FLite, error_response, events, stream_answer
 from g4f_lite.testing import Scripted
-
-flask = pytest.importorskip("flask")
-
-from g4f_lite.contrib.flask import G4FLite, error_response, events, stream_answer  # noqa: E402
 
 
 class Held(BaseProvider):
