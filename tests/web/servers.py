@@ -52,7 +52,7 @@ def running(
     )
     try:
         until = time.monotonic() + PATIENCE
-        while not _listens(port):
+        while not listens(port):
             assert process.poll() is None, f"{server} ended with {process.returncode}"
             assert time.monotonic() < until, f"{server} does not listen"
             time.sleep(0.02)
@@ -66,7 +66,8 @@ def running(
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Tell whether something accepts connections at a port."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False

@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from g4f_lite.emulator import Emulator
 
+from . import pages
 from .browser import within
 from .servers import PATIENCE, running
 
@@ -184,3 +186,29 @@ def test_a_page_that_is_left_closes_the_upstream(
     (prompt,) = prompts(emulator)
     assert within(PATIENCE, lambda: prompt.ended)
     assert prompt.ended - left < 1.0
+
+
+def test_the_chat_app_as_it_is_printed(browser: Any, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.reset()
+    emulator.answer(["Light\n\nis ", "<b>scattered</b>."])
+    emulator.answer("It is dark.")
+    pages.write("app", tmp_path)
+    with running("gunicorn gthread", app="app:app", cwd=tmp_path, G4F_LITE_BASE_URL=f"{emulator.url}/v1") as port:
+        browser.get(f"http://127.0.0.1:{port}/")
+        for text, answers in (("Why is the sky blue?", 1), ("And at night?", 2)):
+            browser.find_element("name", "text").send_keys(text, "\n")
+            assert within(
+                PATIENCE, lambda count=answers: len(said(browser)) == 2 * count and said(browser)[-1][-1:] == "."
+            )
+        assert said(browser) == [
+            "Why is the sky blue?",
+            "Light\n\nis <b>scattered</b>.",
+            "And at night?",
+            "It is dark.",
+        ]
+        browser.get("about:blank")
+    assert [len(prompt.json()["messages"]) for prompt in prompts(emulator)] == [2, 4]
+
+
+def said(browser: Any) -> list[str]:
+    return [part.text for part in browser.find_elements("tag name", "p")]
