@@ -76,15 +76,15 @@ class Conversations:
         """The path of the file."""
         return self._database.path
 
-    def create(self, messages: str | Sequence[Message] = ()) -> str:
+    def create(self, messages: str | Message | Sequence[Message] = ()) -> str:
         """Create a conversation and return its id, which cannot be guessed.
 
-        :param messages: its first messages, such as a system message
+        :param messages: its first messages, such as a system message; as in :meth:`append`, but there may be none
         :raises StoreError: if the file cannot be written
         :raises TypeError: if a message has the wrong type
         :raises ValueError: if a message is invalid
         """
-        checked = to_messages(messages) if messages else []
+        checked = _checked(messages) if messages else []
         id, now = get_random_string(ID_LENGTH), time.time()
         with self._database.transaction() as connection:
             connection.execute("INSERT INTO conversations VALUES (?, '', ?, ?)", (id, now, now))
@@ -129,7 +129,7 @@ class Conversations:
         :raises TypeError: if a message has the wrong type
         :raises ValueError: if a message is invalid
         """
-        checked = to_messages([messages] if isinstance(messages, dict) else messages)
+        checked = _checked(messages)
         with self._database.transaction() as connection:
             now = time.time()
             if not connection.execute(
@@ -164,6 +164,10 @@ class Conversations:
         return f"Conversations({str(self.path)!r})"
 
 
+def _checked(messages: str | Message | Sequence[Message]) -> Messages:
+    return to_messages([messages] if isinstance(messages, dict) else messages)
+
+
 def _append(connection: Connection, id: str, messages: Messages) -> None:
     (last,) = connection.execute(
         "SELECT COALESCE(MAX(number), 0) FROM messages WHERE conversation = ?", (id,)
@@ -184,6 +188,8 @@ def _title(message: Message) -> str:
 def _checked_id(id: Any) -> str:
     if not isinstance(id, str):
         raise TypeError(f"the id of a conversation must be a string, not {type(id).__name__}")
+    if not id.isascii():  # it may come from a URL, and SQLite refuses half a character
+        raise _not_found(id)
     return id
 
 

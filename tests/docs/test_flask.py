@@ -63,7 +63,7 @@ def test_the_chat_app(load: Load, g4f_scripted: Scripted) -> None:
     bob.post("/messages", data={"text": "Hello."})
     assert bob.get("/answer").status_code == 502
     ada.post("/messages", data={"text": "And at night?"})
-    ada.get("/answer")
+    assert events(ada.get("/answer").data)[-1][0] == "done"
     assert [message["content"] for message in g4f_scripted.calls[2].messages] == [
         "Answer briefly.",
         "Why is the sky blue?",

@@ -67,12 +67,14 @@ def test_the_list_says_what_a_person_looks_for(talks: Conversations, monkeypatch
 
 @pytest.mark.parametrize("method", ["load", "delete", "append"])
 def test_an_unknown_id(talks: Conversations, method: str) -> None:
-    id = talks.create("Hello")
-    talks.delete(id)
+    deleted = talks.create({"role": "user", "content": "Hello"})
+    talks.delete(deleted)
     arguments = [TURN] if method == "append" else []
-    with pytest.raises(ConversationNotFoundError, match=f"there is no conversation '{id}'") as caught:
-        getattr(talks, method)(id, *arguments)
-    assert isinstance(caught.value, LookupError)
+    for id in (deleted, "", "\ud83d", "x'; DROP TABLE messages; --", "\0"):
+        with pytest.raises(ConversationNotFoundError, match="there is no conversation ") as caught:
+            getattr(talks, method)(id, *arguments)
+        assert repr(id) in str(caught.value)
+        assert isinstance(caught.value, LookupError)
     with pytest.raises(TypeError, match="the id of a conversation must be a string, not int"):
         getattr(talks, method)(1, *arguments)
 

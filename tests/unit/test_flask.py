@@ -106,6 +106,8 @@ def test_a_client_of_ones_own_keeps_its_settings() -> None:
     assert client._router.timeout == Timeout.of(3)
     with pytest.raises(TypeError, match=r"client must be a g4f_lite\.Client, not str"):
         G4FLite(client="groq")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"app must be a flask\.Flask, not Blueprint"):
+        G4FLite(flask.Blueprint("chat", "chat"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -216,6 +218,8 @@ NONE = "There is no answer at the moment. Please try again later."
         (LIMITED, 503, "8", BUSY),
         (RateLimitError("slow down"), 503, "60", BUSY),
         (RateLimitError("slow down", retry_after=0), 503, "1", BUSY),
+        (RateLimitError("slow down", retry_after=float("inf")), 503, "86400", BUSY),
+        (RateLimitError("slow down", retry_after=float("nan")), 503, "1", BUSY),
         (QuotaExceededError("no credit"), 503, None, BUSY),
         (QuotaExceededError("a day's limit", retry_after=3600), 503, "3600", BUSY),
         (DeadlineExceededError("slow", limit="total"), 504, None, "The answer took too long. Please try again."),

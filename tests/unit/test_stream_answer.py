@@ -21,6 +21,7 @@ from g4f_lite import (
     RateLimitError,
     Reasoning,
     Refusal,
+    ResponseFormatError,
     StreamInterruptedError,
     TransportError,
     Usage,
@@ -271,6 +272,57 @@ def test_an_answer_that_was_read_already_is_sent_as_it_is() -> None:
     with flask.Flask("app").test_request_context():
         response = stream_answer(stream)
         assert parse(b"".join(response.iter_encoded())) == [("1", "done", {"text": "Hello.", "finish_reason": "stop"})]
+
+
+class Typed:
+    """As much of a typed stream as is used."""
+
+    def __init__(self, *values: Any, error: Exception | None = None) -> None:
+        self.values = values
+        self.error = error
+        self.closed = False
+        self.answer = Answer('{"city": "Oslo"}', finish_reason="stop")
+
+    def partials(self) -> Iterator[Any]:
+        yield from self.values
+
+    @property
+    def output(self) -> object:
+        if self.error is not None:
+            raise self.error
+        return object()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_typed_answer_is_sent_as_values() -> None:
+    done = Done()
+    with flask.Flask("app").test_request_context():
+        response = stream_answer(Typed({"city": ""}, {"city": "Oslo"}), on_done=done)
+        body = b"".join(response.iter_encoded())
+    assert parse(body) == [
+        ("1", "partial", {"output": {"city": ""}}),
+        ("2", "partial", {"output": {"city": "Oslo"}}),
+        ("3", "done", {"text": '{"city": "Oslo"}', "finish_reason": "stop", "output": {"city": "Oslo"}}),
+    ]
+    assert done.calls == [('{"city": "Oslo"}', None, False)]
+
+
+def test_a_typed_answer_that_does_not_fit() -> None:
+    done = Done()
+    error = ResponseFormatError("not a City")
+    with flask.Flask("app").test_request_context():
+        body = b"".join(stream_answer(Typed([1], error=error), on_done=done).iter_encoded())
+    assert [name for _, name, _ in parse(body)] == ["partial", "failed"]
+    assert [call[1] for call in done.calls] == [error]
+
+
+def test_a_typed_answer_is_not_asked_for_again() -> None:
+    typed = Typed()
+    with flask.Flask("app").test_request_context(headers={"Last-Event-ID": "1"}):
+        assert stream_answer(typed).status_code == 204
+    assert typed.closed
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from typing import Any
 
 from flask import Response, current_app, request
 
-from ...answers.deltas import Delta, Refusal, is_content
+from ...answers.deltas import Refusal, is_content
 from ...answers.images import ImageResponse
 from ...answers.stream import AnswerStream
 from .disconnect import disconnect_check
 from .errors import explain, log
-from .reader import End, OnDone, Reader
+from .reader import End, Item, OnDone, Partial, Reader, TypedAnswer
 
 LOOK_SECONDS = 0.25  # between two looks whether the browser is still there
 CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; nobody but a log sees it
@@ -28,14 +28,15 @@ COMMENT = b":\n\n"
 
 
 def stream_answer(
-    stream: AnswerStream, *, first: float = 10.0, heartbeat: float = 15.0, on_done: OnDone | None = None
+    stream: AnswerStream | TypedAnswer, *, first: float = 10.0, heartbeat: float = 15.0, on_done: OnDone | None = None
 ) -> Response:
     """Return the response of a view that sends an answer as server-sent events.
 
     Each event has JSON as its data:
 
     - ``message``: a piece of the answer, ``{"text": …}``, or images, ``{"images": [URL, …], "alt": …}``
-    - ``done``: the whole answer, ``{"text": …, "finish_reason": …}``
+    - ``partial``: of a stream with ``output=``, instead of ``message``, the value so far, ``{"output": …}``
+    - ``done``: the whole answer, ``{"text": …, "finish_reason": …}``, and the value as ``"output"`` if there is one
     - ``failed``: a failure after the headers were sent, ``{"status": …, "error": …}``, as in :func:`error_response`
 
     The view's error handlers get a failure before that: up to ``first`` seconds are waited for the answer to begin.
@@ -52,7 +53,7 @@ def stream_answer(
     :raises TypeError: if an argument has the wrong type
     :raises ValueError: if a number is out of range
     """
-    if not isinstance(stream, AnswerStream):
+    if not isinstance(stream, AnswerStream) and not hasattr(stream, "partials"):
         raise TypeError(f"stream must be an AnswerStream, as client.stream(…) returns it, not {type(stream).__name__}")
     _check_seconds(first, "first", least=0)
     _check_seconds(heartbeat, "heartbeat", least=LOOK_SECONDS)
@@ -86,7 +87,7 @@ class _Source:
         self.reader = reader
         self._is_gone = is_gone
 
-    def get(self, until: float) -> Delta | End | None:
+    def get(self, until: float) -> Item | None:
         """Return the next delta or the end; None if neither has come by a time of the monotonic clock.
 
         :raises _ClientGone: if the browser has gone
@@ -99,19 +100,19 @@ class _Source:
             if item is not None or left <= LOOK_SECONDS:
                 return item
 
-    def begin(self, seconds: float) -> list[Delta | End]:
+    def begin(self, seconds: float) -> list[Item]:
         """Return what comes up to the first content, or within some seconds.
 
         :raises _ClientGone: if the browser has gone
         :raises BaseException: what the answer fails with
         """
-        begun: list[Delta | End] = []
+        begun: list[Item] = []
         until = time.monotonic() + seconds
         while (item := self.get(until)) is not None:
             if isinstance(item, End) and item.error is not None:
                 raise item.error
             begun.append(item)
-            if isinstance(item, End) or is_content(item):
+            if isinstance(item, (End, Partial)) or is_content(item):
                 break
         return begun
 
@@ -122,7 +123,7 @@ class _Events(Iterator[bytes]):
     A server closes it in any case, also where it never iterates it and a generator's ``finally`` would not run.
     """
 
-    def __init__(self, source: _Source, begun: list[Delta | End], heartbeat: float) -> None:
+    def __init__(self, source: _Source, begun: list[Item], heartbeat: float) -> None:
         self._reader = source.reader
         self._events = _events(source, begun, heartbeat)
 
@@ -134,10 +135,11 @@ class _Events(Iterator[bytes]):
         self._reader.close()
 
 
-def _events(source: _Source, begun: list[Delta | End], heartbeat: float) -> Iterator[bytes]:
+def _events(source: _Source, begun: list[Item], heartbeat: float) -> Iterator[bytes]:
     # With it an EventSource sends Last-Event-ID also if it loses the connection before the first event.
     yield b"id: 0\n\n"
     waiting, number, sent = deque(begun), 0, time.monotonic()
+    last: dict[str, Any] = {}  # the last value of a typed answer
     while True:
         try:
             item = waiting.popleft() if waiting else source.get(sent + heartbeat)
@@ -145,28 +147,31 @@ def _events(source: _Source, begun: list[Delta | End], heartbeat: float) -> Iter
             source.reader.close()
             return
         if isinstance(item, End):
-            yield _last_event(item, number + 1)
+            yield _last_event(item, last, number + 1)
             return
         if (data := _data(item)) is not None:
             number += 1
-            yield _event("message", data, number)
+            last = data if isinstance(item, Partial) else {}
+            yield _event("partial" if last else "message", data, number)
             sent = time.monotonic()
         elif time.monotonic() >= sent + heartbeat:
             yield COMMENT
             sent = time.monotonic()
 
 
-def _data(delta: Delta | None) -> dict[str, Any] | None:
+def _data(delta: Item | None) -> dict[str, Any] | None:
     """Return what a browser is told of a delta; None if nothing."""
+    if isinstance(delta, Partial):
+        return {"output": delta.value}
     if isinstance(delta, ImageResponse):
         return {"images": delta.urls, "alt": delta.alt}
     text = delta.text if isinstance(delta, Refusal) else delta
     return {"text": text} if isinstance(text, str) and text else None
 
 
-def _last_event(end: End, number: int) -> bytes:
+def _last_event(end: End, value: dict[str, Any], number: int) -> bytes:
     if end.error is None:
-        return _event("done", {"text": str(end.answer), "finish_reason": end.answer.finish_reason}, number)
+        return _event("done", {"text": str(end.answer), "finish_reason": end.answer.finish_reason, **value}, number)
     log(end.error)
     told = explain(end.error)
     return _event("failed", {"status": told.status, "error": told.text}, number)

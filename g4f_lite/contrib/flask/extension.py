@@ -67,6 +67,8 @@ class G4FLite:
         :raises TypeError: if a value of the configuration has the wrong type
         :raises ValueError: if a value of the configuration is invalid
         """
+        if not isinstance(app, Flask):
+            raise TypeError(f"app must be a flask.Flask, not {type(app).__name__}")
         if EXTENSION in app.extensions:
             raise RuntimeError("this app has a G4FLite already; for another provider, pass provider= to a call")
         client = _client_of(app.config) if self._given is None else self._given
