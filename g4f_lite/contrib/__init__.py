@@ -1,1 +1,1 @@
-"""Integrations with other packages, one module each; nothing here is imported unless it is used."""
+"""What connects this library with other people's frameworks and clients; each module needs an extra of its own."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
 PATIENCE = 30  # seconds
 
 _GUNICORN = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--log-level", "warning", "{app}"]
@@ -32,7 +32,7 @@ COMMANDS = {
 
 @contextmanager
 def running(
-    server: str, *options: str, app: str = "tests.web.app:app", cwd: Path = ROOT, **environment: str
+    server: str, *options: str, app: str = "served_app:app", cwd: Path = HERE, **environment: str
 ) -> Iterator[int]:
     """Run a server until the end of a ``with`` block; give its port.
 
@@ -45,7 +45,7 @@ def running(
     process = subprocess.Popen(
         [*(part.format(port=port, app=app) for part in COMMANDS[server]), *options],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(cwd)]), "FLASK_APP": app, **environment},
+        env={**os.environ, "FLASK_APP": app, **environment},
         stdout=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # for killpg

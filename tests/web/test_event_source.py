@@ -21,7 +21,7 @@ from .servers import PATIENCE, running
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="`tox -e flask3` brings selenium")
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.long
 
 OPEN = """
 window.told = [];

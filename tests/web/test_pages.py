@@ -22,10 +22,10 @@ from g4f_lite.emulator import Emulator
 
 from . import pages
 from .browser import events, getting, within
-from .servers import PATIENCE, ROOT, listens, running
+from .servers import PATIENCE, listens, running
 from .test_workers import need_the_model
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.long
 
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")  # of what nginx keeps in folders of root
 
@@ -35,7 +35,7 @@ def program(command: list[str], folder: Path, **environment: str) -> Iterator[No
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]), **environment},
+        env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
     )
     try:

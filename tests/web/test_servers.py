@@ -1,4 +1,7 @@
-"""Streams of a Flask app under real servers: what a browser gets, and what becomes of the answer when it leaves."""
+"""Streams of a Flask app under real servers: what a browser gets, and what becomes of the answer when it leaves.
+
+``tox -e flask3`` runs them; ``flask20`` and ``flask23`` do so with older Flasks.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from .servers import COMMANDS, PATIENCE, running
 
 NOTICED = 1.0  # seconds after which the upstream must be closed
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,7 @@ def test_a_browser_that_leaves_while_the_upstream_is_silent(
     with getting(port, "/stream?prompt=a+b+c&first=0.1") as response:
         found = events(response)
         assert [next(found)[1]["text"] for _ in range(after)] == ["a", " b"][:after]
+        assert within(PATIENCE, lambda: prompts(emulator))
     assert closed_in_time(emulator, time.monotonic())
     assert within(PATIENCE, notes.read_text) == f"{characters} StreamInterruptedError\n"
 

@@ -19,7 +19,7 @@ from g4f_lite.providers.local import weights
 from .browser import events, getting, within
 from .servers import PATIENCE, running
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture
