@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import queue
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import flask
@@ -28,6 +30,7 @@ from g4f_lite import (
 )
 from g4f_lite.answers.buffer import MAX_BYTES
 from g4f_lite.contrib.flask import G4FLite, error_response, events, stream_answer
+from g4f_lite.contrib.flask.reader import End
 from g4f_lite.testing import Scripted
 
 
@@ -160,20 +163,23 @@ def test_an_answer_that_does_not_begin_in_time_fails_with_an_event() -> None:
 
 
 def test_the_first_delta_may_be_a_thought_and_comments_follow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Comments keep the connection open while the model thinks, silently or not."""
     monkeypatch.setattr(events, "LOOK_SECONDS", 0.01)
     held = Held()
     held.deltas.put(Reasoning("hm"))
-    response = serve(held, first=60, heartbeat=0.01).get("/")
-    chunks = response.iter_encoded()
+    chunks = serve(held, first=60, heartbeat=0.01).get("/").iter_encoded()
     assert next(chunks) == b"id: 0\n\n"
     assert [next(chunks) for _ in range(3)] == [b":\n\n"] * 3
-    for _ in range(1000):
-        held.deltas.put(Reasoning("hm"))
-    assert next(chunks) == b":\n\n"
     held.deltas.put("Hello.")
     held.deltas.put(None)
     assert [event[1] for event in parse(b"".join(chunks))] == ["message", "done"]
+
+
+def test_comments_come_between_thoughts_that_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = itertools.count()
+    items = iter([*[Reasoning("hm")] * 45, End(Answer("Hello."), None)])
+    monkeypatch.setattr(events, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    source = SimpleNamespace(get=lambda until: next(items))
+    assert list(events._events(source, [], 20.0))[:-1] == [b"id: 0\n\n", b":\n\n", b":\n\n"]
 
 
 @pytest.mark.parametrize("request_", [{"headers": {"Last-Event-ID": "3"}}, {"method": "HEAD"}])
