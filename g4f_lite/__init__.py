@@ -47,11 +47,14 @@ if TYPE_CHECKING:
         G4FLiteError,
         MissingDependencyError,
         ModelNotSupportedError,
+        OutputError,
+        OutputTruncatedError,
         ProviderError,
         ProviderNotConfiguredError,
         ProviderNotFoundError,
         QuotaExceededError,
         RateLimitError,
+        RefusalError,
         ResponseFormatError,
         ResponseStatusError,
         ServiceError,
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
     from .providers.openai.provider import OpenAICompatible
     from .store.conversations import ConversationInfo, Conversations
     from .timeout import RetryPolicy, Timeout
+    from .typed.stream import TypedStream
 
 __all__ = [
     "AiChatOnline",
@@ -105,6 +109,8 @@ __all__ = [
     "ModelNotSupportedError",
     "OpenAICompatible",
     "OtherChoice",
+    "OutputError",
+    "OutputTruncatedError",
     "Prompt",
     "Provider",
     "ProviderError",
@@ -114,6 +120,7 @@ __all__ = [
     "RateLimitError",
     "Reasoning",
     "Refusal",
+    "RefusalError",
     "ResponseFormatError",
     "ResponseStatusError",
     "RetryPolicy",
@@ -125,6 +132,7 @@ __all__ = [
     "ToolCall",
     "ToolCallDelta",
     "TransportError",
+    "TypedStream",
     "Usage",
     "ask",
     "stream",
@@ -162,11 +170,14 @@ _NAMES = {
         "G4FLiteError",
         "MissingDependencyError",
         "ModelNotSupportedError",
+        "OutputError",
+        "OutputTruncatedError",
         "ProviderError",
         "ProviderNotConfiguredError",
         "ProviderNotFoundError",
         "QuotaExceededError",
         "RateLimitError",
+        "RefusalError",
         "ResponseFormatError",
         "ResponseStatusError",
         "ServiceError",
@@ -186,6 +197,7 @@ _NAMES = {
     ".providers.openai.provider": ("OpenAICompatible",),
     ".store.conversations": ("ConversationInfo", "Conversations"),
     ".timeout": ("RetryPolicy", "Timeout"),
+    ".typed.stream": ("TypedStream",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -22,6 +22,7 @@ from .options import divide
 
 if TYPE_CHECKING:
     from ..providers.openai.keys import KeyLike
+    from ..typed.ask import Question
 
 ModelMap = Mapping[str, BaseProvider | type[BaseProvider] | str | None]
 
@@ -114,6 +115,22 @@ class Router:
         for stage in stages:
             stream.through(stage)
         return stream
+
+    def question(self, prompt: Prompt, output: Any, provider: ProviderLike | None = None) -> Question[Any]:
+        """Prepare a prompt whose answer is to be a value of a type.
+
+        :param output: the type
+        :param provider: the provider to use for this call instead of the client's
+        :raises MissingDependencyError: if the package msgspec is not installed
+        :raises TypeError: if the type cannot be that of an answer, or the prompt has a ``response_format``
+        :raises ProviderNotFoundError: if no provider has the name
+        """
+        from ..typed.ask import Question
+
+        found, _ = self.find(prompt.model, provider)
+        if prompt.timeout is None:  # so that it limits all the answers together
+            prompt = replace(prompt, timeout=self.timeout)
+        return Question.of(prompt, output, found, lambda prompt: self.answer(prompt, provider))
 
     @contextmanager
     def explaining(self, model: str | None, provider: BaseProvider) -> Iterator[None]:
@@ -275,6 +292,10 @@ class RoutedProvider(BaseProvider):
     @property
     def known_options(self) -> frozenset[str] | None:
         return self._router.find(self._model)[0].known_options
+
+    @property
+    def reads_schema(self) -> bool:  # type: ignore[override]
+        return self._router.find(self._model)[0].reads_schema
 
     def answer(self, prompt: Prompt) -> AnswerStream:
         return self._router.answer(prompt)

@@ -132,13 +132,14 @@ def test_whole_answers_and_streams_have_limits_of_their_own(
     scripted = Scripted()
     seen = timeouts_of(scripted, monkeypatch)
     client = G4FLite(make_app(G4F_LITE_PROVIDER=scripted, **config)).client
-    create = client.chat.completions.create
+    create, parse = client.chat.completions.create, client.chat.completions.parse
     client.ask("Hello"), create("Hello"), create("Hello", stream=False), client.conversation().ask("Hello")
-    assert seen == [whole] * 4
+    client.ask("Hello", output=str), parse("Hello", response_format=str), client.conversation().ask("Hi", output=str)
+    assert seen == [whole] * 7
     client.stream("Hello").text(), list(create("Hello", stream=True)), client.conversation().stream("Hello").text()
-    assert seen[4:] == [streamed] * 3
+    assert seen[7:] == [streamed] * 3
     client.ask("Hello", timeout=5), client.stream("Hello", timeout=5).text(), client.conversation().ask("Hi", timeout=5)
-    assert seen[7:] == [5] * 3
+    assert seen[10:] == [5] * 3
 
 
 def test_an_unconfigured_provider_is_a_warning() -> None:

@@ -7,6 +7,7 @@ import json
 import queue
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,10 +21,11 @@ from g4f_lite import (
     Finish,
     G4FLiteError,
     ImageResponse,
+    OutputError,
     RateLimitError,
     Reasoning,
     Refusal,
-    ResponseFormatError,
+    RefusalError,
     StreamInterruptedError,
     TransportError,
     Usage,
@@ -280,55 +282,52 @@ def test_an_answer_that_was_read_already_is_sent_as_it_is() -> None:
         assert parse(b"".join(response.iter_encoded())) == [("1", "done", {"text": "Hello.", "finish_reason": "stop"})]
 
 
-class Typed:
-    """As much of a typed stream as is used."""
-
-    def __init__(self, *values: Any, error: Exception | None = None) -> None:
-        self.values = values
-        self.error = error
-        self.closed = False
-        self.answer = Answer('{"city": "Oslo"}', finish_reason="stop")
-
-    def partials(self) -> Iterator[Any]:
-        yield from self.values
-
-    @property
-    def output(self) -> object:
-        if self.error is not None:
-            raise self.error
-        return object()
-
-    def close(self) -> None:
-        self.closed = True
+@dataclass
+class City:
+    name: str
 
 
-def test_a_typed_answer_is_sent_as_values() -> None:
-    done = Done()
+@pytest.mark.parametrize("talks", [False, True])
+def test_a_typed_answer_is_sent_as_values(talks: bool) -> None:
+    client, done = Client(Scripted(['{"name": "Os', 'lo"', "}"])), Done()
     with flask.Flask("app").test_request_context():
-        response = stream_answer(Typed({"city": ""}, {"city": "Oslo"}), on_done=done)
-        body = b"".join(response.iter_encoded())
+        stream = (client.conversation() if talks else client).stream("Which city?", output=City)
+        body = b"".join(stream_answer(stream, on_done=done).iter_encoded())
     assert parse(body) == [
-        ("1", "partial", {"output": {"city": ""}}),
-        ("2", "partial", {"output": {"city": "Oslo"}}),
-        ("3", "done", {"text": '{"city": "Oslo"}', "finish_reason": "stop", "output": {"city": "Oslo"}}),
+        ("1", "partial", {"output": {"name": "Os"}}),
+        ("2", "partial", {"output": {"name": "Oslo"}}),
+        ("3", "done", {"text": '{"name": "Oslo"}', "finish_reason": "stop", "output": {"name": "Oslo"}}),
     ]
-    assert done.calls == [('{"city": "Oslo"}', None, False)]
+    assert done.calls == [('{"name": "Oslo"}', None, False)]
 
 
 def test_a_typed_answer_that_does_not_fit() -> None:
     done = Done()
-    error = ResponseFormatError("not a City")
     with flask.Flask("app").test_request_context():
-        body = b"".join(stream_answer(Typed([1], error=error), on_done=done).iter_encoded())
-    assert [name for _, name, _ in parse(body)] == ["partial", "failed"]
-    assert [call[1] for call in done.calls] == [error]
+        stream = Client(Scripted(['{"town": ', "3}"])).stream("Which city?", output=City)
+        body = b"".join(stream_answer(stream, on_done=done).iter_encoded())
+    assert [name for _, name, _ in parse(body)][-1] == "failed"
+    assert [type(error) for _, error, _ in done.calls] == [OutputError]
 
 
-def test_a_typed_answer_is_not_asked_for_again() -> None:
-    typed = Typed()
-    with flask.Flask("app").test_request_context(headers={"Last-Event-ID": "1"}):
-        assert stream_answer(typed).status_code == 204
-    assert typed.closed
+def test_a_typed_answer_of_a_list_and_one_that_is_refused() -> None:
+    with flask.Flask("app").test_request_context():
+        stream = Client(Scripted(['{"value": [', '{"name": "Oslo"}', "]}"])).stream("Cities", output=list[City])
+        found = parse(b"".join(stream_answer(stream).iter_encoded()))
+        assert found[-1][2]["output"] == [{"name": "Oslo"}]
+        with pytest.raises(RefusalError):
+            stream_answer(Client(Scripted([Refusal("I will not.")])).stream("Which city?", output=City))
+
+
+def test_a_typed_answer_that_nobody_waits_for_is_closed() -> None:
+    held, done, gone = Held(), Done(), threading.Event()
+    held.deltas.put('{"name": "Os')
+    with flask.Flask("app").test_request_context(environ_base={"waitress.client_disconnected": gone.is_set}):
+        response = stream_answer(Client(held).stream("Which city?", output=City), on_done=done)
+        gone.set()
+        assert parse(b"".join(response.iter_encoded())) == [("1", "partial", {"output": {"name": "Os"}})]
+    assert held.closed.is_set()
+    assert [type(error) for _, error, _ in done.calls] == [StreamInterruptedError]
 
 
 @pytest.mark.parametrize(
