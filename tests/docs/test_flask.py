@@ -71,7 +71,7 @@ def test_the_chat_app(load: Load, g4f_scripted: Scripted) -> None:
         "And at night?",
     ]
     stored = Conversations("conversations.sqlite")
-    assert sorted((info.title, info.messages) for info in stored.list()) == [("Hello.", 1), ("Why is the sky blue?", 4)]
+    assert sorted((info.title, info.messages) for info in stored.list()) == [("Hello.", 2), ("Why is the sky blue?", 5)]
     stored.delete(next(info.id for info in stored.list() if info.title == "Hello."))
     assert bob.get("/answer").status_code == 404
 

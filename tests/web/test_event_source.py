@@ -206,8 +206,11 @@ def test_the_chat_app_as_it_is_printed(browser: Any, emulator: Emulator, tmp_pat
             "And at night?",
             "It is dark.",
         ]
+        emulator.fail("rate_limit", retry_after=3600)
+        browser.find_element("name", "text").send_keys("Are you there?", "\n")
+        assert within(PATIENCE, lambda: said(browser)[4:] == ["Are you there?", "There is no answer."])
         browser.get("about:blank")
-    assert [len(prompt.json()["messages"]) for prompt in prompts(emulator)] == [2, 4]
+    assert [len(prompt.json()["messages"]) for prompt in prompts(emulator)] == [2, 4, 6]
 
 
 def said(browser: Any) -> list[str]:
