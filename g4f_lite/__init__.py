@@ -60,7 +60,9 @@ if TYPE_CHECKING:
         ServiceError,
         StoreError,
         StreamInterruptedError,
+        ToolDenied,
         TransportError,
+        TurnsExceededError,
     )
     from .http.body import Body
     from .prompt import Prompt
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from .store.conversations import ConversationInfo, Conversations
     from .timeout import RetryPolicy, Timeout
     from .typed.stream import TypedStream
+    from .typed.tools import Tool
 
 __all__ = [
     "AiChatOnline",
@@ -129,9 +132,12 @@ __all__ = [
     "StoreError",
     "StreamInterruptedError",
     "Timeout",
+    "Tool",
     "ToolCall",
     "ToolCallDelta",
+    "ToolDenied",
     "TransportError",
+    "TurnsExceededError",
     "TypedStream",
     "Usage",
     "ask",
@@ -183,7 +189,9 @@ _NAMES = {
         "ServiceError",
         "StoreError",
         "StreamInterruptedError",
+        "ToolDenied",
         "TransportError",
+        "TurnsExceededError",
     ),
     ".http.body": ("Body",),
     ".prompt": ("Prompt",),
@@ -198,6 +206,7 @@ _NAMES = {
     ".store.conversations": ("ConversationInfo", "Conversations"),
     ".timeout": ("RetryPolicy", "Timeout"),
     ".typed.stream": ("TypedStream",),
+    ".typed.tools": ("Tool",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from .routing import ModelMap, RoutedProvider, Router, one_proxy
 if TYPE_CHECKING:
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
+    from ..typed.tools import Approve, ToolLike
     from .chat import Chat
     from .images import Images
     from .models import Models
@@ -134,6 +135,9 @@ class Client(Asking):
         model: str | None = None,
         max_characters: int | None = None,
         keep_interrupted: bool = False,
+        tools: Iterable[ToolLike] | None = None,
+        approve: Approve | None = None,
+        max_turns: int = 5,
         on_turn: Callable[[Messages], object] | None = None,
     ) -> Conversation:
         """Start a conversation; see :class:`~g4f_lite.Conversation` for the arguments."""
@@ -146,6 +150,9 @@ class Client(Asking):
             model=model,
             max_characters=max_characters,
             keep_interrupted=keep_interrupted,
+            tools=tools,
+            approve=approve,
+            max_turns=max_turns,
             on_turn=on_turn,
             ask_timeout=self._router.ask_timeout,
         )

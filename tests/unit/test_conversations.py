@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Client, Conversation, ConversationNotFoundError, Conversations, StreamInterruptedError
+from g4f_lite import (
+    Client,
+    Conversation,
+    ConversationNotFoundError,
+    Conversations,
+    Finish,
+    StreamInterruptedError,
+    ToolCallDelta,
+)
 from g4f_lite.store import conversations as module
 from g4f_lite.testing import Scripted
 
@@ -168,6 +176,19 @@ def test_a_conversation_writes_its_turns(talks: Conversations) -> None:
         {"role": "assistant", "content": "It is dark."},
     ]
     assert scripted.calls[2].messages == talks.load(id)[:4]
+
+
+def test_a_turn_with_tools_is_one_turn(talks: Conversations) -> None:
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    call = ToolCallDelta(0, "call_1", "add", '{"a": 1, "b": 2}')
+    client = Client(Scripted([call, Finish("tool_calls")], "It is 3."))
+    id, turns = talks.create(), []
+    talk = client.conversation(tools=[add], on_turn=lambda turn: turns.append(turn) or talks.append(id, turn))
+    talk.ask("What is 1 + 2?")
+    assert [[message["role"] for message in turn] for turn in turns] == [["user", "assistant", "tool", "assistant"]]
+    assert talks.load(id) == talk.messages == turns[0]
 
 
 def test_a_turn_that_cannot_be_written_is_an_error_and_not_in_the_history(talks: Conversations) -> None:

@@ -16,6 +16,7 @@ from g4f_lite.errors import (
     AuthenticationError,
     ChallengeError,
     ConversationChangedError,
+    ConversationNotFoundError,
     DeadlineExceededError,
     EmptyResponseError,
     EngineError,
@@ -33,8 +34,11 @@ from g4f_lite.errors import (
     ResponseFormatError,
     ResponseStatusError,
     ServiceError,
+    StoreError,
     StreamInterruptedError,
+    ToolDenied,
     TransportError,
+    TurnsExceededError,
 )
 
 TREE = [
@@ -58,7 +62,11 @@ TREE = [
     (ProviderNotConfiguredError, G4FLiteError, None),
     (AllProvidersFailedError, G4FLiteError, None),
     (ConversationChangedError, G4FLiteError, None),
+    (ConversationNotFoundError, G4FLiteError, LookupError),
     (EngineError, G4FLiteError, None),
+    (StoreError, G4FLiteError, None),
+    (ToolDenied, G4FLiteError, None),
+    (TurnsExceededError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
 ]
 KINDS = [G4FLiteError, *(kind for kind, _, _ in TREE)]
@@ -71,6 +79,8 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     OutputTruncatedError: {"usage": 3, "partial": "Hel", "finish_reason": "length"},
     RefusalError: {"usage": 3, "partial": "No."},
     EngineError: {"last_words": "abort", "partial": "Hel"},
+    StoreError: {"path": "answers.db", "reason": "full"},
+    TurnsExceededError: {"messages": [{"role": "user", "content": "Hello"}]},
 }
 
 

@@ -166,13 +166,15 @@ def test_what_a_service_refuses_is_asked_for_in_the_next_way_and_remembered():
     assert set(fresh.calls[0].options) == {"response_format"}
 
 
-def test_a_schema_that_is_refused_says_nothing_of_the_next():
+def test_a_schema_that_is_refused_says_nothing_of_another():
     refused = ServiceError("Invalid schema for response_format 'Person': 'pattern' is not permitted", status=400)
-    provider = Formats(refused, call(TEXT), TEXT)
+    provider = Formats(refused, call(TEXT), call(TEXT), '{"number": 2}')
     client = Client(provider)
     assert client.ask("Who?", output=Person) == ADA
     assert client.ask("Who?", output=Person) == ADA
-    assert [set(each.options) for each in provider.calls][2] == {"response_format"}
+    assert client.ask("Which?", output=Even).number == 2
+    ways = [each.options.keys() & {"response_format", "tools"} for each in provider.calls]
+    assert ways == [{"response_format"}, {"tools"}, {"tools"}, {"response_format"}]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import pytest
@@ -28,6 +30,8 @@ TRIP = """{"who": {"name": "Ada", "age": 36}, "to": [{"name": "Oslo"}], "color":
         (Person | None, '{"value": {"name": "Ada", "age": 36}}', ADA),
         (str, '{"value": "x"}', "x"),
         (dict[str, int], '{"a": 1}', {"a": 1}),
+        (Decimal, '{"value": 1.50}', Decimal("1.50")),
+        (datetime.datetime, '{"value": "2026-01-02T03:04:05"}', datetime.datetime(2026, 1, 2, 3, 4, 5)),
         (Node, '{"name": "a", "children": [{"name": "b"}]}', Node("a", [Node("b")])),
         (Pet, '{"name": "Rex", "age": 3}', Pet(name="Rex", age=3)),
         (list[Pet], '{"value": [{"name": "Rex", "age": 3}]}', [Pet(name="Rex", age=3)]),
