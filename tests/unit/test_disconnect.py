@@ -103,9 +103,11 @@ def test_tls_without_a_state_is_taken_for_open(connect: Connect, monkeypatch: py
     assert not disconnect_check({"gunicorn.socket": server})()
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6")
 def test_ipv6(connect: Connect) -> None:
-    server, browser = connect("ipv6")
+    try:
+        server, browser = connect("ipv6")
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
     is_gone = disconnect_check({"werkzeug.socket": server})
     assert not is_gone()
     browser.close()
