@@ -65,6 +65,7 @@ class Question(Generic[T]):
         self._began_at = time.monotonic()
         self._total = self.prompt.timeout.total if isinstance(self.prompt.timeout, Timeout) else None
         self._usages: list[Usage] = []
+        self._results: Messages = []  # the calls of tools for answers that did not fit, and their results
         self.stream = self._stream()
 
     def ask(self, repairs: int) -> T:
@@ -84,9 +85,17 @@ class Question(Generic[T]):
                     raise self.mismatched(error) from error
                 logger.info("the answer is not a valid %s; asking again: %s", self.output.schema.name, error)
                 schema = None if in_prompt(self._ways[0], self.provider) else self.output.schema
-                self.messages = asked_again(self.messages, answer, str(error), schema)
+                if results := self.stream.messages[:-1]:
+                    self._results += results
+                    self.prompt = self.prompt.after_call()
+                self.messages = asked_again([*self.messages, *results], answer, str(error), schema)
             self.attempts += 1
             self.stream = self._stream()
+
+    @property
+    def added(self) -> Messages:
+        """The messages for a history: calls of tools with their results, and the last answer."""
+        return [*self._results, *self.stream.messages]
 
     def _stream(self) -> AnswerStream:
         """Prepare an answer; nothing is sent before it is read."""
@@ -118,12 +127,16 @@ class Question(Generic[T]):
 
         :raises RefusalError: if it is a refusal
         :raises OutputTruncatedError: if it was cut before the end of the JSON
+        :raises OutputError: if it calls a tool that is for the caller to run
         """
         answer = self.stream.text()
         if answer.usage is not None:
             self._usages.append(answer.usage)
         if answer.refusal:
             raise self._told(RefusalError(f"the model refuses to answer: {answer.refusal:.200}"), answer)
+        if answer.tool_calls:
+            text = f"the model calls {answer.tool_calls[0].name!r}, which is not run here, as the tool is a dict"
+            raise self._told(OutputError(f"{text}; pass a function, or ask without output="), answer)
         if answer.finish_reason in _CUT:
             try:
                 self.output.strictly(answer)
