@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, NoReturn, TypeVar
 
-from ..errors import BatchStoppedError, StoreError
+from ..errors import BatchStoppedError
 from ..store.answers import Key
 from . import tables
 from .inputs import Inputs
@@ -211,8 +211,12 @@ class BatchResults(Generic[T]):
                     raise outcome.error
                 if outcome is None:
                     return self._raise_reason(owner.reason)
-                self._known[index] = outcome
+                self._keep(outcome)
         return True
+
+    def _keep(self, result: Result[T]) -> None:
+        self._known[result.index] = result
+        self._undone.pop(result.index, None)
 
     def _raise_reason(self, reason: BaseException | None) -> bool:
         if reason is None:
@@ -245,7 +249,7 @@ class BatchResults(Generic[T]):
 
     def _next_task(self, index: int) -> Task | Outcome | None:
         """Return what is to be done for a prompt: a task, its result from the store, or what is wrong with it."""
-        task = self._undone.pop(index, None)
+        task = self._undone.get(index)
         try:
             if task is None:
                 if self._inputs.is_sized:
@@ -258,11 +262,8 @@ class BatchResults(Generic[T]):
                 self._read += 1
                 task = self._plan.task(index, item)
                 self._plan.check(task)
-            return self._plan.stored(index, task.input, task.key) or task
-        except StoreError as error:
-            if task is not None:
                 self._undone[index] = task
-            return BadPrompt(index, error)
+            return self._plan.stored(index, task.input, task.key) or task
         except Exception as error:  # noqa: BLE001  raised where the caller reads this result
             return BadPrompt(index, error)
 
@@ -274,15 +275,12 @@ class BatchResults(Generic[T]):
         return self._plan.task(index, self._inputs.items[index], self._keys[index])  # type: ignore[index]
 
     def _stop(self, run: Run | None) -> None:
-        """End a run, and keep its results and its prompts without one."""
+        """End a run, and keep its results."""
         if run is None:
             return
         with self._lock:
-            left = run.close()
-            for outcome in run.results():
+            for outcome in run.close():
                 if isinstance(outcome, Result):
-                    self._known[outcome.index] = outcome
-            if not self._inputs.is_sized:
-                self._undone.update((task.index, task) for task in left if task.index not in self._known)
+                    self._keep(outcome)
             for index in [index for index, owner in self._owners.items() if owner is run]:
                 del self._owners[index]

@@ -18,6 +18,7 @@ _CALM_SECONDS = 1.0  # after a refusal, in which others belong to the same crowd
 _RECENT_SECONDS = 1.0  # in which the calls that were sent say how many the service takes
 _CARE = 0.92  # of what it took then
 _GROWTH, _DOUBLING_SECONDS = 0.001, 30.0  # how the pace grows again: by 5 % in half a minute, sevenfold in two
+_FEW, _DOUBLING_SECONDS_OF_FEW = 20, 10.0  # a refusal among few calls says little: by 24 % in half a minute
 _KEPT = 0.9  # of the mean of tokens, with each answer
 _TOO_MANY = 429
 REQUESTS_LEFT = ("x-ratelimit-remaining-requests", "x-ratelimit-remaining")
@@ -52,6 +53,7 @@ class Workers:
         self._calm_until = -math.inf
         self._waits_until = -math.inf  # because the service asked everybody to wait
         self._rate = math.inf  # calls a second at the last refusal
+        self._doubling = _DOUBLING_SECONDS
         self._next = -math.inf  # when the next call may be sent
         self.refusals = 0
 
@@ -105,6 +107,7 @@ class Workers:
                 return
             self._forget(now)
             taken = (len(self._sent) - 1) / _RECENT_SECONDS  # without the one that was refused
+            self._doubling = _DOUBLING_SECONDS if taken >= _FEW else _DOUBLING_SECONDS_OF_FEW
             # In the second after a wait there are fewer than the service takes.
             self._rate = max(1.0, taken if math.isinf(self._rate) else max(taken, self._rate * _SHRINK))
             self._number = max(1, math.floor(self._number * _SHRINK))
@@ -135,8 +138,8 @@ class Workers:
         """Return the seconds between two calls."""
         if math.isinf(self._rate):
             return 0.0
-        passed = min(now - self._refused_at, 600.0)
-        growth = min(_GROWTH * passed * 2 ** (passed / _DOUBLING_SECONDS), 10.0)
+        passed = min(now - self._refused_at, 200.0)
+        growth = min(_GROWTH * passed * 2 ** (passed / self._doubling), 10.0)
         return 1 / (self._rate * _CARE * math.exp(growth))
 
     def _forget(self, now: float) -> None:
