@@ -27,6 +27,7 @@ Invalid arguments raise plain ``ValueError`` and ``TypeError``.  All can be pick
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -40,6 +41,8 @@ _HARMLESS = {
     ord("\t"): "\t",
     ord("\r"): "",
 }
+
+SHOWN_FRAMES = 5  # of the caller's code, in a notebook
 
 
 def sanitize(text: str) -> str:
@@ -80,6 +83,15 @@ class G4FLiteError(Exception):
         if self.attempts and self.attempts > 1 and self.elapsed is not None:
             text += f" ({self.attempts} attempts in {self.elapsed:.1f} s)"
         return text
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython and notebooks show: the end of the caller's own code, and the message."""
+        import sysconfig
+        import traceback
+
+        installed = (os.path.dirname(__file__), "<", *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
+        frames = [frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(installed)]
+        return [*traceback.format_list(frames[-SHOWN_FRAMES:]), f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._state())
