@@ -90,7 +90,9 @@ class G4FLiteError(Exception):
         import traceback
 
         installed = (os.path.dirname(__file__), "<", *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
-        frames = [frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(installed)]
+        frames = [
+            frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(installed)
+        ]
         return [*traceback.format_list(frames[-SHOWN_FRAMES:]), f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -28,7 +28,9 @@ def test_the_answer_is_shown_once_and_is_the_value_of_the_cell(kernel: Kernel, e
     emulator.answer("It is *blue* & <b>high</b>.")
     cell = kernel.run("%%chat -o sky\nWhy is the sky blue?")
     assert shown(cell) == ["It is *blue* & &lt;b>high&lt;/b>."]
-    assert shown(kernel.run("print(_ is sky, type(sky).__name__, sky)")) == ["True Answer It is *blue* & <b>high</b>.\n"]
+    assert shown(kernel.run("print(_ is sky, type(sky).__name__, sky)")) == [
+        "True Answer It is *blue* & <b>high</b>.\n"
+    ]
 
 
 def test_the_conversation_goes_on_from_cell_to_cell(kernel: Kernel, emulator: Emulator) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import sys
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -56,7 +58,9 @@ class ChatMagics(Magics):
             given = parse_argstring(self.chat, line)
         except UsageError as error:
             raise UsageError(f"{error}; the prompt goes below the line") from error
-        if given.output and not given.output.isidentifier():
+        if not cell.strip():
+            raise UsageError("the prompt is blank; it goes below the line")
+        if given.output and (keyword.iskeyword(given.output) or not given.output.isidentifier()):
             raise UsageError(f"-o needs the name of a variable, not {given.output!r}")
         options = {} if given.schema is None else {"output": self._type(given.schema)}
         prompt = self._interpolated(cell) if given.interpolate else cell
@@ -95,14 +99,14 @@ class ChatMagics(Magics):
         return part
 
     def _offer_code(self, answer: Answer) -> None:
-        """Put the Python code of an answer into the next cell; fences without a language count if no other is Python."""
+        """Put the Python code of an answer into the next cell: fences without a language if no other is Python."""
         found = list(fences(answer))
         code = [text for language, text in found if language.lower() in PYTHON]
         code = code or [text for language, text in found if not language]
         if code:
             self.shell.set_next_input("\n\n".join(code))
         else:
-            print("The answer has no Python code.")
+            sys.stdout.write("The answer has no Python code.\n")
 
     def _type(self, expression: str) -> Any:
         """Evaluate the type that ``-s`` names, which may be in quotes."""
@@ -115,9 +119,11 @@ class ChatMagics(Magics):
     def _interpolated(self, cell: str) -> str:
         """Replace the expressions in braces by their values."""
         try:
-            return FullEvalFormatter().vformat(cell, (), self.shell.user_ns)
+            return str(FullEvalFormatter().vformat(cell, (), self.shell.user_ns))
         except Exception as error:
-            raise UsageError(f"-i: {error}; braces that are part of the prompt are written twice, {{{{ and }}}}") from error
+            raise UsageError(
+                f"-i: {error}; braces that are part of the prompt are written twice, {{{{ and }}}}"
+            ) from error
 
     @no_var_expand
     @line_magic("chat")

@@ -15,18 +15,16 @@ CLEAR_LINE = "\r\033[K"
 
 
 class Pace:
-    """Says how far a download is: how much is here, the speed, and the time that is left.
+    """Says how far a download is: how much is here, the speed, and the time that is left."""
 
-    :param clock: gives seconds
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.clock = clock
+    def __init__(self) -> None:
         self._began: tuple[float, int] | None = None
 
-    def text(self, here: int, total: int | None) -> str:
-        """Say that so many bytes are here, of so many in all."""
-        now = self.clock()
+    def text(self, now: float, here: int, total: int | None) -> str:
+        """Say that so many bytes are here, of so many in all.
+
+        :param now: the time, in seconds
+        """
         began, first = self._began = self._began or (now, here)
         speed = (here - first) / (now - began) if now > began else 0.0
         text = f"{here / 1e6:.0f} MB" if total is None else f"{here / 1e6:.0f} of {total / 1e6:.0f} MB"
@@ -48,13 +46,13 @@ class ProgressLine:
     def __init__(self, out: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out
         self._clock = clock
-        self._pace = Pace(clock)
+        self._pace = Pace()
         self._drawn = 0.0
 
     def __call__(self, here: int, total: int | None) -> None:
         """Show that so many bytes are here, of so many in all."""
         now = self._clock()
-        text = self._pace.text(here, total)
+        text = self._pace.text(now, here, total)
         if now - self._drawn < REDRAW_SECONDS and here != total:
             return
         self._drawn = now
@@ -77,7 +75,7 @@ class ProgressCell:
 
     def __call__(self, here: int, total: int | None) -> None:
         """Show that so many bytes are here, of so many in all."""
-        text = f"Downloading the model: {self._pace.text(here, total)}"
+        text = f"Downloading the model: {self._pace.text(time.monotonic(), here, total)}"
         self._output.draw(lambda: text)
 
     def end(self) -> None:
