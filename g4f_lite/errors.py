@@ -86,20 +86,23 @@ class G4FLiteError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython and notebooks show: the end of the caller's own code, and the message."""
-        import sysconfig
         import traceback
 
-        installed = (os.path.dirname(__file__), "<", *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
-        frames = [
-            frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(installed)
-        ]
-        return [*traceback.format_list(frames[-SHOWN_FRAMES:]), f"{type(self).__name__}: {self}"]
+        frames = traceback.extract_tb(self.__traceback__)
+        own = [frame for frame in frames if not _is_installed(frame.filename)]
+        return [*traceback.format_list(own[-SHOWN_FRAMES:]), f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._state())
 
     def _state(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in _UNPICKLED}
+
+
+def _is_installed(file_name: str) -> bool:
+    """Return whether a file is part of this library, of another that is installed, or of Python."""
+    folders = (os.path.dirname(__file__), os.path.dirname(os.__file__))
+    return file_name.startswith((*folders, "<")) or "site-packages" in file_name or "dist-packages" in file_name
 
 
 _UNPICKLED = {"request", "response"}

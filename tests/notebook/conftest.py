@@ -31,9 +31,15 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
+def environment_of(emulator: Emulator) -> dict[str, str]:
+    """Give the environment of a process whose prompts the emulator answers."""
+    own = {"G4F_LITE_BASE_URL": f"{emulator.url}/v1", "G4F_LITE_MODEL": "gpt-4", "G4F_LITE_OFFLINE": "1"}
+    return {**os.environ, **own}
+
+
 @pytest.fixture
 def kernel_environment(emulator: Emulator) -> dict[str, str]:
-    return {**os.environ, "G4F_LITE_BASE_URL": f"{emulator.url}/v1", "G4F_LITE_OFFLINE": "1", "G4F_LITE_MODEL": "gpt-4"}
+    return environment_of(emulator)
 
 
 class Kernel:
