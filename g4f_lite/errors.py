@@ -90,7 +90,8 @@ class G4FLiteError(Exception):
 
         frames = traceback.extract_tb(self.__traceback__)
         own = [frame for frame in frames if not _is_installed(frame.filename)]
-        return [*traceback.format_list(own[-SHOWN_FRAMES:]), f"{type(self).__name__}: {self}"]
+        lines = [line.rstrip("\n") for line in traceback.format_list(own[-SHOWN_FRAMES:])]
+        return [*lines, f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._state())
