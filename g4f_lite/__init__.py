@@ -46,11 +46,14 @@ if TYPE_CHECKING:
         G4FLiteError,
         MissingDependencyError,
         ModelNotSupportedError,
+        OutputError,
+        OutputTruncatedError,
         ProviderError,
         ProviderNotConfiguredError,
         ProviderNotFoundError,
         QuotaExceededError,
         RateLimitError,
+        RefusalError,
         ResponseFormatError,
         ResponseStatusError,
         ServiceError,
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
     from .timeout import RetryPolicy, Timeout
+    from .typed.stream import TypedStream
 
 __all__ = [
     "AiChatOnline",
@@ -99,6 +103,8 @@ __all__ = [
     "ModelNotSupportedError",
     "OpenAICompatible",
     "OtherChoice",
+    "OutputError",
+    "OutputTruncatedError",
     "Prompt",
     "Provider",
     "ProviderError",
@@ -108,6 +114,7 @@ __all__ = [
     "RateLimitError",
     "Reasoning",
     "Refusal",
+    "RefusalError",
     "ResponseFormatError",
     "ResponseStatusError",
     "RetryPolicy",
@@ -118,6 +125,7 @@ __all__ = [
     "ToolCall",
     "ToolCallDelta",
     "TransportError",
+    "TypedStream",
     "Usage",
     "ask",
     "stream",
@@ -154,11 +162,14 @@ _NAMES = {
         "G4FLiteError",
         "MissingDependencyError",
         "ModelNotSupportedError",
+        "OutputError",
+        "OutputTruncatedError",
         "ProviderError",
         "ProviderNotConfiguredError",
         "ProviderNotFoundError",
         "QuotaExceededError",
         "RateLimitError",
+        "RefusalError",
         "ResponseFormatError",
         "ResponseStatusError",
         "ServiceError",
@@ -176,6 +187,7 @@ _NAMES = {
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
     ".timeout": ("RetryPolicy", "Timeout"),
+    ".typed.stream": ("TypedStream",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

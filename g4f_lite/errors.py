@@ -9,6 +9,9 @@
     │   ├── ChallengeError              a bot challenge or captcha page
     │   ├── ServiceError                the service's own error message
     │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
+    │   │   └── OutputError             a typed answer that does not fit its type
+    │   │       └── OutputTruncatedError    one that was cut: by max_tokens or by a content filter
+    │   ├── RefusalError                a refusal in the place of a typed answer
     │   ├── EmptyResponseError          a complete answer without content
     │   └── StreamInterruptedError      an answer cut or closed after the first delta
     ├── TransportError                  connection, DNS, TLS or proxy
@@ -178,6 +181,45 @@ class ServiceError(ProviderError):
 
 class ResponseFormatError(ProviderError, requests.exceptions.InvalidJSONError):
     """An answer that violates the protocol or a size limit."""
+
+
+class OutputError(ResponseFormatError, ValueError):
+    """A typed answer that does not fit its type; its cause says why.
+
+    :param usage: the token counts of all answers, if the service reported them
+    :ivar attempts: how many answers were asked for
+    """
+
+    def __init__(self, message: str, *, usage: Any = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.usage = usage
+
+    @property
+    def text(self) -> str:
+        """The text of the last answer."""
+        return self.partial
+
+
+class OutputTruncatedError(OutputError):
+    """A typed answer that was cut, by ``max_tokens`` or by a content filter; it is not asked for again.
+
+    :param finish_reason: ``"length"`` or ``"content_filter"``
+    """
+
+    def __init__(self, message: str, *, finish_reason: str | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.finish_reason = finish_reason
+
+
+class RefusalError(ProviderError):
+    """A refusal of the model in the place of a typed answer; ``partial`` is its text.
+
+    :param usage: the token counts, if the service reported them
+    """
+
+    def __init__(self, message: str, *, usage: Any = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.usage = usage
 
 
 class EmptyResponseError(ProviderError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Literal, NoReturn, TextIO, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, TypeVar, overload
 
 from ..answers.answer import Answer
 from ..answers.attached import join
@@ -40,6 +40,10 @@ from .results import (
 )
 from .routing import Router
 
+if TYPE_CHECKING:
+    from .parsing import ParsedCompletion
+
+T = TypeVar("T")
 _USUAL: Mapping[str, Any] = MappingProxyType({})  # nothing is said about a stream
 
 
@@ -205,6 +209,62 @@ class Completions:
             return CompletionStream(answer.start(), created, wants_usage=wants_usage)
         whole = answer.text()
         return Completion.of(whole, answer.identity or Identity(), created, answer.other_choices)
+
+    @overload
+    def parse(
+        self,
+        messages: str | Sequence[Message],
+        model: str | None = None,
+        *,
+        response_format: type[T],
+        repairs: int = 0,
+        **options: Any,
+    ) -> ParsedCompletion[T]: ...
+
+    @overload
+    def parse(
+        self,
+        messages: str | Sequence[Message],
+        model: str | None = None,
+        *,
+        response_format: Any,
+        repairs: int = 0,
+        **options: Any,
+    ) -> ParsedCompletion[Any]: ...
+
+    def parse(
+        self,
+        messages: str | Sequence[Message],
+        model: str | None = None,
+        *,
+        response_format: Any,
+        repairs: int = 0,
+        provider: ProviderLike | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        **options: Any,
+    ) -> ParsedCompletion[Any]:
+        """Return a Completion with a value: ``completion.choices[0].message.parsed``.
+
+        :param messages: a list of ``{"role": …, "content": …}``, or a string
+        :param model: the name of a model; see ``Client(models=…)``
+        :param response_format: the type of the value, as ``output`` of :meth:`Client.ask() <g4f_lite.Client.ask>`
+        :param repairs: how many times to ask again, with what was wrong, if the answer is not a value of the type
+        :param provider: the provider to use for this call instead of the client's
+        :param proxy: the URL of a proxy for every request of this call
+        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
+        :param options: the other arguments of :meth:`create`
+        :raises OutputError: if the answer is not a value of the type, or was cut
+        :raises G4FLiteError: if there is no answer
+        """
+        from .parsing import parse
+
+        if response_format is None or isinstance(response_format, Mapping):
+            raise TypeError("response_format must be a type such as a dataclass; create() takes a dict")
+        image = options.pop("image", None)
+        options.setdefault("images", image)
+        prompt = Prompt.of(model or None, messages, proxy, timeout, **options)
+        return parse(self._router, prompt, response_format, provider, repairs)
 
     def stream(self, messages: str | Sequence[Message], model: str | None = None, **options: Any) -> CompletionStream:
         """Return an iterator of chunks, like :meth:`create` with ``stream=True``; the method has g4f's name."""

@@ -22,6 +22,7 @@ from .options import divide
 
 if TYPE_CHECKING:
     from ..providers.openai.keys import KeyLike
+    from ..typed.ask import Question
 
 ModelMap = Mapping[str, BaseProvider | type[BaseProvider] | str | None]
 
@@ -112,6 +113,22 @@ class Router:
         for stage in stages:
             stream.through(stage)
         return stream
+
+    def question(self, prompt: Prompt, output: Any, provider: ProviderLike | None = None) -> Question[Any]:
+        """Prepare a prompt whose answer is to be a value of a type.
+
+        :param output: the type
+        :param provider: the provider to use for this call instead of the client's
+        :raises MissingDependencyError: if the package msgspec is not installed
+        :raises TypeError: if the type cannot be that of an answer, or the prompt has a ``response_format``
+        :raises ProviderNotFoundError: if no provider has the name
+        """
+        from ..typed.ask import Question
+
+        found, _ = self.find(prompt.model, provider)
+        if prompt.timeout is None:  # so that it limits all the answers together
+            prompt = replace(prompt, timeout=self.timeout)
+        return Question.of(prompt, output, found, lambda prompt: self.answer(prompt, provider))
 
     @contextmanager
     def explaining(self, model: str | None, provider: BaseProvider) -> Iterator[None]:

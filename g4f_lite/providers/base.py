@@ -61,6 +61,7 @@ class BaseProvider(ABC):
     name: str = ""  # for errors and logs; the name of the class, unless it has another
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
+    reads_schema: bool = False  # whether the service shows the model a schema, and takes OpenAI's strict form only
 
     @property
     def known_options(self) -> frozenset[str] | None:

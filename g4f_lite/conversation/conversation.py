@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .answers.answer import Answer
-from .answers.deltas import Delta
-from .answers.stream import AnswerStream
-from .arguments import check_model_name, check_whole_number
-from .errors import ConversationChangedError, ResponseFormatError
-from .messages import Image, Message, Messages, get_random_string, json_copy, text_of, to_messages
-from .prompt import Prompt
-from .providers.selection import ProviderLike, default_provider, provider_of
-from .timeout import TimeoutLike
+from ..answers.answer import Answer
+from ..answers.deltas import Delta
+from ..answers.stream import AnswerStream
+from ..arguments import check_model_name, check_whole_number
+from ..errors import ConversationChangedError, ResponseFormatError
+from ..messages import Image, Message, Messages, get_random_string, json_copy, to_messages
+from ..prompt import Prompt
+from ..providers.selection import ProviderLike, default_provider, provider_of
+from ..timeout import TimeoutLike
+from .file import digest, write_whole
+from .history import trim, turn_of
+
+if TYPE_CHECKING:
+    from ..typed.ask import Question
+    from ..typed.stream import TypedStream
+
+T = TypeVar("T")
 
 
 class Conversation:
@@ -68,10 +75,13 @@ class Conversation:
         if system is not None and not messages:
             self.messages = [{"role": "system", "content": system}]
 
+    @overload
     def ask(
         self,
         prompt: str,
         *,
+        output: None = None,
+        repairs: int = 1,
         images: Image | Iterable[Image] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
@@ -80,12 +90,66 @@ class Conversation:
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
         **options: Any,
-    ) -> Answer:
-        """Send a message and return the whole answer; see :meth:`stream` for the arguments.
+    ) -> Answer: ...
 
+    @overload
+    def ask(
+        self,
+        prompt: str,
+        *,
+        output: type[T],
+        repairs: int = 1,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        **options: Any,
+    ) -> T: ...
+
+    @overload
+    def ask(
+        self,
+        prompt: str,
+        *,
+        output: Any,
+        repairs: int = 1,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        **options: Any,
+    ) -> Any: ...
+
+    def ask(
+        self,
+        prompt: str,
+        *,
+        output: Any = None,
+        repairs: int = 1,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Send a message and return the whole answer, or with ``output`` a value of that type.
+
+        See :meth:`stream` for the other arguments.
+
+        :param output: the type of the value, as for :meth:`Client.ask() <g4f_lite.Client.ask>`
+        :param repairs: how many times to ask again, with what was wrong, if the answer is not a value of the type; what
+            was asked again is not in the history
+        :raises OutputError: if the answer is not a value of the type; the history is unchanged then
         :raises G4FLiteError: if there is no whole answer; the history is unchanged then
         """
-        return self.stream(
+        checked, turn = self._prompt(
             prompt,
             images=images,
             proxy=proxy,
@@ -95,12 +159,20 @@ class Conversation:
             stop=stop,
             response_format=response_format,
             **options,
-        ).text()
+        )
+        if output is None:
+            return self._answer(checked, turn).text()
+        question = self._question(checked, output)
+        value = question.ask(repairs)
+        self._add(turn, question.stream.answer)
+        return value
 
+    @overload
     def stream(
         self,
         prompt: str,
         *,
+        output: None = None,
         images: Image | Iterable[Image] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
@@ -109,10 +181,56 @@ class Conversation:
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
         **options: Any,
-    ) -> AnswerStream:
+    ) -> AnswerStream: ...
+
+    @overload
+    def stream(
+        self,
+        prompt: str,
+        *,
+        output: type[T],
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        **options: Any,
+    ) -> TypedStream[T]: ...
+
+    @overload
+    def stream(
+        self,
+        prompt: str,
+        *,
+        output: Any,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        **options: Any,
+    ) -> TypedStream[Any]: ...
+
+    def stream(
+        self,
+        prompt: str,
+        *,
+        output: Any = None,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> AnswerStream | TypedStream[Any]:
         """Send a message and return the answer as a stream; the turn is added to the history when it ends.
 
         :param prompt: the text of the message, or a list of messages
+        :param output: the type of the value that the stream gives as well; the turn is added if the answer fits
         :param images: images to send with it: bytes, paths or URLs
         :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
@@ -123,24 +241,43 @@ class Conversation:
         :param options: further options of the provider
         :raises TypeError: if the provider does not support an option
         """
-        if "chat_id" in (self.provider.known_options or ()):  # the service keeps conversations apart by it
-            options.setdefault("chat_id", self._chat_id)
-        turn = _turn(prompt)
-        checked = Prompt.of(
-            self.model,
-            [*self.messages, *turn],
-            proxy,
-            timeout,
+        checked, turn = self._prompt(
+            prompt,
             images=images,
+            proxy=proxy,
+            timeout=timeout,
             temperature=temperature,
             max_tokens=max_tokens,
             stop=stop,
             response_format=response_format,
             **options,
         )
+        if output is None:
+            return self._answer(checked, turn)
+        from ..typed.stream import TypedStream
+
+        return TypedStream(self._question(checked, output), lambda answer: self._add(turn, answer))
+
+    def _prompt(self, prompt: Any, **arguments: Any) -> tuple[Prompt, Messages]:
+        """Check the arguments of a turn; return what to send, and the messages of the turn."""
+        if "chat_id" in (self.provider.known_options or ()):  # the service keeps conversations apart by it
+            arguments.setdefault("chat_id", self._chat_id)
+        turn = turn_of(prompt)
+        checked = Prompt.of(self.model, [*self.messages, *turn], **arguments)
         turn = checked.messages[-len(turn) :]
-        stream = self.provider.answer(replace(checked, messages=trim(checked.messages, self.max_characters)))
+        return replace(checked, messages=trim(checked.messages, self.max_characters)), turn
+
+    def _answer(self, prompt: Prompt, turn: Messages) -> AnswerStream:
+        stream = self.provider.answer(prompt)
         return stream.through(lambda deltas: self._remember(deltas, stream, turn))
+
+    def _question(self, prompt: Prompt, output: Any) -> Question[Any]:
+        from ..typed.ask import Question
+
+        return Question.of(prompt, output, self.provider, self.provider.answer)
+
+    def _add(self, turn: Messages, answer: Answer) -> None:
+        self.messages += [*turn, answer.to_message()]
 
     def _remember(
         self, deltas: Generator[Delta, None, None], stream: AnswerStream, turn: Messages
@@ -153,8 +290,7 @@ class Conversation:
             if self.keep_interrupted and (text := _text_so_far(stream)):
                 self.messages += [*turn, {"role": "assistant", "content": text}]
             raise
-        answer = stream.answer
-        self.messages += [*turn, answer.to_message()]
+        self._add(turn, stream.answer)
 
     def copy(self) -> Conversation:
         """Return a copy that continues independently, with the same provider."""
@@ -178,12 +314,12 @@ class Conversation:
         real = os.path.realpath(target)
         try:
             known = self._files.get(real)
-            if known is not None and os.path.exists(real) and _digest(Path(real).read_bytes()) != known:
+            if known is not None and os.path.exists(real) and digest(Path(real).read_bytes()) != known:
                 raise ConversationChangedError(
                     f"{target} was changed since this conversation loaded or saved it; "
                     "load it again, or save to another file"
                 )
-            self._files[real] = _write_whole(real, text.encode())
+            self._files[real] = write_whole(real, text.encode())
         except OSError as error:  # it names the temporary file, which the caller does not know
             raise OSError(error.errno, error.strerror, str(target)) from error
         return target
@@ -222,61 +358,8 @@ class Conversation:
             max_characters=max_characters,
             keep_interrupted=keep_interrupted,
         )
-        conversation._files[os.path.realpath(path)] = _digest(data)
+        conversation._files[os.path.realpath(path)] = digest(data)
         return conversation
-
-
-def _write_whole(path: str, data: bytes) -> str:
-    """Write a file through a temporary one beside it, and return the digest of its content."""
-    directory, name = os.path.split(path)
-    temporary = os.path.join(directory, f".{name}.{get_random_string()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # which only Windows has, and needs
-    try:
-        # Private from the first byte on; what an existing file's owner allows others is allowed again.
-        with open(os.open(temporary, flags, 0o600), "wb") as file:
-            file.write(data)
-        if os.path.exists(path):
-            os.chmod(temporary, os.stat(path).st_mode & 0o777)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return _digest(data)
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def trim(messages: Messages, max_characters: int | None) -> Messages:
-    """Leave out the oldest turns beyond ``max_characters``, but never a system message or the last message."""
-    if max_characters is None:
-        return messages
-    system = [message for message in messages[:-1] if message["role"] in ("system", "developer")]
-    left = max_characters - sum(len(text_of(message.get("content"))) for message in [*system, messages[-1]])
-    kept: Messages = []
-    for message in reversed([message for message in messages[:-1] if message not in system]):
-        left -= len(text_of(message.get("content")))
-        if left < 0:
-            break
-        kept.insert(0, message)
-    while kept and kept[0]["role"] != "user":  # an answer without its question would confuse the model
-        kept.pop(0)
-    return [*system, *kept, messages[-1]]
-
-
-def _turn(prompt: Any) -> Messages:
-    """Return a prompt as a list of messages.
-
-    :raises TypeError: if it has the wrong type
-    :raises ValueError: if it is blank
-    """
-    if isinstance(prompt, str) and prompt.strip():
-        return [{"role": "user", "content": prompt}]
-    if isinstance(prompt, (list, tuple)) and prompt:
-        return list(prompt)
-    if isinstance(prompt, (str, list, tuple)):
-        raise ValueError("prompt is blank; give a text or a list of messages")
-    raise TypeError(f"prompt must be a string or a list of messages, not {type(prompt).__name__}")
 
 
 def _text_so_far(stream: AnswerStream) -> str:
