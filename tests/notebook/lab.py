@@ -80,8 +80,10 @@ class Lab:
 
     def outputs(self) -> list[str]:
         """Give the text of each output, one after the other."""
-        found = self.browser.find_elements("css selector", ".jp-OutputArea-output")
-        return [output.text for output in found]
+        texts = self.browser.execute_script(
+            "return [...document.querySelectorAll('.jp-OutputArea-output')].map(output => output.innerText)"
+        )
+        return [text.strip() for text in texts]
 
     def picture(self, name: str) -> None:
         """Write a screenshot, for a person to look at."""

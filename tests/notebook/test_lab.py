@@ -56,7 +56,12 @@ def test_an_answer_is_rendered_and_its_reasoning_folded_away(lab: Lab, emulator:
     assert [element.text for element in answer.find_elements("css selector", "strong, td")] == ["blue", "blue", "most"]
     assert answer.find_element("css selector", "pre").text == "print('blue')"
     thoughts.find_element("css selector", "summary").click()
-    assert thoughts.text.splitlines()[1:] == ["The user asks <b>about</b> the sky.", "", "```", "It is </details> blue."]
+    assert thoughts.text.splitlines()[1:] == [
+        "The user asks <b>about</b> the sky.",
+        "",
+        "```",
+        "It is </details> blue.",
+    ]
     lab.picture("answer")
 
 
@@ -69,9 +74,8 @@ def test_a_hostile_answer_fetches_nothing_and_runs_nothing(lab: Lab, emulator: E
         lab.picture("hostile")
         for summary in lab.browser.find_elements("css selector", ".jp-OutputArea-output summary"):
             summary.click()
-        links = lab.browser.execute_script(
-            "return [...document.querySelectorAll('.jp-OutputArea-output [href]')].map(link => link.getAttribute('href'))"
-        )
+        found = lab.browser.find_elements("css selector", ".jp-OutputArea-output [href]")
+        links = [link.get_dom_attribute("href") for link in found]
         for link in lab.browser.find_elements("css selector", "mjx-container"):
             lab.browser.execute_script("arguments[0].dispatchEvent(new MouseEvent('click', {bubbles: true}))", link)
         assert paths == []
@@ -126,6 +130,17 @@ def test_code_text_errors_and_wrong_usage(lab: Lab, emulator: Emulator) -> None:
     assert len(failure.splitlines()) < 10
     assert "return g4f_lite.ask" in failure
     lab.picture("failed")
+
+
+def test_a_typed_value_takes_the_place_of_its_json(lab: Lab, emulator: Emulator) -> None:
+    emulator.configure(pace=0.1)
+    emulator.answer(['{"name": ', '"Ada",', ' "age"', ": 3", "6", "}"])
+    person = "from dataclasses import dataclass\n\n@dataclass\nclass Person:\n    name: str\n    age: int"
+    lab.run("typed", "%load_ext g4f_lite", person, "%%chat -s Person -o ada\nWho wrote it?", "ada.name", wait=False)
+    until(lambda: lab.outputs()[:1] == ['{\n  "name": "Ada"\n}'])
+    lab.picture("typing")
+    until(lambda: lab.outputs() == ["Person(name='Ada', age=36)", "'Ada'"])
+    lab.picture("typed")
 
 
 def test_redraws_do_not_flicker(lab: Lab, emulator: Emulator) -> None:

@@ -11,7 +11,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from g4f_lite import Answer, RateLimitError
+from g4f_lite import Answer, OutputError, RateLimitError
 from g4f_lite.testing import Scripted
 
 
@@ -124,6 +124,20 @@ def test_an_interrupt_keeps_the_part(
     assert sent(g4f_scripted)[-1] == ["a", "so far", "go on"]
 
 
+def test_a_type_gives_a_value(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    pytest.importorskip("msgspec", reason="msgspec is not installed")
+    run(shell, "from dataclasses import dataclass\n@dataclass\nclass Person:\n    name: str\n    age: int")
+    g4f_scripted.queue('{"name": "Ada", "age": 36}', '{"Ada": 36}', "36")
+    ada = run(shell, "%%chat -s Person -o ada\nWho wrote the first program?")
+    assert ada == shell.user_ns["Person"]("Ada", 36)
+    assert shell.user_ns["ada"] is ada
+    assert run(shell, '%%chat -s "dict[str, int]"\nAnd as a dict?') == {"Ada": 36}
+    with pytest.raises(OutputError):
+        run(shell, "%%chat -s Person -o part\nAgain")
+    assert shell.user_ns["part"] == "36"
+    assert [message["role"] for message in run(shell, "%chat history")] == ["user", "assistant"] * 2
+
+
 ANSWER = "First\n\n```python\nprint(1)\n```\n\nthen\n\n```\nls\n```\n\n~~~PY\nprint(2)\n~~~"
 
 
@@ -168,6 +182,9 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
         ("%%chat -o 1st\na", "-o needs the name of a variable, not '1st'"),
         ("%%chat -o class\na", "-o needs the name of a variable, not 'class'"),
         ("%%chat -s Persn\na", "-s Persn: name 'Persn' is not defined"),
+        ("%%chat -s 3\na", "3"),
+        ("%%chat -s int -f code\na", "-s gives a value and -f code a text; leave one of them out"),
+        ("%%chat -i\n{''}", "prompt is blank"),
         ("%%chat -i\n{nothing}", "-i: name 'nothing' is not defined; braces"),
         ("%%chat -i\n{", "-i: .*; braces that are part of the prompt are written twice, {{ and }}"),
         ("%%chat\n \n", "the prompt is blank"),

@@ -13,15 +13,29 @@ from IPython.utils.text import FullEvalFormatter
 
 from ...answers.answer import Answer
 from ...answers.markdown import fences
-from ...answers.stream import AnswerStream
+from ...conversation import Conversation
 from ...errors import G4FLiteError, ResponseFormatError
 from .interruption import AnswerInterrupted
 from .talk import History, Talk
+from .values import show_value
 
 FORMS = ("markdown", "code", "text")
 COMMANDS = ("reset", "model", "system", "history")
 USAGE = "%chat reset | model NAME | system TEXT | history; a prompt goes below a line %%chat"
 PYTHON = {"python", "py", "python3", "ipython", "ipython3"}
+
+
+def _stream(conversation: Conversation, prompt: str, options: dict[str, Any]) -> Any:
+    """Return the answer as a stream.
+
+    :raises UsageError: if an argument is wrong, such as a type that no answer can have
+    """
+    try:
+        return conversation.stream(prompt, **options)
+    except G4FLiteError:  # some are ValueErrors
+        raise
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
 
 
 @magics_class
@@ -62,7 +76,9 @@ class ChatMagics(Magics):
             raise UsageError("the prompt is blank; it goes below the line")
         if given.output and (keyword.iskeyword(given.output) or not given.output.isidentifier()):
             raise UsageError(f"-o needs the name of a variable, not {given.output!r}")
-        options = {} if given.schema is None else {"output": self._type(given.schema)}
+        if given.schema and given.format != "markdown":
+            raise UsageError(f"-s gives a value and -f {given.format} a text; leave one of them out")
+        options = {"output": self._type(given.schema)} if given.schema else {}
         prompt = self._interpolated(cell) if given.interpolate else cell
         value = self._ask(prompt.strip(), given, options)
         if given.output:
@@ -71,27 +87,26 @@ class ChatMagics(Magics):
 
     def _ask(self, prompt: str, given: Any, options: dict[str, Any]) -> Any:
         conversation = self.talk.conversation(given.model)
+        stream = _stream(conversation, prompt, options)
         try:
-            stream = conversation.stream(prompt, **options)
-            try:
-                answer = stream.show(plain=given.format == "text")
-            except KeyboardInterrupt as interrupt:
-                stream.close()
-                part = self._keep_part(stream, given.output)
-                raise AnswerInterrupted(part, given.output) from interrupt
-            except G4FLiteError:
-                self._keep_part(stream, given.output)
-                raise
+            value = show_value(stream) if given.schema else stream.show(plain=given.format == "text")
+        except KeyboardInterrupt as interrupt:
+            stream.close()
+            part = self._keep_part(stream, given.output)
+            raise AnswerInterrupted(part, given.output) from interrupt
+        except G4FLiteError:
+            self._keep_part(stream, given.output)
+            raise
         finally:
             self.talk.messages = conversation.messages
         if given.format == "code":
-            self._offer_code(answer)
-        return answer
+            self._offer_code(value)
+        return value
 
-    def _keep_part(self, stream: AnswerStream, name: str | None) -> Answer:
+    def _keep_part(self, stream: Any, name: str | None) -> Answer:
         """Bind what has arrived of an answer that is not whole, if anything has, and return it."""
         try:
-            part = stream.answer
+            part: Answer = stream.answer
         except ResponseFormatError as error:  # it is too long
             part = Answer(error.partial)
         if name and part:
