@@ -25,16 +25,20 @@ DRIVER = shutil.which("chromedriver")
 TOKEN = "loopback"
 SECONDS = 40  # a wait for anything in the browser; a busy machine takes some
 
-OPENED = "return !!(window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell'))"
+SHOWN = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+OUTPUT = ".jp-OutputArea-output"
+READY = "return !!(window.jupyterapp && window.jupyterapp.serviceManager.isReady)"
 RUN_ALL = """
-const done = arguments[arguments.length - 1], app = window.jupyterapp;
-app.restored.then(async () => {
-    const panel = app.shell.currentWidget;
+const [path, done] = arguments, app = window.jupyterapp;
+(async () => {
+    await app.restored;
+    window.allHaveRun = false;
+    document.title = "notebook";
+    const panel = await app.commands.execute("docmanager:open", {path, factory: "Notebook"});
     await panel.context.ready;
     await panel.sessionContext.ready;
     app.commands.execute("notebook:run-all-cells").then(() => { window.allHaveRun = true; });
-    done();
-});
+})().then(() => done(""), error => done(String(error)));
 """
 
 
@@ -57,9 +61,8 @@ class Lab:
     :ivar pictures: the folder for screenshots
     """
 
-    def __init__(self, browser: Any, port: int, folder: Path, pictures: Path) -> None:
+    def __init__(self, browser: Any, folder: Path, pictures: Path) -> None:
         self.browser = browser
-        self.port = port
         self.folder = folder
         self.pictures = pictures
 
@@ -68,9 +71,7 @@ class Lab:
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)
         nbformat.write(notebook, self.folder / f"{name}.ipynb")
-        self.browser.get(f"http://127.0.0.1:{self.port}/lab/workspaces/{name}/tree/{name}.ipynb?token={TOKEN}")
-        until(lambda: self.browser.execute_script(OPENED))
-        self.browser.execute_async_script(RUN_ALL)
+        assert self.browser.execute_async_script(RUN_ALL, f"{name}.ipynb") == ""
         if wait:
             until(lambda: self.browser.execute_script("return !!window.allHaveRun"))
 
@@ -78,10 +79,15 @@ class Lab:
         """Execute a command of JupyterLab's, such as one of its buttons does."""
         self.browser.execute_script("window.jupyterapp.commands.execute(arguments[0])", name)
 
+    def find(self, selector: str) -> list[Any]:
+        """Find elements of the notebook that is shown."""
+        found: list[Any] = self.browser.find_elements("css selector", f"{SHOWN} {selector}")
+        return found
+
     def outputs(self) -> list[str]:
         """Give the text of each output, one after the other."""
         texts = self.browser.execute_script(
-            "return [...document.querySelectorAll('.jp-OutputArea-output')].map(output => output.innerText)"
+            "return [...document.querySelectorAll(arguments[0])].map(output => output.innerText)", f"{SHOWN} {OUTPUT}"
         )
         return [text.strip() for text in texts]
 
@@ -118,7 +124,9 @@ def started(folder: Path, environment: dict[str, str], pictures: Path) -> Iterat
             until(lambda: _answers(port))
             browser = webdriver.Chrome(options=_options(folder), service=webdriver.ChromeService(DRIVER))
             try:
-                yield Lab(browser, port, notebooks, pictures)
+                browser.get(f"http://127.0.0.1:{port}/lab?token={TOKEN}")
+                until(lambda: browser.execute_script(READY))
+                yield Lab(browser, notebooks, pictures)
             finally:
                 browser.quit()
         finally:

@@ -11,7 +11,7 @@ from g4f_lite.emulator import Emulator
 
 from . import hostile
 from .conftest import environment_of
-from .lab import CHROMIUM, DRIVER, Lab, pictures_of, started, until
+from .lab import CHROMIUM, DRIVER, OUTPUT, SHOWN, Lab, pictures_of, started, until
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="Chromium or its driver is not installed")
 
@@ -47,10 +47,9 @@ def test_an_answer_is_rendered_and_its_reasoning_folded_away(lab: Lab, emulator:
         ]
     )
     lab.run("answer", "%load_ext g4f_lite", "%%chat -o sky\nWhy is the sky blue?", "sky", "%chat history")
-    browser = lab.browser
-    until(lambda: len(browser.find_elements("css selector", "mjx-container")) >= 3)
-    thoughts, answer, again, _ = browser.find_elements("css selector", ".jp-OutputArea-output")
-    assert [details.get_attribute("open") for details in browser.find_elements("css selector", "details")] == [None] * 2
+    until(lambda: len(lab.find("mjx-container")) >= 3)
+    thoughts, answer, again, _ = lab.find(OUTPUT)
+    assert [details.get_attribute("open") for details in lab.find("details")] == [None] * 2
     assert again.text.startswith("Thoughts\n")
     assert again.text.endswith(answer.text)
     assert [element.text for element in answer.find_elements("css selector", "strong, td")] == ["blue", "blue", "most"]
@@ -70,13 +69,12 @@ def test_a_hostile_answer_fetches_nothing_and_runs_nothing(lab: Lab, emulator: E
         text = hostile.answer(host)
         emulator.answer([{"reasoning_content": text}, text])
         lab.run("hostile", "%load_ext g4f_lite", "%%chat\nHello", "_", "%chat history")
-        until(lambda: len(lab.browser.find_elements("css selector", "mjx-container")) >= 8)
+        until(lambda: len(lab.find("mjx-container")) >= 8)
         lab.picture("hostile")
-        for summary in lab.browser.find_elements("css selector", ".jp-OutputArea-output summary"):
+        for summary in lab.find("summary"):
             summary.click()
-        found = lab.browser.find_elements("css selector", ".jp-OutputArea-output [href]")
-        links = [link.get_dom_attribute("href") for link in found]
-        for link in lab.browser.find_elements("css selector", "mjx-container"):
+        links = [link.get_dom_attribute("href") for link in lab.find(f"{OUTPUT} [href]")]
+        for link in lab.find("mjx-container"):
             lab.browser.execute_script("arguments[0].dispatchEvent(new MouseEvent('click', {bubbles: true}))", link)
         assert paths == []
         assert "RAN" not in lab.browser.title
@@ -122,7 +120,7 @@ def test_code_text_errors_and_wrong_usage(lab: Lab, emulator: Emulator) -> None:
     assert text == "As *it* is \N{REPLACEMENT CHARACTER}[31m<b>"
     assert error.startswith("UsageError: ")
     assert "%%chat" in error
-    sources = [cell.text for cell in lab.browser.find_elements("css selector", ".jp-CodeCell .cm-content")]
+    sources = [cell.text for cell in lab.find(".jp-CodeCell .cm-content")]
     assert sources[2] == "for n in range(3):\n    print(n)"
     emulator.fail("status", status=503, times=None)
     lab.run("failed", "import g4f_lite\ndef summary():\n    return g4f_lite.ask('Hello', retry=None)\n\nsummary()")
@@ -152,7 +150,8 @@ def test_redraws_do_not_flicker(lab: Lab, emulator: Emulator) -> None:
     while not lab.browser.execute_script("return !!window.allHaveRun"):
         heights.append(
             lab.browser.execute_script(
-                "return [...document.querySelectorAll('.jp-OutputArea-output')].map(output => output.scrollHeight)"
+                "return [...document.querySelectorAll(arguments[0])].map(output => output.scrollHeight)",
+                f"{SHOWN} {OUTPUT}",
             )
         )
     seen = [height for height in heights if height]
