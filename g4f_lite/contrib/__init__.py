@@ -1,1 +1,1 @@
-"""What connects g4f_lite to other people's programs, each imported by its users only."""
+"""What connects this library with other people's frameworks and clients; each module needs an extra of its own."""
