@@ -94,7 +94,7 @@ class LiveOutput:
             self._timer.start()
 
     def _draw_now(self) -> None:
-        from IPython.display import Markdown, display
+        from IPython.display import display
 
         with self._drawing:
             markdown = self._content() if self._content is not None else ""
@@ -102,10 +102,11 @@ class LiveOutput:
             if markdown == self._drawn:
                 return
             self._drawn = markdown
+            data = {"text/markdown": markdown, "text/plain": markdown}
             if self._handle is None:
-                self._handle = display(Markdown(markdown), display_id=True)
+                self._handle = display(data, raw=True, display_id=True)
             else:
-                self._handle.update(Markdown(markdown))
+                self._handle.update(data, raw=True)
 
     def __enter__(self) -> LiveOutput:
         return self

@@ -127,7 +127,7 @@ def test_redraws_are_at_most_ten_a_second(kernel: Kernel, emulator: Emulator) ->
     emulator.configure(pace=0.01)
     kernel.run(
         "import time\nfrom IPython.display import DisplayHandle\ndrawn = []\nplain = DisplayHandle.update\n"
-        "def update(self, *args, **named):\n    drawn.append((time.monotonic(), args[0].data))\n"
+        "def update(self, *args, **named):\n    drawn.append((time.monotonic(), args[0]['text/markdown']))\n"
         "    plain(self, *args, **named)\nDisplayHandle.update = update"
     )
     kernel.run(f"%%chat\n{'word ' * 100}")

@@ -35,10 +35,14 @@ class Notebook:
         self.timers: list[Timer] = []
         self._outputs = 0
 
-    def display(self, content: object, *, display_id: bool = False) -> Any:
+    def display(self, content: Any, *, raw: bool = False, display_id: bool = False) -> Any:
         number = self._outputs = self._outputs + 1
-        self.drawn.append((number, content))
-        return SimpleNamespace(update=lambda content: self.drawn.append((number, content)))
+
+        def update(content: Any, *, raw: bool = False) -> None:
+            self.drawn.append((number, content["text/markdown"] if raw else content))
+
+        update(content, raw=raw)
+        return SimpleNamespace(update=update)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and run the timers that are due."""
@@ -77,7 +81,7 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
     threads = SimpleNamespace(Timer=lambda *timer: Timer(made, *timer), Lock=display.threading.Lock)
     monkeypatch.setattr(display, "threading", threads)
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: made))
-    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Markdown=str, display=made.display))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=made.display))
     return made
 
 

@@ -92,7 +92,7 @@ def test_a_model_for_all_cells_or_for_one(shell: InteractiveShell, g4f_scripted:
     run(shell, "%%chat\na")
     run(shell, "%chat model large")
     run(shell, "%%chat\nb")
-    assert run(shell, "%%chat -m echo\nsay this") == "say this"
+    assert run(shell, '%%chat -m "echo"\nsay this') == "say this"
     run(shell, "%%chat -m small\nc")
     assert [call.model for call in g4f_scripted.calls] == [None, "large", "small"]
     assert sent(g4f_scripted)[-1] == ["a", "A", "b", "B", "say this", "say this", "c"]
@@ -178,6 +178,8 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
         ("%chat", "%%chat"),
         ("%chat reset now", "%%chat"),
         ("%%chat What is\nthe sky?", "unrecognized arguments: What is; the prompt goes below the line"),
+        ("%%chat What is the sky?", "unrecognized arguments: What is the sky\\?; the prompt goes below the line"),
+        ("%%chat -s 'list[int\na", "No closing quotation; the prompt goes below the line"),
         ("%%chat -f html\na", "invalid choice: 'html'"),
         ("%%chat -o 1st\na", "-o needs the name of a variable, not '1st'"),
         ("%%chat -o class\na", "-o needs the name of a variable, not 'class'"),
@@ -216,6 +218,7 @@ def test_a_question_mark_ends_a_system_message_and_asks_for_help_elsewhere(
         ("%chat ", "history", "Local"),
         ("%chat model ol", "ollama", "openai"),
         ("%chat model sma", "small", "large"),
+        ("%chat", "%chat", "history"),
     ],
 )
 def test_completion(
@@ -227,3 +230,22 @@ def test_completion(
         found = [completion.text for completion in shell.Completer.completions(line, len(line))]
     assert has in found
     assert has_not not in found
+
+
+def test_models_that_cannot_be_listed_are_left_out(
+    shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get_models() -> list[str]:
+        raise RuntimeError("a bug of somebody's")
+
+    monkeypatch.setattr(g4f_scripted, "get_models", get_models)
+    with provisionalcompleter():
+        found = [completion.text for completion in shell.Completer.completions("%%chat -m op", 12)]
+    assert {"openai", "openrouter"} <= {*found}
+
+
+def test_loading_again_starts_a_new_conversation(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    run(shell, "%%chat\nHello")
+    run(shell, "%reload_ext g4f_lite")
+    assert run(shell, "%chat history") == []
+    assert run(shell, "%%chat\nHello") == "This is a scripted answer."

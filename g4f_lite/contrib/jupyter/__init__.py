@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_QUESTION = re.compile(r"^%chat[ \t]+(\S.*\?)[ \t]*$", re.MULTILINE)
+_LINE = re.compile(r"^(?P<magic>%chat(?=.*\?\s*$)|%%chat)[ \t]+(?P<rest>\S.*?)[ \t]*$", re.MULTILINE)
 
 
 def load(shell: InteractiveShell) -> None:
@@ -21,11 +21,21 @@ def load(shell: InteractiveShell) -> None:
     completer = Completer(magics)
     for name in ("%%chat", "%chat"):
         shell.set_hook("complete_command", completer.complete, str_key=name)
-    shell.input_transformers_cleanup.append(keep_question_marks)
+    if keep_prompts not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(keep_prompts)
 
 
-def keep_question_marks(lines: list[str]) -> list[str]:
-    """Keep IPython from taking ``%chat system Can you see this?`` for a call for help on ``this``."""
-    if lines[:1] and lines[0].startswith("%%"):  # a prompt, whose lines are its own
+def keep_prompts(lines: list[str]) -> list[str]:
+    """Keep IPython from taking ``%chat system Do you see this?`` for a call for help on ``this``.
+
+    A prompt on the line of ``%%chat``, without a cell below, is left to the magic as well, which says where it belongs.
+    """
+    if not lines or (lines[0].startswith("%%") and len(lines) > 1):  # the lines of a prompt are its own
         return lines
-    return [_QUESTION.sub(lambda found: f"get_ipython().run_line_magic('chat', {found[1]!r})", line) for line in lines]
+    return [_LINE.sub(_call, line) for line in lines]
+
+
+def _call(found: re.Match[str]) -> str:
+    if found["magic"] == "%chat":
+        return f"get_ipython().run_line_magic('chat', {found['rest']!r})"
+    return f"get_ipython().run_cell_magic('chat', {found['rest']!r}, '\\n')"

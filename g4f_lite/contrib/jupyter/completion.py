@@ -28,6 +28,8 @@ class Completer:
     def complete(self, _: Any, event: Any) -> list[str]:
         """Return what may stand where the cursor is; IPython leaves out what does not fit."""
         words = event.text_until_cursor[: len(event.text_until_cursor) - len(event.symbol)].split()
+        if not words:  # the magic itself is being written
+            return []
         magic, last = words[0], words[-1]
         if magic == "%chat":
             return self._models_and_providers() if words[1:] == ["model"] else [*COMMANDS] if len(words) == 1 else []
@@ -58,5 +60,5 @@ class Completer:
     def _ask_for_models(self, provider: BaseProvider) -> None:
         try:
             self._models[provider] = provider.get_models()
-        except G4FLiteError:
+        except Exception:  # noqa: BLE001  another package's provider may raise anything
             self._models[provider] = []

@@ -25,6 +25,11 @@ USAGE = "%chat reset | model NAME | system TEXT | history; a prompt goes below a
 PYTHON = {"python", "py", "python3", "ipython", "ipython3"}
 
 
+def _unquoted(word: str) -> str:
+    """Return an argument without the quotation marks around it, which IPython leaves there."""
+    return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"" else word
+
+
 def _stream(conversation: Conversation, prompt: str, options: dict[str, Any]) -> Any:
     """Return the answer as a stream.
 
@@ -70,7 +75,7 @@ class ChatMagics(Magics):
         """
         try:
             given = parse_argstring(self.chat, line)
-        except UsageError as error:
+        except (UsageError, ValueError) as error:  # of a quotation mark that is not closed
             raise UsageError(f"{error}; the prompt goes below the line") from error
         if not cell.strip():
             raise UsageError("the prompt is blank; it goes below the line")
@@ -86,7 +91,7 @@ class ChatMagics(Magics):
         return value
 
     def _ask(self, prompt: str, given: Any, options: dict[str, Any]) -> Any:
-        conversation = self.talk.conversation(given.model)
+        conversation = self.talk.conversation(_unquoted(given.model or ""))
         stream = _stream(conversation, prompt, options)
         try:
             value = show_value(stream) if given.schema else stream.show(plain=given.format == "text")
@@ -125,7 +130,7 @@ class ChatMagics(Magics):
 
     def _type(self, expression: str) -> Any:
         """Evaluate the type that ``-s`` names, which may be in quotes."""
-        text = expression.strip("'\"")
+        text = _unquoted(expression)
         try:
             return eval(text, self.shell.user_global_ns, self.shell.user_ns)  # as Python evaluates a cell
         except Exception as error:

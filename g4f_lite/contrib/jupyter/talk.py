@@ -37,10 +37,10 @@ class Talk:
             self._clients[name] = Client(models={name: name} if name else None)
         return self._clients[name]
 
-    def conversation(self, model: str | None = None) -> Conversation:
+    def conversation(self, model: str = "") -> Conversation:
         """Return a conversation that goes on with the messages so far.
 
-        :param model: answers instead of the notebook's model
+        :param model: answers instead of the notebook's model; "" for that one
         :raises G4FLiteError: if its provider cannot be made
         """
         name = model or self.model
