@@ -30,7 +30,7 @@ class Pace:
         text = f"{here / 1e6:.0f} MB" if total is None else f"{here / 1e6:.0f} of {total / 1e6:.0f} MB"
         if speed:
             text += f", {speed / 1e6:.1f} MB/s"
-            if total is not None:
+            if total is not None and here < total:
                 minutes, seconds = divmod(round((total - here) / speed), 60)
                 text += f", {minutes}:{seconds:02} left"
         return text
