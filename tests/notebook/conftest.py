@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from g4f_lite.emulator import Emulator
 
-nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
-nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
-pytest.importorskip("ipykernel", reason="ipykernel is not installed")
+if TYPE_CHECKING:
+    from .kernels import Kernel
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run these tests only in the environment that is made for them, whatever else is installed."""
     for item in items:
-        if "notebook" in item.path.parts:
+        if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.long)
             item.add_marker(pytest.mark.filterwarnings("default"))  # those of Jupyter's packages
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        yield emulator
 
 
 def environment_of(emulator: Emulator) -> dict[str, str]:
@@ -37,37 +29,30 @@ def environment_of(emulator: Emulator) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-@pytest.fixture
-def kernel_environment(emulator: Emulator) -> dict[str, str]:
-    return environment_of(emulator)
-
-
-class Kernel:
-    """A notebook that is executed cell by cell, in a kernel of its own."""
-
-    def __init__(self) -> None:
-        self.notebook = nbformat.v4.new_notebook()
-        self.client = nbclient.NotebookClient(self.notebook, kernel_name="python3", timeout=60, allow_errors=True)
-
-    def add(self, source: str) -> tuple[Any, int]:
-        """Add a cell, and give it with its number."""
-        self.notebook.cells.append(nbformat.v4.new_code_cell(source))
-        return self.notebook.cells[-1], len(self.notebook.cells) - 1
-
-    def run(self, source: str) -> Any:
-        """Execute another cell, and give it with its outputs; an error is one of them."""
-        return self.client.execute_cell(*self.add(source))
-
-    def interrupt(self) -> float:
-        """Interrupt the kernel, and give the time."""
-        began = time.monotonic()
-        asyncio.run(self.client.km.interrupt_kernel())
-        return began
+@pytest.fixture(scope="module")
+def server() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        yield emulator
 
 
 @pytest.fixture
-def kernel(kernel_environment: dict[str, str]) -> Iterator[Kernel]:
+def emulator(server: Emulator) -> Emulator:
+    server.reset()
+    return server
+
+
+@pytest.fixture(scope="module")
+def one_kernel(server: Emulator) -> Iterator[Kernel]:
+    from .kernels import Kernel
+
     kernel = Kernel()
-    with kernel.client.setup_kernel(env=kernel_environment):
+    with kernel.client.setup_kernel(env=environment_of(server)):
         kernel.run("%load_ext g4f_lite")
         yield kernel
+
+
+@pytest.fixture
+def kernel(one_kernel: Kernel) -> Kernel:
+    """Give a kernel whose conversation begins."""
+    one_kernel.run("%reload_ext g4f_lite")
+    return one_kernel

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
+nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
 pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 

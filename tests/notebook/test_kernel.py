@@ -8,7 +8,8 @@ import time
 
 from g4f_lite.emulator import Emulator
 
-from .conftest import Kernel
+from .conftest import environment_of
+from .kernels import Kernel
 
 
 def shown(cell: object) -> list[str]:
@@ -106,12 +107,12 @@ def test_top_level_await_beside_it(kernel: Kernel, emulator: Emulator) -> None:
     assert shown(cell)[0] == "Hi\n"
 
 
-def test_two_kernels_at_once(kernel_environment: dict[str, str], emulator: Emulator) -> None:
+def test_two_kernels_at_once(emulator: Emulator) -> None:
     emulator.configure(pace=0.02)
 
     async def talk(number: int) -> list[str]:
         kernel = Kernel()
-        async with kernel.client.async_setup_kernel(env=kernel_environment):
+        async with kernel.client.async_setup_kernel(env=environment_of(emulator)):
             await kernel.client.async_execute_cell(*kernel.add("%load_ext g4f_lite"))
             prompts = [f"%%chat\n{'word ' * 20}{number} {turn}" for turn in range(3)]
             return [shown(await kernel.client.async_execute_cell(*kernel.add(prompt)))[0] for prompt in prompts]
@@ -135,6 +136,7 @@ def test_redraws_are_at_most_ten_a_second(kernel: Kernel, emulator: Emulator) ->
         "times = [t for t, _ in drawn]\nprint(len(drawn), len(drawn) == len({text for _, text in drawn}),"
         " min(b - a for a, b in zip(times[:-2], times[1:])))"
     )
+    kernel.run("DisplayHandle.update = plain")
     (text,) = shown(cell)
     count, all_differ, shortest = text.split()
     assert 5 <= int(count) <= 30

@@ -17,22 +17,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="Chro
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
 def lab(server: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("lab")
     with started(folder, environment_of(server), pictures_of(folder)) as lab:
         yield lab
-
-
-@pytest.fixture
-def emulator(server: Emulator) -> Emulator:
-    server.reset()
-    return server
 
 
 def test_an_answer_is_rendered_and_its_reasoning_folded_away(lab: Lab, emulator: Emulator) -> None:

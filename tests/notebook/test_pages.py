@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbclient
-import nbformat
 import pytest
 
-from .conftest import Kernel
+from .kernels import Kernel, nbclient, nbformat
 
 DOCS = Path(__file__).parents[2] / "docs"
 CELL = re.compile(r"^```ipython\n(.*?)^```$", re.MULTILINE | re.DOTALL)
