@@ -58,7 +58,9 @@ if TYPE_CHECKING:
         ResponseStatusError,
         ServiceError,
         StreamInterruptedError,
+        ToolDenied,
         TransportError,
+        TurnsExceededError,
     )
     from .http.body import Body
     from .prompt import Prompt
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from .providers.openai.provider import OpenAICompatible
     from .timeout import RetryPolicy, Timeout
     from .typed.stream import TypedStream
+    from .typed.tools import Tool
 
 __all__ = [
     "AiChatOnline",
@@ -122,9 +125,12 @@ __all__ = [
     "ServiceError",
     "StreamInterruptedError",
     "Timeout",
+    "Tool",
     "ToolCall",
     "ToolCallDelta",
+    "ToolDenied",
     "TransportError",
+    "TurnsExceededError",
     "TypedStream",
     "Usage",
     "ask",
@@ -174,7 +180,9 @@ _NAMES = {
         "ResponseStatusError",
         "ServiceError",
         "StreamInterruptedError",
+        "ToolDenied",
         "TransportError",
+        "TurnsExceededError",
     ),
     ".http.body": ("Body",),
     ".prompt": ("Prompt",),
@@ -188,6 +196,7 @@ _NAMES = {
     ".providers.openai.provider": ("OpenAICompatible",),
     ".timeout": ("RetryPolicy", "Timeout"),
     ".typed.stream": ("TypedStream",),
+    ".typed.tools": ("Tool",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

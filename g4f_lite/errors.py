@@ -22,6 +22,8 @@
     ├── AllProvidersFailedError
     ├── ConversationChangedError
     ├── EngineError                     the process of the embedded model crashed
+    ├── ToolDenied                      a tool call that was not allowed; the model is told
+    ├── TurnsExceededError              a model that goes on calling tools
     └── MissingDependencyError
 
 Many of them also derive from the ``requests`` exception that a script written for ``requests`` already catches.
@@ -332,6 +334,24 @@ class EngineError(G4FLiteError):
         super().__init__(message, **context)
         self.last_words = last_words
         self.partial = partial
+
+
+class ToolDenied(G4FLiteError):
+    """A tool call that is not allowed: raise it in ``approve=`` or in a tool to tell the model why."""
+
+    def __init__(self, message: str = "the user did not allow this call", **context: Any) -> None:
+        super().__init__(message, **context)
+
+
+class TurnsExceededError(G4FLiteError):
+    """The model still called tools in the last of the ``max_turns`` answers that it was asked for.
+
+    :param messages: the messages so far; the tools that the last one calls have not run
+    """
+
+    def __init__(self, message: str, *, messages: list[dict[str, Any]] | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.messages = messages or []
 
 
 class MissingDependencyError(G4FLiteError, ImportError):

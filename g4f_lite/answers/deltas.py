@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..errors import EmptyResponseError
 from .images import ImageResponse
+from .json_text import parse_arguments
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,14 @@ class ToolCall:
     type: str = "function"
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
+    @property
+    def args(self) -> dict[str, Any]:
+        """The arguments as a dict; empty if there are none.
+
+        :raises ResponseFormatError: if they are not a JSON object; the error is also a ValueError
+        """
+        return parse_arguments(self.arguments)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the call as the API writes it, so that it can be sent back in a message."""
         kind = "custom" if self.type == "custom" else "function"
@@ -89,6 +98,11 @@ class Usage:
     total_tokens: int
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        """Return the counts of two answers together; what neither service reported is still None."""
+        pairs = ((getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
+        return Usage(*(one if two is None else (one or 0) + two for one, two in pairs))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from ..timeout import TimeoutLike
 from .routing import Router
 
 if TYPE_CHECKING:
+    from ..typed.loop import ToolUse
     from ..typed.stream import TypedStream
+    from ..typed.tools import Approve, OnTool, ToolLike
 
 T = TypeVar("T")
 
@@ -44,6 +46,10 @@ class Asking:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> Answer: ...
 
@@ -63,6 +69,10 @@ class Asking:
         temperature: float | None = None,
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> T: ...
 
@@ -82,6 +92,10 @@ class Asking:
         temperature: float | None = None,
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> Any: ...
 
@@ -101,6 +115,10 @@ class Asking:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> Any:
         """Send a prompt and return the whole answer, or with ``output`` a value of that type.
@@ -119,11 +137,18 @@ class Asking:
         :param max_tokens: the maximum number of tokens in the answer
         :param stop: the answer ends before this text, or the first of several
         :param response_format: the JSON format of the answer, as in OpenAI's API
+        :param tools: functions that the model may call; each is a function, a Tool, or a dict as in OpenAI's API, whose
+            calls are returned instead of run
+        :param max_turns: how many answers the model may be asked for while it calls functions
+        :param approve: called with each call before any function of the turn runs; only True allows it
+        :param on_tool: called after each call with what the function returned or raised
         :param options: further options of the provider
-        :raises TypeError: if the provider does not support an option
+        :raises TypeError: if the provider does not support an option, or a tool cannot be described to a model
+        :raises TurnsExceededError: if the model still calls functions after ``max_turns`` answers
         :raises OutputError: if the answer is not a value of the type
         :raises G4FLiteError: if there is no whole answer
         """
+        use = None if tools is None else _use(tools, max_turns, approve, on_tool)
         checked = Prompt.of(
             model or None,
             prompt,
@@ -135,11 +160,12 @@ class Asking:
             max_tokens=max_tokens,
             stop=stop,
             response_format=response_format,
+            tools=None if use is None else use.toolbox.declared,
             **options,
         )
         if output is None:
-            return self._router.answer(checked, provider).text()
-        return self._router.question(checked, output, provider).ask(repairs)
+            return self._router.answer(checked, provider, use).text()
+        return self._router.question(checked, output, provider, use).ask(repairs)
 
     @overload
     def stream(
@@ -157,6 +183,10 @@ class Asking:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> AnswerStream: ...
 
@@ -175,6 +205,10 @@ class Asking:
         temperature: float | None = None,
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> TypedStream[T]: ...
 
@@ -193,6 +227,10 @@ class Asking:
         temperature: float | None = None,
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> TypedStream[Any]: ...
 
@@ -211,6 +249,10 @@ class Asking:
         max_tokens: int | None = None,
         stop: str | Sequence[str] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int = 5,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
         **options: Any,
     ) -> AnswerStream | TypedStream[Any]:
         """Return the answer to a prompt as a stream; nothing is sent before it is read.
@@ -227,10 +269,16 @@ class Asking:
         :param max_tokens: the maximum number of tokens in the answer
         :param stop: the answer ends before this text, or the first of several
         :param response_format: the JSON format of the answer, as in OpenAI's API
+        :param tools: functions that the model may call; each is a function, a Tool, or a dict as in OpenAI's API, whose
+            calls are returned instead of run
+        :param max_turns: how many answers the model may be asked for while it calls functions
+        :param approve: called with each call before any function of the turn runs; only True allows it
+        :param on_tool: called after each call with what the function returned or raised
         :param options: further options of the provider
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         """
+        use = None if tools is None else _use(tools, max_turns, approve, on_tool)
         checked = Prompt.of(
             model or None,
             prompt,
@@ -242,10 +290,18 @@ class Asking:
             max_tokens=max_tokens,
             stop=stop,
             response_format=response_format,
+            tools=None if use is None else use.toolbox.declared,
             **options,
         )
         if output is None:
-            return self._router.answer(checked, provider)
+            return self._router.answer(checked, provider, use)
         from ..typed.stream import TypedStream
 
-        return TypedStream(self._router.question(checked, output, provider))
+        return TypedStream(self._router.question(checked, output, provider, use))
+
+
+def _use(tools: Iterable[ToolLike], max_turns: int, approve: Approve | None, on_tool: OnTool | None) -> ToolUse:
+    from ..typed.loop import ToolUse  # which few calls need
+    from ..typed.tools import Toolbox
+
+    return ToolUse(Toolbox.of(tools), max_turns, approve, on_tool)

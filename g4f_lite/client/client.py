@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from .routing import ModelMap, RoutedProvider, Router, one_proxy
 if TYPE_CHECKING:
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
+    from ..typed.tools import Approve, ToolLike
     from .chat import Chat
     from .images import Images
     from .models import Models
@@ -131,6 +132,9 @@ class Client(Asking):
         model: str | None = None,
         max_characters: int | None = None,
         keep_interrupted: bool = False,
+        tools: Iterable[ToolLike] | None = None,
+        approve: Approve | None = None,
+        max_turns: int = 5,
     ) -> Conversation:
         """Start a conversation; see :class:`~g4f_lite.Conversation` for the arguments."""
         from ..conversation import Conversation
@@ -142,6 +146,9 @@ class Client(Asking):
             model=model,
             max_characters=max_characters,
             keep_interrupted=keep_interrupted,
+            tools=tools,
+            approve=approve,
+            max_turns=max_turns,
         )
 
     def close(self) -> None:

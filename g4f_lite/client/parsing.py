@@ -42,7 +42,7 @@ class ParsedCompletion(Completion, Generic[T]):
     """A whole answer with a value.
 
     :ivar attempts: how many answers were asked for
-    :ivar messages: the messages that were sent last, with what was asked again
+    :ivar messages: the messages of the last request, with what was asked again, and without the schema
     :ivar usage: the token counts of all answers
     """
 

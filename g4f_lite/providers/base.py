@@ -15,7 +15,7 @@ import requests
 from ..answers.answer import Answer
 from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream, Source
-from ..arguments import check_model_name, check_proxy, check_whole_number, unknown_name
+from ..arguments import check_callback, check_model_name, check_proxy, check_whole_number, unknown_name
 from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
@@ -31,7 +31,6 @@ from .call import Call, run
 from .g4f_names import G4FNames
 from .pickling import state_without_secrets
 from .settings import (
-    check_callback,
     check_cert,
     check_fields,
     check_files,
@@ -293,8 +292,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     # What all of them share.
 
     def begin(self, prompt: Prompt) -> Call:
-        limits = Timeout.of(prompt.timeout, self.timeout)
-        return Call(self, replace(prompt, model=self.get_model(prompt.model), timeout=limits))
+        model = self.get_model(prompt.model)
+        return Call(self, replace(prompt, model=model, timeout=Timeout.of(prompt.timeout, self.timeout)))
 
     def check(self, prompt: Prompt) -> None:
         self.get_model(prompt.model)

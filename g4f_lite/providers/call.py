@@ -292,7 +292,7 @@ def attempts(
 
 def _pause(service: Service, model: str | None, deadline: Deadline) -> float:
     """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
-    if model is None or service.retry is None:
+    if model is None or service.retry is None or not service.cool_downs.running:  # as nearly always
         return 0.0
     return service.cool_downs.wait(model, min(_policy_of(service).max_retry_after, deadline.remaining()))
 

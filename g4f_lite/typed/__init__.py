@@ -1,1 +1,1 @@
-"""From the text of an answer to a value of a Python type."""
+"""From text to values: typed answers, and functions that a model may call."""

@@ -31,10 +31,11 @@ class Question(Generic[T]):
     """A prompt whose answer is to be a value of a type, and what it took.
 
     :param prompt: the prompt
-    :param output: the type; :meth:`of` takes it as the caller gave it
+    :param output: the type
     :param provider: what can be asked of the provider
     :param send: sends a prompt
-    :ivar messages: the messages that were sent last
+    :ivar stream: the last answer
+    :ivar messages: the messages that it answers, without the schema
     :ivar attempts: how many answers were asked for
     :raises TypeError: if the prompt has a ``response_format``
     """
@@ -48,22 +49,23 @@ class Question(Generic[T]):
 
     @classmethod
     def of(
-        cls, prompt: Prompt, output: Any, provider: Provider, answer: Callable[[Prompt], AnswerStream]
+        cls, prompt: Prompt, output: Any, provider: Provider, send: Callable[[Prompt], AnswerStream]
     ) -> Question[Any]:
-        """Make a question of a type.
+        """Make a question of a type as the caller gave it.
 
         :raises TypeError: if it cannot be the type of an answer
         """
-        return Question(prompt, Output.of(output), provider, answer)
+        return Question(prompt, Output.of(output), provider, send)
 
     def __post_init__(self) -> None:
         if "response_format" in self.prompt.options:
             raise TypeError("output= and response_format= both set the format of the answer; pass only one of them")
         self.messages = self.prompt.messages
-        self._ways = ways_of(self.provider, self.prompt)
+        self._ways = ways_of(self.provider, self.prompt, self.output.schema)
         self._began_at = time.monotonic()
         self._total = self.prompt.timeout.total if isinstance(self.prompt.timeout, Timeout) else None
         self._usages: list[Usage] = []
+        self._results: Messages = []  # the calls of tools for answers that did not fit, and their results
         self.stream = self._stream()
 
     def ask(self, repairs: int) -> T:
@@ -83,9 +85,17 @@ class Question(Generic[T]):
                     raise self.mismatched(error) from error
                 logger.info("the answer is not a valid %s; asking again: %s", self.output.schema.name, error)
                 schema = None if in_prompt(self._ways[0], self.provider) else self.output.schema
-                self.messages = asked_again(self.messages, answer, str(error), schema)
+                if results := self.stream.messages[:-1]:
+                    self._results += results
+                    self.prompt = self.prompt.after_call()
+                self.messages = asked_again([*self.messages, *results], answer, str(error), schema)
             self.attempts += 1
             self.stream = self._stream()
+
+    @property
+    def added(self) -> Messages:
+        """The messages for a history: calls of tools with their results, and the last answer."""
+        return [*self._results, *self.stream.messages]
 
     def _stream(self) -> AnswerStream:
         """Prepare an answer; nothing is sent before it is read."""
@@ -94,7 +104,7 @@ class Question(Generic[T]):
         return stream.through(arguments_as_text) if self._ways[0] == "tool" else stream
 
     def begin(self) -> Question[T]:
-        """Start the answer; if the service refuses the way in which it is asked for, ask for it in the next one.
+        """Start the answer; where the service refuses the way of asking for it, take the next one.
 
         :returns: the question itself
         :raises G4FLiteError: if no answer begins
@@ -107,7 +117,7 @@ class Question(Generic[T]):
                 if not is_refusal(error, self._ways[0]):
                     raise
                 logger.info("%s is refused; asking in another way: %s", self._ways[0], error)
-                remember(self.provider, self.prompt.model, self._ways.pop(0), error)
+                remember(self.provider, self.prompt, self._ways.pop(0), self.output.schema)
                 self.stream = self._stream()
             else:
                 return self
@@ -117,16 +127,16 @@ class Question(Generic[T]):
 
         :raises RefusalError: if it is a refusal
         :raises OutputTruncatedError: if it was cut before the end of the JSON
+        :raises OutputError: if it calls a tool that is for the caller to run
         """
-        try:
-            answer = self.stream.text()
-        except EmptyResponseError as error:
-            self._check_cut(error)
-            raise
+        answer = self.stream.text()
         if answer.usage is not None:
             self._usages.append(answer.usage)
         if answer.refusal:
             raise self._told(RefusalError(f"the model refuses to answer: {answer.refusal:.200}"), answer)
+        if answer.tool_calls:
+            text = f"the model calls {answer.tool_calls[0].name!r}, which is not run here, as the tool is a dict"
+            raise self._told(OutputError(f"{text}; pass a function, or ask without output="), answer)
         if answer.finish_reason in _CUT:
             try:
                 self.output.strictly(answer)

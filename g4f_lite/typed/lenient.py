@@ -13,7 +13,12 @@ import msgspec.inspect as shapes
 
 from ..answers.json_text import without_fence
 
-_READER = json.JSONDecoder(strict=False)  # which accepts line breaks in strings
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_READER = json.JSONDecoder(strict=False, parse_constant=_refuse)  # which accepts line breaks in strings
 _BEGINNING = re.compile(r"[\[{]")
 _ATTEMPTS = 50  # at finding JSON in a text with many brackets
 
@@ -58,7 +63,7 @@ def fitted(value: Any, shape: Any) -> Any:
         return value if item is None else [fitted(inner, item) for inner in value]
     if isinstance(value, str):
         words = _words(shape)
-        return value if value in words else words.get(value.strip().casefold(), value)
+        return value if value in words.values() else words.get(value.strip().casefold(), value)
     if isinstance(shape, shapes.StrType) and isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return value

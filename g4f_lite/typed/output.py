@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import typing
+from contextlib import suppress
 from functools import lru_cache
 from typing import Annotated, Any, Generic, TypeVar
 
+from ..answers.json_text import without_fence
 from ..errors import MissingDependencyError
 
 try:
@@ -69,25 +71,20 @@ class Output(Generic[T]):
 
         :raises Mismatch: if there is no value of the type in it
         """
-        try:
-            return self.strictly(text)
-        except Mismatch as error:
-            first = error
+        for exact in dict.fromkeys((text, without_fence(text))):
+            with suppress(Mismatch):
+                return self.strictly(exact)
         reason: Mismatch | None = None
         for found in json_in(text):
             try:
                 return self.value_of(self._unwrapped(found))
             except Mismatch as error:
                 reason = reason or error
-        if reason is not None:
-            raise reason
         if self.schema.wrapped:  # the value alone, without the object around it and without quotation marks
-            try:
+            with suppress(Mismatch):
                 return self.value_of(text.strip().strip("\"'`."))
-            except Mismatch:
-                pass
         quoted = text.strip()[:_LONGEST_QUOTE]
-        raise Mismatch(f"expected JSON, got {quoted!r}" if quoted else "there is no text") from first
+        raise reason or Mismatch(f"expected JSON, got {quoted!r}" if quoted else "there is no text")
 
     def value_of(self, value: Any) -> T:
         """Convert plain JSON types leniently.
@@ -96,9 +93,10 @@ class Output(Generic[T]):
         """
         try:
             fit = fitted(value, self._shape)
-            return msgspec.convert(fit, self._kind, strict=False, dec_hook=_to_model)  # type: ignore[no-any-return]
+            converted: T = msgspec.convert(fit, self._kind, strict=False, str_keys=True, dec_hook=_to_model)
         except Exception as error:
             raise _mismatch(error) from error
+        return converted
 
     def element(self) -> Output[Any]:
         """Return the output for the elements of a list.

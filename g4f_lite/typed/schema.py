@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import operator
 import re
 import types
@@ -15,6 +16,11 @@ import msgspec
 import msgspec.inspect as shapes
 
 _REFERENCE = "#/$defs/"
+# What msgspec accepts, and does not write in a schema.
+_SCHEMAS = {
+    datetime.datetime: msgspec.Meta(extra_json_schema={"format": "date-time"}),
+    datetime.time: msgspec.Meta(extra_json_schema={"format": "time"}),
+}
 _WITH_FIELDS = (shapes.DataclassType, shapes.NamedTupleType, shapes.StructType, shapes.TypedDictType)
 
 
@@ -61,8 +67,14 @@ def schema_of(kind: Any) -> Schema:
         default = {"default": properties[name]["default"]} if "default" in properties.get(name, {}) else {}
         properties[name] = {**schema, **default}
     for schema in [root, *definitions.values()]:
-        _take_out_definitions(schema, definitions)
-    name = re.sub(r"\W+", "_", str(getattr(kind, "__name__", "answer")), flags=re.ASCII)[:64]
+        for inner in list(_inside(schema)):
+            definitions.update(inner.pop("$defs", {}))
+            if inner.get("items") is False:  # of a tuple, whose length is limited as well; llama.cpp rejects it
+                del inner["items"]
+            if inner.get("format") == "decimal":  # it may be either, and models write numbers better
+                del inner["format"]
+                inner["type"] = "number"
+    name = re.sub(r"\W+", "_", _name_of(kind), flags=re.ASCII)[:64]
     if root.keys() == {"$ref"} and definitions[_referred(root)].get("type") == "object":
         root = definitions[_referred(root)]
     wrapped = root.get("type") != "object"
@@ -72,11 +84,19 @@ def schema_of(kind: Any) -> Schema:
     return Schema(name, {**root, "$defs": used} if used else root, wrapped)
 
 
+def _name_of(kind: Any) -> str:
+    while typing.get_origin(kind) is Annotated:
+        kind = typing.get_args(kind)[0]
+    return str(getattr(kind, "__name__", "answer"))
+
+
 def described(hint: Any) -> Any:
-    """Return a type hint in which each text in an ``Annotated`` is a description.
+    """Return a type hint in which each text in an ``Annotated`` is a description, as msgspec wants it.
 
     :raises TypeError: if a limit is one of another package's, which would not be checked
     """
+    if isinstance(hint, type) and hint in _SCHEMAS:
+        return Annotated[hint, _SCHEMAS[hint]]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if not arguments or origin is Literal:
         return hint
@@ -143,12 +163,6 @@ def _schema_of_model(kind: type) -> dict[str, Any]:
     schema: dict[str, Any] = kind.model_json_schema(ref_template=f"{_REFERENCE}{kind.__name__}_{{model}}")
     definitions = schema.pop("$defs", {})
     return {**schema, "$defs": {f"{kind.__name__}_{name}": inner for name, inner in definitions.items()}}
-
-
-def _take_out_definitions(schema: Any, definitions: dict[str, Any]) -> None:
-    """Move the definitions inside a schema to those of the root."""
-    for inner in list(_inside(schema)):
-        definitions.update(inner.pop("$defs", {}))
 
 
 def _referred(schema: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Item = TypeVar("Item")
+_SNAPSHOTS = 200  # a snapshot reads all that there is: not before the answer is longer by this part
 
 
 class TypedStream(Generic[T]):
@@ -38,7 +39,7 @@ class TypedStream(Generic[T]):
     def __init__(self, question: Question[T], on_output: Callable[[Answer], object] | None = None) -> None:
         self._question = question
         self._on_output = on_output
-        self._text = ""
+        self._pieces: list[str] = []
         self._begun = False
         self._values: list[T] = []  # the value, when the answer has been read and fits
         self._error: OutputError | RefusalError | None = None  # why it does not
@@ -53,7 +54,7 @@ class TypedStream(Generic[T]):
         except StopIteration:
             self._finish()
             raise
-        self._text += piece
+        self._pieces.append(piece)
         return piece
 
     def start(self) -> TypedStream[T]:
@@ -70,13 +71,16 @@ class TypedStream(Generic[T]):
     def partials(self) -> Iterator[Any]:
         """Iterate snapshots of the JSON as it grows, as plain dicts, lists and strings, which are not checked.
 
-        Each one has more than the one before; the last one is whole.
+        Each one has more than the one before; the last one is whole.  Of a long answer, not each piece makes one.
         """
         json = JsonSoFar()
-        last = None
-        for piece in chain([self._text], self):
+        last, length, read = None, 0, 0
+        for piece in chain(["".join(self._pieces)], self, [""]):
             json.feed(piece)
-            value = json.value
+            length += len(piece)
+            if piece and (length - read) * _SNAPSHOTS < length:  # each one reads all that there is
+                continue
+            read, value = length, json.value
             if self._question.output.schema.wrapped and isinstance(value, dict):
                 value = value.get("value")
             if value is not None and value != last:
@@ -123,7 +127,7 @@ class TypedStream(Generic[T]):
     def _elements(self, element: Output[Any]) -> Iterator[Any]:
         json = JsonSoFar(wrapped=self._question.output.schema.wrapped)
         count = 0
-        for piece in chain([self._text], self):
+        for piece in chain(["".join(self._pieces)], self):
             json.feed(piece)
             while count < len(json.elements):
                 try:

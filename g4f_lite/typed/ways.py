@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary
 
 from ..answers.deltas import Delta, Finish, ToolCallDelta
-from ..errors import AllProvidersFailedError, G4FLiteError, ProviderError
+from ..errors import AllProvidersFailedError, G4FLiteError, ResponseStatusError, ServiceError
 from ..messages import Messages, with_system_text
 from ..prompt import Prompt
 from .schema import Schema
@@ -33,43 +33,51 @@ class Provider(Protocol):
     def reads_schema(self) -> bool: ...
 
 
-# For each provider, the ways that its service refused, by the model.
-_refused: WeakKeyDictionary[Provider, set[tuple[str | None, Way]]] = WeakKeyDictionary()
+# For each provider, the ways that its service refused, for a model and the name of a schema: another one it may take.
+_Refused = set[tuple[Way, str | None, str]]
+_refused: WeakKeyDictionary[Provider, _Refused] = WeakKeyDictionary()
 
-# In a refusal of a whole way, as against one of this schema.
+# What is in a refusal of a way, as against one of the prompt.
 _NAMED: dict[Way, str] = {
     "json_schema": r"(?i)response.?format|json.?schema|json.?mode|structured.?output|guided|grammar|schema",
     "tool": r"(?i)\btools?\b|tool.?choice|tool.?use|function",
 }
-_OF_THIS_SCHEMA = r"(?i)invalid.{0,20}schema|schema.{0,40}(invalid|not valid|must|too)|unsupported.{0,20}keyword"
 _STATUSES = (None, 400, 404, 422, 501)
 
 
-def ways_of(provider: Provider, prompt: Prompt) -> list[Way]:
+def ways_of(provider: Provider, prompt: Prompt, schema: Schema) -> list[Way]:
     """List the ways that a provider has for a prompt, from the surest on."""
     known = provider.known_options or frozenset()  # None: any option is accepted, and perhaps ignored
-    refused = {way for model, way in _refused.get(provider, ()) if model == prompt.model}
+    refused = _refused_by(provider)
     ways: list[Way] = []
     if "response_format" in known:
         ways.append("json_schema")
     if {"tools", "tool_choice"} <= known and not prompt.options.keys() & {"tools", "functions", "tool_choice"}:
         ways.append("tool")
-    return [*(way for way in ways if way not in refused), "prompt"]
+    return [*(way for way in ways if (way, prompt.model, schema.name) not in refused), "prompt"]
 
 
 def is_refusal(error: G4FLiteError, way: Way) -> bool:
     """Return whether a service refused the way in which it was asked, and not the prompt."""
     if isinstance(error, AllProvidersFailedError):
         return any(is_refusal(each, way) for each in error.errors)
-    if way not in _NAMED or not isinstance(error, ProviderError) or error.status not in _STATUSES:
+    if way not in _NAMED or not isinstance(error, (ResponseStatusError, ServiceError)):
+        return False
+    if error.status not in _STATUSES:
         return False
     return bool(re.search(_NAMED[way], f"{error.message} {error.body}"))
 
 
-def remember(provider: Provider, model: str | None, way: Way, error: G4FLiteError) -> None:
-    """Remember that a service refused a way, unless it refused this schema only."""
-    if not re.search(_OF_THIS_SCHEMA, str(error)):
-        _refused.setdefault(provider, set()).add((model, way))
+def remember(provider: Provider, prompt: Prompt, way: Way, schema: Schema) -> None:
+    """Remember that a service refused a way."""
+    _refused_by(provider).add((way, prompt.model, schema.name))
+
+
+def _refused_by(provider: Provider) -> _Refused:
+    try:
+        return _refused.setdefault(provider, set())
+    except TypeError:  # a provider that cannot be hashed, such as a dataclass
+        return set()
 
 
 def asked(prompt: Prompt, way: Way, schema: Schema, provider: Provider) -> Prompt:

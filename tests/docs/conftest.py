@@ -31,7 +31,7 @@ class _Handler(BaseHTTPRequestHandler):
         pieces = PIECES if "response_format" not in asked else ['{"city": ', '"Oslo"}']
         if schema is not None:
             pieces = re.findall(".{1,8}", json.dumps(_sample(schema, schema.get("$defs", {}))))
-        if "tools" in asked:
+        if asked.get("tools") and asked["messages"][-1]["role"] == "user":
             call = {"index": 0, "id": "call_1", "type": "function"}
             function = {"name": asked["tools"][0]["function"]["name"], "arguments": '{"city": "Oslo"}'}
             chunks = [_chunk(asked, {"tool_calls": [{**call, "function": function}]}), _chunk(asked, {}, "tool_calls")]

@@ -34,7 +34,9 @@ from g4f_lite.errors import (
     ResponseStatusError,
     ServiceError,
     StreamInterruptedError,
+    ToolDenied,
     TransportError,
+    TurnsExceededError,
 )
 
 TREE = [
@@ -59,6 +61,8 @@ TREE = [
     (AllProvidersFailedError, G4FLiteError, None),
     (ConversationChangedError, G4FLiteError, None),
     (EngineError, G4FLiteError, None),
+    (ToolDenied, G4FLiteError, None),
+    (TurnsExceededError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
 ]
 KINDS = [G4FLiteError, *(kind for kind, _, _ in TREE)]
@@ -71,6 +75,7 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     OutputTruncatedError: {"usage": 3, "partial": "Hel", "finish_reason": "length"},
     RefusalError: {"usage": 3, "partial": "No."},
     EngineError: {"last_words": "abort", "partial": "Hel"},
+    TurnsExceededError: {"messages": [{"role": "user", "content": "Hello"}]},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
 import sys
 from typing import Any, Literal
 
@@ -165,13 +166,15 @@ def test_what_a_service_refuses_is_asked_for_in_the_next_way_and_remembered():
     assert set(fresh.calls[0].options) == {"response_format"}
 
 
-def test_a_schema_that_is_refused_says_nothing_of_the_next():
+def test_a_schema_that_is_refused_says_nothing_of_another():
     refused = ServiceError("Invalid schema for response_format 'Person': 'pattern' is not permitted", status=400)
-    provider = Formats(refused, call(TEXT), TEXT)
+    provider = Formats(refused, call(TEXT), call(TEXT), '{"number": 2}')
     client = Client(provider)
     assert client.ask("Who?", output=Person) == ADA
     assert client.ask("Who?", output=Person) == ADA
-    assert [set(each.options) for each in provider.calls][2] == {"response_format"}
+    assert client.ask("Which?", output=Even).number == 2
+    ways = [each.options.keys() & {"response_format", "tools"} for each in provider.calls]
+    assert ways == [{"response_format"}, {"tools"}, {"tools"}, {"response_format"}]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +198,25 @@ def test_a_chain_in_which_all_refuse_is_asked_in_the_next_way():
     assert [len(first.calls), len(second.calls)] == [2, 1]
 
 
-def test_a_model_that_is_not_known_is_told_at_the_call():
+def test_a_chain_is_shown_the_schema_unless_all_of_its_members_read_it():
+    for members, shown in (([Reads(TEXT), Reads()], False), ([Reads(TEXT), Formats()], True)):
+        chain = Fallback(members)
+        assert Client(chain).ask("Who?", output=Person) == ADA
+        assert ("JSON schema" in sent(members[0])[0]) is shown
+        members[0].queue(TEXT)
+        assert Client(chain).conversation().ask("Who?", output=Person) == ADA
+        assert ("JSON schema" in sent(members[0])[0]) is shown
+
+
+def test_a_provider_that_cannot_be_hashed_can_be_asked():
+    class Equal(Formats):
+        __hash__ = None
+
+    provider = Equal(REFUSED, call(TEXT))
+    assert Client(provider).ask("Who?", output=Person) == ADA
+
+
+def test_an_option_that_is_not_known_is_told_at_the_call():
     with pytest.raises(TypeError, match="temperature"):
         Client(Plain(TEXT)).stream("x", output=Person, temperature=0)
 
@@ -415,3 +436,19 @@ def test_a_dict_is_for_create():
             Client(Plain(TEXT)).chat.completions.parse("Who?", response_format=kind)
     with pytest.raises(TypeError, match="n=2"):
         Client(Plain(TEXT)).chat.completions.parse("Who?", response_format=Person, n=2)
+
+
+# Who does not use it.
+
+
+def test_a_plain_call_loads_nothing_of_it():
+    script = """
+import sys
+from g4f_lite import Client
+from g4f_lite.testing import Scripted
+client = Client(Scripted())
+client.ask("x"), client.stream("x").text(), client.conversation().ask("x"), client.chat.completions.create("x")
+print(*(name for name in sys.modules if name.startswith("g4f_lite.typed") or name == "msgspec"))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

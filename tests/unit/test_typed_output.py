@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import pytest
@@ -28,6 +30,8 @@ TRIP = """{"who": {"name": "Ada", "age": 36}, "to": [{"name": "Oslo"}], "color":
         (Person | None, '{"value": {"name": "Ada", "age": 36}}', ADA),
         (str, '{"value": "x"}', "x"),
         (dict[str, int], '{"a": 1}', {"a": 1}),
+        (Decimal, '{"value": 1.50}', Decimal("1.50")),
+        (datetime.datetime, '{"value": "2026-01-02T03:04:05"}', datetime.datetime(2026, 1, 2, 3, 4, 5)),
         (Node, '{"name": "a", "children": [{"name": "b"}]}', Node("a", [Node("b")])),
         (Pet, '{"name": "Rex", "age": 3}', Pet(name="Rex", age=3)),
         (list[Pet], '{"value": [{"name": "Rex", "age": 3}]}', [Pet(name="Rex", age=3)]),
@@ -54,6 +58,8 @@ def test_json_that_fits_needs_no_leniency(kind, text, value):
         (Color, "BLUE.", Color.BLUE),
         (Literal["a", "b"], "B", "b"),
         (list[Color], '["RED", "Blue"]', [Color.RED, Color.BLUE]),
+        (list[Literal["Yes", "No", "no"]], '["yes", "no", "NO "]', ["Yes", "no", "no"]),
+        (dict[int, str], 'Here: {"1": "a"}', {1: "a"}),
         (list[int], "The numbers are [1, 2].", [1, 2]),
         (int | None, "null", None),
         (list[int | str], "[3]", [3]),
@@ -61,6 +67,7 @@ def test_json_that_fits_needs_no_leniency(kind, text, value):
         (float, '"2.5"', 2.5),
         (bool, "True", True),
         (str, "just text", "just text"),
+        (str, "see [1] and {2}", "see [1] and {2}"),
         (tuple[Point, str], '[{"x": 1}, 2]', (Point(1), "2")),
         (dict[str, Point], '{"a": {"x": 1}}', {"a": Point(1)}),
         (Pet, 'It is {"name": "Rex", "age": "3"}', Pet(name="Rex", age=3)),

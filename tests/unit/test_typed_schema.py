@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -66,6 +68,12 @@ def ref(name: str) -> dict[str, str]:
         (Annotated[str, "a city"], wrapped({"description": "a city", **STRING})),
         (Annotated[int, msgspec.Meta(ge=1), "a month"], wrapped({"description": "a month", **INTEGER, "minimum": 1})),
         (Literal["a", "b"], wrapped({"enum": ["a", "b"]})),
+        (datetime.datetime, wrapped({**STRING, "format": "date-time"})),
+        (list[Decimal], wrapped({"type": "array", "items": {"type": "number"}})),
+        (
+            tuple[int, str],
+            wrapped({"type": "array", "prefixItems": [INTEGER, STRING], "minItems": 2, "maxItems": 2}),
+        ),
         (Color, wrapped(ref("Color"), Color=COLOR)),
         (list[Person], wrapped({"type": "array", "items": ref("Person")}, Person=PERSON)),
         (Person | None, wrapped({"anyOf": [ref("Person"), {"type": "null"}]}, Person=PERSON)),

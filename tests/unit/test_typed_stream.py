@@ -72,6 +72,24 @@ def test_what_a_text_holds_so_far(text, value):
         assert so_far.value == value
 
 
+def test_a_text_that_is_nested_too_deeply_is_not_read_on():
+    so_far = JsonSoFar(wrapped=True)
+    for _ in range(100_000):
+        so_far.feed("[{")
+    assert so_far.value is None
+    assert so_far.elements == []
+
+
+def test_of_a_long_answer_not_each_piece_makes_a_snapshot():
+    text = json.dumps([{"name": "Ada", "age": 36}] * 400)
+    stream = Client(Plain([text[start : start + 4] for start in range(0, len(text), 4)])).stream(
+        "x", output=list[Person]
+    )
+    snapshots = list(stream.partials())
+    assert len(snapshots) < len(text) / 8
+    assert snapshots[-1] == json.loads(text)
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),

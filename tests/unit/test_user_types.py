@@ -115,7 +115,10 @@ from dataclasses import dataclass
 from typing import Literal, Optional
 
 import g4f_lite
-from g4f_lite import Answer, AnswerStream, Client, Conversation, OutputError, TypedStream
+from g4f_lite import (
+    Answer, AnswerStream, Client, Conversation, OutputError, Tool, ToolCall, ToolDenied, TurnsExceededError,
+    TypedStream,
+)
 from typing_extensions import TypedDict, assert_type
 
 
@@ -157,6 +160,33 @@ try:
     pass
 except OutputError as error:
     assert_type(error.text, str)
+
+
+def weather(city: str, days: int = 1) -> str:
+    return "sunny"
+
+
+def approve(call: ToolCall) -> bool:
+    if call.args["city"] != "Oslo":
+        raise ToolDenied("too far")
+    return True
+
+
+def note(call: ToolCall, result: object) -> None:
+    print(call.name, result)
+
+
+assert_type(client.ask("x", tools=[weather, Tool(weather, parallel=True), {"type": "function"}], max_turns=3), Answer)
+assert_type(g4f_lite.stream("x", tools=(weather, len), approve=approve, on_tool=note), AnswerStream)
+assert_type(client.ask("x", tools=[weather], output=Person), Person)
+talk = client.conversation(tools=[weather], approve=approve, max_turns=2)
+assert_type(talk.ask("x", tools=[], on_tool=note), Answer)
+assert_type(talk.stream("x", tools=[Tool(weather)], output=Person).output, Person)
+Conversation("echo", tools=[weather]).stream("x", approve=lambda call: call.name == "weather").messages[0]["role"]
+try:
+    pass
+except TurnsExceededError as exceeded:
+    print(exceeded.messages[-1])
 """
 
 WRONG_ANSWERS = """
@@ -173,6 +203,9 @@ client.ask("x", output=Person).age
 client.ask("x", output=Person, repairs="2")
 client.stream("x", output=Person).items()
 client.chat.completions.parse("x", response_format=Person).choices[0].message.parsed.name
+client.ask("x", tools=["weather"])
+client.ask("x", tools=[len], max_turns="2")
+client.conversation(tools=len)
 """
 
 
@@ -223,11 +256,11 @@ def test_mypy_knows_the_type_of_each_answer(folder: Path) -> None:
 @pytest.mark.timeout(240)
 def test_mypy_finds_what_is_wrong(folder: Path) -> None:
     lines = [line for line in check(WRONG_ANSWERS, folder) if ": error:" in line and line.startswith("script.py")]
-    assert [int(line.split(":")[1]) for line in lines] == [10, 11, 12, 13, 14]
+    assert [int(line.split(":")[1]) for line in lines] == [10, 11, 12, 13, 14, 15, 16, 17]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pyright") is None, reason="pyright is not installed")
-@pytest.mark.parametrize(("script", "wrong"), [(TYPED_ANSWERS, []), (WRONG_ANSWERS, [10, 11, 12, 13, 14])])
+@pytest.mark.parametrize(("script", "wrong"), [(TYPED_ANSWERS, []), (WRONG_ANSWERS, [10, 11, 12, 13, 14, 15, 16, 17])])
 def test_pyright_says_the_same(script: str, wrong: list[int], folder: Path) -> None:
     path = folder / "script.py"
     path.write_text(script, encoding="utf-8")
