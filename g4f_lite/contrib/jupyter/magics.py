@@ -159,7 +159,7 @@ class ChatMagics(Magics):
         ``history`` returns the messages.
         """
         command, _, rest = line.strip().partition(" ")
-        rest = rest.strip()
+        rest = _unquoted(rest.strip())
         if command == "reset" and not rest:
             return self.talk.reset()
         if command == "history" and not rest:
