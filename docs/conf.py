@@ -25,6 +25,7 @@ myst_heading_anchors = 3
 
 # The example notebook is executed; a cell that fails ends the build.
 nb_execution_mode = "force"
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 60
 

@@ -20,7 +20,7 @@ ANSWERS = {
         '    return sum(letter in "aeiou" for letter in text.lower())\n\n\ncount_vowels("Scattering")\n```'
     ),
     "How many people": '{"Oslo": 717710, "Bergen": 291940}',
-    "bright lamp": '{"product": "lamp", "stars": 5, "complaint": null}',
+    "bright lamp": '{"product": "lamp", "stars": 5, "complaint": ""}',
     "kettle": '{"product": "kettle", "stars": 2, "complaint": "It leaks."}',
     "chair": '{"product": "chair", "stars": 1, "complaint": "It wobbles."}',
     "desk": '{"product": "desk", "stars": 4, "complaint": "It was delivered late."}',

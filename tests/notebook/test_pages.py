@@ -37,10 +37,11 @@ def outputs(notebook: Any) -> list[list[Any]]:
     ]
 
 
-def test_the_notebook_has_its_outputs(environment: dict[str, str]) -> None:
+def test_the_notebook_has_its_outputs(environment: dict[str, str], tmp_path: Path) -> None:
     kept = nbformat.read(DOCS / "first-notebook.ipynb", as_version=4)
     executed = copy.deepcopy(kept)
-    nbclient.NotebookClient(executed, kernel_name="python3", timeout=60).execute(env=environment)
+    folder = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(executed, kernel_name="python3", timeout=60, resources=folder).execute(env=environment)
     assert outputs(executed) == outputs(kept)
     assert [cell.get("execution_count") for cell in executed.cells] == [
         cell.get("execution_count") for cell in kept.cells
