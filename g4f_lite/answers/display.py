@@ -102,7 +102,7 @@ class LiveOutput:
             if markdown == self._drawn:
                 return
             self._drawn = markdown
-            data = {"text/markdown": markdown, "text/plain": markdown}
+            data = {"text/markdown": markdown, "text/plain": sanitize(markdown)}
             if self._handle is None:
                 self._handle = display(data, raw=True, display_id=True)
             else:
