@@ -1,9 +1,15 @@
-"""The answers in the example notebook, which are the same each time it is executed."""
+"""The answers in the example notebook, which are the same each time it is executed.
+
+``python docs/prepared_answers.py`` executes it, and writes it with its outputs.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from g4f_lite.emulator import Emulator
@@ -42,3 +48,23 @@ def emulator() -> Emulator:
 def environment_for(emulator: Emulator) -> dict[str, str]:
     """Give the environment of a notebook that asks the server."""
     return {"G4F_LITE_BASE_URL": f"{emulator.url}/v1", "G4F_LITE_MODEL": "gpt-4", "G4F_LITE_OFFLINE": "1"}
+
+
+def main() -> None:
+    """Execute the notebook, and write it."""
+    import nbclient
+    import nbformat
+
+    path = Path(__file__).with_name("first-notebook.ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    with emulator() as answering, tempfile.TemporaryDirectory() as folder:
+        client = nbclient.NotebookClient(
+            notebook, kernel_name="python3", resources={"metadata": {"path": folder}}, record_timing=False
+        )
+        client.execute(env={**os.environ, **environment_for(answering)})
+    notebook.metadata.language_info = {"name": "python"}  # not the version, and what else this machine has
+    nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    main()
