@@ -199,6 +199,29 @@ class AnswerStream(Generator[Piece, None, None]):
         return self._answer_of(self._buffer)
 
     @property
+    def attempts(self) -> int | None:
+        """How many times the prompt was sent, or None where the provider does not say."""
+        return getattr(self._source, "attempts", None)
+
+    @property
+    def kept(self) -> list[Delta]:
+        """What has arrived so far, in few deltas, which make the same answer again.
+
+        :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
+        """
+        self._check_length()
+        return self._buffer.deltas
+
+    def take_origin(self, provider: str, model: str | None) -> None:
+        """Name the provider and the model of an answer that does not come from this stream's source."""
+        self._provider, self._model = provider, model
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream was closed."""
+        return self._closed
+
+    @property
     def messages(self) -> list[dict[str, Any]]:
         """What the answer adds to a history: the answer, and before it the calls of tools with their results.
 
