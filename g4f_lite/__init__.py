@@ -243,6 +243,13 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+def load_ipython_extension(ipython: Any) -> None:
+    """Add ``%%chat`` and ``%chat`` to IPython or a notebook, which calls this for ``%load_ext g4f_lite``."""
+    from .contrib.jupyter import load
+
+    load(ipython)
+
+
 if os.environ.get("G4F_LITE_LOG"):
     from .http.log import log_to_stderr
 
