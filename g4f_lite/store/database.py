@@ -162,7 +162,9 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
+            connection.execute("BEGIN")  # both reads see the file as it was at one moment: another may be making it now
             self._check(connection)
+            connection.execute("COMMIT")
             _switch_to_wal(connection)
             # What is committed survives the end of the process; only a power failure may take the last moments back.
             connection.execute("PRAGMA synchronous=NORMAL")
