@@ -360,7 +360,8 @@ class StoreError(G4FLiteError):
     """A file of answers or conversations that cannot be opened, read or written.
 
     :param path: the file
-    :param reason: ``"directory"``, ``"foreign"``, ``"newer"``, ``"full"``, ``"unwritable"``, ``"locked"`` or ``"damaged"``
+    :param reason: ``"directory"``, ``"foreign"``, ``"newer"``, ``"full"``, ``"unwritable"``, ``"locked"`` or
+        ``"damaged"``
     """
 
     def __init__(self, message: str, path: Any = None, *, reason: str = "damaged", **context: Any) -> None:
