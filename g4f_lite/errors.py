@@ -191,13 +191,11 @@ class ResponseFormatError(ProviderError, requests.exceptions.InvalidJSONError):
 class OutputError(ResponseFormatError, ValueError):
     """A typed answer that does not fit its type; its cause says why.
 
-    :param usage: the token counts of all answers, if the service reported them
     :ivar attempts: how many answers were asked for
+    :ivar usage: the token counts of all of them, if the service reported them
     """
 
-    def __init__(self, message: str, *, usage: Any = None, **context: Any) -> None:
-        super().__init__(message, **context)
-        self.usage = usage
+    usage: Any = None
 
     @property
     def text(self) -> str:
@@ -219,12 +217,10 @@ class OutputTruncatedError(OutputError):
 class RefusalError(ProviderError):
     """A refusal of the model in the place of a typed answer; ``partial`` is its text.
 
-    :param usage: the token counts, if the service reported them
+    :ivar usage: the token counts, if the service reported them
     """
 
-    def __init__(self, message: str, *, usage: Any = None, **context: Any) -> None:
-        super().__init__(message, **context)
-        self.usage = usage
+    usage: Any = None
 
 
 class EmptyResponseError(ProviderError):
