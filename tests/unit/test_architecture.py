@@ -20,7 +20,7 @@ FLOORS = [
     {"errors", "messages", "timeout", "arguments", "emulator"},
     {"prompt", "answers", "http"},
     {"providers", "store", "typed"},
-    {"conversation"},
+    {"conversation", "batch"},
     {"client"},
     {"contrib"},
     {"testing", "cli", "__pyinstaller", "__init__"},

@@ -14,6 +14,7 @@ from g4f_lite import errors
 from g4f_lite.errors import (
     AllProvidersFailedError,
     AuthenticationError,
+    BatchStoppedError,
     ChallengeError,
     ConversationChangedError,
     ConversationNotFoundError,
@@ -65,6 +66,7 @@ TREE = [
     (ConversationNotFoundError, G4FLiteError, LookupError),
     (EngineError, G4FLiteError, None),
     (StoreError, G4FLiteError, None),
+    (BatchStoppedError, G4FLiteError, None),
     (ToolDenied, G4FLiteError, None),
     (TurnsExceededError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
