@@ -283,13 +283,7 @@ class ModelNotSupportedError(G4FLiteError, ValueError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        status: int | None = None,
-        body: str = "",
-        request_id: str | None = None,
-        **context: Any,
+        self, message: str, *, status: int | None = None, body: str = "", request_id: str | None = None, **context: Any
     ) -> None:
         super().__init__(message, **context)
         self.status = status
