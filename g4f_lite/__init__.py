@@ -32,14 +32,19 @@ if TYPE_CHECKING:
     )
     from .answers.images import ImageResponse
     from .answers.stream import AnswerStream
+    from .batch.pace import Pace
+    from .batch.result import Result
+    from .batch.results import BatchResults
     from .client.client import Client, ask, stream
     from .client.legacy import ChatCompletion
     from .conversation import Conversation
     from .errors import (
         AllProvidersFailedError,
         AuthenticationError,
+        BatchStoppedError,
         ChallengeError,
         ConversationChangedError,
+        ConversationNotFoundError,
         DeadlineExceededError,
         EmptyResponseError,
         EngineError,
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
         ResponseFormatError,
         ResponseStatusError,
         ServiceError,
+        StoreError,
         StreamInterruptedError,
         ToolDenied,
         TransportError,
@@ -72,6 +78,8 @@ if TYPE_CHECKING:
     from .providers.fallback import Fallback
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
+    from .store.cache import Cache
+    from .store.conversations import ConversationInfo, Conversations
     from .timeout import RetryPolicy, Timeout
     from .typed.stream import TypedStream
     from .typed.tools import Tool
@@ -86,13 +94,19 @@ __all__ = [
     "Attached",
     "AuthenticationError",
     "BaseProvider",
+    "BatchResults",
+    "BatchStoppedError",
     "Body",
+    "Cache",
     "ChallengeError",
     "ChatCompletion",
     "Chatgpt4Online",
     "Client",
     "Conversation",
     "ConversationChangedError",
+    "ConversationInfo",
+    "ConversationNotFoundError",
+    "Conversations",
     "DeadlineExceededError",
     "EmptyResponseError",
     "EngineError",
@@ -108,6 +122,7 @@ __all__ = [
     "OtherChoice",
     "OutputError",
     "OutputTruncatedError",
+    "Pace",
     "Prompt",
     "Provider",
     "ProviderError",
@@ -120,9 +135,11 @@ __all__ = [
     "RefusalError",
     "ResponseFormatError",
     "ResponseStatusError",
+    "Result",
     "RetryPolicy",
     "Revision",
     "ServiceError",
+    "StoreError",
     "StreamInterruptedError",
     "Timeout",
     "Tool",
@@ -154,14 +171,19 @@ _NAMES = {
     ),
     ".answers.images": ("ImageResponse",),
     ".answers.stream": ("AnswerStream",),
+    ".batch.pace": ("Pace",),
+    ".batch.result": ("Result",),
+    ".batch.results": ("BatchResults",),
     ".client.client": ("Client", "ask", "stream"),
     ".client.legacy": ("ChatCompletion",),
     ".conversation": ("Conversation",),
     ".errors": (
         "AllProvidersFailedError",
         "AuthenticationError",
+        "BatchStoppedError",
         "ChallengeError",
         "ConversationChangedError",
+        "ConversationNotFoundError",
         "DeadlineExceededError",
         "EmptyResponseError",
         "EngineError",
@@ -179,6 +201,7 @@ _NAMES = {
         "ResponseFormatError",
         "ResponseStatusError",
         "ServiceError",
+        "StoreError",
         "StreamInterruptedError",
         "ToolDenied",
         "TransportError",
@@ -194,6 +217,8 @@ _NAMES = {
     ".providers.fallback": ("Fallback",),
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
+    ".store.cache": ("Cache",),
+    ".store.conversations": ("ConversationInfo", "Conversations"),
     ".timeout": ("RetryPolicy", "Timeout"),
     ".typed.stream": ("TypedStream",),
     ".typed.tools": ("Tool",),
@@ -216,6 +241,13 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of this modu
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Add ``%%chat`` and ``%chat`` to IPython or a notebook, which calls this for ``%load_ext g4f_lite``."""
+    from .contrib.jupyter import load
+
+    load(ipython)
 
 
 if os.environ.get("G4F_LITE_LOG"):

@@ -21,7 +21,10 @@
     ├── ProviderNotConfiguredError
     ├── AllProvidersFailedError
     ├── ConversationChangedError
+    ├── ConversationNotFoundError
     ├── EngineError                     the process of the embedded model crashed
+    ├── BatchStoppedError               a batch that cannot go on
+    ├── StoreError                      a file of answers or conversations that cannot be used
     ├── ToolDenied                      a tool call that was not allowed; the model is told
     ├── TurnsExceededError              a model that goes on calling tools
     └── MissingDependencyError
@@ -32,6 +35,7 @@ Invalid arguments raise plain ``ValueError`` and ``TypeError``.  All can be pick
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -45,6 +49,8 @@ _HARMLESS = {
     ord("\t"): "\t",
     ord("\r"): "",
 }
+
+SHOWN_FRAMES = 5  # of the caller's code, in a notebook
 
 
 def sanitize(text: str) -> str:
@@ -86,11 +92,26 @@ class G4FLiteError(Exception):
             text += f" ({self.attempts} attempts in {self.elapsed:.1f} s)"
         return text
 
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython and notebooks show: the end of the caller's own code, and the message."""
+        import traceback
+
+        frames = traceback.extract_tb(self.__traceback__)
+        own = [frame for frame in frames if not _is_installed(frame.filename)]
+        lines = [line.rstrip("\n") for line in traceback.format_list(own[-SHOWN_FRAMES:])]
+        return [*lines, f"{type(self).__name__}: {self}"]
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._state())
 
     def _state(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in _UNPICKLED}
+
+
+def _is_installed(file_name: str) -> bool:
+    """Return whether a file is part of this library, of another that is installed, or of Python."""
+    folders = (os.path.dirname(__file__), os.path.dirname(os.__file__))
+    return file_name.startswith((*folders, "<")) or "site-packages" in file_name or "dist-packages" in file_name
 
 
 _UNPICKLED = {"request", "response"}
@@ -305,6 +326,10 @@ class ConversationChangedError(G4FLiteError):
     """A conversation's file that someone else has written since this conversation read or wrote it."""
 
 
+class ConversationNotFoundError(G4FLiteError, LookupError):
+    """An id that no conversation of the file has."""
+
+
 class EngineError(G4FLiteError):
     """The process of the embedded model crashed; the next call starts it again.
 
@@ -316,6 +341,36 @@ class EngineError(G4FLiteError):
         super().__init__(message, **context)
         self.last_words = last_words
         self.partial = partial
+
+
+class BatchStoppedError(G4FLiteError):
+    """A batch that stopped, because every later prompt would have failed as well.
+
+    :param results: the results so far; iterating over them again goes on.  A pickled error has none.
+    :param error: the error that stopped it
+    """
+
+    def __init__(self, message: str, *, results: Any = None, error: Exception | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.results = results
+        self.error = error
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "results": None}
+
+
+class StoreError(G4FLiteError):
+    """A file of answers or conversations that cannot be opened, read or written.
+
+    :param path: the file
+    :param reason: ``"directory"``, ``"foreign"`` for another program's file, ``"newer"`` for a later version's,
+        ``"full"`` for a full disk, ``"unwritable"``, ``"locked"`` or ``"damaged"``
+    """
+
+    def __init__(self, message: str, path: Any = None, *, reason: str = "damaged", **context: Any) -> None:
+        super().__init__(message, **context)
+        self.path = path
+        self.reason = reason
 
 
 class ToolDenied(G4FLiteError):

@@ -28,6 +28,7 @@ class Prompt:
     :param proxy: the URL of the proxy for this call; None for the provider's own
     :param stream: whether the service is to send the answer as it comes, and not as a whole
     :param share: seconds until the first delta in all, for a member of a chain; None without such a limit
+    :param fresh: whether an answer that is cached does not count
     :param without: fields that the service has refused, which are left out of what is sent
     """
 
@@ -38,6 +39,7 @@ class Prompt:
     proxy: str | None = field(default=None, repr=False)  # it may contain a password
     stream: bool = True
     share: float | None = None
+    fresh: bool = False
     without: frozenset[str] = frozenset()
 
     @classmethod
@@ -51,6 +53,7 @@ class Prompt:
         system: str | None = None,
         images: Image | Iterable[Image] | None = None,
         stream: bool | None = None,
+        fresh: bool | None = None,
         **options: Any,
     ) -> Prompt:
         """Check the arguments of a call, and copy them so that the caller may change them later.
@@ -62,6 +65,7 @@ class Prompt:
         :param system: a system message to put first
         :param images: images to add to the last user message: bytes, paths or URLs
         :param stream: False makes the service send the answer as a whole, if it can
+        :param fresh: whether to ask even if the answer is cached; see ``Client(cache=…)``
         :param options: further options; None means not given
         :raises TypeError: if an argument has the wrong type or cannot be sent as JSON, or messages are missing
         :raises ValueError: if an argument has an invalid value or contains itself
@@ -73,6 +77,8 @@ class Prompt:
             check_model_name(model)
         if stream is not None and not isinstance(stream, bool):
             raise TypeError(f"stream must be True or False, not {type(stream).__name__}")
+        if fresh is not None and not isinstance(fresh, bool):
+            raise TypeError(f"fresh must be True or False, not {type(fresh).__name__}")
         return cls(
             model=model,
             options={name: _checked(name, value) for name, value in options.items() if _is_given(name, value)},
@@ -80,6 +86,7 @@ class Prompt:
             proxy=None if proxy is None else check_proxy(proxy),
             stream=stream is not False,
             messages=to_messages(messages, system=system, images=images),
+            fresh=fresh is True,
         )
 
     def after_call(self) -> Prompt:

@@ -118,6 +118,20 @@ class Buffer:
         return chain(self._joined, self.recent)
 
     @property
+    def deltas(self) -> list[Delta]:
+        """Everything that is kept, in few deltas, which make the same answer again."""
+        self.compact()
+        others = [OtherChoice(index, delta) for index, other in self.others.items() for delta in other.deltas]
+        return [
+            *([self.identity] if self.identity else []),
+            *self._joined,
+            *([Attached(self.attached)] if self.attached else []),
+            *others,
+            *([self.usage] if self.usage else []),
+            *([Finish(self.finish_reason)] if self.finished else []),
+        ]
+
+    @property
     def text(self) -> str:
         """The text, followed by any refusal; the URL of the first image if there is no text at all."""
         pieces = [delta for delta in self.kept if isinstance(delta, (str, ImageResponse))]

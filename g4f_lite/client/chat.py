@@ -184,7 +184,7 @@ class Completions:
             model or None,
             messages,
             proxy,
-            timeout,
+            timeout if stream or timeout is not None else self._router.ask_timeout,
             images=image if images is None else images,
             temperature=temperature,
             top_p=top_p,
@@ -263,7 +263,8 @@ class Completions:
             raise TypeError("response_format must be a type such as a dataclass; create() takes a dict")
         image = options.pop("image", None)
         options.setdefault("images", image)
-        prompt = Prompt.of(model or None, messages, proxy, timeout, **options)
+        seconds = self._router.ask_timeout if timeout is None else timeout
+        prompt = Prompt.of(model or None, messages, proxy, seconds, **options)
         return parse(self._router, prompt, response_format, provider, repairs)
 
     def stream(self, messages: str | Sequence[Message], model: str | None = None, **options: Any) -> CompletionStream:
@@ -300,12 +301,13 @@ class CompletionStream(Iterator[CompletionChunk]):
     def __reduce__(self) -> NoReturn:
         self._answer.__reduce__()
 
-    def show(self, file: TextIO | None = None) -> Answer:
+    def show(self, file: TextIO | None = None, *, plain: bool = False) -> Answer:
         """Print the answer as it arrives, in a notebook as Markdown, and return it whole.
 
         :param file: the file to print to; standard output if None
+        :param plain: whether a notebook prints the text too, instead of rendering it
         """
-        return self._answer.show(file)
+        return self._answer.show(file, plain=plain)
 
     @property
     def answer(self) -> Answer:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from ..arguments import missing_attribute, unknown_name
 from ..http.retry import RetryLike
-from ..messages import Message
+from ..messages import Message, Messages
 from ..providers.base import RETRY, BaseProvider
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
 from .asking import Asking
+from .mapping import ManyPrompts, cache_of, checked_pace
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
 
 if TYPE_CHECKING:
+    from ..batch.pace import Pace
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
+    from ..store.cache import Cache
     from ..typed.tools import Approve, ToolLike
     from .chat import Chat
     from .images import Images
     from .models import Models
 
 
-class Client(Asking):
+class Client(Asking, ManyPrompts):
     """A synchronous client with the interface of OpenAI's and g4f's clients::
 
         client = Client("groq", models={"gpt-4o-mini": "llama-3.3-70b-versatile"})
@@ -45,11 +49,15 @@ class Client(Asking):
     :param proxy: the URL of a proxy for every request
     :param proxies: g4f's name for ``proxy``
     :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
+    :param ask_timeout: the timeout of calls that return a whole answer, if it is not ``timeout``
     :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
     :param verify: False, or the path of a CA bundle
     :param image_provider: the provider that generates images, if it is not ``provider``
     :param drop_unsupported: whether to drop options that a provider does not support, with a warning, instead of
         raising TypeError
+    :param cache: True keeps answers on disk, so that what was asked once is not asked again; a path, or a Cache, says
+        where and how
+    :param pace: a Pace, which spreads the calls
     :raises ProviderNotFoundError: if no provider has the name
     :raises TypeError: if a setting is unknown, or the provider is an object, which has settings of its own
     """
@@ -67,10 +75,13 @@ class Client(Asking):
         proxy: str | None = None,
         proxies: str | Mapping[str, str] | None = None,
         timeout: TimeoutLike = None,
+        ask_timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
         verify: bool | str | None = None,
         image_provider: ProviderLike | None = None,
         drop_unsupported: bool = False,
+        cache: bool | str | os.PathLike[str] | Cache = False,
+        pace: Pace | None = None,
         **unknown: NoReturn,
     ) -> None:
         for name in unknown:
@@ -85,9 +96,12 @@ class Client(Asking):
             default_query=default_query,
             proxy=one_proxy(proxy, proxies),
             timeout=timeout,
+            ask_timeout=ask_timeout,
             retry=retry,
             verify=verify,
             drop_unsupported=drop_unsupported,
+            cache=None if cache is False else cache_of(cache),
+            pace=None if pace is None else checked_pace(pace),
         )
         self._image_provider = None if image_provider is None else self._router.known(image_provider)
 
@@ -135,6 +149,7 @@ class Client(Asking):
         tools: Iterable[ToolLike] | None = None,
         approve: Approve | None = None,
         max_turns: int = 5,
+        on_turn: Callable[[Messages], object] | None = None,
     ) -> Conversation:
         """Start a conversation; see :class:`~g4f_lite.Conversation` for the arguments."""
         from ..conversation import Conversation
@@ -149,11 +164,15 @@ class Client(Asking):
             tools=tools,
             approve=approve,
             max_turns=max_turns,
+            on_turn=on_turn,
+            ask_timeout=self._router.ask_timeout,
         )
 
     def close(self) -> None:
         """Close the idle connections of the providers that this client created, but not of those passed to it."""
         self._router.close()
+        if self._router.cache is not None:
+            self._router.cache.close()
 
     def __enter__(self) -> Client:
         return self

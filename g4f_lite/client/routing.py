@@ -21,7 +21,9 @@ from ..timeout import Timeout, TimeoutLike
 from .options import divide
 
 if TYPE_CHECKING:
+    from ..batch.pace import Pace
     from ..providers.openai.keys import KeyLike
+    from ..store.cache import Cache
     from ..typed.ask import Question
     from ..typed.loop import ToolUse
 
@@ -51,9 +53,12 @@ class Router:
         default_query: Mapping[str, Any] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
+        ask_timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
         verify: bool | str | None = None,
         drop_unsupported: bool = False,
+        cache: Cache | None = None,
+        pace: Pace | None = None,
     ) -> None:
         if model:
             check_model_name(model)
@@ -61,7 +66,10 @@ class Router:
         self.models = _checked(models)
         self.proxy = proxy
         self.timeout = None if timeout is None else Timeout.of(timeout)
+        self.ask_timeout = None if ask_timeout is None else Timeout.of(ask_timeout)
         self.drop_unsupported = drop_unsupported
+        self.cache = cache
+        self.pace = pace
         self._made: dict[Any, BaseProvider] = {}
         self._settings: dict[str, Any] = {}  # for the providers that this router creates
         if retry is not RETRY:
@@ -101,25 +109,28 @@ class Router:
             return use.around(lambda prompt: self.answer(prompt, provider), timeout, json=json)(prompt)
         name = self._model_name(prompt.model, provider)
         found, model = self.find(name, provider)
-        prompt, stages = divide(
-            replace(
-                prompt,
-                model=model,
-                proxy=prompt.proxy or self.proxy,
-                timeout=self.timeout if prompt.timeout is None else prompt.timeout,
-            ),
-            found,
-            drop=self.drop_unsupported,
+        asked = replace(
+            prompt,
+            model=model,
+            proxy=prompt.proxy or self.proxy,
+            timeout=self.timeout if prompt.timeout is None else prompt.timeout,
         )
+        prompt, stages = divide(asked, found, drop=self.drop_unsupported)
         try:
             stream = found.answer(prompt)
         except G4FLiteError as error:
             add_hint(error, name, found, self.call_template)
             raise
+        if self.pace is not None:
+            stream.through(self.pace.stage(stream, asked))
         if name:
             stream.through(lambda deltas: self._explained(deltas, name, found))
         for stage in stages:
             stream.through(stage)
+        if self.cache is not None:  # it is the last one, so that it keeps what the caller gets
+            from ..providers.identity import identity_of
+
+            stream.through(self.cache.stage(stream, lambda: identity_of(found, model), asked))
         return stream
 
     def question(

@@ -14,8 +14,10 @@ from g4f_lite import errors
 from g4f_lite.errors import (
     AllProvidersFailedError,
     AuthenticationError,
+    BatchStoppedError,
     ChallengeError,
     ConversationChangedError,
+    ConversationNotFoundError,
     DeadlineExceededError,
     EmptyResponseError,
     EngineError,
@@ -33,6 +35,7 @@ from g4f_lite.errors import (
     ResponseFormatError,
     ResponseStatusError,
     ServiceError,
+    StoreError,
     StreamInterruptedError,
     ToolDenied,
     TransportError,
@@ -60,7 +63,10 @@ TREE = [
     (ProviderNotConfiguredError, G4FLiteError, None),
     (AllProvidersFailedError, G4FLiteError, None),
     (ConversationChangedError, G4FLiteError, None),
+    (ConversationNotFoundError, G4FLiteError, LookupError),
     (EngineError, G4FLiteError, None),
+    (StoreError, G4FLiteError, None),
+    (BatchStoppedError, G4FLiteError, None),
     (ToolDenied, G4FLiteError, None),
     (TurnsExceededError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
@@ -75,6 +81,7 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     OutputTruncatedError: {"usage": 3, "partial": "Hel", "finish_reason": "length"},
     RefusalError: {"usage": 3, "partial": "No."},
     EngineError: {"last_words": "abort", "partial": "Hel"},
+    StoreError: {"path": "answers.db", "reason": "full"},
     TurnsExceededError: {"messages": [{"role": "user", "content": "Hello"}]},
 }
 
