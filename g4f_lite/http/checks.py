@@ -111,7 +111,7 @@ def error_for_status(body: Body, text: str) -> G4FLiteError:
     status, shown = body.status, shorten(_visible(text) if is_page else text)
     said = f": {shown}" if shown else ""
     if is_page:
-        page = shorten(_visible(re.sub(r"(?is)<title\b.*?</title\s*>", " ", text)) or shown, 60)
+        page = shorten(_visible(_without_title(text)) or shown, 60)
         said = f", with a web page in place of an answer: {page!r}"
     if 300 <= status < 400 and "Location" in body.headers:
         return _elsewhere(body, shown)
@@ -172,6 +172,10 @@ def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:
 
 def _is_page(text: str) -> bool:
     return text.lstrip("\ufeff \t\r\n").startswith("<")
+
+
+def _without_title(page: str) -> str:
+    return re.sub(r"(?i)<title\b[^<>]*>[^<]*", " ", page)
 
 
 def _visible(page: str) -> str:
