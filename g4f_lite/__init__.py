@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         BatchStoppedError,
         ChallengeError,
         ConversationChangedError,
+        ConversationNotFoundError,
         DeadlineExceededError,
         EmptyResponseError,
         EngineError,
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
     from .store.cache import Cache
+    from .store.conversations import ConversationInfo, Conversations
     from .timeout import RetryPolicy, Timeout
     from .typed.stream import TypedStream
     from .typed.tools import Tool
@@ -102,6 +104,9 @@ __all__ = [
     "Client",
     "Conversation",
     "ConversationChangedError",
+    "ConversationInfo",
+    "ConversationNotFoundError",
+    "Conversations",
     "DeadlineExceededError",
     "EmptyResponseError",
     "EngineError",
@@ -178,6 +183,7 @@ _NAMES = {
         "BatchStoppedError",
         "ChallengeError",
         "ConversationChangedError",
+        "ConversationNotFoundError",
         "DeadlineExceededError",
         "EmptyResponseError",
         "EngineError",
@@ -212,6 +218,7 @@ _NAMES = {
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
     ".store.cache": ("Cache",),
+    ".store.conversations": ("ConversationInfo", "Conversations"),
     ".timeout": ("RetryPolicy", "Timeout"),
     ".typed.stream": ("TypedStream",),
     ".typed.tools": ("Tool",),

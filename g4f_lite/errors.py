@@ -21,6 +21,7 @@
     ├── ProviderNotConfiguredError
     ├── AllProvidersFailedError
     ├── ConversationChangedError
+    ├── ConversationNotFoundError
     ├── EngineError                     the process of the embedded model crashed
     ├── BatchStoppedError               a batch that cannot go on
     ├── StoreError                      a file of answers or conversations that cannot be used
@@ -323,6 +324,10 @@ class AllProvidersFailedError(G4FLiteError):
 
 class ConversationChangedError(G4FLiteError):
     """A conversation's file that someone else has written since this conversation read or wrote it."""
+
+
+class ConversationNotFoundError(G4FLiteError, LookupError):
+    """An id that no conversation of the file has."""
 
 
 class EngineError(G4FLiteError):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from ..arguments import missing_attribute, unknown_name
 from ..http.retry import RetryLike
-from ..messages import Message
+from ..messages import Message, Messages
 from ..providers.base import RETRY, BaseProvider
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
@@ -49,6 +49,7 @@ class Client(Asking, ManyPrompts):
     :param proxy: the URL of a proxy for every request
     :param proxies: g4f's name for ``proxy``
     :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
+    :param ask_timeout: the timeout of calls that return a whole answer, if it is not ``timeout``
     :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
     :param verify: False, or the path of a CA bundle
     :param image_provider: the provider that generates images, if it is not ``provider``
@@ -74,6 +75,7 @@ class Client(Asking, ManyPrompts):
         proxy: str | None = None,
         proxies: str | Mapping[str, str] | None = None,
         timeout: TimeoutLike = None,
+        ask_timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
         verify: bool | str | None = None,
         image_provider: ProviderLike | None = None,
@@ -94,6 +96,7 @@ class Client(Asking, ManyPrompts):
             default_query=default_query,
             proxy=one_proxy(proxy, proxies),
             timeout=timeout,
+            ask_timeout=ask_timeout,
             retry=retry,
             verify=verify,
             drop_unsupported=drop_unsupported,
@@ -146,6 +149,7 @@ class Client(Asking, ManyPrompts):
         tools: Iterable[ToolLike] | None = None,
         approve: Approve | None = None,
         max_turns: int = 5,
+        on_turn: Callable[[Messages], object] | None = None,
     ) -> Conversation:
         """Start a conversation; see :class:`~g4f_lite.Conversation` for the arguments."""
         from ..conversation import Conversation
@@ -160,6 +164,8 @@ class Client(Asking, ManyPrompts):
             tools=tools,
             approve=approve,
             max_turns=max_turns,
+            on_turn=on_turn,
+            ask_timeout=self._router.ask_timeout,
         )
 
     def close(self) -> None:

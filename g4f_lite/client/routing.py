@@ -53,6 +53,7 @@ class Router:
         default_query: Mapping[str, Any] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
+        ask_timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
         verify: bool | str | None = None,
         drop_unsupported: bool = False,
@@ -65,6 +66,7 @@ class Router:
         self.models = _checked(models)
         self.proxy = proxy
         self.timeout = None if timeout is None else Timeout.of(timeout)
+        self.ask_timeout = None if ask_timeout is None else Timeout.of(ask_timeout)
         self.drop_unsupported = drop_unsupported
         self.cache = cache
         self.pace = pace

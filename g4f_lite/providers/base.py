@@ -392,5 +392,6 @@ class Provider(BaseProvider, metaclass=G4FNames):
         self._set_up()
 
     def __repr__(self) -> str:
-        model = f", model={self.model!r}" if self.model else ""
-        return f"{self.name}(base_url={self.base_url!r}{model})"
+        known = vars(self)  # without some of it where its arguments were refused, and a tool shows it in a traceback
+        model = f", model={self.model!r}" if known.get("model") else ""
+        return f"{self.name}(base_url={known.get('base_url', '')!r}{model})"
