@@ -50,7 +50,7 @@ _HARMLESS = {
     ord("\r"): "",
 }
 
-SHOWN_FRAMES = 5  # of the caller's code, in a notebook
+_NOT_OWN = (os.path.dirname(__file__), os.path.dirname(os.__file__), "<")  # files that are not the caller's
 
 
 def sanitize(text: str) -> str:
@@ -97,8 +97,8 @@ class G4FLiteError(Exception):
         import traceback
 
         frames = traceback.extract_tb(self.__traceback__)
-        own = [frame for frame in frames if not _is_installed(frame.filename)]
-        lines = [line.rstrip("\n") for line in traceback.format_list(own[-SHOWN_FRAMES:])]
+        own = [frame for frame in frames if not (frame.filename.startswith(_NOT_OWN) or "-packages" in frame.filename)]
+        lines = [line.rstrip("\n") for line in traceback.format_list(own[-5:])]
         return [*lines, f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -106,12 +106,6 @@ class G4FLiteError(Exception):
 
     def _state(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in _UNPICKLED}
-
-
-def _is_installed(file_name: str) -> bool:
-    """Return whether a file is part of this library, of another that is installed, or of Python."""
-    folders = (os.path.dirname(__file__), os.path.dirname(os.__file__))
-    return file_name.startswith((*folders, "<")) or "site-packages" in file_name or "dist-packages" in file_name
 
 
 _UNPICKLED = {"request", "response"}
