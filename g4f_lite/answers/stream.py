@@ -70,6 +70,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._closed = False
         self._ended = False  # it was read to its end
         self._error: G4FLiteError | None = None
+        self.cached = False  # a stage that answers from a cache, and sends nothing, sets it
 
     def through(self, stage: Stage) -> AnswerStream:
         """Pass the deltas through a stage, after the stages that were added before.
