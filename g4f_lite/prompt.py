@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .arguments import check_model_name, check_proxy, unknown_name
+from .arguments import check_model_name, check_proxy
 from .messages import Image, Message, Messages, json_copy, to_messages
 from .timeout import Timeout, TimeoutLike
 
 # Options of OpenAI's API that ask for what everybody does without them.
 _DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
+_SEVERAL = "this gives one answer; client.chat.completions.create(n=…) gives several"
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,10 @@ def _checked(name: str, value: Any) -> Any:
     :raises ValueError: if it is nested too deeply, or contains itself
     """
     if name == "n":
-        raise TypeError(f"n={value!r}: this gives one answer; client.chat.completions.create(n=…) gives several")
+        raise TypeError(f"n={value!r}: {_SEVERAL}")
     if name in ("response_format", "extra_body") and value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, not {type(value).__name__}")
     copied = json_copy(value, f"the option {name}", number_names=True)  # of tokens in logit_bias
-    for inner in _DEFAULTS.keys() & copied.keys() if name == "extra_body" else ():
-        if _is_given(inner, copied[inner]):
-            raise TypeError(unknown_name("option", inner, (), "extra_body"))
+    if name == "extra_body" and _is_given("n", copied.get("n")):
+        raise TypeError(f"extra_body has n={copied['n']!r}: {_SEVERAL}")
     return copied

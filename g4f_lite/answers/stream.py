@@ -206,6 +206,7 @@ class AnswerStream(Generator[Piece, None, None]):
             refusal=buffer.refusal,
             revision=buffer.revision,
             message_fields=buffer.message_fields,
+            choice_fields=buffer.choice_fields,
             model=self.model,
             provider=self.provider,
             seconds=self._seconds,
@@ -231,6 +232,7 @@ class AnswerStream(Generator[Piece, None, None]):
                 images=buffer.images,
                 refusal=buffer.refusal,
                 message_fields=buffer.message_fields,
+                choice_fields=buffer.choice_fields,
             )
             for index, buffer in sorted(self._buffer.others.items())
         }

@@ -27,6 +27,7 @@ from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
+from .logprobs import ChoiceLogprobs
 from .results import (
     ChoiceDelta,
     ChunkChoice,
@@ -261,15 +262,20 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
     identity = answer.identity or Identity()
     id_, model = identity.id or make_id(), identity.model or answer.model or ""
     created, provider, fingerprint = identity.created or created, answer.provider, identity.system_fingerprint
+    tier, extra = _beside(identity)
     role: Literal["assistant"] | None = "assistant"  # in the first chunk only
     begun: set[int] = set()  # the other choices whose first chunk has been made
-    attached: dict[int, dict[str, Any]] = {}  # what goes in the next chunk of a choice, as it came in one with that
+    # What goes in the next chunk of a choice, as it came in one with that: in its message, and beside it.
+    attached: dict[int, dict[str, Any]] = {}
+    beside: dict[int, dict[str, Any]] = {}
     for delta in answer.deltas():
         index, delta = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
         piece = ChoiceDelta(delta) if type(delta) is str else _added(delta)
         if piece is None:  # usage goes in the last chunk, identity in every chunk
             if isinstance(delta, Attached):
-                join(attached.setdefault(index, {}), delta.fields)
+                join((attached if delta.to == "message" else beside).setdefault(index, {}), delta.fields)
+            elif isinstance(delta, Identity):
+                tier, extra = _beside(delta)
             continue
         if attached and (fields := attached.pop(index, None)):
             piece.extra = {**fields, **(piece.extra or {})}
@@ -279,9 +285,19 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
             piece.role = "assistant"
             begun.add(index)
         reason = delta.reason if isinstance(delta, Finish) else None
-        yield CompletionChunk(id_, created, model, provider, [ChunkChoice(piece, reason, index)], None, fingerprint)
+        choice = ChunkChoice(piece, reason, index)
+        if beside and (fields := beside.pop(index, None)):
+            choice.logprobs, choice.extra = ChoiceLogprobs.of(fields.pop("logprobs", None)), fields or None
+        yield CompletionChunk(id_, created, model, provider, [choice], None, fingerprint, tier, extra)
     if wants_usage and answer.usage is not None:
-        yield CompletionChunk(id_, created, model, provider, [], CompletionUsage.of(answer.usage), fingerprint)
+        usage = CompletionUsage.of(answer.usage)
+        yield CompletionChunk(id_, created, model, provider, [], usage, fingerprint, tier, extra)
+
+
+def _beside(identity: Identity) -> tuple[str | None, dict[str, Any] | None]:
+    """Return the service tier that a service reported, and its further fields."""
+    extra = dict(identity.extra)
+    return extra.pop("service_tier", None), extra or None
 
 
 def _added(delta: Delta) -> ChoiceDelta | None:

@@ -14,8 +14,9 @@ from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.selection import ProviderLike
 from ..timeout import TimeoutLike
+from .image_results import Image, ImagesResponse, ImagesUsage
 from .options import refuse
-from .results import Image, ImagesResponse, ImagesUsage, now
+from .results import now
 from .routing import Router
 
 Result = TypeVar("Result")

@@ -71,8 +71,25 @@ class Extended(Result):
 
         def __getattr__(self, name: str) -> Any:
             if not name.startswith("_") and name != "extra" and name in (self.extra or {}):
-                return self.extra[name]
+                return _with_attributes(self.extra[name])
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+class Fields(dict[str, Any]):
+    """A JSON object of a service's own, whose members are attributes too: ``message.audio.transcript``."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in self:
+                return _with_attributes(self[name])
+            raise AttributeError(f"the service sent no {name!r}; it sent {', '.join(map(repr, self)) or 'nothing'}")
+
+
+def _with_attributes(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Fields(value)
+    return [_with_attributes(item) for item in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any, *, lean: bool, exclude_none: bool = False) -> Any:

@@ -10,14 +10,13 @@ import pickle
 import pytest
 
 from g4f_lite import Answer, Client, EmptyResponseError, Finish, Identity, Reasoning, ToolCall, ToolCallDelta, Usage
+from g4f_lite.client.image_results import Image, ImagesResponse
 from g4f_lite.client.results import (
     ChoiceDelta,
     ChunkChoice,
     Completion,
     CompletionChunk,
     CompletionUsage,
-    Image,
-    ImagesResponse,
     Model,
     ModelList,
 )

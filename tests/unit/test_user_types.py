@@ -20,7 +20,8 @@ from g4f_lite import (
     AiEngine, AllProvidersFailedError, Answer, AnswerStream, BaseProvider, ChatCompletion, Client, Conversation,
     Fallback, G4FLiteError, ImageResponse, Local, OpenAICompatible, RetryPolicy, Timeout,
 )
-from g4f_lite.client.results import Completion, CompletionChunk, ImagesResponse, MessageToolCall
+from g4f_lite.client.image_results import ImagesResponse
+from g4f_lite.client.results import Completion, CompletionChunk, MessageToolCall
 
 
 def main(stream: bool) -> None:
