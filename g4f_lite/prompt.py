@@ -8,7 +8,7 @@ from typing import Any
 
 from .arguments import check_model_name, check_proxy
 from .messages import Image, Message, Messages, json_copy, to_messages
-from .timeout import Timeout, TimeoutLike
+from .timeout import CallRetry, Timeout, TimeoutLike, check_retry
 
 # Options of OpenAI's API that ask for what everybody does without them.
 _DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
@@ -28,6 +28,7 @@ class Prompt:
     :param timeout: the timeout of this call; None for the provider's own
     :param proxy: the URL of the proxy for this call; None for the provider's own
     :param stream: whether the service is to send the answer as it comes, and not as a whole
+    :param retry: the retry policy of this call; None for one attempt, ``"own"`` for the provider's own
     :param share: seconds until the first delta in all, for a member of a chain; None without such a limit
     :param without: fields that the service has refused, which are left out of what is sent
     """
@@ -38,6 +39,7 @@ class Prompt:
     timeout: Timeout | tuple[float | None, float | None] | None = None
     proxy: str | None = field(default=None, repr=False)  # it may contain a password
     stream: bool = True
+    retry: CallRetry = "own"
     share: float | None = None
     without: frozenset[str] = frozenset()
 
@@ -52,6 +54,7 @@ class Prompt:
         system: str | None = None,
         images: Image | Iterable[Image] | None = None,
         stream: bool | None = None,
+        retry: CallRetry = "own",
         **options: Any,
     ) -> Prompt:
         """Check the arguments of a call, and copy them so that the caller may change them later.
@@ -62,6 +65,7 @@ class Prompt:
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
         :param system: a system message to put first
         :param images: images to add to the last user message: bytes, paths or URLs
+        :param retry: the retry policy of this call; None for one attempt, ``"own"`` for the provider's own
         :param stream: False makes the service send the answer as a whole, if it can
         :param options: further options; None means not given
         :raises TypeError: if an argument has the wrong type or cannot be sent as JSON, or messages are missing
@@ -81,6 +85,7 @@ class Prompt:
             _checked_timeout(timeout),
             None if proxy is None else check_proxy(proxy),
             stream is not False,
+            "own" if retry == "own" else check_retry(retry),
         )
 
     def secrets(self) -> list[str]:

@@ -60,6 +60,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._model = model
         self._begin = begin
         self._stages: list[Stage] = []
+        self._on_end: Callable[[AnswerStream], object] | None = None
         self._source: Source | None = None
         self._deltas: Generator[Delta, None, None] | None = None
         self._opening = threading.Lock()
@@ -78,6 +79,15 @@ class AnswerStream(Generator[Piece, None, None]):
         :returns: the stream itself
         """
         self._stages.append(stage)
+        return self
+
+    def when_ended(self, action: Callable[[AnswerStream], object]) -> AnswerStream:
+        """Call a function once, when the answer has ended: whole, failed or closed; a stage would cost time per piece.
+
+        :param action: gets the stream; it must not raise, and must not wait, as a garbage collection may end an answer
+        :returns: the stream itself
+        """
+        self._on_end = action
         return self
 
     def __next__(self) -> Piece:
@@ -107,6 +117,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._closed = True
         if self._source is None:
             return
+        self._tell_end()
         try:
             self._source.close()
             if self._deltas is not None:  # the stages, which closing the source does not close
@@ -182,6 +193,21 @@ class AnswerStream(Generator[Piece, None, None]):
     def provider(self) -> str:
         """The name of the provider; for a Fallback, of the member that answers, once it is known."""
         return getattr(self._source, "provider", None) or self._provider
+
+    @property
+    def base_url(self) -> str | None:
+        """The URL of the service; "" for a model on this machine, None if it is not known."""
+        return getattr(self._source, "base_url", None)
+
+    @property
+    def attempts(self) -> int | None:
+        """How often the prompt was sent, or None until the answer has begun, or if it is not known."""
+        return getattr(self._source, "attempts", None)
+
+    @property
+    def error(self) -> G4FLiteError | None:
+        """The error that the answer ended with, or None."""
+        return self._error
 
     @property
     def model(self) -> str | None:
@@ -348,6 +374,12 @@ class AnswerStream(Generator[Piece, None, None]):
         except G4FLiteError as error:
             self._record_failure(error)
             raise
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        action, self._on_end = self._on_end, None
+        if action is not None:
+            action(self)
 
     def _add_context(self, error: G4FLiteError) -> None:
         """Add the provider, the step, the attempts and the time to an error."""
@@ -364,3 +396,4 @@ class AnswerStream(Generator[Piece, None, None]):
         if isinstance(error, (ProviderError, DeadlineExceededError, EngineError)):
             error.partial = self._buffer.text or error.partial
         self._add_context(error)
+        self._tell_end()

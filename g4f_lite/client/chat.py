@@ -26,7 +26,7 @@ from ..arguments import check_whole_number
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.selection import ProviderLike
-from ..timeout import TimeoutLike
+from ..timeout import CallRetry, TimeoutLike
 from .logprobs import ChoiceLogprobs
 from .results import (
     ChoiceDelta,
@@ -78,6 +78,7 @@ class Completions:
         stream_options: Mapping[str, Any] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
+        retry: CallRetry = "own",
         **options: Any,
     ) -> Completion: ...
 
@@ -106,6 +107,7 @@ class Completions:
         stream_options: Mapping[str, Any] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
+        retry: CallRetry = "own",
         **options: Any,
     ) -> CompletionStream: ...
 
@@ -143,6 +145,7 @@ class Completions:
         stream_options: Mapping[str, Any] | None = _USUAL,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
+        retry: CallRetry = "own",
         **options: Any,
     ) -> Completion | CompletionStream:
         """Return a Completion, or with ``stream=True`` an iterator of its chunks.
@@ -167,6 +170,7 @@ class Completions:
             rejects the field
         :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
+        :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt; ``"own"`` for the client's
         :param options: further options of the provider
         :raises TypeError: if the provider does not support an option
         :raises G4FLiteError: if there is no answer
@@ -196,6 +200,7 @@ class Completions:
             tool_choice=tool_choice,
             reasoning_effort=reasoning_effort,
             stream=stream,
+            retry=retry,
             **({"stream_options": None} if stream_options is None else {}),
             **options,
         )

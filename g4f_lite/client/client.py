@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
 from ..arguments import missing_attribute, unknown_name
-from ..http.retry import RetryLike
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.base import RETRY, BaseProvider
 from ..providers.selection import ProviderLike
-from ..timeout import TimeoutLike
+from ..timeout import CallRetry, RetryLike, TimeoutLike
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
+from .usage import ClientUsage
 
 if TYPE_CHECKING:
     from ..conversation import Conversation
@@ -47,6 +47,7 @@ class Client:
     :param proxies: g4f's name for ``proxy``
     :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
     :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
+    :param max_retries: the number of attempts after the first one; OpenAI's name for ``retry=RetryPolicy(attempts=…)``
     :param verify: False, or the path of a CA bundle
     :param image_provider: the provider that generates images, if it is not ``provider``
     :param drop_unsupported: whether to drop options that a provider does not support, with a warning, instead of
@@ -69,6 +70,7 @@ class Client:
         proxies: str | Mapping[str, str] | None = None,
         timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
+        max_retries: int | None = None,
         verify: bool | str | None = None,
         image_provider: ProviderLike | None = None,
         drop_unsupported: bool = False,
@@ -87,6 +89,7 @@ class Client:
             proxy=one_proxy(proxy, proxies),
             timeout=timeout,
             retry=retry,
+            max_retries=max_retries,
             verify=verify,
             drop_unsupported=drop_unsupported,
         )
@@ -114,6 +117,11 @@ class Client:
         from .models import Models
 
         return Models(self._router)
+
+    @property
+    def usage(self) -> ClientUsage:
+        """What the calls of this client took: how many they were, their tokens, and their cost."""
+        return self._router.usage
 
     @property
     def model(self) -> str | None:
@@ -154,7 +162,7 @@ class Client:
         :param max_tokens: the maximum number of tokens in the answer
         :param stop: the answer ends before this text, or the first of several
         :param response_format: the JSON format of the answer, as in OpenAI's API
-        :param options: further options of the provider
+        :param options: further options of the provider, and ``retry``: the retry policy of this call
         :raises TypeError: if the provider does not support an option
         :raises G4FLiteError: if there is no whole answer
         """
@@ -202,7 +210,7 @@ class Client:
         :param max_tokens: the maximum number of tokens in the answer
         :param stop: the answer ends before this text, or the first of several
         :param response_format: the JSON format of the answer, as in OpenAI's API
-        :param options: further options of the provider
+        :param options: further options of the provider, and ``retry``: the retry policy of this call
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         """
@@ -241,6 +249,40 @@ class Client:
             max_characters=max_characters,
             keep_interrupted=keep_interrupted,
         )
+
+    def with_options(
+        self,
+        *,
+        timeout: TimeoutLike = None,
+        max_retries: int | None = None,
+        retry: CallRetry = "own",
+        proxy: str | None = None,
+        model: str | None = None,
+        **unknown: NoReturn,
+    ) -> Client:
+        """Return a client with other options, which shares the providers and the usage of this one::
+
+            client.with_options(timeout=5, max_retries=0).chat.completions.create("Hello")
+
+        What is left out stays as it is.
+
+        :param timeout: the timeout of each call
+        :param max_retries: the number of attempts after the first one
+        :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
+        :param proxy: the URL of a proxy for every request
+        :param model: the model for calls that name none
+        :raises TypeError: if an option is a setting of a provider, such as ``api_key``
+        """
+        for name in unknown:
+            raise TypeError(f"with_options has no option {name!r}; pass {name}= to a new Client")
+        made = Client.__new__(type(self))
+        made._router = self._router.with_options(
+            timeout=timeout, retry=retry, max_retries=max_retries, proxy=proxy, model=model
+        )
+        made._image_provider = self._image_provider
+        return made
+
+    copy = with_options
 
     def close(self) -> None:
         """Close the idle connections of the providers that this client created, but not of those passed to it."""

@@ -23,10 +23,10 @@ from ..http.cooldown import CoolDowns
 from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
 from ..http.redact import secrets_in
-from ..http.retry import OnRetry, RetryBudget, RetryLike, check_retry
+from ..http.retry import OnRetry, RetryBudget
 from ..messages import Image, Message
 from ..prompt import Prompt
-from ..timeout import RetryPolicy, Timeout, TimeoutLike
+from ..timeout import RetryLike, RetryPolicy, Timeout, TimeoutLike, check_retry
 from .call import Call, run
 from .g4f_names import G4FNames
 from .pickling import state_without_secrets
@@ -292,8 +292,12 @@ class Provider(BaseProvider, metaclass=G4FNames):
     # What all of them share.
 
     def begin(self, prompt: Prompt) -> Call:
-        limits = Timeout.of(prompt.timeout, self.timeout)
-        return Call(self, replace(prompt, model=self.get_model(prompt.model), timeout=limits))
+        return Call(self, self.settled(prompt))
+
+    def settled(self, prompt: Prompt) -> Prompt:
+        """Return a prompt with what it leaves to the provider: its model, its timeout and its retry policy."""
+        limits, retry = Timeout.of(prompt.timeout, self.timeout), self.retry if prompt.retry == "own" else prompt.retry
+        return replace(prompt, model=self.get_model(prompt.model), timeout=limits, retry=retry)
 
     def check(self, prompt: Prompt) -> None:
         self.get_model(prompt.model)

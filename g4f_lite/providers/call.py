@@ -24,9 +24,9 @@ from ..http.cooldown import CoolDowns
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
 from ..http.pool import PooledSession, SessionPool
-from ..http.retry import OnRetry, RetryBudget, RetryLike, names_cool_down, retrying
+from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
-from ..timeout import RetryPolicy, Timeout
+from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
 from .image_fetch import fetch_image
 
 logger = logging.getLogger(__name__)
@@ -62,12 +62,14 @@ class Call:
     """A call in progress: the source of an answer's deltas, which may be closed from any thread.
 
     :param service: the provider
-    :param prompt: the prompt, with its model and its timeout
+    :param prompt: the prompt, with its model, its timeout and its retry policy
     :ivar model: the model; if none was named, known once the server has listed its models
     """
 
     def __init__(self, service: Service, prompt: Prompt) -> None:
         assert isinstance(prompt.timeout, Timeout)
+        assert prompt.retry != "own"
+        self._retry = prompt.retry
         self._service = service
         self._prompt = prompt
         self.model = prompt.model
@@ -76,6 +78,11 @@ class Call:
         self._renewed = False
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._deltas = self._run()
+
+    @property
+    def base_url(self) -> str:
+        """The URL of the service."""
+        return self._service.base_url
 
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
@@ -93,7 +100,9 @@ class Call:
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
             exchange.secrets = self._secrets
-            opened: Any = attempts(service, exchange, lambda: self._attempt(exchange), model=self._prompt.model or "")
+            opened: Any = attempts(
+                service, exchange, lambda: self._attempt(exchange), self._retry, model=self._prompt.model or ""
+            )
             self.attempts = exchange.attempts
             if isinstance(opened, str):  # the result of a tenacity retry_error_callback
                 yield opened
@@ -243,29 +252,32 @@ def run(
     timeout: Timeout,
     route: Route,
     session: requests.Session | None = None,
+    retry: CallRetry = "own",
 ) -> Result:
-    """Call ``action`` under the provider's retry policy, for requests other than prompts, such as a list of models."""
+    """Call ``action`` under a retry policy, for requests other than prompts, such as a list of models."""
     lent = service.pool.lend() if session is None else _own(session)
     with in_call(service, Deadline(timeout), route, lent) as exchange, at_step(exchange, "bootstrap"):
-        return attempts(service, exchange, lambda: action(exchange), may_be_text=False)
+        policy = service.retry if retry == "own" else retry
+        return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
 
 
 def attempts(
     service: Service,
     exchange: Exchange,
     action: Callable[[], Result],
+    retry: RetryLike,
     *,
     model: str | None = None,
     may_be_text: bool = True,
 ) -> Result:
-    """Call ``action`` under the provider's retry policy and budget.
+    """Call ``action`` under a retry policy and the provider's budget.
 
     :param model: the model whose cool-down is kept; None for what is not a prompt
     """
     deadline = exchange.deadline
 
     def counted() -> Result:
-        while pause := _pause(service, model, deadline):
+        while pause := _pause(service, retry, model, deadline):
             logger.info("%s: waiting %.2f s for a rate limit that another call met", service.name, pause)
             deadline.sleep(pause)
         exchange.attempts += 1
@@ -273,7 +285,7 @@ def attempts(
             return action()
         except G4FLiteError as error:
             if model is not None and names_cool_down(error):
-                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), _policy_of(service).max_retry_after)
+                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), _policy_of(retry).max_retry_after)
             exchange.scrub(error)  # before the caller's own callbacks see it
             exchange.abandon()
             raise
@@ -284,22 +296,22 @@ def attempts(
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
-    controller = retrying(service.retry, deadline, service.budget, on_retry, may_be_text=may_be_text)
+    controller = retrying(retry, deadline, service.budget, on_retry, may_be_text=may_be_text)
     result: Result = controller(counted)
     service.budget.give_back()
     return result
 
 
-def _pause(service: Service, model: str | None, deadline: Deadline) -> float:
+def _pause(service: Service, retry: RetryLike, model: str | None, deadline: Deadline) -> float:
     """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
-    if model is None or service.retry is None:
+    if model is None or retry is None:
         return 0.0
-    return service.cool_downs.wait(model, min(_policy_of(service).max_retry_after, deadline.remaining()))
+    return service.cool_downs.wait(model, min(_policy_of(retry).max_retry_after, deadline.remaining()))
 
 
-def _policy_of(service: Service) -> RetryPolicy:
-    """Return the provider's policy, or the usual numbers where it has another kind of one, or none."""
-    return service.retry if isinstance(service.retry, RetryPolicy) else RetryPolicy()
+def _policy_of(retry: RetryLike) -> RetryPolicy:
+    """Return a policy as it is, or the usual numbers for another kind of one, or none."""
+    return retry if isinstance(retry, RetryPolicy) else RetryPolicy()
 
 
 @contextmanager

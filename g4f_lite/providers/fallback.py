@@ -176,6 +176,11 @@ class _Chain:
         """How often the member that answers was asked; None where it does not say."""
         return getattr(self._source, "attempts", None)
 
+    @property
+    def base_url(self) -> str | None:
+        """The URL of the member that answers; None where it does not say."""
+        return getattr(self._source, "base_url", None)
+
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
 

@@ -98,8 +98,8 @@ def test_what_asks_for_nothing_is_no_hindrance_and_not_sent():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_retries": 3}, r"'max_retries': pass retry=RetryPolicy\(attempts="),
-        ({"organization": "o"}, "'organization': pass headers= to the provider"),
+        ({"organization": "o"}, "'organization': pass default_headers={'OpenAI-Organization': …}"),
+        ({"project": "p"}, "'project': pass default_headers={'OpenAI-Project': …}"),
         ({"http_client": object()}, "'http_client': pass session= to the provider"),
         ({"modle": "m"}, "'modle'; try model"),
     ],

@@ -1,0 +1,46 @@
+"""What calls cost, by the price list of the package ``genai-prices``, which is part of it: nothing is downloaded."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ..answers.deltas import Usage
+from ..errors import MissingDependencyError
+
+# Tiers at the list price; another one is cheaper or dearer, by how much the list does not say for all services.
+_AT_LIST_PRICE = frozenset({None, "auto", "default", "on_demand", "standard"})
+
+
+def check_installed() -> None:
+    """Raise if the prices are not installed.
+
+    :raises MissingDependencyError: if the package is missing
+    """
+    try:
+        import genai_prices  # noqa: F401
+    except ImportError as error:
+        message = 'the cost of calls needs genai-prices: pip install "g4f-lite[prices]"'
+        raise MissingDependencyError(message) from error
+
+
+def price_of(base_url: str | None, model: str, usage: Usage, service_tier: str | None = None) -> Decimal | None:
+    """Return what a call cost in US dollars; None if the list does not say.
+
+    :param base_url: the URL of the service; "" for a model on this machine, which costs nothing
+    :param model: the model that answered
+    :raises MissingDependencyError: if the package is missing
+    """
+    if base_url == "":
+        return Decimal(0)
+    check_installed()
+    import genai_prices
+
+    if base_url is None or service_tier not in _AT_LIST_PRICE:
+        return None
+    counted = genai_prices.Usage(
+        input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, cache_read_tokens=usage.cached_tokens
+    )
+    try:
+        return genai_prices.calc_price(counted, model, provider_api_url=base_url).total_price
+    except (LookupError, ValueError):  # no such service or model, or counts that contradict each other
+        return None
