@@ -116,6 +116,7 @@ class RetryPolicy:
         object.__setattr__(self, "statuses", frozenset(self.statuses))
 
 
+RETRY = RetryPolicy()  # where none is given
 RetryLike = RetryPolicy | tenacity.Retrying | None
 CallRetry = RetryLike | Literal["own"]  # of one call; "own" is the provider's own
 

@@ -71,6 +71,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._closed = False
         self._ended = False  # it was read to its end
         self._error: G4FLiteError | None = None
+        self.cached = False  # a stage that answers from a cache, and sends nothing, sets it
 
     def through(self, stage: Stage) -> AnswerStream:
         """Pass the deltas through a stage, after the stages that were added before.
@@ -195,14 +196,9 @@ class AnswerStream(Generator[Piece, None, None]):
         return getattr(self._source, "provider", None) or self._provider
 
     @property
-    def base_url(self) -> str | None:
-        """The URL of the service; "" for a model on this machine, None if it is not known."""
-        return getattr(self._source, "base_url", None)
-
-    @property
-    def attempts(self) -> int | None:
-        """How often the prompt was sent, or None until the answer has begun, or if it is not known."""
-        return getattr(self._source, "attempts", None)
+    def source(self) -> Any:
+        """The call in progress; None before it begins.  What it knows about itself differs between providers."""
+        return self._source
 
     @property
     def error(self) -> G4FLiteError | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal, NoReturn, TextIO, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, overload
 
 from ..answers.answer import Answer
 from ..answers.attached import join
@@ -21,6 +22,7 @@ from ..answers.deltas import (
     is_content,
 )
 from ..answers.images import ImageResponse
+from ..answers.response import Response
 from ..answers.stream import AnswerStream
 from ..arguments import check_whole_number
 from ..messages import Image, Message
@@ -41,6 +43,9 @@ from .results import (
 )
 from .routing import Router
 
+if TYPE_CHECKING:
+    from .raw_response import RawCompletions
+
 _USUAL: Mapping[str, Any] = MappingProxyType({})  # nothing is said about a stream
 
 
@@ -52,6 +57,13 @@ class Completions:
 
     def __init__(self, router: Router) -> None:
         self._router = router
+
+    @cached_property
+    def with_raw_response(self) -> RawCompletions:
+        """The same methods, which return the head of the response too."""
+        from .raw_response import RawCompletions
+
+        return RawCompletions(self.create)
 
     @overload
     def create(
@@ -210,7 +222,9 @@ class Completions:
         if stream:
             return CompletionStream(answer.start(), created, wants_usage=wants_usage)
         whole = answer.text()
-        return Completion.of(whole, answer.identity or Identity(), created, answer.other_choices)
+        made = Completion.of(whole, answer.identity or Identity(), created, answer.other_choices)
+        made._response, made._attempts = (getattr(answer.source, name, None) for name in ("response", "attempts"))
+        return made
 
     def stream(self, messages: str | Sequence[Message], model: str | None = None, **options: Any) -> CompletionStream:
         """Return an iterator of chunks, like :meth:`create` with ``stream=True``; the method has g4f's name."""
@@ -229,6 +243,14 @@ class CompletionStream(Iterator[CompletionChunk]):
     def __init__(self, answer: AnswerStream, created: int, *, wants_usage: bool) -> None:
         self._answer = answer
         self._chunks = _chunks(answer, created, wants_usage)
+
+    @property
+    def _response(self) -> Response | None:
+        return getattr(self._answer.source, "response", None)
+
+    @property
+    def _attempts(self) -> int | None:
+        return getattr(self._answer.source, "attempts", None)
 
     def __next__(self) -> CompletionChunk:
         return next(self._chunks)

@@ -12,9 +12,9 @@ from ..answers.stream import AnswerStream
 from ..arguments import missing_attribute, unknown_name
 from ..messages import Image, Message
 from ..prompt import Prompt
-from ..providers.base import RETRY, BaseProvider
+from ..providers.base import BaseProvider
 from ..providers.selection import ProviderLike
-from ..timeout import CallRetry, RetryLike, TimeoutLike
+from ..timeout import RETRY, CallRetry, RetryLike, TimeoutLike
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
 from .usage import ClientUsage
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
     from .chat import Chat
+    from .embeddings import Embeddings
     from .images import Images
     from .models import Models
+    from .token_count import TokenCount
 
 
 class Client:
@@ -110,6 +112,13 @@ class Client:
         from .images import Images
 
         return Images(self._router, self._image_provider)
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """Texts as vectors, in the shape of OpenAI's API."""
+        from .embeddings import Embeddings
+
+        return Embeddings(self._router)
 
     @cached_property
     def models(self) -> Models:
@@ -249,6 +258,26 @@ class Client:
             max_characters=max_characters,
             keep_interrupted=keep_interrupted,
         )
+
+    def count_tokens(
+        self, prompt: str | Sequence[Message], *, model: str | None = None, provider: ProviderLike | None = None
+    ) -> TokenCount:
+        """Count the tokens of a text, or of a list of messages with what is added to them; no service is asked.
+
+        The embedded model counts exactly.  For models of OpenAI's ``tiktoken`` counts, if it is installed and has
+        their vocabulary in its cache, as it downloads nothing here.  Otherwise the count is an estimate, and says so::
+
+            count = client.count_tokens("Why is the sky blue?", model="gpt-4o")
+            print(count, count.method)
+
+        :param prompt: a text, or a list of ``{"role": …, "content": …}``
+        :param model: the name of a model; see ``Client(models=…)``
+        :param provider: the provider to count for instead of the client's
+        """
+        from .token_count import count_tokens
+
+        found, name = self._router.find(model, provider)
+        return count_tokens(found, name, prompt)
 
     def with_options(
         self,

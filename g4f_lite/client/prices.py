@@ -23,24 +23,24 @@ def check_installed() -> None:
         raise MissingDependencyError(message) from error
 
 
-def price_of(base_url: str | None, model: str, usage: Usage, service_tier: str | None = None) -> Decimal | None:
+def price_of(priced_at: str | None, model: str, usage: Usage, service_tier: str | None = None) -> Decimal | None:
     """Return what a call cost in US dollars; None if the list does not say.
 
-    :param base_url: the URL of the service; "" for a model on this machine, which costs nothing
+    :param priced_at: the URL of the service; "" for a model on this machine, which costs nothing
     :param model: the model that answered
     :raises MissingDependencyError: if the package is missing
     """
-    if base_url == "":
+    if priced_at == "":
         return Decimal(0)
     check_installed()
     import genai_prices
 
-    if base_url is None or service_tier not in _AT_LIST_PRICE:
+    if priced_at is None or service_tier not in _AT_LIST_PRICE:
         return None
     counted = genai_prices.Usage(
         input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, cache_read_tokens=usage.cached_tokens
     )
     try:
-        return genai_prices.calc_price(counted, model, provider_api_url=base_url).total_price
+        return genai_prices.calc_price(counted, model, provider_api_url=priced_at).total_price
     except (LookupError, ValueError):  # no such service or model, or counts that contradict each other
         return None

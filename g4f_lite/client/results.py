@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 from ..answers.answer import Answer
 from ..answers.deltas import Identity, ToolCall, ToolCallDelta, Usage
+from ..answers.response import Response
+from ..http.checks import request_id_of
 from .logprobs import ChoiceLogprobs
 from .result import Extended, Result
 
@@ -246,6 +248,17 @@ class Completion(Extended):
     service_tier: str | None = None
     extra: dict[str, Any] | None = None
     object: Literal["chat.completion"] = "chat.completion"
+    _response: Response | None = field(default=None, repr=False, compare=False)
+    _attempts: int | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def _request_id(self) -> str | None:
+        """The service's id of the request; the name is that of OpenAI's client."""
+        return None if self._response is None else request_id_of(self._response.headers)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # without the headers, which may hold a secret
+        public = {each.name: getattr(self, each.name) for each in fields(self) if not each.name.startswith("_")}
+        return _restored, (type(self), public)
 
     @classmethod
     def of(
@@ -352,6 +365,10 @@ class ModelList(Result):
 
     def __len__(self) -> int:
         return len(self.data)
+
+
+def _restored(kind: type[Completion], public: dict[str, Any]) -> Completion:
+    return kind(**public)
 
 
 def make_id(prefix: str = "chatcmpl-") -> str:

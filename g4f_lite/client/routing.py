@@ -13,11 +13,11 @@ from ..answers.stream import AnswerStream
 from ..arguments import check_model_name, check_proxy, check_whole_number
 from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
 from ..prompt import Prompt
-from ..providers.base import RETRY, BaseProvider
+from ..providers.base import BaseProvider
 from ..providers.registry import is_provider_name
 from ..providers.selection import ProviderLike, choose_provider, default_provider, members_of, provider_of
 from ..providers.settings import check_verify
-from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout, TimeoutLike, check_retry
+from ..timeout import RETRY, CallRetry, RetryLike, RetryPolicy, Timeout, TimeoutLike, check_retry
 from .options import divide
 from .usage import ClientUsage
 

@@ -23,7 +23,7 @@ class CallUsage(NamedTuple):
     """What one call took.
 
     :param model: the model that answered, or was asked
-    :param base_url: the URL of the service; "" for a model on this machine, None if it is not known
+    :param priced_at: the URL whose prices count; "" where nothing costs anything, None for unknown prices
     :param usage: the tokens, or None if the service did not report them
     :param failed: whether it ended with an error
     :param retries: how often it was sent again
@@ -32,7 +32,7 @@ class CallUsage(NamedTuple):
     """
 
     model: str
-    base_url: str | None = None
+    priced_at: str | None = None
     usage: Usage | None = None
     failed: bool = False
     retries: int = 0
@@ -98,7 +98,7 @@ class ModelUsage:
         from .prices import price_of
 
         calls = tuple(self._to_price)
-        prices = [price_of(call.base_url, call.model, call.usage, call.service_tier) for call in calls if call.usage]
+        prices = [price_of(call.priced_at, call.model, call.usage, call.service_tier) for call in calls if call.usage]
         del self._to_price[: len(calls)]
         self._price += sum(price for price in prices if price is not None)
         self._unpriced += prices.count(None)
@@ -200,8 +200,9 @@ class ClientUsage:
         identity, error = stream.identity, stream.error
         model = (identity.model if identity else None) or stream.model or ""
         tier = identity.extra.get("service_tier") if identity else None
-        retries = _retries_of(error) if error is not None else max(0, (stream.attempts or 1) - 1)
-        self.add(CallUsage(model, stream.base_url, stream.usage, error is not None, retries, False, tier))
+        attempts, priced_at = (getattr(stream.source, name, None) for name in ("attempts", "priced_at"))
+        retries = _retries_of(error) if error is not None else max(0, (attempts or 1) - 1)
+        self.add(CallUsage(model, priced_at, stream.usage, error is not None, retries, stream.cached, tier))
 
     def _add_up(self) -> None:
         if self._is_adding:  # a garbage collection in the middle of this, whose call is added afterwards

@@ -26,7 +26,7 @@ from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget
 from ..messages import Image, Message
 from ..prompt import Prompt
-from ..timeout import RetryLike, RetryPolicy, Timeout, TimeoutLike, check_retry
+from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .call import Call, run
 from .g4f_names import G4FNames
 from .pickling import state_without_secrets
@@ -43,7 +43,6 @@ from .settings import (
 )
 
 USER_AGENT = "g4f-lite (python-requests)"
-RETRY = RetryPolicy()
 Result = TypeVar("Result")
 
 
@@ -61,6 +60,7 @@ class BaseProvider(ABC):
     name: str = ""  # for errors and logs; the name of the class, unless it has another
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
+    priced_at: str | None = None  # the URL whose prices count; "" where nothing costs anything, None for unknown prices
 
     @property
     def known_options(self) -> frozenset[str] | None:
@@ -216,7 +216,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         pool_size: int = POOL_SIZE,
         on_retry: OnRetry | None = None,
     ) -> None:
-        self.base_url = check_url(self.url if base_url is None else base_url, "base_url", self.name)
+        self.base_url = self.priced_at = check_url(self.url if base_url is None else base_url, "base_url", self.name)
         self.proxy = None if proxy is None else check_proxy(proxy)
         self.timeout = Timeout.of(timeout, Timeout.of_environment())
         self.retry, self.on_retry = check_retry(retry), check_callback(on_retry, "on_retry")

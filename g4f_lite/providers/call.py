@@ -16,6 +16,7 @@ import requests
 from ..answers.characters import whole_characters
 from ..answers.deltas import Delta, Finish, is_content, no_content
 from ..answers.images import ImageResponse
+from ..answers.response import Response
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
 from ..http import redirects
 from ..http.body import Body
@@ -38,6 +39,7 @@ class Service(Protocol):
 
     name: str
     base_url: str
+    priced_at: str | None
     token_sources: ClassVar[int]
     fetches_images: ClassVar[bool]
     retry: RetryLike
@@ -76,13 +78,10 @@ class Call:
         self._deadline = Deadline(prompt.timeout, share=prompt.share)
         self._refreshed = 0
         self._renewed = False
+        self.priced_at = service.priced_at
+        self.response: Response | None = None  # once the answer has begun
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._deltas = self._run()
-
-    @property
-    def base_url(self) -> str:
-        """The URL of the service."""
-        return self._service.base_url
 
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
@@ -109,6 +108,7 @@ class Call:
                 yield Finish()
                 return
             first, rest, body = opened
+            self.response = Response(body.status, body.headers)
             last, begun = first, is_content(first)
             try:
                 if begun:

@@ -183,17 +183,17 @@ def prices() -> Any:
 class At(Scripted):
     """A scripted service with an address."""
 
-    def __init__(self, base_url: str | None, *answers: Any) -> None:
+    def __init__(self, priced_at: str | None, *answers: Any) -> None:
         super().__init__(*answers)
-        self.base_url = base_url
+        self.priced_at = priced_at
 
     def begin(self, prompt: Any) -> Any:
-        return _Source(super().begin(prompt), self.base_url)
+        return _Source(super().begin(prompt), self.priced_at)
 
 
 class _Source:
-    def __init__(self, deltas: Any, base_url: str | None) -> None:
-        self._deltas, self.base_url = deltas, base_url
+    def __init__(self, deltas: Any, priced_at: str | None) -> None:
+        self._deltas, self.priced_at = deltas, priced_at
 
     def __iter__(self) -> Any:
         return self._deltas
@@ -212,7 +212,7 @@ def test_the_price_is_that_of_the_list(prices: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base_url", "model", "usage", "tier"),
+    ("priced_at", "model", "usage", "tier"),
     [
         ("http://127.0.0.1:8080/v1", "gpt-4o", Usage(9, 9, 18), None),
         (None, "gpt-4o", Usage(9, 9, 18), None),
@@ -223,10 +223,10 @@ def test_the_price_is_that_of_the_list(prices: Any) -> None:
     ],
 )
 def test_what_the_list_does_not_know_is_unpriced(
-    prices: Any, base_url: str | None, model: str, usage: Usage, tier: str | None
+    prices: Any, priced_at: str | None, model: str, usage: Usage, tier: str | None
 ) -> None:
     counted = ClientUsage()
-    counted.add(CallUsage(model, base_url, usage, service_tier=tier))
+    counted.add(CallUsage(model, priced_at, usage, service_tier=tier))
     assert (counted.cost, counted.unpriced) == (0.0, 1)
 
 

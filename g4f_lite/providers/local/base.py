@@ -42,6 +42,7 @@ class EngineProvider(OpenAIProvider):
     def __init__(self, runner: Runner, **settings: Any) -> None:
         self.runner = runner
         super().__init__(base_url=NOWHERE, **settings)
+        self.priced_at = ""
 
     def start(self) -> None:
         """Start the engine now, and wait until it has loaded the model.

@@ -31,11 +31,6 @@ class EngineCall(Call):
         self._keep_alive = keep_alive
         self._held = ExitStack()  # the engine, and the slot that is lent to this call
 
-    @property
-    def base_url(self) -> str:
-        """Nothing: what is asked stays on this machine."""
-        return ""
-
     def _run(self) -> Generator[Delta, None, None]:
         with self._held:
             yield from super()._run()
