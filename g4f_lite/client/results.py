@@ -168,7 +168,7 @@ class CompletionMessage(Extended):
     :ivar extra: fields that the service added, such as ``annotations``
     """
 
-    nullable = frozenset({"content"})
+    nullable = frozenset({"content", "refusal"})
 
     role: Literal["assistant"] = "assistant"
     content: str | None = None
@@ -196,6 +196,8 @@ class CompletionMessage(Extended):
     def to_message(self) -> dict[str, Any]:
         """Return the message as the service wants it back: reasoning under the service's own name, or not at all."""
         message = {name: value for name, value in self.to_dict().items() if name != "reasoning"}
+        if self.refusal is None:
+            del message["refusal"]  # which some servers do not know
         return {**message, **(self.extra or {})}
 
 

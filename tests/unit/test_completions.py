@@ -46,7 +46,7 @@ def test_to_dict_is_the_json_of_the_api():
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "Hello", "reasoning": "hm"},
+                "message": {"role": "assistant", "content": "Hello", "reasoning": "hm", "refusal": None},
                 "finish_reason": "stop",
                 "logprobs": None,
             }
@@ -94,6 +94,7 @@ def test_tool_calls_are_whole_and_content_is_none():
     assert message.to_dict() == {
         "role": "assistant",
         "content": None,
+        "refusal": None,
         "tool_calls": [{"id": "c1", "function": {"name": "f", "arguments": '{"a": 1}'}, "type": "function"}],
     }
 

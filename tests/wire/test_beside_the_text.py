@@ -110,6 +110,14 @@ def test_log_probabilities_in_a_form_of_ones_own_lose_nothing_else(odd: Any, pro
         assert answer.choices[0].logprobs.tokens == ["a"]  # type: ignore[union-attr]
 
 
+def test_fields_of_a_choice_whose_delta_is_empty(provide: Provide) -> None:
+    """As Azure sends what its filter found."""
+    late = {"choices": [{"index": 0, "delta": {}, "content_filter_results": {"hate": {"filtered": False}}}]}
+    with RawServer(every(streamed(of("Hello"), late, END))) as server:
+        choice: Any = Client(provide(server)).chat.completions.create("hi").choices[0]
+    assert choice.content_filter_results.hate.filtered is False
+
+
 OWN = {"service_tier": "flex", "citations": [{"url": "http://x"}], "obfuscation": "a9"}
 
 

@@ -186,7 +186,7 @@ class ChunkReader:
         """Read the delta of a choice, or the message that stands in its place."""
         place = next((name for name in self._places if choice.get(name)), None)
         more = {name: value for name, value in choice.items() if name not in _KNOWN_OF_CHOICE and _is_given(value)}
-        if more and (place or choice.get("finish_reason") or choice.get("text")):
+        if more and ("delta" in choice or "message" in choice or choice.get("finish_reason") or choice.get("text")):
             yield Attached(more, "choice")
         if place is None:
             if text := text_in(choice, "text"):  # of the API for completions that are not chats
