@@ -28,7 +28,7 @@ _IMAGE_TYPES = (
     (b"BM", "image/bmp"),
 )
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")  # of Pillow's images, those that PNG has
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_messages(
@@ -138,7 +138,7 @@ def valid_text(text: str) -> str:
 
     JSON writes an emoji as two halves, ``\\ud83d\\ude42``, and a program that cuts a text by UTF-16 units leaves one.
     """
-    if text.isascii() or not _SURROGATE.search(text):
+    if text.isascii() or not SURROGATE.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from ..messages import SURROGATE, valid_text
 from .deltas import Delta, Finish, OtherChoice, Reasoning, Refusal, ToolCallDelta
 
 # JSON writes a character such as an emoji as a pair of surrogates, \ud83d\ude42.  A service that cuts between them
 # sends two halves that are valid JSON, and no text that could be printed or saved.
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _FIRST_HALF = re.compile(r"[\ud800-\udbff]\Z")
 _LONE = "\ufffd"
 
@@ -22,7 +22,7 @@ def whole_characters(deltas: Iterable[Delta]) -> Iterator[Delta]:
     """Pass deltas on with the halves of a character joined, and a lone half as U+FFFD."""
     halves: dict[Where, str] = {}
     for delta in deltas:
-        if type(delta) is str and not halves and (delta.isascii() or not _SURROGATE.search(delta)):
+        if type(delta) is str and not halves and (delta.isascii() or not SURROGATE.search(delta)):
             yield delta
             continue
         if isinstance(delta, Finish):
@@ -30,7 +30,7 @@ def whole_characters(deltas: Iterable[Delta]) -> Iterator[Delta]:
         choice, inner = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
         text = _text_of(inner)
         where = type(inner), choice, inner.index if isinstance(inner, ToolCallDelta) else 0
-        if where not in halves and (text.isascii() or not _SURROGATE.search(text)):
+        if where not in halves and (text.isascii() or not SURROGATE.search(text)):
             yield delta
             continue
         text = halves.pop(where, "") + text
@@ -38,16 +38,9 @@ def whole_characters(deltas: Iterable[Delta]) -> Iterator[Delta]:
             halves[where] = half.group()
             text = text[:-1]
         if text or isinstance(inner, ToolCallDelta):
-            whole = _with_text(inner, repaired(text))
+            whole = _with_text(inner, valid_text(text))
             yield OtherChoice(choice, whole) if choice else whole
     yield from _left_over(halves)
-
-
-def repaired(text: str) -> str:
-    """Join pairs of surrogates in a text, and replace lone ones by U+FFFD."""
-    if text.isascii() or not _SURROGATE.search(text):
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _left_over(halves: dict[Where, str]) -> Iterator[Delta]:

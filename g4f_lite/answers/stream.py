@@ -217,22 +217,7 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
         self._check_length()
-        buffer = self._buffer
-        return Answer(
-            buffer.text,
-            usage=buffer.usage,
-            finish_reason=buffer.finish_reason,
-            reasoning=buffer.reasoning,
-            tool_calls=buffer.tool_calls,
-            images=buffer.images,
-            refusal=buffer.refusal,
-            revision=buffer.revision,
-            message_fields=buffer.message_fields,
-            choice_fields=buffer.choice_fields,
-            model=self.model,
-            provider=self.provider,
-            seconds=self._seconds,
-        )
+        return self._answer_of(self._buffer)
 
     @property
     def other_choices(self) -> dict[int, Answer]:
@@ -242,22 +227,24 @@ class AnswerStream(Generator[Piece, None, None]):
         """
         if any(buffer.too_long for buffer in self._buffer.others.values()):
             self._raise_too_long()
-        return {
-            index: Answer(
-                buffer.text,
-                finish_reason=buffer.finish_reason,
-                model=self.model,
-                provider=self.provider,
-                seconds=self._seconds,
-                reasoning=buffer.reasoning,
-                tool_calls=buffer.tool_calls,
-                images=buffer.images,
-                refusal=buffer.refusal,
-                message_fields=buffer.message_fields,
-                choice_fields=buffer.choice_fields,
-            )
-            for index, buffer in sorted(self._buffer.others.items())
-        }
+        return {index: self._answer_of(buffer) for index, buffer in sorted(self._buffer.others.items())}
+
+    def _answer_of(self, buffer: Buffer) -> Answer:
+        return Answer(
+            buffer.text,
+            usage=buffer.usage,
+            finish_reason=buffer.finish_reason,
+            model=self.model,
+            provider=self.provider,
+            seconds=self._seconds,
+            reasoning=buffer.reasoning,
+            tool_calls=buffer.tool_calls,
+            images=buffer.images,
+            refusal=buffer.refusal,
+            revision=buffer.revision,
+            message_fields=buffer.message_fields,
+            choice_fields=buffer.choice_fields,
+        )
 
     @property
     def identity(self) -> Identity | None:

@@ -12,7 +12,7 @@ from .failure import Failure, message_of
 from .output import prepare
 
 # Each is a module in `commands`, imported when it is used.
-COMMANDS = ("chat", "image", "providers", "models", "doctor", "local", "emulate", "demo")
+COMMANDS = ("chat", "image", "providers", "models", "doctor", "local", "emulate", "serve", "demo")
 
 INTERRUPTED = 128 + signal.SIGINT
 

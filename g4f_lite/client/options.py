@@ -11,7 +11,7 @@ from ..arguments import unknown_name, warn
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
 
-_EMULATED = ("stop", "max_tokens", "max_completion_tokens", "response_format")
+EMULATED = ("stop", "max_tokens", "max_completion_tokens", "response_format")
 
 # Options that choose the provider or the connection: dropping them would send the prompt somewhere else.
 _CLIENT_SETTINGS = {
@@ -47,10 +47,10 @@ def divide(prompt: Prompt, provider: BaseProvider, *, drop: bool = False) -> tup
     for name in prompt.options:
         if name in known:
             continue
-        if name in _EMULATED:
+        if name in EMULATED:
             emulated[name] = prompt.options[name]
         else:
-            refuse(name, prompt.options[name], {*known, *_EMULATED}, provider, drop=drop)
+            refuse(name, prompt.options[name], {*known, *EMULATED}, provider, drop=drop)
     stages: list[Stage] = []  # each is imported where it is needed
     messages = prompt.messages
     stop = emulated.get("stop")

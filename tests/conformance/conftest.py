@@ -15,6 +15,8 @@ from g4f_lite.providers.local import weights
 from g4f_lite.providers.local.engine import Engine
 from g4f_lite.timeout import Timeout
 
+from .tiny_model import write_tiny_model
+
 COPY_CONTEXT = 1024  # of engines that tests start beside the common one
 
 
@@ -38,6 +40,12 @@ def copy(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     except OSError:  # another file system
         shutil.copy(model, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a model that is loaded and answers at once, where an engine is needed and not what it says."""
+    return write_tiny_model(tmp_path_factory.mktemp("tiny") / "tiny.gguf")
 
 
 @pytest.fixture(scope="session")

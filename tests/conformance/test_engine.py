@@ -48,9 +48,9 @@ def test_a_file_has_one_engine_however_it_is_named(
     assert engine_of(Local(link)) is engine_of(Local(model.name)) is engine
 
 
-def test_threads_that_come_at_once_start_one(copy: Path, tmp_path: Path) -> None:
+def test_threads_that_come_at_once_start_one(tiny: Path) -> None:
     barrier = threading.Barrier(4)
-    provider = Local(copy, context=COPY_CONTEXT, keep_alive=0)
+    provider = Local(tiny, context=COPY_CONTEXT, keep_alive=0)
     before = set(engines._engines.values())
 
     def start() -> Engine:

@@ -135,8 +135,8 @@ print("parent", pid())
 """
 
 
-def test_a_forked_child_uses_the_engine_as_long_as_it_is_there(copy: Path) -> None:
-    returned, out, error = run(copy, FORKS)
+def test_a_forked_child_uses_the_engine_as_long_as_it_is_there(tiny: Path) -> None:
+    returned, out, error = run(tiny, FORKS)
     assert (returned, error) == (0, "")
     engines_of = list(zip(out[::2], out[1::2], strict=True))
     first = engines_of[0][1]
@@ -171,7 +171,8 @@ def test_a_crash_is_told_and_the_next_call_starts_it_anew(provider: Local) -> No
     assert process_of(engine_of(provider)) != process_of(engine)
 
 
-def test_its_last_words_are_told(provider: Local) -> None:
+def test_its_last_words_are_told(tiny: Path) -> None:
+    provider = Local(tiny, context=COPY_CONTEXT, timeout=60, retry=None)
     engine = engine_of(provider)
     with pytest.raises(Exception, match="failed to parse grammar"):
         provider.create(messages="Hello", grammar="root ::= (")
@@ -188,8 +189,8 @@ def caught_error() -> Exception:
     return TransportError("lost")
 
 
-def test_unused_it_ends_and_comes_back(copy: Path) -> None:
-    provider = Local(copy, context=COPY_CONTEXT, timeout=60, retry=None)
+def test_unused_it_ends_and_comes_back(tiny: Path) -> None:
+    provider = Local(tiny, context=COPY_CONTEXT + 2, timeout=60, retry=None)
     provider.create(messages="Hello", max_tokens=1, keep_alive=0)
     first = engines._engines[next(reversed(engines._engines))]
     assert first._ended.wait(GONE_SECONDS)
@@ -215,7 +216,7 @@ print(local.create(messages="Hello", max_tokens=1) and pid())
 """
 
 
-def test_nothing_around_it_runs_in_its_process(copy: Path, tmp_path: Path) -> None:
+def test_nothing_around_it_runs_in_its_process(tiny: Path, tmp_path: Path) -> None:
     """Neither what PYTHONPATH leads to, nor the current directory, nor what libraries take from the environment."""
     for name in ("sitecustomize", "usercustomize", "xllamacpp", "json", "threading"):
         (tmp_path / f"{name}.py").write_text(f"import os; open('ran', 'a').write(f'{name} {{os.getpid()}}\\n')\n")
@@ -227,7 +228,7 @@ def test_nothing_around_it_runs_in_its_process(copy: Path, tmp_path: Path) -> No
     (tmp_path / "json.py").unlink()  # which the program itself would take from there
     (tmp_path / "threading.py").unlink()
     done = subprocess.run(
-        [sys.executable, "-c", code, str(copy)],
+        [sys.executable, "-c", code, str(tiny)],
         cwd=tmp_path,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -242,8 +243,8 @@ def test_nothing_around_it_runs_in_its_process(copy: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("program", ["/bin/true", "/bin/cat"])
-def test_a_program_that_is_not_python_is_told(copy: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+def test_a_program_that_is_not_python_is_told(tiny: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     monkeypatch.setenv("G4F_LITE_PYTHON", program)
-    local = Local(copy, context=COPY_CONTEXT + 1, retry=None)
+    local = Local(tiny, context=COPY_CONTEXT + 1, retry=None)
     with pytest.raises(ProviderNotConfiguredError, match=f"{program} did not run the engine .* set G4F_LITE_PYTHON"):
         local.create(messages="Hello")

@@ -1,9 +1,14 @@
-"""Writes files in the format .gguf that hold metadata only."""
+"""Writes files in the format .gguf: metadata, and the weights of a model where a test needs them."""
 
 from __future__ import annotations
 
+import array
+import math
 import struct
 from typing import Any
+
+ALIGNMENT = 32
+FLOATS = 0  # the type of weights that are not quantized
 
 TOKENS = {"<s>": 3, "<|im_start|>": 3, "<|im_end|>": 3, "hello": 1, "<think>": 4}
 SMOLLM2: dict[str, Any] = {
@@ -22,10 +27,27 @@ SMOLLM2: dict[str, Any] = {
 }
 
 
-def gguf(metadata: dict[str, Any]) -> bytes:
-    """Give a file without tensors."""
+def gguf(
+    metadata: dict[str, Any], weights: dict[str, tuple[tuple[int, ...], array.array[float]]] | None = None
+) -> bytes:
+    """Give a file.
+
+    :param weights: the model's tensors by their names, each with its shape
+    """
+    weights = weights or {}
     entries = b"".join(_string(name) + _value(value) for name, value in metadata.items())
-    return b"GGUF" + struct.pack("<IQQ", 3, 0, len(metadata)) + entries
+    data = b""
+    for name, (shape, numbers) in weights.items():
+        assert len(numbers) == math.prod(shape)
+        sizes = struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
+        entries += _string(name) + sizes + struct.pack("<IQ", FLOATS, len(data))
+        data += _aligned(numbers.tobytes())
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(weights), len(metadata)) + entries
+    return _aligned(head) + data if weights else head
+
+
+def _aligned(data: bytes) -> bytes:
+    return data + bytes(-len(data) % ALIGNMENT)
 
 
 def _string(text: str) -> bytes:

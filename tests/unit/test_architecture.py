@@ -22,8 +22,8 @@ FLOORS = [
     {"providers"},
     {"conversation"},
     {"client"},
-    {"testing", "cli", "__pyinstaller"},
-    {"__init__", "__main__"},
+    {"contrib"},
+    {"testing", "cli", "__pyinstaller", "__init__"},
 ]
 USE_THE_EMULATOR = {"cli", "testing"}
 
@@ -46,8 +46,9 @@ def file_of(module: str) -> str:
 
 
 def room_of(name: str) -> str:
-    """Give the part of the package that a file is in."""
-    return name.split(".")[1]
+    """Give the part of the package that a file is in; `python -m g4f_lite` is another door of the command line."""
+    room = name.split(".")[1]
+    return "cli" if room == "__main__" else room
 
 
 def imports_of(path: Path) -> set[str]:
@@ -74,7 +75,7 @@ def floor_of(room: str) -> int:
 def test_the_house_has_these_rooms_and_no_other() -> None:
     rooms = {room_of(name) for name in FILES}
     assert rooms == set().union(*FLOORS)
-    assert len(rooms) <= 16
+    assert len(rooms) <= 20
     assert len(FLOORS) <= 7
 
 

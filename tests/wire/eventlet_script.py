@@ -11,27 +11,10 @@ with warnings.catch_warnings():
     eventlet.monkey_patch()
 
 import sys
-import time
-from collections.abc import Callable
-from typing import Any
 
-from g4f_lite import G4FLiteError, OpenAICompatible
+from green_calls import STALL, TOTAL, ended
 
-STALL = "stall"  # a prompt that the server does not answer
-TOTAL = 0.2
-LATEST = 2.0  # seconds; generous, as the machine may be busy
-
-
-def ended(error: str, action: Callable[..., Any], *arguments: Any, **more: Any) -> None:
-    """Check how a call ends, and that it does soon."""
-    began = time.monotonic()
-    try:
-        raised = repr(action(*arguments, **more))
-    except G4FLiteError as caught:
-        raised = type(caught).__name__
-    took = time.monotonic() - began
-    assert raised == error, raised
-    assert took < LATEST, took
+from g4f_lite import OpenAICompatible
 
 
 def many(provider: OpenAICompatible) -> None:

@@ -1,4 +1,4 @@
-"""What a program under gevent does, patched first as gevent asks for: ``gevent_script WHAT URL``."""
+"""What a program under gevent does, patched first as gevent asks for: ``gevent_script WHAT URL``, WHAT being words."""
 
 from __future__ import annotations
 
@@ -11,32 +11,15 @@ if "worker" not in sys.argv:
 
 import os
 import signal
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gevent
+from green_calls import STALL, TOTAL, ended
 
-from g4f_lite import G4FLiteError, OpenAICompatible
+from g4f_lite import OpenAICompatible
 
-STALL = "stall"  # a prompt that the server does not answer
-TOTAL = 0.2
-LATEST = 2.0  # seconds; generous, as the machine may be busy
 DESCRIPTORS = Path("/proc/self/fd")
-
-
-def ended(error: str, action: Callable[..., Any], *arguments: Any, **more: Any) -> None:
-    """Check how a call ends, and that it does soon."""
-    began = time.monotonic()
-    try:
-        raised = repr(action(*arguments, **more))
-    except G4FLiteError as caught:
-        raised = type(caught).__name__
-    took = time.monotonic() - began
-    assert raised == error, raised
-    assert took < LATEST, took
 
 
 def many(provider: OpenAICompatible) -> None:
@@ -101,7 +84,8 @@ def sockets() -> int:
 def main() -> None:
     what, url = sys.argv[1:]
     provider = OpenAICompatible(url + "/v1", model="m", timeout=30, retry=None)
-    globals()[what](provider)
+    for name in what.split():
+        globals()[name](provider)
     assert provider.create(messages="after all") == "after all"
     provider.close()
     assert not DESCRIPTORS.exists() or sockets() == 0, "a connection is left"

@@ -122,6 +122,16 @@ WAITS: dict[str, Callable[[Connection], object]] = {
 }
 
 
+def _check_that_it_ends(provider: OpenAICompatible, end: str) -> None:
+    """Let a call end by its limit, or by another thread that closes it."""
+    stream = provider.create_generator(messages="hi")
+    if end == "close":
+        threading.Timer(0.05, stream.close).start()
+    error, took = _raised_by(stream.text)
+    assert isinstance(error, StreamInterruptedError if end == "close" else DeadlineExceededError), repr(error)
+    assert took < LATEST
+
+
 @pytest.mark.parametrize("where", WAITS)
 @pytest.mark.parametrize("end", ["close", "total"])
 def test_a_call_that_waits_for_a_handshake_can_be_ended(where: str, end: str) -> None:
@@ -131,13 +141,7 @@ def test_a_call_that_waits_for_a_handshake_can_be_ended(where: str, end: str) ->
         route = None if "tls" in where else proxy
         limits = LIMITS if end == "total" else Timeout(20, 20, 20)
         with OpenAICompatible(address, model="m", proxy=route, timeout=limits, retry=None) as provider:
-            stream = provider.create_generator(messages="hi")
-            if end == "close":
-                timer = threading.Timer(0.05, stream.close)
-                timer.start()
-            error, took = _raised_by(stream.text)
-    assert isinstance(error, StreamInterruptedError if end == "close" else DeadlineExceededError), repr(error)
-    assert took < LATEST
+            _check_that_it_ends(provider, end)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="how a full queue behaves differs")
@@ -146,13 +150,7 @@ def test_a_call_that_waits_for_a_connection_can_be_ended(end: str) -> None:
     with full_listener() as port:
         limits = LIMITS if end == "total" else Timeout(5, 5, 5)
         with OpenAICompatible(f"http://127.0.0.1:{port}", model="m", timeout=limits, retry=None) as provider:
-            stream = provider.create_generator(messages="hi")
-            if end == "close":
-                timer = threading.Timer(0.05, stream.close)
-                timer.start()
-            error, took = _raised_by(stream.text)
-    assert isinstance(error, StreamInterruptedError if end == "close" else DeadlineExceededError), repr(error)
-    assert took < LATEST
+            _check_that_it_ends(provider, end)
 
 
 INTERRUPTED = """

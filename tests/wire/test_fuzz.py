@@ -27,6 +27,7 @@ from g4f_lite.http.waits import parse_retry_after
 from . import hostile
 from .hostile import BOOTSTRAPS, HostileServer, plain
 from .matrix_cells import PROVIDERS
+from .products import product
 from .raw_server import DONE, Connection, RawServer, delta, length
 
 NAMES = [name for name in PROVIDERS if name != "Chatgpt4Online"]
@@ -164,26 +165,25 @@ def _ask_in_bounds(server: HostileServer, name: str, bound: int, timeout: float 
     return error
 
 
-@pytest.mark.parametrize(
-    ("encoding", "status"),
-    [
-        ("gzip", "200 OK"),
-        ("gzip", "500 No"),
-        ("deflate", "200 OK"),
-        ("gzip, gzip", "500 No"),
-        ("gzip, deflate", "200 OK"),
-    ],
-)
-@pytest.mark.parametrize(
-    ("begin", "filler"), [(b"", b"\n"), (b"data: ", b"x"), (b'{"error": "', b"x"), (b"<", b"x"), (b"", b": x\n")]
-)
+BOMBS = [
+    ("gzip", "200 OK"),
+    ("gzip", "500 No"),
+    ("deflate", "200 OK"),
+    ("gzip, gzip", "500 No"),
+    ("gzip, deflate", "200 OK"),
+]
+FILLED_WITH = [(b"", b"\n"), (b"data: ", b"x"), (b'{"error": "', b"x"), (b"<", b"x"), (b"", b": x\n")]
+
+
+@pytest.mark.parametrize(("bomb", "filled_with"), product(BOMBS, FILLED_WITH))
 def test_bombs(
-    encoding: str, begin: bytes, filler: bytes, status: str, server: HostileServer, monkeypatch: pytest.MonkeyPatch
+    bomb: tuple[str, str], filled_with: tuple[bytes, bytes], server: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (encoding, status), (begin, filler) = bomb, filled_with
     bound = LARGEST // 32
     monkeypatch.setattr("g4f_lite.http.body.MAX_DECODED_BYTES", bound)
-    bomb = _bomb(encoding, begin, filler, bound + 2 * MiB)
-    server.answer = plain(bomb, f"Content-Encoding: {encoding}", status=status)
+    compressed = _bomb(encoding, begin, filler, bound + 2 * MiB)
+    server.answer = plain(compressed, f"Content-Encoding: {encoding}", status=status)
     assert _ask_in_bounds(server, "OpenAICompatible", bound) is not None
 
 
@@ -204,8 +204,7 @@ def test_long_answers_of_the_wrong_kind_take_no_memory(
     assert _ask_in_bounds(server, name, LARGEST, NO_LIMIT) is not None
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("filler", [b"\n", b"\r\n", b": keep-alive\n", b"data:\n\n"])
+@pytest.mark.parametrize(("name", "filler"), product(NAMES, [b"\n", b"\r\n", b": keep-alive\n", b"data:\n\n"]))
 def test_an_endless_stream_that_says_nothing_ends_with_the_time(name: str, filler: bytes) -> None:
     block = filler * (64 * 1024 // len(filler))
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,28 +15,18 @@ import pytest
 from g4f_lite.emulator import Emulator
 
 from .raw_server import PATIENCE
+from .stalling_site import stalling_site
 
-ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("gevent_script.py")
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and forks")
 
 
 @pytest.fixture
 def site() -> Iterator[Emulator]:
-    """Run an emulator that repeats a prompt word by word, and keeps silent at the word ``stall``."""
     pytest.importorskip("gevent")
-    ended = threading.Event()
-
-    def answer(messages: list[dict[str, str]]) -> Iterator[str]:
-        text = messages[-1]["content"]
-        for word in text.split(" ") if "stall" in text else [text]:
-            if word == "stall":
-                ended.wait(PATIENCE * 6)
-            yield word
-
-    with Emulator(answer) as emulator:
+    with stalling_site() as emulator:
         yield emulator
-        ended.set()
 
 
 def _wait(condition: Callable[[], bool]) -> None:
@@ -47,11 +36,10 @@ def _wait(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("what", ["many", "total", "close", "timeout", "interrupt", "worker"])
+@pytest.mark.parametrize("what", ["many total close timeout", "interrupt", "worker"])
 def test_under_gevent(what: str, site: Emulator) -> None:
     script = subprocess.Popen(
-        [sys.executable, "-m", "tests.wire.gevent_script", what, site.url],
-        cwd=ROOT,
+        [sys.executable, SCRIPT, what, site.url],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,

@@ -23,7 +23,7 @@ from g4f_lite.emulator import Emulator
 
 from .fork_script import CALLS, CHILDREN
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
 WORKERS, REQUESTS = 3, 60
 PATIENCE = 30  # seconds
 
@@ -46,8 +46,7 @@ def _one_process_a_connection(emulator: Emulator) -> Counter[str]:
 @pytest.mark.parametrize("how", ["os.fork", *(m for m in multiprocessing.get_all_start_methods() if m != "forkserver")])
 def test_children_of_a_process_with_a_full_pool(how: str, emulator: Emulator) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.wire.fork_script", how, emulator.url],
-        cwd=ROOT,
+        [sys.executable, HERE / "fork_script.py", how, emulator.url],
         env={**os.environ, "PYTHONWARNINGS": "ignore::DeprecationWarning"},  # newer Pythons warn of threads at a fork
         capture_output=True,
         text=True,
@@ -73,10 +72,10 @@ def test_gunicorn_with_a_preloaded_application(kind: str, emulator: Emulator) ->
         command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", str(WORKERS), "--worker-class", kind]
         command += ["--threads", "4"] if kind == "gthread" else []
         command += ["--graceful-timeout", str(3 * PATIENCE)]  # a worker that hangs at its end is seen, not killed
-        command += ["--bind", f"fd://{listener.fileno()}", "--log-level", "warning", "tests.wire.preloaded_app:app"]
+        command += ["--bind", f"fd://{listener.fileno()}", "--log-level", "warning", "preloaded_app:app"]
         server = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=HERE,
             env={**os.environ, "EMULATED_SITE": emulator.url},
             pass_fds=[listener.fileno()],
             stdout=subprocess.DEVNULL,

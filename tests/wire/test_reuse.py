@@ -6,8 +6,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -70,8 +71,9 @@ def test_an_end_that_does_not_come_costs_the_connection_and_no_time(tail: str, p
             assert server.connections == number + 1
 
 
-@pytest.mark.parametrize("leave", ["close", "with", "del", "throw"])
-def test_a_stream_left_half_read_is_closed(leave: str, provide: Provide) -> None:
+@contextmanager
+def _closed_half_read() -> Iterator[RawServer]:
+    """Serve half an answer, and check that the client then closes the connection."""
     gone = threading.Event()
 
     def answer(connection: Connection) -> None:
@@ -81,6 +83,13 @@ def test_a_stream_left_half_read_is_closed(leave: str, provide: Provide) -> None
         gone.set()
 
     with RawServer(answer) as server:
+        yield server
+        assert gone.wait(PATIENCE), "the connection was left open"
+
+
+@pytest.mark.parametrize("leave", ["close", "with", "del", "throw"])
+def test_a_stream_left_half_read_is_closed(leave: str, provide: Provide) -> None:
+    with _closed_half_read() as server:
         stream: AnswerStream | None = provide(server).create_generator(messages="hi")
         assert stream is not None
         assert next(stream) == "a"
@@ -94,22 +103,12 @@ def test_a_stream_left_half_read_is_closed(leave: str, provide: Provide) -> None
                 stream.throw(KeyError("x"))
         else:
             stream = None
-        assert gone.wait(PATIENCE), "the connection was left open"
 
 
 def test_leaving_the_loop_closes(provide: Provide) -> None:
-    gone = threading.Event()
-
-    def answer(connection: Connection) -> None:
-        connection.request()
-        connection.send(head("Transfer-Encoding: chunked"), chunk(delta("a")))
-        connection.silence()
-        gone.set()
-
-    with RawServer(answer) as server:
+    with _closed_half_read() as server:
         for _ in provide(server).create_generator(messages="hi"):
             break
-        assert gone.wait(PATIENCE)
 
 
 def _closing_after(count: int, before: Callable[[Connection], None]) -> Callable[[Connection], None]:

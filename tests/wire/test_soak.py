@@ -24,7 +24,7 @@ from .matrix_outcomes import ANSWER
 from .matrix_rows import FAMILIES, ROWS, Row
 
 THREADS = 16
-ROUND = 80  # calls, after which what was received is forgotten
+ROUND = 48  # calls, after which what was received is forgotten
 DESCRIPTORS = Path("/proc/self/fd")
 HEAVY = ("endless_line", "endless_headers", "bomb", "trailing", "closed port", "drip")
 

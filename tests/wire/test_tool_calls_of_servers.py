@@ -215,7 +215,7 @@ def test_the_older_form_of_a_call(write: str, provide: Provide) -> None:
     with RawServer(every(answer)) as server:
         completed = Client(provide(server)).chat.completions.create("hi", functions=[{"name": "weather"}])
     message = completed.choices[0].message
-    assert message.to_dict() == {"role": "assistant", "content": None, "function_call": function}
+    assert message.to_dict() == {"role": "assistant", "content": None, "refusal": None, "function_call": function}
     assert (message.tool_calls, completed.choices[0].finish_reason) == (None, "function_call")
 
 

@@ -1,8 +1,6 @@
-"""Where the nonce of a WordPress site comes from, and where its REST API is.
+"""The nonce of a WordPress site, as its pages and its answers hold it.
 
-A guest gets one from AI Engine's ``start_session``; a user who is logged in cannot use that one, and gets another
-from WordPress itself or from the page.  Sites with plain permalinks, or with a renamed REST prefix, have their API
-elsewhere.  Source: the plugin's versions 2.4.3 to 3.6.2 on WordPress 6.9 and 7.0.
+Source: the plugin AI Engine's versions 2.4.3 to 3.6.2 on WordPress 6.9 and 7.0.
 """
 
 from __future__ import annotations
@@ -10,20 +8,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import requests
-
-from ...errors import AuthenticationError, ChallengeError, ProviderError, ResponseFormatError, ServiceError
+from ...errors import ResponseFormatError
 from ...http.body import Body, parse_json
-from ...http.checks import raise_challenge
-from ...http.exchange import Exchange
-from ...http.urls import origin_of
-from ..call import Service
 from . import errors
 
-PLAIN_PERMALINKS = "/index.php?rest_route="  # where a site has no rewrite rules; older plugins do not answer at /?…
-FROM_WORDPRESS = "/wp-admin/admin-ajax.php?action=rest-nonce"
 SESSION = '{"success"'  # how the answer of start_session begins
-_LOGGED_IN = "logged in"  # noted with a session whose nonce of start_session was refused
 
 _NONCE = r"[!-~]{1,256}"
 _NONCE_OF_WORDPRESS = r"[0-9a-f]{10}"
@@ -31,119 +20,21 @@ _NONCE_IN_PAGE = r'restNonce(?:&quot;|"):(?:&quot;|")([\w-]+)'
 _REST_IN_PAGE = r'restUrl(?:&quot;|"):(?:&quot;|")([^"&]{1,500})'
 
 
-class Site:
-    """One bootstrap of a site.
-
-    :param service: the provider
-    :param exchange: sends its requests
-    :param headers: the headers of these requests
-    :param home: the site's address
-    :param rest: the address of its REST API
-    :ivar rest: the address at which it was found
-    """
-
-    def __init__(self, service: Service, exchange: Exchange, headers: dict[str, Any], home: str, rest: str) -> None:
-        self.rest = rest
-        self._service = service
-        self._exchange = exchange
-        self._headers = headers
-        self._home = home
-
-    def fetch_nonce(self, session_path: str) -> str:
-        """Fetch a nonce; after a refused one that was just fetched, from the other source.
-
-        :param session_path: the path of ``start_session`` in the REST API
-        :raises G4FLiteError: if the site gives none
-        """
-        state = self._exchange.pooled.state
-        if self._exchange.bootstraps:
-            state[_LOGGED_IN] = not state.get(_LOGGED_IN)
-        if state.get(_LOGGED_IN):
-            try:
-                return self._of_wordpress() or self._of_page(self._page_if_any())
-            except ServiceError:
-                state[_LOGGED_IN] = False  # nobody is: the nonce was refused for another reason
-                raise
-        for rest in dict.fromkeys([self.rest, self._home + PLAIN_PERMALINKS]):
-            if nonce := self._start_session(rest, session_path):
-                return nonce
-        page = self._page()
-        rest = self._rest_of(page)
-        if rest != self.rest and (nonce := self._start_session(rest, session_path)):
-            return nonce
-        self.rest = rest
-        return self._of_page(page)
-
-    def _start_session(self, rest: str, path: str) -> str | None:
-        """Ask AI Engine for a session's nonce; None where this is not the address of its REST API."""
-        body = self._exchange.send(self._request("POST", rest + path), "bootstrap")
-        try:
-            if body.status != 200:
-                self._service.check_response(body)
-            text = body.read().decode("utf-8", "replace")
-        except ProviderError as error:
-            if isinstance(error, ChallengeError) or error.status not in (404, 405):
-                raise
-            return None
-        finally:
-            body.close()
-        if text.lstrip().startswith("<") and SESSION not in text:  # the home page, by the rules of some web servers
-            raise_challenge(body, text)
-            return None
-        self.rest = rest
-        return read_session(body.status, text)
-
-    def _of_wordpress(self) -> str | None:
-        """Ask WordPress for the nonce of a user who is logged in; None where it gives none."""
-        body = self._exchange.send(self._request("GET", self._home + FROM_WORDPRESS), "bootstrap")
-        text = body.beginning(200).decode("utf-8", "replace").strip()
-        body.close()
-        return text if body.status == 200 and re.fullmatch(_NONCE_OF_WORDPRESS, text) else None
-
-    def _page(self) -> str:
-        body = self._exchange.send(self._request("GET", self._home + "/"), "bootstrap")
-        try:
-            if body.status != 200:
-                self._service.check_response(body)
-            page = body.read().decode("utf-8", "replace")
-        finally:
-            body.close()
-        if nonce_in_page(page) is None:
-            raise_challenge(body, page)
-        return page
-
-    def _page_if_any(self) -> str:
-        try:
-            return self._page()
-        except AuthenticationError:
-            return ""
-
-    def _rest_of(self, page: str) -> str:
-        """Find the address of the REST API in the page; only one of the site's own host counts."""
-        found = re.search(_REST_IN_PAGE, page)
-        rest = found[1].replace("\\/", "/").rstrip("/") if found else ""
-        return rest if rest and origin_of(rest) == origin_of(self._home) else self.rest
-
-    def _of_page(self, page: str) -> str:
-        """Find the nonce in the page.
-
-        :raises ServiceError: if there is none
-        """
-        if nonce := nonce_in_page(page):
-            return nonce
-        raise ServiceError(
-            f"{self._home} has neither AI Engine's start_session nor, in its page, a nonce;"
-            " is this the site's address, and is AI Engine switched on there?"
-        )
-
-    def _request(self, method: str, url: str) -> requests.Request:
-        return requests.Request(method, url, headers=self._headers)
-
-
 def nonce_in_page(page: str) -> str | None:
     """Find the nonce that the chatbot's page holds for its own script."""
     found = re.search(_NONCE_IN_PAGE, page, re.ASCII)
     return found[1] if found else None
+
+
+def rest_in_page(page: str) -> str:
+    """Find the address of the REST API that the chatbot's page holds; "" where there is none."""
+    found = re.search(_REST_IN_PAGE, page)
+    return found[1].replace("\\/", "/").rstrip("/") if found else ""
+
+
+def read_wordpress(text: str) -> str | None:
+    """Read the nonce in WordPress's own answer; None where it is another text."""
+    return text if re.fullmatch(_NONCE_OF_WORDPRESS, text) else None
 
 
 def read_session(status: int, text: str) -> str:

@@ -19,6 +19,7 @@ from ...prompt import Prompt
 from ..base import Provider
 from . import errors, nonce, reply
 from .history import KEPT_TURNS, split_turns
+from .site import Site
 
 REST = "/wp-json"
 
@@ -58,7 +59,7 @@ class AiEngine(Provider):
     def bootstrap(self, exchange: Exchange, headers: dict[str, str] | None = None) -> str:
         """Fetch a nonce.  The request carries none: a stale one is refused here, too, which locks a caller out."""
         sent = {**self._site_headers(), **(headers or {}), "X-WP-Nonce": None, "Content-Type": None}
-        site = nonce.Site(self, exchange, sent, self.base_url, self._rest or self.base_url + REST)
+        site = Site(self, exchange, sent, self.base_url, self._rest or self.base_url + REST)
         fetched = site.fetch_nonce(self.session_endpoint.removeprefix(REST))
         self._rest = site.rest
         return fetched

@@ -71,18 +71,15 @@ def _read_reply(body: Body, answer: Any, streamed: str, message: str) -> Iterato
     :param streamed: the text that was given before it
     """
     if not isinstance(answer, dict):
-        raise ResponseFormatError(f"expected a JSON object as the answer, got {shorten(json.dumps(answer), 200)}")
+        raise _unexpected(answer, "a JSON object as the answer")
     nonce.keep(body, answer)
     if answer.get("success") is not True:
         if answer.get("success") is False:
             raise errors.error_of(answer.get("message") or "success: false", body.status, message)
-        shown = shorten(json.dumps(answer), 200)
-        error = errors.service_error(body.status, answer)
-        raise error or ResponseFormatError(f"expected an answer with success: true, got {shown}")
+        raise errors.service_error(body.status, answer) or _unexpected(answer, "an answer with success: true")
     reply, images = answer.get("reply") or "", answer.get("images") or []
     if not isinstance(reply, str) or not isinstance(images, list):
-        shown = shorten(json.dumps(answer), 200)
-        raise ResponseFormatError(f"expected text in reply and a list in images, got {shown}")
+        raise _unexpected(answer, "text in reply and a list in images")
     urls = [url for url in images if isinstance(url, str) and url]
     yield from _rest(_without_images(reply, urls), streamed)
     if urls:
@@ -91,6 +88,10 @@ def _read_reply(body: Body, answer: Any, streamed: str, message: str) -> Iterato
     yield from calls
     yield from read_usage(answer)
     yield Finish("tool_calls" if calls else "stop")
+
+
+def _unexpected(answer: Any, expected: str) -> ResponseFormatError:
+    return ResponseFormatError(f"expected {expected}, got {shorten(json.dumps(answer), 200)}")
 
 
 def _without_images(reply: str, urls: list[str]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ...answers.characters import repaired
 from ...errors import ResponseFormatError
 from ...http.body import parse_json
+from ...messages import valid_text
 from .fields import text_in
 
 # Where services put an error's words, the most telling first.
@@ -27,7 +27,7 @@ def reason_of(error: Any, depth: int = 0) -> str:
     if depth > _DEEPEST or error is None or isinstance(error, bool):
         return ""
     if isinstance(error, str):
-        return _unpacked(error, depth) if error.lstrip()[:1] in ("{", "[") else repaired(error)
+        return _unpacked(error, depth) if error.lstrip()[:1] in ("{", "[") else valid_text(error)
     if isinstance(error, list):
         return "; ".join(filter(None, (reason_of(item, depth + 1) for item in error[:_MOST])))
     if not isinstance(error, dict):
@@ -49,7 +49,7 @@ def _unpacked(text: str, depth: int) -> str:
     try:
         return reason_of(parse_json(text), depth + 1) or text
     except ResponseFormatError:
-        return repaired(text)
+        return valid_text(text)
 
 
 def _behind_gateway(metadata: Any, depth: int) -> str:

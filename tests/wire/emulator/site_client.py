@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from typing import Any
 
 import requests
@@ -13,6 +15,7 @@ REJECTED = "Sorry, your query has been rejected."
 HELLO: dict[str, Any] = {"botId": "default", "newMessage": "Hello there"}
 JSON = "application/json; charset=UTF-8"
 SSE = "text/event-stream;charset=UTF-8"
+LOGIN = {"Cookie": "wordpress_logged_in_0123456789abcdef=ann%7C1893456000%7Ctoken"}
 
 
 class SiteClient:
@@ -36,6 +39,23 @@ class SiteClient:
         if isinstance(body, dict):
             body = json.dumps(body | changes)
         return self.session.post(self.url + path, data=body, headers=headers)
+
+
+def open_site(version: str = "3.6.2", **settings: Any) -> Emulator:
+    return Emulator(plugin_version=version, **settings)
+
+
+def client_of(site: Emulator) -> SiteClient:
+    """Give a client with a nonce, from wherever this version has it."""
+    client = SiteClient(site)
+    if not client.start().ok:
+        client.nonce = page_value(requests.get(site.url + "/").text, "restNonce")
+    return client
+
+
+def page_value(page: str, name: str) -> str:
+    (value,) = re.findall(f'"{name}":("[^"]*"|null)', html.unescape(page))
+    return str(json.loads(value))
 
 
 def events(response: requests.Response) -> list[dict[str, Any]]:

@@ -1,0 +1,100 @@
+"""Errors as OpenAI's API reports them: a status, and a body that clients of the API read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...errors import (
+    AllProvidersFailedError,
+    AuthenticationError,
+    DeadlineExceededError,
+    G4FLiteError,
+    MissingDependencyError,
+    ModelNotSupportedError,
+    ProviderError,
+    ProviderNotConfiguredError,
+    QuotaExceededError,
+    RateLimitError,
+    TransportError,
+)
+
+INVALID = "invalid_request_error"
+UPSTREAM = "upstream_error"
+NEVER_RETRY = ("x-should-retry", "false")  # OpenAI's clients obey it: the provider's own retries are used up
+
+# What a client's request can be at fault for, so that the service's own status means the same here.
+_PASSED_ON = frozenset({400, 413, 415, 422})
+
+
+@dataclass
+class ApiError(Exception):
+    """A failed request.
+
+    :param status: the HTTP status
+    :param message: what happened and what to do, for the person who sent the request
+    :param type: the kind of error, as the API names it
+    :param code: a word that programs compare, or None
+    :param param: the field of the request that is wrong, or None
+    :param headers: further headers of the response
+    """
+
+    status: int
+    message: str
+    type: str = INVALID
+    code: str | None = None
+    param: str | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the body of the response."""
+        fields = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return {"error": fields}
+
+
+def api_error(error: Exception) -> ApiError:
+    """Convert an error of a call: the request's own fault is a 4xx, and the provider's a 5xx.
+
+    A key that the provider refused is not the client's key, and therefore not a 401.
+
+    :param error: a G4FLiteError, or the TypeError or ValueError of an argument
+    """
+    if isinstance(error, AllProvidersFailedError) and error.errors:
+        return _of_all(error)
+    message = str(error)
+    if isinstance(error, ModelNotSupportedError):
+        return ApiError(404, message, code="model_not_found", param="model")
+    if isinstance(error, QuotaExceededError):
+        return ApiError(429, message, "insufficient_quota", "insufficient_quota", headers=[NEVER_RETRY])
+    if isinstance(error, RateLimitError):
+        return ApiError(
+            429, message, "rate_limit_error", "rate_limit_exceeded", headers=_retry_after(error.retry_after)
+        )
+    if isinstance(error, DeadlineExceededError):
+        return ApiError(504, message, UPSTREAM, "timeout", headers=[NEVER_RETRY])
+    if isinstance(error, (ProviderNotConfiguredError, MissingDependencyError)):
+        return ApiError(503, message, "server_error", "not_configured", headers=[NEVER_RETRY])
+    if isinstance(error, AuthenticationError):
+        return ApiError(502, message, UPSTREAM, "upstream_authentication", headers=[NEVER_RETRY])
+    if isinstance(error, TransportError):
+        return ApiError(502, message, UPSTREAM, "connection", headers=[NEVER_RETRY])
+    if isinstance(error, ProviderError) and error.status in _PASSED_ON:
+        return ApiError(error.status, message)
+    if isinstance(error, G4FLiteError):
+        return ApiError(502, message, UPSTREAM, headers=[NEVER_RETRY])
+    return ApiError(400, message)
+
+
+def _of_all(error: AllProvidersFailedError) -> ApiError:
+    """Convert the error of a chain: that of its members where all agree, else a 502."""
+    converted = [api_error(each) for each in error.errors]
+    first = converted[0]
+    if any((each.status, each.code) != (first.status, first.code) for each in converted):
+        return ApiError(502, str(error), UPSTREAM, headers=[NEVER_RETRY])
+    waits = [each.retry_after for each in error.errors if isinstance(each, RateLimitError) and each.retry_after]
+    headers = _retry_after(min(waits)) if waits else first.headers
+    return ApiError(first.status, str(error), first.type, first.code, first.param, headers)
+
+
+def _retry_after(seconds: float | None) -> list[tuple[str, str]]:
+    return [] if seconds is None else [("Retry-After", str(max(1, round(seconds))))]

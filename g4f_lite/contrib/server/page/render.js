@@ -1,0 +1,87 @@
+// Answers as a page: streaming Markdown into elements, and nothing that the text could do by itself.
+import * as smd from "./smd.js";
+import { text } from "./words.js";
+
+const LINKS = /^(https?:|mailto:)/i;
+const IMAGES = /^data:image\/(png|jpeg|gif|webp);base64,/i;
+const MOST = smd.HEADING_6;
+
+/** Write Markdown into an element, piece by piece. */
+export class Markdown {
+  constructor(root) {
+    const renderer = smd.default_renderer(root);
+    const { add_token, end_token, set_attr } = renderer;
+    const node = (data) => data.nodes[data.index];
+    renderer.add_token = (data, type) => {
+      // The page has its own first and second level; and what is an image somewhere else is a link to it.
+      if (type >= smd.HEADING_1 && type <= MOST) type = Math.min(type + 2, MOST);
+      add_token(data, type === smd.IMAGE ? smd.LINK : type);
+      if (type === smd.CODE_BLOCK || type === smd.CODE_FENCE) focusable(node(data).parentElement);
+      if (type === smd.TABLE) focusable(node(data));
+      if (type === smd.CHECKBOX) node(data).setAttribute("aria-label", text("done"));
+    };
+    renderer.set_attr = (data, type, value) => {
+      const element = node(data);
+      if (type === smd.SRC && IMAGES.test(value)) {
+        element.dataset.image = value;
+      } else if (type === smd.HREF || type === smd.SRC) {
+        if (!LINKS.test(value)) return;
+        element.href = value;
+        element.target = "_blank";
+        element.rel = "noopener noreferrer";
+      } else {
+        set_attr(data, type, value);
+      }
+    };
+    renderer.end_token = (data) => {
+      const element = node(data);
+      if (element.dataset.image) element.replaceWith(picture(element.dataset.image, element.textContent));
+      else if (element.tagName === "A" && element.href && !element.textContent) element.textContent = element.href;
+      end_token(data);
+    };
+    this.root = root;
+    this.parser = smd.parser(renderer);
+  }
+
+  write(piece) {
+    smd.parser_write(this.parser, piece);
+  }
+
+  end() {
+    smd.parser_end(this.parser);
+    for (const block of this.root.querySelectorAll("pre")) {
+      const code = block.textContent;
+      const copy = button(text("copy"), () => copyText(code, copy));
+      copy.className = "copy";
+      block.after(copy);
+    }
+  }
+}
+
+/** An image element. */
+export function picture(source, description) {
+  const image = document.createElement("img");
+  image.src = source;
+  image.alt = description || text("image");
+  return image;
+}
+
+export function button(label, action) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = label;
+  made.addEventListener("click", action);
+  return made;
+}
+
+/** Copy a text, and say so on the button that was pressed. */
+export async function copyText(value, pressed) {
+  await navigator.clipboard.writeText(value);
+  const before = pressed.textContent;
+  pressed.textContent = text("copied");
+  setTimeout(() => (pressed.textContent = before), 1500);
+}
+
+function focusable(element) {
+  element.tabIndex = 0; // what scrolls must be reachable by the keyboard
+}

@@ -1,0 +1,105 @@
+"""A request as a WSGI server passes it on, and the response to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from .failures import ApiError
+
+MAX_BODY = 64 * 1024 * 1024  # bytes: a few photos in Base64
+
+
+class Request:
+    """A request, with what the endpoints need of it.
+
+    :param environ: the environment of WSGI
+    """
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.environ = environ
+        self.method: str = environ["REQUEST_METHOD"]
+        self.path: str = environ.get("PATH_INFO") or "/"
+
+    def header(self, name: str) -> str:
+        """Return a header; "" if the request has none of this name."""
+        variable = name.upper().replace("-", "_")
+        value: str = self.environ.get(variable if variable == "CONTENT_TYPE" else f"HTTP_{variable}", "")
+        return value.strip()
+
+    def json(self) -> dict[str, Any]:
+        """Read the body as a JSON object.
+
+        :raises ApiError: if it is too large, or not a JSON object of this media type
+        """
+        media_type = self.header("Content-Type").partition(";")[0].strip().lower()
+        if media_type != "application/json":  # a form of another site could send the others without asking
+            raise ApiError(415, "send the request as JSON, with the header Content-Type: application/json")
+        data = self._body()
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise ApiError(400, f"the body is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise ApiError(400, f"the body must be a JSON object, not {type(value).__name__}")
+        return value
+
+    def _body(self) -> bytes:
+        """Read the body, up to its end or its limit.
+
+        :raises ApiError: if it exceeds the limit, or ends too early
+        """
+        announced = self.environ.get("CONTENT_LENGTH") or ""
+        if announced and not announced.isdecimal():
+            raise ApiError(400, "the header Content-Length is not a number")
+        if announced and int(announced) > MAX_BODY:
+            raise _too_large()
+        if not announced and not self.environ.get("wsgi.input_terminated"):
+            return b""  # reading a stream whose length is unknown could wait for ever
+        limit = int(announced) if announced else MAX_BODY + 1
+        data: bytes = self.environ["wsgi.input"].read(limit)
+        if len(data) > MAX_BODY:
+            raise _too_large()
+        if announced and len(data) < limit:
+            raise ApiError(400, f"the body ended after {len(data)} of {limit} bytes")
+        return data
+
+
+def _too_large() -> ApiError:
+    return ApiError(413, f"the body is larger than {MAX_BODY // 1024**2} MiB")
+
+
+@dataclass
+class Response:
+    """A response.
+
+    :param body: its bytes, closed by the server if it has ``close``
+    """
+
+    status: int
+    body: Iterable[bytes]
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def status_line(self) -> str:
+        """The status as WSGI writes it."""
+        return f"{self.status} {HTTPStatus(self.status).phrase}"
+
+    @classmethod
+    def of_json(cls, value: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
+        """Write a value as JSON."""
+        data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        fixed = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(data))),
+            ("Cache-Control", "no-store"),
+        ]
+        return cls(status, [data], [*fixed, *headers])
+
+    @classmethod
+    def of_error(cls, error: ApiError) -> Response:
+        """Report an error."""
+        return cls.of_json(error.to_dict(), error.status, error.headers)

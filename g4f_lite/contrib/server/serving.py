@@ -1,0 +1,79 @@
+"""Running the application on waitress, until a signal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from ...errors import MissingDependencyError
+from .app import App
+from .request import MAX_BODY
+
+SPARE_THREADS = 8  # for what is not an answer, such as a 429 or the page
+GRACE = 30.0  # seconds for the answers in progress, after a signal to stop
+
+
+class Server:
+    """The application on an address, with a thread for each answer in progress.
+
+    :param app: the application
+    :param host: the address to listen on
+    :param port: the port; 0 for any free one
+    :param threads: the number of answers in progress that it is to have threads for
+    :raises MissingDependencyError: if waitress is not installed
+    :raises OSError: if the address cannot be listened on
+    """
+
+    def __init__(self, app: App, host: str, port: int, threads: int) -> None:
+        try:
+            from waitress.server import create_server
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError('the server needs waitress: pip install "g4f-lite[server]"') from error
+        self._app = app
+        self._server: Any = create_server(
+            app,
+            host=host,
+            port=port,
+            threads=threads + SPARE_THREADS,
+            channel_request_lookahead=1,  # it notices that a client has gone while its answer is in progress
+            max_request_body_size=MAX_BODY,
+            connection_limit=threads + 256,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+        )
+        self._is_stopping = False
+
+    @property
+    def url(self) -> str:
+        """The address of the server."""
+        several = getattr(self._server, "effective_listen", None)  # a name such as localhost has several addresses
+        host, port = several[0] if several else (self._server.effective_host, self._server.effective_port)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # where a browser on this machine finds it
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def run(self, grace: float = GRACE) -> None:
+        """Answer until SIGINT or SIGTERM, and then let the answers in progress end; a second signal ends them.
+
+        :param grace: how many seconds to wait for them
+        """
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self._is_stopping:
+                self._app.streams.drain(0)
+                raise SystemExit
+            self._is_stopping = True
+            threading.Thread(target=self._drain, args=(grace,), daemon=True).start()
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self._server.run()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._server.close()
+
+    def _drain(self, grace: float) -> None:
+        self._app.streams.drain(grace)
+        signal.raise_signal(signal.SIGTERM)

@@ -1,0 +1,101 @@
+"""How many answers at once, whose client goes away, and how the server stops."""
+
+from __future__ import annotations
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import openai
+import pytest
+import requests
+
+from g4f_lite.emulator import Emulator
+
+from .conftest import Serve, Served, wait_until
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def ended(upstream: Emulator) -> bool:
+    return bool(upstream.requests) and upstream.requests[-1].ended is not None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("after", [None, 2])
+def test_a_client_that_leaves_ends_what_it_asked_for(
+    server: Served, upstream: Emulator, stream: bool, after: int | None
+) -> None:
+    """The service is silent, before its answer or in the middle of it; the client gives up."""
+    upstream.answer("one two three four")
+    upstream.fail("stall", after=after)
+    body = {"messages": HELLO, "stream": stream}
+    with requests.Session() as session:
+        if stream and after:
+            response = session.post(f"{server.url}/v1/chat/completions", json=body, stream=True, timeout=10)
+            assert next(response.iter_lines())
+            response.close()
+        else:
+            with pytest.raises(requests.ReadTimeout):
+                session.post(f"{server.url}/v1/chat/completions", json=body, timeout=(10, 0.5))
+    assert not upstream.requests[-1].complete
+    assert wait_until(lambda: ended(upstream)) < 2.0  # it takes 0.3 s on an idle machine
+    upstream.reset()
+    upstream.answer("Hello again")  # and the server goes on
+    completion = server.client().chat.completions.create(model="gpt-4", messages=HELLO)
+    assert completion.choices[0].message.content == "Hello again"
+
+
+def test_more_answers_at_once_than_there_may_be(serve: Serve, upstream: Emulator) -> None:
+    server = serve("--max-streams", "2")
+    upstream.fail("stall", after=1, times=2)
+    client = server.client()
+    streams = [client.chat.completions.create(model="gpt-4", messages=HELLO, stream=True) for _ in range(2)]
+    with pytest.raises(openai.RateLimitError) as raised:
+        client.chat.completions.create(model="gpt-4", messages=HELLO)
+    assert raised.value.code == "too_many_streams"
+    assert raised.value.response.headers["Retry-After"] == "1"
+    assert server.get("/health").status_code == 200
+    streams[0].close()
+    wait_until(lambda: server.post({"messages": HELLO}).status_code == 200)
+    streams[1].close()
+
+
+def test_many_answers_at_once_stay_apart(server: Served, upstream: Emulator) -> None:
+    def ask(number: int) -> str | None:
+        prompt = [{"role": "user", "content": f"this is number {number}"}]
+        chunks = server.client().chat.completions.create(model="gpt-4", messages=prompt, stream=True)
+        return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+
+    upstream.configure(pace=0.01)
+    with ThreadPoolExecutor(32) as threads:
+        answers = list(threads.map(ask, range(32)))
+    assert answers == [f"this is number {number}" for number in range(32)]
+
+
+def test_a_signal_lets_answers_end(serve: Serve, upstream: Emulator) -> None:
+    server = serve()
+    upstream.configure(pace=0.15)
+    upstream.answer("one two three four five")
+    stream = server.client().chat.completions.create(model="gpt-4", messages=HELLO, stream=True)
+    pieces = [next(stream).choices[0].delta.content]
+    server.child.send_signal(signal.SIGTERM)
+    wait_until(lambda: server.post({"messages": HELLO}).status_code == 503)
+    pieces += [chunk.choices[0].delta.content for chunk in stream]
+    assert pieces == ["one", " two", " three", " four", " five", None]
+    assert server.child.wait(10) == 0
+
+
+def test_a_second_signal_ends_them(serve: Serve, upstream: Emulator) -> None:
+    server = serve()
+    upstream.fail("stall", after=1)
+    stream = server.client().chat.completions.create(model="gpt-4", messages=HELLO, stream=True)
+    next(stream)
+    with ThreadPoolExecutor(1) as threads:
+        rest = threads.submit(list, stream)
+        server.child.send_signal(signal.SIGINT)
+        wait_until(lambda: server.post({"messages": HELLO}).status_code == 503)
+        server.child.send_signal(signal.SIGINT)
+        assert isinstance(rest.exception(10), (openai.APIError, httpx.TransportError))
+    assert server.child.wait(10) == 0
+    wait_until(lambda: ended(upstream))

@@ -1,0 +1,147 @@
+"""Answers as they are shown: on a terminal, in a file, in a notebook."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from g4f_lite import Answer, Finish, ImageResponse, Reasoning
+
+from .services import PIXEL
+from .streams import stream_of
+
+
+def test_show_prints_each_piece_at_once_and_gives_the_answer() -> None:
+    flushed: list[str] = []
+
+    class Out(io.StringIO):
+        def flush(self) -> None:
+            flushed.append(self.getvalue())
+
+    out = Out()
+    answer = stream_of("a", Reasoning("not shown"), "b", Finish())[0].show(out)
+    assert out.getvalue() == "ab\n"
+    assert flushed[:2] == ["a", "ab"]
+    assert type(answer) is Answer
+    assert answer == "ab"
+
+
+def test_show_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    stream_of("a", Finish())[0].show()
+    assert capsys.readouterr().out == "a\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+OBEYED = "a\x1b]0;title\x07\x1b[2J\x9b31m\rb\x7f\x00\tc\n"
+
+
+@pytest.mark.parametrize(
+    ("out", "written"),
+    [(Terminal(), "a\ufffd]0;title\ufffd\ufffd[2J\ufffd31mb\ufffd\ufffd\tc\n\n"), (io.StringIO(), OBEYED + "\n")],
+    ids=["terminal", "file"],
+)
+def test_a_terminal_gets_nothing_that_it_obeys(out: io.StringIO, written: str) -> None:
+    assert stream_of(*OBEYED, Finish())[0].show(out) == OBEYED
+    assert out.getvalue() == written
+
+
+@pytest.mark.parametrize(
+    ("encoding", "errors", "written"),
+    [
+        ("cp1252", "strict", b"\xfc ? ?\n"),
+        ("cp1252", "xmlcharrefreplace", b"\xfc &#960; &#128578;\n"),
+        ("ascii", "strict", b"? ? ?\n"),
+        ("utf-8", "strict", "ü π 🙂\n".encode()),
+    ],
+)
+def test_show_writes_what_the_file_has_characters_for(encoding: str, errors: str, written: bytes) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding, errors, newline="")
+    assert stream_of("ü π", " 🙂", Finish())[0].show(out) == "ü π 🙂"
+    assert out.buffer.getvalue() == written  # type: ignore[attr-defined]
+
+
+def test_half_a_character_does_not_stop_show() -> None:
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
+    assert stream_of("a \ud83d", "\ude42", Finish())[0].show(out) == "a 🙂"
+    assert out.buffer.getvalue() == b"a ??\n"  # type: ignore[attr-defined]
+
+
+def test_an_object_that_can_be_written_to_is_file_enough() -> None:
+    written: list[str] = []
+    out: Any = SimpleNamespace(write=written.append, flush=lambda: None)
+    stream_of("a", "\x1b[2J", Finish())[0].show(out)
+    assert written == ["a", "\x1b[2J", "\n"]
+
+
+def test_show_without_standard_output_gives_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert stream_of("a", Finish())[0].show() == "a"
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Let output go to a notebook; give what it has shown, in order."""
+    shown: list[object] = []
+
+    class ZMQInteractiveShell:
+        """The name by which a notebook is known."""
+
+    def display(output: object, *, display_id: bool = False) -> Any:
+        shown.append(output)
+        return SimpleNamespace(update=shown.append)
+
+    clock = itertools.count(1)  # seconds, one more with each look
+    monkeypatch.setattr("g4f_lite.answers.display.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=ZMQInteractiveShell))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Markdown=str, display=display))
+    return shown
+
+
+def test_show_in_a_notebook_is_one_output_that_grows(
+    notebook: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stream_of("a", "<b>", Finish())[0].show() == "a<b>"
+    assert notebook == ["", "a", "a&lt;b>", "a&lt;b>"]
+    assert capsys.readouterr().out == ""
+
+
+def test_a_notebook_shows_an_image_by_its_bytes_and_no_browser_fetches_it(notebook: list[object]) -> None:
+    far = ImageResponse("https://pictures.test/a.png", alt="a cat", data=PIXEL)
+    gone = ImageResponse("https://pictures.test/b.png", alt="a dog")
+    near = ImageResponse(f"data:image/png;base64,{base64.b64encode(PIXEL).decode()}", alt="a bird")
+    stream_of("See: ", far, gone, near, Finish())[0].show()
+    links = "See: [a cat](https://pictures.test/a.png)[a dog](https://pictures.test/b.png)"
+    assert notebook[-2:] == [f"{links}{near}", far]
+    answer = stream_of(near, Finish())[0].show()
+    assert notebook[-1] == answer._repr_markdown_() == str(near)
+
+
+@pytest.mark.parametrize("kind", ["ZMQInteractiveShell", "TerminalInteractiveShell"])
+def test_an_answer_that_was_shown_is_not_shown_again_as_the_cells_result(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = type(kind, (), {"execution_count": 1})()
+    output = SimpleNamespace(update=lambda markdown: None)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Markdown=str, display=lambda *_, **__: output))
+    shown = stream_of("a", Finish())[0].show()
+    in_a_file = stream_of("a", Finish())[0].show(io.StringIO())
+    whole = stream_of("a", Finish())[0].text()
+    assert shown._ipython_display_() is None
+    for answer in (in_a_file, whole):
+        with pytest.raises(NotImplementedError):  # IPython goes on to its other ways
+            answer._ipython_display_()
+    shell.execution_count = 2
+    with pytest.raises(NotImplementedError):
+        shown._ipython_display_()
+    assert shown._repr_markdown_() == "a"
