@@ -59,6 +59,7 @@ class Extended(Result):
     """
 
     __slots__ = ()
+    documented: ClassVar[frozenset[str]] = frozenset()  # names of the API that are None if the service sent nothing
 
     def _items(self) -> Iterator[tuple[str, Any]]:
         extra: dict[str, Any] = getattr(self, "extra", None) or {}
@@ -72,6 +73,8 @@ class Extended(Result):
         def __getattr__(self, name: str) -> Any:
             if not name.startswith("_") and name != "extra" and name in (self.extra or {}):
                 return _with_attributes(self.extra[name])
+            if name in self.documented:
+                return None
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 

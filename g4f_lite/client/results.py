@@ -24,6 +24,8 @@ from .result import Extended, Result
 class PromptTokensDetails(Extended):
     """Tokens of a prompt that were in the service's cache, and further counts."""
 
+    documented = frozenset({"audio_tokens", "cache_write_tokens", "image_tokens", "text_tokens"})
+
     cached_tokens: int | None = None
     extra: dict[str, Any] | None = None
 
@@ -31,6 +33,8 @@ class PromptTokensDetails(Extended):
 @dataclass(slots=True)
 class CompletionTokensDetails(Extended):
     """Tokens of an answer that were reasoning, and further counts."""
+
+    documented = frozenset({"accepted_prediction_tokens", "audio_tokens", "rejected_prediction_tokens", "text_tokens"})
 
     reasoning_tokens: int | None = None
     extra: dict[str, Any] | None = None
@@ -169,6 +173,7 @@ class CompletionMessage(Extended):
     """
 
     nullable = frozenset({"content", "refusal"})
+    documented = frozenset({"annotations", "audio"})
 
     role: Literal["assistant"] = "assistant"
     content: str | None = None
@@ -240,6 +245,8 @@ class Completion(Extended):
     :ivar extra: further fields that the service added, such as ``citations``
     """
 
+    documented = frozenset({"metadata", "moderation"})
+
     id: str
     created: int
     model: str
@@ -291,6 +298,8 @@ class Completion(Extended):
 class ChoiceDelta(Extended):
     """The content of a chunk: a piece of text, reasoning, a tool call, a refusal, or a field of the service's own."""
 
+    documented = frozenset({"audio"})
+
     content: str | None = None
     role: Literal["assistant"] | None = None
     reasoning: str | None = None
@@ -319,6 +328,8 @@ class CompletionChunk(str, Extended):
 
     It is also the text that it adds, as a ``str``, so that ``st.write_stream`` of Streamlit takes it, and ``print``.
     """
+
+    documented = frozenset({"moderation"})
 
     id: str
     created: int
