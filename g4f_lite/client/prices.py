@@ -7,6 +7,12 @@ from decimal import Decimal
 from ..answers.deltas import Usage
 from ..errors import MissingDependencyError
 
+# Further counts of OpenAI's API, which have prices of their own.
+_FURTHER = {
+    ("prompt_tokens_details", "cache_write_tokens"): "cache_write_tokens",
+    ("prompt_tokens_details", "audio_tokens"): "input_audio_tokens",
+    ("completion_tokens_details", "audio_tokens"): "output_audio_tokens",
+}
 # Tiers at the list price; another one is cheaper or dearer, by how much the list does not say for all services.
 _AT_LIST_PRICE = frozenset({None, "auto", "default", "on_demand", "standard"})
 
@@ -37,10 +43,19 @@ def price_of(priced_at: str | None, model: str, usage: Usage, service_tier: str 
 
     if priced_at is None or service_tier not in _AT_LIST_PRICE:
         return None
-    counted = genai_prices.Usage(
-        input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, cache_read_tokens=usage.cached_tokens
-    )
     try:
+        counted = genai_prices.Usage(
+            input_tokens=usage.prompt_tokens,
+            output_tokens=usage.completion_tokens,
+            cache_read_tokens=usage.cached_tokens,
+            **_further(usage),
+        )
         return genai_prices.calc_price(counted, model, provider_api_url=priced_at).total_price
     except (LookupError, ValueError):  # no such service or model, or counts that contradict each other
         return None
+
+
+def _further(usage: Usage) -> dict[str, int]:
+    """Return further counts by the names that the price list has for them."""
+    counts = {name: usage.extra.get(place, {}).get(theirs) for (place, theirs), name in _FURTHER.items()}
+    return {name: count for name, count in counts.items() if isinstance(count, int) and count > 0}

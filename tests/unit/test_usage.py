@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -209,6 +210,17 @@ def test_the_price_is_that_of_the_list(prices: Any) -> None:
     assert client.usage.cost == pytest.approx(0.8 * 0.15 + 0.2 * 0.075 + 0.5 * 0.60)
     assert client.usage.by_model["gpt-4o-mini"].cost == client.usage.cost
     assert client.usage.unpriced == 0
+
+
+def test_counts_with_a_price_of_their_own_are_told_apart(prices: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[dict[str, Any]] = []
+    monkeypatch.setattr(prices, "Usage", lambda **counts: counted.append(counts))
+    monkeypatch.setattr(prices, "calc_price", lambda *_, **__: SimpleNamespace(total_price=1))
+    prompt = {"audio_tokens": 4, "cache_write_tokens": 3, "text_tokens": 2}
+    extra = {"prompt_tokens_details": prompt, "completion_tokens_details": {"audio_tokens": 0}, "cost": 7}
+    assert price_of(OPENAI, "gpt-audio", Usage(10, 5, 15, extra=extra)) == 1
+    told = {"input_tokens": 10, "output_tokens": 5, "cache_read_tokens": None}
+    assert counted == [{**told, "cache_write_tokens": 3, "input_audio_tokens": 4}]
 
 
 @pytest.mark.parametrize(
