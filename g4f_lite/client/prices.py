@@ -51,7 +51,7 @@ def price_of(priced_at: str | None, model: str, usage: Usage, service_tier: str 
             **_further(usage),
         )
         return genai_prices.calc_price(counted, model, provider_api_url=priced_at).total_price
-    except (LookupError, ValueError):  # no such service or model, or counts that contradict each other
+    except (ArithmeticError, LookupError, ValueError):  # no such service or model, or counts that cannot be
         return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ..answers.deltas import Usage
@@ -46,7 +45,7 @@ class ModelUsage:
     def __init__(self) -> None:
         self.calls = self.cached = self.failures = self.retries = 0
         self.prompt_tokens = self.completion_tokens = self.cached_tokens = self.reasoning_tokens = 0
-        self._price = Decimal(0)
+        self._price: Any = 0  # a Decimal, once there is one
         self._unpriced = 0
         self._to_price: list[CallUsage] = []
 
@@ -199,9 +198,10 @@ class ClientUsage:
         """Count a call at the end of its answer."""
         identity, error = stream.identity, stream.error
         model = (identity.model if identity else None) or stream.model or ""
-        tier = identity.extra.get("service_tier") if identity else None
-        attempts, priced_at = (getattr(stream.source, name, None) for name in ("attempts", "priced_at"))
-        retries = _retries_of(error) if error is not None else max(0, (attempts or 1) - 1)
+        tier = str(identity.extra.get("service_tier", "default")) if identity else None
+        source = stream.source
+        retries = _retries_of(error) if error is not None else (getattr(source, "attempts", None) or 1) - 1
+        priced_at = getattr(source, "priced_at", None)
         self.add(CallUsage(model, priced_at, stream.usage, error is not None, retries, stream.cached, tier))
 
     def _add_up(self) -> None:

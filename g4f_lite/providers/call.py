@@ -70,7 +70,7 @@ class Call:
 
     def __init__(self, service: Service, prompt: Prompt) -> None:
         assert isinstance(prompt.timeout, Timeout)
-        assert prompt.retry != "own"
+        assert not isinstance(prompt.retry, str)
         self._retry = prompt.retry
         self._service = service
         self._prompt = prompt

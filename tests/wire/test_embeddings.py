@@ -106,6 +106,8 @@ def test_the_model_and_the_usage_where_the_server_says_nothing(provide: Provide)
         {"data": [{"embedding": "no base64"}]},
         {"data": [{"embedding": "AAA="}]},
         {"data": [{"embedding": [[1.0]]}]},
+        {"data": [{"embedding": []}]},
+        {"data": {"0": {"embedding": [1]}}},
         {"data": [{}]},
         {"data": [7]},
         {"data": None},

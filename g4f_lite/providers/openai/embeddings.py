@@ -144,6 +144,8 @@ def read_vectors(answer: Any, count: int, response: Response | None = None, atte
         vectors = [_vector(row["embedding"]) for _, row in rows]
     except (KeyError, TypeError, ValueError) as error:
         raise ResponseFormatError(f"expected embeddings, got {shorten(json.dumps(answer), 200)}") from error
+    if not all(vectors):
+        raise ResponseFormatError("the service sent an embedding without numbers")
     if len(vectors) != count:
         raise ResponseFormatError(f"the service sent {len(vectors)} embeddings for {count} texts")
     return Vectors(vectors, text_in(answer, "model") or None, next(read_usage(answer), None), response, attempts)
