@@ -13,14 +13,13 @@ from ..answers.deltas import Usage
 from ..answers.response import Response
 from ..arguments import check_proxy
 from ..errors import G4FLiteError, ProviderNotConfiguredError
-from ..http.checks import request_id_of
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.selection import ProviderLike
 from ..timeout import CallRetry, TimeoutLike, check_retry
 from .options import refuse
 from .raw_response import RawResponse
-from .result import Extended, Result
+from .result import Answered, Result
 from .routing import Router
 from .usage import CallUsage
 
@@ -46,7 +45,7 @@ class EmbeddingsUsage(Result):
 
 
 @dataclass(slots=True)
-class EmbeddingsResponse(Extended):
+class EmbeddingsResponse(Answered):
     """The vectors of texts.
 
     :ivar data: one for each text, in order
@@ -62,11 +61,6 @@ class EmbeddingsResponse(Extended):
     object: Literal["list"] = "list"
     _response: Response | None = field(default=None, repr=False, compare=False)
     _attempts: int | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def _request_id(self) -> str | None:
-        """The service's id of the request; the name is that of OpenAI's client."""
-        return None if self._response is None else request_id_of(self._response.headers)
 
 
 class RawEmbeddings:

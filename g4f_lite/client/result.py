@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..answers.response import Response
+from ..http.checks import request_id_of
 
 
 class Result:
@@ -49,7 +52,32 @@ class Result:
 
     def _items(self) -> Iterator[tuple[str, Any]]:
         for each in fields(self):  # type: ignore[arg-type]  # each subclass is a dataclass
-            yield each.name, getattr(self, each.name)
+            if not each.name.startswith("_"):
+                yield each.name, getattr(self, each.name)
+
+
+class Answered(Result):
+    """A result that knows the head of its response.
+
+    A subclass has the fields ``_response`` and ``_attempts``, which are no part of the JSON.
+    """
+
+    __slots__ = ()
+
+    @property
+    def _request_id(self) -> str | None:
+        """The service's id of the request; the name is that of OpenAI's client."""
+        response: Response | None = getattr(self, "_response", None)
+        return None if response is None else request_id_of(response.headers)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # without the headers, which may hold a secret
+        every = fields(self)  # type: ignore[arg-type]  # each subclass is a dataclass
+        public = {each.name: getattr(self, each.name) for each in every if not each.name.startswith("_")}
+        return _restored, (type(self), public)
+
+
+def _restored(kind: Callable[..., Answered], public: dict[str, Any]) -> Answered:
+    return kind(**public)
 
 
 class Extended(Result):
@@ -63,7 +91,7 @@ class Extended(Result):
 
     def _items(self) -> Iterator[tuple[str, Any]]:
         extra: dict[str, Any] = getattr(self, "extra", None) or {}
-        own = [(name, value) for name, value in super()._items() if name != "extra" and not name.startswith("_")]
+        own = [(name, value) for name, value in super()._items() if name != "extra"]
         yield from own
         names = {name for name, _ in own}
         yield from ((name, value) for name, value in extra.items() if name not in names)

@@ -15,9 +15,8 @@ from typing import Any, Literal
 from ..answers.answer import Answer
 from ..answers.deltas import Identity, ToolCall, ToolCallDelta, Usage
 from ..answers.response import Response
-from ..http.checks import request_id_of
 from .logprobs import ChoiceLogprobs
-from .result import Extended, Result
+from .result import Answered, Extended, Result
 
 
 @dataclass(slots=True)
@@ -231,7 +230,7 @@ class Choice(Extended):
 
 
 @dataclass(slots=True)
-class Completion(Extended):
+class Completion(Answered, Extended):
     """A whole answer.
 
     :ivar id: the id from the service, or else a random one
@@ -259,15 +258,6 @@ class Completion(Extended):
     object: Literal["chat.completion"] = "chat.completion"
     _response: Response | None = field(default=None, repr=False, compare=False)
     _attempts: int | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def _request_id(self) -> str | None:
-        """The service's id of the request; the name is that of OpenAI's client."""
-        return None if self._response is None else request_id_of(self._response.headers)
-
-    def __reduce__(self) -> tuple[Any, ...]:  # without the headers, which may hold a secret
-        public = {each.name: getattr(self, each.name) for each in fields(self) if not each.name.startswith("_")}
-        return _restored, (type(self), public)
 
     @classmethod
     def of(
@@ -378,10 +368,6 @@ class ModelList(Result):
 
     def __len__(self) -> int:
         return len(self.data)
-
-
-def _restored(kind: type[Completion], public: dict[str, Any]) -> Completion:
-    return kind(**public)
 
 
 def make_id(prefix: str = "chatcmpl-") -> str:

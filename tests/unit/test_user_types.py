@@ -62,8 +62,8 @@ def main(stream: bool) -> None:
     vectors: list[list[float] | str] = [each.embedding for each in client.embeddings.create(["a"], "m").data]
     patient: Client = client.with_options(timeout=5, max_retries=0).copy(retry=None)
     raw = patient.chat.completions.with_raw_response.create("Hello", logprobs=True)
-    status, header, whole = raw.status_code, raw.headers["x"], raw.parse()
-    chances: list[float] = [each.logprob for each in (whole.choices[0].logprobs or ChoiceLogprobs()).content or []]
+    status, header, parsed = raw.status_code, raw.headers["x"], raw.parse()
+    chances: list[float] = [each.logprob for each in (parsed.choices[0].logprobs or ChoiceLogprobs()).content or []]
     cost: float = client.usage.cost + client.usage.by_model["m"].cost + client.usage.prompt_tokens
     estimated: bool = client.count_tokens("Hello").is_estimate
     answer: Answer = client.ask("Hello", system="Be brief.", images=[b"", "cat.png"], timeout=5, seed=1)

@@ -57,10 +57,15 @@ def test_a_provider_without_http_has_no_head() -> None:
     assert response.parse()._request_id is None
 
 
-def test_a_copy_of_a_completion_has_no_headers(provide: Provide) -> None:
+@pytest.mark.parametrize("kind", ["completion", "embeddings"])
+def test_a_copy_of_a_result_has_no_headers(kind: str, provide: Provide) -> None:
     """They may hold a cookie; a pickled completion is often written to a file."""
-    with RawServer(every(WHOLE)) as server:
-        made: Any = Client(provide(server)).chat.completions.create("hi")
+    embeddings = whole({"data": [{"embedding": [1]}]}, *FIELDS)
+    with RawServer(every(WHOLE if kind == "completion" else embeddings)) as server:
+        client = Client(provide(server))
+        made: Any = client.chat.completions.create("hi") if kind == "completion" else client.embeddings.create("hi")
+    with pytest.raises(AttributeError, match="no attribute 'embeding'"):
+        _ = made.embeding
     pickled = pickle.dumps(made)
     assert b"secret" not in pickled
     for copied in (pickle.loads(pickled), copy.deepcopy(made)):

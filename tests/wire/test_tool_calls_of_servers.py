@@ -310,8 +310,9 @@ def test_what_a_service_adds_to_a_message_is_an_attribute_of_it(provide: Provide
     message: Any = completed.choices[0].message
     assert message.audio == {"id": "x", "data": "AAAABBBB", "transcript": "Hello"}
     assert message.content is None
-    with pytest.raises(AttributeError, match="annotations"):
-        _ = message.annotations
+    assert message.annotations is None
+    with pytest.raises(AttributeError, match="annotation"):
+        _ = message.annotation
 
 
 def test_chunks_carry_what_a_service_adds(provide: Provide) -> None:
