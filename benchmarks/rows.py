@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from . import calls, environments, house, local, services, streaming, time_limits
+from . import calls, environments, house, local, services, streaming, time_limits, typed
 from .clients import BARE, CLIENTS, G4F, OPENAI, OURS
 from .table import Bar
 
@@ -173,6 +173,7 @@ ROWS = [
         bars=local.BARS,
         floor="All are asked in turns; the bare engines have 1 or all threads, which spin briefly or long.",
     ),
+    Row("typed", "The conversion of a typed answer", typed.conversions, "together", rounds=3, bars=typed.BARS),
     Row(
         "time_limits",
         "A time limit of 1 s",

@@ -46,16 +46,21 @@ if TYPE_CHECKING:
         G4FLiteError,
         MissingDependencyError,
         ModelNotSupportedError,
+        OutputError,
+        OutputTruncatedError,
         ProviderError,
         ProviderNotConfiguredError,
         ProviderNotFoundError,
         QuotaExceededError,
         RateLimitError,
+        RefusalError,
         ResponseFormatError,
         ResponseStatusError,
         ServiceError,
         StreamInterruptedError,
+        ToolDenied,
         TransportError,
+        TurnsExceededError,
     )
     from .http.body import Body
     from .prompt import Prompt
@@ -68,6 +73,8 @@ if TYPE_CHECKING:
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
     from .timeout import RetryPolicy, Timeout
+    from .typed.stream import TypedStream
+    from .typed.tools import Tool
 
 __all__ = [
     "AiChatOnline",
@@ -99,6 +106,8 @@ __all__ = [
     "ModelNotSupportedError",
     "OpenAICompatible",
     "OtherChoice",
+    "OutputError",
+    "OutputTruncatedError",
     "Prompt",
     "Provider",
     "ProviderError",
@@ -108,6 +117,7 @@ __all__ = [
     "RateLimitError",
     "Reasoning",
     "Refusal",
+    "RefusalError",
     "ResponseFormatError",
     "ResponseStatusError",
     "RetryPolicy",
@@ -115,9 +125,13 @@ __all__ = [
     "ServiceError",
     "StreamInterruptedError",
     "Timeout",
+    "Tool",
     "ToolCall",
     "ToolCallDelta",
+    "ToolDenied",
     "TransportError",
+    "TurnsExceededError",
+    "TypedStream",
     "Usage",
     "ask",
     "stream",
@@ -154,16 +168,21 @@ _NAMES = {
         "G4FLiteError",
         "MissingDependencyError",
         "ModelNotSupportedError",
+        "OutputError",
+        "OutputTruncatedError",
         "ProviderError",
         "ProviderNotConfiguredError",
         "ProviderNotFoundError",
         "QuotaExceededError",
         "RateLimitError",
+        "RefusalError",
         "ResponseFormatError",
         "ResponseStatusError",
         "ServiceError",
         "StreamInterruptedError",
+        "ToolDenied",
         "TransportError",
+        "TurnsExceededError",
     ),
     ".http.body": ("Body",),
     ".prompt": ("Prompt",),
@@ -176,6 +195,8 @@ _NAMES = {
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
     ".timeout": ("RetryPolicy", "Timeout"),
+    ".typed.stream": ("TypedStream",),
+    ".typed.tools": ("Tool",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

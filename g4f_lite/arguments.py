@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -140,6 +141,19 @@ def is_switched_on(variable: str) -> bool:
     if word not in ("1", "true", "yes", "on", "0", "false", "no", "off", ""):
         raise ValueError(f"{variable} must be 1, true, yes or on, or else 0, false, no or off, not {value!r}")
     return word in ("1", "true", "yes", "on")
+
+
+def check_callback(function: Any, name: str) -> Any:
+    """Check a callback, and return it.
+
+    :param name: the name of the argument, for the error
+    :raises TypeError: if it cannot be called, or is async
+    """
+    if function is not None and not callable(function):
+        raise TypeError(f"{name} must be a function, not {type(function).__name__}")
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(f"{name} must not be an async function, because it is called synchronously")
+    return function
 
 
 def check_whole_number(value: Any, name: str, *, least: int = 1) -> int:

@@ -9,6 +9,9 @@
     │   ├── ChallengeError              a bot challenge or captcha page
     │   ├── ServiceError                the service's own error message
     │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
+    │   │   └── OutputError             a typed answer that does not fit its type
+    │   │       └── OutputTruncatedError    one that was cut: by max_tokens or by a content filter
+    │   ├── RefusalError                a refusal in the place of a typed answer
     │   ├── EmptyResponseError          a complete answer without content
     │   └── StreamInterruptedError      an answer cut or closed after the first delta
     ├── TransportError                  connection, DNS, TLS or proxy
@@ -19,6 +22,8 @@
     ├── AllProvidersFailedError
     ├── ConversationChangedError
     ├── EngineError                     the process of the embedded model crashed
+    ├── ToolDenied                      a tool call that was not allowed; the model is told
+    ├── TurnsExceededError              a model that goes on calling tools
     └── MissingDependencyError
 
 Many of them also derive from the ``requests`` exception that a script written for ``requests`` already catches.
@@ -162,6 +167,45 @@ class ResponseFormatError(ProviderError, requests.exceptions.InvalidJSONError):
     """An answer that violates the protocol or a size limit."""
 
 
+class OutputError(ResponseFormatError, ValueError):
+    """A typed answer that does not fit its type; its cause says why.
+
+    :param usage: the token counts of all answers, if the service reported them
+    :ivar attempts: how many answers were asked for
+    """
+
+    def __init__(self, message: str, *, usage: Any = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.usage = usage
+
+    @property
+    def text(self) -> str:
+        """The text of the last answer."""
+        return self.partial
+
+
+class OutputTruncatedError(OutputError):
+    """A typed answer that was cut, by ``max_tokens`` or by a content filter; it is not asked for again.
+
+    :param finish_reason: ``"length"`` or ``"content_filter"``
+    """
+
+    def __init__(self, message: str, *, finish_reason: str | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.finish_reason = finish_reason
+
+
+class RefusalError(ProviderError):
+    """A refusal of the model in the place of a typed answer; ``partial`` is its text.
+
+    :param usage: the token counts, if the service reported them
+    """
+
+    def __init__(self, message: str, *, usage: Any = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.usage = usage
+
+
 class EmptyResponseError(ProviderError):
     """A complete answer without text, image, tool call or reasoning.
 
@@ -272,6 +316,24 @@ class EngineError(G4FLiteError):
         super().__init__(message, **context)
         self.last_words = last_words
         self.partial = partial
+
+
+class ToolDenied(G4FLiteError):
+    """A tool call that is not allowed: raise it in ``approve=`` or in a tool to tell the model why."""
+
+    def __init__(self, message: str = "the user did not allow this call", **context: Any) -> None:
+        super().__init__(message, **context)
+
+
+class TurnsExceededError(G4FLiteError):
+    """The model still called tools in the last of the ``max_turns`` answers that it was asked for.
+
+    :param messages: the messages so far; the tools that the last one calls have not run
+    """
+
+    def __init__(self, message: str, *, messages: list[dict[str, Any]] | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.messages = messages or []
 
 
 class MissingDependencyError(G4FLiteError, ImportError):

@@ -281,6 +281,14 @@ def format_prompt(
     return "\n".join(lines)
 
 
+def with_system_text(messages: Messages, text: str) -> Messages:
+    """Return the messages with a text added to the system message, or before all others as one."""
+    first = messages[0]
+    if first["role"] in ("system", "developer") and isinstance(first["content"], str):
+        return [{**first, "content": f"{first['content']}\n\n{text}"}, *messages[1:]]
+    return [{"role": "system", "content": text}, *messages]
+
+
 def last_user_message(messages: Messages) -> str:
     """Return the text of the last message whose role is ``user``.
 

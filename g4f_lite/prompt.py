@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .arguments import check_model_name, check_proxy
@@ -79,14 +79,20 @@ class Prompt:
         if stream is not None and not isinstance(stream, bool):
             raise TypeError(f"stream must be True or False, not {type(stream).__name__}")
         return cls(
-            to_messages(messages, system=system, images=images),
-            model,
-            {name: _checked(name, value) for name, value in options.items() if _is_given(name, value)},
-            _checked_timeout(timeout),
-            None if proxy is None else check_proxy(proxy),
-            stream is not False,
-            "own" if retry == "own" else check_retry(retry),
+            model=model,
+            options={name: _checked(name, value) for name, value in options.items() if _is_given(name, value)},
+            timeout=_checked_timeout(timeout),
+            proxy=None if proxy is None else check_proxy(proxy),
+            stream=stream is not False,
+            retry="own" if retry == "own" else check_retry(retry),
+            messages=to_messages(messages, system=system, images=images),
         )
+
+    def after_call(self) -> Prompt:
+        """Return the prompt without a ``tool_choice`` that requires a call, because one has been made."""
+        if self.options.get("tool_choice") in (None, "auto", "none"):
+            return self
+        return replace(self, options={name: self.options[name] for name in self.options if name != "tool_choice"})
 
     def secrets(self) -> list[str]:
         """List what this call alone sends beside the prompt, which no message may show."""
@@ -131,7 +137,22 @@ def _checked(name: str, value: Any) -> Any:
         raise TypeError(f"n={value!r}: {_SEVERAL}")
     if name in ("response_format", "extra_body") and value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, not {type(value).__name__}")
+    if name == "tools":
+        _check_tools(value)
     copied = json_copy(value, f"the option {name}", number_names=True)  # of tokens in logit_bias
     if name == "extra_body" and _is_given("n", copied.get("n")):
         raise TypeError(f"extra_body has n={copied['n']!r}: {_SEVERAL}")
     return copied
+
+
+def _check_tools(tools: Any) -> None:
+    """Raise if a tool is not written as JSON.
+
+    :raises TypeError: if one is a function
+    """
+    for tool in tools if isinstance(tools, (list, tuple)) else (tools,):
+        if callable(tool) or hasattr(tool, "function"):
+            raise TypeError(
+                f"tools= contains {tool!r:.80}, and only ask and stream call functions: "
+                "write g4f_lite.Client(…).ask(…, tools=[…])"
+            )

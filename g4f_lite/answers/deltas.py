@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..errors import EmptyResponseError
 from .images import ImageResponse
+from .json_text import parse_arguments
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,14 @@ class ToolCall:
     type: str = "function"
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
+    @property
+    def args(self) -> dict[str, Any]:
+        """The arguments as a dict; empty if there are none.
+
+        :raises ResponseFormatError: if they are not a JSON object; the error is also a ValueError
+        """
+        return parse_arguments(self.arguments)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the call as the API writes it, so that it can be sent back in a message."""
         kind = "custom" if self.type == "custom" else "function"
@@ -75,6 +84,9 @@ class Attached:
 
     fields: dict[str, Any] = field(hash=False)
     to: Literal["message", "choice"] = "message"
+
+
+COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,11 @@ class Usage:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     extra: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def __add__(self, other: Usage) -> Usage:
+        """Return the counts of two answers together; what neither service reported is still None."""
+        pairs = ((getattr(self, name), getattr(other, name)) for name in COUNTS)
+        return Usage(*(one if two is None else (one or 0) + two for one, two in pairs))
 
 
 @dataclass(frozen=True)

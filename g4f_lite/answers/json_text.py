@@ -1,4 +1,4 @@
-"""Parsing JSON in the text of an answer, with or without a code fence around it."""
+"""Parsing JSON that a model wrote: as its answer, with or without a code fence, or as the arguments of a call."""
 
 from __future__ import annotations
 
@@ -32,3 +32,21 @@ def without_fence(text: str) -> str:
     if text.startswith("```") and text.endswith("```") and "\n" in text:
         return text[text.index("\n") : -3].strip()
     return text
+
+
+def parse_arguments(text: str) -> dict[str, Any]:
+    """Parse the arguments of a tool call; none, and ``null``, are an empty object.
+
+    :raises NotJsonError: if the text is not a JSON object
+    """
+    try:
+        value = json.loads(text) if text.strip() else None
+        if isinstance(value, str):  # some models write the JSON of the JSON
+            value = json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError(f"expected arguments in JSON, got {text[:80]!r}: {error}", partial=text) from error
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise NotJsonError(f"expected a JSON object as the arguments, got {text[:80]!r}", partial=text)
+    return value

@@ -220,6 +220,15 @@ class AnswerStream(Generator[Piece, None, None]):
         return self._answer_of(self._buffer)
 
     @property
+    def messages(self) -> list[dict[str, Any]]:
+        """What the answer adds to a history: the answer, and before it the calls of tools with their results.
+
+        :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
+        """
+        of_turns: list[dict[str, Any]] | None = getattr(self._source, "messages", None)
+        return [self.answer.to_message()] if of_turns is None else of_turns
+
+    @property
     def other_choices(self) -> dict[int, Answer]:
         """What has come of other choices than the first, by their index, where several were asked for.
 
@@ -231,12 +240,12 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def _answer_of(self, buffer: Buffer) -> Answer:
         return Answer(
-            buffer.text,
-            usage=buffer.usage,
-            finish_reason=buffer.finish_reason,
             model=self.model,
             provider=self.provider,
             seconds=self._seconds,
+            text=buffer.text,
+            usage=buffer.usage,
+            finish_reason=buffer.finish_reason,
             reasoning=buffer.reasoning,
             tool_calls=buffer.tool_calls,
             images=buffer.images,

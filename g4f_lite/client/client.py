@@ -7,20 +7,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
-from ..answers.answer import Answer
-from ..answers.stream import AnswerStream
 from ..arguments import missing_attribute, unknown_name
-from ..messages import Image, Message
-from ..prompt import Prompt
+from ..messages import Message
 from ..providers.base import BaseProvider
 from ..providers.selection import ProviderLike
 from ..timeout import RETRY, CallRetry, RetryLike, TimeoutLike
+from .asking import Asking
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
 from .usage import ClientUsage
 
 if TYPE_CHECKING:
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
+    from ..typed.tools import Approve, ToolLike
     from .chat import Chat
     from .embeddings import Embeddings
     from .images import Images
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from .token_count import TokenCount
 
 
-class Client:
+class Client(Asking):
     """A synchronous client with the interface of OpenAI's and g4f's clients::
 
         client = Client("groq", models={"gpt-4o-mini": "llama-3.3-70b-versatile"})
@@ -142,102 +141,6 @@ class Client:
         """The provider for calls that name none."""
         return self._router.provider()
 
-    def ask(
-        self,
-        prompt: str | Sequence[Message],
-        *,
-        model: str | None = None,
-        provider: ProviderLike | None = None,
-        system: str | None = None,
-        images: Image | Iterable[Image] | None = None,
-        proxy: str | None = None,
-        timeout: TimeoutLike = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        stop: str | Sequence[str] | None = None,
-        response_format: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Answer:
-        """Send a prompt and return the whole answer.
-
-        :param prompt: a string, or a list of ``{"role": …, "content": …}``
-        :param model: the name of a model; see ``Client(models=…)``
-        :param provider: the provider to use for this call instead of the client's
-        :param system: a system message to put first
-        :param images: images to add to the last user message: bytes, paths or URLs
-        :param proxy: the URL of a proxy for every request of this call
-        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param temperature: the sampling temperature
-        :param max_tokens: the maximum number of tokens in the answer
-        :param stop: the answer ends before this text, or the first of several
-        :param response_format: the JSON format of the answer, as in OpenAI's API
-        :param options: further options of the provider, and ``retry``: the retry policy of this call
-        :raises TypeError: if the provider does not support an option
-        :raises G4FLiteError: if there is no whole answer
-        """
-        return self.stream(
-            prompt,
-            model=model,
-            provider=provider,
-            system=system,
-            images=images,
-            proxy=proxy,
-            timeout=timeout,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            stop=stop,
-            response_format=response_format,
-            **options,
-        ).text()
-
-    def stream(
-        self,
-        prompt: str | Sequence[Message],
-        *,
-        model: str | None = None,
-        provider: ProviderLike | None = None,
-        system: str | None = None,
-        images: Image | Iterable[Image] | None = None,
-        proxy: str | None = None,
-        timeout: TimeoutLike = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        stop: str | Sequence[str] | None = None,
-        response_format: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> AnswerStream:
-        """Return the answer to a prompt as a stream; nothing is sent before it is read.
-
-        :param prompt: a string, or a list of ``{"role": …, "content": …}``
-        :param model: the name of a model; see ``Client(models=…)``
-        :param provider: the provider to use for this call instead of the client's
-        :param system: a system message to put first
-        :param images: images to add to the last user message: bytes, paths or URLs
-        :param proxy: the URL of a proxy for every request of this call
-        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param temperature: the sampling temperature
-        :param max_tokens: the maximum number of tokens in the answer
-        :param stop: the answer ends before this text, or the first of several
-        :param response_format: the JSON format of the answer, as in OpenAI's API
-        :param options: further options of the provider, and ``retry``: the retry policy of this call
-        :raises TypeError: if the provider does not support an option
-        :raises ModelNotSupportedError: if the provider does not have the model
-        """
-        checked = Prompt.of(
-            model or None,
-            prompt,
-            proxy,
-            timeout,
-            system=system,
-            images=images,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            stop=stop,
-            response_format=response_format,
-            **options,
-        )
-        return self._router.answer(checked, provider)
-
     def conversation(
         self,
         *,
@@ -246,6 +149,9 @@ class Client:
         model: str | None = None,
         max_characters: int | None = None,
         keep_interrupted: bool = False,
+        tools: Iterable[ToolLike] | None = None,
+        approve: Approve | None = None,
+        max_turns: int = 5,
     ) -> Conversation:
         """Start a conversation; see :class:`~g4f_lite.Conversation` for the arguments."""
         from ..conversation import Conversation
@@ -257,6 +163,9 @@ class Client:
             model=model,
             max_characters=max_characters,
             keep_interrupted=keep_interrupted,
+            tools=tools,
+            approve=approve,
+            max_turns=max_turns,
         )
 
     def count_tokens(

@@ -9,8 +9,8 @@ from typing import Any
 from ..answers.buffer import MAX_BYTES
 from ..answers.deltas import Delta, Finish
 from ..answers.json_text import without_fence
-from ..errors import ResponseFormatError
-from ..messages import Messages
+from ..errors import MissingDependencyError, ResponseFormatError
+from ..messages import Messages, with_system_text
 
 
 class JsonFormat:
@@ -18,6 +18,7 @@ class JsonFormat:
 
     :param response_format: as in OpenAI's API: ``{"type": "json_object"}``, or ``{"type": "json_schema",
         "json_schema": {"name": …, "schema": {…}}}``
+    :raises MissingDependencyError: if there is a schema, and the package jsonschema is not installed
     :raises TypeError: if it is not a dict
     :raises ValueError: if it has another type, or an invalid schema
     """
@@ -34,10 +35,7 @@ class JsonFormat:
                 "Answer with JSON and nothing else: no explanation, no code fence. "
                 f"It must match this JSON schema:\n{json.dumps(self.schema, ensure_ascii=False)}"
             )
-        first = messages[0]
-        if first["role"] in ("system", "developer") and isinstance(first["content"], str):
-            return [{**first, "content": f"{first['content']}\n\n{text}"}, *messages[1:]]
-        return [{"role": "system", "content": text}, *messages]
+        return with_system_text(messages, text)
 
     def hold(self, deltas: Generator[Delta, None, None]) -> Generator[Delta, None, None]:
         """Hold back the text until it is complete and checked: a stage of an answer's stream."""
@@ -99,14 +97,17 @@ def _schema_of(response_format: Any) -> dict[str, Any] | None:
 
 
 def _validator_for(schema: dict[str, Any]) -> Any:
-    """Return a validator; None without the package jsonschema, so that only the syntax is checked.
+    """Return a validator.
 
+    :raises MissingDependencyError: if the package jsonschema is not installed
     :raises ValueError: if the schema is invalid
     """
     try:
         import jsonschema
-    except ImportError:
-        return None
+    except ImportError as error:
+        raise MissingDependencyError(
+            'a schema in response_format is checked with jsonschema: pip install "g4f-lite[typed]"'
+        ) from error
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)

@@ -97,7 +97,7 @@ class ChatCompletion(metaclass=_Names):
         """
         if messages is None:
             raise TypeError("messages is missing: ChatCompletion.create(model=…, messages=…)")
-        answer = _client.stream(
+        answer: AnswerStream = _client.stream(
             messages,
             model=model,
             provider=provider,

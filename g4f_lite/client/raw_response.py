@@ -47,10 +47,11 @@ class RawCompletions:
     """The object ``client.chat.completions.with_raw_response``.
 
     :param create: the method of ``client.chat.completions``
+    :param parse: likewise
     """
 
-    def __init__(self, create: Callable[..., Any]) -> None:
-        self._create = create
+    def __init__(self, create: Callable[..., Any], parse: Callable[..., Any]) -> None:
+        self._create, self._parse = create, parse
 
     @overload
     def create(self, *arguments: Any, stream: Literal[True], **options: Any) -> RawResponse[Any]: ...
@@ -63,3 +64,7 @@ class RawCompletions:
     def create(self, *arguments: Any, **options: Any) -> RawResponse[Any]:
         """Do as ``client.chat.completions.create``, and return the head of the response too."""
         return RawResponse.of(self._create(*arguments, **options))
+
+    def parse(self, *arguments: Any, **options: Any) -> RawResponse[Any]:
+        """Do as ``client.chat.completions.parse``, and return the head of the last response too."""
+        return RawResponse.of(self._parse(*arguments, **options))

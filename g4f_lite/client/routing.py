@@ -23,6 +23,8 @@ from .usage import ClientUsage
 
 if TYPE_CHECKING:
     from ..providers.openai.keys import KeyLike
+    from ..typed.ask import Question
+    from ..typed.loop import ToolUse
 
 ModelMap = Mapping[str, BaseProvider | type[BaseProvider] | str | None]
 
@@ -88,14 +90,21 @@ class Router:
             self._settings["proxy"] = proxy
         self.own = self._first(provider, own)
 
-    def answer(self, prompt: Prompt, provider: ProviderLike | None = None) -> AnswerStream:
+    def answer(
+        self, prompt: Prompt, provider: ProviderLike | None = None, use: ToolUse | None = None, *, json: bool = False
+    ) -> AnswerStream:
         """Prepare the answer to a prompt, with the provider and the model that its model name maps to.
 
         :param provider: the provider to use for this call instead of the client's
+        :param use: the tools of the prompt, and how they are run
+        :param json: whether the answer is JSON, so that no text before a call of a tool belongs to it
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         :raises ProviderNotFoundError: if no provider has the name
         """
+        if use is not None:
+            timeout = self.timeout_of(prompt.model, provider)
+            return use.around(lambda prompt: self.answer(prompt, provider), timeout, json=json)(prompt)
         name = self._model_name(prompt.model, provider)
         found, model = self.find(name, provider)
         prompt, stages = divide(
@@ -134,6 +143,29 @@ class Router:
         router.proxy = self.proxy if proxy is None else check_proxy(proxy)
         router.model = model or self.model
         return router
+
+    def question(
+        self, prompt: Prompt, output: Any, provider: ProviderLike | None = None, use: ToolUse | None = None
+    ) -> Question[Any]:
+        """Prepare a prompt whose answer is to be a value of a type.
+
+        :param output: the type
+        :param provider: the provider to use for this call instead of the client's
+        :param use: the tools of the prompt, and how they are run
+        :raises MissingDependencyError: if the package msgspec is not installed
+        :raises TypeError: if the type cannot be that of an answer, or the prompt has a ``response_format``
+        :raises ProviderNotFoundError: if no provider has the name
+        """
+        from ..typed.ask import Question
+
+        found, _ = self.find(prompt.model, provider)
+        if prompt.timeout is None:  # so that it limits all the answers together
+            prompt = replace(prompt, timeout=self.timeout)
+        return Question.of(prompt, output, found, lambda prompt: self.answer(prompt, provider, use, json=True))
+
+    def timeout_of(self, model: str | None, provider: ProviderLike | None = None) -> Timeout:
+        """Return the timeout of calls that have none of their own: the client's, or that of the provider."""
+        return Timeout.of(self.timeout, getattr(self.find(model, provider)[0], "timeout", None))
 
     @contextmanager
     def explaining(self, model: str | None, provider: BaseProvider) -> Iterator[None]:
@@ -306,6 +338,14 @@ class RoutedProvider(BaseProvider):
     @property
     def known_options(self) -> frozenset[str] | None:
         return self._router.find(self._model)[0].known_options
+
+    @property
+    def timeout(self) -> Timeout:
+        return self._router.timeout_of(self._model)
+
+    @property
+    def reads_schema(self) -> bool:  # type: ignore[override]
+        return self._router.find(self._model)[0].reads_schema
 
     def answer(self, prompt: Prompt) -> AnswerStream:
         return self._router.answer(prompt)

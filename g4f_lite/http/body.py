@@ -171,8 +171,8 @@ class Body:
                 raise deadline.error()
             if not chunk:
                 self.complete = True
-                deadline.let_go()
                 self._ended()
+                deadline.let_go()
                 return
             self.bytes += len(chunk)
             if limit is not None and self.bytes > limit:

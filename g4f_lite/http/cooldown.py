@@ -20,6 +20,7 @@ class CoolDowns:
 
     :param clock: tells the time in seconds; a test gives its own
     :param draw: draws a number between two others; a test gives its own
+    :ivar running: when the cool-down of a model ends, and how long it is
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class CoolDowns:
     ) -> None:
         self._clock = clock
         self._draw = draw
-        self._running: dict[str, tuple[float, float]] = {}  # when a model's ends, and how long it is
+        self.running: dict[str, tuple[float, float]] = {}
 
     def begin(self, model: str, seconds: float, most: float) -> None:
         """Block calls to a model for so many seconds, unless a cool-down that ends later is in progress.
@@ -38,18 +39,16 @@ class CoolDowns:
             return
         now = self._clock()
         with _lock:
-            self._running = {name: kept for name, kept in self._running.items() if kept[0] > now}
-            if now + seconds > self._running.get(model, (now, 0.0))[0]:
-                self._running[model] = now + seconds, seconds
+            self.running = {name: kept for name, kept in self.running.items() if kept[0] > now}
+            if now + seconds > self.running.get(model, (now, 0.0))[0]:
+                self.running[model] = now + seconds, seconds
 
     def wait(self, model: str, most: float) -> float:
         """Return the seconds that a call should wait now: 0 where there is no cool-down, or where it does not fit.
 
         :param most: the longest time that the call may wait
         """
-        if not self._running:  # as nearly always
-            return 0.0
-        ends, length = self._running.get(model, (0.0, 0.0))
+        ends, length = self.running.get(model, (0.0, 0.0))
         left = ends - self._clock()
         if left <= 0 or left > most:
             return 0.0

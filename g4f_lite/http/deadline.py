@@ -56,8 +56,8 @@ class Deadline:
         return self
 
     def __exit__(self, *_: object) -> None:
-        unwatch(self)
         self.let_go()
+        unwatch(self)
 
     @property
     def elapsed(self) -> float:

@@ -277,8 +277,8 @@ def _send(send: Callable[..., Any], settings: dict[str, Any], transfer: Transfer
 
     :param send: sends it
     """
-    deadline = transfer.deadline
-    timeout = (deadline.limit("connect"), deadline.limit(transfer.silence))
+    deadline, silence = transfer.deadline, transfer.silence
+    timeout = (deadline.limit("connect"), deadline.limit(silence))
     reset = running_transfer.set(transfer)
     try:
         response: requests.Response = send(allow_redirects=False, timeout=timeout, **settings)
@@ -318,7 +318,7 @@ def refuse_when_offline(url: str) -> None:
     :raises ProviderNotConfiguredError: if the URL leads to another machine
     :raises ValueError: if the variable's value makes no sense
     """
-    if is_switched_on("G4F_LITE_OFFLINE") and not is_loopback(url):
+    if not is_loopback(url) and is_switched_on("G4F_LITE_OFFLINE"):
         raise ProviderNotConfiguredError(
             f"G4F_LITE_OFFLINE=1 allows nothing but loopback, and {origin_of(url)} is not; unset it to go there"
         )

@@ -15,7 +15,7 @@ import requests
 from ..answers.answer import Answer
 from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream, Source
-from ..arguments import check_model_name, check_proxy, check_whole_number, unknown_name
+from ..arguments import check_callback, check_model_name, check_proxy, check_whole_number, unknown_name
 from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
@@ -31,7 +31,6 @@ from .call import Call, run
 from .g4f_names import G4FNames
 from .pickling import state_without_secrets
 from .settings import (
-    check_callback,
     check_cert,
     check_fields,
     check_files,
@@ -61,6 +60,7 @@ class BaseProvider(ABC):
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
     priced_at: str | None = None  # the URL whose prices count; "" where nothing costs anything, None for unknown prices
+    reads_schema: bool = False  # whether the service shows the model a schema, and takes OpenAI's strict form only
 
     @property
     def known_options(self) -> frozenset[str] | None:
@@ -296,8 +296,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def settled(self, prompt: Prompt) -> Prompt:
         """Return a prompt with what it leaves to the provider: its model, its timeout and its retry policy."""
-        limits, retry = Timeout.of(prompt.timeout, self.timeout), self.retry if prompt.retry == "own" else prompt.retry
-        return replace(prompt, model=self.get_model(prompt.model), timeout=limits, retry=retry)
+        model, limits = self.get_model(prompt.model), Timeout.of(prompt.timeout, self.timeout)
+        return replace(prompt, model=model, timeout=limits, retry=self.retry if prompt.retry == "own" else prompt.retry)
 
     def check(self, prompt: Prompt) -> None:
         self.get_model(prompt.model)

@@ -304,7 +304,7 @@ def attempts(
 
 def _pause(service: Service, retry: RetryLike, model: str | None, deadline: Deadline) -> float:
     """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
-    if model is None or retry is None:
+    if model is None or retry is None or not service.cool_downs.running:  # as nearly always
         return 0.0
     return service.cool_downs.wait(model, min(_policy_of(retry).max_retry_after, deadline.remaining()))
 

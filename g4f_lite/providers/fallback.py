@@ -81,6 +81,10 @@ class Fallback(BaseProvider):
         known = [options for provider in self.providers if (options := provider.known_options) is not None]
         return frozenset.intersection(*known) - FOR_ONE_SERVICE if known else None
 
+    @property
+    def reads_schema(self) -> bool:  # type: ignore[override]
+        return all(provider.reads_schema for provider in self.providers)
+
     def check(self, prompt: Prompt) -> None:
         self._refusals(prompt)
 

@@ -139,16 +139,6 @@ def check_session(session: Any) -> requests.Session | None:
     return session
 
 
-def check_callback(function: Any, name: str) -> Any:
-    """Check a callback, and return it.
-
-    :raises TypeError: if it cannot be called
-    """
-    if function is not None and not callable(function):
-        raise TypeError(f"{name} must be a function, not {type(function).__name__}")
-    return function
-
-
 def check_verify(verify: Any) -> bool | str | None:
     """Check ``verify=``, and return it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,8 +27,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.endswith("/images/generations"):
             self._send("application/json", {"created": 1700000000, "data": [{"b64_json": PIXEL}]})
             return
-        pieces = ['{"city": ', '"Oslo"}'] if "response_format" in asked else PIECES
-        if "tools" in asked:
+        schema = asked.get("response_format", {}).get("json_schema", {}).get("schema")
+        pieces = PIECES if "response_format" not in asked else ['{"city": ', '"Oslo"}']
+        if schema is not None:
+            pieces = re.findall(".{1,8}", json.dumps(_sample(schema, schema.get("$defs", {}))))
+        if asked.get("tools") and asked["messages"][-1]["role"] == "user":
             call = {"index": 0, "id": "call_1", "type": "function"}
             function = {"name": asked["tools"][0]["function"]["name"], "arguments": '{"city": "Oslo"}'}
             chunks = [_chunk(asked, {"tool_calls": [{**call, "function": function}]}), _chunk(asked, {}, "tool_calls")]
@@ -47,6 +51,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: Any) -> None:
         pass
+
+
+def _sample(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
+    """Make a value of a schema: the first of all that there are."""
+    if "$ref" in schema:
+        return _sample(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    if "anyOf" in schema:
+        return _sample(schema["anyOf"][0], definitions)
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema["type"] == "object":
+        return {name: _sample(inner, definitions) for name, inner in schema["properties"].items()}
+    if schema["type"] == "array":
+        return [_sample(schema["items"], definitions)]
+    return {"string": "Oslo", "integer": 7, "number": 2.5, "boolean": True, "null": None}[schema["type"]]
 
 
 def _chunk(asked: dict[str, Any], delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ PACKAGE = Path(g4f_lite.__file__).parent
 FLOORS = [
     {"errors", "messages", "timeout", "arguments", "emulator"},
     {"prompt", "answers", "http"},
-    {"providers"},
+    {"providers", "typed"},
     {"conversation"},
     {"client"},
     {"contrib"},

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import g4f_lite
-from g4f_lite import Client, Finish, Local, OpenAICompatible, ResponseFormatError, Usage
+from g4f_lite import Client, Finish, Local, MissingDependencyError, OpenAICompatible, ResponseFormatError, Usage
 from g4f_lite.providers import selection as choice
 from g4f_lite.testing import Scripted
 
@@ -208,11 +208,12 @@ def test_an_endless_answer_is_not_held_back_for_ever(monkeypatch):
     assert len(taken) == 11
 
 
-def test_without_jsonschema_only_the_syntax_is_checked(monkeypatch):
+def test_without_jsonschema_a_schema_is_refused_and_the_extra_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "jsonschema", None)
-    assert Client(Plain('{"city": 1}')).ask("x", response_format=SCHEMA) == '{"city": 1}'
-    with pytest.raises(ResponseFormatError):
-        Client(Plain("no JSON")).ask("x", response_format=SCHEMA)
+    provider = Plain('{"city": 1}')
+    with pytest.raises(MissingDependencyError, match=r'pip install "g4f-lite\[typed\]"'):
+        Client(provider).stream("x", response_format=SCHEMA)
+    assert Client(provider).ask("x", response_format={"type": "json_object"}) == '{"city": 1}'
 
 
 @pytest.mark.parametrize(

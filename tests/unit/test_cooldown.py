@@ -79,7 +79,7 @@ def test_what_is_over_takes_no_room(cool: CoolDowns, clock: Clock) -> None:
     for number in range(100):
         cool.begin(str(number), 1, 60)
         clock.now += 2
-    assert len(cool._running) == 1
+    assert len(cool.running) == 1
 
 
 def test_a_copy_has_none(cool: CoolDowns) -> None:

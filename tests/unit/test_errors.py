@@ -22,16 +22,21 @@ from g4f_lite.errors import (
     G4FLiteError,
     MissingDependencyError,
     ModelNotSupportedError,
+    OutputError,
+    OutputTruncatedError,
     ProviderError,
     ProviderNotConfiguredError,
     ProviderNotFoundError,
     QuotaExceededError,
     RateLimitError,
+    RefusalError,
     ResponseFormatError,
     ResponseStatusError,
     ServiceError,
     StreamInterruptedError,
+    ToolDenied,
     TransportError,
+    TurnsExceededError,
 )
 
 TREE = [
@@ -43,6 +48,9 @@ TREE = [
     (ChallengeError, ProviderError, None),
     (ServiceError, ProviderError, None),
     (ResponseFormatError, ProviderError, requests.exceptions.InvalidJSONError),
+    (OutputError, ResponseFormatError, ValueError),
+    (OutputTruncatedError, OutputError, ValueError),
+    (RefusalError, ProviderError, None),
     (EmptyResponseError, ProviderError, None),
     (StreamInterruptedError, ProviderError, requests.exceptions.ChunkedEncodingError),
     (TransportError, G4FLiteError, requests.ConnectionError),
@@ -53,6 +61,8 @@ TREE = [
     (AllProvidersFailedError, G4FLiteError, None),
     (ConversationChangedError, G4FLiteError, None),
     (EngineError, G4FLiteError, None),
+    (ToolDenied, G4FLiteError, None),
+    (TurnsExceededError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
 ]
 KINDS = [G4FLiteError, *(kind for kind, _, _ in TREE)]
@@ -61,7 +71,11 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     ResponseStatusError: {"status": 503, "retry_after": 2.0, "body": "busy"},
     TransportError: {"cause": "tls"},
     DeadlineExceededError: {"limit": "read", "partial": "Hel"},
+    OutputError: {"usage": 3, "partial": "Hel"},
+    OutputTruncatedError: {"usage": 3, "partial": "Hel", "finish_reason": "length"},
+    RefusalError: {"usage": 3, "partial": "No."},
     EngineError: {"last_words": "abort", "partial": "Hel"},
+    TurnsExceededError: {"messages": [{"role": "user", "content": "Hello"}]},
 }
 
 

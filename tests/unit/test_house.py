@@ -76,6 +76,12 @@ def test_ci_runs_the_blocks_as_they_are_printed():
     assert [command + "\n" for command in commands] == [FIRST_BLOCK, SECOND_BLOCK]
 
 
+def test_ci_leaves_no_environment_out():
+    environments = re.findall(r"[\w.-]+", config("tox.ini")["tox"]["env_list"])
+    named = set(re.findall(r"[\w.-]+", read(".ci/run")))
+    assert [name for name in environments if name not in named and not name.startswith("py3")] == []
+
+
 @pytest.mark.skipif(os.name == "nt", reason="bash")
 def test_ci_is_a_program():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from g4f_lite import (
     Identity,
     MissingDependencyError,
     RateLimitError,
+    ToolCallDelta,
     Usage,
 )
 from g4f_lite.client import usage as usage_module
@@ -300,3 +302,23 @@ assert client.usage.cost == 0
 
 def test_prices_are_loaded_when_they_are_used_and_nothing_is_downloaded(prices: Any) -> None:
     subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True)
+
+
+@dataclass
+class Person:
+    name: str
+
+
+def test_every_answer_of_a_typed_call_and_of_a_tool_loop_counts_once() -> None:
+    pytest.importorskip("msgspec", reason="the extra `typed` is not installed")
+    call = ToolCallDelta(0, "c1", "clock", "{}")
+    client = Client(Scripted(["{}", COUNTED], ['{"name": "Ada"}', COUNTED], [call, COUNTED], ["noon", COUNTED]))
+    assert client.ask("Who?", output=Person, repairs=1) == Person("Ada")
+    assert counts(client.usage) == (2, 0, 20, 10)
+
+    def clock() -> str:
+        """Tell the time."""
+        return "12:00"
+
+    assert client.ask("When?", tools=[clock]) == "noon"
+    assert counts(client.usage) == (4, 0, 40, 20)

@@ -1,7 +1,9 @@
-"""mypy --strict accepts a user's script that uses everything, and refuses one that is wrong."""
+"""mypy --strict accepts a user's script that uses everything, and refuses one that is wrong; so does pyright."""
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +117,106 @@ Client().images.generate("a cat", response_format="png")
 OpenAICompatible("http://x/v1", timeut=5)
 """
 
+TYPED_ANSWERS = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Optional
+
+import g4f_lite
+from g4f_lite import (
+    Answer, AnswerStream, Client, Conversation, OutputError, Tool, ToolCall, ToolDenied, TurnsExceededError,
+    TypedStream,
+)
+from typing_extensions import TypedDict, assert_type
+
+
+@dataclass
+class Person:
+    name: str
+
+
+class City(TypedDict):
+    name: str
+
+
+client = Client("echo")
+assert_type(g4f_lite.ask("x"), Answer)
+assert_type(g4f_lite.ask("x", output=Person), Person)
+assert_type(client.ask("x", output=None), Answer)
+assert_type(client.ask("x", output=City, temperature=0, repairs=2, system="y"), City)
+assert_type(client.ask("x", output=list[Person]), list[Person])
+assert_type(client.ask("x", output=int), int)
+city: City = client.ask("x", output=City)
+conversation = client.conversation()
+assert_type(conversation.ask("x", output=Person), Person)
+assert_type(conversation.ask("x"), Answer)
+assert_type(client.stream("x"), AnswerStream)
+assert_type(client.stream("x", output=Person).output, Person)
+people = client.stream("x", output=list[Person])
+assert_type(people, TypedStream[list[Person]])
+for person in people.items():
+    assert_type(person, Person)
+with conversation.stream("x", output=Person) as stream:
+    for piece in stream:
+        assert_type(piece, str)
+completion = client.chat.completions.parse("x", response_format=Person)
+assert_type(completion.choices[0].message.parsed, Optional[Person])
+content: str | None = completion.choices[0].message.content
+either: Literal["a", "b"] = client.ask("x", output=Literal["a", "b"])
+maybe: Person | None = client.ask("x", output=Person | None)
+try:
+    pass
+except OutputError as error:
+    assert_type(error.text, str)
+
+
+def weather(city: str, days: int = 1) -> str:
+    return "sunny"
+
+
+def approve(call: ToolCall) -> bool:
+    if call.args["city"] != "Oslo":
+        raise ToolDenied("too far")
+    return True
+
+
+def note(call: ToolCall, result: object) -> None:
+    print(call.name, result)
+
+
+assert_type(client.ask("x", tools=[weather, Tool(weather, parallel=True), {"type": "function"}], max_turns=3), Answer)
+assert_type(g4f_lite.stream("x", tools=(weather, len), approve=approve, on_tool=note), AnswerStream)
+assert_type(client.ask("x", tools=[weather], output=Person), Person)
+talk = client.conversation(tools=[weather], approve=approve, max_turns=2)
+assert_type(talk.ask("x", tools=[], on_tool=note), Answer)
+assert_type(talk.stream("x", tools=[Tool(weather)], output=Person).output, Person)
+Conversation("echo", tools=[weather]).stream("x", approve=lambda call: call.name == "weather").messages[0]["role"]
+try:
+    pass
+except TurnsExceededError as exceeded:
+    print(exceeded.messages[-1])
+"""
+
+WRONG_ANSWERS = """
+from dataclasses import dataclass
+from g4f_lite import Client
+
+@dataclass
+class Person:
+    name: str
+
+client = Client("echo")
+text: str = client.ask("x", output=Person)
+client.ask("x", output=Person).age
+client.ask("x", output=Person, repairs="2")
+client.stream("x", output=Person).items()
+client.chat.completions.parse("x", response_format=Person).choices[0].message.parsed.name
+client.ask("x", tools=["weather"])
+client.ask("x", tools=[len], max_turns="2")
+client.conversation(tools=len)
+"""
+
 
 def check(script: str, folder: Path) -> list[str]:
     """Run mypy on a script where only the package is found; give what it says, line by line."""
@@ -153,3 +255,29 @@ def test_a_script_that_uses_everything(folder):
 def test_a_script_that_is_wrong(folder):
     lines = [line for line in check(WRONG, folder) if ": error:" in line and line.startswith("script.py")]
     assert [int(line.split(":")[1]) for line in lines] == [4, 5, 6, 7, 8, 9]
+
+
+@pytest.mark.timeout(240)
+def test_mypy_knows_the_type_of_each_answer(folder: Path) -> None:
+    assert [line for line in check(TYPED_ANSWERS, folder) if line.startswith("script.py")] == []
+
+
+@pytest.mark.timeout(240)
+def test_mypy_finds_what_is_wrong(folder: Path) -> None:
+    lines = [line for line in check(WRONG_ANSWERS, folder) if ": error:" in line and line.startswith("script.py")]
+    assert [int(line.split(":")[1]) for line in lines] == [10, 11, 12, 13, 14, 15, 16, 17]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pyright") is None, reason="pyright is not installed")
+@pytest.mark.parametrize(("script", "wrong"), [(TYPED_ANSWERS, []), (WRONG_ANSWERS, [10, 11, 12, 13, 14, 15, 16, 17])])
+def test_pyright_says_the_same(script: str, wrong: list[int], folder: Path) -> None:
+    path = folder / "script.py"
+    path.write_text(script, encoding="utf-8")
+    settings = {"extraPaths": ["package"], "include": ["script.py"], "typeCheckingMode": "standard"}
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    arguments = ["--outputjson", "--pythonpath", sys.executable]
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", *arguments], cwd=folder, capture_output=True, text=True, timeout=110
+    )
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    assert sorted({each["range"]["start"]["line"] + 1 for each in found if each["severity"] == "error"}) == wrong

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
+os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # which would import whatever dnspython finds on this machine
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet itself says that it is deprecated
     import eventlet

@@ -39,7 +39,9 @@ class AiEngine(Provider):
     session_endpoint = "/wp-json/mwai/v1/start_session"
     supports_message_history = True
     token_sources = 2  # start_session, and the page that a logged-in user sees
-    known_options = frozenset({"chat_id"})  # what the site calls one conversation in its records
+    # chat_id: what the site calls one conversation in its records.  tools: those that the bot's owner gave it are the
+    # ones that it calls, and they are run here; nothing about them is sent.
+    known_options = frozenset({"chat_id", "tools"})
     _rest = ""  # the address of the site's REST API, where it is not the usual one
 
     def __init__(

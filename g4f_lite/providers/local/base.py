@@ -21,6 +21,7 @@ from .call import EngineCall
 from .context import context_error, context_told
 from .endings import well_ended
 from .engine import BearerAuth
+from .forced_call import as_call, is_forced, with_schema
 from .gguf import Metadata
 from .keep_alive import seconds_of
 from .manners import is_limited, manner_of, well_asked
@@ -70,11 +71,17 @@ class EngineProvider(OpenAIProvider):
         return EngineCall(self, prompt, lambda call: self.runner.engine(model, call), keep_alive)
 
     def request(self, prompt: Prompt, token: str) -> requests.Request:
-        return directed(super().request(well_asked(prompt, self._metadata(prompt)), token), token)
+        metadata = self._metadata(prompt)
+        if is_forced(prompt, metadata):
+            prompt = with_schema(prompt)
+        return directed(super().request(well_asked(prompt, metadata), token), token)
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        metadata = self._metadata(prompt)
         deltas = context_told(super().deltas(body, prompt), self.runner.context)
-        limit = manner_of(self._metadata(prompt)).max_tokens
+        if is_forced(prompt, metadata):
+            return as_call(deltas)
+        limit = manner_of(metadata).max_tokens
         return deltas if is_limited(prompt) else well_ended(deltas, body.close, limit)
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:

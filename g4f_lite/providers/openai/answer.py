@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ...answers.deltas import Delta, Finish, OtherChoice
+from ...answers.deltas import Delta
 from ...errors import DeadlineExceededError, G4FLiteError, ResponseFormatError, ServiceError, TransportError
 from ...http.body import BLANK, MAX_JSON_BYTES, Body, parse_json
 from ...http.checks import shorten
@@ -48,7 +48,7 @@ def _read_completion(body: bytes, *, several: bool) -> Iterator[Delta]:
         yield from reader.read(chunk)
     if not reader.has_read:
         raise ResponseFormatError(f"expected an answer, got {shorten(json.dumps(completion), 200)}")
-    yield from _end_of(reader)
+    yield from reader.end()
 
 
 def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool) -> Iterator[Delta]:
@@ -104,13 +104,7 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
             raise failure
     if unreadable is not None and not (is_whole and reader.has_read):
         raise unreadable
-    yield from _end_of(reader) if is_whole else reader.rest()
-
-
-def _end_of(reader: ChunkReader) -> Iterator[Delta]:
-    yield from reader.end()
-    yield from (OtherChoice(index, Finish(reason)) for index, reason in reader.other_reasons())
-    yield Finish(reader.reason)
+    yield from reader.end() if is_whole else reader.rest()
 
 
 def _unwrapped(value: Any) -> Any:

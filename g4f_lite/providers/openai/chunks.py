@@ -11,6 +11,7 @@ from ...answers.attached import size_of
 from ...answers.deltas import (
     Attached,
     Delta,
+    Finish,
     Identity,
     OtherChoice,
     Reasoning,
@@ -18,9 +19,9 @@ from ...answers.deltas import (
     is_content,
 )
 from ...answers.images import ImageResponse
-from ...errors import G4FLiteError, ResponseFormatError, ServiceError
+from ...errors import ResponseFormatError
 from ...http.checks import shorten
-from .errors import failure_beside, failure_in, names_failure, with_body
+from .errors import failure_beside, failure_in, failure_of_choice
 from .fields import text_in
 from .parts import REASONING, image_urls, read_parts, read_reasoning
 from .tool_calls import ToolCalls
@@ -79,10 +80,9 @@ class ChunkReader:
         choices = chunk.get("choices")
         self._note_extra(chunk)
         if choices:
-            failure = failure_beside(chunk)
             for place, choice in enumerate(_checked(choices)):
                 yield from self._read_choice(choice, place, chunk)
-                failure = failure or failure_beside(choice) or self._failure_within(choice)
+            failure = failure_beside(chunk) or next(filter(None, map(failure_of_choice, choices)), None)
         else:
             failure = failure_in(chunk, whole=self._whole)
             self.has_read = self.has_read or choices is not None
@@ -123,15 +123,19 @@ class ChunkReader:
         yield from held
 
     def end(self) -> Iterator[Delta]:
-        """Return what is certain only when nothing more comes."""
+        """Return what is certain only when nothing more comes, and the end of each choice."""
         yield from self.rest()
         for index, calls in self._calls.items():
             yield from (OtherChoice(index, delta) if index else delta for delta in calls.rest())
         if self._named and self._extra != self._identity.extra:
             yield replace(self._identity, extra=self._extra)
+        for index, reason in self.reasons.items():
+            if self._several and index:
+                yield OtherChoice(index, Finish(reason))
+        yield Finish(self._reason)
 
     @property
-    def reason(self) -> str | None:
+    def _reason(self) -> str | None:
         """Why the answer ended; None where the service did not say."""
         if self._several:
             return self.reasons.get(0)
@@ -139,10 +143,6 @@ class ChunkReader:
         if self._calls and wants_calls:
             return wants_calls[0]
         return self.reasons.get(self._main.get(str, 0)) or next(iter(self.reasons.values()), None)
-
-    def other_reasons(self) -> Iterator[tuple[int, str]]:
-        """Return the finish reasons of further choices, where several were asked for."""
-        return ((index, reason) for index, reason in self.reasons.items() if self._several and index)
 
     def _read_choice(self, choice: dict[str, Any], place: int, chunk: dict[str, Any]) -> Iterator[Delta]:
         index = choice.get("index")
@@ -170,17 +170,6 @@ class ChunkReader:
         if reason and reason not in _NO_REASON:
             self.has_read = True
             self.reasons[index] = text_in(reason, "type", "reason") or str(reason)
-
-    def _failure_within(self, choice: dict[str, Any]) -> G4FLiteError | None:
-        """Make the error that a choice's delta or its finish reason says; None where neither does."""
-        delta = choice.get("delta") or choice.get("message")
-        failure = failure_beside(delta) if isinstance(delta, dict) else None
-        reason = choice.get("finish_reason")
-        if failure is not None or not reason or not names_failure(str(reason)):
-            return failure
-        own = text_in(choice, "native_finish_reason", "stop_reason")
-        more = f" ({own!r})" if own and own != reason else ""
-        return with_body(ServiceError(f"the service broke the answer off with finish_reason {reason!r}{more}"), choice)
 
     def _deltas(self, choice: dict[str, Any], index: int) -> Iterator[Delta]:
         """Read the delta of a choice, or the message that stands in its place."""

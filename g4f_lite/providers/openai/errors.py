@@ -58,6 +58,18 @@ def failure_beside(fields: dict[str, Any]) -> G4FLiteError | None:
     return None if told is None else _of_answer(told, fields)
 
 
+def failure_of_choice(choice: dict[str, Any]) -> G4FLiteError | None:
+    """Make the error that a choice, its delta or its finish reason says; None where none does."""
+    delta = choice.get("delta") or choice.get("message")
+    failure = failure_beside(choice) or (failure_beside(delta) if isinstance(delta, dict) else None)
+    reason = choice.get("finish_reason")
+    if failure is not None or not reason or not names_failure(str(reason)):
+        return failure
+    own = text_in(choice, "native_finish_reason", "stop_reason")
+    more = f" ({own!r})" if own and own != reason else ""
+    return with_body(ServiceError(f"the service broke the answer off with finish_reason {reason!r}{more}"), choice)
+
+
 def _of_answer(told: Any, sent: dict[str, Any]) -> G4FLiteError:
     error = error_of(told, None, sent) or ServiceError(f"the service says that it failed: {shorten(json.dumps(sent))}")
     return with_body(error, sent)

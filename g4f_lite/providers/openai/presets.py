@@ -14,6 +14,8 @@ class Preset:
     :param default_model: the model that is asked where none is named; "" asks the server for its first
     :param key_variable: the environment variable that holds the key; None where no key is needed
     :param reports_usage: False where the service refuses the field ``stream_options``
+    :param reads_schema: whether the service shows a model the schema in ``response_format``, and takes OpenAI's strict
+        form only; the others make a grammar of it, or say that it should be in the prompt too
     """
 
     title: str
@@ -21,6 +23,7 @@ class Preset:
     default_model: str = ""
     key_variable: str | None = None
     reports_usage: bool = True
+    reads_schema: bool = False
 
 
 PRESETS = {
@@ -28,7 +31,7 @@ PRESETS = {
     "llama.cpp": Preset("llama.cpp", "http://localhost:8080/v1"),
     "lmstudio": Preset("LM Studio", "http://localhost:1234/v1"),
     "vllm": Preset("vLLM", "http://localhost:8000/v1"),
-    "openai": Preset("OpenAI", "https://api.openai.com/v1", "gpt-4o-mini", "OPENAI_API_KEY"),
+    "openai": Preset("OpenAI", "https://api.openai.com/v1", "gpt-4o-mini", "OPENAI_API_KEY", reads_schema=True),
     "openrouter": Preset("OpenRouter", "https://openrouter.ai/api/v1", "openrouter/auto", "OPENROUTER_API_KEY"),
     "groq": Preset("Groq", "https://api.groq.com/openai/v1", "llama-3.3-70b-versatile", "GROQ_API_KEY"),
     "mistral": Preset("Mistral", "https://api.mistral.ai/v1", "mistral-small-latest", "MISTRAL_API_KEY", False),
@@ -44,7 +47,11 @@ PRESETS = {
     ),
     "xai": Preset("xAI", "https://api.x.ai/v1", "grok-3-mini", "XAI_API_KEY"),
     "google": Preset(
-        "Google", "https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.5-flash", "GEMINI_API_KEY"
+        "Google",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        "gemini-2.5-flash",
+        "GEMINI_API_KEY",
+        reads_schema=True,
     ),
     "anthropic": Preset("Anthropic", "https://api.anthropic.com/v1", "claude-haiku-4-5", "ANTHROPIC_API_KEY"),
 }

@@ -52,6 +52,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         self.query = [*address.query, *query_pairs(default_query or {}, "default_query")]
         self.default_model = self._preset.default_model or address.model
         self.reports_usage = self._preset.reports_usage
+        self.reads_schema = self._preset.reads_schema
         self.key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
 
     @classmethod

@@ -1,0 +1,5 @@
+"""A conversation, which keeps its history."""
+
+from .conversation import Conversation
+
+__all__ = ["Conversation"]

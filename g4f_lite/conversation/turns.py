@@ -1,0 +1,327 @@
+"""The turns of a conversation: what is sent, and what is added to the history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from ..answers.answer import Answer
+from ..answers.deltas import Delta
+from ..answers.stream import AnswerStream
+from ..errors import ResponseFormatError
+from ..messages import Image, Messages
+from ..prompt import Prompt
+from ..providers.base import BaseProvider
+from ..timeout import TimeoutLike
+from .history import trim, turn_of
+
+if TYPE_CHECKING:
+    from ..typed.ask import Question
+    from ..typed.loop import ToolUse
+    from ..typed.stream import TypedStream
+    from ..typed.tools import Approve, OnTool, Toolbox, ToolLike
+
+T = TypeVar("T")
+
+
+class Turns:
+    """The methods ``ask`` and ``stream`` of a conversation."""
+
+    provider: BaseProvider
+    messages: Messages
+    model: str | None
+    max_characters: int | None
+    keep_interrupted: bool
+    approve: Approve | None
+    max_turns: int
+    _toolbox: Toolbox | None
+    _chat_id: str
+
+    @overload
+    def ask(
+        self,
+        prompt: str,
+        *,
+        output: None = None,
+        repairs: int = 1,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
+        **options: Any,
+    ) -> Answer: ...
+
+    @overload
+    def ask(
+        self,
+        prompt: str,
+        *,
+        output: type[T],
+        repairs: int = 1,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
+        **options: Any,
+    ) -> T: ...
+
+    @overload
+    def ask(
+        self,
+        prompt: str,
+        *,
+        output: Any,
+        repairs: int = 1,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
+        **options: Any,
+    ) -> Any: ...
+
+    def ask(
+        self,
+        prompt: str,
+        *,
+        output: Any = None,
+        repairs: int = 1,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
+        **options: Any,
+    ) -> Any:
+        """Send a message and return the whole answer, or with ``output`` a value of that type.
+
+        See :meth:`stream` for the other arguments.
+
+        :param output: the type of the value, as for :meth:`Client.ask() <g4f_lite.Client.ask>`
+        :param repairs: how many times to ask again, with what was wrong, if the answer is not a value of the type; what
+            was asked again is not in the history
+        :raises OutputError: if the answer is not a value of the type; the history is unchanged then
+        :raises G4FLiteError: if there is no whole answer; the history is unchanged then
+        """
+        use = self._use(tools, max_turns, approve, on_tool)
+        checked, turn = self._prompt(
+            prompt,
+            images=images,
+            proxy=proxy,
+            timeout=timeout,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            stop=stop,
+            response_format=response_format,
+            tools=None if use is None else use.toolbox.declared,
+            **options,
+        )
+        if output is None:
+            return self._answer(checked, turn, use).text()
+        question = self._question(checked, output, use)
+        value = question.ask(repairs)
+        self.messages += [*turn, *question.added]
+        return value
+
+    @overload
+    def stream(
+        self,
+        prompt: str,
+        *,
+        output: None = None,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
+        **options: Any,
+    ) -> AnswerStream: ...
+
+    @overload
+    def stream(
+        self,
+        prompt: str,
+        *,
+        output: type[T],
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
+        **options: Any,
+    ) -> TypedStream[T]: ...
+
+    @overload
+    def stream(
+        self,
+        prompt: str,
+        *,
+        output: Any,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
+        **options: Any,
+    ) -> TypedStream[Any]: ...
+
+    def stream(
+        self,
+        prompt: str,
+        *,
+        output: Any = None,
+        images: Image | Iterable[Image] | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: str | Sequence[str] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        max_turns: int | None = None,
+        approve: Approve | None = None,
+        on_tool: OnTool | None = None,
+        **options: Any,
+    ) -> AnswerStream | TypedStream[Any]:
+        """Send a message and return the answer as a stream; the turn is added to the history when it ends.
+
+        :param prompt: the text of the message, or a list of messages
+        :param output: the type of the value that the stream gives as well; the turn is added if the answer fits
+        :param images: images to send with it: bytes, paths or URLs
+        :param proxy: the URL of a proxy for every request of this call
+        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
+        :param temperature: the sampling temperature
+        :param max_tokens: the maximum number of tokens in the answer
+        :param stop: the answer ends before this text, or the first of several
+        :param response_format: the JSON format of the answer, as in OpenAI's API
+        :param tools: functions that the model may call in this turn; None for those of the conversation
+        :param max_turns: how many answers the model may be asked for; None for the conversation's number
+        :param approve: called with each call before any function runs; None for the conversation's function
+        :param on_tool: called after each call with what the function returned or raised
+        :param options: further options of the provider
+        :raises TypeError: if the provider does not support an option
+        """
+        use = self._use(tools, max_turns, approve, on_tool)
+        checked, turn = self._prompt(
+            prompt,
+            images=images,
+            proxy=proxy,
+            timeout=timeout,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            stop=stop,
+            response_format=response_format,
+            tools=None if use is None else use.toolbox.declared,
+            **options,
+        )
+        if output is None:
+            return self._answer(checked, turn, use)
+        from ..typed.stream import TypedStream
+
+        question = self._question(checked, output, use)
+        return TypedStream(question, lambda _: self.messages.extend([*turn, *question.added]))
+
+    def _prompt(self, prompt: Any, **arguments: Any) -> tuple[Prompt, Messages]:
+        """Check the arguments of a turn; return what to send, and the messages of the turn."""
+        if "chat_id" in (self.provider.known_options or ()):  # the service keeps conversations apart by it
+            arguments.setdefault("chat_id", self._chat_id)
+        turn = turn_of(prompt)
+        checked = Prompt.of(self.model, [*self.messages, *turn], **arguments)
+        turn = checked.messages[-len(turn) :]
+        return replace(checked, messages=trim(checked.messages, self.max_characters)), turn
+
+    def _answer(self, prompt: Prompt, turn: Messages, use: ToolUse | None) -> AnswerStream:
+        stream = self._answers(use)(prompt)
+        return stream.through(lambda deltas: self._remember(deltas, stream, turn))
+
+    def _question(self, prompt: Prompt, output: Any, use: ToolUse | None) -> Question[Any]:
+        from ..typed.ask import Question
+
+        return Question.of(prompt, output, self.provider, self._answers(use, json=True))
+
+    def _answers(self, use: ToolUse | None, *, json: bool = False) -> Callable[[Prompt], AnswerStream]:
+        """Return what answers a prompt: the provider, or the provider and the tools."""
+        if use is None:
+            return self.provider.answer
+        return use.around(self.provider.answer, getattr(self.provider, "timeout", None), json=json)
+
+    def _use(
+        self, tools: Iterable[ToolLike] | None, max_turns: int | None, approve: Approve | None, on_tool: OnTool | None
+    ) -> ToolUse | None:
+        """Return the tools of a turn and how they are run: its own settings, or those of the conversation."""
+        toolbox = self._toolbox if tools is None else toolbox_of(tools)
+        if toolbox is None:
+            return None
+        from ..typed.loop import ToolUse
+
+        max_turns = self.max_turns if max_turns is None else max_turns
+        return ToolUse(toolbox, max_turns, self.approve if approve is None else approve, on_tool)
+
+    def _remember(
+        self, deltas: Generator[Delta, None, None], stream: AnswerStream, turn: Messages
+    ) -> Generator[Delta, None, None]:
+        """Pass on the deltas of an answer, and add the turn to the history when it ends."""
+        try:
+            yield from deltas
+            stream.check_complete()
+        except BaseException:  # Ctrl-C too
+            if self.keep_interrupted and (text := _text_so_far(stream)):
+                self.messages += [*turn, {"role": "assistant", "content": text}]
+            raise
+        self.messages += [*turn, *stream.messages]
+
+
+def toolbox_of(tools: Iterable[ToolLike]) -> Toolbox:
+    """Check tools; see :class:`~g4f_lite.typed.tools.Toolbox`."""
+    from ..typed.tools import Toolbox  # which few conversations need
+
+    return Toolbox.of(tools)
+
+
+def _text_so_far(stream: AnswerStream) -> str:
+    """Return the text so far, or its beginning if it is too long."""
+    try:
+        return str(stream.answer)
+    except ResponseFormatError as error:
+        return error.partial

@@ -1,0 +1,1 @@
+"""From text to values: typed answers, and functions that a model may call."""

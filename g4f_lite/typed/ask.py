@@ -1,0 +1,206 @@
+"""Asking until the answer is a value of a type, or until no repair is left."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+
+from ..answers.answer import Answer
+from ..answers.deltas import COUNTS, Usage
+from ..answers.stream import AnswerStream
+from ..arguments import check_whole_number
+from ..errors import EmptyResponseError, G4FLiteError, OutputError, OutputTruncatedError, RefusalError
+from ..messages import Messages
+from ..prompt import Prompt
+from ..timeout import Timeout
+from .mismatch import Mismatch
+from .output import Output
+from .ways import Provider, arguments_as_text, asked, asked_again, in_prompt, is_refusal, remember, ways_of
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+Told = TypeVar("Told", OutputError, OutputTruncatedError, RefusalError)
+_CUT = ("length", "content_filter")  # finish reasons of an answer that asking again would not complete
+
+
+@dataclass
+class Question(Generic[T]):
+    """A prompt whose answer is to be a value of a type, and what it took.
+
+    :param prompt: the prompt
+    :param output: the type
+    :param provider: what can be asked of the provider
+    :param send: sends a prompt
+    :ivar stream: the last answer
+    :ivar messages: the messages that it answers, without the schema
+    :ivar attempts: how many answers were asked for
+    :raises TypeError: if the prompt has a ``response_format``
+    """
+
+    prompt: Prompt
+    output: Output[T]
+    provider: Provider
+    send: Callable[[Prompt], AnswerStream]
+    messages: Messages = field(init=False)
+    attempts: int = field(default=1, init=False)
+
+    @classmethod
+    def of(
+        cls, prompt: Prompt, output: Any, provider: Provider, send: Callable[[Prompt], AnswerStream]
+    ) -> Question[Any]:
+        """Make a question of a type as the caller gave it.
+
+        :raises TypeError: if it cannot be the type of an answer
+        """
+        return Question(prompt, Output.of(output), provider, send)
+
+    def __post_init__(self) -> None:
+        if "response_format" in self.prompt.options:
+            raise TypeError("output= and response_format= both set the format of the answer; pass only one of them")
+        self.messages = self.prompt.messages
+        self._ways = ways_of(self.provider, self.prompt, self.output.schema)
+        self._began_at = time.monotonic()
+        self._total = self.prompt.timeout.total if isinstance(self.prompt.timeout, Timeout) else None
+        self._usages: list[Usage] = []
+        self._results: Messages = []  # the calls of tools for answers that did not fit, and their results
+        self.stream = self._stream()
+
+    def ask(self, repairs: int) -> T:
+        """Send the prompt, and send it again with what was wrong until an answer fits.
+
+        :param repairs: how many times to send it again
+        :raises OutputError: if the last answer does not fit
+        :raises G4FLiteError: if there is no whole answer
+        """
+        check_whole_number(repairs, "repairs", least=0)
+        while True:
+            answer = self.begin().whole()
+            try:
+                return self.output.convert(answer)
+            except Mismatch as error:
+                if self.attempts > repairs or not self._has_time():
+                    raise self.mismatched(error) from error
+                logger.info("the answer is not a valid %s; asking again: %s", self.output.schema.name, error)
+                schema = None if in_prompt(self._ways[0], self.provider) else self.output.schema
+                if results := self.stream.messages[:-1]:
+                    self._results += results
+                    self.prompt = self.prompt.after_call()
+                self.messages = asked_again([*self.messages, *results], answer, str(error), schema)
+            self.attempts += 1
+            self.stream = self._stream()
+
+    @property
+    def added(self) -> Messages:
+        """The messages for a history: calls of tools with their results, and the last answer."""
+        return [*self._results, *self.stream.messages]
+
+    def _stream(self) -> AnswerStream:
+        """Prepare an answer; nothing is sent before it is read."""
+        prompt = replace(self.prompt, messages=self.messages)
+        stream = self.send(asked(prompt, self._ways[0], self.output.schema, self.provider))
+        return stream.through(arguments_as_text) if self._ways[0] == "tool" else stream
+
+    def begin(self) -> Question[T]:
+        """Start the answer; where the service refuses the way of asking for it, take the next one.
+
+        :returns: the question itself
+        :raises G4FLiteError: if no answer begins
+        """
+        while True:
+            try:
+                self.stream.start()
+            except G4FLiteError as error:
+                self._check_cut(error)
+                if not is_refusal(error, self._ways[0]):
+                    raise
+                logger.info("%s is refused; asking in another way: %s", self._ways[0], error)
+                remember(self.provider, self.prompt, self._ways.pop(0), self.output.schema)
+                self.stream = self._stream()
+            else:
+                return self
+
+    def whole(self) -> Answer:
+        """Read the answer to its end.
+
+        :raises RefusalError: if it is a refusal
+        :raises OutputTruncatedError: if it was cut before the end of the JSON
+        :raises OutputError: if it calls a tool that is for the caller to run
+        """
+        answer = self.stream.text()
+        if answer.usage is not None:
+            self._usages.append(answer.usage)
+        if answer.refusal:
+            raise self._told(RefusalError(f"the model refuses to answer: {answer.refusal:.200}"), answer)
+        if answer.tool_calls:
+            text = f"the model calls {answer.tool_calls[0].name!r}, which is not run here, as the tool is a dict"
+            raise self._told(OutputError(f"{text}; pass a function, or ask without output="), answer)
+        if answer.finish_reason in _CUT:
+            try:
+                self.output.strictly(answer)
+            except Mismatch as error:
+                raise self._told(_truncated(answer.finish_reason), answer) from error
+        return answer
+
+    def checked(self, answer: Answer) -> T:
+        """Convert a whole answer.
+
+        :raises OutputError: if it does not fit
+        """
+        try:
+            return self.output.convert(answer)
+        except Mismatch as error:
+            raise self.mismatched(error) from error
+
+    def mismatched(self, reason: Mismatch) -> OutputError:
+        """Return the error for the answer, which does not fit."""
+        text = f"the answer is not a valid {self.output.schema.name}: {reason}"
+        return self._told(OutputError(text), self.stream.answer)
+
+    @property
+    def usage(self) -> Usage | None:
+        """The token counts of all answers; None if the service reported none."""
+        if not self._usages:
+            return None
+        counts: dict[str, Any] = {name: _sum(self._usages, name) for name in COUNTS}
+        return Usage(**counts)
+
+    def _check_cut(self, error: G4FLiteError) -> None:
+        """Raise if there is no text because a model was cut while it thought.
+
+        :raises OutputTruncatedError: if it was
+        """
+        if isinstance(error, EmptyResponseError) and error.finish_reason in _CUT:
+            if error.usage is not None:
+                self._usages.append(error.usage)
+            raise self._told(_truncated(error.finish_reason), Answer("", provider=error.provider)) from error
+
+    def _told(self, error: Told, answer: Answer) -> Told:
+        """Add to an error what the answers took."""
+        error.provider, error.step, error.partial = answer.provider, "stream", str(answer)
+        error.attempts, error.elapsed = self.attempts, time.monotonic() - self._began_at
+        error.usage = self.usage
+        return error
+
+    def _has_time(self) -> bool:
+        """Return whether a limit on the whole call leaves time for another answer, which is then limited to that."""
+        limits = self.prompt.timeout
+        if not isinstance(limits, Timeout) or self._total is None:
+            return True
+        left = self._total - (time.monotonic() - self._began_at)
+        if left > 0:
+            self.prompt = replace(self.prompt, timeout=replace(limits, total=left))
+        return left > 0
+
+
+def _truncated(finish_reason: str | None) -> OutputTruncatedError:
+    remedy = "; give a larger max_tokens" if finish_reason == "length" else ": the service's filter held the rest back"
+    text = f"the answer ended with finish_reason {finish_reason!r} before its JSON was complete{remedy}"
+    return OutputTruncatedError(text, finish_reason=finish_reason)
+
+
+def _sum(usages: list[Usage], name: str) -> int | None:
+    counts = [getattr(usage, name) for usage in usages]
+    return None if None in counts else sum(counts)

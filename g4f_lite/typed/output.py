@@ -1,0 +1,140 @@
+"""A type as the goal of an answer: its schema, and how text becomes a value of it."""
+
+from __future__ import annotations
+
+import typing
+from contextlib import suppress
+from functools import lru_cache
+from typing import Annotated, Any, Generic, TypeVar
+
+from ..answers.json_text import without_fence
+from ..errors import MissingDependencyError
+
+try:
+    import msgspec
+    import msgspec.inspect
+except ImportError as error:
+    raise MissingDependencyError('typed answers need msgspec: pip install "g4f-lite[typed]"') from error
+
+from .lenient import fitted, json_in
+from .mismatch import Mismatch
+from .schema import Schema, described, schema_of
+
+T = TypeVar("T")
+_LONGEST_QUOTE = 80  # of a text in an error
+
+
+class Output(Generic[T]):
+    """A type of answers.
+
+    :param kind: the type
+    :raises TypeError: if it cannot be one
+    """
+
+    schema: Schema
+
+    def __init__(self, kind: Any) -> None:
+        try:
+            self.schema = schema_of(kind)
+            self._kind = described(kind)
+            self._shape = msgspec.inspect.type_info(self._kind)
+            root = msgspec.defstruct("Answer", [("value", self._kind)]) if self.schema.wrapped else self._kind
+            self._decoder = msgspec.json.Decoder(root, dec_hook=_to_model)
+        except NameError as error:
+            raise TypeError(f"a type hint in {kind!r:.80} cannot be resolved: {error}") from error
+
+    @classmethod
+    def of(cls, kind: Any) -> Output[Any]:
+        """Return the output for a type; the same one for the same type, as making one takes a millisecond.
+
+        :raises TypeError: if it cannot be the type of an answer
+        """
+        try:
+            hash(kind)
+        except TypeError:
+            return cls(kind)
+        return _cached(kind)
+
+    def strictly(self, text: str) -> T:
+        """Convert a text that is JSON of the schema.
+
+        :raises Mismatch: if it is not
+        """
+        try:
+            value = self._decoder.decode(str(text))  # msgspec takes no subclass, such as an Answer
+        except Exception as error:  # also those that a constructor of the type raises
+            raise _mismatch(error) from error
+        return value.value if self.schema.wrapped else value  # type: ignore[no-any-return]
+
+    def convert(self, text: str) -> T:
+        """Convert a text that is nearly so: JSON among other text, numbers in quotes, other case.
+
+        :raises Mismatch: if there is no value of the type in it
+        """
+        for exact in dict.fromkeys((text, without_fence(text))):
+            with suppress(Mismatch):
+                return self.strictly(exact)
+        reason: Mismatch | None = None
+        for found in json_in(text):
+            try:
+                return self.value_of(self._unwrapped(found))
+            except Mismatch as error:
+                reason = reason or error
+        if self.schema.wrapped:  # the value alone, without the object around it and without quotation marks
+            with suppress(Mismatch):
+                return self.value_of(text.strip().strip("\"'`."))
+        quoted = text.strip()[:_LONGEST_QUOTE]
+        raise reason or Mismatch(f"expected JSON, got {quoted!r}" if quoted else "there is no text")
+
+    def value_of(self, value: Any) -> T:
+        """Convert plain JSON types leniently.
+
+        :raises Mismatch: if it does not fit
+        """
+        try:
+            fit = fitted(value, self._shape)
+            converted: T = msgspec.convert(fit, self._kind, strict=False, str_keys=True, dec_hook=_to_model)
+        except Exception as error:
+            raise _mismatch(error) from error
+        return converted
+
+    def element(self) -> Output[Any]:
+        """Return the output for the elements of a list.
+
+        :raises TypeError: if the type is not a list
+        """
+        kind = self._kind
+        while typing.get_origin(kind) is Annotated:
+            kind = typing.get_args(kind)[0]
+        if typing.get_origin(kind) is not list:
+            raise TypeError(f"items() gives the elements of a list; pass output=list[…], not {kind!r:.80}")
+        return Output.of(typing.get_args(kind)[0])
+
+    def _unwrapped(self, found: Any) -> Any:
+        if self.schema.wrapped and isinstance(found, dict) and found.keys() == {"value"}:
+            return found["value"]
+        return found
+
+
+@lru_cache(maxsize=128)
+def _cached(kind: Any) -> Output[Any]:
+    return Output(kind)
+
+
+def _to_model(kind: type, value: Any) -> Any:
+    """Make a pydantic model of plain JSON types.
+
+    :raises ValueError: if they do not fit, with a line for each error
+    """
+    try:
+        return kind.model_validate(value)  # type: ignore[attr-defined]
+    except ValueError as error:
+        listed = getattr(error, "errors", None)
+        if not callable(listed):
+            raise
+        lines = [f"{each['msg']} - at `{'.'.join(map(str, each['loc'])) or '$'}`" for each in listed()]
+        raise ValueError("; ".join(lines)) from error
+
+
+def _mismatch(error: Exception) -> Mismatch:
+    return Mismatch(str(error) or type(error).__name__)

@@ -1,0 +1,454 @@
+"""Asking for a value: the ways to ask, the repairs, the errors, and what a conversation keeps."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from typing import Any, Literal
+
+import pytest
+
+import g4f_lite
+from g4f_lite import (
+    Client,
+    Conversation,
+    EmptyResponseError,
+    Fallback,
+    Finish,
+    MissingDependencyError,
+    OutputError,
+    OutputTruncatedError,
+    RateLimitError,
+    Reasoning,
+    Refusal,
+    RefusalError,
+    ResponseFormatError,
+    ServiceError,
+    Timeout,
+    ToolCallDelta,
+    Usage,
+)
+from g4f_lite.providers import selection
+from g4f_lite.testing import Scripted
+
+from .services import Plain
+from .typed_types import Color, Even, Person, Pet
+
+ADA = Person("Ada", 36)
+TEXT = '{"name": "Ada", "age": 36}'
+WRONG = '{"name": "Ada"}'
+
+
+class Formats(Scripted):
+    """A service that takes a schema, and tools."""
+
+    known_options = frozenset({"response_format", "tools", "tool_choice", "max_tokens"})
+
+
+class Reads(Formats):
+    """One that shows the schema to its model, as OpenAI."""
+
+    reads_schema = True
+
+
+class Tools(Scripted):
+    """A service that takes tools."""
+
+    known_options = frozenset({"tools", "tool_choice"})
+
+
+class Ends(Plain):
+    """A service that ends its answers in its own way."""
+
+    def begin(self, prompt):
+        for delta in super().begin(prompt):
+            yield delta
+            if isinstance(delta, Finish):
+                return
+
+
+def call(*arguments: str) -> list[Any]:
+    """The deltas of a tool call."""
+    first, *rest = arguments
+    return [ToolCallDelta(0, "1", "Person", first), *(ToolCallDelta(0, arguments=each) for each in rest)]
+
+
+def sent(provider: Scripted, number: int = -1) -> list[str]:
+    return [message["content"] for message in provider.calls[number].messages]
+
+
+# The ways.
+
+
+def test_a_service_that_shows_the_schema_gets_it_once():
+    provider = Reads(TEXT)
+    assert Client(provider).ask("Who?", output=Person) == ADA
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    }
+    inner = {"name": "Person", "schema": schema, "strict": True}
+    assert provider.calls[0].options == {"response_format": {"type": "json_schema", "json_schema": inner}}
+    assert sent(provider) == ["Who?"]
+
+
+def test_other_services_get_the_schema_in_the_prompt_too():
+    provider = Formats(TEXT)
+    assert Client(provider).ask("Who?", output=Person, system="Be brief.") == ADA
+    system, user = sent(provider)
+    assert system.startswith("Be brief.\n\nAnswer with JSON")
+    assert '"required": ["name", "age"]' in system
+    assert user == "Who?"
+    assert provider.calls[0].options["response_format"]["json_schema"]["strict"] is True
+
+
+def test_a_schema_without_a_strict_form_is_sent_as_it_is():
+    provider = Reads('{"a": 1}')
+    assert Client(provider).ask("x", output=dict[str, int]) == {"a": 1}
+    inner = provider.calls[0].options["response_format"]["json_schema"]
+    assert inner == {
+        "name": "dict",
+        "schema": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "strict": False,
+    }
+
+
+def test_a_service_with_tools_only_calls_one():
+    provider = Tools(["Let me see. ", *call('{"name": "Ada",', ' "age": 36}'), Finish("tool_calls")])
+    completion = Client(provider).chat.completions.parse("Who?", response_format=Person)
+    choice = completion.choices[0]
+    assert choice.message.parsed == ADA
+    assert (choice.message.content, choice.message.tool_calls, choice.finish_reason) == (TEXT, None, "stop")
+    options = provider.calls[0].options
+    assert options["tool_choice"] == {"type": "function", "function": {"name": "Person"}}
+    assert options["tools"][0]["function"]["parameters"]["required"] == ["name", "age"]
+    assert sent(provider) == ["Who?"]
+
+
+def test_a_model_that_writes_in_place_of_a_call_is_read_as_well():
+    assert Client(Tools(f"It is {TEXT}.")).ask("Who?", output=Person) == ADA
+
+
+def test_a_callers_own_tools_leave_no_place_for_another():
+    provider = Tools(TEXT)
+    tool = {"type": "function", "function": {"name": "f"}}
+    assert Client(provider).ask("Who?", output=Person, tools=[tool]) == ADA
+    assert provider.calls[0].options == {"tools": [tool]}
+    assert "JSON schema" in sent(provider)[0]
+
+
+@pytest.mark.parametrize("kind", [Plain, Scripted])
+def test_without_either_the_schema_is_in_the_prompt(kind):
+    provider = kind(TEXT)
+    assert Client(provider).ask("Who?", output=Person) == ADA
+    assert provider.calls[0].options == {}
+    assert "JSON schema" in sent(provider)[0]
+
+
+REFUSED = ServiceError("This response_format type is unavailable now", status=400)
+REFUSED_TOOLS = ServiceError("this model does not support tools", status=400)
+
+
+def test_what_a_service_refuses_is_asked_for_in_the_next_way_and_remembered():
+    provider = Formats(REFUSED, REFUSED_TOOLS, TEXT, TEXT, TEXT)
+    client = Client(provider)
+    assert client.ask("Who?", output=Person) == ADA
+    assert client.ask("Who?", output=Person) == ADA
+    ways = [{"response_format"}, {"tools", "tool_choice"}, set(), set()]
+    assert [set(call.options) for call in provider.calls] == ways
+    assert client.ask("Who?", output=Person, model="another") == ADA
+    assert set(provider.calls[-1].options) == {"response_format"}
+    fresh = Formats(TEXT)
+    assert Client(fresh).ask("Who?", output=Person) == ADA
+    assert set(fresh.calls[0].options) == {"response_format"}
+
+
+def test_a_schema_that_is_refused_says_nothing_of_another():
+    refused = ServiceError("Invalid schema for response_format 'Person': 'pattern' is not permitted", status=400)
+    provider = Formats(refused, call(TEXT), call(TEXT), '{"number": 2}')
+    client = Client(provider)
+    assert client.ask("Who?", output=Person) == ADA
+    assert client.ask("Who?", output=Person) == ADA
+    assert client.ask("Which?", output=Even).number == 2
+    ways = [each.options.keys() & {"response_format", "tools"} for each in provider.calls]
+    assert ways == [{"response_format"}, {"tools"}, {"tools"}, {"response_format"}]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServiceError("the prompt is too long", status=400),
+        RateLimitError("no more response_format today", status=429),
+        ServiceError("response_format failed", status=500),
+    ],
+)
+def test_other_errors_are_raised(error):
+    provider = Formats(error, TEXT)
+    with pytest.raises(type(error)):
+        Client(provider).ask("Who?", output=Person)
+    assert len(provider.calls) == 1
+
+
+def test_a_chain_in_which_all_refuse_is_asked_in_the_next_way():
+    first, second = Formats(REFUSED, call(TEXT)), Formats(REFUSED)
+    assert Client(Fallback([first, second])).ask("Who?", output=Person) == ADA
+    assert [len(first.calls), len(second.calls)] == [2, 1]
+
+
+def test_a_chain_is_shown_the_schema_unless_all_of_its_members_read_it():
+    for members, shown in (([Reads(TEXT), Reads()], False), ([Reads(TEXT), Formats()], True)):
+        chain = Fallback(members)
+        assert Client(chain).ask("Who?", output=Person) == ADA
+        assert ("JSON schema" in sent(members[0])[0]) is shown
+        members[0].queue(TEXT)
+        assert Client(chain).conversation().ask("Who?", output=Person) == ADA
+        assert ("JSON schema" in sent(members[0])[0]) is shown
+
+
+def test_a_provider_that_cannot_be_hashed_can_be_asked():
+    class Equal(Formats):
+        __hash__ = None
+
+    provider = Equal(REFUSED, call(TEXT))
+    assert Client(provider).ask("Who?", output=Person) == ADA
+
+
+def test_an_option_that_is_not_known_is_told_at_the_call():
+    with pytest.raises(TypeError, match="temperature"):
+        Client(Plain(TEXT)).stream("x", output=Person, temperature=0)
+
+
+# Repairs.
+
+
+def test_an_answer_that_does_not_fit_is_asked_for_again_with_what_was_wrong():
+    provider = Reads(WRONG, TEXT)
+    assert Client(provider).ask("Who?", output=Person) == ADA
+    question, answer, again = sent(provider)
+    assert (question, answer) == ("Who?", WRONG)
+    assert again.startswith("Your answer is not valid: Object missing required field `age`")
+    assert '"required": ["name", "age"]' in again
+    assert [message["role"] for message in provider.calls[1].messages] == ["user", "assistant", "user"]
+
+
+def test_the_schema_is_not_said_twice():
+    provider = Plain(WRONG, TEXT)
+    assert Client(provider).ask("Who?", output=Person) == ADA
+    assert sum("JSON schema:" in text for text in sent(provider)) == 1
+
+
+@pytest.mark.parametrize(("repairs", "asked"), [(0, 1), (1, 2), (3, 4)])
+def test_the_last_answer_that_does_not_fit_is_an_error_with_the_text(repairs, asked):
+    usage = Usage(10, 5, 15, cached_tokens=2)
+    provider = Plain(*([text, usage] for text in ["no", "no", "no", WRONG][-asked:]))
+    with pytest.raises(OutputError, match="the answer is not a valid Person: Object missing required") as caught:
+        Client(provider).ask("Who?", output=Person, repairs=repairs)
+    error = caught.value
+    assert len(provider.calls) == asked == error.attempts
+    assert error.text == error.partial == WRONG
+    assert error.usage == Usage(10 * asked, 5 * asked, 15 * asked, cached_tokens=2 * asked)
+    assert error.provider == "Plain"
+    assert isinstance(error, (ResponseFormatError, ValueError))
+    copied = pickle.loads(pickle.dumps(error))
+    assert (copied.text, copied.attempts, copied.usage) == (error.text, error.attempts, error.usage)
+
+
+def test_an_error_of_the_types_own_checks_goes_to_the_model():
+    provider = Plain('{"number": 3}', '{"number": 4}')
+    assert Client(provider).ask("x", output=Even).number == 4
+    assert "the number must be even" in sent(provider)[-1]
+    provider = Plain('{"name": "rex", "age": 1}', '{"name": "Rex", "age": 1}')
+    assert Client(provider).ask("x", output=Pet).name == "Rex"
+    assert "a name has a capital - at `name`" in sent(provider)[-1]
+
+
+def test_an_answer_without_text_is_not_sent_back():
+    provider = Plain([Reasoning("hm")], TEXT)
+    assert Client(provider).ask("Who?", output=Person) == ADA
+    assert [message["role"] for message in provider.calls[1].messages] == ["system", "user", "user"]
+
+
+@pytest.mark.parametrize(("repairs", "error"), [(-1, ValueError), ("1", TypeError), (True, TypeError)])
+def test_a_number_of_repairs_that_makes_no_sense_is_refused(repairs, error):
+    provider = Plain(TEXT)
+    with pytest.raises(error, match="repairs must be"):
+        Client(provider).ask("x", output=Person, repairs=repairs)
+    assert provider.calls == []
+
+
+def test_the_limit_of_a_call_holds_for_all_of_its_answers(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("g4f_lite.typed.ask.time.monotonic", lambda: now[0])
+    limits: list[float | None] = []
+
+    class Slow(Plain):
+        def begin(self, prompt):
+            limits.append(prompt.timeout.total)
+            now[0] += 40
+            return super().begin(prompt)
+
+    with pytest.raises(OutputError) as caught:
+        Client(Slow("no", "no", "no", "no"), timeout=Timeout(total=100)).ask("x", output=Person, repairs=9)
+    assert limits == [100, 60, 20]
+    assert caught.value.attempts == 3
+
+
+# What cannot be repaired.
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+def test_an_answer_that_was_cut_is_not_asked_for_again(reason):
+    provider = Ends(['{"name": "Ad', Usage(1, 2, 3), Finish(reason)], "never")
+    with pytest.raises(OutputTruncatedError, match=f"finish_reason '{reason}'") as caught:
+        Client(provider).ask("x", output=Person, repairs=3)
+    error = caught.value
+    assert (error.text, error.finish_reason, error.attempts, error.usage) == ('{"name": "Ad', reason, 1, Usage(1, 2, 3))
+    assert len(provider.calls) == 1
+
+
+def test_a_text_is_not_taken_for_whole_when_it_was_cut():
+    with pytest.raises(OutputTruncatedError):
+        Client(Ends(["The sky is bl", Finish("length")])).ask("x", output=str)
+    assert Client(Ends([TEXT, Finish("length")])).ask("x", output=Person) == ADA
+
+
+def test_a_model_that_was_cut_while_it_thought_was_cut():
+    provider = Ends([Usage(1, 2, 3), Finish("length")], [Reasoning("hm"), Finish("length")])
+    for _ in range(2):
+        with pytest.raises(OutputTruncatedError, match="larger max_tokens"):
+            Client(provider).ask("x", output=Person)
+    with pytest.raises(EmptyResponseError):
+        Client(Plain([Finish("stop")])).ask("x", output=Person)
+
+
+def test_a_refusal_is_an_error_of_its_own():
+    provider = Plain([Refusal("I cannot"), Refusal(" help."), Usage(1, 2, 3)])
+    with pytest.raises(RefusalError, match=r"refuses to answer: I cannot help\.") as caught:
+        Client(provider).ask("x", output=Person, repairs=3)
+    assert (caught.value.partial, caught.value.usage) == ("I cannot help.", Usage(1, 2, 3))
+    assert not isinstance(caught.value, OutputError)
+    assert len(provider.calls) == 1
+
+
+# Arguments.
+
+
+def test_output_and_response_format_exclude_each_other():
+    provider = Scripted(TEXT)
+    for ask in (Client(provider).ask, Client(provider).stream, Conversation(provider).ask):
+        with pytest.raises(TypeError, match="output= and response_format="):
+            ask("x", output=Person, response_format={"type": "json_object"})
+    assert provider.calls == []
+
+
+@pytest.mark.parametrize("kind", [3, "Person", object, ADA, {"type": "object"}])
+def test_what_is_no_type_is_refused_at_the_call(kind):
+    provider = Plain(TEXT)
+    for ask in (Client(provider).ask, Client(provider).stream, Conversation(provider).stream):
+        with pytest.raises(TypeError):
+            ask("x", output=kind)
+    assert provider.calls == []
+
+
+def test_the_extra_is_named(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("g4f_lite.typed")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "msgspec", None)
+    with pytest.raises(MissingDependencyError, match=r'pip install "g4f-lite\[typed\]"'):
+        Client(Plain(TEXT)).ask("x", output=Person)
+
+
+def test_the_functions_take_a_type_too(monkeypatch):
+    provider = Plain('{"value": "red"}', "blue")
+    monkeypatch.setattr(selection, "replacement", provider)
+    assert g4f_lite.ask("x", output=Color) is Color.RED
+    assert g4f_lite.stream("x", output=Literal["red", "blue"]).output == "blue"
+
+
+# Conversations.
+
+
+@pytest.mark.parametrize("through_client", [False, True])
+def test_a_conversation_keeps_the_turn_without_what_was_asked_again(through_client):
+    provider = Plain(WRONG, TEXT, "Thank you.")
+    conversation = Client(provider).conversation(system="Be brief.") if through_client else None
+    conversation = conversation or Conversation(provider, system="Be brief.")
+    assert conversation.ask("Who?", output=Person) == ADA
+    assert conversation.messages == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Who?"},
+        {"role": "assistant", "content": TEXT},
+    ]
+    conversation.ask("Good.")
+    assert [message["content"] for message in provider.calls[-1].messages] == ["Be brief.", "Who?", TEXT, "Good."]
+
+
+def test_a_tool_call_is_kept_as_text():
+    conversation = Conversation(Tools(call(TEXT)))
+    assert conversation.ask("Who?", output=Person) == ADA
+    assert conversation.messages[1:] == [{"role": "assistant", "content": TEXT}]
+
+
+def test_a_turn_without_a_value_is_not_kept():
+    conversation = Conversation(Plain("no", "no"))
+    with pytest.raises(OutputError):
+        conversation.ask("Who?", output=Person)
+    assert conversation.messages == []
+
+
+# Completions.
+
+
+def test_a_completion_has_the_value_and_what_it_took():
+    provider = Plain([WRONG, Usage(1, 2, 3)], [TEXT, Usage(10, 20, 30)])
+    completion = Client(provider).chat.completions.parse("Who?", "m", response_format=Person, repairs=1)
+    message = completion.choices[0].message
+    assert message.parsed == ADA
+    assert message.content == TEXT
+    assert (completion.attempts, completion.model) == (2, "m")
+    assert completion.usage is not None
+    assert completion.usage.total_tokens == 33
+    assert [each["role"] for each in completion.messages] == ["user", "assistant", "user"]
+    written = completion.to_dict()
+    assert written["choices"][0]["message"] == {"role": "assistant", "content": TEXT, "refusal": None}
+    assert "attempts" not in written
+    assert Client(Plain("ok")).ask([*completion.messages, message]) == "ok"
+    assert pickle.loads(pickle.dumps(completion)) == completion
+
+
+def test_a_completion_is_not_repaired_unless_wanted():
+    with pytest.raises(OutputError):
+        Client(Plain(WRONG, TEXT)).chat.completions.parse("Who?", response_format=Person)
+
+
+def test_a_completion_of_a_refusal_has_no_value():
+    completion = Client(Plain([Refusal("No.")])).chat.completions.parse("Who?", response_format=Person)
+    message = completion.choices[0].message
+    assert (message.parsed, message.refusal, message.content) == (None, "No.", None)
+
+
+def test_a_dict_is_for_create():
+    for kind in (None, {"type": "json_object"}):
+        with pytest.raises(TypeError, match=r"create\(\) takes a dict"):
+            Client(Plain(TEXT)).chat.completions.parse("Who?", response_format=kind)
+    with pytest.raises(TypeError, match="n=2"):
+        Client(Plain(TEXT)).chat.completions.parse("Who?", response_format=Person, n=2)
+
+
+# Who does not use it.
+
+
+def test_a_plain_call_loads_nothing_of_it():
+    script = """
+import sys
+from g4f_lite import Client
+from g4f_lite.testing import Scripted
+client = Client(Scripted())
+client.ask("x"), client.stream("x").text(), client.conversation().ask("x"), client.chat.completions.create("x")
+print(*(name for name in sys.modules if name.startswith("g4f_lite.typed") or name == "msgspec"))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

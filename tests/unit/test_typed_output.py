@@ -1,0 +1,137 @@
+"""How the text of an answer becomes a value: as it is, or leniently."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import pytest
+
+from g4f_lite.typed.mismatch import Mismatch
+from g4f_lite.typed.output import Output
+
+from .typed_types import City, Color, Even, Node, Owner, Person, Pet, Point, Trip
+
+ADA = Person("Ada", 36)
+TRIP = """{"who": {"name": "Ada", "age": 36}, "to": [{"name": "Oslo"}], "color": "red", "at": {"x": 1},
+"seats": "aisle", "notes": []}"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (Person, '{"name": "Ada", "age": 36}', ADA),
+        (City, '{"name": "Oslo", "people": 3}', {"name": "Oslo", "people": 3}),
+        (Color, '{"value": "red"}', Color.RED),
+        (Literal["a", "b"], '{"value": "b"}', "b"),
+        (list[Person], '{"value": [{"name": "Ada", "age": 36}]}', [ADA]),
+        (Person | None, '{"value": null}', None),
+        (Person | None, '{"value": {"name": "Ada", "age": 36}}', ADA),
+        (str, '{"value": "x"}', "x"),
+        (dict[str, int], '{"a": 1}', {"a": 1}),
+        (Decimal, '{"value": 1.50}', Decimal("1.50")),
+        (datetime.datetime, '{"value": "2026-01-02T03:04:05"}', datetime.datetime(2026, 1, 2, 3, 4, 5)),
+        (Node, '{"name": "a", "children": [{"name": "b"}]}', Node("a", [Node("b")])),
+        (Pet, '{"name": "Rex", "age": 3}', Pet(name="Rex", age=3)),
+        (list[Pet], '{"value": [{"name": "Rex", "age": 3}]}', [Pet(name="Rex", age=3)]),
+    ],
+)
+def test_json_that_fits_needs_no_leniency(kind, text, value):
+    assert Output.of(kind).strictly(text) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (Person, '```json\n{"name": "Ada", "age": 36}\n```', ADA),
+        (Person, 'Sure! Here it is: {"name": "Ada", "age": 36}. Anything else?', ADA),
+        (Person, 'An {example}: {"name": "Ada", "age": 36}', ADA),
+        (Person, '{"name": "Ada", "age": "36"}', ADA),
+        (Person, '{"name": "Ada", "age": 36.0}', ADA),
+        (Person, '{"name": "Ada\nLovelace", "age": 36}', Person("Ada\nLovelace", 36)),
+        (Person, '{"name": 7, "age": 36}', Person("7", 36)),
+        (Point, '{"y": 2, "x": "1"}', Point(1, 2)),
+        (Point, '{"x": 1}', Point(1, 0)),
+        (Trip, TRIP, Trip(ADA, [{"name": "Oslo"}], Color.RED, Point(1), "aisle")),
+        (Color, '{"value": "Red"}', Color.RED),
+        (Color, "BLUE.", Color.BLUE),
+        (Literal["a", "b"], "B", "b"),
+        (list[Color], '["RED", "Blue"]', [Color.RED, Color.BLUE]),
+        (list[Literal["Yes", "No", "no"]], '["yes", "no", "NO "]', ["Yes", "no", "no"]),
+        (dict[int, str], 'Here: {"1": "a"}', {1: "a"}),
+        (list[int], "The numbers are [1, 2].", [1, 2]),
+        (int | None, "null", None),
+        (list[int | str], "[3]", [3]),
+        (int, "42", 42),
+        (float, '"2.5"', 2.5),
+        (bool, "True", True),
+        (str, "just text", "just text"),
+        (str, "see [1] and {2}", "see [1] and {2}"),
+        (tuple[Point, str], '[{"x": 1}, 2]', (Point(1), "2")),
+        (dict[str, Point], '{"a": {"x": 1}}', {"a": Point(1)}),
+        (Pet, 'It is {"name": "Rex", "age": "3"}', Pet(name="Rex", age=3)),
+        (Person | None, '{"name": "Ada", "age": "36"}', ADA),
+    ],
+)
+def test_text_that_nearly_fits_is_converted_leniently(kind, text, value):
+    output: Output[Any] = Output.of(kind)
+    with pytest.raises(Mismatch):
+        output.strictly(text)
+    converted = output.convert(text)
+    assert converted == value
+    assert type(converted) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reason"),
+    [
+        (Person, "", "there is no text"),
+        (Person, "no JSON", "expected JSON, got 'no JSON'"),
+        (Person, '{"name": "Ada"}', "Object missing required field `age`"),
+        (Person, '{"name": "Ada", "age": "old"}', r"Expected `int`, got `str` - at `\$\.age`"),
+        (Person, "[1]", "Expected `object`, got `array`"),
+        (Point, '{"y": 1}', "Object missing required field `x`"),
+        (Color, '{"value": "green"}', "Invalid enum value 'green'"),
+        (Color, "perhaps red", "expected JSON, got 'perhaps red'"),
+        (list[int], '[1, "two"]', r"Expected `int`, got `str` - at `\$\[1\]`"),
+        (Even, '{"number": 3}', "the number must be even"),
+        (Even, '{"number": 0}', "the number must not be zero"),
+        (list[Even], '[{"number": 2}, {"number": 1}]', r"the number must be even - at `\$\[1\]`"),
+        (
+            Pet,
+            '{"name": "rex", "age": -1}',
+            "a name has a capital - at `name`; .*or equal to 0 - at `age`",
+        ),
+        (list[Pet], '[{"name": "Rex"}]', r"Field required - at `age` - at `\$\[0\]`"),
+        (Node, '{"name": "a", "children": ' + "[" * 20000, "expected JSON"),
+        (int, "9" * 5000, "expected JSON|Expected `int`"),
+    ],
+)
+def test_what_does_not_fit_says_why(kind, text, reason):
+    with pytest.raises(Mismatch, match=reason):
+        Output.of(kind).convert(text)
+
+
+def test_a_text_full_of_brackets_takes_no_longer_than_others():
+    with pytest.raises(Mismatch):
+        Output.of(Owner).convert("[{" * 100_000)
+
+
+def test_the_output_of_a_type_is_made_once():
+    assert Output.of(list[Person]) is Output.of(list[Person])
+    assert Output.of(Person) is not Output.of(Point)
+
+
+def test_a_hint_that_cannot_be_resolved_is_told():
+    class Here:
+        pass
+
+    from dataclasses import dataclass
+
+    @dataclass
+    class Beside:
+        here: Here
+
+    with pytest.raises(TypeError, match="'Here' is not defined"):
+        Output.of(Beside)

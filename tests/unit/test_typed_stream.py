@@ -1,0 +1,261 @@
+"""A typed answer in progress: its text, its snapshots, its elements and its value."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from g4f_lite import (
+    Client,
+    Conversation,
+    OutputError,
+    OutputTruncatedError,
+    Refusal,
+    RefusalError,
+    ServiceError,
+    StreamInterruptedError,
+    ToolCallDelta,
+    TypedStream,
+)
+from g4f_lite.typed.json_so_far import JsonSoFar
+
+from .services import Plain
+from .test_typed_ask import ADA, REFUSED, TEXT, Ends, Finish, Formats, Tools
+from .typed_types import Color, Person, Point
+
+BOB = Person("Bob", 1)
+TWO = ['{"value": [{"name": ', '"Ada", "age"', ': 36}, {"na', 'me": "Bob", "age": 1', "}", "]}"]
+
+
+# What a text holds so far.
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", None),
+        ("Well, ", None),
+        ("Well, {", {}),
+        ('{"na', {}),
+        ('{"name"', {}),
+        ('{"name":', {}),
+        ('{"name": "', {"name": ""}),
+        ('{"name": "Ad', {"name": "Ad"}),
+        ('{"name": "Ada\\', {"name": "Ada"}),
+        ('{"name": "Ada\\n', {"name": "Ada\n"}),
+        ('{"name": "\\u00e', {"name": ""}),
+        ('{"name": "\\u00e9', {"name": "é"}),
+        ('{"name": "\\ud83d', {"name": ""}),
+        ('{"name": "\\ud83d\\ude0', {"name": ""}),
+        ('{"name": "\\ud83d\\ude00', {"name": "😀"}),
+        ('{"name": "\\\\u12', {"name": "\\u12"}),
+        ('{"name": "Ada", "age": 3', {"name": "Ada"}),
+        ('{"name": "Ada", "age": 36,', {"name": "Ada", "age": 36}),
+        ('{"name": "Ada", "age": 36}', {"name": "Ada", "age": 36}),
+        ('{"name": "Ada", "age": 36}\n```', {"name": "Ada", "age": 36}),
+        ('{"a": [tru', {"a": []}),
+        ('{"a": [true, nul', {"a": [True]}),
+        ('[1, {"b": [', [1, {"b": []}]),
+        ('["[", "]', ["[", "]"]),
+        ("[}", None),
+        ("[1 2]", None),
+    ],
+)
+def test_what_a_text_holds_so_far(text, value):
+    for size in (1, 3, len(text) or 1):
+        so_far = JsonSoFar()
+        for start in range(0, len(text), size):
+            so_far.feed(text[start : start + size])
+        assert so_far.value == value
+
+
+def test_a_text_that_is_nested_too_deeply_is_not_read_on():
+    so_far = JsonSoFar(wrapped=True)
+    for _ in range(100_000):
+        so_far.feed("[{")
+    assert so_far.value is None
+    assert so_far.elements == []
+
+
+def test_of_a_long_answer_not_each_piece_makes_a_snapshot():
+    text = json.dumps([{"name": "Ada", "age": 36}] * 400)
+    stream = Client(Plain([text[start : start + 4] for start in range(0, len(text), 4)])).stream(
+        "x", output=list[Person]
+    )
+    snapshots = list(stream.partials())
+    assert len(snapshots) < len(text) / 8
+    assert snapshots[-1] == json.loads(text)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=50)
+@given(st.lists(VALUES, max_size=5), st.booleans(), st.booleans(), st.data())
+def test_any_json_cut_anywhere(values, ascii_only, wrapped, data):
+    text = json.dumps({"value": values} if wrapped else values, ensure_ascii=ascii_only)
+    so_far = JsonSoFar(wrapped=True)
+    size = data.draw(st.integers(1, max(1, len(text))))
+    for start in range(0, len(text), size):
+        so_far.feed(text[start : start + size])
+        json.dumps(so_far.value).encode()  # no half of a character
+    assert so_far.value == ({"value": values} if wrapped else values)
+    assert [json.loads(element) for element in so_far.elements] == values
+
+
+# A stream.
+
+
+def test_nothing_is_sent_before_it_is_read():
+    provider = Plain(TEXT)
+    stream = Client(provider).stream("Who?", output=Person)
+    assert isinstance(stream, TypedStream)
+    assert provider.calls == []
+    assert "".join(stream) == TEXT
+    assert stream.output == ADA
+    assert list(stream) == []
+    assert len(provider.calls) == 1
+    assert stream.answer == TEXT
+
+
+def test_snapshots_grow_and_the_last_is_whole():
+    stream = Client(Plain(['{"name": "A', 'da", "a', 'ge": 3', "6", "}"])).stream("Who?", output=Person)
+    snapshots = [{"name": "A"}, {"name": "Ada"}, {"name": "Ada", "age": 36}]
+    assert list(stream.partials()) == snapshots
+    assert stream.output == ADA
+
+
+def test_snapshots_are_without_the_object_around_a_list():
+    stream = Client(Plain(TWO)).stream("Who?", output=list[Person])
+    ada, bob = {"name": "Ada", "age": 36}, {"name": "Bob", "age": 1}
+    assert list(stream.partials()) == [
+        [{}],
+        [{"name": "Ada"}],
+        [ada, {}],
+        [ada, {"name": "Bob"}],
+        [ada, bob],
+    ]
+
+
+def test_elements_come_as_soon_as_they_are_complete():
+    read = []
+
+    def pieces():
+        for piece in TWO:
+            read.append(piece)
+            yield piece
+
+    stream = Client(Plain(pieces())).stream("Who?", output=list[Person])
+    items = stream.items()
+    assert next(items) == ADA
+    assert read == TWO[:3]
+    assert list(items) == [BOB]
+    assert stream.output == [ADA, BOB]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "items"),
+    [
+        (list[Person], f"```json\n[{TEXT}]\n```", [ADA]),
+        (list[int], '{"value": [1, "2", 3.0]}', [1, 2, 3]),
+        (list[Color], '["RED", "blue"]', [Color.RED, Color.BLUE]),
+        (list[Point], '[{"x": 1}]', [Point(1)]),
+        (list[list[int]], "[[1], [], [2, 3]]", [[1], [], [2, 3]]),
+        (list[str], '["a, b", "]"]', ["a, b", "]"]),
+        (list[int], '{"value": []}', []),
+    ],
+)
+def test_elements_are_converted(kind, text, items):
+    stream = Client(Plain(text)).stream("x", output=kind)
+    assert list(stream.items()) == items
+    assert stream.output == items
+
+
+def test_an_element_that_does_not_fit_is_an_error_in_its_place():
+    items = Client(Plain('[1, "two", 3]')).stream("x", output=list[int]).items()
+    assert next(items) == 1
+    with pytest.raises(OutputError, match="element 1: Expected `int`, got `str`") as caught:
+        next(items)
+    assert caught.value.attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "error"), [("none", OutputError), ([Refusal("No.")], RefusalError), (['{"value": [1, 2'], OutputError)]
+)
+def test_a_list_that_is_no_list_is_an_error_at_its_end(text, error):
+    with pytest.raises(error):
+        list(Client(Plain(text)).stream("x", output=list[int]).items())
+
+
+def test_elements_are_those_of_a_list():
+    with pytest.raises(TypeError, match=r"pass output=list\[…\]"):
+        Client(Plain(TEXT)).stream("x", output=Person).items()  # type: ignore[misc]
+
+
+def test_text_that_was_read_first_is_not_lost():
+    stream = Client(Plain(TWO)).stream("Who?", output=list[Person])
+    next(stream)
+    next(stream)
+    assert list(stream.items()) == [ADA, BOB]
+    stream = Client(Plain(TWO)).stream("Who?", output=list[Person])
+    assert next(stream.items()) == ADA
+    assert list(stream.partials())[-1] == [{"name": "Ada", "age": 36}, {"name": "Bob", "age": 1}]
+
+
+def test_an_answer_that_does_not_fit_is_not_asked_for_again():
+    provider = Plain("no", TEXT)
+    stream = Client(provider).stream("Who?", output=Person)
+    assert list(stream) == ["no"]
+    for _ in range(2):
+        with pytest.raises(OutputError, match="expected JSON, got 'no'") as caught:
+            stream.output  # noqa: B018
+        assert (caught.value.text, caught.value.attempts) == ("no", 1)
+    assert len(provider.calls) == 1
+
+
+def test_an_answer_that_was_cut_says_so():
+    stream = Client(Ends(['{"name": "A', Finish("length")])).stream("Who?", output=Person)
+    with pytest.raises(OutputTruncatedError):
+        stream.output  # noqa: B018
+
+
+def test_a_way_that_is_refused_is_replaced_before_the_first_piece():
+    provider = Formats(REFUSED, [ToolCallDelta(0, "1", "Person", TEXT)])
+    stream = Client(provider).stream("Who?", output=Person)
+    assert list(stream) == [TEXT]
+    assert stream.output == ADA
+    with pytest.raises(ServiceError):
+        Client(Formats(ServiceError("no", status=400))).stream("Who?", output=Person).start()
+
+
+def test_the_arguments_of_a_tool_are_the_text():
+    stream = Client(Tools(["I will. ", *(ToolCallDelta(0, None, None, each) for each in TWO)])).stream(
+        "Who?", output=list[Person]
+    )
+    assert list(stream) == TWO
+
+
+def test_a_stream_can_be_closed():
+    with Client(Plain(TWO)).stream("Who?", output=list[Person]) as stream:
+        next(stream)
+    with pytest.raises(StreamInterruptedError):
+        stream.output  # noqa: B018
+
+
+def test_a_conversation_keeps_a_turn_that_fits():
+    conversation = Conversation(Plain(TEXT, "no", TEXT, TEXT))
+    assert conversation.stream("Who?", output=Person).output == ADA
+    turn = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": TEXT}]
+    assert conversation.messages == turn
+    list(conversation.stream("And now?", output=Person))
+    conversation.stream("Not read", output=Person).close()
+    assert conversation.messages == turn
+    list(conversation.stream("Who?", output=Person))
+    assert conversation.messages == [*turn, *turn]

@@ -1,0 +1,127 @@
+"""Typed answers after functions have been called for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pytest
+
+from g4f_lite import Client, Conversation, Finish, OutputError, Tool, ToolCallDelta, Usage
+from g4f_lite.testing import Scripted
+
+pytest.importorskip("msgspec", reason="the extra typed is not installed")
+
+
+@dataclass
+class Report:
+    city: str
+    sunny: bool
+
+
+class Schemas(Scripted):
+    """A provider that takes a schema, and tools."""
+
+    known_options = frozenset({"response_format", "tools", "tool_choice"})
+
+
+LOOK = ["Let me see.", ToolCallDelta(0, "c0", "weather", '{"city": "Oslo"}'), Usage(10, 1, 11)]
+FITS = ['{"city": "Oslo", ', '"sunny": true}', Usage(20, 2, 22)]
+LACKS = ['{"city": "Oslo"}']
+REPORT = Report("Oslo", True)
+ROLES = ["user", "assistant", "tool", "assistant"]
+
+
+def weather(city: str) -> str:
+    """Get the weather."""
+    return f"sunny in {city}"
+
+
+@pytest.mark.parametrize("provider", [Scripted, Schemas])
+def test_the_functions_run_and_the_last_answer_is_the_value(provider: type[Scripted]) -> None:
+    asked = provider(LOOK, FITS)
+    assert Client(asked).ask("weather?", tools=[weather], output=Report) == REPORT
+    first, second = asked.calls
+    assert [tool["function"]["name"] for tool in first.options["tools"]] == ["weather"]
+    assert ("response_format" in second.options) == (provider is Schemas)
+    assert [message["role"] for message in second.messages if message["role"] != "system"] == ROLES[:3]
+
+
+def test_a_stream_has_snapshots_of_the_last_answer() -> None:
+    with Client(Scripted(LOOK, FITS)).stream("weather?", tools=[weather], output=Report) as stream:
+        assert list(stream.partials()) == [{"city": "Oslo"}, {"city": "Oslo", "sunny": True}]
+        assert stream.output == REPORT
+        assert stream.answer.usage == Usage(30, 3, 33)
+        assert stream.answer == '{"city": "Oslo", "sunny": true}'
+
+
+def test_an_answer_that_does_not_fit_is_asked_for_again_with_the_results() -> None:
+    provider = Scripted(LOOK, LACKS, FITS)
+    assert Client(provider).ask("weather?", tools=[weather], output=Report) == REPORT
+    *before, wrong, request = provider.calls[2].messages
+    assert [message["role"] for message in before if message["role"] != "system"] == ROLES[:3]
+    assert wrong == {"role": "assistant", "content": LACKS[0]}
+    assert "missing required field `sunny`" in request["content"]
+    with pytest.raises(OutputError, match="missing required field `sunny`"):
+        Client(Scripted(LOOK, LACKS)).ask("weather?", tools=[weather], output=Report, repairs=0)
+
+
+@pytest.mark.parametrize("answers", [[LOOK, FITS], [LOOK, LACKS, FITS]])
+def test_a_conversation_keeps_the_calls(answers: list[Any]) -> None:
+    conversation = Conversation(Scripted(*answers), tools=[weather])
+    assert conversation.ask("weather?", output=Report) == REPORT
+    assert [message["role"] for message in conversation.messages] == ROLES
+    assert conversation.messages[-1]["content"] == '{"city": "Oslo", "sunny": true}'
+
+
+def test_a_stream_of_a_conversation_keeps_them_too() -> None:
+    conversation = Conversation(Scripted(LOOK, FITS), tools=[weather])
+    assert conversation.stream("weather?", output=Report).output == REPORT
+    assert [message["role"] for message in conversation.messages] == ROLES
+
+
+def test_a_call_may_be_forced_once_and_the_value_comes_after_it() -> None:
+    provider = Schemas(LOOK, LACKS, FITS)
+    Client(provider).ask("weather?", tools=[weather], tool_choice="required", output=Report)
+    assert [call.options.get("tool_choice") for call in provider.calls] == ["required", None, None]
+
+
+def test_a_value_cannot_be_a_call_for_the_caller() -> None:
+    clock = {"type": "function", "function": {"name": "clock"}}
+    provider = Scripted(LOOK, [ToolCallDelta(0, "c1", "clock", "{}")])
+    with pytest.raises(
+        OutputError, match="the model calls 'clock', which is not run here, as the tool is a dict"
+    ) as caught:
+        Client(provider).ask("x", tools=[clock, weather], output=Report)
+    assert len(provider.calls) == 2
+    assert caught.value.usage == Usage(10, 1, 11)
+
+
+class Place(NamedTuple):
+    city: str
+    country: str = "Norway"
+
+
+def test_parameters_have_all_types_that_answers_have() -> None:
+    pydantic = pytest.importorskip("pydantic")
+
+    class Stay(pydantic.BaseModel):  # type: ignore[misc, name-defined]
+        nights: int = pydantic.Field(ge=1)
+
+    def book(place, stay):  # type: ignore[no-untyped-def]
+        return f"{place!r}, {stay!r}"
+
+    book.__annotations__ = {"place": Place, "stay": Stay}
+    arguments = '{"place": {"city": "Oslo"}, "stay": {"nights": "2"}}'
+    wrong = '{"place": {"city": "Oslo"}, "stay": {"nights": 0}}'
+    calls = [ToolCallDelta(0, "a", "book", arguments), ToolCallDelta(1, "b", "book", wrong)]
+    provider = Scripted([*calls, Finish("tool_calls")], "Booked.")
+    Client(provider).ask("x", tools=[book])
+    booked, refused = (message["content"] for message in provider.calls[1].messages[2:])
+    assert booked == "Place(city='Oslo', country='Norway'), Stay(nights=2)"
+    assert refused.startswith(
+        "ValueError: the argument 'stay' does not fit: Input should be greater than or equal to 1"
+    )
+    schema = Tool(book).declaration()["function"]["parameters"]
+    assert schema["$defs"]["Place"]["required"] == ["city"]
+    assert schema["properties"]["stay"]["properties"]["nights"]["minimum"] == 1
