@@ -60,7 +60,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._model = model
         self._begin = begin
         self._stages: list[Stage] = []
-        self._on_end: Callable[[AnswerStream], object] | None = None
+        self._on_end: tuple[Callable[[AnswerStream], object], ...] = ()
         self._source: Source | None = None
         self._deltas: Generator[Delta, None, None] | None = None
         self._opening = threading.Lock()
@@ -88,7 +88,7 @@ class AnswerStream(Generator[Piece, None, None]):
         :param action: gets the stream; it must not raise, and must not wait, as a garbage collection may end an answer
         :returns: the stream itself
         """
-        self._on_end = action
+        self._on_end = (*self._on_end, action)
         return self
 
     def __next__(self) -> Piece:
@@ -369,8 +369,8 @@ class AnswerStream(Generator[Piece, None, None]):
         self._tell_end()
 
     def _tell_end(self) -> None:
-        action, self._on_end = self._on_end, None
-        if action is not None:
+        actions, self._on_end = self._on_end, ()
+        for action in actions:
             action(self)
 
     def _add_context(self, error: G4FLiteError) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from .result import Extended, Result
@@ -27,15 +26,6 @@ class ImagesUsage(Extended):
     total_tokens: int | None = None
     input_tokens_details: dict[str, Any] | None = None
     extra: dict[str, Any] | None = None
-
-    @classmethod
-    def of(cls, counted: Mapping[str, Any]) -> ImagesUsage:
-        """Take what a service counted."""
-        own = {each.name for each in fields(cls)} - {"extra"}
-        return cls(
-            **{name: value for name, value in counted.items() if name in own},
-            extra={name: value for name, value in counted.items() if name not in own} or None,
-        )
 
 
 @dataclass(slots=True)

@@ -154,7 +154,7 @@ def _generate(
     images = generate_images(provider, prompt, model, proxy, timeout, retry, **options)
     data = [_image(image, index, response_format) for image in images for index in range(len(image.urls))]
     first = images[0]
-    usage = None if first.usage is None else ImagesUsage.of(first.usage)
+    usage = None if first.usage is None else ImagesUsage.read(first.usage)
     return ImagesResponse(first.created or now(), data, model, provider.name, usage)
 
 

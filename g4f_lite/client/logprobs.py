@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
 from .result import Extended
-
-T = TypeVar("T", bound=Extended)
 
 
 @dataclass(slots=True)
@@ -51,7 +49,7 @@ class ChoiceLogprobs(Extended):
         """Take what a service sent; None for nothing.  A form other than OpenAI's is kept as further fields."""
         if not isinstance(reported, Mapping):
             return None
-        read = _read(cls, reported)
+        read = cls.read(reported)
         read.content, read.refusal = _tokens(reported.get("content")), _tokens(reported.get("refusal"))
         return read
 
@@ -63,20 +61,11 @@ def _tokens(items: Any) -> list[TokenLogprob] | None:
 
 
 def _token(item: Mapping[str, Any]) -> TokenLogprob:
-    token = _read(TokenLogprob, {"token": "", "logprob": 0.0, **item})
+    token = TokenLogprob.read(item, token="", logprob=0.0)
     alternatives = item.get("top_logprobs")
     token.top_logprobs = [
-        _read(TopLogprob, {"token": "", "logprob": 0.0, **each})
+        TopLogprob.read(each, token="", logprob=0.0)
         for each in (alternatives if isinstance(alternatives, list) else [])
         if isinstance(each, Mapping)
     ]
     return token
-
-
-def _read(kind: type[T], reported: Mapping[str, Any]) -> T:
-    """Make a result of a JSON object; names that it has no field for are further fields."""
-    make: Any = kind  # each subclass is a dataclass
-    own = {each.name for each in fields(make)} - {"extra"}
-    known = {name: value for name, value in reported.items() if name in own}
-    made: T = make(**known, extra={name: value for name, value in reported.items() if name not in own} or None)
-    return made

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..answers.response import Response
 from ..http.checks import request_id_of
+
+Self = TypeVar("Self", bound="Extended")
 
 
 class Result:
@@ -88,6 +90,20 @@ class Extended(Result):
 
     __slots__ = ()
     documented: ClassVar[frozenset[str]] = frozenset()  # names of the API that are None if the service sent nothing
+
+    @classmethod
+    def read(cls: type[Self], reported: Mapping[str, Any], **usual: Any) -> Self:
+        """Make a result of a JSON object; what it has no field for is added.
+
+        :param usual: what stands for fields that the object lacks
+        """
+        make: Any = cls
+        own = {each.name for each in fields(make)} - {"extra"}
+        known = {name: value for name, value in reported.items() if name in own}
+        made: Self = make(
+            **{**usual, **known}, extra={name: value for name, value in reported.items() if name not in own} or None
+        )
+        return made
 
     def _items(self) -> Iterator[tuple[str, Any]]:
         extra: dict[str, Any] = getattr(self, "extra", None) or {}

@@ -208,12 +208,14 @@ class ClientUsage:
         if self._is_adding:  # a garbage collection in the middle of this, whose call is added afterwards
             return
         self._is_adding = True
-        while self._ended:
-            call = self._ended.popleft()
-            if call.model not in self._models:
-                self._models[call.model] = ModelUsage()
-            self._models[call.model].add(call)
-        self._is_adding = False
+        try:
+            while self._ended:
+                call = self._ended.popleft()
+                if call.model not in self._models:
+                    self._models[call.model] = ModelUsage()
+                self._models[call.model].add(call)
+        finally:
+            self._is_adding = False
 
     def __reduce__(self) -> tuple[Any, ...]:  # a copied or pickled client counts for itself
         return ClientUsage, ()

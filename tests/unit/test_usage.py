@@ -322,3 +322,11 @@ def test_every_answer_of_a_typed_call_and_of_a_tool_loop_counts_once() -> None:
 
     assert client.ask("When?", tools=[clock]) == "noon"
     assert counts(client.usage) == (4, 0, 40, 20)
+
+
+def test_the_end_of_an_answer_is_told_once_to_everybody() -> None:
+    told: list[Any] = []
+    stream = Scripted("Hello").create_generator(messages="x").when_ended(told.append).when_ended(told.append)
+    stream.text()
+    stream.close()
+    assert told == [stream, stream]
