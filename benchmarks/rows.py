@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from . import calls, environments, house, local, services, streaming, time_limits, typed
-from .clients import BARE, CLIENTS, G4F, OPENAI, OURS
+from . import batches, calls, environments, house, local, services, streaming, time_limits, typed
+from .clients import BARE, CLIENTS, G4F, LITELLM, OPENAI, OURS
 from .table import Bar
 
 EVERYONE = tuple(CLIENTS)
@@ -173,6 +173,32 @@ ROWS = [
         bars=local.BARS,
         floor="All are asked in turns; the bare engines have 1 or all threads, which spin briefly or long.",
     ),
+    Row(
+        "batch",
+        "1,000 prompts with 32 workers",
+        batches.batch,
+        rounds=3,
+        bars={"× ideal": [Bar(1.1)], "with a store, × without": [Bar(1.05)]},
+        clients=(BARE, OURS, LITELLM),
+        floor="The floor is the by-hand column: client, server and 32 threads share the machine's cores.",
+    ),
+    Row(
+        "hidden_limit",
+        "Prompts at a service's limit",
+        batches.hidden_limit,
+        "together",
+        rounds=1,
+        bars={"prompts/s": [Bar(0.9, batches.BEST, at_least=True)], batches.SHARE: [Bar(2)]},
+    ),
+    Row(
+        "batch_memory",
+        "100,000 prompts from a generator",
+        batches.growth,
+        "together",
+        rounds=2,
+        bars={"growth, MB": [Bar(60)]},
+    ),
+    Row("batch_resume", "100,000 stored prompts", batches.resuming, "together", rounds=2, bars={"µs": [Bar(50)]}),
     Row("typed", "The conversion of a typed answer", typed.conversions, "together", rounds=3, bars=typed.BARS),
     Row(
         "time_limits",

@@ -32,12 +32,16 @@ if TYPE_CHECKING:
     )
     from .answers.images import ImageResponse
     from .answers.stream import AnswerStream
+    from .batch.pace import Pace
+    from .batch.result import Result
+    from .batch.results import BatchResults
     from .client.client import Client, ask, stream
     from .client.legacy import ChatCompletion
     from .conversation import Conversation
     from .errors import (
         AllProvidersFailedError,
         AuthenticationError,
+        BatchStoppedError,
         ChallengeError,
         ConversationChangedError,
         DeadlineExceededError,
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
         ResponseFormatError,
         ResponseStatusError,
         ServiceError,
+        StoreError,
         StreamInterruptedError,
         ToolDenied,
         TransportError,
@@ -72,6 +77,7 @@ if TYPE_CHECKING:
     from .providers.fallback import Fallback
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
+    from .store.cache import Cache
     from .timeout import RetryPolicy, Timeout
     from .typed.stream import TypedStream
     from .typed.tools import Tool
@@ -86,7 +92,10 @@ __all__ = [
     "Attached",
     "AuthenticationError",
     "BaseProvider",
+    "BatchResults",
+    "BatchStoppedError",
     "Body",
+    "Cache",
     "ChallengeError",
     "ChatCompletion",
     "Chatgpt4Online",
@@ -108,6 +117,7 @@ __all__ = [
     "OtherChoice",
     "OutputError",
     "OutputTruncatedError",
+    "Pace",
     "Prompt",
     "Provider",
     "ProviderError",
@@ -120,9 +130,11 @@ __all__ = [
     "RefusalError",
     "ResponseFormatError",
     "ResponseStatusError",
+    "Result",
     "RetryPolicy",
     "Revision",
     "ServiceError",
+    "StoreError",
     "StreamInterruptedError",
     "Timeout",
     "Tool",
@@ -154,12 +166,16 @@ _NAMES = {
     ),
     ".answers.images": ("ImageResponse",),
     ".answers.stream": ("AnswerStream",),
+    ".batch.pace": ("Pace",),
+    ".batch.result": ("Result",),
+    ".batch.results": ("BatchResults",),
     ".client.client": ("Client", "ask", "stream"),
     ".client.legacy": ("ChatCompletion",),
     ".conversation": ("Conversation",),
     ".errors": (
         "AllProvidersFailedError",
         "AuthenticationError",
+        "BatchStoppedError",
         "ChallengeError",
         "ConversationChangedError",
         "DeadlineExceededError",
@@ -179,6 +195,7 @@ _NAMES = {
         "ResponseFormatError",
         "ResponseStatusError",
         "ServiceError",
+        "StoreError",
         "StreamInterruptedError",
         "ToolDenied",
         "TransportError",
@@ -194,6 +211,7 @@ _NAMES = {
     ".providers.fallback": ("Fallback",),
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
+    ".store.cache": ("Cache",),
     ".timeout": ("RetryPolicy", "Timeout"),
     ".typed.stream": ("TypedStream",),
     ".typed.tools": ("Tool",),

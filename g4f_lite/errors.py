@@ -22,6 +22,8 @@
     ├── AllProvidersFailedError
     ├── ConversationChangedError
     ├── EngineError                     the process of the embedded model crashed
+    ├── BatchStoppedError               a batch that cannot go on
+    ├── StoreError                      a file of answers or conversations that cannot be used
     ├── ToolDenied                      a tool call that was not allowed; the model is told
     ├── TurnsExceededError              a model that goes on calling tools
     └── MissingDependencyError
@@ -316,6 +318,36 @@ class EngineError(G4FLiteError):
         super().__init__(message, **context)
         self.last_words = last_words
         self.partial = partial
+
+
+class BatchStoppedError(G4FLiteError):
+    """A batch that stopped, because every later prompt would have failed as well.
+
+    :param results: the results so far; iterating over them again goes on.  A pickled error has none.
+    :param error: the error that stopped it
+    """
+
+    def __init__(self, message: str, *, results: Any = None, error: Exception | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.results = results
+        self.error = error
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "results": None}
+
+
+class StoreError(G4FLiteError):
+    """A file of answers or conversations that cannot be opened, read or written.
+
+    :param path: the file
+    :param reason: ``"directory"``, ``"foreign"`` for another program's file, ``"newer"`` for a later version's,
+        ``"full"`` for a full disk, ``"unwritable"``, ``"locked"`` or ``"damaged"``
+    """
+
+    def __init__(self, message: str, path: Any = None, *, reason: str = "damaged", **context: Any) -> None:
+        super().__init__(message, **context)
+        self.path = path
+        self.reason = reason
 
 
 class ToolDenied(G4FLiteError):

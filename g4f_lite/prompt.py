@@ -30,6 +30,7 @@ class Prompt:
     :param stream: whether the service is to send the answer as it comes, and not as a whole
     :param retry: the retry policy of this call; None for one attempt, ``"own"`` for the provider's own
     :param share: seconds until the first delta in all, for a member of a chain; None without such a limit
+    :param fresh: whether an answer that is cached does not count
     :param without: fields that the service has refused, which are left out of what is sent
     """
 
@@ -41,6 +42,7 @@ class Prompt:
     stream: bool = True
     retry: CallRetry = "own"
     share: float | None = None
+    fresh: bool = False
     without: frozenset[str] = frozenset()
 
     @classmethod
@@ -55,6 +57,7 @@ class Prompt:
         images: Image | Iterable[Image] | None = None,
         stream: bool | None = None,
         retry: CallRetry = "own",
+        fresh: bool | None = None,
         **options: Any,
     ) -> Prompt:
         """Check the arguments of a call, and copy them so that the caller may change them later.
@@ -67,6 +70,7 @@ class Prompt:
         :param images: images to add to the last user message: bytes, paths or URLs
         :param retry: the retry policy of this call; None for one attempt, ``"own"`` for the provider's own
         :param stream: False makes the service send the answer as a whole, if it can
+        :param fresh: whether to ask even if the answer is cached; see ``Client(cache=…)``
         :param options: further options; None means not given
         :raises TypeError: if an argument has the wrong type or cannot be sent as JSON, or messages are missing
         :raises ValueError: if an argument has an invalid value or contains itself
@@ -78,6 +82,8 @@ class Prompt:
             check_model_name(model)
         if stream is not None and not isinstance(stream, bool):
             raise TypeError(f"stream must be True or False, not {type(stream).__name__}")
+        if fresh is not None and not isinstance(fresh, bool):
+            raise TypeError(f"fresh must be True or False, not {type(fresh).__name__}")
         return cls(
             model=model,
             options={name: _checked(name, value) for name, value in options.items() if _is_given(name, value)},
@@ -86,6 +92,7 @@ class Prompt:
             stream=stream is not False,
             retry="own" if retry == "own" else check_retry(retry),
             messages=to_messages(messages, system=system, images=images),
+            fresh=fresh is True,
         )
 
     def after_call(self) -> Prompt:

@@ -60,4 +60,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from xdist.scheduler import LoadFileScheduling
 
+    config.option.loadscopereorder = False  # files with few tests are the slow ones, and come first as they are
     return LoadFileScheduling(config, log)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import Any
 
+from .answer import Answer
 from .attached import join, size_of
 from .deltas import (
     Attached,
@@ -118,6 +119,39 @@ class Buffer:
     def kept(self) -> Iterator[Delta]:
         """The deltas that are kept, except identity, usage and finish."""
         return chain(self._joined, self.recent)
+
+    @property
+    def deltas(self) -> list[Delta]:
+        """Everything that is kept, in few deltas, which make the same answer again."""
+        self.compact()
+        others = [OtherChoice(index, delta) for index, other in self.others.items() for delta in other.deltas]
+        return [
+            *([self.identity] if self.identity else []),
+            *self._joined,
+            *([Attached(self.attached)] if self.attached else []),
+            *([Attached(self.choice_fields, "choice")] if self.choice_fields else []),
+            *others,
+            *([self.usage] if self.usage else []),
+            *([Finish(self.finish_reason)] if self.finished else []),
+        ]
+
+    def answer(self, *, model: str | None, provider: str | None, seconds: float) -> Answer:
+        """Return what has been received as an Answer."""
+        return Answer(
+            self.text,
+            usage=self.usage,
+            finish_reason=self.finish_reason,
+            model=model,
+            provider=provider,
+            seconds=seconds,
+            reasoning=self.reasoning,
+            tool_calls=self.tool_calls,
+            images=self.images,
+            refusal=self.refusal,
+            revision=self.revision,
+            message_fields=self.message_fields,
+            choice_fields=self.choice_fields,
+        )
 
     @property
     def text(self) -> str:

@@ -71,7 +71,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._closed = False
         self._ended = False  # it was read to its end
         self._error: G4FLiteError | None = None
-        self.cached = False  # a stage that answers from a cache, and sends nothing, sets it
+        self.cached = False  # whether a stage answers from a cache, and nothing is sent
 
     def through(self, stage: Stage) -> AnswerStream:
         """Pass the deltas through a stage, after the stages that were added before.
@@ -220,6 +220,29 @@ class AnswerStream(Generator[Piece, None, None]):
         return self._answer_of(self._buffer)
 
     @property
+    def attempts(self) -> int | None:
+        """How many times the prompt was sent, or None where the provider does not say."""
+        return getattr(self._source, "attempts", None)
+
+    @property
+    def kept(self) -> list[Delta]:
+        """What has arrived so far, in few deltas, which make the same answer again.
+
+        :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
+        """
+        self._check_length()
+        return self._buffer.deltas
+
+    def take_origin(self, provider: str, model: str | None) -> None:
+        """Name the provider and the model of an answer that comes from a cache, and not from this stream's source."""
+        self._provider, self._model, self.cached = provider, model, True
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream was closed."""
+        return self._closed
+
+    @property
     def messages(self) -> list[dict[str, Any]]:
         """What the answer adds to a history: the answer, and before it the calls of tools with their results.
 
@@ -234,26 +257,12 @@ class AnswerStream(Generator[Piece, None, None]):
 
         :raises ResponseFormatError: if one is longer than what is kept of an answer
         """
-        if any(buffer.too_long for buffer in self._buffer.others.values()):
-            self._raise_too_long()
-        return {index: self._answer_of(buffer) for index, buffer in sorted(self._buffer.others.items())}
+        others = self._buffer.others
+        self._check_length(*others.values())
+        return {index: self._answer_of(others[index]) for index in sorted(others)}
 
     def _answer_of(self, buffer: Buffer) -> Answer:
-        return Answer(
-            model=self.model,
-            provider=self.provider,
-            seconds=self._seconds,
-            text=buffer.text,
-            usage=buffer.usage,
-            finish_reason=buffer.finish_reason,
-            reasoning=buffer.reasoning,
-            tool_calls=buffer.tool_calls,
-            images=buffer.images,
-            refusal=buffer.refusal,
-            revision=buffer.revision,
-            message_fields=buffer.message_fields,
-            choice_fields=buffer.choice_fields,
-        )
+        return buffer.answer(model=self.model, provider=self.provider, seconds=self._seconds)
 
     @property
     def identity(self) -> Identity | None:
@@ -327,11 +336,9 @@ class AnswerStream(Generator[Piece, None, None]):
         self._buffer.add(delta)
         return delta
 
-    def _check_length(self) -> None:
-        if self._buffer.too_long:
-            self._raise_too_long()
-
-    def _raise_too_long(self) -> NoReturn:
+    def _check_length(self, *others: Buffer) -> None:
+        if not any(buffer.too_long for buffer in (self._buffer, *others)):
+            return
         text = f"the answer is longer than the {MAX_BYTES:,} characters that are kept; iterate over the stream instead"
         error = ResponseFormatError(text, partial=self._buffer.text)
         self._add_context(error)

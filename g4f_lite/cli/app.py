@@ -12,7 +12,9 @@ from .failure import Failure, message_of
 from .output import prepare
 
 # Each is a module in `commands`, imported when it is used.
-COMMANDS = ("chat", "image", "providers", "models", "doctor", "local", "emulate", "serve", "demo")
+COMMANDS = (
+    "chat", "batch", "image", "providers", "models", "doctor", "local", "emulate", "serve", "demo", "cache"
+)  # fmt: skip
 
 INTERRUPTED = 128 + signal.SIGINT
 

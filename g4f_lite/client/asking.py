@@ -142,13 +142,14 @@ class Asking:
         :param max_turns: how many answers the model may be asked for while it calls functions
         :param approve: called with each call before any function of the turn runs; only True allows it
         :param on_tool: called after each call with what the function returned or raised
-        :param options: further options of the provider, and ``retry``: the retry policy of this call
+        :param options: further options of the provider, ``retry``: the retry policy of this call, and ``fresh=True``,
+            which asks even if the answer is cached
         :raises TypeError: if the provider does not support an option, or a tool cannot be described to a model
         :raises TurnsExceededError: if the model still calls functions after ``max_turns`` answers
         :raises OutputError: if the answer is not a value of the type
         :raises G4FLiteError: if there is no whole answer
         """
-        use = None if tools is None else _use(tools, max_turns, approve, on_tool)
+        use = None if tools is None else tool_use(tools, max_turns, approve, on_tool)
         checked = Prompt.of(
             model or None,
             prompt,
@@ -274,11 +275,12 @@ class Asking:
         :param max_turns: how many answers the model may be asked for while it calls functions
         :param approve: called with each call before any function of the turn runs; only True allows it
         :param on_tool: called after each call with what the function returned or raised
-        :param options: further options of the provider, and ``retry``: the retry policy of this call
+        :param options: further options of the provider, ``retry``: the retry policy of this call, and ``fresh=True``,
+            which asks even if the answer is cached
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         """
-        use = None if tools is None else _use(tools, max_turns, approve, on_tool)
+        use = None if tools is None else tool_use(tools, max_turns, approve, on_tool)
         checked = Prompt.of(
             model or None,
             prompt,
@@ -300,7 +302,7 @@ class Asking:
         return TypedStream(self._router.question(checked, output, provider, use))
 
 
-def _use(tools: Iterable[ToolLike], max_turns: int, approve: Approve | None, on_tool: OnTool | None) -> ToolUse:
+def tool_use(tools: Iterable[ToolLike], max_turns: int, approve: Approve | None, on_tool: OnTool | None) -> ToolUse:
     from ..typed.loop import ToolUse  # which few calls need
     from ..typed.tools import Toolbox
 

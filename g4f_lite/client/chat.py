@@ -200,8 +200,7 @@ class Completions:
             return CompletionStream(answer.start(), created, wants_usage=wants_usage)
         whole = answer.text()
         made = Completion.of(whole, answer.identity or Identity(), created, answer.other_choices)
-        source = answer.source
-        made._response, made._attempts = getattr(source, "response", None), getattr(source, "attempts", None)
+        made._response, made._attempts = getattr(answer.source, "response", None), answer.attempts
         return made
 
     @overload

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,12 +14,15 @@ from ..providers.base import BaseProvider
 from ..providers.selection import ProviderLike
 from ..timeout import RETRY, CallRetry, RetryLike, TimeoutLike
 from .asking import Asking
+from .mapping import ManyPrompts, cache_of, checked_pace
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
 from .usage import ClientUsage
 
 if TYPE_CHECKING:
+    from ..batch.pace import Pace
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
+    from ..store.cache import Cache
     from ..typed.tools import Approve, ToolLike
     from .chat import Chat
     from .embeddings import Embeddings
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from .token_count import TokenCount
 
 
-class Client(Asking):
+class Client(Asking, ManyPrompts):
     """A synchronous client with the interface of OpenAI's and g4f's clients::
 
         client = Client("groq", models={"gpt-4o-mini": "llama-3.3-70b-versatile"})
@@ -53,6 +57,9 @@ class Client(Asking):
     :param image_provider: the provider that generates images, if it is not ``provider``
     :param drop_unsupported: whether to drop options that a provider does not support, with a warning, instead of
         raising TypeError
+    :param cache: True keeps answers on disk, so that what was asked once is not asked again; a path, or a Cache, says
+        where and how
+    :param pace: a Pace, which spreads the calls
     :raises ProviderNotFoundError: if no provider has the name
     :raises TypeError: if a setting is unknown, or the provider is an object, which has settings of its own
     """
@@ -75,6 +82,8 @@ class Client(Asking):
         verify: bool | str | None = None,
         image_provider: ProviderLike | None = None,
         drop_unsupported: bool = False,
+        cache: bool | str | os.PathLike[str] | Cache = False,
+        pace: Pace | None = None,
         **unknown: NoReturn,
     ) -> None:
         for name in unknown:
@@ -93,6 +102,8 @@ class Client(Asking):
             max_retries=max_retries,
             verify=verify,
             drop_unsupported=drop_unsupported,
+            cache=None if cache is False else cache_of(cache),
+            pace=None if pace is None else checked_pace(pace),
         )
         self._image_provider = None if image_provider is None else self._router.known(image_provider)
 
@@ -225,6 +236,8 @@ class Client(Asking):
     def close(self) -> None:
         """Close the idle connections of the providers that this client created, but not of those passed to it."""
         self._router.close()
+        if self._router.cache is not None:
+            self._router.cache.close()
 
     def __enter__(self) -> Client:
         return self

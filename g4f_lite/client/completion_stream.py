@@ -51,7 +51,7 @@ class CompletionStream(Iterator[CompletionChunk]):
 
     @property
     def _attempts(self) -> int | None:
-        return getattr(self._answer.source, "attempts", None)
+        return self._answer.attempts
 
     def __next__(self) -> CompletionChunk:
         return next(self._chunks)

@@ -22,7 +22,9 @@ from .options import divide
 from .usage import ClientUsage
 
 if TYPE_CHECKING:
+    from ..batch.pace import Pace
     from ..providers.openai.keys import KeyLike
+    from ..store.cache import Cache
     from ..typed.ask import Question
     from ..typed.loop import ToolUse
 
@@ -56,6 +58,8 @@ class Router:
         max_retries: int | None = None,
         verify: bool | str | None = None,
         drop_unsupported: bool = False,
+        cache: Cache | None = None,
+        pace: Pace | None = None,
     ) -> None:
         if model:
             check_model_name(model)
@@ -64,6 +68,8 @@ class Router:
         self.proxy = proxy
         self.timeout = None if timeout is None else Timeout.of(timeout)
         self.drop_unsupported = drop_unsupported
+        self.cache = cache
+        self.pace = pace
         self._made: dict[Any, BaseProvider] = {}
         self._settings: dict[str, Any] = {}  # for the providers that this router creates
         self.usage = ClientUsage()
@@ -107,26 +113,29 @@ class Router:
             return use.around(lambda prompt: self.answer(prompt, provider), timeout, json=json)(prompt)
         name = self._model_name(prompt.model, provider)
         found, model = self.find(name, provider)
-        prompt, stages = divide(
-            replace(
-                prompt,
-                model=model,
-                proxy=prompt.proxy or self.proxy,
-                timeout=self.timeout if prompt.timeout is None else prompt.timeout,
-                retry=self.retry if prompt.retry == "own" else prompt.retry,
-            ),
-            found,
-            drop=self.drop_unsupported,
+        asked = replace(
+            prompt,
+            model=model,
+            proxy=prompt.proxy or self.proxy,
+            timeout=self.timeout if prompt.timeout is None else prompt.timeout,
+            retry=self.retry if prompt.retry == "own" else prompt.retry,
         )
+        prompt, stages = divide(asked, found, drop=self.drop_unsupported)
         try:
             stream = found.answer(prompt)
         except G4FLiteError as error:
             add_hint(error, name, found, self.call_template)
             raise
+        if self.pace is not None:
+            stream.through(self.pace.stage(stream, asked))
         if name:
             stream.through(lambda deltas: self._explained(deltas, name, found))
         for stage in stages:
             stream.through(stage)
+        if self.cache is not None:  # it is the last one, so that it keeps what the caller gets
+            from ..providers.identity import identity_of
+
+            stream.through(self.cache.stage(stream, lambda: identity_of(found, model), asked))
         return stream.when_ended(self.usage.add_stream)
 
     def with_options(

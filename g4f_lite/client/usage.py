@@ -199,9 +199,8 @@ class ClientUsage:
         identity, error = stream.identity, stream.error
         model = (identity.model if identity else None) or stream.model or ""
         tier = str(identity.extra.get("service_tier", "default")) if identity else None
-        source = stream.source
-        retries = _retries_of(error) if error is not None else (getattr(source, "attempts", None) or 1) - 1
-        priced_at = getattr(source, "priced_at", None)
+        retries = _retries_of(error) if error is not None else (stream.attempts or 1) - 1
+        priced_at = getattr(stream.source, "priced_at", None)
         self.add(CallUsage(model, priced_at, stream.usage, error is not None, retries, stream.cached, tier))
 
     def _add_up(self) -> None:

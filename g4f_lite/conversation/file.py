@@ -60,7 +60,8 @@ def write_whole(path: str, data: bytes) -> str:
         # Private from the first byte on; what an existing file's owner allows others is allowed again.
         with open(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(data)
-        if os.path.exists(path):
+        # Windows has one such flag, read-only, with which it would not remove the temporary file either.
+        if os.name != "nt" and os.path.exists(path):
             os.chmod(temporary, os.stat(path).st_mode & 0o777)
         os.replace(temporary, path)
     finally:

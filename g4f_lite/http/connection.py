@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import ssl
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 
+from . import slices
 from .failures import pass_on_signal
 from .transfer import Transfer, running_transfer
 
@@ -26,6 +28,13 @@ class TrackedResponse(http.client.HTTPResponse):
     """A response that notes when its first byte came, and accepts no head that was cut."""
 
     fp: Any
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        transfer = running_transfer.get()
+        if slices.NEEDED and transfer is not None and isinstance(self.fp, io.BufferedReader):
+            deadline = transfer.deadline
+            self.fp = io.BufferedReader(slices.SlicedReads(self.fp.detach(), sock, lambda: deadline.ended is not None))
 
     def begin(self) -> None:
         transfer = running_transfer.get()

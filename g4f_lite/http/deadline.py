@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import DeadlineExceededError, G4FLiteError, StreamInterruptedError
 from ..timeout import Timeout
+from .slices import wait
 from .watchdog import unwatch, watch
 
 
@@ -184,7 +185,7 @@ class Deadline:
 
         :raises G4FLiteError: if the call ended meanwhile
         """
-        self._woken.wait(min(seconds, self.remaining()))
+        wait(self._woken, min(seconds, self.remaining()))
         self.check()
 
     def _shut(self) -> None:

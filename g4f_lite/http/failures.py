@@ -215,4 +215,4 @@ def _reason(links: list[BaseException]) -> str:
     for link in links:
         if isinstance(link, OSError) and link.strerror:
             return str(link.strerror)
-    return str(links[-1])[:MAX_REASON] or type(links[-1]).__name__
+    return str(links[-1])[:MAX_REASON].strip() or type(links[-1]).__name__

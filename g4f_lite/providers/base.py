@@ -304,8 +304,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         for name in prompt.options:
             if name not in self.known_options:
                 raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
-        if proxy := prompt.proxy or self.proxy:
-            require_socks(proxy)
+        require_socks(prompt.proxy or self.proxy)
         self.check_ready()
 
     def get_model(self, name: str | None = None) -> str:
@@ -396,5 +395,6 @@ class Provider(BaseProvider, metaclass=G4FNames):
         self._set_up()
 
     def __repr__(self) -> str:
-        model = f", model={self.model!r}" if self.model else ""
-        return f"{self.name}(base_url={self.base_url!r}{model})"
+        known = vars(self)  # without some of it where its arguments were refused, and a tool shows it in a traceback
+        model = f", model={self.model!r}" if known.get("model") else ""
+        return f"{self.name}(base_url={known.get('base_url', '')!r}{model})"

@@ -24,6 +24,7 @@ from ..http.checks import complete, refuses_headers
 from ..http.cooldown import CoolDowns
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
+from ..http.observer import observer
 from ..http.pool import PooledSession, SessionPool
 from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
@@ -189,6 +190,8 @@ class Call:
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
         body = redirects.send(exchange, service.request(self._prompt, pooled.token), "prompt")
+        if (observe := observer.get()) is not None:
+            observe(body.status, body.headers)
         try:
             service.check_response(body, self._prompt)
             rest = whole_characters(service.deltas(body, self._prompt))

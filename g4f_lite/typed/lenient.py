@@ -12,6 +12,7 @@ from typing import Any
 import msgspec.inspect as shapes
 
 from ..answers.json_text import without_fence
+from ..messages import valid_text
 
 
 def _refuse(constant: str) -> Any:
@@ -26,10 +27,14 @@ _ATTEMPTS = 50  # at finding JSON in a text with many brackets
 def json_in(text: str) -> Iterator[Any]:
     """Iterate the JSON values in a text: the whole of it, or else each object and each list."""
     try:
-        yield _READER.decode(without_fence(text))
-        return
+        whole = _READER.decode(without_fence(text))
     except (ValueError, RecursionError):
         pass
+    else:
+        yield whole
+        if isinstance(whole, str):  # JSON in a string of JSON, as some write the arguments of tools
+            yield from json_in(whole)
+        return
     end = 0
     for beginning in islice(_BEGINNING.finditer(text), _ATTEMPTS):
         if beginning.start() < end:
@@ -62,6 +67,7 @@ def fitted(value: Any, shape: Any) -> Any:
         item = getattr(shape, "item_type", None)
         return value if item is None else [fitted(inner, item) for inner in value]
     if isinstance(value, str):
+        value = valid_text(value)
         words = _words(shape)
         return value if value in words.values() else words.get(value.strip().casefold(), value)
     if isinstance(shape, shapes.StrType) and isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -141,7 +141,7 @@ class Loop:
             self._done.append(answer.to_message())
             if number == use.max_turns:
                 raise TurnsExceededError(
-                    f"the model still called tools in answer {number} of max_turns={number}",
+                    f"the model still called tools in answer {number} of max_turns={number}; pass a larger number",
                     messages=[*self._prompt.messages, *self._done],
                 )
             self._done += self._results(calls)

@@ -46,6 +46,9 @@ def schema_of(kind: Any) -> Schema:
     """
     kind = described(kind)
     classes = {shape.cls: shape for shape in _shapes_with_fields(shapes.type_info(kind))}
+    for cls in classes:
+        if hasattr(cls, "__pydantic_validator__"):
+            raise TypeError(f"{cls.__name__} is a dataclass of pydantic's; make it a BaseModel, or a plain dataclass")
     fields = [
         (cls, field.encode_name, hint)
         for cls, shape in classes.items()
@@ -159,8 +162,10 @@ def _schema_of_model(kind: type) -> dict[str, Any]:
             f"{kind.__name__} cannot be the type of an answer: it may be a dataclass, TypedDict, NamedTuple, Enum, "
             "pydantic model, or made of these with list, dict, Literal, Annotated and |"
         )
-    # Names inside two models may be the same.
-    schema: dict[str, Any] = kind.model_json_schema(ref_template=f"{_REFERENCE}{kind.__name__}_{{model}}")
+    try:  # with names of its own for what is inside, which may have the same name in two models
+        schema: dict[str, Any] = kind.model_json_schema(ref_template=f"{_REFERENCE}{kind.__name__}_{{model}}")
+    except Exception as error:  # pydantic has several, and none of them is a TypeError
+        raise TypeError(f"{kind.__name__} has no JSON schema: {error}") from error
     definitions = schema.pop("$defs", {})
     return {**schema, "$defs": {f"{kind.__name__}_{name}": inner for name, inner in definitions.items()}}
 

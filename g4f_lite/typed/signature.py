@@ -218,7 +218,7 @@ def _types(parameters: list[Parameter], owner: str) -> dict[str, Any]:
                 schema([parameter])
             except (TypeError, NameError, RecursionError) as error:
                 raise TypeError(
-                    f"the tool {owner} has a parameter {parameter.name!r} of a type that a model cannot be told: "
+                    f"the parameter {parameter.name!r} of the tool {owner} has a type that has no JSON schema: "
                     f"{parameter.hint!r:.80}"
                 ) from error
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from ..answers.answer import Answer
 from ..errors import OutputError, RefusalError
@@ -123,6 +123,9 @@ class TypedStream(Generic[T]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        self._question.stream.__reduce__()
 
     def _elements(self, element: Output[Any]) -> Iterator[Any]:
         json = JsonSoFar(wrapped=self._question.output.schema.wrapped)

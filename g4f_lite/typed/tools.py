@@ -22,7 +22,7 @@ class Tool:
 
     The model is told the name, the docstring, and the names, types, defaults and descriptions of the parameters.
 
-    :param function: the function; its parameters need names, and types that JSON has something like
+    :param function: the function; its parameters need names, and types that have a JSON schema
     :param name: the name for the model; that of the function if None
     :param description: the description for the model; that in the docstring if None
     :param parallel: whether the function may run in another thread, beside other such calls of the same turn
@@ -146,7 +146,7 @@ def _checked_name(name: Any) -> str:
         raise TypeError("a tool without a name, such as a lambda, needs one: write Tool(function, name=…)")
     if not re.fullmatch(_NAME, name):
         raise ValueError(
-            f"a tool's name may have 64 letters, digits, _ and -, and {name!r:.80} does not fit: "
+            f"a tool's name may have up to 64 letters, digits, _ and -, unlike {name!r:.80}: "
             "write Tool(function, name=…)"
         )
     return name

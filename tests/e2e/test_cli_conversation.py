@@ -48,6 +48,19 @@ def test_continue_sends_what_was_said_and_keeps_what_is_said(emulator: Emulator,
     assert texts(kept) == ["My name is Ada.", "Hello, Ada.", "What is my name?", "Ada."]
 
 
+def test_paths_may_have_blanks_and_any_script(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "Мои беседы"
+    folder.mkdir()
+    path = folder / "чат № 1.json"
+    emulator.answer("Ада.")
+    done = run("chat", "Как меня зовут?", "--save", str(path), *here, PYTHONIOENCODING="cp1252")
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "???.", "")
+    assert texts(path) == ["Как меня зовут?", "Ада."]
+    taken = run("chat", "Hi", "--save", str(path), *here, PYTHONIOENCODING="cp1252")
+    assert taken.returncode == 2
+    assert "already exists" in taken.stderr
+
+
 def test_a_branch(emulator: Emulator, here: list[str], kept: Path, tmp_path: Path) -> None:
     branch = tmp_path / "branch.json"
     done = call("chat", "Bye", "--json", "--continue", str(kept), "--save", str(branch), *here)

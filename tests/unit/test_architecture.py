@@ -19,8 +19,8 @@ PACKAGE = Path(g4f_lite.__file__).parent
 FLOORS = [
     {"errors", "messages", "timeout", "arguments", "emulator"},
     {"prompt", "answers", "http"},
-    {"providers", "typed"},
-    {"conversation"},
+    {"providers", "store", "typed"},
+    {"conversation", "batch"},
     {"client"},
     {"contrib"},
     {"testing", "cli", "__pyinstaller", "__init__"},

@@ -204,6 +204,28 @@ def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path) -> Non
     assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["new.json", "real.json"]
 
 
+@pytest.mark.parametrize("how", ["held open", "read-only"])
+def test_a_file_that_cannot_be_replaced_stays_whole(tmp_path: Path, how: str) -> None:
+    folder = tmp_path / "Мои беседы"
+    folder.mkdir()
+    file = Conversation(Scripted("one"), system="Be brief.").save(folder / "чат 1.json")
+    before = file.read_bytes()
+    conversation = Conversation.load(file, Scripted("two"))
+    conversation.ask("Hi")
+    file.chmod(0o600 if how == "held open" else 0o400)
+    with file.open("rb") if how == "held open" else contextlib.nullcontext():
+        if os.name == "nt" and how == "held open":
+            with pytest.raises(PermissionError, match=r"чат 1\.json"):
+                conversation.save(file)
+            assert file.read_bytes() == before
+        else:
+            with contextlib.suppress(PermissionError):  # which Windows raises for read-only, and Wine does not
+                conversation.save(file)
+    assert [path.name for path in folder.iterdir()] == ["чат 1.json"]
+    file.chmod(0o600)
+    assert json.loads(conversation.save(file).read_text(encoding="utf-8")) == conversation.messages
+
+
 def test_a_file_that_someone_else_wrote_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "talk.json"
     first = Conversation(Scripted("one", "three"))

@@ -14,6 +14,7 @@ from g4f_lite import errors
 from g4f_lite.errors import (
     AllProvidersFailedError,
     AuthenticationError,
+    BatchStoppedError,
     ChallengeError,
     ConversationChangedError,
     DeadlineExceededError,
@@ -33,6 +34,7 @@ from g4f_lite.errors import (
     ResponseFormatError,
     ResponseStatusError,
     ServiceError,
+    StoreError,
     StreamInterruptedError,
     ToolDenied,
     TransportError,
@@ -61,6 +63,8 @@ TREE = [
     (AllProvidersFailedError, G4FLiteError, None),
     (ConversationChangedError, G4FLiteError, None),
     (EngineError, G4FLiteError, None),
+    (StoreError, G4FLiteError, None),
+    (BatchStoppedError, G4FLiteError, None),
     (ToolDenied, G4FLiteError, None),
     (TurnsExceededError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
@@ -75,6 +79,7 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     OutputTruncatedError: {"usage": 3, "partial": "Hel", "finish_reason": "length"},
     RefusalError: {"usage": 3, "partial": "No."},
     EngineError: {"last_words": "abort", "partial": "Hel"},
+    StoreError: {"path": "answers.db", "reason": "full"},
     TurnsExceededError: {"messages": [{"role": "user", "content": "Hello"}]},
 }
 

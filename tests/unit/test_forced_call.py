@@ -19,8 +19,9 @@ HELLO = [{"role": "user", "content": "Hello"}]
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Give a file that says that it is SmolLM2."""
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a file that says that it is SmolLM2, for an engine that need not be installed."""
+    monkeypatch.setattr("g4f_lite.providers.local.runner.check_installed", lambda: None)
     file = tmp_path / "copy.gguf"
     file.write_bytes(gguf(SMOLLM2))
     return file

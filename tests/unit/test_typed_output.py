@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -63,6 +64,8 @@ def test_json_that_fits_needs_no_leniency(kind, text, value):
         (list[int], "The numbers are [1, 2].", [1, 2]),
         (int | None, "null", None),
         (list[int | str], "[3]", [3]),
+        (Person, json.dumps('{"name": "Ada", "age": 36}'), ADA),
+        (Person, '{"name": "A\\ud800", "age": "36"}', Person("A\ufffd", 36)),
         (int, "42", 42),
         (float, '"2.5"', 2.5),
         (bool, "True", True),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
+import pydantic
 import pytest
 from pydantic import BaseModel
 
@@ -129,6 +131,19 @@ def test_a_pydantic_model_gives_its_own_schema():
 def test_what_cannot_be_an_answer_is_refused(kind):
     with pytest.raises(TypeError):
         schema_of(kind)
+
+
+def test_what_pydantic_cannot_describe_is_refused():
+    @pydantic.dataclasses.dataclass
+    class Small:
+        number: int = pydantic.Field(le=5)
+
+    class Model(pydantic.BaseModel):
+        function: Callable[[], int]
+
+    for kind, message in ((Small, "make it a BaseModel"), (Model, "Model has no JSON schema"), (BaseModel, "no JSON")):
+        with pytest.raises(TypeError, match=message):
+            schema_of(list[kind])
 
 
 def test_a_limit_that_would_not_be_checked_is_refused():

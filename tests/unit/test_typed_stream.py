@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 
 import pytest
 from hypothesis import given, settings
@@ -240,6 +242,12 @@ def test_the_arguments_of_a_tool_are_the_text():
         "Who?", output=list[Person]
     )
     assert list(stream) == TWO
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_stream_cannot_be_copied(copied):
+    with pytest.raises(TypeError, match="an answer in progress cannot be copied"):
+        copied(Client(Plain(TEXT)).stream("Who?", output=Person))
 
 
 def test_a_stream_can_be_closed():

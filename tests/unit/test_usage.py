@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from g4f_lite import (
     AllProvidersFailedError,
+    Attached,
     Client,
     Fallback,
     G4FLiteError,
@@ -126,6 +128,24 @@ def test_answers_of_a_cache_took_nothing() -> None:
     usage.add_cached(None)
     assert (usage.calls, usage.cached, usage.unpriced) == (0, 2, 0)
     assert usage.by_model["m"].cached == 1
+
+
+def test_an_answer_from_the_cache_is_no_call_and_the_same(tmp_path: Path) -> None:
+    token = {"token": "a", "logprob": -1.0, "bytes": None}
+    said = [
+        Identity(model="m-2026", extra={"service_tier": "flex"}),
+        Attached({"logprobs": {"content": [token], "refusal": None}}, "choice"),
+        "a",
+        Usage(10, 5, 15, 4, 3, {"cost": 1}),
+    ]
+    client = Client(Scripted(said), cache=tmp_path / "answers.db")
+    first, again = (client.chat.completions.create("x", model="m") for _ in range(2))
+    assert counts(client.usage) == (1, 0, 10, 5)
+    assert client.usage.cached == 1
+    assert [*client.usage.by_model] == ["m-2026"]
+    assert again.choices == first.choices
+    assert again.choices[0].logprobs is not None
+    assert (again.usage, again.service_tier) == (first.usage, "flex")
 
 
 def test_a_copy_with_other_options_shares_the_usage() -> None:

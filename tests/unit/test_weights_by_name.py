@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from pathlib import Path
@@ -193,7 +194,10 @@ class TestElsewhere:
         blob = self.put(repository / "blobs" / SHA256)
         snapshot = repository / "snapshots" / COMMIT
         snapshot.mkdir(parents=True)
-        (snapshot / Q4).symlink_to(blob)
+        with contextlib.suppress(OSError):
+            (snapshot / Q4).symlink_to(blob)
+        if not (snapshot / Q4).is_symlink():
+            pytest.skip("no links here: Windows wants a right for them, and Wine makes none")
         (repository / "refs").mkdir()
         (repository / "refs" / "main").write_text(COMMIT)
         assert weights.fetch(NAME) == weights.fetch(f"{NAME}@{COMMIT}") == snapshot / Q4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ REQUIREMENT = "llm-tiny==1.2.3"
 class TestFind:
     def having(self, monkeypatch: pytest.MonkeyPatch, *, pip: bool, uv: str | None) -> None:
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if pip and name == "pip" else None)
-        monkeypatch.setattr(shutil, "which", lambda name: uv if name == "uv" else None)
+        monkeypatch.setattr(installer, "find_program", lambda name: uv if name == "uv" else None)
 
     def test_pip_of_this_environment_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.having(monkeypatch, pip=True, uv="/bin/uv")

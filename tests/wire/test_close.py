@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import requests
 
 from g4f_lite import AiChats, G4FLiteError, RetryPolicy, StreamInterruptedError
 from g4f_lite.emulator import Emulator
+from g4f_lite.http import slices
 
 from .conftest import Provide
 from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, head, hello, length
@@ -80,8 +82,19 @@ def test_the_reader_gets_stream_interrupted(where: str, provide: Provide) -> Non
             next(stream)
 
 
+def test_ctrl_c_ends_a_silent_wait_on_windows_too(provide: Provide, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "NEEDED", True)
+    interrupt = lambda c: (c.request(), signal.raise_signal(signal.SIGINT), c.silence())  # noqa: E731
+    with RawServer(interrupt) as server:
+        with pytest.raises(KeyboardInterrupt):
+            provide(server).create(messages="hi")
+        assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
 def test_with_a_session_of_the_callers_own_too(framing: str, provide: Provide) -> None:
+    if framing == "close" and os.name == "nt":
+        pytest.skip("urllib3 shuts such a connection in one direction only, which wakes no reader on Windows")
     top = {"chunked": "Transfer-Encoding: chunked", "length": "Content-Length: 999", "close": "Connection: close"}
     first = chunk(delta("a")) if framing == "chunked" else delta("a")
     serve = lambda c: (c.request(), c.send(head(top[framing]), first), c.silence())  # noqa: E731

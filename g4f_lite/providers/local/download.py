@@ -23,6 +23,7 @@ from ...errors import (
     TransportError,
 )
 from ...http.body import Body
+from .store import put_in_place
 from .web import Web
 
 logger = logging.getLogger(__name__)
@@ -142,7 +143,7 @@ class Download:
                 f"and not {self.sha256}; nothing of it was kept",
                 provider="Local",
             )
-        os.replace(self._partial, self.target)
+        put_in_place(self._partial, self.target, self.sha256)
 
 
 def _begins_at(body: Body, begin: int) -> bool:

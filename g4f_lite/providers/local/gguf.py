@@ -70,9 +70,9 @@ def check_gguf(path: str | os.PathLike[str]) -> Path:
             header = file.read(HEADER_BYTES)
     except FileNotFoundError as error:
         raise _refuse(f"there is no file {resolved}; give the path of a .gguf file") from error
-    except IsADirectoryError as error:
-        raise _refuse(f"{resolved} is a directory; give the path of a .gguf file") from error
     except OSError as error:
+        if os.path.isdir(resolved):  # Path.is_dir raises for a name that is too long
+            raise _refuse(f"{resolved} is a directory; give the path of a .gguf file") from error
         raise _refuse(f"cannot read {resolved}: {error.strerror}") from error
     if not header.startswith(MAGIC) or len(header) < HEADER_BYTES:
         raise _refuse(f"{resolved} does not begin as a .gguf file does; download it again")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from ...errors import ProviderNotConfiguredError, TransportError
 from ...http.redact import redact
-from .python import interpreter
+from .python import find_program, interpreter
 
 #: How pip and uv say that there was no answer.
 UNREACHABLE = ("connection broken", "Request failed", "error sending request")
@@ -42,7 +41,7 @@ def find_installer() -> Installer:
     if importlib.util.find_spec("pip"):
         pip = (interpreter(), "-m", "pip", "download", *wheel, "--disable-pip-version-check", "--dest")
         return Installer("pip", pip, shows_on_stdout=True)
-    if program := shutil.which("uv"):
+    if program := find_program("uv"):
         uv = (program, "pip", "install", *wheel, "--python", interpreter(), "--target")
         return Installer("uv", uv, shows_on_stdout=False)
     raise ProviderNotConfiguredError(

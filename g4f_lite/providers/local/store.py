@@ -7,13 +7,13 @@ its time and its inode.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import importlib
 import json
 import logging
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from .references import UrlFile
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1 << 20
-LOCK_SECONDS = 0.2  # between two tries of a lock that cannot be waited for
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # what a file system without locks says
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,19 @@ def is_whole(path: Path, size: int | None, sha256: str) -> bool:
     return found == sha256
 
 
+def put_in_place(new: Path, target: Path, sha256: str) -> None:
+    """Move a checked file to where it is kept.
+
+    :raises OSError: if that cannot be done, and the same file is not there already
+    """
+    try:
+        os.replace(new, target)
+    except PermissionError:  # Windows replaces no file that another process reads, which had the same task
+        if not is_whole(target, None, sha256):
+            raise
+        new.unlink()
+
+
 def record(path: Path, file: PackageFile | HubFile | UrlFile, asked: str = "") -> None:
     """Record a file that was hashed just now.
 
@@ -133,8 +146,11 @@ def write_record(path: Path, record: Record) -> None:
         place = _record_place(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         new = place.with_suffix(f".{os.getpid()}.new")
-        new.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        os.replace(new, place)
+        try:
+            new.write_text(json.dumps(asdict(record)), encoding="utf-8")
+            os.replace(new, place)
+        finally:
+            new.unlink(missing_ok=True)
 
 
 def remove(path: Path) -> None:
@@ -171,33 +187,25 @@ def locked(path: Path) -> Iterator[bool]:
 
     :param path: the lock's file
     :returns: whether nobody else is in; False on a file system without locks
+    :raises MissingDependencyError: filelock is not installed
+    :raises OSError: if the lock's file cannot be written
     """
-    with path.open("a+b") as file:
-        try:
-            _lock(file.fileno())
-            alone = True
-        except OSError:
-            alone = False
-        yield alone
-
-
-def _lock(descriptor: int) -> None:
     try:
-        fcntl = importlib.import_module("fcntl")
-    except ImportError:
-        _lock_on_windows(descriptor)
-    else:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-def _lock_on_windows(descriptor: int) -> None:
-    msvcrt = importlib.import_module("msvcrt")
-    while True:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            return
-        except OSError:
-            time.sleep(LOCK_SECONDS)
+        import filelock
+    except ImportError as error:
+        raise MissingDependencyError(
+            'downloading weights needs filelock: pip install "g4f-lite[local]"', provider="Local"
+        ) from error
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
 
 
 def _record_place(path: Path) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...answers.attached import size_of
+from ...answers.buffer import MAX_CHOICES
 from ...answers.deltas import (
     Attached,
     Delta,
@@ -37,6 +38,9 @@ _KNOWN_OF_CHUNK = frozenset(
 )
 _MOST_EXTRA = 1024 * 1024  # characters of further fields of the chunks
 _GROWING = frozenset({"content", "refusal", "reasoning_details", *REASONING})
+MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
+MAX_REMEMBERED = 100_000  # images
+MAX_REASON = 1_000  # characters of why an answer ended
 _NO_REASON = ("null", "None", "")  # which some services write where the API has null
 
 
@@ -61,12 +65,13 @@ class ChunkReader:
         self._calls: dict[int, ToolCalls] = {}
         self._main: dict[type, int] = {}  # the choice that has the answer's text, reasoning and so on
         self._text_index = 0 if several else -1  # the choice whose text is the answer's, once it is known
-        self._images: set[str] = set()
+        self._images: set[int] = set()  # hashes, as an image may be its own URL
         self._named = False
         self._identity = Identity()
         self._extra: dict[str, Any] = {}
         self._extra_size = 0
         self._held: list[Delta] = []  # what came before the answer had begun, and says nothing by itself
+        self._room_to_hold = MAX_HELD
         self._streamed = False  # whether text has come in a delta, so that in a message it is the same once more
 
     def read(self, chunk: Any) -> Iterator[Delta]:
@@ -157,7 +162,8 @@ class ChunkReader:
                 self._text_index = self._main.get(str, -1)
                 delta = delta if index == main else OtherChoice(index or main, delta)
             if not self._named:
-                if not is_content(delta):
+                if not is_content(delta) and self._room_to_hold > 0:
+                    self._room_to_hold -= size_of(delta.fields) if isinstance(delta, Attached) else 8
                     self._held.append(delta)
                     continue
                 self._named = True
@@ -169,7 +175,8 @@ class ChunkReader:
         reason = choice.get("finish_reason")
         if reason and reason not in _NO_REASON:
             self.has_read = True
-            self.reasons[index] = text_in(reason, "type", "reason") or str(reason)
+            if index in self.reasons or len(self.reasons) < MAX_CHOICES:
+                self.reasons[index] = (text_in(reason, "type", "reason") or str(reason))[:MAX_REASON]
 
     def _deltas(self, choice: dict[str, Any], index: int) -> Iterator[Delta]:
         """Read the delta of a choice, or the message that stands in its place."""
@@ -207,8 +214,9 @@ class ChunkReader:
         if refusal := text_in(delta, "refusal"):
             yield Refusal(refusal)
         for url in image_urls(delta.get("images") or []):
-            if url not in self._images:  # some services send all images once more at the end
-                self._images.add(url)
+            if hash(url) not in self._images:  # some services send all images once more at the end
+                if len(self._images) < MAX_REMEMBERED:
+                    self._images.add(hash(url))
                 yield ImageResponse(url)
 
     def _note_extra(self, chunk: dict[str, Any]) -> None:
@@ -222,7 +230,10 @@ class ChunkReader:
 
     def _calls_of(self, index: int) -> ToolCalls:
         """Return the tool calls of a choice; where one was asked for, all belong to it."""
-        return self._calls.setdefault(index if self._several else 0, ToolCalls())
+        number = index if self._several else 0
+        if number not in self._calls and len(self._calls) >= MAX_CHOICES:
+            raise ResponseFormatError(f"the answer has more than {MAX_CHOICES} choices with tool calls")
+        return self._calls.setdefault(number, ToolCalls())
 
 
 def read_identity(chunk: dict[str, Any], extra: dict[str, Any]) -> Identity:

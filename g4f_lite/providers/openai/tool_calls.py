@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,9 @@ from ...answers.deltas import ToolCallDelta
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
 from .fields import text_in
+
+MAX_CALLS = 1_000  # to which pieces may still come
+MAX_KEPT = 4 * 1024 * 1024  # characters of arguments, as many as an answer keeps; more are passed on all the same
 
 _OF_CALL = frozenset({"index", "id", "type", "function", "custom"})
 _OF_FUNCTION = frozenset({"name", "arguments", "input", "parameters"})
@@ -54,8 +58,10 @@ class ToolCalls:
     """
 
     def __init__(self) -> None:
-        self._calls: list[_Call] = []
+        self._calls: deque[_Call] = deque(maxlen=MAX_CALLS)
+        self._begun = 0
         self._by_index: dict[int, _Call] = {}  # the last call under an index of the service's
+        self._room = MAX_KEPT
         self._beside: list[_Call] = []  # those whose pieces stood in one list, without ids and indices
 
     def read(self, pieces: Any) -> Iterator[ToolCallDelta]:
@@ -85,7 +91,9 @@ class ToolCalls:
                 arguments = ""  # the whole call again, at the end of the answer
             if arguments == "{}" and not isinstance(inner.get("arguments"), str):
                 call.is_empty, arguments = True, ""
-            call.pieces.append(arguments)
+            if arguments and self._room > 0:
+                self._room -= len(arguments)
+                call.pieces.append(arguments)
             yield ToolCallDelta(call.index, new_id or None, new_name or None, arguments, kind, extra)
         if len(touched) > 1:
             self._beside = touched
@@ -123,7 +131,8 @@ class ToolCalls:
             return self._begin(index)
         if index is not None:
             if there is None and last is not None and not name:
-                there = self._by_index[index] = last
+                there = last
+                self._remember(index, last)
             return there if there is not None and there.goes_on_with(name, arguments) else self._begin(index)
         if place is not None and name:
             return self._begin(None)
@@ -132,11 +141,17 @@ class ToolCalls:
         return last if last is not None and last.goes_on_with(name, arguments) else self._begin(None)
 
     def _begin(self, index: int | None) -> _Call:
-        call = _Call(len(self._calls), index)
+        call = _Call(self._begun, index)
+        self._begun += 1
         self._calls.append(call)
         if index is not None:
-            self._by_index[index] = call
+            self._remember(index, call)
         return call
+
+    def _remember(self, index: int, call: _Call) -> None:
+        self._by_index[index] = call
+        if len(self._by_index) > MAX_CALLS:
+            del self._by_index[next(iter(self._by_index))]
 
 
 def _index_in(piece: dict[str, Any]) -> int | None:

@@ -1,0 +1,63 @@
+"""Checks the arguments of a batch, and prepares its results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
+from typing import Any
+
+from ..arguments import check_whole_number
+from ..store.answers import AnswerStore
+from .inputs import Inputs
+from .pace import LocalMeter, check_rate
+from .plan import Plan
+from .results import BatchResults
+from .task import Calls
+from .workers import Workers
+
+
+def map_prompts(
+    prompts: Iterable[Any],
+    calls: Calls,
+    defaults: Mapping[str, Any],
+    *,
+    workers: int | str = "auto",
+    store: str | os.PathLike[str] | None = None,
+    rpm: float | None = None,
+    tpm: float | None = None,
+    on_error: str = "return",
+    max_failures_in_a_row: int = 20,
+    progress: bool | None = None,
+    fresh: bool = False,
+    executor: Executor | None = None,
+) -> BatchResults[Any]:
+    """Check the arguments of a batch and return its results, of which nothing is asked yet.
+
+    The parameters are those of :meth:`g4f_lite.Client.map`.
+
+    :param calls: sends the prompts
+    :param defaults: the arguments that hold for all prompts
+    """
+    if on_error not in ("return", "raise"):
+        raise ValueError(f"on_error must be 'return' or 'raise', not {on_error!r}")
+    if progress is not None and not isinstance(progress, bool):
+        raise TypeError(f"progress must be True, False or None, not {type(progress).__name__}")
+    for name, value in (("rpm", rpm), ("tpm", tpm)):
+        check_rate(value, name)
+    plan = Plan(
+        calls,
+        defaults,
+        workers=Workers(workers),
+        meter=LocalMeter(rpm, tpm) if rpm or tpm else None,
+        fresh=fresh,
+        raises=on_error == "raise",
+        max_failures=check_whole_number(max_failures_in_a_row, "max_failures_in_a_row"),
+        progress=progress,
+        executor=executor,
+    )
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(f"executor must be a concurrent.futures.Executor, not {type(executor).__name__}")
+    inputs = Inputs.of(prompts)
+    plan.store = None if store is None else AnswerStore(store)
+    return BatchResults(inputs, plan)

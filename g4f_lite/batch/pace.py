@@ -1,0 +1,231 @@
+"""Requests and tokens per minute, counted in this process or, by ``limits``, in Redis for many processes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from fractions import Fraction
+from typing import Any, Protocol
+
+from ..answers.deltas import Delta
+from ..answers.stream import AnswerStream, Stage
+from ..arguments import safe_url
+from ..errors import MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
+from ..http.forks import lock_free_in_children
+from ..messages import text_of
+from ..prompt import Prompt
+
+CHARACTERS_PER_TOKEN = 4  # in English, roughly; the service's own count corrects it afterwards
+_LOOK_SECONDS = 0.05  # how often a call that waits looks whether it was closed
+_lock = lock_free_in_children()  # of making meters
+_TOKEN_SECONDS = 10.0  # the tokens of so many seconds may be used at once
+
+
+class Meter(Protocol):
+    """Counts against the limits."""
+
+    def reserve(self, tokens: int) -> float:
+        """Take a place for a request of so many tokens, and return the seconds to wait for it."""
+
+    def correct(self, tokens: int) -> None:
+        """Count tokens that were used beyond those that were reserved; a negative number gives some back."""
+
+
+class LocalMeter:
+    """Counts in this process: requests evenly spread, and tokens by what is left of a bucket that fills up again.
+
+    :param rpm: requests per minute; None without a limit
+    :param tpm: tokens per minute; None without a limit
+    :param clock: tells the time in seconds; a test gives its own
+    """
+
+    def __init__(
+        self, rpm: float | None = None, tpm: float | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._gap = 60 / rpm if rpm else 0.0
+        self._next = clock()  # when the next request may be sent
+        self._refill = tpm / 60 if tpm else 0.0
+        self._size = self._left = self._refill * _TOKEN_SECONDS
+        self._filled_at = clock()
+
+    def reserve(self, tokens: int) -> float:
+        with self._lock:
+            now = self._clock()
+            at = now
+            if self._gap:
+                at = max(now, self._next)
+                self._next = at + self._gap
+            if self._refill:
+                self._fill(now)
+                if self._left < 0:
+                    at = max(at, now - self._left / self._refill)
+                self._left -= tokens
+            return at - now
+
+    def correct(self, tokens: int) -> None:
+        if self._refill:
+            with self._lock:
+                self._fill(self._clock())
+                self._left = min(self._size, self._left - tokens)
+
+    def _fill(self, now: float) -> None:
+        self._left = min(self._size, self._left + (now - self._filled_at) * self._refill)
+        self._filled_at = now
+
+
+class SharedMeter:
+    """Counts in a storage that many processes share, by the library ``limits``.
+
+    :param rpm: requests per minute; None without a limit
+    :param tpm: tokens per minute; None without a limit
+    :param storage: the URL of the storage, such as ``redis://127.0.0.1:6379``
+    :raises MissingDependencyError: if ``limits``, or the client of the storage, is not installed
+    :raises ProviderNotConfiguredError: if the storage cannot be used
+    """
+
+    def __init__(self, rpm: float | None, tpm: float | None, storage: str) -> None:
+        try:
+            from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
+            from limits.errors import ConfigurationError
+            from limits.storage import storage_from_string
+            from limits.strategies import SlidingWindowCounterRateLimiter
+        except ModuleNotFoundError as error:
+            message = f'a shared pace needs {error.name}: pip install "g4f-lite[batch]"'
+            raise MissingDependencyError(message) from error
+        self._place = safe_url(storage)
+        try:
+            self._limiter = SlidingWindowCounterRateLimiter(storage_from_string(storage))
+        except ConfigurationError as error:
+            if "prerequisite" in str(error):
+                message = f'the storage {self._place} needs a package: pip install "g4f-lite[batch]"'
+                raise MissingDependencyError(message) from error
+            raise ProviderNotConfiguredError(f"the storage {self._place} cannot be used: {error}") from error
+        share = Fraction(rpm).limit_denominator(60) / 60 if rpm else None
+        # 600 a minute is 10 a second, so that not all of a minute's are sent at once.
+        self._requests = share and RateLimitItemPerSecond(share.numerator, share.denominator, namespace="g4f_lite")
+        self._tokens = RateLimitItemPerMinute(round(tpm), namespace="g4f_lite") if tpm else None
+
+    def reserve(self, tokens: int) -> float:
+        """Take a place, and return 0; or take none, and return the seconds after which to try again, negated."""
+        limiter = self._limiter
+        try:
+            if self._tokens and not limiter.test(self._tokens, "tokens", cost=min(tokens, self._tokens.amount)):
+                return -self._wait_for(self._tokens, "tokens")
+            if self._requests and not limiter.hit(self._requests, "requests"):
+                return -self._wait_for(self._requests, "requests")
+            if self._tokens:
+                limiter.hit(self._tokens, "tokens", cost=tokens)
+        except Exception as error:
+            raise ProviderNotConfiguredError(f"the storage {self._place} of the pace failed: {error}") from error
+        return 0.0
+
+    def correct(self, tokens: int) -> None:
+        if self._tokens and tokens > 0:
+            try:
+                self._limiter.hit(self._tokens, "tokens", cost=tokens)
+            except Exception as error:
+                raise ProviderNotConfiguredError(f"the storage {self._place} of the pace failed: {error}") from error
+
+    def _wait_for(self, item: Any, name: str) -> float:
+        reset = self._limiter.get_window_stats(item, name).reset_time
+        return min(1.0, max(_LOOK_SECONDS, reset - time.time()))
+
+
+class Pace:
+    """A pace for all calls of a client: requests and tokens per minute.
+
+    ::
+
+        Client("groq", pace=Pace(rpm=30, storage="redis://127.0.0.1:6379"))
+
+    :param rpm: requests per minute, which are spread evenly; None without a limit
+    :param tpm: tokens per minute, of prompts and answers; None without a limit
+    :param storage: None counts in this process; the URL of a Redis server counts for all processes that name it
+    :raises TypeError: if an argument has the wrong type, or there is no limit
+    :raises ValueError: if a limit is not above 0
+    """
+
+    def __init__(self, rpm: float | None = None, tpm: float | None = None, storage: str | None = None) -> None:
+        for name, value in (("rpm", rpm), ("tpm", tpm)):
+            check_rate(value, name)
+        if rpm is None and tpm is None:
+            raise TypeError("a Pace needs rpm=, tpm= or both")
+        if storage is not None and not isinstance(storage, str):
+            raise TypeError(f"storage must be a URL such as redis://127.0.0.1:6379, not {type(storage).__name__}")
+        if storage is not None and "://" not in storage:
+            raise ValueError(f"storage must be a URL such as redis://127.0.0.1:6379, not {storage!r}")
+        self.rpm, self.tpm = rpm, tpm
+        self._storage = storage
+        self._meter: Meter | None = None
+
+    @property
+    def meter(self) -> Meter:
+        """What counts."""
+        with _lock:  # limits imports its parts when they are used, which only one thread may do
+            if self._meter is None:
+                shared = self._storage is not None
+                self._meter = (
+                    SharedMeter(self.rpm, self.tpm, self._storage or "") if shared else LocalMeter(self.rpm, self.tpm)
+                )
+            return self._meter
+
+    def stage(self, stream: AnswerStream, prompt: Prompt) -> Stage:
+        """Return the stage that waits for a place before the prompt is sent, and counts the tokens afterwards."""
+
+        def paced(deltas: Generator[Delta, None, None]) -> Generator[Delta, None, None]:
+            reserved = tokens_of(prompt)
+            wait_for_place(self.meter, reserved, lambda: stream.closed)
+            if stream.closed:
+                raise StreamInterruptedError("the answer was closed before its prompt was sent")
+            yield from deltas
+            if stream.usage is not None:
+                self.meter.correct(stream.usage.total_tokens - reserved)
+
+        return paced
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_meter": None}
+
+    def __repr__(self) -> str:
+        return f"Pace(rpm={self.rpm}, tpm={self.tpm})"
+
+
+def wait_for_place(
+    meter: Meter, tokens: int, is_closed: Callable[[], bool], sleep: Callable[[float], Any] = time.sleep
+) -> None:
+    """Wait until a request may be sent, or nobody wants it any more.
+
+    :param is_closed: says that nobody does
+    """
+    while not is_closed():
+        wait = meter.reserve(tokens)
+        left = abs(wait)
+        while left > 0 and not is_closed():
+            sleep(min(left, _LOOK_SECONDS))
+            left -= _LOOK_SECONDS
+        if wait >= 0:  # a place was taken
+            return
+
+
+def tokens_of(prompt: Prompt) -> int:
+    """Estimate the tokens of a prompt, and of its answer if ``max_tokens`` limits it."""
+    characters = sum(len(text_of(message.get("content"))) for message in prompt.messages)
+    longest = prompt.options.get("max_completion_tokens") or prompt.options.get("max_tokens") or 0
+    return characters // CHARACTERS_PER_TOKEN + 1 + (longest if isinstance(longest, int) else 0)
+
+
+def check_rate(value: Any, name: str) -> None:
+    """Check a limit per minute.
+
+    :raises TypeError: if it is not a number
+    :raises ValueError: if it is not above 0
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}")
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be above 0, not {value}")

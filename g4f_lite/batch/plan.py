@@ -1,0 +1,106 @@
+"""How a batch is to be answered, and which of its prompts have an answer in the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import G4FLiteError
+from ..prompt import Prompt
+from ..store.answers import AnswerStore, Key
+from .inputs import add_place, as_prompt
+from .pace import Meter
+from .result import Result
+from .task import Calls, Task
+from .workers import Workers
+
+
+@dataclass
+class Plan:
+    """How a batch is to be answered.
+
+    :param calls: sends the prompts
+    :param defaults: the arguments that hold for all prompts
+    :param workers: how many calls are in progress at once
+    :param store: where answers are kept
+    :param meter: the pace
+    :param fresh: whether what is stored is asked again
+    :param raises: whether a failure is raised where it is read
+    :param max_failures: how many failures in a row stop the batch
+    :param progress: whether progress is shown; None where somebody looks
+    :param executor: what makes the calls; None for threads of our own
+    """
+
+    calls: Calls
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    workers: Workers = field(default_factory=Workers)
+    store: AnswerStore | None = None
+    meter: Meter | None = None
+    fresh: bool = False
+    raises: bool = False
+    max_failures: int = 20
+    progress: bool | None = None
+    executor: Executor | None = None
+    _occurrences: Counter[bytes] = field(default_factory=Counter)
+    _scopes: dict[Any, str] = field(default_factory=dict)
+    _accepts_text: bool = False
+
+    def task(self, index: int, item: Any, key: Key | None = None) -> Task:
+        """Make the task for a prompt; nothing is sent.
+
+        :param key: its place in the store, if that was computed before
+        :raises TypeError: if it is not a prompt, or an option is not supported; the message names its position
+        :raises ValueError: if it has an invalid value
+        """
+        prompt, provider = as_prompt(item, index, self.defaults)
+        return Task(index, item, prompt, provider, key or self.key(prompt, provider))
+
+    def check(self, task: Task) -> None:
+        """Raise if the provider does not accept a prompt.
+
+        :raises G4FLiteError: if it does not have the model, for instance
+        :raises TypeError: if it does not support an option; the message names the position of the prompt
+        :raises ValueError: if it cannot send something
+        """
+        is_text = isinstance(task.input, str)
+        if is_text and self._accepts_text:  # what is accepted with one text is accepted with any
+            return
+        try:
+            self.calls.check(task.prompt, task.provider)
+            self._accepts_text = self._accepts_text or is_text
+        except (TypeError, ValueError) as error:
+            add_place(error, task.index)
+            raise
+
+    def key(self, prompt: Prompt, provider: Any) -> Key | None:
+        """Return the place of a prompt in the store, with how many equal ones came before; None without a store."""
+        if self.store is None:
+            return None
+        for_scope = (prompt.model, id(provider))
+        scope = self._scopes.get(for_scope)
+        if scope is None:
+            scope = self._scopes[for_scope] = self.calls.scope(prompt, provider)
+        key = self.store.key(scope, prompt, self.calls.stored_as)
+        occurrence = self._occurrences[key]
+        self._occurrences[key] += 1
+        return key, occurrence
+
+    def stored(self, index: int, item: Any, key: Key | None) -> Result[Any] | None:
+        """Return the result of a prompt from the store; None if it is not there, or not to be used.
+
+        :raises StoreError: if the store cannot be read
+        """
+        if self.store is None or key is None or self.fresh:
+            return None
+        kept = self.store.find(key)
+        if kept is None:
+            return None
+        try:
+            answer = kept.answer()
+            output = self.calls.output(answer)
+        except (G4FLiteError, ValueError):  # the type of the output has changed
+            return None
+        return Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True)

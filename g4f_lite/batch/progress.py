@@ -1,0 +1,57 @@
+"""The progress of a batch, shown by tqdm where somebody looks."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from typing import Any
+
+from ..answers.display import in_notebook
+from ..errors import MissingDependencyError
+from .result import Result
+
+
+class Progress:
+    """Shows how many prompts are done, how many failed, the rate, tokens a minute, and the time left.
+
+    :param wanted: True, False, or None to show it in a terminal and in a notebook, if tqdm is installed
+    :param total: how many prompts there are; None if that is not known
+    :param done: how many are done already
+    :raises MissingDependencyError: if ``wanted`` is True, and tqdm is not installed
+    """
+
+    def __init__(self, wanted: bool | None, total: int | None, done: int = 0) -> None:
+        self._bar: Any = None
+        self._failed = self._tokens = 0
+        self._began_at = time.monotonic()
+        looks = in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+        if wanted is False or (wanted is None and not looks):
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about a notebook without widgets, in which it writes text
+                from tqdm.auto import tqdm
+
+                self._bar = tqdm(total=total, initial=done, unit="prompt", dynamic_ncols=True)
+        except ModuleNotFoundError as error:
+            if wanted:
+                raise MissingDependencyError('progress=True needs tqdm: pip install "g4f-lite[batch]"') from error
+
+    def add(self, result: Result[Any]) -> None:
+        """Count a result; one call at a time."""
+        if self._bar is None:
+            return
+        self._failed += result.error is not None
+        if result.usage is not None and not result.is_stored:
+            self._tokens += result.usage.total_tokens
+        shown = {"failed": self._failed} if self._failed else {}
+        if self._tokens:
+            shown["tokens/min"] = round(self._tokens * 60 / max(0.001, time.monotonic() - self._began_at))
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Leave what is shown as it is."""
+        if self._bar is not None:
+            self._bar.close()

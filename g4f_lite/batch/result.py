@@ -1,0 +1,64 @@
+"""The result of one prompt of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ..answers.answer import Answer
+from ..answers.deltas import Usage
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Result(Generic[T]):
+    """The result of one prompt: its answer, or the error that it failed with.
+
+    :param index: the position of the prompt, from 0
+    :param input: the prompt, as it was given
+    :param answer: the whole answer; None if there is an error
+    :param output: the answer as the type that ``output=`` named; the text where there was none
+    :param error: why there is no answer, or None
+    :param attempts: how many times the prompt was sent, or None where the provider does not say
+    :param seconds: how long the answer took, retries included
+    :param is_stored: whether the answer was in the store already, and nothing was sent
+    """
+
+    index: int
+    input: Any
+    answer: Answer | None = None
+    output: T | None = None
+    error: Exception | None = None
+    attempts: int | None = None
+    seconds: float = 0.0
+    is_stored: bool = False
+
+    @property
+    def text(self) -> str | None:
+        """The text of the answer; None if there is an error."""
+        return None if self.answer is None else str(self.answer)
+
+    @property
+    def usage(self) -> Usage | None:
+        """Token counts, or None if the service did not report them."""
+        return None if self.answer is None else self.answer.usage
+
+    @property
+    def provider(self) -> str | None:
+        """The name of the provider that answered, or failed."""
+        return getattr(self.error, "provider", None) if self.answer is None else self.answer.provider
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the answer ended, or None."""
+        return None if self.answer is None else self.answer.finish_reason
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a limit of tokens, or the service's filter, cut the answer."""
+        return self.finish_reason in ("length", "content_filter")
+
+    def __repr__(self) -> str:
+        what = f"error={self.error!r:.200}" if self.error is not None else f"text={str(self.answer)[:80]!r}"
+        return f"Result({self.index}, {what}{', is_cut=True' if self.is_cut else ''})"

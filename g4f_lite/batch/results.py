@@ -1,0 +1,281 @@
+"""The results of a batch, which come as they are read."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, NoReturn, TypeVar
+
+from ..errors import BatchStoppedError, StoreError
+from ..store.answers import Key
+from . import tables
+from .inputs import Inputs
+from .plan import Plan
+from .progress import Progress
+from .result import Result
+from .run import BadPrompt, Outcome, Run
+from .summary import BatchUsage, Estimate, estimate_of
+from .task import Task
+
+T = TypeVar("T")
+
+_END: Any = object()
+END = BadPrompt(-1, StopIteration())  # no prompt is left
+
+
+class BatchResults(Generic[T]):
+    """The results of a batch, in the order of the prompts.  Nothing is sent before they are read::
+
+        results = client.map(prompts, store="answers.db")
+        for prompt, result in zip(prompts, results):
+            print(prompt, result.error or result.text)
+
+    Leaving the loop cancels what has not started and closes what is in progress; iterating again goes on.  Where the
+    prompts come from an iterator, each result is given once, and only failures are kept; there is no ``len()`` and no
+    ``[i]``.
+
+    :param inputs: the prompts
+    :param plan: how they are to be answered
+    :raises TypeError: if the prompts are all there, and one is not a prompt
+    :raises ValueError: if one has an invalid value
+    """
+
+    def __init__(self, inputs: Inputs, plan: Plan) -> None:
+        self._inputs = inputs
+        self._plan = plan
+        self._lock = threading.RLock()
+        self._usage = BatchUsage()
+        self._known: dict[int, Result[T]] = {}
+        self._failed: dict[int, Result[T]] = {}
+        self._owners: dict[int, Run] = {}  # which run answers a prompt now
+        self._keys: list[Key | None] = []  # of prompts that are all there
+        self._position = 0  # of the next result, where the prompts come from an iterator
+        self._read = 0  # prompts of an iterator
+        self._undone: dict[int, Task] = {}  # prompts of an iterator that were read, and have no result
+        if inputs.is_sized:
+            for index, item in enumerate(inputs.items):
+                task = plan.task(index, item)
+                plan.check(task)
+                self._keys.append(task.key)
+            if not self._keys:
+                raise ValueError("prompts is empty; give at least one prompt")
+
+    def __len__(self) -> int:
+        if not self._inputs.is_sized:
+            raise TypeError("the prompts come from an iterator, so that nobody knows how many there are; pass a list")
+        return len(self._keys)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Result[T]]:
+        return self._at(range(len(self))) if self._inputs.is_sized else self._next_ones()
+
+    def __getitem__(self, index: int) -> Result[T]:
+        if not hasattr(index, "__index__"):
+            raise TypeError(f"results are numbered from 0, and read one at a time, not {index!r}")
+        position = range(len(self))[index]
+        return next(iter(self._at(range(position, position + 1))))
+
+    def head(self, n: int = 5) -> list[Result[T]]:
+        """Answer the first prompts, and return their results; the next ones, where the prompts come from an iterator.
+
+        :param n: how many
+        """
+        if self._inputs.is_sized:
+            return list(self._at(range(min(n, len(self)))))
+        return list(itertools.islice(self._next_ones(n), n))
+
+    def texts(self) -> Any:
+        """Return all texts, None for a failure: a list, or a Series with the same index where the prompts were one."""
+        return tables.column([result.text for result in self], self._inputs)
+
+    def outputs(self) -> Any:
+        """Return all outputs, None for a failure: a list, or a Series as ``texts()`` does."""
+        return tables.column([result.output for result in self], self._inputs)
+
+    def to_frame(self, meta: bool = True) -> Any:
+        """Return all results as a DataFrame: of polars where the prompts were a Series of polars, else of pandas.
+
+        :param meta: whether there are columns such as ``call_error`` and ``call_seconds``
+        :raises MissingDependencyError: if pandas is not installed
+        """
+        return tables.frame(list(self), self._inputs, meta=meta)
+
+    def estimate(self) -> Estimate:
+        """Return what is left to send, roughly; nothing is sent.
+
+        :raises TypeError: if the prompts come from an iterator
+        """
+        left = (self._task(index) for index in range(len(self)) if index not in self._known)
+        return estimate_of((task.prompt, self._stored(task.index) is not None) for task in left)
+
+    @property
+    def failed(self) -> list[Result[T]]:
+        """The failures so far."""
+        return [self._failed[index] for index in sorted(self._failed)]
+
+    def retry_failed(self) -> BatchResults[T]:
+        """Forget the failures so far, so that their prompts are sent again when the results are read.
+
+        :returns: these results; where the prompts come from an iterator, new ones for the failures only
+        """
+        failed = self.failed
+        self._failed.clear()
+        if not self._inputs.is_sized:
+            return BatchResults(Inputs([result.input for result in failed], True), self._plan)
+        for result in failed:
+            self._known.pop(result.index, None)
+        self._usage.forget(len(failed))
+        return self
+
+    @property
+    def usage(self) -> BatchUsage:
+        """What the batch has taken so far."""
+        return self._usage.copy()
+
+    def close(self) -> None:
+        """Close the store; it is opened again when it is needed."""
+        if self._plan.store is not None:
+            self._plan.store.close()
+
+    def __repr__(self) -> str:
+        total = f" of {len(self)}" if self._inputs.is_sized else ""
+        return f"<BatchResults: {self._usage.done}{total} done, {len(self._failed)} failed>"
+
+    def _repr_html_(self) -> str:
+        return tables.html(self._usage, len(self) if self._inputs.is_sized else None, self.failed)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("the results of a batch cannot be copied or pickled; pickle list(results)")
+
+    def _at(self, indexes: range) -> Iterator[Result[T]]:
+        """Yield the results of prompts that are all there."""
+        run: Run | None = None
+        try:
+            for index in indexes:
+                if index not in self._known:
+                    run = run or self._start(range(index, indexes.stop))
+                    self._wait_for(index, run)
+                yield self._given(self._known[index])
+        finally:
+            self._stop(run)
+
+    def _next_ones(self, most: int | None = None) -> Iterator[Result[T]]:
+        """Yield the next results of prompts that come from an iterator.
+
+        :param most: how many prompts may be read
+        """
+        run: Run | None = None
+        last = None if most is None else self._position + most
+        try:
+            while self._position != last:
+                index = self._position
+                if index not in self._known:
+                    run = run or self._start(itertools.count(index) if last is None else range(index, last))
+                    if not self._wait_for(index, run):
+                        if index == 0:
+                            raise ValueError("prompts is empty; give at least one prompt")
+                        return
+                self._position += 1
+                yield self._given(self._known.pop(index))
+        finally:
+            self._stop(run)
+
+    def _given(self, result: Result[T]) -> Result[T]:
+        """Return a result, or raise its error if that was wished."""
+        if self._plan.raises and result.error is not None:
+            self._known.pop(result.index, None)  # it is asked again next time
+            self._failed.pop(result.index, None)
+            raise result.error
+        return result
+
+    def _wait_for(self, index: int, run: Run) -> bool:
+        """Wait until the result of a prompt is known; False at the end of the prompts.
+
+        :raises BatchStoppedError: if nothing more is sent
+        """
+        with self._lock:
+            while index not in self._known:
+                owner = self._owners.get(index, run)  # another iteration of these results may have begun it
+                outcome = owner.result(index)
+                if isinstance(outcome, BadPrompt):
+                    self._position = index if index in self._undone else index + 1
+                    raise outcome.error
+                if outcome is None:
+                    return self._raise_reason(owner.reason)
+                self._known[index] = outcome
+        return True
+
+    def _raise_reason(self, reason: BaseException | None) -> bool:
+        if reason is None:
+            return False
+        if not isinstance(reason, Exception):
+            raise reason
+        text = f"the batch stopped after {self._usage.done:,} results: {str(reason) or type(reason).__name__}"
+        raise BatchStoppedError(text, results=self, error=reason) from reason
+
+    def _start(self, indexes: Iterable[int]) -> Run:
+        plan = self._plan
+        progress = Progress(plan.progress, len(self) if self._inputs.is_sized else None, self._usage.done)
+
+        def tasks() -> Iterator[Task | Outcome]:
+            for index in indexes:
+                if index not in self._known and index not in self._owners and (task := self._next_task(index)):
+                    if task is END:
+                        return
+                    self._owners[index] = run
+                    yield task
+
+        def on_result(result: Result[Any]) -> None:
+            self._usage.add(result)
+            if result.error is not None:
+                self._failed[result.index] = result
+            progress.add(result)
+
+        run = Run(tasks(), plan, on_result, progress.close)
+        return run
+
+    def _next_task(self, index: int) -> Task | Outcome | None:
+        """Return what is to be done for a prompt: a task, its result from the store, or what is wrong with it."""
+        task = self._undone.pop(index, None)
+        try:
+            if task is None:
+                if self._inputs.is_sized:
+                    return self._stored(index) or self._task(index)
+                if index < self._read:
+                    return None  # its result was given
+                item = next(self._inputs.items, _END)  # type: ignore[arg-type]
+                if item is _END:
+                    return END
+                self._read += 1
+                task = self._plan.task(index, item)
+                self._plan.check(task)
+            return self._plan.stored(index, task.input, task.key) or task
+        except StoreError as error:
+            if task is not None:
+                self._undone[index] = task
+            return BadPrompt(index, error)
+        except Exception as error:  # noqa: BLE001  raised where the caller reads this result
+            return BadPrompt(index, error)
+
+    def _stored(self, index: int) -> Result[Any] | None:
+        """Return the result from the store of a prompt that is there with all others."""
+        return self._plan.stored(index, self._inputs.items[index], self._keys[index])  # type: ignore[index]
+
+    def _task(self, index: int) -> Task:
+        return self._plan.task(index, self._inputs.items[index], self._keys[index])  # type: ignore[index]
+
+    def _stop(self, run: Run | None) -> None:
+        """End a run, and keep its results and its prompts without one."""
+        if run is None:
+            return
+        left = run.close()
+        for outcome in run.results():
+            if isinstance(outcome, Result):
+                self._known[outcome.index] = outcome
+        if not self._inputs.is_sized:
+            self._undone.update((task.index, task) for task in left if task.index not in self._known)
+        for index in [index for index, owner in self._owners.items() if owner is run]:
+            del self._owners[index]

@@ -1,0 +1,262 @@
+"""One run through a batch: worker threads, a bounded look-ahead, and results in the order of the prompts."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import (
+    AllProvidersFailedError,
+    AuthenticationError,
+    G4FLiteError,
+    MissingDependencyError,
+    ModelNotSupportedError,
+    ProviderNotConfiguredError,
+    ProviderNotFoundError,
+    QuotaExceededError,
+    RateLimitError,
+    StoreError,
+)
+from ..http.observer import observer
+from ..store.answers import AnswerStore, Kept, Key
+from .elsewhere import Shipment, ask_by_executor
+from .pace import tokens_of, wait_for_place
+from .plan import Plan
+from .result import Result
+from .task import Task
+
+# Errors that would meet every later prompt as well.
+logger = logging.getLogger(__name__)
+
+HOPELESS = (
+    BrokenExecutor,
+    AuthenticationError,
+    MissingDependencyError,
+    ModelNotSupportedError,
+    ProviderNotConfiguredError,
+    ProviderNotFoundError,
+    QuotaExceededError,
+    StoreError,
+)
+_AHEAD_OF_EACH_WORKER = 4  # prompts that are read before their turn; an answer that takes long holds up no others
+_LEAST_AHEAD = 64
+_LOOK_SECONDS = 0.5  # Windows tells a thread that waits nothing of Ctrl-C
+_END_SECONDS = 0.8  # that calls in progress get to end; what is closed ends at once, unless it hangs in DNS
+
+
+@dataclass(frozen=True)
+class BadPrompt:
+    """Something that is not a prompt, or the exception of a generator, in its place among the results."""
+
+    index: int
+    error: Exception
+
+
+Outcome = Result[Any] | BadPrompt
+
+
+class Run:
+    """Answers prompts with several workers, while the caller takes the results in order.
+
+    :param tasks: the prompts, read by the caller's thread as far ahead as is needed, or results that are known
+    :param plan: how they are to be answered
+    :param on_result: called with each result, one call at a time
+    :param on_end: called at the end of the run
+    """
+
+    def __init__(
+        self,
+        tasks: Iterator[Task | Outcome],
+        plan: Plan,
+        on_result: Callable[[Result[Any]], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self._tasks = tasks
+        self._plan = plan
+        self._workers = plan.workers
+        self._on_result = on_result
+        self._on_end = on_end
+        self._changed = threading.Condition()
+        self._waiting: deque[Task] = deque()
+        self._running: set[Task] = set()
+        self._inbox: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._done: dict[int, Outcome] = {}
+        self._is_read = False  # to the end of the tasks
+        self._awaited: int | None = None
+        self._failures = 0
+        self._stopping = threading.Event()
+        self._shipment = Shipment(plan.calls)
+        self._context = contextvars.copy_context()
+        self.reason: BaseException | None = None  # why nothing more is sent
+
+    def result(self, index: int) -> Outcome | None:
+        """Wait for the result of a prompt; None at the end of the prompts, or if there is a ``reason``."""
+        while True:
+            self._read_ahead()
+            with self._changed:
+                if index in self._done:
+                    return self._done.pop(index)
+                is_over = self._is_read and not self._waiting
+                if not self._running and (is_over or self.reason is not None):
+                    return None
+                if not self._wants_more():
+                    self._awaited = index
+                    self._changed.wait(_LOOK_SECONDS)
+                    self._awaited = None
+
+    def close(self) -> list[Task]:
+        """End what is in progress, and return the prompts without a result."""
+        self._stopping.set()
+        with self._changed:
+            closes = [task.close for task in self._running if task.close is not None]
+        for close in closes:
+            close()
+        for _ in self._threads:
+            self._inbox.put(None)
+        ends = time.monotonic() + _END_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, ends - time.monotonic()))
+        self._on_end()
+        with self._changed:
+            return [*self._running, *self._waiting]
+
+    def results(self) -> list[Outcome]:
+        """Return the results that nobody has taken."""
+        with self._changed:
+            return list(self._done.values())
+
+    def _wants_more(self) -> bool:
+        ahead = max(_LEAST_AHEAD, _AHEAD_OF_EACH_WORKER * self._workers.number)
+        return (
+            not self._is_read
+            and self.reason is None
+            and len(self._waiting) + len(self._running) + len(self._done) < ahead
+        )
+
+    def _read_ahead(self) -> None:
+        """Read prompts, in the caller's thread: a generator may use what belongs to it."""
+        while self._wants_more():
+            task = next(self._tasks, None)
+            with self._changed:
+                if task is None:
+                    self._is_read = True
+                elif isinstance(task, Task):
+                    self._waiting.append(task)
+                    self._dispatch()
+                else:
+                    self._done[task.index] = task
+                    if isinstance(task, BadPrompt):
+                        self._is_read = True
+                    else:
+                        self._on_result(task)
+                    return  # it may be the one that is awaited
+
+    def _dispatch(self) -> None:
+        """Hand as many prompts to the workers as may be in progress; the lock is held."""
+        is_going = self.reason is None and not self._stopping.is_set()
+        while is_going and self._waiting and len(self._running) < self._workers.number:
+            task = self._waiting.popleft()
+            self._running.add(task)
+            if len(self._threads) < len(self._running):
+                name = f"g4f_lite batch {len(self._threads) + 1}"
+                thread = threading.Thread(target=self._work, args=(self._context.copy(),), name=name, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._inbox.put(task)
+
+    def _work(self, context: contextvars.Context) -> None:
+        while (task := self._inbox.get()) is not None:
+            result = None
+            try:
+                result = context.run(self._answer, task)
+            except BaseException as error:  # noqa: BLE001  raised in the caller's thread
+                self.reason = self.reason or error
+            with self._changed:
+                self._running.discard(task)
+                if result is None or not self._note(result):
+                    self._waiting.append(task)  # for another run
+                self._dispatch()
+                runs_dry = len(self._waiting) < self._workers.number and not self._is_read
+                if self._awaited in self._done or runs_dry or not self._running:
+                    self._changed.notify_all()
+
+    def _answer(self, task: Task) -> Result[Any] | None:
+        """Return the result of one prompt; None if the run was closed meanwhile."""
+        if self._plan.meter is not None:
+            wait_for_place(self._plan.meter, tokens_of(task.prompt), self._stopping.is_set, self._stopping.wait)
+        self._stopping.wait(self._workers.reserve())
+        while (wait := self._workers.wait()) and not self._stopping.is_set():
+            self._stopping.wait(wait)
+        observer.set(self._workers.observe)
+        began_at = time.monotonic()
+        try:
+            kept = self._ask(task)
+            answer = kept.answer()
+            output = self._plan.calls.output(answer)
+        except Exception as error:  # noqa: BLE001  a result
+            if self._stopping.is_set():
+                return None
+            attempts = error.attempts if isinstance(error, G4FLiteError) else None
+            seconds = time.monotonic() - began_at
+            return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds)
+        finally:
+            task.close = None
+        if self._plan.meter is not None and answer.usage is not None:
+            self._plan.meter.correct(answer.usage.total_tokens - tokens_of(task.prompt))
+        if self._plan.store is not None and task.key is not None:
+            self._keep(self._plan.store, task.key, kept)
+        return Result(task.index, task.input, answer, output, attempts=kept.attempts, seconds=kept.seconds)
+
+    def _ask(self, task: Task) -> Kept:
+        if self._plan.executor is not None:
+            return ask_by_executor(self._plan, self._shipment, task)
+
+        def begin(close: Callable[[], None]) -> None:
+            task.close = close
+            if self._stopping.is_set():
+                close()
+
+        return self._plan.calls.ask(task.prompt, task.provider, begin)
+
+    def _keep(self, store: AnswerStore, key: Key, kept: Kept) -> None:
+        try:
+            store.keep(key, kept, replace=self._plan.fresh)
+        except StoreError as error:  # the answer is there nevertheless
+            self.reason = self.reason or error
+        except G4FLiteError as error:
+            logger.info("an answer was not stored, because its image cannot be fetched: %s", error)
+
+    def _note(self, result: Result[Any]) -> bool:
+        """Count a result; False if it is an error that stops the batch.  The lock is held."""
+        error = result.error
+        if error is None:
+            self._failures = 0
+            self._workers.succeeded()
+        else:
+            self._failures += 1
+            if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows
+                self._workers.refused(error.retry_after)
+            if is_hopeless(error):
+                self.reason = self.reason or error
+                return False
+            if self._failures >= self._plan.max_failures:
+                self.reason = self.reason or error
+        self._done[result.index] = result
+        self._on_result(result)
+        return True
+
+
+def is_hopeless(error: Exception) -> bool:
+    """Return whether an error would meet all other prompts too."""
+    if isinstance(error, AllProvidersFailedError):
+        return bool(error.errors) and all(map(is_hopeless, error.errors))
+    return isinstance(error, HOPELESS)

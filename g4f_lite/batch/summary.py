@@ -1,0 +1,105 @@
+"""What a batch has taken so far, and what is left of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from ..answers.deltas import Usage
+from ..prompt import Prompt
+from .pace import tokens_of
+from .result import Result
+
+
+@dataclass
+class BatchUsage:
+    """What a batch has taken so far.
+
+    :param done: how many prompts have a result
+    :param calls: how many of them were sent by this batch
+    :param stored: how many came from the store
+    :param failures: how many failed
+    :param retries: how many times a prompt was sent again
+    :param cut: how many answers a limit of tokens, or the service's filter, cut
+    :param prompt_tokens: tokens of the prompts that were sent, as the service reports them
+    :param completion_tokens: tokens of their answers
+    :param total_tokens: the sum of both
+    """
+
+    done: int = 0
+    calls: int = 0
+    stored: int = 0
+    failures: int = 0
+    retries: int = 0
+    cut: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    _lock: Any = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def add(self, result: Result[Any]) -> None:
+        """Count a result."""
+        with self._lock:
+            self.done += 1
+            self.failures += result.error is not None
+            self.cut += result.is_cut
+            if result.is_stored:
+                self.stored += 1
+                return
+            self.calls += 1
+            self.retries += max(0, (result.attempts or 1) - 1)
+            usage: Usage | None = result.usage
+            if usage is not None:
+                self.prompt_tokens += usage.prompt_tokens
+                self.completion_tokens += usage.completion_tokens
+                self.total_tokens += usage.total_tokens
+
+    def forget(self, failures: int) -> None:
+        """Take back failures, whose prompts are sent again."""
+        with self._lock:
+            self.done -= failures
+            self.failures -= failures
+
+    def copy(self) -> BatchUsage:
+        """Return what has been counted so far."""
+        return replace(self, _lock=threading.Lock())
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the counts as a dict."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if not name.startswith("_")}
+
+
+class Estimate(NamedTuple):
+    """What a batch would send, roughly.
+
+    :param calls: how many prompts would be sent
+    :param stored: how many answers are in the store
+    :param prompt_tokens: the tokens of the prompts that would be sent, at four characters each
+    :param completion_tokens: the most tokens that their answers can have; None unless ``max_tokens`` limits all of them
+    """
+
+    calls: int
+    stored: int
+    prompt_tokens: int
+    completion_tokens: int | None
+
+
+def estimate_of(prompts: Iterable[tuple[Prompt, bool]]) -> Estimate:
+    """Estimate what prompts would take.
+
+    :param prompts: each prompt, and whether its answer is stored
+    """
+    calls = stored = tokens = 0
+    longest: int | None = 0
+    for prompt, is_stored in prompts:
+        if is_stored:
+            stored += 1
+            continue
+        calls += 1
+        limit = prompt.options.get("max_completion_tokens") or prompt.options.get("max_tokens")
+        most = limit if isinstance(limit, int) else None
+        longest = None if longest is None or most is None else longest + most
+        tokens += tokens_of(prompt) - (most or 0)
+    return Estimate(calls, stored, tokens, longest)

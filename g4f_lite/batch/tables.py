@@ -1,0 +1,95 @@
+"""Results as columns, as a DataFrame, and as HTML."""
+
+from __future__ import annotations
+
+import dataclasses
+import html as html_library
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import MissingDependencyError
+from .inputs import Inputs
+from .result import Result
+from .summary import BatchUsage
+
+_SHOWN_FAILURES = 5
+
+
+def column(values: list[Any], inputs: Inputs) -> Any:
+    """Return values as what the prompts were: a Series with the same index, or a list."""
+    if inputs.library == "pandas":
+        return importlib.import_module("pandas").Series(values, index=inputs.index, dtype=object)
+    if inputs.library == "polars":
+        polars = importlib.import_module("polars")
+        is_text = all(value is None or type(value) is str for value in values)
+        return polars.Series(values, dtype=polars.String if is_text else polars.Object)
+    return values
+
+
+def frame(results: Sequence[Result[Any]], inputs: Inputs, *, meta: bool) -> Any:
+    """Return results as a DataFrame: the fields of the outputs or the text, and what is known about the calls.
+
+    :raises MissingDependencyError: if pandas is not installed
+    """
+    library = inputs.library or "pandas"
+    try:
+        module = importlib.import_module(library)
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError("to_frame needs pandas: pip install pandas") from error
+    rows = [{**_fields(result), **(_meta(result) if meta else {})} for result in results]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    if library == "polars":
+        return module.DataFrame(columns, strict=False)
+    return module.DataFrame(columns, index=inputs.index)
+
+
+def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]]) -> str:
+    """Return a summary for a notebook."""
+    of = "" if total is None else f" of {total:,}"
+    rows = [
+        ("done", f"{usage.done:,}{of}"),
+        ("from the store", f"{usage.stored:,}"),
+        ("failed", f"{usage.failures:,}"),
+        ("cut", f"{usage.cut:,}"),
+        ("tokens", f"{usage.prompt_tokens:,} + {usage.completion_tokens:,}"),
+    ]
+    cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
+    errors = "".join(
+        f"<li>{result.index}: {html_library.escape(str(result.error)[:200])}</li>"
+        for result in failed[:_SHOWN_FAILURES]
+    )
+    more = len(failed) - _SHOWN_FAILURES
+    errors += f"<li>… and {more:,} more</li>" if more > 0 else ""
+    return f"<table>{cells}</table>" + (f"<ul>{errors}</ul>" if errors else "")
+
+
+def _fields(result: Result[Any]) -> dict[str, Any]:
+    """Return an output's fields; of one without fields, a column ``output``; of a text, ``text``."""
+    output = result.output
+    if output is None:
+        return {}
+    if isinstance(output, str):
+        return {"text": str(output)}
+    if isinstance(output, Mapping):
+        return {str(name): value for name, value in output.items()}
+    if dataclasses.is_dataclass(output):
+        return {field.name: getattr(output, field.name) for field in dataclasses.fields(output)}
+    for names in ("model_fields", "__struct_fields__"):  # pydantic's, msgspec's
+        if (known := getattr(type(output), names, None)) is not None:
+            return {name: getattr(output, name) for name in known}
+    return {"output": output}
+
+
+def _meta(result: Result[Any]) -> dict[str, Any]:
+    usage = result.usage
+    return {
+        "call_error": None if result.error is None else str(result.error),
+        "call_provider": result.provider,
+        "call_attempts": result.attempts,
+        "call_seconds": result.seconds,
+        "call_finish_reason": result.finish_reason,
+        "call_prompt_tokens": None if usage is None else usage.prompt_tokens,
+        "call_completion_tokens": None if usage is None else usage.completion_tokens,
+    }

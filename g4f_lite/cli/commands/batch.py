@@ -1,0 +1,155 @@
+"""``g4f-lite batch``: answer the prompts in a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from ...batch.files import Row, Writer, format_of, opened, read_rows
+from ...batch.results import BatchResults
+from ...client.client import Client
+from ...errors import BatchStoppedError, G4FLiteError
+from ..failure import Failure, Misuse, checking_arguments, message_of
+from ..options import ProviderOptions, provider_options
+from ..output import writing
+
+
+def _number_or_auto(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
+    return value if value == "auto" else int(click.INT(value, parameter, context))
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=Path)
+@click.option("--output", "-o", "target", metavar="OUT", type=Path, help="The file for the answers: .jsonl or .csv.")
+@click.option("--prompt", "template", metavar="TEXT", help="The prompt, with columns in braces: 'Summarise: {text}'.")
+@provider_options
+@click.option("--model", "-m", metavar="NAME", help="The model.")
+@click.option("--system", "-s", metavar="TEXT", help="A system message for all prompts.")
+@click.option("--max-tokens", metavar="N", type=int, help="The most tokens of an answer.")
+@click.option("--workers", metavar="N|auto", callback=_number_or_auto, default="auto", help="How many calls at once.")
+@click.option("--store", metavar="FILE", type=Path, help="Where answers are kept as they come, instead of OUT.store.")
+@click.option("--rpm", metavar="N", type=float, help="Requests per minute.")
+@click.option("--tpm", metavar="N", type=float, help="Tokens per minute.")
+@click.option("--failed", metavar="FILE", type=Path, help="A file for the rows that failed, which can be IN later.")
+@click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer the first N prompts only.")
+@click.option("--estimate", is_flag=True, help="Send nothing, and print what would be sent.")
+@click.option("--fresh", is_flag=True, help="Ask again for what is stored.")
+def command(
+    source: Path,
+    target: Path | None,
+    template: str | None,
+    provider_options: ProviderOptions,
+    failed: Path | None,
+    store: Path | None,
+    head: int | None,
+    estimate: bool,
+    **options: Any,
+) -> None:
+    """Answer the prompts in the file IN, several at a time.
+
+    IN is a text file with a prompt in each line, a .csv file, or a .jsonl file, also one for OpenAI's Batch API.
+    Answers are kept in a store as they come: after Ctrl-C, a crash or an error, the same command goes on. Without -o,
+    the answers are printed as JSON lines.
+    """
+    with checking_arguments():
+        kinds = {path: _format(path, is_output=path != source) for path in (source, target, failed) if path is not None}
+        rows = _read(source, kinds[source], template)[:head]
+    is_ours = store is None and target is not None
+    kept = Path(f"{target}.store") if is_ours else store
+    is_left = kept is not None and kept.exists()
+    provider = provider_options.choose()
+    if provider_options.timeout is not None:
+        options["timeout"] = provider_options.timeout
+    with checking_arguments(), Client(provider) as client:
+        results = client.map(
+            [row.prompt for row in rows],
+            store=None if estimate and not is_left else kept,
+            proxy=provider_options.proxy,
+            **options,
+        )
+    if estimate:
+        calls, stored, tokens, longest = results.estimate()
+        most = "" if longest is None else f", at most {longest:,} tokens of answers"
+        click.echo(f"{calls:,} prompts to send, {stored:,} answers stored; about {tokens:,} tokens of prompts{most}")
+        return
+    with ExitStack() as stack:
+        out = _open(stack, target)
+        writer = Writer(out, "jsonl" if target is None else kinds[target])
+        failures = None if failed is None else Writer(_open(stack, failed), kinds[failed])
+        with _ending(results, len(rows), kept):
+            for row, result in zip(rows, results, strict=True):
+                with writing():
+                    writer.write(row, result)
+                    out.flush()
+                if failures is not None and result.error is not None:
+                    failures.write_failed(row, result)
+    usage = results.usage
+    if is_ours and kept is not None and not usage.failures:
+        _remove(kept)
+    if target is not None and str(target) != "-":
+        cut = f", {usage.cut:,} cut" if usage.cut else ""
+        click.echo(f"{usage.done - usage.failures:,} answers, {usage.failures:,} failed{cut}")
+    if usage.failures:
+        first = results.failed[0]
+        raise Failure(
+            f"{usage.failures:,} of {len(rows):,} prompts failed; the first: {message_of(_error(first.error))}"
+        )
+
+
+@contextmanager
+def _ending(results: BatchResults[Any], total: int, store: Path | None) -> Iterator[None]:
+    """Say at an early end how to go on, and close the store.
+
+    :raises click.ClickException: if the batch stopped
+    """
+    hint = f"the answers so far are in {store}, and the same command goes on" if store else "use --store to go on later"
+    try:
+        yield
+    except BatchStoppedError as error:
+        raise Failure(f"{message_of(error)}; {hint}") from error
+    except KeyboardInterrupt:
+        click.echo(f"\nInterrupted after {results.usage.done:,} of {total:,} prompts; {hint}", err=True)
+        raise
+    finally:
+        results.close()
+
+
+def _read(source: Path, kind: str, template: str | None) -> list[Row]:
+    """Read all rows, so that a bad one is found before anything is sent."""
+    try:
+        if str(source) == "-":
+            return list(read_rows(sys.stdin, kind, template))
+        with opened(source, "r") as file:
+            return list(read_rows(file, kind, template))
+    except UnicodeDecodeError as error:
+        raise Misuse(f"{source} is not UTF-8 text: {error.reason} at byte {error.start:,}") from error
+    except ValueError as error:
+        raise Misuse(f"{source}, {error}") from error
+
+
+def _format(path: Path, *, is_output: bool) -> str:
+    kind = "jsonl" if str(path) == "-" else format_of(path)
+    if is_output and kind == "text":
+        raise ValueError(f"{path} must be a .jsonl, .csv or .tsv file")
+    return kind
+
+
+def _open(stack: ExitStack, path: Path | None) -> TextIO:
+    if path is None or str(path) == "-":
+        return sys.stdout
+    with checking_arguments():
+        return stack.enter_context(opened(path, "w"))
+
+
+def _remove(store: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{store}{suffix}").unlink(missing_ok=True)
+
+
+def _error(error: Exception | None) -> Exception:
+    return error if error is not None else G4FLiteError("no answer")

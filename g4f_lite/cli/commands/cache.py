@@ -1,0 +1,49 @@
+"""``g4f-lite cache``: what the cache of answers holds, and removing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ...store.cache import Cache
+from ..failure import Failure
+
+
+@click.group()
+def command() -> None:
+    """Show or clear the cache of answers, which Client(cache=True) fills."""
+
+
+@command.command()
+@click.option("--path", metavar="FILE", type=Path, help="Another cache than the default one.")
+def info(path: Path | None) -> None:
+    """Show where the cache is, and how much is in it."""
+    cache = Cache(path)
+    answers = size = 0
+    if _exists(cache, path):
+        with cache:
+            _, answers, size = cache.info()
+    click.echo(f"{cache.path}: {answers:,} answers, {size:,} bytes")
+
+
+@command.command()
+@click.option("--path", metavar="FILE", type=Path, help="Another cache than the default one.")
+def clear(path: Path | None) -> None:
+    """Remove all answers from the cache."""
+    cache = Cache(path)
+    removed = 0
+    if _exists(cache, path):
+        with cache:
+            removed = cache.clear()
+    click.echo(f"{removed:,} answers removed")
+
+
+def _exists(cache: Cache, path: Path | None) -> bool:
+    """Return whether a cache has a file, which is not made here.
+
+    :raises click.ClickException: if the user named one that does not exist
+    """
+    if path is not None and not path.exists():
+        raise Failure(f"there is no cache at {cache.path}")
+    return cache.path.exists()

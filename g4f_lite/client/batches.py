@@ -1,0 +1,85 @@
+"""What a client gives a batch: how to send a prompt, and what tells its provider from others."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..answers.answer import Answer
+from ..answers.deltas import Usage
+from ..prompt import Prompt
+from ..providers.identity import identity_of
+from ..providers.selection import ProviderLike
+from ..store.answers import Kept
+from .routing import Router
+
+if TYPE_CHECKING:
+    from ..typed.loop import ToolUse
+    from ..typed.output import Output
+
+
+class BatchCalls:
+    """The calls of a batch; see :class:`g4f_lite.batch.task.Calls`.
+
+    :param router: finds the provider of a call
+    :param provider: the provider for prompts that name none; None for the client's
+    :param output: the type of the answers; None for text
+    :param repairs: how many times to ask again if an answer is not a value of the type
+    :param use: the tools of the prompts, and how they are run
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        provider: ProviderLike | None = None,
+        *,
+        output: Any = None,
+        repairs: int = 1,
+        use: ToolUse | None = None,
+    ) -> None:
+        self._router = router
+        self._provider = provider
+        self._output = output
+        self._repairs = repairs
+        self._use = use
+        self.stored_as = "" if output is None else json.dumps(self._kind.schema.json, sort_keys=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        router = copy.copy(self._router)  # a worker neither counts the pace nor writes to a cache
+        router.pace, router.cache = None, None
+        return {**vars(self), "_router": router}
+
+    def check(self, prompt: Prompt, provider: Any = None) -> None:
+        if self._output is None:
+            self._router.answer(prompt, provider or self._provider, self._use)
+        else:
+            self._router.question(prompt, self._output, provider or self._provider, self._use)
+
+    def scope(self, prompt: Prompt, provider: Any = None) -> str:
+        return identity_of(*self._router.find(prompt.model, provider or self._provider))
+
+    def ask(self, prompt: Prompt, provider: Any, on_begin: Callable[[Callable[[], None]], None]) -> Kept:
+        began_at = time.monotonic()
+        if self._output is None:
+            stream = self._router.answer(prompt, provider or self._provider, self._use)
+            on_begin(stream.close)
+            stream.text()
+            return Kept.of(stream, time.monotonic() - began_at)
+        question = self._router.question(prompt, self._output, provider or self._provider, self._use)
+        on_begin(lambda: question.stream.close())
+        question.ask(self._repairs)
+        kept = Kept.of(question.stream, time.monotonic() - began_at)
+        usage = question.usage  # of all answers
+        return kept._replace(deltas=[usage or delta if isinstance(delta, Usage) else delta for delta in kept.deltas])
+
+    def output(self, answer: Answer) -> Any:
+        return answer if self._output is None else self._kind.convert(answer)
+
+    @property
+    def _kind(self) -> Output[Any]:
+        from ..typed.output import Output
+
+        return Output.of(self._output)

@@ -1,0 +1,1 @@
+"""What is kept on disk, in SQLite files: answers, for a cache and for batches, and conversations."""

@@ -1,0 +1,232 @@
+"""The one way in which this library opens a SQLite file: whose file it is, which version, and which error is raised."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import StoreError
+from ..http.forks import lock_free_in_children
+
+BUSY_SECONDS = 30.0  # that a statement waits while another process writes
+_RETRY_SECONDS = 0.01  # between tries to switch to WAL, during which SQLite itself does not wait
+_lock = lock_free_in_children()  # of the connections of all databases
+_inherited: list[Any] = []  # connections of a parent process, which must be neither used nor closed after a fork
+
+# What SQLite says, what it means, and what to do; Python 3.10 does not give its error codes.
+_REASONS = {
+    "disk is full": ("full", "the disk is full; make room, or name a file on another disk"),
+    "readonly": ("unwritable", "it cannot be written; check its permissions and those of its folder"),
+    "unable to open": ("unwritable", "it cannot be opened; check its permissions and those of its folder"),
+    "is locked": ("locked", f"another process has been writing to it for {BUSY_SECONDS:.0f} s"),
+    "not a database": ("foreign", "it is not a SQLite file; name another file"),
+    "malformed": ("damaged", "it is damaged; move it away, or restore a copy"),
+    "no such table": ("damaged", "a table is missing in it; move it away, or restore a copy"),
+    "no such column": ("damaged", "a column is missing in it; move it away, or restore a copy"),
+    "I/O error": ("unwritable", "the disk reports an error, or is full"),
+}
+
+
+class Kind(NamedTuple):
+    """A kind of file: what SQLite's header says about it, and what is in it.
+
+    :param what: what the file holds, for errors, such as ``"answers"``
+    :param application_id: the number in the header that tells this kind from all other files
+    :param versions: the SQL statements that make each version from the one before; the last is the present version
+    """
+
+    what: str
+    application_id: int
+    versions: Sequence[Sequence[str]]
+
+
+class Database:
+    """A SQLite file of this library, which several processes and threads may use at once::
+
+        database = Database("answers.db", ANSWERS)
+        with database.transaction() as connection:
+            connection.execute("INSERT …")
+        rows = database.rows("SELECT …")
+
+    Each thread of each process gets a connection of its own.  The file is made with mode 0600, in WAL mode: who reads
+    does not wait for who writes, and what is committed survives the end of the process, however it ends.
+
+    :param path: the file; it is made if it does not exist, in a folder that does
+    :param kind: what the file must be
+    :raises StoreError: if it is not such a file, or cannot be opened
+    """
+
+    def __init__(self, path: str | os.PathLike[str], kind: Kind) -> None:
+        self.path = Path(os.path.abspath(path))  # also a relative one stays the same after a chdir
+        self._kind = kind
+        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
+        self._process = os.getpid()
+        self._create()
+        self.connection()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection that may write; commit at the end, or undo everything if an exception is raised.
+
+        :raises StoreError: if the file cannot be written; nothing of the transaction is kept then
+        """
+        with self._translating():
+            connection = self.connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite itself ends it when the disk is full
+                    connection.execute("ROLLBACK")
+                raise
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Return all rows of a SELECT.
+
+        :raises StoreError: if the file cannot be read
+        """
+        with self._translating():
+            return self.connection().execute(sql, parameters).fetchall()
+
+    def connection(self) -> sqlite3.Connection:
+        """Return the connection of the current thread of the current process, in autocommit mode."""
+        if self._process != os.getpid():
+            _inherited.append(self._connections)
+            self._connections, self._process = {}, os.getpid()
+        thread = threading.current_thread()
+        connection = self._connections.get(thread)
+        if connection is None:
+            with self._translating():
+                connection = self._open()
+            with _lock:
+                self._close([old for old in self._connections if not old.is_alive()])
+                self._connections[thread] = connection
+        return connection
+
+    def close(self) -> None:
+        """Close the connections of all threads of this process; the next use opens new ones."""
+        if self._process == os.getpid():
+            with _lock:
+                self._close(list(self._connections))
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_process"):
+            self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Database, (self.path, self._kind)
+
+    def __repr__(self) -> str:
+        return f"Database({str(self.path)!r}, {self._kind.what})"
+
+    def _close(self, threads: list[threading.Thread]) -> None:
+        for thread in threads:
+            with suppress(sqlite3.Error):
+                self._connections.pop(thread).close()
+
+    def _create(self) -> None:
+        """Make the file with its mode before SQLite would make it with the usual one."""
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
+        except IsADirectoryError:
+            raise self._error("directory", "it is a folder; name a file in it") from None
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise self._error("unwritable", f"there is no folder {str(self.path.parent)!r}; make it first") from error
+        except OSError as error:
+            if self.path.is_dir():  # which Windows calls a lack of permission
+                raise self._error("directory", "it is a folder; name a file in it") from None
+            hint = "check its permissions and those of its folder"
+            raise self._error("unwritable", f"{error.strerror or error}; {hint}") from error
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise self._error("foreign", "it is not a regular file; name another one")
+        finally:
+            os.close(descriptor)
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            self._check(connection)
+            _switch_to_wal(connection)
+            # What is committed survives the end of the process; only a power failure may take the last moments back.
+            connection.execute("PRAGMA synchronous=NORMAL")
+            if self._version(connection) < len(self._kind.versions):
+                self._upgrade(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """Raise unless the file is of this kind, or empty, and of a known version."""
+        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+        is_empty = owner == 0 and not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        if owner != self._kind.application_id and not is_empty:
+            raise self._error("foreign", f"it is a SQLite file, but not one of {self._kind.what}; name another file")
+        version, known = self._version(connection), len(self._kind.versions)
+        if version > known:
+            raise self._error(
+                "newer",
+                f"a newer g4f_lite wrote it, in version {version}, and this one knows {known}; upgrade g4f_lite",
+            )
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        """Bring the file to the present version, in one transaction; another process may just have done so."""
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._check(connection)
+            for statements in self._kind.versions[self._version(connection) :]:
+                for statement in statements:
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA application_id={self._kind.application_id}")
+            connection.execute(f"PRAGMA user_version={len(self._kind.versions)}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        """Raise what SQLite reports as a StoreError that says what it means."""
+        try:
+            yield
+        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            if isinstance(error, (sqlite3.ProgrammingError, sqlite3.IntegrityError)):
+                raise  # a mistake in this library
+            said = str(error)
+            reason, meaning = next((found for words, found in _REASONS.items() if words in said), ("damaged", said))
+            raise self._error(reason, meaning) from error
+
+    def _error(self, reason: str, meaning: str) -> StoreError:
+        return StoreError(f"cannot use {str(self.path)!r} for {self._kind.what}: {meaning}", self.path, reason=reason)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL mode, in which it then stays; a disk that does not support it keeps its own mode."""
+    ends = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > ends:
+                raise
+            time.sleep(_RETRY_SECONDS)

@@ -1,0 +1,196 @@
+"""``g4f-lite batch`` and ``g4f-lite cache``: files in and out, and how one goes on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite import Client
+from g4f_lite.emulator import Emulator
+
+from .command import SECONDS, assert_failed, call, start
+
+
+def lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def prompts(emulator: Emulator) -> list[str]:
+    return sorted(
+        request.json()["messages"][-1]["content"] for request in emulator.requests if request.step == "prompt"
+    )
+
+
+def test_a_text_file_has_a_prompt_in_each_line(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\n\ntwo \N{SNOWMAN}\n", encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), *here)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2 answers, 0 failed\n", "")
+    out = lines(tmp_path / "out.jsonl")
+    assert [(line["prompt"], line["answer"], line["error"]) for line in out] == [
+        ("one", "one", None),
+        ("two \N{SNOWMAN}", "two \N{SNOWMAN}", None),
+    ]
+    assert out[0]["provider"] == "OpenAICompatible"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.jsonl"]  # no store is left
+
+
+def test_columns_of_a_csv_file_make_the_prompt(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('id,text\n1,"a, b"\n2,"c\nd"\n', encoding="utf-8")
+    template = "Summarise {{{text}}}: {id}"
+    done = call("batch", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--prompt", template, *here)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.DictReader(file)) == [
+            {"id": "1", "text": "a, b", "answer": "Summarise {a, b}: 1", "error": ""},
+            {"id": "2", "text": "c\nd", "answer": "Summarise {c\nd}: 2", "error": ""},
+        ]
+
+
+def test_json_lines_may_have_options_and_further_fields(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "prompt": "one", "system": "Be brief.", "temperature": 0.5},
+        {"id": 2, "messages": [{"role": "user", "content": "two"}]},
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.jsonl"), "--workers", "1", *here)
+    assert done.returncode == 0, done.stderr
+    printed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["id"], line["answer"]) for line in printed] == [(1, "one"), (2, "two")]
+    bodies = [request.json() for request in emulator.requests]
+    assert [len(body["messages"]) for body in bodies] == [2, 1]
+    assert bodies[0]["temperature"] == 0.5
+
+
+def test_files_of_the_batch_api_go_in_and_out(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    def request(name: str, text: str) -> str:
+        body = {"model": "gpt-4", "messages": [{"role": "user", "content": text}], "max_tokens": 9}
+        return json.dumps({"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": body})
+
+    (tmp_path / "in.jsonl").write_text(f"{request('a', 'one')}\n{request('b', 'two')}\n", encoding="utf-8")
+    emulator.fail("status", nth=2, status=400)
+    out = tmp_path / "out.jsonl"
+    done = call("batch", str(tmp_path / "in.jsonl"), "-o", str(out), "--workers", "1", *here)
+    assert done.returncode == 1
+    assert done.stdout == "1 answers, 1 failed\n"
+    good, bad = lines(out)
+    assert (good["custom_id"], good["error"]) == ("a", None)
+    assert good["response"]["status_code"] == 200
+    assert good["response"]["body"]["choices"][0]["message"] == {"role": "assistant", "content": "one"}
+    assert (bad["custom_id"], bad["response"]) == ("b", None)
+    assert bad["error"]["code"] == "ResponseStatusError"
+
+
+def test_rows_that_failed_can_be_asked_again(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,text\n1,a\n2,b\n3,c\n", encoding="utf-8")
+    emulator.fail("status", nth=2, status=400)
+    options = ["--prompt", "{text}", "--workers", "1", *here]
+    failed, out = tmp_path / "failed.csv", tmp_path / "out.csv"
+    done = call("batch", str(tmp_path / "in.csv"), "-o", str(out), "--failed", str(failed), *options)
+    assert done.returncode == 1
+    assert failed.read_text(encoding="utf-8").startswith("id,text,error\n2,b,")
+    assert (tmp_path / "out.csv.store").exists()
+    assert call("batch", str(failed), "-o", str(tmp_path / "more.csv"), *options).returncode == 0
+    assert call("batch", str(tmp_path / "in.csv"), "-o", str(out), *options).returncode == 0
+    assert prompts(emulator) == ["a", "b", "b", "b", "c"]
+    assert not (tmp_path / "out.csv.store").exists()
+
+
+def test_an_estimate_and_the_first_few(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("".join(f"prompt {number}\n" for number in range(100)), encoding="utf-8")
+    store = ["--store", str(tmp_path / "answers.db")]
+    source = ["batch", str(tmp_path / "in.txt"), *here]
+    assert call(*source, "--estimate", *store).stdout == (
+        "100 prompts to send, 0 answers stored; about 300 tokens of prompts\n"
+    )
+    assert not (tmp_path / "answers.db").exists()
+    assert len(call(*source, "--head", "3", *store).stdout.splitlines()) == 3
+    assert call(*source, "--estimate", "--max-tokens", "10").stdout == (
+        "100 prompts to send, 0 answers stored; about 300 tokens of prompts, at most 1,000 tokens of answers\n"
+    )
+    assert call(*source, "--estimate", *store).stdout.startswith("97 prompts to send, 3 answers stored")
+    assert len(prompts(emulator)) == 3
+
+
+def test_ctrl_c_leaves_a_store_from_which_the_same_command_goes_on(
+    emulator: Emulator, here: list[str], tmp_path: Path, interruptible: None
+) -> None:
+    (tmp_path / "in.txt").write_text("".join(f"prompt {number}\n" for number in range(12)), encoding="utf-8")
+    emulator.fail("stall", nth=6, times=None)
+    command = ["batch", str(tmp_path / "in.txt"), "--workers", "2", "--store", str(tmp_path / "answers.db"), *here]
+    with start(*command) as child:
+        assert child.stdout is not None
+        for _ in range(4):
+            child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=SECONDS)
+    assert child.returncode == 130
+    assert b"and the same command goes on" in said
+    before = len(emulator.requests)
+    emulator.reset()
+    assert len(call(*command).stdout.splitlines()) == 12
+    assert 12 - before <= len(prompts(emulator)) <= 8
+
+
+def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    emulator.fail("status", nth=2, status=401, times=None)
+    done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", *here)
+    assert_failed(done, "the batch stopped after 1 results", "401", "out.jsonl.store, and the same command goes on")
+    assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "words"),
+    [
+        ("in.txt", "", [], "prompts is empty"),
+        (
+            "in.csv",
+            "a,b\n1,2\n",
+            [],
+            "line 2: there is no column 'prompt'; name the columns to use, as in --prompt '{a}'",
+        ),
+        ("in.csv", "a,b\n1,2\n", ["--prompt", "{c}"], "line 2: there is no column 'c' for the prompt; there are a, b"),
+        ("in.csv", "a,b\n1,2,3\n", ["--prompt", "{a}"], "line 2 has not as many columns as the first line"),
+        ("in.jsonl", '"one"\n{', [], "line 2 is not JSON"),
+        ("in.jsonl", "[1]", [], "line 1 must be an object or a string, not '[1]'"),
+        ("in.jsonl", '"one"\n{"prompt": ""}', [], "prompts[1]: messages is empty"),
+        ("in.xlsx", "", [], "has the ending '.xlsx'; known are .jsonl, .ndjson, .csv, .tsv, .txt"),
+        ("in.txt", "one", ["-o", "out.txt"], "out.txt must be a .jsonl, .csv or .tsv file"),
+        ("in.txt", "one", ["--store", "."], "it is a folder; name a file in it"),
+    ],
+)
+def test_a_bad_file_is_an_error_of_one_line(
+    here: list[str], tmp_path: Path, name: str, content: str, options: list[str], words: str
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    done = call("batch", str(tmp_path / name), *options, *here)
+    assert_failed(done, words, code=1 if "--store" in options else 2)
+
+
+def test_a_missing_file_and_one_that_is_not_text(here: list[str], tmp_path: Path) -> None:
+    assert_failed(call("batch", str(tmp_path / "none.txt"), *here), "No such file", code=2)
+    (tmp_path / "in.txt").write_bytes(b"one\n\xff\xfe\n")
+    assert_failed(call("batch", str(tmp_path / "in.txt"), *here), "is not UTF-8 text", code=2)
+
+
+def test_the_cache_is_shown_and_cleared(emulator: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    with Client(base_url=f"{emulator.url}/v1", model="m", cache=path) as client:
+        client.ask("one")
+    assert call("cache", "info", "--path", str(path)).stdout.startswith(f"{path}: 1 answers, ")
+    assert call("cache", "clear", "--path", str(path)).stdout == "1 answers removed\n"
+    assert call("cache", "info", "--path", str(path)).stdout == f"{path}: 0 answers, 0 bytes\n"
+    for option in ("info", "clear"):
+        done = call("cache", option, XDG_CACHE_HOME=str(tmp_path), HOME=str(tmp_path), LOCALAPPDATA=str(tmp_path))
+        assert (done.returncode, done.stdout.rpartition(": ")[2]) == (
+            0,
+            {"info": "0 answers, 0 bytes\n", "clear": "0 answers removed\n"}[option],
+        )
+    assert_failed(call("cache", "info", "--path", str(tmp_path / "none.db")), "there is no cache at")

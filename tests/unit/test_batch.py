@@ -1,0 +1,420 @@
+"""Batches: what prompts may be, results in order, failures, what stops one, and what leaving a loop means."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from g4f_lite import (
+    AuthenticationError,
+    BaseProvider,
+    BatchStoppedError,
+    Client,
+    Finish,
+    ModelNotSupportedError,
+    OpenAICompatible,
+    Prompt,
+    QuotaExceededError,
+    Result,
+    ServiceError,
+    Usage,
+)
+from g4f_lite.messages import last_user_message
+
+
+class Shout(BaseProvider):
+    """A provider that answers in capitals, fails where a prompt says so, and knows what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.models = ["m", "other"]
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        text = last_user_message(prompt.messages)
+        self.asked.append(text)
+        if text.startswith("fail"):
+            raise ServiceError(text)
+        if text.startswith("quota"):
+            raise QuotaExceededError("no credit is left")
+        if text.startswith("key"):
+            raise AuthenticationError("a wrong key")
+        yield text.upper()
+        yield Usage(3, 2, 5)
+        yield Finish("length" if text.startswith("cut") else "stop")
+
+    def get_model(self, name: str | None = None) -> str | None:
+        if name is not None and name not in self.models:
+            raise ModelNotSupportedError(f"no model {name}")
+        return name or "m"
+
+
+@pytest.fixture
+def shout() -> Shout:
+    return Shout()
+
+
+@pytest.fixture
+def client(shout: Shout) -> Client:
+    return Client(shout)
+
+
+def numbered(count: int) -> list[str]:
+    return [f"prompt {number}" for number in range(count)]
+
+
+def test_results_are_in_the_order_of_the_prompts(client: Client) -> None:
+    results = client.map(numbered(100), workers=8)
+    assert len(results) == 100
+    assert [result.text for result in results] == [f"PROMPT {number}" for number in range(100)]
+    assert [result.index for result in results] == list(range(100))
+    assert results[7].input == "prompt 7"
+    assert results[-1].text == "PROMPT 99"
+
+
+def test_nothing_is_sent_before_the_results_are_read(client: Client, shout: Shout) -> None:
+    results = client.map(numbered(3))
+    assert shout.asked == []
+    assert results.estimate() == (3, 0, 9, None)
+    assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30)
+    assert shout.asked == []
+    assert repr(results) == "<BatchResults: 0 of 3 done, 0 failed>"
+
+
+def test_reading_again_asks_nothing_again(client: Client, shout: Shout) -> None:
+    results = client.map(numbered(5))
+    assert results.texts() == results.texts()
+    assert len(shout.asked) == 5
+
+
+def test_one_result_asks_one_prompt(client: Client, shout: Shout) -> None:
+    results = client.map(numbered(50), workers=4)
+    assert results[20].text == "PROMPT 20"
+    assert [result.text for result in results.head(3)] == ["PROMPT 0", "PROMPT 1", "PROMPT 2"]
+    assert sorted(shout.asked) == ["prompt 0", "prompt 1", "prompt 2", "prompt 20"]
+    assert len(results.texts()) == 50
+    assert len(shout.asked) == 50
+    with pytest.raises(IndexError):
+        results[50]
+
+
+def test_prompts_may_be_messages_and_dicts_with_options(client: Client, shout: Shout) -> None:
+    results = client.map(
+        [
+            "text",
+            [{"role": "user", "content": "first"}, {"role": "user", "content": "last"}],
+            {"prompt": "with options", "model": "other", "system": "Be brief."},
+            {"messages": [{"role": "user", "content": "messages in a dict"}]},
+        ],
+        system="Be loud.",
+    )
+    assert results.texts() == ["TEXT", "LAST", "WITH OPTIONS", "MESSAGES IN A DICT"]
+    assert [result.answer.model for result in results if result.answer] == ["m", "m", "other", "m"]
+
+
+def test_an_iterator_is_read_as_far_ahead_as_is_needed(client: Client) -> None:
+    read = []
+
+    def prompts() -> Iterator[str]:
+        for number in itertools.count():
+            read.append(number)
+            yield f"prompt {number}"
+
+    results = client.map(prompts(), workers=2)
+    assert read == []
+    for result in results:
+        if result.index == 9:
+            break
+    assert result.text == "PROMPT 9"
+    assert 10 <= len(read) <= 10 + 64
+    with pytest.raises(TypeError, match="nobody knows how many"):
+        len(results)
+
+
+def test_the_generator_runs_in_the_thread_of_the_caller(client: Client) -> None:
+    def prompts() -> Iterator[str]:
+        for _ in range(20):
+            yield threading.current_thread().name
+
+    assert set(client.map(prompts()).texts()) == {threading.current_thread().name.upper()}
+
+
+def test_iterating_again_goes_on(client: Client, shout: Shout) -> None:
+    results = client.map((f"prompt {number}" for number in range(100)), workers=4)
+    first = [result.index for result in itertools.islice(results, 10)]
+    rest = [result.index for result in results]
+    assert first + rest == list(range(100))
+    assert set(shout.asked) == set(numbered(100))
+
+
+def test_leaving_a_loop_over_a_list_keeps_what_came(client: Client, shout: Shout) -> None:
+    results = client.map(numbered(100), workers=4)
+    for result in results:
+        if result.index == 10:
+            break
+    assert len(shout.asked) < 100
+    assert results.texts() == [text.upper() for text in numbered(100)]
+
+
+def test_two_loops_over_the_same_results_ask_once(client: Client, shout: Shout) -> None:
+    results = client.map(numbered(30), workers=4)
+    pairs = [(one.index, other.index, results[20].index) for one, other in zip(results, results, strict=True)]
+    assert pairs == [(number, number, 20) for number in range(30)]
+    assert len(shout.asked) == 30
+
+
+def test_a_failure_is_a_result(client: Client, shout: Shout) -> None:
+    results = client.map(["one", "fail", "three"])
+    assert results.texts() == ["ONE", None, "THREE"]
+    assert isinstance(results[1].error, ServiceError)
+    assert [result.input for result in results.failed] == ["fail"]
+    assert repr(results) == "<BatchResults: 3 of 3 done, 1 failed>"
+    assert shout.asked.count("fail") == 1
+
+
+def test_failures_are_sent_again_when_that_is_wished(client: Client, shout: Shout) -> None:
+    results = client.map(["one", "fail", "three"])
+    list(results)
+    assert results.retry_failed() is results
+    assert results.failed == []
+    assert results.texts() == ["ONE", None, "THREE"]
+    assert sorted(shout.asked) == ["fail", "fail", "one", "three"]
+    of_iterator = client.map(iter(["one", "fail"]))
+    list(of_iterator)
+    assert [result.input for result in of_iterator.retry_failed()] == ["fail"]
+
+
+def test_on_error_raise_raises_where_it_is_read(client: Client) -> None:
+    results = client.map(["one", "fail", "three"], on_error="raise")
+    seen = []
+    with pytest.raises(ServiceError, match="fail"):
+        seen.extend(result.text for result in results)
+    assert results[2].text == "THREE"
+
+
+def test_usage_is_counted(client: Client) -> None:
+    results = client.map(["one", "fail", "cut off"])
+    list(results)
+    usage = results.usage.to_dict()
+    assert usage == {
+        "done": 3,
+        "calls": 3,
+        "stored": 0,
+        "failures": 1,
+        "retries": 0,
+        "cut": 1,
+        "prompt_tokens": 6,
+        "completion_tokens": 4,
+        "total_tokens": 10,
+    }
+    assert [result.is_cut for result in results] == [False, False, True]
+    assert "is_cut=True" in repr(results[2])
+
+
+@pytest.mark.parametrize("bad", ["key", "quota"])
+@pytest.mark.parametrize("kind", [list, iter])
+def test_what_cannot_get_better_stops_the_batch(client: Client, shout: Shout, bad: str, kind: Any) -> None:
+    results = client.map(kind([*numbered(10), bad, *numbered(500)]), workers=2)
+    seen: list[Any] = []
+    with pytest.raises(BatchStoppedError, match=r"the batch stopped after 1\d results: ") as caught:
+        seen.extend(result.text for result in results)
+    assert seen == [text.upper() for text in numbered(10)]
+    assert caught.value.results is results
+    assert isinstance(caught.value.error, AuthenticationError if bad == "key" else QuotaExceededError)
+    assert len(shout.asked) < 100
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert copy.results is None
+    assert type(copy.error) is type(caught.value.error)
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+def test_a_batch_that_stopped_goes_on_with_the_same_prompt(kind: Any) -> None:
+    class Locked(Shout):
+        is_open = False
+
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            if not self.is_open and last_user_message(prompt.messages) == "prompt 5":
+                raise AuthenticationError("a wrong key")
+            yield from super().begin(prompt)
+
+    provider = Locked()
+    results = Client(provider).map(kind(numbered(20)), workers=3)
+    seen: list[Any] = []
+    with pytest.raises(BatchStoppedError):
+        seen.extend(result.text for result in results)
+    provider.is_open = True
+    if kind is iter:
+        seen.extend(result.text for result in results)
+    else:
+        seen = results.texts()
+    assert seen == [text.upper() for text in numbered(20)]
+    assert sorted(provider.asked) == sorted(numbered(20))
+
+
+def test_many_failures_in_a_row_stop_the_batch(client: Client) -> None:
+    results = client.map(["one", *["fail"] * 100], workers=1, max_failures_in_a_row=5)
+    seen: list[Result[Any]] = []
+    with pytest.raises(BatchStoppedError, match=r"after 6 results: .*fail"):
+        seen.extend(results)
+    assert [result.error is None for result in seen] == [True, False, False, False, False, False]
+
+
+def test_failures_between_answers_do_not_stop_it(client: Client) -> None:
+    results = client.map(["fail", "one"] * 20, workers=1, max_failures_in_a_row=2)
+    assert len(results.failed) == 0
+    assert len(list(results)) == 40
+    assert len(results.failed) == 20
+
+
+def test_a_defect_of_a_provider_is_a_failure_too() -> None:
+    class Broken(BaseProvider):
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            raise KeyError("a defect")
+            yield ""
+
+    result = Client(Broken()).map(["one"])[0]
+    assert isinstance(result.error, KeyError)
+
+
+class Waits(BaseProvider):
+    """A provider whose answers begin, and go on when they are let."""
+
+    def __init__(self) -> None:
+        self.going = threading.Semaphore(0)
+        self.go = threading.Event()
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        text = last_user_message(prompt.messages)
+        if text == "slow":
+            self.going.release()
+            self.go.wait()
+        yield text
+        yield Finish()
+
+
+def test_a_slow_answer_does_not_hold_up_others() -> None:
+    provider = Waits()
+    results = Client(provider).map(["slow", *numbered(40)], workers=2)
+
+    def let_go() -> None:
+        provider.going.acquire()
+        while results.usage.done < 40:
+            pass
+        provider.go.set()
+
+    threading.Thread(target=let_go).start()
+    assert results.texts()[0] == "slow"
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        ("one prompt", "prompts is a str: map takes many prompts"),
+        (b"bytes", "prompts is a bytes: map takes many prompts"),
+        ({"prompt": "one"}, "prompts is a dict: map takes many prompts"),
+        ([{"role": "user", "content": "one"}], "prompts is a list of messages: map takes many prompts"),
+        (5, "prompts must be an iterable of prompts, not int"),
+        (["good", 5], r"prompts\[1\]: a prompt must be a string, a list of messages or a dict, not 5"),
+        (
+            ["good", {"text": "x"}],
+            r"prompts\[1\]: a dict needs either 'prompt' or 'messages', and has neither: \['text'\]",
+        ),
+        (["good", {"prompt": "x", "messages": []}], r"prompts\[1\]: .* and has both"),
+        (["good", {"prompt": "x", 5: 6}], r"prompts\[1\]: a dict needs the names of arguments, not 5"),
+        (["good", {"prompt": "x", "system": 5}], r"prompts\[1\]: system must be a string, not int"),
+    ],
+)
+def test_what_is_not_a_batch_is_refused_at_the_call(client: Client, shout: Shout, prompts: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        client.map(prompts)
+    assert shout.asked == []
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        ([], "prompts is empty"),
+        (["good", ""], r"prompts\[1\]: messages is empty"),
+        (["good", float("nan")], r"prompts\[1\]: a prompt must be"),
+        (["good", [{"role": "nobody", "content": "x"}]], r"prompts\[1\]: messages\[0\] has the role 'nobody'"),
+        (["good", {"prompt": "x", "model": "unknown"}], r"prompts\[1\]: .*no model unknown"),
+    ],
+)
+def test_a_bad_prompt_in_a_list_is_named_before_anything_is_sent(
+    client: Client, shout: Shout, prompts: Any, message: str
+) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        client.map(prompts)
+    assert shout.asked == []
+
+
+def test_a_bad_prompt_of_an_iterator_comes_after_the_results_before_it(client: Client) -> None:
+    results = client.map(iter(["one", "two", 5, "four"]), workers=4)
+    seen: list[Any] = []
+    with pytest.raises(TypeError, match=r"prompts\[2\]: a prompt must be"):
+        seen.extend(result.text for result in results)
+    assert seen == ["ONE", "TWO"]
+    assert results.texts() == ["FOUR"]
+
+
+def test_an_error_of_the_generator_comes_after_the_results_before_it(client: Client) -> None:
+    def prompts() -> Iterator[str]:
+        yield "one"
+        raise ZeroDivisionError
+
+    results = client.map(prompts())
+    seen: list[Any] = []
+    with pytest.raises(ZeroDivisionError):
+        seen.extend(result.text for result in results)
+    assert seen == ["ONE"]
+
+
+def test_an_empty_iterator_is_an_error(client: Client) -> None:
+    with pytest.raises(ValueError, match="prompts is empty"):
+        list(client.map(iter([])))
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"workers": 0}, ValueError, "workers must be at least 1"),
+        ({"workers": "many"}, TypeError, "workers must be a whole number or 'auto', not 'many'"),
+        ({"workers": 2.5}, TypeError, "workers must be a whole number"),
+        ({"on_error": "ignore"}, ValueError, "on_error must be 'return' or 'raise', not 'ignore'"),
+        ({"max_failures_in_a_row": 0}, ValueError, "max_failures_in_a_row must be at least 1"),
+        ({"rpm": 0}, ValueError, "rpm must be above 0"),
+        ({"tpm": "many"}, TypeError, "tpm must be a number"),
+        ({"progress": "yes"}, TypeError, "progress must be True, False or None"),
+        ({"model": "unknown"}, ModelNotSupportedError, r"prompts\[0\]: .*no model unknown"),
+    ],
+)
+def test_bad_settings_are_refused_at_the_call(
+    client: Client, settings: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        client.map(["one"], **settings)
+
+
+def test_an_option_that_a_provider_does_not_support_is_refused_at_the_call() -> None:
+    with pytest.raises(TypeError, match=r"prompts\[0\]: .*has no option 'temprature'"):
+        Client(OpenAICompatible("http://127.0.0.1:9/v1", model="m")).map(["one"], temprature=1)
+
+
+def test_results_say_that_they_cannot_be_pickled(client: Client) -> None:
+    with pytest.raises(TypeError, match=r"pickle list\(results\)"):
+        pickle.dumps(client.map(["one"]))
+    assert pickle.loads(pickle.dumps(list(client.map(["one"]))))[0].text == "ONE"
+
+
+def test_a_notebook_shows_a_summary_without_what_a_browser_would_obey(client: Client) -> None:
+    results = client.map(["one", *[f"fail <script>{number}</script>" for number in range(7)]])
+    list(results)
+    html = results._repr_html_()
+    assert "<td>8 of 8</td>" in html
+    assert "&lt;script&gt;" in html
+    assert "<script>" not in html
+    assert "… and 2 more" in html

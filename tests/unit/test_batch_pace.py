@@ -1,0 +1,231 @@
+"""How many calls are in progress, and how many go out a minute."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from g4f_lite import (
+    BaseProvider,
+    Client,
+    Finish,
+    MissingDependencyError,
+    Pace,
+    Prompt,
+    ProviderNotConfiguredError,
+    Usage,
+)
+from g4f_lite.batch.pace import LocalMeter, tokens_of, wait_for_place
+from g4f_lite.batch.workers import Workers
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def succeed(workers: Workers, times: int) -> int:
+    for _ in range(times):
+        workers.succeeded()
+    return workers.number
+
+
+def send(workers: Workers, clock: Clock, times: int, gap: float) -> list[float]:
+    """Send calls as fast as is allowed, ``gap`` seconds apart at least, and return when they were sent."""
+    sent = []
+    for _ in range(times):
+        clock.now += max(gap, workers.reserve())
+        sent.append(clock.now)
+    return sent
+
+
+def test_workers_become_more_as_calls_succeed() -> None:
+    workers = Workers(clock=Clock())
+    assert workers.number == 4
+    assert [succeed(workers, 2), succeed(workers, 2), succeed(workers, 3)] == [5, 6, 7]
+    assert succeed(workers, 2000) == 64
+
+
+def test_a_refusal_takes_a_quarter_and_others_of_the_same_crowd_take_nothing() -> None:
+    clock = Clock()
+    workers = Workers(clock=clock)
+    succeed(workers, 2000)
+    for _ in range(10):
+        workers.observe(429, {})
+    assert workers.number == 48
+    succeed(workers, 100)  # of calls that began before
+    assert workers.number == 48
+    clock.now += 1.1
+    workers.observe(429, {})
+    assert workers.number == 36
+    assert workers.refusals == 11
+
+
+def test_after_a_refusal_calls_are_sent_a_little_more_slowly_than_before() -> None:
+    clock = Clock()
+    workers = Workers(clock=clock)
+    send(workers, clock, 300, 0.01)  # a hundred a second
+    workers.observe(429, {})
+    began = clock.now
+    sent = send(workers, clock, 920, 0)
+    assert sent[0] - began >= 1  # the cool-down
+    assert 9.5 < sent[-1] - sent[0] < 10.2  # 92 a second
+    gaps = [later - earlier for earlier, later in itertools.pairwise(sent)]
+    assert max(gaps) == pytest.approx(1 / 92, rel=0.03)
+
+
+def test_the_pace_grows_again() -> None:
+    clock = Clock()
+    workers = Workers(clock=clock)
+    send(workers, clock, 300, 0.01)
+    workers.observe(429, {})
+    rates = []
+    for seconds in (20, 20, 20, 60):
+        clock.now += seconds
+        first, *_, last = send(workers, clock, 11, 0)
+        rates.append(round(10 / (last - first)))
+    assert rates == [93, 100, 115, 626]
+
+
+def test_a_refusal_of_the_first_call_is_no_end() -> None:
+    clock = Clock()
+    workers = Workers(clock=clock)
+    workers.reserve()
+    workers.observe(429, {})
+    assert workers.number == 3
+    clock.now += 200
+    assert sum(workers.reserve() for _ in range(100)) < 1
+
+
+def test_retry_after_slows_everybody() -> None:
+    clock = Clock()
+    workers = Workers(8, clock=clock)
+    assert workers.wait() == 0
+    workers.observe(429, {"Retry-After": "3"})
+    assert workers.wait() == 3
+    workers.observe(429, {"Retry-After": "1"})
+    clock.now += 1
+    assert workers.wait() == 2
+    assert workers.number == 8  # a number is a number
+    clock.now += 2
+    assert workers.wait() == 0
+
+
+def test_never_more_than_the_service_says_is_left() -> None:
+    workers = Workers(clock=Clock())
+    succeed(workers, 2000)
+    most = workers.number
+    workers.observe(200, {"x-ratelimit-remaining-requests": "7"})
+    assert workers.number == 7
+    workers.observe(200, {"x-ratelimit-remaining-requests": "0"})
+    assert workers.number == 1
+    workers.observe(200, {"x-ratelimit-remaining-requests": "many"})
+    assert workers.number == 1
+    workers.observe(200, {"x-ratelimit-remaining-requests": "5000"})
+    assert workers.number == most
+
+
+def sent_at(meter: LocalMeter, clock: Clock, tokens: list[int]) -> list[float]:
+    return [round(meter.reserve(count) + clock.now - 100, 3) for count in tokens]
+
+
+def test_requests_are_spread_evenly() -> None:
+    clock = Clock()
+    meter = LocalMeter(rpm=120, clock=clock)
+    assert sent_at(meter, clock, [1] * 4) == [0, 0.5, 1, 1.5]
+    clock.now += 10
+    assert sent_at(meter, clock, [1] * 3) == [10, 10.5, 11]
+
+
+def test_tokens_are_counted_and_corrected() -> None:
+    clock = Clock()
+    meter = LocalMeter(tpm=600, clock=clock)  # ten a second, a hundred at once
+    assert sent_at(meter, clock, [60, 60, 60]) == [0, 0, 2]
+    clock.now += 2
+    meter.correct(-40)  # the last one took 20
+    assert sent_at(meter, clock, [10]) == [4]
+    clock.now += 1000
+    assert sent_at(meter, clock, [100, 1, 1]) == [1002, 1002, 1002.1]
+
+
+def test_a_call_that_was_closed_waits_no_longer() -> None:
+    slept: list[float] = []
+    meter = LocalMeter(rpm=1, clock=Clock())
+    meter.reserve(1)
+    wait_for_place(meter, 1, lambda: len(slept) >= 3, slept.append)
+    assert len(slept) == 3
+
+
+def test_a_prompt_is_estimated_by_its_characters() -> None:
+    assert tokens_of(Prompt.of(None, "12345678")) == 3
+    assert tokens_of(Prompt.of(None, "12345678", max_tokens=100)) == 103
+
+
+class Answers(BaseProvider):
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        yield "yes"
+        yield Usage(30, 20, 50)
+        yield Finish()
+
+
+def test_the_pace_of_a_client_counts_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, slept = Clock(), []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock.now += seconds
+
+    monkeypatch.setattr("g4f_lite.batch.pace.time.monotonic", clock)
+    monkeypatch.setattr("g4f_lite.batch.pace.time.sleep", sleep)
+    pace = Pace(rpm=600, tpm=60_000)
+    pace._meter = LocalMeter(600, 60_000, clock=clock)
+    client = Client(Answers(), pace=pace)
+    monkeypatch.setattr("g4f_lite.batch.pace.wait_for_place.__defaults__", (sleep,))
+    for _ in range(5):
+        assert client.ask("Hello") == "yes"
+    assert sum(slept) == pytest.approx(0.4)
+    assert pace.meter._left == pytest.approx(10_000 - 250 + 0.4 * 1000, abs=200)  # type: ignore[attr-defined]
+
+
+def test_a_pace_can_be_pickled_without_its_counts() -> None:
+    pace = Pace(rpm=5)
+    assert pace.meter is not None
+    assert pickle.loads(pickle.dumps(pace))._meter is None
+    assert repr(pace) == "Pace(rpm=5, tpm=None)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({}, TypeError, "a Pace needs rpm="),
+        ({"rpm": 0}, ValueError, "rpm must be above 0"),
+        ({"rpm": float("nan")}, ValueError, "rpm must be above 0"),
+        ({"tpm": True}, TypeError, "tpm must be a number, not bool"),
+        ({"rpm": 1, "storage": 5}, TypeError, "storage must be a URL"),
+        ({"rpm": 1, "storage": "localhost"}, ValueError, "storage must be a URL"),
+    ],
+)
+def test_bad_settings_of_a_pace_are_refused(settings: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Pace(**settings)
+
+
+def test_a_shared_pace_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "limits", None)
+    with pytest.raises(MissingDependencyError, match=r'pip install "g4f-lite\[batch\]"'):
+        Client(Answers(), pace=Pace(rpm=5, storage="redis://127.0.0.1:1")).ask("Hello")
+
+
+def test_an_unknown_storage_is_named_without_its_password() -> None:
+    pytest.importorskip("limits")
+    with pytest.raises(ProviderNotConfiguredError, match=r"the storage nosuch://\*\*\*@host cannot be used"):
+        Client(Answers(), pace=Pace(rpm=5, storage="nosuch://:secret@host")).ask("Hello")

@@ -1,0 +1,364 @@
+"""Batches and the cache on disk: what is asked again, what is not, and a store that cannot be used."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite import (
+    Attached,
+    BaseProvider,
+    BatchStoppedError,
+    Cache,
+    Client,
+    Fallback,
+    Finish,
+    Identity,
+    ImageResponse,
+    OpenAICompatible,
+    OtherChoice,
+    Prompt,
+    Reasoning,
+    Refusal,
+    Revision,
+    ServiceError,
+    StoreError,
+    ToolCallDelta,
+    Usage,
+)
+from g4f_lite.messages import last_user_message
+from g4f_lite.providers.identity import identity_of
+from g4f_lite.store.answers import AnswerStore
+from g4f_lite.store.delta_json import from_json, to_json
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
+
+
+class Counts(BaseProvider):
+    """A provider that numbers its answers."""
+
+    def __init__(self, name: str = "Counts") -> None:
+        self.name = name
+        self.asked: list[str] = []
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        self.asked.append(last_user_message(prompt.messages))
+        if self.asked[-1] == "fail":
+            raise ServiceError("failed")
+        yield f"{self.asked[-1]} {len(self.asked)}"
+        yield Finish()
+
+
+def texts(provider: BaseProvider, prompts: Any, store: Path, **options: Any) -> list[str | None]:
+    found: list[str | None] = Client(provider).map(prompts, store=store, workers=1, **options).texts()
+    return found
+
+
+def test_what_is_stored_is_not_asked_again(tmp_path: Path) -> None:
+    provider, path = Counts(), tmp_path / "answers.db"
+    assert texts(provider, ["a", "b"], path) == ["a 1", "b 2"]
+    assert texts(provider, ["a", "b"], path) == ["a 1", "b 2"]
+    results = Client(provider).map(["a", "b", "c"], store=path)
+    assert results.estimate() == (1, 2, 1, None)
+    assert [(result.text, result.is_stored) for result in results] == [("a 1", True), ("b 2", True), ("c 3", False)]
+    assert (results.usage.calls, results.usage.stored) == (1, 2)
+
+
+def test_changed_prompts_are_asked_and_old_answers_stay(tmp_path: Path) -> None:
+    provider, path = Counts(), tmp_path / "answers.db"
+    texts(provider, ["a", "b", "c"], path)
+    assert texts(provider, ["c", "x", "a"], path) == ["c 3", "x 4", "a 1"]
+    assert texts(provider, ["b"], path) == ["b 2"]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"model": "other"}, {"temperature": 0.5}, {"system": "Be brief."}, {"max_tokens": 5}, {"fresh": True}]
+)
+def test_another_question_about_the_same_prompt_is_asked(tmp_path: Path, changed: dict[str, Any]) -> None:
+    provider, path = Counts(), tmp_path / "answers.db"
+    texts(provider, ["a"], path)
+    assert texts(provider, ["a"], path, timeout=5) == ["a 1"]
+    assert texts(provider, ["a"], path, **changed) == ["a 2"]
+
+
+def test_fresh_replaces_what_is_stored(tmp_path: Path) -> None:
+    provider, path = Counts(), tmp_path / "answers.db"
+    texts(provider, ["a"], path)
+    texts(provider, ["a"], path, fresh=True)
+    assert texts(provider, ["a"], path) == ["a 2"]
+
+
+def test_equal_prompts_are_asked_each_and_stored_each(tmp_path: Path) -> None:
+    provider, path = Counts(), tmp_path / "answers.db"
+    assert texts(provider, ["a", "a", "b", "a"], path) == ["a 1", "a 2", "b 3", "a 4"]
+    assert texts(provider, iter(["a", "b", "a", "a", "a"]), path) == ["a 1", "b 3", "a 2", "a 4", "a 5"]
+
+
+def test_a_failure_is_not_stored(tmp_path: Path) -> None:
+    provider, path = Counts(), tmp_path / "answers.db"
+    assert texts(provider, ["fail", "a"], path) == [None, "a 2"]
+    assert texts(provider, ["fail", "a"], path) == [None, "a 2"]
+    assert provider.asked == ["fail", "a", "fail"]
+
+
+def test_nobody_can_read_prompts_or_keys_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    store = AnswerStore(path)
+    scope = identity_of(OpenAICompatible("https://x.example/v1", api_key="sk-very-secret", model="m"), None)
+    keys = {store.key(scope, Prompt.of("m", text)) for text in ("a", "b", "a")}
+    assert {len(key) for key in keys} == {16}
+    assert len(keys) == 2
+    store.close()
+    assert b"sk-very" not in path.read_bytes()
+    assert AnswerStore(tmp_path / "other.db").key(scope, Prompt.of("m", "a")) not in keys
+
+
+def test_what_tells_providers_apart() -> None:
+    def openai(url: str = "https://x.example/v1", key: str = "sk-1", model: str = "m") -> OpenAICompatible:
+        return OpenAICompatible(url, api_key=key, model=model)
+
+    different = [
+        identity_of(openai(), None),
+        identity_of(openai(url="https://y.example/v1"), None),
+        identity_of(openai(key="sk-2"), None),
+        identity_of(openai(model="n"), None),
+        identity_of(Counts(), None),
+        identity_of(Counts("Other"), None),
+        identity_of(Fallback([openai(), Counts()]), None),
+        identity_of(Fallback([Counts(), openai()]), None),
+    ]
+    assert len(set(different)) == len(different)
+    assert identity_of(openai(), None) == identity_of(openai(model="other"), "m")
+
+
+@pytest.mark.parametrize("name", ["folder", "text", "foreign", "cache"])
+def test_a_store_that_cannot_be_used_is_an_error_at_the_call(tmp_path: Path, name: str) -> None:
+    path, provider = tmp_path / name, Counts()
+    if name == "folder":
+        path.mkdir()
+    elif name == "text":
+        path.write_text("a,b\n" * 50)
+    elif name == "foreign":
+        sqlite3.connect(path).execute("CREATE TABLE other (x)").connection.close()
+    else:
+        Client(provider, cache=path).ask("a")
+    with pytest.raises(StoreError, match=str(path)):
+        Client(provider).map(["a"], store=path)
+
+
+def test_a_full_disk_stops_the_batch_and_loses_nothing(tmp_path: Path) -> None:
+    class Long(Counts):
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            yield from super().begin(prompt)
+            yield "x" * 20_000
+            yield Finish()
+
+    provider, path = Long(), tmp_path / "answers.db"
+    prompts = [f"prompt {number}" for number in range(30)]
+    results = Client(provider).map(prompts, store=path, workers=1)
+    store = results._plan.store
+    assert store is not None
+    connect = store.database.connection
+
+    def small() -> sqlite3.Connection:
+        connection = connect()
+        connection.execute("PRAGMA max_page_count=60")
+        return connection
+
+    store.database.connection = small  # type: ignore[method-assign]
+    seen = []
+    with pytest.raises(BatchStoppedError, match="the disk is full") as caught:
+        seen.extend(result.index for result in results)
+    assert isinstance(caught.value.error, StoreError)
+    assert seen == list(range(len(provider.asked)))  # also the one that could not be stored
+    assert 2 < len(seen) < 20
+    again = Client(provider).map(prompts, store=path, workers=1)
+    assert [result.index for result in again if result.is_stored] == seen[:-1]
+
+
+def test_two_batches_on_one_store_ask_together_hardly_more_than_one(tmp_path: Path) -> None:
+    provider, path = Counts(), tmp_path / "answers.db"
+    prompts = [f"prompt {number}" for number in range(50)]
+    one = Client(provider).map(prompts, store=path, workers=1)
+    other = Client(provider).map(prompts, store=path, workers=1)
+    both = [(a.text, b.text) for a, b in zip(one, other, strict=True)]
+    assert len(both) == 50
+    store = AnswerStore(path)
+    assert store.count() == 50
+    store.close()
+
+
+DELTAS: list[Any] = [
+    Identity("id", 5, "model", "print"),
+    Reasoning("because", "reasoning_content"),
+    "text with \N{SNOWMAN}",
+    Refusal("no"),
+    ToolCallDelta(0, "call_1", "look", '{"x": 1}', extra={"extra_content": {"a": 1}}),
+    Attached({"annotations": [1]}),
+    Revision("other text"),
+    OtherChoice(1, "second"),
+    OtherChoice(1, Finish("stop")),
+    Usage(1, 2, 3, 0, None),
+    Finish("length"),
+]
+
+
+def test_every_delta_survives_its_json() -> None:
+    assert from_json(to_json(DELTAS)) == DELTAS
+    (finish,) = from_json(to_json([Finish(None)]))
+    assert finish == Finish(None)
+
+
+def test_an_image_keeps_its_bytes() -> None:
+    image = ImageResponse("https://x.example/a.png", "a cat", fetch=lambda url: PNG, revised_prompts=["a black cat"])
+    (copy,) = from_json(to_json([image]))
+    assert isinstance(copy, ImageResponse)
+    assert (copy.urls, copy.alt, copy.revised_prompts, copy.bytes()) == (image.urls, "a cat", ["a black cat"], PNG)
+
+
+@pytest.mark.parametrize("text", ["null", '[{"is": "unknown"}]', '[{"text": "x"}]', "[5]", "[", '[{"is": "usage"}]'])
+def test_json_that_is_not_deltas_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not the deltas|Expecting"):
+        from_json(text)
+
+
+# The cache
+
+
+def test_a_cached_answer_is_the_same_answer(tmp_path: Path) -> None:
+    class Everything(Counts):
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            self.asked.append("x")
+            yield from DELTAS
+
+    provider = Everything()
+    with Client(provider, cache=tmp_path / "cache.db") as client:
+        first, second = client.stream("a"), client.stream("a")
+        assert vars(first.text()) | {"seconds": 0} == vars(second.text()) | {"seconds": 0}
+        assert str(first.text()) == str(second.text())
+        assert second.identity == DELTAS[0]
+        assert second.other_choices == first.other_choices
+        assert client.chat.completions.create("a", model="x").choices[0].finish_reason == "length"
+        assert client.ask("a", fresh=True).finish_reason == "length"
+    assert len(provider.asked) == 3
+
+
+def test_only_whole_answers_are_cached(tmp_path: Path) -> None:
+    provider = Counts()
+    with Client(provider, cache=str(tmp_path / "cache.db")) as client:
+        with client.stream("a") as stream:
+            next(stream)
+        with pytest.raises(ServiceError):
+            client.ask("fail")
+        assert client.ask("a") == "a 3"
+        assert client.ask("a") == "a 3"
+        with pytest.raises(ServiceError):
+            client.ask("fail")
+
+
+def test_a_cached_answer_of_a_chain_names_its_member(tmp_path: Path) -> None:
+    with Client([Counts("First"), Counts("Second")], cache=tmp_path / "cache.db") as client:
+        assert [client.ask("a").provider for _ in range(2)] == ["First", "First"]
+
+
+def test_a_limit_that_the_client_keeps_is_part_of_the_key(tmp_path: Path) -> None:
+    provider = OpenAICompatible("http://127.0.0.1:9/v1", model="m")
+    assert provider.known_options
+    counts = Counts()
+    type(counts).known_options = frozenset()  # type: ignore[assignment, misc]
+    try:
+        with Client(counts, cache=tmp_path / "cache.db") as client:
+            assert client.ask("one two", stop="two") == "one "
+            assert client.ask("one two") == "one two 2"
+            assert client.ask("one two", stop="two") == "one "
+    finally:
+        del type(counts).known_options
+
+
+def test_an_old_answer_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("g4f_lite.store.answers.time.time", lambda: now)
+    with Client(Counts(), cache=Cache(tmp_path / "cache.db", max_age=60)) as client:
+        assert client.ask("a") == "a 1"
+        now += 59
+        assert client.ask("a") == "a 1"
+        now += 2
+        assert client.ask("a") == "a 2"
+        now += 59
+        assert client.ask("a") == "a 2"
+
+
+def test_what_was_not_used_for_longest_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(1_000_000, 10_000)
+    monkeypatch.setattr("g4f_lite.store.answers.time.time", lambda: float(next(clock)))
+    cache = Cache(tmp_path / "cache.db", max_bytes=2000)
+    provider = Counts()
+    with Client(provider, cache=cache) as client:
+        for text in ("a", "b", "c", "d"):
+            client.ask(text)
+        client.ask("a")  # used last
+        for text in ("e", "f", "g", "h", "i", "j"):
+            client.ask(text)
+        assert cache.info().bytes <= 2000
+        assert client.ask("a") == "a 1"
+        assert client.ask("b").startswith("b 1")
+        assert provider.asked.count("b") == 2
+
+
+def test_info_and_clear(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache.db")
+    with Client(Counts(), cache=cache) as client:
+        client.ask("a")
+        assert cache.info()[:2] == (tmp_path / "cache.db", 1)
+        assert cache.info().bytes > 200
+        assert cache.clear() == 1
+        assert cache.info()[1:] == (0, 0)
+        assert client.ask("a") == "a 2"
+
+
+def test_an_answer_that_cannot_be_cached_is_given_with_a_warning(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache.db")
+    with Client(Counts(), cache=cache) as client:
+        client.ask("a")
+        pages = cache._store().database.rows("PRAGMA page_count")[0][0]
+        cache._store().database.connection().execute(f"PRAGMA max_page_count={pages}")
+        with pytest.warns(UserWarning, match="the answer was not cached: .*the disk is full"):
+            assert client.ask("x" * 50_000) == "x" * 50_000 + " 2"
+
+
+def test_the_default_cache_is_in_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    client = Client(Counts(), cache=True)
+    assert list(tmp_path.iterdir()) == []
+    assert [client.ask("a"), client.ask("a")] == ["a 1", "a 1"]
+    client.close()
+    assert [path.name for path in tmp_path.rglob("answers.db")] == ["answers.db"]
+
+
+def test_a_client_with_a_cache_can_be_pickled(tmp_path: Path) -> None:
+    client = Client(OpenAICompatible("http://127.0.0.1:9/v1", model="m"), cache=tmp_path / "cache.db")
+    assert pickle.loads(pickle.dumps(client))._router.cache.path == tmp_path / "cache.db"
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Client(Counts(), cache=5), TypeError, "cache must be True, False, a path or a Cache, not int"),  # type: ignore[arg-type]
+        (lambda: Client(Counts(), pace=5), TypeError, "pace must be a Pace such as"),  # type: ignore[arg-type]
+        (lambda: Cache(5), TypeError, "path must be a path, not int"),  # type: ignore[arg-type]
+        (lambda: Cache(max_age="1d"), TypeError, "max_age must be seconds, not str"),  # type: ignore[arg-type]
+        (lambda: Cache(max_age=0), ValueError, "max_age must be a number of seconds above 0"),
+        (lambda: Cache(max_bytes=0), ValueError, "max_bytes must be at least 1"),
+    ],
+)
+def test_bad_settings_of_a_cache_are_refused(make: Any, error: type[Exception], message: str) -> None:
+    with warnings.catch_warnings(), pytest.raises(error, match=message):
+        make()

@@ -1,0 +1,191 @@
+"""Typed results, columns, DataFrames and progress of batches."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite import (
+    BaseProvider,
+    Client,
+    Finish,
+    MissingDependencyError,
+    OutputError,
+    Prompt,
+    ServiceError,
+    ToolCallDelta,
+    Usage,
+)
+from g4f_lite.messages import last_user_message
+
+
+class People(BaseProvider):
+    """A provider that makes a person of a prompt such as ``"Ada 36"``, and of others something else."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        self.asked += 1
+        text = last_user_message(prompt.messages).split("\n")[0]
+        if text == "fail":
+            raise ServiceError("failed")
+        name, _, age = text.partition(" ")
+        yield f'{{"name": "{name}", "age": {age}}}' if age else "no person"
+        yield Usage(4, 2, 6)
+        yield Finish()
+
+
+@dataclass
+class Person:
+    name: str
+    age: int
+
+
+@pytest.fixture
+def people() -> People:
+    return People()
+
+
+@pytest.fixture
+def client(people: People) -> Client:
+    return Client(people)
+
+
+def test_outputs_are_values_of_the_type(client: Client, people: People, tmp_path: Path) -> None:
+    pytest.importorskip("msgspec")
+    results = client.map(["Ada 36", "nobody", "Alan 41"], output=Person, repairs=0, store=tmp_path / "people.db")
+    assert results.outputs() == [Person("Ada", 36), None, Person("Alan", 41)]
+    assert isinstance(results[1].error, OutputError)
+    assert results[0].text == '{"name": "Ada", "age": 36}'
+    again = client.map(["Ada 36", "Alan 41"], output=Person, store=tmp_path / "people.db")
+    assert again.outputs() == [Person("Ada", 36), Person("Alan", 41)]
+    assert people.asked == 3
+
+
+def test_tools_run_in_a_batch(tmp_path: Path) -> None:
+    pytest.importorskip("msgspec")
+
+    class Weather(BaseProvider):
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            last = prompt.messages[-1]
+            if last["role"] == "tool":
+                yield f"it is {last['content']}"
+                yield Finish()
+            else:
+                yield ToolCallDelta(0, "call_1", "weather", f'{{"city": "{last["content"]}"}}')
+                yield Finish("tool_calls")
+
+    def weather(city: str) -> str:
+        """Return the weather in a city."""
+        return f"sunny in {city}"
+
+    client = Client(Weather())
+    results = client.map(["Oslo", "Rome"], tools=[weather], store=tmp_path / "answers.db")
+    assert results.texts() == ["it is sunny in Oslo", "it is sunny in Rome"]
+    assert client.map(["Oslo", "Rome"], tools=[weather], store=tmp_path / "answers.db").estimate().stored == 2
+
+
+def test_another_type_is_asked_again(client: Client, people: People, tmp_path: Path) -> None:
+    pytest.importorskip("msgspec")
+    client.map(["Ada 36"], output=Person, store=tmp_path / "people.db").outputs()
+    assert client.map(["Ada 36"], output=dict[str, Any], store=tmp_path / "people.db").outputs() == [
+        {"name": "Ada", "age": 36}
+    ]
+    client.map(["Ada 36"], store=tmp_path / "people.db").texts()
+    assert people.asked == 3
+
+
+def test_a_type_that_cannot_be_one_is_refused_at_the_call(client: Client, people: People) -> None:
+    pytest.importorskip("msgspec")
+    with pytest.raises(TypeError):
+        client.map(["Ada 36"], output=lambda: None)
+    with pytest.raises(TypeError, match=r"prompts\[0\]: output= and response_format= both"):
+        client.map(["Ada 36"], output=Person, response_format={"type": "json_object"})
+    assert people.asked == 0
+
+
+@pytest.mark.once
+def test_a_frame_has_the_fields_and_what_the_calls_took(client: Client) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+    texts = pandas.Series(["Ada 36", "fail"], index=["x", "y"])
+    frame = client.map(texts, output=Person).to_frame()
+    assert list(frame.index) == ["x", "y"]
+    assert list(frame.columns) == [
+        "name",
+        "age",
+        "call_error",
+        "call_provider",
+        "call_attempts",
+        "call_seconds",
+        "call_finish_reason",
+        "call_prompt_tokens",
+        "call_completion_tokens",
+    ]
+    assert (frame.loc["x", "name"], frame.loc["x", "age"], frame.loc["x", "call_prompt_tokens"]) == ("Ada", 36, 4)
+    assert "failed" in frame.loc["y", "call_error"]
+    assert list(client.map(texts).to_frame(meta=False).columns) == ["text"]
+
+
+@pytest.mark.once
+def test_texts_of_a_series_line_up_with_its_index(client: Client) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"text": ["Ada 1", "Alan 2", "fail", "Grace 3"]})
+    some = frame["text"][[3, 0, 2]]
+    frame["answer"] = client.map(some).texts()
+    assert frame["answer"].tolist()[0] == '{"name": "Ada", "age": 1}'
+    assert pandas.isna(frame["answer"][1])
+    assert frame["answer"][3] == '{"name": "Grace", "age": 3}'
+    with pytest.raises(TypeError, match=r"prompts is a DataFrame: .* pass one of its columns"):
+        client.map(frame)
+
+
+@pytest.mark.once
+def test_a_series_of_polars_gives_one_of_polars(client: Client) -> None:
+    polars = pytest.importorskip("polars")
+    results = client.map(polars.Series("text", ["Ada 1", "fail"]))
+    assert results.texts().to_list() == ['{"name": "Ada", "age": 1}', None]
+    assert results.to_frame(meta=False).columns == ["text"]
+    with pytest.raises(TypeError, match="prompts is a DataFrame"):
+        client.map(polars.DataFrame({"text": ["Ada 1"]}))
+
+
+def test_a_frame_without_pandas_says_what_to_install(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingDependencyError, match="pip install pandas"):
+        client.map(["Ada 1"]).to_frame()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_shown_where_somebody_looks(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tqdm")
+    for stream, progress, shows in [(Terminal(), None, True), (Terminal(), False, False), (io.StringIO(), None, False)]:
+        monkeypatch.setattr(sys, "stderr", stream)
+        list(client.map(["Ada 1", "fail", "Alan 2"], progress=progress))
+        assert ("3/3" in stream.getvalue()) is shows
+        assert ("failed=1" in stream.getvalue()) is shows
+        assert ("tokens/min=" in stream.getvalue()) is shows
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    list(client.map(["Ada 1"], progress=True))
+    assert "1/1" in sys.stderr.getvalue()  # type: ignore[attr-defined]
+
+
+def test_progress_without_tqdm(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tqdm"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert len(list(client.map(["Ada 1"]))) == 1
+    with pytest.raises(MissingDependencyError, match=r'pip install "g4f-lite\[batch\]"'):
+        list(client.map(["Ada 1"], progress=True))

@@ -1,0 +1,144 @@
+"""Batches against a server: what is observed of retries, Ctrl-C, and a pace that processes share by Redis."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from g4f_lite import AuthenticationError, BatchStoppedError, Client, OpenAICompatible, Pace, RetryPolicy
+from g4f_lite.emulator import Emulator
+
+QUICK = RetryPolicy(backoff=0.001, max_backoff=0.001)
+
+
+def client_of(emulator: Emulator, **settings: object) -> Client:
+    return Client(OpenAICompatible(f"{emulator.url}/v1", model="m", retry=QUICK), **settings)  # type: ignore[arg-type]
+
+
+def test_workers_see_the_refusals_that_retries_hide(emulator: Emulator) -> None:
+    emulator.fail("rate_limit", nth=10)
+    results = client_of(emulator).map([f"prompt {number}" for number in range(40)])
+    assert results.texts() == [f"prompt {number}" for number in range(40)]
+    assert results._plan.workers.refusals == 1
+    assert results.usage.retries == 1
+    assert sorted(result.attempts for result in results if result.attempts) == [1] * 39 + [2]
+
+
+def test_a_wrong_key_stops_the_batch_after_what_came_before(emulator: Emulator) -> None:
+    emulator.fail("status", status=401, nth=20, times=None)
+    results = client_of(emulator).map([f"prompt {number}" for number in range(500)], workers=4)
+    seen = []
+    with pytest.raises(BatchStoppedError) as caught:
+        seen.extend(result.index for result in results)
+    assert isinstance(caught.value.error, AuthenticationError)
+    assert seen == list(range(len(seen)))
+    assert 15 <= len(seen) <= 19
+    assert len(emulator.requests) <= 19 + 4
+
+
+def test_equal_settings_of_a_prompt_travel_with_it(emulator: Emulator) -> None:
+    results = client_of(emulator).map([{"prompt": "one", "temperature": 0.5}, "two"], max_tokens=5, workers=1)
+    assert results.texts() == ["one", "two"]
+    bodies = [request.json() for request in emulator.requests]
+    assert [(body.get("temperature"), body["max_tokens"]) for body in bodies] == [(0.5, 5), (None, 5)]
+
+
+INTERRUPTED = """
+import sys, time
+from g4f_lite import Client
+client = Client(base_url=sys.argv[1], model="m")
+results = client.map([f"prompt {number}" for number in range(100)], workers=8)
+try:
+    for result in results:
+        pass
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+print(len(list(results)), flush=True)
+"""
+
+
+def test_ctrl_c_ends_within_a_second_and_iterating_again_goes_on(emulator: Emulator) -> None:
+    emulator.fail("stall", nth=20, times=8)
+    command = [sys.executable, "-c", INTERRUPTED, f"{emulator.url}/v1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        while len(emulator.requests) < 27:
+            time.sleep(0.01)
+        began = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.readline() == "interrupted\n"
+        assert time.monotonic() - began < 1
+        assert child.stdout.read() == "100\n"
+    assert child.returncode == 0
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """Run a Redis server; skip where the program, or the packages that speak to it, are missing."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed: apt-get install redis-server")
+    pytest.importorskip("limits")
+    pytest.importorskip("redis")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(tmp_path)]
+    with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as server:
+        ends = time.monotonic() + 20
+        while time.monotonic() < ends:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.02)
+        yield f"redis://127.0.0.1:{port}"
+        server.terminate()
+
+
+PACED = """
+import sys
+from g4f_lite import Client, Pace
+client = Client(base_url=sys.argv[1], model="m", pace=Pace(rpm=600, storage=sys.argv[2]))
+assert len([result for result in client.map(["Hello"] * 15, workers=4) if result.error is None]) == 15
+"""
+
+
+@pytest.mark.once
+def test_processes_share_a_pace_by_redis(emulator: Emulator, redis_url: str) -> None:
+    command = [sys.executable, "-c", PACED, f"{emulator.url}/v1", redis_url]
+    children = [subprocess.Popen(command) for _ in range(2)]
+    assert [child.wait() for child in children] == [0, 0]
+    times = [request.started for request in emulator.requests]
+    assert len(times) == 30
+    # Ten a second; a sliding window of a second may be used at its end and at its beginning.
+    most = max(sum(begin <= other < begin + 1 for other in times) for begin in times)
+    assert most <= 20
+    assert times[-1] - times[0] >= 1.5
+
+
+@pytest.mark.once
+def test_a_storage_that_is_not_there_stops_a_batch(emulator: Emulator, redis_url: str) -> None:
+    address = redis_url.rpartition(":")[0]
+    results = client_of(emulator, pace=Pace(rpm=60, tpm=100, storage=f"{address}:1")).map(["Hello"] * 3)
+    with pytest.raises(BatchStoppedError, match=r"the storage redis://127.0.0.1:1 of the pace failed"):
+        list(results)
+    assert emulator.requests == []
+
+
+@pytest.mark.once
+def test_tokens_are_counted_by_redis(emulator: Emulator, redis_url: str) -> None:
+    with client_of(emulator, pace=Pace(tpm=6, storage=redis_url)) as client:
+        assert client.ask("one") == "one"
+        stream = client.stream("x" * 40)
+        pace = client._router.pace
+        assert pace is not None
+        assert pace.meter.reserve(6) < 0
+        stream.close()
