@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         BatchStoppedError,
         ChallengeError,
         ConversationChangedError,
+        ConversationNotFoundError,
         DeadlineExceededError,
         EmptyResponseError,
         EngineError,
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
     from .store.cache import Cache
+    from .store.conversations import ConversationInfo, Conversations
     from .timeout import RetryPolicy, Timeout
     from .typed.stream import TypedStream
     from .typed.tools import Tool
@@ -102,6 +104,9 @@ __all__ = [
     "Client",
     "Conversation",
     "ConversationChangedError",
+    "ConversationInfo",
+    "ConversationNotFoundError",
+    "Conversations",
     "DeadlineExceededError",
     "EmptyResponseError",
     "EngineError",
@@ -178,6 +183,7 @@ _NAMES = {
         "BatchStoppedError",
         "ChallengeError",
         "ConversationChangedError",
+        "ConversationNotFoundError",
         "DeadlineExceededError",
         "EmptyResponseError",
         "EngineError",
@@ -212,6 +218,7 @@ _NAMES = {
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
     ".store.cache": ("Cache",),
+    ".store.conversations": ("ConversationInfo", "Conversations"),
     ".timeout": ("RetryPolicy", "Timeout"),
     ".typed.stream": ("TypedStream",),
     ".typed.tools": ("Tool",),
@@ -234,6 +241,13 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of this modu
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Add ``%%chat`` and ``%chat`` to IPython or a notebook, which calls this for ``%load_ext g4f_lite``."""
+    from .contrib.jupyter import load
+
+    load(ipython)
 
 
 if os.environ.get("G4F_LITE_LOG"):

@@ -21,6 +21,7 @@
     ├── ProviderNotConfiguredError
     ├── AllProvidersFailedError
     ├── ConversationChangedError
+    ├── ConversationNotFoundError
     ├── EngineError                     the process of the embedded model crashed
     ├── BatchStoppedError               a batch that cannot go on
     ├── StoreError                      a file of answers or conversations that cannot be used
@@ -34,6 +35,7 @@ Invalid arguments raise plain ``ValueError`` and ``TypeError``.  All can be pick
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -47,6 +49,8 @@ _HARMLESS = {
     ord("\t"): "\t",
     ord("\r"): "",
 }
+
+SHOWN_FRAMES = 5  # of the caller's code, in a notebook
 
 
 def sanitize(text: str) -> str:
@@ -88,11 +92,26 @@ class G4FLiteError(Exception):
             text += f" ({self.attempts} attempts in {self.elapsed:.1f} s)"
         return text
 
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython and notebooks show: the end of the caller's own code, and the message."""
+        import traceback
+
+        frames = traceback.extract_tb(self.__traceback__)
+        own = [frame for frame in frames if not _is_installed(frame.filename)]
+        lines = [line.rstrip("\n") for line in traceback.format_list(own[-SHOWN_FRAMES:])]
+        return [*lines, f"{type(self).__name__}: {self}"]
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._state())
 
     def _state(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in _UNPICKLED}
+
+
+def _is_installed(file_name: str) -> bool:
+    """Return whether a file is part of this library, of another that is installed, or of Python."""
+    folders = (os.path.dirname(__file__), os.path.dirname(os.__file__))
+    return file_name.startswith((*folders, "<")) or "site-packages" in file_name or "dist-packages" in file_name
 
 
 _UNPICKLED = {"request", "response"}
@@ -305,6 +324,10 @@ class AllProvidersFailedError(G4FLiteError):
 
 class ConversationChangedError(G4FLiteError):
     """A conversation's file that someone else has written since this conversation read or wrote it."""
+
+
+class ConversationNotFoundError(G4FLiteError, LookupError):
+    """An id that no conversation of the file has."""
 
 
 class EngineError(G4FLiteError):

@@ -10,7 +10,7 @@ from .deltas import ToolCall, Usage
 from .display import cell_number
 from .images import ImageResponse
 from .json_text import parse_json_text
-from .markdown import safe_markdown
+from .markdown import folded, safe_markdown
 
 
 class Answer(str):
@@ -124,13 +124,19 @@ class Answer(str):
         return {**self.message_fields, **message} if self.tool_calls else message
 
     def _repr_markdown_(self) -> str:
-        only_images = self.images and self == self.images[0].urls[0]
-        return safe_markdown("\n".join(map(str, self.images)) if only_images else self)
+        answer = markdown_of(self, self.images)
+        return f"{folded('Thoughts', self.reasoning)}\n\n{answer}" if self.reasoning else answer
 
     def _ipython_display_(self) -> None:
         """Display nothing as the result of the cell in which ``show()`` displayed the answer."""
         if self._shown_in is None or self._shown_in != cell_number():
             raise NotImplementedError  # IPython then falls back to its other representations
+
+
+def markdown_of(text: str, images: list[ImageResponse]) -> str:
+    """Return the text of an answer, or its images if they are all of it, as Markdown that a notebook may show."""
+    only_images = images and text == images[0].urls[0]
+    return safe_markdown("\n".join(map(str, images)) if only_images else text)
 
 
 def _written(call: ToolCall) -> dict[str, Any]:

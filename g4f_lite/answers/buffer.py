@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import Any
 
-from .answer import Answer
 from .attached import join, size_of
 from .deltas import (
     Attached,
@@ -135,23 +134,21 @@ class Buffer:
             *([Finish(self.finish_reason)] if self.finished else []),
         ]
 
-    def answer(self, *, model: str | None, provider: str | None, seconds: float) -> Answer:
-        """Return what has been received as an Answer."""
-        return Answer(
-            self.text,
-            usage=self.usage,
-            finish_reason=self.finish_reason,
-            model=model,
-            provider=provider,
-            seconds=seconds,
-            reasoning=self.reasoning,
-            tool_calls=self.tool_calls,
-            images=self.images,
-            refusal=self.refusal,
-            revision=self.revision,
-            message_fields=self.message_fields,
-            choice_fields=self.choice_fields,
-        )
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What an Answer consists of, by the names of its parameters."""
+        return {
+            "text": self.text,
+            "usage": self.usage,
+            "finish_reason": self.finish_reason,
+            "reasoning": self.reasoning,
+            "tool_calls": self.tool_calls,
+            "images": self.images,
+            "refusal": self.refusal,
+            "revision": self.revision,
+            "message_fields": self.message_fields,
+            "choice_fields": self.choice_fields,
+        }
 
     @property
     def text(self) -> str:

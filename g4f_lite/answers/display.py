@@ -1,21 +1,27 @@
-"""Showing an answer as it arrives, in a terminal or a notebook.  IPython is imported nowhere else."""
+"""Showing an answer as it arrives, in a terminal or a notebook."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import G4FLiteError, sanitize
+from .deltas import Delta, Reasoning, is_content
 from .images import ImageResponse
+from .markdown import folded
 
-REDRAW_SECONDS = 0.05  # drawing more often only flickers
+if TYPE_CHECKING:
+    from .buffer import Buffer
+
+REDRAW_SECONDS = 0.1  # drawing more often only flickers
 
 
 def in_notebook() -> bool:
-    """Return whether output goes to a notebook."""
-    return type(_shell()).__name__ == "ZMQInteractiveShell"
+    """Return whether output goes to a notebook, or to another program that runs a Jupyter kernel."""
+    return getattr(_shell(), "kernel", None) is not None
 
 
 def cell_number() -> int | None:
@@ -31,7 +37,7 @@ def _shell() -> object:
 def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
     """Write and flush each piece as it arrives, then a newline.
 
-    Control characters are not written to a terminal.
+    Control characters are not written to a terminal or a notebook, which obey them.
 
     :param out: the file; None writes nothing, as ``print`` does in a program without standard output
     """
@@ -43,7 +49,8 @@ def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
 
 
 def _write(text: str, out: TextIO) -> None:
-    if getattr(out, "isatty", bool)():  # an object with write() and flush() is file enough
+    # An object with write() and flush() is file enough.
+    if getattr(out, "isatty", bool)() or (out is sys.stdout and in_notebook()):
         text = sanitize(text)
     try:
         out.write(text)
@@ -53,29 +60,104 @@ def _write(text: str, out: TextIO) -> None:
     out.flush()
 
 
-def show_markdown(pieces: Iterable[object], markdown: Callable[[], str]) -> None:
-    """Show one Markdown output in a notebook and update it as pieces arrive; images from elsewhere follow it.
+class LiveOutput:
+    """An output of a notebook cell that is drawn again when it changes, at most ten times a second::
 
-    :param markdown: returns the Markdown of all pieces so far
+        with LiveOutput() as output:
+            output.draw(lambda: "**so far**")
+
+    Nothing is shown before there is something to draw, and the end of the block draws what came last.
     """
-    from IPython.display import Markdown, display
 
-    handle = display(Markdown(""), display_id=True)
-    shown_at = 0.0
+    def __init__(self) -> None:
+        self._content: Callable[[], str] | None = None
+        self._drawn = ""
+        self._drawn_at = 0.0
+        self._handle: Any = None
+        self._timer: threading.Timer | None = None
+        self._drawing = threading.Lock()
+
+    def draw(self, content: Callable[[], str]) -> None:
+        """Draw soon.
+
+        :param content: returns the Markdown, and is called when it is drawn
+        """
+        self._content = content
+        if self._timer is not None and self._timer.is_alive():
+            return
+        wait = self._drawn_at + REDRAW_SECONDS - time.monotonic()
+        if wait <= 0:
+            self._draw_now()
+        else:  # what comes just before a silence is not held back until its end
+            self._timer = threading.Timer(wait, self._draw_now)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _draw_now(self) -> None:
+        from IPython.display import display
+
+        with self._drawing:
+            markdown = self._content() if self._content is not None else ""
+            self._drawn_at = time.monotonic()
+            if markdown == self._drawn:
+                return
+            self._drawn = markdown
+            data = {"text/markdown": markdown, "text/plain": sanitize(markdown)}
+            if self._handle is None:
+                self._handle = display(data, raw=True, display_id=True)
+            else:
+                self._handle.update(data, raw=True)
+
+    def __enter__(self) -> LiveOutput:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Draw what came last."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+        self._draw_now()
+
+
+def show_in_cell(deltas: Iterable[Delta], so_far: Buffer, markdown: Callable[[], str]) -> None:
+    """Show an answer in a notebook's cell as its deltas arrive; images from elsewhere follow its text.
+
+    The model's reasoning is folded away, in an output of its own, which stays as the reader has it while the
+    answer grows.
+
+    :param so_far: what has arrived
+    :param markdown: returns the text and the images of all that, as Markdown
+    """
     images: list[ImageResponse] = []
-    for piece in pieces:
-        if isinstance(piece, ImageResponse) and not piece.urls[0].startswith("data:"):
-            images.append(piece)
-        if time.monotonic() - shown_at > REDRAW_SECONDS:
-            handle.update(Markdown(markdown()))
-            shown_at = time.monotonic()
-    handle.update(Markdown(markdown()))
+    thinking = False
+    with LiveOutput() as thoughts, LiveOutput() as answer:
+        try:
+            for delta in deltas:
+                if isinstance(delta, Reasoning):
+                    if not thinking:
+                        thoughts.draw(lambda: folded("Thinking …", ""))
+                    thinking = True
+                    continue
+                if thinking and is_content(delta):
+                    thinking = False
+                    thoughts.draw(lambda: folded("Thoughts", so_far.reasoning))
+                if isinstance(delta, ImageResponse) and not delta.urls[0].startswith("data:"):
+                    images.append(delta)
+                answer.draw(markdown)
+        finally:
+            if thinking:
+                thoughts.draw(lambda: folded("Thoughts", so_far.reasoning))
     for image in images:
-        _show_image(image, display)
+        _show_image(image)
 
 
-def _show_image(image: ImageResponse, display: Callable[[object], object]) -> None:
+def _show_image(image: ImageResponse) -> None:
     """Show an image by its bytes, which this library fetches with its checks, unlike a browser."""
+    from IPython.display import display
+
     try:
         image.bytes()
     except G4FLiteError:  # the text has a link to it

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 from ..errors import G4FLiteError, MissingDependencyError, ResponseFormatError
 from ..messages import get_random_string, image_type, to_data_uri
+from .markdown import safe_markdown
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -166,7 +167,10 @@ class ImageResponse:
         vars(self).update(state, _fetching=threading.Lock())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        data = self.bytes()
+        try:
+            data = self.bytes()
+        except G4FLiteError:  # IPython would print the whole traceback; a link is more use
+            return {"text/markdown": safe_markdown(str(self)), "text/plain": repr(self)}
         mime = image_type(data) or "image/png"
         return {mime: base64.b64encode(data).decode("ascii"), "text/plain": repr(self)}
 

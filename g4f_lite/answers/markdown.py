@@ -43,21 +43,47 @@ def safe_markdown(text: str) -> str:
     return "".join(part if is_code else _safe(part, keeps_long_math) for is_code, part in parts)
 
 
+def folded(summary: str, text: str) -> str:
+    """Return plain text that a notebook shows folded away, under a summary.
+
+    All of it is one block of HTML, which has no blank line, and in which no character means anything.
+    """
+    lines = "<br>".join(map(_as_entities, _lines(text.strip())))
+    return f"<details><summary>{summary}</summary>{lines}</details>"
+
+
+def fences(text: str) -> Iterator[tuple[str, str]]:
+    """List the fences in Markdown: the language of each, or "", and the code."""
+    lines = iter(_lines(text))
+    for line in lines:
+        if opening := _FENCE.fullmatch(line):
+            yield _language(opening), "\n".join(_up_to_the_end(opening, lines))
+
+
+def _lines(text: str) -> list[str]:
+    """Split a text where a line of Markdown ends, and nowhere else."""
+    return re.split("\r\n?|\n", text)
+
+
+def _language(opening: re.Match[str]) -> str:
+    found = _LANGUAGE.match(opening["info"].strip())
+    return found.group() if found else ""
+
+
 def _split(text: str) -> Iterator[tuple[bool, str]]:
     """Split Markdown into fences, each with True, and what is between them, with False.
 
     Each fence is moved to the left margin, between blank lines, and closed.
     """
     between: list[str] = []
-    lines = iter(re.split("\r\n?|\n", text))  # all that ends a line of Markdown
+    lines = iter(_lines(text))
     for line in lines:
         opening = _FENCE.fullmatch(line)
         if opening is None:
             between.append(line)
             continue
         code = list(_up_to_the_end(opening, lines))
-        language = _LANGUAGE.match(opening["info"].strip())
-        name = language.group() if language else ""
+        name = _language(opening)
         if name == "mermaid":  # a diagram, which may load images, and which nbconvert does not escape
             name = "text"
         ticks = "`" * max(3, *(len(run) + 1 for line in code for run in re.findall("`+", line)), 3)

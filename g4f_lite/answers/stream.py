@@ -18,10 +18,10 @@ from ..errors import (
     ResponseFormatError,
     StreamInterruptedError,
 )
-from .answer import Answer
+from .answer import Answer, markdown_of
 from .buffer import MAX_BYTES, Buffer
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content, no_content
-from .display import cell_number, in_notebook, print_pieces, show_markdown
+from .display import cell_number, in_notebook, print_pieces, show_in_cell
 from .images import ImageResponse
 
 # A step between a provider and the caller: takes the deltas of an answer and yields those to pass on.
@@ -174,16 +174,17 @@ class AnswerStream(Generator[Piece, None, None]):
                 return
             yield delta
 
-    def show(self, file: TextIO | None = None) -> Answer:
+    def show(self, file: TextIO | None = None, *, plain: bool = False) -> Answer:
         """Print the answer as it arrives, in a notebook as Markdown, and return it whole.
 
         What a terminal or a browser would obey is left out: control characters, HTML, remote images and scripts.
 
         :param file: the file to print to; standard output if None
+        :param plain: whether a notebook prints the text too, instead of rendering it
         """
-        if file is None and in_notebook():
+        if file is None and in_notebook() and not plain:
             so_far = self._buffer
-            show_markdown(self, lambda: Answer(so_far.text, images=so_far.images)._repr_markdown_())
+            show_in_cell(self.deltas(), so_far, lambda: markdown_of(so_far.text, so_far.images))
         else:
             print_pieces(self, sys.stdout if file is None else file)
         answer = self.answer
@@ -262,7 +263,7 @@ class AnswerStream(Generator[Piece, None, None]):
         return {index: self._answer_of(others[index]) for index in sorted(others)}
 
     def _answer_of(self, buffer: Buffer) -> Answer:
-        return buffer.answer(model=self.model, provider=self.provider, seconds=self._seconds)
+        return Answer(**buffer.parts, model=self.model, provider=self.provider, seconds=self._seconds)
 
     @property
     def identity(self) -> Identity | None:

@@ -154,7 +154,7 @@ class Asking:
             model or None,
             prompt,
             proxy,
-            timeout,
+            self._router.ask_timeout if timeout is None else timeout,
             system=system,
             images=images,
             temperature=temperature,

@@ -174,7 +174,7 @@ class Completions:
             model or None,
             messages,
             proxy,
-            timeout,
+            timeout if stream or timeout is not None else self._router.ask_timeout,
             images=image if images is None else images,
             temperature=temperature,
             top_p=top_p,
@@ -256,7 +256,8 @@ class Completions:
             raise TypeError("response_format must be a type such as a dataclass; create() takes a dict")
         image = options.pop("image", None)
         options.setdefault("images", image)
-        prompt = Prompt.of(model or None, messages, proxy, timeout, **options)
+        seconds = self._router.ask_timeout if timeout is None else timeout
+        prompt = Prompt.of(model or None, messages, proxy, seconds, **options)
         return parse(self._router, prompt, response_format, provider, repairs)
 
     def stream(self, messages: str | Sequence[Message], model: str | None = None, **options: Any) -> CompletionStream:

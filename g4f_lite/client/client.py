@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from ..arguments import missing_attribute, unknown_name
-from ..messages import Message
+from ..messages import Message, Messages
 from ..providers.base import BaseProvider
 from ..providers.selection import ProviderLike
 from ..timeout import RETRY, CallRetry, RetryLike, TimeoutLike
@@ -51,6 +51,7 @@ class Client(Asking, ManyPrompts):
     :param proxy: the URL of a proxy for every request
     :param proxies: g4f's name for ``proxy``
     :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
+    :param ask_timeout: the timeout of calls that return a whole answer, if it is not ``timeout``
     :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
     :param max_retries: the number of attempts after the first one; OpenAI's name for ``retry=RetryPolicy(attempts=…)``
     :param verify: False, or the path of a CA bundle
@@ -77,6 +78,7 @@ class Client(Asking, ManyPrompts):
         proxy: str | None = None,
         proxies: str | Mapping[str, str] | None = None,
         timeout: TimeoutLike = None,
+        ask_timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
         max_retries: int | None = None,
         verify: bool | str | None = None,
@@ -98,6 +100,7 @@ class Client(Asking, ManyPrompts):
             default_query=default_query,
             proxy=one_proxy(proxy, proxies),
             timeout=timeout,
+            ask_timeout=ask_timeout,
             retry=retry,
             max_retries=max_retries,
             verify=verify,
@@ -163,6 +166,7 @@ class Client(Asking, ManyPrompts):
         tools: Iterable[ToolLike] | None = None,
         approve: Approve | None = None,
         max_turns: int = 5,
+        on_turn: Callable[[Messages], object] | None = None,
     ) -> Conversation:
         """Start a conversation; see :class:`~g4f_lite.Conversation` for the arguments."""
         from ..conversation import Conversation
@@ -177,6 +181,8 @@ class Client(Asking, ManyPrompts):
             tools=tools,
             approve=approve,
             max_turns=max_turns,
+            on_turn=on_turn,
+            ask_timeout=self._router.ask_timeout,
         )
 
     def count_tokens(

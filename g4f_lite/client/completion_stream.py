@@ -69,12 +69,13 @@ class CompletionStream(Iterator[CompletionChunk]):
     def __reduce__(self) -> NoReturn:
         self._answer.__reduce__()
 
-    def show(self, file: TextIO | None = None) -> Answer:
+    def show(self, file: TextIO | None = None, *, plain: bool = False) -> Answer:
         """Print the answer as it arrives, in a notebook as Markdown, and return it whole.
 
         :param file: the file to print to; standard output if None
+        :param plain: whether a notebook prints the text too, instead of rendering it
         """
-        return self._answer.show(file)
+        return self._answer.show(file, plain=plain)
 
     @property
     def answer(self) -> Answer:

@@ -136,7 +136,8 @@ class Embeddings:
         if proxy:
             check_proxy(proxy)
         retry = self._router.retry if retry == "own" else check_retry(retry)
-        proxy, timeout = proxy or self._router.proxy, self._router.timeout if timeout is None else timeout
+        proxy = proxy or self._router.proxy
+        timeout = (self._router.ask_timeout or self._router.timeout) if timeout is None else timeout
         asked = name or found.get_model(None) or ""
         priced_at = found.priced_at
         try:

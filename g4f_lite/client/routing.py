@@ -54,6 +54,7 @@ class Router:
         default_query: Mapping[str, Any] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
+        ask_timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
         max_retries: int | None = None,
         verify: bool | str | None = None,
@@ -67,6 +68,7 @@ class Router:
         self.models = _checked(models)
         self.proxy = proxy
         self.timeout = None if timeout is None else Timeout.of(timeout)
+        self.ask_timeout = None if ask_timeout is None else Timeout.of(ask_timeout)
         self.drop_unsupported = drop_unsupported
         self.cache = cache
         self.pace = pace
@@ -147,7 +149,8 @@ class Router:
         if model is not None:
             check_model_name(model)
         router = copy.copy(self)
-        router.timeout = self.timeout if timeout is None else Timeout.of(timeout)
+        if timeout is not None:
+            router.timeout, router.ask_timeout = Timeout.of(timeout), None
         router.retry = self.retry if retry == "own" else check_retry(retry)
         router.proxy = self.proxy if proxy is None else check_proxy(proxy)
         router.model = model or self.model

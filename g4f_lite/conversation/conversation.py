@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..arguments import check_callback, check_model_name, check_whole_number
 from ..messages import Message, Messages, get_random_string, to_messages
 from ..providers.selection import ProviderLike, default_provider, provider_of
+from ..timeout import TimeoutLike
 from .file import read_messages, write_messages
 from .turns import Turns, toolbox_of
 
@@ -38,6 +39,8 @@ class Conversation(Turns):
     :param tools: functions that the model may call, as in ``Client.ask``; their calls and results are in the history
     :param approve: called with each call before any function of the turn runs; only True allows it
     :param max_turns: how many answers the model may be asked for in one turn, while it calls functions
+    :param on_turn: called with the messages of each turn before they are added to the history, to store them elsewhere
+    :param ask_timeout: the timeout of :meth:`ask`, if none is given there
     :raises ProviderNotFoundError: if no provider has the name
     :raises TypeError: if an argument has the wrong type
     :raises ValueError: if an argument has an invalid value
@@ -55,6 +58,8 @@ class Conversation(Turns):
         tools: Iterable[ToolLike] | None = None,
         approve: Approve | None = None,
         max_turns: int = 5,
+        on_turn: Callable[[Messages], object] | None = None,
+        ask_timeout: TimeoutLike = None,
     ) -> None:
         self.provider = default_provider() if provider is None else provider_of(provider)
         if model is not None:
@@ -65,6 +70,8 @@ class Conversation(Turns):
         self.approve = check_callback(approve, "approve")
         self.max_turns = check_whole_number(max_turns, "max_turns")
         self._toolbox = None if tools is None else toolbox_of(tools)
+        self.on_turn = on_turn
+        self.ask_timeout = ask_timeout
         self._chat_id = get_random_string(11)
         self._files: dict[str, str] = {}  # the files that were read or written, and the digests of their contents
         self.messages: Messages = to_messages(messages, system=system) if messages else []

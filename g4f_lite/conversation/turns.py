@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -33,6 +34,8 @@ class Turns:
     model: str | None
     max_characters: int | None
     keep_interrupted: bool
+    on_turn: Callable[[Messages], object] | None
+    ask_timeout: TimeoutLike
     approve: Approve | None
     max_turns: int
     _toolbox: Toolbox | None
@@ -133,7 +136,7 @@ class Turns:
             prompt,
             images=images,
             proxy=proxy,
-            timeout=timeout,
+            timeout=self.ask_timeout if timeout is None else timeout,
             temperature=temperature,
             max_tokens=max_tokens,
             stop=stop,
@@ -145,7 +148,7 @@ class Turns:
             return self._answer(checked, turn, use).text()
         question = self._question(checked, output, use)
         value = question.ask(repairs)
-        self.messages += [*turn, *question.added]
+        self._add([*turn, *question.added])
         return value
 
     @overload
@@ -260,7 +263,7 @@ class Turns:
         from ..typed.stream import TypedStream
 
         question = self._question(checked, output, use)
-        return TypedStream(question, lambda _: self.messages.extend([*turn, *question.added]))
+        return TypedStream(question, lambda _: self._add([*turn, *question.added]))
 
     def _prompt(self, prompt: Any, **arguments: Any) -> tuple[Prompt, Messages]:
         """Check the arguments of a turn; return what to send, and the messages of the turn."""
@@ -307,9 +310,15 @@ class Turns:
             stream.check_complete()
         except BaseException:  # Ctrl-C too
             if self.keep_interrupted and (text := _text_so_far(stream)):
-                self.messages += [*turn, {"role": "assistant", "content": text}]
+                self._add([*turn, {"role": "assistant", "content": text}])
             raise
-        self.messages += [*turn, *stream.messages]
+        self._add([*turn, *stream.messages])
+
+    def _add(self, messages: Messages) -> None:
+        """Add the messages of a turn to the history, and hand them over first: what cannot be stored is not added."""
+        if self.on_turn is not None:
+            self.on_turn(copy.deepcopy(messages))
+        self.messages += messages
 
 
 def toolbox_of(tools: Iterable[ToolLike]) -> Toolbox:

@@ -16,6 +16,7 @@ try:
 except ImportError as error:
     raise MissingDependencyError('typed answers need msgspec: pip install "g4f-lite[typed]"') from error
 
+from .choice import members_of
 from .lenient import fitted, json_in
 from .mismatch import Mismatch
 from .schema import Schema, described, schema_of
@@ -122,10 +123,12 @@ def _cached(kind: Any) -> Output[Any]:
 
 
 def _to_model(kind: type, value: Any) -> Any:
-    """Make a pydantic model of plain JSON types.
+    """Make a pydantic model, or a value of a choice, of plain JSON types.
 
-    :raises ValueError: if they do not fit, with a line for each error
+    :raises ValueError: if they do not fit
     """
+    if members := members_of(kind):
+        return _to_choice(members, value)
     try:
         return kind.model_validate(value)  # type: ignore[attr-defined]
     except ValueError as error:
@@ -134,6 +137,23 @@ def _to_model(kind: type, value: Any) -> Any:
             raise
         lines = [f"{each['msg']} - at `{'.'.join(map(str, each['loc'])) or '$'}`" for each in listed()]
         raise ValueError("; ".join(lines)) from error
+
+
+def _to_choice(members: tuple[Any, ...], value: Any) -> Any:
+    """Make a value of the first type that takes it; of classes, of the one that knows most of its fields.
+
+    :raises Mismatch: if none takes it; the reason is that of the first
+    """
+    outputs = [Output.of(member) for member in members]
+    if isinstance(value, dict):
+        outputs.sort(key=lambda output: len(value.keys() - output.schema.json.get("properties", {}).keys()))
+    reason: Mismatch | None = None
+    for output in outputs:
+        try:
+            return output.value_of(value)
+        except Mismatch as error:
+            reason = reason or error
+    raise reason or Mismatch("no type takes it")
 
 
 def _mismatch(error: Exception) -> Mismatch:

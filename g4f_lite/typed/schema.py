@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, Union
 import msgspec
 import msgspec.inspect as shapes
 
+from .choice import choice_of, members_of
+
 _REFERENCE = "#/$defs/"
 # What msgspec accepts, and does not write in a schema.
 _SCHEMAS = {
@@ -110,9 +112,13 @@ def described(hint: Any) -> Any:
         parts = (changed, *known)
         return hint if changed is inner and known == metadata else origin[parts]
     changed = tuple(map(described, arguments))
+    is_union = origin in (Union, types.UnionType)
+    members = tuple(each for each in changed if each is not type(None))
+    if is_union and (choice := choice_of(members)) is not None:
+        return choice if len(members) == len(changed) else choice | None
     if all(new is old for new, old in zip(changed, arguments, strict=True)):
         return hint
-    return reduce(operator.or_, changed) if origin in (Union, types.UnionType) else origin[changed]
+    return reduce(operator.or_, changed) if is_union else origin[changed]
 
 
 def _checked(metadata: Any) -> Any:
@@ -153,10 +159,12 @@ def _hinted(shape: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _schema_of_model(kind: type) -> dict[str, Any]:
-    """Return the schema of a pydantic model, or of any class that has one.
+    """Return the schema of a pydantic model, of any class that has one, or of a choice.
 
     :raises TypeError: if it has none
     """
+    if members := members_of(kind):
+        return {"anyOf": [_alone(schema_of(member)) for member in members]}
     if not hasattr(kind, "model_json_schema"):
         raise TypeError(
             f"{kind.__name__} cannot be the type of an answer: it may be a dataclass, TypedDict, NamedTuple, Enum, "
@@ -168,6 +176,12 @@ def _schema_of_model(kind: type) -> dict[str, Any]:
         raise TypeError(f"{kind.__name__} has no JSON schema: {error}") from error
     definitions = schema.pop("$defs", {})
     return {**schema, "$defs": {f"{kind.__name__}_{name}": inner for name, inner in definitions.items()}}
+
+
+def _alone(schema: Schema) -> dict[str, Any]:
+    return (
+        {**schema.json["properties"]["value"], "$defs": schema.json.get("$defs", {})} if schema.wrapped else schema.json
+    )
 
 
 def _referred(schema: Mapping[str, Any]) -> str:

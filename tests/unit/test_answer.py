@@ -37,7 +37,7 @@ def test_an_answer_is_a_str_that_keeps_what_it_knows(remake: Callable[[Answer], 
 def test_an_answer_as_json_types() -> None:
     assert ANSWER.to_dict()["usage"] == {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
     assert ANSWER.to_dict()["images"] == IMAGE.urls
-    assert ANSWER._repr_markdown_() == "text"
+    assert ANSWER._repr_markdown_() == "<details><summary>Thoughts</summary>hm</details>\n\ntext"
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}', ' {"a": 1}\n', '```json\n{"a": 1}\n```', '```\n{"a": 1}\n```\n'])

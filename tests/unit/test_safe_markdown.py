@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from g4f_lite import Answer
-from g4f_lite.answers.markdown import safe_markdown
+from g4f_lite.answers.markdown import folded, safe_markdown
 
 IMAGE = "data:image/png;base64,iVBORw0KGgo="
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -203,6 +203,14 @@ def test_no_answer_brings_tags_scripts_or_images(text: str) -> None:
     assert page.scripts == []
     assert [url for url in page.loaded if url != IMAGE] == []
     assert [url for url in page.links if not url.startswith(("http://", "https://", IMAGE))] == []
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=20).map("".join))
+def test_no_reasoning_ends_what_it_is_folded_in(text: str) -> None:
+    page = Page(f"{folded('Thoughts', text)}\n\nThe *answer*.")
+    assert page.tags <= {"details", "summary", "br", "p", "em"}
+    assert (page.scripts, page.loaded, page.links) == ([], [], [])
+    assert "".join(page.text.split()) == f"Thoughts{''.join(text.split())}Theanswer."
 
 
 def test_an_answer_is_shown_so() -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import itertools
 import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from g4f_lite import Answer, Finish, ImageResponse, Reasoning
+from g4f_lite import Answer, Finish, Reasoning
 
-from .services import PIXEL
 from .streams import stream_of
 
 
@@ -86,62 +83,3 @@ def test_an_object_that_can_be_written_to_is_file_enough() -> None:
 def test_show_without_standard_output_gives_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     assert stream_of("a", Finish())[0].show() == "a"
-
-
-@pytest.fixture
-def notebook(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Let output go to a notebook; give what it has shown, in order."""
-    shown: list[object] = []
-
-    class ZMQInteractiveShell:
-        """The name by which a notebook is known."""
-
-    def display(output: object, *, display_id: bool = False) -> Any:
-        shown.append(output)
-        return SimpleNamespace(update=shown.append)
-
-    clock = itertools.count(1)  # seconds, one more with each look
-    monkeypatch.setattr("g4f_lite.answers.display.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=ZMQInteractiveShell))
-    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Markdown=str, display=display))
-    return shown
-
-
-def test_show_in_a_notebook_is_one_output_that_grows(
-    notebook: list[object], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert stream_of("a", "<b>", Finish())[0].show() == "a<b>"
-    assert notebook == ["", "a", "a&lt;b>", "a&lt;b>"]
-    assert capsys.readouterr().out == ""
-
-
-def test_a_notebook_shows_an_image_by_its_bytes_and_no_browser_fetches_it(notebook: list[object]) -> None:
-    far = ImageResponse("https://pictures.test/a.png", alt="a cat", data=PIXEL)
-    gone = ImageResponse("https://pictures.test/b.png", alt="a dog")
-    near = ImageResponse(f"data:image/png;base64,{base64.b64encode(PIXEL).decode()}", alt="a bird")
-    stream_of("See: ", far, gone, near, Finish())[0].show()
-    links = "See: [a cat](https://pictures.test/a.png)[a dog](https://pictures.test/b.png)"
-    assert notebook[-2:] == [f"{links}{near}", far]
-    answer = stream_of(near, Finish())[0].show()
-    assert notebook[-1] == answer._repr_markdown_() == str(near)
-
-
-@pytest.mark.parametrize("kind", ["ZMQInteractiveShell", "TerminalInteractiveShell"])
-def test_an_answer_that_was_shown_is_not_shown_again_as_the_cells_result(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shell = type(kind, (), {"execution_count": 1})()
-    output = SimpleNamespace(update=lambda markdown: None)
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Markdown=str, display=lambda *_, **__: output))
-    shown = stream_of("a", Finish())[0].show()
-    in_a_file = stream_of("a", Finish())[0].show(io.StringIO())
-    whole = stream_of("a", Finish())[0].text()
-    assert shown._ipython_display_() is None
-    for answer in (in_a_file, whole):
-        with pytest.raises(NotImplementedError):  # IPython goes on to its other ways
-            answer._ipython_display_()
-    shell.execution_count = 2
-    with pytest.raises(NotImplementedError):
-        shown._ipython_display_()
-    assert shown._repr_markdown_() == "a"

@@ -58,7 +58,7 @@ class Tools(Scripted):
     known_options = frozenset({"tools", "tool_choice"})
 
 
-class Ends(Plain):
+class Ends(Scripted):
     """A service that ends its answers in its own way."""
 
     def begin(self, prompt):
@@ -66,6 +66,10 @@ class Ends(Plain):
             yield delta
             if isinstance(delta, Finish):
                 return
+
+
+class EndsCalls(Ends, Tools):
+    """One that takes tools."""
 
 
 def call(*arguments: str) -> list[Any]:
@@ -126,6 +130,14 @@ def test_a_service_with_tools_only_calls_one():
     assert options["tool_choice"] == {"type": "function", "function": {"name": "Person"}}
     assert options["tools"][0]["function"]["parameters"]["required"] == ["name", "age"]
     assert sent(provider) == ["Who?"]
+
+
+def test_a_call_that_is_cut_says_so():
+    provider = EndsCalls([*call('{"name": "Ad'), Finish("length")], [*call(TEXT), Finish("tool_calls")])
+    with pytest.raises(OutputTruncatedError):
+        Client(provider).ask("Who?", output=Person)
+    completion = Client(provider).chat.completions.parse("Who?", response_format=Person)
+    assert completion.choices[0].finish_reason == "stop"
 
 
 def test_a_model_that_writes_in_place_of_a_call_is_read_as_well():
@@ -320,6 +332,9 @@ def test_a_model_that_was_cut_while_it_thought_was_cut():
     for _ in range(2):
         with pytest.raises(OutputTruncatedError, match="larger max_tokens"):
             Client(provider).ask("x", output=Person)
+    with pytest.raises(OutputTruncatedError) as caught:
+        Client(Ends([Finish("length")])).ask("x", output=Person)
+    assert caught.value.usage is None
     with pytest.raises(EmptyResponseError):
         Client(Plain([Finish("stop")])).ask("x", output=Person)
 

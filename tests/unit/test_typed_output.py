@@ -36,6 +36,11 @@ TRIP = """{"who": {"name": "Ada", "age": 36}, "to": [{"name": "Oslo"}], "color":
         (Node, '{"name": "a", "children": [{"name": "b"}]}', Node("a", [Node("b")])),
         (Pet, '{"name": "Rex", "age": 3}', Pet(name="Rex", age=3)),
         (list[Pet], '{"value": [{"name": "Rex", "age": 3}]}', [Pet(name="Rex", age=3)]),
+        (Person | Even, '{"value": {"number": 2}}', Even(2)),
+        (Owner | Pet, '{"value": {"name": "Rex", "age": 3}}', Pet(name="Rex", age=3)),
+        (Owner | Pet, '{"value": {"name": "Rex"}}', Owner(name="Rex")),
+        (list[Person | Pet | int | None], '{"value": [{"name": "a", "age": 1}, 3, null]}', [Person("a", 1), 3, None]),
+        (dict[str, City | Point], '{"a": {"x": 1}, "b": {"name": "Oslo"}}', {"a": Point(1), "b": {"name": "Oslo"}}),
     ],
 )
 def test_json_that_fits_needs_no_leniency(kind, text, value):
@@ -106,6 +111,8 @@ def test_text_that_nearly_fits_is_converted_leniently(kind, text, value):
             '{"name": "rex", "age": -1}',
             "a name has a capital - at `name`; .*or equal to 0 - at `age`",
         ),
+        (Person | Even, '{"value": {"number": 3}}', "the number must be even"),
+        (Owner | Pet, '{"value": 3}', "valid dictionary|model"),
         (list[Pet], '[{"name": "Rex"}]', r"Field required - at `age` - at `\$\[0\]`"),
         (Node, '{"name": "a", "children": ' + "[" * 20000, "expected JSON"),
         (int, "9" * 5000, "expected JSON|Expected `int`"),

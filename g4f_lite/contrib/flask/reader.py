@@ -1,0 +1,121 @@
+"""Reading an answer in a thread of its own, so that the thread of the request can look after its browser meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flask import Flask
+
+from ...answers.answer import Answer
+from ...answers.deltas import Delta
+from ...answers.stream import AnswerStream
+from ...errors import ResponseFormatError
+
+logger = logging.getLogger(__name__)
+
+OnDone = Callable[[Answer, "BaseException | None"], object]
+END_SECONDS = 5.0  # that a request waits for a thread whose answer was closed
+
+
+class TypedAnswer(Protocol):
+    """What is used of the stream that ``client.stream(…, output=…)`` returns."""
+
+    def partials(self) -> Iterator[Any]: ...
+    def close(self) -> None: ...
+    @property
+    def output(self) -> Any: ...
+    @property
+    def answer(self) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class Partial:
+    """The value of a typed answer, as far as it has come."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of an answer: what has come of it, and the error if that is not all."""
+
+    answer: Answer
+    error: BaseException | None
+
+
+Item = Delta | Partial | End
+
+
+class Reader:
+    """Reads an answer to its end, and calls ``on_done``.
+
+    :param stream: the answer
+    :param app: the app, in whose context the answer is read and ``on_done`` called
+    :param on_done: called once with the answer and None, or with what came of it and the error
+    """
+
+    def __init__(self, stream: AnswerStream | TypedAnswer, app: Flask, on_done: OnDone | None) -> None:
+        self._stream = stream
+        self._app = app
+        self._on_done = on_done
+        # Without a limit: a slow browser must not hold up the answer, which its own limits keep short enough.
+        self._arrived: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="g4f_lite answer", daemon=True)
+
+    def start(self) -> None:
+        """Send the prompt, and begin to read."""
+        self._thread.start()
+
+    def get(self, seconds: float) -> Item | None:
+        """Return the next delta or the end; None if neither comes in time.
+
+        :param seconds: how long to wait
+        """
+        try:
+            return self._arrived.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """End the answer, and wait a little until ``on_done`` has been called."""
+        self._stream.close()
+        self._thread.join(END_SECONDS)
+
+    def _run(self) -> None:
+        end = End(Answer(""), None)
+        try:
+            with self._app.app_context():
+                end = End(*self._read())
+                if self._on_done is not None:
+                    self._on_done(end.answer, end.error)
+        except BaseException as error:
+            logger.exception("on_done failed")
+            end = End(end.answer, end.error or error)
+        finally:
+            self._arrived.put(end)
+
+    def _read(self) -> tuple[Answer, BaseException | None]:
+        error: BaseException | None = None
+        try:
+            for item in _items(self._stream):
+                self._arrived.put(item)
+        except BaseException as failure:  # noqa: BLE001  it is raised in the thread of the request
+            error = failure
+        try:
+            return self._stream.answer, error
+        except ResponseFormatError as too_long:
+            return Answer(too_long.partial), error or too_long
+
+
+def _items(stream: AnswerStream | TypedAnswer) -> Iterator[Item]:
+    if isinstance(stream, AnswerStream):
+        yield from stream.deltas()
+        return
+    for value in stream.partials():
+        yield Partial(value)
+    stream.output  # noqa: B018  raises if the whole is not a value of the type

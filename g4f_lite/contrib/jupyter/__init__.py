@@ -1,0 +1,41 @@
+"""``%load_ext g4f_lite``: the magics ``%%chat`` and ``%chat``, in notebooks and in IPython's terminal."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_LINE = re.compile(r"^(?P<magic>%chat(?=.*\?\s*$)|%%chat)[ \t]+(?P<rest>\S.*?)[ \t]*$", re.MULTILINE)
+
+
+def load(shell: InteractiveShell) -> None:
+    """Add the magics and their completion to a shell."""
+    from .completion import Completer
+    from .magics import ChatMagics
+
+    magics = ChatMagics(shell)
+    shell.register_magics(magics)
+    completer = Completer(magics)
+    for name in ("%%chat", "%chat"):
+        shell.set_hook("complete_command", completer.complete, str_key=name)
+    if keep_prompts not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(keep_prompts)
+
+
+def keep_prompts(lines: list[str]) -> list[str]:
+    """Keep IPython from taking ``%chat system Do you see this?`` for a call for help on ``this``.
+
+    A prompt on the line of ``%%chat``, without a cell below, is left to the magic as well, which says where it belongs.
+    """
+    if not lines or (lines[0].startswith("%%") and len(lines) > 1):  # the lines of a prompt are its own
+        return lines
+    return [_LINE.sub(_call, line) for line in lines]
+
+
+def _call(found: re.Match[str]) -> str:
+    if found["magic"] == "%chat":
+        return f"get_ipython().run_line_magic('chat', {found['rest']!r})"
+    return f"get_ipython().run_cell_magic('chat', {found['rest']!r}, '\\n')"

@@ -1,0 +1,64 @@
+"""What a notebook completes in a line of ``%%chat`` or ``%chat``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from ...errors import G4FLiteError
+from ...providers.base import BaseProvider
+from ...providers.registry import provider_names
+from .magics import COMMANDS, FORMS, ChatMagics
+
+OPTIONS = ("-m", "--model", "-f", "--format", "-o", "--output", "-s", "--schema", "-i", "--interpolate")
+WAIT_SECONDS = 1.0  # for a server's list of models; what comes later is there the next time
+
+
+class Completer:
+    """Completes models, providers, forms, types and commands.
+
+    :param magics: whose conversation says which provider's models are meant
+    """
+
+    def __init__(self, magics: ChatMagics) -> None:
+        self._magics = magics
+        self._models: dict[BaseProvider, list[str]] = {}
+
+    def complete(self, _: Any, event: Any) -> list[str]:
+        """Return what may stand where the cursor is; IPython leaves out what does not fit."""
+        words = event.text_until_cursor[: len(event.text_until_cursor) - len(event.symbol)].split()
+        if not words:  # the magic itself is being written
+            return []
+        magic, last = words[0], words[-1]
+        if magic == "%chat":
+            return self._models_and_providers() if words[1:] == ["model"] else [*COMMANDS] if len(words) == 1 else []
+        if last in ("-m", "--model"):
+            return self._models_and_providers()
+        if last in ("-f", "--format"):
+            return [*FORMS]
+        if last in ("-s", "--schema"):
+            names = self._magics.shell.user_ns
+            return sorted(name for name, value in names.items() if isinstance(value, type) and name[0] != "_")
+        return [] if last in ("-o", "--output") else [*OPTIONS]
+
+    def _models_and_providers(self) -> list[str]:
+        return sorted({*self._known_models(), *provider_names()})
+
+    def _known_models(self) -> Iterable[str]:
+        """Return the models of the notebook's provider, which may have to ask a server for them, once."""
+        try:
+            provider = self._magics.talk.client(None).provider
+        except (G4FLiteError, ValueError):
+            return ()
+        if provider not in self._models:
+            asking = threading.Thread(target=self._ask_for_models, args=(provider,), daemon=True)
+            asking.start()
+            asking.join(WAIT_SECONDS)
+        return self._models.get(provider, provider.models)
+
+    def _ask_for_models(self, provider: BaseProvider) -> None:
+        try:
+            self._models[provider] = provider.get_models()
+        except Exception:  # noqa: BLE001  another package's provider may raise anything
+            self._models[provider] = []

@@ -1,0 +1,178 @@
+"""The magics ``%%chat`` and ``%chat``."""
+
+from __future__ import annotations
+
+import keyword
+import sys
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.utils.text import FullEvalFormatter
+
+from ...answers.answer import Answer
+from ...answers.markdown import fences
+from ...conversation import Conversation
+from ...errors import G4FLiteError, ResponseFormatError
+from .interruption import AnswerInterrupted
+from .talk import History, Talk
+from .values import show_value
+
+FORMS = ("markdown", "code", "text")
+COMMANDS = ("reset", "model", "system", "history")
+USAGE = "%chat reset | model NAME | system TEXT | history; a prompt goes below a line %%chat"
+PYTHON = {"python", "py", "python3", "ipython", "ipython3"}
+
+
+def _unquoted(word: str) -> str:
+    """Return an argument without the quotation marks around it, which IPython leaves there."""
+    return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"" else word
+
+
+def _stream(conversation: Conversation, prompt: str, options: dict[str, Any]) -> Any:
+    """Return the answer as a stream.
+
+    :raises UsageError: if an argument is wrong, such as a type that no answer can have
+    """
+    try:
+        return conversation.stream(prompt, **options)
+    except G4FLiteError:  # some are ValueErrors
+        raise
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+@magics_class
+class ChatMagics(Magics):
+    """``%%chat`` sends a cell as a prompt; ``%chat`` changes the conversation that it belongs to.
+
+    :ivar talk: the conversation, which lives between cells
+    """
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self.talk = Talk()
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("-m", "--model", help="model, provider or provider:model that answers this cell")
+    @argument(
+        "-f",
+        "--format",
+        choices=FORMS,
+        default="markdown",
+        help="markdown shows the answer rendered, text as it is, and code puts its Python into the next cell as well",
+    )
+    @argument("-o", "--output", metavar="NAME", help="variable for the answer")
+    @argument("-s", "--schema", metavar="TYPE", help="type of a value to return instead of the answer's text")
+    @argument("-i", "--interpolate", action="store_true", help="replace {expressions} in the prompt by their values")
+    @cell_magic
+    def chat(self, line: str, cell: str) -> Any:
+        """Send the cell as a prompt, show the answer as it arrives, and return it.
+
+        The answer is also ``_`` in the next cell.  The conversation goes on from cell to cell.
+        """
+        try:
+            given = parse_argstring(self.chat, line)
+        except (UsageError, ValueError) as error:  # of a quotation mark that is not closed
+            raise UsageError(f"{error}; the prompt goes below the line") from error
+        if not cell.strip():
+            raise UsageError("the prompt is blank; it goes below the line")
+        if given.output and (keyword.iskeyword(given.output) or not given.output.isidentifier()):
+            raise UsageError(f"-o needs the name of a variable, not {given.output!r}")
+        if given.schema and given.format != "markdown":
+            raise UsageError(f"-s gives a value and -f {given.format} a text; leave one of them out")
+        options = {"output": self._type(given.schema)} if given.schema else {}
+        prompt = self._interpolated(cell) if given.interpolate else cell
+        value = self._ask(prompt.strip(), given, options)
+        if given.output:
+            self.shell.user_ns[given.output] = value
+        return value
+
+    def _ask(self, prompt: str, given: Any, options: dict[str, Any]) -> Any:
+        conversation = self.talk.conversation(_unquoted(given.model or ""))
+        stream = _stream(conversation, prompt, options)
+        try:
+            value = show_value(stream) if given.schema else stream.show(plain=given.format == "text")
+        except KeyboardInterrupt as interrupt:
+            stream.close()
+            part = self._keep_part(stream, given.output)
+            raise AnswerInterrupted(part, given.output) from interrupt
+        except G4FLiteError:
+            self._keep_part(stream, given.output)
+            raise
+        finally:
+            self.talk.messages = conversation.messages
+        if given.format == "code":
+            self._offer_code(value)
+        return value
+
+    def _keep_part(self, stream: Any, name: str | None) -> Answer:
+        """Bind what has arrived of an answer that is not whole, if anything has, and return it."""
+        try:
+            part: Answer = stream.answer
+        except ResponseFormatError as error:  # it is too long
+            part = Answer(error.partial)
+        if name and part:
+            self.shell.user_ns[name] = part
+        return part
+
+    def _offer_code(self, answer: Answer) -> None:
+        """Put the Python code of an answer into the next cell: fences without a language if no other is Python."""
+        found = list(fences(answer))
+        code = [text for language, text in found if language.lower() in PYTHON]
+        code = code or [text for language, text in found if not language]
+        if code:
+            self.shell.set_next_input("\n\n".join(code))
+        else:
+            sys.stdout.write("The answer has no Python code.\n")
+
+    def _type(self, expression: str) -> Any:
+        """Evaluate the type that ``-s`` names, which may be in quotes."""
+        text = _unquoted(expression)
+        try:
+            return eval(text, self.shell.user_global_ns, self.shell.user_ns)  # as Python evaluates a cell
+        except Exception as error:
+            raise UsageError(f"-s {text}: {error}") from error
+
+    def _interpolated(self, cell: str) -> str:
+        """Replace the expressions in braces by their values."""
+        try:
+            return str(FullEvalFormatter().vformat(cell, (), self.shell.user_ns))
+        except Exception as error:
+            raise UsageError(
+                f"-i: {error}; braces that are part of the prompt are written twice, {{{{ and }}}}"
+            ) from error
+
+    @no_var_expand
+    @line_magic("chat")
+    def chat_command(self, line: str) -> Any:
+        """Change or show the conversation of ``%%chat``::
+
+            %chat reset
+            %chat model groq:llama-3.3-70b-versatile
+            %chat system Answer in one sentence.
+            %chat history
+
+        ``reset`` forgets all messages but the system message.  ``model`` and ``system`` alone return what they are.
+        ``history`` returns the messages.
+        """
+        command, _, rest = line.strip().partition(" ")
+        rest = _unquoted(rest.strip())
+        if command == "reset" and not rest:
+            return self.talk.reset()
+        if command == "history" and not rest:
+            return History(self.talk.messages)
+        if command == "model":
+            if not rest:
+                return self.talk.model
+            self.talk.conversation(rest)  # raises if its provider cannot be made
+            self.talk.model = rest
+            return None
+        if command == "system":
+            if not rest:
+                return self.talk.system
+            self.talk.system = rest
+            return None
+        raise UsageError(USAGE)

@@ -1,0 +1,32 @@
+"""Showing an answer that becomes a value."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TypeVar
+
+from IPython.display import clear_output
+
+from ...answers.display import LiveOutput, in_notebook
+from ...answers.markdown import safe_markdown
+from ...typed.stream import TypedStream
+
+T = TypeVar("T")
+
+
+def show_value(stream: TypedStream[T]) -> T:
+    """Return the value of an answer, and show its JSON in a notebook until it is whole.
+
+    :raises OutputError: if the answer does not fit the type; what has arrived stays to be seen
+    :raises G4FLiteError: if there is no whole answer
+    """
+    if in_notebook():
+        with LiveOutput() as output:
+            for snapshot in stream.partials():
+                text = json.dumps(snapshot, ensure_ascii=False, indent=2)
+                output.draw(partial(safe_markdown, f"```json\n{text}\n```"))
+    value = stream.output
+    if in_notebook():
+        clear_output(wait=True)  # when the value is displayed, as the cell's result
+    return value

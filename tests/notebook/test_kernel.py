@@ -1,0 +1,169 @@
+"""Cells with ``%%chat`` in real kernels."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+from g4f_lite.emulator import Emulator
+
+from .conftest import environment_of
+from .kernels import Kernel
+
+
+def shown(cell: object) -> list[str]:
+    """Give what the cell's outputs are, one after the other, as Markdown where it is."""
+    texts = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            texts.append(output.text)
+        elif output.output_type == "error":
+            texts.append("\n".join(output.traceback))
+        else:
+            texts.append(output.data.get("text/markdown", output.data["text/plain"]))
+    return texts
+
+
+def test_the_answer_is_shown_once_and_is_the_value_of_the_cell(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.answer("It is *blue* & <b>high</b>.")
+    cell = kernel.run("%%chat -o sky\nWhy is the sky blue?")
+    assert shown(cell) == ["It is *blue* & &lt;b>high&lt;/b>."]
+    assert shown(kernel.run("print(_ is sky, type(sky).__name__, sky)")) == [
+        "True Answer It is *blue* & <b>high</b>.\n"
+    ]
+
+
+def test_the_conversation_goes_on_from_cell_to_cell(kernel: Kernel, emulator: Emulator) -> None:
+    kernel.run("%chat system Be short.")
+    for text in ("one", "two"):
+        kernel.run(f"%%chat\n{text}")
+    sent = [[message["content"] for message in request.json()["messages"]] for request in emulator.requests]
+    assert sent == [["Be short.", "one"], ["Be short.", "one", "one", "two"]]
+
+
+def test_an_interrupt_stops_within_half_a_second_and_keeps_the_part(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.configure(pace=0.05)
+    emulator.answer("word " * 200)
+    began, ended = [], []
+
+    def interrupt() -> None:
+        while not emulator.requests:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        began.append(kernel.interrupt())
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    cell = kernel.run("%%chat -o story\nTell me a story")
+    ended.append(time.monotonic())
+    thread.join()
+    assert ended[0] - began[0] < 0.5
+    texts = shown(cell)
+    assert texts[-1] == "AnswerInterrupted: the answer was interrupted; what had arrived is in story"
+    assert sum(text.count("\n") + 1 for text in texts) <= 20
+    assert texts[0].startswith("word word")
+    (kept,) = shown(kernel.run("import sys; print(story == sys.last_value.partial, len(story.split()) > 3)"))
+    assert kept == "True True\n"
+    deadline = time.monotonic() + 5
+    while emulator.open_connections and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert emulator.open_connections == 0
+    emulator.configure(pace=0)
+    kernel.run("%%chat\nGo on")
+    assert [message["role"] for message in emulator.requests[-1].json()["messages"]] == ["user", "assistant", "user"]
+
+
+def test_an_interrupt_of_a_silent_service(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.configure(first_delay=20)
+    began = []
+
+    def interrupt() -> None:
+        while not emulator.requests:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        began.append(kernel.interrupt())
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    texts = shown(kernel.run("%%chat\nThink"))
+    thread.join()
+    assert time.monotonic() - began[0] < 0.5
+    assert texts == ["AnswerInterrupted: the answer was interrupted"]
+
+
+def test_top_level_await_beside_it(kernel: Kernel, emulator: Emulator) -> None:
+    """The event loop of the kernel runs before, after and beside the cell, and nothing is patched."""
+    kernel.run("import asyncio\nticks = []\nbefore = asyncio.run, asyncio.get_running_loop().run_until_complete")
+    kernel.run(
+        "async def tick():\n    while True:\n        ticks.append(1)\n        await asyncio.sleep(0.01)\n"
+        "task = asyncio.create_task(tick())\nawait asyncio.sleep(0.05)"
+    )
+    assert shown(kernel.run("%%chat\nHello")) == ["Hello"]
+    kernel.run("n = len(ticks)\nawait asyncio.sleep(0.1)")
+    cell = kernel.run("print(len(ticks) > n, before == (asyncio.run, asyncio.get_running_loop().run_until_complete))")
+    assert shown(cell) == ["True True\n"]
+    cell = kernel.run("import g4f_lite\nawait asyncio.sleep(0)\nprint(g4f_lite.ask('Hi'))\ntask.cancel()")
+    assert shown(cell)[0] == "Hi\n"
+
+
+def test_two_kernels_at_once(emulator: Emulator) -> None:
+    emulator.configure(pace=0.02)
+
+    async def talk(number: int) -> list[str]:
+        kernel = Kernel()
+        async with kernel.client.async_setup_kernel(env=environment_of(emulator)):
+            await kernel.client.async_execute_cell(*kernel.add("%load_ext g4f_lite"))
+            prompts = [f"%%chat\n{'word ' * 20}{number} {turn}" for turn in range(3)]
+            return [shown(await kernel.client.async_execute_cell(*kernel.add(prompt)))[0] for prompt in prompts]
+
+    async def both() -> list[list[str]]:
+        return await asyncio.gather(talk(0), talk(1))
+
+    assert asyncio.run(both()) == [[f"{'word ' * 20}{number} {turn}" for turn in range(3)] for number in (0, 1)]
+
+
+def test_redraws_are_at_most_ten_a_second(kernel: Kernel, emulator: Emulator) -> None:
+    """The display of each cell is updated when something changed, and not for each of its 100 pieces."""
+    emulator.configure(pace=0.01)
+    kernel.run(
+        "import time\nfrom IPython.display import DisplayHandle\ndrawn = []\nplain = DisplayHandle.update\n"
+        "def update(self, *args, **named):\n    drawn.append((time.monotonic(), args[0]['text/markdown']))\n"
+        "    plain(self, *args, **named)\nDisplayHandle.update = update"
+    )
+    kernel.run(f"%%chat\n{'word ' * 100}")
+    cell = kernel.run(
+        "times = [t for t, _ in drawn]\nprint(len(drawn), len(drawn) == len({text for _, text in drawn}),"
+        " min(b - a for a, b in zip(times[:-2], times[1:])))"
+    )
+    kernel.run("DisplayHandle.update = plain")
+    (text,) = shown(cell)
+    count, all_differ, shortest = text.split()
+    assert 5 <= int(count) <= 30
+    assert all_differ == "True"
+    assert float(shortest) > 0.09
+
+
+def test_code_goes_into_the_next_cell(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.answer("Use this:\n\n```python\nprint(1)\n```\n\nor\n\n```sh\nls\n```")
+    payloads = []
+    kernel.client.on_cell_executed = lambda cell, cell_index, execute_reply: payloads.append(execute_reply)
+    cell = kernel.run("%%chat -f code\nPrint one")
+    (payload,) = payloads[0]["content"]["payload"]
+    assert payload == {"source": "set_next_input", "text": "print(1)", "replace": False}
+    assert shown(cell) == ["Use this:\n\n\n```python\nprint(1)\n```\n\n\nor\n\n\n```sh\nls\n```\n\n"]
+
+
+def test_an_error_shows_the_own_lines_only(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.fail("status", status=500)
+    kernel.run("def summary():\n    import g4f_lite\n    return g4f_lite.ask('x', retry=None)")
+    (text,) = shown(kernel.run("summary()"))
+    assert text.count("\n") < 8
+    assert "site-packages" not in text
+    assert "g4f_lite/" not in text
+
+
+def test_prompts_hold_braces_and_dollars(kernel: Kernel, emulator: Emulator) -> None:
+    kernel.run("name = 'Ada'")
+    assert shown(kernel.run('%%chat\n{"a": "$name {name}"}')) == ['{"a": "$name {name}"}']
+    assert shown(kernel.run("%%chat -i\n{name} {{name}} {name[:2]}")) == ["Ada {name} Ad"]

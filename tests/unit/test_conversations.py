@@ -1,0 +1,224 @@
+"""Conversations in a SQLite file: what is written is there, whole, whoever else writes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite import (
+    Client,
+    Conversation,
+    ConversationNotFoundError,
+    Conversations,
+    Finish,
+    StreamInterruptedError,
+    ToolCallDelta,
+)
+from g4f_lite.store import conversations as module
+from g4f_lite.testing import Scripted
+
+USER = {"role": "user", "content": "Why is the sky blue?"}
+ASSISTANT = {"role": "assistant", "content": "Light is scattered."}
+TURN = [USER, ASSISTANT]
+
+
+@pytest.fixture
+def talks(tmp_path: Path) -> Conversations:
+    return Conversations(tmp_path / "talks.sqlite")
+
+
+def test_a_conversation_from_its_creation_to_its_end(talks: Conversations) -> None:
+    id = talks.create()
+    assert re.fullmatch(r"[a-z0-9]{26}", id)
+    assert talks.load(id) == []
+    talks.append(id, TURN)
+    talks.append(id, {"role": "user", "content": "And at night?"})
+    talks.append(id, "Hello?")
+    assert talks.load(id) == [
+        USER,
+        ASSISTANT,
+        {"role": "user", "content": "And at night?"},
+        {"role": "user", "content": "Hello?"},
+    ]
+    talks.delete(id)
+    assert talks.list() == []
+
+
+def test_another_object_and_another_process_see_the_same(talks: Conversations) -> None:
+    id = talks.create([{"role": "system", "content": "Be brief. 🙂\n"}])
+    talks.append(id, TURN)
+    again = Conversations(talks.path)
+    assert again.load(id) == [{"role": "system", "content": "Be brief. 🙂\n"}, *TURN]
+    assert [info.id for info in again.list()] == [id]
+
+
+def test_the_list_says_what_a_person_looks_for(talks: Conversations, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([100.0, 200.0, 300.0, 400.0])
+    monkeypatch.setattr(module.time, "time", lambda: next(times))
+    first, second = talks.create([{"role": "system", "content": "Be brief."}]), talks.create("x" * 100)
+    talks.append(first, [{"role": "user", "content": "Two\n lines"}, ASSISTANT])
+    talks.append(first, "Later")
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    listed = [(info.id, info.title, info.created - epoch, info.changed - epoch, info.messages) for info in talks.list()]
+    assert listed == [
+        (first, "Two lines", timedelta(seconds=100), timedelta(seconds=400), 4),
+        (second, "x" * 79 + "…", timedelta(seconds=200), timedelta(seconds=200), 1),
+    ]
+
+
+@pytest.mark.parametrize("method", ["load", "delete", "append"])
+def test_an_unknown_id(talks: Conversations, method: str) -> None:
+    deleted = talks.create({"role": "user", "content": "Hello"})
+    talks.delete(deleted)
+    arguments = [TURN] if method == "append" else []
+    for id in (deleted, "", "\ud83d", "x'; DROP TABLE messages; --", "\0"):
+        with pytest.raises(ConversationNotFoundError, match="there is no conversation ") as caught:
+            getattr(talks, method)(id, *arguments)
+        assert repr(id) in str(caught.value)
+        assert isinstance(caught.value, LookupError)
+    with pytest.raises(TypeError, match="the id of a conversation must be a string, not int"):
+        getattr(talks, method)(1, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("messages", "error", "match"),
+    [
+        ([USER, {"role": "robot", "content": "x"}], ValueError, "robot"),
+        ([USER, {"role": "assistant", "content": 1}], TypeError, "content of type int"),
+        ([], ValueError, "messages is empty"),
+        (b"Hello", TypeError, "not bytes"),
+        (None, TypeError, "not NoneType"),
+    ],
+)
+def test_wrong_messages_leave_the_conversation_as_it_was(
+    talks: Conversations, messages: object, error: type[Exception], match: str
+) -> None:
+    id = talks.create("Hello")
+    with pytest.raises(error, match=match):
+        talks.append(id, messages)  # type: ignore[arg-type]
+    assert talks.load(id) == [{"role": "user", "content": "Hello"}]
+
+
+def test_a_turn_is_written_whole_or_not_at_all(talks: Conversations, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = talks.create("Hello")
+    before = talks.list()
+    monkeypatch.setattr(module, "_title", lambda message: 1 / 0)  # after the messages were inserted
+    with pytest.raises(ZeroDivisionError):
+        talks.append(id, TURN)
+    assert talks.load(id) == [{"role": "user", "content": "Hello"}]
+    assert talks.list() == before
+
+
+WRITER = """
+import sys
+from g4f_lite import Conversations
+
+def write(path, id, writer, turns):
+    talks = Conversations(path)
+    for number in range(int(turns)):
+        talks.append(id, [{"role": role, "content": f"{writer}{number}"} for role in ("user", "assistant")])
+
+if __name__ == "__main__":
+    write(*sys.argv[1:])
+"""
+
+
+def _check_all_turns(talks: Conversations, id: str, writers: str, turns: int) -> None:
+    """No turn is lost or torn apart, and those of each writer are in order."""
+    messages = talks.load(id)
+    pairs = list(zip(messages[::2], messages[1::2], strict=True))
+    assert all(first["role"] == "user" and second["role"] == "assistant" for first, second in pairs)
+    assert all(first["content"] == second["content"] for first, second in pairs)
+    texts = [first["content"] for first, _ in pairs]
+    for writer in writers:
+        assert [text for text in texts if text[0] == writer] == [f"{writer}{number}" for number in range(turns)]
+    assert len(texts) == len(writers) * turns
+
+
+def test_threads_that_write_at_once_lose_nothing(talks: Conversations) -> None:
+    id = talks.create()
+    write: dict[str, Any] = {"__name__": "writer"}
+    exec(WRITER, write)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda writer: write["write"](talks.path, id, writer, 25), "abcd"))
+    _check_all_turns(talks, id, "abcd", 25)
+
+
+def test_processes_that_write_at_once_lose_nothing(talks: Conversations) -> None:
+    id = talks.create()
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(talks.path), id, writer, "25"]) for writer in "ab"]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    _check_all_turns(talks, id, "ab", 25)
+
+
+def test_a_conversation_writes_its_turns(talks: Conversations) -> None:
+    scripted = Scripted("Light is scattered.", ["cut", StreamInterruptedError("lost")], "It is dark.")
+    client = Client(scripted)
+    id = talks.create([{"role": "system", "content": "Be brief."}])
+    for text, works in (("Why is the sky blue?", True), ("And now?", False), ("And at night?", True)):
+        talk = client.conversation(messages=talks.load(id), on_turn=lambda turn: talks.append(id, turn))
+        if works:
+            talk.ask(text)
+        else:
+            with pytest.raises(StreamInterruptedError):
+                talk.ask(text)
+    assert talks.load(id) == [
+        {"role": "system", "content": "Be brief."},
+        *TURN,
+        {"role": "user", "content": "And at night?"},
+        {"role": "assistant", "content": "It is dark."},
+    ]
+    assert scripted.calls[2].messages == talks.load(id)[:4]
+
+
+def test_a_turn_with_tools_is_one_turn(talks: Conversations) -> None:
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    call = ToolCallDelta(0, "call_1", "add", '{"a": 1, "b": 2}')
+    client = Client(Scripted([call, Finish("tool_calls")], "It is 3."))
+    id, turns = talks.create(), []
+    talk = client.conversation(tools=[add], on_turn=lambda turn: turns.append(turn) or talks.append(id, turn))
+    talk.ask("What is 1 + 2?")
+    assert [[message["role"] for message in turn] for turn in turns] == [["user", "assistant", "tool", "assistant"]]
+    assert talks.load(id) == talk.messages == turns[0]
+
+
+def test_a_turn_that_cannot_be_written_is_an_error_and_not_in_the_history(talks: Conversations) -> None:
+    id = talks.create()
+    talk = Conversation(Scripted("Hello."), on_turn=lambda turn: talks.append(id, turn))
+    talks.delete(id)
+    with pytest.raises(ConversationNotFoundError):
+        talk.ask("Hello")
+    assert talk.messages == []
+
+
+def test_what_is_written_is_a_copy(talks: Conversations) -> None:
+    taken: list[list[dict[str, object]]] = []
+    talk = Conversation(Scripted("Hello."), on_turn=taken.append, keep_interrupted=True)
+    talk.ask("Hi")
+    taken[0][0]["content"] = "changed"
+    assert talk.messages[0]["content"] == "Hi"
+
+
+def test_an_interrupted_turn_is_written_where_it_is_kept() -> None:
+    taken: list[object] = []
+    scripted = Scripted(["Light is", StreamInterruptedError("lost")])
+    talk = Conversation(scripted, on_turn=taken.append, keep_interrupted=True)
+    with pytest.raises(StreamInterruptedError):
+        talk.ask("Why?")
+    assert taken == [[{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Light is"}]]
+
+
+def test_it_shows_its_file(talks: Conversations) -> None:
+    with talks as same:
+        assert same is talks
+    assert repr(talks) == f"Conversations({str(talks.path)!r})"
+    assert talks.list() == []

@@ -1,0 +1,270 @@
+"""The Flask extension: the client of an app, and what visitors are told of errors."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from typing import Any
+
+import flask
+import pytest
+
+from g4f_lite import (
+    AllProvidersFailedError,
+    AuthenticationError,
+    Client,
+    ConversationNotFoundError,
+    DeadlineExceededError,
+    G4FLiteError,
+    Local,
+    ModelNotSupportedError,
+    ProviderNotFoundError,
+    QuotaExceededError,
+    RateLimitError,
+    ServiceError,
+    Timeout,
+    TransportError,
+)
+from g4f_lite.contrib.flask import G4FLite, error_response
+from g4f_lite.testing import Scripted
+
+
+def make_app(**config: Any) -> Any:
+    app = flask.Flask("app")
+    app.config.update({"TESTING": True, **config})
+    return app
+
+
+def timeouts_of(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Give a list to which the total timeout of each call is added."""
+    seen: list[Any] = []
+    begin = Scripted.begin
+
+    def noting(self: Scripted, prompt: Any) -> Any:
+        seen.append(prompt.timeout and prompt.timeout.total)
+        return begin(self, prompt)
+
+    monkeypatch.setattr(Scripted, "begin", noting)
+    return seen
+
+
+def test_a_view_that_returns_an_answer_needs_nothing_of_it(g4f_scripted: Scripted) -> None:
+    import g4f_lite
+
+    g4f_scripted.queue("A short summary.", ["A ", "story."])
+    app = flask.Flask("legacy")
+    app.add_url_rule("/summary", "summary", lambda: g4f_lite.ask("Sum it up."))
+    app.add_url_rule("/story", "story", lambda: flask.Response(map(str, g4f_lite.stream("A story").start())))
+    assert app.test_client().get("/summary").data == b"A short summary."
+    assert app.test_client().get("/story").data == b"A story."
+
+
+def test_the_client_of_the_configuration() -> None:
+    chat = G4FLite()
+    config = {"G4F_LITE_PROVIDER": "groq", "G4F_LITE_MODEL": "small", "G4F_LITE_API_KEY": "sk-1"}
+    app = make_app(**config, G4F_LITE_MODELS={"gpt-4o": "large"}, G4F_LITE_PROXY="http://127.0.0.1:3128")
+    chat.init_app(app)
+    with app.app_context():
+        client = chat.client
+        assert flask.current_app.extensions["g4f_lite"] is client
+    assert client is chat.client, "the only app's, for a worker without a context"
+    assert client.provider.name == "Groq"
+    assert client.model == "small"
+    assert client.provider.get_model("small") == "small"
+    assert client._router.proxy == "http://127.0.0.1:3128"
+    assert client._router.models == {"gpt-4o": "large"}
+
+
+def test_each_app_has_its_own_client() -> None:
+    chat = G4FLite()
+    apps = [make_app(G4F_LITE_PROVIDER=Scripted(model=name)) for name in ("a", "b")]
+    for app in apps:
+        chat.init_app(app)
+    for app, model in zip(apps, "ab", strict=True):
+        with app.test_request_context():
+            assert chat.client.provider.model == model
+    with pytest.raises(RuntimeError, match="has several apps; outside a request"):
+        chat.client  # noqa: B018
+
+
+def test_an_app_that_it_does_not_know() -> None:
+    chat = G4FLite()
+    with pytest.raises(RuntimeError, match="has no app; outside"):
+        chat.client  # noqa: B018
+    with make_app().app_context(), pytest.raises(RuntimeError, match=r"call init_app\(app\)"):
+        chat.client  # noqa: B018
+    app = make_app()
+    G4FLite(app)
+    with pytest.raises(RuntimeError, match="has a G4FLite already"):
+        chat.init_app(app)
+
+
+def test_a_client_of_ones_own_keeps_its_settings() -> None:
+    client = Client(Scripted(), timeout=3)
+    app = make_app(G4F_LITE_PROVIDER="groq", G4F_LITE_TIMEOUT=9)
+    assert G4FLite(app, client=client).client is client
+    assert client._router.timeout == Timeout.of(3)
+    with pytest.raises(TypeError, match=r"client must be a g4f_lite\.Client, not str"):
+        G4FLite(client="groq")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"app must be a flask\.Flask, not Blueprint"):
+        G4FLite(flask.Blueprint("chat", "chat"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "whole", "streamed"),
+    [
+        ({}, None, 25, 120),
+        ({"G4F_LITE_TIMEOUT": 9}, None, 9, 120),
+        ({"G4F_LITE_STREAM_TIMEOUT": Timeout(total=300)}, None, 25, 300),
+        ({"G4F_LITE_TIMEOUT": 9, "G4F_LITE_STREAM_TIMEOUT": 90}, "7", 9, 90),
+        ({}, "7", None, None),  # the provider reads the environment
+    ],
+)
+def test_whole_answers_and_streams_have_limits_of_their_own(
+    config: dict[str, Any],
+    environment: str | None,
+    whole: float | None,
+    streamed: float | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if environment:
+        monkeypatch.setenv("G4F_LITE_TIMEOUT", environment)
+    scripted = Scripted()
+    seen = timeouts_of(scripted, monkeypatch)
+    client = G4FLite(make_app(G4F_LITE_PROVIDER=scripted, **config)).client
+    create, parse = client.chat.completions.create, client.chat.completions.parse
+    client.ask("Hello"), create("Hello"), create("Hello", stream=False), client.conversation().ask("Hello")
+    client.ask("Hello", output=str), parse("Hello", response_format=str), client.conversation().ask("Hi", output=str)
+    assert seen == [whole] * 7
+    client.stream("Hello").text(), list(create("Hello", stream=True)), client.conversation().stream("Hello").text()
+    assert seen[7:] == [streamed] * 3
+    client.ask("Hello", timeout=5), client.stream("Hello", timeout=5).text(), client.conversation().ask("Hi", timeout=5)
+    assert seen[10:] == [5] * 3
+
+
+def test_an_unconfigured_provider_is_a_warning() -> None:
+    with pytest.warns(UserWarning, match="no provider is configured.*set G4F_LITE_PROVIDER") as caught:
+        G4FLite(make_app(TESTING=False))
+    assert caught[0].filename == __file__
+
+
+def test_a_missing_key_is_a_warning_and_an_error_at_the_call() -> None:
+    with pytest.warns(UserWarning, match="not ready, and calls will fail: .*GROQ_API_KEY"):
+        chat = G4FLite(make_app(TESTING=False, G4F_LITE_PROVIDER="groq"))
+    with pytest.raises(AuthenticationError, match="GROQ_API_KEY"):
+        chat.client.ask("Hello")
+
+
+def test_an_unknown_provider_of_the_environment_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "gorq")
+    with pytest.warns(UserWarning, match="calls will fail: .*G4F_LITE_PROVIDER.*gorq"):
+        G4FLite(make_app(TESTING=False))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"TESTING": True},
+        {"DEBUG": True},
+        {"G4F_LITE_PROVIDER": "groq", "G4F_LITE_API_KEY": "sk-1"},
+        {"G4F_LITE_PROVIDER": "local"},
+        {"G4F_LITE_BASE_URL": "http://127.0.0.1:1/v1"},
+    ],
+)
+def test_no_warning(config: dict[str, Any]) -> None:
+    G4FLite(make_app(**{"TESTING": False, **config}))
+
+
+def test_the_environment_may_configure_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "echo")
+    assert G4FLite(make_app(TESTING=False)).client.ask("Hello") == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "match"),
+    [
+        ({"G4F_LITE_PROVIDER": "gorq"}, ProviderNotFoundError, "try groq"),
+        ({"G4F_LITE_PROVIDER": 3}, TypeError, "provider must be"),
+        ({"G4F_LITE_API_KEY": "sk-1"}, TypeError, "does not select a service"),
+        ({"G4F_LITE_TIMEOUT": "long"}, TypeError, "timeout must be seconds"),
+        ({"G4F_LITE_STREAM_TIMEOUT": 0}, ValueError, "more than 0"),
+        ({"G4F_LITE_PROVIDER": "echo", "G4F_LITE_START": True}, ValueError, "Echo has nothing to start"),
+    ],
+)
+def test_a_wrong_configuration_is_an_error_at_once(config: dict[str, Any], error: type[Exception], match: str) -> None:
+    app = make_app(**config)
+    with pytest.raises(error, match=match):
+        G4FLite(app)
+    assert "g4f_lite" not in app.extensions
+
+
+def test_the_engine_is_started_if_the_configuration_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(Local, "start", lambda local: started.append(local))
+    local = Local()
+    G4FLite(make_app(G4F_LITE_PROVIDER=local))
+    assert started == []
+    G4FLite(make_app(G4F_LITE_PROVIDER=local, G4F_LITE_START=True))
+    assert started == [local]
+
+
+LIMITED, DEAD = RateLimitError("groq said: sk-1", retry_after=7.2), TransportError("refused")
+BUSY = "There are too many requests at the moment. Please try again later."
+NONE = "There is no answer at the moment. Please try again later."
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "retry_after", "text"),
+    [
+        (LIMITED, 503, "8", BUSY),
+        (RateLimitError("slow down"), 503, "60", BUSY),
+        (RateLimitError("slow down", retry_after=0), 503, "1", BUSY),
+        (RateLimitError("slow down", retry_after=float("inf")), 503, "86400", BUSY),
+        (RateLimitError("slow down", retry_after=float("nan")), 503, "1", BUSY),
+        (QuotaExceededError("no credit"), 503, None, BUSY),
+        (QuotaExceededError("a day's limit", retry_after=3600), 503, "3600", BUSY),
+        (DeadlineExceededError("slow", limit="total"), 504, None, "The answer took too long. Please try again."),
+        (DEAD, 502, None, NONE),
+        (ServiceError("internal"), 502, None, NONE),
+        (ModelNotSupportedError("no such model"), 502, None, NONE),
+        (ConversationNotFoundError("gone"), 404, None, "There is no such conversation."),
+        (AllProvidersFailedError("all", errors=[LIMITED, RateLimitError("x", retry_after=3)]), 503, "3", BUSY),
+        (AllProvidersFailedError("all", errors=[QuotaExceededError("x"), LIMITED]), 503, "8", BUSY),
+        (AllProvidersFailedError("all", errors=[LIMITED, DEAD]), 502, None, NONE),
+        (AllProvidersFailedError("all"), 502, None, NONE),
+        (AllProvidersFailedError("all", errors=[AllProvidersFailedError("some", errors=[LIMITED])]), 503, "8", BUSY),
+        (RuntimeError("a mistake"), 502, None, NONE),
+    ],
+)
+def test_what_visitors_are_told(
+    error: Exception, status: int, retry_after: str | None, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with make_app().test_request_context():
+        response = error_response(error)
+    assert (response.status_code, response.headers.get("Retry-After")) == (status, retry_after)
+    assert response.get_json() == {"error": text}
+    (record,) = caplog.records
+    assert record.getMessage() == f"no answer: {error}"
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+def test_it_is_an_error_handler(g4f_scripted: Scripted) -> None:
+    import g4f_lite
+
+    app = make_app()
+    app.register_error_handler(G4FLiteError, error_response)
+    app.add_url_rule("/", view_func=lambda: g4f_lite.ask("Hello"))
+    g4f_scripted.queue(LIMITED)
+    response = app.test_client().get("/")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "8")
+
+
+def test_without_flask_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("g4f_lite.contrib.flask")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "flask", None)
+    with pytest.raises(ImportError, match=r'needs Flask: pip install "g4f-lite\[flask\]"') as caught:
+        __import__("g4f_lite.contrib.flask")
+    assert type(caught.value).__name__ == "MissingDependencyError"
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

@@ -1,0 +1,251 @@
+"""``%%chat`` and ``%chat`` in IPython, without a kernel."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from g4f_lite import Answer, OutputError, RateLimitError
+from g4f_lite.testing import Scripted
+
+
+@pytest.fixture(scope="module")
+def one_shell() -> Iterator[InteractiveShell]:
+    shell = InteractiveShell.instance(history_length=0)
+    shell.history_manager.enabled = False
+    yield shell
+    InteractiveShell.clear_instance()
+    atexit.unregister(shell.atexit_operations)
+
+
+@pytest.fixture
+def shell(one_shell: InteractiveShell, g4f_scripted: Scripted) -> InteractiveShell:
+    one_shell.reset()
+    one_shell.extension_manager.loaded.discard("g4f_lite")
+    one_shell.run_line_magic("load_ext", "g4f_lite")
+    return one_shell
+
+
+def run(shell: InteractiveShell, cell: str) -> Any:
+    """Run a cell, and give its value."""
+    result = shell.run_cell(cell, store_history=True)
+    if result.error_in_exec is not None:
+        raise result.error_in_exec
+    return result.result
+
+
+def sent(provider: Scripted) -> list[list[str]]:
+    return [[message["content"] for message in call.messages] for call in provider.calls]
+
+
+def test_the_cell_is_the_prompt_and_its_value_the_answer(
+    shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    g4f_scripted.queue("It is blue.")
+    answer = run(shell, "%%chat -o sky\nWhy is\nthe sky blue?\n")
+    assert capsys.readouterr().out.count("It is blue.") == 1
+    assert sent(g4f_scripted) == [["Why is\nthe sky blue?"]]
+    assert type(answer) is Answer
+    assert answer == "It is blue."
+    assert shell.user_ns["sky"] is answer
+    assert run(shell, "_") is answer
+
+
+def test_the_conversation_lives_between_cells(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    g4f_scripted.queue("A", "B", "C")
+    run(shell, "%chat system Be brief.")
+    run(shell, "%%chat\na")
+    run(shell, "%%chat\nb")
+    run(shell, "%chat system Be long.")
+    run(shell, "%%chat\nc")
+    assert sent(g4f_scripted) == [
+        ["Be brief.", "a"],
+        ["Be brief.", "a", "A", "b"],
+        ["Be long.", "a", "A", "b", "B", "c"],
+    ]
+    history = run(shell, "%chat history")
+    assert [message["content"] for message in history] == ["Be long.", "a", "A", "b", "B", "c", "C"]
+    assert history._repr_markdown_().startswith("**system**\n\nBe long.\n\n**user**\n\na\n\n**assistant**\n\nA")
+    run(shell, "%chat reset")
+    assert run(shell, "%chat history") == [{"role": "system", "content": "Be long."}]
+    assert run(shell, "%chat system") == "Be long."
+
+
+def test_a_history_is_as_harmless_as_an_answer(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    g4f_scripted.queue("<script>")
+    run(shell, "%%chat\n![x](http://e.test/)")
+    assert run(shell, "%chat history")._repr_markdown_() == (
+        "**user**\n\n[x](http://e.test/)\n\n**assistant**\n\n&lt;script>"
+    )
+    run(shell, "%chat reset")
+    assert run(shell, "%chat history")._repr_markdown_() == "*no messages yet*"
+
+
+def test_a_model_for_all_cells_or_for_one(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    g4f_scripted.queue("A", "B", "C")
+    run(shell, "%%chat\na")
+    run(shell, "%chat model large")
+    run(shell, "%%chat\nb")
+    assert run(shell, '%%chat -m "echo"\nsay this') == "say this"
+    run(shell, "%%chat -m small\nc")
+    assert [call.model for call in g4f_scripted.calls] == [None, "large", "small"]
+    assert sent(g4f_scripted)[-1] == ["a", "A", "b", "B", "say this", "say this", "c"]
+    assert run(shell, "%chat model") == "large"
+
+
+def test_a_failure_keeps_the_part_and_not_the_turn(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    g4f_scripted.queue(RateLimitError("slow down"), ["so ", "far", RateLimitError("slow down")])
+    for _ in range(2):
+        with pytest.raises(RateLimitError):
+            run(shell, "%%chat -o part\na")
+    assert shell.user_ns["part"] == "so far"
+
+
+def test_an_interrupt_keeps_the_part(
+    shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    g4f_scripted.queue(["so ", "far", KeyboardInterrupt()], [KeyboardInterrupt()], "then")
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(shell, "%%chat -o part\na")
+    assert shell.user_ns["part"] == caught.value.partial == "so far"
+    assert capsys.readouterr().out.splitlines() == [
+        "so farAnswerInterrupted: the answer was interrupted; what had arrived is in part"
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        run(shell, "%%chat -o nothing\nb")
+    assert "nothing" not in shell.user_ns
+    run(shell, "%%chat\ngo on")
+    assert sent(g4f_scripted)[-1] == ["a", "so far", "go on"]
+
+
+def test_a_type_gives_a_value(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    pytest.importorskip("msgspec", reason="msgspec is not installed")
+    run(shell, "from dataclasses import dataclass\n@dataclass\nclass Person:\n    name: str\n    age: int")
+    g4f_scripted.queue('{"name": "Ada", "age": 36}', '{"Ada": 36}', "36")
+    ada = run(shell, "%%chat -s Person -o ada\nWho wrote the first program?")
+    assert ada == shell.user_ns["Person"]("Ada", 36)
+    assert shell.user_ns["ada"] is ada
+    assert run(shell, '%%chat -s "dict[str, int]"\nAnd as a dict?') == {"Ada": 36}
+    with pytest.raises(OutputError):
+        run(shell, "%%chat -s Person -o part\nAgain")
+    assert shell.user_ns["part"] == "36"
+    assert [message["role"] for message in run(shell, "%chat history")] == ["user", "assistant"] * 2
+
+
+ANSWER = "First\n\n```python\nprint(1)\n```\n\nthen\n\n```\nls\n```\n\n~~~PY\nprint(2)\n~~~"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (ANSWER, "print(1)\n\nprint(2)"),
+        ("```\nprint(3)\n```", "print(3)"),
+        ("```sh\nls\n```", None),
+        ("no code", None),
+    ],
+)
+def test_code_goes_into_the_next_cell(
+    shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str], answer: str, code: str | None
+) -> None:
+    g4f_scripted.queue(answer)
+    offered: list[str] = []
+    shell.set_next_input = lambda text, replace=False: offered.append(text)
+    assert run(shell, "%%chat -f code\nwrite") == answer
+    assert offered == ([] if code is None else [code])
+    assert ("The answer has no Python code." in capsys.readouterr().out) is (code is None)
+
+
+def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    g4f_scripted.queue(*"abc")
+    shell.user_ns["name"] = "Ada {name}"
+    prompt = '{"name": "$name {name}"}'
+    run(shell, f"%%chat\n{prompt}")
+    run(shell, "%%chat -i\nI am {name}, {len(name)}, {{name}}")
+    assert [call.prompt for call in g4f_scripted.calls] == [prompt, "I am Ada {name}, 10, {name}"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("%chat What is the sky", "%%chat"),
+        ("%chat What is the sky?", "%%chat"),
+        ("%chat", "%%chat"),
+        ("%chat reset now", "%%chat"),
+        ("%%chat What is\nthe sky?", "unrecognized arguments: What is; the prompt goes below the line"),
+        ("%%chat What is the sky?", "unrecognized arguments: What is the sky\\?; the prompt goes below the line"),
+        ("%%chat -s 'list[int\na", "No closing quotation; the prompt goes below the line"),
+        ("%%chat -f html\na", "invalid choice: 'html'"),
+        ("%%chat -o 1st\na", "-o needs the name of a variable, not '1st'"),
+        ("%%chat -o class\na", "-o needs the name of a variable, not 'class'"),
+        ("%%chat -s Persn\na", "-s Persn: name 'Persn' is not defined"),
+        ("%%chat -s 3\na", "3"),
+        ("%%chat -s int -f code\na", "-s gives a value and -f code a text; leave one of them out"),
+        ("%%chat -i\n{''}", "prompt is blank"),
+        ("%%chat -i\n{nothing}", "-i: name 'nothing' is not defined; braces"),
+        ("%%chat -i\n{", "-i: .*; braces that are part of the prompt are written twice, {{ and }}"),
+        ("%%chat\n \n", "the prompt is blank"),
+    ],
+)
+def test_wrong_usage_sends_nothing(shell: InteractiveShell, g4f_scripted: Scripted, cell: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        run(shell, cell)
+    assert g4f_scripted.calls == []
+
+
+def test_a_question_mark_ends_a_system_message_and_asks_for_help_elsewhere(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "%chat system Do you answer in one word?")
+    assert run(shell, "%chat system") == "Do you answer in one word?"
+    run(shell, "%chat?")
+    assert "run_line_magic" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "has", "has_not"),
+    [
+        ("%%chat -m gr", "groq", "openai"),
+        ("%%chat --model ", "Local", "reset"),
+        ("%%chat -f ", "code", "Local"),
+        ("%%chat -s Per", "Person", "people"),
+        ("%%chat -", "--interpolate", "code"),
+        ("%chat ", "history", "Local"),
+        ("%chat model ol", "ollama", "openai"),
+        ("%chat model sma", "small", "large"),
+        ("%chat", "%chat", "history"),
+    ],
+)
+def test_completion(
+    shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch, line: str, has: str, has_not: str
+) -> None:
+    monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["small", "large"])
+    shell.user_ns.update(Person=type("Person", (), {}), people=[])
+    with provisionalcompleter():  # as a kernel asks
+        found = [completion.text for completion in shell.Completer.completions(line, len(line))]
+    assert has in found
+    assert has_not not in found
+
+
+def test_models_that_cannot_be_listed_are_left_out(
+    shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get_models() -> list[str]:
+        raise RuntimeError("a bug of somebody's")
+
+    monkeypatch.setattr(g4f_scripted, "get_models", get_models)
+    with provisionalcompleter():
+        found = [completion.text for completion in shell.Completer.completions("%%chat -m op", 12)]
+    assert {"openai", "openrouter"} <= {*found}
+
+
+def test_loading_again_starts_a_new_conversation(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    run(shell, "%%chat\nHello")
+    run(shell, "%reload_ext g4f_lite")
+    assert run(shell, "%chat history") == []
+    assert run(shell, "%%chat\nHello") == "This is a scripted answer."
