@@ -201,7 +201,20 @@ def test_a_hosted_batch_is_answered_by_the_service(emulator: Emulator, here: lis
     emulator.configure(batch_polls=2, batch_failed=(1,))
     (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
     files = [str(tmp_path / name) for name in ("in.txt", "out.jsonl", "failed.jsonl", "run.json")]
-    hosted = ["batch", files[0], "-o", files[1], "--failed", files[2], "--hosted", files[3], "--poll", "0.01", "-m", "m"]
+    hosted = [
+        "batch",
+        files[0],
+        "-o",
+        files[1],
+        "--failed",
+        files[2],
+        "--hosted",
+        files[3],
+        "--poll",
+        "0.01",
+        "-m",
+        "m",
+    ]
     done = call(*hosted, "--estimate", *here)
     assert done.stdout.startswith("3 prompts to send, 0 answers stored"), done.stderr
     assert emulator.requests == []

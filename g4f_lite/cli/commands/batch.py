@@ -19,7 +19,6 @@ from ..failure import Failure, Misuse, checking_arguments, message_of
 from ..options import ProviderOptions, provider_options
 from ..output import writing
 
-
 # Options that a hosted batch does not have, and their values where they are not given.
 _LIVE = {"workers": "auto", "store": None, "rpm": None, "tpm": None, "fresh": False}
 
