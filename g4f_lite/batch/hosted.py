@@ -40,6 +40,7 @@ _PATIENCE = 10
 _DOWNLOADS = 2  # of a file with fewer lines than the service has counted, which may have been cut
 _FILE_IS_GONE = (400, 404)  # statuses that may say so
 _REASONS = {
+    "failed": "the service refused the batch, and does not say why",
     "expired": "the batch expired before this prompt was answered",
     "cancelled": "the batch was cancelled before this prompt was answered",
 }

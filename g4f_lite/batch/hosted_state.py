@@ -113,9 +113,8 @@ class State:
                 f"{str(self.path)!r} is of a later version of g4f_lite; upgrade it", self.path, reason="newer"
             )
         try:
-            names = {each.name for each in fields(Part)}
-            parts = [Part(**{name: part[name] for name in names & part.keys()}) for part in value["parts"]]
-            failures = {int(index): line for index, line in value["failures"].items()}
+            parts = [_part_of(part) for part in value["parts"]]
+            failures = {int(index): line and dict(line) for index, line in value["failures"].items()}
             run = str(value["run"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{str(self.path)!r} is damaged: {error!r}; restore a copy", self.path) from error
@@ -153,6 +152,21 @@ class State:
             raise StoreError(
                 f"{str(self.path)!r} cannot be written: {error}", self.path, reason="unwritable"
             ) from error
+
+
+def _part_of(value: Mapping[str, Any]) -> Part:
+    """Return a part as it was saved.
+
+    :raises TypeError: if a value in it has another type
+    """
+    part = Part(**value)
+    empty = Part("")
+    for each in fields(Part):
+        usual, given = getattr(empty, each.name), getattr(part, each.name)
+        kinds = (str, type(None)) if usual is None else (type(usual),)
+        if not isinstance(given, kinds):
+            raise TypeError(f"{each.name} is {given!r:.80}")
+    return part
 
 
 def _error_in(row: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import json
 import stat
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -287,6 +288,11 @@ def test_the_state_of_other_prompts_is_not_taken(client: Client, emulator: Emula
         ('{"format": "x", "version": 1}', "foreign"),
         ('{"format": "g4f_lite hosted batch", "version": 2}', "newer"),
         ('{"format": "g4f_lite hosted batch", "version": 1, "parts": 5}', "damaged"),
+        (
+            '{"format": "g4f_lite hosted batch", "version": 1, "run": "", "failures": {},'
+            ' "parts": [{"digest": "", "batch_id": 5}]}',
+            "damaged",
+        ),
     ],
 )
 def test_a_file_that_is_no_state_is_not_touched(client: Client, path: Path, text: str, reason: str) -> None:
@@ -375,3 +381,39 @@ def test_prompts_of_several_providers_go_to_each(client: Client, emulator: Emula
 def test_a_generator_of_prompts_is_read_whole(client: Client, path: Path) -> None:
     batch = batch_of(client, path, (text for text in PROMPTS))
     assert (len(batch), batch[1].text, isinstance(batch[1].answer, Answer)) == (4, "two", True)
+
+
+def test_threads_that_submit_at_once_create_one_batch(client: Client, emulator: Emulator, path: Path) -> None:
+    batches = [batch_of(client, path) for _ in range(4)]
+    with ThreadPoolExecutor(4) as executor:
+        found = list(executor.map(lambda batch: batch.texts(), batches))
+    assert found == [PROMPTS] * 4
+    assert Counter(sent(emulator))["POST batches"] == 1
+
+
+LINES = [
+    b"null",
+    b"not JSON",
+    b'{"custom_id": ["request-0"]}',
+    b'{"custom_id": "request-99999999999999999999"}',
+    b'{"custom_id": "request-5", "error": {"message": "not one of these"}}',
+    b'{"custom_id": "request-0", "response": {"status_code": 200, "body": null}}',
+    b'{"custom_id": "request-1", "response": [1], "error": "broken"}',
+    b'{"custom_id": "request-2", "response": null, "error": {"message": "no key sk-a-secret-that-nobody-shall-see"}}',
+    b'{"custom_id": "request-3", "response": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+]
+
+
+def test_lines_that_no_service_should_send(client: Client, emulator: Emulator, path: Path) -> None:
+    batch = batch_of(client, path).submit()
+    assert batch_of(client, path).done
+    file_id = batch._state.path.read_text().split('"output_file_id": "')[1].split('"')[0]
+    emulator._openai.files._files[file_id] = ({}, b"\n".join(LINES))
+    for file in path.parent.glob("run.json.store*"):
+        file.unlink()
+    assert errors_of(batch_of(client, path)) == [
+        "OpenAICompatible, stream: expected an object of an answer, got null",
+        "OpenAICompatible, stream: broken",
+        "OpenAICompatible, stream: no key ***",
+        "OpenAICompatible, stream: the service's files lack this prompt's result",
+    ]

@@ -50,13 +50,13 @@ class BatchAPI:
         """Upload a file of requests, and return its id."""
         form = _Form(file, name)
 
-        def send(exchange: Exchange) -> Any:
+        def send(exchange: Exchange) -> str:
             request = self.provider.to_send("POST", "/files")
             request.headers = {**request.headers, "Content-Type": form.content_type}
             request.data = form
-            return self._read(exchange, request)
+            return _id_of(self._read(exchange, request), "a file")
 
-        return _id_of(self._run(send), "a file")
+        return self._run(send)
 
     def create(self, file_id: str, metadata: Mapping[str, str]) -> dict[str, Any]:
         """Create a batch of an uploaded file, with one attempt: a second one might make two batches.
@@ -75,15 +75,15 @@ class BatchAPI:
         with in_call(provider, Deadline(self._timeout), provider.route(self._proxy), lent) as exchange:
             exchange.attempts = 1
             exchange.abandon()  # on a connection of its own: one that was kept may be lost, and replaced
-            return _batch_of(self._read(exchange, provider.to_send("POST", "/batches", body)))
+            with at_step(exchange, _STEP):
+                return _batch_of(self._read(exchange, provider.to_send("POST", "/batches", body)))
 
     def find(self, metadata: Mapping[str, str]) -> dict[str, Any] | None:
         """Return the newest batch with this metadata, or None if there is none."""
         after = ""
         for _ in range(_MOST_PAGES):
-            path = f"/batches?limit={_LISTED}" + (f"&after={after}" if after else "")
             try:
-                page = self._get(path)
+                page = self._page(after)
             except ProviderError as error:
                 if error.status in NO_SUCH_PAGE:  # a server that lists no batches
                     return None
@@ -99,15 +99,14 @@ class BatchAPI:
 
     def get(self, batch_id: str) -> dict[str, Any]:
         """Return a batch as it is now."""
-        return _batch_of(self._get(f"/batches/{_in_path(batch_id)}"))
+        return self._batch("GET", f"/batches/{_in_path(batch_id)}")
 
     def cancel(self, batch_id: str) -> dict[str, Any]:
         """Cancel a batch; what was answered until then is in its files."""
-        request = self.provider.to_send("POST", f"/batches/{_in_path(batch_id)}/cancel")
-        return _batch_of(self._run(lambda exchange: self._read(exchange, request)))
+        return self._batch("POST", f"/batches/{_in_path(batch_id)}/cancel")
 
     def read(self, file_id: str, take: Callable[[dict[str, Any]], None]) -> int:
-        """Read a file of results, and return how many there are.
+        """Read a file of results, and return how many there are; lines that cannot be read are left out.
 
         :param take: called with each line, and again with the same ones if the download was cut
         """
@@ -117,11 +116,10 @@ class BatchAPI:
             request = self.provider.to_send("GET", f"/files/{_in_path(file_id)}/content")
             body = fetch(exchange, request, _STEP, self.provider)
             for line in body.lines(max_line_bytes=MAX_LINE_BYTES):
-                if line.strip():
-                    value = parse_json(line.decode("utf-8", "replace"))
-                    if isinstance(value, dict):
-                        take(value)
-                        count += 1
+                value = _object_in(line)
+                if value is not None:
+                    take(value)
+                    count += 1
             return count
 
         return self._run(download)
@@ -141,8 +139,12 @@ class BatchAPI:
         error = error or error_of(line.get("error"), status, dict(line))
         raise with_body(error or ServiceError(f"the request failed: {shorten(json.dumps(line))}", status=status), line)
 
-    def _get(self, path: str) -> Any:
+    def _page(self, after: str) -> Any:
+        path = f"/batches?limit={_LISTED}" + (f"&after={_in_path(after)}" if after else "")
         return self._run(lambda exchange: self._read(exchange, self.provider.to_send("GET", path)))
+
+    def _batch(self, method: str, path: str) -> dict[str, Any]:
+        return self._run(lambda exchange: _batch_of(self._read(exchange, self.provider.to_send(method, path))))
 
     def _run(self, action: Callable[[Exchange], Result]) -> Result:
         self.provider.check_ready()
@@ -193,6 +195,15 @@ class _Form:
         while chunk := self._file.read(_READ_BYTES):
             yield chunk
         yield self._tail
+
+
+def _object_in(line: bytes) -> dict[str, Any] | None:
+    """Return the object in a line of a file; None if there is none, as at the end of a file that was cut."""
+    try:
+        value = parse_json(line.decode("utf-8", "replace"))
+    except ResponseFormatError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _in_path(id_: str) -> str:
