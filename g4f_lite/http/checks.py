@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -79,7 +79,7 @@ def complete(error: G4FLiteError, body: Body) -> None:
     """Add to an error what the headers say: how long to wait, whether to retry, and the request's id."""
     headers = body.headers
     if isinstance(error, (ProviderError, ModelNotSupportedError)) and error.request_id is None:
-        error.request_id = next((value for name in _REQUEST_IDS if (value := headers.get(name))), None)
+        error.request_id = request_id_of(headers)
     if not isinstance(error, ProviderError):
         return
     wait = named_wait(headers)
@@ -88,6 +88,11 @@ def complete(error: G4FLiteError, body: Body) -> None:
     if wait is not None:
         error.retry_after = wait
     error.may_retry = error.may_retry and headers.get("x-should-retry", "").strip().lower() != "false"
+
+
+def request_id_of(headers: Mapping[str, str]) -> str | None:
+    """Return the service's id of a request, from the headers of its response; None if there is none."""
+    return next((value for name in _REQUEST_IDS if (value := headers.get(name))), None)
 
 
 def raise_challenge(body: Body, text: str) -> None:
@@ -111,7 +116,7 @@ def error_for_status(body: Body, text: str) -> G4FLiteError:
     status, shown = body.status, shorten(_visible(text) if is_page else text)
     said = f": {shown}" if shown else ""
     if is_page:
-        page = shorten(_visible(re.sub(r"(?is)<title\b.*?</title\s*>", " ", text)) or shown, 60)
+        page = shorten(_visible(_without_title(text)) or shown, 60)
         said = f", with a web page in place of an answer: {page!r}"
     if 300 <= status < 400 and "Location" in body.headers:
         return _elsewhere(body, shown)
@@ -172,6 +177,10 @@ def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:
 
 def _is_page(text: str) -> bool:
     return text.lstrip("\ufeff \t\r\n").startswith("<")
+
+
+def _without_title(page: str) -> str:
+    return re.sub(r"(?i)<title\b[^<>]*>[^<]*", " ", page)
 
 
 def _visible(page: str) -> str:

@@ -13,10 +13,12 @@ from g4f_lite.cli.failure import one_line
 from g4f_lite.http.body import parse_json
 from g4f_lite.http.checks import ERROR_BODY_BYTES, rate_limit_error, shorten
 from g4f_lite.http.checks import _visible as visible
+from g4f_lite.http.checks import _without_title as without_title
 from g4f_lite.http.redact import redact
 from g4f_lite.http.waits import parse_retry_after
 from g4f_lite.providers.ai_engine import errors as ai_engine_errors
 from g4f_lite.providers.ai_engine.nonce import nonce_in_page
+from g4f_lite.providers.ai_engine.reply import _without_images as without_images
 
 LIMIT = 1.0  # seconds of this thread's own; what is in proportion takes a hundredth
 BODY = ERROR_BODY_BYTES
@@ -38,6 +40,10 @@ def _seconds(function: Callable[[str], Any], text: str) -> float:
         (visible, "<script ", BODY),
         (visible, "<script></script ", BODY),
         (visible, "<style>", BODY),
+        (without_title, "<title", BODY),
+        (without_title, "<title>", BODY),
+        (lambda text: without_images(text, ["u"]), "![", EVENT),
+        (lambda text: without_images(text, ["u", "v"] * 50_000), "![a", EVENT),
         (parse_retry_after, "9", BODY),
         (parse_retry_after, "1 ", BODY),
         (redact, "basic  ", BODY),
@@ -79,3 +85,17 @@ def test_an_error_text_full_of_signs_is_the_services_error(said: str) -> None:
 )
 def test_words_for_a_used_up_allowance(said: str, kind: type[RateLimitError]) -> None:
     assert type(rate_limit_error(said, said)) is kind
+
+
+@pytest.mark.parametrize(
+    ("reply", "urls", "shown"),
+    [
+        ("![a](http://x/y)", ["http://x/y"], ""),
+        ("![a](u) ![b](v)\n", ["u", "v"], ""),
+        ("a ![b](http://x/y_(1).png) c", ["http://x/y_(1).png"], "a  c"),
+        ("![a](u) and ![b](other)", ["u"], " and ![b](other)"),
+        ("u", ["u"], ""),
+    ],
+)
+def test_a_reply_without_the_images_that_come_beside_it(reply: str, urls: list[str], shown: str) -> None:
+    assert without_images(reply, urls) == shown

@@ -53,7 +53,7 @@ import configparser, re, sys
 setup = configparser.RawConfigParser()
 setup.read(sys.argv[1], encoding="utf-8")
 lists = {"": setup["options"]["install_requires"], **setup["options.extras_require"]}
-unneeded = re.compile(r"\s*(#|$|eventlet|gevent|gunicorn|mypy|openai|opentelemetry)")
+unneeded = re.compile(r"\s*(#|$|eventlet|gevent|gunicorn|mypy|opentelemetry)")
 for name in sys.argv[2:]:
     for line in lists[name].splitlines():
         if not unneeded.match(line):

@@ -19,6 +19,8 @@ from ...http.lines import MAX_LINE_BYTES
 from ..openai.usage import read_usage
 from . import errors, nonce
 
+_IMAGE = r"!\[[^\[\]]*\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)"  # in Markdown; its address may have brackets
+
 
 def read_answer(body: Body, message: str) -> Iterator[Delta]:
     """Read an answer; its body, not its Content-Type, tells whether it is events or one JSON object.
@@ -47,7 +49,7 @@ def read_answer(body: Body, message: str) -> Iterator[Delta]:
                 raise ResponseFormatError(f"expected text in a live event, got {shorten(event.data, 100)!r}")
             if not streamed:
                 blanks += data  # held back: blanks alone, with an empty reply at the end, are an empty answer
-                if not blanks.strip():
+                if not data.strip() and len(blanks) <= MAX_LINE_BYTES:
                     continue
                 data = blanks
             if length <= MAX_LINE_BYTES:  # no reply at the end can be longer
@@ -98,9 +100,9 @@ def _without_images(reply: str, urls: list[str]) -> str:
     """Take out of a reply what only shows its images: their Markdown, or the address alone."""
     if reply in urls:
         return ""
-    shown = reply
-    for url in urls:
-        shown = re.sub(rf"!\[[^\]]*\]\({re.escape(url)}\)", "", shown)
+    known = set(urls)
+    # In time that grows with the text alone: nothing can interrupt re, and a site may send megabytes of brackets.
+    shown = re.sub(_IMAGE, lambda found: "" if found[1] in known else found[0], reply)
     return shown if shown.strip() else ""
 
 
