@@ -108,7 +108,7 @@ class G4FLiteError(Exception):
         return {name: value for name, value in vars(self).items() if name not in _UNPICKLED}
 
 
-_UNPICKLED = {"request", "response"}
+_UNPICKLED = {"request", "response", "results"}
 
 
 def _restore(kind: type[G4FLiteError], state: dict[str, Any]) -> G4FLiteError:
@@ -330,7 +330,7 @@ class EngineError(G4FLiteError):
 class BatchStoppedError(G4FLiteError):
     """A batch that stopped, because every later prompt would have failed as well.
 
-    :param results: the results so far; iterating over them again goes on.  A pickled error has none.
+    :param results: the results so far, which can be read on; a pickled error has none
     :param error: the error that stopped it
     """
 
@@ -339,16 +339,13 @@ class BatchStoppedError(G4FLiteError):
         self.results = results
         self.error = error
 
-    def _state(self) -> dict[str, Any]:
-        return {**super()._state(), "results": None}
-
 
 class StoreError(G4FLiteError):
     """A file of answers or conversations that cannot be opened, read or written.
 
     :param path: the file
-    :param reason: ``"directory"``, ``"foreign"`` for another program's file, ``"newer"`` for a later version's,
-        ``"full"`` for a full disk, ``"unwritable"``, ``"locked"`` or ``"damaged"``
+    :param reason: ``"directory"``, ``"foreign"``, ``"newer"``, ``"full"``, ``"unwritable"``, ``"locked"`` or
+        ``"damaged"``
     """
 
     def __init__(self, message: str, path: Any = None, *, reason: str = "damaged", **context: Any) -> None:

@@ -428,7 +428,7 @@ def test_a_completion_has_the_value_and_what_it_took():
     assert completion.usage.total_tokens == 33
     assert [each["role"] for each in completion.messages] == ["user", "assistant", "user"]
     written = completion.to_dict()
-    assert written["choices"][0]["message"] == {"role": "assistant", "content": TEXT}
+    assert written["choices"][0]["message"] == {"role": "assistant", "content": TEXT, "refusal": None}
     assert "attempts" not in written
     assert Client(Plain("ok")).ask([*completion.messages, message]) == "ok"
     assert pickle.loads(pickle.dumps(completion)) == completion
