@@ -14,16 +14,16 @@ from urllib.parse import urlsplit
 
 _USE_HEADERS = "pass headers= to the provider, as in OpenAICompatible(base_url, headers={…})"
 _USE_SESSION = "pass session= to the provider: a requests.Session with params, adapters or hooks of your own"
-_NO_LOGPROBS = "the results do not include log probabilities"
+_NO_LOGPROBS = "it reports no log probabilities"
 # Options of OpenAI's client that are not supported, and what to do instead.
 _INSTEAD = {
-    "n": "a call returns one answer; make another call for another answer",
+    "n": "a call of it returns one answer; make another call for another answer",
     "logprobs": _NO_LOGPROBS,
     "top_logprobs": _NO_LOGPROBS,
     "extra_headers": _USE_HEADERS,
     "default_headers": _USE_HEADERS,
-    "organization": _USE_HEADERS,
-    "project": _USE_HEADERS,
+    "organization": "pass default_headers={'OpenAI-Organization': …}",
+    "project": "pass default_headers={'OpenAI-Project': …}",
     "extra_query": _USE_SESSION,
     "default_query": _USE_SESSION,
     "http_client": _USE_SESSION,

@@ -50,7 +50,7 @@ _HARMLESS = {
     ord("\r"): "",
 }
 
-SHOWN_FRAMES = 5  # of the caller's code, in a notebook
+_NOT_OWN = (os.path.dirname(__file__), os.path.dirname(os.__file__), "<")  # files that are not the caller's
 
 
 def sanitize(text: str) -> str:
@@ -97,8 +97,8 @@ class G4FLiteError(Exception):
         import traceback
 
         frames = traceback.extract_tb(self.__traceback__)
-        own = [frame for frame in frames if not _is_installed(frame.filename)]
-        lines = [line.rstrip("\n") for line in traceback.format_list(own[-SHOWN_FRAMES:])]
+        own = [frame for frame in frames if not (frame.filename.startswith(_NOT_OWN) or "-packages" in frame.filename)]
+        lines = [line.rstrip("\n") for line in traceback.format_list(own[-5:])]
         return [*lines, f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -108,13 +108,7 @@ class G4FLiteError(Exception):
         return {name: value for name, value in vars(self).items() if name not in _UNPICKLED}
 
 
-def _is_installed(file_name: str) -> bool:
-    """Return whether a file is part of this library, of another that is installed, or of Python."""
-    folders = (os.path.dirname(__file__), os.path.dirname(os.__file__))
-    return file_name.startswith((*folders, "<")) or "site-packages" in file_name or "dist-packages" in file_name
-
-
-_UNPICKLED = {"request", "response"}
+_UNPICKLED = {"request", "response", "results"}
 
 
 def _restore(kind: type[G4FLiteError], state: dict[str, Any]) -> G4FLiteError:
@@ -191,13 +185,11 @@ class ResponseFormatError(ProviderError, requests.exceptions.InvalidJSONError):
 class OutputError(ResponseFormatError, ValueError):
     """A typed answer that does not fit its type; its cause says why.
 
-    :param usage: the token counts of all answers, if the service reported them
     :ivar attempts: how many answers were asked for
+    :ivar usage: the token counts of all of them, if the service reported them
     """
 
-    def __init__(self, message: str, *, usage: Any = None, **context: Any) -> None:
-        super().__init__(message, **context)
-        self.usage = usage
+    usage: Any = None
 
     @property
     def text(self) -> str:
@@ -219,12 +211,10 @@ class OutputTruncatedError(OutputError):
 class RefusalError(ProviderError):
     """A refusal of the model in the place of a typed answer; ``partial`` is its text.
 
-    :param usage: the token counts, if the service reported them
+    :ivar usage: the token counts, if the service reported them
     """
 
-    def __init__(self, message: str, *, usage: Any = None, **context: Any) -> None:
-        super().__init__(message, **context)
-        self.usage = usage
+    usage: Any = None
 
 
 class EmptyResponseError(ProviderError):
@@ -287,13 +277,7 @@ class ModelNotSupportedError(G4FLiteError, ValueError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        status: int | None = None,
-        body: str = "",
-        request_id: str | None = None,
-        **context: Any,
+        self, message: str, *, status: int | None = None, body: str = "", request_id: str | None = None, **context: Any
     ) -> None:
         super().__init__(message, **context)
         self.status = status
@@ -346,7 +330,7 @@ class EngineError(G4FLiteError):
 class BatchStoppedError(G4FLiteError):
     """A batch that stopped, because every later prompt would have failed as well.
 
-    :param results: the results so far; iterating over them again goes on.  A pickled error has none.
+    :param results: the results so far, which can be read on; a pickled error has none
     :param error: the error that stopped it
     """
 
@@ -355,16 +339,13 @@ class BatchStoppedError(G4FLiteError):
         self.results = results
         self.error = error
 
-    def _state(self) -> dict[str, Any]:
-        return {**super()._state(), "results": None}
-
 
 class StoreError(G4FLiteError):
     """A file of answers or conversations that cannot be opened, read or written.
 
     :param path: the file
-    :param reason: ``"directory"``, ``"foreign"`` for another program's file, ``"newer"`` for a later version's,
-        ``"full"`` for a full disk, ``"unwritable"``, ``"locked"`` or ``"damaged"``
+    :param reason: ``"directory"``, ``"foreign"``, ``"newer"``, ``"full"``, ``"unwritable"``, ``"locked"`` or
+        ``"damaged"``
     """
 
     def __init__(self, message: str, path: Any = None, *, reason: str = "damaged", **context: Any) -> None:

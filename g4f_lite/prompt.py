@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .arguments import check_model_name, check_proxy, unknown_name
+from .arguments import check_model_name, check_proxy
 from .messages import Image, Message, Messages, json_copy, to_messages
-from .timeout import Timeout, TimeoutLike
+from .timeout import CallRetry, Timeout, TimeoutLike, check_retry
 
 # Options of OpenAI's API that ask for what everybody does without them.
 _DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
+_SEVERAL = "this gives one answer; client.chat.completions.create(n=…) gives several"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Prompt:
     :param timeout: the timeout of this call; None for the provider's own
     :param proxy: the URL of the proxy for this call; None for the provider's own
     :param stream: whether the service is to send the answer as it comes, and not as a whole
+    :param retry: the retry policy of this call; None for one attempt, ``"own"`` for the provider's own
     :param share: seconds until the first delta in all, for a member of a chain; None without such a limit
     :param fresh: whether an answer that is cached does not count
     :param without: fields that the service has refused, which are left out of what is sent
@@ -38,6 +40,7 @@ class Prompt:
     timeout: Timeout | tuple[float | None, float | None] | None = None
     proxy: str | None = field(default=None, repr=False)  # it may contain a password
     stream: bool = True
+    retry: CallRetry = "own"
     share: float | None = None
     fresh: bool = False
     without: frozenset[str] = frozenset()
@@ -53,6 +56,7 @@ class Prompt:
         system: str | None = None,
         images: Image | Iterable[Image] | None = None,
         stream: bool | None = None,
+        retry: CallRetry = "own",
         fresh: bool | None = None,
         **options: Any,
     ) -> Prompt:
@@ -64,6 +68,7 @@ class Prompt:
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
         :param system: a system message to put first
         :param images: images to add to the last user message: bytes, paths or URLs
+        :param retry: the retry policy of this call; None for one attempt, ``"own"`` for the provider's own
         :param stream: False makes the service send the answer as a whole, if it can
         :param fresh: whether to ask even if the answer is cached; see ``Client(cache=…)``
         :param options: further options; None means not given
@@ -85,6 +90,7 @@ class Prompt:
             timeout=_checked_timeout(timeout),
             proxy=None if proxy is None else check_proxy(proxy),
             stream=stream is not False,
+            retry="own" if retry == "own" else check_retry(retry),
             messages=to_messages(messages, system=system, images=images),
             fresh=fresh is True,
         )
@@ -135,15 +141,14 @@ def _checked(name: str, value: Any) -> Any:
     :raises ValueError: if it is nested too deeply, or contains itself
     """
     if name == "n":
-        raise TypeError(f"n={value!r}: this gives one answer; client.chat.completions.create(n=…) gives several")
+        raise TypeError(f"n={value!r}: {_SEVERAL}")
     if name in ("response_format", "extra_body") and value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, not {type(value).__name__}")
     if name == "tools":
         _check_tools(value)
     copied = json_copy(value, f"the option {name}", number_names=True)  # of tokens in logit_bias
-    for inner in _DEFAULTS.keys() & copied.keys() if name == "extra_body" else ():
-        if _is_given(inner, copied[inner]):
-            raise TypeError(unknown_name("option", inner, (), "extra_body"))
+    if name == "extra_body" and _is_given("n", copied.get("n")):
+        raise TypeError(f"extra_body has n={copied['n']!r}: {_SEVERAL}")
     return copied
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, Literal, Union
+
+import tenacity
 
 TimeoutLike = Union["Timeout", float, tuple[float | None, float | None], None]
 
@@ -112,3 +114,20 @@ class RetryPolicy:
         if not self.budget >= 0:
             raise ValueError(f"budget must be 0 retries or more, not {self.budget}")
         object.__setattr__(self, "statuses", frozenset(self.statuses))
+
+
+RETRY = RetryPolicy()  # where none is given
+RetryLike = RetryPolicy | tenacity.Retrying | None
+CallRetry = RetryLike | Literal["own"]  # of one call; "own" is the provider's own
+
+
+def check_retry(retry: Any) -> RetryLike:
+    """Check a ``retry=`` argument.
+
+    :raises TypeError: if it is not a RetryPolicy, a ``tenacity.Retrying`` or None
+    """
+    if retry is None or isinstance(retry, (RetryPolicy, tenacity.Retrying)):
+        return retry
+    kind = type(retry).__name__
+    hint = "; this SDK is synchronous, use tenacity.Retrying" if "Async" in kind or "Tornado" in kind else ""
+    raise TypeError(f"retry must be a RetryPolicy, a tenacity.Retrying or None, not {kind}{hint}")

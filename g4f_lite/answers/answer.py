@@ -30,6 +30,7 @@ class Answer(str):
         the answer itself keeps the streamed text
     :ivar message_fields: fields that the service added to the message, such as ``annotations`` or
         ``reasoning_content``, and expects when the message is sent back
+    :ivar choice_fields: fields that the service added beside the message, such as ``logprobs``
     """
 
     usage: Usage | None
@@ -43,6 +44,7 @@ class Answer(str):
     refusal: str | None
     revision: str | None
     message_fields: dict[str, Any]
+    choice_fields: dict[str, Any]
     _shown_in: int | None = None  # the number of the notebook cell that displayed it
 
     def __new__(
@@ -60,6 +62,7 @@ class Answer(str):
         refusal: str | None = None,
         revision: str | None = None,
         message_fields: dict[str, Any] | None = None,
+        choice_fields: dict[str, Any] | None = None,
     ) -> Answer:
         answer = super().__new__(cls, valid_text(text))
         answer.usage = usage
@@ -73,7 +76,13 @@ class Answer(str):
         answer.refusal = refusal
         answer.revision = revision
         answer.message_fields = message_fields or {}
+        answer.choice_fields = choice_fields or {}
         return answer
+
+    @property
+    def logprobs(self) -> Any:
+        """The log probabilities of the tokens, as the service sent them; None if ``logprobs=True`` was not given."""
+        return self.choice_fields.get("logprobs")
 
     def __getnewargs__(self) -> tuple[str]:
         return (str(self),)
@@ -92,7 +101,7 @@ class Answer(str):
             "provider": self.provider,
             "model": self.model,
             "finish_reason": self.finish_reason,
-            "usage": {name: count for name, count in asdict(self.usage).items() if count is not None}
+            "usage": {name: count for name, count in asdict(self.usage).items() if count not in (None, {})}
             if self.usage
             else None,
             "seconds": round(self.seconds, 3),

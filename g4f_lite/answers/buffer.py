@@ -43,7 +43,8 @@ class Buffer:
     :ivar room: bytes left before they are joined
     :ivar too_long: whether the answer is longer than what is kept; only its beginning is kept then
     :ivar finished: whether the end of the protocol has arrived
-    :ivar attached: fields that the service added
+    :ivar attached: fields that the service added to the message
+    :ivar choice_fields: fields that the service added beside the message
     :ivar others: the other choices, by their index
     """
 
@@ -55,6 +56,7 @@ class Buffer:
     finish_reason: str | None = None
     finished: bool = False
     attached: dict[str, Any] = field(default_factory=dict)
+    choice_fields: dict[str, Any] = field(default_factory=dict)
     others: dict[int, Buffer] = field(default_factory=dict)
     _attached_bytes: int = 0
     _joined: list[Delta] = field(default_factory=list)
@@ -78,7 +80,7 @@ class Buffer:
                 self.others.setdefault(delta.index, Buffer()).add(delta.delta)
         elif isinstance(delta, Attached):
             if self._has_room_for(size_of(delta.fields)):
-                join(self.attached, delta.fields)
+                join(self.attached if delta.to == "message" else self.choice_fields, delta.fields)
         elif not isinstance(delta, ImageResponse) or self._has_room_for(sum(map(len, delta.urls))):
             self._keep(delta)
 
@@ -126,10 +128,27 @@ class Buffer:
             *([self.identity] if self.identity else []),
             *self._joined,
             *([Attached(self.attached)] if self.attached else []),
+            *([Attached(self.choice_fields, "choice")] if self.choice_fields else []),
             *others,
             *([self.usage] if self.usage else []),
             *([Finish(self.finish_reason)] if self.finished else []),
         ]
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What an Answer consists of, by the names of its parameters."""
+        return {
+            "text": self.text,
+            "usage": self.usage,
+            "finish_reason": self.finish_reason,
+            "reasoning": self.reasoning,
+            "tool_calls": self.tool_calls,
+            "images": self.images,
+            "refusal": self.refusal,
+            "revision": self.revision,
+            "message_fields": self.message_fields,
+            "choice_fields": self.choice_fields,
+        }
 
     @property
     def text(self) -> str:

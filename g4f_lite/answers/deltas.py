@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ..errors import EmptyResponseError
 from .images import ImageResponse
@@ -77,9 +77,16 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Attached:
-    """A piece of what a service adds to an answer under names of its own, such as ``annotations`` or ``audio``."""
+    """A piece of what a service adds to an answer under names of its own, such as ``annotations`` or ``audio``.
+
+    :param to: ``"message"`` for fields of the message; ``"choice"`` for those beside it, such as ``logprobs``
+    """
 
     fields: dict[str, Any] = field(hash=False)
+    to: Literal["message", "choice"] = "message"
+
+
+COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ class Usage:
     :param total_tokens: the sum of both
     :param cached_tokens: tokens of the prompt that were in the service's cache, or None if not reported
     :param reasoning_tokens: tokens of the answer that were reasoning, or None if not reported
+    :param extra: what else the service reports, as it writes it, such as ``prompt_tokens_details.audio_tokens``
     """
 
     prompt_tokens: int
@@ -98,27 +106,30 @@ class Usage:
     total_tokens: int
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __add__(self, other: Usage) -> Usage:
         """Return the counts of two answers together; what neither service reported is still None."""
-        pairs = ((getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
+        pairs = ((getattr(self, name), getattr(other, name)) for name in COUNTS)
         return Usage(*(one if two is None else (one or 0) + two for one, two in pairs))
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The service's own data about an answer, which precedes its first delta.
+    """The service's own data about an answer, which precedes its first delta; what it adds later comes in another one.
 
     :param id: the id of the answer
     :param created: when the service began it, in seconds since 1970
     :param model: the model that really answers
     :param system_fingerprint: identifies the service's configuration
+    :param extra: further fields of the service, such as ``service_tier`` or ``citations``
     """
 
     id: str | None = None
     created: int | None = None
     model: str | None = None
     system_fingerprint: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -164,7 +175,7 @@ def is_content(delta: Delta) -> bool:
     if isinstance(delta, OtherChoice):
         return is_content(delta.delta)
     if isinstance(delta, Attached):
-        return "audio" in delta.fields
+        return "audio" in delta.fields and delta.to == "message"
     return bool(delta) and not isinstance(delta, (Usage, Identity, Finish, Revision))
 
 

@@ -60,6 +60,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._model = model
         self._begin = begin
         self._stages: list[Stage] = []
+        self._on_end: tuple[Callable[[AnswerStream], object], ...] = ()
         self._source: Source | None = None
         self._deltas: Generator[Delta, None, None] | None = None
         self._opening = threading.Lock()
@@ -70,6 +71,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._closed = False
         self._ended = False  # it was read to its end
         self._error: G4FLiteError | None = None
+        self.cached = False  # whether a stage answers from a cache, and nothing is sent
 
     def through(self, stage: Stage) -> AnswerStream:
         """Pass the deltas through a stage, after the stages that were added before.
@@ -78,6 +80,15 @@ class AnswerStream(Generator[Piece, None, None]):
         :returns: the stream itself
         """
         self._stages.append(stage)
+        return self
+
+    def when_ended(self, action: Callable[[AnswerStream], object]) -> AnswerStream:
+        """Call a function once, when the answer has ended: whole, failed or closed; a stage would cost time per piece.
+
+        :param action: gets the stream; it must not raise, and must not wait, as a garbage collection may end an answer
+        :returns: the stream itself
+        """
+        self._on_end = (*self._on_end, action)
         return self
 
     def __next__(self) -> Piece:
@@ -107,6 +118,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._closed = True
         if self._source is None:
             return
+        self._tell_end()
         try:
             self._source.close()
             if self._deltas is not None:  # the stages, which closing the source does not close
@@ -185,6 +197,16 @@ class AnswerStream(Generator[Piece, None, None]):
         return getattr(self._source, "provider", None) or self._provider
 
     @property
+    def source(self) -> Any:
+        """The call in progress; None before it begins.  What it knows about itself differs between providers."""
+        return self._source
+
+    @property
+    def error(self) -> G4FLiteError | None:
+        """The error that the answer ended with, or None."""
+        return self._error
+
+    @property
     def model(self) -> str | None:
         """The requested model, or None if none was named."""
         return getattr(self._source, "model", None) or self._model
@@ -213,8 +235,8 @@ class AnswerStream(Generator[Piece, None, None]):
         return self._buffer.deltas
 
     def take_origin(self, provider: str, model: str | None) -> None:
-        """Name the provider and the model of an answer that does not come from this stream's source."""
-        self._provider, self._model = provider, model
+        """Name the provider and the model of an answer that comes from a cache, and not from this stream's source."""
+        self._provider, self._model, self.cached = provider, model, True
 
     @property
     def closed(self) -> bool:
@@ -236,25 +258,12 @@ class AnswerStream(Generator[Piece, None, None]):
 
         :raises ResponseFormatError: if one is longer than what is kept of an answer
         """
-        if any(buffer.too_long for buffer in self._buffer.others.values()):
-            self._raise_too_long()
-        return {index: self._answer_of(buffer) for index, buffer in sorted(self._buffer.others.items())}
+        others = self._buffer.others
+        self._check_length(*others.values())
+        return {index: self._answer_of(others[index]) for index in sorted(others)}
 
     def _answer_of(self, buffer: Buffer) -> Answer:
-        return Answer(
-            model=self.model,
-            provider=self.provider,
-            seconds=self._seconds,
-            text=buffer.text,
-            usage=buffer.usage,
-            finish_reason=buffer.finish_reason,
-            reasoning=buffer.reasoning,
-            tool_calls=buffer.tool_calls,
-            images=buffer.images,
-            refusal=buffer.refusal,
-            revision=buffer.revision,
-            message_fields=buffer.message_fields,
-        )
+        return Answer(**buffer.parts, model=self.model, provider=self.provider, seconds=self._seconds)
 
     @property
     def identity(self) -> Identity | None:
@@ -328,11 +337,9 @@ class AnswerStream(Generator[Piece, None, None]):
         self._buffer.add(delta)
         return delta
 
-    def _check_length(self) -> None:
-        if self._buffer.too_long:
-            self._raise_too_long()
-
-    def _raise_too_long(self) -> NoReturn:
+    def _check_length(self, *others: Buffer) -> None:
+        if not any(buffer.too_long for buffer in (self._buffer, *others)):
+            return
         text = f"the answer is longer than the {MAX_BYTES:,} characters that are kept; iterate over the stream instead"
         error = ResponseFormatError(text, partial=self._buffer.text)
         self._add_context(error)
@@ -367,6 +374,12 @@ class AnswerStream(Generator[Piece, None, None]):
         except G4FLiteError as error:
             self._record_failure(error)
             raise
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        actions, self._on_end = self._on_end, ()
+        for action in actions:
+            action(self)
 
     def _add_context(self, error: G4FLiteError) -> None:
         """Add the provider, the step, the attempts and the time to an error."""
@@ -383,3 +396,4 @@ class AnswerStream(Generator[Piece, None, None]):
         if isinstance(error, (ProviderError, DeadlineExceededError, EngineError)):
             error.partial = self._buffer.text or error.partial
         self._add_context(error)
+        self._tell_end()

@@ -6,7 +6,7 @@ import pickle
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future
 from typing import Any
 
 from ..errors import G4FLiteError
@@ -16,9 +16,10 @@ from ..prompt import Prompt
 from ..store.answers import Kept
 from .plan import Plan
 from .task import Calls, Task
+from .workers import REQUESTS_LEFT, TOKENS_LEFT
 
 _MOST_RECEIVED = 8  # batches whose providers a process keeps, with their connections
-_OBSERVED = ("retry-after", "retry-after-ms", "x-ratelimit-remaining-requests", "x-ratelimit-remaining")
+_OBSERVED = ("retry-after", "retry-after-ms", *REQUESTS_LEFT, *TOKENS_LEFT)
 _received: OrderedDict[str, Shipment] = OrderedDict()
 _lock = lock_free_in_children()
 
@@ -79,9 +80,11 @@ def ask_by_executor(plan: Plan, shipment: Shipment, task: Task) -> Kept:
     :raises concurrent.futures.BrokenExecutor: if a worker died
     """
     assert plan.executor is not None
-    future: Future[tuple[Kept | Exception, Observed]] = plan.executor.submit(
-        ask_elsewhere, shipment, task.index, task.prompt, task.provider
-    )
+    future: Future[tuple[Kept | Exception, Observed]]
+    try:
+        future = plan.executor.submit(ask_elsewhere, shipment, task.index, task.prompt, task.provider)
+    except RuntimeError as error:  # it was shut down
+        raise BrokenExecutor(str(error)) from error
     task.close = future.cancel  # type: ignore[assignment]
     outcome, observed = future.result()
     for status, headers in observed:

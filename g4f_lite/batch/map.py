@@ -58,6 +58,8 @@ def map_prompts(
     )
     if executor is not None and not isinstance(executor, Executor):
         raise TypeError(f"executor must be a concurrent.futures.Executor, not {type(executor).__name__}")
+    if store is not None and not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"store must be a path, not {type(store).__name__}")
     inputs = Inputs.of(prompts)
     plan.store = None if store is None else AnswerStore(store)
     return BatchResults(inputs, plan)

@@ -48,8 +48,11 @@ class Progress:
         shown = {"failed": self._failed} if self._failed else {}
         if self._tokens:
             shown["tokens/min"] = round(self._tokens * 60 / max(0.001, time.monotonic() - self._began_at))
-        self._bar.set_postfix(shown, refresh=False)
-        self._bar.update()
+        try:
+            self._bar.set_postfix(shown, refresh=False)
+            self._bar.update()
+        except (OSError, ValueError):  # nobody reads standard error any more
+            self._bar = None
 
     def close(self) -> None:
         """Leave what is shown as it is."""

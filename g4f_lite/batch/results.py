@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, NoReturn, TypeVar
 
-from ..errors import BatchStoppedError, StoreError
+from ..errors import BatchStoppedError
 from ..store.answers import Key
 from . import tables
 from .inputs import Inputs
@@ -171,15 +171,17 @@ class BatchResults(Generic[T]):
         last = None if most is None else self._position + most
         try:
             while self._position != last:
-                index = self._position
-                if index not in self._known:
-                    run = run or self._start(itertools.count(index) if last is None else range(index, last))
-                    if not self._wait_for(index, run):
-                        if index == 0:
-                            raise ValueError("prompts is empty; give at least one prompt")
-                        return
-                self._position += 1
-                yield self._given(self._known.pop(index))
+                with self._lock:  # another thread may be taking results too
+                    index = self._position
+                    if index not in self._known:
+                        run = run or self._start(itertools.count(index) if last is None else range(index, last))
+                        if not self._wait_for(index, run):
+                            if index == 0:
+                                raise ValueError("prompts is empty; give at least one prompt")
+                            return
+                    self._position += 1
+                    result = self._known.pop(index)
+                yield self._given(result)
         finally:
             self._stop(run)
 
@@ -200,13 +202,21 @@ class BatchResults(Generic[T]):
             while index not in self._known:
                 owner = self._owners.get(index, run)  # another iteration of these results may have begun it
                 outcome = owner.result(index)
+                if outcome is None and owner.reason is None:  # a run that had begun it was left
+                    owner = self._start((index,))
+                    outcome = owner.result(index)
+                    self._stop(owner)
                 if isinstance(outcome, BadPrompt):
                     self._position = index if index in self._undone else index + 1
                     raise outcome.error
                 if outcome is None:
                     return self._raise_reason(owner.reason)
-                self._known[index] = outcome
+                self._keep(outcome)
         return True
+
+    def _keep(self, result: Result[T]) -> None:
+        self._known[result.index] = result
+        self._undone.pop(result.index, None)
 
     def _raise_reason(self, reason: BaseException | None) -> bool:
         if reason is None:
@@ -239,7 +249,7 @@ class BatchResults(Generic[T]):
 
     def _next_task(self, index: int) -> Task | Outcome | None:
         """Return what is to be done for a prompt: a task, its result from the store, or what is wrong with it."""
-        task = self._undone.pop(index, None)
+        task = self._undone.get(index)
         try:
             if task is None:
                 if self._inputs.is_sized:
@@ -252,11 +262,8 @@ class BatchResults(Generic[T]):
                 self._read += 1
                 task = self._plan.task(index, item)
                 self._plan.check(task)
-            return self._plan.stored(index, task.input, task.key) or task
-        except StoreError as error:
-            if task is not None:
                 self._undone[index] = task
-            return BadPrompt(index, error)
+            return self._plan.stored(index, task.input, task.key) or task
         except Exception as error:  # noqa: BLE001  raised where the caller reads this result
             return BadPrompt(index, error)
 
@@ -268,14 +275,12 @@ class BatchResults(Generic[T]):
         return self._plan.task(index, self._inputs.items[index], self._keys[index])  # type: ignore[index]
 
     def _stop(self, run: Run | None) -> None:
-        """End a run, and keep its results and its prompts without one."""
+        """End a run, and keep its results."""
         if run is None:
             return
-        left = run.close()
-        for outcome in run.results():
-            if isinstance(outcome, Result):
-                self._known[outcome.index] = outcome
-        if not self._inputs.is_sized:
-            self._undone.update((task.index, task) for task in left if task.index not in self._known)
-        for index in [index for index, owner in self._owners.items() if owner is run]:
-            del self._owners[index]
+        with self._lock:
+            for outcome in run.close():
+                if isinstance(outcome, Result):
+                    self._keep(outcome)
+            for index in [index for index, owner in self._owners.items() if owner is run]:
+                del self._owners[index]

@@ -113,8 +113,8 @@ class Run:
                     self._changed.wait(_LOOK_SECONDS)
                     self._awaited = None
 
-    def close(self) -> list[Task]:
-        """End what is in progress, and return the prompts without a result."""
+    def close(self) -> list[Outcome]:
+        """End what is in progress, and return the results that nobody has taken."""
         self._stopping.set()
         with self._changed:
             closes = [task.close for task in self._running if task.close is not None]
@@ -126,11 +126,6 @@ class Run:
         for thread in self._threads:
             thread.join(max(0.0, ends - time.monotonic()))
         self._on_end()
-        with self._changed:
-            return [*self._running, *self._waiting]
-
-    def results(self) -> list[Outcome]:
-        """Return the results that nobody has taken."""
         with self._changed:
             return list(self._done.values())
 
@@ -194,8 +189,10 @@ class Run:
         if self._plan.meter is not None:
             wait_for_place(self._plan.meter, tokens_of(task.prompt), self._stopping.is_set, self._stopping.wait)
         self._stopping.wait(self._workers.reserve())
-        while (wait := self._workers.wait()) and not self._stopping.is_set():
-            self._stopping.wait(wait)
+        while not (self._workers.may_send() or self._stopping.is_set()):
+            self._stopping.wait(self._workers.reserve())
+        if self._stopping.is_set():
+            return None
         observer.set(self._workers.observe)
         began_at = time.monotonic()
         try:
@@ -240,7 +237,7 @@ class Run:
         error = result.error
         if error is None:
             self._failures = 0
-            self._workers.succeeded()
+            self._workers.succeeded(0 if result.usage is None else result.usage.total_tokens)
         else:
             self._failures += 1
             if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows

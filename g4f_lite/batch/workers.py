@@ -16,9 +16,13 @@ _FIRST = 4
 _SHRINK = 0.75  # what a refusal leaves of the number
 _CALM_SECONDS = 1.0  # after a refusal, in which others belong to the same crowd
 _RECENT_SECONDS = 1.0  # in which the calls that were sent say how many the service takes
-_CARE = 0.92  # of what it took then
+_CARE = 0.95  # of what it took then
 _GROWTH, _DOUBLING_SECONDS = 0.001, 30.0  # how the pace grows again: by 5 % in half a minute, sevenfold in two
+_FEW, _DOUBLING_SECONDS_OF_FEW = 20, 10.0  # a refusal among few calls says little: by 24 % in half a minute
+_KEPT = 0.9  # of the mean of tokens, with each answer
 _TOO_MANY = 429
+REQUESTS_LEFT = ("x-ratelimit-remaining-requests", "x-ratelimit-remaining")
+TOKENS_LEFT = ("x-ratelimit-remaining-tokens",)
 
 
 class Workers:
@@ -43,11 +47,13 @@ class Workers:
         self._lock = threading.Lock()
         self._successes = 0  # since the number changed
         self._left = math.inf  # requests that the service says are left
+        self._tokens = 0.0  # of a call, as a mean of the last ones
         self._sent: deque[float] = deque()  # when the last calls were sent
         self._refused_at = -math.inf
         self._calm_until = -math.inf
         self._waits_until = -math.inf  # because the service asked everybody to wait
         self._rate = math.inf  # calls a second at the last refusal
+        self._doubling = _DOUBLING_SECONDS
         self._next = -math.inf  # when the next call may be sent
         self.refusals = 0
 
@@ -60,24 +66,29 @@ class Workers:
         """Take a place for a call, and return the seconds to wait for it."""
         with self._lock:
             now = self._clock()
-            at = max(now, self._waits_until)
+            at = max(now, self._waits_until, self._next)
             if self.adapts:
-                at = max(at, self._next)
                 self._next = at + self._gap(now)
-                self._sent.append(at)
-                self._forget(now)
             return at - now
 
-    def wait(self) -> float:
-        """Return the seconds for which the service asked everybody to wait meanwhile; 0 for none."""
-        return max(0.0, self._waits_until - self._clock())
+    def may_send(self) -> bool:
+        """Return whether a call may be sent now, at its place; if not, the service has asked everybody to wait."""
+        with self._lock:
+            now = self._clock()
+            if now < self._waits_until:
+                return False
+            if self.adapts:
+                self._sent.append(now)
+                self._forget(now)
+            return True
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Note the status and the headers of a response, which may be one that the provider tries again after."""
         if status == _TOO_MANY:
             self.refused(named_wait(headers))
-        elif self.adapts and (left := _left(headers)) is not None:
-            self._left = left
+        elif self.adapts:
+            requests, tokens = _left(headers, *REQUESTS_LEFT), _left(headers, *TOKENS_LEFT)
+            self._left = min(requests, tokens / self._tokens if self._tokens else math.inf)
 
     def refused(self, wait: float | None = None) -> None:
         """Count a call that was refused because of a rate limit.
@@ -89,22 +100,34 @@ class Workers:
             self.refusals += 1
             if wait is not None:
                 self._waits_until = max(self._waits_until, now + wait)
-            if not self.adapts or now < self._calm_until:
+            if not self.adapts:
+                return
+            if now < self._calm_until:
+                self._rate = max(1.0, self._rate - 1 / _RECENT_SECONDS)  # it was counted among those that were taken
                 return
             self._forget(now)
-            taken = sum(at <= now for at in self._sent) - 1  # without the one that was refused
-            self._rate = max(1.0, taken) / _RECENT_SECONDS
+            taken = (len(self._sent) - 1) / _RECENT_SECONDS  # without the one that was refused
+            self._doubling = _DOUBLING_SECONDS if taken >= _FEW else _DOUBLING_SECONDS_OF_FEW
+            # In the second after a wait there are fewer than the service takes.
+            self._rate = max(1.0, taken if math.isinf(self._rate) else max(taken, self._rate * _SHRINK))
             self._number = max(1, math.floor(self._number * _SHRINK))
             self._successes = 0
             self._refused_at = now
-            self._calm_until = self._next = now + max(_CALM_SECONDS, wait or 0.0)
+            self._next = max(now, self._waits_until)
+            self._calm_until = max(self._next, now + _CALM_SECONDS)
 
-    def succeeded(self) -> None:
-        """Count an answer."""
+    def succeeded(self, tokens: int = 0) -> None:
+        """Count an answer.
+
+        :param tokens: those of its prompt and its own
+        """
+        if tokens:
+            self._tokens = tokens if not self._tokens else _KEPT * self._tokens + (1 - _KEPT) * tokens
         if not self.adapts or self._number >= MOST:
             return
         with self._lock:
-            if self._clock() < self._calm_until:
+            now = self._clock()
+            if now < self._calm_until or self._next > now + self._gap(now):  # others are waiting for their places
                 return
             self._successes += 1
             if self._successes >= max(1, self._number // 2):
@@ -115,8 +138,8 @@ class Workers:
         """Return the seconds between two calls."""
         if math.isinf(self._rate):
             return 0.0
-        passed = min(now - self._refused_at, 600.0)
-        growth = min(_GROWTH * passed * 2 ** (passed / _DOUBLING_SECONDS), 10.0)
+        passed = min(now - self._refused_at, 200.0)
+        growth = min(_GROWTH * passed * 2 ** (passed / self._doubling), 10.0)
         return 1 / (self._rate * _CARE * math.exp(growth))
 
     def _forget(self, now: float) -> None:
@@ -128,7 +151,7 @@ class Workers:
         return f"Workers({self.number}{', adapting' if self.adapts else ''})"
 
 
-def _left(headers: Mapping[str, str]) -> int | None:
-    """Return how many requests the service says are left, or None where it does not say so."""
-    value = headers.get("x-ratelimit-remaining-requests") or headers.get("x-ratelimit-remaining") or ""
-    return int(value) if value.strip().isascii() and value.strip().isdigit() else None
+def _left(headers: Mapping[str, str], *names: str) -> float:
+    """Return how many requests or tokens the service says are left; infinity where it does not say so."""
+    value = next((value.strip() for name in names if (value := headers.get(name))), "")
+    return int(value) if value.isascii() and value.isdigit() else math.inf

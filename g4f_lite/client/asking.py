@@ -142,7 +142,8 @@ class Asking:
         :param max_turns: how many answers the model may be asked for while it calls functions
         :param approve: called with each call before any function of the turn runs; only True allows it
         :param on_tool: called after each call with what the function returned or raised
-        :param options: further options of the provider; ``fresh=True`` asks even if the answer is cached
+        :param options: further options of the provider, ``retry``: the retry policy of this call, and ``fresh=True``,
+            which asks even if the answer is cached
         :raises TypeError: if the provider does not support an option, or a tool cannot be described to a model
         :raises TurnsExceededError: if the model still calls functions after ``max_turns`` answers
         :raises OutputError: if the answer is not a value of the type
@@ -274,7 +275,8 @@ class Asking:
         :param max_turns: how many answers the model may be asked for while it calls functions
         :param approve: called with each call before any function of the turn runs; only True allows it
         :param on_tool: called after each call with what the function returned or raised
-        :param options: further options of the provider; ``fresh=True`` asks even if the answer is cached
+        :param options: further options of the provider, ``retry``: the retry policy of this call, and ``fresh=True``,
+            which asks even if the answer is cached
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         """

@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from ..answers.answer import Answer
-from ..answers.attached import join
-from ..answers.deltas import (
-    Attached,
-    Delta,
-    Finish,
-    Identity,
-    OtherChoice,
-    Reasoning,
-    Refusal,
-    ToolCallDelta,
-    is_content,
-)
-from ..answers.images import ImageResponse
-from ..answers.stream import AnswerStream
+from ..answers.deltas import Identity
 from ..arguments import check_whole_number
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.selection import ProviderLike
-from ..timeout import TimeoutLike
-from .results import (
-    ChoiceDelta,
-    ChunkChoice,
-    Completion,
-    CompletionChunk,
-    CompletionUsage,
-    DeltaFunction,
-    DeltaToolCall,
-    make_id,
-    now,
-)
+from ..timeout import CallRetry, TimeoutLike
+from .completion_stream import CompletionStream
+from .results import Completion, now
 from .routing import Router
 
 if TYPE_CHECKING:
     from .parsing import ParsedCompletion
+    from .raw_response import RawCompletions
 
 T = TypeVar("T")
 _USUAL: Mapping[str, Any] = MappingProxyType({})  # nothing is said about a stream
@@ -55,6 +34,13 @@ class Completions:
 
     def __init__(self, router: Router) -> None:
         self._router = router
+
+    @cached_property
+    def with_raw_response(self) -> RawCompletions:
+        """The same methods, which return the head of the response too."""
+        from .raw_response import RawCompletions
+
+        return RawCompletions(self.create, self.parse)
 
     @overload
     def create(
@@ -81,6 +67,7 @@ class Completions:
         stream_options: Mapping[str, Any] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
+        retry: CallRetry = "own",
         **options: Any,
     ) -> Completion: ...
 
@@ -109,6 +96,7 @@ class Completions:
         stream_options: Mapping[str, Any] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
+        retry: CallRetry = "own",
         **options: Any,
     ) -> CompletionStream: ...
 
@@ -146,6 +134,7 @@ class Completions:
         stream_options: Mapping[str, Any] | None = _USUAL,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
+        retry: CallRetry = "own",
         **options: Any,
     ) -> Completion | CompletionStream:
         """Return a Completion, or with ``stream=True`` an iterator of its chunks.
@@ -170,6 +159,7 @@ class Completions:
             rejects the field
         :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
+        :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt; ``"own"`` for the client's
         :param options: further options of the provider
         :raises TypeError: if the provider does not support an option
         :raises G4FLiteError: if there is no answer
@@ -199,6 +189,7 @@ class Completions:
             tool_choice=tool_choice,
             reasoning_effort=reasoning_effort,
             stream=stream,
+            retry=retry,
             **({"stream_options": None} if stream_options is None else {}),
             **options,
         )
@@ -208,7 +199,9 @@ class Completions:
         if stream:
             return CompletionStream(answer.start(), created, wants_usage=wants_usage)
         whole = answer.text()
-        return Completion.of(whole, answer.identity or Identity(), created, answer.other_choices)
+        made = Completion.of(whole, answer.identity or Identity(), created, answer.other_choices)
+        made._response, made._attempts = getattr(answer.source, "response", None), answer.attempts
+        return made
 
     @overload
     def parse(
@@ -271,96 +264,6 @@ class Completions:
         """Return an iterator of chunks, like :meth:`create` with ``stream=True``; the method has g4f's name."""
         chunks: CompletionStream = self.create(messages, model, stream=True, **options)
         return chunks
-
-
-class CompletionStream(Iterator[CompletionChunk]):
-    """The chunks of an answer in progress: an iterator and a context manager.
-
-    :param answer: the answer, started
-    :param created: the time of the call, if the service does not report one
-    :param wants_usage: whether a last chunk contains the usage
-    """
-
-    def __init__(self, answer: AnswerStream, created: int, *, wants_usage: bool) -> None:
-        self._answer = answer
-        self._chunks = _chunks(answer, created, wants_usage)
-
-    def __next__(self) -> CompletionChunk:
-        return next(self._chunks)
-
-    def close(self) -> None:
-        """End the answer, from any thread."""
-        self._answer.close()
-
-    def __enter__(self) -> CompletionStream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __reduce__(self) -> NoReturn:
-        self._answer.__reduce__()
-
-    def show(self, file: TextIO | None = None, *, plain: bool = False) -> Answer:
-        """Print the answer as it arrives, in a notebook as Markdown, and return it whole.
-
-        :param file: the file to print to; standard output if None
-        :param plain: whether a notebook prints the text too, instead of rendering it
-        """
-        return self._answer.show(file, plain=plain)
-
-    @property
-    def answer(self) -> Answer:
-        """What has arrived so far, as an Answer with usage, finish reason, reasoning and tool calls."""
-        return self._answer.answer
-
-
-def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[CompletionChunk]:
-    """Convert deltas to chunks.
-
-    A function and not a method, so that a CompletionStream is closed when it is garbage-collected.
-    """
-    identity = answer.identity or Identity()
-    id_, model = identity.id or make_id(), identity.model or answer.model or ""
-    created, provider, fingerprint = identity.created or created, answer.provider, identity.system_fingerprint
-    role: Literal["assistant"] | None = "assistant"  # in the first chunk only
-    begun: set[int] = set()  # the other choices whose first chunk has been made
-    attached: dict[int, dict[str, Any]] = {}  # what goes in the next chunk of a choice, as it came in one with that
-    for delta in answer.deltas():
-        index, delta = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
-        piece = ChoiceDelta(delta) if type(delta) is str else _added(delta)
-        if piece is None:  # usage goes in the last chunk, identity in every chunk
-            if isinstance(delta, Attached):
-                join(attached.setdefault(index, {}), delta.fields)
-            continue
-        if attached and (fields := attached.pop(index, None)):
-            piece.extra = {**fields, **(piece.extra or {})}
-        if index == 0:
-            piece.role, role = role, None
-        elif index not in begun:
-            piece.role = "assistant"
-            begun.add(index)
-        reason = delta.reason if isinstance(delta, Finish) else None
-        yield CompletionChunk(id_, created, model, provider, [ChunkChoice(piece, reason, index)], None, fingerprint)
-    if wants_usage and answer.usage is not None:
-        yield CompletionChunk(id_, created, model, provider, [], CompletionUsage.of(answer.usage), fingerprint)
-
-
-def _added(delta: Delta) -> ChoiceDelta | None:
-    """Return what a delta adds to its choice; None where that is nothing."""
-    if isinstance(delta, (str, ImageResponse)):
-        return ChoiceDelta(str(delta))
-    if isinstance(delta, Reasoning):
-        return ChoiceDelta(reasoning=delta.text, extra={delta.name: delta.text} if delta.name else None)
-    if isinstance(delta, Refusal):
-        return ChoiceDelta(refusal=delta.text)
-    if isinstance(delta, ToolCallDelta) and delta.type == "function_call":
-        return ChoiceDelta(function_call=DeltaFunction(delta.name, delta.arguments))
-    if isinstance(delta, ToolCallDelta):
-        return ChoiceDelta(tool_calls=[DeltaToolCall.of(delta)])
-    if isinstance(delta, Attached) and is_content(delta):
-        return ChoiceDelta(extra=delta.fields)
-    return ChoiceDelta() if isinstance(delta, Finish) else None
 
 
 class Chat:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from ..arguments import missing_attribute, unknown_name
-from ..http.retry import RetryLike
 from ..messages import Message, Messages
-from ..providers.base import RETRY, BaseProvider
+from ..providers.base import BaseProvider
 from ..providers.selection import ProviderLike
-from ..timeout import TimeoutLike
+from ..timeout import RETRY, CallRetry, RetryLike, TimeoutLike
 from .asking import Asking
 from .mapping import ManyPrompts, cache_of, checked_pace
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
+from .usage import ClientUsage
 
 if TYPE_CHECKING:
     from ..batch.pace import Pace
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from ..store.cache import Cache
     from ..typed.tools import Approve, ToolLike
     from .chat import Chat
+    from .embeddings import Embeddings
     from .images import Images
     from .models import Models
+    from .token_count import TokenCount
 
 
 class Client(Asking, ManyPrompts):
@@ -51,6 +53,7 @@ class Client(Asking, ManyPrompts):
     :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
     :param ask_timeout: the timeout of calls that return a whole answer, if it is not ``timeout``
     :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
+    :param max_retries: the number of attempts after the first one; OpenAI's name for ``retry=RetryPolicy(attempts=…)``
     :param verify: False, or the path of a CA bundle
     :param image_provider: the provider that generates images, if it is not ``provider``
     :param drop_unsupported: whether to drop options that a provider does not support, with a warning, instead of
@@ -77,6 +80,7 @@ class Client(Asking, ManyPrompts):
         timeout: TimeoutLike = None,
         ask_timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
+        max_retries: int | None = None,
         verify: bool | str | None = None,
         image_provider: ProviderLike | None = None,
         drop_unsupported: bool = False,
@@ -98,6 +102,7 @@ class Client(Asking, ManyPrompts):
             timeout=timeout,
             ask_timeout=ask_timeout,
             retry=retry,
+            max_retries=max_retries,
             verify=verify,
             drop_unsupported=drop_unsupported,
             cache=None if cache is False else cache_of(cache),
@@ -122,11 +127,23 @@ class Client(Asking, ManyPrompts):
         return Images(self._router, self._image_provider)
 
     @cached_property
+    def embeddings(self) -> Embeddings:
+        """Texts as vectors, in the shape of OpenAI's API."""
+        from .embeddings import Embeddings
+
+        return Embeddings(self._router)
+
+    @cached_property
     def models(self) -> Models:
         """The models that can be asked."""
         from .models import Models
 
         return Models(self._router)
+
+    @property
+    def usage(self) -> ClientUsage:
+        """What the calls of this client took: how many they were, their tokens, and their cost."""
+        return self._router.usage
 
     @property
     def model(self) -> str | None:
@@ -167,6 +184,60 @@ class Client(Asking, ManyPrompts):
             on_turn=on_turn,
             ask_timeout=self._router.ask_timeout,
         )
+
+    def count_tokens(
+        self, prompt: str | Sequence[Message], *, model: str | None = None, provider: ProviderLike | None = None
+    ) -> TokenCount:
+        """Count the tokens of a text, or of a list of messages with what is added to them; no service is asked.
+
+        The embedded model counts exactly.  For models of OpenAI's ``tiktoken`` counts, if it is installed and has
+        their vocabulary in its cache, as it downloads nothing here.  Otherwise the count is an estimate, and says so::
+
+            count = client.count_tokens("Why is the sky blue?", model="gpt-4o")
+            print(count, count.method)
+
+        :param prompt: a text, or a list of ``{"role": …, "content": …}``
+        :param model: the name of a model; see ``Client(models=…)``
+        :param provider: the provider to count for instead of the client's
+        """
+        from .token_count import count_tokens
+
+        found, name = self._router.find(model, provider)
+        return count_tokens(found, name, prompt)
+
+    def with_options(
+        self,
+        *,
+        timeout: TimeoutLike = None,
+        max_retries: int | None = None,
+        retry: CallRetry = "own",
+        proxy: str | None = None,
+        model: str | None = None,
+        **unknown: NoReturn,
+    ) -> Client:
+        """Return a client with other options, which shares the providers and the usage of this one::
+
+            client.with_options(timeout=5, max_retries=0).chat.completions.create("Hello")
+
+        What is left out stays as it is.
+
+        :param timeout: the timeout of each call
+        :param max_retries: the number of attempts after the first one
+        :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt
+        :param proxy: the URL of a proxy for every request
+        :param model: the model for calls that name none
+        :raises TypeError: if an option is a setting of a provider, such as ``api_key``
+        """
+        for name in unknown:
+            raise TypeError(f"with_options has no option {name!r}; pass {name}= to a new Client")
+        made = Client.__new__(type(self))
+        made._router = self._router.with_options(
+            timeout=timeout, retry=retry, max_retries=max_retries, proxy=proxy, model=model
+        )
+        made._image_provider = self._image_provider
+        return made
+
+    copy = with_options
 
     def close(self) -> None:
         """Close the idle connections of the providers that this client created, but not of those passed to it."""

@@ -13,9 +13,10 @@ from ..errors import AllProvidersFailedError, G4FLiteError, ResponseFormatError
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.selection import ProviderLike
-from ..timeout import TimeoutLike
+from ..timeout import CallRetry, TimeoutLike, check_retry
+from .image_results import Image, ImagesResponse, ImagesUsage
 from .options import refuse
-from .results import Image, ImagesResponse, ImagesUsage, now
+from .results import now
 from .routing import Router
 
 Result = TypeVar("Result")
@@ -45,6 +46,7 @@ class Images:
         provider: ProviderLike | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
+        retry: CallRetry = "own",
         **options: Any,
     ) -> ImagesResponse:
         """Generate images.
@@ -60,6 +62,7 @@ class Images:
         :param provider: the provider to use for this call instead of the client's; of several the first that succeeds
         :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
+        :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt; ``"own"`` for the client's
         :param options: further options of the service
         :raises TypeError: if the provider does not support an option
         :raises G4FLiteError: if no image was generated
@@ -76,11 +79,12 @@ class Images:
             check_proxy(proxy)
         proxy = proxy or self._router.proxy
         timeout = self._router.timeout if timeout is None else timeout
+        retry = self._router.retry if retry == "own" else check_retry(retry)
         with self._router.explaining(model, found):
             return first_success(
                 found.providers if isinstance(found, Fallback) else [found],
                 lambda member: _generate(
-                    member, prompt, name, proxy, timeout, response_format, self._supported(wanted, member)
+                    member, prompt, name, proxy, timeout, retry, response_format, self._supported(wanted, member)
                 ),
             )
 
@@ -115,6 +119,7 @@ def generate_images(
     model: str | None = None,
     proxy: str | None = None,
     timeout: TimeoutLike = None,
+    retry: CallRetry = "own",
     **options: Any,
 ) -> list[ImageResponse]:
     """Generate images with one provider, by its image API or in a chat.
@@ -123,13 +128,14 @@ def generate_images(
     :raises TypeError: if the provider does not support an option
     :raises G4FLiteError: if no image was generated
     """
+    own: dict[str, Any] = {} if retry == "own" else {"retry": retry}
     generate = getattr(provider, "generate_image", None)
     if generate is not None:
-        return [generate(prompt, model, proxy, timeout, **options)]
+        return [generate(prompt, model, proxy, timeout, **own, **options)]
     if options:
         raise TypeError(f"{provider.name} has no option {min(options)!r} for images")
     model = model or getattr(provider, "image_model", None)
-    return _images_in(provider.create_generator(model, prompt, proxy, timeout))
+    return _images_in(provider.create_generator(model, prompt, proxy, timeout, **own))
 
 
 def _generate(
@@ -138,16 +144,17 @@ def _generate(
     model: str | None,
     proxy: str | None,
     timeout: TimeoutLike,
+    retry: CallRetry,
     response_format: str | None,
     options: dict[str, Any],
 ) -> ImagesResponse:
     """Generate images with one provider, and return them in OpenAI's format."""
     if response_format is not None and hasattr(provider, "generate_image"):
         options = {"response_format": response_format, **options}
-    images = generate_images(provider, prompt, model, proxy, timeout, **options)
+    images = generate_images(provider, prompt, model, proxy, timeout, retry, **options)
     data = [_image(image, index, response_format) for image in images for index in range(len(image.urls))]
     first = images[0]
-    usage = None if first.usage is None else ImagesUsage.of(first.usage)
+    usage = None if first.usage is None else ImagesUsage.read(first.usage)
     return ImagesResponse(first.created or now(), data, model, provider.name, usage)
 
 

@@ -70,6 +70,8 @@ def parse(
     except RefusalError:
         parsed = None
     whole = Completion.of(question.stream.answer, question.stream.identity or Identity(), created)
+    stream = question.stream
+    whole._response, whole._attempts = getattr(stream.source, "response", None), stream.attempts
     (choice,) = whole.choices
     message = ParsedMessage(**_fields(choice.message), parsed=parsed)
     whole.usage = CompletionUsage.of(question.usage)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from ..answers.response import Response
+from ..http.checks import request_id_of
+
+Self = TypeVar("Self", bound="Extended")
 
 
 class Result:
@@ -49,7 +54,32 @@ class Result:
 
     def _items(self) -> Iterator[tuple[str, Any]]:
         for each in fields(self):  # type: ignore[arg-type]  # each subclass is a dataclass
-            yield each.name, getattr(self, each.name)
+            if not each.name.startswith("_"):
+                yield each.name, getattr(self, each.name)
+
+
+class Answered(Result):
+    """A result that knows the head of its response.
+
+    A subclass has the fields ``_response`` and ``_attempts``, which are no part of the JSON.
+    """
+
+    __slots__ = ()
+
+    @property
+    def _request_id(self) -> str | None:
+        """The service's id of the request; the name is that of OpenAI's client."""
+        response: Response | None = getattr(self, "_response", None)
+        return None if response is None else request_id_of(response.headers)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # without the headers, which may hold a secret
+        every = fields(self)  # type: ignore[arg-type]  # each subclass is a dataclass
+        public = {each.name: getattr(self, each.name) for each in every if not each.name.startswith("_")}
+        return _restored, (type(self), public)
+
+
+def _restored(kind: Callable[..., Answered], public: dict[str, Any]) -> Answered:
+    return kind(**public)
 
 
 class Extended(Result):
@@ -59,10 +89,25 @@ class Extended(Result):
     """
 
     __slots__ = ()
+    documented: ClassVar[frozenset[str]] = frozenset()  # names of the API that are None if the service sent nothing
+
+    @classmethod
+    def read(cls: type[Self], reported: Mapping[str, Any], **usual: Any) -> Self:
+        """Make a result of a JSON object; what it has no field for is added.
+
+        :param usual: what stands for fields that the object lacks
+        """
+        make: Any = cls
+        own = {each.name for each in fields(make)} - {"extra"}
+        known = {name: value for name, value in reported.items() if name in own}
+        made: Self = make(
+            **{**usual, **known}, extra={name: value for name, value in reported.items() if name not in own} or None
+        )
+        return made
 
     def _items(self) -> Iterator[tuple[str, Any]]:
         extra: dict[str, Any] = getattr(self, "extra", None) or {}
-        own = [(name, value) for name, value in super()._items() if name != "extra" and not name.startswith("_")]
+        own = [(name, value) for name, value in super()._items() if name != "extra"]
         yield from own
         names = {name for name, _ in own}
         yield from ((name, value) for name, value in extra.items() if name not in names)
@@ -71,8 +116,27 @@ class Extended(Result):
 
         def __getattr__(self, name: str) -> Any:
             if not name.startswith("_") and name != "extra" and name in (self.extra or {}):
-                return self.extra[name]
+                return _with_attributes(self.extra[name])
+            if name in self.documented:
+                return None
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+class Fields(dict[str, Any]):
+    """A JSON object of a service's own, whose members are attributes too: ``message.audio.transcript``."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in self:
+                return _with_attributes(self[name])
+            raise AttributeError(f"the service sent no {name!r}; it sent {', '.join(map(repr, self)) or 'nothing'}")
+
+
+def _with_attributes(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Fields(value)
+    return [_with_attributes(item) for item in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any, *, lean: bool, exclude_none: bool = False) -> Any:

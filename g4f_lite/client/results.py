@@ -14,25 +14,33 @@ from typing import Any, Literal
 
 from ..answers.answer import Answer
 from ..answers.deltas import Identity, ToolCall, ToolCallDelta, Usage
-from .result import Extended, Result
+from ..answers.response import Response
+from .logprobs import ChoiceLogprobs
+from .result import Answered, Extended, Result
 
 
 @dataclass(slots=True)
-class PromptTokensDetails(Result):
-    """Tokens of a prompt that were in the service's cache."""
+class PromptTokensDetails(Extended):
+    """Tokens of a prompt that were in the service's cache, and further counts."""
 
-    cached_tokens: int
+    documented = frozenset({"audio_tokens", "cache_write_tokens", "image_tokens", "text_tokens"})
 
-
-@dataclass(slots=True)
-class CompletionTokensDetails(Result):
-    """Tokens of an answer that were reasoning."""
-
-    reasoning_tokens: int
+    cached_tokens: int | None = None
+    extra: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
-class CompletionUsage(Result):
+class CompletionTokensDetails(Extended):
+    """Tokens of an answer that were reasoning, and further counts."""
+
+    documented = frozenset({"accepted_prediction_tokens", "audio_tokens", "rejected_prediction_tokens", "text_tokens"})
+
+    reasoning_tokens: int | None = None
+    extra: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class CompletionUsage(Extended):
     """Token counts, as the service reports them."""
 
     prompt_tokens: int
@@ -40,18 +48,24 @@ class CompletionUsage(Result):
     total_tokens: int
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
+    extra: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, usage: Usage | None) -> CompletionUsage | None:
         """Convert what a provider reports; None stays None."""
         if usage is None:
             return None
+        extra = dict(usage.extra)
+        prompt, completion = extra.pop("prompt_tokens_details", None), extra.pop("completion_tokens_details", None)
         return cls(
             usage.prompt_tokens,
             usage.completion_tokens,
             usage.total_tokens,
-            None if usage.cached_tokens is None else PromptTokensDetails(usage.cached_tokens),
-            None if usage.reasoning_tokens is None else CompletionTokensDetails(usage.reasoning_tokens),
+            PromptTokensDetails(usage.cached_tokens, prompt) if prompt or usage.cached_tokens is not None else None,
+            CompletionTokensDetails(usage.reasoning_tokens, completion)
+            if completion or usage.reasoning_tokens is not None
+            else None,
+            extra or None,
         )
 
 
@@ -157,7 +171,8 @@ class CompletionMessage(Extended):
     :ivar extra: fields that the service added, such as ``annotations``
     """
 
-    nullable = frozenset({"content"})
+    nullable = frozenset({"content", "refusal"})
+    documented = frozenset({"annotations", "audio"})
 
     role: Literal["assistant"] = "assistant"
     content: str | None = None
@@ -185,23 +200,37 @@ class CompletionMessage(Extended):
     def to_message(self) -> dict[str, Any]:
         """Return the message as the service wants it back: reasoning under the service's own name, or not at all."""
         message = {name: value for name, value in self.to_dict().items() if name != "reasoning"}
+        if self.refusal is None:
+            del message["refusal"]  # which some servers do not know
         return {**message, **(self.extra or {})}
 
 
 @dataclass(slots=True)
-class Choice(Result):
-    """One answer."""
+class Choice(Extended):
+    """One answer.
+
+    :ivar logprobs: the log probabilities of its tokens, if ``logprobs=True`` asked for them
+    :ivar extra: fields that the service added, such as ``stop_reason``
+    """
 
     nullable = frozenset({"finish_reason", "logprobs"})
 
     index: int
     message: CompletionMessage
     finish_reason: str | None
-    logprobs: None = None
+    logprobs: ChoiceLogprobs | None = None
+    extra: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, index: int, answer: Answer) -> Choice:
+        """Take an answer as the choice with this index."""
+        extra = dict(answer.choice_fields)
+        logprobs = ChoiceLogprobs.of(extra.pop("logprobs", None))
+        return cls(index, CompletionMessage.of(answer), answer.finish_reason, logprobs, extra or None)
 
 
 @dataclass(slots=True)
-class Completion(Result):
+class Completion(Answered, Extended):
     """A whole answer.
 
     :ivar id: the id from the service, or else a random one
@@ -211,7 +240,11 @@ class Completion(Result):
     :ivar choices: a list of one, or of as many as were requested
     :ivar usage: token counts, or None if the service did not report them
     :ivar system_fingerprint: identifies the service's configuration, if it reports one
+    :ivar service_tier: how the service processed the call, if it reports that
+    :ivar extra: further fields that the service added, such as ``citations``
     """
+
+    documented = frozenset({"metadata", "moderation"})
 
     id: str
     created: int
@@ -220,7 +253,11 @@ class Completion(Result):
     choices: list[Choice]
     usage: CompletionUsage | None = None
     system_fingerprint: str | None = None
+    service_tier: str | None = None
+    extra: dict[str, Any] | None = None
     object: Literal["chat.completion"] = "chat.completion"
+    _response: Response | None = field(default=None, repr=False, compare=False)
+    _attempts: int | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -233,20 +270,25 @@ class Completion(Result):
         :param others: further choices, by their index
         """
         choices = {0: answer, **(others or {})}
+        extra = dict(identity.extra)
         return cls(
             identity.id or make_id(),
             identity.created or created,
             identity.model or answer.model or "",
             answer.provider,
-            [Choice(index, CompletionMessage.of(each), each.finish_reason) for index, each in choices.items()],
+            [Choice.of(index, each) for index, each in choices.items()],
             CompletionUsage.of(answer.usage),
             identity.system_fingerprint,
+            extra.pop("service_tier", None),
+            extra or None,
         )
 
 
 @dataclass(slots=True)
 class ChoiceDelta(Extended):
     """The content of a chunk: a piece of text, reasoning, a tool call, a refusal, or a field of the service's own."""
+
+    documented = frozenset({"audio"})
 
     content: str | None = None
     role: Literal["assistant"] | None = None
@@ -258,7 +300,7 @@ class ChoiceDelta(Extended):
 
 
 @dataclass(slots=True)
-class ChunkChoice(Result):
+class ChunkChoice(Extended):
     """The choice that a chunk adds to; ``finish_reason`` is set in its last chunk."""
 
     nullable = frozenset({"finish_reason"})
@@ -266,14 +308,18 @@ class ChunkChoice(Result):
     delta: ChoiceDelta
     finish_reason: str | None = None
     index: int = 0
+    logprobs: ChoiceLogprobs | None = None
+    extra: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
-class CompletionChunk(str, Result):
+class CompletionChunk(str, Extended):
     """A piece of an answer; ``usage`` is in the last one, without choices, if ``stream_options`` requests it.
 
     It is also the text that it adds, as a ``str``, so that ``st.write_stream`` of Streamlit takes it, and ``print``.
     """
+
+    documented = frozenset({"moderation"})
 
     id: str
     created: int
@@ -282,6 +328,8 @@ class CompletionChunk(str, Result):
     choices: list[ChunkChoice]
     usage: CompletionUsage | None = None
     system_fingerprint: str | None = None
+    service_tier: str | None = None
+    extra: dict[str, Any] | None = None
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
 
     def __new__(cls, *fields: Any, **named: Any) -> CompletionChunk:
@@ -292,47 +340,7 @@ class CompletionChunk(str, Result):
         return True
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(value for _, value in self._items())
-
-
-@dataclass(slots=True)
-class Image(Result):
-    """An image: its URL, or its bytes in Base64."""
-
-    url: str | None = None
-    b64_json: str | None = None
-    revised_prompt: str | None = None
-
-
-@dataclass(slots=True)
-class ImagesUsage(Extended):
-    """Tokens that images took, as the service counted them."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
-    input_tokens_details: dict[str, Any] | None = None
-    extra: dict[str, Any] | None = None
-
-    @classmethod
-    def of(cls, counted: Mapping[str, Any]) -> ImagesUsage:
-        """Take what a service counted."""
-        own = {each.name for each in fields(cls)} - {"extra"}
-        return cls(
-            **{name: value for name, value in counted.items() if name in own},
-            extra={name: value for name, value in counted.items() if name not in own} or None,
-        )
-
-
-@dataclass(slots=True)
-class ImagesResponse(Result):
-    """The generated images."""
-
-    created: int
-    data: list[Image]
-    model: str | None = None
-    provider: str | None = None
-    usage: ImagesUsage | None = None
+        return type(self), tuple(getattr(self, each.name) for each in fields(self))
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream
-from ..arguments import check_model_name, check_proxy
+from ..arguments import check_model_name, check_proxy, check_whole_number
 from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
-from ..http.retry import RetryLike, check_retry
 from ..prompt import Prompt
-from ..providers.base import RETRY, BaseProvider
+from ..providers.base import BaseProvider
 from ..providers.registry import is_provider_name
 from ..providers.selection import ProviderLike, choose_provider, default_provider, members_of, provider_of
 from ..providers.settings import check_verify
-from ..timeout import Timeout, TimeoutLike
+from ..timeout import RETRY, CallRetry, RetryLike, RetryPolicy, Timeout, TimeoutLike, check_retry
 from .options import divide
+from .usage import ClientUsage
 
 if TYPE_CHECKING:
     from ..batch.pace import Pace
@@ -55,6 +56,7 @@ class Router:
         timeout: TimeoutLike = None,
         ask_timeout: TimeoutLike = None,
         retry: RetryLike = RETRY,
+        max_retries: int | None = None,
         verify: bool | str | None = None,
         drop_unsupported: bool = False,
         cache: Cache | None = None,
@@ -72,6 +74,10 @@ class Router:
         self.pace = pace
         self._made: dict[Any, BaseProvider] = {}
         self._settings: dict[str, Any] = {}  # for the providers that this router creates
+        self.usage = ClientUsage()
+        self.retry: CallRetry = "own"  # only with_options changes it
+        if max_retries is not None:
+            retry = policy_of(max_retries, alone=retry is RETRY)
         if retry is not RETRY:
             self._settings["retry"] = check_retry(retry)
         if verify is not None:
@@ -114,6 +120,7 @@ class Router:
             model=model,
             proxy=prompt.proxy or self.proxy,
             timeout=self.timeout if prompt.timeout is None else prompt.timeout,
+            retry=self.retry if prompt.retry == "own" else prompt.retry,
         )
         prompt, stages = divide(asked, found, drop=self.drop_unsupported)
         try:
@@ -131,7 +138,23 @@ class Router:
             from ..providers.identity import identity_of
 
             stream.through(self.cache.stage(stream, lambda: identity_of(found, model), asked))
-        return stream
+        return stream.when_ended(self.usage.add_stream)
+
+    def with_options(
+        self, *, timeout: TimeoutLike, retry: CallRetry, max_retries: int | None, proxy: str | None, model: str | None
+    ) -> Router:
+        """Return a router with the same providers and other options for the calls; None and ``"own"`` keep them."""
+        if max_retries is not None:
+            retry = policy_of(max_retries, alone=retry == "own")
+        if model is not None:
+            check_model_name(model)
+        router = copy.copy(self)
+        if timeout is not None:
+            router.timeout, router.ask_timeout = Timeout.of(timeout), None
+        router.retry = self.retry if retry == "own" else check_retry(retry)
+        router.proxy = self.proxy if proxy is None else check_proxy(proxy)
+        router.model = model or self.model
+        return router
 
     def question(
         self, prompt: Prompt, output: Any, provider: ProviderLike | None = None, use: ToolUse | None = None
@@ -239,6 +262,17 @@ class Router:
         if key not in self._made:  # two threads may both create one, which sends nothing
             self._made[key] = provider_of(key, **self._settings)
         return self._made[key]
+
+
+def policy_of(max_retries: Any, *, alone: bool) -> RetryPolicy:
+    """Return the policy for ``max_retries=``, which leaves out the first attempt.
+
+    :param alone: whether ``retry=`` is not given
+    :raises TypeError: if it is given too, or this is not a whole number
+    """
+    if not alone:
+        raise TypeError("max_retries= and retry= are the same setting; pass only one of them")
+    return RetryPolicy(attempts=check_whole_number(max_retries, "max_retries", least=0) + 1)
 
 
 def _checked(models: Any) -> dict[str, Any]:

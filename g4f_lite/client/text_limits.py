@@ -97,6 +97,11 @@ class TextLimits:
         return text[start:position]
 
 
+def approximate_tokens(text: str) -> int:
+    """Count the tokens of a text as :class:`TextLimits` does."""
+    return sum(1 for _ in _TOKEN.finditer(text))
+
+
 def _overlap(text: str, stop: str) -> int:
     """Return the length of the longest suffix of ``text`` that ``stop`` starts with."""
     for length in range(min(len(text), len(stop) - 1), 0, -1):

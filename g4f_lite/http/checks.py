@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -79,7 +79,7 @@ def complete(error: G4FLiteError, body: Body) -> None:
     """Add to an error what the headers say: how long to wait, whether to retry, and the request's id."""
     headers = body.headers
     if isinstance(error, (ProviderError, ModelNotSupportedError)) and error.request_id is None:
-        error.request_id = next((value for name in _REQUEST_IDS if (value := headers.get(name))), None)
+        error.request_id = request_id_of(headers)
     if not isinstance(error, ProviderError):
         return
     wait = named_wait(headers)
@@ -88,6 +88,11 @@ def complete(error: G4FLiteError, body: Body) -> None:
     if wait is not None:
         error.retry_after = wait
     error.may_retry = error.may_retry and headers.get("x-should-retry", "").strip().lower() != "false"
+
+
+def request_id_of(headers: Mapping[str, str]) -> str | None:
+    """Return the service's id of a request, from the headers of its response; None if there is none."""
+    return next((value for name in _REQUEST_IDS if (value := headers.get(name))), None)
 
 
 def raise_challenge(body: Body, text: str) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import AbstractContextManager
 
 
-def lock_free_in_children() -> AbstractContextManager[bool]:
+def lock_free_in_children() -> threading.RLock:
     """Make a lock for a module; a fork waits until no other thread holds it.
 
     A child has its parent's locks and none of its other threads, so a lock that such a thread held would

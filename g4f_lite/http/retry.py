@@ -17,11 +17,10 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from ..timeout import RetryPolicy
+from ..timeout import RetryLike, RetryPolicy
 from .deadline import Deadline
 from .forks import lock_free_in_children
 
-RetryLike = RetryPolicy | tenacity.Retrying | None
 OnRetry = Callable[[G4FLiteError, int, float], None]
 
 BUDGET_REFUND = 0.5  # given back by each success
@@ -58,18 +57,6 @@ class RetryBudget:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RetryBudget, (self._size,)
-
-
-def check_retry(retry: Any) -> RetryLike:
-    """Check a ``retry=`` argument.
-
-    :raises TypeError: if it is not a RetryPolicy, a ``tenacity.Retrying`` or None
-    """
-    if retry is None or isinstance(retry, (RetryPolicy, tenacity.Retrying)):
-        return retry
-    kind = type(retry).__name__
-    hint = "; this SDK is synchronous, use tenacity.Retrying" if "Async" in kind or "Tornado" in kind else ""
-    raise TypeError(f"retry must be a RetryPolicy, a tenacity.Retrying or None, not {kind}{hint}")
 
 
 def retrying(

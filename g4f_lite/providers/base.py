@@ -23,10 +23,10 @@ from ..http.cooldown import CoolDowns
 from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
 from ..http.redact import secrets_in
-from ..http.retry import OnRetry, RetryBudget, RetryLike, check_retry
+from ..http.retry import OnRetry, RetryBudget
 from ..messages import Image, Message
 from ..prompt import Prompt
-from ..timeout import RetryPolicy, Timeout, TimeoutLike
+from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .call import Call, run
 from .g4f_names import G4FNames
 from .pickling import state_without_secrets
@@ -42,7 +42,6 @@ from .settings import (
 )
 
 USER_AGENT = "g4f-lite (python-requests)"
-RETRY = RetryPolicy()
 Result = TypeVar("Result")
 
 
@@ -60,6 +59,7 @@ class BaseProvider(ABC):
     name: str = ""  # for errors and logs; the name of the class, unless it has another
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
+    priced_at: str | None = None  # the URL whose prices count; "" where nothing costs anything, None for unknown prices
     reads_schema: bool = False  # whether the service shows the model a schema, and takes OpenAI's strict form only
 
     @property
@@ -216,7 +216,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         pool_size: int = POOL_SIZE,
         on_retry: OnRetry | None = None,
     ) -> None:
-        self.base_url = check_url(self.url if base_url is None else base_url, "base_url", self.name)
+        self.base_url = self.priced_at = check_url(self.url if base_url is None else base_url, "base_url", self.name)
         self.proxy = None if proxy is None else check_proxy(proxy)
         self.timeout = Timeout.of(timeout, Timeout.of_environment())
         self.retry, self.on_retry = check_retry(retry), check_callback(on_retry, "on_retry")
@@ -292,16 +292,19 @@ class Provider(BaseProvider, metaclass=G4FNames):
     # What all of them share.
 
     def begin(self, prompt: Prompt) -> Call:
-        model = self.get_model(prompt.model)
-        return Call(self, replace(prompt, model=model, timeout=Timeout.of(prompt.timeout, self.timeout)))
+        return Call(self, self.settled(prompt))
+
+    def settled(self, prompt: Prompt) -> Prompt:
+        """Return a prompt with what it leaves to the provider: its model, its timeout and its retry policy."""
+        model, limits = self.get_model(prompt.model), Timeout.of(prompt.timeout, self.timeout)
+        return replace(prompt, model=model, timeout=limits, retry=self.retry if prompt.retry == "own" else prompt.retry)
 
     def check(self, prompt: Prompt) -> None:
         self.get_model(prompt.model)
         for name in prompt.options:
             if name not in self.known_options:
                 raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
-        if proxy := prompt.proxy or self.proxy:
-            require_socks(proxy)
+        require_socks(prompt.proxy or self.proxy)
         self.check_ready()
 
     def get_model(self, name: str | None = None) -> str:

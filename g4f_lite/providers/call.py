@@ -16,6 +16,7 @@ import requests
 from ..answers.characters import whole_characters
 from ..answers.deltas import Delta, Finish, is_content, no_content
 from ..answers.images import ImageResponse
+from ..answers.response import Response
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
 from ..http import redirects
 from ..http.body import Body
@@ -25,9 +26,9 @@ from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
 from ..http.observer import observer
 from ..http.pool import PooledSession, SessionPool
-from ..http.retry import OnRetry, RetryBudget, RetryLike, names_cool_down, retrying
+from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
-from ..timeout import RetryPolicy, Timeout
+from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
 from .image_fetch import fetch_image
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Service(Protocol):
 
     name: str
     base_url: str
+    priced_at: str | None
     token_sources: ClassVar[int]
     fetches_images: ClassVar[bool]
     retry: RetryLike
@@ -63,18 +65,22 @@ class Call:
     """A call in progress: the source of an answer's deltas, which may be closed from any thread.
 
     :param service: the provider
-    :param prompt: the prompt, with its model and its timeout
+    :param prompt: the prompt, with its model, its timeout and its retry policy
     :ivar model: the model; if none was named, known once the server has listed its models
     """
 
     def __init__(self, service: Service, prompt: Prompt) -> None:
         assert isinstance(prompt.timeout, Timeout)
+        assert not isinstance(prompt.retry, str)
+        self._retry = prompt.retry
         self._service = service
         self._prompt = prompt
         self.model = prompt.model
         self._deadline = Deadline(prompt.timeout, share=prompt.share)
         self._refreshed = 0
         self._renewed = False
+        self.priced_at = service.priced_at
+        self.response: Response | None = None  # once the answer has begun
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._deltas = self._run()
 
@@ -94,13 +100,16 @@ class Call:
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
             exchange.secrets = self._secrets
-            opened: Any = attempts(service, exchange, lambda: self._attempt(exchange), model=self._prompt.model or "")
+            opened: Any = attempts(
+                service, exchange, lambda: self._attempt(exchange), self._retry, model=self._prompt.model or ""
+            )
             self.attempts = exchange.attempts
             if isinstance(opened, str):  # the result of a tenacity retry_error_callback
                 yield opened
                 yield Finish()
                 return
             first, rest, body = opened
+            self.response = Response(body.status, body.headers)
             last, begun = first, is_content(first)
             try:
                 if begun:
@@ -246,29 +255,32 @@ def run(
     timeout: Timeout,
     route: Route,
     session: requests.Session | None = None,
+    retry: CallRetry = "own",
 ) -> Result:
-    """Call ``action`` under the provider's retry policy, for requests other than prompts, such as a list of models."""
+    """Call ``action`` under a retry policy, for requests other than prompts, such as a list of models."""
     lent = service.pool.lend() if session is None else _own(session)
     with in_call(service, Deadline(timeout), route, lent) as exchange, at_step(exchange, "bootstrap"):
-        return attempts(service, exchange, lambda: action(exchange), may_be_text=False)
+        policy = service.retry if retry == "own" else retry
+        return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
 
 
 def attempts(
     service: Service,
     exchange: Exchange,
     action: Callable[[], Result],
+    retry: RetryLike,
     *,
     model: str | None = None,
     may_be_text: bool = True,
 ) -> Result:
-    """Call ``action`` under the provider's retry policy and budget.
+    """Call ``action`` under a retry policy and the provider's budget.
 
     :param model: the model whose cool-down is kept; None for what is not a prompt
     """
     deadline = exchange.deadline
 
     def counted() -> Result:
-        while pause := _pause(service, model, deadline):
+        while pause := _pause(service, retry, model, deadline):
             logger.info("%s: waiting %.2f s for a rate limit that another call met", service.name, pause)
             deadline.sleep(pause)
         exchange.attempts += 1
@@ -276,7 +288,7 @@ def attempts(
             return action()
         except G4FLiteError as error:
             if model is not None and names_cool_down(error):
-                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), _policy_of(service).max_retry_after)
+                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), _policy_of(retry).max_retry_after)
             exchange.scrub(error)  # before the caller's own callbacks see it
             exchange.abandon()
             raise
@@ -287,22 +299,22 @@ def attempts(
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
-    controller = retrying(service.retry, deadline, service.budget, on_retry, may_be_text=may_be_text)
+    controller = retrying(retry, deadline, service.budget, on_retry, may_be_text=may_be_text)
     result: Result = controller(counted)
     service.budget.give_back()
     return result
 
 
-def _pause(service: Service, model: str | None, deadline: Deadline) -> float:
+def _pause(service: Service, retry: RetryLike, model: str | None, deadline: Deadline) -> float:
     """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
-    if model is None or service.retry is None or not service.cool_downs.running:  # as nearly always
+    if model is None or retry is None or not service.cool_downs.running:  # as nearly always
         return 0.0
-    return service.cool_downs.wait(model, min(_policy_of(service).max_retry_after, deadline.remaining()))
+    return service.cool_downs.wait(model, min(_policy_of(retry).max_retry_after, deadline.remaining()))
 
 
-def _policy_of(service: Service) -> RetryPolicy:
-    """Return the provider's policy, or the usual numbers where it has another kind of one, or none."""
-    return service.retry if isinstance(service.retry, RetryPolicy) else RetryPolicy()
+def _policy_of(retry: RetryLike) -> RetryPolicy:
+    """Return a policy as it is, or the usual numbers for another kind of one, or none."""
+    return retry if isinstance(retry, RetryPolicy) else RetryPolicy()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..answers.deltas import Delta, up_to_content
+from ..answers.response import Response
 from ..answers.stream import AnswerStream, Source
 from ..errors import AllProvidersFailedError, DeadlineExceededError, G4FLiteError, ProviderError
 from ..http.redact import redact
@@ -179,6 +180,16 @@ class _Chain:
     def attempts(self) -> int | None:
         """How often the member that answers was asked; None where it does not say."""
         return getattr(self._source, "attempts", None)
+
+    @property
+    def priced_at(self) -> str | None:
+        """The URL whose prices count for the member that answers; None where it does not say."""
+        return getattr(self._source, "priced_at", None)
+
+    @property
+    def response(self) -> Response | None:
+        """The head of the response of the member that answers; None where it has none."""
+        return getattr(self._source, "response", None)
 
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas

@@ -16,8 +16,8 @@ from ..arguments import safe_url
 from ..errors import MissingDependencyError
 from ..http.exchange import CA_BUNDLES
 from ..http.failures import NEEDS_PYSOCKS
-from ..http.retry import OnRetry, RetryLike
-from ..timeout import TimeoutLike
+from ..http.retry import OnRetry
+from ..timeout import RetryLike, TimeoutLike
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack as Unpack

@@ -144,9 +144,11 @@ class Database:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
         except IsADirectoryError:
             raise self._error("directory", "it is a folder; name a file in it") from None
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise self._error("unwritable", f"there is no folder {str(self.path.parent)!r}; make it first") from error
         except OSError as error:
+            if not self.path.parent.is_dir():
+                raise self._error(
+                    "unwritable", f"there is no folder {str(self.path.parent)!r}; make it first"
+                ) from error
             if self.path.is_dir():  # which Windows calls a lack of permission
                 raise self._error("directory", "it is a folder; name a file in it") from None
             hint = "check its permissions and those of its folder"
@@ -160,7 +162,9 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
+            connection.execute("BEGIN")  # both reads see the file as it was at one moment: another may be making it now
             self._check(connection)
+            connection.execute("COMMIT")
             _switch_to_wal(connection)
             # What is committed survives the end of the process; only a power failure may take the last moments back.
             connection.execute("PRAGMA synchronous=NORMAL")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from ..answers.answer import Answer
-from ..answers.deltas import Usage
+from ..answers.deltas import COUNTS, Usage
 from ..answers.stream import AnswerStream
 from ..arguments import check_whole_number
 from ..errors import EmptyResponseError, G4FLiteError, OutputError, OutputTruncatedError, RefusalError
@@ -164,7 +164,7 @@ class Question(Generic[T]):
         """The token counts of all answers; None if the service reported none."""
         if not self._usages:
             return None
-        counts: dict[str, Any] = {each.name: _sum(self._usages, each.name) for each in fields(Usage)}
+        counts: dict[str, Any] = {name: _sum(self._usages, name) for name in COUNTS}
         return Usage(**counts)
 
     def _check_cut(self, error: G4FLiteError) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from g4f_lite import Local, ModelNotSupportedError, ServiceError
+from g4f_lite import Client, Local, ModelNotSupportedError, ServiceError
 from g4f_lite.providers.local import engines
 from g4f_lite.providers.local.engine import BearerAuth, Engine
 
@@ -206,6 +206,32 @@ def test_texts_become_vectors_that_are_near_where_the_texts_are(copy: Path) -> N
             local.embed(wrong)
     with pytest.raises(ServiceError, match=rf"a text has 2\d+ tokens, more than the context of {COPY_CONTEXT}"):
         local.embed("word " * 2 * COPY_CONTEXT)
+    made = Client(local).embeddings.create(["The cat sleeps."], encoding_format="float")
+    assert made.data[0].embedding == pytest.approx(cat, abs=1e-4)
+    assert made.usage is not None
+    assert made.usage.prompt_tokens > 3
+
+
+def test_it_counts_the_tokens_of_a_prompt_as_it_reports_them(local: Local) -> None:
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Wie heißt das? 犬 <|im_end|>"}]
+    answer = local.create(messages=messages, max_tokens=1)
+    assert answer.usage is not None
+    assert local.count_tokens(messages) == answer.usage.prompt_tokens
+    assert local.count_tokens("Hello") == 1
+    assert local.count_tokens("") == 0
+    count = Client(local).count_tokens(messages)
+    assert (count, count.method, count.is_estimate) == (answer.usage.prompt_tokens, "engine", False)
+    with pytest.raises(ValueError, match="accepts only text"):
+        local.count_tokens([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}])
+
+
+def test_it_reports_log_probabilities(local: Local) -> None:
+    made = Client(local).chat.completions.create(PROMPT, max_tokens=3, logprobs=True, top_logprobs=2)
+    logprobs = made.choices[0].logprobs
+    assert logprobs is not None
+    assert logprobs.content is not None
+    assert "".join(token.token for token in logprobs.content) == made.choices[0].message.content
+    assert [len(token.top_logprobs) for token in logprobs.content] == [2, 2, 2]
 
 
 def near(one: list[float], other: list[float]) -> float:

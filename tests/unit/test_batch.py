@@ -389,6 +389,7 @@ def test_an_empty_iterator_is_an_error(client: Client) -> None:
         ({"rpm": 0}, ValueError, "rpm must be above 0"),
         ({"tpm": "many"}, TypeError, "tpm must be a number"),
         ({"progress": "yes"}, TypeError, "progress must be True, False or None"),
+        ({"store": 5}, TypeError, "store must be a path, not int"),
         ({"model": "unknown"}, ModelNotSupportedError, r"prompts\[0\]: .*no model unknown"),
     ],
 )
@@ -418,3 +419,33 @@ def test_a_notebook_shows_a_summary_without_what_a_browser_would_obey(client: Cl
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
     assert "… and 2 more" in html
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+def test_threads_may_read_the_same_results(shout: Shout, client: Client, kind: Any) -> None:
+    results = client.map(kind(numbered(200)), workers=4)
+    seen: list[list[int]] = []
+
+    def read() -> None:
+        seen.append([result.index for result in results])
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    each = list(range(200))
+    assert (sorted(itertools.chain(*seen)) == each) if kind is iter else (seen == [each] * 4)
+    assert sorted(shout.asked) == sorted(numbered(200))
+
+
+def test_a_batch_may_be_made_of_another(client: Client) -> None:
+    outer = client.map(result.text for result in client.map(["one", "two"]))
+    assert outer.texts() == ["ONE", "TWO"]
+
+
+def test_results_that_nobody_reads_on_leave_no_thread(client: Client) -> None:
+    rest = iter(client.map(numbered(500), workers=4))
+    next(rest)
+    del rest
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("g4f_lite batch")]

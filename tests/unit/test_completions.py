@@ -10,14 +10,13 @@ import pickle
 import pytest
 
 from g4f_lite import Answer, Client, EmptyResponseError, Finish, Identity, Reasoning, ToolCall, ToolCallDelta, Usage
+from g4f_lite.client.image_results import Image, ImagesResponse
 from g4f_lite.client.results import (
     ChoiceDelta,
     ChunkChoice,
     Completion,
     CompletionChunk,
     CompletionUsage,
-    Image,
-    ImagesResponse,
     Model,
     ModelList,
 )
@@ -47,7 +46,7 @@ def test_to_dict_is_the_json_of_the_api():
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "Hello", "reasoning": "hm"},
+                "message": {"role": "assistant", "content": "Hello", "reasoning": "hm", "refusal": None},
                 "finish_reason": "stop",
                 "logprobs": None,
             }
@@ -95,6 +94,7 @@ def test_tool_calls_are_whole_and_content_is_none():
     assert message.to_dict() == {
         "role": "assistant",
         "content": None,
+        "refusal": None,
         "tool_calls": [{"id": "c1", "function": {"name": "f", "arguments": '{"a": 1}'}, "type": "function"}],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from pathlib import Path
 from typing import Any
 
 import flask
@@ -18,6 +19,7 @@ from g4f_lite import (
     G4FLiteError,
     Local,
     ModelNotSupportedError,
+    Pace,
     ProviderNotFoundError,
     QuotaExceededError,
     RateLimitError,
@@ -73,6 +75,14 @@ def test_the_client_of_the_configuration() -> None:
     assert client.provider.get_model("small") == "small"
     assert client._router.proxy == "http://127.0.0.1:3128"
     assert client._router.models == {"gpt-4o": "large"}
+
+
+def test_answers_may_be_cached_and_paced(tmp_path: Path) -> None:
+    scripted = Scripted("Hello.")
+    config = {"G4F_LITE_CACHE": tmp_path / "answers.sqlite", "G4F_LITE_PACE": Pace(rpm=600)}
+    client = G4FLite(make_app(G4F_LITE_PROVIDER=scripted, **config)).client
+    assert [client.ask("Hello"), client.ask("Hello"), client.stream("Hello").text()] == ["Hello."] * 3
+    assert len(scripted.calls) == 1
 
 
 def test_each_app_has_its_own_client() -> None:

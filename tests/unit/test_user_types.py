@@ -22,7 +22,9 @@ from g4f_lite import (
     AiEngine, AllProvidersFailedError, Answer, AnswerStream, BaseProvider, ChatCompletion, Client, Conversation,
     Fallback, G4FLiteError, ImageResponse, Local, OpenAICompatible, RetryPolicy, Timeout,
 )
-from g4f_lite.client.results import Completion, CompletionChunk, ImagesResponse, MessageToolCall
+from g4f_lite.client.image_results import ImagesResponse
+from g4f_lite.client.logprobs import ChoiceLogprobs
+from g4f_lite.client.results import Completion, CompletionChunk, MessageToolCall
 
 
 def main(stream: bool) -> None:
@@ -59,6 +61,13 @@ def main(stream: bool) -> None:
     images: ImagesResponse = client.images.generate("a cat", n=2, size="1024x1024", response_format="b64_json")
     urls: list[str | None] = [image.url for image in images.data]
     listed: list[str] = [model.id for model in client.models.list()]
+    vectors: list[list[float] | str] = [each.embedding for each in client.embeddings.create(["a"], "m").data]
+    patient: Client = client.with_options(timeout=5, max_retries=0).copy(retry=None)
+    raw = patient.chat.completions.with_raw_response.create("Hello", logprobs=True)
+    status, header, parsed = raw.status_code, raw.headers["x"], raw.parse()
+    chances: list[float] = [each.logprob for each in (parsed.choices[0].logprobs or ChoiceLogprobs()).content or []]
+    cost: float = client.usage.cost + client.usage.by_model["m"].cost + client.usage.prompt_tokens
+    estimated: bool = client.count_tokens("Hello").is_estimate
     answer: Answer = client.ask("Hello", system="Be brief.", images=[b"", "cat.png"], timeout=5, seed=1)
     pieces: AnswerStream = client.stream("Hello", model="gpt-4", stop="x")
     conversation: Conversation = client.conversation(

@@ -15,8 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PATIENCE = 30  # seconds
 
-_GUNICORN = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--log-level", "warning", "{app}"]
-_WAITRESS = [sys.executable, "-m", "waitress", "--listen", "127.0.0.1:{port}", "--channel-request-lookahead=1", "{app}"]
+_GUNICORN = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--log-level", "warning"]
+_WAITRESS = [sys.executable, "-m", "waitress", "--listen", "127.0.0.1:{port}", "--channel-request-lookahead=1"]
 COMMANDS = {
     "gunicorn sync": [*_GUNICORN, "--worker-class", "sync"],
     "gunicorn sync --preload": [*_GUNICORN, "--worker-class", "sync", "--preload"],
@@ -42,8 +42,9 @@ def running(
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
+    command = [*(part.format(port=port) for part in COMMANDS[server]), *options]
     process = subprocess.Popen(
-        [*(part.format(port=port, app=app) for part in COMMANDS[server]), *options],
+        command if server == "development" else [*command, app],  # which finds it in FLASK_APP
         cwd=cwd,
         env={**os.environ, "FLASK_APP": app, **environment},
         stdout=subprocess.DEVNULL,

@@ -107,6 +107,13 @@ def test_an_executor_is_checked_at_the_call(client: Client) -> None:
         client.map(["one"], executor=5)  # type: ignore[call-overload]
 
 
+def test_an_executor_that_was_shut_down_stops_the_batch(client: Client) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        results = client.map(["one", "two"], executor=executor)
+    with pytest.raises(BatchStoppedError, match="after shutdown"):
+        list(results)
+
+
 PROMPTS = [f"prompt {number % 20}" for number in range(40)]
 
 

@@ -54,13 +54,10 @@ def kill_and_go_on(folder: Path, kills: int, prompts: int, longest: float, seed:
         times = Counter(request.json()["messages"][-1]["content"] for request in emulator.requests)
         assert set(times) == {f"prompt {number}" for number in range(prompts)}
         assert sum(times.values()) - prompts <= kills * WORKERS
-        emulator.reset()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        assert emulator.requests == []
 
 
 def test_a_killed_batch_goes_on_where_it_was(tmp_path: Path) -> None:
-    kill_and_go_on(tmp_path, kills=1, prompts=80, longest=0.15, seed=1)
+    kill_and_go_on(tmp_path, kills=1, prompts=60, longest=0.1, seed=1)
 
 
 @pytest.mark.long

@@ -24,12 +24,12 @@ def client_of(emulator: Emulator, **settings: object) -> Client:
 
 
 def test_workers_see_the_refusals_that_retries_hide(emulator: Emulator) -> None:
-    emulator.fail("rate_limit", nth=10)
-    results = client_of(emulator).map([f"prompt {number}" for number in range(40)])
-    assert results.texts() == [f"prompt {number}" for number in range(40)]
+    emulator.fail("rate_limit", nth=15)
+    results = client_of(emulator).map([f"prompt {number}" for number in range(16)])
+    assert results.texts() == [f"prompt {number}" for number in range(16)]
     assert results._plan.workers.refusals == 1
     assert results.usage.retries == 1
-    assert sorted(result.attempts for result in results if result.attempts) == [1] * 39 + [2]
+    assert sorted(result.attempts for result in results if result.attempts) == [1] * 15 + [2]
 
 
 def test_a_wrong_key_stops_the_batch_after_what_came_before(emulator: Emulator) -> None:

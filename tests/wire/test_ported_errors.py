@@ -13,7 +13,7 @@ import g4f_lite
 from g4f_lite import Client, G4FLiteError
 from g4f_lite.emulator import Emulator
 
-PAGE = Path(__file__).parents[2] / "docs" / "from-g4f.md"
+PAGE = Path(__file__).parents[2] / "docs" / "from-openai.md"
 REFUSED = {"body": '{"error": {"message": "no", "type": "invalid_request_error"}}', "content_type": "application/json"}
 STATUS = ["APIStatusError", "APIError", "OpenAIError"]
 CONNECTION = ["APIConnectionError", "APIError", "OpenAIError"]

@@ -215,7 +215,7 @@ def test_the_older_form_of_a_call(write: str, provide: Provide) -> None:
     with RawServer(every(answer)) as server:
         completed = Client(provide(server)).chat.completions.create("hi", functions=[{"name": "weather"}])
     message = completed.choices[0].message
-    assert message.to_dict() == {"role": "assistant", "content": None, "function_call": function}
+    assert message.to_dict() == {"role": "assistant", "content": None, "refusal": None, "function_call": function}
     assert (message.tool_calls, completed.choices[0].finish_reason) == (None, "function_call")
 
 
@@ -310,8 +310,9 @@ def test_what_a_service_adds_to_a_message_is_an_attribute_of_it(provide: Provide
     message: Any = completed.choices[0].message
     assert message.audio == {"id": "x", "data": "AAAABBBB", "transcript": "Hello"}
     assert message.content is None
-    with pytest.raises(AttributeError, match="annotations"):
-        _ = message.annotations
+    assert message.annotations is None
+    with pytest.raises(AttributeError, match="annotation"):
+        _ = message.annotation
 
 
 def test_chunks_carry_what_a_service_adds(provide: Provide) -> None:

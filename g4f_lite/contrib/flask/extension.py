@@ -24,6 +24,8 @@ _SETTINGS = {
     "api_key": "G4F_LITE_API_KEY",
     "base_url": "G4F_LITE_BASE_URL",
     "proxy": "G4F_LITE_PROXY",
+    "cache": "G4F_LITE_CACHE",
+    "pace": "G4F_LITE_PACE",
 }
 _SELECTS = ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL")
 

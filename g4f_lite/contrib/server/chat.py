@@ -9,7 +9,7 @@ from typing import Any
 
 from ...answers.deltas import Identity
 from ...answers.stream import AnswerStream
-from ...client.chat import CompletionStream
+from ...client.completion_stream import CompletionStream
 from ...client.options import EMULATED
 from ...client.results import Completion, now
 from ...client.routing import Router

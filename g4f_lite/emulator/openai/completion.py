@@ -11,6 +11,7 @@ from ..reply import BodyItem, Piece, Reply, json_reply
 from ..sse import CONTENT_TYPE
 from .call import DONE, Call, Event, Events
 from .dialect import Dialect
+from .logprobs import logprobs_of
 
 _MOST_CHOICES = 8
 
@@ -48,9 +49,10 @@ class Completion:
                 joined = _Joined()
                 for delta in self._deltas():
                     joined.add(delta)
-                counts += joined.pieces
+                counts += len(joined.texts)
                 message = self._message(joined.message)
-                choices.append({"index": index, "message": message, "finish_reason": joined.finish_reason})
+                logprobs = logprobs_of(joined.texts, call.body)
+                choices.append({"index": index, "message": message, "finish_reason": joined.finish_reason, **logprobs})
         except BackendError as error:
             return fail(str(error))
         answer: dict[str, Any] = {**call.common, "object": "chat.completion", "choices": choices}
@@ -106,7 +108,7 @@ class Completion:
                     del answers[index]
                 elif isinstance(delta, str):
                     pieces += 1
-                    yield self._chunk({"content": delta}, index, text=True)
+                    yield self._chunk({"content": delta}, index, text=True, **logprobs_of([delta], call.body))
                 else:
                     fields = dict(delta)
                     reasons[index] = fields.pop("finish_reason", _reason(fields, reasons[index]))
@@ -118,8 +120,8 @@ class Completion:
             yield Event(call.chunk(choices=[], usage=call.usage(pieces)))
         yield DONE
 
-    def _chunk(self, delta: dict[str, Any], index: int, *, text: bool = False) -> Event:
-        return Event(self._call.delta(self._message(delta), None, index), text)
+    def _chunk(self, delta: dict[str, Any], index: int, *, text: bool = False, **fields: Any) -> Event:
+        return Event(self._call.delta(self._message(delta), None, index, **fields), text)
 
 
 def _reason(delta: Mapping[str, Any], reason: object) -> object:
@@ -133,13 +135,13 @@ class _Joined:
     def __init__(self) -> None:
         self.message: dict[str, Any] = {"role": "assistant", "content": ""}
         self.finish_reason: object = "stop"
-        self.pieces = 0
+        self.texts: list[str] = []
         self._calls: dict[int, dict[str, Any]] = {}
 
     def add(self, delta: Delta) -> None:
         """Take the next delta."""
         if isinstance(delta, str):
-            self.pieces += 1
+            self.texts.append(delta)
             self.message["content"] += delta
             return
         self.finish_reason = _reason(delta, self.finish_reason)

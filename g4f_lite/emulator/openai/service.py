@@ -21,6 +21,7 @@ from .dialect import Dialect
 from .dialects import find_dialects
 from .embeddings import embeddings_reply
 from .failure import Failure, refusal
+from .logprobs import refuse_logprobs
 from .rate import RateLimiter
 
 _STEPS: dict[tuple[str, str], Step] = {
@@ -109,6 +110,9 @@ class OpenAICompatible(Service):
             return refusal(404, message, code="model_not_found")
         if not _are_messages(messages):
             return refusal(400, "Invalid value for 'messages': expected a list of messages.")
+        refused = refuse_logprobs(call.body)
+        if refused is not None:
+            return refused
         streams = call.streams
         for dialect in dialects:
             streams = streams if dialect.streams is None else dialect.streams

@@ -15,7 +15,6 @@ from ...http.body import Body
 from ...http.deadline import Deadline
 from ...http.exchange import Route
 from ...prompt import Prompt
-from ...timeout import Timeout
 from ..openai.base import OpenAIProvider
 from ..openai.options import EXTRAS, OPTIONS
 from .call import EngineCall
@@ -44,6 +43,7 @@ class EngineProvider(OpenAIProvider):
     def __init__(self, runner: Runner, **settings: Any) -> None:
         self.runner = runner
         super().__init__(base_url=NOWHERE, **settings)
+        self.priced_at = ""
 
     def start(self) -> None:
         """Start the engine now, and wait until it has loaded the model.
@@ -65,10 +65,9 @@ class EngineProvider(OpenAIProvider):
         self.runner.path(self.get_model(prompt.model))  # fetched at the call, so that no limit of an answer cuts it
 
     def begin(self, prompt: Prompt) -> EngineCall:
-        limits = Timeout.of(prompt.timeout, self.timeout)
         model, options = self.get_model(prompt.model), dict(prompt.options)
         keep_alive = seconds_of(options.pop("keep_alive", self.runner.keep_alive))
-        prompt = replace(prompt, model=model, timeout=limits, options=options)
+        prompt = replace(self.settled(prompt), options=options)
         return EngineCall(self, prompt, lambda call: self.runner.engine(model, call), keep_alive)
 
     def request(self, prompt: Prompt, token: str) -> requests.Request:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 import requests
 
-from ...errors import ResponseFormatError
+from ...answers.response import Response
+from ...http.body import Body
 from ...http.exchange import Exchange
-from ..call import fetch, run
+from ...timeout import CallRetry, TimeoutLike
+from ..openai.embeddings import Vectors, read_vectors
 from .base import NOWHERE, EngineProvider, directed
+from .question import ask_engine
 
 
-def embed(provider: EngineProvider, texts: str | Sequence[str], model: str) -> list[list[float]]:
+def embed(
+    provider: EngineProvider,
+    texts: str | Sequence[str],
+    model: str,
+    timeout: TimeoutLike = None,
+    retry: CallRetry = "own",
+) -> Vectors:
     """Return a vector for each text.
 
     :param model: a model's name or path, as its provider calls it
+    :param timeout: the timeout of this call
+    :param retry: the retry policy of this call
     :raises TypeError: if they are not strings
     :raises ValueError: if there is none, or an empty one
     :raises G4FLiteError: if there are no vectors
@@ -27,30 +36,12 @@ def embed(provider: EngineProvider, texts: str | Sequence[str], model: str) -> l
         raise TypeError("texts must be a string, or a list of strings")
     if not given or not all(text.strip() for text in given):
         raise ValueError("texts holds no text, or an empty one")
-    provider.runner.metadata(model)  # fetched before the time of the call begins
 
-    def ask(exchange: Exchange) -> list[list[float]]:
-        engine = provider.runner.engine(model, exchange.deadline, embeddings=True)
-        request = requests.Request(
-            "POST", f"{NOWHERE}/embeddings", json={"input": given}, headers=provider.headers_with()
-        )
-        with engine.in_use(provider.runner.keep_alive), engine.crash_told():
-            body = fetch(exchange, directed(request, engine.token), "prompt", provider)
-            try:
-                return _vectors(body.json(), len(given))
-            finally:
-                body.close()
+    def request_of(token: str) -> requests.Request:
+        url, headers = f"{NOWHERE}/embeddings", provider.headers_with()
+        return directed(requests.Request("POST", url, json={"input": given}, headers=headers), token)
 
-    # The engine is silent until it has all of them.
-    return run(provider, ask, timeout=replace(provider.timeout, read=None), route=provider.route())
+    def read(body: Body, exchange: Exchange) -> Vectors:
+        return read_vectors(body.json(), len(given), Response(body.status, body.headers), exchange.attempts)
 
-
-def _vectors(answer: Any, count: int) -> list[list[float]]:
-    try:
-        rows = sorted(answer["data"], key=lambda row: row["index"])
-        vectors = [[float(number) for number in row["embedding"]] for row in rows]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ResponseFormatError("the engine's answer holds no vectors") from error
-    if len(vectors) != count:
-        raise ResponseFormatError(f"the engine gave {len(vectors)} vectors for {count} texts")
-    return vectors
+    return ask_engine(provider, model, request_of, read, embeddings=True, timeout=timeout, retry=retry)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...messages import Message
+from ...timeout import CallRetry, TimeoutLike
+from ..openai.embeddings import Vectors
 from . import weights
 from .base import EngineProvider
 from .catalogue import DEFAULT, WEIGHTS
@@ -14,6 +17,7 @@ from .embeddings import embed
 from .keep_alive import KeepAlive
 from .references import name_of
 from .runner import Runner
+from .token_count import count_tokens
 
 
 class Local(EngineProvider):
@@ -72,7 +76,27 @@ class Local(EngineProvider):
         :raises ValueError: if there is none, or an empty one
         :raises G4FLiteError: if there are no vectors
         """
-        return embed(self, texts, self.get_model(model))
+        return embed(self, texts, self.get_model(model)).vectors
+
+    def create_embeddings(
+        self,
+        input: str | Sequence[str],
+        model: str | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        *,
+        retry: CallRetry = "own",
+    ) -> Vectors:
+        """Do as :meth:`embed`, for ``client.embeddings``; a proxy is not used."""
+        return embed(self, input, self.get_model(model), timeout, retry)
+
+    def count_tokens(self, prompt: str | Sequence[Message], *, model: str | None = None) -> int:
+        """Count the tokens of a text, or of messages with all that the model's template adds to them.
+
+        :param model: as for the class
+        :raises G4FLiteError: if the engine does not answer
+        """
+        return count_tokens(self, prompt, self.get_model(model))
 
     @staticmethod
     def pull(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ...answers.attached import size_of
@@ -30,6 +31,12 @@ from .usage import read_usage
 # Fields of a delta or a message that are read here; what else is in one is the service's own.
 _READ = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "images", "error", "errors"})
 _KNOWN = _READ | frozenset(REASONING)
+# The same of a choice, and of a chunk; ``obfuscation`` is random filling, which hides the lengths of the chunks.
+_KNOWN_OF_CHOICE = frozenset({"index", "delta", "message", "text", "finish_reason", "usage", "error", "errors"})
+_KNOWN_OF_CHUNK = frozenset(
+    {"id", "object", "created", "model", "system_fingerprint", "choices", "usage", "error", "errors", "obfuscation"}
+)
+_MOST_EXTRA = 1024 * 1024  # characters of further fields of the chunks
 _GROWING = frozenset({"content", "refusal", "reasoning_details", *REASONING})
 MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
 MAX_REMEMBERED = 100_000  # images
@@ -60,6 +67,9 @@ class ChunkReader:
         self._text_index = 0 if several else -1  # the choice whose text is the answer's, once it is known
         self._images: set[int] = set()  # hashes, as an image may be its own URL
         self._named = False
+        self._identity = Identity()
+        self._extra: dict[str, Any] = {}
+        self._extra_size = 0
         self._held: list[Delta] = []  # what came before the answer had begun, and says nothing by itself
         self._room_to_hold = MAX_HELD
         self._streamed = False  # whether text has come in a delta, so that in a message it is the same once more
@@ -73,6 +83,7 @@ class ChunkReader:
         if not isinstance(chunk, dict):
             raise ResponseFormatError(f"expected an object of an answer, got {shorten(json.dumps(chunk), 100)}")
         choices = chunk.get("choices")
+        self._note_extra(chunk)
         if choices:
             for place, choice in enumerate(_checked(choices)):
                 yield from self._read_choice(choice, place, chunk)
@@ -107,6 +118,7 @@ class ChunkReader:
             and not choice.get("finish_reason")
             and not chunk.get("usage")
             and not ("error" in chunk or "error" in choice or "usage" in choice)
+            and not choice.get("logprobs")
         )
         return text if is_alone else None
 
@@ -120,6 +132,8 @@ class ChunkReader:
         yield from self.rest()
         for index, calls in self._calls.items():
             yield from (OtherChoice(index, delta) if index else delta for delta in calls.rest())
+        if self._named and self._extra != self._identity.extra:
+            yield replace(self._identity, extra=self._extra)
         for index, reason in self.reasons.items():
             if self._several and index:
                 yield OtherChoice(index, Finish(reason))
@@ -153,7 +167,9 @@ class ChunkReader:
                     self._held.append(delta)
                     continue
                 self._named = True
-                yield from read_identity(chunk)
+                self._identity = read_identity(chunk, dict(self._extra))
+                if self._identity != Identity():
+                    yield self._identity
                 yield from self.rest()
             yield delta
         reason = choice.get("finish_reason")
@@ -165,6 +181,9 @@ class ChunkReader:
     def _deltas(self, choice: dict[str, Any], index: int) -> Iterator[Delta]:
         """Read the delta of a choice, or the message that stands in its place."""
         place = next((name for name in self._places if choice.get(name)), None)
+        more = {name: value for name, value in choice.items() if name not in _KNOWN_OF_CHOICE and _is_given(value)}
+        if more and ("delta" in choice or "message" in choice or choice.get("finish_reason") or choice.get("text")):
+            yield Attached(more, "choice")
         if place is None:
             if text := text_in(choice, "text"):  # of the API for completions that are not chats
                 yield text
@@ -200,6 +219,15 @@ class ChunkReader:
                     self._images.add(hash(url))
                 yield ImageResponse(url)
 
+    def _note_extra(self, chunk: dict[str, Any]) -> None:
+        """Note the further fields of a chunk; of those that come again, as citations do, the last one counts."""
+        if chunk.keys() <= _KNOWN_OF_CHUNK:
+            return
+        extra = {name: value for name, value in chunk.items() if name not in _KNOWN_OF_CHUNK and _is_given(value)}
+        self._extra_size += size_of(extra)
+        if self._extra_size <= _MOST_EXTRA:
+            self._extra.update(extra)
+
     def _calls_of(self, index: int) -> ToolCalls:
         """Return the tool calls of a choice; where one was asked for, all belong to it."""
         number = index if self._several else 0
@@ -208,17 +236,19 @@ class ChunkReader:
         return self._calls.setdefault(number, ToolCalls())
 
 
-def read_identity(chunk: dict[str, Any]) -> Iterator[Delta]:
-    """Read what the server calls the answer, where it says so."""
+def read_identity(chunk: dict[str, Any], extra: dict[str, Any]) -> Identity:
+    """Read what the server calls the answer, where it says so.
+
+    :param extra: further fields of the server
+    """
     created: Any = chunk.get("created")
-    identity = Identity(
+    return Identity(
         text_in(chunk, "id") or None,
         int(created) if type(created) in (int, float) and 0 < created < 1e11 else None,
         text_in(chunk, "model") or None,
         text_in(chunk, "system_fingerprint") or None,
+        extra,
     )
-    if identity != Identity():
-        yield identity
 
 
 def _checked(choices: Any) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from ...errors import G4FLiteError, ResponseFormatError
 from ...http.checks import shorten
 from ...http.exchange import Exchange
 from ...messages import to_data_uri
-from ...timeout import Timeout, TimeoutLike
+from ...timeout import CallRetry, Timeout, TimeoutLike
 from ..call import at_step, fetch, run
 from ..image_fetch import fetch_image
 from .base import OpenAIProvider
@@ -38,11 +38,14 @@ class ImageProvider(OpenAIProvider):
         model: str | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
+        *,
+        retry: CallRetry = "own",
         **options: Any,
     ) -> ImageResponse:
         """Ask for images and give their addresses, or ``data:`` URIs where the server sends the bytes.
 
         :param model: the model that draws; the server's default where None
+        :param retry: the retry policy of this call
         :param options: what else the API takes, such as ``n``, ``size``, ``quality`` and ``response_format``
         :raises TypeError: if an option that the API does not have
         :raises G4FLiteError: if there is no image
@@ -80,7 +83,7 @@ class ImageProvider(OpenAIProvider):
                 self, lambda exchange: fetch_image(exchange, url, home=self.base_url), timeout=limits, route=route
             )
 
-        image = run(self, ask, timeout=limits, route=route)
+        image = run(self, ask, timeout=limits, route=route, retry=retry)
         image.fetch = get
         return image
 

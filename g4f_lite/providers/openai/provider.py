@@ -10,6 +10,7 @@ from ...errors import AuthenticationError, ProviderNotFoundError
 from ...http.redact import names_secret
 from ..settings import check_fields
 from .address import read_address
+from .embeddings import EmbeddingProvider
 from .extras import query_pairs
 from .images import ImageProvider
 from .keys import Key, KeyLike
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Self = TypeVar("Self", bound="OpenAICompatible")
 
 
-class OpenAICompatible(ImageProvider):
+class OpenAICompatible(ImageProvider, EmbeddingProvider):
     """A server that speaks OpenAI's API.
 
     :param base_url: its address, up to and with ``/v1``; a query such as ``?api-version=…`` goes with every request

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import openai
 import pytest
 import requests
@@ -96,6 +95,8 @@ def test_a_second_signal_ends_them(serve: Serve, upstream: Emulator) -> None:
         server.child.send_signal(signal.SIGINT)
         wait_until(lambda: server.post({"messages": HELLO}).status_code == 503)
         server.child.send_signal(signal.SIGINT)
-        assert isinstance(rest.exception(10), (openai.APIError, httpx.TransportError))
+        error = rest.exception(10)
+        # openai passes on what its own library raises: httpx or, in newer versions, httpx2.
+        assert isinstance(error, openai.APIError) or type(error).__module__.startswith("httpx"), repr(error)
     assert server.child.wait(10) == 0
     wait_until(lambda: ended(upstream))

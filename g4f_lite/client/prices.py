@@ -1,0 +1,61 @@
+"""What calls cost, by the price list of the package ``genai-prices``, which is part of it: nothing is downloaded."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ..answers.deltas import Usage
+from ..errors import MissingDependencyError
+
+# Further counts of OpenAI's API, which have prices of their own.
+_FURTHER = {
+    ("prompt_tokens_details", "cache_write_tokens"): "cache_write_tokens",
+    ("prompt_tokens_details", "audio_tokens"): "input_audio_tokens",
+    ("completion_tokens_details", "audio_tokens"): "output_audio_tokens",
+}
+# Tiers at the list price; another one is cheaper or dearer, by how much the list does not say for all services.
+_AT_LIST_PRICE = frozenset({None, "auto", "default", "on_demand", "standard"})
+
+
+def check_installed() -> None:
+    """Raise if the prices are not installed.
+
+    :raises MissingDependencyError: if the package is missing
+    """
+    try:
+        import genai_prices  # noqa: F401
+    except ImportError as error:
+        message = 'the cost of calls needs genai-prices: pip install "g4f-lite[prices]"'
+        raise MissingDependencyError(message) from error
+
+
+def price_of(priced_at: str | None, model: str, usage: Usage, service_tier: str | None = None) -> Decimal | None:
+    """Return what a call cost in US dollars; None if the list does not say.
+
+    :param priced_at: the URL of the service; "" for a model on this machine, which costs nothing
+    :param model: the model that answered
+    :raises MissingDependencyError: if the package is missing
+    """
+    if priced_at == "":
+        return Decimal(0)
+    check_installed()
+    import genai_prices
+
+    if priced_at is None or service_tier not in _AT_LIST_PRICE:
+        return None
+    try:
+        counted = genai_prices.Usage(
+            input_tokens=usage.prompt_tokens,
+            output_tokens=usage.completion_tokens,
+            cache_read_tokens=usage.cached_tokens,
+            **_further(usage),
+        )
+        return genai_prices.calc_price(counted, model, provider_api_url=priced_at).total_price
+    except (ArithmeticError, LookupError, ValueError):  # no such service or model, or counts that cannot be
+        return None
+
+
+def _further(usage: Usage) -> dict[str, int]:
+    """Return further counts by the names that the price list has for them."""
+    counts = {name: usage.extra.get(place, {}).get(theirs) for (place, theirs), name in _FURTHER.items()}
+    return {name: count for name, count in counts.items() if isinstance(count, int) and count > 0}

@@ -1,0 +1,234 @@
+"""``client.usage``: what the calls of a client took."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from ..answers.deltas import Usage
+from ..answers.stream import AnswerStream
+from ..errors import AllProvidersFailedError, G4FLiteError, MissingDependencyError
+from ..http.forks import lock_free_in_children
+
+MOST_TO_PRICE = 10_000  # calls of one model whose price waits until somebody asks for it
+_lock = lock_free_in_children()  # of all usages
+_COUNTS = (
+    "calls", "cached", "failures", "retries", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens",
+)  # fmt: skip
+
+
+class CallUsage(NamedTuple):
+    """What one call took.
+
+    :param model: the model that answered, or was asked
+    :param priced_at: the URL whose prices count; "" where nothing costs anything, None for unknown prices
+    :param usage: the tokens, or None if the service did not report them
+    :param failed: whether it ended with an error
+    :param retries: how often it was sent again
+    :param cached: whether the answer came from the client's cache, and nothing was sent
+    :param service_tier: how the service processed the call, if it reports that
+    """
+
+    model: str
+    priced_at: str | None = None
+    usage: Usage | None = None
+    failed: bool = False
+    retries: int = 0
+    cached: bool = False
+    service_tier: str | None = None
+
+
+class ModelUsage:
+    """What the calls of one model took; the attributes are those of :class:`ClientUsage`."""
+
+    def __init__(self) -> None:
+        self.calls = self.cached = self.failures = self.retries = 0
+        self.prompt_tokens = self.completion_tokens = self.cached_tokens = self.reasoning_tokens = 0
+        self._price: Any = 0  # a Decimal, once there is one
+        self._unpriced = 0
+        self._to_price: list[CallUsage] = []
+
+    @property
+    def cost(self) -> float:
+        """What they cost in US dollars, without those that are ``unpriced``.
+
+        :raises MissingDependencyError: if the extra ``prices`` is not installed
+        """
+        from .prices import check_installed
+
+        check_installed()
+        with _lock:
+            self._find_prices()
+        return float(self._price)
+
+    @property
+    def unpriced(self) -> int:
+        """How many calls have no known price."""
+        with _lock:
+            with suppress(MissingDependencyError):
+                self._find_prices()
+            return self._unpriced + len(self._to_price)
+
+    def add(self, call: CallUsage) -> None:
+        """Count a call; the caller holds the lock."""
+        if call.cached:
+            self.cached += 1
+            return
+        self.calls += 1
+        self.failures += call.failed
+        self.retries += call.retries
+        if call.usage is None:
+            self._unpriced += not call.failed
+            return
+        self.prompt_tokens += call.usage.prompt_tokens
+        self.completion_tokens += call.usage.completion_tokens
+        self.cached_tokens += call.usage.cached_tokens or 0
+        self.reasoning_tokens += call.usage.reasoning_tokens or 0
+        self._to_price.append(call)
+        if len(self._to_price) > MOST_TO_PRICE:
+            try:
+                self._find_prices()
+            except MissingDependencyError:
+                self._unpriced += len(self._to_price)
+                self._to_price.clear()
+
+    def _find_prices(self) -> None:
+        from .prices import price_of
+
+        calls = tuple(self._to_price)
+        prices = [price_of(call.priced_at, call.model, call.usage, call.service_tier) for call in calls if call.usage]
+        del self._to_price[: len(calls)]
+        self._price += sum(price for price in prices if price is not None)
+        self._unpriced += prices.count(None)
+
+    def __repr__(self) -> str:
+        return _shown(self)
+
+
+class _Total:
+    """The sum of a count over all models."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, usage: Any, owner: type) -> int:
+        if usage is None:
+            return self  # type: ignore[return-value]
+        return sum(getattr(each, self._name) for each in usage.by_model.values())
+
+
+class ClientUsage:
+    """What the calls of a client took, since it was created or since ``reset()``; threads may share it::
+
+        print(client.usage.prompt_tokens, client.usage.completion_tokens, client.usage.cost)
+
+    A call is counted at its end: whole, failed, or left early.  The tokens are those that services report, and nothing
+    is estimated: a call without a report adds no tokens, and is ``unpriced``.
+
+    :ivar calls: calls that were sent, the failed ones included
+    :ivar cached: answers that came from the client's cache
+    :ivar failures: calls that ended with an error
+    :ivar retries: how often calls were sent again
+    :ivar prompt_tokens: tokens of the prompts
+    :ivar completion_tokens: tokens of the answers
+    :ivar cached_tokens: those of the prompts that were in the service's cache
+    :ivar reasoning_tokens: those of the answers that were reasoning
+    :ivar unpriced: calls without a known price, which ``cost`` leaves out
+    """
+
+    calls = _Total()
+    cached = _Total()
+    failures = _Total()
+    retries = _Total()
+    prompt_tokens = _Total()
+    completion_tokens = _Total()
+    cached_tokens = _Total()
+    reasoning_tokens = _Total()
+    unpriced = _Total()
+
+    def __init__(self) -> None:
+        self._models: dict[str, ModelUsage] = {}
+        self._ended: deque[CallUsage] = deque()  # calls that are not added up yet
+        self._is_adding = False
+
+    @property
+    def by_model(self) -> dict[str, ModelUsage]:
+        """The same for each model, by the name that the service reports; "" for calls that named none."""
+        with _lock:
+            self._add_up()
+            return dict(self._models)
+
+    @property
+    def cost(self) -> float:
+        """What the calls cost in US dollars, without those that are ``unpriced``.
+
+        The prices are those of the package ``genai-prices``, which come with it: nothing is downloaded.
+
+        :raises MissingDependencyError: if the extra ``prices`` is not installed
+        """
+        from .prices import check_installed
+
+        check_installed()
+        return sum(each.cost for each in self.by_model.values())
+
+    def reset(self) -> None:
+        """Begin again at zero."""
+        with _lock:
+            self._ended.clear()
+            self._models = {}
+
+    def add(self, call: CallUsage) -> None:
+        """Count a call.
+
+        It never waits: an answer may be garbage-collected, and so end, in a thread that holds other locks.
+        """
+        self._ended.append(call)
+        if _lock.acquire(blocking=False):
+            try:
+                self._add_up()
+            finally:
+                _lock.release()
+
+    def add_cached(self, model: str | None) -> None:
+        """Count an answer that came from the client's cache."""
+        self.add(CallUsage(model or "", cached=True))
+
+    def add_stream(self, stream: AnswerStream) -> None:
+        """Count a call at the end of its answer."""
+        identity, error = stream.identity, stream.error
+        model = (identity.model if identity else None) or stream.model or ""
+        tier = str(identity.extra.get("service_tier", "default")) if identity else None
+        retries = _retries_of(error) if error is not None else (stream.attempts or 1) - 1
+        priced_at = getattr(stream.source, "priced_at", None)
+        self.add(CallUsage(model, priced_at, stream.usage, error is not None, retries, stream.cached, tier))
+
+    def _add_up(self) -> None:
+        if self._is_adding:  # a garbage collection in the middle of this, whose call is added afterwards
+            return
+        self._is_adding = True
+        try:
+            while self._ended:
+                call = self._ended.popleft()
+                if call.model not in self._models:
+                    self._models[call.model] = ModelUsage()
+                self._models[call.model].add(call)
+        finally:
+            self._is_adding = False
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a copied or pickled client counts for itself
+        return ClientUsage, ()
+
+    def __repr__(self) -> str:
+        return _shown(self)
+
+
+def _retries_of(error: G4FLiteError) -> int:
+    """Return how often the prompt of a failed call was sent again."""
+    if isinstance(error, AllProvidersFailedError):
+        return sum(_retries_of(each) for each in error.errors)
+    return max(0, (error.attempts or 1) - 1)
+
+
+def _shown(usage: ClientUsage | ModelUsage) -> str:
+    return f"{type(usage).__name__}({', '.join(f'{name}={getattr(usage, name)}' for name in _COUNTS)})"

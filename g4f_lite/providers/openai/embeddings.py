@@ -1,0 +1,165 @@
+"""Embeddings from an OpenAI-compatible server: ``POST {base}/embeddings``."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ...answers.deltas import Usage
+from ...answers.response import Response
+from ...arguments import check_model_name, check_proxy, unknown_name
+from ...errors import G4FLiteError, ResponseFormatError
+from ...http.body import BLANK, parse_json
+from ...http.checks import shorten
+from ...http.exchange import Exchange
+from ...timeout import CallRetry, Timeout, TimeoutLike, check_retry
+from ..call import at_step, fetch, run
+from .base import OpenAIProvider
+from .errors import failure_in
+from .extras import check_extras
+from .fields import count_in, text_in
+from .options import EXTRAS
+from .usage import read_usage
+
+OPTIONS = EXTRAS | frozenset(
+    {"dimensions", "encoding_format", "extra_body", "input_type", "truncate", "truncate_prompt_tokens", "user"}
+)
+MAX_BYTES = 256 * 1024 * 1024  # of 2048 vectors of 3072 numbers, written in decimals
+Input = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The embeddings of texts.
+
+    :param vectors: one for each text, in order
+    :param model: the model, if the service names it
+    :param usage: the tokens of the texts, or None if the service did not report them
+    :param response: the head of the service's response
+    :param attempts: how often the request was sent
+    """
+
+    vectors: list[list[float]]
+    model: str | None = None
+    usage: Usage | None = None
+    response: Response | None = None
+    attempts: int = 1
+
+
+class EmbeddingProvider(OpenAIProvider):
+    """A server that speaks OpenAI's chat completions and embeds texts too."""
+
+    embedding_options: ClassVar[frozenset[str]] = OPTIONS
+
+    def create_embeddings(
+        self,
+        input: Input,
+        model: str | None = None,
+        proxy: str | None = None,
+        timeout: TimeoutLike = None,
+        *,
+        retry: CallRetry = "own",
+        **options: Any,
+    ) -> Vectors:
+        """Return a vector for each text.
+
+        :param input: a text or several, or the ids of a text's tokens, or of several texts'
+        :param model: the model that embeds
+        :param retry: the retry policy of this call
+        :param options: what else the API takes, such as ``dimensions``
+        :raises TypeError: if an option is unknown, or the input is something else
+        :raises ValueError: if there is no text, or an empty one
+        :raises G4FLiteError: if there are no vectors
+        """
+        count = check_input(input)
+        model = self.get_model(model) if model is None else model
+        if model:
+            check_model_name(model)
+        for name in options:
+            if name not in OPTIONS:
+                raise TypeError(unknown_name("option", name, sorted(OPTIONS), f"embeddings of {self.name}"))
+        check_extras(options)
+        own = {name: value for name, value in options.items() if name not in EXTRAS}
+        body = {"input": input, **({"model": model} if model else {}), **own}
+        body.update(body.pop("extra_body", None) or {})
+        route, limits = self.route(None if proxy is None else check_proxy(proxy)), Timeout.of(timeout, self.timeout)
+        policy: CallRetry = "own" if retry == "own" else check_retry(retry)
+        self.check_ready()
+
+        def ask(exchange: Exchange) -> Vectors:
+            answer = fetch(exchange, self.to_send("POST", "/embeddings", body, options), "prompt", self)
+            try:
+                with at_step(exchange, "prompt"):
+                    parsed = parse_json(answer.read(MAX_BYTES).lstrip(BLANK).decode("utf-8", "replace"))
+                    response = Response(answer.status, answer.headers)
+                    return read_vectors(parsed, count, response, exchange.attempts)
+            except G4FLiteError as error:
+                self.explain(error)
+                raise
+            finally:
+                answer.drain()
+
+        return run(self, ask, timeout=limits, route=route, retry=policy)
+
+
+def check_input(input: Any) -> int:
+    """Check what is to be embedded, and return how many texts it is.
+
+    :raises TypeError: if it is neither texts nor the ids of tokens
+    :raises ValueError: if there is no text, or an empty one
+    """
+    items = [input] if isinstance(input, str) else input
+    if not isinstance(items, Sequence) or isinstance(items, bytes):
+        raise TypeError(f"input must be a string, or a list of strings or token ids, not {type(input).__name__}")
+    if items and all(map(_is_id, items)):
+        return 1
+    for item in items:
+        if not isinstance(item, str) and not (isinstance(item, (list, tuple)) and all(map(_is_id, item))):
+            raise TypeError(f"input must be a string, or a list of strings or token ids, not one of {item!r:.80}")
+    if not items or not all(items):
+        raise ValueError("input holds no text, or an empty one")
+    return len(items)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def read_vectors(answer: Any, count: int, response: Response | None = None, attempts: int = 1) -> Vectors:
+    """Read an answer with embeddings, as lists of numbers or in Base64.
+
+    :param count: how many there must be
+    :raises G4FLiteError: if it is an error, or not these embeddings
+    """
+    if isinstance(answer, dict) and "data" not in answer and (failure := failure_in(answer, whole=True)) is not None:
+        raise failure
+    try:
+        rows = list(enumerate(answer["data"]))
+        rows.sort(key=lambda row: row[0] if (index := count_in(row[1], "index")) is None else index)
+        vectors = [_vector(row["embedding"]) for _, row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ResponseFormatError(f"expected embeddings, got {shorten(json.dumps(answer), 200)}") from error
+    if not all(vectors):
+        raise ResponseFormatError("the service sent an embedding without numbers")
+    if len(vectors) != count:
+        raise ResponseFormatError(f"the service sent {len(vectors)} embeddings for {count} texts")
+    return Vectors(vectors, text_in(answer, "model") or None, next(read_usage(answer), None), response, attempts)
+
+
+def _vector(embedding: Any) -> list[float]:
+    """Return the numbers of an embedding.
+
+    :raises TypeError: if it is not numbers
+    :raises ValueError: if it is not Base64 of 32-bit numbers, least significant byte first
+    """
+    if not isinstance(embedding, str):
+        return [float(number) for number in embedding]
+    numbers = array("f", base64.b64decode(embedding, validate=True))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist()
