@@ -146,9 +146,7 @@ class Database:
             raise self._error("directory", "it is a folder; name a file in it") from None
         except OSError as error:
             if not self.path.parent.is_dir():
-                raise self._error(
-                    "unwritable", f"there is no folder {self.path.parent}; make it first"
-                ) from error
+                raise self._error("unwritable", f"there is no folder {self.path.parent}; make it first") from error
             if self.path.is_dir():  # which Windows calls a lack of permission
                 raise self._error("directory", "it is a folder; name a file in it") from None
             hint = "check its permissions and those of its folder"
