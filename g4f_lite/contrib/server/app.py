@@ -14,7 +14,7 @@ from ...providers.openai.keys import clean
 from ...providers.selection import ProviderLike
 from .access import Access
 from .chat import chat
-from .endpoints import health, images, models
+from .endpoints import embeddings, health, images, models
 from .failures import ApiError
 from .pages import page
 from .request import Request, Response
@@ -26,6 +26,7 @@ logger = logging.getLogger("g4f_lite.server")
 Endpoint = Callable[[Router, Streams, Request], Response]
 ENDPOINTS: dict[str, tuple[str, Endpoint]] = {
     "/v1/chat/completions": ("POST", chat),
+    "/v1/embeddings": ("POST", embeddings),
     "/v1/images/generations": ("POST", images),
     "/v1/models": ("GET", models),
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from ...client.embeddings import Embeddings
 from ...client.images import Images
 from ...client.models import Models
+from ...client.result import Result
 from ...client.results import Model
 from ...client.routing import Router
 from ...errors import G4FLiteError
@@ -14,6 +17,7 @@ from .request import Request, Response
 from .streams import Streams
 
 _IMAGE_OPTIONS = ("n", "size", "quality", "style", "response_format")
+_EMBEDDING_OPTIONS = ("dimensions", "encoding_format", "user")
 
 
 def health(router: Router, streams: Streams, request: Request) -> Response:
@@ -36,14 +40,34 @@ def models(router: Router, streams: Streams, request: Request) -> Response:
 def images(router: Router, streams: Streams, request: Request) -> Response:
     """Generate images."""
     body = request.json()
-    prompt, model = body.get("prompt"), body.get("model")
+    prompt = body.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise ApiError(400, "prompt must be a text", param="prompt")
-    options = {name: body[name] for name in _IMAGE_OPTIONS if body.get(name) is not None}
-    ignored = sorted(body.keys() - {"prompt", "model", *_IMAGE_OPTIONS})
+    return _answer(Images(router).generate, prompt, body, {"prompt"}, _IMAGE_OPTIONS, streams)
+
+
+def embeddings(router: Router, streams: Streams, request: Request) -> Response:
+    """Return the embeddings of texts."""
+    body = request.json()
+    if not isinstance(body.get("input"), (str, list)):
+        raise ApiError(400, "input must be a text or a list of texts", param="input")
+    return _answer(Embeddings(router).create, body["input"], body, {"input"}, _EMBEDDING_OPTIONS, streams)
+
+
+def _answer(
+    create: Callable[..., Result],
+    value: Any,
+    body: dict[str, Any],
+    names: set[str],
+    options: tuple[str, ...],
+    streams: Streams,
+) -> Response:
+    """Call a method of the client with a request's value, its model and those of its fields that it knows."""
+    given = {name: body[name] for name in options if body.get(name) is not None}
+    ignored = sorted(body.keys() - {"model", *names, *options})
     slot = streams.take(None)
     try:
-        made: dict[str, Any] = Images(router).generate(prompt, model, **options).to_dict()
+        made = create(value, body.get("model") or None, **given).to_dict()
     except (G4FLiteError, TypeError, ValueError) as error:
         raise api_error(error) from error
     finally:

@@ -144,6 +144,24 @@ def test_an_answer_that_is_cut_is_an_error_and_not_a_short_answer(server: Served
     assert pieces == ["one", " two"]
 
 
+def test_embeddings(server: Served, upstream: Emulator) -> None:
+    made = server.client().embeddings.create(model="embedding", input=["one", "two"])
+    assert [each.index for each in made.data] == [0, 1]
+    assert made.data[0].embedding != made.data[1].embedding
+    assert upstream.requests[-1].json()["input"] == ["one", "two"]
+    with pytest.raises(openai.BadRequestError) as raised:
+        server.client().embeddings.create(model="embedding", input="")
+    assert "empty" in raised.value.message
+
+
+def test_images(server: Served) -> None:
+    made = server.client().images.generate(model="gpt-4", prompt="A lighthouse", response_format="b64_json")
+    assert made.data
+    assert made.data[0].b64_json
+    with pytest.raises(openai.BadRequestError):
+        server.client().images.generate(model="gpt-4", prompt=" ")
+
+
 def test_any_model_is_the_default_one(serve: Serve, upstream: Emulator) -> None:
     server = serve("--any-model", G4F_LITE_MODEL="gpt-4")
     server.client().chat.completions.create(model="what-a-program-likes", messages=HELLO)
