@@ -289,8 +289,7 @@ def test_the_state_of_other_prompts_is_not_taken(client: Client, emulator: Emula
         ('{"format": "g4f_lite hosted batch", "version": 2}', "newer"),
         ('{"format": "g4f_lite hosted batch", "version": 1, "parts": 5}', "damaged"),
         (
-            '{"format": "g4f_lite hosted batch", "version": 1, "run": "", "failures": {},'
-            ' "parts": [{"digest": "", "batch_id": 5}]}',
+            '{"format": "g4f_lite hosted batch", "version": 1, "run": "", "failures": {}, "parts": [{"batch_id": 5}]}',
             "damaged",
         ),
     ],

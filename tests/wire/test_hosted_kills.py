@@ -1,4 +1,4 @@
-"""A hosted batch whose process is killed while it waits for an answer: the next one goes on, and creates nothing twice."""
+"""A hosted batch whose process is killed in the middle of a request: the next one goes on, nothing is created twice."""
 
 from __future__ import annotations
 
