@@ -88,9 +88,12 @@ def command(
             named = {name: value for name, value in options.items() if name not in _LIVE}
             results = client.batch(prompts, path=hosted, poll=poll, **named)
     if estimate:
-        calls, stored, tokens, longest = results.estimate()
+        calls, stored, tokens, longest, cost = results.estimate()
         most = "" if longest is None else f", at most {longest:,} tokens of answers"
-        click.echo(f"{calls:,} prompts to send, {stored:,} answers stored; about {tokens:,} tokens of prompts{most}")
+        price = f"; about ${cost:,.2f}" if cost else ""
+        click.echo(
+            f"{calls:,} prompts to send, {stored:,} answers stored; about {tokens:,} tokens of prompts{most}{price}"
+        )
         return
     with ExitStack() as stack:
         out = _open(stack, target)
