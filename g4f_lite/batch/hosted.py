@@ -252,10 +252,7 @@ class HostedBatch(BatchResults[T]):
         with self._working:
             for number, (file, part) in enumerate(zip(self._files, self._state.parts, strict=True)):
                 if part.batch_id and not part.is_over:
-                    before = part.status
                     part.take(file.api.get(part.batch_id))
-                    if part.status != before:
-                        self._state.save()
                 if part.is_over and not part.is_fetched:
                     self._fetch(number, file, part)
 

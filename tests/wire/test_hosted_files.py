@@ -22,6 +22,7 @@ from g4f_lite import (
 )
 from g4f_lite.batch import hosted_requests
 from g4f_lite.emulator import Emulator
+from g4f_lite.providers.openai import batches
 
 from .hosted import KEY, PROMPTS, batch_of, errors_of, sent
 
@@ -37,20 +38,25 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "run.json"
 
 
-def test_a_batch_whose_creation_was_not_confirmed_is_found(client: Client, emulator: Emulator, path: Path) -> None:
+def test_a_batch_whose_creation_was_not_confirmed_is_found(
+    client: Client, emulator: Emulator, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "_LISTED", 1)  # on a page
     emulator.fail("cut", after=0, path="/v1/batches")
     with pytest.raises(TransportError):
         batch_of(client, path).submit()
+    batch_of(client, path.with_name("newer.json"), ["another"]).submit()
     assert batch_of(client, path).texts() == PROMPTS
-    assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 1}
+    assert Counter(sent(emulator)) == {"POST files": 2, "POST batches": 2, "GET files": 1}
 
 
 def test_a_batch_that_was_not_created_is_created_later(client: Client, emulator: Emulator, path: Path) -> None:
     emulator.fail("reset", path="/v1/batches")
     with pytest.raises(TransportError):
         batch_of(client, path).submit()
+    batch_of(client, path.with_name("newer.json"), ["another"]).submit()
     assert batch_of(client, path).texts() == PROMPTS
-    assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 2, "GET files": 1}
+    assert Counter(sent(emulator)) == {"POST files": 2, "POST batches": 3, "GET files": 1}
 
 
 def test_an_uploaded_file_that_is_gone_is_uploaded_again(client: Client, emulator: Emulator, path: Path) -> None:
@@ -147,9 +153,9 @@ def test_waiting_survives_what_passes(client: Client, emulator: Emulator, path: 
 
 
 def test_threads_that_submit_at_once_create_one_batch(client: Client, emulator: Emulator, path: Path) -> None:
-    batches = [batch_of(client, path) for _ in range(4)]
+    several = [batch_of(client, path) for _ in range(4)]
     with ThreadPoolExecutor(4) as executor:
-        found = list(executor.map(lambda batch: batch.texts(), batches))
+        found = list(executor.map(lambda batch: batch.texts(), several))
     assert found == [PROMPTS] * 4
     assert Counter(sent(emulator))["POST batches"] == 1
 
