@@ -25,7 +25,8 @@ from g4f_lite import (
 from g4f_lite.typed.json_so_far import JsonSoFar
 
 from .services import Plain
-from .test_typed_ask import ADA, REFUSED, TEXT, Ends, Finish, Formats, Tools
+from .test_typed_ask import ADA, TEXT, Ends, Finish, Formats, Tools
+from .test_typed_ways import REFUSED
 from .typed_types import Color, Person, Point
 
 BOB = Person("Bob", 1)
