@@ -80,6 +80,10 @@ class Conversation(Turns):
         if system is not None and not messages:
             self.messages = [{"role": "system", "content": system}]
 
+    def __repr__(self) -> str:
+        model = f" ({self.model!r})" if self.model else ""
+        return f"<Conversation of {len(self.messages)} messages with {self.provider.name}{model}>"
+
     def copy(self) -> Conversation:
         """Return a copy that continues independently, with the same provider."""
         branch = copy.copy(self)
