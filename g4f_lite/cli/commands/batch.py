@@ -73,9 +73,12 @@ def command(
             **options,
         )
     if estimate:
-        calls, stored, tokens, longest = results.estimate()
+        calls, stored, tokens, longest, cost = results.estimate()
         most = "" if longest is None else f", at most {longest:,} tokens of answers"
-        click.echo(f"{calls:,} prompts to send, {stored:,} answers stored; about {tokens:,} tokens of prompts{most}")
+        price = f"; about ${cost:,.2f}" if cost else ""
+        click.echo(
+            f"{calls:,} prompts to send, {stored:,} answers stored; about {tokens:,} tokens of prompts{most}{price}"
+        )
         return
     with ExitStack() as stack:
         out = _open(stack, target)
