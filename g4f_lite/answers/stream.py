@@ -304,7 +304,8 @@ class AnswerStream(Generator[Piece, None, None]):
         if self._source is None:
             return "closed" if self._closed else "not sent yet; iterate over it, or call text() or show()"
         state = "whole" if self._ended else "closed" if self._closed else "in progress"
-        return f"{state}, {len(self._buffer.text):,} characters"
+        length = len(self._buffer.text)
+        return f"{state}, {length:,} character{'s' * (length != 1)}"
 
     def _pull(self) -> Delta:
         """Read the next delta from the source, through the stages, and keep it."""

@@ -81,8 +81,9 @@ class Conversation(Turns):
             self.messages = [{"role": "system", "content": system}]
 
     def __repr__(self) -> str:
-        model = f" ({self.model!r})" if self.model else ""
-        return f"<Conversation of {len(self.messages)} messages with {self.provider.name}{model}>"
+        known = vars(self)  # without some of it where its arguments were refused, and a tool shows it in a traceback
+        count, model = len(known.get("messages", ())), f", model={known['model']!r}" if known.get("model") else ""
+        return f"<Conversation({known.get('provider')!r}{model}), {count} message{'s' * (count != 1)}>"
 
     def copy(self) -> Conversation:
         """Return a copy that continues independently, with the same provider."""
