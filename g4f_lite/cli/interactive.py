@@ -13,8 +13,9 @@ from ..errors import G4FLiteError
 from ..messages import Image, Message
 from .conversation_file import ConversationFile
 from .failure import Failure, checking_arguments, message_of
-from .output import show, write
+from .output import write
 from .prompt import as_text
+from .show import show
 
 with contextlib.suppress(ImportError):  # Windows has no readline, and edits lines itself
     import readline  # noqa: F401  lets the user edit and recall lines in input()

@@ -12,8 +12,9 @@ from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
 from ..options import ProviderOptions, provider_options
-from ..output import show, write_json
+from ..output import write_json
 from ..prompt import read_prompt
+from ..show import show
 from .local import suggest_better_models
 
 
