@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import click
+
 from ..answers.stream import AnswerStream
 from ..errors import G4FLiteError
 from .keyboard import silent_keyboard
@@ -26,13 +28,20 @@ def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Non
     """
     if not sys.stdout.isatty():
         _print(stream, whole=whole)
-        return
-    make = None if raw else _renderer()
-    with silent_keyboard():
-        if make is None:
-            _print(stream, whole=whole)
-        else:
-            _render(stream, make, whole=whole)
+    else:
+        make = None if raw else _renderer()
+        with silent_keyboard():
+            if make is None:
+                _print(stream, whole=whole)
+            else:
+                _render(stream, make, whole=whole)
+    note_if_cut(stream)
+
+
+def note_if_cut(stream: AnswerStream) -> None:
+    """Say on standard error if an answer has reached the limit of its length."""
+    if stream.finish_reason == "length":
+        click.echo("Note: the answer is cut, because it has reached the limit of tokens; see --max-tokens", err=True)
 
 
 def _print(stream: AnswerStream, *, whole: bool) -> None:
