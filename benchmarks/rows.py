@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from . import batches, calls, environments, house, local, services, streaming, time_limits, typed
+from . import batches, calls, cluster, environments, house, local, services, streaming, time_limits, typed
 from .clients import BARE, CLIENTS, G4F, LITELLM, OPENAI, OURS
 from .table import Bar
 
@@ -199,6 +199,15 @@ ROWS = [
         bars={"growth, MB": [Bar(60)]},
     ),
     Row("batch_resume", "100,000 stored prompts", batches.resuming, "together", rounds=2, bars={"µs": [Bar(50)]}),
+    Row(
+        "cluster",
+        "2,000 prompts on a Dask cluster",
+        cluster.beside_dask,
+        "together",
+        rounds=2,
+        bars={"× ideal": [Bar(1.25)]},
+        floor="The floor is by hand: Dask's scheduler, its workers and the server share the machine's cores.",
+    ),
     Row("typed", "The conversion of a typed answer", typed.conversions, "together", rounds=3, bars=typed.BARS),
     Row(
         "time_limits",

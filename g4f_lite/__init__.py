@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from .answers.images import ImageResponse
     from .answers.stream import AnswerStream
+    from .batch.hosted import HostedBatch
     from .batch.pace import Pace
     from .batch.result import Result
     from .batch.results import BatchResults
@@ -113,6 +114,7 @@ __all__ = [
     "Fallback",
     "Finish",
     "G4FLiteError",
+    "HostedBatch",
     "Identity",
     "ImageResponse",
     "Local",
@@ -171,6 +173,7 @@ _NAMES = {
     ),
     ".answers.images": ("ImageResponse",),
     ".answers.stream": ("AnswerStream",),
+    ".batch.hosted": ("HostedBatch",),
     ".batch.pace": ("Pace",),
     ".batch.result": ("Result",),
     ".batch.results": ("BatchResults",),

@@ -63,7 +63,7 @@ class G4FLiteError(Exception):
 
     :param message: what happened and what to do, in one sentence
     :param provider: the name of the provider
-    :param step: where the call failed: ``"bootstrap"``, ``"prompt"``, ``"stream"`` or ``"image"``
+    :param step: where the call failed: ``"bootstrap"``, ``"prompt"``, ``"stream"``, ``"image"`` or ``"batch"``
     :param attempts: how many times the request was sent
     :param elapsed: seconds since the call began
     """

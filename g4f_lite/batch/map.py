@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..arguments import check_whole_number
 from ..store.answers import AnswerStore
@@ -15,6 +16,9 @@ from .plan import Plan
 from .results import BatchResults
 from .task import Calls
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from .hosted import HostedBatch, HostedCalls
 
 
 def map_prompts(
@@ -63,3 +67,30 @@ def map_prompts(
     inputs = Inputs.of(prompts)
     plan.store = None if store is None else AnswerStore(store)
     return BatchResults(inputs, plan)
+
+
+def host_prompts(
+    prompts: Iterable[Any],
+    calls: HostedCalls,
+    defaults: Mapping[str, Any],
+    *,
+    path: str | os.PathLike[str],
+    poll: float = 30.0,
+) -> HostedBatch[Any]:
+    """Check the arguments of a hosted batch and return it; nothing is sent.
+
+    The parameters are those of :meth:`g4f_lite.Client.batch`.
+
+    :param calls: writes and reads the requests, and sends those that are tried again
+    :param defaults: the arguments that hold for all prompts
+    """
+    from .hosted import HostedBatch
+
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be the path of a file such as 'run.json', not {type(path).__name__}")
+    if isinstance(poll, bool) or not isinstance(poll, (int, float)):
+        raise TypeError(f"poll must be a number of seconds, not {type(poll).__name__}")
+    if not 0 < poll < float("inf"):
+        raise ValueError(f"poll must be a positive number of seconds, not {poll!r}")
+    plan = Plan(calls, defaults, fresh=True)  # so that an answer to a retry replaces what is stored
+    return HostedBatch(Inputs.of(prompts), plan, calls, Path(os.path.abspath(path)), poll)

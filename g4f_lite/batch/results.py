@@ -109,7 +109,7 @@ class BatchResults(Generic[T]):
         :raises TypeError: if the prompts come from an iterator
         """
         left = (self._task(index) for index in range(len(self)) if index not in self._known)
-        return estimate_of((task.prompt, self._stored(task.index) is not None) for task in left)
+        return estimate_of(((task, self._stored(task.index) is not None) for task in left), self._plan.calls)
 
     @property
     def failed(self) -> list[Result[T]]:

@@ -33,9 +33,9 @@ from .plan import Plan
 from .result import Result
 from .task import Task
 
-# Errors that would meet every later prompt as well.
 logger = logging.getLogger(__name__)
 
+# Errors that would meet every later prompt as well.
 HOPELESS = (
     BrokenExecutor,
     AuthenticationError,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..answers.deltas import Usage
-from ..prompt import Prompt
 from .pace import tokens_of
 from .result import Result
+from .task import Calls, Task
 
 
 @dataclass
@@ -78,28 +78,44 @@ class Estimate(NamedTuple):
     :param stored: how many answers are in the store
     :param prompt_tokens: the tokens of the prompts that would be sent, at four characters each
     :param completion_tokens: the most tokens that their answers can have; None unless ``max_tokens`` limits all of them
+    :param cost: what these tokens cost in US dollars, without those of answers that nothing limits; None if a price is
+        not known, or the extra ``prices`` is not installed
     """
 
     calls: int
     stored: int
     prompt_tokens: int
     completion_tokens: int | None
+    cost: float | None = None
 
 
-def estimate_of(prompts: Iterable[tuple[Prompt, bool]]) -> Estimate:
+def estimate_of(tasks: Iterable[tuple[Task, bool]], calls: Calls) -> Estimate:
     """Estimate what prompts would take.
 
-    :param prompts: each prompt, and whether its answer is stored
+    :param tasks: each prompt, and whether its answer is stored
+    :param calls: knows the prices
     """
-    calls = stored = tokens = 0
-    longest: int | None = 0
-    for prompt, is_stored in prompts:
+    stored = 0
+    left: list[tuple[int, int | None]] = []  # the tokens of each prompt, and the most of its answer
+    priced: dict[Any, tuple[Task, Usage]] = {}  # the tokens of each model of each provider
+    for task, is_stored in tasks:
         if is_stored:
             stored += 1
             continue
-        calls += 1
-        limit = prompt.options.get("max_completion_tokens") or prompt.options.get("max_tokens")
+        limit = task.prompt.options.get("max_completion_tokens") or task.prompt.options.get("max_tokens")
         most = limit if isinstance(limit, int) else None
-        longest = None if longest is None or most is None else longest + most
-        tokens += tokens_of(prompt) - (most or 0)
-    return Estimate(calls, stored, tokens, longest)
+        tokens = tokens_of(task.prompt) - (most or 0)
+        left.append((tokens, most))
+        kind = (task.prompt.model, id(task.provider))
+        so_far = priced[kind][1] if kind in priced else Usage(0, 0, 0)
+        sums = (so_far.prompt_tokens + tokens, so_far.completion_tokens + (most or 0))
+        priced[kind] = task, Usage(*sums, sum(sums))
+    costs = [calls.cost(task.prompt, task.provider, usage) for task, usage in priced.values()]
+    mosts = [most for _, most in left]
+    return Estimate(
+        len(left),
+        stored,
+        sum(tokens for tokens, _ in left),
+        None if None in mosts else sum(most or 0 for most in mosts),
+        None if None in costs else sum(cost or 0.0 for cost in costs),
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..answers.answer import Answer
+from ..answers.deltas import Usage
 from ..prompt import Prompt
 from ..store.answers import Kept, Key
 
@@ -49,6 +50,9 @@ class Calls(Protocol):
 
         :param on_begin: called with a function that ends the answer, before it is sent
         """
+
+    def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
+        """Return what so many tokens cost in US dollars; None if the price is not known."""
 
     def output(self, answer: Answer) -> Any:
         """Return the answer as the type that was asked for."""

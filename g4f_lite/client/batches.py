@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers.answer import Answer
 from ..answers.deltas import Usage
+from ..errors import MissingDependencyError
 from ..prompt import Prompt
 from ..providers.identity import identity_of
 from ..providers.selection import ProviderLike
@@ -74,6 +75,16 @@ class BatchCalls:
         kept = Kept.of(question.stream, time.monotonic() - began_at)
         usage = question.usage  # of all answers
         return kept._replace(deltas=[usage or delta if isinstance(delta, Usage) else delta for delta in kept.deltas])
+
+    def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
+        from .prices import price_of
+
+        found, model = self._router.find(prompt.model, provider or self._provider)
+        try:
+            price = price_of(found.priced_at, found.get_model(model) or "", usage, "default")
+        except MissingDependencyError:
+            return None
+        return None if price is None else float(price)
 
     def output(self, answer: Answer) -> Any:
         return answer if self._output is None else self._kind.convert(answer)

@@ -14,6 +14,7 @@ from ..providers.base import BaseProvider
 from ..providers.selection import ProviderLike
 from ..timeout import RETRY, CallRetry, RetryLike, TimeoutLike
 from .asking import Asking
+from .hosting import HostedPrompts
 from .mapping import ManyPrompts, cache_of, checked_pace
 from .routing import ModelMap, RoutedProvider, Router, one_proxy
 from .usage import ClientUsage
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from .token_count import TokenCount
 
 
-class Client(Asking, ManyPrompts):
+class Client(Asking, ManyPrompts, HostedPrompts):
     """A synchronous client with the interface of OpenAI's and g4f's clients::
 
         client = Client("groq", models={"gpt-4o-mini": "llama-3.3-70b-versatile"})

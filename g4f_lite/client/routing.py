@@ -114,14 +114,7 @@ class Router:
             timeout = self.timeout_of(prompt.model, provider)
             return use.around(lambda prompt: self.answer(prompt, provider), timeout, json=json)(prompt)
         name = self._model_name(prompt.model, provider)
-        found, model = self.find(name, provider)
-        asked = replace(
-            prompt,
-            model=model,
-            proxy=prompt.proxy or self.proxy,
-            timeout=self.timeout if prompt.timeout is None else prompt.timeout,
-            retry=self.retry if prompt.retry == "own" else prompt.retry,
-        )
+        found, asked = self.addressed(prompt, provider)
         prompt, stages = divide(asked, found, drop=self.drop_unsupported)
         try:
             stream = found.answer(prompt)
@@ -137,7 +130,7 @@ class Router:
         if self.cache is not None:  # it is the last one, so that it keeps what the caller gets
             from ..providers.identity import identity_of
 
-            stream.through(self.cache.stage(stream, lambda: identity_of(found, model), asked))
+            stream.through(self.cache.stage(stream, lambda: identity_of(found, asked.model), asked))
         return stream.when_ended(self.usage.add_stream)
 
     def with_options(
@@ -155,6 +148,20 @@ class Router:
         router.proxy = self.proxy if proxy is None else check_proxy(proxy)
         router.model = model or self.model
         return router
+
+    def addressed(self, prompt: Prompt, provider: ProviderLike | None = None) -> tuple[BaseProvider, Prompt]:
+        """Return the provider for a prompt, and the prompt with the model and the settings that it gets.
+
+        :raises ProviderNotFoundError: if no provider has the name
+        """
+        found, model = self.find(prompt.model, provider)
+        return found, replace(
+            prompt,
+            model=model,
+            proxy=prompt.proxy or self.proxy,
+            timeout=self.timeout if prompt.timeout is None else prompt.timeout,
+            retry=self.retry if prompt.retry == "own" else prompt.retry,
+        )
 
     def question(
         self, prompt: Prompt, output: Any, provider: ProviderLike | None = None, use: ToolUse | None = None

@@ -67,7 +67,7 @@ class Emulator:
         engine = AiEngine(images)
         online, chats = AiChatOnline(), AiChats(images, engine.markup)
         openai = OpenAICompatible(images)
-        self._limiter = openai.limiter
+        self._openai = openai
         self._tokens = (online.tokens, chats.sessions, chats.csrf, engine.nonces)
         # The last one answers the paths that no service knows.
         self._services: tuple[Service, ...] = (
@@ -196,7 +196,7 @@ class Emulator:
         self._answers.clear()
         self._faults.clear()
         self._records.clear()
-        self._limiter.clear()
+        self._openai.clear()
         self._settings = self._initial
         self._accepted_before = self._server.accepted
         if self._started:

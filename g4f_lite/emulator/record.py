@@ -31,7 +31,7 @@ class ReceivedRequest:
     """When the request had arrived, in seconds of ``time.monotonic()``, as all times here."""
     service: str | None = None
     step: str | None = None
-    """``"bootstrap"``, ``"prompt"``, ``"image"``, ``"models"``, ``"embeddings"``, or None for an unknown path."""
+    """The step of the protocol, as in ``service.Step``, or None for an unknown path."""
     chat_session: str | None = None
     """The session under which AI Engine's site records the prompt."""
     fault: str | None = None

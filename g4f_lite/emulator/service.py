@@ -10,7 +10,7 @@ from .record import ReceivedRequest
 from .reply import Reply
 from .settings import Settings
 
-Step = Literal["bootstrap", "prompt", "image", "models", "embeddings"]
+Step = Literal["bootstrap", "prompt", "image", "models", "embeddings", "files", "batches"]
 FailureKind = Literal["error", "limit", "quota", "rejected"]
 
 

@@ -14,6 +14,7 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "encoding": (None, "gzip", "deflate"),
     "newline": ("\n", "\r\n", "\r"),
     "site_limit": ("guests", "users", "system"),
+    "batch_end": ("completed", "expired", "cancelled", "failed"),
     "permalinks": ("pretty", "plain", "plain-home"),
 }
 
@@ -71,6 +72,13 @@ class Settings:
     * ``dialects``: the names of the dialects that it speaks; see ``DIALECTS``.
     * ``rate``: the most requests per second; those above get 429 with Retry-After. ``None`` is no limit.
 
+    Its Batch API:
+
+    * ``batch_polls``: a batch is over when a client has asked that many times how it is.
+    * ``batch_end``: how it ends: ``"completed"``, ``"expired"``, ``"cancelled"`` or ``"failed"``;
+      ``batch_done``: how many requests are answered before it expires or is cancelled.
+    * ``batch_failed``: the numbers of requests that fail, from 0; ``batch_missing``: of those that are in neither file.
+
     For both: ``usage``, whether token counts are reported.
     """
 
@@ -106,6 +114,11 @@ class Settings:
     refuse_unknown_models: bool = False
     dialects: tuple[str, ...] = ()
     rate: float | None = None
+    batch_polls: int = 1
+    batch_end: Literal["completed", "expired", "cancelled", "failed"] = "completed"
+    batch_done: int = 0
+    batch_failed: tuple[int, ...] = ()
+    batch_missing: tuple[int, ...] = ()
     usage: bool = True
 
     def __post_init__(self) -> None:

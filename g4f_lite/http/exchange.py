@@ -171,6 +171,7 @@ class Exchange:
             request.url,
             headers=request.headers,
             json=request.json,
+            data=request.data,
             auth=note,
             hooks={"response": hand_over_redirect},
         )

@@ -102,7 +102,6 @@ class Cache:
             kept = None if prompt.fresh else self._find(store, key)
             if kept is not None:
                 stream.take_origin(kept.provider, kept.model)
-                stream.cached = True
                 yield from kept.deltas
                 return
             began_at = time.monotonic()

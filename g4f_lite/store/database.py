@@ -146,9 +146,7 @@ class Database:
             raise self._error("directory", "it is a folder; name a file in it") from None
         except OSError as error:
             if not self.path.parent.is_dir():
-                raise self._error(
-                    "unwritable", f"there is no folder {str(self.path.parent)!r}; make it first"
-                ) from error
+                raise self._error("unwritable", f"there is no folder {self.path.parent}; make it first") from error
             if self.path.is_dir():  # which Windows calls a lack of permission
                 raise self._error("directory", "it is a folder; name a file in it") from None
             hint = "check its permissions and those of its folder"
@@ -220,7 +218,7 @@ class Database:
             raise self._error(reason, meaning) from error
 
     def _error(self, reason: str, meaning: str) -> StoreError:
-        return StoreError(f"cannot use {str(self.path)!r} for {self._kind.what}: {meaning}", self.path, reason=reason)
+        return StoreError(f"cannot use {self.path} for {self._kind.what}: {meaning}", self.path, reason=reason)
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

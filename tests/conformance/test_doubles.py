@@ -74,6 +74,7 @@ def test_vcrpy_keeps_no_key_where_headers_are_filtered(emulator: Emulator, tmp_p
     assert "sk-a-secret-key" not in cassette.read_text()
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # of betamax itself
 def test_betamax_records_and_replays_on_a_session(emulator: Emulator, tmp_path: Path) -> None:
     betamax = pytest.importorskip("betamax")
     for _ in range(2):

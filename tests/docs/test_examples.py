@@ -32,6 +32,7 @@ OWN_TESTS = {
     "flask.md",  # an app with a page, which is not a test suite: test_flask.py
     "flask-in-production.md",  # servers and a queue: test_flask.py, tests/web
     "notebooks.md",  # cells of a notebook: tests/notebook/test_pages.py
+    "scale-out.md",  # processes and a cluster: test_scale_out.py
     "your-own-provider.md",  # a package that has to be installed: test_own_provider.py
 }
 PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name not in OWN_TESTS)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from g4f_lite import Client
 from g4f_lite.emulator import Emulator
 
-from .command import SECONDS, assert_failed, call, start
+from .command import SECONDS, assert_failed, assert_refused, call, start
 
 
 def lines(path: Path) -> list[Any]:
@@ -121,19 +122,18 @@ def test_ctrl_c_leaves_a_store_from_which_the_same_command_goes_on(
 ) -> None:
     (tmp_path / "in.txt").write_text("".join(f"prompt {number}\n" for number in range(12)), encoding="utf-8")
     emulator.fail("stall", nth=6, times=None)
-    command = ["batch", str(tmp_path / "in.txt"), "--workers", "2", "--store", str(tmp_path / "answers.db"), *here]
+    command = ["batch", str(tmp_path / "in.txt"), "--workers", "1", "--store", str(tmp_path / "answers.db"), *here]
     with start(*command) as child:
         assert child.stdout is not None
-        for _ in range(4):
+        for _ in range(5):
             child.stdout.readline()
         child.send_signal(signal.SIGINT)
         _, said = child.communicate(timeout=SECONDS)
     assert child.returncode == 130
     assert b"and the same command goes on" in said
-    before = len(emulator.requests)
     emulator.reset()
     assert len(call(*command).stdout.splitlines()) == 12
-    assert 12 - before <= len(prompts(emulator)) <= 8
+    assert prompts(emulator) == sorted(f"prompt {number}" for number in range(5, 12))
 
 
 def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
@@ -194,3 +194,51 @@ def test_the_cache_is_shown_and_cleared(emulator: Emulator, tmp_path: Path) -> N
             {"info": "0 answers, 0 bytes\n", "clear": "0 answers removed\n"}[option],
         )
     assert_failed(call("cache", "info", "--path", str(tmp_path / "none.db")), "there is no cache at")
+
+
+def test_a_hosted_batch_is_answered_by_the_service(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    emulator.configure(batch_polls=2, batch_failed=(1,))
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("in.txt", "out.jsonl", "failed.jsonl", "run.json")]
+    hosted = [
+        "batch",
+        files[0],
+        "-o",
+        files[1],
+        "--failed",
+        files[2],
+        "--hosted",
+        files[3],
+        "--poll",
+        "0.01",
+        "-m",
+        "m",
+    ]
+    done = call(*hosted, "--estimate", *here)
+    assert done.stdout.startswith("3 prompts to send, 0 answers stored"), done.stderr
+    assert emulator.requests == []
+    for _ in range(2):  # the second time from the files
+        done = call(*hosted, *here)
+        assert (done.returncode, done.stdout) == (1, "2 answers, 1 failed\n"), done.stderr
+        assert "1 of 3 prompts failed; the first: " in done.stderr
+        assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ["one", None, "three"]
+        assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["two"]
+    assert [request.method for request in emulator.requests if request.step == "batches"] == ["POST", "GET", "GET"]
+    assert_refused(call(*hosted, "--rpm", "5", *here), "--rpm cannot be used with --hosted")
+    (tmp_path / "in.txt").write_text("other\n", encoding="utf-8")
+    assert_refused(call(*hosted, *here), "belongs to a batch of other prompts")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
+def test_ctrl_c_leaves_a_hosted_batch_to_the_service(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    emulator.configure(batch_polls=2)
+    (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
+    hosted = ["batch", str(tmp_path / "in.txt"), "--hosted", str(tmp_path / "run.json"), "-m", "m", *here]
+    with start(*hosted) as running:
+        assert running.stderr is not None
+        assert b"in_progress; waiting" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=SECONDS)
+    assert b"the service goes on, and the same command fetches the answers" in told
+    done = call(*hosted)
+    assert json.loads(done.stdout)["answer"] == "one", done.stderr

@@ -79,10 +79,18 @@ def test_results_are_in_the_order_of_the_prompts(client: Client) -> None:
 def test_nothing_is_sent_before_the_results_are_read(client: Client, shout: Shout) -> None:
     results = client.map(numbered(3))
     assert shout.asked == []
-    assert results.estimate() == (3, 0, 9, None)
-    assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30)
+    assert results.estimate() == (3, 0, 9, None, None)
+    assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30, None)
     assert shout.asked == []
     assert repr(results) == "<BatchResults: 0 of 3 done, 0 failed>"
+
+
+def test_an_estimate_has_the_cost_where_the_price_is_known() -> None:
+    pytest.importorskip("genai_prices")
+    client = Client("openai", api_key="sk-none", model="gpt-4o")
+    cost = client.map(["x" * 399_999] * 10, max_tokens=1000).estimate().cost
+    assert cost == pytest.approx(10 * (0.1 * 2.5 + 0.001 * 10), rel=0.01)  # dollars for a million tokens
+    assert client.map(["x"], model="nobody-knows-this").estimate().cost is None
 
 
 def test_reading_again_asks_nothing_again(client: Client, shout: Shout) -> None:
@@ -220,7 +228,7 @@ def test_usage_is_counted(client: Client) -> None:
 def test_what_cannot_get_better_stops_the_batch(client: Client, shout: Shout, bad: str, kind: Any) -> None:
     results = client.map(kind([*numbered(10), bad, *numbered(500)]), workers=2)
     seen: list[Any] = []
-    with pytest.raises(BatchStoppedError, match=r"the batch stopped after 1\d results: ") as caught:
+    with pytest.raises(BatchStoppedError, match=r"the batch stopped after \d\d results: ") as caught:
         seen.extend(result.text for result in results)
     assert seen == [text.upper() for text in numbered(10)]
     assert caught.value.results is results

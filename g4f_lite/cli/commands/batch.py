@@ -11,12 +11,16 @@ from typing import Any, TextIO
 import click
 
 from ...batch.files import Row, Writer, format_of, opened, read_rows
+from ...batch.hosted import HostedBatch
 from ...batch.results import BatchResults
 from ...client.client import Client
 from ...errors import BatchStoppedError, G4FLiteError
 from ..failure import Failure, Misuse, checking_arguments, message_of
 from ..options import ProviderOptions, provider_options
 from ..output import writing
+
+# Options that a hosted batch does not have, and their values where they are not given.
+_LIVE = {"workers": "auto", "store": None, "rpm": None, "tpm": None, "fresh": False}
 
 
 def _number_or_auto(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
@@ -39,6 +43,8 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer the first N prompts only.")
 @click.option("--estimate", is_flag=True, help="Send nothing, and print what would be sent.")
 @click.option("--fresh", is_flag=True, help="Ask again for what is stored.")
+@click.option("--hosted", metavar="FILE", type=Path, help="Use the service's Batch API; FILE keeps how far it is.")
+@click.option("--poll", metavar="S", type=float, default=30.0, help="With --hosted: seconds between two looks at it.")
 def command(
     source: Path,
     target: Path | None,
@@ -48,6 +54,8 @@ def command(
     store: Path | None,
     head: int | None,
     estimate: bool,
+    hosted: Path | None,
+    poll: float,
     **options: Any,
 ) -> None:
     """Answer the prompts in the file IN, several at a time.
@@ -55,33 +63,45 @@ def command(
     IN is a text file with a prompt in each line, a .csv file, or a .jsonl file, also one for OpenAI's Batch API.
     Answers are kept in a store as they come: after Ctrl-C, a crash or an error, the same command goes on. Without -o,
     the answers are printed as JSON lines.
+
+    With --hosted the service answers in its own time, usually within hours, at half the price. The command waits; after
+    Ctrl-C the service goes on, and the same command fetches the answers.
     """
     with checking_arguments():
         kinds = {path: _format(path, is_output=path != source) for path in (source, target, failed) if path is not None}
         rows = _read(source, kinds[source], template)[:head]
-    is_ours = store is None and target is not None
+    if hosted is not None:
+        _refuse_live_options({"store": store, **options})
+    is_ours = store is None and target is not None and hosted is None
     kept = Path(f"{target}.store") if is_ours else store
     is_left = kept is not None and kept.exists()
     provider = provider_options.choose()
     if provider_options.timeout is not None:
         options["timeout"] = provider_options.timeout
+    options["proxy"] = provider_options.proxy
+    prompts = [row.prompt for row in rows]
+    results: BatchResults[Any]
     with checking_arguments(), Client(provider) as client:
-        results = client.map(
-            [row.prompt for row in rows],
-            store=None if estimate and not is_left else kept,
-            proxy=provider_options.proxy,
-            **options,
-        )
+        if hosted is None:
+            results = client.map(prompts, store=None if estimate and not is_left else kept, **options)
+        else:
+            named = {name: value for name, value in options.items() if name not in _LIVE}
+            results = client.batch(prompts, path=hosted, poll=poll, **named)
     if estimate:
-        calls, stored, tokens, longest = results.estimate()
+        calls, stored, tokens, longest, cost = results.estimate()
         most = "" if longest is None else f", at most {longest:,} tokens of answers"
-        click.echo(f"{calls:,} prompts to send, {stored:,} answers stored; about {tokens:,} tokens of prompts{most}")
+        price = f"; about ${cost:,.2f}" if cost else ""
+        click.echo(
+            f"{calls:,} prompts to send, {stored:,} answers stored; about {tokens:,} tokens of prompts{most}{price}"
+        )
         return
     with ExitStack() as stack:
         out = _open(stack, target)
         writer = Writer(out, "jsonl" if target is None else kinds[target])
         failures = None if failed is None else Writer(_open(stack, failed), kinds[failed])
         with _ending(results, len(rows), kept):
+            if isinstance(results, HostedBatch) and not results.done:
+                click.echo(f"{hosted}: {results.status}; waiting", err=True)
             for row, result in zip(rows, results, strict=True):
                 with writing():
                     writer.write(row, result)
@@ -101,13 +121,28 @@ def command(
         )
 
 
+def _refuse_live_options(options: dict[str, Any]) -> None:
+    """Raise if an option is given that is for prompts that are sent one by one.
+
+    :raises click.ClickException: if there is one
+    """
+    for name, usual in _LIVE.items():
+        if options[name] != usual:
+            raise Misuse(f"--{name} cannot be used with --hosted, where the service decides when it answers")
+
+
 @contextmanager
 def _ending(results: BatchResults[Any], total: int, store: Path | None) -> Iterator[None]:
     """Say at an early end how to go on, and close the store.
 
     :raises click.ClickException: if the batch stopped
     """
-    hint = f"the answers so far are in {store}, and the same command goes on" if store else "use --store to go on later"
+    if isinstance(results, HostedBatch):
+        hint = "the service goes on, and the same command fetches the answers"
+    elif store:
+        hint = f"the answers so far are in {store}, and the same command goes on"
+    else:
+        hint = "use --store to go on later"
     try:
         yield
     except BatchStoppedError as error:

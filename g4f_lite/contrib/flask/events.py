@@ -14,7 +14,7 @@ from flask import Response, current_app, request
 from ...answers.deltas import Refusal, is_content
 from ...answers.images import ImageResponse
 from ...answers.stream import AnswerStream
-from .disconnect import disconnect_check
+from ..disconnect import disconnect_check
 from .errors import explain, log
 from .reader import End, Item, OnDone, Partial, Reader, TypedAnswer
 

@@ -16,6 +16,7 @@ from ...client.routing import Router
 from ...errors import G4FLiteError
 from ...prompt import Prompt
 from ...providers.openai.options import BODY, EXTRAS
+from ..disconnect import disconnect_check
 from .failures import ApiError, api_error
 from .request import Request, Response
 from .streams import Slot, Streams
@@ -41,7 +42,7 @@ def chat(router: Router, streams: Streams, request: Request) -> Response:
     wants_usage = _flag(body.get("stream_options") or {}, "include_usage") if is_streamed else False
     prompt, ignored = _prompt(router, body)
     headers = [("x-ignored-fields", ", ".join(ignored))] if ignored else []
-    slot = streams.take(request.environ.get("waitress.client_disconnected"))
+    slot = streams.take(disconnect_check(request.environ))
     try:
         answer = router.answer(prompt)
         slot.hold(answer)

@@ -15,12 +15,14 @@ from ..reply import Reply, json_reply
 from ..service import FailureKind, Service, Step
 from ..settings import Settings
 from ..sse import sse_event
+from .batches import Batches
 from .call import Call, Event
 from .completion import Completion
 from .dialect import Dialect
 from .dialects import find_dialects
 from .embeddings import embeddings_reply
 from .failure import Failure, refusal
+from .files import Files
 from .logprobs import refuse_logprobs
 from .rate import RateLimiter
 
@@ -30,21 +32,33 @@ _STEPS: dict[tuple[str, str], Step] = {
     ("POST", "/v1/embeddings"): "embeddings",
     ("GET", "/v1/models"): "models",
 }
+_FILE_STEPS: dict[str, Step] = {"files": "files", "batches": "batches"}
 _MOST_IMAGES = 10
 
 
 class OpenAICompatible(Service):
-    """Serve ``/v1/chat/completions``, ``/v1/images/generations``, ``/v1/embeddings`` and ``/v1/models``."""
+    """Serve ``/v1/chat/completions``, ``/v1/images/generations``, ``/v1/embeddings``, ``/v1/models`` and batches."""
 
     name = "openai"
 
     def __init__(self, images: Images) -> None:
         self._images = images
         self.limiter = RateLimiter()
+        self.files = Files()
+        self.batches = Batches(self.files)
+
+    def clear(self) -> None:
+        """Forget files, batches, and the requests that count for the rate."""
+        self.limiter.clear()
+        self.files.clear()
+        self.batches.clear()
 
     def step(self, request: ReceivedRequest, settings: Settings) -> Step | None:
         path = _usual_path(request, settings)
-        return None if path is None else _STEPS.get((request.method, path))
+        if path is None:
+            return None
+        _, version, room, *_ = [*path.split("/"), "", ""]
+        return _FILE_STEPS.get(room) if version == "v1" and room in _FILE_STEPS else _STEPS.get((request.method, path))
 
     def owns(self, request: ReceivedRequest, settings: Settings) -> bool:
         return request.path.startswith("/v1/") or any(
@@ -60,6 +74,12 @@ class OpenAICompatible(Service):
             return self.token_refused(exchange)
         if request.step == "models":
             return _list_models(settings, dialects)
+        if request.step == "files":
+            return self.files.reply(request)
+        if request.step == "batches":
+            return self.batches.reply(
+                request, settings, lambda body: self._complete(Call(exchange, {**body, "stream": False}), [])
+            )
         if settings.rate is not None:
             seconds = self.limiter.wait(settings.rate)
             if seconds is not None:

@@ -28,20 +28,31 @@ def read_answer(response: Body, *, several: bool = False) -> Iterator[Delta]:
     :raises ResponseFormatError: if nothing of it could be read, or it stops where something could not
     """
     if response.peek().lstrip(BLANK)[:1] in JSON_BEGINNINGS:
-        return _read_completion(response.read().lstrip(BLANK), several=several)
+        return _read_body(response.read().lstrip(BLANK), several=several)
     return _read_events(response.lines(max_line_bytes=MAX_LINE_BYTES), response, several=several)
 
 
-def _read_completion(body: bytes, *, several: bool) -> Iterator[Delta]:
+def _read_body(body: bytes, *, several: bool) -> Iterator[Delta]:
     """Read an answer that came whole, as one JSON object; some servers write a stream as lines of JSON."""
     try:
-        completion = _unwrapped(parse_json(body.decode("utf-8", "replace")))
+        completion = parse_json(body.decode("utf-8", "replace"))
     except ResponseFormatError:
         lines = body.splitlines()
         if not lines[0].endswith(b"}") or not any(lines[1:]):
             raise
         yield from _read_events(lines, None, several=several)
         return
+    yield from read_completion(completion, several=several)
+
+
+def read_completion(completion: Any, *, several: bool = False) -> Iterator[Delta]:
+    """Read a whole answer from its JSON.
+
+    :param several: whether more than one choice was asked for
+    :raises G4FLiteError: if it says that the service failed
+    :raises ResponseFormatError: if it is not an answer
+    """
+    completion = _unwrapped(completion)
     chunks = completion if isinstance(completion, list) and completion else [completion]  # a whole stream as one list
     reader = ChunkReader(several=several, whole=len(chunks) == 1)
     for chunk in chunks:

@@ -80,8 +80,12 @@ class OpenAIProvider(Provider):
         return self._served_model
 
     def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return self.to_send("POST", self.api_endpoint, self.body(prompt), prompt.options)
+
+    def body(self, prompt: Prompt) -> dict[str, Any]:
+        """Write the JSON of a prompt."""
         body, _ = self._body(prompt)
-        return self.to_send("POST", self.api_endpoint, body, prompt.options)
+        return body
 
     def to_send(
         self, method: str, path: str, body: dict[str, Any] | None = None, options: dict[str, Any] | None = None

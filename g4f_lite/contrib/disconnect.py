@@ -32,6 +32,8 @@ def disconnect_check(environ: Mapping[str, Any]) -> Callable[[], bool]:
 
 def _is_closed(connection: Any) -> bool:
     try:
+        if connection.fileno() < 0:  # the server has closed it
+            return True
         if sys.platform == "linux" and connection.family in (socket.AF_INET, socket.AF_INET6):
             # The end of a connection is behind what was not read yet, such as the last record of TLS.
             state: bytes = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)

@@ -1,0 +1,99 @@
+"""What a client gives a hosted batch: what is sent for a prompt, and how the line with its answer is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..answers.stream import AnswerStream
+from ..prompt import Prompt
+from ..providers.openai.batches import BatchAPI
+from ..providers.openai.options import EXTRAS
+from ..providers.openai.provider import OpenAICompatible
+from ..store.answers import Kept
+from ..timeout import Timeout
+from .batches import BatchCalls
+from .options import divide
+
+if TYPE_CHECKING:
+    from ..typed.ask import Question
+
+
+class HostedCalls(BatchCalls):
+    """The calls of a hosted batch; see :class:`g4f_lite.batch.hosted.HostedCalls`."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._apis: dict[int, BatchAPI] = {}
+
+    def check(self, prompt: Prompt, provider: Any = None) -> None:
+        self.request(prompt, provider)
+        super().check(prompt, provider)
+
+    def request(self, prompt: Prompt, provider: Any = None) -> tuple[BatchAPI, dict[str, Any]]:
+        """Return the Batch API of a prompt's provider, and the JSON that is sent for the prompt.
+
+        :raises TypeError: if the provider has no Batch API, or an option cannot be in a file
+        :raises ValueError: if no model is named
+        """
+        found, asked = self._router.addressed(self._as_sent(prompt, provider), provider or self._provider)
+        if not isinstance(found, OpenAICompatible):
+            raise TypeError(f"{found.name} has no Batch API; use map, or a service such as OpenAI or Groq")
+        for name in sorted(EXTRAS & asked.options.keys()):
+            raise TypeError(f"{name} cannot be sent with a batch; create the provider with default_{name[6:]}=")
+        supported, _ = divide(asked, found, drop=self._router.drop_unsupported)
+        body = found.body(replace(supported, model=found.get_model(supported.model), stream=False))
+        if not body["model"]:
+            raise ValueError("a batch needs the name of a model: pass model=")
+        body.pop("stream", None)
+        return self._api(found, asked), body
+
+    def read(self, prompt: Prompt, provider: Any, line: Mapping[str, Any]) -> Kept:
+        """Read the answer in a line of results.
+
+        :raises G4FLiteError: if there is none
+        """
+
+        def send(prompt: Prompt) -> AnswerStream:
+            found, asked = self._router.addressed(prompt, provider or self._provider)
+            assert isinstance(found, OpenAICompatible)
+            _, stages = divide(asked, found, drop=self._router.drop_unsupported)
+            stream = AnswerStream(lambda: self._api(found, asked).answer(line), provider=found.name, model=asked.model)
+            for stage in stages:
+                stream.through(stage)
+            return stream
+
+        if self._output is None:
+            stream = send(prompt)
+            stream.text()
+        else:
+            question = self._question(prompt, provider, send)
+            question.checked(question.whole())
+            stream = question.stream
+        return Kept.of(stream)
+
+    def _as_sent(self, prompt: Prompt, provider: Any) -> Prompt:
+        """Return the prompt as it asks for the type of the answer."""
+        if self._output is None:
+            return prompt
+        asked: list[Prompt] = []
+
+        def note(prompt: Prompt) -> AnswerStream:
+            asked.append(prompt)
+            return AnswerStream(lambda: iter(()), provider="")  # type: ignore[arg-type,return-value]  # never begun
+
+        self._question(prompt, provider, note)
+        return asked[0]
+
+    def _question(self, prompt: Prompt, provider: Any, send: Callable[[Prompt], AnswerStream]) -> Question[Any]:
+        from ..typed.ask import Question
+
+        found, _ = self._router.find(prompt.model, provider or self._provider)
+        return Question.of(prompt, self._output, found, send)
+
+    def _api(self, provider: OpenAICompatible, asked: Prompt) -> BatchAPI:
+        """Return the Batch API of a provider, the same one each time."""
+        if id(provider) not in self._apis:
+            self._apis[id(provider)] = BatchAPI(provider, Timeout.of(asked.timeout, provider.timeout), asked.proxy)
+        return self._apis[id(provider)]

@@ -1,0 +1,188 @@
+"""How a hosted batch survives: lost requests, cut files, ends of the process, and what else may be in its files."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import g4f_lite
+from g4f_lite import (
+    Client,
+    OpenAICompatible,
+    ResponseStatusError,
+    ServiceError,
+    StoreError,
+    TransportError,
+)
+from g4f_lite.batch import hosted_requests
+from g4f_lite.emulator import Emulator
+from g4f_lite.providers.openai import batches
+
+from .hosted import KEY, PROMPTS, batch_of, errors_of, sent
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> Client:
+    emulator.configure(api_key=KEY)
+    return Client(OpenAICompatible(f"{emulator.url}/v1", api_key=KEY, model="gpt-4o-mini", retry=None))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.json"
+
+
+def test_a_batch_whose_creation_was_not_confirmed_is_found(
+    client: Client, emulator: Emulator, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "_LISTED", 1)  # on a page
+    emulator.fail("cut", after=0, path="/v1/batches")
+    with pytest.raises(TransportError):
+        batch_of(client, path).submit()
+    batch_of(client, path.with_name("newer.json"), ["another"]).submit()
+    assert batch_of(client, path).texts() == PROMPTS
+    assert Counter(sent(emulator)) == {"POST files": 2, "POST batches": 2, "GET files": 1}
+
+
+def test_a_batch_that_was_not_created_is_created_later(client: Client, emulator: Emulator, path: Path) -> None:
+    emulator.fail("reset", path="/v1/batches")
+    with pytest.raises(TransportError):
+        batch_of(client, path).submit()
+    batch_of(client, path.with_name("newer.json"), ["another"]).submit()
+    assert batch_of(client, path).texts() == PROMPTS
+    assert Counter(sent(emulator)) == {"POST files": 2, "POST batches": 3, "GET files": 1}
+
+
+def test_an_uploaded_file_that_is_gone_is_uploaded_again(client: Client, emulator: Emulator, path: Path) -> None:
+    emulator.fail("reset", path="/v1/batches")
+    with pytest.raises(TransportError):
+        batch_of(client, path).submit()
+    emulator._openai.files.clear()
+    with pytest.raises(ServiceError, match="No such File"):
+        batch_of(client, path).submit()
+    assert batch_of(client, path).texts() == PROMPTS
+
+
+def test_only_a_part_that_was_not_created_is_created_later(
+    client: Client, emulator: Emulator, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosted_requests, "MOST_REQUESTS", 2)
+    emulator.fail("rate_limit", path="/v1/batches", nth=2)
+    with pytest.raises(g4f_lite.RateLimitError):
+        batch_of(client, path).submit()
+    assert batch_of(client, path).texts() == PROMPTS
+    assert Counter(sent(emulator)) == {"POST files": 2, "POST batches": 3, "GET files": 2}
+
+
+def test_no_key_and_no_prompt_is_in_the_state(client: Client, emulator: Emulator, path: Path) -> None:
+    emulator.configure(batch_failed=(1,))
+    list(batch_of(client, path, ["a secret prompt", "another one"]))
+    assert KEY not in path.read_text()
+    assert "prompt" not in path.read_text()
+    assert "another" not in path.read_text()
+    if sys.platform != "win32":
+        for file in (path, Path(f"{path}.store")):
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    names = {each.name.removesuffix("-wal").removesuffix("-shm") for each in path.parent.iterdir()}
+    assert names == {"run.json", "run.json.store"}
+
+
+def test_the_state_of_other_prompts_is_not_taken(client: Client, emulator: Emulator, path: Path) -> None:
+    list(batch_of(client, path))
+    for more in ({"prompts": ["one"]}, {"temperature": 1}, {"model": "gpt-4"}):
+        with pytest.raises(ValueError, match="belongs to a batch of other prompts"):
+            batch_of(client, path, **more)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("not JSON", "foreign"),
+        ("[]", "foreign"),
+        ('{"format": "x", "version": 1}', "foreign"),
+        ('{"format": "g4f_lite hosted batch", "version": 2}', "newer"),
+        ('{"format": "g4f_lite hosted batch", "version": 1, "parts": 5}', "damaged"),
+        (
+            '{"format": "g4f_lite hosted batch", "version": 1, "run": "", "failures": {}, "parts": [{"batch_id": 5}]}',
+            "damaged",
+        ),
+    ],
+)
+def test_a_file_that_is_no_state_is_not_touched(client: Client, path: Path, text: str, reason: str) -> None:
+    path.write_text(text)
+    with pytest.raises(StoreError) as raised:
+        batch_of(client, path)
+    assert (raised.value.reason, path.read_text()) == (reason, text)
+
+
+def test_a_store_that_is_gone_is_filled_again(client: Client, emulator: Emulator, path: Path) -> None:
+    batch = batch_of(client, path)
+    list(batch)
+    batch.close()
+    for file in path.parent.glob("run.json.store*"):
+        file.unlink()
+    assert batch_of(client, path).texts() == PROMPTS
+    assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 2}
+
+
+@pytest.mark.parametrize("prompts", [PROMPTS, ["a", "a long one", "another"]], ids=["after a line", "in a line"])
+@pytest.mark.parametrize("fault", [("truncate", {}), ("cut", {"after": "end"}), ("cut", {"after": 0})], ids=str)
+def test_a_download_that_is_cut_is_begun_again(
+    client: Client, emulator: Emulator, path: Path, prompts: list[str], fault: Any
+) -> None:
+    emulator.fail(fault[0], path="/v1/files/*/content", **fault[1])
+    assert batch_of(client, path, prompts).texts() == prompts
+    assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 2}
+
+
+def test_waiting_survives_what_passes(client: Client, emulator: Emulator, path: Path) -> None:
+    batch = batch_of(client, path).submit()
+    emulator.fail("status", status=503, step="batches", times=5)
+    assert batch.wait().status == "completed"
+    other = batch_of(client, path.with_name("other.json")).submit()
+    emulator.fail("status", status=503, step="batches", times=None)
+    with pytest.raises(ResponseStatusError):
+        other.wait()
+    assert Counter(request.status for request in emulator.requests)[503] == 5 + 10
+
+
+def test_threads_that_submit_at_once_create_one_batch(client: Client, emulator: Emulator, path: Path) -> None:
+    several = [batch_of(client, path) for _ in range(4)]
+    with ThreadPoolExecutor(4) as executor:
+        found = list(executor.map(lambda batch: batch.texts(), several))
+    assert found == [PROMPTS] * 4
+    assert Counter(sent(emulator))["POST batches"] == 1
+
+
+LINES = [
+    b"null",
+    b"not JSON",
+    b'{"custom_id": ["request-0"]}',
+    b'{"custom_id": "request-99999999999999999999"}',
+    b'{"custom_id": "request-5", "error": {"message": "not one of these"}}',
+    b'{"custom_id": "request-0", "response": {"status_code": 200, "body": null}}',
+    b'{"custom_id": "request-1", "response": [1], "error": "broken"}',
+    b'{"custom_id": "request-2", "response": null, "error": {"message": "no key sk-a-secret-that-nobody-shall-see"}}',
+    b'{"custom_id": "request-3", "response": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+]
+
+
+def test_lines_that_no_service_should_send(client: Client, emulator: Emulator, path: Path) -> None:
+    batch = batch_of(client, path).submit()
+    assert batch_of(client, path).done
+    file_id = batch._state.path.read_text().split('"output_file_id": "')[1].split('"')[0]
+    emulator._openai.files._files[file_id] = ({}, b"\n".join(LINES))
+    for file in path.parent.glob("run.json.store*"):
+        file.unlink()
+    assert errors_of(batch_of(client, path)) == [
+        "OpenAICompatible, stream: expected an object of an answer, got null",
+        "OpenAICompatible, stream: broken",
+        "OpenAICompatible, stream: no key ***",
+        "OpenAICompatible, stream: the service's files lack this prompt's result",
+    ]
