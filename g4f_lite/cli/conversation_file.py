@@ -26,9 +26,9 @@ class ConversationFile:
         if self._target is not None and not self._target.parent.is_dir():
             raise Misuse(f"{self._target.parent} is not a directory")
         if self._target is not None:
-            from .locked_file import append_turn  # which loads filelock
+            from .locked_file import append_turn, take_back  # which load filelock
 
-            self._append_turn = append_turn
+            self._append_turn, self._take_back = append_turn, take_back
 
     def open(self, provider: BaseProvider, *, system: str | None, model: str | None) -> Conversation:
         """Start a conversation, or continue the one in the file.
@@ -54,8 +54,9 @@ class ConversationFile:
         """
         if self._target is None:
             return
+        write = self._append_turn if len(conversation.messages) >= self._known else self._take_back
         try:
-            self._append_turn(self._target, conversation, self._known)
+            write(self._target, conversation, self._known)
         except (OSError, ValueError) as error:
             raise Failure(f"cannot write {self._target}: {getattr(error, 'strerror', None) or error}") from error
         self._known = len(conversation.messages)

@@ -7,16 +7,20 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import click
 
-from ..errors import G4FLiteError, ModelNotSupportedError, sanitize
+from ..errors import G4FLiteError, ModelNotSupportedError, TransportError, sanitize
+from ..http.urls import is_loopback
+from ..providers.openai.presets import PRESETS
 from .assignments import LISTED
 
 logger = logging.getLogger(__name__)
 
 # The names of settings in Python, and the options for them.
 _OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image"}
+_NOWHERE = re.compile(r"could not connect to (\S+?):? ")
 _SETTING = re.compile(r"\b(?:(api_key|base_url)\b=?|(images|provider|proxy|timeout|model)=(?!\w))")
 
 
@@ -62,4 +66,12 @@ def message_of(error: Exception) -> str:
     """Return the message of an error, with the command that lists the models if one is unknown."""
     if isinstance(error, ModelNotSupportedError) and error.provider != "Local":
         return f"{error}; `g4f-lite models`, with the same --provider or --base-url, lists them"
+    if isinstance(error, TransportError) and (refused := _NOWHERE.search(error.message)) and is_loopback(refused[1]):
+        return f"{error}; is {_program_at(refused[1])} running? `g4f-lite doctor` tests it"
     return str(error)
+
+
+def _program_at(origin: str) -> str:
+    """Return the name of the program that usually listens at an origin on this machine."""
+    port = urlsplit(origin).port
+    return next((one.title for one in PRESETS.values() if urlsplit(one.base_url).port == port), "the server")

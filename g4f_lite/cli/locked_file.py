@@ -32,6 +32,21 @@ def append_turn(path: Path, conversation: Conversation, known: int) -> None:
             conversation.save(path)
 
 
+def take_back(path: Path, conversation: Conversation, known: int) -> None:
+    """Write a conversation that has lost its last turn to its file.
+
+    :param known: how many messages the file had when it was read or written last
+    :raises OSError: if the file cannot be written, or its lock cannot be taken
+    :raises ValueError: if another command has added a turn
+    """
+    with filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
+        current = Conversation.load(path, conversation.provider)
+        if len(current.messages) != known:
+            raise ValueError("another command has added a turn to it")
+        current.messages = conversation.messages
+        current.save(path)
+
+
 def _without_instructions(added: Messages, before: Messages) -> Messages:
     """Leave out system messages at the beginning of a conversation that now follows another."""
     while before and added and added[0]["role"] in ("system", "developer"):

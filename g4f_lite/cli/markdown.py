@@ -1,102 +1,93 @@
-"""Rendering Markdown on a terminal as it arrives."""
+"""Markdown in blocks, each of which is rendered by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import TracebackType
+from typing import ClassVar
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live
-from rich.markdown import Markdown
-from rich.segment import Segment
+from rich.markdown import Markdown, TableElement
+from rich.table import Table
+from rich.text import Text
 
 from ..errors import sanitize
 
-REFRESHES = 12  # per second, of the block in progress
 MAX_URL = 300  # characters of the URL of an image that are shown
+COLUMN = 4  # characters that a column of a table needs at least, including what is between columns
+MAX_NESTING = 16  # levels of lists and quotes, which the parser counts; deeper ones would leave no room for text
+
+# As rich parses, but tags such as <div> stay text, of which rich would show nothing, and so do definitions of links:
+# whether `[1]` is a link would depend on a line that may come after the block has been written.
+_PARSER = MarkdownIt("commonmark", {"html": False}).enable("strikethrough").enable("table").disable("reference")
 
 
-class MarkdownWriter:
-    """Writes Markdown block by block, and redraws the last block as it grows::
+class WholeTable(TableElement):
+    """A table that breaks long words instead of cutting them off."""
 
-        with MarkdownWriter() as writer:
-            for piece in answer:
-                writer.feed(piece)
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for table in super().__rich_console__(console, options):
+            if isinstance(table, Table):
+                for column in table.columns:
+                    column.overflow = "fold"
+            yield table
 
-    The last block is written at the end of the ``with`` block, also after an error.
+
+class Block(Markdown):
+    """A block of Markdown, without control characters in entities, and with visible URLs of links and images.
+
+    :param tokens: what the parser made of it
+    :param source: its text, which is shown as it is where rich would leave something out
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console()
-        self._open = ""
-        self._is_first = True
-        self._live = Live(
-            console=self._console,
-            get_renderable=lambda: _Tail(self._open),  # parsed when it is drawn, not for every piece
-            refresh_per_second=REFRESHES,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+    elements: ClassVar = {**Markdown.elements, "table_open": WholeTable}
 
-    def feed(self, piece: str) -> None:
-        """Take a piece of the text."""
-        self._open += sanitize(piece)
-        if "\n" in piece:
-            complete, self._open = split(self._open)
-            self._write(complete)
+    def __init__(self, tokens: list[Token], source: str) -> None:
+        super().__init__("", hyperlinks=False, code_theme="ansi_dark")  # the terminal's own colours
+        _clean(tokens)
+        self.parsed = tokens
+        self._source = source.strip("\n")
+        self._columns = sum(token.type == "th_open" for token in tokens)
 
-    def write_image(self, markdown: str) -> None:
-        """Write the Markdown of an image as a block of its own."""
-        text, self._open = self._open, ""
-        self._write(text)
-        self._write(sanitize(markdown))
-
-    def __enter__(self) -> MarkdownWriter:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        text, self._open = self._open, ""
-        self._live.stop()
-        self._write(text)
-
-    def _write(self, text: str) -> None:
-        """Write complete blocks, after a blank line if they are not the first."""
-        if text.strip():
-            if not self._is_first:
-                self._console.print()
-            self._is_first = False
-            self._console.print(SafeMarkdown(text))
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        is_deep = any(token.level >= MAX_NESTING for token in self.parsed)
+        if is_deep or self._columns * COLUMN > options.max_width:
+            yield Text(self._source, overflow="fold")
+        else:
+            yield from super().__rich_console__(console, options)
 
 
-def split(text: str) -> tuple[str, str]:
-    """Split the complete blocks from the last one, which may still grow.
+def blocks(text: str) -> list[Block]:
+    """Parse Markdown into its blocks at the top level."""
+    groups = _groups(text)
+    lines = text.split("\n")  # as the parser counts them
+    starts = [start for start, _ in groups] + [len(lines)]
+    return [Block(tokens, "\n".join(lines[start : starts[number]])) for number, (start, tokens) in enumerate(groups, 1)]
+
+
+def split(text: str) -> tuple[list[Block], str]:
+    """Split the complete blocks from the text of the last one, which may still grow.
 
     An incomplete line does not begin a block: ``#`` could become a heading or a hashtag.
     """
-    lines = text.splitlines(keepends=True)
-    complete = [line for line in lines if line.endswith("\n")]
-    blocks = _parser().parse("".join(complete))
-    starts = [token.map[0] for token in blocks if token.level == 0 and token.nesting >= 0 and token.map]
-    start = starts[-1] if starts else 0
-    return "".join(lines[:start]), "".join(lines[start:])
+    lines, newline, incomplete = text.rpartition("\n")
+    groups = _groups(lines + newline)
+    if len(groups) < 2:
+        return [], text
+    start = groups[-1][0]
+    complete, last = lines.split("\n")[:start], lines.split("\n")[start:]
+    return blocks("\n".join(complete)), "\n".join([*last, incomplete])
 
 
-def _parser() -> MarkdownIt:
-    return MarkdownIt().enable("strikethrough").enable("table")  # as rich does
-
-
-class SafeMarkdown(Markdown):
-    """Markdown without control characters in entities, and with visible URLs of links and images."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text, hyperlinks=False)
-        _clean(self.parsed)
+def _groups(text: str) -> list[tuple[int, list[Token]]]:
+    """Parse Markdown, and return the number of the first line and the tokens of each block at the top level."""
+    groups: list[tuple[int, list[Token]]] = []
+    for token in _PARSER.parse(text):
+        if token.level == 0 and token.nesting >= 0:
+            groups.append((token.map[0] if token.map else 0, []))
+        groups[-1][1].append(token)
+    return groups
 
 
 def _clean(tokens: Iterable[Token]) -> None:
@@ -112,16 +103,3 @@ def _clean(tokens: Iterable[Token]) -> None:
         token.content = sanitize(token.content)
         token.info = sanitize(token.info)
         _clean(token.children or ())
-
-
-class _Tail:
-    """The last lines of a text, as many as fit the terminal."""
-
-    def __init__(self, text: str) -> None:
-        self._markdown = SafeMarkdown(text)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        lines = console.render_lines(self._markdown, options, pad=False)
-        for line in lines[-max(1, console.size.height - 1) :]:
-            yield from line
-            yield Segment.line()

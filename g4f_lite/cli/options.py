@@ -40,6 +40,10 @@ class ProviderOptions:
             provider = choose_provider(name, base_url=self.base_url, download=True, **settings)
         if self.key_file is not None and isinstance(provider, Fallback):
             raise Misuse("--api-key-file needs a single provider, and there are several; set their variables")
+        for one in provider.providers if isinstance(provider, Fallback) else [provider]:
+            if not one.working and getattr(one, "base_url", None) == getattr(type(one), "url", ""):
+                note = f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it"
+                click.echo(f"Note: {note}", err=True)
         return provider
 
 

@@ -10,16 +10,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
-from ..answers.stream import AnswerStream
-from ..errors import G4FLiteError, sanitize
+from ..errors import sanitize
 from .failure import Failure
-
-if TYPE_CHECKING:
-    from .markdown import MarkdownWriter
 
 BROKEN_PIPE = 141  # the exit code that a shell reports for a program killed by SIGPIPE
 
@@ -85,53 +81,6 @@ def writing() -> Iterator[None]:
         if _is_broken_pipe(error):
             raise click.exceptions.Exit(BROKEN_PIPE) from error
         raise Failure(f"cannot write to standard output: {error.strerror}") from error
-
-
-def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> None:
-    """Write an answer as it arrives, and render it if standard output is a terminal.
-
-    The last line is terminated even if the answer is cut.
-
-    :param whole: write nothing before the answer is complete
-    :param raw: do not render
-    :raises G4FLiteError: if the answer fails
-    """
-    if not raw and (make := _renderer()):
-        _render(stream, make, whole=whole)
-        return
-    end = ""
-    try:
-        for text in [str(stream.text())] if whole else map(str, stream):
-            write(text)
-            if text:
-                end = "" if text.endswith("\n") else "\n"
-    except G4FLiteError:
-        write(end)
-        raise
-    write(end)
-
-
-def _render(stream: AnswerStream, make: type[MarkdownWriter], *, whole: bool) -> None:
-    # Start before the display does: its thread would get a Ctrl-C while the embedded model loads.
-    pieces = [str(stream.text())] if whole else stream.start()
-    with make() as writer:
-        for piece in pieces:
-            with writing():
-                if isinstance(piece, str):
-                    writer.feed(piece)
-                else:
-                    writer.write_image(str(piece))
-
-
-def _renderer() -> type[MarkdownWriter] | None:
-    """Return the renderer if standard output is a terminal that can redraw lines, and rich is installed."""
-    if not sys.stdout.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):
-        return None
-    try:
-        from .markdown import MarkdownWriter
-    except ModuleNotFoundError:
-        return None
-    return MarkdownWriter
 
 
 def write_json(value: Any) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
+import threading
 
 import pytest
 from rich.console import Console
 
-from g4f_lite.cli.markdown import MarkdownWriter, split
+from g4f_lite.cli.markdown import split
+from g4f_lite.cli.writer import MarkdownWriter
 from g4f_lite.emulator import Emulator
 
 if sys.platform == "win32":
     pytest.skip("Windows has no pseudo-terminals in the standard library", allow_module_level=True)
 
 from .command import Terminal, call
+from .screen import Screen
 
 pytestmark = pytest.mark.usefixtures("interruptible")
 
@@ -25,22 +27,9 @@ TEXT = "# Colours\n\nThe sky is **blue**.\n\n- one\n- two\n\n```python\nprint(1)
 
 def seen(output: str) -> list[str]:
     """Play what was written to a terminal, and give the lines that are to be seen in the end."""
-    lines, row, column = [""], 0, 0
-    for part in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|[\s\S]", output):
-        if part == "\n":
-            row += 1
-            lines += [""] * (row >= len(lines))
-        elif part == "\r":
-            column = 0
-        elif part == "\x1b[2K":
-            lines[row] = ""
-        elif re.fullmatch(r"\x1b\[\d*A", part):
-            row = max(0, row - int(part[2:-1] or 1))
-        elif not part.startswith("\x1b"):
-            line = lines[row].ljust(column)
-            lines[row] = line[:column] + part + line[column + 1 :]
-            column += 1
-    return [line.strip() for line in lines if line.strip()]
+    screen = Screen(60, 20)
+    screen.write(output)
+    return [line.strip() for line in screen.lines() if line.strip()]
 
 
 def answer(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -55,7 +44,6 @@ def test_markdown_is_rendered(emulator: Emulator, here: list[str], option: list[
     assert code == 0
     lines = [line.strip("┃ ") for line in seen(output) if "━" not in line]  # older versions of rich frame a heading
     assert lines == ["Colours", "The sky is blue.", "• one", "• two", "print(1)"]
-    assert output.rindex("\x1b[?25h") > output.rindex("\x1b[?25l")  # the cursor is back
 
 
 def test_raw(emulator: Emulator, here: list[str]) -> None:
@@ -77,7 +65,6 @@ def test_it_is_drawn_as_it_comes(emulator: Emulator, here: list[str]) -> None:
     assert code == 130
     assert lines[0] == "First paragraph."
     assert [line for line in lines if "Second" in line and "^C" not in line]
-    assert "\x1b[?25h" in rest
 
 
 def test_a_cut_answer_stays_before_its_error(emulator: Emulator, here: list[str]) -> None:
@@ -101,13 +88,42 @@ def test_it_controls_no_terminal(emulator: Emulator, here: list[str]) -> None:
     assert text.endswith("here(https://example.org/a)cat(https://e.org/c.png)")
 
 
-def test_a_block_that_is_higher_than_the_screen_is_whole_in_the_end() -> None:
-    out = io.StringIO()
-    with MarkdownWriter(Console(file=out, force_terminal=True, width=40, height=5, legacy_windows=False)) as rendered:
-        for number in range(30):
-            rendered.feed(f"- line {number}\n")
-    lines = seen(out.getvalue())
-    assert lines[-30:] == [f"• line {number}" for number in range(30)]
+def test_what_is_typed_meanwhile_is_not_shown(emulator: Emulator, here: list[str]) -> None:
+    emulator.answer(["First\n\nSec", "ond\n"])
+    emulator.fail("stall", after=1)
+    with Terminal("chat", "Tell", *here, **XTERM) as terminal:
+        shown = terminal.wait_for("Sec")
+        terminal.type("abc\n\n")
+        terminal.type("\x03")
+        code, rest = terminal.end()
+    assert code == 130
+    assert seen(shown + rest) == ["First", "Sec"]
+
+
+def test_reading_does_not_wait_for_the_screen() -> None:
+    taken = threading.Event()
+
+    class Stopped(Screen):
+        def write(self, text: str) -> int:
+            taken.wait(60)
+            return super().write(text)
+
+    screen = Stopped(40, 5)
+    with MarkdownWriter(Console(file=screen, force_terminal=True, width=40, height=5, legacy_windows=False)) as writer:
+        for number in range(1000):
+            writer.feed(f"- line {number}\n")
+        taken.set()
+    assert screen.lines() == [f" • line {number}" for number in range(1000)]
+
+
+def test_an_error_of_the_screen_is_raised() -> None:
+    class Gone(Screen):
+        def write(self, text: str) -> int:
+            raise ValueError("gone")
+
+    screen = Gone(40, 5)
+    with pytest.raises(ValueError, match="gone"), MarkdownWriter(Console(file=screen, width=40, height=5)) as writer:
+        writer.feed("text")
 
 
 @pytest.mark.parametrize(
@@ -125,4 +141,4 @@ def test_a_block_that_is_higher_than_the_screen_is_whole_in_the_end() -> None:
     ],
 )
 def test_what_is_over(text: str, over: str) -> None:
-    assert split(text) == (over, text[len(over) :])
+    assert split(text)[1] == text[len(over) :]

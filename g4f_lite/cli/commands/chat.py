@@ -8,12 +8,14 @@ from typing import Any
 
 import click
 
+from ..call_options import call_options
 from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
 from ..options import ProviderOptions, provider_options
-from ..output import show, write_json
+from ..output import write_json
 from ..prompt import read_prompt
+from ..show import note_if_cut, show
 from .local import suggest_better_models
 
 
@@ -23,6 +25,7 @@ from .local import suggest_better_models
 @click.option("--model", "-m", metavar="NAME", help="The model; a .gguf file works as well, with the provider local.")
 @click.option("--system", "-s", metavar="TEXT", help="A system message, which tells the model how to behave.")
 @click.option("--image", "-i", "images", multiple=True, metavar="FILE|URL", help="An image to send; can be repeated.")
+@call_options
 @click.option("--save", metavar="FILE", type=Path, help="Save the conversation to a new file.")
 @click.option("--continue", "continued", metavar="FILE", type=Path, help="Continue the conversation in a file.")
 @click.option("--no-stream", is_flag=True, help="Print nothing before the answer is complete.")
@@ -31,6 +34,7 @@ from .local import suggest_better_models
 def command(
     prompt: str | None,
     provider_options: ProviderOptions,
+    call_options: dict[str, Any],
     model: str | None,
     system: str | None,
     images: tuple[str, ...],
@@ -54,7 +58,7 @@ def command(
     text = "" if interactive else read_prompt(prompt)
     attached = read_images(images)
     provider = provider_options.choose()
-    options: dict[str, Any] = {"timeout": provider_options.timeout}
+    options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
     conversation = file.open(provider, system=system, model=model)
@@ -70,7 +74,8 @@ def command(
             answer = stream.text()
             file.save(conversation)
             write_json(answer.to_dict())
+            note_if_cut(stream)
         else:
-            show(stream, whole=no_stream, raw=raw)
+            show(stream, whole=no_stream, raw=raw or "response_format" in call_options)
             file.save(conversation)
             suggest_better_models(provider)

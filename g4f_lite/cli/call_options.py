@@ -1,0 +1,98 @@
+"""The options of a call to a model: ``--temperature``, ``--max-tokens``, ``--stop``, ``-o`` and ``--schema``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .failure import Misuse
+
+
+def call_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add these options to a command, as one argument ``call_options``: what to pass to a call."""
+
+    @click.option("--temperature", metavar="NUMBER", type=float, help="How random the answer is; 0 is not at all.")
+    @click.option("--max-tokens", metavar="N", type=int, help="The most tokens of the answer.")
+    @click.option("--stop", multiple=True, metavar="TEXT", help="End the answer before this text; can be repeated.")
+    @click.option("--schema", metavar="FILE", type=Path, help="A JSON schema that the answer, in JSON, should fit.")
+    @click.option(
+        "--option",
+        "-o",
+        "more",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="A further option of the provider, such as top_p=0.9 or seed=1; can be repeated.",
+    )
+    @wraps(command)
+    def with_options(
+        *arguments: Any,
+        temperature: float | None,
+        max_tokens: int | None,
+        stop: tuple[str, ...],
+        schema: Path | None,
+        more: tuple[str, ...],
+        **options: Any,
+    ) -> None:
+        named = {
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "stop": list(stop) or None,
+            "response_format": None if schema is None else _format(schema),
+        }
+        given = {name: value for name, value in named.items() if value is not None}
+        for text in more:
+            name, value = _assignment(text)
+            if name in given:
+                raise Misuse(f"the option {name} is given twice")
+            given[name] = value
+        command(*arguments, call_options=given, **options)
+
+    return with_options
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """Split ``KEY=VALUE``; the value is JSON, or else a text.
+
+    :raises click.ClickException: if there is no key or no value
+    """
+    name, equals, value = text.partition("=")
+    name = name.strip().replace("-", "_")
+    if not equals or not name.isidentifier():
+        raise Misuse(f"{text!r} is not KEY=VALUE, such as top_p=0.9")
+    if name in _TAKEN:
+        raise Misuse(f"{name} cannot be given with -o{_TAKEN[name]}")
+    try:
+        return name, json.loads(value)
+    except (ValueError, RecursionError):
+        return name, value
+
+
+# Arguments of a call that the command line gives by itself.
+_TAKEN = {name: f"; pass --{name}" for name in ("model", "timeout", "proxy")} | {
+    "prompt": "; pass it as the argument",
+    "images": "; pass --image",
+    **dict.fromkeys(("output", "tools", "max_turns", "approve", "on_tool", "messages", "stream"), ""),
+}
+
+
+def _format(path: Path) -> dict[str, Any]:
+    """Return the JSON format of answers that fit the schema in a file.
+
+    :raises click.ClickException: if the file cannot be read, or is not a JSON object
+    """
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise Misuse(f"cannot read the schema {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise Misuse(f"the schema {path} is not JSON: {error}") from error
+    if not isinstance(schema, dict):
+        raise Misuse(f"the schema {path} is not a JSON object")
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", path.stem)[:64] or "schema"
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema}}

@@ -1,0 +1,83 @@
+"""Showing an answer as it arrives."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ..answers.stream import AnswerStream
+from ..errors import G4FLiteError
+from .keyboard import silent_keyboard
+from .output import write
+
+if TYPE_CHECKING:
+    from .writer import MarkdownWriter
+
+
+def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> None:
+    """Write an answer as it arrives, and render it if standard output is a terminal.
+
+    The last line is terminated even if the answer is cut.
+
+    :param whole: write nothing before the answer is complete
+    :param raw: do not render
+    :raises G4FLiteError: if the answer fails
+    """
+    if not sys.stdout.isatty():
+        _print(stream, whole=whole)
+    else:
+        make = None if raw else _renderer()
+        with silent_keyboard():
+            if make is None:
+                _print(stream, whole=whole)
+            else:
+                _render(stream, make, whole=whole)
+    note_if_cut(stream)
+
+
+def note_if_cut(stream: AnswerStream) -> None:
+    """Say on standard error if an answer has reached the limit of its length."""
+    if stream.finish_reason == "length":
+        click.echo("Note: the answer is cut, because it has reached the limit of tokens; see --max-tokens", err=True)
+
+
+def _print(stream: AnswerStream, *, whole: bool) -> None:
+    end = ""
+    try:
+        for text in [str(stream.text())] if whole else map(str, stream):
+            write(text)
+            if text:
+                end = "" if text.endswith("\n") else "\n"
+    except G4FLiteError:
+        write(end)
+        raise
+    write(end)
+
+
+def _render(stream: AnswerStream, make: type[MarkdownWriter], *, whole: bool) -> None:
+    # Start before the writer does: its thread would get a Ctrl-C while the embedded model loads.
+    pieces = [str(stream.text())] if whole else stream.start()
+    with make() as writer:
+        for piece in pieces:
+            if isinstance(piece, str):
+                writer.feed(piece)
+            else:
+                writer.write_image(str(piece))
+
+
+def _renderer() -> type[MarkdownWriter] | None:
+    """Return the renderer if the terminal can redraw lines, nothing else writes to it, and rich is installed."""
+    if os.environ.get("TERM") in ("dumb", "unknown"):
+        return None
+    if os.environ.get("G4F_LITE_LOG") and sys.stderr.isatty():
+        return None
+    try:
+        from rich.console import detect_legacy_windows
+
+        from .writer import MarkdownWriter
+    except ModuleNotFoundError:
+        return None
+    return None if detect_legacy_windows() else MarkdownWriter

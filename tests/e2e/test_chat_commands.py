@@ -1,0 +1,81 @@
+"""The commands of the interactive chat, pasted lines, and the history of messages."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from g4f_lite.emulator import Emulator
+
+if sys.platform == "win32":
+    pytest.skip("Windows has no pseudo-terminals in the standard library", allow_module_level=True)
+
+from .command import Terminal, asked
+from .test_cli_terminal import CTRL_D, CTRL_P, history, say
+
+pytestmark = pytest.mark.usefixtures("interruptible")
+
+
+def roles(path: Path) -> list[str]:
+    return [message["role"] for message in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def test_commands(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    with Terminal("chat", *here) as terminal:
+        assert "/help" in terminal.wait_for("> ")
+        assert "/undo" in say(terminal, "/help")
+        for wrong in ("/foo", "/etc/hosts", "/undo now", "/undo", "/retry", "/save", "/save /no/such/file"):
+            assert say(terminal, wrong).startswith("Error: ")
+        assert not [request for request in emulator.requests if request.step == "prompt"]
+        assert say(terminal, "//etc/hosts") == "/etc/hosts\r\n> "
+        assert say(terminal, "/undo") == "> "
+        say(terminal, f"/save {file}")
+        say(terminal, "first")
+        say(terminal, "second")
+        emulator.answer("again")
+        assert say(terminal, "/retry") == "again\r\n> "
+        assert history(emulator) == ["first", "first", "second"]
+        assert roles(file) == ["user", "assistant"] * 2
+        emulator.fail("success_false")
+        assert say(terminal, "/retry").startswith("Error: ")
+        assert roles(file) == ["user", "assistant"] * 2
+        say(terminal, "/undo")
+        assert roles(file) == ["user", "assistant"]
+        assert say(terminal, "/model") == "echo\r\n> "
+        say(terminal, "/model gpt-4o-mini")
+        assert "is left as it is" in say(terminal, "/system Be brief.")
+        say(terminal, "third")
+        assert history(emulator) == ["Be brief.", "first", "first", "third"]
+        assert asked(emulator)["model"] == "gpt-4o-mini"
+        assert roles(file) == ["user", "assistant"]
+
+
+def test_pasted_lines_are_one_message(emulator: Emulator, here: list[str]) -> None:
+    pytest.importorskip("readline")
+    with Terminal("chat", *here, "--raw", TERM="xterm") as terminal:
+        terminal.wait_for("> ")
+        terminal.type("\x1b[200~one\ntwo\n\nthree\x1b[201~\n")
+        terminal.wait_for("one\r\ntwo\r\n\r\nthree\r\n")
+        assert history(emulator) == ["one\ntwo\n\nthree"]
+
+
+def test_the_history_and_completion(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("readline")
+    with Terminal("chat", *here, XDG_STATE_HOME=str(tmp_path)) as terminal:
+        terminal.wait_for("> ")
+        say(terminal, "remember me")
+        terminal.type(CTRL_D)
+        terminal.end()
+    file = tmp_path / "g4f-lite" / "history"
+    assert file.stat().st_mode & 0o777 == 0o600
+    with Terminal("chat", *here, XDG_STATE_HOME=str(tmp_path)) as terminal:
+        terminal.wait_for("> ")
+        terminal.type(f"{CTRL_P}\n")
+        terminal.wait_for("remember me\r\n")
+        terminal.wait_for("> ")
+        terminal.type("/he\t\n")
+        terminal.wait_for("/undo")
