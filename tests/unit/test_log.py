@@ -29,7 +29,8 @@ def test_info_tells_of_retries() -> None:
 
 
 def test_debug_tells_of_each_request() -> None:
-    lines = [line for line in errors_of("debug").splitlines() if " DEBUG " in line]
+    *lines, raised = [line for line in errors_of("debug").splitlines() if " DEBUG " in line]
+    assert raised.endswith("g4f_lite.answers.short_traceback DEBUG TransportError, raised from here:")
     assert len(lines) == 3
     asked = "g4f_lite.http.exchange DEBUG OpenAICompatible: prompt: POST http://127.0.0.1:9/chat/completions"
     assert all(f"{asked}: no answer, TransportError after 0." in line for line in lines)
