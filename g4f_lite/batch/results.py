@@ -7,7 +7,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, NoReturn, TypeVar
 
-from ..errors import BatchStoppedError
+from ..answers.short_traceback import shortened
+from ..errors import BatchStoppedError, G4FLiteError
 from ..store.answers import Key
 from . import tables
 from .inputs import Inputs
@@ -190,7 +191,7 @@ class BatchResults(Generic[T]):
         if self._plan.raises and result.error is not None:
             self._known.pop(result.index, None)  # it is asked again next time
             self._failed.pop(result.index, None)
-            raise result.error
+            raise shortened(result.error) if isinstance(result.error, G4FLiteError) else result.error
         return result
 
     def _wait_for(self, index: int, run: Run) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 from ..answers.images import ImageResponse
+from ..answers.short_traceback import shortened
 from ..answers.stream import AnswerStream
 from ..arguments import check_proxy
 from ..errors import AllProvidersFailedError, G4FLiteError, ResponseFormatError
@@ -110,7 +111,7 @@ def first_success(providers: list[BaseProvider], generate: Callable[[BaseProvide
             return generate(provider)
         except G4FLiteError as error:
             if len(providers) == 1:
-                raise
+                raise shortened(error)  # noqa: B904  it is the same one
             errors.append(error)
     lines = "".join(f"\n  {error}" for error in errors)
     raise AllProvidersFailedError(f"no provider generated an image:{lines}", errors=errors) from errors[-1]

@@ -208,6 +208,8 @@ ASKED: dict[str, Callable[[], Any]] = {
     "chain": lambda: Fallback([dead(), dead()]).ask("x"),
     "models": lambda: dead().get_models(),
     "token": lambda: AiChatOnline(base_url=NOBODY, retry=None).grab_token(),
+    "images": lambda: Client(dead()).images.generate("x", model="m"),
+    "batch": lambda: list(Client(dead()).map(["x"], on_error="raise")),
     "embeddings": lambda: Client(dead()).embeddings.create(input="x", model="m"),
 }
 
