@@ -28,6 +28,8 @@ _INSTEAD = {
     "default_query": _USE_SESSION,
     "http_client": _USE_SESSION,
     "media": "pass images=",
+    "attachments": "pass images= to the call",
+    "system_prompt": "pass system= to the call",
     "max_retries": "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well",
 }
 

@@ -106,7 +106,11 @@ def find_class(name: str) -> type[BaseProvider]:
                     f"the entry point {entry_name!r} ({entry_point.value}) is not a provider class"
                 )
             return loaded
-    raise ProviderNotFoundError(unknown_name("provider", name, provider_names(), "g4f_lite"))
+    message = unknown_name("provider", name, provider_names(), "g4f_lite")
+    first, slash, model = name.partition("/")
+    if slash and _plain(first) in map(_plain, provider_names()):  # as litellm and instructor write it
+        message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"
+    raise ProviderNotFoundError(message)
 
 
 def _plain(name: str) -> str:

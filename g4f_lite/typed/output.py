@@ -35,6 +35,9 @@ class Output(Generic[T]):
     schema: Schema
 
     def __init__(self, kind: Any) -> None:
+        if isinstance(kind, str | int | float | list | dict):
+            hint = "; a JSON schema goes into response_format=" if isinstance(kind, dict) else ""
+            raise TypeError(f"output= takes a type, such as a dataclass or list[str], and not {kind!r:.80}{hint}")
         try:
             self.schema = schema_of(kind)
             self._kind = described(kind)

@@ -74,6 +74,9 @@ def test_the_chat_app(load: Load, g4f_scripted: Scripted) -> None:
     assert sorted((info.title, info.messages) for info in stored.list()) == [("Hello.", 2), ("Why is the sky blue?", 5)]
     stored.delete(next(info.id for info in stored.list() if info.title == "Hello."))
     assert bob.get("/answer").status_code == 404
+    nobody = app.test_client()  # without the cookie of the page
+    assert nobody.post("/messages", data={"text": "Hello."}).status_code == 404
+    assert nobody.get("/answer").status_code == 404
 
 
 def test_a_legacy_app(load: Load, g4f_scripted: Scripted) -> None:

@@ -109,6 +109,12 @@ def test_what_a_client_does_not_take_is_named_with_what_to_write(settings, messa
         Client(**settings)
 
 
+@pytest.mark.parametrize(("option", "instead"), [("system_prompt", "system"), ("attachments", "images")])
+def test_what_other_libraries_call_an_argument_is_named_with_ours(option, instead):
+    with pytest.raises(TypeError, match=f"Plain has no option '{option}': pass {instead}= to the call"):
+        Client(Plain()).ask("x", **{option: "y"})
+
+
 def test_a_chain_can_do_what_all_its_members_can():
     knows = type("Knows", (Scripted,), {"known_options": frozenset({"temperature", "seed"})})
     with pytest.raises(TypeError, match="has no option 'seed'"):

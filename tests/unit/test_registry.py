@@ -53,6 +53,12 @@ def test_an_unknown_name_is_an_error_that_lists_near_ones(name: str) -> None:
         assert "groq" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["openai/gpt-4o-mini", "Groq/llama-3.3-70b", "ollama/llama3.2"])
+def test_a_slash_before_the_model_is_told_to_be_a_colon(name: str) -> None:
+    with pytest.raises(ProviderNotFoundError, match=f"after a colon: '{name.replace('/', ':')}'$"):
+        registry.make_provider(name)
+
+
 def test_an_unknown_preset_too() -> None:
     with pytest.raises(ProviderNotFoundError, match="groq"):
         OpenAICompatible.preset("grok")

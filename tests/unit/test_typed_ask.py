@@ -167,6 +167,25 @@ def test_what_is_no_type_is_refused_at_the_call(kind):
     assert provider.calls == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("name, age int", "not 'name, age int'$"),
+        ({"type": "object"}, "not {'type': 'object'}; a JSON schema goes into response_format=$"),
+    ],
+)
+def test_what_other_libraries_take_instead_of_a_type_is_told(kind, message):
+    with pytest.raises(TypeError, match=f"^output= takes a type, such as a dataclass or .* and {message}"):
+        Client(Plain(TEXT)).ask("x", output=kind)
+
+
+def test_a_class_in_an_option_is_sent_to_output():
+    with pytest.raises(
+        TypeError, match=r"the option response_model is the class Person.*; .* write ask\(…, output=Person\)$"
+    ):
+        Client(Plain(TEXT)).ask("x", response_model=Person)
+
+
 def test_the_extra_is_named(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("g4f_lite.typed")]:
         monkeypatch.delitem(sys.modules, name)

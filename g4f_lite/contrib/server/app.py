@@ -65,7 +65,8 @@ class App:
         if path not in ENDPOINTS:
             if (found := page(request)) is not None:
                 return found
-            raise ApiError(404, f"this server has no {request.path:.200}; its API is under /v1", code="not_found")
+            message = f"this server has no {request.path:.200}; it has {', '.join(ENDPOINTS)}"
+            raise ApiError(404, message, code="not_found")
         self.access.check_key(request)
         method, endpoint = ENDPOINTS[path]
         if request.method != method and not (request.method == "HEAD" and method == "GET"):
@@ -99,4 +100,6 @@ def create_app(
     """
     check_whole_number(max_streams, "max_streams")
     key = None if api_key is None else clean(api_key, "api_key")
-    return App(Router(provider, models=models), Access(key, origins), Streams(max_streams))
+    router = Router(provider, models=models)
+    router.call_template = "g4f-lite serve --any-model, or create_app(…, {})"
+    return App(router, Access(key, origins), Streams(max_streams))

@@ -124,6 +124,12 @@ def test_an_unknown_model(server: Served, upstream: Emulator) -> None:
     with pytest.raises(openai.NotFoundError) as raised:
         server.client().chat.completions.create(model="gpt-9", messages=HELLO)
     assert raised.value.code == "model_not_found"
+    assert "write: g4f-lite serve --any-model, or create_app(…, models={'gpt-9': " in raised.value.message
+
+
+def test_what_is_not_there_is_told_with_what_is(server: Served) -> None:
+    with pytest.raises(openai.NotFoundError, match=r"no /v1/responses; it has /v1/chat/completions, /v1/embeddings"):
+        server.client().responses.create(model="gpt-4", input="Hello")
 
 
 def test_a_service_that_is_not_there(server: Served, upstream: Emulator) -> None:
