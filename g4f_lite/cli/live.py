@@ -44,6 +44,10 @@ class LiveMarkdown:
         self._complete += blocks("".join(self._pieces)) + blocks(sanitize(markdown))
         self._pieces.clear()
 
+    def begin_anew(self) -> None:
+        """Leave what was drawn as it is, because other lines have come below it, and draw the last block once more."""
+        self._drawn = []
+
     def draw(self) -> None:
         """Write the blocks that are complete by now, and draw the last one."""
         more, rest = split("".join(self._pieces))

@@ -77,6 +77,11 @@ def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> N
     assert "cut" in done.stderr
 
 
+def test_names_of_providers_are_completed() -> None:
+    words = {"COMP_WORDS": "g4f-lite chat --provider oll", "COMP_CWORD": "3", "_G4F_LITE_COMPLETE": "bash_complete"}
+    assert call(**words).stdout == "plain,ollama\n"
+
+
 def test_a_server_that_does_not_run() -> None:
     assert_failed(
         call("chat", "hello", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"), "is the server running?"
