@@ -52,6 +52,14 @@ def test_a_schema(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     }
 
 
+def test_an_answer_that_is_not_json(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "any.json"
+    file.write_text("{}", encoding="utf-8")
+    assert_failed(
+        call("chat", "Where?", *here, "--schema", str(file)), "expected an answer in JSON", printed="Where?\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [
