@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from .answers.answer import Answer
     from .answers.deltas import (
         Attached,
@@ -234,6 +235,8 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 if not TYPE_CHECKING:  # a type checker would take any name for one of this module's
 
     def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            return globals().setdefault(name, _version())
         if name not in _MODULES:
             from .arguments import raise_missing
 
@@ -243,7 +246,16 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of this modu
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # which takes as long as all the rest of an import
+
+    try:
+        return version("g4f-lite")
+    except PackageNotFoundError as error:
+        raise AttributeError("g4f_lite was not installed, so that its version is not known") from error
 
 
 def load_ipython_extension(ipython: Any) -> None:

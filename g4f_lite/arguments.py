@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -71,7 +71,7 @@ _OF_G4F = {
     "read_cookie_files": "cookies= of a provider",
     "set_cookies": "cookies= of a provider",
     "set_cookies_dir": "cookies= of a provider",
-    "version": "importlib.metadata.version('g4f-lite')",
+    "version": "g4f_lite.__version__",
 }
 
 
@@ -195,6 +195,15 @@ def warn(message: str) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def refuse_stream(options: Mapping[str, Any]) -> None:
+    """Raise if ``ask`` is told to stream; False is fine, and asks the service for the answer in one piece.
+
+    :raises TypeError: if it is
+    """
+    if options.get("stream"):
+        raise TypeError("ask returns the whole answer: for its pieces as they arrive write stream(…), without stream=")
 
 
 def safe_url(url: str) -> str:

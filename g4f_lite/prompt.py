@@ -12,6 +12,8 @@ from .timeout import CallRetry, Timeout, TimeoutLike, check_retry
 
 # Options of OpenAI's API that ask for what everybody does without them.
 _DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
+# Arguments of a client's ask and stream that make values of the text, or call functions.
+_OF_CLIENT = ("output", "repairs", "approve", "on_tool", "max_turns")
 _SEVERAL = "this gives one answer; client.chat.completions.create(n=…) gives several"
 
 
@@ -140,6 +142,8 @@ def _checked(name: str, value: Any) -> Any:
     :raises TypeError: if it has the wrong type, or cannot be sent as JSON
     :raises ValueError: if it is nested too deeply, or contains itself
     """
+    if name in _OF_CLIENT:
+        raise TypeError(f"{name}= needs a client, and this gives text: write g4f_lite.Client(…).ask(…, {name}=…)")
     if name == "n":
         raise TypeError(f"n={value!r}: {_SEVERAL}")
     if name in ("response_format", "extra_body") and value is not None and not isinstance(value, Mapping):
@@ -160,6 +164,6 @@ def _check_tools(tools: Any) -> None:
     for tool in tools if isinstance(tools, (list, tuple)) else (tools,):
         if callable(tool) or hasattr(tool, "function"):
             raise TypeError(
-                f"tools= contains {tool!r:.80}, and only ask and stream call functions: "
+                f"tools= contains {tool!r:.80}, and only a client calls functions: "
                 "write g4f_lite.Client(…).ask(…, tools=[…])"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +10,7 @@ from ..messages import valid_text
 from .deltas import ToolCall, Usage
 from .display import cell_number
 from .images import ImageResponse
+from .in_yaml import teach_yaml
 from .json_text import parse_json_text
 from .markdown import folded, safe_markdown
 
@@ -77,6 +79,8 @@ class Answer(str):
         answer.revision = revision
         answer.message_fields = message_fields or {}
         answer.choice_fields = choice_fields or {}
+        if "yaml.representer" in sys.modules:
+            teach_yaml(Answer)
         return answer
 
     @property

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
-from typing import Any, NoReturn, Protocol, TextIO
+from typing import Any, NoReturn, TextIO
 
 from ..errors import (
     DeadlineExceededError,
@@ -23,20 +23,8 @@ from .buffer import MAX_BYTES, Buffer
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content, no_content
 from .display import cell_number, in_notebook, print_pieces, show_in_cell
 from .images import ImageResponse
-
-# A step between a provider and the caller: takes the deltas of an answer and yields those to pass on.
-Stage = Callable[[Generator[Delta, None, None]], Generator[Delta, None, None]]
-
-
-class Source(Protocol):
-    """The source of an answer's deltas, which is iterated once and may be closed from any thread.
-
-    As with a generator, ``close`` may raise ValueError while another thread is running it.
-    """
-
-    def __iter__(self) -> Generator[Delta, None, None]: ...
-
-    def close(self) -> None: ...
+from .short_traceback import shortened
+from .source import Source, Stage
 
 
 class AnswerStream(Generator[Piece, None, None]):
@@ -306,6 +294,19 @@ class AnswerStream(Generator[Piece, None, None]):
         if not buffer.finished:
             raise StreamInterruptedError("the answer ended without the end that its protocol requires")
 
+    def __repr__(self) -> str:
+        of = f"{self.model!r} from {self.provider}" if self.model else self.provider
+        return f"<AnswerStream of {of}: {self._state()}>"
+
+    def _state(self) -> str:
+        if self._error is not None:
+            return f"failed with {type(self._error).__name__}"
+        if self._source is None:
+            return "closed" if self._closed else "not sent yet; iterate over it, or call text() or show()"
+        state = "whole" if self._ended else "closed" if self._closed else "in progress"
+        length = len(self._buffer.text)
+        return f"{state}, {length:,} character{'s' * (length != 1)}"
+
     def _pull(self) -> Delta:
         """Read the next delta from the source, through the stages, and keep it."""
         deltas = self._deltas
@@ -323,7 +324,7 @@ class AnswerStream(Generator[Piece, None, None]):
             raise
         except G4FLiteError as error:
             self._record_failure(error)
-            raise
+            raise shortened(error)  # noqa: B904  it is the same one
         except ValueError as error:
             if "already executing" not in str(error):
                 raise
@@ -366,14 +367,14 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises G4FLiteError: if the answer is not complete
         """
         if self._error is not None:
-            raise self._error
+            raise shortened(self._error) from self._error.__cause__  # not from the StopIteration
         self._ended = True
         self._seconds = self._seconds or time.monotonic() - self._began_at
         try:
             self.check_complete()
         except G4FLiteError as error:
             self._record_failure(error)
-            raise
+            raise shortened(error) from error.__cause__
         self._tell_end()
 
     def _tell_end(self) -> None:

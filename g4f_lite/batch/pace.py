@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from ..answers.deltas import Delta
-from ..answers.stream import AnswerStream, Stage
+from ..answers.source import Stage
+from ..answers.stream import AnswerStream
 from ..arguments import safe_url
 from ..errors import MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
 from ..http.forks import lock_free_in_children

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
+from ..arguments import refuse_stream
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.selection import ProviderLike
@@ -149,6 +150,7 @@ class Asking:
         :raises OutputError: if the answer is not a value of the type
         :raises G4FLiteError: if there is no whole answer
         """
+        refuse_stream(options)
         use = None if tools is None else tool_use(tools, max_turns, approve, on_tool)
         checked = Prompt.of(
             model or None,

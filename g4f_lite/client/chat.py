@@ -35,6 +35,9 @@ class Completions:
     def __init__(self, router: Router) -> None:
         self._router = router
 
+    def __repr__(self) -> str:
+        return "<client.chat.completions, with create(…), stream(…) and parse(…)>"
+
     @cached_property
     def with_raw_response(self) -> RawCompletions:
         """The same methods, which return the head of the response too."""
@@ -271,3 +274,6 @@ class Chat:
 
     def __init__(self, router: Router) -> None:
         self.completions = Completions(router)
+
+    def __repr__(self) -> str:
+        return "<client.chat, with completions.create(…)>"

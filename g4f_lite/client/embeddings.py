@@ -83,6 +83,9 @@ class Embeddings:
     def __init__(self, router: Router) -> None:
         self._router = router
 
+    def __repr__(self) -> str:
+        return "<client.embeddings, with create(…)>"
+
     @cached_property
     def with_raw_response(self) -> RawEmbeddings:
         """The same methods, which return the head of the response too."""

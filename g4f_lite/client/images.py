@@ -33,6 +33,9 @@ class Images:
         self._router = router
         self._provider = provider
 
+    def __repr__(self) -> str:
+        return "<client.images, with generate(…)>"
+
     def generate(
         self,
         prompt: str,

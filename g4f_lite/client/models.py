@@ -16,6 +16,9 @@ class Models:
     def __init__(self, router: Router) -> None:
         self._router = router
 
+    def __repr__(self) -> str:
+        return "<client.models, with list()>"
+
     def list(self) -> ModelList:
         """List the names that ``model=`` accepts: those in ``models={…}``, and those that the provider lists.
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from ..answers.stream import Stage
+from ..answers.source import Stage
 from ..arguments import unknown_name, warn
 from ..prompt import Prompt
 from ..providers.base import BaseProvider

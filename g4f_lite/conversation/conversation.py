@@ -80,6 +80,11 @@ class Conversation(Turns):
         if system is not None and not messages:
             self.messages = [{"role": "system", "content": system}]
 
+    def __repr__(self) -> str:
+        known = vars(self)  # without some of it where its arguments were refused, and a tool shows it in a traceback
+        count, model = len(known.get("messages", ())), f", model={known['model']!r}" if known.get("model") else ""
+        return f"<Conversation({known.get('provider')!r}{model}), {count} message{'s' * (count != 1)}>"
+
     def copy(self) -> Conversation:
         """Return a copy that continues independently, with the same provider."""
         branch = copy.copy(self)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from ..answers.answer import Answer
 from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream
+from ..arguments import refuse_stream
 from ..errors import ResponseFormatError
 from ..messages import Image, Messages
 from ..prompt import Prompt
@@ -131,6 +132,7 @@ class Turns:
         :raises OutputError: if the answer is not a value of the type; the history is unchanged then
         :raises G4FLiteError: if there is no whole answer; the history is unchanged then
         """
+        refuse_stream(options)
         use = self._use(tools, max_turns, approve, on_tool)
         checked, turn = self._prompt(
             prompt,

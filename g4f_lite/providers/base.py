@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import inspect
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 
-from ..answers.answer import Answer
 from ..answers.deltas import Delta
-from ..answers.stream import AnswerStream, Source
+from ..answers.source import Source
+from ..answers.stream import AnswerStream
 from ..arguments import check_callback, check_model_name, check_proxy, check_whole_number, unknown_name
 from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
@@ -24,9 +24,9 @@ from ..http.exchange import Exchange, Route, refuse_when_offline
 from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
 from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget
-from ..messages import Image, Message
 from ..prompt import Prompt
 from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
+from .askable import Askable
 from .call import Call, run
 from .g4f_names import G4FNames
 from .pickling import state_without_secrets
@@ -45,7 +45,7 @@ USER_AGENT = "g4f-lite (python-requests)"
 Result = TypeVar("Result")
 
 
-class BaseProvider(ABC):
+class BaseProvider(Askable):
     """The base class of everything that answers prompts.
 
     A subclass implements one method, ``begin``, which yields the deltas of an answer::
@@ -79,7 +79,7 @@ class BaseProvider(ABC):
         :param prompt: a prompt that ``check`` has accepted
         """
 
-    def check(self, prompt: Prompt) -> None:  # noqa: B027  most providers accept any prompt
+    def check(self, prompt: Prompt) -> None:
         """Raise if this provider does not accept a prompt; nothing is sent.
 
         :raises ModelNotSupportedError: if it does not have the model
@@ -105,49 +105,6 @@ class BaseProvider(ABC):
         self.check(prompt)
         return AnswerStream(lambda: self.begin(prompt), provider=self.name, model=self.get_model(prompt.model) or None)
 
-    def create_generator(
-        self,
-        model: str | None = None,
-        messages: str | Sequence[Message] | None = None,
-        proxy: str | None = None,
-        timeout: TimeoutLike = None,
-        *,
-        system: str | None = None,
-        images: Image | Iterable[Image] | None = None,
-        **options: Any,
-    ) -> AnswerStream:
-        """Return an answer as a stream.  Arguments are checked here, and nothing is sent before the stream is read.
-
-        :param model: the name of a model; the provider's default if None
-        :param messages: a string, or a list of ``{"role": …, "content": …}``
-        :param proxy: the URL of a proxy for every request of this call
-        :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
-        :param system: a system message to put first
-        :param images: images to add to the last user message: bytes, paths or URLs
-        :param options: further options, such as ``temperature``; None means not given
-        :raises ValueError: if an argument has an invalid value
-        :raises TypeError: if an argument has the wrong type
-        :raises ModelNotSupportedError: if the provider does not have the model
-        """
-        return self.answer(Prompt.of(model, messages, proxy, timeout, system=system, images=images, **options))
-
-    def create(
-        self,
-        model: str | None = None,
-        messages: str | Sequence[Message] | None = None,
-        proxy: str | None = None,
-        timeout: TimeoutLike = None,
-        *,
-        system: str | None = None,
-        images: Image | Iterable[Image] | None = None,
-        **options: Any,
-    ) -> Answer:
-        """Send a prompt and return the whole answer; see :meth:`create_generator` for the arguments.
-
-        :raises G4FLiteError: if there is no whole answer
-        """
-        return self.answer(Prompt.of(model, messages, proxy, timeout, system=system, images=images, **options)).text()
-
     def get_model(self, name: str | None = None) -> str | None:
         """Return the model name to send for a name or alias; that of the default model for None."""
         return name
@@ -156,8 +113,12 @@ class BaseProvider(ABC):
         """Return the names of the models; an empty list if any name is accepted."""
         return list(self.models)
 
-    def close(self) -> None:  # noqa: B027  not every provider has connections
+    def close(self) -> None:
         """Close idle connections; calls in progress finish."""
+
+    def __repr__(self) -> str:
+        model = getattr(self, "model", None)
+        return f"{self.name}(model={model!r})" if model else f"{self.name}()"
 
     def __enter__(self) -> Any:
         return self

@@ -17,6 +17,7 @@ from ..answers.characters import whole_characters
 from ..answers.deltas import Delta, Finish, is_content, no_content
 from ..answers.images import ImageResponse
 from ..answers.response import Response
+from ..answers.short_traceback import shortened
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
 from ..http import redirects
 from ..http.body import Body
@@ -259,9 +260,12 @@ def run(
 ) -> Result:
     """Call ``action`` under a retry policy, for requests other than prompts, such as a list of models."""
     lent = service.pool.lend() if session is None else _own(session)
-    with in_call(service, Deadline(timeout), route, lent) as exchange, at_step(exchange, "bootstrap"):
-        policy = service.retry if retry == "own" else retry
-        return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
+    policy = service.retry if retry == "own" else retry
+    try:
+        with in_call(service, Deadline(timeout), route, lent) as exchange, at_step(exchange, "bootstrap"):
+            return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
+    except G4FLiteError as error:
+        raise shortened(error)  # noqa: B904  it is the same one
 
 
 def attempts(

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..answers.deltas import Delta, up_to_content
 from ..answers.response import Response
-from ..answers.stream import AnswerStream, Source
+from ..answers.source import Source
+from ..answers.stream import AnswerStream
 from ..errors import AllProvidersFailedError, DeadlineExceededError, G4FLiteError, ProviderError
 from ..http.redact import redact
 from ..prompt import Prompt

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..answers.deltas import Delta
-from ..answers.stream import AnswerStream, Stage
+from ..answers.source import Stage
+from ..answers.stream import AnswerStream
 from ..arguments import check_whole_number, warn
 from ..errors import G4FLiteError, StoreError
 from ..prompt import Prompt

@@ -57,6 +57,10 @@ class TypedStream(Generic[T]):
         self._pieces.append(piece)
         return piece
 
+    def __repr__(self) -> str:
+        state = f"{sum(map(len, self._pieces)):,} characters read" if self._begun else "not sent yet"
+        return f"<TypedStream: {state}; iterate over it, or use items(), partials() or output>"
+
     def start(self) -> TypedStream[T]:
         """Send the prompt and wait for the first piece, so that errors are raised here.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.metadata
 import importlib.util
 import subprocess
 import sys
@@ -108,11 +109,30 @@ def test_public_names_are_sorted_and_there(name: str) -> None:
     assert set(module.__all__) <= set(dir(module))
 
 
+def test_the_package_shows_its_public_names_and_its_version() -> None:
+    assert dir(g4f_lite) == sorted([*g4f_lite.__all__, "__version__"])
+    assert g4f_lite.__version__ == importlib.metadata.version("g4f-lite")
+
+
+def test_a_package_that_was_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    monkeypatch.delitem(vars(g4f_lite), "__version__", raising=False)
+    with pytest.raises(AttributeError, match="was not installed"):
+        _ = g4f_lite.__version__
+
+
 def test_the_public_names_are_those_that_load() -> None:
     assert set(g4f_lite._MODULES) == set(g4f_lite.__all__)
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     for_types = next(node for node in tree.body if isinstance(node, ast.If))
-    typed = {f".{node.module}": [alias.name for alias in node.names] for node in for_types.body}
+    typed = {
+        f".{node.module}": [alias.name for alias in node.names]
+        for node in for_types.body
+        if isinstance(node, ast.ImportFrom)
+    }
     assert typed == {module: [*names] for module, names in g4f_lite._NAMES.items()}
 
 

@@ -119,5 +119,5 @@ def test_bad_settings_of_a_tool_are_refused(settings: dict[str, Any], error: typ
 )
 @pytest.mark.parametrize("tool", [told, Tool(told)])
 def test_a_provider_says_who_calls_functions(call: Callable[..., Any], tool: Any) -> None:
-    with pytest.raises(TypeError, match=r"only ask and stream call functions: write g4f_lite.Client\(…\).ask\("):
+    with pytest.raises(TypeError, match=r"only a client calls functions: write g4f_lite.Client\(…\).ask\("):
         call(messages="x", tools=[tool])

@@ -58,6 +58,10 @@ class TestManner:
         limits = {"max_tokens", "max_completion_tokens", "n_predict"}
         assert {name: body[name] for name in body if name in limits} == {limit: 9}
 
+    def test_what_is_none_is_not_said(self, provider: Local) -> None:
+        assert sent(provider, temperature=None, dry_multiplier=None, max_tokens=None) == sent(provider)
+        assert sent(provider)["temperature"] == 0
+
     def test_a_system_text_of_the_callers_is_the_only_one(self, provider: Local) -> None:
         messages = [{"role": "system", "content": "Be brief."}, *HELLO]
         assert sent(provider, messages)["messages"] == messages

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from g4f_lite import (
     Client,
     Conversation,
+    Finish,
     OutputError,
     OutputTruncatedError,
     Refusal,
@@ -25,7 +26,7 @@ from g4f_lite import (
 from g4f_lite.typed.json_so_far import JsonSoFar
 
 from .services import Plain
-from .test_typed_ask import ADA, REFUSED, TEXT, Ends, Finish, Formats, Tools
+from .typed_providers import ADA, REFUSED, TEXT, Ends, Formats, Tools
 from .typed_types import Color, Person, Point
 
 BOB = Person("Bob", 1)

@@ -15,7 +15,7 @@ from g4f_lite import (
 from g4f_lite.testing import Scripted
 
 from .services import Plain
-from .typed_providers import ADA, TEXT, EndsCalls, Formats, Reads, Tools, call, sent
+from .typed_providers import ADA, REFUSED, TEXT, EndsCalls, Formats, Reads, Tools, call, sent
 from .typed_types import Even, Person
 
 
@@ -94,7 +94,6 @@ def test_without_either_the_schema_is_in_the_prompt(kind):
     assert "JSON schema" in sent(provider)[0]
 
 
-REFUSED = ServiceError("This response_format type is unavailable now", status=400)
 REFUSED_TOOLS = ServiceError("this model does not support tools", status=400)
 
 

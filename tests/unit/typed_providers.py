@@ -6,6 +6,7 @@ from typing import Any
 
 from g4f_lite import (
     Finish,
+    ServiceError,
     ToolCallDelta,
 )
 from g4f_lite.testing import Scripted
@@ -15,6 +16,7 @@ from .typed_types import Person
 ADA = Person("Ada", 36)
 TEXT = '{"name": "Ada", "age": 36}'
 WRONG = '{"name": "Ada"}'
+REFUSED = ServiceError("This response_format type is unavailable now", status=400)
 
 
 class Formats(Scripted):

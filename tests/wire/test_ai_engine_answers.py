@@ -154,7 +154,8 @@ def test_pictures_beside_text(serve: Serve) -> None:
 def test_an_endless_answer_takes_little_memory(serve: Serve) -> None:
     """The reply at the end, which is compared with what was streamed, cannot be longer than a line."""
     piece = event("live", "x" * 1000)
-    site = serve(chunked(*[piece * 100] * 80, event("end", json.dumps({"success": True, "reply": "x"}))))
+    end = event("end", json.dumps({"success": True, "reply": "x"}))
+    site = serve(chunked(*[piece * 100] * 80, end), timeout=60)  # a trace of memory takes time
     tracemalloc.start()
     try:
         stream = site.create_generator(messages="Hello")

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -25,6 +26,13 @@ KEY = "sk-a-secret-that-nobody-shall-see"
 
 def asked(emulator: Emulator) -> list[str]:
     return [request.json()["messages"][-1]["content"] for request in emulator.requests if request.step == "prompt"]
+
+
+@pytest.fixture(autouse=True)
+def _main_has_a_spec(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``multiprocessing`` start processes below ``coverage run``, whose ``__main__`` lacks the attribute."""
+    if not hasattr(sys.modules["__main__"], "__spec__"):
+        monkeypatch.setattr(sys.modules["__main__"], "__spec__", None, raising=False)
 
 
 @pytest.fixture

@@ -146,4 +146,9 @@ def test_each_module_has_a_logger_of_its_own(emulator: Emulator, caplog: pytest.
         with pytest.raises(G4FLiteError):
             _text(chain)
     ours = {record.name for record in caplog.records if not record.name.startswith("g4f_lite.emulator")}
-    assert ours == {"g4f_lite.http.exchange", "g4f_lite.providers.call", "g4f_lite.providers.fallback"}
+    assert ours == {
+        "g4f_lite.answers.short_traceback",
+        "g4f_lite.http.exchange",
+        "g4f_lite.providers.call",
+        "g4f_lite.providers.fallback",
+    }

@@ -347,5 +347,7 @@ def test_the_command(place: str, notes: Notes) -> None:
         )
         assert done.returncode != 0
         assert any(request.headers.get("authorization") == f"Bearer {KEY}" for request in server.requests)
-    assert "Traceback" not in done.stderr
+    _, error, message = done.stderr.rpartition("\nError: ")
+    assert error
+    assert "Traceback" not in message  # the log above it has one
     assert KEY not in done.stdout + done.stderr

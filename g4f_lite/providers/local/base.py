@@ -45,6 +45,9 @@ class EngineProvider(OpenAIProvider):
         super().__init__(base_url=NOWHERE, **settings)
         self.priced_at = ""
 
+    def __repr__(self) -> str:  # without a URL: the engine chooses one when it starts
+        return f"{self.name}({vars(self).get('model') or self.default_model!r})"
+
     def start(self) -> None:
         """Start the engine now, and wait until it has loaded the model.
 

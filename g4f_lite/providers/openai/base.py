@@ -20,7 +20,7 @@ from . import errors
 from .address import NO_SUCH_PAGE, Query, explain_address, with_query
 from .answer import read_answer
 from .extras import check_extras, headers_of, query_of
-from .models import read_models
+from .models import model_for_chats, read_models
 from .options import EXTRAS, OPTIONS
 from .refused_field import STREAM, STREAM_OPTIONS, give_up, refused_field
 
@@ -74,9 +74,9 @@ class OpenAIProvider(Provider):
             body.close()
 
     def served_model(self, exchange: Exchange) -> str:
-        """Ask the server for its models, once, and take the first."""
+        """Ask the server for its models, once, and take the first that is for chats."""
         if not self._served_model:
-            self._served_model = next(iter(self._list_models(exchange)), "")
+            self._served_model = model_for_chats(self._list_models(exchange))
         return self._served_model
 
     def request(self, prompt: Prompt, token: str) -> requests.Request:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
 from .errors import failure_in
 from .fields import text_in
+
+# What names of models that make no text say: for embeddings and rankings, images and videos, speech, moderation.
+_OTHER_THAN_CHATS = re.compile(
+    r"embed|rerank|minilm|paraphrase-multilingual|dall-e|diffusion|sdxl|whisper|transcribe|moderation"
+    r"|(?<![a-z0-9])(bge|e5|gte|clip|image|imagen|flux|sora|veo|tts)(?![a-z])"
+)
 
 
 def read_models(listed: Any) -> list[str]:
@@ -29,6 +36,17 @@ def read_models(listed: Any) -> list[str]:
     if not isinstance(rows, list) or (rows and not any(names)):
         raise ResponseFormatError(f"expected a list of models, got {shorten(json.dumps(listed), 200)}")
     return list(dict.fromkeys(name for name in names if name))
+
+
+def model_for_chats(names: list[str]) -> str:
+    """Return the first of a server's models that is not for something other than chats, by its name.
+
+    A server lists models for embeddings, images and speech among the others, often as the first ones.
+
+    :param names: the names of its models
+    :returns: the first name of all if none is left, and "" if there is none
+    """
+    return next((name for name in names if not _OTHER_THAN_CHATS.search(name.lower())), names[0] if names else "")
 
 
 def _name_of(row: Any) -> str:

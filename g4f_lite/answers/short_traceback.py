@@ -1,0 +1,27 @@
+"""Errors as a caller sees them: with the caller's own lines, and one line for the cause."""
+
+from __future__ import annotations
+
+import logging
+
+from ..errors import G4FLiteError
+
+logger = logging.getLogger(__name__)
+
+
+def shortened(error: G4FLiteError) -> G4FLiteError:
+    """Return an error without the traceback of what this library called, to raise it where the caller's call begins.
+
+    Its cause stays as its ``__cause__`` and prints as one line.  What led to the cause is in the ``__context__`` of
+    that, and in the log with all tracebacks, at the level DEBUG.
+    """
+    if error.__traceback__ is not None and logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s, raised from here:", type(error).__name__, exc_info=error)
+    cause = error.__cause__
+    if cause is not None:
+        cause.__traceback__ = None
+        inner = cause.__cause__
+        if inner is not None:
+            cause.__context__ = inner
+        cause.__cause__ = None  # which also keeps the context out of a printed traceback
+    return error.with_traceback(None)

@@ -1,0 +1,22 @@
+"""Where the deltas of an answer come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Protocol
+
+from .deltas import Delta
+
+# A step between a provider and the caller: takes the deltas of an answer and yields those to pass on.
+Stage = Callable[[Generator[Delta, None, None]], Generator[Delta, None, None]]
+
+
+class Source(Protocol):
+    """The source of an answer's deltas, which is iterated once and may be closed from any thread.
+
+    As with a generator, ``close`` may raise ValueError while another thread is running it.
+    """
+
+    def __iter__(self) -> Generator[Delta, None, None]: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,57 @@
+"""The examples of README.md that the embedded model is to answer are answered rightly by the real one."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from g4f_lite import Client, Local
+
+if importlib.util.find_spec("xllamacpp") is None:  # not imported: the engine does that in its own way
+    pytest.skip("the examples use the embedded model", allow_module_level=True)
+
+pytestmark = pytest.mark.once
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+class City(NamedTuple):
+    name: str
+    country: str
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with Local(download=True) as local:
+        yield Client(local)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "word"),
+    [
+        ("What is the capital of France?", "Paris"),
+        ("What is the capital of Japan?", "Tokyo"),
+        ("What is the capital of Germany?", "Berlin"),
+    ],
+)
+def test_it_knows_what_it_is_asked(client: Client, prompt: str, word: str) -> None:
+    assert f'"{prompt}"' in README
+    assert word in client.ask(prompt)
+
+
+def test_it_fills_in_a_type(client: Client) -> None:
+    assert '"Oslo is a city in Norway.", output=City' in README
+    assert client.ask("Oslo is a city in Norway.", output=City) == City("Oslo", "Norway")
+
+
+def test_it_answers_many_prompts(client: Client) -> None:
+    listed = re.search(r"^countries = \[(.*)\]$", README, re.MULTILINE)
+    assert listed
+    assert listed[1] == '"Germany", "Japan", "Greece"'
+    answers = client.map(f"What is the capital of {country}?" for country in ("Germany", "Japan", "Greece")).texts()
+    assert ["Berlin" in answers[0], "Tokyo" in answers[1], "Athens" in answers[2]] == [True] * 3
