@@ -18,7 +18,7 @@ def call_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add these options to a command, as one argument ``call_options``: what to pass to a call."""
 
     @click.option("--temperature", metavar="NUMBER", type=float, help="How random the answer is; 0 is not at all.")
-    @click.option("--max-tokens", metavar="N", type=int, help="The most tokens of the answer.")
+    @click.option("--max-tokens", metavar="N", type=click.IntRange(min=1), help="The most tokens of the answer.")
     @click.option("--stop", multiple=True, metavar="TEXT", help="End the answer before this text; can be repeated.")
     @click.option("--schema", metavar="FILE", type=Path, help="A JSON schema that the answer, in JSON, should fit.")
     @click.option(

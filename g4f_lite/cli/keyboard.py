@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
-def silent_keyboard() -> Iterator[None]:
+def silent_keyboard(resumed: Callable[[], None]) -> Iterator[None]:
     """Do not show what is typed within a ``with`` block: it would stand in the middle of the answer.
 
-    The keys are kept for whoever reads them next, and Ctrl-C works as before.
+    The keys are kept for whoever reads them next, and Ctrl-C and Ctrl-Z work as before.
+
+    :param resumed: called when the program goes on after Ctrl-Z
     """
     try:
         import termios
@@ -22,15 +26,23 @@ def silent_keyboard() -> Iterator[None]:
     try:
         keyboard = sys.stdin.fileno()
         before = termios.tcgetattr(keyboard)
-        is_ours = os.tcgetpgrp(keyboard) == os.getpgrp()  # a job in the background that changes a terminal is stopped
     except (OSError, ValueError, termios.error):  # not a terminal
-        is_ours = False
-    if not is_ours:
         yield
         return
+
+    def switch(attributes: list[Any]) -> None:
+        if os.tcgetpgrp(keyboard) == os.getpgrp():  # a job in the background that changes a terminal is stopped
+            termios.tcsetattr(keyboard, termios.TCSANOW, attributes)
+
+    def go_on(*_: object) -> None:
+        switch(silent)  # the shell has switched it back
+        resumed()
+
     silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
-    termios.tcsetattr(keyboard, termios.TCSANOW, silent)
+    switch(silent)
+    handler = signal.signal(signal.SIGCONT, go_on)
     try:
         yield
     finally:
-        termios.tcsetattr(keyboard, termios.TCSANOW, before)
+        signal.signal(signal.SIGCONT, handler)
+        switch(before)

@@ -33,7 +33,6 @@ class LiveMarkdown:
         self._pieces: list[str] = []  # of the text after them
         self._is_first = True
         self._drawn: list[str] = []  # lines of the last block that are on the screen
-        self._width = console.width  # when these were drawn
 
     def add(self, piece: str) -> None:
         """Add a piece of the text."""
@@ -43,6 +42,10 @@ class LiveMarkdown:
         """End the last block, and add Markdown that stands by itself."""
         self._complete += blocks("".join(self._pieces)) + blocks(sanitize(markdown))
         self._pieces.clear()
+
+    def begin_anew(self) -> None:
+        """Leave what was drawn as it is, because other lines have come below it, and draw the last block once more."""
+        self._drawn = []
 
     def draw(self) -> None:
         """Write the blocks that are complete by now, and draw the last one."""
@@ -64,13 +67,13 @@ class LiveMarkdown:
         drawn = self._lines(last)
         drawn = drawn[max(0, len(drawn) + 1 - self._console.height) :]  # the cursor is on the line below
         width = self._console.width
-        same = _length_of_common_start(self._drawn, written + drawn) if width == self._width else 0
+        same = _length_of_common_start(self._drawn, written + drawn)
         # A terminal that has become narrower has broken the lines in two that are now too long.
         height = sum(max(1, -(-cell_len(_STYLE.sub("", line)) // width)) for line in self._drawn[same:])
         changes = "".join(f"{line}\n" for line in (written + drawn)[same:])
         if height:
             changes = f"\x1b[{height}A\r\x1b[J{changes}"
-        self._drawn, self._width = drawn, width
+        self._drawn = drawn
         if changes:
             self._console.file.write(changes)
             self._console.file.flush()

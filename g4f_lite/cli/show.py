@@ -30,11 +30,11 @@ def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Non
         _print(stream, whole=whole)
     else:
         make = None if raw else _renderer()
-        with silent_keyboard():
-            if make is None:
+        if make is None:
+            with silent_keyboard(lambda: None):
                 _print(stream, whole=whole)
-            else:
-                _render(stream, make, whole=whole)
+        else:
+            _render(stream, make(), whole=whole)
     note_if_cut(stream)
 
 
@@ -57,15 +57,16 @@ def _print(stream: AnswerStream, *, whole: bool) -> None:
     write(end)
 
 
-def _render(stream: AnswerStream, make: type[MarkdownWriter], *, whole: bool) -> None:
-    # Start before the writer does: its thread would get a Ctrl-C while the embedded model loads.
-    pieces = [str(stream.text())] if whole else stream.start()
-    with make() as writer:
-        for piece in pieces:
-            if isinstance(piece, str):
-                writer.feed(piece)
-            else:
-                writer.write_image(str(piece))
+def _render(stream: AnswerStream, writer: MarkdownWriter, *, whole: bool) -> None:
+    with silent_keyboard(writer.begin_anew):
+        # Start before the writer does: its thread would get a Ctrl-C while the embedded model loads.
+        pieces = [str(stream.text())] if whole else stream.start()
+        with writer:
+            for piece in pieces:
+                if isinstance(piece, str):
+                    writer.feed(piece)
+                else:
+                    writer.write_image(str(piece))
 
 
 def _renderer() -> type[MarkdownWriter] | None:

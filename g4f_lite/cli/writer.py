@@ -46,6 +46,10 @@ class MarkdownWriter:
         """Take the Markdown of an image, which is a block of its own."""
         self._take(lambda: self._live.add_block(markdown))
 
+    def begin_anew(self) -> None:
+        """Draw the last block once more, below what another program has written, as a shell does after Ctrl-Z."""
+        self._take(self._live.begin_anew)
+
     def __enter__(self) -> MarkdownWriter:
         self._thread.start()
         return self

@@ -52,6 +52,14 @@ def test_a_schema(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     }
 
 
+def test_an_answer_that_is_not_json(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "any.json"
+    file.write_text("{}", encoding="utf-8")
+    assert_failed(
+        call("chat", "Where?", *here, "--schema", str(file)), "expected an answer in JSON", printed="Where?\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [
@@ -75,6 +83,11 @@ def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> N
     done = call("chat", "hello", *here)
     assert (done.returncode, done.stdout) == (0, "half an ans\n")
     assert "cut" in done.stderr
+
+
+def test_names_of_providers_are_completed() -> None:
+    words = {"COMP_WORDS": "g4f-lite chat --provider oll", "COMP_CWORD": "3", "_G4F_LITE_COMPLETE": "bash_complete"}
+    assert call(**words).stdout == "plain,ollama\n"
 
 
 def test_a_server_that_does_not_run() -> None:

@@ -159,6 +159,25 @@ def test_a_word_longer_than_the_screen_is_whole(form: str) -> None:
     assert sum(line.count("x") for line in shown) == 90
 
 
+@pytest.mark.parametrize("widths", [(80, 40), (80, 30, 79), (40, 80), (60, 59, 58)])
+def test_a_long_paragraph_is_whole_after_resizing(widths: tuple[int, ...]) -> None:
+    text = "\n\n".join(" ".join(f"w{number}w" for number in range(start, start + 60)) for start in (0, 60, 120))
+    assert_whole_after_resizing(text, [250] * len(widths), list(widths))
+
+
+def test_lines_of_another_program_are_not_erased() -> None:
+    screen = Screen(40, 10)
+    live = LiveMarkdown(console_on(screen, 40, 10))
+    live.add("one\n\ntwo\n")
+    live.draw()
+    screen.write("stopped\n")
+    live.begin_anew()
+    live.add("three")
+    live.draw()
+    live.end()
+    assert screen.lines() == ["one", "", "two", "stopped", "", "two three"]
+
+
 def test_deeply_nested_text_is_whole() -> None:
     for text in (">" * 60 + " word", "".join(f"{'  ' * depth}- {depth}word\n" for depth in range(40))):
         shown = show(text, [7] * 30, 200, 10).lines()

@@ -78,4 +78,6 @@ def command(
         else:
             show(stream, whole=no_stream, raw=raw or "response_format" in call_options)
             file.save(conversation)
+            if "response_format" in call_options and call_options["response_format"].get("type") != "text":
+                stream.text().json()  # an error, if the server ignores the format
             suggest_better_models(provider)
