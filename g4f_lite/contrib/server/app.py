@@ -18,6 +18,7 @@ from .endpoints import embeddings, health, images, models
 from .failures import ApiError
 from .pages import page
 from .request import Request, Response
+from .routing import ClientsRouter
 from .streams import Streams
 
 MAX_STREAMS = 64
@@ -99,4 +100,4 @@ def create_app(
     """
     check_whole_number(max_streams, "max_streams")
     key = None if api_key is None else clean(api_key, "api_key")
-    return App(Router(provider, models=models), Access(key, origins), Streams(max_streams))
+    return App(ClientsRouter(provider, models=models), Access(key, origins), Streams(max_streams))
