@@ -190,6 +190,7 @@ def _batch_line(row: Row, result: Result[Any]) -> dict[str, Any]:
 
 @contextmanager
 def opened(path: Path, mode: str) -> Iterator[TextIO]:
-    """Open a text file as UTF-8, as csv wants it."""
-    with path.open(mode, encoding="utf-8-sig" if mode == "r" else "utf-8", newline="") as file:
+    """Open a text file as UTF-8, as csv wants it; half of a character, which JSON may contain, is written as ``?``."""
+    encoding, errors = ("utf-8-sig", "strict") if mode == "r" else ("utf-8", "replace")
+    with path.open(mode, encoding=encoding, errors=errors, newline="") as file:
         yield file  # type: ignore[misc]

@@ -85,6 +85,15 @@ def test_files_of_the_batch_api_go_in_and_out(emulator: Emulator, here: list[str
     assert bad["error"]["code"] == "ResponseStatusError"
 
 
+def test_half_of_a_character_in_a_column_is_written(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"prompt": "Hello", "id": "\\ud800"}\n')
+    for name in ("out.jsonl", "out.csv"):
+        done = call("batch", str(source), "-o", str(tmp_path / name), *here)
+        assert done.returncode == 0, done.stderr
+        assert "?" in (tmp_path / name).read_text()
+
+
 def test_rows_that_failed_can_be_asked_again(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("id,text\n1,a\n2,b\n3,c\n", encoding="utf-8")
     emulator.fail("status", nth=2, status=400)
