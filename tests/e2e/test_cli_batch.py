@@ -167,6 +167,12 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
         ("in.csv", "a,b\n1,2\n", ["--prompt", "{c}"], "line 2: there is no column 'c' for the prompt; there are a, b"),
         ("in.csv", "a,b\n1,2,3\n", ["--prompt", "{a}"], "line 2 has not as many columns as the first line"),
         ("in.jsonl", '"one"\n{', [], "line 2 is not JSON"),
+        (
+            "in.jsonl",
+            '{"custom_id": "1", "body": {"messages": "x", "proxy": "http://127.0.0.1:9"}}',
+            [],
+            "line 1: the body has 'proxy', which is not a field of OpenAI's API",
+        ),
         ("in.jsonl", "[1]", [], "line 1 must be an object or a string, not '[1]'"),
         ("in.jsonl", '"one"\n{"prompt": ""}', [], "prompts[1]: messages is empty"),
         ("in.xlsx", "", [], "has the ending '.xlsx'; known are .jsonl, .ndjson, .csv, .tsv, .txt"),
