@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from ...http.body import MAX_JSON_PARTS
 from ...messages import valid_text
 from .failures import ApiError
 
@@ -43,6 +44,8 @@ class Request:
         if media_type != "application/json":  # a form of another site could send the others without asking
             raise ApiError(415, "send the request as JSON, with the header Content-Type: application/json")
         data = self._body()
+        if data.count(b"[") + data.count(b"{") > MAX_JSON_PARTS:  # all other requests would wait for them
+            raise ApiError(413, f"the body has more than {MAX_JSON_PARTS:,} objects and lists")
         try:
             value = json.loads(data)
         except (ValueError, RecursionError) as error:

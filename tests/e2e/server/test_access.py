@@ -188,6 +188,13 @@ def test_a_body_has_a_limit(server: Served, upstream: Emulator) -> None:
     assert not upstream.requests
 
 
+def test_a_body_of_millions_of_lists_is_not_read(server: Served, upstream: Emulator) -> None:
+    body = b'{"metadata": [%s[]], "messages": []}' % (b"[]," * 1_000_000)
+    response = server.post(None, data=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, "lists" in response.json()["error"]["message"]) == (413, True)
+    assert not upstream.requests
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "/v1/nothing", 404), ("GET", "/page/../app.py", 404), ("GET", "/v1/chat/completions", 405)],
