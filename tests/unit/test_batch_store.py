@@ -225,6 +225,17 @@ def test_an_image_keeps_its_bytes() -> None:
     assert (copy.urls, copy.alt, copy.revised_prompts, copy.bytes()) == (image.urls, "a cat", ["a black cat"], PNG)
 
 
+@pytest.mark.parametrize("change", ["DELETE FROM facts", "UPDATE facts SET value = 1", "UPDATE facts SET value = NULL"])
+def test_a_store_without_its_salt_is_damaged(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "answers.db"
+    texts(Counts(), ["a"], path)
+    with sqlite3.connect(path) as connection:
+        connection.execute(change)
+    connection.close()
+    with pytest.raises(StoreError, match="damaged"):
+        texts(Counts(), ["a"], path)
+
+
 def test_half_of_a_character_in_any_delta_is_stored() -> None:
     for delta in (
         Identity(model="m\ud800"),
