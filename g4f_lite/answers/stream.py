@@ -205,7 +205,7 @@ class AnswerStream(Generator[Piece, None, None]):
 
         :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
-        self._check_length()
+        self.check_length()
         return self._answer_of(self._buffer)
 
     @property
@@ -219,7 +219,7 @@ class AnswerStream(Generator[Piece, None, None]):
 
         :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
-        self._check_length()
+        self.check_length()
         return self._buffer.deltas
 
     def take_origin(self, provider: str, model: str | None) -> None:
@@ -247,7 +247,7 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises ResponseFormatError: if one is longer than what is kept of an answer
         """
         others = self._buffer.others
-        self._check_length(*others.values())
+        self.check_length(*others.values())
         return {index: self._answer_of(others[index]) for index in sorted(others)}
 
     def _answer_of(self, buffer: Buffer) -> Answer:
@@ -271,13 +271,13 @@ class AnswerStream(Generator[Piece, None, None]):
     @property
     def reasoning(self) -> str:
         """The model's reasoning so far."""
-        self._check_length()
+        self.check_length()
         return self._buffer.reasoning
 
     @property
     def tool_calls(self) -> list[ToolCall]:
         """The tool calls that the model requests, as far as they have arrived."""
-        self._check_length()
+        self.check_length()
         return self._buffer.tool_calls
 
     def check_complete(self) -> None:
@@ -338,7 +338,8 @@ class AnswerStream(Generator[Piece, None, None]):
         self._buffer.add(delta)
         return delta
 
-    def _check_length(self, *others: Buffer) -> None:
+    def check_length(self, *others: Buffer) -> None:
+        """Raise ResponseFormatError if what has arrived is longer than the 4 MiB that are kept."""
         if not any(buffer.too_long for buffer in (self._buffer, *others)):
             return
         text = f"the answer is longer than the {MAX_BYTES:,} characters that are kept; iterate over the stream instead"

@@ -18,6 +18,8 @@ _DELIMITERS = {"csv": ",", "tsv": "\t"}
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 # The fields of a JSON line that are arguments; others are carried along.
 _ARGUMENTS = ("prompt", "messages", "model", "system", "temperature", "max_tokens")
+# Arguments that are no fields of OpenAI's API: a file does not say where prompts go, or which other files are read.
+_NOT_IN_BODY = {"extra_body", "extra_headers", "extra_query", "images", "prompt", "provider", "proxy", "retry"}
 _MAX_FIELD_BYTES = 2**31 - 1  # csv's own limit is 128 KiB
 
 
@@ -100,6 +102,8 @@ def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
     if template is not None:
         return fill(template, values)
     if "custom_id" in values and isinstance(body := values.get("body"), dict):
+        if wrong := sorted(_NOT_IN_BODY & body.keys()):
+            raise ValueError(f"the body has {wrong[0]!r}, which is not a field of OpenAI's API")
         return {**body, "messages": body.get("messages", "")}
     if "prompt" not in values and "messages" not in values:
         if len(values) == 1:
@@ -190,6 +194,7 @@ def _batch_line(row: Row, result: Result[Any]) -> dict[str, Any]:
 
 @contextmanager
 def opened(path: Path, mode: str) -> Iterator[TextIO]:
-    """Open a text file as UTF-8, as csv wants it."""
-    with path.open(mode, encoding="utf-8-sig" if mode == "r" else "utf-8", newline="") as file:
+    """Open a text file as UTF-8, as csv wants it; half of a character, which JSON may contain, is written as ``?``."""
+    encoding, errors = ("utf-8-sig", "strict") if mode == "r" else ("utf-8", "replace")
+    with path.open(mode, encoding=encoding, errors=errors, newline="") as file:
         yield file  # type: ignore[misc]

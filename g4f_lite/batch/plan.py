@@ -45,7 +45,7 @@ class Plan:
     progress: bool | None = None
     executor: Executor | None = None
     _occurrences: Counter[bytes] = field(default_factory=Counter)
-    _scopes: dict[Any, str] = field(default_factory=dict)
+    _scopes: dict[str | None, str] = field(default_factory=dict)  # by model, of the provider of all
     _accepts_text: bool = False
 
     def task(self, index: int, item: Any, key: Key | None = None) -> Task:
@@ -79,10 +79,11 @@ class Plan:
         """Return the place of a prompt in the store, with how many equal ones came before; None without a store."""
         if self.store is None:
             return None
-        for_scope = (prompt.model, id(provider))
-        scope = self._scopes.get(for_scope)
+        scope = None if provider else self._scopes.get(prompt.model)
         if scope is None:
-            scope = self._scopes[for_scope] = self.calls.scope(prompt, provider)
+            scope = self.calls.scope(prompt, provider)
+            if not provider:  # one that a prompt names may be gone before the next, and its id() another's
+                self._scopes[prompt.model] = scope
         key = self.store.key(scope, prompt, self.calls.stored_as)
         occurrence = self._occurrences[key]
         self._occurrences[key] += 1

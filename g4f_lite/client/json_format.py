@@ -67,7 +67,10 @@ class JsonFormat:
             raise _mismatch(f"expected JSON, as response_format requires: {error}", text) from error
         if self.schema is None and not isinstance(value, dict):
             raise _mismatch("expected a JSON object, as response_format requires, got other JSON", text)
-        wrong = next(self._validator.iter_errors(value), None) if self._validator is not None else None
+        try:
+            wrong = next(self._validator.iter_errors(value), None) if self._validator is not None else None
+        except Exception as error:  # a $ref in the schema leads nowhere, or round in a circle
+            raise _mismatch(f"the schema in response_format cannot be checked: {error!s:.200}", text) from error
         if wrong is not None:
             raise _mismatch(
                 f"the answer does not match the schema in response_format, at {wrong.json_path}: {wrong.message:.200}",
@@ -97,13 +100,14 @@ def _schema_of(response_format: Any) -> dict[str, Any] | None:
 
 
 def _validator_for(schema: dict[str, Any]) -> Any:
-    """Return a validator.
+    """Return a validator, which fetches no schema that this one refers to: it may be a client's of a server.
 
     :raises MissingDependencyError: if the package jsonschema is not installed
     :raises ValueError: if the schema is invalid
     """
     try:
         import jsonschema
+        import referencing.jsonschema
     except ImportError as error:
         raise MissingDependencyError(
             'a schema in response_format is checked with jsonschema: pip install "g4f-lite[typed]"'
@@ -113,4 +117,4 @@ def _validator_for(schema: dict[str, Any]) -> Any:
         kind.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise ValueError(f"response_format has an invalid JSON schema: {error.message}") from error
-    return kind(schema)
+    return kind(schema, registry=referencing.jsonschema.EMPTY_REGISTRY)

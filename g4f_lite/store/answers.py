@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
 import time
 from collections.abc import Generator
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from ..answers.answer import Answer
@@ -102,7 +102,10 @@ class AnswerStore:
 
     def __init__(self, path: str | os.PathLike[str], kind: Kind = BATCH) -> None:
         self.database = Database(path, kind)
-        self._salt: bytes = self.database.rows("SELECT value FROM facts WHERE name = 'salt'")[0][0]
+        salts = self.database.rows("SELECT value FROM facts WHERE name = 'salt'")
+        if [type(salt) for (salt,) in salts] != [bytes] or len(salts[0][0]) > blake2b.MAX_KEY_SIZE:
+            raise StoreError(f"{str(self.database.path)!r} is damaged: its salt is missing", self.database.path)
+        self._salt: bytes = salts[0][0]
         self._writing = threading.Lock()  # SQLite would let threads that wait sleep too long
         self._scopes: dict[str, Any] = {}
 
@@ -114,7 +117,7 @@ class AnswerStore:
         """
         hasher = self._scopes.get(scope)
         if hasher is None:
-            hasher = hashlib.blake2b(scope.encode(), key=self._salt, digest_size=_KEY_BYTES)
+            hasher = blake2b(scope.encode(), key=self._salt, digest_size=_KEY_BYTES)
             self._scopes[scope] = hasher
         hasher = hasher.copy()
         options = {name: value for name, value in prompt.options.items() if name not in _TRAVEL}

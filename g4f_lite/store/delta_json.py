@@ -20,6 +20,7 @@ from ..answers.deltas import (
     Usage,
 )
 from ..answers.images import ImageResponse
+from ..messages import valid_text
 
 # The names are part of the format of the files: an older one must still be read after a class was renamed.
 _KINDS: dict[str, Callable[..., Delta]] = {
@@ -39,11 +40,11 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 def to_json(deltas: Sequence[Delta]) -> str:
     """Write deltas as JSON: a text is a string, anything else an object with the name of its kind.
 
-    An image is fetched, because its URL may expire.
+    An image is fetched, because its URL may expire.  Half of a character becomes U+FFFD.
 
     :raises G4FLiteError: if an image cannot be fetched
     """
-    return _encode([_written(delta) for delta in deltas])
+    return valid_text(_encode([_written(delta) for delta in deltas]))
 
 
 def from_json(text: str) -> list[Delta]:

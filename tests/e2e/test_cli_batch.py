@@ -86,6 +86,15 @@ def test_files_of_the_batch_api_go_in_and_out(emulator: Emulator, here: list[str
     assert bad["error"]["code"] == "ResponseStatusError"
 
 
+def test_half_of_a_character_in_a_column_is_written(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"prompt": "Hello", "id": "\\ud800"}\n')
+    for name in ("out.jsonl", "out.csv"):
+        done = call("batch", str(source), "-o", str(tmp_path / name), *here)
+        assert done.returncode == 0, done.stderr
+        assert "?" in (tmp_path / name).read_text()
+
+
 def test_rows_that_failed_can_be_asked_again(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("id,text\n1,a\n2,b\n3,c\n", encoding="utf-8")
     emulator.fail("status", nth=2, status=400)
@@ -159,6 +168,12 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
         ("in.csv", "a,b\n1,2\n", ["--prompt", "{c}"], "line 2: there is no column 'c' for the prompt; there are a, b"),
         ("in.csv", "a,b\n1,2,3\n", ["--prompt", "{a}"], "line 2 has not as many columns as the first line"),
         ("in.jsonl", '"one"\n{', [], "line 2 is not JSON"),
+        (
+            "in.jsonl",
+            '{"custom_id": "1", "body": {"messages": "x", "proxy": "http://127.0.0.1:9"}}',
+            [],
+            "line 1: the body has 'proxy', which is not a field of OpenAI's API",
+        ),
         ("in.jsonl", "[1]", [], "line 1 must be an object or a string, not '[1]'"),
         ("in.jsonl", '"one"\n{"prompt": ""}', [], "prompts[1]: messages is empty"),
         ("in.xlsx", "", [], "has the ending '.xlsx'; known are .jsonl, .ndjson, .csv, .tsv, .txt"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import pickle
 import re
@@ -222,6 +223,47 @@ def test_an_image_keeps_its_bytes() -> None:
     (copy,) = from_json(to_json([image]))
     assert isinstance(copy, ImageResponse)
     assert (copy.urls, copy.alt, copy.revised_prompts, copy.bytes()) == (image.urls, "a cat", ["a black cat"], PNG)
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM facts", "UPDATE facts SET value = 1", "UPDATE facts SET value = NULL"])
+def test_a_store_without_its_salt_is_damaged(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "answers.db"
+    texts(Counts(), ["a"], path)
+    with sqlite3.connect(path) as connection:
+        connection.execute(change)
+    connection.close()
+    with pytest.raises(StoreError, match="damaged"):
+        texts(Counts(), ["a"], path)
+
+
+def test_half_of_a_character_in_any_delta_is_stored() -> None:
+    for delta in (
+        Identity(model="m\ud800"),
+        ToolCallDelta(0, "id", "f\ud800", "{}"),
+        Usage(1, 1, 2, extra={"\ud800": 1}),
+    ):
+        text = to_json([delta])
+        assert "\ufffd" in text
+        assert text.encode()
+        from_json(text)
+
+
+def test_providers_that_prompts_name_are_told_apart_when_they_are_gone(tmp_path: Path) -> None:
+    """The address of an object that is gone is soon that of another."""
+    provider, path = Counts(), tmp_path / "answers.db"
+
+    def prompts() -> Iterator[dict[str, Any]]:
+        for number in range(100):
+            gc.collect()
+            yield {"prompt": "a", "provider": Fallback([Counts(f"Counts {number % 2}")])}
+
+    results = Client(provider).map(prompts(), store=path, workers=1)
+    plan, scopes = results._plan, []
+    key = plan.store.key
+    plan.store.key = lambda scope, *rest: scopes.append(scope) or key(scope, *rest)
+    for _ in results:
+        pass
+    assert [f"Counts {number % 2}" in scope for number, scope in enumerate(scopes)] == [True] * 100
 
 
 @pytest.mark.parametrize("text", ["null", '[{"is": "unknown"}]', '[{"text": "x"}]', "[5]", "[", '[{"is": "usage"}]'])

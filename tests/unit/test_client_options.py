@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 
 import pytest
 
 import g4f_lite
 from g4f_lite import Client, Finish, Local, MissingDependencyError, OpenAICompatible, ResponseFormatError, Usage
+from g4f_lite.client.json_format import JsonFormat
 from g4f_lite.providers import selection as choice
 from g4f_lite.testing import Scripted
 
@@ -197,6 +199,25 @@ def test_an_answer_that_does_not_fit_is_an_error_with_the_text(text, response_fo
     assert caught.value.partial == text
     assert caught.value.provider == "Plain"
     assert len(provider.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["http://127.0.0.1:{port}/x", "file://{path}", "#", "#/nowhere"],
+    ids=["http", "file", "circle", "none"],
+)
+def test_a_schema_that_refers_to_others_fetches_nothing(reference, tmp_path):
+    """It may come from a client of ``g4f-lite serve``, and the error would tell what is there."""
+    (tmp_path / "x").write_text('{"const": "a secret"}')
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        reference = reference.format(port=server.getsockname()[1], path=tmp_path / "x")
+        json_format = {"type": "json_schema", "json_schema": {"schema": {"$ref": reference}}}
+        with pytest.raises(ResponseFormatError, match="cannot be checked") as raised:
+            JsonFormat(json_format).check("{}")
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert "secret" not in str(raised.value)
 
 
 def test_an_endless_answer_is_not_held_back_for_ever(monkeypatch):

@@ -274,6 +274,19 @@ def test_an_answer_longer_than_what_is_kept() -> None:
     assert "longer than" in str(error)
 
 
+def test_an_endless_answer_is_not_read_on_while_the_browser_does_not_read() -> None:
+    sent = []
+
+    def endless() -> Iterator[str]:
+        for number in range(64):
+            sent.append(number)
+            yield "x" * (MAX_BYTES // 4)
+
+    response = serve(Scripted(endless())).get("/", buffered=False)
+    assert parse(b"".join(response.response))[-1][1] == "failed"
+    assert len(sent) < 10
+
+
 def test_an_answer_that_was_read_already_is_sent_as_it_is() -> None:
     stream = Client(Scripted("Hello.")).stream("Hello")
     stream.text()

@@ -63,7 +63,7 @@ class Reader:
         self._stream = stream
         self._app = app
         self._on_done = on_done
-        # Without a limit: a slow browser must not hold up the answer, which its own limits keep short enough.
+        # Without a limit: a slow browser must not hold up the answer, which is read as far as it is kept.
         self._arrived: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="g4f_lite answer", daemon=True)
 
@@ -106,6 +106,7 @@ class Reader:
                 self._arrived.put(item)
         except BaseException as failure:  # noqa: BLE001  it is raised in the thread of the request
             error = failure
+            self._stream.close()
         try:
             return self._stream.answer, error
         except ResponseFormatError as too_long:
@@ -114,7 +115,9 @@ class Reader:
 
 def _items(stream: AnswerStream | TypedAnswer) -> Iterator[Item]:
     if isinstance(stream, AnswerStream):
-        yield from stream.deltas()
+        for delta in stream.deltas():
+            yield delta
+            stream.check_length()
         return
     for value in stream.partials():
         yield Partial(value)

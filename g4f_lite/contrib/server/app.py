@@ -18,6 +18,7 @@ from .endpoints import embeddings, health, images, models
 from .failures import ApiError
 from .pages import page
 from .request import Request, Response
+from .routing import ClientsRouter
 from .streams import Streams
 
 MAX_STREAMS = 64
@@ -100,6 +101,6 @@ def create_app(
     """
     check_whole_number(max_streams, "max_streams")
     key = None if api_key is None else clean(api_key, "api_key")
-    router = Router(provider, models=models)
+    router = ClientsRouter(provider, models=models)
     router.call_template = "g4f-lite serve --any-model, or create_app(…, {})"
     return App(router, Access(key, origins), Streams(max_streams))

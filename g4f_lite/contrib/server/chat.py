@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,7 +17,7 @@ from ...prompt import Prompt
 from ...providers.openai.options import BODY, EXTRAS
 from ..disconnect import disconnect_check
 from .failures import ApiError, api_error
-from .request import Request, Response
+from .request import Request, Response, encoded, ignored_fields
 from .streams import Slot, Streams
 
 _OWN = {"model", "messages", "stream", "stream_options", "n"}  # what is read here
@@ -41,7 +40,7 @@ def chat(router: Router, streams: Streams, request: Request) -> Response:
     is_streamed = _flag(body, "stream")
     wants_usage = _flag(body.get("stream_options") or {}, "include_usage") if is_streamed else False
     prompt, ignored = _prompt(router, body)
-    headers = [("x-ignored-fields", ", ".join(ignored))] if ignored else []
+    headers = ignored_fields(ignored)
     slot = streams.take(disconnect_check(request.environ))
     try:
         answer = router.answer(prompt)
@@ -60,7 +59,7 @@ def chat(router: Router, streams: Streams, request: Request) -> Response:
     return Response.of_json(whole, headers=headers)
 
 
-def _prompt(router: Router, body: dict[str, Any]) -> tuple[Prompt, list[str]]:
+def _prompt(router: Router, body: dict[str, Any]) -> tuple[Prompt, set[str]]:
     """Read a request: the prompt, and the names of the fields that the provider does not support.
 
     :raises ApiError: if it is not a prompt
@@ -79,7 +78,7 @@ def _prompt(router: Router, body: dict[str, Any]) -> tuple[Prompt, list[str]]:
         supported = (BODY if known is None else known | {*EMULATED}) - _NOT_FOR_CLIENTS
         given = body.keys() - _OWN
         options = {name: body[name] for name in given & supported}
-        ignored = sorted(given - supported)
+        ignored = given - supported
         prompt = Prompt.of(model, messages, **options)
     except (G4FLiteError, TypeError, ValueError) as error:
         raise api_error(error) from error
@@ -151,4 +150,4 @@ def _events(chunks: CompletionStream) -> Iterator[bytes]:
 
 
 def _event(value: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+    return b"data: " + encoded(value) + b"\n\n"

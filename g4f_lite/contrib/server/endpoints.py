@@ -13,7 +13,7 @@ from ...client.results import Model
 from ...client.routing import Router
 from ...errors import G4FLiteError
 from .failures import ApiError, api_error
-from .request import Request, Response
+from .request import Request, Response, ignored_fields
 from .streams import Streams
 
 _IMAGE_OPTIONS = ("n", "size", "quality", "style", "response_format")
@@ -64,7 +64,7 @@ def _answer(
 ) -> Response:
     """Call a method of the client with a request's value, its model and those of its fields that it knows."""
     given = {name: body[name] for name in options if body.get(name) is not None}
-    ignored = sorted(body.keys() - {"model", *names, *options})
+    ignored = body.keys() - {"model", *names, *options}
     slot = streams.take(None)
     try:
         made = create(value, body.get("model") or None, **given).to_dict()
@@ -72,4 +72,4 @@ def _answer(
         raise api_error(error) from error
     finally:
         slot.give_back()
-    return Response.of_json(made, headers=[("x-ignored-fields", ", ".join(ignored))] if ignored else [])
+    return Response.of_json(made, headers=ignored_fields(ignored))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from ...http.body import MAX_JSON_PARTS
+from ...messages import valid_text
 from .failures import ApiError
 
 MAX_BODY = 64 * 1024 * 1024  # bytes: a few photos in Base64
+_NAMED = 20  # fields that are ignored; a header has limits
+_FIELD = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class Request:
@@ -39,6 +44,8 @@ class Request:
         if media_type != "application/json":  # a form of another site could send the others without asking
             raise ApiError(415, "send the request as JSON, with the header Content-Type: application/json")
         data = self._body()
+        if data.count(b"[") + data.count(b"{") > MAX_JSON_PARTS:  # all other requests would wait for them
+            raise ApiError(413, f"the body has more than {MAX_JSON_PARTS:,} objects and lists")
         try:
             value = json.loads(data)
         except (ValueError, RecursionError) as error:
@@ -68,6 +75,17 @@ class Request:
         return data
 
 
+def encoded(value: Any) -> bytes:
+    """Write a value as JSON; half of a character, which a service may send in any field, becomes U+FFFD."""
+    return valid_text(json.dumps(value, ensure_ascii=False, separators=(",", ":"))).encode()
+
+
+def ignored_fields(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the header that names fields which are ignored; the request may call them anything."""
+    shown = sorted({name if _FIELD.fullmatch(name) else "?" for name in names})[:_NAMED]
+    return [("x-ignored-fields", ", ".join(shown))] if shown else []
+
+
 def _too_large() -> ApiError:
     return ApiError(413, f"the body is larger than {MAX_BODY // 1024**2} MiB")
 
@@ -91,7 +109,7 @@ class Response:
     @classmethod
     def of_json(cls, value: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
         """Write a value as JSON."""
-        data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        data = encoded(value)
         fixed = [
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(data))),

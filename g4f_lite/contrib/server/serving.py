@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -12,6 +13,7 @@ from .app import App
 from .request import MAX_BODY
 
 SPARE_THREADS = 8  # for what is not an answer, such as a 429 or the page
+LOOK_SECONDS = 0.05  # between two looks at what is left to send
 GRACE = 30.0  # seconds for the answers in progress, after a signal to stop
 
 
@@ -32,8 +34,11 @@ class Server:
         except ModuleNotFoundError as error:
             raise MissingDependencyError('the server needs waitress: pip install "g4f-lite[server]"') from error
         self._app = app
+        self._sockets: dict[int, Any] = {}  # of waitress: what listens, and the connections
         self._server: Any = create_server(
             app,
+            map=self._sockets,
+            asyncore_use_poll=True,  # select() fails at the 1,024th open file
             host=host,
             port=port,
             threads=threads + SPARE_THREADS,
@@ -75,5 +80,13 @@ class Server:
             self._server.close()
 
     def _drain(self, grace: float) -> None:
+        ends = time.monotonic() + grace
         self._app.streams.drain(grace)
+        while any(map(_is_answering, list(self._sockets.values()))) and time.monotonic() < ends:
+            time.sleep(LOOK_SECONDS)
         signal.raise_signal(signal.SIGTERM)
+
+
+def _is_answering(socket: Any) -> bool:
+    """Return whether waitress has something left to send on a connection, whose client may be reading slowly."""
+    return bool(getattr(socket, "requests", None) or getattr(socket, "total_outbufs_len", 0))

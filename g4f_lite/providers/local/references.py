@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -103,7 +104,7 @@ def name_of(name: str | None, own: str) -> str:
     if is_reference(name):
         parse(name)
         return name
-    if not name.endswith(".gguf") and not Path(name).exists():
+    if not name.endswith(".gguf") and not os.path.exists(name):  # which is also false for what no path can be
         raise ModelNotSupportedError(
             f"{unknown_name('model', name, list(WEIGHTS), 'it')}; or give the path of a .gguf file", provider="Local"
         )

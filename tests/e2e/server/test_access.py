@@ -160,6 +160,23 @@ def test_fields_that_the_provider_does_not_know_are_ignored_and_named(server: Se
     assert "X-Y" not in sent.headers
 
 
+@pytest.mark.parametrize("name", ["a\r\nX-Evil: 1", "\u65e5\u672c", "\ud800", "x" * 100_000])
+def test_a_field_may_have_any_name_and_takes_no_place_for_ever(serve: Serve, name: str) -> None:
+    server = serve("--max-streams", "1")
+    for stream in (False, True, True):
+        response = server.post({**PROMPT, name: 1, "chat_id": "1", "stream": stream})
+        assert (response.status_code, response.headers["x-ignored-fields"]) == (200, "?, chat_id")
+        assert "X-Evil" not in response.headers
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_half_of_a_character_in_any_field_of_an_answer(server: Served, upstream: Emulator, stream: bool) -> None:
+    """The emulator sends back the name of the model."""
+    response = server.post({**PROMPT, "model": "m\ud800", "stream": stream})
+    assert response.status_code == 200
+    assert "m\ufffd" in response.content.decode()
+
+
 def test_a_body_has_a_limit(server: Served, upstream: Emulator) -> None:
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=SECONDS)
     connection.putrequest("POST", "/v1/chat/completions")
@@ -168,6 +185,13 @@ def test_a_body_has_a_limit(server: Served, upstream: Emulator) -> None:
     connection.endheaders()
     assert connection.getresponse().status == 413
     connection.close()
+    assert not upstream.requests
+
+
+def test_a_body_of_millions_of_lists_is_not_read(server: Served, upstream: Emulator) -> None:
+    body = b'{"metadata": [%s[]], "messages": []}' % (b"[]," * 1_000_000)
+    response = server.post(None, data=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, "lists" in response.json()["error"]["message"]) == (413, True)
     assert not upstream.requests
 
 

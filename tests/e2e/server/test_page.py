@@ -137,6 +137,12 @@ def requests_of(page: Page) -> list[str]:
     return [url for url in sent if not url.startswith("data:")]
 
 
+@pytest.mark.parametrize("begins", ["> ", "*_"])
+def test_an_answer_nested_without_end_leaves_the_page_alive(page: Page, begins: str) -> None:
+    assert "the end" in page.ask(f"{begins * 10_000} the end")
+    assert "Hello" in page.ask("Hello")
+
+
 def test_answers_are_text_that_does_nothing(page: Page, server: Served) -> None:
     page.ask(HOSTILE)
     assert page.driver.execute_script("return window.ran ?? null") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import openai
@@ -82,6 +83,18 @@ def test_a_signal_lets_answers_end(serve: Serve, upstream: Emulator) -> None:
     wait_until(lambda: server.post({"messages": HELLO}).status_code == 503)
     pieces += [chunk.choices[0].delta.content for chunk in stream]
     assert pieces == ["one", " two", " three", " four", " five", None]
+    assert server.child.wait(10) == 0
+
+
+def test_a_signal_lets_a_client_that_reads_slowly_have_its_answer(serve: Serve, upstream: Emulator) -> None:
+    server = serve()
+    upstream.answer("x" * 12_000_000)
+    body = {"messages": HELLO, "stream": True}
+    with requests.post(f"{server.url}/v1/chat/completions", json=body, stream=True, timeout=30) as response:
+        wait_until(lambda: ended(upstream))
+        server.child.send_signal(signal.SIGTERM)
+        time.sleep(7.0)  # waitress itself waits for 5 seconds
+        assert response.raw.read().endswith(b"data: [DONE]\n\n")
     assert server.child.wait(10) == 0
 
 

@@ -5,6 +5,7 @@ import { text } from "./words.js";
 const LINKS = /^(https?:|mailto:)/i;
 const IMAGES = /^data:image\/(png|jpeg|gif|webp);base64,/i;
 const MOST = smd.HEADING_6;
+const DEEPEST = 24; // elements in one another, as the parser knows them; ten thousand end the tab
 
 /** Write Markdown into an element, piece by piece. */
 export class Markdown {
@@ -13,6 +14,11 @@ export class Markdown {
     const { add_token, end_token, set_attr } = renderer;
     const node = (data) => data.nodes[data.index];
     renderer.add_token = (data, type) => {
+      if (data.index >= DEEPEST) {
+        data.nodes[data.index + 1] = node(data); // what is deeper is text of the same element
+        data.index += 1;
+        return;
+      }
       // The page has its own first and second level; and what is an image somewhere else is a link to it.
       if (type >= smd.HEADING_1 && type <= MOST) type = Math.min(type + 2, MOST);
       add_token(data, type === smd.IMAGE ? smd.LINK : type);
@@ -21,6 +27,7 @@ export class Markdown {
       if (type === smd.CHECKBOX) node(data).setAttribute("aria-label", text("done"));
     };
     renderer.set_attr = (data, type, value) => {
+      if (data.index > DEEPEST) return;
       const element = node(data);
       if (type === smd.SRC && IMAGES.test(value)) {
         element.dataset.image = value;
@@ -34,6 +41,7 @@ export class Markdown {
       }
     };
     renderer.end_token = (data) => {
+      if (data.index > DEEPEST) return end_token(data);
       const element = node(data);
       if (element.dataset.image) element.replaceWith(picture(element.dataset.image, element.textContent));
       else if (element.tagName === "A" && element.href && !element.textContent) element.textContent = element.href;

@@ -1,0 +1,66 @@
+"""The names of models that clients of the server send: none is that of a file on its machine."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite import Local
+from g4f_lite.contrib.server import create_app
+from g4f_lite.providers.local import weights
+from g4f_lite.testing import Scripted
+
+
+def ask(app: Any, model: str) -> tuple[int, str]:
+    """Send a prompt, and give the status and the body."""
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]}).encode()
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/v1/chat/completions",
+        "HTTP_HOST": "localhost",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+    }
+    statuses: list[str] = []
+    answer = b"".join(app(environ, lambda status, headers: statuses.append(status)))
+    return int(statuses[0][:3]), answer.decode()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(name: str, **options: Any) -> Path:
+        raise AssertionError(name)
+
+    monkeypatch.setattr(weights, "fetch", fetch)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["hf:owner/name", f"https://x.example/m.gguf#sha256={'0' * 64}", "{here}/m.gguf", "{here}/text", "{here}/no"],
+)
+@pytest.mark.parametrize("is_chain", [False, True])
+def test_a_file_is_neither_read_nor_downloaded(name: str, is_chain: bool, tmp_path: Path) -> None:
+    for each in ("m.gguf", "text"):
+        (tmp_path / each).write_bytes(b"GGUF\3\0\0\0")
+    local = Local(download=True)
+    app = create_app([local, Scripted("an answer")] if is_chain else local)
+    name = name.format(here=tmp_path)
+    status, body = ask(app, name)
+    assert status == 404
+    assert f"it has no model '{name}'\"" in body  # and not whether it is there
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_what_no_path_can_be_is_an_unknown_name(name: str) -> None:
+    assert ask(create_app(Local()), name)[0] == 404
+
+
+def test_names_of_services_and_those_that_the_program_maps_may_be_paths() -> None:
+    app = create_app([Local(), Scripted("an answer")], models={"/models/x": Scripted("another")})
+    assert "an answer" in ask(app, "owner/name")[1]
+    assert "another" in ask(app, "/models/x")[1]
