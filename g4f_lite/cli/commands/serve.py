@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...errors import G4FLiteError
 from ...http.urls import is_loopback
 from ...providers.openai.keys import clean
-from ..failure import Failure, Misuse, checking_arguments
+from ..failure import Failure, Misuse, checking_arguments, one_line
 from ..options import read_key
 from ..output import write
 
@@ -78,6 +79,7 @@ def command(
         provider: BaseProvider = choose_provider(",".join(providers) or None, download=True)
         models = {"*": None} if any_model else None
         app = create_app(provider, models=models, api_key=key, origins=origins, max_streams=max_streams)
+    _warn_if_not_ready(provider)
     if not quiet:
         _show_requests()
     try:
@@ -106,6 +108,15 @@ def _key(path: Path | None) -> str | None:
         return None
     with checking_arguments():
         return clean(value, KEY_VARIABLE)
+
+
+def _warn_if_not_ready(provider: BaseProvider) -> None:
+    """Say what each request would fail for, such as a key that is missing."""
+    for member in getattr(provider, "providers", (provider,)):
+        try:
+            getattr(member, "check_ready", lambda: None)()
+        except (G4FLiteError, ValueError) as error:
+            click.echo(f"Warning: {one_line(str(error))}", err=True)
 
 
 def _show_requests() -> None:

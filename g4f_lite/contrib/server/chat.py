@@ -78,6 +78,8 @@ def _prompt(router: Router, body: dict[str, Any]) -> tuple[Prompt, set[str]]:
         supported = (BODY if known is None else known | {*EMULATED}) - _NOT_FOR_CLIENTS
         given = body.keys() - _OWN
         options = {name: body[name] for name in given & supported}
+        if known is not None and "response_format" not in known and _has_pattern(options.get("response_format")):
+            raise ApiError(400, "this server takes no schema with a pattern", param="response_format")
         ignored = given - supported
         prompt = Prompt.of(model, messages, **options)
     except (G4FLiteError, TypeError, ValueError) as error:
@@ -99,6 +101,13 @@ def _check_images(messages: list[Any]) -> None:
             url = image.get("url") if isinstance(image, dict) else image
             if url is not None and not (isinstance(url, str) and url.lower().startswith(_IMAGE_SCHEMES)):
                 raise ApiError(400, "an image must be a data: or https: URL", param="messages")
+
+
+def _has_pattern(schema: Any) -> bool:
+    """Return whether a schema has a regular expression, which on a hostile text can take for ever, here."""
+    if isinstance(schema, dict):
+        return bool({"pattern", "patternProperties"} & schema.keys()) or any(map(_has_pattern, schema.values()))
+    return isinstance(schema, list) and any(map(_has_pattern, schema))
 
 
 def _flag(fields: Any, name: str) -> bool:

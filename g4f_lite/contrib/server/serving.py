@@ -12,6 +12,7 @@ from ...errors import MissingDependencyError
 from .app import App
 from .request import MAX_BODY
 
+IDLE_CONNECTIONS, IDLE_SECONDS = 1024, 30  # of clients that keep a connection, or send nothing
 SPARE_THREADS = 8  # for what is not an answer, such as a 429 or the page
 LOOK_SECONDS = 0.05  # between two looks at what is left to send
 GRACE = 30.0  # seconds for the answers in progress, after a signal to stop
@@ -44,11 +45,13 @@ class Server:
             threads=threads + SPARE_THREADS,
             channel_request_lookahead=1,  # it notices that a client has gone while its answer is in progress
             max_request_body_size=MAX_BODY,
-            connection_limit=threads + 256,
+            connection_limit=threads + IDLE_CONNECTIONS,
+            channel_timeout=IDLE_SECONDS,
             ident=None,
             clear_untrusted_proxy_headers=True,
         )
         self._is_stopping = False
+        self._is_over = threading.Event()
 
     @property
     def url(self) -> str:
@@ -64,17 +67,24 @@ class Server:
         :param grace: how many seconds to wait for them
         """
 
+        drain = threading.Thread(target=self._drain, args=(grace,), daemon=True)
+
         def stop(number: int, frame: FrameType | None) -> None:
+            if self._is_over.is_set():
+                return
             if self._is_stopping:
                 self._app.streams.drain(0)
                 raise SystemExit
             self._is_stopping = True
-            threading.Thread(target=self._drain, args=(grace,), daemon=True).start()
+            drain.start()
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             self._server.run()
         finally:
+            self._is_over.set()
+            if self._is_stopping:
+                drain.join()  # it sends a signal at its end, which must still be ours
             for number, handler in before.items():
                 signal.signal(number, handler)
             self._server.close()
@@ -83,7 +93,8 @@ class Server:
         ends = time.monotonic() + grace
         self._app.streams.drain(grace)
         while any(map(_is_answering, list(self._sockets.values()))) and time.monotonic() < ends:
-            time.sleep(LOOK_SECONDS)
+            if self._is_over.wait(LOOK_SECONDS):
+                return
         signal.raise_signal(signal.SIGTERM)
 
 

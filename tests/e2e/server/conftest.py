@@ -28,6 +28,7 @@ class Served:
         assert child.stdout
         assert child.stderr
         self.child = child
+        self.clients = ExitStack()
         self.said, _ = read_past(child.stdout.fileno(), b"Why is the sky blue?", b"")
         self.url = re.findall(r"http://[\d.]+:\d+", self.said.decode())[0]
         self._log: list[bytes] = []
@@ -36,7 +37,8 @@ class Served:
 
     def client(self, api_key: str = "none") -> openai.OpenAI:
         """Give OpenAI's own client for the server; it asks once."""
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=api_key, max_retries=0)
+        client = openai.OpenAI(base_url=f"{self.url}/v1", api_key=api_key, max_retries=0)
+        return self.clients.enter_context(client)
 
     def post(self, body: Any, path: str = "/v1/chat/completions", **arguments: Any) -> requests.Response:
         """Send a request as JSON."""
@@ -59,7 +61,9 @@ def served(*arguments: str, **environment: str) -> Iterator[Served]:
     """Run the server on a free port."""
     with start("serve", "--port", "0", *arguments, **environment) as child:
         try:
-            yield Served(child)
+            server = Served(child)
+            with server.clients:
+                yield server
         finally:
             child.kill()
 

@@ -107,6 +107,13 @@ def test_another_address_needs_a_key(host: str) -> None:
     assert_refused(call("serve", "echo", "--host", host), host, "--api-key-file", "G4F_LITE_SERVER_KEY")
 
 
+def test_a_provider_that_lacks_its_key_is_said_at_the_start() -> None:
+    with served("groq", G4F_LITE_OFFLINE="0") as server:
+        assert server.post(PROMPT).status_code == 502
+        assert "Warning: Groq" in (log := server.end())
+        assert "GROQ_API_KEY" in log
+
+
 def test_bad_options_are_refused() -> None:
     assert_refused(call("serve", "nobody"), "nobody")
     assert_refused(call("serve", "echo", "--origin", "example.org"), "https://chat.example.org")
@@ -228,3 +235,11 @@ def test_a_log_without_secrets(serve: Serve) -> None:
     assert "\u001b" not in log
     for secret in ("sk-", "private"):
         assert secret not in log
+
+
+def test_a_pattern_is_not_run_on_the_server(serve: Serve) -> None:
+    schema = {"type": "object", "properties": {"x": {"type": "string", "pattern": "^(a+)+$"}}}
+    body = {**PROMPT, "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}}
+    for provider, status in (("OpenAICompatible", 200), ("AiChatOnline", 400)):
+        server = serve(**({} if provider == "OpenAICompatible" else {"G4F_LITE_PROVIDER": provider}))
+        assert server.post(body).status_code == status
