@@ -94,11 +94,9 @@ class AnswerStream(Generator[Piece, None, None]):
     def throw(self, typ: Any, val: Any = None, tb: TracebackType | None = None) -> Piece:
         """Close the stream and raise the given exception."""
         self.close()
-        error = typ
-        if isinstance(val, BaseException):
-            error = val
-        elif isinstance(typ, type):
-            error = typ() if val is None else typ(val)
+        error = val if isinstance(val, BaseException) else typ
+        if isinstance(error, type):
+            error = error() if val is None else error(val)
         raise error.with_traceback(tb) if tb else error
 
     def close(self) -> None:
