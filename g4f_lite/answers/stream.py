@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, TextIO
 
@@ -145,10 +146,10 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
         self._waiting.clear()
-        for _ in self.deltas():
-            if self._buffer.too_long:
-                self.close()
-                break
+        with suppress(StopIteration):
+            while not self._buffer.too_long:
+                self._pull()
+            self.close()
         return self.answer
 
     def deltas(self) -> Iterator[Delta]:

@@ -214,5 +214,5 @@ def _reason(links: list[BaseException]) -> str:
     """Find the plainest words: the operating system's, else the innermost exception's."""
     for link in links:
         if isinstance(link, OSError) and link.strerror:
-            return str(link.strerror)
+            return str(link.strerror).strip()
     return str(links[-1])[:MAX_REASON].strip() or type(links[-1]).__name__

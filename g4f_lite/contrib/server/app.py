@@ -53,7 +53,11 @@ class App:
             response = Response.of_error(ApiError(500, "the server failed; its log says why", "server_error"))
         seconds = time.monotonic() - began
         logger.info("%s %s → %d (%.3f s)", request.method, sanitize(request.path), response.status, seconds)
-        start_response(response.status_line, [*response.headers, *self.access.headers(request)])
+        try:
+            start_response(response.status_line, [*response.headers, *self.access.headers(request)])
+        except BaseException:
+            getattr(response.body, "close", lambda: None)()  # the server does not know of it yet
+            raise
         return [] if request.method == "HEAD" else response.body
 
     def _response(self, request: Request) -> Response:

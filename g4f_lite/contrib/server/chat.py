@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -41,22 +42,19 @@ def chat(router: Router, streams: Streams, request: Request) -> Response:
     wants_usage = _flag(body.get("stream_options") or {}, "include_usage") if is_streamed else False
     prompt, ignored = _prompt(router, body)
     headers = ignored_fields(ignored)
-    slot = streams.take(disconnect_check(request.environ))
-    try:
-        answer = router.answer(prompt)
-        slot.hold(answer)
-        if is_streamed:
+    with ExitStack() as stack:
+        slot = streams.take(disconnect_check(request.environ))
+        stack.callback(slot.give_back)
+        try:
+            answer = router.answer(prompt)
+            slot.hold(answer)
+            if not is_streamed:
+                return Response.of_json(_whole(answer, created), headers=headers)
             chunks = CompletionStream(answer.start(), created, wants_usage=wants_usage)
-            return Response(200, Events(chunks, slot), [*EVENTS, *headers])
-        whole = _whole(answer, created)
-    except (G4FLiteError, TypeError, ValueError) as error:
-        slot.give_back()
-        raise api_error(error) from error
-    except BaseException:
-        slot.give_back()
-        raise
-    slot.give_back()
-    return Response.of_json(whole, headers=headers)
+        except (G4FLiteError, TypeError, ValueError) as error:
+            raise api_error(error) from error
+        stack.pop_all()  # the place is given back when the response is closed
+        return Response(200, Events(chunks, slot), [*EVENTS, *headers])
 
 
 def _prompt(router: Router, body: dict[str, Any]) -> tuple[Prompt, set[str]]:
@@ -78,15 +76,14 @@ def _prompt(router: Router, body: dict[str, Any]) -> tuple[Prompt, set[str]]:
         supported = (BODY if known is None else known | {*EMULATED}) - _NOT_FOR_CLIENTS
         given = body.keys() - _OWN
         options = {name: body[name] for name in given & supported}
-        if known is not None and "response_format" not in known and _has_pattern(options.get("response_format")):
-            raise ApiError(400, "this server takes no schema with a pattern", param="response_format")
-        ignored = given - supported
         prompt = Prompt.of(model, messages, **options)
     except (G4FLiteError, TypeError, ValueError) as error:
         raise api_error(error) from error
+    if known is not None and "response_format" not in known and _has_pattern(options.get("response_format")):
+        raise ApiError(400, "this server takes no schema with a pattern", param="response_format")
     if n is not None and n > 1:
         prompt = replace(prompt, options={**prompt.options, "n": n})
-    return prompt, ignored
+    return prompt, given - supported
 
 
 def _check_images(messages: list[Any]) -> None:
