@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 import requests
@@ -190,8 +191,8 @@ def test_a_body_has_a_limit(server: Served, upstream: Emulator) -> None:
     connection.putheader("Content-Type", "application/json")
     connection.putheader("Content-Length", str(10**9))
     connection.endheaders()
-    assert connection.getresponse().status == 413
-    connection.close()
+    with closing(connection), closing(connection.getresponse()) as response:
+        assert response.status == 413
     assert not upstream.requests
 
 
