@@ -1,4 +1,4 @@
-"""Batches: what prompts may be, results in order, failures, what stops one, and what leaving a loop means."""
+"""Batches: results in order, failures, what stops one, and what leaving a loop means."""
 
 from __future__ import annotations
 
@@ -16,41 +16,14 @@ from g4f_lite import (
     BatchStoppedError,
     Client,
     Finish,
-    ModelNotSupportedError,
-    OpenAICompatible,
     Prompt,
     QuotaExceededError,
     Result,
     ServiceError,
-    Usage,
 )
 from g4f_lite.messages import last_user_message
 
-
-class Shout(BaseProvider):
-    """A provider that answers in capitals, fails where a prompt says so, and knows what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.models = ["m", "other"]
-
-    def begin(self, prompt: Prompt) -> Iterator[Any]:
-        text = last_user_message(prompt.messages)
-        self.asked.append(text)
-        if text.startswith("fail"):
-            raise ServiceError(text)
-        if text.startswith("quota"):
-            raise QuotaExceededError("no credit is left")
-        if text.startswith("key"):
-            raise AuthenticationError("a wrong key")
-        yield text.upper()
-        yield Usage(3, 2, 5)
-        yield Finish("length" if text.startswith("cut") else "stop")
-
-    def get_model(self, name: str | None = None) -> str | None:
-        if name is not None and name not in self.models:
-            raise ModelNotSupportedError(f"no model {name}")
-        return name or "m"
+from .batch_providers import Shout, numbered
 
 
 @pytest.fixture
@@ -61,10 +34,6 @@ def shout() -> Shout:
 @pytest.fixture
 def client(shout: Shout) -> Client:
     return Client(shout)
-
-
-def numbered(count: int) -> list[str]:
-    return [f"prompt {number}" for number in range(count)]
 
 
 def test_results_are_in_the_order_of_the_prompts(client: Client) -> None:
@@ -316,101 +285,6 @@ def test_a_slow_answer_does_not_hold_up_others() -> None:
 
     threading.Thread(target=let_go).start()
     assert results.texts()[0] == "slow"
-
-
-@pytest.mark.parametrize(
-    ("prompts", "message"),
-    [
-        ("one prompt", "prompts is a str: map takes many prompts"),
-        (b"bytes", "prompts is a bytes: map takes many prompts"),
-        ({"prompt": "one"}, "prompts is a dict: map takes many prompts"),
-        ([{"role": "user", "content": "one"}], "prompts is a list of messages: map takes many prompts"),
-        (5, "prompts must be an iterable of prompts, not int"),
-        (["good", 5], r"prompts\[1\]: a prompt must be a string, a list of messages or a dict, not 5"),
-        (
-            ["good", {"text": "x"}],
-            r"prompts\[1\]: a dict needs either 'prompt' or 'messages', and has neither: \['text'\]",
-        ),
-        (["good", {"prompt": "x", "messages": []}], r"prompts\[1\]: .* and has both"),
-        (["good", {"prompt": "x", 5: 6}], r"prompts\[1\]: a dict needs the names of arguments, not 5"),
-        (["good", {"prompt": "x", "system": 5}], r"prompts\[1\]: system must be a string, not int"),
-    ],
-)
-def test_what_is_not_a_batch_is_refused_at_the_call(client: Client, shout: Shout, prompts: Any, message: str) -> None:
-    with pytest.raises(TypeError, match=message):
-        client.map(prompts)
-    assert shout.asked == []
-
-
-@pytest.mark.parametrize(
-    ("prompts", "message"),
-    [
-        ([], "prompts is empty"),
-        (["good", ""], r"prompts\[1\]: messages is empty"),
-        (["good", float("nan")], r"prompts\[1\]: a prompt must be"),
-        (["good", [{"role": "nobody", "content": "x"}]], r"prompts\[1\]: messages\[0\] has the role 'nobody'"),
-        (["good", {"prompt": "x", "model": "unknown"}], r"prompts\[1\]: .*no model unknown"),
-    ],
-)
-def test_a_bad_prompt_in_a_list_is_named_before_anything_is_sent(
-    client: Client, shout: Shout, prompts: Any, message: str
-) -> None:
-    with pytest.raises((ValueError, TypeError), match=message):
-        client.map(prompts)
-    assert shout.asked == []
-
-
-def test_a_bad_prompt_of_an_iterator_comes_after_the_results_before_it(client: Client) -> None:
-    results = client.map(iter(["one", "two", 5, "four"]), workers=4)
-    seen: list[Any] = []
-    with pytest.raises(TypeError, match=r"prompts\[2\]: a prompt must be"):
-        seen.extend(result.text for result in results)
-    assert seen == ["ONE", "TWO"]
-    assert results.texts() == ["FOUR"]
-
-
-def test_an_error_of_the_generator_comes_after_the_results_before_it(client: Client) -> None:
-    def prompts() -> Iterator[str]:
-        yield "one"
-        raise ZeroDivisionError
-
-    results = client.map(prompts())
-    seen: list[Any] = []
-    with pytest.raises(ZeroDivisionError):
-        seen.extend(result.text for result in results)
-    assert seen == ["ONE"]
-
-
-def test_an_empty_iterator_is_an_error(client: Client) -> None:
-    with pytest.raises(ValueError, match="prompts is empty"):
-        list(client.map(iter([])))
-
-
-@pytest.mark.parametrize(
-    ("settings", "error", "message"),
-    [
-        ({"workers": 0}, ValueError, "workers must be at least 1"),
-        ({"workers": "many"}, TypeError, "workers must be a whole number or 'auto', not 'many'"),
-        ({"workers": 2.5}, TypeError, "workers must be a whole number"),
-        ({"on_error": "ignore"}, ValueError, "on_error must be 'return' or 'raise', not 'ignore'"),
-        ({"max_failures_in_a_row": 0}, ValueError, "max_failures_in_a_row must be at least 1"),
-        ({"rpm": 0}, ValueError, "rpm must be above 0"),
-        ({"tpm": "many"}, TypeError, "tpm must be a number"),
-        ({"progress": "yes"}, TypeError, "progress must be True, False or None"),
-        ({"store": 5}, TypeError, "store must be a path, not int"),
-        ({"model": "unknown"}, ModelNotSupportedError, r"prompts\[0\]: .*no model unknown"),
-    ],
-)
-def test_bad_settings_are_refused_at_the_call(
-    client: Client, settings: dict[str, Any], error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        client.map(["one"], **settings)
-
-
-def test_an_option_that_a_provider_does_not_support_is_refused_at_the_call() -> None:
-    with pytest.raises(TypeError, match=r"prompts\[0\]: .*has no option 'temprature'"):
-        Client(OpenAICompatible("http://127.0.0.1:9/v1", model="m")).map(["one"], temprature=1)
 
 
 def test_results_say_that_they_cannot_be_pickled(client: Client) -> None:

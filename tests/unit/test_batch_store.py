@@ -1,13 +1,10 @@
-"""Batches and the cache on disk: what is asked again, what is not, and a store that cannot be used."""
+"""Batches on disk: what is asked again, what is not, and a store that cannot be used."""
 
 from __future__ import annotations
 
 import gc
-import itertools
-import pickle
 import re
 import sqlite3
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,47 +12,24 @@ from typing import Any
 import pytest
 
 from g4f_lite import (
-    Attached,
     BaseProvider,
     BatchStoppedError,
-    Cache,
     Client,
     Fallback,
     Finish,
     Identity,
     ImageResponse,
     OpenAICompatible,
-    OtherChoice,
     Prompt,
-    Reasoning,
-    Refusal,
-    Revision,
-    ServiceError,
     StoreError,
     ToolCallDelta,
     Usage,
 )
-from g4f_lite.messages import last_user_message
 from g4f_lite.providers.identity import identity_of
 from g4f_lite.store.answers import AnswerStore
 from g4f_lite.store.delta_json import from_json, to_json
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
-
-
-class Counts(BaseProvider):
-    """A provider that numbers its answers."""
-
-    def __init__(self, name: str = "Counts") -> None:
-        self.name = name
-        self.asked: list[str] = []
-
-    def begin(self, prompt: Prompt) -> Iterator[Any]:
-        self.asked.append(last_user_message(prompt.messages))
-        if self.asked[-1] == "fail":
-            raise ServiceError("failed")
-        yield f"{self.asked[-1]} {len(self.asked)}"
-        yield Finish()
+from .batch_providers import DELTAS, PNG, Counts
 
 
 def texts(provider: BaseProvider, prompts: Any, store: Path, **options: Any) -> list[str | None]:
@@ -197,21 +171,6 @@ def test_two_batches_on_one_store_ask_together_hardly_more_than_one(tmp_path: Pa
     store.close()
 
 
-DELTAS: list[Any] = [
-    Identity("id", 5, "model", "print"),
-    Reasoning("because", "reasoning_content"),
-    "text with \N{SNOWMAN}",
-    Refusal("no"),
-    ToolCallDelta(0, "call_1", "look", '{"x": 1}', extra={"extra_content": {"a": 1}}),
-    Attached({"annotations": [1]}),
-    Revision("other text"),
-    OtherChoice(1, "second"),
-    OtherChoice(1, Finish("stop")),
-    Usage(1, 2, 3, 0, None),
-    Finish("length"),
-]
-
-
 def test_every_delta_survives_its_json() -> None:
     assert from_json(to_json(DELTAS)) == DELTAS
     (finish,) = from_json(to_json([Finish(None)]))
@@ -273,135 +232,3 @@ def test_json_that_is_not_deltas_is_an_error(text: str) -> None:
 
 
 # The cache
-
-
-def test_a_cached_answer_is_the_same_answer(tmp_path: Path) -> None:
-    class Everything(Counts):
-        def begin(self, prompt: Prompt) -> Iterator[Any]:
-            self.asked.append("x")
-            yield from DELTAS
-
-    provider = Everything()
-    with Client(provider, cache=tmp_path / "cache.db") as client:
-        first, second = client.stream("a"), client.stream("a")
-        assert vars(first.text()) | {"seconds": 0} == vars(second.text()) | {"seconds": 0}
-        assert str(first.text()) == str(second.text())
-        assert second.identity == DELTAS[0]
-        assert second.other_choices == first.other_choices
-        assert client.chat.completions.create("a", model="x").choices[0].finish_reason == "length"
-        assert client.ask("a", fresh=True).finish_reason == "length"
-    assert len(provider.asked) == 3
-
-
-def test_only_whole_answers_are_cached(tmp_path: Path) -> None:
-    provider = Counts()
-    with Client(provider, cache=str(tmp_path / "cache.db")) as client:
-        with client.stream("a") as stream:
-            next(stream)
-        with pytest.raises(ServiceError):
-            client.ask("fail")
-        assert client.ask("a") == "a 3"
-        assert client.ask("a") == "a 3"
-        with pytest.raises(ServiceError):
-            client.ask("fail")
-
-
-def test_a_cached_answer_of_a_chain_names_its_member(tmp_path: Path) -> None:
-    with Client([Counts("First"), Counts("Second")], cache=tmp_path / "cache.db") as client:
-        assert [client.ask("a").provider for _ in range(2)] == ["First", "First"]
-
-
-def test_a_limit_that_the_client_keeps_is_part_of_the_key(tmp_path: Path) -> None:
-    provider = OpenAICompatible("http://127.0.0.1:9/v1", model="m")
-    assert provider.known_options
-    counts = Counts()
-    type(counts).known_options = frozenset()  # type: ignore[assignment, misc]
-    try:
-        with Client(counts, cache=tmp_path / "cache.db") as client:
-            assert client.ask("one two", stop="two") == "one "
-            assert client.ask("one two") == "one two 2"
-            assert client.ask("one two", stop="two") == "one "
-    finally:
-        del type(counts).known_options
-
-
-def test_an_old_answer_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_000_000.0
-    monkeypatch.setattr("g4f_lite.store.answers.time.time", lambda: now)
-    with Client(Counts(), cache=Cache(tmp_path / "cache.db", max_age=60)) as client:
-        assert client.ask("a") == "a 1"
-        now += 59
-        assert client.ask("a") == "a 1"
-        now += 2
-        assert client.ask("a") == "a 2"
-        now += 59
-        assert client.ask("a") == "a 2"
-
-
-def test_what_was_not_used_for_longest_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = itertools.count(1_000_000, 10_000)
-    monkeypatch.setattr("g4f_lite.store.answers.time.time", lambda: float(next(clock)))
-    cache = Cache(tmp_path / "cache.db", max_bytes=2000)
-    provider = Counts()
-    with Client(provider, cache=cache) as client:
-        for text in ("a", "b", "c", "d"):
-            client.ask(text)
-        client.ask("a")  # used last
-        for text in ("e", "f", "g", "h", "i", "j"):
-            client.ask(text)
-        assert cache.info().bytes <= 2000
-        assert client.ask("a") == "a 1"
-        assert client.ask("b").startswith("b 1")
-        assert provider.asked.count("b") == 2
-
-
-def test_info_and_clear(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "cache.db")
-    with Client(Counts(), cache=cache) as client:
-        client.ask("a")
-        assert cache.info()[:2] == (tmp_path / "cache.db", 1)
-        assert cache.info().bytes > 200
-        assert cache.clear() == 1
-        assert cache.info()[1:] == (0, 0)
-        assert client.ask("a") == "a 2"
-
-
-def test_an_answer_that_cannot_be_cached_is_given_with_a_warning(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "cache.db")
-    with Client(Counts(), cache=cache) as client:
-        client.ask("a")
-        pages = cache._store().database.rows("PRAGMA page_count")[0][0]
-        cache._store().database.connection().execute(f"PRAGMA max_page_count={pages}")
-        with pytest.warns(UserWarning, match="the answer was not cached: .*the disk is full"):
-            assert client.ask("x" * 50_000) == "x" * 50_000 + " 2"
-
-
-def test_the_default_cache_is_in_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
-    client = Client(Counts(), cache=True)
-    assert list(tmp_path.iterdir()) == []
-    assert [client.ask("a"), client.ask("a")] == ["a 1", "a 1"]
-    client.close()
-    assert [path.name for path in tmp_path.rglob("answers.db")] == ["answers.db"]
-
-
-def test_a_client_with_a_cache_can_be_pickled(tmp_path: Path) -> None:
-    client = Client(OpenAICompatible("http://127.0.0.1:9/v1", model="m"), cache=tmp_path / "cache.db")
-    assert pickle.loads(pickle.dumps(client))._router.cache.path == tmp_path / "cache.db"
-
-
-@pytest.mark.parametrize(
-    ("make", "error", "message"),
-    [
-        (lambda: Client(Counts(), cache=5), TypeError, "cache must be True, False, a path or a Cache, not int"),  # type: ignore[arg-type]
-        (lambda: Client(Counts(), pace=5), TypeError, "pace must be a Pace such as"),  # type: ignore[arg-type]
-        (lambda: Cache(5), TypeError, "path must be a path, not int"),  # type: ignore[arg-type]
-        (lambda: Cache(max_age="1d"), TypeError, "max_age must be seconds, not str"),  # type: ignore[arg-type]
-        (lambda: Cache(max_age=0), ValueError, "max_age must be a number of seconds above 0"),
-        (lambda: Cache(max_bytes=0), ValueError, "max_bytes must be at least 1"),
-    ],
-)
-def test_bad_settings_of_a_cache_are_refused(make: Any, error: type[Exception], message: str) -> None:
-    with warnings.catch_warnings(), pytest.raises(error, match=message):
-        make()

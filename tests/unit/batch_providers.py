@@ -1,0 +1,85 @@
+"""Providers that know what they were asked, for the tests of batches and of the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from g4f_lite import (
+    Attached,
+    AuthenticationError,
+    BaseProvider,
+    Finish,
+    Identity,
+    ModelNotSupportedError,
+    OtherChoice,
+    Prompt,
+    QuotaExceededError,
+    Reasoning,
+    Refusal,
+    Revision,
+    ServiceError,
+    ToolCallDelta,
+    Usage,
+)
+from g4f_lite.messages import last_user_message
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
+DELTAS: list[Any] = [
+    Identity("id", 5, "model", "print"),
+    Reasoning("because", "reasoning_content"),
+    "text with \N{SNOWMAN}",
+    Refusal("no"),
+    ToolCallDelta(0, "call_1", "look", '{"x": 1}', extra={"extra_content": {"a": 1}}),
+    Attached({"annotations": [1]}),
+    Revision("other text"),
+    OtherChoice(1, "second"),
+    OtherChoice(1, Finish("stop")),
+    Usage(1, 2, 3, 0, None),
+    Finish("length"),
+]
+
+
+class Shout(BaseProvider):
+    """A provider that answers in capitals, fails where a prompt says so, and knows what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.models = ["m", "other"]
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        text = last_user_message(prompt.messages)
+        self.asked.append(text)
+        if text.startswith("fail"):
+            raise ServiceError(text)
+        if text.startswith("quota"):
+            raise QuotaExceededError("no credit is left")
+        if text.startswith("key"):
+            raise AuthenticationError("a wrong key")
+        yield text.upper()
+        yield Usage(3, 2, 5)
+        yield Finish("length" if text.startswith("cut") else "stop")
+
+    def get_model(self, name: str | None = None) -> str | None:
+        if name is not None and name not in self.models:
+            raise ModelNotSupportedError(f"no model {name}")
+        return name or "m"
+
+
+class Counts(BaseProvider):
+    """A provider that numbers its answers."""
+
+    def __init__(self, name: str = "Counts") -> None:
+        self.name = name
+        self.asked: list[str] = []
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        self.asked.append(last_user_message(prompt.messages))
+        if self.asked[-1] == "fail":
+            raise ServiceError("failed")
+        yield f"{self.asked[-1]} {len(self.asked)}"
+        yield Finish()
+
+
+def numbered(count: int) -> list[str]:
+    return [f"prompt {number}" for number in range(count)]

@@ -1,0 +1,121 @@
+"""Prompts and settings of a batch that are refused: which item is named, and what is kept of those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from g4f_lite import (
+    Client,
+    ModelNotSupportedError,
+    OpenAICompatible,
+)
+
+from .batch_providers import Shout
+
+
+@pytest.fixture
+def shout() -> Shout:
+    return Shout()
+
+
+@pytest.fixture
+def client(shout: Shout) -> Client:
+    return Client(shout)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        ("one prompt", "prompts is a str: map takes many prompts"),
+        (b"bytes", "prompts is a bytes: map takes many prompts"),
+        ({"prompt": "one"}, "prompts is a dict: map takes many prompts"),
+        ([{"role": "user", "content": "one"}], "prompts is a list of messages: map takes many prompts"),
+        (5, "prompts must be an iterable of prompts, not int"),
+        (["good", 5], r"prompts\[1\]: a prompt must be a string, a list of messages or a dict, not 5"),
+        (
+            ["good", {"text": "x"}],
+            r"prompts\[1\]: a dict needs either 'prompt' or 'messages', and has neither: \['text'\]",
+        ),
+        (["good", {"prompt": "x", "messages": []}], r"prompts\[1\]: .* and has both"),
+        (["good", {"prompt": "x", 5: 6}], r"prompts\[1\]: a dict needs the names of arguments, not 5"),
+        (["good", {"prompt": "x", "system": 5}], r"prompts\[1\]: system must be a string, not int"),
+    ],
+)
+def test_what_is_not_a_batch_is_refused_at_the_call(client: Client, shout: Shout, prompts: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        client.map(prompts)
+    assert shout.asked == []
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        ([], "prompts is empty"),
+        (["good", ""], r"prompts\[1\]: messages is empty"),
+        (["good", float("nan")], r"prompts\[1\]: a prompt must be"),
+        (["good", [{"role": "nobody", "content": "x"}]], r"prompts\[1\]: messages\[0\] has the role 'nobody'"),
+        (["good", {"prompt": "x", "model": "unknown"}], r"prompts\[1\]: .*no model unknown"),
+    ],
+)
+def test_a_bad_prompt_in_a_list_is_named_before_anything_is_sent(
+    client: Client, shout: Shout, prompts: Any, message: str
+) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        client.map(prompts)
+    assert shout.asked == []
+
+
+def test_a_bad_prompt_of_an_iterator_comes_after_the_results_before_it(client: Client) -> None:
+    results = client.map(iter(["one", "two", 5, "four"]), workers=4)
+    seen: list[Any] = []
+    with pytest.raises(TypeError, match=r"prompts\[2\]: a prompt must be"):
+        seen.extend(result.text for result in results)
+    assert seen == ["ONE", "TWO"]
+    assert results.texts() == ["FOUR"]
+
+
+def test_an_error_of_the_generator_comes_after_the_results_before_it(client: Client) -> None:
+    def prompts() -> Iterator[str]:
+        yield "one"
+        raise ZeroDivisionError
+
+    results = client.map(prompts())
+    seen: list[Any] = []
+    with pytest.raises(ZeroDivisionError):
+        seen.extend(result.text for result in results)
+    assert seen == ["ONE"]
+
+
+def test_an_empty_iterator_is_an_error(client: Client) -> None:
+    with pytest.raises(ValueError, match="prompts is empty"):
+        list(client.map(iter([])))
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"workers": 0}, ValueError, "workers must be at least 1"),
+        ({"workers": "many"}, TypeError, "workers must be a whole number or 'auto', not 'many'"),
+        ({"workers": 2.5}, TypeError, "workers must be a whole number"),
+        ({"on_error": "ignore"}, ValueError, "on_error must be 'return' or 'raise', not 'ignore'"),
+        ({"max_failures_in_a_row": 0}, ValueError, "max_failures_in_a_row must be at least 1"),
+        ({"rpm": 0}, ValueError, "rpm must be above 0"),
+        ({"tpm": "many"}, TypeError, "tpm must be a number"),
+        ({"progress": "yes"}, TypeError, "progress must be True, False or None"),
+        ({"store": 5}, TypeError, "store must be a path, not int"),
+        ({"model": "unknown"}, ModelNotSupportedError, r"prompts\[0\]: .*no model unknown"),
+    ],
+)
+def test_bad_settings_are_refused_at_the_call(
+    client: Client, settings: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        client.map(["one"], **settings)
+
+
+def test_an_option_that_a_provider_does_not_support_is_refused_at_the_call() -> None:
+    with pytest.raises(TypeError, match=r"prompts\[0\]: .*has no option 'temprature'"):
+        Client(OpenAICompatible("http://127.0.0.1:9/v1", model="m")).map(["one"], temprature=1)
