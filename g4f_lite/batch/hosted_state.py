@@ -98,7 +98,7 @@ class State:
             return
         except (OSError, UnicodeDecodeError) as error:
             reason = "directory" if self.path.is_dir() else "foreign"
-            raise StoreError(f"{str(self.path)!r} cannot be read: {error}", self.path, reason=reason) from error
+            raise StoreError(f"{self.path} cannot be read: {error}", self.path, reason=reason) from error
         try:
             value = json.loads(text)
             is_ours, version = value["format"] == _FORMAT, value["version"]
@@ -106,21 +106,19 @@ class State:
             is_ours, version = False, 0
         if not is_ours:
             raise StoreError(
-                f"{str(self.path)!r} is not the state of a hosted batch; name another file", self.path, reason="foreign"
+                f"{self.path} is not the state of a hosted batch; name another file", self.path, reason="foreign"
             )
         if version != _VERSION:
-            raise StoreError(
-                f"{str(self.path)!r} is of a later version of g4f_lite; upgrade it", self.path, reason="newer"
-            )
+            raise StoreError(f"{self.path} is of a later version of g4f_lite; upgrade it", self.path, reason="newer")
         try:
             parts = [_part_of(part) for part in value["parts"]]
             failures = {int(index): line and dict(line) for index, line in value["failures"].items()}
             run = str(value["run"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"{str(self.path)!r} is damaged: {error!r}; restore a copy", self.path) from error
+            raise StoreError(f"{self.path} is damaged: {error!r}; restore a copy", self.path) from error
         if [part.digest for part in parts] != [part.digest for part in self.parts]:
             raise ValueError(
-                f"{str(self.path)!r} belongs to a batch of other prompts, options or another service: "
+                f"{self.path} belongs to a batch of other prompts, options or another service: "
                 "repeat its prompts to go on with it, or name another file"
             )
         self.run, self.parts, self.failures = run, parts, failures
@@ -149,9 +147,7 @@ class State:
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise StoreError(
-                f"{str(self.path)!r} cannot be written: {error}", self.path, reason="unwritable"
-            ) from error
+            raise StoreError(f"{self.path} cannot be written: {error}", self.path, reason="unwritable") from error
 
 
 def _part_of(value: Mapping[str, Any]) -> Part:

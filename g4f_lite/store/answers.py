@@ -104,7 +104,7 @@ class AnswerStore:
         self.database = Database(path, kind)
         salts = self.database.rows("SELECT value FROM facts WHERE name = 'salt'")
         if [type(salt) for (salt,) in salts] != [bytes] or len(salts[0][0]) > blake2b.MAX_KEY_SIZE:
-            raise StoreError(f"{str(self.database.path)!r} is damaged: its salt is missing", self.database.path)
+            raise StoreError(f"{self.database.path} is damaged: its salt is missing", self.database.path)
         self._salt: bytes = salts[0][0]
         self._writing = threading.Lock()  # SQLite would let threads that wait sleep too long
         self._scopes: dict[str, Any] = {}
@@ -142,7 +142,7 @@ class AnswerStore:
         try:
             return Kept(from_json(deltas), *facts)
         except ValueError as error:
-            raise StoreError(f"{str(self.database.path)!r} is damaged: {error}", self.database.path) from error
+            raise StoreError(f"{self.database.path} is damaged: {error}", self.database.path) from error
 
     def keep(self, key: Key, kept: Kept, *, replace: bool = False) -> int:
         """Write an answer, unless there is one with its key.

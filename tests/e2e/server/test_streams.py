@@ -86,6 +86,7 @@ def test_a_signal_lets_answers_end(serve: Serve, upstream: Emulator) -> None:
     assert server.child.wait(10) == 0
 
 
+@pytest.mark.once
 def test_a_signal_lets_a_client_that_reads_slowly_have_its_answer(serve: Serve, upstream: Emulator) -> None:
     server = serve()
     upstream.answer("x" * 12_000_000)
