@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
+from ..store.whole_file import write_whole
 
 _FORMAT = "g4f_lite hosted batch"
 _VERSION = 1
@@ -124,7 +123,7 @@ class State:
         self.run, self.parts, self.failures = run, parts, failures
 
     def save(self) -> None:
-        """Write the file, as a whole or not at all, for its owner only.
+        """Write the file, as a whole or not at all; a new one is for its owner only.
 
         :raises StoreError: if it cannot be written
         """
@@ -136,16 +135,7 @@ class State:
             "failures": self.failures,
         }
         try:
-            descriptor, name = tempfile.mkstemp(prefix=f"{self.path.name}.", dir=self.path.parent)
-            try:
-                with open(descriptor, "w", encoding="utf-8") as file:
-                    json.dump(value, file, indent=1)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(name, self.path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            write_whole(str(self.path), json.dumps(value, indent=1).encode())
         except OSError as error:
             raise StoreError(f"{self.path} cannot be written: {error}", self.path, reason="unwritable") from error
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConversationChangedError
-from ..messages import Messages, get_random_string, json_copy
+from ..messages import Messages, json_copy
+from ..store.whole_file import write_whole
 
 
 def write_messages(messages: Messages, target: Path, files: dict[str, str]) -> None:
@@ -28,7 +29,9 @@ def write_messages(messages: Messages, target: Path, files: dict[str, str]) -> N
                 f"{target} was changed since this conversation loaded or saved it; "
                 "load it again, or save to another file"
             )
-        files[real] = write_whole(real, text.encode())
+        data = text.encode()
+        write_whole(real, data)
+        files[real] = digest(data)
     except OSError as error:  # it names the temporary file, which the caller does not know
         raise OSError(error.errno, error.strerror, str(target)) from error
 
@@ -49,24 +52,6 @@ def read_messages(path: str | os.PathLike[str]) -> tuple[list[Any], str]:
     if not isinstance(messages, list):
         raise ValueError(f"{path} is not a JSON list of messages")
     return messages, digest(data)
-
-
-def write_whole(path: str, data: bytes) -> str:
-    """Write a file through a temporary one beside it, and return the digest of its content."""
-    directory, name = os.path.split(path)
-    temporary = os.path.join(directory, f".{name}.{get_random_string()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # which only Windows has, and needs
-    try:
-        # Private from the first byte on; what an existing file's owner allows others is allowed again.
-        with open(os.open(temporary, flags, 0o600), "wb") as file:
-            file.write(data)
-        # Windows has one such flag, read-only, with which it would not remove the temporary file either.
-        if os.name != "nt" and os.path.exists(path):
-            os.chmod(temporary, os.stat(path).st_mode & 0o777)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return digest(data)
 
 
 def digest(data: bytes) -> str:

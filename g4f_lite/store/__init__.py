@@ -1,1 +1,1 @@
-"""What is kept on disk, in SQLite files: answers, for a cache and for batches, and conversations."""
+"""What is kept on disk: answers, for a cache and for batches, and conversations, in SQLite; and files written whole."""
