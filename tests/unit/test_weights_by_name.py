@@ -108,18 +108,6 @@ class TestFromTheHub:
         with pytest.raises(ProviderNotConfiguredError, match=f"{variable}.* unset it"):
             Local.pull(NAME)
 
-    def test_the_licence_is_told_before_anything_is_fetched(self, hub: FakeHub) -> None:
-        hub.licence = "llama3"
-
-        def refuse(licence: str) -> None:
-            raise RuntimeError(licence)
-
-        with pytest.raises(RuntimeError, match="llama3"):
-            weights.pull(NAME, accept=refuse)
-        assert hub.delivered == []
-        weights.pull(NAME)
-        weights.pull(NAME, accept=refuse)  # once is enough
-
 
 class TestFromAnAddress:
     def test_a_file_is_fetched_once(self, hub: FakeHub, cache: Path) -> None:

@@ -12,7 +12,6 @@ from ..openai.embeddings import Vectors
 from . import weights
 from .base import EngineProvider
 from .catalogue import DEFAULT, WEIGHTS
-from .download import Progress
 from .embeddings import embed
 from .keep_alive import KeepAlive
 from .references import name_of
@@ -23,8 +22,8 @@ from .token_count import count_tokens
 class Local(EngineProvider):
     """llama.cpp in a process of its own, which is started when it is needed and ends with this one.
 
-    Its own model is SmolLM2-135M-Instruct, which is fetched once, checked, and kept in the user's
-    cache directory.  It is small: good for a first try, for tests and for demos.
+    Its own model is SmolLM2-135M-Instruct, which is fetched once, checked, and kept.  It is small: good for a
+    first try, for tests and for demos.
 
     :param model: a known name such as ``"smollm2"`` or ``"qwen3-0.6b"``, a file on Hugging Face's hub as
         ``"hf:owner/name:Q4_K_M"``, or the path of a ``.gguf`` file
@@ -38,6 +37,7 @@ class Local(EngineProvider):
 
     default_model = DEFAULT
     models = tuple(WEIGHTS)
+    pull = staticmethod(weights.pull)
 
     def __init__(
         self,
@@ -97,24 +97,3 @@ class Local(EngineProvider):
         :raises G4FLiteError: if the engine does not answer
         """
         return count_tokens(self, prompt, self.get_model(model))
-
-    @staticmethod
-    def pull(
-        name: str, *, revision: str | None = None, sha256: str | None = None, progress: Progress | None = None
-    ) -> Path:
-        """Download the weights of a model, check them, and give their path; what is here is not fetched again.
-
-        ::
-
-            Local.pull("qwen3-0.6b")
-            Local.pull("hf:Qwen/Qwen3-0.6B-GGUF:Q8_0")
-            Local.pull("https://example.org/model.gguf", sha256="9465e63a…")
-
-        :param name: a known name, a file on Hugging Face's hub, or an address
-        :param revision: a branch, a tag or a commit on the hub
-        :param sha256: the hash of the file at an address
-        :param progress: called with the bytes that are here, and with all of them, or None where that is not known
-        :raises G4FLiteError: if they could not be had
-        :raises ValueError: if an address has no hash, or a name that needs none has one
-        """
-        return weights.pull(name, revision=revision, sha256=sha256, progress=progress)
