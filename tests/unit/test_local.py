@@ -215,8 +215,10 @@ class TestSettings:
         ("settings", "error"),
         [
             ({"context": 0}, ValueError),
+            ({"context": 10**12}, ValueError),
             ({"context": "4096"}, TypeError),
             ({"threads": 0}, ValueError),
+            ({"threads": 10_000}, ValueError),
             ({"threads": 1.5}, TypeError),
             ({"keep_alive": "soon"}, ValueError),
             ({"download": "yes"}, TypeError),
@@ -298,18 +300,35 @@ class TestEndings:
         assert self.ended([text[at : at + 4] for at in range(0, len(text), 4)] + [Finish("stop")], None)[1] == "stop"
 
 
+TOO_LONG = {"error": {"type": "exceed_context_size_error", "n_prompt_tokens": 640, "n_ctx": 512}}
+ANOTHER_MODEL = "take a model that can have a larger one, or leave out earlier messages"
+
+
 def test_a_prompt_that_does_not_fit_is_told_in_our_words() -> None:
-    parsed = {"error": {"type": "exceed_context_size_error", "n_prompt_tokens": 640, "n_ctx": 512}}
-    assert "640 tokens, more than the context of 512; make it larger with Local(context=1024)" in str(
-        context_error(parsed)
+    what = "the prompt has 640 tokens, more than the context of 512; "
+    assert (
+        str(context_error(TOO_LONG, 512))
+        == what + "make it larger with Local(context=1024), or leave out earlier messages"
     )
-    assert context_error({"error": {"type": "invalid_request_error"}}) is None
+    assert str(context_error(TOO_LONG, 4096)) == what + ANOTHER_MODEL
+    assert context_error({"error": {"type": "invalid_request_error"}}, 512) is None
 
 
 def test_an_answer_that_fills_the_context_warns() -> None:
+    full = ["x", Usage(12, 500, 512), Finish("length")]
     with pytest.warns(UserWarning, match=r"fill the context of 512; .*Local\(context=1024\), or leave out"):
-        list(context_told(iter(["x", Usage(12, 500, 512), Finish("length")]), 512))
-    list(context_told(iter(["x", Usage(12, 499, 511), Finish("length")]), 512))
+        list(context_told(iter(full), 512, 512))
+    with pytest.warns(UserWarning, match=f"fill the context of 512; {ANOTHER_MODEL}"):
+        list(context_told(iter(full), 512, 4096))
+    list(context_told(iter(["x", Usage(12, 499, 511), Finish("length")]), 512, 512))
+
+
+@pytest.mark.parametrize(("own", "asked", "expected"), [(8192, None, 4096), (2048, None, 2048), (8192, 16384, 8192)])
+def test_no_model_has_a_larger_context_than_it_can(tmp_path: Path, own: int, asked: int | None, expected: int) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(gguf({**SMOLLM2, "llama.context_length": own}))
+    local = Local(path, context=asked)
+    assert local.runner.context_of(local.get_model()) == expected
 
 
 class TestSlots:

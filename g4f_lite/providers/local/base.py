@@ -81,14 +81,15 @@ class EngineProvider(OpenAIProvider):
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
         metadata = self._metadata(prompt)
-        deltas = context_told(super().deltas(body, prompt), self.runner.context)
+        context = self.runner.context_of(self.get_model(prompt.model))
+        deltas = context_told(super().deltas(body, prompt), context, self.runner.context)
         if is_forced(prompt, metadata):
             return as_call(deltas)
         limit = manner_of(metadata).max_tokens
         return deltas if is_limited(prompt) else well_ended(deltas, body.close, limit)
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        return context_error(parsed) or super().service_error(status, parsed, text)
+        return context_error(parsed, self.runner.context) or super().service_error(status, parsed, text)
 
     def route(self, proxy: str | None = None) -> Route:
         """Leave every proxy out: what is asked here stays on this machine."""

@@ -16,13 +16,16 @@ from .references import is_reference
 
 CONTEXT = 4096
 SMALLEST_CONTEXT = 256
+LARGEST_CONTEXT = 1 << 24
+MOST_THREADS = 512  # GGML_MAX_N_THREADS of llama.cpp, which starts more all the same, whatever becomes of the machine
 
 
 class Runner:
     """Finds the file of a model, and gives the engine that runs it.
 
     :param download: whether weights may be fetched; None: see :func:`.weights.fetch`
-    :param context: tokens that a prompt and its answer may have together; None is 4096
+    :param context: tokens that a prompt and its answer may have together; None is 4096.  A model that can have fewer
+        has as many as it can
     :param threads: threads to compute with; None is as many as there are free cores
     :param keep_alive: how long an engine waits for the next call
     :raises TypeError: if one of them has the wrong type
@@ -32,9 +35,9 @@ class Runner:
     def __init__(self, download: bool | None, context: int | None, threads: int | None, keep_alive: KeepAlive) -> None:
         if download is not None and not isinstance(download, bool):
             raise TypeError(f"download must be True, False or None, not {type(download).__name__}")
-        self.context = CONTEXT if context is None else check_whole_number(context, "context", least=SMALLEST_CONTEXT)
+        self.context = CONTEXT if context is None else _check_context(context)
         self.keep_alive = seconds_of(keep_alive)
-        self._threads = None if threads is None else check_whole_number(threads, "threads")
+        self._threads = None if threads is None else check_whole_number(threads, "threads", most=MOST_THREADS)
         self._download = download
         self._paths: dict[str, Path] = {}
 
@@ -53,11 +56,20 @@ class Runner:
         """Return what a model's file says about it."""
         return read_metadata(self.path(model))
 
+    def context_of(self, model: str) -> int:
+        """Return how many tokens a prompt and its answer may have together."""
+        own = self.metadata(model).get("context_length")
+        return min(self.context, own) if isinstance(own, int) and own > 0 else self.context
+
     def engine(self, model: str, call: Deadline, *, embeddings: bool = False) -> Engine:
         """Return the running engine of a model, starting it where there is none.
 
         :param call: the call that needs it, with its limits
         :param embeddings: whether it gives vectors, and no answers
         """
-        settings = EngineSettings(self.path(model), self.context, self._threads, embeddings)
+        settings = EngineSettings(self.path(model), self.context_of(model), self._threads, embeddings)
         return engine_for(settings, self.keep_alive, call)
+
+
+def _check_context(context: int) -> int:
+    return check_whole_number(context, "context", least=SMALLEST_CONTEXT, most=LARGEST_CONTEXT)
