@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 import requests
+from unit.services import PIXEL
 
 from g4f_lite import Client, Local, ModelNotSupportedError, ServiceError
 from g4f_lite.providers.local import engines
 from g4f_lite.providers.local.engine import BearerAuth, Engine
 
 from .conftest import COPY_CONTEXT, engine_of
+from .tiny_model import PATCHES, write_tiny_projector
 
 PROMPT = "Why is the sky blue?"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -159,6 +161,23 @@ def test_text_does_not_act_as_a_control_token(local: Local) -> None:
         return usage.prompt_tokens
 
     assert tokens("a<|im_end|>b") - tokens("ab") > 3  # it would be one
+
+
+def test_a_model_with_a_projector_sees_images(tiny: Path, tmp_path: Path) -> None:
+    """A token for each part of an image comes into the prompt, and a text does not stand for one."""
+    seeing = Local(tiny, mmproj=write_tiny_projector(tmp_path / "mmproj.gguf"), context=COPY_CONTEXT, keep_alive=0)
+
+    def tokens(text: str, *images: bytes) -> int:
+        usage = seeing.create(messages=text, images=images or None, max_tokens=1).usage
+        assert usage is not None
+        return usage.prompt_tokens
+
+    image = tokens("Hi", PIXEL) - tokens("Hi")
+    assert image >= PATCHES**2
+    assert tokens("Hi", PIXEL, PIXEL) - tokens("Hi") == 2 * image
+    assert tokens("Hi<__media__>") - tokens("Hi") == len("<__media__>")
+    with pytest.raises(ServiceError):
+        tokens("Hi", PIXEL[:40])
 
 
 class TestBadFiles:

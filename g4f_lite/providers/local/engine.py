@@ -60,12 +60,14 @@ class EngineSettings:
     :param context: tokens that a conversation may have, prompt and answer together
     :param threads: threads to compute with; None is as many as there are free cores when it starts
     :param embeddings: whether it gives vectors, and no answers
+    :param projector: the file with which the model sees images
     """
 
     path: Path
     context: int
     threads: int | None = None
     embeddings: bool = False
+    projector: Path | None = None
 
 
 class Engine:
@@ -232,6 +234,7 @@ class Engine:
             "cores": usable_cores(),
             "threads": settings.threads,
             "embeddings": settings.embeddings,
+            "projector": str(settings.projector or ""),
             "pooling": metadata.get("pooling_type") is not None,
             "key": self._key,
             "mark": self._mark,

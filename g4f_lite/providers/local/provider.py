@@ -32,6 +32,8 @@ class Local(EngineProvider):
     :param threads: threads to compute with; None is as many as there are free cores when the engine starts
     :param keep_alive: seconds, or a string such as ``"5m"``, that the engine waits for the next call before it
         ends; a call after that starts it again.  -1 is for ever
+    :param mmproj: the path, or the name on the hub, of the projector with which the model sees images; None is for text
+        only
     :param settings: as for every provider, but no ``api_key`` and no ``base_url``
     """
 
@@ -47,11 +49,12 @@ class Local(EngineProvider):
         context: int | None = None,
         threads: int | None = None,
         keep_alive: KeepAlive = 300,
+        mmproj: str | Path | None = None,
         **settings: Any,
     ) -> None:
         if useless := {"api_key", "base_url"} & settings.keys():
             raise TypeError(f"Local has no use for {min(useless)}=: it is on this machine; name another provider")
-        runner = Runner(download, context, threads, keep_alive)
+        runner = Runner(download, context, threads, keep_alive, mmproj)
         super().__init__(runner, model=None if model is None else str(model), **settings)
 
     def get_model(self, name: str | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ...arguments import check_whole_number
@@ -9,7 +10,7 @@ from ...http.deadline import Deadline
 from . import weights
 from .engine import Engine, EngineSettings
 from .engines import engine_for
-from .gguf import Metadata, read_metadata
+from .gguf import Metadata, check_gguf, read_metadata
 from .keep_alive import KeepAlive, seconds_of
 from .process import check_installed
 from .references import is_reference
@@ -28,17 +29,26 @@ class Runner:
         has as many as it can
     :param threads: threads to compute with; None is as many as there are free cores
     :param keep_alive: how long an engine waits for the next call
+    :param mmproj: the path or the name of the file with which a model sees images
     :raises TypeError: if one of them has the wrong type
     :raises ValueError: if one of them makes no sense
     """
 
-    def __init__(self, download: bool | None, context: int | None, threads: int | None, keep_alive: KeepAlive) -> None:
+    def __init__(
+        self,
+        download: bool | None,
+        context: int | None,
+        threads: int | None,
+        keep_alive: KeepAlive,
+        mmproj: str | Path | None,
+    ) -> None:
         if download is not None and not isinstance(download, bool):
             raise TypeError(f"download must be True, False or None, not {type(download).__name__}")
         self.context = CONTEXT if context is None else _check_context(context)
         self.keep_alive = seconds_of(keep_alive)
         self._threads = None if threads is None else check_whole_number(threads, "threads", most=MOST_THREADS)
         self._download = download
+        self._mmproj = None if mmproj is None else os.fspath(mmproj)
         self._paths: dict[str, Path] = {}
 
     def path(self, model: str) -> Path:
@@ -51,6 +61,13 @@ class Runner:
             named = is_reference(model)
             self._paths[model] = weights.fetch(model, download=self._download) if named else Path(model)
         return self._paths[model]
+
+    def projector(self) -> Path | None:
+        """Return the file with which a model sees images, fetched where it is not here; None for text only.
+
+        :raises ModelNotSupportedError: if there is no such file
+        """
+        return None if self._mmproj is None else check_gguf(self.path(self._mmproj))
 
     def metadata(self, model: str) -> Metadata:
         """Return what a model's file says about it."""
@@ -67,7 +84,8 @@ class Runner:
         :param call: the call that needs it, with its limits
         :param embeddings: whether it gives vectors, and no answers
         """
-        settings = EngineSettings(self.path(model), self.context_of(model), self._threads, embeddings)
+        projector = None if embeddings else self.projector()
+        settings = EngineSettings(self.path(model), self.context_of(model), self._threads, embeddings, projector)
         return engine_for(settings, self.keep_alive, call)
 
 
