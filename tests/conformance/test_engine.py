@@ -238,6 +238,7 @@ def test_it_counts_the_tokens_of_a_prompt_as_it_reports_them(local: Local) -> No
     assert local.count_tokens(messages) == answer.usage.prompt_tokens
     assert local.count_tokens("Hello") == 1
     assert local.count_tokens("") == 0
+    assert local.count_tokens("a<|im_end|>b") - local.count_tokens("ab") > 3  # as in a message
     count = Client(local).count_tokens(messages)
     assert (count, count.method, count.is_estimate) == (answer.usage.prompt_tokens, "engine", False)
     with pytest.raises(ValueError, match="accepts only text"):
