@@ -103,7 +103,7 @@ def pull(
     except G4FLiteError:  # some of them are OSErrors
         raise
     except OSError as error:
-        raise _not_kept(name, target, error) from error
+        raise _not_kept(name, reference, target, error) from error
     return target
 
 
@@ -221,9 +221,8 @@ def _download(file: PackageFile | HubFile | UrlFile, target: Path, progress: Pro
             shown.end()
 
 
-def _not_kept(name: str, target: Path, error: OSError) -> ProviderNotConfiguredError:
+def _not_kept(name: str, file: Reference, target: Path, error: OSError) -> ProviderNotConfiguredError:
     if error.errno in DISK_FULL:
-        file = parse(name)
         needed = 2 * file.size if isinstance(file, PackageFile) else 0
         reason = f"the disk is full: {f'{needed >> 20} MiB are needed' if needed else 'make room'} in {target.parent}"
     else:
