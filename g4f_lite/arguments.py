@@ -194,10 +194,10 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
 
 
 def warn(message: str) -> None:
-    """Issue a UserWarning at the caller's line, the first one outside this package."""
-    package = __name__.partition(".")[0]
+    """Issue a UserWarning at the caller's line, the first one outside this package and what it calls itself through."""
+    inside = (__name__.partition(".")[0], "tenacity", "contextlib")
     level, frame = 1, sys._getframe(0)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tenacity
 
 from g4f_lite import (
     AiEngine,
@@ -22,7 +23,7 @@ from g4f_lite import (
     OpenAICompatible,
     ProviderNotConfiguredError,
 )
-from g4f_lite.arguments import check_proxy, is_switched_on
+from g4f_lite.arguments import check_proxy, is_switched_on, warn
 from g4f_lite.http.exchange import CA_BUNDLES
 from g4f_lite.testing import Echo
 
@@ -278,3 +279,9 @@ def test_a_copied_image_can_still_be_fetched() -> None:
         assert copied.bytes() == PIXEL
         assert (copied.urls, copied.alt) == (image.urls, image.alt)
         assert copied.urls is not image.urls
+
+
+def test_a_warning_names_the_callers_line_also_where_a_call_is_retried() -> None:
+    with pytest.warns(UserWarning, match="twice") as caught:
+        tenacity.Retrying()(warn, "twice")
+    assert [warning.filename for warning in caught] == [__file__]
