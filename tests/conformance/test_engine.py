@@ -21,7 +21,7 @@ from g4f_lite.providers.local import engines
 from g4f_lite.providers.local.engine import BearerAuth, Engine
 
 from .conftest import COPY_CONTEXT, engine_of
-from .tiny_model import PATCHES, write_tiny_projector
+from .tiny_model import PATCHES, write_tiny_model, write_tiny_projector
 
 PROMPT = "Why is the sky blue?"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -163,9 +163,11 @@ def test_text_does_not_act_as_a_control_token(local: Local) -> None:
     assert tokens("a<|im_end|>b") - tokens("ab") > 3  # it would be one
 
 
-def test_a_model_with_a_projector_sees_images(tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("tiny")
+def test_a_model_with_a_projector_sees_images(tmp_path: Path) -> None:
     """A token for each part of an image comes into the prompt, and a text does not stand for one."""
-    seeing = Local(tiny, mmproj=write_tiny_projector(tmp_path / "mmproj.gguf"), context=COPY_CONTEXT, keep_alive=0)
+    path, mmproj = write_tiny_model(tmp_path / "seeing.gguf"), write_tiny_projector(tmp_path / "mmproj.gguf")
+    seeing = Local(path, mmproj=mmproj, context=COPY_CONTEXT, keep_alive=0)
 
     def tokens(text: str, *images: bytes) -> int:
         usage = seeing.create(messages=text, images=images or None, max_tokens=1).usage
