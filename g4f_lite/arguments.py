@@ -158,18 +158,21 @@ def check_callback(function: Any, name: str) -> Any:
     return function
 
 
-def check_whole_number(value: Any, name: str, *, least: int = 1) -> int:
+def check_whole_number(value: Any, name: str, *, least: int = 1, most: int | None = None) -> int:
     """Check a whole number, and return it.
 
     :param name: the name of the argument, for the error
     :param least: the smallest number that is accepted
+    :param most: the largest number that is accepted; None for any
     :raises TypeError: if it is not a whole number
-    :raises ValueError: if it is less than ``least``
+    :raises ValueError: if it is less than ``least`` or more than ``most``
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, not {value}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be at most {most}, not {value}")
     return value
 
 

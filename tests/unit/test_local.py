@@ -217,6 +217,7 @@ class TestSettings:
             ({"context": 0}, ValueError),
             ({"context": "4096"}, TypeError),
             ({"threads": 0}, ValueError),
+            ({"threads": 513}, ValueError),
             ({"threads": 1.5}, TypeError),
             ({"keep_alive": "soon"}, ValueError),
             ({"download": "yes"}, TypeError),

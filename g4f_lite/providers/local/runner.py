@@ -16,6 +16,7 @@ from .references import is_reference
 
 CONTEXT = 4096
 SMALLEST_CONTEXT = 256
+_MOST_THREADS = 512  # of ggml; more would be started, and compete for the processors
 
 
 class Runner:
@@ -34,7 +35,7 @@ class Runner:
             raise TypeError(f"download must be True, False or None, not {type(download).__name__}")
         self.context = CONTEXT if context is None else check_whole_number(context, "context", least=SMALLEST_CONTEXT)
         self.keep_alive = seconds_of(keep_alive)
-        self._threads = None if threads is None else check_whole_number(threads, "threads")
+        self._threads = None if threads is None else check_whole_number(threads, "threads", most=_MOST_THREADS)
         self._download = download
         self._paths: dict[str, Path] = {}
 
