@@ -95,5 +95,10 @@ trap '"$server" -k || true' EXIT
 
 cd "$dir/checkout"
 [ $# -gt 0 ] || set -- -m pytest -q -p no:cacheprovider tests/unit
-# Through pipes, as Wine gives a program neither a terminal nor files as its standard streams.
-"$wine" "$dir/cp313/python.exe" "$@" </dev/null 2>&1 | cat
+# Through a pipe, as Wine gives a program neither a terminal nor files as its standard streams; and not for longer than the
+# program runs, though what it leaves behind may hold the pipe open.
+status=0
+"$wine" "$dir/cp313/python.exe" "$@" </dev/null > >(cat) 2>&1 || status=$?
+"$server" -k || true
+wait "$!" || true
+exit "$status"
