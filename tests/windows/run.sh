@@ -32,7 +32,7 @@ if [ ! -x "$wine" ]; then
     echo "Wine is not here, so Windows' Python cannot be run: apt-get install --no-install-recommends wine64 libwine" >&2
     exit 77
 fi
-python="${PYTHON:-python3}"
+python="$("${PYTHON:-python3}" -c "import sys; print(sys.executable)")" # not a shim, which does more than run it
 # Nothing of a display, a menu, .NET or a browser is wanted, and Wine's own remarks are not either.
 export PIP_ROOT_USER_ACTION=ignore WINEPREFIX="$dir/prefix" WINEDEBUG="${WINEDEBUG:--all}" WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe="
 unset DISPLAY PYTHONPATH PYTHONHOME
