@@ -12,7 +12,8 @@
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
-dir="$1"
+mkdir -p "$1"
+dir="$(cd "$1" && pwd)"
 
 if ! command -v wine64 >/dev/null && [ ! -x /usr/lib/wine/wine64 ]; then
     missing="Windows is not checked: Wine is not here"
@@ -35,7 +36,7 @@ slow=(
     --deselect tests/unit/test_weights.py::test_one_wrong_byte_anywhere_in_the_wheel_is_harmless
     --ignore tests/unit/test_pytest_plugin.py
 )
-options=(-v -ra -o "cache_dir=../cache" -m "not long and not once" "${slow[@]}")
+options=(-v -ra -o "cache_dir=Z:$dir/cache" -m "not long and not once" "${slow[@]}")
 log="$dir/tests.log"
 
 # Run the tests: tests OPTION …  The log has a line for each, so that the last one tells where Wine hung, if it did.
@@ -48,7 +49,6 @@ tests() {
     return "$status"
 }
 
-mkdir -p "$dir"
 if ! tests; then
     echo "Once more, what failed, or all where nothing came to an end:"
     tests --last-failed
