@@ -96,6 +96,11 @@ def descendants(kind: type) -> set[type]:
     return below.union(*map(descendants, below)) if below else below
 
 
+def test_a_wait_that_was_asked_for_is_told():
+    assert str(RateLimitError("slow down", retry_after=3600)) == "slow down; the service asks to wait 3600 s"
+    assert str(RateLimitError("slow down")) == "slow down"
+
+
 def test_the_table_has_the_whole_tree() -> None:
     ours = {kind for kind in descendants(G4FLiteError) if kind.__module__ == errors.__name__}
     assert ours == set(KINDS) - {G4FLiteError}
