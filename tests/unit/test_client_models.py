@@ -121,6 +121,13 @@ def test_another_error_has_no_such_line():
         Client(Scripted(RateLimitError("slow down"))).ask("x", model="gpt-9")
 
 
+def test_one_model_of_the_list_is_returned_by_its_name():
+    models = Client(Choosy()).models
+    assert models.retrieve("large").id == "large"
+    with pytest.raises(ModelNotSupportedError, match="has no model 'smal'; try small"):
+        models.retrieve("smal")
+
+
 def test_models_are_listed_with_the_mapped_names():
     listed = Client(Choosy(), models={"gpt-4": "small", "*": "large"}).models.list()
     assert [(model.id, model.owned_by) for model in listed] == [

@@ -245,7 +245,7 @@ class TestSettings:
             ({"context": 10**12}, ValueError),
             ({"context": "4096"}, TypeError),
             ({"threads": 0}, ValueError),
-            ({"threads": 10_000}, ValueError),
+            ({"threads": 513}, ValueError),
             ({"threads": 1.5}, TypeError),
             ({"keep_alive": "soon"}, ValueError),
             ({"download": "yes"}, TypeError),

@@ -12,7 +12,8 @@
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
-dir="$1"
+mkdir -p "$1"
+dir="$(cd "$1" && pwd)"
 
 if ! command -v wine64 >/dev/null && [ ! -x /usr/lib/wine/wine64 ]; then
     missing="Windows is not checked: Wine is not here"
@@ -35,8 +36,23 @@ slow=(
     --deselect tests/unit/test_weights.py::test_one_wrong_byte_anywhere_in_the_wheel_is_harmless
     --ignore tests/unit/test_pytest_plugin.py
 )
-timeout 900 "$here/run.sh" "$dir" -m pytest -q -ra -p no:cacheprovider -m "not long and not once" "${slow[@]}" \
-    tests/unit tests/windows "${files[@]/%/.py}"
+options=(-v -ra -o "cache_dir=Z:$dir/cache" -m "not long and not once" "${slow[@]}")
+log="$dir/tests.log"
+
+# Run the tests: tests OPTION …  The log has a line for each, so that the last one tells where Wine hung, if it did.
+tests() {
+    local status=0
+    timeout 500 "$here/run.sh" "$dir" -m pytest "${options[@]}" "$@" tests/unit tests/windows "${files[@]/%/.py}" \
+        >"$log" 2>&1 || status=$?
+    [ "$status" -ne 124 ] || printf '\nFAILED %s (no end within 500 s)\n' "$(tail -n 1 "$log")" >>"$log"
+    tr -d '\r' <"$log" | grep -vE '^\S+::.* PASSED ' | tail -n 200
+    return "$status"
+}
+
+if ! tests; then
+    echo "Once more, what failed, or all where nothing came to an end:"
+    tests --last-failed
+fi
 
 weights="$(find "${XDG_CACHE_HOME:-$HOME/.cache}/g4f-lite" -maxdepth 1 -name '*.gguf' 2>/dev/null | head -1)"
 if [ -z "$weights" ]; then

@@ -32,7 +32,7 @@ if [ ! -x "$wine" ]; then
     echo "Wine is not here, so Windows' Python cannot be run: apt-get install --no-install-recommends wine64 libwine" >&2
     exit 77
 fi
-python="${PYTHON:-python3}"
+python="$("${PYTHON:-python3}" -c "import sys; print(sys.executable)")" # not a shim, which does more than run it
 # Nothing of a display, a menu, .NET or a browser is wanted, and Wine's own remarks are not either.
 export PIP_ROOT_USER_ACTION=ignore WINEPREFIX="$dir/prefix" WINEDEBUG="${WINEDEBUG:--all}" WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe="
 unset DISPLAY PYTHONPATH PYTHONHOME
@@ -95,5 +95,10 @@ trap '"$server" -k || true' EXIT
 
 cd "$dir/checkout"
 [ $# -gt 0 ] || set -- -m pytest -q -p no:cacheprovider tests/unit
-# Through pipes, as Wine gives a program neither a terminal nor files as its standard streams.
-"$wine" "$dir/cp313/python.exe" "$@" </dev/null 2>&1 | cat
+# Through a pipe, as Wine gives a program neither a terminal nor files as its standard streams; and not for longer than the
+# program runs, though what it leaves behind may hold the pipe open.
+status=0
+"$wine" "$dir/cp313/python.exe" "$@" </dev/null > >(cat) 2>&1 || status=$?
+"$server" -k || true
+wait "$!" || true
+exit "$status"

@@ -18,7 +18,7 @@ from .references import is_reference
 CONTEXT = 4096
 SMALLEST_CONTEXT = 256
 LARGEST_CONTEXT = 1 << 24
-MOST_THREADS = 512  # GGML_MAX_N_THREADS of llama.cpp, which starts more all the same, whatever becomes of the machine
+_MOST_THREADS = 512  # of ggml; more would be started, and compete for the processors
 
 
 class Runner:
@@ -46,7 +46,7 @@ class Runner:
             raise TypeError(f"download must be True, False or None, not {type(download).__name__}")
         self.context = CONTEXT if context is None else _check_context(context)
         self.keep_alive = seconds_of(keep_alive)
-        self._threads = None if threads is None else check_whole_number(threads, "threads", most=MOST_THREADS)
+        self._threads = None if threads is None else check_whole_number(threads, "threads", most=_MOST_THREADS)
         self._download = download
         self._mmproj = None if mmproj is None else os.fspath(mmproj)
         self._paths: dict[str, Path] = {}
