@@ -204,6 +204,15 @@ class TestBadFiles:
             Local(path, retry=None).create(messages="Hello")
         assert capfd.readouterr() == ("", "")
 
+    def test_the_engines_reason_is_told(self, tiny: Path, tmp_path: Path) -> None:
+        """Its first line, and not its last, which says only that it gives up."""
+        path = tmp_path / "other.gguf"
+        path.write_bytes(tiny.read_bytes().replace(b"llama", b"lamma"))
+        with pytest.raises(ModelNotSupportedError, match=r"\(llama_model_load: .*unknown model arch.*'lamma'\)"):
+            Local(path, retry=None).create(messages="Hello")
+        with pytest.raises(ModelNotSupportedError, match=r"cannot load .*tiny\.gguf with .*other\.gguf: .*\.gguf\)$"):
+            Local(tiny, mmproj=path, context=COPY_CONTEXT + 3, retry=None).create(messages="Hello")
+
 
 def test_an_import_starts_nothing() -> None:
     code = """
