@@ -200,4 +200,4 @@ def _key_source(provider: BaseProvider) -> str:
         return "needs no key"
     if provider.key.given is not None:
         return "the key is from --api-key-file"
-    return f"the key is from {provider.key.variable}" if provider.key.value() else "no key, and none is needed"
+    return f"the key is from {provider.key.variable}" if provider.key.value() else "no key"
