@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import errors
-from ..http.failures import NO_TLS
+from ..http.failures import WRITE_HTTP
 from ..http.urls import is_loopback
 from ..providers.base import BaseProvider, Provider
 from ..providers.openai.provider import OpenAICompatible
@@ -79,7 +79,7 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     if isinstance(error, errors.TransportError):
         if error.cause == "connection" and isinstance(provider, Provider) and is_loopback(provider.base_url):
             return NOT_RUNNING, f"start the server, or correct its URL, {provider.base_url}"
-        if NO_TLS in error.message:
+        if WRITE_HTTP in error.message:
             return "it does not use TLS", "write http:// instead of https:// in its URL"
         return _TRANSPORT[error.cause]
     if isinstance(error, errors.ProviderNotConfiguredError):
