@@ -193,7 +193,7 @@ def without_tls(origin: str, links: Iterable[BaseException], reason: str) -> Tra
         return TransportError(f"no TLS with {origin}: the server does not speak it; {WRITE_HTTP}", cause="tls")
     if not is_loopback(origin) or not any(isinstance(link, (*_CLOSED, *_TIMEOUTS)) for link in links):
         return None
-    return TransportError(f"no TLS with {origin}: {reason}; if the server does not speak it; {WRITE_HTTP}", cause="tls")
+    return TransportError(f"no TLS with {origin}: {reason}; if the server does not speak it, {WRITE_HTTP}", cause="tls")
 
 
 def closed_by_peer(error: BaseException) -> bool:

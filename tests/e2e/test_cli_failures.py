@@ -122,6 +122,13 @@ def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Em
     assert_failed(done, "gpt-99", "`g4f-lite models`, with the same --provider or --base-url")
 
 
+def test_an_address_without_v1_comes_with_what_to_write(emulator: Emulator) -> None:
+    done = call("chat", "Hello", "--base-url", emulator.url)
+    assert_failed(done, f": try --base-url {emulator.url}/v1\n")
+    done = call("chat", "Hello", G4F_LITE_BASE_URL=emulator.url)
+    assert_failed(done, f": try G4F_LITE_BASE_URL={emulator.url}/v1\n")
+
+
 def test_a_message_of_several_lines_is_one_line(emulator: Emulator, here: list[str]) -> None:
     emulator.fail("success_false", message="first\nsecond\x1b[2J")
     assert_failed(call("chat", "Hello", *here), "first", "second\ufffd[2J")
