@@ -122,6 +122,17 @@ def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Em
     assert_failed(done, "gpt-99", "`g4f-lite models`, with the same --provider or --base-url")
 
 
+def test_a_model_of_a_server_comes_with_the_option_that_names_the_server() -> None:
+    done = call("chat", "Hello", "-m", "llama3.2")
+    assert_refused(done, "it has no model 'llama3.2'; try ", "name that too: -p ollama -m llama3.2\n")
+
+
+def test_a_hub_that_does_not_answer_is_no_provider_to_test(tmp_path: Path) -> None:
+    hub = {"HF_ENDPOINT": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(tmp_path)}
+    done = call("local", "pull", "hf:owner/name", **hub)
+    assert_failed(done, "is the server running that HF_ENDPOINT or the name of the model leads to?\n")
+
+
 def test_an_address_without_v1_comes_with_what_to_write(emulator: Emulator) -> None:
     done = call("chat", "Hello", "--base-url", emulator.url)
     assert_failed(done, f": try --base-url {emulator.url}/v1\n")

@@ -136,6 +136,14 @@ def test_who_counts(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
 # Who is asked
 
 
+@pytest.mark.parametrize(
+    "names", [["-p", "echo", "--provider", "scripted"], ["echo", "-p", "scripted"], ["-p", "echo,scripted"]]
+)
+def test_providers_are_named_as_in_the_other_commands(names: list[str]) -> None:
+    found = json.loads(call("doctor", *names, "--json").stdout)["providers"]
+    assert [one["provider"] for one in found] == ["Echo", "Scripted"]
+
+
 def test_those_that_were_chosen_and_those_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     here = ["ollama", "llama.cpp", "lmstudio", "vllm"]
     for name in ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL", "G4F_LITE_MODEL"):
