@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 _OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image"}
 _NOWHERE = re.compile(r"could not connect to (\S+?):? ")
 _UNKNOWN = re.compile(r"it has no model '([^']+)'; try .* or give the path of a \.gguf file")
+_CONTEXT = re.compile(r"(?<= with )Local\(context=(\w+)\)")
 _ADDRESS = re.compile(r"\bbase_url='([^']*)'")
 _SETTING = re.compile(r"\b(?:(api_key|base_url)\b=?|(images|provider|proxy|timeout|model)=(?!\w))")
 
@@ -44,6 +45,7 @@ class Misuse(Failure):
 def one_line(text: str) -> str:
     """Return a message as one line, with options instead of the names of Python arguments."""
     text, listed, names = text.partition(LISTED)  # the listed names are not options
+    text = _CONTEXT.sub(r"G4F_LITE_CONTEXT=\1", text)
     text = _ADDRESS.sub(r"--base-url \1", text)
     text = _SETTING.sub(lambda found: _OPTIONS.get(found[1] or found[2], f"--{found[2]}"), text) + listed + names
     text = re.sub(r":\s*\n\s*", ": ", text.strip())

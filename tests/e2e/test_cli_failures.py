@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from g4f_lite.cli.failure import one_line
 from g4f_lite.emulator import Emulator
 
 from .command import COMMAND, ENVIRONMENT, SECONDS, assert_failed, assert_refused, call, read_until, run, start
@@ -125,6 +126,16 @@ def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Em
 def test_a_model_of_a_server_comes_with_the_option_that_names_the_server() -> None:
     done = call("chat", "Hello", "-m", "llama3.2")
     assert_refused(done, "it has no model 'llama3.2'; try ", "name that too: -p ollama -m llama3.2\n")
+
+
+def test_the_context_is_set_by_a_variable_and_not_by_an_option() -> None:
+    done = call("chat", "Hello", "-o", "context=1024")
+    assert_refused(done, "Local has no option 'context': set G4F_LITE_CONTEXT for the embedded model")
+
+
+def test_a_remedy_in_python_is_one_for_the_command_line() -> None:
+    told = one_line("it is full; make it larger with Local(context=8192), or leave out earlier messages")
+    assert told == "it is full; make it larger with G4F_LITE_CONTEXT=8192, or leave out earlier messages"
 
 
 def test_a_hub_that_does_not_answer_is_no_provider_to_test(tmp_path: Path) -> None:

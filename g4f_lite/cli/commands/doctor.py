@@ -15,6 +15,7 @@ import click
 from ...errors import ProviderNotFoundError
 from ...http.urls import is_loopback
 from ...providers.base import BaseProvider, Provider
+from ...providers.environment import warn_of_unknown_variables
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, make_provider
 from ..diagnosis import NOT_RUNNING
@@ -81,6 +82,7 @@ def command(
         secrets.append(settings["api_key"])
     named = ",".join(providers) or ("OpenAICompatible" if base_url else None)
     given = {"provider": named, "base_url": base_url, "model": model, "proxy": proxy}
+    warn_of_unknown_variables()
     rows = effective_settings({**given, "timeout": None if timeout is None else f"{timeout:g} s for each step"})
     if not as_json:
         write_settings(rows)
