@@ -257,6 +257,15 @@ def warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level)
 
 
+def check_prompt(prompt: Any) -> None:
+    """Raise if there is no prompt; what else it may be, the check of messages says.
+
+    :raises TypeError: if it is None
+    """
+    if prompt is None:
+        raise TypeError("prompt must be a string or a list of messages, not None")
+
+
 def refuse_stream(options: Mapping[str, Any]) -> None:
     """Raise if ``ask`` is told to stream; False is fine, and asks the service for the answer in one piece.
 
