@@ -155,6 +155,7 @@ class Examiner:
                 tls.status = NOT_NEEDED
                 tls.detail = "it is part of the next steps, through the proxy" if way.proxy else "the URL is http"
                 return
+            connection.settimeout(provider.timeout.connect)  # as long as a call would wait
             with self._step("TLS") as step:
                 step.detail = handshake(connection, endpoint, way.verify, way.cert)
 

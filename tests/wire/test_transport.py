@@ -72,7 +72,7 @@ def test_another_hosts_certificate_is_refused(authority: trustme.CA, authority_f
     [
         (lambda c: (c.sock.recv(9), c.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")), ": the server does not speak it;"),
         (lambda c: c.sock.recv(9999), "; if the server does not speak it,"),
-        (lambda c: c.silence(), "The handshake operation timed out; if the server does not speak it,"),
+        (lambda c: c.silence(), ": The handshake operation timed out; if the server does not speak it,"),
     ],
     ids=["a refusal in plain text", "the end", "silence"],
 )
