@@ -193,6 +193,7 @@ def without_tls(origin: str, links: Iterable[BaseException], reason: str) -> Tra
         return TransportError(f"no TLS with {origin}: the server does not speak it; {WRITE_HTTP}", cause="tls")
     if not is_loopback(origin) or not any(isinstance(link, (*_CLOSED, *_TIMEOUTS)) for link in links):
         return None
+    reason = re.sub(r"^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$", "", reason)  # a line of Python's source
     return TransportError(f"no TLS with {origin}: {reason}; if the server does not speak it, {WRITE_HTTP}", cause="tls")
 
 
