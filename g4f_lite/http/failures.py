@@ -130,14 +130,18 @@ def translate(
         if isinstance(link, G4FLiteError):
             return link
     # When the watchdog shuts a socket down, the reader sees a reset, a short body or anything else.
-    if deadline.ended or deadline.remaining() < CLOCK_STEP:
-        return deadline.error()
+    late = deadline.error() if deadline.ended or deadline.remaining() < CLOCK_STEP else None
+    is_handshake = connecting and not proxy and origin.startswith("https:")
+    if isinstance(late, DeadlineExceededError) and is_handshake and is_loopback(origin):
+        late.message += f"; if the server does not speak TLS, {WRITE_HTTP}"
+        late.args = (late.message,)
+    if late is not None:
+        return late
 
     def has(kinds: tuple[type[BaseException], ...]) -> bool:
         return any(isinstance(link, kinds) for link in links)
 
     reason = _reason(links)
-    is_handshake = connecting and not proxy and origin.startswith("https:")
     is_handshake = is_handshake and not has((*_NO_TIMEOUTS, *_CONNECT_TIMEOUTS, *_DNS))  # the connection was made
     if is_handshake and (plain := without_tls(origin, links, reason)):
         return plain

@@ -93,6 +93,13 @@ def test_a_server_without_tls_is_named(answer: Callable[[Connection], Any], word
         assert diagnose(caught.value, provider)[1] == remedy
 
 
+def test_a_server_without_tls_is_named_where_the_whole_call_ends_first() -> None:
+    with RawServer(lambda c: c.silence()) as server:
+        provider = _provider(server.url.replace("http:", "https:"), timeout=0.2)
+        with provider, pytest.raises(DeadlineExceededError, match="TLS, write http:// in its address"):
+            provider.create(messages="hi")
+
+
 def test_a_missing_bundle_of_an_own_session_is_named(tmp_path: Path) -> None:
     with requests.Session() as session:
         session.verify = str(tmp_path / "none.pem")
