@@ -6,11 +6,12 @@ import itertools
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
-from g4f_lite.cli.failure import one_line
+from g4f_lite.cli.output import prepare
 from g4f_lite.emulator import Emulator
 
 from .command import COMMAND, ENVIRONMENT, SECONDS, assert_failed, assert_refused, call, read_until, run, start
@@ -133,9 +134,13 @@ def test_the_context_is_set_by_a_variable_and_not_by_an_option() -> None:
     assert_refused(done, "Local has no option 'context': set G4F_LITE_CONTEXT for the embedded model")
 
 
-def test_a_remedy_in_python_is_one_for_the_command_line() -> None:
-    told = one_line("it is full; make it larger with Local(context=8192), or leave out earlier messages")
-    assert told == "it is full; make it larger with G4F_LITE_CONTEXT=8192, or leave out earlier messages"
+def test_a_remedy_in_python_is_one_for_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which prepare replaces
+    prepare()
+    warnings.showwarning("it is full; make it larger with Local(context=8192), or images=", UserWarning, "", 0)
+    assert capsys.readouterr().err == "Note: it is full; make it larger with G4F_LITE_CONTEXT=8192, or --image\n"
 
 
 def test_a_hub_that_does_not_answer_is_no_provider_to_test(tmp_path: Path) -> None:

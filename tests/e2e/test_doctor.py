@@ -144,6 +144,12 @@ def test_providers_are_named_as_in_the_other_commands(names: list[str]) -> None:
     assert [one["provider"] for one in found] == ["Echo", "Scripted"]
 
 
+def test_a_variable_that_is_no_setting_is_noted() -> None:
+    done = run("doctor", "echo", G4F_LITE_CONTEX="1024")
+    assert done.returncode == 0
+    assert re.fullmatch(r"Note: G4F_LITE_CONTEX in the .*; is G4F_LITE_CONTEXT meant\?\n", done.stderr)
+
+
 def test_those_that_were_chosen_and_those_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     here = ["ollama", "llama.cpp", "lmstudio", "vllm"]
     for name in ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL", "G4F_LITE_MODEL"):

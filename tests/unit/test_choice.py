@@ -73,6 +73,14 @@ def test_the_default_is_made_once_and_anew_when_the_environment_changes(monkeypa
     assert default_provider() is not first
 
 
+def test_the_default_is_made_anew_with_another_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = default_provider()
+    monkeypatch.setenv("G4F_LITE_CONTEXT", "1024")
+    second = default_provider()
+    assert isinstance(second, Local)
+    assert (second.runner.context, second is first) == (1024, False)
+
+
 def test_what_the_environment_got_wrong_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("G4F_LITE_BASE_URL", "foo")
     with pytest.raises(ValueError, match="G4F_LITE_BASE_URL must be a URL such as http://"):
