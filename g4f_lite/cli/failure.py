@@ -74,8 +74,9 @@ def message_of(error: Exception) -> str:
     if isinstance(error, ModelNotSupportedError) and (unknown := _UNKNOWN.search(error.message)):
         return f"{error}; if a server such as Ollama has it, name that too: -p ollama -m {unknown[1]}"
     if isinstance(error, TransportError) and (refused := _NOWHERE.search(error.message)) and is_loopback(refused[1]):
-        if error.provider == "Local":  # from which it fetches weights
-            return f"{error}; is the server running that HF_ENDPOINT or the name of the model leads to?"
+        if error.provider == "Local":
+            asked = "; is the server running that HF_ENDPOINT or the name of the model leads to?"
+            return f"{error}{asked if error.step == 'bootstrap' else ''}"  # where it fetches weights
         same = "`g4f-lite doctor`, with the same --provider or --base-url, tests it"
         return f"{error}; is {_program_at(refused[1])} running? {same}"
     return str(error)
