@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ...arguments import check_whole_number
+from ...arguments import number_setting
 from ...http.deadline import Deadline
 from . import weights
 from .engine import Engine, EngineSettings
@@ -25,9 +25,9 @@ class Runner:
     """Finds the file of a model, and gives the engine that runs it.
 
     :param download: whether weights may be fetched; None: see :func:`.weights.fetch`
-    :param context: tokens that a prompt and its answer may have together; None is 4096.  A model that can have fewer
-        has as many as it can
-    :param threads: threads to compute with; None is as many as there are free cores
+    :param context: tokens that a prompt and its answer may have together; None is G4F_LITE_CONTEXT, or 4096.
+        A model that can have fewer has as many as it can
+    :param threads: threads to compute with; None is G4F_LITE_THREADS, or as many as there are free cores
     :param keep_alive: how long an engine waits for the next call
     :param mmproj: the path or the name of the file with which a model sees images
     :raises TypeError: if one of them has the wrong type
@@ -44,9 +44,10 @@ class Runner:
     ) -> None:
         if download is not None and not isinstance(download, bool):
             raise TypeError(f"download must be True, False or None, not {type(download).__name__}")
-        self.context = CONTEXT if context is None else _check_context(context)
+        asked = number_setting(context, "context", "G4F_LITE_CONTEXT", least=SMALLEST_CONTEXT, most=LARGEST_CONTEXT)
+        self.context = asked or CONTEXT
         self.keep_alive = seconds_of(keep_alive)
-        self._threads = None if threads is None else check_whole_number(threads, "threads", most=_MOST_THREADS)
+        self._threads = number_setting(threads, "threads", "G4F_LITE_THREADS", most=_MOST_THREADS)
         self._download = download
         self._mmproj = None if mmproj is None else os.fspath(mmproj)
         self._paths: dict[str, Path] = {}
@@ -87,7 +88,3 @@ class Runner:
         projector = None if embeddings else self.projector()
         settings = EngineSettings(self.path(model), self.context_of(model), self._threads, embeddings, projector)
         return engine_for(settings, self.keep_alive, call)
-
-
-def _check_context(context: int) -> int:
-    return check_whole_number(context, "context", least=SMALLEST_CONTEXT, most=LARGEST_CONTEXT)
