@@ -20,7 +20,6 @@ from pathlib import Path
 from subprocess import PIPE, STDOUT
 
 ROOT = Path(__file__).parents[1]
-NOT_DATED = "CHANGELOG.md has no date for this version"
 # The licences of what the extra `all` installs, as those packages name them. All allow any use; the MPL of certifi and
 # tqdm asks for the source of changes to their own files, and they are installed as they are.
 LICENCES = (
@@ -40,8 +39,8 @@ def main() -> None:
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     version = setup["metadata"]["version"]
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    found = problems(version, changelog, run("git", "status", "--porcelain"), run("git", "tag").split())
-    if found and not (arguments.dry_run and found == [NOT_DATED]):
+    changes, tags = run("git", "status", "--porcelain"), run("git", "tag").split()
+    if found := problems(version, changelog, changes, tags, dry_run=arguments.dry_run):
         sys.exit(f"No release: {'; '.join(found)}")
 
     folder = arguments.folder.resolve()
@@ -60,21 +59,27 @@ def main() -> None:
         print("This was a dry run. If .ci/run has passed on this commit, a release would now run:")
         for command in publish:
             print(*command)
-        print(*found)
     elif input(f"Type {version} to publish it, if .ci/run has passed on this commit: ") == version:
         for command in publish:
             subprocess.run(command, cwd=ROOT, check=True)  # not run(): they may have questions
 
 
-def problems(version: str, changelog: str, changes: str, tags: list[str]) -> list[str]:
-    """List what is in the way of a release, given the output of ``git status --porcelain`` and all tags."""
+def problems(version: str, changelog: str, changes: str, tags: list[str], *, dry_run: bool) -> list[str]:
+    """List what is in the way of a release.
+
+    :param changes: what ``git status --porcelain`` prints
+    :param tags: all tags
+    :param dry_run: whether the version may have no date yet, or a tag already, so that any commit can be tried
+    """
     newest = re.search(r"^## (\S+) \((.+)\)$", changelog, re.MULTILINE)
     found = [f"not everything is committed:\n{changes}"] if changes else []
     if newest is None or newest[1] != version:
         found.append(f"CHANGELOG.md does not begin with {version}, which setup.cfg has")
-    elif not re.fullmatch(r"\d{4}-\d\d-\d\d", newest[2]):
-        found.append(NOT_DATED)
-    return [*found, f"there is a tag v{version}"] if f"v{version}" in tags else found
+    elif not dry_run and not re.fullmatch(r"\d{4}-\d\d-\d\d", newest[2]):
+        found.append(f"CHANGELOG.md has no date for {version}")
+    if not dry_run and f"v{version}" in tags:
+        found.append(f"there is a tag v{version}")
+    return found
 
 
 def build_twice(folder: Path) -> list[Path]:

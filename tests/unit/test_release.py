@@ -13,28 +13,31 @@ SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / ".ci" / "release.py"))
 DATED = "# Changelog\n\n## 0.2.0 (2026-11-30)\n\n### Added\n\n## 0.1.0 (2026-11-01)\n"
 
 
+UNDATED = DATED.replace("2026-11-30", "not released yet")
+
+
 @pytest.mark.parametrize(
-    ("version", "changelog", "changes", "tags", "expected"),
+    ("version", "changelog", "changes", "tags", "dry_run", "expected"),
     [
-        ("0.2.0", DATED, "", ["v0.1.0"], []),
+        ("0.2.0", DATED, "", ["v0.1.0"], False, []),
+        ("0.2.0", UNDATED, "", [], False, ["CHANGELOG.md has no date for 0.2.0"]),
+        ("0.2.0", UNDATED, "", [], True, []),
+        ("0.2.0", DATED, "", ["v0.1.0", "v0.2.0"], False, ["there is a tag v0.2.0"]),
+        ("0.2.0", DATED, "", ["v0.1.0", "v0.2.0"], True, []),
+        ("0.3.0", DATED, "", [], True, ["CHANGELOG.md does not begin with 0.3.0, which setup.cfg has"]),
+        ("0.1.0", DATED, "", [], False, ["CHANGELOG.md does not begin with 0.1.0, which setup.cfg has"]),
+        ("0.2.0", "# Changelog\n", "", [], True, ["CHANGELOG.md does not begin with 0.2.0, which setup.cfg has"]),
+        ("0.2.0", UNDATED, " M setup.cfg", [], True, ["not everything is committed:\n M setup.cfg"]),
         (
-            "0.2.0",
-            DATED.replace("2026-11-30", "not released yet"),
-            "",
-            [],
-            ["CHANGELOG.md has no date for this version"],
+            *("0.2.0", UNDATED, "?? x", ["v0.2.0"], False),
+            ["not everything is committed:\n?? x", "CHANGELOG.md has no date for 0.2.0", "there is a tag v0.2.0"],
         ),
-        ("0.3.0", DATED, "", [], ["CHANGELOG.md does not begin with 0.3.0, which setup.cfg has"]),
-        ("0.1.0", DATED, "", [], ["CHANGELOG.md does not begin with 0.1.0, which setup.cfg has"]),
-        ("0.2.0", "# Changelog\n", "", [], ["CHANGELOG.md does not begin with 0.2.0, which setup.cfg has"]),
-        ("0.2.0", DATED, " M setup.cfg", [], ["not everything is committed:\n M setup.cfg"]),
-        ("0.2.0", DATED, "?? x", ["v0.2.0"], ["not everything is committed:\n?? x", "there is a tag v0.2.0"]),
     ],
 )
 def test_what_is_in_the_way_is_named(
-    version: str, changelog: str, changes: str, tags: list[str], expected: list[str]
+    version: str, changelog: str, changes: str, tags: list[str], dry_run: bool, expected: list[str]
 ) -> None:
-    assert SCRIPT["problems"](version, changelog, changes, tags) == expected
+    assert SCRIPT["problems"](version, changelog, changes, tags, dry_run=dry_run) == expected
 
 
 def test_a_source_distribution_has_no_dates_and_owners_of_a_machine(tmp_path: Path) -> None:
