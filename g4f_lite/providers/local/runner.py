@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...arguments import check_whole_number
+from ...arguments import number_setting
 from ...http.deadline import Deadline
 from . import weights
 from .engine import Engine, EngineSettings
@@ -23,8 +23,8 @@ class Runner:
     """Finds the file of a model, and gives the engine that runs it.
 
     :param download: whether weights may be fetched; None: see :func:`.weights.fetch`
-    :param context: tokens that a prompt and its answer may have together; None is 4096
-    :param threads: threads to compute with; None is as many as there are free cores
+    :param context: tokens that a prompt and its answer may have together; None is G4F_LITE_CONTEXT, or 4096
+    :param threads: threads to compute with; None is G4F_LITE_THREADS, or as many as there are free cores
     :param keep_alive: how long an engine waits for the next call
     :raises TypeError: if one of them has the wrong type
     :raises ValueError: if one of them makes no sense
@@ -33,9 +33,9 @@ class Runner:
     def __init__(self, download: bool | None, context: int | None, threads: int | None, keep_alive: KeepAlive) -> None:
         if download is not None and not isinstance(download, bool):
             raise TypeError(f"download must be True, False or None, not {type(download).__name__}")
-        self.context = CONTEXT if context is None else check_whole_number(context, "context", least=SMALLEST_CONTEXT)
+        self.context = number_setting(context, "context", "G4F_LITE_CONTEXT", least=SMALLEST_CONTEXT) or CONTEXT
         self.keep_alive = seconds_of(keep_alive)
-        self._threads = None if threads is None else check_whole_number(threads, "threads", most=_MOST_THREADS)
+        self._threads = number_setting(threads, "threads", "G4F_LITE_THREADS", most=_MOST_THREADS)
         self._download = download
         self._paths: dict[str, Path] = {}
 
