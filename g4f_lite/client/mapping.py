@@ -221,6 +221,7 @@ class ManyPrompts:
             max_failures_in_a_row=max_failures_in_a_row,
             progress=progress,
             fresh=fresh,
+            pace=self._router.pace,
         )
 
 

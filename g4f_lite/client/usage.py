@@ -217,10 +217,25 @@ class ClientUsage:
             self._is_adding = False
 
     def __reduce__(self) -> tuple[Any, ...]:  # a copied or pickled client counts for itself
-        return ClientUsage, ()
+        return type(self), ()
 
     def __repr__(self) -> str:
         return _shown(self)
+
+
+class UncountedUsage(ClientUsage):
+    """Keeps the calls of a worker one by one, for the process that it works for, which counts them."""
+
+    def add(self, call: CallUsage) -> None:
+        self._ended.append(call)
+
+    def taken(self) -> list[CallUsage]:
+        """Return the calls that have ended since the last time; threads may share it."""
+        calls = []
+        with suppress(IndexError):
+            while True:
+                calls.append(self._ended.popleft())
+        return calls
 
 
 def _retries_of(error: G4FLiteError) -> int:
