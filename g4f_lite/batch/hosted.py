@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -52,9 +52,10 @@ class HostedCalls(Calls, Protocol):
     def request(self, prompt: Any, provider: Any = None) -> tuple[BatchAPI, dict[str, Any]]:
         """Return the Batch API of a prompt's provider, and the JSON that is sent for the prompt."""
 
-    def read(self, prompt: Any, provider: Any, line: dict[str, Any]) -> Kept:
+    def read(self, prompt: Any, provider: Any, line: dict[str, Any], *, is_new: bool = False) -> Kept:
         """Read the answer in a line of results.
 
+        :param is_new: whether it has just come, so that the client counts it
         :raises G4FLiteError: if there is none
         """
 
@@ -197,9 +198,9 @@ class HostedBatch(BatchResults[T]):
         task = self._task(index)
         return self._calls.request(task.prompt, task.provider)
 
-    def _kept_in(self, index: int, line: dict[str, Any]) -> Kept:
+    def _kept_in(self, index: int, line: dict[str, Any], *, is_new: bool = False) -> Kept:
         task = self._task(index)
-        return self._calls.read(task.prompt, task.provider, line)
+        return self._calls.read(task.prompt, task.provider, line, is_new=is_new)
 
     @property
     def _is_submitted(self) -> bool:
@@ -266,7 +267,7 @@ class HostedBatch(BatchResults[T]):
             if index is None or self._file_of.get(index) != number or index in answered:
                 return
             try:
-                kept = self._kept_in(index, line)
+                kept = self._kept_in(index, line, is_new=index not in failures)
             except G4FLiteError:
                 failures[index] = json.loads(redact(json.dumps(line), file.api.provider.secrets()))
             else:
@@ -280,6 +281,9 @@ class HostedBatch(BatchResults[T]):
         for index in file.indexes:
             if index not in answered:
                 self._state.failures[index] = failures.get(index)
+                if index not in failures:
+                    with suppress(G4FLiteError):
+                        self._kept_in(index, self._missing(index), is_new=True)
         part.is_fetched = True
         self._state.save()
 
