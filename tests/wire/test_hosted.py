@@ -127,7 +127,7 @@ def test_the_client_counts_each_prompt_once_and_no_price(
 
     monkeypatch.setattr("g4f_lite.client.prices.price_of", price_of)
     monkeypatch.setattr("g4f_lite.client.prices.check_installed", lambda: None)
-    emulator.configure(batch_failed=(1, 2), batch_missing=(2,))  # so that the file of errors is read twice
+    emulator.configure(batch_failed=(1,), batch_missing=(2,))
     batch = batch_of(client, path)
     assert client.usage.calls == 0
     for _ in range(2):
