@@ -22,8 +22,8 @@ _own = threading.local()
 def beside_dask() -> dict[str, Numbers]:
     """Time of 2,000 prompts of 100 ms on a ``LocalCluster`` with 2 processes of 16 threads, as a multiple of the ideal,
     6.25 s; and milliseconds above the ideal for each prompt.  By hand it is a function with a ``requests.Session`` in
-    each thread, for ``dask.distributed.Client.map``, which sends all at once, and for Dask's executor with 32 calls in
-    progress, as ours has."""
+    each thread, for ``dask.distributed.Client.map``, which sends all at once, and for Dask's executor with 32 prompts
+    in progress, each a task of its own.  Ours has 32 in progress, too, and hands several over in a task."""
     from dask.distributed import Client as Dask
     from dask.distributed import LocalCluster
 
