@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import itertools
 import logging
+import math
 import queue
 import threading
 import time
@@ -163,8 +164,9 @@ class Run:
         """Hand as many prompts to the workers as may be in progress; the lock is held."""
         is_going = self.reason is None and not self._stopping.is_set()
         while is_going and self._waiting and len(self._running) < self._workers.number:
-            # Near the end of the prompts smaller ones, so that all workers end together.
-            size = max(1, min(self._bundle, len(self._waiting) // self._workers.number))
+            size = min(self._bundle, len(self._waiting))
+            if self._is_read:  # near the end smaller ones, so that all workers end together
+                size = min(size, math.ceil(len(self._waiting) / self._workers.number))
             bundle = Bundle([self._waiting.popleft() for _ in range(size)])
             self._running.add(bundle)
             if len(self._threads) < len(self._running):
