@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
@@ -31,8 +31,9 @@ def silent_keyboard(resumed: Callable[[], None]) -> Iterator[None]:
         return
 
     def switch(attributes: list[Any]) -> None:
-        if os.tcgetpgrp(keyboard) == os.getpgrp():  # a job in the background that changes a terminal is stopped
-            termios.tcsetattr(keyboard, termios.TCSANOW, attributes)
+        with suppress(OSError, termios.error):  # not this program's own terminal, or closed meanwhile
+            if os.tcgetpgrp(keyboard) == os.getpgrp():  # a job in the background that changes a terminal is stopped
+                termios.tcsetattr(keyboard, termios.TCSANOW, attributes)
 
     def go_on(*_: object) -> None:
         switch(silent)  # the shell has switched it back

@@ -1,11 +1,12 @@
-"""``client.models.list``: the models that can be used."""
+"""``client.models``: the models that can be used."""
 
 from __future__ import annotations
 
 import builtins
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import missing_attribute
+from ..arguments import missing_attribute, unknown_name
+from ..errors import ModelNotSupportedError
 from .results import Model, ModelList
 from .routing import Router
 
@@ -17,7 +18,7 @@ class Models:
         self._router = router
 
     def __repr__(self) -> str:
-        return "<client.models, with list()>"
+        return "<client.models, with list() and retrieve()>"
 
     def list(self) -> ModelList:
         """List the names that ``model=`` accepts: those in ``models={…}``, and those that the provider lists.
@@ -26,6 +27,21 @@ class Models:
         """
         owner = self._router.provider().name
         return ModelList([Model(name, owner) for name in self._router.get_models()])
+
+    def retrieve(self, model: str) -> Model:
+        """Return what :meth:`list` has of one model.
+
+        :param model: its name
+        :raises ModelNotSupportedError: if it is not in the list
+        :raises G4FLiteError: if the service does not return its models
+        """
+        listed = self.list()
+        for found in listed.data:
+            if found.id == model:
+                return found
+        owner = self._router.provider().name
+        names = [found.id for found in listed.data]
+        raise ModelNotSupportedError(unknown_name("model", model, names, owner))
 
     def get_all(self) -> builtins.list[str]:
         """Return the names in :meth:`list`; the method has g4f's name.

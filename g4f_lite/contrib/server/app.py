@@ -14,7 +14,7 @@ from ...providers.openai.keys import clean
 from ...providers.selection import ProviderLike
 from .access import Access
 from .chat import chat
-from .endpoints import embeddings, health, images, models
+from .endpoints import embeddings, health, images, model, models
 from .failures import ApiError
 from .pages import page
 from .request import Request, Response
@@ -30,6 +30,7 @@ ENDPOINTS: dict[str, tuple[str, Endpoint]] = {
     "/v1/embeddings": ("POST", embeddings),
     "/v1/images/generations": ("POST", images),
     "/v1/models": ("GET", models),
+    "/v1/models/{model}": ("GET", model),
 }
 
 
@@ -67,6 +68,8 @@ class App:
         if request.method == "OPTIONS":
             return Response(204, [])
         path = request.path.rstrip("/")
+        if path.startswith("/v1/models/"):
+            path = "/v1/models/{model}"
         if path not in ENDPOINTS:
             if (found := page(request)) is not None:
                 return found
@@ -107,4 +110,5 @@ def create_app(
     key = None if api_key is None else clean(api_key, "api_key")
     router = ClientsRouter(provider, models=models)
     router.call_template = "g4f-lite serve --any-model, or create_app(…, {})"
+    router.server_template = "g4f-lite serve ollama"
     return App(router, Access(key, origins), Streams(max_streams))

@@ -85,7 +85,11 @@ def test_a_message_with_an_image(server: Served, upstream: Emulator) -> None:
 
 
 def test_the_models(server: Served) -> None:
-    assert [model.id for model in server.client().models.list()] == ["gpt-4o-mini", "gpt-4"]
+    models = server.client().models
+    assert [model.id for model in models.list()] == ["gpt-4o-mini", "gpt-4"]
+    assert models.retrieve("gpt-4").owned_by == "OpenAICompatible"
+    with pytest.raises(openai.NotFoundError, match="there is no model 'gpt/9'"):
+        models.retrieve("gpt/9")
 
 
 FAILURES = [
