@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import click
-
 from ..answers.answer import Answer
 from ..errors import MissingDependencyError, ResponseFormatError
-from .failure import checking_arguments
+from .failure import checking_arguments, tell
 
 
 def format_check(options: Mapping[str, Any]) -> Callable[[str], object] | None:
@@ -29,7 +27,7 @@ def format_check(options: Mapping[str, Any]) -> Callable[[str], object] | None:
             json_format = JsonFormat(wanted)
     except MissingDependencyError:
         missing = 'that the answer fits the schema is not checked without jsonschema: pip install "g4f-lite[typed]"'
-        click.echo(f"Note: {missing}", err=True)
+        tell(f"Note: {missing}")
         return lambda text: Answer(text).json()
 
     def check(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import signal
 from importlib import import_module
 
@@ -28,6 +29,14 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f".commands.{name}", __package__).command
         return command
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
+        if near and arguments[0] not in COMMANDS:
+            context.fail(f"there is no command {arguments[0]!r}; did you mean {near[0]}?")
+        return super().resolve_command(context, arguments)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -11,7 +14,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..errors import G4FLiteError, ModelNotSupportedError, TransportError, sanitize
+from ..errors import PARTIAL_HINT, G4FLiteError, ModelNotSupportedError, ProviderNotFoundError, TransportError, sanitize
 from ..http.urls import is_loopback
 from ..providers.openai.presets import PRESETS
 from .assignments import LISTED
@@ -30,7 +33,15 @@ class Failure(click.ClickException):
     exit_code = 1
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"Error: {one_line(self.message)}", file=file, err=file is None)
+        tell(f"Error: {one_line(self.message)}")
+
+
+def tell(line: str) -> None:
+    """Write a line to standard error; a terminal gets it broken between words."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        line = textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+    click.echo(line, err=True)
 
 
 class Misuse(Failure):
@@ -41,6 +52,7 @@ class Misuse(Failure):
 
 def one_line(text: str) -> str:
     """Return a message as one line, with options instead of the names of Python arguments."""
+    text = text.replace(PARTIAL_HINT, "")  # what had arrived is printed
     text, listed, names = text.partition(LISTED)  # the listed names are not options
     text = _SETTING.sub(lambda found: _OPTIONS.get(found[1] or found[2], f"--{found[2]}"), text) + listed + names
     text = re.sub(r":\s*\n\s*", ": ", text.strip())
@@ -68,6 +80,8 @@ def message_of(error: Exception) -> str:
         return f"{error}; `g4f-lite models`, with the same --provider or --base-url, lists them"
     if isinstance(error, TransportError) and (refused := _NOWHERE.search(error.message)) and is_loopback(refused[1]):
         return f"{error}; is {_program_at(refused[1])} running? `g4f-lite doctor` tests it"
+    if isinstance(error, ProviderNotFoundError):
+        return f"{error}; `g4f-lite providers` lists them"
     return str(error)
 
 

@@ -47,9 +47,9 @@ def run(
     )
 
 
-def call(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+def call(*arguments: str, stdin: str | bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in this process, where neither signals nor what Python does at its end are the point."""
-    given = io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")
+    given = io.TextIOWrapper(io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin), encoding="utf-8")
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**ENVIRONMENT, **environment}.items():

@@ -116,9 +116,24 @@ def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> N
     assert "cut" in done.stderr
 
 
-def test_names_of_providers_are_completed() -> None:
-    words = {"COMP_WORDS": "g4f-lite chat --provider oll", "COMP_CWORD": "3", "_G4F_LITE_COMPLETE": "bash_complete"}
-    assert call(**words).stdout == "plain,ollama\n"
+@pytest.mark.parametrize(
+    ("typed", "environment", "found"),
+    [
+        ("--provider oll", {}, "plain,ollama\n"),
+        ("-m smollm2-", {}, "plain,smollm2-1.7b\n"),
+        ("-m ./mod", {}, "file,./mod\n"),
+        ("-p groq -m ll", {}, "plain,llama-3.3-70b-versatile\n"),
+        ("-p AiChats -m g", {}, "plain,gpt-4\n"),
+        ("-p nosuch -m g", {}, "\n"),
+        ("-m g", {"G4F_LITE_PROVIDER": "openai:o3"}, "plain,gpt-4o-mini\n"),
+        ("-m s", {"G4F_LITE_BASE_URL": "http://127.0.0.1:9/v1"}, "\n"),
+        ("--base-url http://127.0.0.1:9/v1 -m s", {}, "\n"),
+    ],
+)
+def test_names_are_completed(typed: str, environment: dict[str, str], found: str) -> None:
+    count = str(len(typed.split()) + 1)
+    words = {"COMP_WORDS": f"g4f-lite chat {typed}", "COMP_CWORD": count, "_G4F_LITE_COMPLETE": "bash_complete"}
+    assert call(**words, **environment).stdout == found
 
 
 def test_a_server_that_does_not_run() -> None:

@@ -116,6 +116,13 @@ def test_the_prompt_is_the_argument_then_a_blank_line_then_standard_input(emulat
     assert asked(emulator)["messages"] == [{"role": "user", "content": "Sum up:\n\nOne.\nTwo."}]
 
 
+def test_an_image_on_standard_input(emulator: Emulator, here: list[str]) -> None:
+    assert call("chat", "What is this?", *here, "-i", "-", stdin=draw_png("a cat")).returncode == 0
+    text, cat = asked(emulator)["messages"][0]["content"]
+    assert text["text"] == "What is this?"
+    assert cat["image_url"]["url"].startswith("data:image/png;base64,")
+
+
 @pytest.mark.parametrize("stdin", ["Grüße\n", b"\xef\xbb\xbfGr\xc3\xbc\xc3\x9fe\r\n"])
 def test_the_prompt_is_standard_input_alone(emulator: Emulator, here: list[str], stdin: str | bytes) -> None:
     run("chat", *here, stdin=stdin, PYTHONIOENCODING="cp1252")
