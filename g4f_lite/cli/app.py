@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import signal
 from importlib import import_module
 
@@ -33,9 +32,11 @@ class Commands(click.Group):
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
-        if near and arguments[0] not in COMMANDS:
-            context.fail(f"there is no command {arguments[0]!r}; did you mean {near[0]}?")
+        if arguments[0] not in COMMANDS:
+            import difflib
+
+            if near := difflib.get_close_matches(arguments[0], COMMANDS, n=1):
+                context.fail(f"there is no command {arguments[0]!r}; did you mean {near[0]}?")
         return super().resolve_command(context, arguments)
 
 

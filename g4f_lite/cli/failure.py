@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import sys
@@ -39,8 +40,8 @@ class Failure(click.ClickException):
 def tell(line: str) -> None:
     """Write a line to standard error; a terminal gets it broken between words."""
     if sys.stderr.isatty():
-        width = shutil.get_terminal_size().columns
-        line = textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+        size = shutil.get_terminal_size(os.get_terminal_size(sys.stderr.fileno()))  # standard output may be a pipe
+        line = textwrap.fill(line, size.columns or 80, break_long_words=False, break_on_hyphens=False)
     click.echo(line, err=True)
 
 
