@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,6 +124,13 @@ def test_an_old_scripts_except_still_catches(
 def test_every_kind_is_public_and_drawn(kind: type[G4FLiteError]) -> None:
     assert getattr(g4f_lite, kind.__name__) is kind
     assert kind.__name__ in (errors.__doc__ or "")
+
+
+def test_the_page_of_errors_draws_the_same_tree() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
+    drawn = re.search(r"(?s)::\n\n(.*?)\n\nMany", errors.__doc__ or "")
+    assert drawn
+    assert f"```text\n{textwrap.dedent(drawn[1])}\n```" in page
 
 
 @pytest.mark.parametrize("kind", KINDS)

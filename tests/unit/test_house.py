@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import g4f_lite
+from g4f_lite.providers.environment import VARIABLES
 from g4f_lite.providers.openai.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -210,4 +211,4 @@ def test_the_docs_list_the_presets():
 def test_the_docs_list_the_variables():
     sources = "".join(path.read_text(encoding="utf-8") for path in Path(g4f_lite.__file__).parent.rglob("*.py"))
     documented = re.findall(r"^\| `(G4F_LITE_\w+)` \|", read("docs/settings.md"), re.MULTILINE)
-    assert set(documented) == set(re.findall(r"\bG4F_LITE_[A-Z_]+[A-Z]\b", sources))
+    assert set(documented) == set(re.findall(r"\bG4F_LITE_[A-Z_]+[A-Z]\b", sources)) == set(VARIABLES)
