@@ -200,6 +200,7 @@ class InteractiveChat:
         self._conversation = self._conversation.copy()
         self._conversation.messages = messages
         self._unanswered = None
+        write("A new conversation begins.\n")
         write(self._file.stop_saving())
 
     def _turn(self, line: str) -> None:

@@ -47,8 +47,7 @@ def test_a_conversation_remembers(emulator: Emulator, options: list[str]) -> Non
         assert say(terminal, "second") == "second\r\n> "
         assert history(emulator) == ["Be brief.", "first", "first", "second"]
         assert say(terminal, "   ") == "> "
-        terminal.type("/new\n")
-        terminal.wait_for("> ")
+        assert say(terminal, "/new") == "A new conversation begins.\r\n> "
         say(terminal, "third")
         assert history(emulator) == ["Be brief.", "third"]
         terminal.type("/quit\n")
