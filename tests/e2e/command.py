@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
@@ -141,13 +142,20 @@ class Terminal:
 
     def interrupt_prompt(self) -> None:
         """Press Ctrl-C until it is noticed: Python misses one in the moment between showing a prompt and reading."""
-        for _ in range(int(SECONDS)):
+        for _ in range(int(SECONDS / 5)):  # seldom enough that none is pressed twice on a busy machine
+            self._wait_until_it_sleeps()
             self.type("\x03")
-            if select.select([self._own], [], [], 1.0)[0]:
+            if select.select([self._own], [], [], 5.0)[0]:
                 data = os.read(self._own, 65536)
                 self._seen += data
                 if b"\n" in data:
                     return
+
+    def _wait_until_it_sleeps(self) -> None:
+        """Wait until the program waits for a key, where Linux tells so."""
+        state = Path(f"/proc/{self._child.pid}/stat")
+        while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "S":
+            os.sched_yield()
 
     def wait_for(self, wanted: str) -> str:
         """Wait for something to be shown, and give all since what was waited for last."""

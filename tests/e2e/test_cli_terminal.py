@@ -104,29 +104,26 @@ def test_ctrl_d_leaves(options: list[str]) -> None:
         assert terminal.end() == (0, "\r\n")
 
 
-def test_ctrl_c_at_the_prompt_leaves_when_it_is_pressed_twice(options: list[str]) -> None:
-    with Terminal(*options) as terminal:
-        terminal.wait_for("> ")
-        terminal.interrupt_prompt()
-        assert terminal.wait_for("> ").replace("^C", "") == f"\r\n{QUIT_HINT}\r\n> "
-        terminal.interrupt_prompt()
-        code, shown = terminal.end()
-        assert (code, shown.replace("^C", "")) == (INTERRUPTED, "\r\n")
-
-
-def test_ctrl_c_clears_a_line(emulator: Emulator, options: list[str]) -> None:
+def test_ctrl_c_clears_a_line_and_leaves_when_it_is_pressed_twice(emulator: Emulator, options: list[str]) -> None:
     pytest.importorskip("readline")
+
+    def shown_after_ctrl_c() -> str:
+        terminal.interrupt_prompt()
+        return terminal.wait_for("> ").replace("^C", "")
+
     with Terminal(*options) as terminal:
         terminal.wait_for("> ")
-        terminal.interrupt_prompt()
-        terminal.wait_for("> ")
+        assert shown_after_ctrl_c() == f"\r\n{QUIT_HINT}\r\n> "
         for _ in range(2):  # neither is the second on an empty line
             terminal.type("half a mess")
             terminal.wait_for("half a mess")
-            terminal.interrupt_prompt()
-            assert terminal.wait_for("> ").replace("^C", "") == "\r\n> "
+            assert shown_after_ctrl_c() == "\r\n> "
         assert say(terminal, "hello") == "hello\r\n> "
         assert history(emulator) == ["hello"]
+        assert shown_after_ctrl_c() == f"\r\n{QUIT_HINT}\r\n> "
+        terminal.interrupt_prompt()
+        code, shown = terminal.end()
+        assert (code, shown.replace("^C", "")) == (INTERRUPTED, "\r\n")
 
 
 def test_images_go_with_the_first_message(emulator: Emulator, options: list[str]) -> None:
