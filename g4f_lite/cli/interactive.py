@@ -151,7 +151,7 @@ class InteractiveChat:
         if not name:
             raise Failure("there is no file; write /save FILE")
         self._file = ConversationFile(None, Path(name).expanduser())
-        if self._conversation.messages:
+        if not all(map(is_instruction, self._conversation.messages)):
             self._file.save(self._conversation)
             write(f"Saved to {name}, as each further turn will be.\n")
         else:

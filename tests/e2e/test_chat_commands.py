@@ -33,8 +33,8 @@ def test_commands(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
         assert not [request for request in emulator.requests if request.step == "prompt"]
         assert say(terminal, "//etc/hosts") == "/etc/hosts\r\n> "
         assert say(terminal, "/undo") == "Taken back: /etc/hosts\r\n> "
-        assert say(terminal, f"/save {file}").startswith("Each turn will be saved to")
         assert say(terminal, "/system Be polite.") == "The system message is replaced.\r\n> "
+        assert say(terminal, f"/save {file}").startswith("Each turn will be saved to")
         assert say(terminal, "/system") == "There is no system message any more.\r\n> "
         say(terminal, "first")
         say(terminal, "second")
