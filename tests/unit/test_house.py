@@ -95,6 +95,11 @@ def test_all_is_everything_that_a_user_can_want():
     assert declared["all"] == set().union(*parts)
 
 
+def test_each_extra_is_tried_alone():
+    scripts = {path.stem.removeprefix("use_") for path in (ROOT / "tests" / "extras").glob("use_*.py")}
+    assert scripts == {"core", *extras()} - FOR_DEVELOPERS - {"all"}
+
+
 def test_the_readme_lists_the_extras():
     table = re.findall(r"^\| `(\w+)` \|", read("README.md"), re.MULTILINE)
     assert table == [name for name in extras() if name not in FOR_DEVELOPERS]
