@@ -19,9 +19,9 @@ from .assignments import LISTED
 logger = logging.getLogger(__name__)
 
 # The names of settings in Python, and the options for them.
-_OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image"}
+_OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image", "response_format": "--schema"}
 _NOWHERE = re.compile(r"could not connect to (\S+?):? ")
-_SETTING = re.compile(r"\b(?:(api_key|base_url)\b=?|(images|provider|proxy|timeout|model)=(?!\w))")
+_SETTING = re.compile(r"\b(?:(api_key|base_url|response_format)\b=?|(images|provider|proxy|timeout|model)=(?!\w))")
 
 
 class Failure(click.ClickException):

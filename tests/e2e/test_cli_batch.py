@@ -159,7 +159,8 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
 @pytest.mark.parametrize(
     ("name", "content", "options", "words"),
     [
-        ("in.txt", "", [], "prompts is empty"),
+        ("in.txt", "", [], "in.txt has no prompts"),
+        ("in.csv", "a,b\n", [], "in.csv has no prompts"),
         (
             "in.csv",
             "a,b\n1,2\n",
@@ -191,9 +192,84 @@ def test_a_bad_file_is_an_error_of_one_line(
 
 
 def test_a_missing_file_and_one_that_is_not_text(here: list[str], tmp_path: Path) -> None:
-    assert_failed(call("batch", str(tmp_path / "none.txt"), *here), "No such file", code=2)
+    missing = call("batch", str(tmp_path / "none.txt"), "-o", str(tmp_path / "out.csv"), *here)
+    assert missing.stderr == f"Error: cannot read {tmp_path / 'none.txt'}: No such file or directory\n"
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / "in.txt").write_bytes(b"one\n\xff\xfe\n")
     assert_failed(call("batch", str(tmp_path / "in.txt"), *here), "is not UTF-8 text", code=2)
+
+
+def test_an_output_that_exists_is_replaced_only_on_request(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\n", encoding="utf-8")
+    source, out, failed = (str(tmp_path / name) for name in ("in.txt", "out.jsonl", "failed.jsonl"))
+    command = ["batch", source, "-o", out, "--failed", failed, "--workers", "1"]
+    assert call(*command, *here).returncode == 0
+    answers = lines(tmp_path / "out.jsonl")
+    dead = ["--base-url", "http://127.0.0.1:9/v1", "--model", "echo"]
+    assert_refused(call(*command, *dead), "out.jsonl already exists; name another file, or pass --force")
+    assert lines(tmp_path / "out.jsonl") == answers
+    assert call(*command, "--estimate", *dead).returncode == 0
+    emulator.fail("status", nth=2, status=400)
+    assert call(*command, "--force", *here).returncode == 1
+    assert call(*command, *here).returncode == 0  # it goes on, as the store shows
+    assert prompts(emulator) == ["one", "one", "two", "two", "two"]
+    (tmp_path / "failed.jsonl").write_text("mine")
+    assert_refused(call("batch", source, "--failed", failed, "-o", f"{out}.csv", *here), "failed.jsonl already exists")
+
+
+def test_no_two_files_are_one(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("text\none\n", encoding="utf-8")
+    out = str(tmp_path / "out.csv")
+    (tmp_path / "link.csv").hardlink_to(source)
+    for options, words in (
+        (["-o", str(source), "--force"], "IN and --output are the same file"),
+        (["-o", str(tmp_path / "link.csv"), "--force"], "IN and --output are the same file"),
+        (["-o", out, "--failed", str(source), "--force"], "IN and --failed are the same file"),
+        (["-o", out, "--failed", out], "--output and --failed are the same file"),
+        (["-o", out, "--store", out], "--output and --store are the same file"),
+    ):
+        assert_refused(call("batch", str(source), *options, *here), words)
+    assert source.read_text() == "text\none\n"
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "expected"),
+    [
+        ("one\ntwo\n", [], ["one", "two"]),
+        ('\n"one"\n{"prompt": "two"}\n', [], ["one", "two"]),
+        ("\ufeffid,text\r\n1,one\r\n2,two\r\n", ["--format", "csv", "--prompt", "{text}"], ["one", "two"]),
+        ("text\tid\none\t1\n", ["--format", "tsv", "--prompt", "{text}"], ["one"]),
+        ('"one"\n', ["--format", "text"], ['"one"']),
+    ],
+)
+def test_prompts_on_standard_input(
+    emulator: Emulator, here: list[str], given: str, options: list[str], expected: list[str]
+) -> None:
+    done = call("batch", "-", *options, *here, stdin=given)
+    assert [json.loads(line)["answer"] for line in done.stdout.splitlines()] == expected, done.stderr
+
+
+def test_a_format_holds_for_a_file_as_well(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "prompts.md").write_text("one\n")
+    assert_refused(call("batch", str(tmp_path / "prompts.md"), *here), "'.md'", "--format")
+    done = call("batch", str(tmp_path / "prompts.md"), "--format", "text", *here)
+    assert json.loads(done.stdout)["answer"] == "one"
+
+
+def test_options_of_a_call_and_a_schema(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "city.json").write_text('{"required": ["city"]}', encoding="utf-8")
+    (tmp_path / "in.txt").write_text('{"city": 1}\n{}\n', encoding="utf-8")
+    files = ["-o", str(tmp_path / "out.jsonl"), "--failed", str(tmp_path / "failed.jsonl")]
+    options = ["--temperature", "0.5", "--option", "top_p=0.9", "--schema", str(tmp_path / "city.json")]
+    done = call("batch", str(tmp_path / "in.txt"), *files, *options, *here)
+    assert (done.returncode, done.stdout) == (1, "1 answered, 1 failed\n")
+    assert "1 of 2 prompts failed; the first: the answer does not match the schema in --schema, at $" in done.stderr
+    body = emulator.requests[-1].json()
+    assert (body["temperature"], body["top_p"], body["response_format"]["type"]) == (0.5, 0.9, "json_schema")
+    assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ['{"city": 1}', None]
+    assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["{}"]
 
 
 def test_the_cache_is_shown_and_cleared(emulator: Emulator, tmp_path: Path) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
-from ...batch.files import Row, Writer, format_of, opened, read_rows
+from ...batch.files import Writer, opened
 from ...batch.hosted import HostedBatch
+from ...batch.result import Result
 from ...batch.results import BatchResults
 from ...client.client import Client
-from ...errors import BatchStoppedError, G4FLiteError
+from ...errors import BatchStoppedError, ResponseFormatError
+from ..answer_format import format_check
+from ..batch_files import check_outputs, format_of_output, is_standard, read_prompts
+from ..call_options import call_options
 from ..failure import Failure, Misuse, checking_arguments, message_of
 from ..options import ProviderOptions, provider_options
 from ..output import writing
@@ -30,11 +36,18 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.command()
 @click.argument("source", metavar="IN", type=Path)
 @click.option("--output", "-o", "target", metavar="OUT", type=Path, help="The file for the answers: .jsonl or .csv.")
+@click.option("--force", is_flag=True, help="Replace OUT, and the file of --failed, if they exist.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "tsv", "jsonl", "text"]),
+    help="The format of IN, where its ending does not say it.",
+)
 @click.option("--prompt", "template", metavar="TEXT", help="The prompt, with columns in braces: 'Summarise: {text}'.")
 @provider_options
 @click.option("--model", "-m", metavar="NAME", help="The model.")
 @click.option("--system", "-s", metavar="TEXT", help="A system message for all prompts.")
-@click.option("--max-tokens", metavar="N", type=int, help="The most tokens of an answer.")
+@call_options("--option")
 @click.option("--workers", metavar="N|auto", callback=_number_or_auto, default="auto", help="How many calls at once.")
 @click.option("--store", metavar="FILE", type=Path, help="Where answers are kept as they come, instead of OUT.store.")
 @click.option("--rpm", metavar="N", type=float, help="Requests per minute.")
@@ -48,8 +61,11 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 def command(
     source: Path,
     target: Path | None,
+    force: bool,
+    kind: str | None,
     template: str | None,
     provider_options: ProviderOptions,
+    call_options: dict[str, Any],
     failed: Path | None,
     store: Path | None,
     head: int | None,
@@ -60,21 +76,28 @@ def command(
 ) -> None:
     """Answer the prompts in the file IN, several at a time.
 
-    IN is a text file with a prompt in each line, a .csv file, or a .jsonl file, also one for OpenAI's Batch API.
+    IN is a text file with a prompt in each line, a .csv, .tsv or .jsonl file, also one for OpenAI's Batch API, or - for
+    standard input: JSON lines or a prompt in each line, unless --format says otherwise.
+
     Answers are kept in a store as they come: after Ctrl-C, a crash or an error, the same command goes on. Without -o,
     the answers are printed as JSON lines.
 
     With --hosted the service answers in its own time, usually within hours, at half the price. The command waits; after
     Ctrl-C the service goes on, and the same command fetches the answers.
     """
-    with checking_arguments():
-        kinds = {path: _format(path, is_output=path != source) for path in (source, target, failed) if path is not None}
-        rows = _read(source, kinds[source], template)[:head]
+    kinds = {path: format_of_output(path) for path in (target, failed) if path is not None}
+    rows = read_prompts(source, kind, template)[:head]
+    check = format_check(call_options)
     if hosted is not None:
         _refuse_live_options({"store": store, **options})
-    is_ours = store is None and target is not None and hosted is None
+    options |= call_options
+    is_ours = store is None and target is not None and not is_standard(target) and hosted is None
     kept = Path(f"{target}.store") if is_ours else store
     is_left = kept is not None and kept.exists()
+    if not estimate:
+        files = {"IN": source, "--output": target, "--failed": failed, "--store": kept, "--hosted": hosted}
+        goes_on = is_left or (hosted is not None and hosted.exists())
+        check_outputs(files, may_replace=force or goes_on)
     provider = provider_options.choose()
     if provider_options.timeout is not None:
         options["timeout"] = provider_options.timeout
@@ -99,27 +122,37 @@ def command(
         out = _open(stack, target)
         writer = Writer(out, "jsonl" if target is None else kinds[target])
         failures = None if failed is None else Writer(_open(stack, failed), kinds[failed])
+        wrong: list[Exception] = []
         with _ending(results, len(rows), kept):
             if isinstance(results, HostedBatch) and not results.done:
                 click.echo(f"{hosted}: {results.status}; waiting", err=True)
-            for row, result in zip(rows, results, strict=True):
+            for row, result in zip(rows, map(partial(_checked, check), results), strict=True):
                 with writing():
                     writer.write(row, result)
                     out.flush()
-                if failures is not None and result.error is not None:
-                    failures.write_failed(row, result)
+                if result.error is not None:
+                    wrong.append(result.error)
+                    if failures is not None:
+                        failures.write_failed(row, result)
     usage = results.usage
-    if is_ours and kept is not None and not usage.failures:
+    if is_ours and kept is not None and not wrong:
         _remove(kept)
-    if target is not None and str(target) != "-":
+    if target is not None and not is_standard(target):
         known = f" ({usage.stored:,} of them from {kept})" if kept and usage.stored else ""
         cut = f", {usage.cut:,} cut" if usage.cut else ""
-        click.echo(f"{usage.done - usage.failures:,} answered{known}, {usage.failures:,} failed{cut}")
-    if usage.failures:
-        first = results.failed[0]
-        raise Failure(
-            f"{usage.failures:,} of {len(rows):,} prompts failed; the first: {message_of(_error(first.error))}"
-        )
+        click.echo(f"{usage.done - len(wrong):,} answered{known}, {len(wrong):,} failed{cut}")
+    if wrong:
+        raise Failure(f"{len(wrong):,} of {len(rows):,} prompts failed; the first: {message_of(wrong[0])}")
+
+
+def _checked(check: Callable[[str], object] | None, result: Result[Any]) -> Result[Any]:
+    """Return a result whose answer has the format of ``--schema``, or one with the error."""
+    if check is not None and result.answer is not None:
+        try:
+            check(str(result.answer))
+        except ResponseFormatError as error:
+            return replace(result, answer=None, error=error)
+    return result
 
 
 def _refuse_live_options(options: dict[str, Any]) -> None:
@@ -155,28 +188,8 @@ def _ending(results: BatchResults[Any], total: int, store: Path | None) -> Itera
         results.close()
 
 
-def _read(source: Path, kind: str, template: str | None) -> list[Row]:
-    """Read all rows, so that a bad one is found before anything is sent."""
-    try:
-        if str(source) == "-":
-            return list(read_rows(sys.stdin, kind, template))
-        with opened(source, "r") as file:
-            return list(read_rows(file, kind, template))
-    except UnicodeDecodeError as error:
-        raise Misuse(f"{source} is not UTF-8 text: {error.reason} at byte {error.start:,}") from error
-    except ValueError as error:
-        raise Misuse(f"{source}, {error}") from error
-
-
-def _format(path: Path, *, is_output: bool) -> str:
-    kind = "jsonl" if str(path) == "-" else format_of(path)
-    if is_output and kind == "text":
-        raise ValueError(f"{path} must be a .jsonl, .csv or .tsv file")
-    return kind
-
-
 def _open(stack: ExitStack, path: Path | None) -> TextIO:
-    if path is None or str(path) == "-":
+    if path is None or is_standard(path):
         return sys.stdout
     with checking_arguments():
         return stack.enter_context(opened(path, "w"))
@@ -185,7 +198,3 @@ def _open(stack: ExitStack, path: Path | None) -> TextIO:
 def _remove(store: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         Path(f"{store}{suffix}").unlink(missing_ok=True)
-
-
-def _error(error: Exception | None) -> Exception:
-    return error if error is not None else G4FLiteError("no answer")
