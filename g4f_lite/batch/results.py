@@ -110,7 +110,9 @@ class BatchResults(Generic[T]):
         :raises TypeError: if the prompts come from an iterator
         """
         left = (self._task(index) for index in range(len(self)) if index not in self._known)
-        return estimate_of(((task, self._stored(task.index) is not None) for task in left), self._plan.calls)
+        kept = 0 if self._plan.store is None else self._plan.store.count()
+        kept -= sum(result.error is None for result in self._known.values())
+        return estimate_of(((task, self._stored(task.index)) for task in left), self._plan.calls, kept)
 
     @property
     def failed(self) -> list[Result[T]]:
@@ -224,7 +226,9 @@ class BatchResults(Generic[T]):
             return False
         if not isinstance(reason, Exception):
             raise reason
-        text = f"the batch stopped after {self._usage.done:,} results: {str(reason) or type(reason).__name__}"
+        done = self._usage.done
+        count = f"{done:,} result{'' if done == 1 else 's'}"
+        text = f"the batch stopped after {count}: {str(reason) or type(reason).__name__}"
         raise BatchStoppedError(text, results=self, error=reason) from reason
 
     def _start(self, indexes: Iterable[int]) -> Run:
