@@ -16,7 +16,7 @@ from .plan import Plan
 from .progress import Progress
 from .result import Result
 from .run import BadPrompt, Outcome, Run
-from .summary import BatchUsage, Estimate, estimate_of
+from .summary import BatchUsage, Estimate, counted, estimate_of
 from .task import Task
 
 T = TypeVar("T")
@@ -80,7 +80,9 @@ class BatchResults(Generic[T]):
         return next(iter(self._at(range(position, position + 1))))
 
     def head(self, n: int = 5) -> list[Result[T]]:
-        """Answer the first prompts, and return their results; the next ones, where the prompts come from an iterator.
+        """Answer the first prompts, and return their results.
+
+        Where the prompts come from an iterator, they are the next ones, and a loop goes on after them.
 
         :param n: how many
         """
@@ -226,8 +228,9 @@ class BatchResults(Generic[T]):
             return False
         if not isinstance(reason, Exception):
             raise reason
-        done = self._usage.done
-        count = f"{done:,} result{'' if done == 1 else 's'}"
+        failures = self._usage.failures
+        count = counted(self._usage.done - failures, "answer")
+        count += f" and {counted(failures, 'failure')}" if failures else ""
         text = f"the batch stopped after {count}: {str(reason) or type(reason).__name__}"
         raise BatchStoppedError(text, results=self, error=reason) from reason
 

@@ -127,3 +127,8 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         None in mosts,
         max(0, kept - stored),
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 prompt`` and ``1,200 prompts``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..batch.answer_files import Writer, answers_in, check_names
 from ..batch.files import Row, format_of, opened, read_rows
+from ..batch.summary import counted
 from .batch_output import OutputFile
-from .batch_report import counted
 from .failure import Misuse, checking_arguments
 
 # What to do about errors in the input, by how their message ends.

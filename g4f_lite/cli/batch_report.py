@@ -11,20 +11,17 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from ..batch.summary import BatchUsage, Estimate
+from ..batch.summary import BatchUsage, Estimate, counted
 
 LOG_SECONDS = 10.0  # between two lines in a log
 TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, such as ``1 prompt`` and ``1,200 prompts``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def dollars(cost: float) -> str:
     """Return an amount, with as many digits as a small one needs."""
-    return f"${cost:,.2f}" if cost >= 1 else f"${cost:.2g}"
+    if cost < 0.0001:
+        return "less than $0.0001"
+    return f"about ${cost:,.2f}" if cost >= 1 else f"about ${cost:.2g}"
 
 
 def told_before(estimate: Estimate, failed: int = 0) -> str:
@@ -35,7 +32,7 @@ def told_before(estimate: Estimate, failed: int = 0) -> str:
     longest = estimate.completion_tokens
     most = "" if longest is None else f", at most {longest:,} tokens of answers"
     only = " for the prompts only: --max-tokens limits the answers" if estimate.prompts_only else ""
-    price = f"; about {dollars(estimate.cost)}{only}" if estimate.cost else ""
+    price = f"; {dollars(estimate.cost)}{only}" if estimate.cost else ""
     known = f"{counted(estimate.stored, 'answer')} stored{f', {failed:,} failed' if failed else ''}"
     tokens = f"about {estimate.prompt_tokens:,} tokens of prompts"
     return f"{counted(estimate.calls, 'prompt')} to send, {known}; {tokens}{most}{price}"
@@ -68,7 +65,7 @@ def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
     """Say what the calls of a batch took, after what was said before; nothing if they took nothing."""
     if not usage.total_tokens:
         return ""
-    price = f", about {dollars(cost)}" if cost else ""
+    price = f", {dollars(cost)}" if cost else ""
     return f"; {usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
 
 

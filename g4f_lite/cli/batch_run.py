@@ -14,10 +14,11 @@ from ..batch.files import Row
 from ..batch.hosted import HostedBatch
 from ..batch.result import Result
 from ..batch.results import BatchResults
+from ..batch.summary import counted
 from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, ResponseFormatError
 from .batch_files import BatchFiles
-from .batch_report import Progress, counted, told_after, told_of_cost
+from .batch_report import Progress, told_after, told_of_cost
 from .failure import Failure, message_of
 
 

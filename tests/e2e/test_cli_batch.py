@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from g4f_lite import Client
+from g4f_lite.batch.summary import BatchUsage
+from g4f_lite.cli import batch_report
 from g4f_lite.emulator import Emulator
 
 from .command import SECONDS, assert_failed, assert_refused, call, start
@@ -155,7 +160,7 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
     emulator.fail("status", nth=2, status=401, times=None)
     done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", *here)
     partial = tmp_path / "out.jsonl.partial"
-    assert_failed(done, "the batch stopped after 1 result: ", "401", f"their rows in {partial}, and the same command")
+    assert_failed(done, "the batch stopped after 1 answer: ", "401", f"their rows in {partial}, and the same command")
     assert [line["answer"] for line in lines(partial)] == ["one"]
     assert not (tmp_path / "out.jsonl").exists()
 
@@ -165,6 +170,22 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
     [
         ("in.txt", "", [], "in.txt has no prompts"),
         ("in.csv", "a,b\n", [], "in.csv has no prompts"),
+        (
+            "in.csv",
+            "id;text\n1;x\n",
+            [],
+            "one column, 'id;text'; if ';' separates them, give the delimiter with --delimiter",
+        ),
+        ("in.csv", "text,text\nx,y\n", ["--prompt", "{text}"], "line 1: two columns are called 'text'; rename one"),
+        ("in.csv", "text,answer\nx,y\n", ["--prompt", "{text}"], "a column is called 'answer'"),
+        ("in.csv", "text\nx\n", ["--delimiter", ";;"], "--delimiter must be one character"),
+        (
+            "in.csv",
+            "id,text\n1,x\n2, \n",
+            ["--prompt", "{id}: {text}"],
+            "line 3: the column 'text' is empty; --empty skip leaves such rows out, and --empty send sends",
+        ),
+        ("in.csv", 'text\nx\n""\n', [], "line 3: the column 'text' is empty"),
         (
             "in.csv",
             "a,b\n1,2\n",
@@ -240,6 +261,87 @@ def test_options_of_a_call_and_a_schema(emulator: Emulator, here: list[str], tmp
     assert (body["temperature"], body["top_p"], body["response_format"]["type"]) == (0.5, 0.9, "json_schema")
     assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ['{"city": 1}', "{}"]  # which is paid for
     assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["{}"]
+
+
+def test_fields_of_a_schema_are_columns(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    schema = {"properties": {"mood": {"type": "string"}, "tags": {"type": "array"}}, "required": ["mood"]}
+    (tmp_path / "mood.json").write_text(json.dumps(schema), encoding="utf-8")
+    rows = ['{"mood": "good", "tags": ["a", "\N{SNOWMAN}"]}', "no JSON", '{"mood": "bad"}']
+    (tmp_path / "in.txt").write_text("\n".join(rows), encoding="utf-8")
+    out = tmp_path / "out.csv"
+    done = call("batch", str(tmp_path / "in.txt"), "-o", str(out), "--schema", str(tmp_path / "mood.json"), *here)
+    assert done.returncode == 1
+    with out.open(newline="", encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    assert [(row["answer"], row["mood"], row["tags"], bool(row["error"])) for row in written] == [
+        (rows[0], "good", '["a", "\N{SNOWMAN}"]', False),
+        (rows[1], "", "", True),
+        (rows[2], "bad", "", False),
+    ]
+    (tmp_path / "in.csv").write_text("prompt,mood\nx,y\n", encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.csv"), "-o", str(out), "--schema", str(tmp_path / "mood.json"), *here)
+    assert_refused(done, "a column is called 'mood', as one of the answers would be; rename it")
+
+
+def test_a_table_with_another_delimiter_and_empty_cells(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id;text\n1;one, two\n2;\n3;three\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.csv"), "--delimiter", ";", "--prompt", "{id} {text}", *here]
+    skipped = call(*command, "-o", str(tmp_path / "skip.csv"), "--empty", "skip")
+    assert skipped.returncode == 0, skipped.stderr
+    assert [line.split(";")[:3] for line in (tmp_path / "skip.csv").read_text().splitlines()] == [
+        ["id", "text", "answer"],
+        ["1", "one, two", "1 one, two"],
+        ["3", "three", "3 three"],
+    ]
+    assert call(*command, "-o", str(tmp_path / "send.csv"), "--empty", "send").returncode == 0
+    assert len((tmp_path / "send.csv").read_text().splitlines()) == 4
+
+
+def test_an_estimate_needs_no_key_and_says_what_the_price_is_for(tmp_path: Path) -> None:
+    pytest.importorskip("genai_prices")
+    (tmp_path / "in.txt").write_text("x" * 399_999, encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "-p", "openai:gpt-4o-mini", "--estimate"]
+    environment = {"OPENAI_API_KEY": "", "G4F_LITE_OFFLINE": ""}
+    done = call(*command, **environment)
+    assert done.stdout == (
+        "1 prompt to send, 0 answers stored; about 100,000 tokens of prompts; "
+        "about $0.015 for the prompts only: --max-tokens limits the answers\n"
+    )
+    assert call(*command, "--max-tokens", "100000", **environment).stdout.endswith("; about $0.075\n")
+
+
+def test_the_progress_is_told_now_and_then_in_a_log(
+    emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_report, "LOG_SECONDS", 0.001)
+    (tmp_path / "in.txt").write_text("".join(f"prompt {number}\n" for number in range(20)), encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.txt"), "--workers", "1", *here)
+    assert re.search(r"^1?\d of 20 done, [\d,]+ a minute, \d+ s left$", done.stderr, re.MULTILINE), done.stderr
+
+
+def test_the_progress_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = threading.Event()
+    usage = BatchUsage(done=3, calls=2, stored=1, failures=1)
+
+    def counts() -> BatchUsage:
+        shown.set()
+        return usage
+
+    monkeypatch.setattr(batch_report, "TERMINAL_SECONDS", 0.001)
+    monkeypatch.setattr(sys, "stderr", Screen())
+    monkeypatch.setenv("TERM", "xterm")
+    with batch_report.Progress(counts, 10, is_shared=True):
+        pass
+    assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
+    with batch_report.Progress(counts, 10):
+        assert shown.wait(SECONDS)
+    text = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert text.startswith("\r3 of 10 done, 1 failed, ")
+    assert text.endswith("\r")
 
 
 def test_the_cache_is_shown_and_cleared(emulator: Emulator, tmp_path: Path) -> None:

@@ -54,6 +54,16 @@ def test_changed_prompts_are_asked_and_old_answers_stay(tmp_path: Path) -> None:
     assert texts(provider, ["b"], path) == ["b 2"]
 
 
+def test_an_estimate_counts_the_answers_to_other_questions(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    texts(Counts(), ["a", "b", "c"], path)
+    assert Client(Counts("Other")).map(["a", "b", "c"], store=path).estimate()[-2:] == (True, 3)
+    results = Client(Counts()).map(["c", "d"], store=path)
+    assert (results.estimate().stored, results.estimate().unused) == (1, 2)
+    results.texts()
+    assert (results.estimate().calls, results.estimate().unused) == (0, 2)
+
+
 @pytest.mark.parametrize(
     "changed", [{"model": "other"}, {"temperature": 0.5}, {"system": "Be brief."}, {"max_tokens": 5}, {"fresh": True}]
 )
