@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -10,11 +11,41 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from ..batch.summary import BatchUsage, Estimate, counted
 
 LOG_SECONDS = 10.0  # between two lines in a log
 TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
+
+
+class Price(NamedTuple):
+    """What a million tokens cost in US dollars.
+
+    :param prompts: of prompts
+    :param answers: of answers
+    """
+
+    prompts: float
+    answers: float
+
+    @classmethod
+    def of(cls, text: str) -> Price:
+        """Read a price such as ``0.15,0.60``.
+
+        :raises ValueError: if it is something else
+        """
+        try:
+            price = cls(*map(float, text.split(",")))
+        except (TypeError, ValueError):
+            price = cls(math.nan, math.nan)
+        if not all(0 <= part < math.inf for part in price):
+            raise ValueError(f"a price is two numbers, of a million tokens of prompts and of answers, not {text!r}")
+        return price
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """Return what so many tokens cost."""
+        return (self.prompts * prompt_tokens + self.answers * completion_tokens) / 1e6
 
 
 def dollars(cost: float) -> str:

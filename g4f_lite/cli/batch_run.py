@@ -18,7 +18,7 @@ from ..batch.summary import counted
 from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, ResponseFormatError
 from .batch_files import BatchFiles
-from .batch_report import Progress, told_after, told_of_cost
+from .batch_report import Price, Progress, told_after, told_of_cost
 from .failure import Failure, message_of
 
 
@@ -27,14 +27,20 @@ def run(
     results: BatchResults[Any],
     rows: Sequence[Row],
     files: BatchFiles,
-    check: Callable[[str], object] | None = None,
+    check: Callable[[str], object] | None,
+    price: Price | None,
 ) -> None:
     """Send the rows, write the answers, and say what came of it.
 
     :param client: the client of the results
-    :param check: raises for an answer that does not have the requested format
+    :param check: raises for an answer that does not have the requested format; None if any will do
+    :param price: what tokens cost; None for what the extra ``prices`` knows
     :raises click.ClickException: if the batch stops, a prompt fails, or a file cannot be written
     """
+
+    def cost() -> float | None:
+        return _cost(client, results, price)
+
     output, failures = files.output, files.failures
     wrong: list[Exception] = []
     with ExitStack() as stack:
@@ -43,7 +49,7 @@ def run(
         if failures is not None:
             stack.enter_context(failures)
             failed_writer = files.writer_of_failures()
-        stack.enter_context(_ending(client, results, len(rows), files))
+        stack.enter_context(_ending(results, len(rows), files, cost))
         if isinstance(results, HostedBatch) and not results.done:
             click.echo(f"{files.hosted}: {results.status}; waiting", err=True)
         is_shared = output.path is None and sys.stdout.isatty()
@@ -63,7 +69,7 @@ def run(
                 if file is not None:
                     file.publish()
     if output.path is not None:
-        click.echo(told_after(results.usage, len(wrong), files.store, _cost(client, results)))
+        click.echo(told_after(results.usage, len(wrong), files.store, cost()))
     if wrong:
         text = f"{len(wrong):,} of {counted(len(rows), 'prompt')} failed; the first: {message_of(wrong[0])}"
         if is_kept_back:
@@ -83,7 +89,9 @@ def _checked(result: Result[Any], check: Callable[[str], object] | None) -> Resu
 
 
 @contextmanager
-def _ending(client: Client, results: BatchResults[Any], total: int, files: BatchFiles) -> Iterator[None]:
+def _ending(
+    results: BatchResults[Any], total: int, files: BatchFiles, cost: Callable[[], float | None]
+) -> Iterator[None]:
     """Say at an early end how to go on, and close the store.
 
     :raises click.ClickException: if the batch stopped, or a file cannot be written
@@ -92,7 +100,7 @@ def _ending(client: Client, results: BatchResults[Any], total: int, files: Batch
     def hint() -> str:
         if isinstance(results, HostedBatch):
             return "the service goes on, and the same command fetches the answers"
-        spent = told_of_cost(results.usage, _cost(client, results))
+        spent = told_of_cost(results.usage, cost())
         if files.store is None:
             return f"use --store to go on later{spent}"
         rows = f", their rows in {files.output.partial}" if files.output.partial else ""
@@ -111,8 +119,10 @@ def _ending(client: Client, results: BatchResults[Any], total: int, files: Batch
         results.close()
 
 
-def _cost(client: Client, results: BatchResults[Any]) -> float | None:
+def _cost(client: Client, results: BatchResults[Any], price: Price | None) -> float | None:
     """Return what the calls cost in US dollars; None if that is not known, as that of a hosted batch is not."""
+    if price is not None:
+        return price.cost(results.usage.prompt_tokens, results.usage.completion_tokens)
     if isinstance(results, HostedBatch):
         return None
     with suppress(MissingDependencyError):

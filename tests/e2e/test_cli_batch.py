@@ -178,6 +178,12 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
         ),
         ("in.csv", "text,text\nx,y\n", ["--prompt", "{text}"], "line 1: two columns are called 'text'; rename one"),
         ("in.csv", "text,answer\nx,y\n", ["--prompt", "{text}"], "a column is called 'answer'"),
+        (
+            "in.csv",
+            "text\nx\n",
+            ["--price", "1"],
+            "a price is two numbers, of a million tokens of prompts and of answers",
+        ),
         ("in.csv", "text\nx\n", ["--delimiter", ";;"], "--delimiter must be one character"),
         (
             "in.csv",
@@ -308,6 +314,13 @@ def test_an_estimate_needs_no_key_and_says_what_the_price_is_for(tmp_path: Path)
         "about $0.015 for the prompts only: --max-tokens limits the answers\n"
     )
     assert call(*command, "--max-tokens", "100000", **environment).stdout.endswith("; about $0.075\n")
+
+
+def test_the_price_of_a_gateway_is_an_option(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one two\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.csv"), "--price", "1000,500000", *here]
+    assert call(*command, "--estimate", "--max-tokens", "4").stdout.endswith("; about $2.00\n")
+    assert "; 2 tokens of prompts and 2 of answers, about $1.00; kept in " in call(*command).stdout
 
 
 def test_the_progress_is_told_now_and_then_in_a_log(

@@ -13,7 +13,7 @@ from ...client.client import Client
 from ...errors import AuthenticationError
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
-from ..batch_report import told_before, told_of_unused
+from ..batch_report import Price, told_before, told_of_unused
 from ..batch_run import run
 from ..call_options import call_options
 from ..failure import Misuse, checking_arguments
@@ -50,6 +50,12 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option("--failed", metavar="FILE", type=Path, help="A file for the rows that failed, which can be IN later.")
 @click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer the first N prompts only.")
 @click.option("--estimate", is_flag=True, help="Send nothing, and print what would be sent.")
+@click.option(
+    "--price",
+    "price_text",
+    metavar="P,A",
+    help="Dollars for a million tokens of prompts and of answers, as in 0.15,0.60.",
+)
 @click.option("--fresh", is_flag=True, help="Ask again for what is stored.")
 @click.option("--hosted", metavar="FILE", type=Path, help="Use the service's Batch API; FILE keeps how far it is.")
 @click.option("--poll", metavar="S", type=float, default=30.0, help="With --hosted: seconds between two looks at it.")
@@ -66,6 +72,7 @@ def command(
     failed: Path | None,
     head: int | None,
     estimate: bool,
+    price_text: str | None,
     hosted: Path | None,
     poll: float,
     **options: Any,
@@ -89,6 +96,8 @@ def command(
         _refuse_live_options({"store": store, **options})
     rows = files.read(template, empty=empty, head=head)
     check = format_check(call_options)
+    with checking_arguments():
+        price = None if price_text is None else Price.of(price_text)
     if not estimate:
         files.check_earlier(len(rows))
     if provider_options.timeout is not None:
@@ -119,10 +128,13 @@ def command(
             if unused:
                 click.echo(f"Note: {unused}", err=True)
         if estimate:
+            if price is not None:
+                cost = price.cost(estimated.prompt_tokens, estimated.completion_tokens or 0)
+                estimated = estimated._replace(cost=cost)
             failed_for_good = len(rows) - estimated.calls - estimated.stored
             click.echo(told_before(estimated, failed_for_good))
         else:
-            run(client, results, rows, files, check)
+            run(client, results, rows, files, check, price)
 
 
 def _refuse_live_options(options: dict[str, Any]) -> None:
