@@ -37,7 +37,8 @@ class OutputFile:
         self.partial: Path | None = None
         self._target = None if self.path is None else Path(os.path.realpath(self.path))  # a link stays a link
         if self._target is not None and (self._target.is_file() or not self._target.exists()):
-            self.partial = self._target.with_name(f"{self._target.name}.partial")
+            beside = self._target if self.path is None or self.path.is_symlink() else self.path
+            self.partial = beside.with_name(f"{beside.name}.partial")
         if self._target is not None and not self._target.parent.is_dir():
             raise Misuse(f"there is no folder {self._target.parent} for {self.path}; make it first")
         self._stack = ExitStack()
@@ -70,7 +71,7 @@ class OutputFile:
                 yield
                 self.file.flush()
             return
-        with self._failing():
+        with self._failing(f"cannot write {self.partial or self.path}"):
             yield
             self.file.flush()
 
@@ -81,7 +82,7 @@ class OutputFile:
         """
         if self.partial is None or self._target is None:
             return
-        with self._failing():
+        with self._failing(f"cannot replace {self.path} by {self.partial}"):
             os.fsync(self.file.fileno())  # before it has the name, so that a power failure leaves the old file
             if os.name != "nt" and self._target.exists():
                 self.partial.chmod(stat.S_IMODE(self._target.stat().st_mode))
@@ -89,11 +90,11 @@ class OutputFile:
             self.partial.replace(self._target)
 
     @contextmanager
-    def _failing(self) -> Iterator[None]:
+    def _failing(self, what: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise Failure(f"cannot write {self.partial or self.path}: {error.strerror}") from error
+            raise Failure(f"{what}: {error.strerror}") from error
 
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # of a full disk, which was told

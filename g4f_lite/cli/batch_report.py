@@ -88,8 +88,9 @@ def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float
     """
     known = f" ({usage.stored:,} of them from {store})" if store and usage.stored else ""
     cut = f", {usage.cut:,} cut" if usage.cut else ""
-    kept = f"; kept in {store}" if store and not known else ""
-    return f"{usage.done - failures:,} answered{known}, {failures:,} failed{cut}{told_of_cost(usage, cost)}{kept}"
+    answered = usage.done - failures
+    kept = f"; kept in {store}" if store and answered and not known else ""
+    return f"{answered:,} answered{known}, {failures:,} failed{cut}{told_of_cost(usage, cost)}{kept}"
 
 
 def told_of_cost(usage: BatchUsage, cost: float | None) -> str:

@@ -103,8 +103,11 @@ def _ending(
         spent = told_of_cost(results.usage, cost())
         if files.store is None:
             return f"use --store to go on later{spent}"
+        earlier = f"; {files.output.path} is as it was" if files.earlier else ""
+        if results.usage.done == results.usage.failures:
+            return f"the same command tries again{earlier}"
         rows = f", their rows in {files.output.partial}" if files.output.partial else ""
-        return f"the answers so far are in {files.store}{rows}, and the same command goes on{spent}"
+        return f"the answers so far are in {files.store}{rows}, and the same command goes on{spent}{earlier}"
 
     try:
         yield

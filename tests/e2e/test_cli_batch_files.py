@@ -102,7 +102,8 @@ def test_answers_are_not_replaced_by_failures(emulator: Emulator, command: list[
     assert out.read_bytes() == before
     emulator.reset()
     emulator.fail("status", status=401, times=None)
-    assert call(*command, "--fresh").returncode == 1
+    done = call(*command, "--fresh")
+    assert_failed(done, "the batch stopped after 0 answers: ", f"; the same command tries again; {out} is as it was")
     assert out.read_bytes() == before
     emulator.reset()
     assert call(*command).returncode == 0

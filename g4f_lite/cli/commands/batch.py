@@ -37,7 +37,8 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     "--empty",
     type=click.Choice(("error", "skip", "send")),
     default="error",
-    help="What to do with a row that has nothing in a column of the prompt; usually nothing is sent.",
+    show_default=True,
+    help="What to do about a row that has nothing in a column of the prompt.",
 )
 @provider_options
 @click.option("--model", "-m", metavar="NAME", help="The model.")
