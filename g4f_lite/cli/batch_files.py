@@ -93,16 +93,19 @@ class BatchFiles:
         assert self.failures is not None
         return Writer(self.failures.file, self._failed_kind, delimiter=self._delimiter)
 
-    def check_earlier(self, rows: int) -> None:
-        """Raise if the target has more answers than there are prompts.
+    def check_earlier(self, rows: int, *, fresh: bool) -> None:
+        """Raise if the target has more answers than there are prompts, or some that would be paid for once more.
 
+        :param fresh: whether to ask again for what is answered
         :raises click.ClickException: if so
         """
+        has = f"{self.output.path} has {counted(self.earlier, 'answer')}"
         if self.earlier > rows:
-            raise Misuse(
-                f"{self.output.path} has {counted(self.earlier, 'answer')}, more than the {counted(rows, 'prompt')} "
-                "here; name another file with -o, or remove it"
-            )
+            hint = "name another file with -o, or remove it"
+            raise Misuse(f"{has}, more than the {counted(rows, 'prompt')} here; {hint}")
+        if self.earlier and not fresh and self.store is not None and not self.store.exists():
+            hint = "pass --fresh to ask for all again, or name another file with -o"
+            raise Misuse(f"{has}, which are not in a store, as {self.store} does not exist; {hint}")
 
     @property
     def _name(self) -> str:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from ..batch.summary import BatchUsage, Estimate, counted
 
-LOG_SECONDS = 10.0  # between two lines in a log
+LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
+MOST_LOG_SECONDS = 300.0
 TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
 
 
@@ -106,22 +107,25 @@ class Progress:
 
     :param usage: gives what the batch has taken so far
     :param total: how many prompts there are
-    :param is_shared: whether the terminal shows the answers as well, so that they are the progress
+    :param is_shown: whether it is shown; False where nothing is to be seen, or the answers are
     """
 
-    def __init__(self, usage: Callable[[], BatchUsage], total: int, *, is_shared: bool = False) -> None:
+    def __init__(self, usage: Callable[[], BatchUsage], total: int, *, is_shown: bool = True) -> None:
         self._usage = usage
         self._total = total
         self._is_line = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._is_shown = not (is_shared and sys.stderr.isatty())
+        self._is_shown = is_shown
         self._began_at = time.monotonic()
         self._length = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="g4f_lite progress", daemon=True)
 
     def _run(self) -> None:
-        while not self._ended.wait(TERMINAL_SECONDS if self._is_line else LOG_SECONDS):
+        seconds = TERMINAL_SECONDS if self._is_line else LOG_SECONDS
+        while not self._ended.wait(seconds):
             self._write(self.line())
+            if not self._is_line:
+                seconds = min(2 * seconds, MOST_LOG_SECONDS)
 
     def line(self) -> str:
         """Return how far the batch is."""

@@ -50,10 +50,11 @@ def run(
             stack.enter_context(failures)
             failed_writer = files.writer_of_failures()
         stack.enter_context(_ending(results, len(rows), files, cost))
+        is_hosted = isinstance(results, HostedBatch)
         if isinstance(results, HostedBatch) and not results.done:
             click.echo(f"{files.hosted}: {results.status}; waiting", err=True)
-        is_shared = output.path is None and sys.stdout.isatty()
-        with Progress(lambda: results.usage, len(rows), is_shared=is_shared):
+        is_on_screen = output.path is None and sys.stdout.isatty() and sys.stderr.isatty()
+        with Progress(lambda: results.usage, len(rows), is_shown=not is_hosted and not is_on_screen):
             for row, given in zip(rows, results, strict=True):
                 result = _checked(given, check)
                 with output.writing():

@@ -347,7 +347,7 @@ def test_the_progress_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(batch_report, "TERMINAL_SECONDS", 0.001)
     monkeypatch.setattr(sys, "stderr", Screen())
     monkeypatch.setenv("TERM", "xterm")
-    with batch_report.Progress(counts, 10, is_shared=True):
+    with batch_report.Progress(counts, 10, is_shown=False):
         pass
     assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
     with batch_report.Progress(counts, 10):

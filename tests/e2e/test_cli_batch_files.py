@@ -76,6 +76,20 @@ def test_the_first_few_do_not_replace_more_answers(emulator: Emulator, command: 
     assert (len(answers(out)), len(answers(tmp_path / "few.csv"))) == (6, 2)
 
 
+def test_answers_whose_store_was_removed_are_not_paid_for_again_unasked(
+    emulator: Emulator, command: list[str], tmp_path: Path
+) -> None:
+    assert call(*command).returncode == 0
+    store = tmp_path / "out.csv.store"
+    store.unlink()
+    asked(emulator)
+    words = f"has 6 answers, which are not in a store, as {store} does not exist; pass --fresh to ask for all again"
+    assert_refused(call(*command), words)
+    assert asked(emulator) == []
+    assert call(*command, "--fresh").returncode == 0
+    assert len(asked(emulator)) == 6
+
+
 def test_another_prompt_keeps_the_answers_to_the_old_one(
     emulator: Emulator, command: list[str], tmp_path: Path
 ) -> None:
@@ -230,5 +244,5 @@ def test_an_end_at_any_time_loses_no_answer(
 def test_json_lines_are_counted_as_well(emulator: Emulator, command: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     assert call(*command, "-o", str(out)).returncode == 0
-    assert_refused(call(*command, "-o", str(out), "--head", "1"), "has 6 answers")
+    assert_refused(call(*command, "-o", str(out), "--head", "1"), "has 6 answers, more than the 1 prompt here")
     assert [json.loads(line)["answer"] for line in out.read_text().splitlines()] == numbered(0, 1, 2, 3, 4, 5)

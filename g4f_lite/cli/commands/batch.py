@@ -100,7 +100,7 @@ def command(
     with checking_arguments():
         price = None if price_text is None else Price.of(price_text)
     if not estimate:
-        files.check_earlier(len(rows))
+        files.check_earlier(len(rows), fresh=options["fresh"])
     if provider_options.timeout is not None:
         options["timeout"] = provider_options.timeout
     options.update(call_options, proxy=provider_options.proxy)
