@@ -11,6 +11,7 @@ from typing import Any
 from ..batch.answer_files import Writer, answers_in, check_names
 from ..batch.files import Row, format_of, opened, read_rows
 from ..batch.summary import counted
+from ..store.answers import AnswerStore
 from .batch_output import OutputFile
 from .failure import Misuse, checking_arguments
 
@@ -52,7 +53,11 @@ class BatchFiles:
         if store is None and hosted is None and self.output.partial is not None:
             store = Path(f"{target}.store")
         self.store = store
-        self._check_different({"IN": source, "-o": target, "--failed": failed, "--store": store, "--hosted": hosted})
+        named = {"IN": source, "-o": target, "--failed": failed, "--store": store, "--hosted": hosted}
+        beside = {"what is written beside -o": self.output.partial}
+        if self.failures is not None:
+            beside["what is written beside --failed"] = self.failures.partial
+        self._check_different({**named, **beside})
         if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
             raise Misuse(f"--delimiter must be one character, such as ';', not {delimiter!r}")
         self._delimiter = delimiter
@@ -98,14 +103,16 @@ class BatchFiles:
 
         :param fresh: whether to ask again for what is answered
         :raises click.ClickException: if so
+        :raises StoreError: if the store cannot be used
         """
         has = f"{self.output.path} has {counted(self.earlier, 'answer')}"
         if self.earlier > rows:
             hint = "name another file with -o, or remove it"
             raise Misuse(f"{has}, more than the {counted(rows, 'prompt')} here; {hint}")
-        if self.earlier and not fresh and self.store is not None and not self.store.exists():
+        if self.earlier and not fresh and self.store is not None:
             hint = "pass --fresh to ask for all again, or name another file with -o"
-            raise Misuse(f"{has}, which are not in a store, as {self.store} does not exist; {hint}")
+            if not self.store.exists() or not AnswerStore(self.store).count():
+                raise Misuse(f"{has}, and there are none in {self.store}, so that all would be asked again; {hint}")
 
     @property
     def _name(self) -> str:

@@ -83,7 +83,9 @@ def test_answers_whose_store_was_removed_are_not_paid_for_again_unasked(
     store = tmp_path / "out.csv.store"
     store.unlink()
     asked(emulator)
-    words = f"has 6 answers, which are not in a store, as {store} does not exist; pass --fresh to ask for all again"
+    words = f"has 6 answers, and there are none in {store}, so that all would be asked again; pass --fresh to ask for"
+    assert_refused(call(*command), words)
+    store.touch()
     assert_refused(call(*command), words)
     assert asked(emulator) == []
     assert call(*command, "--fresh").returncode == 0
@@ -145,6 +147,7 @@ def test_no_two_files_are_one(emulator: Emulator, command: list[str], table: Pat
         (["--failed", str(tmp_path / "out.csv")], "-o and --failed are the same file"),
         (["--store", str(tmp_path / "out.csv")], "-o and --store are the same file"),
         (["--failed", str(tmp_path / "x" / ".." / "out.csv.store")], "--failed and --store are the same file"),
+        (["--store", str(tmp_path / "out.csv.partial")], "--store and what is written beside -o are the same file"),
         (["--failed", str(table), "--head", "2"], "--failed would replace"),
         (["--failed", str(table), "--empty", "skip"], "--failed would replace"),
     ):

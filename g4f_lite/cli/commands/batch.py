@@ -9,12 +9,13 @@ import click
 
 from ...batch.files import FORMATS
 from ...batch.results import BatchResults
+from ...batch.summary import Estimate
 from ...client.client import Client
 from ...errors import AuthenticationError
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
 from ..batch_report import Price, told_before, told_of_unused
-from ..batch_run import run
+from ..batch_run import BatchRun
 from ..call_options import call_options
 from ..failure import Misuse, checking_arguments
 from ..options import ProviderOptions, provider_options
@@ -119,23 +120,33 @@ def command(
     try:
         client, results = begun()
     except AuthenticationError:
-        if not estimate:
+        if not estimate or len(provider_options.names) > 1:
             raise
         client, results = begun(api_key="none")  # which is missing, and is not needed
     with client:
-        if estimate or not (is_new or hosted or options["fresh"]):
-            estimated = results.estimate()
-            unused = None if files.store is None else told_of_unused(estimated, files.store)
-            if unused:
-                click.echo(f"Note: {unused}", err=True)
         if estimate:
-            if price is not None:
-                cost = price.cost(estimated.prompt_tokens, estimated.completion_tokens or 0)
-                estimated = estimated._replace(cost=cost)
-            failed_for_good = len(rows) - estimated.calls - estimated.stored
-            click.echo(told_before(estimated, failed_for_good))
-        else:
-            run(client, results, rows, files, check, price)
+            _tell_estimate(results, files, price)
+            return
+        if not (is_new or hosted or options["fresh"]):
+            _tell_unused(results.estimate(), files)
+        BatchRun(client, results, rows, files, check, price, options["fresh"]).run()
+
+
+def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price | None) -> None:
+    """Print what would be sent."""
+    estimate = results.estimate()
+    _tell_unused(estimate, files)
+    if price is not None:
+        cost = price.cost(estimate.prompt_tokens, estimate.completion_tokens or 0)
+        estimate = estimate._replace(cost=cost)
+    failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
+    click.echo(told_before(estimate, failed))
+
+
+def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
+    """Say if the store has answers that are not used, which may be paid for once more."""
+    if files.store is not None and (unused := told_of_unused(estimate, files.store)):
+        click.echo(f"Note: {unused}", err=True)
 
 
 def _refuse_live_options(options: dict[str, Any]) -> None:
