@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..answers.answer import Answer
-from .files import DELIMITERS, Row, opened
+from .files import DELIMITERS, MAX_FIELD_BYTES, Row, opened
 from .result import Result
 
 # The columns that a table has beside those of the input; JSON lines have these facts too, and more.
@@ -93,6 +93,7 @@ def answers_in(path: Path, kind: str, delimiter: str | None = None) -> int:
         return 0
     with suppress(ValueError, csv.Error), opened(path, "r") as file:
         if kind in DELIMITERS:
+            csv.field_size_limit(MAX_FIELD_BYTES)
             rows = csv.DictReader(file, delimiter=delimiter or DELIMITERS[kind])
             if {"answer", "error"} <= set(rows.fieldnames or ()):
                 return sum(not row["error"] for row in rows)

@@ -19,7 +19,7 @@ _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _ARGUMENTS = ("prompt", "messages", "model", "system", "temperature", "max_tokens")
 # Arguments that are no fields of OpenAI's API: a file does not say where prompts go, or which other files are read.
 _NOT_IN_BODY = {"extra_body", "extra_headers", "extra_query", "images", "prompt", "provider", "proxy", "retry"}
-_MAX_FIELD_BYTES = 2**31 - 1  # csv's own limit is 128 KiB
+MAX_FIELD_BYTES = 2**31 - 1  # csv's own limit is 128 KiB
 
 
 class Row(NamedTuple):
@@ -72,7 +72,7 @@ def read_rows(
             lacks = _empty_column(values, template, prompt)
         except ValueError as error:
             raise ValueError(f"line {line}: {error}") from None
-        if lacks is None or (empty == "send" and prompt):
+        if lacks is None or (empty == "send" and template is not None and prompt.strip()):
             yield Row(values, prompt)
         elif empty != "skip":
             raise ValueError(f"line {line}: {lacks} is empty")
@@ -98,7 +98,7 @@ def _json_rows(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _csv_rows(file: TextIO, delimiter: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    csv.field_size_limit(_MAX_FIELD_BYTES)
+    csv.field_size_limit(MAX_FIELD_BYTES)
     reader = csv.DictReader(file, delimiter=delimiter, strict=True)
     try:
         _check_header(reader.fieldnames or ())
@@ -132,7 +132,8 @@ def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
         return {**body, "messages": body.get("messages", "")}
     if "prompt" not in values and "messages" not in values:
         if len(values) == 1:
-            return str(*values.values())
+            (value,) = values.values()
+            return "" if value is None else str(value)
         hint = f"--prompt '{{{next(iter(values), 'text')}}}'"
         raise ValueError(f"there is no column 'prompt'; name the columns to use, as in {hint}")
     return {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")} or ""
@@ -168,7 +169,7 @@ def fill(template: str, values: dict[str, Any]) -> str:
         name = place[1].strip()
         if name not in values:
             raise ValueError(f"there is no column {name!r} for the prompt; there are {', '.join(map(str, values))}")
-        found = values[name]
+        found = "" if values[name] is None else values[name]
         return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
     return _PLACE.sub(value, template)

@@ -192,6 +192,9 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
             "line 3: the column 'text' is empty; --empty skip leaves such rows out, and --empty send sends",
         ),
         ("in.csv", 'text\nx\n""\n', [], "line 3: the column 'text' is empty"),
+        ("in.csv", "text\nx\n \n", ["--prompt", "{text}", "--empty", "send"], "line 3: the column 'text' is empty"),
+        ("in.jsonl", '{"text": null}', [], "line 1: the column 'text' is empty"),
+        ("in.jsonl", '{"prompt": "", "system": "x"}', ["--empty", "send"], "line 1: the prompt is empty"),
         (
             "in.csv",
             "a,b\n1,2\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from pathlib import Path
@@ -44,6 +45,13 @@ def test_the_answers_in_a_file_are_counted(tmp_path: Path, kind: str) -> None:
     assert answers_in(path, kind) == 0
     path.write_text(written(kind), encoding="utf-8", newline="")
     assert answers_in(path, kind) == 1
+
+
+def test_a_long_answer_is_counted(tmp_path: Path) -> None:
+    csv.field_size_limit(128 * 1024)
+    path = tmp_path / "out"
+    path.write_text(f"id,answer,error\n1,{'x' * 200_000},\n", encoding="utf-8")
+    assert answers_in(path, "csv") == 1
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def command(
 
     IN is a text file with a prompt in each line, a .csv, .tsv or .jsonl file, also one for OpenAI's Batch API, or - for
     standard input: JSON lines or a prompt in each line, unless --format says otherwise. Without -o, the answers are
-    printed as JSON lines.
+    printed as JSON lines, and kept only if --store names a file.
 
     Answers are kept in OUT.store as they come, and stay there: after Ctrl-C, a crash or an error, the same command goes
     on, and pays for no answer twice. OUT is written when the batch is complete; until then its rows are in OUT.partial.
