@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
+from ..providers.local.catalogue import DEFAULT
 from ..providers.openai.keys import clean
 from ..providers.registry import provider_names
 from ..providers.selection import choose_provider
@@ -39,7 +40,7 @@ class ProviderOptions:
             settings["api_key"] = read_key(self.key_file)
         name = ",".join(self.names) or None
         with checking_arguments():
-            provider = choose_provider(name, base_url=self.base_url, download=True, **settings)
+            provider = choose_provider(name, base_url=self.base_url, download=DEFAULT, **settings)
         if self.key_file is not None and isinstance(provider, Fallback):
             raise Misuse("--api-key-file needs a single provider, and there are several; set their variables")
         for one in provider.providers if isinstance(provider, Fallback) else [provider]:
