@@ -63,7 +63,7 @@ def read_rows(
     :raises ValueError: if a row does not make a prompt; the message names its line
     """
     if kind in DELIMITERS:
-        rows = _csv_rows(file, delimiter or DELIMITERS[kind])
+        rows = _csv_rows(file, delimiter or DELIMITERS[kind], is_sure=delimiter is not None)
     else:
         rows = _text_rows(file) if kind == "text" else _json_rows(file)
     for line, values in rows:
@@ -97,11 +97,11 @@ def _json_rows(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
         yield line, {"prompt": value} if isinstance(value, str) else value
 
 
-def _csv_rows(file: TextIO, delimiter: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_rows(file: TextIO, delimiter: str, *, is_sure: bool) -> Iterator[tuple[int, dict[str, Any]]]:
     csv.field_size_limit(MAX_FIELD_BYTES)
     reader = csv.DictReader(file, delimiter=delimiter, strict=True)
     try:
-        _check_header(reader.fieldnames or ())
+        _check_header(reader.fieldnames or (), is_sure=is_sure)
         for row in reader:
             if None in row or None in row.values():
                 raise ValueError(f"line {reader.line_num} has not as many columns as the first line")
@@ -110,15 +110,16 @@ def _csv_rows(file: TextIO, delimiter: str) -> Iterator[tuple[int, dict[str, Any
         raise ValueError(f"line {reader.line_num}: {error}") from None
 
 
-def _check_header(names: Sequence[str]) -> None:
+def _check_header(names: Sequence[str], *, is_sure: bool) -> None:
     """Raise if the names of the columns are not what they should be.
 
+    :param is_sure: whether the caller has said what separates them
     :raises ValueError: if a name is there twice, so that a column would be lost, or another character separates them
     """
     twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
     if twice is not None:
         raise ValueError(f"line 1: two columns are called {twice!r}; rename one")
-    if len(names) == 1 and (other := next((one for one in _OTHER_DELIMITERS if one in names[0]), None)):
+    if not is_sure and len(names) == 1 and (other := next((one for one in _OTHER_DELIMITERS if one in names[0]), None)):
         raise ValueError(f"line 1: there is one column, {names[0]!r}; if {other!r} separates them, give the delimiter")
 
 

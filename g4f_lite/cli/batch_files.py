@@ -58,6 +58,7 @@ class BatchFiles:
         if self.failures is not None:
             beside["what is written beside --failed"] = self.failures.partial
         self._check_different({**named, **beside})
+        delimiter = "\t" if delimiter == "\\t" else delimiter
         if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
             raise Misuse(f"--delimiter must be one character, such as ';', not {delimiter!r}")
         self._delimiter = delimiter

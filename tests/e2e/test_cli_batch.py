@@ -303,6 +303,8 @@ def test_a_table_with_another_delimiter_and_empty_cells(emulator: Emulator, here
         ["3", "three", "3 three"],
     ]
     assert call(*command, "-o", str(tmp_path / "send.csv"), "--empty", "send").returncode == 0
+    (tmp_path / "one.csv").write_text("this; and that\nx\n", encoding="utf-8")
+    assert call("batch", str(tmp_path / "one.csv"), "--delimiter", "\\t", *here).returncode == 0
     assert len((tmp_path / "send.csv").read_text().splitlines()) == 4
 
 
