@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from g4f_lite.emulator import Emulator
 SECONDS = 60.0  # after which something that was waited for does not come, on a busy machine
 # Nothing but loopback is reached, and output is buffered as it is for users.
 ENVIRONMENT = {"G4F_LITE_OFFLINE": "1", "PYTHONUNBUFFERED": "", "XDG_STATE_HOME": os.devnull}
+INTERRUPTED = 130 if sys.platform == "win32" else -signal.SIGINT  # the exit code of a program that Ctrl-C has ended
 COMMAND = [sys.executable, "-m", "g4f_lite"]
 
 # Makes the terminal on standard input the one whose Ctrl-C the program gets, and becomes the program.

@@ -19,7 +19,7 @@ from g4f_lite.batch.summary import BatchUsage
 from g4f_lite.cli import batch_report
 from g4f_lite.emulator import Emulator
 
-from .command import SECONDS, assert_failed, assert_refused, call, start
+from .command import INTERRUPTED, SECONDS, assert_failed, assert_refused, call, start
 
 
 def lines(path: Path) -> list[Any]:
@@ -146,7 +146,7 @@ def test_ctrl_c_leaves_a_store_from_which_the_same_command_goes_on(
             child.stdout.readline()
         child.send_signal(signal.SIGINT)
         _, said = child.communicate(timeout=SECONDS)
-    assert child.returncode == 130
+    assert child.returncode == INTERRUPTED
     assert b"and the same command goes on" in said
     emulator.reset()
     assert len(call(*command).stdout.splitlines()) == 12
