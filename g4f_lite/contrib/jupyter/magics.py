@@ -12,10 +12,10 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from IPython.utils.text import FullEvalFormatter
 
 from ...answers.answer import Answer
+from ...answers.interruption import AnswerInterrupted, part_of
 from ...answers.markdown import fences
 from ...conversation import Conversation
-from ...errors import G4FLiteError, ResponseFormatError
-from .interruption import AnswerInterrupted
+from ...errors import G4FLiteError
 from .talk import History, Talk
 from .values import show_value
 
@@ -110,10 +110,7 @@ class ChatMagics(Magics):
 
     def _keep_part(self, stream: Any, name: str | None) -> Answer:
         """Bind what has arrived of an answer that is not whole, if anything has, and return it."""
-        try:
-            part: Answer = stream.answer
-        except ResponseFormatError as error:  # it is too long
-            part = Answer(error.partial)
+        part = part_of(stream)
         if name and part:
             self.shell.user_ns[name] = part
         return part
