@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import ResponseFormatError
 from .answer import Answer
@@ -31,7 +31,16 @@ class AnswerInterrupted(Interrupted):
 
 
 class BatchInterrupted(Interrupted):
-    """The user's interrupt of a batch, which keeps the results that it has."""
+    """The user's interrupt of a batch.
+
+    :param results: the results of the batch, which keep what has come, and go on when they are read again
+    :param done: how many there are
+    """
+
+    def __init__(self, results: Any, done: str) -> None:
+        hint = "to go on, read its results again, which are in sys.last_value.results"
+        super().__init__(f"the batch was interrupted after {done}; {hint}")
+        self.results = results
 
 
 class HasAnswer(Protocol):
