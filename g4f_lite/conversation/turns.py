@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from ..answers.answer import Answer
 from ..answers.deltas import Delta
 from ..answers.interruption import part_of
+from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
 from ..arguments import refuse_stream
 from ..messages import Image, Messages
@@ -106,6 +107,7 @@ class Turns:
         **options: Any,
     ) -> Any: ...
 
+    @with_short_errors
     def ask(
         self,
         prompt: str,
@@ -219,6 +221,7 @@ class Turns:
         **options: Any,
     ) -> TypedStream[Any]: ...
 
+    @with_short_errors
     def stream(
         self,
         prompt: str,

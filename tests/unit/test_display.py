@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import pickle
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import pytest
 
 from g4f_lite import (
     AnswerStream,
+    Client,
     Finish,
     G4FLiteError,
     ImageResponse,
@@ -283,3 +285,29 @@ def test_an_interrupt_elsewhere_stays_as_it_is() -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         answer_of("It ", KeyboardInterrupt()).show()
     assert type(caught.value) is KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.ask(""),
+        lambda client: client.ask(42),
+        lambda client: client.stream("Hello", timeout="soon"),
+        lambda client: client.map(["one", None]),
+        lambda client: client.conversation().ask(42),
+        lambda client: client.conversation().stream(""),
+    ],
+)
+def test_a_wrong_argument_shows_the_callers_own_lines(notebook: Notebook, call: Callable[[Client], object]) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call(Client(Scripted()))
+    lines = caught.value._render_traceback_()  # type: ignore[union-attr]
+    assert lines[-1] == f"{type(caught.value).__name__}: {caught.value}"
+    assert {line.split(",")[0] for line in lines[:-1]} == {f'  File "{__file__}"'}
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_wrong_argument_is_a_plain_error_elsewhere() -> None:
+    with pytest.raises(TypeError) as caught:
+        Client(Scripted()).ask(42)  # type: ignore[call-overload]
+    assert not hasattr(caught.value, "_render_traceback_")
