@@ -77,7 +77,7 @@ class ChatMagics(Magics):
         The answer is also ``_`` in the next cell.  The conversation goes on from cell to cell.
         """
         if {"-h", "--help"} & {*line.split()}:
-            sys.stdout.write(self.chat.parser.format_help())
+            sys.stdout.write(self.chat.parser.format_help().replace("::\n\n  %chat", "%%chat"))
             return None
         try:
             given = parse_argstring(self.chat, line)
