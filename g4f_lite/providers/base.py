@@ -29,7 +29,9 @@ from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .askable import Askable
 from .call import Call, run
 from .g4f_names import G4FNames
+from .own_settings import OwnSettings
 from .pickling import state_without_secrets
+from .secret import secrets_of
 from .settings import (
     check_cert,
     check_fields,
@@ -38,6 +40,7 @@ from .settings import (
     check_url,
     check_verify,
     full_signature,
+    given_cookies,
     require_socks,
 )
 
@@ -60,6 +63,7 @@ class BaseProvider(Askable):
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
     priced_at: str | None = None  # the URL whose prices count; "" where nothing costs anything, None for unknown prices
+    _own_settings: OwnSettings
     reads_schema: bool = False  # whether the service shows the model a schema, and takes OpenAI's strict form only
 
     @property
@@ -71,6 +75,11 @@ class BaseProvider(Askable):
         super().__init_subclass__(**more)
         if "name" not in vars(cls):
             cls.name = cls.__name__
+
+    def __new__(cls, *arguments: Any, **settings: Any) -> Any:
+        provider = super().__new__(cls)
+        vars(provider)["_own_settings"] = OwnSettings(cls, arguments, settings)
+        return provider
 
     @abstractmethod
     def begin(self, prompt: Prompt) -> Source | Generator[Delta, None, None]:
@@ -112,6 +121,19 @@ class BaseProvider(Askable):
     def get_models(self) -> list[str]:
         """Return the names of the models; an empty list if any name is accepted."""
         return list(self.models)
+
+    def identity(self) -> Any:
+        """Return what tells this provider's answers from those of another of its class, its URL and its model.
+
+        Answers in a cache or a store are found again by the same provider only.  By default its own arguments count,
+        and its ``secrets()``.  The value is hashed, with a salt.
+        """
+        return self._own_settings.facts(vars(self))
+
+    def secrets(self) -> list[str]:
+        """List the strings that messages must not show: what is declared as a Secret, and arguments named like one."""
+        declared = (getattr(self, name) for name in secrets_of(type(self)))
+        return [*filter(None, declared), *self._own_settings.secrets.values()]
 
     def close(self) -> None:
         """Close idle connections; calls in progress finish."""
@@ -187,6 +209,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         self.cookies = check_fields(cookies or {}, "cookies")
         self.headers = check_fields(headers or {}, "headers")
         self._own_session, self._pool_size = check_session(session), check_whole_number(pool_size, "pool_size")
+        self._session_cookies = given_cookies(session)
         self._lost: list[str] = []  # the arguments with secrets that pickling left out
         self._set_up()
         self.model = None if model is None else self.get_model(model)
@@ -324,8 +347,11 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :raises AuthenticationError: if a secret is missing
         :raises ValueError: if a file of certificates does not exist
         """
+        declared = secrets_of(type(self))
+        for secret in declared.values():
+            secret.check(self)
         for what in self._lost:
-            if what == "proxy" and os.environ.get("G4F_LITE_PROXY"):
+            if what in declared or (what == "proxy" and os.environ.get("G4F_LITE_PROXY")):
                 continue
             hint = "set G4F_LITE_PROXY" if what == "proxy" else f"create the provider again with {what}="
             message = f"the {what} of this provider contained a secret, which was not pickled; {hint}"
@@ -335,8 +361,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
             check_files(self.verify, self.cert)
 
     def secrets(self) -> list[str]:
-        """List the strings that messages must not show."""
-        return secrets_in(self.headers)
+        return [*secrets_in(self.headers), *super().secrets()]
 
     def _set_up(self) -> None:
         self.budget, self.cool_downs = RetryBudget.of(self.retry), CoolDowns()

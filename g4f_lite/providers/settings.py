@@ -139,6 +139,11 @@ def check_session(session: Any) -> requests.Session | None:
     return session
 
 
+def given_cookies(session: requests.Session | None) -> dict[str, str]:
+    """Return the cookies that a caller's own session has before its first call, which say whose it is."""
+    return {} if session is None else {cookie.name: cookie.value or "" for cookie in session.cookies}
+
+
 def check_verify(verify: Any) -> bool | str | None:
     """Check ``verify=``, and return it.
 
