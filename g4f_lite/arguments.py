@@ -96,16 +96,17 @@ def raise_missing(module: str, name: str) -> NoReturn:
     raise AttributeError(message, name=name)
 
 
-def check_model_name(name: Any) -> None:
-    """Check a model name.
+def check_name(name: Any, argument: str = "model") -> None:
+    """Check the name of a model, or of something else.
 
+    :param argument: the name of the argument, for the error
     :raises TypeError: if it is not a string
     :raises ValueError: if it is blank
     """
     if not isinstance(name, str):
-        raise TypeError(f"model must be a string, not {type(name).__name__}")
+        raise TypeError(f"{argument} must be a string, not {type(name).__name__}")
     if not name.strip():
-        raise ValueError("model is blank; leave it out to use the default model")
+        raise ValueError(f"{argument} is blank; leave it out to use the default {argument}")
 
 
 def check_proxy(proxy: Any, name: str = "proxy") -> str:

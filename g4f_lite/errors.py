@@ -90,6 +90,8 @@ class G4FLiteError(Exception):
         text = f"{place}: {self.message}" if place else self.message
         if self.attempts and self.attempts > 1 and self.elapsed is not None:
             text += f" ({self.attempts} attempts in {self.elapsed:.1f} s)"
+        if isinstance(self, RateLimitError) and self.retry_after:
+            text += f"; the service asks to wait {self.retry_after:.0f} s"
         if getattr(self, "partial", "") and isinstance(self, (StreamInterruptedError, DeadlineExceededError)):
             text += "; what had arrived is in .partial of this error"
         return text

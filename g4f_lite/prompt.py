@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .arguments import check_model_name, check_proxy
+from .arguments import check_name, check_proxy
 from .messages import Image, Message, Messages, json_copy, to_messages
 from .timeout import CallRetry, Timeout, TimeoutLike, check_retry
 
@@ -81,7 +81,7 @@ class Prompt:
             hint = f"; {model!r} was passed as the model: write messages={model!r}" if model else ""
             raise TypeError(f"messages is missing{hint}")
         if model is not None:
-            check_model_name(model)
+            check_name(model)
         if stream is not None and not isinstance(stream, bool):
             raise TypeError(f"stream must be True or False, not {type(stream).__name__}")
         if fresh is not None and not isinstance(fresh, bool):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Literal, Union
 
 import tenacity
@@ -55,6 +55,13 @@ class Timeout:
             return cls(value[0], value[1], default.total if default else cls.total, value[1])
         seconds = _seconds(value, "timeout")
         return cls(cls.connect if seconds is None else min(10.0, seconds), seconds, seconds, seconds)
+
+    def within(self, other: Timeout) -> Timeout:
+        """Return the shorter one of each limit."""
+        limits = (
+            [each for each in pair if each is not None] for pair in zip(astuple(self), astuple(other), strict=True)
+        )
+        return Timeout(*(min(given, default=None) for given in limits))
 
     @classmethod
     def of_environment(cls) -> Timeout | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..arguments import check_model_name
+from ..arguments import check_name
 from ..conversation import Conversation
 from ..errors import G4FLiteError
 from ..messages import Image, Message
@@ -126,7 +126,7 @@ class InteractiveChat:
             write(self._model("{}\n") or "The provider chooses the model.\n")
             return
         with checking_arguments():
-            check_model_name(name)
+            check_name(name)
         self._conversation.model = name
 
     def _set_system(self, text: str) -> None:

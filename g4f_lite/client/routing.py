@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream
-from ..arguments import check_model_name, check_proxy, check_whole_number
+from ..arguments import check_name, check_proxy, check_whole_number
 from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
@@ -63,7 +63,7 @@ class Router:
         pace: Pace | None = None,
     ) -> None:
         if model:
-            check_model_name(model)
+            check_name(model)
         self.model = model
         self.models = _checked(models)
         self.proxy = proxy
@@ -140,7 +140,7 @@ class Router:
         if max_retries is not None:
             retry = policy_of(max_retries, alone=retry == "own")
         if model is not None:
-            check_model_name(model)
+            check_name(model)
         router = copy.copy(self)
         if timeout is not None:
             router.timeout, router.ask_timeout = Timeout.of(timeout), None

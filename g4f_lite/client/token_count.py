@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from ..arguments import check_model_name
+from ..arguments import check_name
 from ..messages import Message, text_of, to_messages
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
@@ -60,7 +60,7 @@ def count_tokens(provider: BaseProvider, model: str | None, prompt: str | Sequen
     :raises TypeError: if one of them is something else
     """
     if model is not None:
-        check_model_name(model)
+        check_name(model)
     member = provider.providers[0] if isinstance(provider, Fallback) else provider
     count = getattr(member, "count_tokens", None)
     if count is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..arguments import check_callback, check_model_name, check_whole_number
+from ..arguments import check_callback, check_name, check_whole_number
 from ..messages import Message, Messages, get_random_string, to_messages
 from ..providers.selection import ProviderLike, default_provider, provider_of
 from ..timeout import TimeoutLike
@@ -63,7 +63,7 @@ class Conversation(Turns):
     ) -> None:
         self.provider = default_provider() if provider is None else provider_of(provider)
         if model is not None:
-            check_model_name(model)
+            check_name(model)
         self.model = model
         self.max_characters = None if max_characters is None else check_whole_number(max_characters, "max_characters")
         self.keep_interrupted = keep_interrupted

@@ -15,7 +15,7 @@ import requests
 from ..answers.deltas import Delta
 from ..answers.source import Source
 from ..answers.stream import AnswerStream
-from ..arguments import check_callback, check_model_name, check_proxy, check_whole_number, unknown_name
+from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name
 from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
@@ -298,7 +298,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         """
         if name is None:
             return getattr(self, "model", None) or self.default_model
-        check_model_name(name)
+        check_name(name)
         name = self.model_aliases.get(name, name)
         if self.models and name not in self.models:
             raise ModelNotSupportedError(unknown_name("model", name, [*self.models, *self.model_aliases], self.name))

@@ -230,6 +230,7 @@ class _Chain:
                 if self._closed:
                     raise
                 error.provider = error.provider or provider.name
+                self._name_limit(error, limits)
                 if not self._had_too_little_time(error, provider, began_at):
                     breaker.failed(error)
                 errors.append(error)
@@ -242,10 +243,7 @@ class _Chain:
                 yield from first
                 yield from deltas
             except DeadlineExceededError as error:  # not a failure of the provider, because it did answer
-                whole = self._whole.total
-                if error.limit == "total" and whole is not None and self._clock() >= self._began_at + whole:
-                    error.message = f"the total time limit of {whole:g} s passed; pass a longer timeout="
-                    error.args = (error.message,)
+                self._name_limit(error, limits)
                 raise
             except G4FLiteError as error:
                 breaker.failed(error)
@@ -255,13 +253,16 @@ class _Chain:
         raise AllProvidersFailedError(f"no provider answered:{lines}", errors=errors) from errors[-1]
 
     def _own_limits(self, provider: BaseProvider) -> Timeout | None:
-        """Return the timeout of a member that holds for every call, if it has one."""
-        own = getattr(provider, "timeout", None) if self._prompt.timeout is None else None
-        return self._chain.each or (own if isinstance(own, Timeout) else None)
+        """Return the timeout that a member has for every call, of its own or by ``each``; None if nobody gave one."""
+        own, each = getattr(provider, "timeout", None), self._chain.each
+        if not isinstance(own, Timeout) or own == (Timeout.of_environment() or Timeout()):
+            return each
+        return own if each is None else own.within(each)
 
     def _limits(self, provider: BaseProvider, members_left: int) -> tuple[Timeout, float | None]:
         """Return the timeout of a member, and the seconds until its first delta: its share of the time left."""
-        limits = self._own_limits(provider) or self._whole
+        own = self._own_limits(provider)
+        limits = self._whole if own is None else own if self._prompt.timeout is None else own.within(self._whole)
         left = self._left(self._whole.total)
         share = min(left, self._left(self._prompt.share)) / members_left
         return replace(limits, total=min(limits.total or left, left)), None if share == math.inf else share
@@ -271,6 +272,18 @@ class _Chain:
         if seconds is None:
             return math.inf
         return max(1, math.ceil((self._began_at + seconds - self._clock()) * 100)) / 100
+
+    def _name_limit(self, error: G4FLiteError, limits: Timeout) -> None:
+        """Say of a member's error whose total limit it was: that of the whole call, or the member's own."""
+        if not isinstance(error, DeadlineExceededError) or error.limit != "total":
+            return
+        whole = self._whole.total
+        if whole is not None and self._clock() >= self._began_at + whole:
+            text = f"the total time limit of {whole:g} s passed; pass a longer timeout="
+        else:
+            text = f"the member's own limit of {limits.total:g} s passed; give it a longer timeout=, or the chain each="
+        error.message = text
+        error.args = (text,)
 
     def _had_too_little_time(self, error: G4FLiteError, provider: BaseProvider, began_at: float) -> bool:
         """Return whether an error is a timeout of this call only, and too short to count as a failure."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +99,11 @@ def descendants(kind: type) -> set[type]:
     return below.union(*map(descendants, below)) if below else below
 
 
+def test_a_wait_that_was_asked_for_is_told():
+    assert str(RateLimitError("slow down", retry_after=3600)) == "slow down; the service asks to wait 3600 s"
+    assert str(RateLimitError("slow down")) == "slow down"
+
+
 def test_the_table_has_the_whole_tree() -> None:
     ours = {kind for kind in descendants(G4FLiteError) if kind.__module__ == errors.__name__}
     assert ours == set(KINDS) - {G4FLiteError}
@@ -116,6 +124,13 @@ def test_an_old_scripts_except_still_catches(
 def test_every_kind_is_public_and_drawn(kind: type[G4FLiteError]) -> None:
     assert getattr(g4f_lite, kind.__name__) is kind
     assert kind.__name__ in (errors.__doc__ or "")
+
+
+def test_the_page_of_errors_draws_the_same_tree() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
+    drawn = re.search(r"(?s)::\n\n(.*?)\n\nMany", errors.__doc__ or "")
+    assert drawn
+    assert f"```text\n{textwrap.dedent(drawn[1])}\n```" in page
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -104,7 +104,7 @@ def test_an_option_that_is_none_is_not_given(owner: Any) -> None:
         ),
         (Client(Echo()).images, "<client.images, with generate(…)>"),
         (Client(Echo()).embeddings, "<client.embeddings, with create(…)>"),
-        (Client(Echo()).models, "<client.models, with list()>"),
+        (Client(Echo()).models, "<client.models, with list() and retrieve()>"),
         (Conversation(Echo(), system="x", model="m"), "<Conversation(Echo(), model='m'), 1 message>"),
         (Conversation.__new__(Conversation), "<Conversation(None), 0 messages>"),
     ],

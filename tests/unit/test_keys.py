@@ -129,6 +129,36 @@ def test_a_copy_takes_its_key_from_the_environment(monkeypatch: pytest.MonkeyPat
     assert _sent_key(again) == KEY
 
 
+@pytest.mark.parametrize(
+    ("settings", "variable", "origin"),
+    [
+        ({"api_key": KEY}, None, "the key was given as api_key="),
+        ({"api_key": lambda: KEY}, None, r"the key is what api_key\(\) returned"),
+        ({}, KEY, "the key is from G4F_LITE_API_KEY"),
+        ({}, None, "no api_key= was given"),
+    ],
+)
+def test_a_refused_key_is_named_by_where_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], variable: str | None, origin: str
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("G4F_LITE_BASE_URL", ELSEWHERE)
+        monkeypatch.setenv("G4F_LITE_API_KEY", variable)
+    provider = OpenAICompatible(ELSEWHERE, name="my box", **settings)
+    refusal = {"error": {"message": "Incorrect API key provided"}}
+    with responses.RequestsMock() as mock:
+        mock.post(f"{ELSEWHERE}/chat/completions", json=refusal, status=401)
+        with pytest.raises(AuthenticationError, match=rf"^my box, prompt: Incorrect .* \({origin}\)$"):
+            provider.create("m", "hi")
+
+
+def test_a_name_is_a_string_with_something_in_it() -> None:
+    with pytest.raises(ValueError, match="name is blank"):
+        OpenAICompatible(ELSEWHERE, name=" ")
+    with pytest.raises(TypeError, match="name must be a string, not int"):
+        OpenAICompatible(ELSEWHERE, name=7)  # type: ignore[arg-type]
+
+
 def test_an_own_session_is_lost_in_a_copy() -> None:
     with requests.Session() as session:
         again = pickle.loads(pickle.dumps(OpenAICompatible(ELSEWHERE, session=session)))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ...answers.deltas import Usage
 from ...answers.response import Response
-from ...arguments import check_model_name, check_proxy, unknown_name
+from ...arguments import check_name, check_proxy, unknown_name
 from ...errors import G4FLiteError, ResponseFormatError
 from ...http.body import BLANK, parse_json
 from ...http.checks import shorten
@@ -79,7 +79,7 @@ class EmbeddingProvider(OpenAIProvider):
         count = check_input(input)
         model = self.get_model(model) if model is None else model
         if model:
-            check_model_name(model)
+            check_name(model)
         for name in options:
             if name not in OPTIONS:
                 raise TypeError(unknown_name("option", name, sorted(OPTIONS), f"embeddings of {self.name}"))

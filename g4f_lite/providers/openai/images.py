@@ -7,7 +7,7 @@ import json
 from typing import Any, ClassVar
 
 from ...answers.images import ImageResponse
-from ...arguments import check_model_name, check_proxy, unknown_name
+from ...arguments import check_name, check_proxy, unknown_name
 from ...errors import G4FLiteError, ResponseFormatError
 from ...http.checks import shorten
 from ...http.exchange import Exchange
@@ -55,7 +55,7 @@ class ImageProvider(OpenAIProvider):
         if not prompt.strip():
             raise ValueError("prompt is blank; it must say what the image shows")
         if model is not None:
-            check_model_name(model)
+            check_name(model)
         for name in options:
             if name not in OPTIONS:
                 raise TypeError(unknown_name("option", name, sorted(OPTIONS), f"{self.name}'s image generation"))

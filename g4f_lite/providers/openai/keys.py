@@ -80,6 +80,16 @@ class Key:
             return f"{lost}: set {self.variable} in the environment, or give api_key= again"
         return f"no key: set {self.variable} in the environment, or give api_key="
 
+    def origin(self) -> str:
+        """Say where the key comes from, for whom a service has refused it."""
+        if callable(self.given):
+            return "the key is what api_key() returned"
+        if self.given is not None:
+            return "the key was given as api_key="
+        if self.value() is not None:
+            return f"the key is from {self.variable}"
+        return f"no key was given: set {self.variable}, or give api_key=" if self.reads else "no api_key= was given"
+
     def auth(self, *, keep_session: bool) -> Callable[[requests.PreparedRequest], requests.PreparedRequest] | None:
         """Return what puts the key on a request.
 

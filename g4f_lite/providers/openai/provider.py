@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ...arguments import unknown_name
-from ...errors import AuthenticationError, ProviderNotFoundError
+from ...arguments import check_name, unknown_name
+from ...errors import AuthenticationError, G4FLiteError, ProviderNotFoundError
 from ...http.redact import names_secret
 from ..settings import check_fields
 from .address import read_address
@@ -28,6 +28,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
     :param base_url: its address, up to and with ``/v1``; a query such as ``?api-version=…`` goes with every request
     :param api_key: its key, or a function that returns it and is called before each request, as tokens expire; if None,
         the environment's, if one belongs to this address
+    :param name: its name in answers and errors, where there are several servers; None is that of the preset or class
     :param default_headers: headers for every request, as ``headers``, by the name that OpenAI's client has for it
     :param default_query: what goes behind the ``?`` of every address
     :param more: the settings of every :class:`Provider`
@@ -40,11 +41,14 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         base_url: str | None = None,
         *,
         api_key: KeyLike | None = None,
+        name: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
         **more: Unpack[Settings],
     ) -> None:
-        self.name = self._preset.title or type(self).__name__
+        if name is not None:
+            check_name(name, "name")
+        self.name = name or self._preset.title or type(self).__name__
         address = read_address(self._preset.base_url if base_url is None else base_url)
         if default_headers is not None:
             more["headers"] = {**check_fields(default_headers, "default_headers"), **(more.get("headers") or {})}
@@ -77,6 +81,12 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         super().check_ready()
         if self.key.missing():
             raise AuthenticationError(self.key.remedy(), provider=self.name)
+
+    def explain(self, error: G4FLiteError) -> None:
+        super().explain(error)
+        if isinstance(error, AuthenticationError) and error.status == 401 and self.key.origin() not in error.message:
+            error.message = f"{error.message} ({self.key.origin()})"
+            error.args = (error.message,)
 
     def secrets(self) -> list[str]:
         in_query = [value for name, value in self.query if names_secret(name)]
