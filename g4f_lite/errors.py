@@ -8,6 +8,7 @@
     │   ├── AuthenticationError         a rejected key, or a token rejected after one refresh
     │   ├── ChallengeError              a bot challenge or captcha page
     │   ├── ServiceError                the service's own error message
+    │   ├── HookError                   a mistake in the code of a provider
     │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
     │   │   └── OutputError             a typed answer that does not fit its type
     │   │       └── OutputTruncatedError    one that was cut: by max_tokens or by a content filter
@@ -180,6 +181,13 @@ class ChallengeError(ProviderError):
 
 class ServiceError(ProviderError):
     """The service's own error message, whatever the HTTP status."""
+
+
+class HookError(ProviderError):
+    """A mistake in the code of a provider: a hook gave a wrong value, or raised its cause; ``step`` names the hook."""
+
+    def __str__(self) -> str:
+        return f"{self.provider or 'the provider'}.{self.step} {self.message}"
 
 
 class ResponseFormatError(ProviderError, requests.exceptions.InvalidJSONError):

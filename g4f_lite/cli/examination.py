@@ -12,6 +12,7 @@ from ..errors import G4FLiteError, TransportError
 from ..http.exchange import Exchange, refuse_when_offline
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
+from ..providers.hooks import fetch_token
 from ..providers.openai.provider import OpenAICompatible
 from .diagnosis import diagnose
 from .failure import one_line
@@ -163,7 +164,7 @@ class Examiner:
         model = provider.get_model()
 
         def prepare(exchange: Exchange) -> str:
-            exchange.pooled.token = provider.bootstrap(exchange)
+            exchange.pooled.token = fetch_token(provider, exchange)
             return model or provider.served_model(exchange)
 
         with self._step("bootstrap") as step:

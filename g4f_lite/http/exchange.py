@@ -17,7 +17,7 @@ from ..arguments import check_proxy, is_switched_on, safe_url
 from ..errors import G4FLiteError, ProviderNotConfiguredError, TransportError
 from .body import Body
 from .deadline import Deadline
-from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
+from .failures import FAILURES, UNSENDABLE, closed_by_peer, pass_on_signal, translate, unsendable
 from .pool import PooledSession, Session
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
 from .transfer import Transfer, running_transfer
@@ -127,6 +127,8 @@ class Exchange:
         except G4FLiteError as error:
             self._log_failure(error, request, step, began)
             raise self.failed(error, step)  # noqa: B904  it is the same one
+        except UNSENDABLE as error:
+            raise unsendable(error, step) from error
         except FAILURES as error:
             pass_on_signal(error)
             failure = translate(error, deadline, origin_of(request.url), transfer, proxy=proxy)

@@ -7,6 +7,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .askable import Askable
 from .call import Call, run
 from .g4f_names import G4FNames
+from .hooks import read_error
 from .own_settings import OwnSettings
 from .pickling import state_without_secrets
 from .secret import secrets_of
@@ -254,7 +256,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :param prompt: the prompt that was sent; None for another request
         :raises G4FLiteError: if the response is an error
         """
-        check(body, self.service_error)
+        check(body, partial(read_error, self))
 
     def refused_field(self, error: G4FLiteError, prompt: Prompt) -> str | None:
         """Name the field of a prompt that a service refused, and that the prompt may be sent once more without.
