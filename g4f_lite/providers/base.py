@@ -66,6 +66,7 @@ class BaseProvider(Askable):
     models: Sequence[str] = ()
     priced_at: str | None = None  # the URL whose prices count; "" where nothing costs anything, None for unknown prices
     _own_settings: OwnSettings
+    __signature__: ClassVar[inspect.Signature]
     reads_schema: bool = False  # whether the service shows the model a schema, and takes OpenAI's strict form only
 
     @property
@@ -77,11 +78,15 @@ class BaseProvider(Askable):
         super().__init_subclass__(**more)
         if "name" not in vars(cls):
             cls.name = cls.__name__
+        cls.__signature__ = full_signature(cls)  # which inspect would look for in __new__
 
     def __new__(cls, *arguments: Any, **settings: Any) -> Any:
         provider = super().__new__(cls)
         vars(provider)["_own_settings"] = OwnSettings(cls, arguments, settings)
         return provider
+
+    def __init__(self) -> None:
+        """Accept no arguments; a subclass may accept some."""
 
     @abstractmethod
     def begin(self, prompt: Prompt) -> Source | Generator[Delta, None, None]:
@@ -179,7 +184,6 @@ class Provider(BaseProvider, metaclass=G4FNames):
     token_sources: ClassVar[int] = 0  # from how many sources a rejected token is fetched again, once per call each
     fetches_images: ClassVar[bool] = False  # whether to fetch images with the session of the call, not when needed
     known_options: frozenset[str] = frozenset()
-    __signature__: ClassVar[inspect.Signature]
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)

@@ -39,15 +39,15 @@ class Settings(TypedDict, total=False):
     on_retry: OnRetry | None
 
 
-def full_signature(kind: type, base: type) -> inspect.Signature:
+def full_signature(kind: type, base: type | None = None) -> inspect.Signature:
     """Return the signature of a class with all settings instead of ``**settings``, for completion and ``help()``.
 
     :param kind: the class
-    :param base: the class that documents the settings
+    :param base: the class that documents the settings; None where there are none
     """
     own = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
-    settings: Any = inspect.signature(base).parameters
-    if own and own[-1].kind is inspect.Parameter.VAR_KEYWORD:
+    settings: Any = base and inspect.signature(base.__init__).parameters  # type: ignore[misc]
+    if settings and own and own[-1].kind is inspect.Parameter.VAR_KEYWORD:
         names = {parameter.name for parameter in own}
         own[-1:] = [settings[name] for name in Settings.__annotations__ if name not in names]
     return inspect.Signature(own)
