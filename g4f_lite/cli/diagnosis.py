@@ -7,6 +7,7 @@ from ..http.failures import NO_TLS
 from ..http.urls import is_loopback
 from ..providers.base import BaseProvider, Provider
 from ..providers.openai.provider import OpenAICompatible
+from ..providers.secret import secrets_of
 
 NOT_RUNNING = "it is not running"
 CHECK_URL = "check the URL; that of an OpenAI-compatible server usually ends in /v1"
@@ -44,6 +45,7 @@ _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
         CHECK_URL,
     ),
     (errors.ResponseStatusError, "it refuses the request", CHECK_URL),
+    (errors.HookError, "its code has a mistake", "report the message above to the author of this provider"),
     (errors.ServiceError, "it reports an error", "see the message above; try again later, or try another model"),
     (errors.MissingDependencyError, "a package is missing", "install the package that the message above names"),
     (errors.ProviderNotFoundError, "there is no such provider", "list the names with `g4f-lite providers`"),
@@ -86,9 +88,14 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     for kind, verdict, remedy in _REMEDIES:
         if isinstance(error, kind):
             return verdict, remedy
+    if not isinstance(error, (TypeError, ValueError)):
+        return "its code has a mistake", "report the message above to the author of this provider"
     return "its settings are invalid", "correct the setting that the message above names"
 
 
 def _missing_key(provider: BaseProvider | None) -> str | None:
     """Return the variable of a key that is required and missing."""
-    return provider.key.variable if isinstance(provider, OpenAICompatible) and provider.key.missing() else None
+    if isinstance(provider, OpenAICompatible) and provider.key.missing():
+        return provider.key.variable
+    missing = (secret for secret in secrets_of(type(provider)).values() if secret.is_missing(provider))
+    return next((secret.variable for secret in missing), None)

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from ..errors import G4FLiteError, TransportError
+from ..errors import G4FLiteError, HookError, TransportError
 from ..http.exchange import Exchange, refuse_when_offline
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
 from ..providers.hooks import fetch_token
 from ..providers.openai.provider import OpenAICompatible
+from ..providers.secret import secrets_of
 from .diagnosis import diagnose
 from .failure import one_line
 from .reachability import Endpoint, connect, handshake, look_up
@@ -181,7 +182,7 @@ class Examiner:
         try:
             yield step
         except Exception as error:
-            step.status, step.detail = FAILED, error.message if isinstance(error, G4FLiteError) else str(error)
+            step.status, step.detail = FAILED, _words(error)
             raise
         finally:
             step.seconds = time.monotonic() - began
@@ -195,10 +196,19 @@ def _way_of(exchange: Exchange, url: str) -> _Way:
     return _Way(exchange.proxy_for(url), settings["verify"], settings["cert"])
 
 
+def _words(error: Exception) -> str:
+    """Return what an error says, without the name of the provider and the step, which the table has."""
+    if isinstance(error, G4FLiteError) and not isinstance(error, HookError):
+        return error.message
+    return str(error) if isinstance(error, (HookError, TypeError, ValueError)) else f"{type(error).__name__}: {error}"
+
+
 def _key_source(provider: BaseProvider) -> str:
     """Return where the key comes from, without showing it."""
+    if declared := secrets_of(type(provider)):
+        return ", ".join(f"the {name} is {secret.source(provider)}" for name, secret in declared.items())
     if not isinstance(provider, OpenAICompatible):
-        return "needs no key"
+        return "it declares no key"
     if provider.key.given is not None:
         return "the key is from --api-key-file"
     return f"the key is from {provider.key.variable}" if provider.key.value() else "no key, and none is needed"

@@ -17,7 +17,7 @@ from ..answers.deltas import Delta
 from ..answers.source import Source
 from ..answers.stream import AnswerStream
 from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name
-from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
+from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
 from ..http.cooldown import CoolDowns
@@ -32,7 +32,7 @@ from .call import Call, run
 from .g4f_names import G4FNames
 from .hooks import read_error
 from .own_settings import OwnSettings
-from .pickling import state_without_secrets
+from .pickling import check_secrets, state_without_secrets
 from .secret import secrets_of
 from .settings import (
     check_cert,
@@ -78,6 +78,9 @@ class BaseProvider(Askable):
         super().__init_subclass__(**more)
         if "name" not in vars(cls):
             cls.name = cls.__name__
+        for name in ("models", "known_options"):
+            if isinstance(value := vars(cls).get(name), str):  # of which each letter would be a name
+                raise TypeError(f"{cls.__name__}.{name} must be a collection of names; write [{value!r}]")
         cls.__signature__ = full_signature(cls)  # which inspect would look for in __new__
 
     def __new__(cls, *arguments: Any, **settings: Any) -> Any:
@@ -353,15 +356,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :raises AuthenticationError: if a secret is missing
         :raises ValueError: if a file of certificates does not exist
         """
-        declared = secrets_of(type(self))
-        for secret in declared.values():
-            secret.check(self)
-        for what in self._lost:
-            if what in declared or (what == "proxy" and os.environ.get("G4F_LITE_PROXY")):
-                continue
-            hint = "set G4F_LITE_PROXY" if what == "proxy" else f"create the provider again with {what}="
-            message = f"the {what} of this provider contained a secret, which was not pickled; {hint}"
-            raise AuthenticationError(message, provider=self.name)
+        check_secrets(self)
         refuse_when_offline(self.base_url)
         if self.base_url.startswith("https:"):
             check_files(self.verify, self.cert)

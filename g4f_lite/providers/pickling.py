@@ -1,10 +1,12 @@
-"""What of a provider goes into a pickle: its settings, and no secret that was given as an argument."""
+"""The secrets of a provider that were given as arguments: a pickle does not carry them, and a copy lacks them."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..errors import AuthenticationError
 from ..http.redact import names_secret
 from .own_settings import holds
 from .secret import secrets_of
@@ -33,3 +35,19 @@ def state_without_secrets(provider: Any) -> dict[str, Any]:
             state[attribute] = None
             lost += [name for name, secret in given.items() if holds(value, [secret]) and name not in lost]
     return {**state, "_lost": lost}
+
+
+def check_secrets(provider: Any) -> None:
+    """Raise if a provider lacks a secret, because it was not given or not pickled.
+
+    :raises AuthenticationError: if it does
+    """
+    declared = secrets_of(type(provider))
+    for secret in declared.values():
+        secret.check(provider)
+    for what in provider._lost:
+        if what in declared or (what == "proxy" and os.environ.get("G4F_LITE_PROXY")):
+            continue
+        hint = "set G4F_LITE_PROXY" if what == "proxy" else f"create the provider again with {what}="
+        message = f"the {what} of this provider contained a secret, which was not pickled; {hint}"
+        raise AuthenticationError(message, provider=provider.name)

@@ -55,12 +55,22 @@ class Secret:
         found = os.environ.get(self.variable, "")
         return found and _checked(found, self.variable)
 
+    def source(self, provider: object) -> str:
+        """Say where it comes from."""
+        if self.given(provider):
+            return "given"
+        return f"from {self.variable}" if self.of_environment() else f"not set in {self.variable}"
+
+    def is_missing(self, provider: object) -> bool:
+        """Return whether it is required, and neither given nor in the environment."""
+        return self.required and not (self.given(provider) or self.of_environment())
+
     def check(self, provider: Any) -> None:
         """Raise if the key is missing.
 
         :raises AuthenticationError: if it is required, and neither given nor in the environment
         """
-        if self.required and not self.__get__(provider, type(provider)):
+        if self.is_missing(provider):
             lost = " was not pickled" if self.name in provider._lost else " is missing"
             message = (
                 f"the {self.name} of this provider{lost}: set {self.variable} in the environment, or pass {self.name}="

@@ -216,3 +216,9 @@ def test_a_constructor_that_forgets_its_base_class_is_an_error_at_once() -> None
 def test_a_chain_goes_on_and_lists_the_mistake() -> None:
     with pytest.raises(G4FLiteError, match=r"(?s)no provider answered.*\n  Quill\.bootstrap raised KeyError: 'token'"):
         Fallback([quill(bootstrap=raising)]).ask("x")
+
+
+@pytest.mark.parametrize("name", ["models", "known_options"])
+def test_a_name_alone_is_not_a_list_of_names(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^Quill\.{name} must be a collection of names; write \['swan-2'\]$"):
+        quill(**{name: "swan-2"})

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from ...client.routing import RoutedProvider, Router
+from ...providers.base import BaseProvider
 from ..call_options import call_options
 from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
@@ -61,7 +63,7 @@ def command(
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
-    conversation = file.open(provider, system=system, model=model)
+    conversation = file.open(_with_options(provider, call_options), system=system, model=model)
     if interactive:
         from ..interactive import InteractiveChat
 
@@ -81,3 +83,9 @@ def command(
             if "response_format" in call_options and call_options["response_format"].get("type") != "text":
                 stream.text().json()  # an error, if the server ignores the format
             suggest_better_models(provider)
+
+
+def _with_options(provider: BaseProvider, options: dict[str, Any]) -> BaseProvider:
+    """Return a provider that takes options which its service lacks, such as a schema, as a Client does."""
+    known = provider.known_options
+    return provider if known is None or options.keys() <= known else RoutedProvider(Router(provider))
