@@ -12,7 +12,7 @@ from ..errors import G4FLiteError, HookError, TransportError
 from ..http.exchange import Exchange, refuse_when_offline
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
-from ..providers.hooks import fetch_token
+from ..providers.hooks import token_of
 from ..providers.openai.provider import OpenAICompatible
 from ..providers.secret import secrets_of
 from .diagnosis import diagnose
@@ -165,7 +165,7 @@ class Examiner:
         model = provider.get_model()
 
         def prepare(exchange: Exchange) -> str:
-            exchange.pooled.token = fetch_token(provider, exchange)
+            token_of(provider, exchange)
             return model or provider.served_model(exchange)
 
         with self._step("bootstrap") as step:

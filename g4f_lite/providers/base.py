@@ -30,7 +30,7 @@ from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .askable import Askable
 from .call import Call, run
 from .g4f_names import G4FNames
-from .hooks import read_error
+from .hooks import read_error, token_of
 from .own_settings import OwnSettings
 from .pickling import check_secrets, state_without_secrets
 from .secret import secrets_of
@@ -331,6 +331,10 @@ class Provider(BaseProvider, metaclass=G4FNames):
         """
         self.check_ready()
         return run(self, action, timeout=self.timeout, route=self.route(proxy), session=session)
+
+    def token_for(self, exchange: Exchange) -> str:
+        """Return the token of the session of a call, for requests other than prompts; ``bootstrap`` fetches it once."""
+        return token_of(self, exchange)
 
     def headers_with(self, **more: str) -> dict[str, Any]:
         """Return these headers and the caller's; without compression, which would delay the pieces of a stream."""

@@ -29,7 +29,7 @@ from ..http.pool import PooledSession, SessionPool
 from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
-from .hooks import fetch_token, make_request, naming, read_deltas
+from .hooks import make_request, naming, read_deltas, token_of
 from .image_fetch import fetch_image
 
 logger = logging.getLogger(__name__)
@@ -185,14 +185,12 @@ class Call:
 
     def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
-        service, pooled = self._service, exchange.pooled
+        service = self._service
         with at_step(exchange, "bootstrap"):
-            if pooled.token is None:
-                pooled.token = fetch_token(service, exchange)
-                exchange.bootstraps += 1
+            token = token_of(service, exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
-        body = redirects.send(exchange, make_request(service, self._prompt, pooled.token), "prompt")
+        body = redirects.send(exchange, make_request(service, self._prompt, token), "prompt")
         if (observe := observer.get()) is not None:
             observe(body.status, body.headers)
         try:

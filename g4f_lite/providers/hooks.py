@@ -31,15 +31,20 @@ class Hooks(Protocol):
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None: ...
 
 
-def fetch_token(provider: Hooks, exchange: Exchange) -> str:
-    """Call ``bootstrap``, and return the token.
+def token_of(provider: Hooks, exchange: Exchange) -> str:
+    """Return the token of the session, for which ``bootstrap`` is called if it has none.
 
-    :raises HookError: if its code has a mistake
+    :raises HookError: if the code of ``bootstrap`` has a mistake
     """
-    with naming(provider, "bootstrap"):
-        token: object = provider.bootstrap(exchange)
-    if not isinstance(token, str):
-        raise _wrong(provider, "bootstrap", token, 'a str, "" if there is no token')
+    token = exchange.pooled.token
+    if token is None:
+        with naming(provider, "bootstrap"):
+            token = provider.bootstrap(exchange)
+        returned: object = token
+        if not isinstance(returned, str):
+            raise _wrong(provider, "bootstrap", returned, 'a str, "" if there is no token')
+        exchange.pooled.token = token
+        exchange.bootstraps += 1
     return token
 
 
