@@ -211,10 +211,13 @@ def up_to_content(deltas: Iterator[Delta]) -> list[Delta]:
     """Read deltas up to and including the first one that is content, and return them.
 
     :raises EmptyResponseError: if none is content
+    :raises HookError: if one is something else
     """
     taken: list[Delta] = []
     reason, usage = None, None
     for delta in deltas:
+        if not isinstance(delta, DELTAS):
+            raise not_a_delta(delta, "begin")
         taken.append(delta)
         if is_content(delta):
             return taken

@@ -7,7 +7,6 @@ from ..http.failures import NO_TLS
 from ..http.urls import is_loopback
 from ..providers.base import BaseProvider, Provider
 from ..providers.openai.provider import OpenAICompatible
-from ..providers.secret import secrets_of
 
 NOT_RUNNING = "it is not running"
 CHECK_URL = "check the URL; that of an OpenAI-compatible server usually ends in /v1"
@@ -97,5 +96,6 @@ def _missing_key(provider: BaseProvider | None) -> str | None:
     """Return the variable of a key that is required and missing."""
     if isinstance(provider, OpenAICompatible) and provider.key.missing():
         return provider.key.variable
-    missing = (secret for secret in secrets_of(type(provider)).values() if secret.is_missing(provider))
+    declared = {} if provider is None else provider.declared_secrets
+    missing = (secret for secret in declared.values() if secret.is_missing(provider))
     return next((secret.variable for secret in missing), None)

@@ -14,7 +14,6 @@ from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
 from ..providers.hooks import token_of
 from ..providers.openai.provider import OpenAICompatible
-from ..providers.secret import secrets_of
 from .diagnosis import diagnose
 from .failure import one_line
 from .reachability import Endpoint, connect, handshake, look_up
@@ -205,7 +204,7 @@ def _words(error: Exception) -> str:
 
 def _key_source(provider: BaseProvider) -> str:
     """Return where the key comes from, without showing it."""
-    if declared := secrets_of(type(provider)):
+    if declared := provider.declared_secrets:
         return ", ".join(f"the {name} is {secret.source(provider)}" for name, secret in declared.items())
     if not isinstance(provider, OpenAICompatible):
         return "it declares no key"

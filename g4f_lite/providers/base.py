@@ -33,7 +33,7 @@ from .g4f_names import G4FNames
 from .hooks import read_error, token_of
 from .own_settings import OwnSettings
 from .pickling import check_secrets, state_without_secrets
-from .secret import secrets_of
+from .secret import Secret, secrets_of
 from .settings import (
     check_cert,
     check_fields,
@@ -65,6 +65,7 @@ class BaseProvider(Askable):
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
     priced_at: str | None = None  # the URL whose prices count; "" where nothing costs anything, None for unknown prices
+    declared_secrets: ClassVar[dict[str, Secret]] = {}
     _own_settings: OwnSettings
     __signature__: ClassVar[inspect.Signature]
     reads_schema: bool = False  # whether the service shows the model a schema, and takes OpenAI's strict form only
@@ -81,6 +82,7 @@ class BaseProvider(Askable):
         for name in ("models", "known_options"):
             if isinstance(value := vars(cls).get(name), str):  # of which each letter would be a name
                 raise TypeError(f"{cls.__name__}.{name} must be a collection of names; write [{value!r}]")
+        cls.declared_secrets = secrets_of(cls)
         cls.__signature__ = full_signature(cls)  # which inspect would look for in __new__
 
     def __new__(cls, *arguments: Any, **settings: Any) -> Any:
@@ -142,7 +144,7 @@ class BaseProvider(Askable):
 
     def secrets(self) -> list[str]:
         """List the strings that messages must not show: what is declared as a Secret, and arguments named like one."""
-        declared = (getattr(self, name) for name in secrets_of(type(self)))
+        declared = (getattr(self, name) for name in self.declared_secrets)
         return [*filter(None, declared), *self._own_settings.secrets.values()]
 
     def close(self) -> None:

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from ..errors import AuthenticationError
 from ..http.redact import names_secret
 from .own_settings import holds
-from .secret import secrets_of
 
 
 def state_without_secrets(provider: Any) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def state_without_secrets(provider: Any) -> dict[str, Any]:
     if provider.proxy and urlsplit(provider.proxy).password:
         state["proxy"] = None
         lost.append("proxy")
-    given = {name: value for name in secrets_of(type(provider)) if (value := vars(provider).get(name))}
+    given = {name: value for name in provider.declared_secrets if (value := vars(provider).get(name))}
     given |= provider._own_settings.secrets
     for attribute, value in vars(provider).items():
         if holds(value, given.values()) and state.get(attribute) is value:
@@ -42,7 +41,7 @@ def check_secrets(provider: Any) -> None:
 
     :raises AuthenticationError: if it does
     """
-    declared = secrets_of(type(provider))
+    declared = provider.declared_secrets
     for secret in declared.values():
         secret.check(provider)
     for what in provider._lost:

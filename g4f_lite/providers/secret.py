@@ -71,11 +71,9 @@ class Secret:
         :raises AuthenticationError: if it is required, and neither given nor in the environment
         """
         if self.is_missing(provider):
-            lost = " was not pickled" if self.name in provider._lost else " is missing"
-            message = (
-                f"the {self.name} of this provider{lost}: set {self.variable} in the environment, or pass {self.name}="
-            )
-            raise AuthenticationError(message, provider=provider.name)
+            lack = "was not pickled" if self.name in provider._lost else "is missing"
+            remedy = f"set {self.variable} in the environment, or pass {self.name}="
+            raise AuthenticationError(f"the {self.name} {lack}: {remedy}", provider=provider.name)
 
 
 def secrets_of(kind: type) -> dict[str, Secret]:

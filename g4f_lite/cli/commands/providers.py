@@ -12,7 +12,6 @@ from ...http.urls import is_loopback
 from ...providers.base import BaseProvider, Provider
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, hidden_entry_points, provider_names
-from ...providers.secret import secrets_of
 from ..failure import one_line
 from ..output import write
 
@@ -58,7 +57,7 @@ def describe(name: str) -> Row:
     if _error_of(name):
         return Row(name, f"{NO}, see below", "?", "?")
     provider = find_class(name)
-    declared = [_key(secret.variable) for secret in secrets_of(provider).values()]
+    declared = [_key(secret.variable) for secret in provider.declared_secrets.values()]
     key = "G4F_LITE_API_KEY, if G4F_LITE_BASE_URL needs one" if name == "OpenAICompatible" else ", ".join(declared)
     return Row(name, YES if provider.working else NO, key or _key(None), _local(name, provider))
 
