@@ -65,6 +65,10 @@ def returning(value: Any) -> Any:
     return lambda self, *_: value
 
 
+def iter_of(*deltas: Any) -> Iterator[Any]:
+    yield from deltas
+
+
 def raising(self: Any, *_: Any) -> Any:
     return {}["token"]
 
@@ -174,6 +178,9 @@ def test_the_hook_of_a_provider_without_a_service_too() -> None:
         with pytest.raises(HookError) as caught:
             Shout(lambda prompt, value=value: value).ask("x")
         assert str(caught.value) == message
+        chain = Fallback([Shout(lambda prompt, value=value: value), Scripted("Instead")])
+        assert chain.ask("x") == "Instead"
+    assert Fallback([Shout(lambda prompt: iter_of(b"abc")), Scripted("Instead")]).ask("x") == "Instead"
     for delta in (b"abc", None, 3, {}):
         closed = []
 
