@@ -149,12 +149,12 @@ class Writer:
             value = _batch_line(row, result) if row.custom_id is not None else {**row.values, **_told(result)}
             self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
             return
-        error = "" if result.error is None else str(result.error)
+        error = result.error_text
         self._write_columns({**row.values, "answer": result.text or "", "error": error})
 
     def write_failed(self, row: Row, result: Result[Any]) -> None:
         """Write a row that failed, so that the file can be asked again."""
-        error = {"error": str(result.error)} if row.custom_id is None else {}
+        error = {"error": result.error_text} if row.custom_id is None else {}
         if self._kind in _DELIMITERS:
             self._write_columns({**row.values, **error})
         elif self._kind == "jsonl":
@@ -173,7 +173,7 @@ class Writer:
 def _told(result: Result[Any]) -> dict[str, Any]:
     """Return what a JSON line says about a result."""
     if result.answer is None:
-        return {"answer": None, "error": str(result.error)}
+        return {"answer": None, "error": result.error_text}
     told = result.answer.to_dict()
     names = ("provider", "model", "finish_reason", "usage")
     return {"answer": told["text"], "error": None, **{name: told[name] for name in names}}
@@ -185,7 +185,7 @@ def _batch_line(row: Row, result: Result[Any]) -> dict[str, Any]:
     line |= {"response": None, "error": None}
     answer: Answer | None = result.answer
     if answer is None:
-        return {**line, "error": {"code": type(result.error).__name__, "message": str(result.error)}}
+        return {**line, "error": {"code": type(result.error).__name__, "message": result.error_text}}
     usage = answer.to_dict()["usage"]
     choice = {"index": 0, "message": answer.to_message(), "finish_reason": answer.finish_reason}
     body = {"object": "chat.completion", "model": answer.model, "choices": [choice], "usage": usage}

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from ..errors import G4FLiteError, HookError, TransportError
+from ..errors import HookError, TransportError
 from ..http.exchange import Exchange, refuse_when_offline
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
 from ..providers.hooks import token_of
 from ..providers.openai.provider import OpenAICompatible
 from .diagnosis import diagnose
-from .failure import one_line
+from .failure import message_of, one_line
 from .reachability import Endpoint, connect, handshake, look_up
 
 STEPS = ("settings", "DNS", "connect", "TLS", "bootstrap", "first piece", "end")
@@ -197,15 +197,13 @@ def _way_of(exchange: Exchange, url: str) -> _Way:
 
 def _words(error: Exception) -> str:
     """Return what an error says, without the name of the provider and the step, which the table has."""
-    if isinstance(error, G4FLiteError) and not isinstance(error, HookError):
-        return error.message
-    return str(error) if isinstance(error, (HookError, TypeError, ValueError)) else f"{type(error).__name__}: {error}"
+    return message_of(error) if isinstance(error, HookError) else getattr(error, "message", message_of(error))
 
 
 def _key_source(provider: BaseProvider) -> str:
     """Return where the key comes from, without showing it."""
     if declared := provider.declared_secrets:
-        return ", ".join(f"the {name} is {secret.source(provider)}" for name, secret in declared.items())
+        return ", ".join(f"the {secret.label} is {secret.source(provider)}" for secret in declared.values())
     if not isinstance(provider, OpenAICompatible):
         return "it declares no key"
     if provider.key.given is not None:

@@ -68,6 +68,8 @@ def message_of(error: Exception) -> str:
         return f"{error}; `g4f-lite models`, with the same --provider or --base-url, lists them"
     if isinstance(error, TransportError) and (refused := _NOWHERE.search(error.message)) and is_loopback(refused[1]):
         return f"{error}; is {_program_at(refused[1])} running? `g4f-lite doctor` tests it"
+    if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):
+        return f"{type(error).__name__}: {error}"  # from the code of a provider: the text of a KeyError is its key
     return str(error)
 
 

@@ -32,6 +32,7 @@ class Secret:
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+        self.label = name.removeprefix("api_").replace("_", " ")
 
     @overload
     def __get__(self, provider: None, owner: type) -> Secret: ...
@@ -73,7 +74,7 @@ class Secret:
         if self.is_missing(provider):
             lack = "was not pickled" if self.name in provider._lost else "is missing"
             remedy = f"set {self.variable} in the environment, or pass {self.name}="
-            raise AuthenticationError(f"the {self.name} {lack}: {remedy}", provider=provider.name)
+            raise AuthenticationError(f"the {self.label} {lack}: {remedy}", provider=provider.name)
 
 
 def secrets_of(kind: type) -> dict[str, Secret]:

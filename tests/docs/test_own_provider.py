@@ -159,7 +159,7 @@ def test_its_tests_pass(environment: Environment) -> None:
 
 def test_a_key_comes_from_the_environment(environment: Environment) -> None:
     assert environment.run_beside_the_server("-c", WITH_KEY + MISSING_KEY).splitlines() == [
-        "ParleyWithKey: the api_key is missing: set PARLEY_API_KEY in the environment, or pass api_key=",
+        "ParleyWithKey: the key is missing: set PARLEY_API_KEY in the environment, or pass api_key=",
         "Good day ",
     ]
 

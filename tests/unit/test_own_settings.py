@@ -199,7 +199,7 @@ def test_a_key_that_was_not_pickled_comes_from_the_environment(monkeypatch: pyte
 def test_a_missing_key_is_an_error_before_anything_is_sent() -> None:
     provider = Keyed()
     assert provider.api_key == ""
-    with pytest.raises(AuthenticationError, match="the api_key is missing: set"):
+    with pytest.raises(AuthenticationError, match="the key is missing: set"):
         provider.stream("x")
 
     class Optional(Quill):
