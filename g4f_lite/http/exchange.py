@@ -105,7 +105,10 @@ class Exchange:
         # On a caller's own session nobody tells when the request is sent.
         transfer.request_sent = not isinstance(session, Session)
         try:
-            send, url = self._sender(session, request)
+            try:
+                send, url = self._sender(session, request)
+            except UNSENDABLE as error:
+                raise unsendable(error, step) from error
             settings = self.settings_for(url)
             proxy = requests.utils.select_proxy(url, settings["proxies"])
             if proxy:
@@ -127,8 +130,6 @@ class Exchange:
         except G4FLiteError as error:
             self._log_failure(error, request, step, began)
             raise self.failed(error, step)  # noqa: B904  it is the same one
-        except UNSENDABLE as error:
-            raise unsendable(error, step) from error
         except FAILURES as error:
             pass_on_signal(error)
             failure = translate(error, deadline, origin_of(request.url), transfer, proxy=proxy)

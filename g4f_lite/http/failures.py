@@ -40,8 +40,12 @@ FAILURES = (
     zlib.error,
 )
 
-# What a request is that nothing could send: its URL is not absolute, or a header is not text.
-UNSENDABLE = (requests.exceptions.MissingSchema, requests.exceptions.InvalidHeader)
+# What requests raises for a request that nothing could send: its URL is not absolute, or a header is not text.
+UNSENDABLE = (
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+)
 
 NEEDS_PYSOCKS = 'a SOCKS proxy needs PySocks: pip install "g4f-lite[socks]"'
 NO_TLS = "the server does not speak TLS: write http:// in its address"
@@ -185,7 +189,7 @@ def unsendable(error: requests.RequestException, step: str) -> HookError:
 
     :param error: one of ``UNSENDABLE``
     """
-    reason = f"a relative URL: {error}"
+    reason = f"an invalid URL: {error}"
     if isinstance(error, requests.exceptions.InvalidHeader):
         reason = "a header that is not a string, or has a line break or a space around it"
         error.args = (reason,)

@@ -99,7 +99,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"bootstrap": raising}, "Quill.bootstrap raised KeyError: 'token' (test_hooks.py, line "),
     (
         {"bootstrap": lambda self, exchange: exchange.send(requests.Request("GET", "/token"), "bootstrap").json()},
-        "Quill.bootstrap made a request with a relative URL: Invalid URL '/token'",
+        "Quill.bootstrap made a request with an invalid URL: Invalid URL '/token'",
     ),
 ]
 
