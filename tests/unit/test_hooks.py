@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import requests
 import responses
 
 from g4f_lite import (
+    AuthenticationError,
     BaseProvider,
     Body,
     Fallback,
@@ -229,3 +231,39 @@ def test_a_chain_goes_on_and_lists_the_mistake() -> None:
 def test_a_name_alone_is_not_a_list_of_names(name: str) -> None:
     with pytest.raises(TypeError, match=rf"^Quill\.{name} must be a collection of names; write \['swan-2'\]$"):
         quill(**{name: "swan-2"})
+
+
+class WithToken(Quill):
+    """A provider whose service rejects its first token with status 200."""
+
+    token_sources = 1
+
+    def bootstrap(self, exchange: Exchange) -> str:
+        return str(exchange.send(requests.Request("GET", f"{URL}/token"), "bootstrap").json()["ticket"])
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return requests.Request("POST", f"{URL}/chat", headers={"Ticket": token})
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Any]:
+        if (text := body.json()) == "expired":
+            raise AuthenticationError("the ticket has expired")
+        yield text
+        yield Finish()
+
+    def get_models(self) -> list[str]:
+        return self.run(lambda exchange: [self.token_for(exchange)])
+
+
+def test_a_token_that_is_rejected_with_status_200_is_fetched_again(service: responses.RequestsMock) -> None:
+    service.replace(responses.POST, f"{URL}/chat", json="expired")
+    service.post(f"{URL}/chat", json="Hello")
+    assert WithToken().ask("x") == "Hello"
+    assert [call.request.path_url for call in service.calls] == ["/token", "/chat", "/token", "/chat"]
+
+
+def test_a_token_is_fetched_once_for_prompts_and_other_requests(service: responses.RequestsMock) -> None:
+    provider = WithToken(session=requests.Session())
+    assert provider.get_models() == ["one"]
+    with ThreadPoolExecutor(4) as executor:
+        assert set(executor.map(provider.ask, "abcd")) == {"Hello"}
+    assert [call.request.path_url for call in service.calls].count("/token") == 1
