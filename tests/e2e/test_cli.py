@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import g4f_lite
 from g4f_lite.emulator import Emulator
 from g4f_lite.emulator.png import draw_png
 from g4f_lite.providers.registry import provider_names
@@ -202,7 +204,8 @@ def test_a_provider_that_cannot_be_loaded_is_listed_as_such(tmp_path: Path) -> N
         "[g4f_lite.providers]\nbroken = broken_provider:Broken\ngroq = other:Groq\n"
     )
     (tmp_path / "broken_provider.py").write_text("raise RuntimeError('out of\\norder')\n")
-    done = run("providers", PYTHONPATH=str(tmp_path))
+    package = Path(g4f_lite.__file__).parents[1]
+    done = run("providers", PYTHONPATH=os.pathsep.join(map(str, (tmp_path, package))))
     assert done.returncode == 0
     assert re.search(r"^broken +no, see below +\? +\?$", done.stdout, re.MULTILINE)
     assert max(map(len, done.stdout.splitlines())) < 100
