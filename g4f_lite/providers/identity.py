@@ -31,7 +31,7 @@ def _facts(provider: BaseProvider, model: str | None) -> Any:
     except G4FLiteError:  # of a member of a chain that does not have this model
         named = model
     facts = [provider.name, named, plain(provider.identity(), provider._own_settings.only)]
-    facts.append(sorted(set(provider.secrets())))
+    facts.append([*dict.fromkeys(provider.secrets())])
     if isinstance(provider, Provider):
         facts += [provider.base_url, provider.headers, provider.cookies, _of_session(provider)]
     return facts

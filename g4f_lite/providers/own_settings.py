@@ -61,7 +61,7 @@ class OwnSettings:
         return {name: value for name, value in self.values.items() if value and _is_secret(name, value)}
 
     def facts(self, attributes: Mapping[str, Any]) -> Any:
-        """Return the arguments that are not secrets, as plain data, with what became of them.
+        """Return the arguments that are not secrets, as plain data, and what became of all.
 
         Something that is not plain, such as an object of another library, makes them differ from all others.
 
@@ -69,10 +69,10 @@ class OwnSettings:
         """
         found = {}
         for name, value in self.values.items():
-            if name in self.secrets:
-                continue
-            now = attributes.get(name, attributes.get(f"_{name}"))
-            found[name] = [plain(value, self.only), plain(now, "")]
+            given = None if name in self.secrets else plain(value, self.only)
+            now = plain(attributes.get(name, attributes.get(f"_{name}")), "")
+            if given is not None or now is not None:  # else it is as if it were not given
+                found[name] = [given, now]
         return found
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -130,6 +130,16 @@ def test_an_attribute_with_the_name_of_an_argument_counts_as_it_is_now() -> None
     assert identity_of(provider, None) == before == identity_of(Named(user="ann"), None)
     provider._user = "bob"
     assert identity_of(provider, None) != before
+    keyed = Keyed(api_key="the-good-key")
+    before = identity_of(keyed, None)
+    keyed.api_key = "another-key"
+    assert identity_of(keyed, None) != before
+
+
+def test_a_key_is_the_same_from_an_argument_and_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", "the-good-key")
+    made = [OpenAICompatible.preset("groq", **given) for given in ({}, {"api_key": "the-good-key"}, {"api_key": None})]
+    assert len({identity_of(provider, None) for provider in made}) == 1
 
 
 def test_a_provider_may_say_what_tells_it_from_others() -> None:
