@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, ItemsView, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from pathlib import PurePath
 from types import FunctionType
 from typing import Any
 
+from ..http.redact import names_secret
 from .settings import Settings
 
 # The names of arguments that hold a secret, where their class does not declare it: api_key, client_secret, password.
@@ -75,10 +76,17 @@ class OwnSettings:
                 found[name] = [given, now]
         return found
 
+    def without(self, secrets: Collection[str]) -> OwnSettings:
+        """Return the arguments for a pickle, without those that hold one of the secrets."""
+        return OwnSettings(
+            None, (), {n: _PICKLED if holds(value, secrets) else value for n, value in self.values.items()}
+        )
+
     def __reduce__(self) -> tuple[Any, ...]:
-        public = {name: _PICKLED if _is_secret(name, value) else value for name, value in self.values.items()}
-        only = uuid.uuid4().hex
-        return OwnSettings, (None, (), {name: plain(value, only) for name, value in public.items()})
+        only, kept = uuid.uuid4().hex, {}
+        for name, value in self.values.items():
+            kept[name] = _PICKLED if _is_secret(name, value) or _has_secret_field(value) else plain(value, only)
+        return OwnSettings, (None, (), kept)
 
     def __repr__(self) -> str:
         return f"OwnSettings({', '.join(self.values)})"  # without the values, of which some are secrets
@@ -89,7 +97,17 @@ def _is_secret(name: str, value: Any) -> bool:
     return isinstance(value, str) and re.search(_SECRET_NAME, name) is not None
 
 
-def holds(value: Any, secrets: Iterable[str]) -> bool:
+def _has_secret_field(value: Any) -> bool:
+    """Return whether a collection has a field, such as a header or a part of a query, whose name is that of a secret."""
+    pairs = value.items() if isinstance(value, Mapping) else value
+    if not isinstance(pairs, (list, tuple, ItemsView)):
+        return False
+    if isinstance(pairs, tuple) and len(pairs) == 2 and isinstance(pairs[0], str) and names_secret(pairs[0]):
+        return True
+    return any(map(_has_secret_field, pairs))
+
+
+def holds(value: Any, secrets: Collection[str]) -> bool:
     """Return whether a value is one of the secrets, or a collection with one in it."""
     if isinstance(value, str):
         return value in secrets

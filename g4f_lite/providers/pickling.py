@@ -29,6 +29,7 @@ def state_without_secrets(provider: Any) -> dict[str, Any]:
         lost.append("proxy")
     given = {name: value for name in provider.declared_secrets if (value := vars(provider).get(name))}
     given |= provider._own_settings.secrets
+    state["_own_settings"] = provider._own_settings.without(list(given.values()))
     for attribute, value in vars(provider).items():
         if holds(value, given.values()) and state.get(attribute) is value:
             state[attribute] = None

@@ -136,6 +136,26 @@ def test_an_attribute_with_the_name_of_an_argument_counts_as_it_is_now() -> None
     assert identity_of(keyed, None) != before
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [{"Authorization": "canary"}, [("api-key", "canary")], {"inner": [{"token": "canary"}]}, ["x", "the-canary"]],
+)
+def test_no_pickle_has_a_secret_within_an_argument(fields: Any) -> None:
+    class Holder(BaseProvider):
+        def __init__(self, fields: Any, password: str) -> None:
+            pass
+
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            yield Finish()
+
+    settings = Holder(fields, password="the-canary")._own_settings
+    assert b"canary" not in pickle.dumps(settings.without(["the-canary"]))
+    made = [OpenAICompatible("http://x.example", default_headers={"X-Key": "canary"})]
+    made.append(OpenAICompatible("http://x.example", default_query={"key": "canary"}))
+    for provider in made:
+        assert b"canary" not in pickle.dumps(provider)
+
+
 def test_a_key_is_the_same_from_an_argument_and_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROQ_API_KEY", "the-good-key")
     made = [OpenAICompatible.preset("groq", **given) for given in ({}, {"api_key": "the-good-key"}, {"api_key": None})]
