@@ -98,7 +98,7 @@ def _is_secret(name: str, value: Any) -> bool:
 
 
 def _has_secret_field(value: Any) -> bool:
-    """Return whether a collection has a field, such as a header or a part of a query, whose name is that of a secret."""
+    """Return whether a collection has a field, such as a header, whose name is that of a secret."""
     pairs = value.items() if isinstance(value, Mapping) else value
     if not isinstance(pairs, (list, tuple, ItemsView)):
         return False
