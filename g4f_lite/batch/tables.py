@@ -6,6 +6,7 @@ import dataclasses
 import html as html_library
 import importlib
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from ..errors import MissingDependencyError
@@ -57,7 +58,7 @@ def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]]) ->
     ]
     cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
     errors = "".join(
-        f"<li>{result.index}: {html_library.escape(str(result.error)[:200])}</li>"
+        f"<li>{result.index}: {html_library.escape(result.error_text[:200])}</li>"
         for result in failed[:_SHOWN_FAILURES]
     )
     more = len(failed) - _SHOWN_FAILURES
@@ -66,8 +67,11 @@ def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]]) ->
 
 
 def _fields(result: Result[Any]) -> dict[str, Any]:
-    """Return an output's fields; of one without fields, a column ``output``; of a text, ``text``."""
-    output = result.output
+    """Return an output's fields, with the values of enums; of one without fields, ``output``; of a text, ``text``."""
+    return {name: value.value if isinstance(value, Enum) else value for name, value in _parts(result.output).items()}
+
+
+def _parts(output: Any) -> dict[str, Any]:
     if output is None:
         return {}
     if isinstance(output, str):
@@ -85,7 +89,7 @@ def _fields(result: Result[Any]) -> dict[str, Any]:
 def _meta(result: Result[Any]) -> dict[str, Any]:
     usage = result.usage
     return {
-        "call_error": None if result.error is None else str(result.error),
+        "call_error": result.error_text or None,
         "call_provider": result.provider,
         "call_attempts": result.attempts,
         "call_seconds": result.seconds,
