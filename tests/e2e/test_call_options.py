@@ -65,7 +65,7 @@ def test_a_schema_for_a_service_that_knows_none_is_in_the_prompt(
     assert call(*command).stdout == '{"city": "Paris"}\n'
     assert "It must match this JSON schema" in json.dumps(emulator.requests[-1].json())
     emulator.answer("In Paris.")
-    assert_failed(call(*command), "expected JSON, as response_format requires", printed="")
+    assert_failed(call(*command), "expected JSON, as --schema requires", printed="")
 
 
 def test_an_answer_that_is_not_json(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
