@@ -17,6 +17,7 @@ import pytest
 import g4f_lite
 from g4f_lite.emulator import Emulator
 from g4f_lite.emulator.png import draw_png
+from g4f_lite.providers.openai.presets import PRESETS, Preset
 from g4f_lite.providers.registry import provider_names
 
 from .command import COMMAND, ENVIRONMENT, INTERRUPTED, SECONDS, asked, assert_failed, call, read_until, run, start
@@ -247,6 +248,19 @@ def test_models_are_listed(emulator: Emulator) -> None:
     nothing = call("models", "-p", "echo")
     assert (nothing.returncode, nothing.stdout) == (0, "")
     assert "any name" in nothing.stderr
+
+
+def test_the_models_of_a_chain_are_those_of_its_members(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator.configure(models=("one", "smollm2"))
+    monkeypatch.setitem(PRESETS, "vllm", Preset("vLLM", f"{emulator.url}/v1"))
+    members = ["-p", "local", "-p", "vllm", "-p", "echo"]
+    done = call("models", *members)
+    assert (done.returncode, done.stderr) == (0, "Echo does not list its models; any name can be tried.\n")
+    assert done.stdout.splitlines()[-1] == "one"
+    assert done.stdout.splitlines().count("smollm2") == 1
+    rows = json.loads(call("models", "--json", *members).stdout)["models"]
+    assert {"provider": "Local", "model": "smollm2"} in rows
+    assert {"provider": "vLLM", "model": "smollm2"} in rows
 
 
 def test_weights_that_cannot_be_fetched_are_one_line(tmp_path: Path) -> None:
