@@ -15,6 +15,11 @@ def text_in(fields: Any, *names: str) -> str:
     return ""
 
 
+def is_said(value: Any) -> bool:
+    """Return whether a field says anything: also the number 0 does, and neither null, false nor what is empty."""
+    return bool(value) or type(value) in (int, float)
+
+
 def count_in(fields: Any, *names: str) -> int | None:
     """Return the first of these fields that is a whole number; None where none is."""
     if isinstance(fields, dict):
