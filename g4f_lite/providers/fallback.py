@@ -195,6 +195,12 @@ class _Chain:
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
 
+    def scrub(self, error: BaseException) -> None:
+        """Take out of an error what the member that was asked last must not show."""
+        scrub = getattr(self._source, "scrub", None)
+        if scrub is not None:
+            scrub(error)
+
     def close(self) -> None:
         self._closed = True
         if self._source is not None:
