@@ -195,6 +195,8 @@ def test_a_password_in_all_the_forms_that_a_message_may_show(url: str | None, ex
 def test_control_characters_go() -> None:
     assert redact("a\x1b]0;title\x07\x1b[2J\x9b31mb\r\tc\nd") == "a\ufffd]0;title\ufffd\ufffd[2J\ufffd31mb\tc\nd"
     assert str(G4FLiteError("a\x1b[31mb")) == "a\ufffd[31mb"
+    turned = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    assert str(G4FLiteError(f"{turned}\u200f\u05d0")) == "\ufffd" * 9 + "\u200f\u05d0"
     cause = OSError("a\x1b[31mb")
     error = TransportError("c")
     error.__cause__ = cause
