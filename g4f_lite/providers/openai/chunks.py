@@ -169,7 +169,7 @@ class ChunkReader:
                 self._text_index = self._main.get(str, -1)
                 delta = delta if index == main else OtherChoice(index or main, delta)
             if not self._named:
-                if not is_content(delta) and self._room_to_hold > 0:
+                if not _begins(delta) and self._room_to_hold > 0:
                     self._room_to_hold -= size_of(delta.fields) if isinstance(delta, Attached) else 8
                     self._held.append(delta)
                     continue
@@ -303,6 +303,16 @@ def _checked(choices: Any) -> list[dict[str, Any]]:
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise unreadable("a list of choices", choices)
     return choices
+
+
+def _begins(delta: Delta) -> bool:
+    """Return whether the model has begun its answer with this delta: also with thoughts that nobody can read."""
+    if not isinstance(delta, Attached) or is_content(delta):
+        return is_content(delta)
+    if delta.to == "message":
+        return any(isinstance(value, (dict, list)) for value in delta.fields.values())
+    logprobs = delta.fields.get("logprobs")
+    return isinstance(logprobs, dict) and bool(logprobs.get("content"))
 
 
 def _may_be_piece(chunk: dict[str, Any]) -> bool:
