@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 import responses
+from hypothesis import given
+from hypothesis import strategies as st
 
 from g4f_lite.errors import ProviderNotConfiguredError
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.exchange import Exchange
 from g4f_lite.http.pool import PooledSession, Session
-from g4f_lite.http.urls import Origin, is_loopback, is_plain, parse_origin, redirected
+from g4f_lite.http.urls import Origin, as_sent, is_loopback, is_plain, parse_origin, redirected
 from g4f_lite.timeout import Timeout
 
 NO_ORIGIN: Origin = ("", None, None)
@@ -41,6 +45,37 @@ NO_ORIGIN: Origin = ("", None, None)
 def test_an_origin_is_that_of_the_request(url: str, origin: Origin, plain: bool) -> None:
     assert parse_origin(url) == origin
     assert is_plain(url) == plain
+
+
+PIECES = [
+    "a",
+    "b.test",
+    "127.0.0.1",
+    "[::1]",
+    ":",
+    ":80",
+    "@",
+    "/",
+    "?",
+    "#",
+    "\\",
+    "%5c",
+    "%2f",
+    "%40",
+    "é",
+    "ß",
+    "。",
+    "＠",
+]
+
+
+@given(st.sampled_from(["http://", "https://", "http:", "//"]), st.lists(st.sampled_from(PIECES), max_size=7))
+def test_the_parsers_of_the_standard_library_and_of_urllib3_agree_on_a_plain_url(scheme: str, rest: list[str]) -> None:
+    url = scheme + "".join(rest)
+    if is_plain(url):
+        parts = urlsplit(as_sent(url))  # which requests connects to
+        found = (parts.scheme, f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname)
+        assert parse_origin(url) == (*found, parts.port or {"http": 80, "https": 443}[parts.scheme])
 
 
 @pytest.mark.parametrize(
