@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 _USE_HEADERS = "pass headers= to the provider, as in OpenAICompatible(base_url, headers={…})"
 _USE_SESSION = "pass session= to the provider: a requests.Session with params, adapters or hooks of your own"
 _NO_LOGPROBS = "it reports no log probabilities"
-# Options of OpenAI's client that are not supported, and what to do instead.
+_SET_CONTEXT = "set G4F_LITE_CONTEXT for the embedded model, or write Local(context=…); a server has its own setting"
+_SET_THREADS = "set G4F_LITE_THREADS for the embedded model, or write Local(threads=…)"
+# Options of other libraries that are not supported, and what to do instead.
 _INSTEAD = {
     "n": "a call of it returns one answer; make another call for another answer",
     "logprobs": _NO_LOGPROBS,
@@ -27,10 +29,22 @@ _INSTEAD = {
     "extra_query": _USE_SESSION,
     "default_query": _USE_SESSION,
     "http_client": _USE_SESSION,
+    **dict.fromkeys(("context", "n_ctx", "num_ctx", "max_model_len"), _SET_CONTEXT),
+    **dict.fromkeys(("threads", "n_threads", "num_thread"), _SET_THREADS),
     "media": "pass images=",
     "attachments": "pass images= to the call",
     "system_prompt": "pass system= to the call",
     "max_retries": "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well",
+}
+
+# Settings of a provider as other libraries name them.
+_SETTINGS = {
+    **dict.fromkeys(("n_ctx", "num_ctx", "ctx_size", "context_size", "context_length", "max_model_len"), "context"),
+    **dict.fromkeys(("n_threads", "num_thread", "num_threads"), "threads"),
+    **dict.fromkeys(("model_name", "model_path", "model_id", "filename"), "model"),
+    **dict.fromkeys(("url", "api_base", "endpoint", "host", "azure_endpoint"), "base_url"),
+    **dict.fromkeys(("key", "token", "api_token"), "api_key"),
+    "proxies": "proxy",
 }
 
 # Names of g4f that are missing here, and what to write instead.
@@ -177,6 +191,24 @@ def check_whole_number(value: Any, name: str, *, least: int = 1, most: int | Non
     return value
 
 
+def number_setting(given: Any, name: str, variable: str, *, least: int = 1, most: int | None = None) -> int | None:
+    """Return a whole number that was given, or else that of a variable of the environment; None for neither.
+
+    :param name: the name of the argument, for the error
+    :param variable: the variable, which is empty or not set where there is no number
+    :raises TypeError: if what was given is not a whole number
+    :raises ValueError: if the number is less than ``least`` or more than ``most``, or the variable has none
+    """
+    if given is not None:
+        return check_whole_number(given, name, least=least, most=most)
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        return None
+    if not re.fullmatch(r"[+-]?\d{1,18}", value, re.ASCII):
+        raise ValueError(f"{variable} must be a whole number, not {value!r}")
+    return check_whole_number(int(value), variable, least=least, most=most)
+
+
 def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
     """Return an error message for an unknown name, with what to do instead or with similar names.
 
@@ -194,13 +226,44 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
     return f"{owner} has no {kind} {name!r}{hint}"
 
 
+def unknown_setting(name: str, known: Sequence[str], options: Collection[str], owner: str) -> str:
+    """Return an error message for an unknown argument of a provider's class, with what to write instead.
+
+    :param known: the arguments that the class has
+    :param options: the options of a call
+    :param owner: the class
+    """
+    import difflib
+
+    if (same := _SETTINGS.get(name)) in known:
+        hint = f": write {same}="
+    elif name in _INSTEAD:
+        hint = f": {_INSTEAD[name]}"
+    elif name not in options and (near := difflib.get_close_matches(name, known, n=3)):
+        hint = f"; try {', '.join(f'{each}=' for each in near)}"
+    elif near := difflib.get_close_matches(name, list(options), n=1):
+        hint = f": pass {near[0]}= to the call, as in ask(…, {near[0]}=…)"
+    else:
+        hint = ""
+    return f"{owner} does not accept {name}={hint}"
+
+
 def warn(message: str) -> None:
-    """Issue a UserWarning at the caller's line, the first one outside this package."""
-    package = __name__.partition(".")[0]
+    """Issue a UserWarning at the caller's line, the first one outside this package and what it calls itself through."""
+    inside = (__name__.partition(".")[0], "tenacity", "contextlib")
     level, frame = 1, sys._getframe(0)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def check_prompt(prompt: Any) -> None:
+    """Raise if there is no prompt; what else it may be, the check of messages says.
+
+    :raises TypeError: if it is None
+    """
+    if prompt is None:
+        raise TypeError("prompt must be a string or a list of messages, not None")
 
 
 def refuse_stream(options: Mapping[str, Any]) -> None:

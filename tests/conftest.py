@@ -38,7 +38,9 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide keys, proxies and settings of whoever runs the tests."""
     for name in os.environ:
         bundle = name.endswith("_CA_BUNDLE") or name == "SSL_CERT_FILE"
-        if name.startswith(("G4F_LITE_", "OPENAI_")) or name.lower().endswith("_proxy") or name == "NETRC" or bundle:
+        key = name.endswith(("_API_KEY", "_API_TOKEN"))
+        ours = name.startswith(("G4F_LITE_", "OPENAI_"))
+        if ours or key or bundle or name.lower().endswith("_proxy") or name == "NETRC":
             monkeypatch.delenv(name)
 
 

@@ -20,7 +20,7 @@ _OUTSIDE_FENCES = re.compile(
   | (?P<math>   \$ (?!\s) [^$\n]+ (?<!\s) \$ (?!\d) )
   | (?P<data>   !\[ (?P<alt>(?:[^\[\]\\\n]|\\.)*) \] \( (?P<url>data:image/{_IMAGE};base64,[A-Za-z0-9+/=]+) \) )
   | (?P<tag>    {_TAG} )
-  | (?P<image>  !+ (?=\[) )
+  | (?P<image>  (?<!!) !+ (?=\[) )
   | (?P<link>   \] \s* \( (?!{_SAFE_LINK}) )
   | (?P<target> \] : (?![ \t]*{_SAFE_LINK}) )
     """,
@@ -29,7 +29,9 @@ _OUTSIDE_FENCES = re.compile(
 _IN_MATH = {"<": r"\lt ", "!": "!{}", "]": "]{}"}  # which TeX reads alike
 _FENCE = re.compile(r"(?P<margin>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)")
 _LANGUAGE = re.compile(r"[\w.+#-]*")
-_LONG_MATH = re.compile(r"\$\$|\\(?=begin\{|\\+[\[(])")  # the beginning of a formula that may have several lines
+_LONG_MATH = re.compile(
+    r"\$\$|\\(?=begin\{)|(?<!\\)\\+(?=\\[\[(])"
+)  # the beginning of a formula that may have several lines
 
 
 def safe_markdown(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -268,7 +267,7 @@ class HostedBatch(BatchResults[T]):
             try:
                 kept = self._kept_in(index, line)
             except G4FLiteError:
-                failures[index] = json.loads(redact(json.dumps(line), file.api.provider.secrets()))
+                failures[index] = _redacted(line, file.api.provider.secrets())
             else:
                 self._store.keep(self._keys[index], kept)  # type: ignore[arg-type]
                 answered.add(index)
@@ -288,3 +287,14 @@ class HostedBatch(BatchResults[T]):
         part = self._state.parts[self._file_of[index]]
         message = "; ".join(part.errors) or _REASONS.get(part.status) or "the service's files lack this prompt's result"
         return {"response": None, "error": {"code": f"batch_{part.status}", "message": message}}
+
+
+def _redacted(value: Any, secrets: list[str]) -> Any:
+    """Return a copy of a JSON value whose texts contain no secret."""
+    if isinstance(value, str):
+        return redact(value, secrets)
+    if isinstance(value, list):
+        return [_redacted(each, secrets) for each in value]
+    if isinstance(value, dict):
+        return {redact(name, secrets): _redacted(each, secrets) for name, each in value.items()}
+    return value

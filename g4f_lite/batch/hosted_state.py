@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
+from ..providers.openai.fields import text_in
 from ..store.whole_file import write_whole
 
 _FORMAT = "g4f_lite hosted batch"
@@ -55,8 +56,8 @@ class Part:
         """Take over what the service says about the batch."""
         self.batch_id = str(batch["id"])
         self.status = str(batch["status"]).lower()
-        self.output_file_id = batch.get("output_file_id") or None
-        self.error_file_id = batch.get("error_file_id") or None
+        self.output_file_id = text_in(batch, "output_file_id") or None
+        self.error_file_id = text_in(batch, "error_file_id") or None
         counts = batch.get("request_counts")
         self.completed, self.failed = _count(counts, "completed"), _count(counts, "failed")
         told = batch.get("errors")

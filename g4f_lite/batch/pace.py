@@ -99,11 +99,12 @@ class SharedMeter:
         self._place = safe_url(storage)
         try:
             self._limiter = SlidingWindowCounterRateLimiter(storage_from_string(storage))
-        except ConfigurationError as error:
+        except (ConfigurationError, ValueError, TypeError) as error:
             if "prerequisite" in str(error):
                 message = f'the storage {self._place} needs a package: pip install "g4f-lite[batch]"'
                 raise MissingDependencyError(message) from error
-            raise ProviderNotConfiguredError(f"the storage {self._place} cannot be used: {error}") from error
+            reason = str(error).replace(storage, self._place)  # without the password, and so is what is raised
+            raise ProviderNotConfiguredError(f"the storage {self._place} cannot be used: {reason}") from None
         share = Fraction(rpm).limit_denominator(60) / 60 if rpm else None
         # 600 a minute is 10 a second, so that not all of a minute's are sent at once.
         self._requests = share and RateLimitItemPerSecond(share.numerator, share.denominator, namespace="g4f_lite")

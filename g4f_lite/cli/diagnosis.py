@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .. import errors
-from ..http.failures import NO_TLS
+from ..http.failures import WRITE_HTTP
 from ..http.urls import is_loopback
 from ..providers.base import BaseProvider, Provider
 from ..providers.openai.provider import OpenAICompatible
+from .failure import one_line
 
 NOT_RUNNING = "it is not running"
 CHECK_URL = "check the URL; that of an OpenAI-compatible server usually ends in /v1"
@@ -72,12 +73,13 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     :param error: the error
     :param provider: the provider that failed, if it was created
     """
-    if isinstance(error, errors.AuthenticationError) and (variable := _missing_key(provider)):
-        return "its key is missing", f"set {variable} in the environment, or pass --api-key-file"
+    key = provider.key if isinstance(provider, OpenAICompatible) else None
+    if isinstance(error, errors.AuthenticationError) and key is not None and not key.value():
+        return "its key is missing", one_line(key.way())
     if isinstance(error, errors.TransportError):
         if error.cause == "connection" and isinstance(provider, Provider) and is_loopback(provider.base_url):
             return NOT_RUNNING, f"start the server, or correct its URL, {provider.base_url}"
-        if NO_TLS in error.message:
+        if WRITE_HTTP in error.message:
             return "it does not use TLS", "write http:// instead of https:// in its URL"
         return _TRANSPORT[error.cause]
     if isinstance(error, errors.ProviderNotConfiguredError):
@@ -87,8 +89,3 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
         if isinstance(error, kind):
             return verdict, remedy
     return "its settings are invalid", "correct the setting that the message above names"
-
-
-def _missing_key(provider: BaseProvider | None) -> str | None:
-    """Return the variable of a key that is required and missing."""
-    return provider.key.variable if isinstance(provider, OpenAICompatible) and provider.key.missing() else None

@@ -14,6 +14,7 @@ from ..errors import MissingDependencyError, ProviderNotConfiguredError
 from ..http.exchange import CA_BUNDLES
 from ..http.redact import HIDDEN, password_in, redact
 from ..providers.local import weights
+from ..providers.local.runner import CONTEXT
 from ..providers.openai.keys import clean
 from ..providers.openai.presets import PRESETS
 
@@ -54,6 +55,8 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
         _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own"),
         _first("model", given, ["G4F_LITE_MODEL"], "the provider's own"),
+        _first("context", given, ["G4F_LITE_CONTEXT"], f"{CONTEXT} tokens, of the embedded model"),
+        _first("threads", given, ["G4F_LITE_THREADS"], "the free cores, of the embedded model"),
         _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 300 s until it begins, 600 s in total"),
         _first("proxy", given, ["G4F_LITE_PROXY"], "none"),
         *(Setting(name, os.environ[name], "environment") for name in _PROXIES if os.environ.get(name)),

@@ -155,6 +155,7 @@ class Examiner:
                 tls.status = NOT_NEEDED
                 tls.detail = "it is part of the next steps, through the proxy" if way.proxy else "the URL is http"
                 return
+            connection.settimeout(provider.timeout.connect)  # as long as a call would wait
             with self._step("TLS") as step:
                 step.detail = handshake(connection, endpoint, way.verify, way.cert)
 
@@ -200,4 +201,4 @@ def _key_source(provider: BaseProvider) -> str:
         return "needs no key"
     if provider.key.given is not None:
         return "the key is from --api-key-file"
-    return f"the key is from {provider.key.variable}" if provider.key.value() else "no key, and none is needed"
+    return f"the key is from {provider.key.variable}" if provider.key.value() else "no key"

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 # The names of settings in Python, and the options for them.
 _OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image"}
 _NOWHERE = re.compile(r"could not connect to (\S+?):? ")
+_UNKNOWN = re.compile(r"it has no model '([^']+)'; try .* or give the path of a \.gguf file")
+_CONTEXT = re.compile(r"(?<= with )Local\(context=(\w+)\)")
+_ADDRESS = re.compile(r"\bbase_url='([^']*)'")
 _SETTING = re.compile(r"\b(?:(api_key|base_url)\b=?|(images|provider|proxy|timeout|model)=(?!\w))")
 
 
@@ -42,6 +45,8 @@ class Misuse(Failure):
 def one_line(text: str) -> str:
     """Return a message as one line, with options instead of the names of Python arguments."""
     text, listed, names = text.partition(LISTED)  # the listed names are not options
+    text = _CONTEXT.sub(r"G4F_LITE_CONTEXT=\1", text)
+    text = _ADDRESS.sub(r"--base-url \1", text)
     text = _SETTING.sub(lambda found: _OPTIONS.get(found[1] or found[2], f"--{found[2]}"), text) + listed + names
     text = re.sub(r":\s*\n\s*", ": ", text.strip())
     return sanitize(re.sub(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*", "; ", text))
@@ -66,8 +71,14 @@ def message_of(error: Exception) -> str:
     """Return the message of an error, with the command that lists the models if one is unknown."""
     if isinstance(error, ModelNotSupportedError) and error.provider != "Local":
         return f"{error}; `g4f-lite models`, with the same --provider or --base-url, lists them"
+    if isinstance(error, ModelNotSupportedError) and (unknown := _UNKNOWN.search(error.message)):
+        return f"{error}; if a server such as Ollama has it, name that too: -p ollama -m {unknown[1]}"
     if isinstance(error, TransportError) and (refused := _NOWHERE.search(error.message)) and is_loopback(refused[1]):
-        return f"{error}; is {_program_at(refused[1])} running? `g4f-lite doctor` tests it"
+        if error.provider == "Local":
+            asked = "; is the server running that HF_ENDPOINT or the name of the model leads to?"
+            return f"{error}{asked if error.step == 'bootstrap' else ''}"  # where it fetches weights
+        same = "`g4f-lite doctor`, with the same --provider or --base-url, tests it"
+        return f"{error}; is {_program_at(refused[1])} running? {same}"
     return str(error)
 
 

@@ -17,6 +17,7 @@ import certifi
 from urllib3.util.ssl_ import create_urllib3_context
 
 from ..errors import TransportError
+from ..http.failures import without_tls
 from ..http.urls import DEFAULT_PORTS
 
 SOCKS_PORT = 1080
@@ -101,7 +102,8 @@ def handshake(
             return f"{secure.version()}, {certificate}"
     except (OSError, ValueError) as error:
         reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
-        raise TransportError(f"no TLS with {endpoint}: {reason}", cause="tls") from error
+        refused = without_tls(f"https://{endpoint}", [error], reason)
+        raise refused or TransportError(f"no TLS with {endpoint}: {reason}", cause="tls") from error
 
 
 def _context(verify: bool | str, cert: str | tuple[str, str] | None) -> ssl.SSLContext:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
-from ..arguments import refuse_stream
+from ..arguments import check_prompt, refuse_stream
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.selection import ProviderLike
@@ -151,6 +151,7 @@ class Asking:
         :raises G4FLiteError: if there is no whole answer
         """
         refuse_stream(options)
+        check_prompt(prompt)
         use = None if tools is None else tool_use(tools, max_turns, approve, on_tool)
         checked = Prompt.of(
             model or None,
@@ -282,6 +283,7 @@ class Asking:
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         """
+        check_prompt(prompt)
         use = None if tools is None else tool_use(tools, max_turns, approve, on_tool)
         checked = Prompt.of(
             model or None,

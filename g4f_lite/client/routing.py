@@ -38,9 +38,11 @@ class Router:
 
     :ivar own: the client's provider; None if the environment chooses
     :ivar call_template: how the caller writes a call with ``models=``, as ``{}``; used in hints
+    :ivar server_template: how the caller names a server, whose model is ``{}``; used in hints
     """
 
     call_template = "Client(…, {})"
+    server_template = "provider='ollama:{}'"
 
     def __init__(
         self,
@@ -119,7 +121,7 @@ class Router:
         try:
             stream = found.answer(prompt)
         except G4FLiteError as error:
-            add_hint(error, name, found, self.call_template)
+            self._add_hint(error, name, found)
             raise
         if self.pace is not None:
             stream.through(self.pace.stage(stream, asked))
@@ -192,7 +194,7 @@ class Router:
         try:
             yield
         except G4FLiteError as error:
-            add_hint(error, model, provider, self.call_template)
+            self._add_hint(error, model, provider)
             raise
 
     def _explained(
@@ -201,6 +203,21 @@ class Router:
         """Do the same as ``explaining`` while an answer is read: a stage of its stream."""
         with self.explaining(model, provider):
             yield from deltas
+
+    def _add_hint(self, error: G4FLiteError, model: str | None, provider: BaseProvider) -> None:
+        """Add to an error about an unknown model how it is had from a server, or its name is mapped to another."""
+        causes = error.errors if isinstance(error, AllProvidersFailedError) else [error]
+        unknown = any(isinstance(cause, ModelNotSupportedError) for cause in causes)
+        if not model or not unknown or "by this name, write: " in error.message:
+            return
+        if provider.name == "Local":
+            error.message += f"; if a server such as Ollama has it, write: {self.server_template.format(model)}"
+        default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
+        target = default or next(iter(provider.models), None)  # None stands for the default model
+        line = self.call_template.format(f"models={{{model!r}: {target!r}}}")
+        which = "its default model" if target is None else "another model"
+        error.message += f"; to use {which} by this name, write: {line}"
+        error.args = (error.message,)
 
     def _model_name(self, model: str | None, provider: ProviderLike | None) -> str | None:
         """Return the name of the model for a call; the client's own model is only for the client's provider."""
@@ -322,22 +339,6 @@ def one_proxy(proxy: str | None, proxies: str | Mapping[str, str] | None) -> str
             proxies = urls.pop()
         proxy = proxies
     return None if proxy is None else check_proxy(proxy)
-
-
-def add_hint(error: G4FLiteError, model: str | None, provider: BaseProvider, call: str = "Client(…, {})") -> None:
-    """Add a line of code that maps the model's name to an error about an unknown model.
-
-    :param call: how the caller writes the call, with ``{}`` for ``models=…``
-    """
-    causes = error.errors if isinstance(error, AllProvidersFailedError) else [error]
-    unknown = any(isinstance(cause, ModelNotSupportedError) for cause in causes)
-    if model and unknown and "models={" not in error.message:
-        default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
-        target = default or next(iter(provider.models), None)  # None stands for the default model
-        line = call.format(f"models={{{model!r}: {target!r}}}")
-        which = "its default model" if target is None else "another model"
-        error.message += f"\nto use {which} by this name, write: {line}"
-        error.args = (error.message,)
 
 
 class RoutedProvider(BaseProvider):

@@ -49,6 +49,7 @@ class Turns:
         *,
         output: None = None,
         repairs: int = 1,
+        model: str | None = None,
         images: Image | Iterable[Image] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
@@ -70,6 +71,7 @@ class Turns:
         *,
         output: type[T],
         repairs: int = 1,
+        model: str | None = None,
         images: Image | Iterable[Image] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
@@ -90,6 +92,7 @@ class Turns:
         *,
         output: Any,
         repairs: int = 1,
+        model: str | None = None,
         images: Image | Iterable[Image] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
@@ -109,6 +112,7 @@ class Turns:
         *,
         output: Any = None,
         repairs: int = 1,
+        model: str | None = None,
         images: Image | Iterable[Image] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
@@ -136,6 +140,7 @@ class Turns:
         use = self._use(tools, max_turns, approve, on_tool)
         checked, turn = self._prompt(
             prompt,
+            model=model,
             images=images,
             proxy=proxy,
             timeout=self.ask_timeout if timeout is None else timeout,
@@ -159,6 +164,7 @@ class Turns:
         prompt: str,
         *,
         output: None = None,
+        model: str | None = None,
         images: Image | Iterable[Image] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
@@ -179,6 +185,7 @@ class Turns:
         prompt: str,
         *,
         output: type[T],
+        model: str | None = None,
         images: Image | Iterable[Image] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
@@ -198,6 +205,7 @@ class Turns:
         prompt: str,
         *,
         output: Any,
+        model: str | None = None,
         images: Image | Iterable[Image] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
@@ -216,6 +224,7 @@ class Turns:
         prompt: str,
         *,
         output: Any = None,
+        model: str | None = None,
         images: Image | Iterable[Image] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
@@ -233,6 +242,7 @@ class Turns:
 
         :param prompt: the text of the message, or a list of messages
         :param output: the type of the value that the stream gives as well; the turn is added if the answer fits
+        :param model: the model for this turn; None for the conversation's
         :param images: images to send with it: bytes, paths or URLs
         :param proxy: the URL of a proxy for every request of this call
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
@@ -250,6 +260,7 @@ class Turns:
         use = self._use(tools, max_turns, approve, on_tool)
         checked, turn = self._prompt(
             prompt,
+            model=model,
             images=images,
             proxy=proxy,
             timeout=timeout,
@@ -267,12 +278,12 @@ class Turns:
         question = self._question(checked, output, use)
         return TypedStream(question, lambda _: self._add([*turn, *question.added]))
 
-    def _prompt(self, prompt: Any, **arguments: Any) -> tuple[Prompt, Messages]:
+    def _prompt(self, prompt: Any, *, model: str | None, **arguments: Any) -> tuple[Prompt, Messages]:
         """Check the arguments of a turn; return what to send, and the messages of the turn."""
         if "chat_id" in (self.provider.known_options or ()):  # the service keeps conversations apart by it
             arguments.setdefault("chat_id", self._chat_id)
         turn = turn_of(prompt)
-        checked = Prompt.of(self.model, [*self.messages, *turn], **arguments)
+        checked = Prompt.of(model or self.model, [*self.messages, *turn], **arguments)
         turn = checked.messages[-len(turn) :]
         return replace(checked, messages=trim(checked.messages, self.max_characters)), turn
 

@@ -13,6 +13,7 @@ import socket
 import ssl
 import traceback
 import zlib
+from collections.abc import Iterable
 from types import FrameType
 
 import requests
@@ -28,6 +29,7 @@ from ..errors import (
 )
 from .deadline import Deadline
 from .transfer import Transfer
+from .urls import is_loopback
 
 # Everything that sending a request or reading its body may raise.
 FAILURES = (
@@ -40,7 +42,7 @@ FAILURES = (
 )
 
 NEEDS_PYSOCKS = 'a SOCKS proxy needs PySocks: pip install "g4f-lite[socks]"'
-NO_TLS = "the server does not speak TLS: write http:// in its address"
+WRITE_HTTP = "write http:// in its address"
 MAX_REASON = 300  # characters: http.client puts a whole line of the server's into its message
 CLOCK_STEP = 0.01  # seconds by which a socket's timeout may come before the clock says so
 
@@ -128,12 +130,21 @@ def translate(
         if isinstance(link, G4FLiteError):
             return link
     # When the watchdog shuts a socket down, the reader sees a reset, a short body or anything else.
-    if deadline.ended or deadline.remaining() < CLOCK_STEP:
-        return deadline.error()
+    late = deadline.error() if deadline.ended or deadline.remaining() < CLOCK_STEP else None
+    is_handshake = connecting and not proxy and origin.startswith("https:")
+    if isinstance(late, DeadlineExceededError) and is_handshake and is_loopback(origin):
+        late.message += f"; if the server does not speak TLS, {WRITE_HTTP}"
+        late.args = (late.message,)
+    if late is not None:
+        return late
 
     def has(kinds: tuple[type[BaseException], ...]) -> bool:
         return any(isinstance(link, kinds) for link in links)
 
+    reason = _reason(links)
+    is_handshake = is_handshake and not has((*_NO_TIMEOUTS, *_CONNECT_TIMEOUTS, *_DNS))  # the connection was made
+    if is_handshake and (plain := without_tls(origin, links, reason)):
+        return plain
     if has(_TIMEOUTS) and not has(_NO_TIMEOUTS):
         limit = transfer.silence if transfer is not None else deadline.awaits
         limit = "connect" if connecting or has(_CONNECT_TIMEOUTS) else limit
@@ -148,14 +159,11 @@ def translate(
         )
         refused.may_retry = False  # the retries that are mounted on the session have done so
         return refused
-    reason = _reason(links)
     # Of a proxied request, the name that we look up is the proxy's; the proxy looks up the server's.
     if at_proxy and (has(_PROXY) or _is_socks(links) or (proxy and has(_LOOKED_UP))):
         return TransportError(
             f"the proxy {proxy_host} did not let the request to {origin} through: {reason}", cause="proxy"
         )
-    if has(_TLS) and "WRONG_VERSION_NUMBER" in reason:
-        return TransportError(f"no TLS with {origin}: {NO_TLS}", cause="tls")
     if has(_TLS) and not has(_CLOSED_TLS):
         return TransportError(
             f"no TLS with {origin}: {reason}; give a private certificate authority as verify=", cause="tls"
@@ -174,6 +182,23 @@ def translate(
         return TransportError(f"lost the connection to {origin}: {reason}")
     cause = "tls" if "TLS CA certificate bundle" in reason else "connection"
     return TransportError(f"could not connect to {origin}: {reason}", cause=cause)
+
+
+def without_tls(origin: str, links: Iterable[BaseException], reason: str) -> TransportError | None:
+    """Make the error for a failed handshake with a server that does not speak TLS; None where it may speak it.
+
+    On this machine a server that ends the handshake, or does not answer it, is hardly ever one that speaks TLS.
+
+    :param links: what was raised, with all that it wraps
+    :param reason: the plainest words for it
+    """
+    links = list(links)
+    if "WRONG_VERSION_NUMBER" in reason:
+        return TransportError(f"no TLS with {origin}: the server does not speak it; {WRITE_HTTP}", cause="tls")
+    if not is_loopback(origin) or not any(isinstance(link, (*_CLOSED, *_TIMEOUTS)) for link in links):
+        return None
+    reason = re.sub(r"^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$", "", reason)  # a line of Python's source
+    return TransportError(f"no TLS with {origin}: {reason}; if the server does not speak it, {WRITE_HTTP}", cause="tls")
 
 
 def closed_by_peer(error: BaseException) -> bool:

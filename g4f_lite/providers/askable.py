@@ -8,7 +8,7 @@ from typing import Any
 
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
-from ..arguments import refuse_stream
+from ..arguments import check_prompt, refuse_stream
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..timeout import TimeoutLike
@@ -90,6 +90,7 @@ class Askable(ABC):
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         """
+        check_prompt(prompt)
         return self.create_generator(
             model or None,
             prompt,

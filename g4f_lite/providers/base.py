@@ -7,7 +7,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -15,7 +15,7 @@ import requests
 from ..answers.deltas import Delta
 from ..answers.source import Source
 from ..answers.stream import AnswerStream
-from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name
+from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name, unknown_setting
 from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
@@ -176,7 +176,11 @@ class Provider(BaseProvider, metaclass=G4FNames):
         cert: str | tuple[str, str] | None = None,
         pool_size: int = POOL_SIZE,
         on_retry: OnRetry | None = None,
+        **unknown: NoReturn,
     ) -> None:
+        for name in unknown:
+            known = list(inspect.signature(type(self)).parameters)
+            raise TypeError(unknown_setting(name, known, self.known_options, type(self).__name__))
         self.base_url = self.priced_at = check_url(self.url if base_url is None else base_url, "base_url", self.name)
         self.proxy = None if proxy is None else check_proxy(proxy)
         self.timeout = Timeout.of(timeout, Timeout.of_environment())

@@ -52,16 +52,32 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
     """
     if not isinstance(name, str):
         raise TypeError(f"the name of a provider must be a string, not {type(name).__name__}")
-    if "://" in name:
+    if is_url(name):
         raise ProviderNotFoundError("the name of the provider is a URL; pass it as base_url=")
-    name, _, model = name.strip().partition(":")
+    whole = name.strip()
+    name, _, model = whole.partition(":")
     if model:
         settings["model"] = model
     for preset in PRESETS:
         if _plain(preset) == _plain(name):
             openai = import_module(".openai.provider", __package__)
             return make(openai.OpenAICompatible.preset, preset, {"name": preset, **settings})
-    return make(find_class(name), name, settings)
+    try:
+        found = find_class(name)
+    except ProviderNotFoundError:
+        from .local.references import is_reference  # which few programs need
+
+        if whole.endswith(".gguf") or is_reference(whole):
+            message = f"{whole!r} is a model and not a provider; write {f'local:{whole}'!r}"
+            raise ProviderNotFoundError(message) from None
+        raise
+    return make(found, name, settings)
+
+
+def is_url(name: str) -> bool:
+    """Return whether what should be the name of a provider is the URL of a server."""
+    before, colon, _ = name.partition("://")
+    return bool(colon) and ":" not in before  # unlike local:https://…, which is a model's
 
 
 def make(kind: Callable[..., BaseProvider], name: str, settings: dict[str, Any]) -> BaseProvider:

@@ -9,8 +9,9 @@ from typing import Any
 from ..errors import ProviderNotFoundError
 from ..http.forks import lock_free_in_children
 from .base import BaseProvider
+from .environment import warn_of_unknown_variables
 from .fallback import Fallback
-from .registry import make, make_provider
+from .registry import is_url, make, make_provider
 from .settings import check_url
 
 ProviderLike = BaseProvider | type[BaseProvider] | str | Iterable[BaseProvider | type[BaseProvider] | str]
@@ -21,6 +22,8 @@ _VARIABLES = (
     "G4F_LITE_BASE_URL",
     "G4F_LITE_API_KEY",
     "G4F_LITE_MODEL",
+    "G4F_LITE_CONTEXT",
+    "G4F_LITE_THREADS",
     "G4F_LITE_TIMEOUT",
     "OPENAI_BASE_URL",
 )
@@ -81,11 +84,14 @@ def choose_provider(
     :raises ProviderNotFoundError: if there is no such name
     :raises ValueError: if a name or URL is invalid
     """
+    warn_of_unknown_variables()
     by_environment = name is None and base_url is None
     if by_environment:
         if replacement is not None:
             return replacement
         name = os.environ.get("G4F_LITE_PROVIDER") or None
+        if name is not None and is_url(name):
+            raise ProviderNotFoundError("G4F_LITE_PROVIDER is a URL; set G4F_LITE_BASE_URL to it instead")
         base_url = None if name else os.environ.get("G4F_LITE_BASE_URL") or None
         if base_url is not None:
             check_url(base_url, "G4F_LITE_BASE_URL")

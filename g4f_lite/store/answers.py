@@ -139,10 +139,8 @@ class AnswerStore:
         if not rows:
             return None
         deltas, *facts = rows[0]
-        try:
+        with self.database.understanding():
             return Kept(from_json(deltas), *facts)
-        except ValueError as error:
-            raise StoreError(f"{self.database.path} is damaged: {error}", self.database.path) from error
 
     def keep(self, key: Key, kept: Kept, *, replace: bool = False) -> int:
         """Write an answer, unless there is one with its key.

@@ -100,9 +100,11 @@ class Conversations:
             "SELECT id, title, created, changed, (SELECT COUNT(*) FROM messages WHERE conversation = id) "
             "FROM conversations ORDER BY changed DESC, id"
         )
-        return [
-            ConversationInfo(id, title, _utc(made), _utc(changed), count) for id, title, made, changed, count in rows
-        ]
+        with self._database.understanding():
+            return [
+                ConversationInfo(id, title, _utc(made), _utc(changed), count)
+                for id, title, made, changed, count in rows
+            ]
 
     def load(self, id: str) -> Messages:
         """Return the messages of a conversation; a later change of the list does not change the file.
@@ -117,7 +119,8 @@ class Conversations:
         )
         if not rows:
             raise _not_found(id)
-        return [json.loads(message) for (message,) in rows if message is not None]
+        with self._database.understanding():
+            return [json.loads(message) for (message,) in rows if message is not None]
 
     def append(self, id: str, messages: str | Message | Sequence[Message]) -> None:
         """Add messages to a conversation: all of them or none, and none between them, whoever else writes.

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,7 +54,7 @@ class Database:
             connection.execute("INSERT …")
         rows = database.rows("SELECT …")
 
-    Each thread of each process gets a connection of its own.  The file is made with mode 0600, in WAL mode: who reads
+    A connection serves one thread at a time, and one process.  The file is made with mode 0600, in WAL mode: who reads
     does not wait for who writes, and what is committed survives the end of the process, however it ends.
 
     :param path: the file; it is made if it does not exist, in a folder that does
@@ -66,10 +65,12 @@ class Database:
     def __init__(self, path: str | os.PathLike[str], kind: Kind) -> None:
         self.path = Path(os.path.abspath(path))  # also a relative one stays the same after a chdir
         self._kind = kind
-        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = 0  # how often; what was lent before is closed when it comes back
         self._process = os.getpid()
         self._create()
-        self.connection()
+        with self._translating(), self._connection():
+            pass
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -77,8 +78,7 @@ class Database:
 
         :raises StoreError: if the file cannot be written; nothing of the transaction is kept then
         """
-        with self._translating():
-            connection = self.connection()
+        with self._translating(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -93,29 +93,18 @@ class Database:
 
         :raises StoreError: if the file cannot be read
         """
-        with self._translating():
-            return self.connection().execute(sql, parameters).fetchall()
-
-    def connection(self) -> sqlite3.Connection:
-        """Return the connection of the current thread of the current process, in autocommit mode."""
-        if self._process != os.getpid():
-            _inherited.append(self._connections)
-            self._connections, self._process = {}, os.getpid()
-        thread = threading.current_thread()
-        connection = self._connections.get(thread)
-        if connection is None:
-            with self._translating():
-                connection = self._open()
-            with _lock:
-                self._close([old for old in self._connections if not old.is_alive()])
-                self._connections[thread] = connection
-        return connection
+        with self._translating(), self._connection() as connection:
+            return connection.execute(sql, parameters).fetchall()
 
     def close(self) -> None:
-        """Close the connections of all threads of this process; the next use opens new ones."""
-        if self._process == os.getpid():
-            with _lock:
-                self._close(list(self._connections))
+        """Close the connections of this process, those in use as soon as they are not; the next use opens new ones."""
+        if self._process != os.getpid():
+            return
+        with _lock:
+            self._closed += 1
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     def __enter__(self) -> Database:
         return self
@@ -133,10 +122,26 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({str(self.path)!r}, {self._kind.what})"
 
-    def _close(self, threads: list[threading.Thread]) -> None:
-        for thread in threads:
-            with suppress(sqlite3.Error):
-                self._connections.pop(thread).close()
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection in autocommit mode, which nobody else uses or closes meanwhile."""
+        with _lock:
+            if self._process != os.getpid():
+                _inherited.append(self._idle)
+                self._idle, self._process = [], os.getpid()
+            connection = self._idle.pop() if self._idle else None
+            closed, process = self._closed, self._process
+        connection = connection or self._open()
+        try:
+            yield connection
+        finally:
+            with _lock:
+                if process != os.getpid():  # a fork in between
+                    _inherited.append(connection)
+                elif closed == self._closed:
+                    self._idle.append(connection)
+                else:
+                    connection.close()
 
     def _create(self) -> None:
         """Make the file with its mode before SQLite would make it with the usual one."""
@@ -211,11 +216,19 @@ class Database:
         try:
             yield
         except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
-            if isinstance(error, (sqlite3.ProgrammingError, sqlite3.IntegrityError)):
+            if isinstance(error, sqlite3.ProgrammingError):
                 raise  # a mistake in this library
             said = str(error)
             reason, meaning = next((found for words, found in _REASONS.items() if words in said), ("damaged", said))
             raise self._error(reason, meaning) from error
+
+    @contextmanager
+    def understanding(self) -> Iterator[None]:
+        """Raise what fails while values of the file are read as a StoreError: something else has written them."""
+        try:
+            yield
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise self._error("damaged", f"it is damaged: {error}; move it away, or restore a copy") from error
 
     def _error(self, reason: str, meaning: str) -> StoreError:
         return StoreError(f"cannot use {self.path} for {self._kind.what}: {meaning}", self.path, reason=reason)

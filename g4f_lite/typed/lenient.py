@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from enum import Enum
@@ -22,6 +23,11 @@ def _refuse(constant: str) -> Any:
 _READER = json.JSONDecoder(strict=False, parse_constant=_refuse)  # which accepts line breaks in strings
 _BEGINNING = re.compile(r"[\[{]")
 _ATTEMPTS = 50  # at finding JSON in a text with many brackets
+
+
+def without_thoughts(text: str) -> str:
+    """Return a text without the thoughts between ``<think>`` tags that it begins with."""
+    return re.sub(r"(?s)\A\s*<think>.*?</think>", "", text)
 
 
 def json_in(text: str) -> Iterator[Any]:
@@ -66,6 +72,8 @@ def fitted(value: Any, shape: Any) -> Any:
             return [*map(fitted, value, shape.item_types), *value[len(shape.item_types) :]]
         item = getattr(shape, "item_type", None)
         return value if item is None else [fitted(inner, item) for inner in value]
+    if isinstance(shape, shapes.FloatType) and not _is_finite(value):
+        raise ValueError(f"Expected a finite number, got {value!r:.20}")
     if isinstance(value, str):
         value = valid_text(value)
         words = _words(shape)
@@ -73,6 +81,14 @@ def fitted(value: Any, shape: Any) -> Any:
     if isinstance(shape, shapes.StrType) and isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return value
+
+
+def _is_finite(value: Any) -> bool:
+    """Return whether a value is not the infinity or NaN that a number too large, or a word, becomes."""
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):  # not a number
+        return True
 
 
 def _fitted_choice(value: Any, shape: Any) -> Any:

@@ -17,6 +17,7 @@ from .tools import Approve, OnTool, Toolbox
 from .turn import ToolRun, approve_all, execute, in_steps, sent_back, with_ids
 
 BETWEEN_TURNS = "\n\n"  # between the text before a tool call and the text after it
+_MOST_HELD = 64 * 1024  # characters of a text that may be the beginning of JSON
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,7 @@ def json_only(deltas: Iterator[Delta]) -> Iterator[Delta]:
     for delta in deltas:
         if isinstance(delta, str) and is_held:
             text += delta
-            is_held = not text.lstrip().startswith("{")
+            is_held = len(text) < _MOST_HELD and not text.lstrip().startswith("{")
             if is_held:
                 continue
             delta = text

@@ -17,7 +17,7 @@ except ImportError as error:
     raise MissingDependencyError('typed answers need msgspec: pip install "g4f-lite[typed]"') from error
 
 from .choice import members_of
-from .lenient import fitted, json_in
+from .lenient import fitted, json_in, without_thoughts
 from .mismatch import Mismatch
 from .schema import Schema, described, schema_of
 
@@ -73,17 +73,24 @@ class Output(Generic[T]):
     def convert(self, text: str) -> T:
         """Convert a text that is nearly so: JSON among other text, numbers in quotes, other case.
 
-        :raises Mismatch: if there is no value of the type in it
+        :raises Mismatch: if there is no value of the type in it, or several different ones
         """
+        text = without_thoughts(text)
         for exact in dict.fromkeys((text, without_fence(text))):
             with suppress(Mismatch):
                 return self.strictly(exact)
         reason: Mismatch | None = None
+        fits: list[tuple[Any, T]] = []
         for found in json_in(text):
             try:
-                return self.value_of(self._unwrapped(found))
+                fits.append((found, self.value_of(self._unwrapped(found))))
             except Mismatch as error:
                 reason = reason or error
+        if fits:
+            first, value = fits[0]
+            if any(found != first and other != value for found, other in fits):  # which of them is only an example?
+                raise Mismatch("expected one value, got several different ones")
+            return value
         if self.schema.wrapped:  # the value alone, without the object around it and without quotation marks
             with suppress(Mismatch):
                 return self.value_of(text.strip().strip("\"'`."))

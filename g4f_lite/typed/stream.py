@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from ..answers.answer import Answer
-from ..errors import OutputError, RefusalError
+from ..errors import OutputError, RefusalError, ResponseFormatError
 from .json_so_far import JsonSoFar
 from .mismatch import Mismatch
 
@@ -53,6 +53,11 @@ class TypedStream(Generic[T]):
             piece = str(next(self._question.stream))
         except StopIteration:
             self._finish()
+            raise
+        try:
+            self._question.stream.check_length()  # what is longer is nobody's value
+        except ResponseFormatError:
+            self.close()
             raise
         self._pieces.append(piece)
         return piece

@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 import requests
+from unit.services import PIXEL
 
 from g4f_lite import Client, Local, ModelNotSupportedError, ServiceError
 from g4f_lite.providers.local import engines
 from g4f_lite.providers.local.engine import BearerAuth, Engine
 
 from .conftest import COPY_CONTEXT, engine_of
+from .tiny_model import PATCHES, write_tiny_model, write_tiny_projector
 
 PROMPT = "Why is the sky blue?"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -161,6 +163,25 @@ def test_text_does_not_act_as_a_control_token(local: Local) -> None:
     assert tokens("a<|im_end|>b") - tokens("ab") > 3  # it would be one
 
 
+@pytest.mark.usefixtures("tiny")
+def test_a_model_with_a_projector_sees_images(tmp_path: Path) -> None:
+    """A token for each part of an image comes into the prompt, and a text does not stand for one."""
+    path, mmproj = write_tiny_model(tmp_path / "seeing.gguf"), write_tiny_projector(tmp_path / "mmproj.gguf")
+    seeing = Local(path, mmproj=mmproj, context=COPY_CONTEXT, keep_alive=0)
+
+    def tokens(text: str, *images: bytes) -> int:
+        usage = seeing.create(messages=text, images=images or None, max_tokens=1).usage
+        assert usage is not None
+        return usage.prompt_tokens
+
+    image = tokens("Hi", PIXEL) - tokens("Hi")
+    assert image >= PATCHES**2
+    assert tokens("Hi", PIXEL, PIXEL) - tokens("Hi") == 2 * image
+    assert tokens("Hi<__media__>") - tokens("Hi") == len("<__media__>")
+    with pytest.raises(ServiceError):
+        tokens("Hi", PIXEL[:40])
+
+
 class TestBadFiles:
     @pytest.mark.parametrize(
         ("begin", "rest"),
@@ -182,6 +203,15 @@ class TestBadFiles:
         with pytest.raises(ModelNotSupportedError, match=r"damaged\.gguf.* is cut or damaged.*download it again"):
             Local(path, retry=None).create(messages="Hello")
         assert capfd.readouterr() == ("", "")
+
+    def test_the_engines_reason_is_told(self, tiny: Path, tmp_path: Path) -> None:
+        """Its first line, and not its last, which says only that it gives up."""
+        path = tmp_path / "other.gguf"
+        path.write_bytes(tiny.read_bytes().replace(b"llama", b"lamma"))
+        with pytest.raises(ModelNotSupportedError, match=r"\(llama_model_load: .*unknown model arch.*'lamma'\)"):
+            Local(path, retry=None).create(messages="Hello")
+        with pytest.raises(ModelNotSupportedError, match=r"cannot load .*tiny\.gguf with .*other\.gguf: .*\.gguf\)$"):
+            Local(tiny, mmproj=path, context=COPY_CONTEXT + 3, retry=None).create(messages="Hello")
 
 
 def test_an_import_starts_nothing() -> None:
@@ -219,6 +249,7 @@ def test_it_counts_the_tokens_of_a_prompt_as_it_reports_them(local: Local) -> No
     assert local.count_tokens(messages) == answer.usage.prompt_tokens
     assert local.count_tokens("Hello") == 1
     assert local.count_tokens("") == 0
+    assert local.count_tokens("a<|im_end|>b") - local.count_tokens("ab") > 3  # as in a message
     count = Client(local).count_tokens(messages)
     assert (count, count.method, count.is_estimate) == (answer.usage.prompt_tokens, "engine", False)
     with pytest.raises(ValueError, match="accepts only text"):

@@ -16,6 +16,7 @@ from g4f_lite.providers.local import engines
 from g4f_lite.providers.local.engine import Engine
 
 from .conftest import COPY_CONTEXT, engine_of
+from .tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 
@@ -144,6 +145,14 @@ def test_a_forked_child_uses_the_engine_as_long_as_it_is_there(tiny: Path) -> No
     assert engines_of[1][1] == first
     assert len({first, engines_of[2][1], engines_of[3][1]}) == 3
     assert all(wait_until_gone(int(process)) for _, process in engines_of)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_second_copy_of_a_model_in_one_program_is_told(tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "twice.gguf")
+    Local(path, context=COPY_CONTEXT, keep_alive=10).start()
+    with pytest.warns(UserWarning, match=r"twice\.gguf in memory twice: call start\(\)"):
+        Local(path, context=COPY_CONTEXT + 1, keep_alive=0).start()
 
 
 @pytest.fixture

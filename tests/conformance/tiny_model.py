@@ -61,3 +61,46 @@ def write_tiny_model(path: Path) -> Path:
     weights["output.weight"] = ((WIDTH, len(TOKENS)), array.array("f", likely))
     path.write_bytes(gguf(METADATA, weights))
     return path
+
+
+PATCHES, PATCH = 4, 8  # of an image, along each side; and the side of each
+PROJECTOR = {
+    "general.architecture": "clip",
+    "clip.has_vision_encoder": True,
+    "clip.projector_type": "mlp",
+    "clip.use_gelu": True,
+    "clip.vision.image_size": PATCHES * PATCH,
+    "clip.vision.patch_size": PATCH,
+    "clip.vision.embedding_length": WIDTH,
+    "clip.vision.feed_forward_length": HIDDEN,
+    "clip.vision.projection_dim": WIDTH,
+    "clip.vision.attention.head_count": HEADS,
+    "clip.vision.attention.layer_norm_epsilon": 1e-5,
+    "clip.vision.block_count": 2,  # of which the last is not computed
+    "clip.vision.image_mean": [0.5] * 3,
+    "clip.vision.image_std": [0.5] * 3,
+}
+LAYERS = {
+    **dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_out"), (WIDTH, WIDTH)),
+    **dict.fromkeys(("ln1", "ln2"), (WIDTH,)),
+    "ffn_up": (WIDTH, HIDDEN),
+    "ffn_down": (HIDDEN, WIDTH),
+}
+SEEN = {
+    "v.class_embd": (WIDTH,),
+    "v.patch_embd.weight": (PATCH, PATCH, 3, WIDTH),
+    "v.position_embd.weight": (WIDTH, PATCHES**2 + 1),
+    **{f"v.blk.{block}.{name}.weight": shape for block in range(2) for name, shape in LAYERS.items()},
+    **{f"v.blk.{block}.{name}.bias": shape[-1:] for block in range(2) for name, shape in LAYERS.items()},
+    "mm.0.weight": (WIDTH, WIDTH),
+    "mm.0.bias": (WIDTH,),
+    "mm.2.weight": (WIDTH, WIDTH),
+    "mm.2.bias": (WIDTH,),
+}
+
+
+def write_tiny_projector(path: Path) -> Path:
+    """Write what lets the model see an image, as a token for each patch of it."""
+    weights = {name: (shape, array.array("f", [1.0]) * math.prod(shape)) for name, shape in SEEN.items()}
+    path.write_bytes(gguf(PROJECTOR, weights))
+    return path

@@ -91,9 +91,8 @@ def test_names_of_providers_are_completed() -> None:
 
 
 def test_a_server_that_does_not_run() -> None:
-    assert_failed(
-        call("chat", "hello", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"), "is the server running?"
-    )
+    done = call("chat", "hello", "--base-url", "http://127.0.0.1:9/v1", "--model", "m")
+    assert_failed(done, "is the server running? `g4f-lite doctor`, with the same --provider or --base-url, tests it\n")
 
 
 def test_a_provider_that_did_not_work() -> None:

@@ -187,6 +187,7 @@ def test_providers_are_listed_with_what_they_take() -> None:
     assert rows["Local"][0] == "yes"
     assert rows["Local"][1].split() == ["none", "yes"]
     assert rows["ollama"][1].split() == ["none", "yes"]
+    assert rows["vllm"][1].split() == ["VLLM_API_KEY,", "if", "it", "requires", "one", "(not", "set)", "yes"]
     assert rows["AiChats"] == ["no", f"{'none':<48}  no"]
     assert rows["AiEngine"][1].endswith("  depends on --base-url")
     assert rows["mistral"][1].split() == ["MISTRAL_API_KEY", "(not", "set)", "no"]

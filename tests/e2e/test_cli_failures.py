@@ -6,10 +6,12 @@ import itertools
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
+from g4f_lite.cli.output import prepare
 from g4f_lite.emulator import Emulator
 
 from .command import COMMAND, ENVIRONMENT, SECONDS, assert_failed, assert_refused, call, read_until, run, start
@@ -120,6 +122,38 @@ def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Em
     emulator.configure(refuse_unknown_models=True)
     done = call("chat", "Hello", "--base-url", f"{emulator.url}/v1", "-m", "gpt-99")
     assert_failed(done, "gpt-99", "`g4f-lite models`, with the same --provider or --base-url")
+
+
+def test_a_model_of_a_server_comes_with_the_option_that_names_the_server() -> None:
+    done = call("chat", "Hello", "-m", "llama3.2")
+    assert_refused(done, "it has no model 'llama3.2'; try ", "name that too: -p ollama -m llama3.2\n")
+
+
+def test_the_context_is_set_by_a_variable_and_not_by_an_option() -> None:
+    done = call("chat", "Hello", "-o", "context=1024")
+    assert_refused(done, "Local has no option 'context': set G4F_LITE_CONTEXT for the embedded model")
+
+
+def test_a_remedy_in_python_is_one_for_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which prepare replaces
+    prepare()
+    warnings.showwarning("it is full; make it larger with Local(context=8192), or images=", UserWarning, "", 0)
+    assert capsys.readouterr().err == "Note: it is full; make it larger with G4F_LITE_CONTEXT=8192, or --image\n"
+
+
+def test_a_hub_that_does_not_answer_is_no_provider_to_test(tmp_path: Path) -> None:
+    hub = {"HF_ENDPOINT": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(tmp_path)}
+    done = call("local", "pull", "hf:owner/name", **hub)
+    assert_failed(done, "is the server running that HF_ENDPOINT or the name of the model leads to?\n")
+
+
+def test_an_address_without_v1_comes_with_what_to_write(emulator: Emulator) -> None:
+    done = call("chat", "Hello", "--base-url", emulator.url)
+    assert_failed(done, f": try --base-url {emulator.url}/v1\n")
+    done = call("chat", "Hello", G4F_LITE_BASE_URL=emulator.url)
+    assert_failed(done, f": try G4F_LITE_BASE_URL={emulator.url}/v1\n")
 
 
 def test_a_message_of_several_lines_is_one_line(emulator: Emulator, here: list[str]) -> None:

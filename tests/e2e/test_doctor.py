@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import ssl
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,22 @@ def test_who_counts(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
 # Who is asked
 
 
+@pytest.mark.parametrize(
+    "names", [["-p", "echo", "--provider", "scripted"], ["echo", "-p", "scripted"], ["-p", "echo,scripted"]]
+)
+def test_providers_are_named_as_in_the_other_commands(names: list[str]) -> None:
+    found = json.loads(call("doctor", *names, "--json").stdout)["providers"]
+    assert [one["provider"] for one in found] == ["Echo", "Scripted"]
+
+
+def test_a_variable_that_is_no_setting_is_noted() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # an error otherwise
+        done = call("doctor", "echo", G4F_LITE_CONTEX="1024")
+    assert done.returncode == 0
+    assert re.fullmatch(r"Note: G4F_LITE_CONTEX in the .*; is G4F_LITE_CONTEXT meant\?\n", done.stderr)
+
+
 def test_those_that_were_chosen_and_those_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     here = ["ollama", "llama.cpp", "lmstudio", "vllm"]
     for name in ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL", "G4F_LITE_MODEL"):
@@ -162,7 +179,7 @@ def test_those_that_were_chosen_and_those_on_this_machine(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("fault", "settings", "step", "verdict"),
     [
-        ("token", {}, "first piece", "it rejects the key or token"),
+        ("token", {}, "first piece", "its key is missing"),
         ("rate_limit", {}, "first piece", "it limits the rate of requests"),
         ("quota", {}, "first piece", "its quota is used up"),
         ("challenge", {}, "first piece", "it answers with a bot challenge"),
@@ -230,6 +247,18 @@ def test_a_missing_key(online: None, monkeypatch: pytest.MonkeyPatch) -> None:
     found = examine(lambda: OpenAICompatible.preset("groq"))
     assert (found.verdict, states(found)[0]) == ("its key is missing", "failed")
     assert "GROQ_API_KEY" in (found.remedy or "")
+
+
+def test_a_key_that_a_server_on_this_machine_requires(emulator: Emulator) -> None:
+    emulator.fail("token", step="models")
+    done = call("doctor", "lmstudio", "--base-url", f"{emulator.url}/v1", G4F_LITE_API_KEY="unused")
+    assert ": its key is missing\n" in done.stdout
+    assert re.search(r"settings +ok .* no key\n", done.stdout)
+    assert "(no key was sent: set LM_API_TOKEN in the environment, or give --api-key-file)" in done.stdout
+    assert "To do: set LM_API_TOKEN in the environment, or give --api-key-file.\n" in done.stdout
+    emulator.fail("token", step="models")
+    done = call("doctor", "lmstudio", "--base-url", f"{emulator.url}/v1", LM_API_TOKEN="wrong")
+    assert ": it rejects the key or token\n" in done.stdout
 
 
 def test_wrong_settings() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tenacity
 
 from g4f_lite import (
     AiEngine,
@@ -22,7 +23,7 @@ from g4f_lite import (
     OpenAICompatible,
     ProviderNotConfiguredError,
 )
-from g4f_lite.arguments import check_proxy, is_switched_on
+from g4f_lite.arguments import check_proxy, is_switched_on, warn
 from g4f_lite.http.exchange import CA_BUNDLES
 from g4f_lite.testing import Echo
 
@@ -226,6 +227,64 @@ def test_a_conversations_settings(name: str, value: Any, error: type[Exception])
         Conversation(**{"provider": Echo, name: value})
 
 
+FOR_CONTEXT = "set G4F_LITE_CONTEXT for the embedded model, or write Local(context=…); a server has its own setting"
+FOR_RETRIES = "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well"
+ADVICE: dict[str, tuple[Any, str]] = {
+    "llama-cpp-python's context": (lambda: Local(n_ctx=2048), "Local does not accept n_ctx=: write context="),
+    "its threads": (lambda: Local(n_threads=2), "Local does not accept n_threads=: write threads="),
+    "OpenAI's retries": (
+        lambda: Local(max_retries=2),
+        f"Local does not accept max_retries=: {FOR_RETRIES}",
+    ),
+    "a misprint": (lambda: OpenAICompatible("http://x", nam="y"), "OpenAICompatible does not accept nam=; try name="),
+    "an address": (lambda: OpenAICompatible(url="x"), "OpenAICompatible does not accept url=: write base_url="),
+    "an option of a call": (
+        lambda: OpenAICompatible("http://x", temprature=1),
+        "OpenAICompatible does not accept temprature=: pass temperature= to the call, as in ask(…, temperature=…)",
+    ),
+    "the context of a server": (
+        lambda: OpenAICompatible("http://x", n_ctx=9),
+        f"OpenAICompatible does not accept n_ctx=: {FOR_CONTEXT}",
+    ),
+    "one of its own": (lambda: AiEngine("http://x", bot="y"), "AiEngine does not accept bot=; try bot_id="),
+    "no such thing": (lambda: AiEngine("http://x", colour="y"), "AiEngine does not accept colour="),
+}
+
+
+@pytest.mark.parametrize("kind", ADVICE)
+def test_an_argument_that_a_provider_does_not_have_is_an_error_of_the_class_that_is_written(kind: str) -> None:
+    make, message = ADVICE[kind]
+    with pytest.raises(TypeError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("G4F_LITE_CONTEXT", "4k", "G4F_LITE_CONTEXT must be a whole number, not '4k'"),
+        ("G4F_LITE_CONTEXT", "64", "G4F_LITE_CONTEXT must be at least 256, not 64"),
+        ("G4F_LITE_THREADS", "0", "G4F_LITE_THREADS must be at least 1, not 0"),
+        ("G4F_LITE_THREADS", "9999", "G4F_LITE_THREADS must be at most 512, not 9999"),
+    ],
+)
+def test_a_number_in_the_environment_that_makes_no_sense(
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Local()
+    assert Local(context=512, threads=2).runner.context == 512
+
+
+def test_the_context_of_the_embedded_model_may_be_set_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Local().runner.context == 4096
+    monkeypatch.setenv("G4F_LITE_CONTEXT", " 1024 ")
+    monkeypatch.setenv("G4F_LITE_THREADS", "")
+    assert Local().runner.context == 1024
+    assert Local(context=2048).runner.context == 2048
+
+
 @pytest.mark.parametrize("make", [OpenAICompatible, AiEngine])
 def test_a_missing_address(make: Any) -> None:
     with pytest.raises(ValueError, match=f"{make.__name__} needs base_url=, the URL of a server such as http://"):
@@ -278,3 +337,9 @@ def test_a_copied_image_can_still_be_fetched() -> None:
         assert copied.bytes() == PIXEL
         assert (copied.urls, copied.alt) == (image.urls, image.alt)
         assert copied.urls is not image.urls
+
+
+def test_a_warning_names_the_callers_line_also_where_a_call_is_retried() -> None:
+    with pytest.warns(UserWarning, match="twice") as caught:
+        tenacity.Retrying()(warn, "twice")
+    assert [warning.filename for warning in caught] == [__file__]

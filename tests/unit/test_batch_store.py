@@ -141,14 +141,15 @@ def test_a_full_disk_stops_the_batch_and_loses_nothing(tmp_path: Path) -> None:
     results = Client(provider).map(prompts, store=path, workers=1)
     store = results._plan.store
     assert store is not None
-    connect = store.database.connection
+    connect = store.database._open
 
     def small() -> sqlite3.Connection:
         connection = connect()
         connection.execute("PRAGMA max_page_count=60")
         return connection
 
-    store.database.connection = small  # type: ignore[method-assign]
+    store.database.close()
+    store.database._open = small  # type: ignore[method-assign]
     seen = []
     with pytest.raises(BatchStoppedError, match="the disk is full") as caught:
         seen.extend(result.index for result in results)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from g4f_lite import Fallback, OpenAICompatible, ProviderNotFoundError
+from g4f_lite.providers import environment
 from g4f_lite.providers.local.provider import Local
 from g4f_lite.providers.selection import choose_provider, default_provider, provider_of
 from g4f_lite.testing import Echo
@@ -72,6 +73,14 @@ def test_the_default_is_made_once_and_anew_when_the_environment_changes(monkeypa
     assert default_provider() is not first
 
 
+def test_the_default_is_made_anew_with_another_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = default_provider()
+    monkeypatch.setenv("G4F_LITE_CONTEXT", "1024")
+    second = default_provider()
+    assert isinstance(second, Local)
+    assert (second.runner.context, second is first) == (1024, False)
+
+
 def test_what_the_environment_got_wrong_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("G4F_LITE_BASE_URL", "foo")
     with pytest.raises(ValueError, match="G4F_LITE_BASE_URL must be a URL such as http://"):
@@ -84,15 +93,44 @@ def test_what_the_environment_got_wrong_is_called_by_its_name(monkeypatch: pytes
         choose_provider()
 
 
-def test_an_address_is_no_name() -> None:
+def test_an_address_is_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ProviderNotFoundError, match="pass it as base_url="):
         choose_provider("http://127.0.0.1:8080/v1")
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "http://127.0.0.1:8080/v1")
+    with pytest.raises(ProviderNotFoundError, match=r"^G4F_LITE_PROVIDER is a URL; set"):
+        choose_provider()
+    with pytest.raises(ValueError, match="needs the file's hash"):  # it is a model's
+        choose_provider("local:https://example.org/none.gguf")
+
+
+@pytest.mark.parametrize("model", ["/models/mine.gguf", r"C:\\models\\mine.gguf", "hf:owner/name", "qwen3-0.6b"])
+def test_a_model_of_this_machine_is_no_name(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", model)
+    with pytest.raises(ProviderNotFoundError) as caught:
+        choose_provider()
+    assert str(caught.value).startswith("G4F_LITE_PROVIDER: ")
+    assert str(caught.value).endswith(f" is a model and not a provider; write {f'local:{model}'!r}")
+
+
+def test_a_misprint_of_a_variable_is_warned_of_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_warned", set())
+    monkeypatch.setenv("G4F_LITE_PROVDER", "ollama")
+    monkeypatch.setenv("G4F_LITE_COLOUR", "red")
+    with pytest.warns(UserWarning, match="has no effect") as warned:
+        choose_provider("echo")
+    choose_provider()  # where another warning would be an error
+    useless = "in the environment is not a setting of g4f_lite, and has no effect"
+    assert sorted(str(each.message) for each in warned) == [
+        f"G4F_LITE_COLOUR {useless}",
+        f"G4F_LITE_PROVDER {useless}; is G4F_LITE_PROVIDER meant?",
+    ]
+    assert {each.filename for each in warned} == {__file__}
 
 
 def test_a_setting_that_a_provider_has_no_use_for() -> None:
     with pytest.raises(TypeError, match=r"^echo does not accept base_url=$"):
         choose_provider("echo", base_url="http://127.0.0.1:8080/v1")
-    with pytest.raises(TypeError, match=r"^groq does not accept colour=$"):
+    with pytest.raises(TypeError, match=r"^OpenAICompatible does not accept colour=$"):
         choose_provider("groq", colour="red")
     with pytest.raises(TypeError, match=r"^Echo does not accept retry=$"):
         provider_of(Echo, retry=None)

@@ -49,6 +49,13 @@ def test_chat_completion_takes_a_provider():
         ChatCompletion.create("Hello")
 
 
+@pytest.mark.parametrize("asker", [Client(Scripted()), Scripted(), Client(Scripted()).conversation()])
+@pytest.mark.parametrize("method", ["ask", "stream"])
+def test_a_prompt_that_is_none_is_named_as_it_is_passed(asker, method):
+    with pytest.raises(TypeError, match=r"^prompt must be a string or a list of messages, not None"):
+        getattr(asker, method)(None, model="gpt-4")
+
+
 def test_the_functions_do_what_a_client_does(monkeypatch):
     monkeypatch.setattr(choice, "replacement", Plain("one two three", "one two three"))
     assert g4f_lite.ask("x", max_tokens=2) == "one two"

@@ -116,6 +116,18 @@ def test_a_model_that_the_service_does_not_know_has_the_line_too(ask, kind):
     assert str(caught.value).count("models=") == 1
 
 
+def test_a_model_of_a_server_has_a_line_that_names_the_server():
+    """And not only one that maps it to the embedded model."""
+    with pytest.raises(ModelNotSupportedError) as caught:
+        g4f_lite.ask("x", model="llama3.2")
+    first, server, mapped = str(caught.value).rsplit("; ", 2)
+    assert first.endswith("or give the path of a .gguf file")
+    assert server == "if a server such as Ollama has it, write: provider='ollama:llama3.2'"
+    assert mapped.startswith(
+        "to use another model by this name, write: g4f_lite.Client(models={'llama3.2': 'smollm2'})"
+    )
+
+
 def test_another_error_has_no_such_line():
     with pytest.raises(RateLimitError, match=r"slow down$"):
         Client(Scripted(RateLimitError("slow down"))).ask("x", model="gpt-9")

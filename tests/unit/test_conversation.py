@@ -41,6 +41,18 @@ def test_each_turn_is_sent_with_those_before() -> None:
     ]
 
 
+def test_a_turn_may_have_a_model_of_its_own() -> None:
+    provider = Scripted("one", "two", "three")
+    conversation = Conversation(provider, model="usual")
+    conversation.ask("first", model="good")
+    conversation.stream("second", model="better").text()
+    conversation.ask("third")
+    assert [call.model for call in provider.calls] == ["good", "better", "usual"]
+    assert conversation.model == "usual"
+    with Client(Scripted("four"), models={"mine": Scripted("from mine")}) as client:
+        assert client.conversation().ask("fourth", model="mine") == "from mine"
+
+
 def test_a_turn_is_remembered_at_its_end() -> None:
     conversation = Conversation(Scripted(["one ", "two"]))
     stream = conversation.stream("Count.")

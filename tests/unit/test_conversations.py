@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from g4f_lite import (
     ConversationNotFoundError,
     Conversations,
     Finish,
+    StoreError,
     StreamInterruptedError,
     ToolCallDelta,
 )
@@ -32,6 +35,26 @@ TURN = [USER, ASSISTANT]
 @pytest.fixture
 def talks(tmp_path: Path) -> Conversations:
     return Conversations(tmp_path / "talks.sqlite")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE messages SET message = '{'",
+        "UPDATE messages SET message = x'ff'",
+        "UPDATE conversations SET changed = 9e999",
+        "UPDATE conversations SET changed = 'yesterday'",
+        "CREATE TRIGGER no BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no'); END",
+    ],
+)
+def test_what_something_else_wrote_into_the_file_is_told_as_damage(talks: Conversations, damage: str) -> None:
+    id = talks.create(TURN)
+    with closing(sqlite3.connect(talks.path)) as connection:
+        connection.execute(damage)
+        connection.commit()
+    with pytest.raises(StoreError, match=re.escape(str(talks.path))) as caught:
+        (talks.list(), talks.load(id), talks.append(id, TURN))
+    assert caught.value.reason == "damaged"
 
 
 def test_a_conversation_from_its_creation_to_its_end(talks: Conversations) -> None:

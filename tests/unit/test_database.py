@@ -91,13 +91,45 @@ def test_an_older_file_is_brought_up_to_date_with_what_it_holds(tmp_path: Path) 
         assert new.rows("SELECT text, author FROM notes") == [("one", "nobody")]
 
 
-def test_connections_of_threads_that_ended_are_closed(tmp_path: Path) -> None:
+def test_a_connection_is_used_by_one_thread_after_the_other(tmp_path: Path) -> None:
     with Database(tmp_path / "notes.db", NOTES) as database:
-        for _ in range(3):
-            thread = threading.Thread(target=database.connection)
+        for text in ("one", "two"):
+            thread = threading.Thread(target=write, args=(database, text))
             thread.start()
             thread.join()
-        assert len(database._connections) == 2  # this thread's, and the last one's
+        assert len(database._idle) == 1
+
+
+def test_what_is_in_use_is_closed_when_it_is_given_back(tmp_path: Path) -> None:
+    database = Database(tmp_path / "notes.db", NOTES)
+    with database.transaction() as connection:
+        database.close()  # by another thread, say
+        connection.execute("INSERT INTO notes (text) VALUES ('kept')")
+    assert database._idle == []
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+    assert database.rows("SELECT text FROM notes") == [("kept",)]
+    database.close()
+
+
+def test_closing_again_and_again_disturbs_no_thread(tmp_path: Path) -> None:
+    database = Database(tmp_path / "notes.db", NOTES)
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(20):
+                database.rows("SELECT text FROM notes")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        database.close()
+    assert failures == []
+    database.close()
 
 
 def other_program(path: Path) -> None:
@@ -184,11 +216,11 @@ def test_a_full_disk_is_an_error_and_takes_nothing_back(tmp_path: Path) -> None:
     with Database(tmp_path / "notes.db", NOTES) as database:
         write(database, "kept")
         pages = database.rows("PRAGMA page_count")[0][0]
-        database.connection().execute(f"PRAGMA max_page_count={pages}")
+        database._idle[-1].execute(f"PRAGMA max_page_count={pages}")
         with pytest.raises(StoreError, match="the disk is full; make room") as caught:
             write(database, "x" * 100_000)
         assert caught.value.reason == "full"
-        database.connection().execute("PRAGMA max_page_count=1000")
+        database._idle[-1].execute("PRAGMA max_page_count=1000")
         write(database, "after")
         assert [text for (text,) in database.rows("SELECT text FROM notes")] == ["kept", "after"]
 

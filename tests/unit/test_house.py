@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import g4f_lite
+from g4f_lite.providers.environment import VARIABLES
 from g4f_lite.providers.openai.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +93,11 @@ def test_all_is_everything_that_a_user_can_want():
     declared = extras()
     parts = [declared[name] for name in declared if name not in FOR_DEVELOPERS | {"all"}]
     assert declared["all"] == set().union(*parts)
+
+
+def test_each_extra_is_tried_alone():
+    scripts = {path.stem.removeprefix("use_") for path in (ROOT / "tests" / "extras").glob("use_*.py")}
+    assert scripts == {"core", *extras()} - FOR_DEVELOPERS - {"all"}
 
 
 def test_the_readme_lists_the_extras():
@@ -210,4 +216,4 @@ def test_the_docs_list_the_presets():
 def test_the_docs_list_the_variables():
     sources = "".join(path.read_text(encoding="utf-8") for path in Path(g4f_lite.__file__).parent.rglob("*.py"))
     documented = re.findall(r"^\| `(G4F_LITE_\w+)` \|", read("docs/settings.md"), re.MULTILINE)
-    assert set(documented) == set(re.findall(r"\bG4F_LITE_[A-Z_]+[A-Z]\b", sources))
+    assert set(documented) == set(re.findall(r"\bG4F_LITE_[A-Z_]+[A-Z]\b", sources)) == set(VARIABLES)

@@ -52,7 +52,7 @@ def test_a_variable_is_for_its_own_server(
     assert _sent_key(OpenAICompatible(address)) == expected
 
 
-@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.key_variable])
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if "localhost" not in preset.base_url])
 def test_each_preset_reads_its_own_variable_and_sends_it_nowhere_else(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +65,20 @@ def test_each_preset_reads_its_own_variable_and_sends_it_nowhere_else(
     assert _sent_key(provider) == KEY  # read at the call
     assert _sent_key(OpenAICompatible.preset(name, base_url=ELSEWHERE)) is None
     assert _sent_key(OpenAICompatible.preset(name, base_url=ELSEWHERE, api_key="given-key")) == "given-key"
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("vllm", "VLLM_API_KEY"), ("lmstudio", "LM_API_TOKEN"), ("llama.cpp", "LLAMA_API_KEY")]
+)
+def test_the_key_of_a_server_on_this_machine_is_not_required_and_stays_here(
+    name: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _sent_key(OpenAICompatible.preset(name)) is None
+    monkeypatch.setenv(variable, KEY)
+    assert _sent_key(OpenAICompatible.preset(name)) == KEY
+    assert _sent_key(OpenAICompatible.preset(name, base_url="http://127.0.0.1:9/v1")) == KEY
+    assert _sent_key(OpenAICompatible.preset(name, base_url=ELSEWHERE)) is None
+    assert _sent_key(OpenAICompatible(PRESETS[name].base_url)) is None
 
 
 def test_a_given_key_goes_before_the_environments() -> None:
@@ -135,7 +149,7 @@ def test_a_copy_takes_its_key_from_the_environment(monkeypatch: pytest.MonkeyPat
         ({"api_key": KEY}, None, "the key was given as api_key="),
         ({"api_key": lambda: KEY}, None, r"the key is what api_key\(\) returned"),
         ({}, KEY, "the key is from G4F_LITE_API_KEY"),
-        ({}, None, "no api_key= was given"),
+        ({}, None, "no key was sent: give api_key="),
     ],
 )
 def test_a_refused_key_is_named_by_where_it_comes_from(
@@ -150,6 +164,33 @@ def test_a_refused_key_is_named_by_where_it_comes_from(
         mock.post(f"{ELSEWHERE}/chat/completions", json=refusal, status=401)
         with pytest.raises(AuthenticationError, match=rf"^my box, prompt: Incorrect .* \({origin}\)$"):
             provider.create("m", "hi")
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "set_variable", "way"),
+    [
+        ("vllm", None, None, "set VLLM_API_KEY in the environment, or give api_key="),
+        ("lmstudio", None, None, "set LM_API_TOKEN in the environment, or give api_key="),
+        ("lmstudio", "http://gpu.test:1234/v1", None, "give api_key="),
+        (
+            "lmstudio",
+            "http://gpu.test:1234/v1",
+            "G4F_LITE_API_KEY",
+            "give api_key=; G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names",
+        ),
+    ],
+)
+def test_who_sent_no_key_learns_how_to_give_one(
+    name: str, address: str | None, set_variable: str | None, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if set_variable is not None:
+        monkeypatch.setenv(set_variable, KEY)
+    provider = OpenAICompatible.preset(name, base_url=address)
+    with responses.RequestsMock() as mock:
+        mock.get(f"{provider.base_url}/models", json={"error": {"message": "Incorrect API key"}}, status=401)
+        with pytest.raises(AuthenticationError) as caught:
+            provider.ask("hi")  # without a model, so that the server is asked for its list
+    assert str(caught.value).endswith(f"bootstrap: Incorrect API key (no key was sent: {way})")
 
 
 def test_a_name_is_a_string_with_something_in_it() -> None:

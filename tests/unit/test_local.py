@@ -23,6 +23,7 @@ from g4f_lite.providers.local.slots import Slots
 from .gguf_files import SMOLLM2, gguf
 
 BEFORE_THE_LIMIT = [f"{number} " for number in range(512 - HELD_PIECES)]
+PNG = b"\x89PNG\r\n\x1a\n"
 HELLO = [{"role": "user", "content": "Hello"}]
 
 
@@ -210,11 +211,38 @@ def test_what_is_no_time_is_no_keep_alive(given: Any, error: type[Exception]) ->
         seconds_of(given)
 
 
+class TestImages:
+    @pytest.fixture
+    def seeing(self, provider: Local, path: Path) -> Local:
+        return Local(path, mmproj=path)
+
+    def test_are_taken_with_a_projector(self, seeing: Local, provider: Local) -> None:
+        seeing.create_generator(messages="What is this?", images=PNG)
+        with pytest.raises(ValueError, match="Local accepts only text"):
+            provider.create_generator(messages="What is this?", images=PNG)
+
+    def test_are_not_downloaded(self, seeing: Local) -> None:
+        with pytest.raises(ValueError, match="Local downloads no images: give the bytes or the path"):
+            seeing.create_generator(messages="What is this?", images="http://127.0.0.1:9/secret")
+
+    def test_and_nothing_else_but_text(self, seeing: Local) -> None:
+        sound = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
+        with pytest.raises(ValueError, match="accepts text and images, and a message contains 'input_audio'"):
+            seeing.create_generator(messages=[{"role": "user", "content": [sound]}])
+
+    def test_a_projector_that_is_not_there_is_told(self, provider: Local, path: Path, tmp_path: Path) -> None:
+        with pytest.raises(ModelNotSupportedError, match=r"there is no file .*mmproj\.gguf"):
+            Local(path, mmproj=tmp_path / "mmproj.gguf").create_generator(messages="Hello")
+        with pytest.raises(TypeError):
+            Local(path, mmproj=1)  # type: ignore[arg-type]
+
+
 class TestSettings:
     @pytest.mark.parametrize(
         ("settings", "error"),
         [
             ({"context": 0}, ValueError),
+            ({"context": 10**12}, ValueError),
             ({"context": "4096"}, TypeError),
             ({"threads": 0}, ValueError),
             ({"threads": 513}, ValueError),
@@ -299,18 +327,35 @@ class TestEndings:
         assert self.ended([text[at : at + 4] for at in range(0, len(text), 4)] + [Finish("stop")], None)[1] == "stop"
 
 
+TOO_LONG = {"error": {"type": "exceed_context_size_error", "n_prompt_tokens": 640, "n_ctx": 512}}
+ANOTHER_MODEL = "take a model that can have a larger one, or leave out earlier messages"
+
+
 def test_a_prompt_that_does_not_fit_is_told_in_our_words() -> None:
-    parsed = {"error": {"type": "exceed_context_size_error", "n_prompt_tokens": 640, "n_ctx": 512}}
-    assert "640 tokens, more than the context of 512; make it larger with Local(context=1024)" in str(
-        context_error(parsed)
+    what = "the prompt has 640 tokens, more than the context of 512; "
+    assert (
+        str(context_error(TOO_LONG, 512))
+        == what + "make it larger with Local(context=1024), or leave out earlier messages"
     )
-    assert context_error({"error": {"type": "invalid_request_error"}}) is None
+    assert str(context_error(TOO_LONG, 4096)) == what + ANOTHER_MODEL
+    assert context_error({"error": {"type": "invalid_request_error"}}, 512) is None
 
 
 def test_an_answer_that_fills_the_context_warns() -> None:
+    full = ["x", Usage(12, 500, 512), Finish("length")]
     with pytest.warns(UserWarning, match=r"fill the context of 512; .*Local\(context=1024\), or leave out"):
-        list(context_told(iter(["x", Usage(12, 500, 512), Finish("length")]), 512))
-    list(context_told(iter(["x", Usage(12, 499, 511), Finish("length")]), 512))
+        list(context_told(iter(full), 512, 512))
+    with pytest.warns(UserWarning, match=f"fill the context of 512; {ANOTHER_MODEL}"):
+        list(context_told(iter(full), 512, 4096))
+    list(context_told(iter(["x", Usage(12, 499, 511), Finish("length")]), 512, 512))
+
+
+@pytest.mark.parametrize(("own", "asked", "expected"), [(8192, None, 4096), (2048, None, 2048), (8192, 16384, 8192)])
+def test_no_model_has_a_larger_context_than_it_can(tmp_path: Path, own: int, asked: int | None, expected: int) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(gguf({**SMOLLM2, "llama.context_length": own}))
+    local = Local(path, context=asked)
+    assert local.runner.context_of(local.get_model()) == expected
 
 
 class TestSlots:

@@ -219,7 +219,22 @@ def test_an_answer_is_shown_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["`", "$a", "![", "] (", "]:", "<a", "```\n", "````\n```\n", f"![a]({IMAGE[:22]}", "- ", "\n"]
+    "unit",
+    [
+        "!",
+        "```\n<a>\n```\n" + "\\" * 49_000,
+        "`",
+        "$a",
+        "![",
+        "] (",
+        "]:",
+        "<a",
+        "```\n",
+        "````\n```\n",
+        f"![a]({IMAGE[:22]}",
+        "- ",
+        "\n",
+    ],
 )
 def test_time_is_in_proportion(unit: str) -> None:
     began = time.thread_time()

@@ -78,6 +78,8 @@ def test_json_that_fits_needs_no_leniency(kind, text, value):
         (str, "see [1] and {2}", "see [1] and {2}"),
         (tuple[Point, str], '[{"x": 1}, 2]', (Point(1), "2")),
         (dict[str, Point], '{"a": {"x": 1}}', {"a": Point(1)}),
+        (Point, '<think>Perhaps {"x": 1}?</think> {"x": 2}', Point(2)),
+        (Point, 'It is {"x": 2}, so {"x": 2}.', Point(2)),
         (Pet, 'It is {"name": "Rex", "age": "3"}', Pet(name="Rex", age=3)),
         (Person | None, '{"name": "Ada", "age": "36"}', ADA),
     ],
@@ -116,6 +118,9 @@ def test_text_that_nearly_fits_is_converted_leniently(kind, text, value):
         (list[Pet], '[{"name": "Rex"}]', r"Field required - at `age` - at `\$\[0\]`"),
         (Node, '{"name": "a", "children": ' + "[" * 20000, "expected JSON"),
         (int, "9" * 5000, "expected JSON|Expected `int`"),
+        (Point, 'For example {"x": 1}. The answer: {"x": 2}', "expected one value, got several different ones"),
+        (float, "1e999", "Expected a finite number, got inf"),
+        (list[float], '["NaN"]', "Expected a finite number, got 'NaN'"),
     ],
 )
 def test_what_does_not_fit_says_why(kind, text, reason):

@@ -18,11 +18,13 @@ from g4f_lite import (
     OutputTruncatedError,
     Refusal,
     RefusalError,
+    ResponseFormatError,
     ServiceError,
     StreamInterruptedError,
     ToolCallDelta,
     TypedStream,
 )
+from g4f_lite.answers.buffer import MAX_BYTES
 from g4f_lite.typed.json_so_far import JsonSoFar
 
 from .services import Plain
@@ -221,6 +223,14 @@ def test_an_answer_that_does_not_fit_is_not_asked_for_again():
             stream.output  # noqa: B018
         assert (caught.value.text, caught.value.attempts) == ("no", 1)
     assert len(provider.calls) == 1
+
+
+@pytest.mark.parametrize("read", [list, lambda stream: list(stream.partials()), lambda stream: stream.output])
+def test_an_answer_without_end_is_not_kept(read):
+    stream = Client(Plain([*["x" * (MAX_BYTES // 4)] * 5, "never read"])).stream("who?", output=Person)
+    with pytest.raises(ResponseFormatError, match="longer than the 4,194,304 characters"):
+        read(stream)
+    assert sum(map(len, stream._pieces)) <= MAX_BYTES
 
 
 def test_an_answer_that_was_cut_says_so():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -45,6 +46,12 @@ def test_the_functions_run_and_the_last_answer_is_the_value(provider: type[Scrip
     assert [tool["function"]["name"] for tool in first.options["tools"]] == ["weather"]
     assert ("response_format" in second.options) == (provider is Schemas)
     assert [message["role"] for message in second.messages if message["role"] != "system"] == ROLES[:3]
+
+
+def test_text_that_may_be_json_is_not_held_back_without_end() -> None:
+    pieces = ["x" * 8192] * 20
+    stream = Client(Scripted(pieces)).stream("weather?", tools=[weather], output=Report)
+    assert sum(map(len, itertools.islice(stream, 2))) < 8192 * 20  # it comes while the answer is not at its end
 
 
 def test_a_stream_has_snapshots_of_the_last_answer() -> None:

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from g4f_lite import errors
-from g4f_lite.providers.local import package, store, weights
+from g4f_lite.providers.local import package, permission, store, weights
 from g4f_lite.providers.local.catalogue import PackageFile
 
 platformdirs = pytest.importorskip("platformdirs", reason="the extra `local` is not installed")
@@ -313,7 +313,7 @@ class TestPermission:
     def test_a_notebook_may(self, monkeypatch: pytest.MonkeyPatch, shell: object, may: bool) -> None:
         self.at(monkeypatch, stdin=False, stderr=False)
         monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-        assert weights.interactive() is may
+        assert permission.interactive() is may
 
     def test_a_terminal_may_not_when_told_so(self, monkeypatch: pytest.MonkeyPatch, requirements: list[str]) -> None:
         self.at(monkeypatch, stdin=True, stderr=True)

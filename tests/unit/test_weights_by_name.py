@@ -76,6 +76,14 @@ class TestFromTheHub:
     def test_parts_and_projectors_are_no_models(self, hub: FakeHub) -> None:
         hub.files = {"mmproj-Q8_0.gguf": MODEL, "a-00001-of-00002.gguf": MODEL, "a-Q2_K.gguf": MODEL}
         assert Local.pull(NAME).name == "a-Q2_K.gguf"
+        with pytest.raises(ModelNotSupportedError, match="no such file"):
+            Local.pull(f"{NAME}/a-00001-of-00002.gguf")
+
+    def test_a_projector_is_taken_by_its_own_name(self, hub: FakeHub) -> None:
+        hub.files = {"mmproj-Q8_0.gguf": MODEL, "a-Q8_0.gguf": b"GGUF" + MODEL}
+        assert Local.pull(f"{NAME}/mmproj-Q8_0.gguf").name == "mmproj-Q8_0.gguf"
+        assert weights.find(NAME) is None
+        assert Local.pull(f"{NAME}:Q8_0").name == "a-Q8_0.gguf"
 
     def test_a_file_without_a_hash_is_not_taken(self, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hub, "api", lambda revision: (200, {"sha": COMMIT, "siblings": [{"rfilename": Q4}]}))
@@ -107,18 +115,6 @@ class TestFromTheHub:
         monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
         with pytest.raises(ProviderNotConfiguredError, match=f"{variable}.* unset it"):
             Local.pull(NAME)
-
-    def test_the_licence_is_told_before_anything_is_fetched(self, hub: FakeHub) -> None:
-        hub.licence = "llama3"
-
-        def refuse(licence: str) -> None:
-            raise RuntimeError(licence)
-
-        with pytest.raises(RuntimeError, match="llama3"):
-            weights.pull(NAME, accept=refuse)
-        assert hub.delivered == []
-        weights.pull(NAME)
-        weights.pull(NAME, accept=refuse)  # once is enough
 
 
 class TestFromAnAddress:

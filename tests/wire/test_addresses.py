@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import responses
 
+import g4f_lite
 from g4f_lite import (
     AuthenticationError,
     Client,
@@ -112,6 +113,13 @@ def test_a_deployment_is_the_model_that_is_asked() -> None:
 
 NOWHERE = {
     "FastAPI": (whole({"detail": "Not Found"}, status="404 Not Found"), ServiceError),
+    "g4f-lite serve": (
+        whole(
+            {"error": {"message": "this server has no /models; it has /v1/models/{model}", "code": "not_found"}},
+            status="404 Not Found",
+        ),
+        ServiceError,
+    ),
     "a plain 404": (length(b"404 page not found", status="404 Not Found"), ResponseStatusError),
     "a page with 404": (length(b"<html>Not Found</html>", status="404 Not Found"), ResponseStatusError),
     "a page": (length(b"<!DOCTYPE html><html>Open WebUI</html>"), ResponseFormatError),
@@ -134,6 +142,17 @@ def test_a_missing_version_is_explained_and_the_advice_works(kind: str, model: s
         assert advice is not None, str(caught.value)
         assert advice[1] == f"{server.url}{path}/v1"
         assert OpenAICompatible(advice[1], model=model).create(messages="hi") == "Hello"
+
+
+def test_a_missing_version_is_explained_by_the_variable_that_the_address_is_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Paths({}, NOWHERE["FastAPI"][0]) as server:
+        monkeypatch.setenv("G4F_LITE_BASE_URL", f"{server.url}/")
+        with pytest.raises(ServiceError, match=f": try G4F_LITE_BASE_URL={server.url}/v1$"):
+            g4f_lite.ask("hi", model="m")
+        with pytest.raises(ServiceError, match=f": try base_url='{server.url}/other/v1'$"):
+            OpenAICompatible(f"{server.url}/other", model="m").ask("hi")
 
 
 def test_a_missing_version_is_explained_where_images_are_asked_for_too() -> None:

@@ -85,6 +85,7 @@ def _fuzz(server: HostileServer, what: str, with_settings: settings) -> None:
     check()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("what", ASKS)
 def test_whatever_a_server_sends(what: str, server: HostileServer) -> None:
     _fuzz(server, what, usual)
@@ -133,6 +134,7 @@ SHAPES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_deep_json(name: str, shape: str, server: HostileServer) -> None:
@@ -175,6 +177,7 @@ BOMBS = [
 FILLED_WITH = [(b"", b"\n"), (b"data: ", b"x"), (b'{"error": "', b"x"), (b"<", b"x"), (b"", b": x\n")]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("bomb", "filled_with"), product(BOMBS, FILLED_WITH))
 def test_bombs(
     bomb: tuple[str, str], filled_with: tuple[bytes, bytes], server: HostileServer, monkeypatch: pytest.MonkeyPatch
@@ -187,6 +190,7 @@ def test_bombs(
     assert _ask_in_bounds(server, "OpenAICompatible", bound) is not None
 
 
+@pytest.mark.once
 def test_a_bomb_of_full_size(server: HostileServer) -> None:
     comment = b": " + b"x" * 10_000 + b"\n"  # long, so that reading them takes no time
     server.answer = plain(_bomb("gzip", b"", comment, LARGEST + 2 * MiB), "Content-Encoding: gzip")
@@ -195,6 +199,7 @@ def test_a_bomb_of_full_size(server: HostileServer) -> None:
     assert f"{LARGEST:,} bytes" in str(error)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("begin", "size"), [(b"{", 40), (b"data: {", 2), (b"<html>", 40), (b"x", 2)])
 def test_long_answers_of_the_wrong_kind_take_no_memory(
@@ -204,6 +209,7 @@ def test_long_answers_of_the_wrong_kind_take_no_memory(
     assert _ask_in_bounds(server, name, LARGEST, NO_LIMIT) is not None
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("name", "filler"), product(NAMES, [b"\n", b"\r\n", b": keep-alive\n", b"data:\n\n"]))
 def test_an_endless_stream_that_says_nothing_ends_with_the_time(name: str, filler: bytes) -> None:
     block = filler * (64 * 1024 // len(filler))
@@ -250,6 +256,7 @@ HEADS: dict[str, Any] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", HEADS)
 def test_heads_and_framings(name: str, kind: str, server: HostileServer) -> None:
@@ -277,6 +284,7 @@ WHOLE = {
 TWICE = ["Content-Type: a/b", "Connection: close", "Date: now", "X-WP-Nonce: 0123456789", "Set-Cookie: a=b; path=/"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("header", [*TWICE, "Content-Length: LENGTH"])
 def test_a_header_that_comes_twice_is_no_harm(name: str, header: str) -> None:

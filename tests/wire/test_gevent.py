@@ -19,7 +19,7 @@ from .stalling_site import stalling_site
 
 SCRIPT = Path(__file__).with_name("gevent_script.py")
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and forks")
+pytestmark = [pytest.mark.once, pytest.mark.skipif(os.name == "nt", reason="signals and forks")]
 
 
 @pytest.fixture

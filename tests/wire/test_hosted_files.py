@@ -169,20 +169,22 @@ LINES = [
     b'{"custom_id": "request-0", "response": {"status_code": 200, "body": null}}',
     b'{"custom_id": "request-1", "response": [1], "error": "broken"}',
     b'{"custom_id": "request-2", "response": null, "error": {"message": "no key sk-a-secret-that-nobody-shall-see"}}',
-    b'{"custom_id": "request-3", "response": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    b'{"custom_id": "request-3", "error": {"message": "no file at \\"https://a.test/?sig=0123456789\\"."}}',
+    b'{"custom_id": "request-4", "response": ' + b"[" * 5000 + b"]" * 5000 + b"}",
 ]
 
 
 def test_lines_that_no_service_should_send(client: Client, emulator: Emulator, path: Path) -> None:
-    batch = batch_of(client, path).submit()
-    assert batch_of(client, path).done
+    batch = batch_of(client, path, [*PROMPTS, "four"]).submit()
+    assert batch_of(client, path, [*PROMPTS, "four"]).done
     file_id = batch._state.path.read_text().split('"output_file_id": "')[1].split('"')[0]
     emulator._openai.files._files[file_id] = ({}, b"\n".join(LINES))
     for file in path.parent.glob("run.json.store*"):
         file.unlink()
-    assert errors_of(batch_of(client, path)) == [
+    assert errors_of(batch_of(client, path, [*PROMPTS, "four"])) == [
         "OpenAICompatible, stream: expected an object of an answer, got null",
         "OpenAICompatible, stream: broken",
         "OpenAICompatible, stream: no key ***",
+        'OpenAICompatible, stream: no file at "https://a.test/?sig=***".',
         "OpenAICompatible, stream: the service's files lack this prompt's result",
     ]

@@ -27,7 +27,10 @@ HERE = Path(__file__).parent
 WORKERS, REQUESTS = 3, 60
 PATIENCE = 30  # seconds
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),
+]
 
 
 def _one_process_a_connection(emulator: Emulator) -> Counter[str]:

@@ -106,6 +106,7 @@ def _soak(name: str, calls: int) -> Counter[str]:
     return soak.ends
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", [name for name in PROVIDERS if name != "Chatgpt4Online"])
 def test_every_call_ends_in_its_own_text_or_an_error(name: str) -> None:
     _soak(name, 2 * ROUND)

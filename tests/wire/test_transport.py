@@ -23,9 +23,11 @@ from g4f_lite import (
     OpenAICompatible,
     ProviderNotConfiguredError,
     RetryPolicy,
+    Timeout,
     TransportError,
 )
 from g4f_lite.cli.diagnosis import diagnose
+from g4f_lite.cli.reachability import Endpoint, connect, handshake, look_up
 from g4f_lite.http.connection import UnderDeadline
 from g4f_lite.http.exchange import CA_BUNDLES
 from g4f_lite.http.transfer import Transfer
@@ -65,14 +67,37 @@ def test_another_hosts_certificate_is_refused(authority: trustme.CA, authority_f
         assert _fails(_provider(server.url, verify=authority_file)).cause == "tls"
 
 
-def test_a_server_without_tls_is_named() -> None:
-    with RawServer(lambda c: (c.sock.recv(9), c.send(b"HTTP/1.1 400 Bad Request\r\n\r\n"))) as server:
-        provider = _provider(server.url.replace("http:", "https:"))
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda c: (c.sock.recv(9), c.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")), ": the server does not speak it;"),
+        (lambda c: c.sock.recv(9999), "; if the server does not speak it,"),
+        (lambda c: c.silence(), ": The handshake operation timed out; if the server does not speak it,"),
+    ],
+    ids=["a refusal in plain text", "the end", "silence"],
+)
+def test_a_server_without_tls_is_named(answer: Callable[[Connection], Any], words: str) -> None:
+    """Also by the doctor, whose handshake is one of its own."""
+    with RawServer(answer) as server:
+        address = server.url.replace("http:", "https:")
+        provider = _provider(address, timeout=Timeout(connect=0.2, read=9, total=9))
         error = _fails(provider)
-        assert (error.cause, error.attempts) == ("tls", 1)
-        assert "the server does not speak TLS: write http://" in str(error)
+        assert (error.cause, error.attempts, server.connections) == ("tls", 1, 1)
+        assert f"{words} write http:// in its address" in str(error)
         assert "authority" not in str(error)
-        assert diagnose(error, provider)[1] == "write http:// instead of https:// in its URL"
+        remedy = "write http:// instead of https:// in its URL"
+        assert diagnose(error, provider)[1] == remedy
+        endpoint = Endpoint.of(address)
+        with pytest.raises(TransportError) as caught, connect(endpoint, look_up(endpoint, 9), 0.2) as connection:
+            handshake(connection, endpoint, True, None)
+        assert diagnose(caught.value, provider)[1] == remedy
+
+
+def test_a_server_without_tls_is_named_where_the_whole_call_ends_first() -> None:
+    with RawServer(lambda c: c.silence()) as server:
+        provider = _provider(server.url.replace("http:", "https:"), timeout=0.2)
+        with provider, pytest.raises(DeadlineExceededError, match="TLS, write http:// in its address"):
+            provider.create(messages="hi")
 
 
 def test_a_missing_bundle_of_an_own_session_is_named(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import click
 from ...errors import ProviderNotFoundError
 from ...http.urls import is_loopback
 from ...providers.base import BaseProvider, Provider
+from ...providers.environment import warn_of_unknown_variables
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, make_provider
 from ..diagnosis import NOT_RUNNING
@@ -43,6 +44,7 @@ class Target:
 
 @click.command()
 @click.argument("providers", nargs=-1, metavar="[PROVIDER]…")
+@click.option("--provider", "-p", "more", multiple=True, metavar="NAME", help="The same as PROVIDER.")
 @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
 @click.option("--model", "-m", metavar="NAME", help="The model.")
 @click.option("--api-key-file", "key_file", metavar="FILE", type=Path, help="A file with only the API key in it.")
@@ -53,6 +55,7 @@ class Target:
 def command(
     context: click.Context,
     providers: tuple[str, ...],
+    more: tuple[str, ...],
     base_url: str | None,
     model: str | None,
     key_file: Path | None,
@@ -67,6 +70,7 @@ def command(
 
     The exit code is 0 if all named or chosen providers work.
     """
+    providers = (*providers, *(name.strip() for names in more for name in names.split(",") if name.strip()))
     if base_url is not None and len(providers) > 1:
         raise click.UsageError("--base-url needs a single provider")
     if key_file is not None and len(providers) != 1 and base_url is None:
@@ -78,6 +82,7 @@ def command(
         secrets.append(settings["api_key"])
     named = ",".join(providers) or ("OpenAICompatible" if base_url else None)
     given = {"provider": named, "base_url": base_url, "model": model, "proxy": proxy}
+    warn_of_unknown_variables()
     rows = effective_settings({**given, "timeout": None if timeout is None else f"{timeout:g} s for each step"})
     if not as_json:
         write_settings(rows)

@@ -7,11 +7,8 @@ import sys
 import click
 
 from ...providers.base import BaseProvider
-from ..failure import Failure, checking_arguments
+from ..failure import checking_arguments
 from ..output import write
-
-#: Licences that ask for nothing that needs to be thought about first.
-PLAIN_LICENCES = {"apache-2.0", "mit"}
 
 
 @click.group()
@@ -21,7 +18,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("name", default="smollm2")
-@click.option("--yes", "-y", is_flag=True, help="Accept the license of the model, whatever it is.")
+@click.option("--yes", "-y", is_flag=True, help="Accept the licence of the model, whatever it is.")
 def pull(name: str, yes: bool) -> None:
     """Download a model now, so that it can answer offline later, and print its path.
 
@@ -33,7 +30,7 @@ def pull(name: str, yes: bool) -> None:
     from ...providers.local import weights
 
     with checking_arguments():
-        path = weights.pull(name, accept=None if yes else lambda licence: _accept(name, licence))
+        path = weights.pull(name, accept_licence=yes)
     write(f"{path}\n")
 
 
@@ -70,17 +67,3 @@ def suggest_better_models(provider: BaseProvider) -> None:
     if provider.name == "Local" and sys.stdout.isatty() and sys.stderr.isatty() and weights.is_first_chat():
         better = "`g4f-lite local pull qwen3-0.6b` fetches a better model, and `g4f-lite chat -m qwen3-0.6b` asks it"
         click.echo(f"This model is small: {better}.", err=True)
-
-
-def _accept(name: str, licence: str) -> None:
-    """Ask whether a licence is accepted that is not a plain one.
-
-    :raises Failure: if it is not, or nobody can be asked
-    """
-    if licence.lower() in PLAIN_LICENCES:
-        return
-    what = f"the licence of {name} is {licence}" if licence else f"the hub does not say the licence of {name}"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Failure(f"{what}; accept it with --yes")
-    if not click.confirm(f"{what[0].upper()}{what[1:]}. Go on?", err=True):
-        raise Failure("nothing was fetched")

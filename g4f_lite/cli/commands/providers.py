@@ -46,7 +46,8 @@ def describe(name: str) -> Row:
     """Describe a provider without a request to it."""
     if name in PRESETS:
         preset = PRESETS[name]
-        return Row(name, YES, _key(preset.key_variable), YES if is_loopback(preset.base_url) else NO)
+        here = is_loopback(preset.base_url)
+        return Row(name, YES, _key(preset.key_variable, required=not here), YES if here else NO)
     try:
         provider = find_class(name)
     except Exception as error:  # noqa: BLE001  another package's module may raise anything
@@ -65,7 +66,8 @@ def _local(name: str, provider: type[BaseProvider]) -> str:
     return YES if is_loopback(provider.url) else NO
 
 
-def _key(variable: str | None) -> str:
+def _key(variable: str | None, *, required: bool = True) -> str:
     if variable is None:
         return "none"
-    return f"{variable} ({'set' if os.environ.get(variable) else 'not set'})"
+    condition = "" if required else ", if it requires one"
+    return f"{variable}{condition} ({'set' if os.environ.get(variable) else 'not set'})"

@@ -12,6 +12,7 @@ from .request import Request
 
 ALLOWED_METHODS = "GET, POST, OPTIONS"
 PREFLIGHT_SECONDS = 600
+_OTHER_SITES = ("cross-site", "same-site")  # of a request without CORS, which has no Origin, such as one for an image
 EXPOSED = "x-ignored-fields, retry-after"
 
 
@@ -44,6 +45,8 @@ class Access:
                 code="host_not_allowed",
             )
         origin = request.header("Origin")
+        if not origin and request.path.startswith("/v1/") and request.header("Sec-Fetch-Site") in _OTHER_SITES:
+            raise ApiError(403, "pages of other sites may not call this server", code="origin_not_allowed")
         is_own = not origin or origin.partition("://")[2] == request.header("Host")
         if not is_own and origin not in self._origins:
             raise ApiError(

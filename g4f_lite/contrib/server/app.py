@@ -115,4 +115,5 @@ def create_app(
     key = None if api_key is None else clean(api_key, "api_key")
     router = ClientsRouter(provider, models=models)
     router.call_template = "g4f-lite serve --any-model, or create_app(…, {})"
+    router.server_template = "g4f-lite serve ollama"
     return App(router, Access(key, origins), Streams(max_streams))

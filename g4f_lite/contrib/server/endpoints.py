@@ -27,24 +27,27 @@ def health(router: Router, streams: Streams, request: Request) -> Response:
 
 def models(router: Router, streams: Streams, request: Request) -> Response:
     """List the models."""
-    return Response.of_json(ModelList(_models(router)).to_dict())
+    return Response.of_json(ModelList(_models(router, streams)).to_dict())
 
 
 def model(router: Router, streams: Streams, request: Request) -> Response:
     """Return one model of the list, whose name is the rest of the path."""
     name = request.path.split("/", 3)[-1]
-    for found in _models(router):
+    for found in _models(router, streams):
         if found.id == name:
             return Response.of_json(found.to_dict())
     raise ApiError(404, f"there is no model {name!r:.200}", code="model_not_found", param="model")
 
 
-def _models(router: Router) -> list[Model]:
+def _models(router: Router, streams: Streams) -> list[Model]:
     """Return the models; where any name is taken, the default model, so that a client has one to choose."""
+    slot = streams.take(None)
     try:
         found = Models(router).list().data
     except G4FLiteError as error:
         raise api_error(error) from error
+    finally:
+        slot.give_back()
     provider = router.provider()
     return found or [Model(provider.get_model() or "default", provider.name)]
 

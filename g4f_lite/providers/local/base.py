@@ -27,6 +27,7 @@ from .keep_alive import seconds_of
 from .manners import is_limited, manner_of, well_asked
 from .options import check_options
 from .runner import Runner
+from .vision import check_images
 
 NOWHERE = "http://127.0.0.1/v1"  # until an engine has started and chosen a port
 
@@ -63,7 +64,10 @@ class EngineProvider(OpenAIProvider):
 
     def check(self, prompt: Prompt) -> None:
         super().check(prompt)
-        prompt.check_text_only(self.name)
+        if self.runner.projector() is None:
+            prompt.check_text_only(self.name)
+        else:
+            check_images(prompt.messages, self.name)
         check_options(prompt.options)
         self.runner.path(self.get_model(prompt.model))  # fetched at the call, so that no limit of an answer cuts it
 
@@ -81,14 +85,15 @@ class EngineProvider(OpenAIProvider):
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
         metadata = self._metadata(prompt)
-        deltas = context_told(super().deltas(body, prompt), self.runner.context)
+        context = self.runner.context_of(self.get_model(prompt.model))
+        deltas = context_told(super().deltas(body, prompt), context, self.runner.context)
         if is_forced(prompt, metadata):
             return as_call(deltas)
         limit = manner_of(metadata).max_tokens
         return deltas if is_limited(prompt) else well_ended(deltas, body.close, limit)
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        return context_error(parsed) or super().service_error(status, parsed, text)
+        return context_error(parsed, self.runner.context) or super().service_error(status, parsed, text)
 
     def route(self, proxy: str | None = None) -> Route:
         """Leave every proxy out: what is asked here stays on this machine."""

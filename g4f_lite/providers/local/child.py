@@ -32,6 +32,7 @@ ARRIVAL_SECONDS = 5.0  # from the start to the first request, at least
 STUCK_SECONDS = 120.0  # that a step of the engine may take: a token for each answer, or so much of a prompt
 DELIVERY_SECONDS = 1.0  # from the last token until whoever asked has it, at least
 BATCH_TOKENS = 256  # of a prompt, computed in one go: no other request comes between
+IMAGE_BATCH_TOKENS = 512  # some models have to see all of an image in one go; llama.cpp's own number
 
 
 class Announcements:
@@ -136,6 +137,9 @@ def params_of(xllamacpp: Any, settings: dict[str, Any], threads: int) -> Any:
     params.fit_params = False  # it measures the devices' free memory, for 0.8 s
     params.cache_ram_mib = 0  # else every conversation is kept in memory, up to 8 GiB
     params.n_batch = params.n_ubatch = settings["context"] if settings["embeddings"] else BATCH_TOKENS
+    if settings["projector"]:
+        params.mmproj.path = settings["projector"]
+        params.n_batch = params.n_ubatch = IMAGE_BATCH_TOKENS
     params.embedding = settings["embeddings"]
     if settings["embeddings"] and not settings["pooling"]:  # a model for chats, which says nothing of it
         params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN

@@ -14,39 +14,46 @@ from ...errors import ServiceError
 _TEXT_TOO_LONG = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)")
 
 
-def context_error(parsed: Any) -> ServiceError | None:
+def context_error(parsed: Any, asked: int) -> ServiceError | None:
     """Make the error for a prompt that does not fit; None where the engine's refusal is about something else.
 
     :param parsed: the refusal
+    :param asked: the context that the caller has asked for
     """
     error = parsed.get("error") if isinstance(parsed, dict) else None
     if not isinstance(error, dict):
         return None
-    if error.get("type") == "exceed_context_size_error":
-        tokens, context = error.get("n_prompt_tokens"), error.get("n_ctx")
-        return ServiceError(
-            f"the prompt has {tokens} tokens, more than the context of {context}; {_remedy(context)}", status=400
-        )
+    context = error.get("n_ctx")
+    if error.get("type") == "exceed_context_size_error" and isinstance(context, int):
+        too_long = f"the prompt has {error.get('n_prompt_tokens')} tokens, more than the context of {context}"
+        return ServiceError(f"{too_long}; {_remedy(context, asked)}", status=400)
     if found := _TEXT_TOO_LONG.match(str(error.get("message"))):
         return ServiceError(
-            f"a text has {found[1]} tokens, more than the context of {found[2]}; make it larger with "
-            f"Local(context={found[1]}), or give shorter texts",
+            f"a text has {found[1]} tokens, more than the context of {found[2]}; "
+            f"{_more(int(found[2]), asked, int(found[1]))}, or give shorter texts",
             status=400,
         )
     return None
 
 
-def context_told(deltas: Iterator[Delta], context: int) -> Iterator[Delta]:
+def context_told(deltas: Iterator[Delta], context: int, asked: int) -> Iterator[Delta]:
     """Pass an answer's deltas on, and warn where it ends because the context is full.
 
     :param context: how many tokens it has
+    :param asked: the context that the caller has asked for
     """
     for delta in deltas:
         if isinstance(delta, Usage) and delta.total_tokens >= context:
-            warn(f"the answer was cut, because it and the prompt fill the context of {context}; {_remedy(context)}")
+            full = f"it and the prompt fill the context of {context}"
+            warn(f"the answer was cut, because {full}; {_remedy(context, asked)}")
         yield delta
 
 
-def _remedy(context: Any) -> str:
-    more = 2 * context if isinstance(context, int) else "…"
-    return f"make it larger with Local(context={more}), or leave out earlier messages"
+def _remedy(context: int, asked: int) -> str:
+    return f"{_more(context, asked, 2 * context)}, or leave out earlier messages"
+
+
+def _more(context: int, asked: int, wanted: int) -> str:
+    if context < asked:
+        return "take a model that can have a larger one"
+    return f"make it larger with Local(context={wanted})"

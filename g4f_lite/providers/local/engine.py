@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import secrets
 import select
 import tempfile
@@ -49,6 +50,7 @@ MOST_SLOTS = 4
 CACHE_BYTES = 512 << 20  # for what all slots remember of their conversations
 WAKE_SECONDS = 0.05  # between two looks whether the call that waits for an engine was closed
 END_SECONDS = 2.0  # from a lost connection until a process that crashed is gone
+_STAMP = re.compile(r"^[\d.]+ E +")  # before a line of llama.cpp: since when, and that it is an error
 FAMILY = secrets.randbits(62)  # stands for this process and the children that it forks
 
 
@@ -60,12 +62,14 @@ class EngineSettings:
     :param context: tokens that a conversation may have, prompt and answer together
     :param threads: threads to compute with; None is as many as there are free cores when it starts
     :param embeddings: whether it gives vectors, and no answers
+    :param projector: the file with which the model sees images
     """
 
     path: Path
     context: int
     threads: int | None = None
     embeddings: bool = False
+    projector: Path | None = None
 
 
 class Engine:
@@ -144,7 +148,7 @@ class Engine:
         if self.base_url:
             self._warn_of_copy()
             return self
-        path, reason = self.settings.path, self._message.get("reason", "")
+        reason = self._message.get("reason", "")
         if self._message.get("failed") == "import":
             raise MissingDependencyError(
                 f"xllamacpp cannot be loaded ({reason}); install what it misses (on Debian: apt install libgomp1)",
@@ -152,14 +156,15 @@ class Engine:
             )
         if self._message.get("failed") == "load":
             raise ModelNotSupportedError(
-                f"llama.cpp cannot load {path}: it is cut or damaged, does not fit into the memory, or is of a kind "
-                f"that this version does not know; download it again, or upgrade xllamacpp{_in_brackets(self._words)}",
+                f"llama.cpp cannot load {self._files()}: it is cut or damaged, does not fit into the memory, or is of "
+                "a kind that this version does not know; download it again, or upgrade "
+                f"xllamacpp{_in_brackets(self._words, 0)}",
                 provider=PROVIDER,
             )
         if self._process.returncode >= 0:  # no crash, but a program that does not do what it is told
             raise ProviderNotConfiguredError(
                 f"{self._process.python} did not run the engine (exit code {self._process.returncode}); set "
-                f"{VARIABLE} to the path of a Python interpreter, 3.10 or newer{_in_brackets(self._words)}",
+                f"{VARIABLE} to the path of a Python interpreter, 3.10 or newer{_in_brackets(self._words, -1)}",
                 provider=PROVIDER,
             )
         raise self.error("while it loaded the model: the file may be damaged, or too large for the memory")
@@ -207,6 +212,10 @@ class Engine:
             self._close_input()
             self._process.returncode = 0  # it is not a child of this process, which cannot wait for it
 
+    def _files(self) -> str:
+        settings = self.settings
+        return f"{settings.path}" if settings.projector is None else f"{settings.path} with {settings.projector}"
+
     def _close_input(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
@@ -232,6 +241,7 @@ class Engine:
             "cores": usable_cores(),
             "threads": settings.threads,
             "embeddings": settings.embeddings,
+            "projector": str(settings.projector or ""),
             "pooling": metadata.get("pooling_type") is not None,
             "key": self._key,
             "mark": self._mark,
@@ -303,7 +313,10 @@ def _slots(metadata: Metadata, context: int) -> int:
     return max(1, min(MOST_SLOTS, CACHE_BYTES // each)) if each else MOST_SLOTS
 
 
-def _in_brackets(words: bytes) -> str:
-    """Return the last line of what llama.cpp wrote, for the end of a message."""
+def _in_brackets(words: bytes, which: int) -> str:
+    """Return a line of what the process wrote, for the end of a message.
+
+    :param which: its index: llama.cpp says the reason first, and Python says it last
+    """
     lines = words.decode("utf-8", "replace").strip().splitlines()
-    return f" ({lines[-1].strip()[:200]})" if lines else ""
+    return f" ({_STAMP.sub('', lines[which]).strip()[:200]})" if lines else ""

@@ -80,7 +80,8 @@ def download(requirement: str, directory: Path) -> None:
 
 def _failure(name: str, requirement: str, said: str) -> ProviderNotConfiguredError | TransportError:
     if os.strerror(errno.ENOSPC) in said:
-        return ProviderNotConfiguredError(f"the disk is full: {name} could not download {requirement}; make room on it")
+        full = f"the disk is full: {name} could not download {requirement}; make room on it"
+        return ProviderNotConfiguredError(full, provider="Local")
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith("error")] or lines
     reason = redact(errors[-1]) if errors else "see above"

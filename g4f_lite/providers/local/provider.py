@@ -12,7 +12,6 @@ from ..openai.embeddings import Vectors
 from . import weights
 from .base import EngineProvider
 from .catalogue import DEFAULT, WEIGHTS
-from .download import Progress
 from .embeddings import embed
 from .keep_alive import KeepAlive
 from .references import name_of
@@ -23,21 +22,24 @@ from .token_count import count_tokens
 class Local(EngineProvider):
     """llama.cpp in a process of its own, which is started when it is needed and ends with this one.
 
-    Its own model is SmolLM2-135M-Instruct, which is fetched once, checked, and kept in the user's
-    cache directory.  It is small: good for a first try, for tests and for demos.
+    Its own model is SmolLM2-135M-Instruct, which is fetched once, checked, and kept.  It is small: good for a
+    first try, for tests and for demos.
 
     :param model: a known name such as ``"smollm2"`` or ``"qwen3-0.6b"``, a file on Hugging Face's hub as
         ``"hf:owner/name:Q4_K_M"``, or the path of a ``.gguf`` file
     :param download: whether the weights may be fetched; None: those of smollm2, at a terminal or in a notebook
-    :param context: tokens that a prompt and its answer may have together; 4096 where None
-    :param threads: threads to compute with; None is as many as there are free cores when the engine starts
+    :param context: tokens that a prompt and its answer may have together; None is ``G4F_LITE_CONTEXT``, or 4096
+    :param threads: threads to compute with; None is ``G4F_LITE_THREADS``, or the free cores when the engine starts
     :param keep_alive: seconds, or a string such as ``"5m"``, that the engine waits for the next call before it
         ends; a call after that starts it again.  -1 is for ever
+    :param mmproj: the path, or the name on the hub, of the projector with which the model sees images; None is for text
+        only
     :param settings: as for every provider, but no ``api_key`` and no ``base_url``
     """
 
     default_model = DEFAULT
     models = tuple(WEIGHTS)
+    pull = staticmethod(weights.pull)
 
     def __init__(
         self,
@@ -47,11 +49,12 @@ class Local(EngineProvider):
         context: int | None = None,
         threads: int | None = None,
         keep_alive: KeepAlive = 300,
+        mmproj: str | Path | None = None,
         **settings: Any,
     ) -> None:
         if useless := {"api_key", "base_url"} & settings.keys():
             raise TypeError(f"Local has no use for {min(useless)}=: it is on this machine; name another provider")
-        runner = Runner(download, context, threads, keep_alive)
+        runner = Runner(download, context, threads, keep_alive, mmproj)
         super().__init__(runner, model=None if model is None else str(model), **settings)
 
     def get_model(self, name: str | None = None) -> str:
@@ -97,24 +100,3 @@ class Local(EngineProvider):
         :raises G4FLiteError: if the engine does not answer
         """
         return count_tokens(self, prompt, self.get_model(model))
-
-    @staticmethod
-    def pull(
-        name: str, *, revision: str | None = None, sha256: str | None = None, progress: Progress | None = None
-    ) -> Path:
-        """Download the weights of a model, check them, and give their path; what is here is not fetched again.
-
-        ::
-
-            Local.pull("qwen3-0.6b")
-            Local.pull("hf:Qwen/Qwen3-0.6B-GGUF:Q8_0")
-            Local.pull("https://example.org/model.gguf", sha256="9465e63a…")
-
-        :param name: a known name, a file on Hugging Face's hub, or an address
-        :param revision: a branch, a tag or a commit on the hub
-        :param sha256: the hash of the file at an address
-        :param progress: called with the bytes that are here, and with all of them, or None where that is not known
-        :raises G4FLiteError: if they could not be had
-        :raises ValueError: if an address has no hash, or a name that needs none has one
-        """
-        return weights.pull(name, revision=revision, sha256=sha256, progress=progress)

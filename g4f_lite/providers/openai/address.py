@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -68,7 +69,9 @@ def version_hint(base_url: str) -> str | None:
     if re.search(_HAS_VERSION, urlsplit(base_url).path):
         return None
     better = f"{base_url}/openai/v1" if is_azure(base_url) else f"{base_url}/v1"
-    return f"the address of such a server usually ends in /v1, and {base_url} does not: try base_url={better!r}"
+    is_environments = read_address(os.environ.get("G4F_LITE_BASE_URL") or "").base.rstrip("/") == base_url
+    setting = f"G4F_LITE_BASE_URL={better}" if is_environments else f"base_url={better!r}"
+    return f"the address of such a server usually ends in /v1, and {base_url} does not: try {setting}"
 
 
 def explain_address(error: G4FLiteError, base_url: str) -> None:
@@ -77,7 +80,7 @@ def explain_address(error: G4FLiteError, base_url: str) -> None:
         error.message = error.message.replace(advised[0], f"give base_url={read_address(advised[1]).base!r}")
         error.args = (error.message,)
     hint = version_hint(base_url)
-    if hint is None or "base_url=" in error.message or not isinstance(error, ProviderError):
+    if hint is None or "base_url=" in error.message.lower() or not isinstance(error, ProviderError):
         return
     is_page = isinstance(error, ResponseFormatError) and "web page" in error.message
     if error.status in NO_SUCH_PAGE or is_page or re.search(_NO_SUCH_ENDPOINT, error.message):

@@ -155,7 +155,8 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
         return ServiceError(text, status=code)
     if is_limit(label, said, code):
         return limit_error(error if isinstance(error, dict) else sent, label, said, text, code)
-    if "model_not_found" in label or (code == 404 and "model" in said.lower()):
+    words = re.sub(r"/\S*", "", said).lower()  # without paths, such as that of a list of models
+    if "model_not_found" in label or (code == 404 and "model" in words):
         return ModelNotSupportedError(text, status=code)
     kind: type[ProviderError] = ServiceError
     if code in (401, 403) or "authentica" in label or "invalid_api_key" in label or "api key not valid" in said.lower():

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from ...http.urls import parse_origin
+from ...http.urls import is_loopback, parse_origin
 from .address import is_azure
 
 _TOKEN = "eyJ"  # how a signed token begins, which Azure takes where everybody does
@@ -41,19 +41,22 @@ class Key:
         """Find the variable that belongs to an address, and check a key that was given.
 
         ``OPENAI_API_KEY`` goes to OpenAI or to ``OPENAI_BASE_URL``'s origin, ``G4F_LITE_API_KEY`` to
-        ``G4F_LITE_BASE_URL``'s, and a preset's own variable to the preset's service; nowhere else.
+        ``G4F_LITE_BASE_URL``'s, and a preset's own variable to the preset's service; nowhere else.  The variable of a
+        server on this machine goes to it on any port, as it may listen on another, and is not required.
 
         :param variable: the preset's own variable
         :param home: the preset's own address
         :raises ValueError: if the key is empty, or contains a space
         """
         given = api_key if api_key is None or callable(api_key) else clean(api_key, "api_key")
-        if variable is not None and parse_origin(base_url) == parse_origin(home):
+        origin, here = parse_origin(base_url), is_loopback(home)
+        if variable is not None and origin == parse_origin(home) and not here:
             return cls(given, variable, reads=True, required=True)
-        origin = parse_origin(base_url)
         if origin in (OPENAI_ORIGIN, parse_origin(os.environ.get("OPENAI_BASE_URL"))):
             return cls(given, "OPENAI_API_KEY", reads=True, required=origin == OPENAI_ORIGIN)
         reads = origin == parse_origin(os.environ.get("G4F_LITE_BASE_URL"))
+        if variable is not None and not reads and here and is_loopback(base_url):
+            return cls(given, variable, reads=True, required=False)
         return cls(given, "G4F_LITE_API_KEY", reads, required=False, for_azure=is_azure(base_url))
 
     def value(self) -> str | None:
@@ -78,7 +81,15 @@ class Key:
         if self.pickled:
             lost = "the key of this provider was given as an argument, which a pickle does not carry"
             return f"{lost}: set {self.variable} in the environment, or give api_key= again"
-        return f"no key: set {self.variable} in the environment, or give api_key="
+        return f"no key: {self.way()}"
+
+    def way(self) -> str:
+        """Say how a key is given."""
+        if self.reads:
+            return f"set {self.variable} in the environment, or give api_key="
+        if os.environ.get(self.variable):
+            return f"give api_key=; {self.variable} is only for the server that G4F_LITE_BASE_URL names"
+        return "give api_key="
 
     def origin(self) -> str:
         """Say where the key comes from, for whom a service has refused it."""
@@ -88,7 +99,7 @@ class Key:
             return "the key was given as api_key="
         if self.value() is not None:
             return f"the key is from {self.variable}"
-        return f"no key was given: set {self.variable}, or give api_key=" if self.reads else "no api_key= was given"
+        return f"no key was sent: {self.way()}"
 
     def auth(self, *, keep_session: bool) -> Callable[[requests.PreparedRequest], requests.PreparedRequest] | None:
         """Return what puts the key on a request.

@@ -1,4 +1,4 @@
-"""OpenAI-compatible services, one row each.  Sources: each service's own documentation of its endpoint."""
+"""OpenAI-compatible services, one row each.  Sources: each service's own documentation of its endpoint and its key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ class Preset:
     :param title: its name for people
     :param base_url: the address that ``/chat/completions`` is appended to
     :param default_model: the model that is asked where none is named; "" asks the server for its first
-    :param key_variable: the environment variable that holds the key; None where no key is needed
+    :param key_variable: the environment variable that holds the key, which a server on this machine may not require;
+        None where there is no key
     :param reports_usage: False where the service refuses the field ``stream_options``
     :param reads_schema: whether the service shows a model the schema in ``response_format``, and takes OpenAI's strict
         form only; the others make a grammar of it, or say that it should be in the prompt too
@@ -28,9 +29,9 @@ class Preset:
 
 PRESETS = {
     "ollama": Preset("Ollama", "http://localhost:11434/v1"),
-    "llama.cpp": Preset("llama.cpp", "http://localhost:8080/v1"),
-    "lmstudio": Preset("LM Studio", "http://localhost:1234/v1"),
-    "vllm": Preset("vLLM", "http://localhost:8000/v1"),
+    "llama.cpp": Preset("llama.cpp", "http://localhost:8080/v1", key_variable="LLAMA_API_KEY"),
+    "lmstudio": Preset("LM Studio", "http://localhost:1234/v1", key_variable="LM_API_TOKEN"),
+    "vllm": Preset("vLLM", "http://localhost:8000/v1", key_variable="VLLM_API_KEY"),
     "openai": Preset("OpenAI", "https://api.openai.com/v1", "gpt-4o-mini", "OPENAI_API_KEY", reads_schema=True),
     "openrouter": Preset("OpenRouter", "https://openrouter.ai/api/v1", "openrouter/auto", "OPENROUTER_API_KEY"),
     "groq": Preset("Groq", "https://api.groq.com/openai/v1", "llama-3.3-70b-versatile", "GROQ_API_KEY"),

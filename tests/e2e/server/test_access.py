@@ -40,6 +40,15 @@ def test_pages_of_other_sites_are_refused(server: Served, upstream: Emulator, or
     assert not upstream.requests
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_so_are_requests_of_other_sites_that_name_no_origin(server: Served, upstream: Emulator, site: str) -> None:
+    response = server.get("/v1/models", headers={"Sec-Fetch-Site": site})  # as for an image or a script
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "origin_not_allowed")
+    assert not upstream.requests
+    assert server.get("/", headers={"Sec-Fetch-Site": site}).status_code == 200  # a link to the page
+    assert server.get("/v1/models", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
 def test_the_servers_own_page_is_not(server: Served) -> None:
     assert server.post(PROMPT, headers={"Origin": server.url}).status_code == 200
 
