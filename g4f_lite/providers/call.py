@@ -6,6 +6,7 @@ A provider defines what to send and how to read the answer; this module does the
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -143,7 +144,10 @@ class Call:
 
     def scrub(self, error: BaseException) -> None:
         """Take out of an error all that this call must not show, in place."""
-        scrub(error, self._secrets() if self._exchange is None else self._exchange.hidden())
+        if self._exchange is not None:
+            self._exchange.scrub(error)
+        elif not sys.is_finalizing():  # when Python ends, nothing is sent, and re can compile nothing
+            scrub(error, self._secrets())
 
     def _secrets(self) -> list[str]:
         """List what no message may show: the provider's secrets, and those that only this call sends."""

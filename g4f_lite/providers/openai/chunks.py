@@ -125,8 +125,10 @@ class ChunkReader:
             and not ("error" in chunk or "error" in choice or "usage" in choice)
             and not choice.get("logprobs")
         )
-        if is_alone:
-            self._note_text(self._text_index, text)
+        if is_alone:  # and noted as by _note_text, without its call, which would be one more for each piece
+            self._room_to_compare -= len(text)
+            if self._room_to_compare > 0:
+                self._said.setdefault(self._text_index, []).append(text)
         return text if is_alone else None
 
     def rest(self) -> Iterator[Delta]:
