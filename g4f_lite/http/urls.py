@@ -12,7 +12,7 @@ import re
 from urllib.parse import urljoin
 
 import requests
-from urllib3.util import parse_url
+from urllib3.util import Url, parse_url
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -40,11 +40,8 @@ def parse_origin(url: str | None) -> Origin:
 
     :returns: the port that the scheme implies where the URL names none; ``("", None, None)`` for what is not a URL
     """
-    try:
-        parts = parse_url(as_sent(url or ""))
-    except ValueError:  # those of requests and urllib3 are such
-        return "", None, None
-    if not parts.host or parts.scheme not in DEFAULT_PORTS:
+    parts = _parsed(url or "")
+    if parts is None or not parts.host or parts.scheme not in DEFAULT_PORTS:
         return "", None, None
     return parts.scheme, parts.host, parts.port or DEFAULT_PORTS[parts.scheme]
 
@@ -70,14 +67,23 @@ def redirected(url: str, location: str | None) -> str | None:
 
 @functools.lru_cache(64)  # a provider's requests all go to a few addresses
 def is_loopback(url: str) -> bool:
-    """Return whether a request for a URL goes to this machine."""
-    host = (parse_origin(url)[1] or "").strip("[]").rstrip(".")
+    """Return whether a request for a URL, or what goes through a proxy at it, goes to this machine."""
+    parts = _parsed(url)
+    host = ((parts and parts.host) or "").strip("[]").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _parsed(url: str) -> Url | None:
+    """Parse a URL as it is sent, or the URL of a proxy as it is; None for what is not one."""
+    try:
+        return parse_url(as_sent(url) if url.lstrip()[:4].lower() == "http" else url)
+    except ValueError:  # those of requests and urllib3 are such
+        return None
 
 
 def _authority(rest: str) -> str:
