@@ -51,6 +51,7 @@ _HARMLESS = {
     ord("\r"): "",
 }
 
+PARTIAL_HINT = "; what had arrived is in .partial of this error"
 _NOT_OWN = (os.path.dirname(__file__), os.path.dirname(os.__file__), "<")  # files that are not the caller's
 
 
@@ -94,7 +95,7 @@ class G4FLiteError(Exception):
         if isinstance(self, RateLimitError) and self.retry_after:
             text += f"; the service asks to wait {self.retry_after:.0f} s"
         if getattr(self, "partial", "") and isinstance(self, (StreamInterruptedError, DeadlineExceededError)):
-            text += "; what had arrived is in .partial of this error"
+            text += PARTIAL_HINT
         return text
 
     def _render_traceback_(self) -> list[str]:

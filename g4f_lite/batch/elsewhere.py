@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor, Future
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import G4FLiteError
 from ..http.forks import lock_free_in_children
@@ -15,8 +16,8 @@ from ..http.observer import observer
 from ..prompt import Prompt
 from ..store.answers import Kept
 from .plan import Plan
-from .task import Calls, Task
-from .workers import REQUESTS_LEFT, TOKENS_LEFT
+from .task import Bundle, Calls
+from .workers import REQUESTS_LEFT, TOKENS_LEFT, TOO_MANY
 
 _MOST_RECEIVED = 8  # batches whose providers a process keeps, with their connections
 _OBSERVED = ("retry-after", "retry-after-ms", *REQUESTS_LEFT, *TOKENS_LEFT)
@@ -54,11 +55,26 @@ def _receive(name: str, pickled: bytes) -> Shipment:
         return _received[name]
 
 
-def ask_elsewhere(shipment: Shipment, index: int, prompt: Prompt, provider: Any) -> tuple[Kept | Exception, Observed]:
-    """Answer a prompt in a worker, and return the answer or the error, and what was observed.
+class Report(NamedTuple):
+    """What a worker reports about a bundle of prompts.
 
-    :param index: the position of the prompt, without which an executor such as Dask's would take equal prompts for one
+    :param outcomes: the answer or the error of each, and its seconds; those after an error or a refusal were not sent
+    :param observed: the statuses and headers of the responses
+    :param used: what the calls took
     """
+
+    outcomes: list[tuple[Kept | Exception, float]]
+    observed: Observed
+    used: list[Any]
+
+
+def ask_elsewhere(shipment: Shipment, index: int, prompts: list[tuple[Prompt, Any]]) -> Report:
+    """Answer prompts in a worker, one after the other until one fails or is refused.
+
+    :param index: the position of the first, without which an executor such as Dask's would take equal prompts for one
+    :param prompts: each with the provider that it names, or None
+    """
+    outcomes: list[tuple[Kept | Exception, float]] = []
     observed: Observed = []
 
     def observe(status: int, headers: Mapping[str, str]) -> None:
@@ -66,32 +82,38 @@ def ask_elsewhere(shipment: Shipment, index: int, prompt: Prompt, provider: Any)
 
     before = observer.set(observe)
     try:
-        return shipment.calls.ask(prompt, provider, lambda close: None), observed
-    except Exception as error:  # noqa: BLE001  the parent decides what it means
-        return _portable(error), observed
+        for prompt, provider in prompts:
+            began_at = time.monotonic()
+            try:
+                outcome: Kept | Exception = shipment.calls.ask(prompt, provider, lambda close: None)
+            except Exception as error:  # noqa: BLE001  the parent decides what it means
+                outcome = _portable(error)
+            outcomes.append((outcome, time.monotonic() - began_at))
+            if isinstance(outcome, Exception) or any(status == TOO_MANY for status, _ in observed):
+                break
     finally:
         observer.reset(before)
+    return Report(outcomes, observed, shipment.calls.used())
 
 
-def ask_by_executor(plan: Plan, shipment: Shipment, task: Task) -> Kept:
-    """Let the executor of a batch answer a prompt.
+def ask_by_executor(plan: Plan, shipment: Shipment, bundle: Bundle) -> list[tuple[Kept | Exception, float]]:
+    """Let the executor of a batch answer prompts, and return what came of each that was sent.
 
-    :raises G4FLiteError: if there is no whole answer
     :raises concurrent.futures.BrokenExecutor: if a worker died
     """
     assert plan.executor is not None
-    future: Future[tuple[Kept | Exception, Observed]]
+    prompts = [(task.prompt, task.provider) for task in bundle.tasks]
+    future: Future[Report]
     try:
-        future = plan.executor.submit(ask_elsewhere, shipment, task.index, task.prompt, task.provider)
+        future = plan.executor.submit(ask_elsewhere, shipment, bundle.tasks[0].index, prompts)
     except RuntimeError as error:  # it was shut down
         raise BrokenExecutor(str(error)) from error
-    task.close = future.cancel  # type: ignore[assignment]
-    outcome, observed = future.result()
+    bundle.close = future.cancel
+    outcomes, observed, used = future.result()
+    plan.calls.count(used)
     for status, headers in observed:
         plan.workers.observe(status, headers)
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+    return outcomes
 
 
 def _portable(error: Exception) -> Exception:

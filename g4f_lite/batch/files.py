@@ -1,26 +1,25 @@
-"""Prompts from files, and answers to files: text, JSON lines, CSV, and the format of OpenAI's Batch API."""
+"""Prompts from files: text, JSON lines, CSV, and the format of OpenAI's Batch API."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from ..answers.answer import Answer
-from .result import Result
-
-_FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".txt": "text", "": "text"}
-_DELIMITERS = {"csv": ",", "tsv": "\t"}
+FORMATS = ("csv", "tsv", "jsonl", "text")
+_SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".txt": "text", "": "text"}
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+_OTHER_DELIMITERS = ";\t|"  # of files that are called .csv nevertheless
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 # The fields of a JSON line that are arguments; others are carried along.
 _ARGUMENTS = ("prompt", "messages", "model", "system", "temperature", "max_tokens")
 # Arguments that are no fields of OpenAI's API: a file does not say where prompts go, or which other files are read.
 _NOT_IN_BODY = {"extra_body", "extra_headers", "extra_query", "images", "prompt", "provider", "proxy", "retry"}
-_MAX_FIELD_BYTES = 2**31 - 1  # csv's own limit is 128 KiB
+MAX_FIELD_BYTES = 2**31 - 1  # csv's own limit is 128 KiB
 
 
 class Row(NamedTuple):
@@ -45,25 +44,38 @@ def format_of(path: Path) -> str:
     :raises ValueError: if the end is not known
     """
     suffix = path.suffix.lower()
-    if suffix not in _FORMATS:
-        raise ValueError(f"{path} has the ending {suffix!r}; known are {', '.join(filter(None, _FORMATS))}")
-    return _FORMATS[suffix]
+    if suffix not in _SUFFIXES:
+        raise ValueError(f"{path} has the ending {suffix!r}; known are {', '.join(filter(None, _SUFFIXES))}")
+    return _SUFFIXES[suffix]
 
 
-def read_rows(file: TextIO, kind: str, template: str | None = None) -> Iterator[Row]:
+def read_rows(
+    file: TextIO, kind: str, template: str | None = None, *, delimiter: str | None = None, empty: str = "error"
+) -> Iterator[Row]:
     """Read the rows of a file.
 
     :param kind: its format, as ``format_of`` returns it
     :param template: a prompt with the names of columns in braces, such as ``"Summarise: {text}"``; without one, a text
         file has a prompt in each line, and other files a column ``prompt`` or ``messages``, or a single one
+    :param delimiter: what separates the columns, if it is not the usual character of the format
+    :param empty: what to do with a row in which the prompt, or a column for it, is empty: ``"error"``; ``"skip"``
+        leaves it out, and ``"send"`` sends what the other columns make
     :raises ValueError: if a row does not make a prompt; the message names its line
     """
-    rows = _text_rows(file) if kind == "text" else _json_rows(file) if kind == "jsonl" else _csv_rows(file, kind)
+    if kind in DELIMITERS:
+        rows = _csv_rows(file, delimiter or DELIMITERS[kind], is_sure=delimiter is not None)
+    else:
+        rows = _text_rows(file) if kind == "text" else _json_rows(file)
     for line, values in rows:
         try:
-            yield Row(values, _prompt_of(values, template))
+            prompt = _prompt_of(values, template)
+            lacks = _empty_column(values, template, prompt)
         except ValueError as error:
             raise ValueError(f"line {line}: {error}") from None
+        if lacks is None or (empty == "send" and template is not None and prompt.strip()):
+            yield Row(values, prompt)
+        elif empty != "skip":
+            raise ValueError(f"line {line}: {lacks} is empty")
 
 
 def _text_rows(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -85,16 +97,30 @@ def _json_rows(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
         yield line, {"prompt": value} if isinstance(value, str) else value
 
 
-def _csv_rows(file: TextIO, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    csv.field_size_limit(_MAX_FIELD_BYTES)
-    reader = csv.DictReader(file, delimiter=_DELIMITERS[kind], strict=True)
+def _csv_rows(file: TextIO, delimiter: str, *, is_sure: bool) -> Iterator[tuple[int, dict[str, Any]]]:
+    csv.field_size_limit(MAX_FIELD_BYTES)
+    reader = csv.DictReader(file, delimiter=delimiter, strict=True)
     try:
+        _check_header(reader.fieldnames or (), is_sure=is_sure)
         for row in reader:
             if None in row or None in row.values():
                 raise ValueError(f"line {reader.line_num} has not as many columns as the first line")
             yield reader.line_num, dict(row)
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: {error}") from None
+
+
+def _check_header(names: Sequence[str], *, is_sure: bool) -> None:
+    """Raise if the names of the columns are not what they should be.
+
+    :param is_sure: whether the caller has said what separates them
+    :raises ValueError: if a name is there twice, so that a column would be lost, or another character separates them
+    """
+    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if twice is not None:
+        raise ValueError(f"line 1: two columns are called {twice!r}; rename one")
+    if not is_sure and len(names) == 1 and (other := next((one for one in _OTHER_DELIMITERS if one in names[0]), None)):
+        raise ValueError(f"line 1: there is one column, {names[0]!r}; if {other!r} separates them, give the delimiter")
 
 
 def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
@@ -107,10 +133,29 @@ def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
         return {**body, "messages": body.get("messages", "")}
     if "prompt" not in values and "messages" not in values:
         if len(values) == 1:
-            return str(*values.values())
+            (value,) = values.values()
+            return "" if value is None else str(value)
         hint = f"--prompt '{{{next(iter(values), 'text')}}}'"
         raise ValueError(f"there is no column 'prompt'; name the columns to use, as in {hint}")
     return {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")} or ""
+
+
+def _empty_column(values: dict[str, Any], template: str | None, prompt: Any) -> str | None:
+    """Return which column leaves a prompt empty, or a part of it, in words; None if none does."""
+    if template is not None:
+        names = (place[1].strip() for place in _PLACE.finditer(template) if place[1] is not None)
+        return next((f"the column {name!r}" for name in names if _is_empty(values[name])), None)
+    if isinstance(prompt, str):
+        asked = prompt
+    else:
+        asked = prompt["messages"] if "messages" in prompt else prompt.get("prompt")
+    if not _is_empty(asked):
+        return None
+    return f"the column {next(iter(values))!r}" if len(values) == 1 and "prompt" not in values else "the prompt"
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def fill(template: str, values: dict[str, Any]) -> str:
@@ -125,71 +170,10 @@ def fill(template: str, values: dict[str, Any]) -> str:
         name = place[1].strip()
         if name not in values:
             raise ValueError(f"there is no column {name!r} for the prompt; there are {', '.join(map(str, values))}")
-        found = values[name]
+        found = "" if values[name] is None else values[name]
         return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
     return _PLACE.sub(value, template)
-
-
-class Writer:
-    """Writes rows with their results: as a ``csv``, ``tsv`` or ``jsonl`` file.
-
-    :param file: the file, opened with ``newline=""``
-    :param kind: its format
-    """
-
-    def __init__(self, file: TextIO, kind: str) -> None:
-        self._file = file
-        self._kind = kind
-        self._csv: Any = None
-
-    def write(self, row: Row, result: Result[Any]) -> None:
-        """Write a row with its answer, or its error."""
-        if self._kind not in _DELIMITERS:
-            value = _batch_line(row, result) if row.custom_id is not None else {**row.values, **_told(result)}
-            self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
-            return
-        error = "" if result.error is None else str(result.error)
-        self._write_columns({**row.values, "answer": result.text or "", "error": error})
-
-    def write_failed(self, row: Row, result: Result[Any]) -> None:
-        """Write a row that failed, so that the file can be asked again."""
-        error = {"error": str(result.error)} if row.custom_id is None else {}
-        if self._kind in _DELIMITERS:
-            self._write_columns({**row.values, **error})
-        elif self._kind == "jsonl":
-            self._file.write(json.dumps({**row.values, **error}, ensure_ascii=False) + "\n")
-        else:
-            self._file.write(" ".join(str(row.values["prompt"]).split()) + "\n")
-
-    def _write_columns(self, values: dict[str, Any]) -> None:
-        if self._csv is None:
-            delimiter = _DELIMITERS[self._kind]
-            self._csv = csv.DictWriter(self._file, list(values), delimiter=delimiter, extrasaction="ignore")
-            self._csv.writeheader()
-        self._csv.writerow(values)
-
-
-def _told(result: Result[Any]) -> dict[str, Any]:
-    """Return what a JSON line says about a result."""
-    if result.answer is None:
-        return {"answer": None, "error": str(result.error)}
-    told = result.answer.to_dict()
-    names = ("provider", "model", "finish_reason", "usage")
-    return {"answer": told["text"], "error": None, **{name: told[name] for name in names}}
-
-
-def _batch_line(row: Row, result: Result[Any]) -> dict[str, Any]:
-    """Return a line of an output file of OpenAI's Batch API."""
-    line: dict[str, Any] = {"id": f"batch_req_{result.index}", "custom_id": row.custom_id}
-    line |= {"response": None, "error": None}
-    answer: Answer | None = result.answer
-    if answer is None:
-        return {**line, "error": {"code": type(result.error).__name__, "message": str(result.error)}}
-    usage = answer.to_dict()["usage"]
-    choice = {"index": 0, "message": answer.to_message(), "finish_reason": answer.finish_reason}
-    body = {"object": "chat.completion", "model": answer.model, "choices": [choice], "usage": usage}
-    return {**line, "response": {"status_code": 200, "request_id": None, "body": body}}
 
 
 @contextmanager

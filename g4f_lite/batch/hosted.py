@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -51,9 +51,10 @@ class HostedCalls(Calls, Protocol):
     def request(self, prompt: Any, provider: Any = None) -> tuple[BatchAPI, dict[str, Any]]:
         """Return the Batch API of a prompt's provider, and the JSON that is sent for the prompt."""
 
-    def read(self, prompt: Any, provider: Any, line: dict[str, Any]) -> Kept:
+    def read(self, prompt: Any, provider: Any, line: dict[str, Any], used: list[Any] | None = None) -> Kept:
         """Read the answer in a line of results.
 
+        :param used: gets what it took, for ``count``
         :raises G4FLiteError: if there is none
         """
 
@@ -196,9 +197,9 @@ class HostedBatch(BatchResults[T]):
         task = self._task(index)
         return self._calls.request(task.prompt, task.provider)
 
-    def _kept_in(self, index: int, line: dict[str, Any]) -> Kept:
+    def _kept_in(self, index: int, line: dict[str, Any], used: list[Any] | None = None) -> Kept:
         task = self._task(index)
-        return self._calls.read(task.prompt, task.provider, line)
+        return self._calls.read(task.prompt, task.provider, line, used)
 
     @property
     def _is_submitted(self) -> bool:
@@ -259,13 +260,15 @@ class HostedBatch(BatchResults[T]):
         """Fetch the results of a part: answers into the store, and the lines of failures into the state."""
         answered: set[int] = set()
         failures: dict[int, Any] = {}
+        used: dict[int, list[Any]] = {}  # counted at the end: a download that is cut is begun again
 
         def take(line: dict[str, Any]) -> None:
             index = index_in(line)
             if index is None or self._file_of.get(index) != number or index in answered:
                 return
+            used[index] = []
             try:
-                kept = self._kept_in(index, line)
+                kept = self._kept_in(index, line, used[index])
             except G4FLiteError:
                 failures[index] = _redacted(line, file.api.provider.secrets())
             else:
@@ -279,8 +282,13 @@ class HostedBatch(BatchResults[T]):
         for index in file.indexes:
             if index not in answered:
                 self._state.failures[index] = failures.get(index)
+            if index not in used:
+                used[index] = []
+                with suppress(G4FLiteError):
+                    self._kept_in(index, self._missing(index), used[index])
         part.is_fetched = True
         self._state.save()
+        self._calls.count([call for calls in used.values() for call in calls])
 
     def _missing(self, index: int) -> dict[str, Any]:
         """Return the line for a prompt that has none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -68,6 +69,11 @@ def as_prompt(item: Any, position: int, defaults: Mapping[str, Any]) -> tuple[Pr
             messages = arguments.pop("messages")
         else:
             arguments, messages = dict(defaults), item
+            if _is_missing(item):
+                hint = "leave such rows out first, as dropna() of pandas and drop_nulls() of polars do"
+                raise TypeError(f"the cell of a table is empty ({item!r}); {hint}")
+            if isinstance(item, str) and not item.strip():
+                raise ValueError("the prompt is empty; leave out what is empty first")
             if not isinstance(item, (str, Sequence)) or isinstance(item, bytes):
                 raise TypeError(f"a prompt must be a string, a list of messages or a dict, not {item!r:.80}")
         provider = arguments.pop("provider", None)
@@ -75,6 +81,13 @@ def as_prompt(item: Any, position: int, defaults: Mapping[str, Any]) -> tuple[Pr
     except (TypeError, ValueError, OSError) as error:
         add_place(error, position)
         raise
+
+
+def _is_missing(item: Any) -> bool:
+    """Return whether an item is what pandas or polars have in an empty cell."""
+    return (
+        item is None or (isinstance(item, float) and math.isnan(item)) or type(item).__name__ in ("NAType", "NaTType")
+    )
 
 
 def add_place(error: Exception, position: int) -> None:

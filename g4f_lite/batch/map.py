@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..arguments import check_whole_number
 from ..store.answers import AnswerStore
 from .inputs import Inputs
-from .pace import LocalMeter, check_rate
+from .pace import LocalMeter, Pace, check_rate
 from .plan import Plan
 from .results import BatchResults
 from .task import Calls
@@ -35,6 +35,7 @@ def map_prompts(
     progress: bool | None = None,
     fresh: bool = False,
     executor: Executor | None = None,
+    pace: Pace | None = None,
 ) -> BatchResults[Any]:
     """Check the arguments of a batch and return its results, of which nothing is asked yet.
 
@@ -42,6 +43,7 @@ def map_prompts(
 
     :param calls: sends the prompts
     :param defaults: the arguments that hold for all prompts
+    :param pace: the client's, which its own threads keep without this; those of an executor do not
     """
     if on_error not in ("return", "raise"):
         raise ValueError(f"on_error must be 'return' or 'raise', not {on_error!r}")
@@ -53,7 +55,7 @@ def map_prompts(
         calls,
         defaults,
         workers=Workers(workers),
-        meter=LocalMeter(rpm, tpm) if rpm or tpm else None,
+        meters=(*([LocalMeter(rpm, tpm)] if rpm or tpm else []), *([pace.meter] if pace and executor else [])),
         fresh=fresh,
         raises=on_error == "raise",
         max_failures=check_whole_number(max_failures_in_a_row, "max_failures_in_a_row"),

@@ -26,7 +26,7 @@ class Plan:
     :param defaults: the arguments that hold for all prompts
     :param workers: how many calls are in progress at once
     :param store: where answers are kept
-    :param meter: the pace
+    :param meters: the paces
     :param fresh: whether what is stored is asked again
     :param raises: whether a failure is raised where it is read
     :param max_failures: how many failures in a row stop the batch
@@ -38,7 +38,7 @@ class Plan:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     workers: Workers = field(default_factory=Workers)
     store: AnswerStore | None = None
-    meter: Meter | None = None
+    meters: tuple[Meter, ...] = ()
     fresh: bool = False
     raises: bool = False
     max_failures: int = 20

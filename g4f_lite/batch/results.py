@@ -16,7 +16,7 @@ from .plan import Plan
 from .progress import Progress
 from .result import Result
 from .run import BadPrompt, Outcome, Run
-from .summary import BatchUsage, Estimate, estimate_of
+from .summary import BatchUsage, Estimate, counted, estimate_of
 from .task import Task
 
 T = TypeVar("T")
@@ -80,7 +80,9 @@ class BatchResults(Generic[T]):
         return next(iter(self._at(range(position, position + 1))))
 
     def head(self, n: int = 5) -> list[Result[T]]:
-        """Answer the first prompts, and return their results; the next ones, where the prompts come from an iterator.
+        """Answer the first prompts, and return their results.
+
+        Where the prompts come from an iterator, they are the next ones, and a loop goes on after them.
 
         :param n: how many
         """
@@ -110,7 +112,9 @@ class BatchResults(Generic[T]):
         :raises TypeError: if the prompts come from an iterator
         """
         left = (self._task(index) for index in range(len(self)) if index not in self._known)
-        return estimate_of(((task, self._stored(task.index) is not None) for task in left), self._plan.calls)
+        kept = 0 if self._plan.store is None else self._plan.store.count()
+        kept -= sum(result.error is None for result in self._known.values())
+        return estimate_of(((task, self._stored(task.index)) for task in left), self._plan.calls, kept)
 
     @property
     def failed(self) -> list[Result[T]]:
@@ -224,7 +228,10 @@ class BatchResults(Generic[T]):
             return False
         if not isinstance(reason, Exception):
             raise reason
-        text = f"the batch stopped after {self._usage.done:,} results: {str(reason) or type(reason).__name__}"
+        failures = self._usage.failures
+        count = counted(self._usage.done - failures, "answer")
+        count += f" and {counted(failures, 'failure')}" if failures else ""
+        text = f"the batch stopped after {count}: {str(reason) or type(reason).__name__}"
         raise BatchStoppedError(text, results=self, error=reason) from reason
 
     def _start(self, indexes: Iterable[int]) -> Run:

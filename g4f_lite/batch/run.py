@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextvars
+import itertools
 import logging
+import math
 import queue
 import threading
 import time
@@ -31,7 +33,7 @@ from .elsewhere import Shipment, ask_by_executor
 from .pace import tokens_of, wait_for_place
 from .plan import Plan
 from .result import Result
-from .task import Task
+from .task import Bundle, Task
 
 logger = logging.getLogger(__name__)
 
@@ -86,15 +88,16 @@ class Run:
         self._on_end = on_end
         self._changed = threading.Condition()
         self._waiting: deque[Task] = deque()
-        self._running: set[Task] = set()
-        self._inbox: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._running: set[Bundle] = set()
+        self._inbox: queue.SimpleQueue[Bundle | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._done: dict[int, Outcome] = {}
         self._is_read = False  # to the end of the tasks
         self._awaited: int | None = None
         self._failures = 0
         self._stopping = threading.Event()
-        self._shipment = Shipment(plan.calls)
+        self._shipment = None if plan.executor is None else Shipment(plan.calls.for_workers())
+        self._bundles = self._shipment is not None and not plan.meters
         self._context = contextvars.copy_context()
         self.reason: BaseException | None = None  # why nothing more is sent
 
@@ -117,7 +120,7 @@ class Run:
         """End what is in progress, and return the results that nobody has taken."""
         self._stopping.set()
         with self._changed:
-            closes = [task.close for task in self._running if task.close is not None]
+            closes = [bundle.close for bundle in self._running if bundle.close is not None]
         for close in closes:
             close()
         for _ in self._threads:
@@ -130,12 +133,14 @@ class Run:
             return list(self._done.values())
 
     def _wants_more(self) -> bool:
-        ahead = max(_LEAST_AHEAD, _AHEAD_OF_EACH_WORKER * self._workers.number)
-        return (
-            not self._is_read
-            and self.reason is None
-            and len(self._waiting) + len(self._running) + len(self._done) < ahead
-        )
+        ahead = max(_LEAST_AHEAD, _AHEAD_OF_EACH_WORKER * self._workers.number * self._bundle)
+        known = len(self._waiting) + len(self._running) * self._bundle + len(self._done)
+        return not self._is_read and self.reason is None and known < ahead
+
+    @property
+    def _bundle(self) -> int:
+        """How many prompts a worker gets at once."""
+        return self._workers.bundle if self._bundles else 1
 
     def _read_ahead(self) -> None:
         """Read prompts, in the caller's thread: a generator may use what belongs to it."""
@@ -159,70 +164,94 @@ class Run:
         """Hand as many prompts to the workers as may be in progress; the lock is held."""
         is_going = self.reason is None and not self._stopping.is_set()
         while is_going and self._waiting and len(self._running) < self._workers.number:
-            task = self._waiting.popleft()
-            self._running.add(task)
+            size = min(self._bundle, len(self._waiting))
+            if self._is_read:  # near the end smaller ones, so that all workers end together
+                size = min(size, math.ceil(len(self._waiting) / self._workers.number))
+            bundle = Bundle([self._waiting.popleft() for _ in range(size)])
+            self._running.add(bundle)
             if len(self._threads) < len(self._running):
                 name = f"g4f_lite batch {len(self._threads) + 1}"
                 thread = threading.Thread(target=self._work, args=(self._context.copy(),), name=name, daemon=True)
                 self._threads.append(thread)
                 thread.start()
-            self._inbox.put(task)
+            self._inbox.put(bundle)
 
     def _work(self, context: contextvars.Context) -> None:
-        while (task := self._inbox.get()) is not None:
-            result = None
+        while (bundle := self._inbox.get()) is not None:
+            results: list[Result[Any] | None] = []
             try:
-                result = context.run(self._answer, task)
+                results = context.run(self._answer, bundle)
             except BaseException as error:  # noqa: BLE001  raised in the caller's thread
                 self.reason = self.reason or error
             with self._changed:
-                self._running.discard(task)
-                if result is None or not self._note(result):
-                    self._waiting.append(task)  # for another run
+                self._running.discard(bundle)
+                pairs = itertools.zip_longest(bundle.tasks, results)
+                unanswered = [task for task, result in pairs if result is None or not self._note(result)]
+                self._waiting.extendleft(reversed(unanswered))  # for another run, unless they were behind an error
                 self._dispatch()
-                runs_dry = len(self._waiting) < self._workers.number and not self._is_read
+                runs_dry = len(self._waiting) < self._workers.number * self._bundle and not self._is_read
                 if self._awaited in self._done or runs_dry or not self._running:
                     self._changed.notify_all()
 
-    def _answer(self, task: Task) -> Result[Any] | None:
-        """Return the result of one prompt; None if the run was closed meanwhile."""
-        if self._plan.meter is not None:
-            wait_for_place(self._plan.meter, tokens_of(task.prompt), self._stopping.is_set, self._stopping.wait)
+    def _answer(self, bundle: Bundle) -> list[Result[Any] | None]:
+        """Return the results of prompts; None, or nothing, for those that were not sent or closed meanwhile."""
+        for task in bundle.tasks:
+            self._wait_for_place(task)
+        if self._stopping.is_set():
+            return []
+        observer.set(self._workers.observe)
+        try:
+            outcomes = self._outcomes(bundle)
+        finally:
+            bundle.close = None
+        return [self._result(task, *outcome) for task, outcome in zip(bundle.tasks, outcomes, strict=False)]
+
+    def _wait_for_place(self, task: Task) -> None:
+        for meter in self._plan.meters:
+            wait_for_place(meter, tokens_of(task.prompt), self._stopping.is_set, self._stopping.wait)
         self._stopping.wait(self._workers.reserve())
         while not (self._workers.may_send() or self._stopping.is_set()):
             self._stopping.wait(self._workers.reserve())
-        if self._stopping.is_set():
-            return None
-        observer.set(self._workers.observe)
+
+    def _outcomes(self, bundle: Bundle) -> list[tuple[Kept | Exception, float]]:
+        """Return the answer or the error of each prompt that was sent, and its seconds."""
         began_at = time.monotonic()
         try:
-            kept = self._ask(task)
-            answer = kept.answer()
+            if self._shipment is not None:
+                return ask_by_executor(self._plan, self._shipment, bundle)
+            return [(self._ask(bundle), time.monotonic() - began_at)]
+        except Exception as error:  # noqa: BLE001  a result
+            if len(bundle.tasks) > 1 and not is_hopeless(error):
+                self._bundles = False  # the executor's own, of one of these prompts: each is sent on its own
+                return []
+            return [(error, time.monotonic() - began_at)]
+
+    def _ask(self, bundle: Bundle) -> Kept:
+        def begin(close: Callable[[], None]) -> None:
+            bundle.close = close
+            if self._stopping.is_set():
+                close()
+
+        (task,) = bundle.tasks
+        return self._plan.calls.ask(task.prompt, task.provider, begin)
+
+    def _result(self, task: Task, outcome: Kept | Exception, seconds: float) -> Result[Any] | None:
+        try:
+            if isinstance(outcome, Exception):
+                raise outcome
+            answer = outcome.answer()
             output = self._plan.calls.output(answer)
         except Exception as error:  # noqa: BLE001  a result
             if self._stopping.is_set():
                 return None
             attempts = error.attempts if isinstance(error, G4FLiteError) else None
-            seconds = time.monotonic() - began_at
             return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds)
-        finally:
-            task.close = None
-        if self._plan.meter is not None and answer.usage is not None:
-            self._plan.meter.correct(answer.usage.total_tokens - tokens_of(task.prompt))
+        if answer.usage is not None:
+            for meter in self._plan.meters:
+                meter.correct(answer.usage.total_tokens - tokens_of(task.prompt))
         if self._plan.store is not None and task.key is not None:
-            self._keep(self._plan.store, task.key, kept)
-        return Result(task.index, task.input, answer, output, attempts=kept.attempts, seconds=kept.seconds)
-
-    def _ask(self, task: Task) -> Kept:
-        if self._plan.executor is not None:
-            return ask_by_executor(self._plan, self._shipment, task)
-
-        def begin(close: Callable[[], None]) -> None:
-            task.close = close
-            if self._stopping.is_set():
-                close()
-
-        return self._plan.calls.ask(task.prompt, task.provider, begin)
+            self._keep(self._plan.store, task.key, outcome)
+        return Result(task.index, task.input, answer, output, attempts=outcome.attempts, seconds=outcome.seconds)
 
     def _keep(self, store: AnswerStore, key: Key, kept: Kept) -> None:
         try:
@@ -237,7 +266,7 @@ class Run:
         error = result.error
         if error is None:
             self._failures = 0
-            self._workers.succeeded(0 if result.usage is None else result.usage.total_tokens)
+            self._workers.succeeded(0 if result.usage is None else result.usage.total_tokens, result.seconds)
         else:
             self._failures += 1
             if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows

@@ -78,8 +78,11 @@ class Estimate(NamedTuple):
     :param stored: how many answers are in the store
     :param prompt_tokens: the tokens of the prompts that would be sent, at four characters each
     :param completion_tokens: the most tokens that their answers can have; None unless ``max_tokens`` limits all of them
-    :param cost: what these tokens cost in US dollars, without those of answers that nothing limits; None if a price is
-        not known, or the extra ``prices`` is not installed
+    :param cost: what these tokens cost in US dollars; None if a price is not known, or the extra ``prices`` is not
+        installed
+    :param prompts_only: whether the cost is that of the prompts only, because nothing limits some answers
+    :param unused: how many further answers are in the store: to other prompts, or to these of another provider, URL,
+        key or model, or with other options
     """
 
     calls: int
@@ -87,20 +90,23 @@ class Estimate(NamedTuple):
     prompt_tokens: int
     completion_tokens: int | None
     cost: float | None = None
+    prompts_only: bool = False
+    unused: int = 0
 
 
-def estimate_of(tasks: Iterable[tuple[Task, bool]], calls: Calls) -> Estimate:
+def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, kept: int = 0) -> Estimate:
     """Estimate what prompts would take.
 
-    :param tasks: each prompt, and whether its answer is stored
+    :param tasks: each prompt, and its result if that is known: an answer in the store, or a failure for good
     :param calls: knows the prices
+    :param kept: how many answers are in the store
     """
     stored = 0
     left: list[tuple[int, int | None]] = []  # the tokens of each prompt, and the most of its answer
     priced: dict[Any, tuple[Task, Usage]] = {}  # the tokens of each model of each provider
-    for task, is_stored in tasks:
-        if is_stored:
-            stored += 1
+    for task, result in tasks:
+        if result is not None:
+            stored += result.error is None
             continue
         limit = task.prompt.options.get("max_completion_tokens") or task.prompt.options.get("max_tokens")
         most = limit if isinstance(limit, int) else None
@@ -118,4 +124,11 @@ def estimate_of(tasks: Iterable[tuple[Task, bool]], calls: Calls) -> Estimate:
         sum(tokens for tokens, _ in left),
         None if None in mosts else sum(most or 0 for most in mosts),
         None if None in costs else sum(cost or 0.0 for cost in costs),
+        None in mosts,
+        max(0, kept - stored),
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 prompt`` and ``1,200 prompts``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -6,6 +6,7 @@ import dataclasses
 import html as html_library
 import importlib
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from ..errors import MissingDependencyError
@@ -66,8 +67,11 @@ def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]]) ->
 
 
 def _fields(result: Result[Any]) -> dict[str, Any]:
-    """Return an output's fields; of one without fields, a column ``output``; of a text, ``text``."""
-    output = result.output
+    """Return an output's fields, with the values of enums; of one without fields, ``output``; of a text, ``text``."""
+    return {name: value.value if isinstance(value, Enum) else value for name, value in _parts(result.output).items()}
+
+
+def _parts(output: Any) -> dict[str, Any]:
     if output is None:
         return {}
     if isinstance(output, str):

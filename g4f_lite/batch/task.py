@@ -21,7 +21,6 @@ class Task:
     :param prompt: the prompt as it is sent
     :param provider: the provider that it names; None for the client's
     :param key: its place in the store; None without a store
-    :ivar close: ends its answer in progress; None before it has begun
     """
 
     index: int
@@ -29,7 +28,17 @@ class Task:
     prompt: Prompt
     provider: Any = None
     key: Key | None = None
-    close: Callable[[], None] | None = None
+
+
+@dataclass(eq=False)
+class Bundle:
+    """Prompts that a worker answers one after the other: one, or several on their way to an executor.
+
+    :ivar close: ends the answer in progress; None before it has begun
+    """
+
+    tasks: list[Task]
+    close: Callable[[], object] | None = None
 
 
 class Calls(Protocol):
@@ -50,6 +59,15 @@ class Calls(Protocol):
 
         :param on_begin: called with a function that ends the answer, before it is sent
         """
+
+    def for_workers(self) -> Calls:
+        """Return the calls for the workers of an executor, which neither keep a pace nor count what they took."""
+
+    def used(self) -> list[Any]:
+        """Return what the calls of a worker took since the last time, and count none of it."""
+
+    def count(self, used: list[Any]) -> None:
+        """Count what the calls of a worker took."""
 
     def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
         """Return what so many tokens cost in US dollars; None if the price is not known."""

@@ -19,8 +19,9 @@ _RECENT_SECONDS = 1.0  # in which the calls that were sent say how many the serv
 _CARE = 0.95  # of what it took then
 _GROWTH, _DOUBLING_SECONDS = 0.001, 30.0  # how the pace grows again: by 5 % in half a minute, sevenfold in two
 _FEW, _DOUBLING_SECONDS_OF_FEW = 20, 10.0  # a refusal among few calls says little: by 24 % in half a minute
-_KEPT = 0.9  # of the mean of tokens, with each answer
-_TOO_MANY = 429
+_KEPT = 0.9  # of the means of tokens and seconds, with each answer
+_BUNDLE_SECONDS, _MOST_IN_BUNDLE = 0.75, 10
+TOO_MANY = 429
 REQUESTS_LEFT = ("x-ratelimit-remaining-requests", "x-ratelimit-remaining")
 TOKENS_LEFT = ("x-ratelimit-remaining-tokens",)
 
@@ -48,6 +49,7 @@ class Workers:
         self._successes = 0  # since the number changed
         self._left = math.inf  # requests that the service says are left
         self._tokens = 0.0  # of a call, as a mean of the last ones
+        self._seconds = math.inf  # likewise
         self._sent: deque[float] = deque()  # when the last calls were sent
         self._refused_at = -math.inf
         self._calm_until = -math.inf
@@ -61,6 +63,16 @@ class Workers:
     def number(self) -> int:
         """How many calls may be in progress now."""
         return max(1, min(self._number, math.floor(min(self._left, MOST)))) if self.adapts else self._number
+
+    @property
+    def bundle(self) -> int:
+        """How many prompts an executor gets at once: those of half a second, unless a limit of the service is known.
+
+        Executors take milliseconds to hand a prompt over, and short answers do not take much more.
+        """
+        if self.refusals or self._left < math.inf:
+            return 1
+        return max(1, min(_MOST_IN_BUNDLE, math.floor(_BUNDLE_SECONDS / max(self._seconds, 1e-9))))
 
     def reserve(self) -> float:
         """Take a place for a call, and return the seconds to wait for it."""
@@ -84,7 +96,7 @@ class Workers:
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Note the status and the headers of a response, which may be one that the provider tries again after."""
-        if status == _TOO_MANY:
+        if status == TOO_MANY:
             self.refused(named_wait(headers))
         elif self.adapts:
             requests, tokens = _left(headers, *REQUESTS_LEFT), _left(headers, *TOKENS_LEFT)
@@ -116,13 +128,15 @@ class Workers:
             self._next = max(now, self._waits_until)
             self._calm_until = max(self._next, now + _CALM_SECONDS)
 
-    def succeeded(self, tokens: int = 0) -> None:
+    def succeeded(self, tokens: int = 0, seconds: float = 0.0) -> None:
         """Count an answer.
 
         :param tokens: those of its prompt and its own
+        :param seconds: how long it took
         """
         if tokens:
             self._tokens = tokens if not self._tokens else _KEPT * self._tokens + (1 - _KEPT) * tokens
+        self._seconds = seconds if math.isinf(self._seconds) else _KEPT * self._seconds + (1 - _KEPT) * seconds
         if not self.adapts or self._number >= MOST:
             return
         with self._lock:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from typing import NoReturn
 
 NEEDS_CLICK = 'The command line needs the package click: pip install "g4f-lite[cli]"'
 
 
 def main() -> None:
-    """Run the command line and exit: 0, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
+    """Run the command line and exit: 0, 1 for an error, 2 for wrong usage; Ctrl-C ends it as a signal does."""
     try:
         from .app import run
+
+        sys.exit(run())
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
         sys.exit(NEEDS_CLICK)
     except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(run())
+        _end_interrupted()
+
+
+def _end_interrupted() -> NoReturn:
+    """End by the signal itself, which stops a shell's loop as well; an exit code does not.
+
+    :raises KeyboardInterrupt: for Python, which cleans up and then sends itself the signal
+    """
+    if os.name == "nt" or hasattr(sys, "frozen"):  # there is no such signal, or no Python that knows it
+        sys.exit(128 + signal.SIGINT)
+    sys.excepthook = lambda *_: None
+    raise KeyboardInterrupt

@@ -16,8 +16,6 @@ COMMANDS = (
     "chat", "batch", "image", "providers", "models", "doctor", "local", "emulate", "serve", "demo", "cache"
 )  # fmt: skip
 
-INTERRUPTED = 128 + signal.SIGINT
-
 
 class Commands(click.Group):
     """A group that imports a command when it is used."""
@@ -31,6 +29,16 @@ class Commands(click.Group):
         command: click.Command = import_module(f".commands.{name}", __package__).command
         return command
 
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if arguments[0] not in COMMANDS:
+            import difflib
+
+            if near := difflib.get_close_matches(arguments[0], COMMANDS, n=1):
+                context.fail(f"there is no command {arguments[0]!r}; did you mean {near[0]}?")
+        return super().resolve_command(context, arguments)
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="g4f-lite", message="%(prog)s %(version)s")
@@ -42,13 +50,15 @@ def run() -> int:
     """Run the command that the arguments name, and return the exit code.
 
     An error of the program itself is not caught.
+
+    :raises KeyboardInterrupt: after Ctrl-C
     """
     try:
         prepare()
         status = app.main(prog_name="g4f-lite", standalone_mode=False, windows_expand_args=False)
-    except (click.Abort, KeyboardInterrupt):  # click has written a newline
+    except (click.Abort, KeyboardInterrupt) as error:  # click has written a newline
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the process at once, without a traceback
-        return INTERRUPTED
+        raise KeyboardInterrupt from error
     except click.ClickException as error:
         error.show()
         return error.exit_code

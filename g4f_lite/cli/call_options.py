@@ -1,10 +1,10 @@
-"""The options of a call to a model: ``--temperature``, ``--max-tokens``, ``--stop``, ``-o`` and ``--schema``."""
+"""The options of a call to a model: ``--temperature``, ``--max-tokens``, ``--stop``, ``--schema`` and ``--option``."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,21 @@ import click
 from .failure import Misuse
 
 
-def call_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add these options to a command, as one argument ``call_options``: what to pass to a call."""
+def call_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add these options to a command, as one argument ``call_options``: what to pass to a call.
 
+    :param names: the names of the option that takes any other: ``-o`` is the output of some commands
+    """
+    return lambda command: _with_options(command, names)
+
+
+def _with_options(command: Callable[..., None], names: Sequence[str]) -> Callable[..., None]:
     @click.option("--temperature", metavar="NUMBER", type=float, help="How random the answer is; 0 is not at all.")
     @click.option("--max-tokens", metavar="N", type=click.IntRange(min=1), help="The most tokens of the answer.")
     @click.option("--stop", multiple=True, metavar="TEXT", help="End the answer before this text; can be repeated.")
     @click.option("--schema", metavar="FILE", type=Path, help="A JSON schema that the answer, in JSON, should fit.")
     @click.option(
-        "--option",
-        "-o",
+        *names,
         "more",
         multiple=True,
         metavar="KEY=VALUE",
@@ -66,18 +71,24 @@ def _assignment(text: str) -> tuple[str, Any]:
     if not equals or not name.isidentifier():
         raise Misuse(f"{text!r} is not KEY=VALUE, such as top_p=0.9")
     if name in _TAKEN:
-        raise Misuse(f"{name} cannot be given with -o{_TAKEN[name]}")
+        raise Misuse(f"{name} cannot be given with --option{_TAKEN[name]}")
     try:
         return name, json.loads(value)
     except (ValueError, RecursionError):
         return name, value
 
 
+# Arguments that only a program can give, or that are options of a command.
+_OF_PYTHON = (
+    *("output", "repairs", "tools", "max_turns", "approve", "on_tool", "messages", "stream"),
+    *("fresh", "workers", "executor", "store", "rpm", "tpm", "on_error", "max_failures_in_a_row", "progress"),
+    *("path", "poll"),
+)
 # Arguments of a call that the command line gives by itself.
-_TAKEN = {name: f"; pass --{name}" for name in ("model", "timeout", "proxy")} | {
+_TAKEN = {name: f"; pass --{name}" for name in ("model", "provider", "proxy", "system", "timeout")} | {
     "prompt": "; pass it as the argument",
     "images": "; pass --image",
-    **dict.fromkeys(("output", "tools", "max_turns", "approve", "on_tool", "messages", "stream"), ""),
+    **dict.fromkeys(_OF_PYTHON, ""),
 }
 
 

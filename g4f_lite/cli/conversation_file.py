@@ -62,6 +62,9 @@ class ConversationFile:
         self._known = len(conversation.messages)
 
     def stop_saving(self) -> str:
-        """Save no further turns, and return a notice for the user if there was a file."""
-        file, self._target = self._target, None
-        return "" if file is None else f"{file} is left as it is; further messages are not saved.\n"
+        """Leave the file as it is, and return a notice for the user; a file that is not written yet is still used."""
+        file = self._target
+        if file is None or not self._known:
+            return ""
+        self._target = None
+        return f"{file} is left as it is; further messages are not saved.\n"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -11,7 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..errors import G4FLiteError, ModelNotSupportedError, TransportError, sanitize
+from ..errors import PARTIAL_HINT, G4FLiteError, ModelNotSupportedError, ProviderNotFoundError, TransportError, sanitize
 from ..http.urls import is_loopback
 from ..providers.openai.presets import PRESETS
 from .assignments import LISTED
@@ -19,12 +23,12 @@ from .assignments import LISTED
 logger = logging.getLogger(__name__)
 
 # The names of settings in Python, and the options for them.
-_OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image"}
+_OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image", "response_format": "--schema"}
 _NOWHERE = re.compile(r"could not connect to (\S+?):? ")
 _UNKNOWN = re.compile(r"it has no model '([^']+)'; try .* or give the path of a \.gguf file")
 _CONTEXT = re.compile(r"(?<= with )Local\(context=(\w+)\)")
 _ADDRESS = re.compile(r"\bbase_url='([^']*)'")
-_SETTING = re.compile(r"\b(?:(api_key|base_url)\b=?|(images|provider|proxy|timeout|model)=(?!\w))")
+_SETTING = re.compile(r"\b(?:(api_key|base_url|response_format)\b=?|(images|provider|proxy|timeout|model)=(?!\w))")
 
 
 class Failure(click.ClickException):
@@ -33,7 +37,15 @@ class Failure(click.ClickException):
     exit_code = 1
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"Error: {one_line(self.message)}", file=file, err=file is None)
+        tell(f"Error: {one_line(self.message)}")
+
+
+def tell(line: str) -> None:
+    """Write a line to standard error; a terminal gets it broken between words."""
+    if sys.stderr.isatty():
+        size = shutil.get_terminal_size(os.get_terminal_size(sys.stderr.fileno()))  # standard output may be a pipe
+        line = textwrap.fill(line, size.columns or 80, break_long_words=False, break_on_hyphens=False)
+    click.echo(line, err=True)
 
 
 class Misuse(Failure):
@@ -44,6 +56,7 @@ class Misuse(Failure):
 
 def one_line(text: str) -> str:
     """Return a message as one line, with options instead of the names of Python arguments."""
+    text = text.replace(PARTIAL_HINT, "")  # what had arrived is printed
     text, listed, names = text.partition(LISTED)  # the listed names are not options
     text = _CONTEXT.sub(r"G4F_LITE_CONTEXT=\1", text)
     text = _ADDRESS.sub(r"--base-url \1", text)
@@ -79,6 +92,8 @@ def message_of(error: Exception) -> str:
             return f"{error}{asked if error.step == 'bootstrap' else ''}"  # where it fetches weights
         same = "`g4f-lite doctor`, with the same --provider or --base-url, tests it"
         return f"{error}; is {_program_at(refused[1])} running? {same}"
+    if isinstance(error, ProviderNotFoundError):
+        return f"{error}; `g4f-lite providers` lists them"
     return str(error)
 
 

@@ -20,24 +20,27 @@ from .prompt import as_text
 from .show import show
 
 HINT = "/help lists the commands; Ctrl-D quits; Ctrl-C stops an answer."
+STOPPED = "Stopped. This turn is not kept; /retry sends the message again."
 HELP = """\
 /help          list these commands
 /new           start over, with the same system message
-/retry         take back the last turn, and send its message again
+/retry         send the last message again; its turn is taken back
 /undo          take back the last turn
 /model NAME    use another model of the provider; without NAME, say which one is used
 /system TEXT   replace the system message; without TEXT, remove it
 /save FILE     save the conversation to a new file, and each further turn
+/edit          write a message in your editor, as $VISUAL or $EDITOR names it
 /quit          quit, as Ctrl-D does
+Alt-Enter begins another line, and Ctrl-C clears what you have typed.
 A message that begins with a slash is sent after two: //etc/hosts.
 """
-COMMANDS = ("/help", "/model", "/new", "/quit", "/retry", "/save", "/system", "/undo")
+COMMANDS = ("/edit", "/help", "/model", "/new", "/quit", "/retry", "/save", "/system", "/undo")
 
 
 class InteractiveChat:
     """Reads prompts and writes answers until the user quits.
 
-    A turn that fails or is stopped leaves the history unchanged.
+    A turn that fails or is stopped leaves the history unchanged, and its message can be sent again.
 
     :param conversation: the conversation
     :param options: options of each turn
@@ -63,27 +66,30 @@ class InteractiveChat:
         self._images = images
         self._whole = whole
         self._raw = raw
+        self._editor = LineEditor(COMMANDS)
+        self._unanswered: str | None = None  # the last message, if there was no answer
 
     def run(self) -> None:
         """Run until the user quits.
 
-        :raises KeyboardInterrupt: if the user presses Ctrl-C at the prompt
+        :raises KeyboardInterrupt: if the user quits with Ctrl-C
         """
         write(f"Chatting with {self._conversation.provider.name}{self._model(' ({})')}. {HINT}\n")
-        editor = LineEditor(COMMANDS)
         try:
             while True:
-                line = editor.read()
+                line = self._editor.read()
                 if line == "/quit":
                     return
                 try:
                     self._obey(line)
                 except click.ClickException as error:
                     error.show()
+                except KeyboardInterrupt:  # in the user's editor, for instance
+                    write("\n")
         except EOFError:
             write("\n")
         finally:
-            editor.save()
+            self._editor.save()
 
     def _obey(self, line: str) -> None:
         """Run a command, or send a message.
@@ -110,7 +116,9 @@ class InteractiveChat:
         elif command == "/new":
             self._start_over()
         elif command == "/undo":
-            self._undo()
+            write(f"Taken back: {_shortened(self._undo())}\n")
+        elif command == "/edit":
+            self._edit()
         elif command == "/retry":
             self._retry()
 
@@ -127,28 +135,48 @@ class InteractiveChat:
             return
         with checking_arguments():
             check_name(name)
+            self._conversation.provider.get_model(name)  # an error, where the provider knows its models
         self._conversation.model = name
+        write(f"The model is {name} from now on.\n")
 
     def _set_system(self, text: str) -> None:
         messages = self._conversation.messages
         rest = list(itertools.dropwhile(is_instruction, messages))
         system: list[Message] = [{"role": "system", "content": as_text(text)}] if text else []
         self._conversation.messages = system + rest
+        write("The system message is replaced.\n" if text else "There is no system message any more.\n")
         write(self._file.stop_saving())
 
     def _save(self, name: str) -> None:
         if not name:
             raise Failure("there is no file; write /save FILE")
         self._file = ConversationFile(None, Path(name).expanduser())
-        if self._conversation.messages:
+        if not all(map(is_instruction, self._conversation.messages)):
             self._file.save(self._conversation)
+            write(f"Saved to {name}, as each further turn will be.\n")
+        else:
+            write(f"Each turn will be saved to {name}.\n")
+
+    def _edit(self) -> None:
+        """Send a message that is written in the user's editor."""
+        text = (click.edit("", extension=".md") or "").strip()
+        if not text:
+            write("Nothing was written.\n")
+            return
+        self._editor.add(text)
+        write(f"{text}\n")
+        self._turn(text)
 
     def _retry(self) -> None:
-        """Take back the last turn and send its message again; if that fails, the turn stays."""
+        """Send the last message again; a turn that was kept is taken back, and stays if it fails now."""
+        if self._unanswered is not None:
+            self._turn(self._unanswered)
+            return
         before = list(self._conversation.messages)
         self._turn(self._undo())
         if len(self._conversation.messages) < len(before):
             self._conversation.messages = before
+            self._unanswered = None
             self._file.save(self._conversation)
 
     def _undo(self) -> str:
@@ -162,6 +190,7 @@ class InteractiveChat:
         if not isinstance(text, str):
             raise Failure("there is no turn with a text to take back")
         del messages[turns[-1] :]
+        self._unanswered = None
         self._file.save(self._conversation)
         return text
 
@@ -170,18 +199,21 @@ class InteractiveChat:
         messages = list(itertools.takewhile(is_instruction, self._conversation.messages))
         self._conversation = self._conversation.copy()
         self._conversation.messages = messages
+        self._unanswered = None
+        write("A new conversation begins.\n")
         write(self._file.stop_saving())
 
     def _turn(self, line: str) -> None:
+        self._unanswered = line
         try:
             with checking_arguments():
                 stream = self._conversation.stream(as_text(line), images=self._images, **self._options)
             with stream:
                 show(stream, whole=self._whole, raw=self._raw)
-            self._images = None
+            self._images = self._unanswered = None
             self._file.save(self._conversation)
         except KeyboardInterrupt:
-            write("\n")
+            write(f"\n{STOPPED}\n")
         except click.ClickException as error:
             error.show()
         except G4FLiteError as error:
@@ -191,3 +223,9 @@ class InteractiveChat:
 def is_instruction(message: Message) -> bool:
     """Return whether a message is a system message."""
     return message["role"] in ("system", "developer")
+
+
+def _shortened(text: str) -> str:
+    """Return a text as one line that fits a terminal."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:59]}…"

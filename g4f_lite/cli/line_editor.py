@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 LENGTH = 1000  # messages that the history file keeps
+PROMPT = "> "
+QUIT_HINT = "Press Ctrl-C again, or Ctrl-D, to quit."
 
 
 class LineEditor:
@@ -18,43 +22,61 @@ class LineEditor:
 
     def __init__(self, commands: Sequence[str]) -> None:
         self._commands = commands
-        self._file: Path | None = None
+        self._file = _history_file()
+        self._readline: Any = None
         try:
             import readline
         except ImportError:  # Windows, which edits lines itself
             return
+        self._readline = readline
         readline.set_completer_delims("")
         readline.set_completer(self._complete)
         if "libedit" in (readline.__doc__ or ""):
             readline.parse_and_bind("bind ^I rl_complete")
         else:
             readline.parse_and_bind("tab: complete")
+            readline.parse_and_bind(r'"\e\C-m": "\C-v\C-j"')  # Alt-Enter, as if the newline were quoted
             if os.environ.get("TERM") not in ("dumb", "unknown"):
                 readline.parse_and_bind("set enable-bracketed-paste on")  # which Python switches off
-        self._file = _history_file()
         readline.clear_history()
         with contextlib.suppress(OSError, ValueError):
             readline.read_history_file(self._file)
 
     def read(self) -> str:
-        """Return the next message.
+        """Return the next message.  Ctrl-C clears the line.
 
         :raises EOFError: if the user presses Ctrl-D
-        :raises KeyboardInterrupt: if the user presses Ctrl-C
+        :raises KeyboardInterrupt: if the user presses Ctrl-C twice on an empty line
         """
-        return input("> ").strip()
+        warned = False
+        while True:
+            try:
+                return input(PROMPT).strip()
+            except KeyboardInterrupt:
+                has_text = self._has_text()
+                if warned and not has_text:
+                    raise
+                warned = not has_text
+                sys.stdout.write("\n" if has_text else f"\n{QUIT_HINT}\n")
+
+    def add(self, message: str) -> None:
+        """Add a message that was written elsewhere to the history."""
+        if self._readline is not None:
+            self._readline.add_history(message)
+
+    def _has_text(self) -> bool:
+        """Return whether something was typed before Ctrl-C."""
+        return self._readline is not None and bool(self._readline.get_line_buffer())
 
     def save(self) -> None:
         """Write the history to its file, which only the user can read; a directory that is not writable is no error."""
-        if self._file is None:
+        if self._readline is None:
             return
-        import readline
-
-        readline.set_history_length(LENGTH)
+        self._readline.set_history_length(LENGTH)
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o600))
-            readline.write_history_file(self._file)
+            self._readline.write_history_file(self._file)
             self._file.chmod(0o600)
 
     def _complete(self, text: str, number: int) -> str | None:

@@ -71,8 +71,8 @@ class LiveMarkdown:
         # A terminal that has become narrower has broken the lines in two that are now too long.
         height = sum(max(1, -(-cell_len(_STYLE.sub("", line)) // width)) for line in self._drawn[same:])
         changes = "".join(f"{line}\n" for line in (written + drawn)[same:])
-        if height:
-            changes = f"\x1b[{height}A\r\x1b[J{changes}"
+        if height:  # the first line by itself: tmux moves a screen that is erased from its first row to the scroll-back
+            changes = f"\x1b[{height}A\r\x1b[K\n\x1b[J\x1b[A{changes}"
         self._drawn = drawn
         if changes:
             self._console.file.write(changes)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
+from ..providers.local.catalogue import DEFAULT
 from ..providers.openai.keys import clean
-from ..providers.registry import provider_names
 from ..providers.selection import choose_provider
-from .failure import Misuse, checking_arguments
+from .completion import complete_provider
+from .failure import Misuse, checking_arguments, tell
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,14 @@ class ProviderOptions:
             settings["api_key"] = read_key(self.key_file)
         name = ",".join(self.names) or None
         with checking_arguments():
-            provider = choose_provider(name, base_url=self.base_url, download=True, **settings)
+            provider = choose_provider(name, base_url=self.base_url, download=DEFAULT, **settings)
         if self.key_file is not None and isinstance(provider, Fallback):
             raise Misuse("--api-key-file needs a single provider, and there are several; set their variables")
         for one in provider.providers if isinstance(provider, Fallback) else [provider]:
             if not one.working and getattr(one, "base_url", None) == getattr(type(one), "url", ""):
                 note = f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it"
-                click.echo(f"Note: {note}", err=True)
+                tell(f"Note: {note}")
         return provider
-
-
-def _complete_provider(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """List the names of providers that begin with a text, for a shell's completion."""
-    return [CompletionItem(name) for name in provider_names() if name.lower().startswith(begun.lower())]
 
 
 def provider_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -63,7 +58,7 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
         "names",
         multiple=True,
         metavar="NAME",
-        shell_complete=_complete_provider,
+        shell_complete=complete_provider,
         help="The provider, such as ollama or groq:llama-3.3-70b. Repeat it to name fallbacks, in order.",
     )
     @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")

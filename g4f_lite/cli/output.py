@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import click
 
 from ..errors import sanitize
-from .failure import Failure, one_line
+from .failure import Failure, one_line, tell
 
 BROKEN_PIPE = 141  # the exit code that a shell reports for a program killed by SIGPIPE
 
@@ -39,7 +39,7 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """Write a warning in one line, without the place in the program that it came from."""
-    click.echo(f"Note: {one_line(str(message))}", err=True)
+    tell(f"Note: {one_line(str(message))}")
 
 
 def write(text: str) -> None:

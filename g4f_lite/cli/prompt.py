@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import sys
 
 import click
 
 from .failure import Failure, Misuse
+
+
+def _one_argument(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> str | None:
+    if len(words) > 1:
+        raise click.UsageError(f'the prompt is several arguments; put it in quotes: "{" ".join(words)}"', context)
+    return words[0] if words else None
+
+
+prompt_argument = click.argument("prompt", nargs=-1, metavar="[PROMPT]", callback=_one_argument)
 
 
 def read_prompt(argument: str | None) -> str:
@@ -45,4 +55,6 @@ def _standard_input() -> str:
             return data.decode(encoding).replace("\r\n", "\n").rstrip("\n")
         except UnicodeDecodeError:
             continue
-    raise Failure(f"standard input is neither valid UTF-8 nor valid {sys.stdin.encoding}")
+    if codecs.lookup(sys.stdin.encoding).name == "utf-8":
+        raise Failure("standard input is not text in UTF-8")
+    raise Failure(f"standard input is text neither in UTF-8 nor in {sys.stdin.encoding}")

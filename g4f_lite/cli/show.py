@@ -6,10 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
 from ..answers.stream import AnswerStream
 from ..errors import G4FLiteError
+from .failure import tell
 from .keyboard import silent_keyboard
 from .output import write
 
@@ -41,7 +40,7 @@ def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Non
 def note_if_cut(stream: AnswerStream) -> None:
     """Say on standard error if an answer has reached the limit of its length."""
     if stream.finish_reason == "length":
-        click.echo("Note: the answer is cut, because it has reached the limit of tokens; see --max-tokens", err=True)
+        tell("Note: the answer is cut, because it has reached the limit of tokens; see --max-tokens")
 
 
 def _print(stream: AnswerStream, *, whole: bool) -> None:

@@ -16,6 +16,7 @@ from ..providers.identity import identity_of
 from ..providers.selection import ProviderLike
 from ..store.answers import Kept
 from .routing import Router
+from .usage import CallUsage, UncountedUsage
 
 if TYPE_CHECKING:
     from ..typed.loop import ToolUse
@@ -49,9 +50,22 @@ class BatchCalls:
         self.stored_as = "" if output is None else json.dumps(self._kind.schema.json, sort_keys=True)
 
     def __getstate__(self) -> dict[str, Any]:
-        router = copy.copy(self._router)  # a worker neither counts the pace nor writes to a cache
-        router.pace, router.cache = None, None
+        router = copy.copy(self._router)
+        router.cache = None  # a file of this machine, and of this process
         return {**vars(self), "_router": router}
+
+    def for_workers(self) -> BatchCalls:
+        made, made._router = copy.copy(self), copy.copy(self._router)
+        made._router.pace, made._router.usage = None, UncountedUsage()
+        return made
+
+    def used(self) -> list[CallUsage]:
+        usage = self._router.usage
+        return usage.taken() if isinstance(usage, UncountedUsage) else []
+
+    def count(self, used: list[CallUsage]) -> None:
+        for call in used:
+            self._router.usage.add(call)
 
     def check(self, prompt: Prompt, provider: Any = None) -> None:
         if self._output is None:

@@ -15,6 +15,7 @@ from ..store.answers import Kept
 from ..timeout import Timeout
 from .batches import BatchCalls
 from .options import divide
+from .usage import CallUsage
 
 if TYPE_CHECKING:
     from ..typed.ask import Question
@@ -49,9 +50,10 @@ class HostedCalls(BatchCalls):
         body.pop("stream", None)
         return self._api(found, asked), body
 
-    def read(self, prompt: Prompt, provider: Any, line: Mapping[str, Any]) -> Kept:
+    def read(self, prompt: Prompt, provider: Any, line: Mapping[str, Any], used: list[Any] | None = None) -> Kept:
         """Read the answer in a line of results.
 
+        :param used: gets what it took, without its price: the list does not have the half price of every service
         :raises G4FLiteError: if there is none
         """
 
@@ -62,7 +64,7 @@ class HostedCalls(BatchCalls):
             stream = AnswerStream(lambda: self._api(found, asked).answer(line), provider=found.name, model=asked.model)
             for stage in stages:
                 stream.through(stage)
-            return stream
+            return stream if used is None else stream.when_ended(lambda ended: used.append(CallUsage.of(ended)))
 
         if self._output is None:
             stream = send(prompt)

@@ -176,8 +176,9 @@ class ManyPrompts:
             answers are in progress at once, each in a thread of its own
         :param fresh: whether to ask again for what is cached or stored, and replace it
         :param workers: how many calls are in progress at once; ``"auto"`` finds out how many the service takes
-        :param executor: a ``concurrent.futures.Executor`` that makes the calls, such as one of Dask; for its processes
-            the provider is pickled without its key, which they take from their environment
+        :param executor: a ``concurrent.futures.Executor`` that makes the calls, such as one of Dask, and gets several
+            prompts at once where answers are short; for its processes the provider is pickled without its key, which
+            they take from their environment
         :param store: a file in which each answer is kept as it comes; the same batch later goes on from there
         :param rpm: requests per minute; None without a limit
         :param tpm: tokens per minute, of prompts and answers; None without a limit
@@ -221,6 +222,7 @@ class ManyPrompts:
             max_failures_in_a_row=max_failures_in_a_row,
             progress=progress,
             fresh=fresh,
+            pace=self._router.pace,
         )
 
 

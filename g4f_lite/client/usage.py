@@ -38,6 +38,16 @@ class CallUsage(NamedTuple):
     cached: bool = False
     service_tier: str | None = None
 
+    @classmethod
+    def of(cls, stream: AnswerStream) -> CallUsage:
+        """Return what the call of an answer that has ended took."""
+        identity, error = stream.identity, stream.error
+        model = (identity.model if identity else None) or stream.model or ""
+        tier = str(identity.extra.get("service_tier", "default")) if identity else None
+        retries = _retries_of(error) if error is not None else (stream.attempts or 1) - 1
+        priced_at = getattr(stream.source, "priced_at", None)
+        return cls(model, priced_at, stream.usage, error is not None, retries, stream.cached, tier)
+
 
 class ModelUsage:
     """What the calls of one model took; the attributes are those of :class:`ClientUsage`."""
@@ -196,12 +206,7 @@ class ClientUsage:
 
     def add_stream(self, stream: AnswerStream) -> None:
         """Count a call at the end of its answer."""
-        identity, error = stream.identity, stream.error
-        model = (identity.model if identity else None) or stream.model or ""
-        tier = str(identity.extra.get("service_tier", "default")) if identity else None
-        retries = _retries_of(error) if error is not None else (stream.attempts or 1) - 1
-        priced_at = getattr(stream.source, "priced_at", None)
-        self.add(CallUsage(model, priced_at, stream.usage, error is not None, retries, stream.cached, tier))
+        self.add(CallUsage.of(stream))
 
     def _add_up(self) -> None:
         if self._is_adding:  # a garbage collection in the middle of this, whose call is added afterwards
@@ -217,10 +222,25 @@ class ClientUsage:
             self._is_adding = False
 
     def __reduce__(self) -> tuple[Any, ...]:  # a copied or pickled client counts for itself
-        return ClientUsage, ()
+        return type(self), ()
 
     def __repr__(self) -> str:
         return _shown(self)
+
+
+class UncountedUsage(ClientUsage):
+    """Keeps the calls of a worker one by one, for the process that it works for, which counts them."""
+
+    def add(self, call: CallUsage) -> None:
+        self._ended.append(call)
+
+    def taken(self) -> list[CallUsage]:
+        """Return the calls that have ended since the last time; threads may share it."""
+        calls = []
+        with suppress(IndexError):
+            while True:
+                calls.append(self._ended.popleft())
+        return calls
 
 
 def _retries_of(error: G4FLiteError) -> int:

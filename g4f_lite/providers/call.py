@@ -315,7 +315,10 @@ def attempts(
             service.on_retry(error, attempt, wait)
 
     controller = retrying(retry, deadline, service.budget, on_retry, may_be_text=may_be_text)
-    result: Result = controller(counted)
+    try:
+        result: Result = controller(counted)
+    finally:
+        controller.iter_state.reset()  # which would keep the whole call until the next garbage collection
     service.budget.give_back()
     return result
 

@@ -6,9 +6,11 @@ import contextlib
 import io
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
@@ -20,6 +22,7 @@ from g4f_lite.emulator import Emulator
 SECONDS = 60.0  # after which something that was waited for does not come, on a busy machine
 # Nothing but loopback is reached, and output is buffered as it is for users.
 ENVIRONMENT = {"G4F_LITE_OFFLINE": "1", "PYTHONUNBUFFERED": "", "XDG_STATE_HOME": os.devnull}
+INTERRUPTED = 130 if sys.platform == "win32" else -signal.SIGINT  # the exit code of a program that Ctrl-C has ended
 COMMAND = [sys.executable, "-m", "g4f_lite"]
 
 # Makes the terminal on standard input the one whose Ctrl-C the program gets, and becomes the program.
@@ -45,9 +48,9 @@ def run(
     )
 
 
-def call(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+def call(*arguments: str, stdin: str | bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in this process, where neither signals nor what Python does at its end are the point."""
-    given = io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")
+    given = io.TextIOWrapper(io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin), encoding="utf-8")
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**ENVIRONMENT, **environment}.items():
@@ -139,13 +142,20 @@ class Terminal:
 
     def interrupt_prompt(self) -> None:
         """Press Ctrl-C until it is noticed: Python misses one in the moment between showing a prompt and reading."""
-        for _ in range(int(SECONDS)):
+        for _ in range(int(SECONDS / 5)):  # seldom enough that none is pressed twice on a busy machine
+            self._wait_until_it_sleeps()
             self.type("\x03")
-            if select.select([self._own], [], [], 1.0)[0]:
+            if select.select([self._own], [], [], 5.0)[0]:
                 data = os.read(self._own, 65536)
                 self._seen += data
                 if b"\n" in data:
                     return
+
+    def _wait_until_it_sleeps(self) -> None:
+        """Wait until the program waits for a key, where Linux tells so."""
+        state = Path(f"/proc/{self._child.pid}/stat")
+        while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "S":
+            os.sched_yield()
 
     def wait_for(self, wanted: str) -> str:
         """Wait for something to be shown, and give all since what was waited for last."""

@@ -9,7 +9,10 @@ import pyte
 
 
 class Screen(io.StringIO):
-    """A file that plays what is written to it on a terminal."""
+    """A file that plays what is written to it on a terminal, which must not be erased from its first row on.
+
+    tmux moves a screen that is erased so to its scroll-back, where it is repeated for each time it is drawn.
+    """
 
     def __init__(self, width: int, height: int) -> None:
         super().__init__()
@@ -25,6 +28,7 @@ class Screen(io.StringIO):
         """Play what a program writes; the terminal makes a newline of each line feed."""
         for part in text.replace("\x1b[J", "\0\x1b[J").split("\0"):
             if part.startswith("\x1b[J"):
+                assert self._screen.cursor.y > 0, "the whole screen is erased"
                 first = len(self._screen.history.top) + self._screen.cursor.y
                 self._broken = {row for row in self._broken if row < first}
                 self.erased += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,36 @@ def test_an_answer_that_is_not_json(emulator: Emulator, here: list[str], tmp_pat
     file = tmp_path / "any.json"
     file.write_text("{}", encoding="utf-8")
     assert_failed(
-        call("chat", "Where?", *here, "--schema", str(file)), "expected an answer in JSON", printed="Where?\n"
+        call("chat", "Where?", *here, "--schema", str(file)), "expected JSON, as --schema requires", printed="Where?\n"
     )
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_an_answer_that_does_not_fit_the_schema(
+    emulator: Emulator, here: list[str], tmp_path: Path, more: list[str]
+) -> None:
+    file = tmp_path / "city.json"
+    file.write_text('{"type": "object", "properties": {"city": {"type": "string"}}}', encoding="utf-8")
+    emulator.answer('{"city": 1}')
+    done = call("chat", "Where?", *here, "--schema", str(file), *more)
+    assert done.returncode == 1
+    assert "1" in done.stdout
+    assert (
+        done.stderr == "Error: the answer does not match the schema in --schema, at $.city: 1 is not of type 'string'\n"
+    )
+
+
+def test_a_schema_without_the_package_that_checks_it(
+    emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    file = tmp_path / "city.json"
+    file.write_text('{"required": ["city"]}', encoding="utf-8")
+    for answer, code in (("{}", 0), ("Paris", 1)):
+        emulator.answer(answer)
+        done = call("chat", "Where?", *here, "--schema", str(file))
+        assert (done.returncode, done.stdout) == (code, f"{answer}\n")
+        assert done.stderr.startswith("Note: that the answer fits the schema is not checked")
 
 
 @pytest.mark.parametrize(
@@ -72,6 +101,8 @@ def test_an_answer_that_is_not_json(emulator: Emulator, here: list[str], tmp_pat
         (["--temperature", "nan"], "temperature"),
         (["--schema", "/no/such/file"], "cannot read"),
         (["--schema", __file__], "is not JSON"),
+        (["-o", 'response_format={"type": "json_schema"}'], "no schema"),
+        (["-o", "workers=2"], "workers cannot be given with --option"),
     ],
 )
 def test_options_that_are_not_valid(here: list[str], options: list[str], word: str) -> None:
@@ -85,9 +116,24 @@ def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> N
     assert "cut" in done.stderr
 
 
-def test_names_of_providers_are_completed() -> None:
-    words = {"COMP_WORDS": "g4f-lite chat --provider oll", "COMP_CWORD": "3", "_G4F_LITE_COMPLETE": "bash_complete"}
-    assert call(**words).stdout == "plain,ollama\n"
+@pytest.mark.parametrize(
+    ("typed", "environment", "found"),
+    [
+        ("--provider oll", {}, "plain,ollama\n"),
+        ("-m smollm2-", {}, "plain,smollm2-1.7b\n"),
+        ("-m ./mod", {}, "file,./mod\n"),
+        ("-p groq -m ll", {}, "plain,llama-3.3-70b-versatile\n"),
+        ("-p AiChats -m g", {}, "plain,gpt-4\n"),
+        ("-p nosuch -m g", {}, "\n"),
+        ("-m g", {"G4F_LITE_PROVIDER": "openai:o3"}, "plain,gpt-4o-mini\n"),
+        ("-m s", {"G4F_LITE_BASE_URL": "http://127.0.0.1:9/v1"}, "\n"),
+        ("--base-url http://127.0.0.1:9/v1 -m s", {}, "\n"),
+    ],
+)
+def test_names_are_completed(typed: str, environment: dict[str, str], found: str) -> None:
+    count = str(len(typed.split()) + 1)
+    words = {"COMP_WORDS": f"g4f-lite chat {typed}", "COMP_CWORD": count, "_G4F_LITE_COMPLETE": "bash_complete"}
+    assert call(**words, **environment).stdout == found
 
 
 def test_a_server_that_does_not_run() -> None:

@@ -32,26 +32,69 @@ def test_commands(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
             assert say(terminal, wrong).startswith("Error: ")
         assert not [request for request in emulator.requests if request.step == "prompt"]
         assert say(terminal, "//etc/hosts") == "/etc/hosts\r\n> "
-        assert say(terminal, "/undo") == "> "
-        say(terminal, f"/save {file}")
+        assert say(terminal, "/undo") == "Taken back: /etc/hosts\r\n> "
+        assert say(terminal, "/system Be polite.") == "The system message is replaced.\r\n> "
+        assert say(terminal, f"/save {file}").startswith("Each turn will be saved to")
+        assert say(terminal, "/system") == "There is no system message any more.\r\n> "
         say(terminal, "first")
         say(terminal, "second")
         emulator.answer("again")
         assert say(terminal, "/retry") == "again\r\n> "
         assert history(emulator) == ["first", "first", "second"]
         assert roles(file) == ["user", "assistant"] * 2
-        emulator.fail("success_false")
-        assert say(terminal, "/retry").startswith("Error: ")
-        assert roles(file) == ["user", "assistant"] * 2
+        for _ in range(2):  # the turn stays, and can be taken back again
+            emulator.fail("success_false")
+            assert say(terminal, "/retry").startswith("Error: ")
+            assert history(emulator) == ["first", "first", "second"]
+            assert roles(file) == ["user", "assistant"] * 2
         say(terminal, "/undo")
         assert roles(file) == ["user", "assistant"]
         assert say(terminal, "/model") == "echo\r\n> "
-        say(terminal, "/model gpt-4o-mini")
+        assert say(terminal, "/model gpt-4o-mini") == "The model is gpt-4o-mini from now on.\r\n> "
         assert "is left as it is" in say(terminal, "/system Be brief.")
         say(terminal, "third")
         assert history(emulator) == ["Be brief.", "first", "first", "third"]
         assert asked(emulator)["model"] == "gpt-4o-mini"
         assert roles(file) == ["user", "assistant"]
+        assert say(terminal, f"/save {tmp_path}/more.json").startswith("Saved to")
+        assert roles(tmp_path / "more.json") == ["system", *["user", "assistant"] * 2]
+
+
+def test_a_message_that_failed_can_be_sent_again(emulator: Emulator, here: list[str]) -> None:
+    with Terminal("chat", *here) as terminal:
+        terminal.wait_for("> ")
+        say(terminal, "first")
+        for _ in range(2):
+            emulator.fail("success_false")
+            assert say(terminal, "second" if len(emulator.requests) < 2 else "/retry").startswith("Error: ")
+        assert say(terminal, "/retry") == "second\r\n> "
+        assert history(emulator) == ["first", "first", "second"]
+
+
+def test_a_model_that_the_provider_does_not_know(emulator: Emulator) -> None:
+    with Terminal("chat", "--provider", "local") as terminal:
+        terminal.wait_for("> ")
+        assert say(terminal, "/model smolm2").startswith("Error: ")
+        assert say(terminal, "/model").endswith("smollm2\r\n> ")
+
+
+def test_a_message_of_several_lines(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("readline")
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nprintf "three\\nfour\\n" >"$1"\n')
+    editor.chmod(0o700)
+    with Terminal("chat", *here, "--raw", TERM="xterm", VISUAL=str(editor)) as terminal:
+        terminal.wait_for("> ")
+        terminal.type("one\x1b\rtwo\r")
+        terminal.wait_for("one\r\ntwo\r\n")
+        terminal.wait_for("> ")
+        terminal.type("/edit\n")
+        terminal.wait_for("three\r\nfour\r\n" * 2)
+        assert history(emulator) == ["one\ntwo", "one\ntwo", "three\nfour"]
+        terminal.wait_for("> ")
+        editor.write_text("#!/bin/sh\n")
+        terminal.type("/edit\n")
+        terminal.wait_for("Nothing was written.")
 
 
 def test_pasted_lines_are_one_message(emulator: Emulator, here: list[str]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from g4f_lite.emulator import Emulator
 from g4f_lite.emulator.png import draw_png
 from g4f_lite.providers.registry import provider_names
 
-from .command import SECONDS, asked, assert_failed, call, read_until, run, start
+from .command import COMMAND, ENVIRONMENT, INTERRUPTED, SECONDS, asked, assert_failed, call, read_until, run, start
 
 KEY = "sk-a-secret-that-nobody-shall-see"
 
@@ -43,7 +45,23 @@ def test_prints_each_piece_at_once_and_ctrl_c_ends_it(emulator: Emulator, here: 
         assert read_until(child.stdout, b"sky") == b"The sky"
         child.send_signal(signal.SIGINT)
         rest, said = child.communicate(timeout=SECONDS)
-    assert (child.returncode, rest, said) == (130, b"", b"\n")
+    assert (child.returncode, rest, said) == (INTERRUPTED, b"", b"\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="shells of Unix")
+def test_ctrl_c_ends_a_loop_of_the_shell(emulator: Emulator, here: list[str], interruptible: None) -> None:
+    emulator.answer(["The", " sky"])
+    emulator.fail("stall", after=1, times=None)
+    loop = 'for word in one two; do "$@" "$word"; done; echo "after the loop"'
+    command = ["bash", "-c", loop, "bash", *COMMAND, "chat", *here]
+    environment = {**os.environ, **ENVIRONMENT}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, start_new_session=True) as shell:
+        assert shell.stdout is not None
+        read_until(shell.stdout, b"The")
+        os.killpg(shell.pid, signal.SIGINT)
+        said, _ = shell.communicate(timeout=SECONDS)
+    assert (shell.returncode, said) == (-signal.SIGINT, b"")
+    assert len(emulator.requests) == 1
 
 
 def test_a_cut_answer_is_printed_as_far_as_it_came(emulator: Emulator, here: list[str]) -> None:
@@ -96,6 +114,13 @@ def test_a_pipe_keeps_control_characters(emulator: Emulator, here: list[str]) ->
 def test_the_prompt_is_the_argument_then_a_blank_line_then_standard_input(emulator: Emulator, here: list[str]) -> None:
     call("chat", "Sum up:", *here, stdin="One.\nTwo.\n")
     assert asked(emulator)["messages"] == [{"role": "user", "content": "Sum up:\n\nOne.\nTwo."}]
+
+
+def test_an_image_on_standard_input(emulator: Emulator, here: list[str]) -> None:
+    assert call("chat", "What is this?", *here, "-i", "-", stdin=draw_png("a cat")).returncode == 0
+    text, cat = asked(emulator)["messages"][0]["content"]
+    assert text["text"] == "What is this?"
+    assert cat["image_url"]["url"].startswith("data:image/png;base64,")
 
 
 @pytest.mark.parametrize("stdin", ["Grüße\n", b"\xef\xbb\xbfGr\xc3\xbc\xc3\x9fe\r\n"])
@@ -241,4 +266,4 @@ def test_ctrl_c_ends_the_embedded_model_without_a_word(local_weights: Path, inte
         read_until(child.stdout, b" ")
         child.send_signal(signal.SIGINT)
         _, said = child.communicate(timeout=SECONDS)
-    assert (child.returncode, said) == (130, b"\n")
+    assert (child.returncode, said) == (INTERRUPTED, b"\n")

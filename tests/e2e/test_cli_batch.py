@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from g4f_lite import Client
+from g4f_lite.batch.summary import BatchUsage
+from g4f_lite.cli import batch_report
 from g4f_lite.emulator import Emulator
 
-from .command import SECONDS, assert_failed, assert_refused, call, start
+from .command import INTERRUPTED, SECONDS, assert_failed, assert_refused, call, start
 
 
 def lines(path: Path) -> list[Any]:
@@ -30,25 +35,27 @@ def prompts(emulator: Emulator) -> list[str]:
 def test_a_text_file_has_a_prompt_in_each_line(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("one\n\ntwo \N{SNOWMAN}\n", encoding="utf-8")
     done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), *here)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "2 answered, 0 failed\n", "")
+    told = f"2 answered, 0 failed; 3 tokens of prompts and 3 of answers; kept in {tmp_path / 'out.jsonl.store'}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, told, "")
     out = lines(tmp_path / "out.jsonl")
     assert [(line["prompt"], line["answer"], line["error"]) for line in out] == [
         ("one", "one", None),
         ("two \N{SNOWMAN}", "two \N{SNOWMAN}", None),
     ]
     assert out[0]["provider"] == "OpenAICompatible"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.jsonl"]  # no store is left
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["in.txt", "out.jsonl", "out.jsonl.store"]
 
 
 def test_columns_of_a_csv_file_make_the_prompt(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text('id,text\n1,"a, b"\n2,"c\nd"\n', encoding="utf-8")
     template = "Summarise {{{text}}}: {id}"
+    facts = {"finish_reason": "stop", "prompt_tokens": "4", "completion_tokens": "4"}
     done = call("batch", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--prompt", template, *here)
     assert done.returncode == 0, done.stderr
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         assert list(csv.DictReader(file)) == [
-            {"id": "1", "text": "a, b", "answer": "Summarise {a, b}: 1", "error": ""},
-            {"id": "2", "text": "c\nd", "answer": "Summarise {c\nd}: 2", "error": ""},
+            {"id": "1", "text": "a, b", "answer": "Summarise {a, b}: 1", "error": "", **facts},
+            {"id": "2", "text": "c\nd", "answer": "Summarise {c\nd}: 2", "error": "", **facts},
         ]
 
 
@@ -77,7 +84,7 @@ def test_files_of_the_batch_api_go_in_and_out(emulator: Emulator, here: list[str
     out = tmp_path / "out.jsonl"
     done = call("batch", str(tmp_path / "in.jsonl"), "-o", str(out), "--workers", "1", *here)
     assert done.returncode == 1
-    assert done.stdout == "1 answered, 1 failed\n"
+    assert done.stdout.startswith("1 answered, 1 failed; ")
     good, bad = lines(out)
     assert (good["custom_id"], good["error"]) == ("a", None)
     assert good["response"]["status_code"] == 200
@@ -106,9 +113,9 @@ def test_rows_that_failed_can_be_asked_again(emulator: Emulator, here: list[str]
     assert (tmp_path / "out.csv.store").exists()
     assert call("batch", str(failed), "-o", str(tmp_path / "more.csv"), *options).returncode == 0
     done = call("batch", str(tmp_path / "in.csv"), "-o", str(out), *options)
-    assert (done.returncode, done.stdout) == (0, f"3 answered (2 of them from {out}.store), 0 failed\n")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"3 answered (2 of them from {out}.store), 0 failed; ")
     assert prompts(emulator) == ["a", "b", "b", "b", "c"]
-    assert not (tmp_path / "out.csv.store").exists()
 
 
 def test_an_estimate_and_the_first_few(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
@@ -139,7 +146,7 @@ def test_ctrl_c_leaves_a_store_from_which_the_same_command_goes_on(
             child.stdout.readline()
         child.send_signal(signal.SIGINT)
         _, said = child.communicate(timeout=SECONDS)
-    assert child.returncode == 130
+    assert child.returncode == INTERRUPTED
     assert b"and the same command goes on" in said
     emulator.reset()
     assert len(call(*command).stdout.splitlines()) == 12
@@ -152,14 +159,42 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
     (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
     emulator.fail("status", nth=2, status=401, times=None)
     done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", *here)
-    assert_failed(done, "the batch stopped after 1 results", "401", "out.jsonl.store, and the same command goes on")
-    assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ["one"]
+    partial = tmp_path / "out.jsonl.partial"
+    assert_failed(done, "the batch stopped after 1 answer: ", "401", f"their rows in {partial}, and the same command")
+    assert [line["answer"] for line in lines(partial)] == ["one"]
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 @pytest.mark.parametrize(
     ("name", "content", "options", "words"),
     [
-        ("in.txt", "", [], "prompts is empty"),
+        ("in.txt", "", [], "in.txt has no prompts"),
+        ("in.csv", "a,b\n", [], "in.csv has no prompts"),
+        (
+            "in.csv",
+            "id;text\n1;x\n",
+            [],
+            "one column, 'id;text'; if ';' separates them, give the delimiter with --delimiter",
+        ),
+        ("in.csv", "text,text\nx,y\n", ["--prompt", "{text}"], "line 1: two columns are called 'text'; rename one"),
+        ("in.csv", "text,answer\nx,y\n", ["--prompt", "{text}"], "a column is called 'answer'"),
+        (
+            "in.csv",
+            "text\nx\n",
+            ["--price", "1"],
+            "a price is two numbers, of a million tokens of prompts and of answers",
+        ),
+        ("in.csv", "text\nx\n", ["--delimiter", ";;"], "--delimiter must be one character"),
+        (
+            "in.csv",
+            "id,text\n1,x\n2, \n",
+            ["--prompt", "{id}: {text}"],
+            "line 3: the column 'text' is empty; --empty skip leaves such rows out, and --empty send sends",
+        ),
+        ("in.csv", 'text\nx\n""\n', [], "line 3: the column 'text' is empty"),
+        ("in.csv", "text\nx\n \n", ["--prompt", "{text}", "--empty", "send"], "line 3: the column 'text' is empty"),
+        ("in.jsonl", '{"text": null}', [], "line 1: the column 'text' is empty"),
+        ("in.jsonl", '{"prompt": "", "system": "x"}', ["--empty", "send"], "line 1: the prompt is empty"),
         (
             "in.csv",
             "a,b\n1,2\n",
@@ -176,7 +211,7 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
             "line 1: the body has 'proxy', which is not a field of OpenAI's API",
         ),
         ("in.jsonl", "[1]", [], "line 1 must be an object or a string, not '[1]'"),
-        ("in.jsonl", '"one"\n{"prompt": ""}', [], "prompts[1]: messages is empty"),
+        ("in.jsonl", '"one"\n{"prompt": ""}', [], "line 2: the prompt is empty"),
         ("in.xlsx", "", [], "has the ending '.xlsx'; known are .jsonl, .ndjson, .csv, .tsv, .txt"),
         ("in.txt", "one", ["-o", "out.txt"], "out.txt must be a .jsonl, .csv or .tsv file"),
         ("in.txt", "one", ["--store", "."], "it is a folder; name a file in it"),
@@ -191,9 +226,140 @@ def test_a_bad_file_is_an_error_of_one_line(
 
 
 def test_a_missing_file_and_one_that_is_not_text(here: list[str], tmp_path: Path) -> None:
-    assert_failed(call("batch", str(tmp_path / "none.txt"), *here), "No such file", code=2)
+    missing = call("batch", str(tmp_path / "none.txt"), "-o", str(tmp_path / "out.csv"), *here)
+    assert missing.stderr == f"Error: cannot read {tmp_path / 'none.txt'}: No such file or directory\n"
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / "in.txt").write_bytes(b"one\n\xff\xfe\n")
     assert_failed(call("batch", str(tmp_path / "in.txt"), *here), "is not UTF-8 text", code=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "expected"),
+    [
+        ("one\ntwo\n", [], ["one", "two"]),
+        ('\n"one"\n{"prompt": "two"}\n', [], ["one", "two"]),
+        ("\ufeffid,text\r\n1,one\r\n2,two\r\n", ["--format", "csv", "--prompt", "{text}"], ["one", "two"]),
+        ("text\tid\none\t1\n", ["--format", "tsv", "--prompt", "{text}"], ["one"]),
+        ('"one"\n', ["--format", "text"], ['"one"']),
+    ],
+)
+def test_prompts_on_standard_input(
+    emulator: Emulator, here: list[str], given: str, options: list[str], expected: list[str]
+) -> None:
+    done = call("batch", "-", *options, *here, stdin=given)
+    assert [json.loads(line)["answer"] for line in done.stdout.splitlines()] == expected, done.stderr
+
+
+def test_a_format_holds_for_a_file_as_well(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "prompts.md").write_text("one\n")
+    assert_refused(call("batch", str(tmp_path / "prompts.md"), *here), "'.md'", "--format")
+    done = call("batch", str(tmp_path / "prompts.md"), "--format", "text", *here)
+    assert json.loads(done.stdout)["answer"] == "one"
+
+
+def test_options_of_a_call_and_a_schema(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "city.json").write_text('{"required": ["city"]}', encoding="utf-8")
+    (tmp_path / "in.txt").write_text('{"city": 1}\n{}\n', encoding="utf-8")
+    files = ["-o", str(tmp_path / "out.jsonl"), "--failed", str(tmp_path / "failed.jsonl")]
+    options = ["--temperature", "0.5", "--option", "top_p=0.9", "--schema", str(tmp_path / "city.json")]
+    done = call("batch", str(tmp_path / "in.txt"), *files, *options, *here)
+    assert done.returncode == 1
+    assert done.stdout.startswith("1 answered, 1 failed; ")
+    assert "1 of 2 prompts failed; the first: the answer does not match the schema in --schema, at $" in done.stderr
+    body = emulator.requests[-1].json()
+    assert (body["temperature"], body["top_p"], body["response_format"]["type"]) == (0.5, 0.9, "json_schema")
+    assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ['{"city": 1}', "{}"]  # which is paid for
+    assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["{}"]
+
+
+def test_fields_of_a_schema_are_columns(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    schema = {"properties": {"mood": {"type": "string"}, "tags": {"type": "array"}}, "required": ["mood"]}
+    (tmp_path / "mood.json").write_text(json.dumps(schema), encoding="utf-8")
+    rows = ['{"mood": "good", "tags": ["a", "\N{SNOWMAN}"]}', "no JSON", '{"mood": "bad"}']
+    (tmp_path / "in.txt").write_text("\n".join(rows), encoding="utf-8")
+    out = tmp_path / "out.csv"
+    done = call("batch", str(tmp_path / "in.txt"), "-o", str(out), "--schema", str(tmp_path / "mood.json"), *here)
+    assert done.returncode == 1
+    with out.open(newline="", encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    assert [(row["answer"], row["mood"], row["tags"], bool(row["error"])) for row in written] == [
+        (rows[0], "good", '["a", "\N{SNOWMAN}"]', False),
+        (rows[1], "", "", True),
+        (rows[2], "bad", "", False),
+    ]
+    (tmp_path / "in.csv").write_text("prompt,mood\nx,y\n", encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.csv"), "-o", str(out), "--schema", str(tmp_path / "mood.json"), *here)
+    assert_refused(done, "a column is called 'mood', as one of the answers would be; rename it")
+
+
+def test_a_table_with_another_delimiter_and_empty_cells(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id;text\n1;one, two\n2;\n3;three\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.csv"), "--delimiter", ";", "--prompt", "{id} {text}", *here]
+    skipped = call(*command, "-o", str(tmp_path / "skip.csv"), "--empty", "skip")
+    assert skipped.returncode == 0, skipped.stderr
+    assert [line.split(";")[:3] for line in (tmp_path / "skip.csv").read_text().splitlines()] == [
+        ["id", "text", "answer"],
+        ["1", "one, two", "1 one, two"],
+        ["3", "three", "3 three"],
+    ]
+    assert call(*command, "-o", str(tmp_path / "send.csv"), "--empty", "send").returncode == 0
+    (tmp_path / "one.csv").write_text("this; and that\nx\n", encoding="utf-8")
+    assert call("batch", str(tmp_path / "one.csv"), "--delimiter", "\\t", *here).returncode == 0
+    assert len((tmp_path / "send.csv").read_text().splitlines()) == 4
+
+
+def test_an_estimate_needs_no_key_and_says_what_the_price_is_for(tmp_path: Path) -> None:
+    pytest.importorskip("genai_prices")
+    (tmp_path / "in.txt").write_text("x" * 399_999, encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "-p", "openai:gpt-4o-mini", "--estimate"]
+    environment = {"OPENAI_API_KEY": "", "G4F_LITE_OFFLINE": ""}
+    done = call(*command, **environment)
+    assert done.stdout == (
+        "1 prompt to send, 0 answers stored; about 100,000 tokens of prompts; "
+        "about $0.015 for the prompts only: --max-tokens limits the answers\n"
+    )
+    assert call(*command, "--max-tokens", "100000", **environment).stdout.endswith("; about $0.075\n")
+
+
+def test_the_price_of_a_gateway_is_an_option(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one two\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.csv"), "--price", "1000,500000", *here]
+    assert call(*command, "--estimate", "--max-tokens", "4").stdout.endswith("; about $2.00\n")
+    assert "; 2 tokens of prompts and 2 of answers, about $1.00; kept in " in call(*command).stdout
+
+
+def test_the_progress_is_told_now_and_then_in_a_log(
+    emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_report, "LOG_SECONDS", 0.001)
+    (tmp_path / "in.txt").write_text("".join(f"prompt {number}\n" for number in range(20)), encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.txt"), "--workers", "1", *here)
+    assert re.search(r"^1?\d of 20 done, [\d,]+ a minute, \d+ s left$", done.stderr, re.MULTILINE), done.stderr
+
+
+def test_the_progress_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = threading.Event()
+    usage = BatchUsage(done=3, calls=2, stored=1, failures=1)
+
+    def counts() -> BatchUsage:
+        shown.set()
+        return usage
+
+    monkeypatch.setattr(batch_report, "TERMINAL_SECONDS", 0.001)
+    monkeypatch.setattr(sys, "stderr", Screen())
+    monkeypatch.setenv("TERM", "xterm")
+    with batch_report.Progress(counts, 10, is_shown=False):
+        pass
+    assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
+    with batch_report.Progress(counts, 10):
+        assert shown.wait(SECONDS)
+    text = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert text.startswith("\r3 of 10 done, 1 failed, ")
+    assert text.endswith("\r")
 
 
 def test_the_cache_is_shown_and_cleared(emulator: Emulator, tmp_path: Path) -> None:
@@ -235,13 +401,14 @@ def test_a_hosted_batch_is_answered_by_the_service(emulator: Emulator, here: lis
     assert emulator.requests == []
     for _ in range(2):  # the second time from the files
         done = call(*hosted, *here)
-        assert (done.returncode, done.stdout) == (1, "2 answered, 1 failed\n"), done.stderr
+        assert (done.returncode, done.stdout[:20]) == (1, "2 answered, 1 failed"), done.stderr
         assert "1 of 3 prompts failed; the first: " in done.stderr
         assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ["one", None, "three"]
         assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["two"]
     assert [request.method for request in emulator.requests if request.step == "batches"] == ["POST", "GET", "GET"]
     assert_refused(call(*hosted, "--rpm", "5", *here), "--rpm cannot be used with --hosted")
-    (tmp_path / "in.txt").write_text("other\n", encoding="utf-8")
+    assert call(*hosted, "--estimate", *here).stdout.startswith("0 prompts to send, 2 answers stored, 1 failed; ")
+    (tmp_path / "in.txt").write_text("other\nones\nhere\n", encoding="utf-8")
     assert_refused(call(*hosted, *here), "belongs to a batch of other prompts")
 
 

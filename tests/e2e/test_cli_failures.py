@@ -103,6 +103,41 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
     assert_refused(call("chat", "Hello", *arguments), words)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "words"),
+    [
+        (["caht"], b"", "there is no command 'caht'; did you mean chat?"),
+        (["chat", "What", "is it?"], b"", 'the prompt is several arguments; put it in quotes: "What is it?"'),
+        (["chat", "-p", "echo"], b"\xff\x00", "standard input is not text in UTF-8\n"),
+        (["chat", "Hi", "-p", "echo", "-i", "-"], b"text", "standard input is not a PNG"),
+        (["chat", "Hi", "-p", "nosuch"], b"", "; `g4f-lite providers` lists them"),
+    ],
+)
+def test_what_to_write_instead_is_said(arguments: list[str], stdin: bytes, words: str) -> None:
+    done = call(*arguments, stdin=stdin)
+    assert done.returncode != 0
+    assert words in done.stderr
+
+
+def test_a_cut_answer_does_not_name_an_attribute_of_python(emulator: Emulator, here: list[str]) -> None:
+    emulator.answer(["one", " two"])
+    emulator.fail("cut", after=1)
+    done = call("chat", "Count", *here)
+    assert_failed(done, "cut", printed="one\n")
+    assert "partial" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+def test_a_terminal_gets_an_error_broken_between_words() -> None:
+    from .command import Terminal
+
+    with Terminal("chat", "Hi", "-p", "nosuch", COLUMNS="40") as terminal:
+        lines = terminal.end()[1].splitlines()
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= 40
+    assert " ".join(lines).endswith("; `g4f-lite providers` lists them")
+
+
 def test_a_missing_key_is_one_line() -> None:
     done = call("chat", "Hello", "-p", "groq", G4F_LITE_OFFLINE="")
     assert_failed(done, "GROQ_API_KEY in the environment, or give --api-key-file")

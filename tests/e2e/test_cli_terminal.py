@@ -12,7 +12,9 @@ from g4f_lite.emulator import Emulator
 if sys.platform == "win32":
     pytest.skip("Windows has no pseudo-terminals in the standard library", allow_module_level=True)
 
-from .command import Terminal
+from g4f_lite.cli.line_editor import QUIT_HINT
+
+from .command import INTERRUPTED, Terminal
 
 pytestmark = pytest.mark.usefixtures("interruptible")
 
@@ -45,8 +47,7 @@ def test_a_conversation_remembers(emulator: Emulator, options: list[str]) -> Non
         assert say(terminal, "second") == "second\r\n> "
         assert history(emulator) == ["Be brief.", "first", "first", "second"]
         assert say(terminal, "   ") == "> "
-        terminal.type("/new\n")
-        terminal.wait_for("> ")
+        assert say(terminal, "/new") == "A new conversation begins.\r\n> "
         say(terminal, "third")
         assert history(emulator) == ["Be brief.", "third"]
         terminal.type("/quit\n")
@@ -73,9 +74,12 @@ def test_ctrl_c_stops_an_answer_and_keeps_the_conversation(emulator: Emulator, o
         terminal.type("Count\n")
         terminal.wait_for("one two")
         terminal.type(CTRL_C)
-        assert terminal.wait_for("> ").replace("^C", "") == "\r\n> "
+        shown = terminal.wait_for("> ").replace("^C", "")
+        assert shown == "\r\nStopped. This turn is not kept; /retry sends the message again.\r\n> "
+        emulator.answer("one two three")
+        assert say(terminal, "/retry") == "one two three\r\n> "
         say(terminal, "again")
-        assert history(emulator) == ["again"]
+        assert history(emulator) == ["Count", "one two three", "again"]
 
 
 def test_a_failed_turn_leaves_the_history_as_it_was(emulator: Emulator, options: list[str]) -> None:
@@ -86,7 +90,7 @@ def test_a_failed_turn_leaves_the_history_as_it_was(emulator: Emulator, options:
         emulator.fail("cut", after=1)
         shown = say(terminal, "second")
         assert shown.startswith("one\r\nError: ")
-        assert shown.count("\n") == 2
+        assert shown.count("Error: ") == 1
         emulator.fail("success_false")
         assert say(terminal, "third").startswith("Error: ")
         say(terminal, "fourth")
@@ -100,12 +104,26 @@ def test_ctrl_d_leaves(options: list[str]) -> None:
         assert terminal.end() == (0, "\r\n")
 
 
-def test_ctrl_c_at_the_prompt_leaves(options: list[str]) -> None:
+def test_ctrl_c_clears_a_line_and_leaves_when_it_is_pressed_twice(emulator: Emulator, options: list[str]) -> None:
+    pytest.importorskip("readline")
+
+    def shown_after_ctrl_c() -> str:
+        terminal.interrupt_prompt()
+        return terminal.wait_for("> ").replace("^C", "")
+
     with Terminal(*options) as terminal:
         terminal.wait_for("> ")
+        assert shown_after_ctrl_c() == f"\r\n{QUIT_HINT}\r\n> "
+        for _ in range(2):  # neither is the second on an empty line
+            terminal.type("half a mess")
+            terminal.wait_for("half a mess")
+            assert shown_after_ctrl_c() == "\r\n> "
+        assert say(terminal, "hello") == "hello\r\n> "
+        assert history(emulator) == ["hello"]
+        assert shown_after_ctrl_c() == f"\r\n{QUIT_HINT}\r\n> "
         terminal.interrupt_prompt()
         code, shown = terminal.end()
-        assert (code, shown.replace("^C", "")) == (130, "\r\n")
+        assert (code, shown.replace("^C", "")) == (INTERRUPTED, "\r\n")
 
 
 def test_images_go_with_the_first_message(emulator: Emulator, options: list[str]) -> None:

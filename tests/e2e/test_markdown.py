@@ -16,7 +16,7 @@ from g4f_lite.emulator import Emulator
 if sys.platform == "win32":
     pytest.skip("Windows has no pseudo-terminals in the standard library", allow_module_level=True)
 
-from .command import Terminal, call
+from .command import INTERRUPTED, Terminal, call
 from .screen import Screen
 
 pytestmark = pytest.mark.usefixtures("interruptible")
@@ -62,7 +62,7 @@ def test_it_is_drawn_as_it_comes(emulator: Emulator, here: list[str]) -> None:
         terminal.type("\x03")
         code, rest = terminal.end()
     lines = seen(shown + rest)
-    assert code == 130
+    assert code == INTERRUPTED
     assert lines[0] == "First paragraph."
     assert [line for line in lines if "Second" in line and "^C" not in line]
 
@@ -96,7 +96,7 @@ def test_what_is_typed_meanwhile_is_not_shown(emulator: Emulator, here: list[str
         terminal.type("abc\n\n")
         terminal.type("\x03")
         code, rest = terminal.end()
-    assert code == 130
+    assert code == INTERRUPTED
     assert seen(shown + rest) == ["First", "Sec"]
 
 

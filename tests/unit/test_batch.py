@@ -48,8 +48,8 @@ def test_results_are_in_the_order_of_the_prompts(client: Client) -> None:
 def test_nothing_is_sent_before_the_results_are_read(client: Client, shout: Shout) -> None:
     results = client.map(numbered(3))
     assert shout.asked == []
-    assert results.estimate() == (3, 0, 9, None, None)
-    assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30, None)
+    assert results.estimate() == (3, 0, 9, None, None, True, 0)
+    assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30, None, False, 0)
     assert shout.asked == []
     assert repr(results) == "<BatchResults: 0 of 3 done, 0 failed>"
 
@@ -197,7 +197,7 @@ def test_usage_is_counted(client: Client) -> None:
 def test_what_cannot_get_better_stops_the_batch(client: Client, shout: Shout, bad: str, kind: Any) -> None:
     results = client.map(kind([*numbered(10), bad, *numbered(500)]), workers=2)
     seen: list[Any] = []
-    with pytest.raises(BatchStoppedError, match=r"the batch stopped after \d\d results: ") as caught:
+    with pytest.raises(BatchStoppedError, match=r"the batch stopped after \d\d answers: ") as caught:
         seen.extend(result.text for result in results)
     assert seen == [text.upper() for text in numbered(10)]
     assert caught.value.results is results
@@ -235,7 +235,7 @@ def test_a_batch_that_stopped_goes_on_with_the_same_prompt(kind: Any) -> None:
 def test_many_failures_in_a_row_stop_the_batch(client: Client) -> None:
     results = client.map(["one", *["fail"] * 100], workers=1, max_failures_in_a_row=5)
     seen: list[Result[Any]] = []
-    with pytest.raises(BatchStoppedError, match=r"after 6 results: .*fail"):
+    with pytest.raises(BatchStoppedError, match=r"the batch stopped after 1 answer and 5 failures: .*fail"):
         seen.extend(results)
     assert [result.error is None for result in seen] == [True, False, False, False, False, False]
 

@@ -139,6 +139,26 @@ def test_never_more_than_the_service_says_is_left() -> None:
     assert workers.number == most
 
 
+def test_an_executor_gets_as_many_prompts_at_once_as_it_answers_in_three_quarters_of_a_second() -> None:
+    workers = Workers(8)
+    assert workers.bundle == 1
+    for seconds, bundle in ((0.1, 7), (0.1, 7), (30.0, 1)):
+        workers.succeeded(seconds=seconds)
+        assert workers.bundle == bundle
+    quick = Workers(8)
+    quick.succeeded(seconds=0.0)
+    assert quick.bundle == 10
+
+
+@pytest.mark.parametrize(("status", "headers"), [(429, {}), (200, {"x-ratelimit-remaining-requests": "500"})])
+def test_a_service_with_limits_gets_prompts_one_by_one(status: int, headers: dict[str, str]) -> None:
+    workers = Workers()
+    workers.succeeded(seconds=0.001)
+    assert workers.bundle == 10
+    workers.observe(status, headers)
+    assert workers.bundle == 1
+
+
 def sent_at(meter: LocalMeter, clock: Clock, tokens: list[int]) -> list[float]:
     return [round(meter.reserve(count) + clock.now - 100, 3) for count in tokens]
 

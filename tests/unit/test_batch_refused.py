@@ -54,8 +54,14 @@ def test_what_is_not_a_batch_is_refused_at_the_call(client: Client, shout: Shout
     ("prompts", "message"),
     [
         ([], "prompts is empty"),
-        (["good", ""], r"prompts\[1\]: messages is empty"),
-        (["good", float("nan")], r"prompts\[1\]: a prompt must be"),
+        (["good", ""], r"prompts\[1\]: the prompt is empty; leave out what is empty first"),
+        (["good", " \n"], r"prompts\[1\]: the prompt is empty"),
+        (
+            ["good", float("nan")],
+            r"prompts\[1\]: the cell of a table is empty \(nan\); leave such rows out first, as dropna",
+        ),
+        (["good", None], r"prompts\[1\]: the cell of a table is empty \(None\)"),
+        (["good", 5], r"prompts\[1\]: a prompt must be"),
         (["good", [{"role": "nobody", "content": "x"}]], r"prompts\[1\]: messages\[0\] has the role 'nobody'"),
         (["good", {"prompt": "x", "model": "unknown"}], r"prompts\[1\]: .*no model unknown"),
     ],

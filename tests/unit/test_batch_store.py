@@ -42,7 +42,7 @@ def test_what_is_stored_is_not_asked_again(tmp_path: Path) -> None:
     assert texts(provider, ["a", "b"], path) == ["a 1", "b 2"]
     assert texts(provider, ["a", "b"], path) == ["a 1", "b 2"]
     results = Client(provider).map(["a", "b", "c"], store=path)
-    assert results.estimate() == (1, 2, 1, None, None)
+    assert results.estimate() == (1, 2, 1, None, None, True, 0)
     assert [(result.text, result.is_stored) for result in results] == [("a 1", True), ("b 2", True), ("c 3", False)]
     assert (results.usage.calls, results.usage.stored) == (1, 2)
 
@@ -52,6 +52,16 @@ def test_changed_prompts_are_asked_and_old_answers_stay(tmp_path: Path) -> None:
     texts(provider, ["a", "b", "c"], path)
     assert texts(provider, ["c", "x", "a"], path) == ["c 3", "x 4", "a 1"]
     assert texts(provider, ["b"], path) == ["b 2"]
+
+
+def test_an_estimate_counts_the_answers_to_other_questions(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    texts(Counts(), ["a", "b", "c"], path)
+    assert Client(Counts("Other")).map(["a", "b", "c"], store=path).estimate()[-2:] == (True, 3)
+    results = Client(Counts()).map(["c", "d"], store=path)
+    assert (results.estimate().stored, results.estimate().unused) == (1, 2)
+    results.texts()
+    assert (results.estimate().calls, results.estimate().unused) == (0, 2)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import io
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from g4f_lite import (
     Usage,
 )
 from g4f_lite.messages import last_user_message
+from g4f_lite.testing import Scripted
 
 
 class People(BaseProvider):
@@ -46,6 +48,15 @@ class People(BaseProvider):
 class Person:
     name: str
     age: int
+
+
+class Mood(enum.Enum):
+    BAD = "bad"
+
+
+@dataclass
+class Review:
+    mood: Mood
 
 
 @pytest.fixture
@@ -132,6 +143,17 @@ def test_a_frame_has_the_fields_and_what_the_calls_took(client: Client) -> None:
     assert (frame.loc["x", "name"], frame.loc["x", "age"], frame.loc["x", "call_prompt_tokens"]) == ("Ada", 36, 4)
     assert "failed" in frame.loc["y", "call_error"]
     assert list(client.map(texts).to_frame(meta=False).columns) == ["text"]
+
+
+@pytest.mark.once
+def test_a_frame_has_the_values_of_enums() -> None:
+    pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+
+    frame = Client(Scripted('{"mood": "bad"}')).map(["one"], output=Review).to_frame(meta=False)
+    assert frame.to_csv(index=False) == "mood\nbad\n"
+    frame = Client(Scripted('"bad"')).map(["one"], output=Mood).to_frame(meta=False)
+    assert frame.to_csv(index=False) == "output\nbad\n"
 
 
 @pytest.mark.once

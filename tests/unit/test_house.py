@@ -184,12 +184,13 @@ def test_links_lead_somewhere(name):
 
 
 def test_what_the_project_is_checked_with_is_in_one_version():
-    """The extra `dev` brings the ruff of tox's environment, and the tox that tox.ini needs."""
+    """The extra `dev` brings the ruff and the type stubs of tox's environments, and the tox that tox.ini needs."""
     dev = requirements(config("setup.cfg")["options.extras_require"]["dev"])
     tox = config("tox.ini")
     assert dev["ruff"].specifier == requirements(tox["testenv:lint"]["deps"])["ruff"].specifier
     assert lowest(dev["tox"]) == tox["tox"]["min_version"]
-    assert dev.keys() == {"pre-commit", "ruff", "tox"}
+    types = requirements(tox["testenv:types"]["deps"]).keys() - {"mypy", "pytest"}
+    assert dev.keys() == {"pre-commit", "ruff", "tox"} | types
 
 
 def test_pre_commit_downloads_nothing():

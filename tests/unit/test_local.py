@@ -248,7 +248,8 @@ class TestSettings:
             ({"threads": 513}, ValueError),
             ({"threads": 1.5}, TypeError),
             ({"keep_alive": "soon"}, ValueError),
-            ({"download": "yes"}, TypeError),
+            ({"download": "yes"}, ValueError),
+            ({"download": 1.5}, TypeError),
         ],
     )
     def test_that_make_no_sense_are_refused(self, settings: dict[str, Any], error: type[Exception]) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from g4f_lite import errors
 from g4f_lite.providers.local import package, permission, store, weights
-from g4f_lite.providers.local.catalogue import PackageFile
+from g4f_lite.providers.local.catalogue import DEFAULT, PackageFile
 
 platformdirs = pytest.importorskip("platformdirs", reason="the extra `local` is not installed")
 
@@ -280,7 +280,7 @@ def test_a_file_that_another_process_has_put_there_is_taken(
 
 
 class TestPermission:
-    def refused(self, match: str, download: bool | None) -> None:
+    def refused(self, match: str, download: bool | str | None) -> None:
         with pytest.raises(errors.ProviderNotConfiguredError, match=match):
             weights.fetch(download=download)
 
@@ -288,9 +288,16 @@ class TestPermission:
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: stdin))
         monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: stderr))
 
+    def test_the_one_model_that_may_be_downloaded(self, cache: Path, requirements: list[str]) -> None:
+        self.refused("run `g4f-lite local pull` once", download="qwen3-0.6b")
+        with pytest.raises(errors.ProviderNotConfiguredError, match=r"only those of smollm2 .* local pull qwen3-0\.6b"):
+            weights.fetch("qwen3-0.6b", download=DEFAULT)
+        assert requirements == []
+        assert weights.fetch(download=DEFAULT).read_bytes() == CONTENT
+
     def test_a_script_says_what_to_run(self, monkeypatch: pytest.MonkeyPatch, requirements: list[str]) -> None:
         self.at(monkeypatch, stdin=False, stderr=True)
-        self.refused("not on this machine.*run `g4f-lite local pull` once", download=None)
+        self.refused("are not in .*cache: .*run `g4f-lite local pull` once", download=None)
         self.at(monkeypatch, stdin=True, stderr=False)
         self.refused("run `g4f-lite local pull` once", download=None)
         assert requirements == []

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import BatchStoppedError, Client, OpenAICompatible, ResponseStatusError
+from g4f_lite import BatchStoppedError, Client, OpenAICompatible, Pace, ResponseStatusError
 from g4f_lite.batch.elsewhere import Shipment, ask_elsewhere
 from g4f_lite.client.batches import BatchCalls
 from g4f_lite.emulator import Emulator
@@ -102,8 +102,12 @@ def test_a_worker_reports_refusals_and_errors_that_cannot_be_pickled(client: Cli
         def ask(self, *_: Any) -> Any:
             raise Local("a defect")
 
-    outcome, observed = ask_elsewhere(Shipment(Broken()), 0, None, None)  # type: ignore[arg-type]
-    assert (str(outcome), observed) == ("Local: a defect", [])
+        def used(self) -> list[Any]:
+            return ["a call"]
+
+    report = ask_elsewhere(Shipment(Broken()), 0, [(None, None)] * 2)  # type: ignore[arg-type,list-item]
+    assert [str(outcome) for outcome, _ in report.outcomes] == ["Local: a defect"]
+    assert (report.observed, report.used) == ([], ["a call"])
     emulator.fail("rate_limit", retry_after=0)
     results = client.map(["one"], executor=Pickling())
     assert results[0].error is not None
@@ -123,6 +127,8 @@ def test_an_executor_that_was_shut_down_stops_the_batch(client: Client) -> None:
 
 
 PROMPTS = [f"prompt {number % 20}" for number in range(40)]
+MANY = PROMPTS * 3
+MOST_IN_BUNDLE = 10  # prompts that a worker has at once
 
 
 @pytest.mark.once
@@ -137,18 +143,18 @@ def test_processes_make_the_calls(client: Client, emulator: Emulator) -> None:
 def test_a_process_that_dies_stops_the_batch_and_loses_nothing(
     client: Client, emulator: Emulator, tmp_path: Path
 ) -> None:
-    emulator.fail("stall", seconds=0.05, times=None)
+    emulator.fail("stall", seconds=0.02, times=None)
     store = tmp_path / "answers.db"
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
-        results = iter(client.map(PROMPTS, executor=executor, workers=4, store=store))
-        seen = [next(results).text for _ in range(5)]
+        results = iter(client.map(MANY, executor=executor, workers=2, store=store))
+        seen = [next(results).text for _ in range(30)]
         os.kill(next(iter(executor._processes)), signal.SIGTERM)
         with pytest.raises(BatchStoppedError, match="process"):
             seen.extend(result.text for result in results)
-    assert seen == PROMPTS[: len(seen)]
+    assert seen == MANY[: len(seen)]
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
-        assert client.map(PROMPTS, executor=executor, workers=4, store=store).texts() == PROMPTS
-    assert len(asked(emulator)) <= len(PROMPTS) + 4
+        assert client.map(MANY, executor=executor, workers=2, store=store).texts() == MANY
+    assert len(asked(emulator)) <= len(MANY) + 2 * MOST_IN_BUNDLE
 
 
 @pytest.fixture
@@ -186,10 +192,10 @@ def test_loky_makes_the_calls(client: Client, emulator: Emulator) -> None:
 
 
 def test_the_calls_of_a_batch_leave_pace_and_cache_with_the_parent(client: Client, tmp_path: Path) -> None:
-    with_cache = Client(client.provider, cache=tmp_path / "cache.db")
-    copy = pickle.loads(pickle.dumps(BatchCalls(with_cache._router)))
-    assert copy._router.cache is None
-    assert with_cache._router.cache is not None
+    with_cache = Client(client.provider, cache=tmp_path / "cache.db", pace=Pace(rpm=5))
+    copy = pickle.loads(pickle.dumps(BatchCalls(with_cache._router).for_workers()))
+    assert (copy._router.cache, copy._router.pace) == (None, None)
+    assert None not in (with_cache._router.cache, with_cache._router.pace)
 
 
 def test_an_error_of_a_service_keeps_its_class_over_processes(client: Client, emulator: Emulator) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from g4f_lite import (
     ModelNotSupportedError,
     OpenAICompatible,
     OutputError,
+    Pace,
     ResponseStatusError,
     ServiceError,
     StoreError,
 )
 from g4f_lite.batch import hosted_requests
+from g4f_lite.batch.pace import LocalMeter
 from g4f_lite.emulator import Emulator
 from g4f_lite.testing import Scripted
 
@@ -114,6 +117,46 @@ def test_what_is_not_answered_is_a_failure_and_can_be_asked_live(
     assert len(live) == texts.count(None)
     assert batch_of(client, path).texts() == PROMPTS  # live answers are kept too
     assert Counter(sent(emulator))["POST batches"] == 1
+
+
+def test_the_client_counts_each_prompt_once_and_no_price(
+    client: Client, emulator: Emulator, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def price_of(priced_at: str | None, *_: Any) -> Decimal | None:
+        return None if priced_at is None else Decimal(1)
+
+    monkeypatch.setattr("g4f_lite.client.prices.price_of", price_of)
+    monkeypatch.setattr("g4f_lite.client.prices.check_installed", lambda: None)
+    emulator.configure(batch_failed=(1,), batch_missing=(2,))
+    batch = batch_of(client, path)
+    assert client.usage.calls == 0
+    for _ in range(2):
+        assert batch.texts() == ["one", None, None, "three"]
+        usage = client.usage
+        assert (usage.calls, usage.failures, usage.unpriced, usage.cost) == (4, 2, 2, 0)
+        assert usage.completion_tokens == batch.usage.completion_tokens == 2
+    assert batch_of(client, path).texts() == ["one", None, None, "three"]  # from the file
+    assert client.usage.calls == 4
+    batch.retry_failed().texts()  # live, and at the price of the list
+    assert (client.usage.calls, client.usage.unpriced, client.usage.cost) == (6, 2, 2)
+
+
+def test_a_pace_is_for_what_is_sent_live(client: Client, emulator: Emulator, path: Path) -> None:
+    reserved: list[int] = []
+
+    class Counting(LocalMeter):
+        def reserve(self, tokens: int) -> float:
+            reserved.append(tokens)
+            return 0.0
+
+    pace = Pace(rpm=60)
+    pace._meter = Counting()
+    emulator.configure(batch_failed=(1,))
+    batch = batch_of(Client(client.provider, pace=pace), path)
+    assert batch.texts() == ["one", None, "one", "three"]
+    assert reserved == []
+    assert batch.retry_failed().texts() == PROMPTS
+    assert reserved == [1]
 
 
 def test_what_fails_live_fails_again(client: Client, emulator: Emulator, path: Path) -> None:

@@ -141,6 +141,17 @@ def test_a_download_that_is_cut_is_begun_again(
     assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 2}
 
 
+@pytest.mark.parametrize("fault", [("truncate", {}), ("cut", {"after": "end"})], ids=str)
+def test_a_failure_that_is_downloaded_twice_counts_once(
+    client: Client, emulator: Emulator, path: Path, fault: Any
+) -> None:
+    emulator.configure(batch_failed=(0, 1, 2, 3))
+    emulator.fail(fault[0], path="/v1/files/*/content", **fault[1])
+    assert batch_of(client, path).texts() == [None] * 4
+    assert Counter(sent(emulator))["GET files"] == 2
+    assert (client.usage.calls, client.usage.failures) == (4, 4)
+
+
 def test_waiting_survives_what_passes(client: Client, emulator: Emulator, path: Path) -> None:
     batch = batch_of(client, path).submit()
     emulator.fail("status", status=503, step="batches", times=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import threading
@@ -12,8 +13,9 @@ from contextlib import contextmanager
 
 import pytest
 import requests
+import tenacity
 
-from g4f_lite import AnswerStream, OpenAICompatible, TransportError
+from g4f_lite import AnswerStream, OpenAICompatible, Prompt, TransportError
 
 from .conftest import Provide
 from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, every, head, hello, length
@@ -24,6 +26,24 @@ def test_100_calls_take_one_connection(provide: Provide) -> None:
         provider = provide(server)
         assert {provider.create(messages="hi") for _ in range(100)} == {"Hello world"}
         assert (server.connections, len(server.requests)) == (1, 100)
+
+
+def test_a_call_leaves_nothing_for_the_garbage_collector(provide: Provide) -> None:
+    """Nothing that a call held, such as a prompt with large images, may wait for a garbage collection."""
+
+    def held() -> int:
+        return sum(isinstance(found, (tenacity.Retrying, Prompt)) for found in gc.get_objects())
+
+    with RawServer(every(hello())) as server:
+        provider = provide(server)
+        gc.collect()
+        gc.disable()
+        try:
+            before = held()
+            assert {provider.create(messages="hi") for _ in range(3)} == {"Hello world"}
+            assert held() == before
+        finally:
+            gc.enable()
 
 
 def test_100_calls_over_tls_take_one_connection(provide: Provide, tls: ssl.SSLContext, authority_file: str) -> None:

@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("default")]
 KEY = "sk-a-secret-that-nobody-shall-see"
 PROMPTS = [f"prompt {number % 20}" for number in range(40)]
 IN_FLIGHT = 4
+MANY = PROMPTS * 3
+WORKERS, MOST_IN_BUNDLE = 2, 10  # at once, and prompts that a worker has at once where answers are short
 
 
 def asked(emulator: Emulator) -> Counter[str]:
@@ -78,35 +80,35 @@ def test_a_pure_executor_asks_equal_prompts_each(client: Client, emulator: Emula
 def test_a_worker_of_dask_that_dies_loses_nothing(
     client: Client, emulator: Emulator, dask: Any, tmp_path: Path
 ) -> None:
-    emulator.fail("stall", seconds=0.05, times=None)
+    emulator.fail("stall", seconds=0.02, times=None)
     store = tmp_path / "answers.db"
-    results = client.map(PROMPTS, executor=dask.get_executor(), workers=IN_FLIGHT, store=store)
+    results = client.map(MANY, executor=dask.get_executor(), workers=WORKERS, store=store)
     texts = []
     for result in results:
         texts.append(result.text)
-        if len(texts) == 5:
+        if len(texts) == 30:
             os.kill(next(iter(dask.run(os.getpid).values())), signal.SIGKILL)
-    assert texts == PROMPTS
-    assert sum(asked(emulator).values()) <= len(PROMPTS) + IN_FLIGHT
-    assert client.map(PROMPTS, store=store).estimate().calls == 0
+    assert texts == MANY
+    assert sum(asked(emulator).values()) <= len(MANY) + WORKERS * MOST_IN_BUNDLE
+    assert client.map(MANY, store=store).estimate().calls == 0
 
 
 def test_a_worker_of_loky_that_dies_stops_the_batch_and_loses_nothing(
     client: Client, emulator: Emulator, tmp_path: Path
 ) -> None:
     loky = pytest.importorskip("loky")
-    emulator.fail("stall", seconds=0.05, times=None)
+    emulator.fail("stall", seconds=0.02, times=None)
     store = tmp_path / "answers.db"
     executor = loky.get_reusable_executor(max_workers=2)
     try:
-        results = iter(client.map(PROMPTS, executor=executor, workers=IN_FLIGHT, store=store))
-        seen = [next(results).text for _ in range(5)]
+        results = iter(client.map(MANY, executor=executor, workers=WORKERS, store=store))
+        seen = [next(results).text for _ in range(30)]
         os.kill(next(iter(executor._processes)), signal.SIGKILL)
         with pytest.raises(BatchStoppedError):
             seen.extend(result.text for result in results)
-        assert seen == PROMPTS[: len(seen)]
+        assert seen == MANY[: len(seen)]
         executor = loky.get_reusable_executor(max_workers=2)
-        assert client.map(PROMPTS, executor=executor, workers=IN_FLIGHT, store=store).texts() == PROMPTS
+        assert client.map(MANY, executor=executor, workers=WORKERS, store=store).texts() == MANY
     finally:
         executor.shutdown(kill_workers=True)
-    assert sum(asked(emulator).values()) <= len(PROMPTS) + IN_FLIGHT
+    assert sum(asked(emulator).values()) <= len(MANY) + WORKERS * MOST_IN_BUNDLE

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
-from ...batch.files import Row, Writer, format_of, opened, read_rows
-from ...batch.hosted import HostedBatch
+from ...batch.files import FORMATS
 from ...batch.results import BatchResults
+from ...batch.summary import Estimate
 from ...client.client import Client
-from ...errors import BatchStoppedError, G4FLiteError
-from ..failure import Failure, Misuse, checking_arguments, message_of
+from ...errors import AuthenticationError
+from ..answer_format import format_check
+from ..batch_files import BatchFiles
+from ..batch_report import Price, told_before, told_of_unused
+from ..batch_run import BatchRun
+from ..call_options import call_options
+from ..failure import Misuse, checking_arguments
 from ..options import ProviderOptions, provider_options
-from ..output import writing
 
 # Options that a hosted batch does not have, and their values where they are not given.
 _LIVE = {"workers": "auto", "store": None, "rpm": None, "tpm": None, "fresh": False}
@@ -31,10 +32,19 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.argument("source", metavar="IN", type=Path)
 @click.option("--output", "-o", "target", metavar="OUT", type=Path, help="The file for the answers: .jsonl or .csv.")
 @click.option("--prompt", "template", metavar="TEXT", help="The prompt, with columns in braces: 'Summarise: {text}'.")
+@click.option("--format", "kind", type=click.Choice(FORMATS), help="The format of IN, if its name does not say it.")
+@click.option("--delimiter", metavar="CHAR", help="What separates the columns of tables, such as ';'.")
+@click.option(
+    "--empty",
+    type=click.Choice(("error", "skip", "send")),
+    default="error",
+    show_default=True,
+    help="What to do about a row that has nothing in a column of the prompt.",
+)
 @provider_options
 @click.option("--model", "-m", metavar="NAME", help="The model.")
 @click.option("--system", "-s", metavar="TEXT", help="A system message for all prompts.")
-@click.option("--max-tokens", metavar="N", type=int, help="The most tokens of an answer.")
+@call_options("--option")
 @click.option("--workers", metavar="N|auto", callback=_number_or_auto, default="auto", help="How many calls at once.")
 @click.option("--store", metavar="FILE", type=Path, help="Where answers are kept as they come, instead of OUT.store.")
 @click.option("--rpm", metavar="N", type=float, help="Requests per minute.")
@@ -42,6 +52,12 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option("--failed", metavar="FILE", type=Path, help="A file for the rows that failed, which can be IN later.")
 @click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer the first N prompts only.")
 @click.option("--estimate", is_flag=True, help="Send nothing, and print what would be sent.")
+@click.option(
+    "--price",
+    "price_text",
+    metavar="P,A",
+    help="Dollars for a million tokens of prompts and of answers, as in 0.15,0.60.",
+)
 @click.option("--fresh", is_flag=True, help="Ask again for what is stored.")
 @click.option("--hosted", metavar="FILE", type=Path, help="Use the service's Batch API; FILE keeps how far it is.")
 @click.option("--poll", metavar="S", type=float, default=30.0, help="With --hosted: seconds between two looks at it.")
@@ -49,77 +65,88 @@ def command(
     source: Path,
     target: Path | None,
     template: str | None,
+    kind: str | None,
+    delimiter: str | None,
+    empty: str,
     provider_options: ProviderOptions,
-    failed: Path | None,
+    call_options: dict[str, Any],
     store: Path | None,
+    failed: Path | None,
     head: int | None,
     estimate: bool,
+    price_text: str | None,
     hosted: Path | None,
     poll: float,
     **options: Any,
 ) -> None:
     """Answer the prompts in the file IN, several at a time.
 
-    IN is a text file with a prompt in each line, a .csv file, or a .jsonl file, also one for OpenAI's Batch API.
-    Answers are kept in a store as they come: after Ctrl-C, a crash or an error, the same command goes on. Without -o,
-    the answers are printed as JSON lines.
+    IN is a text file with a prompt in each line, a .csv, .tsv or .jsonl file, also one for OpenAI's Batch API, or - for
+    standard input: JSON lines or a prompt in each line, unless --format says otherwise. Without -o, the answers are
+    printed as JSON lines, and kept only if --store names a file.
+
+    Answers are kept in OUT.store as they come, and stay there: after Ctrl-C, a crash or an error, the same command goes
+    on, and pays for no answer twice. OUT is written when the batch is complete; until then its rows are in OUT.partial.
 
     With --hosted the service answers in its own time, usually within hours, at half the price. The command waits; after
     Ctrl-C the service goes on, and the same command fetches the answers.
     """
-    with checking_arguments():
-        kinds = {path: _format(path, is_output=path != source) for path in (source, target, failed) if path is not None}
-        rows = _read(source, kinds[source], template)[:head]
+    files = BatchFiles(
+        source, target, failed, store, hosted, kind, delimiter, schema=call_options.get("response_format")
+    )
     if hosted is not None:
         _refuse_live_options({"store": store, **options})
-    is_ours = store is None and target is not None and hosted is None
-    kept = Path(f"{target}.store") if is_ours else store
-    is_left = kept is not None and kept.exists()
-    provider = provider_options.choose()
+    rows = files.read(template, empty=empty, head=head)
+    check = format_check(call_options)
+    with checking_arguments():
+        price = None if price_text is None else Price.of(price_text)
+    if not estimate:
+        files.check_earlier(len(rows), fresh=options["fresh"])
     if provider_options.timeout is not None:
         options["timeout"] = provider_options.timeout
-    options["proxy"] = provider_options.proxy
-    prompts = [row.prompt for row in rows]
-    results: BatchResults[Any]
-    with checking_arguments(), Client(provider) as client:
-        if hosted is None:
-            results = client.map(prompts, store=None if estimate and not is_left else kept, **options)
-        else:
-            named = {name: value for name, value in options.items() if name not in _LIVE}
-            results = client.batch(prompts, path=hosted, poll=poll, **named)
-    if estimate:
-        calls, stored, tokens, longest, cost = results.estimate()
-        most = "" if longest is None else f", at most {longest:,} tokens of answers"
-        price = f"; about ${cost:,.2f}" if cost else ""
-        click.echo(
-            f"{calls:,} prompts to send, {stored:,} answers stored; about {tokens:,} tokens of prompts{most}{price}"
-        )
-        return
-    with ExitStack() as stack:
-        out = _open(stack, target)
-        writer = Writer(out, "jsonl" if target is None else kinds[target])
-        failures = None if failed is None else Writer(_open(stack, failed), kinds[failed])
-        with _ending(results, len(rows), kept):
-            if isinstance(results, HostedBatch) and not results.done:
-                click.echo(f"{hosted}: {results.status}; waiting", err=True)
-            for row, result in zip(rows, results, strict=True):
-                with writing():
-                    writer.write(row, result)
-                    out.flush()
-                if failures is not None and result.error is not None:
-                    failures.write_failed(row, result)
-    usage = results.usage
-    if is_ours and kept is not None and not usage.failures:
-        _remove(kept)
-    if target is not None and str(target) != "-":
-        known = f" ({usage.stored:,} of them from {kept})" if kept and usage.stored else ""
-        cut = f", {usage.cut:,} cut" if usage.cut else ""
-        click.echo(f"{usage.done - usage.failures:,} answered{known}, {usage.failures:,} failed{cut}")
-    if usage.failures:
-        first = results.failed[0]
-        raise Failure(
-            f"{usage.failures:,} of {len(rows):,} prompts failed; the first: {message_of(_error(first.error))}"
-        )
+    options.update(call_options, proxy=provider_options.proxy)
+    is_new = files.store is None or not files.store.exists()
+
+    def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
+        client = Client(provider_options.choose(**settings))
+        prompts = [row.prompt for row in rows]
+        with checking_arguments():
+            if hosted is None:
+                kept = None if estimate and is_new else files.store
+                return client, client.map(prompts, store=kept, progress=False, **options)
+            given = {name: value for name, value in options.items() if name not in _LIVE}
+            return client, client.batch(prompts, path=hosted, poll=poll, **given)
+
+    try:
+        client, results = begun()
+    except AuthenticationError:
+        if not estimate or len(provider_options.names) > 1:
+            raise
+        client, results = begun(api_key="none")  # which is missing, and is not needed
+    with client:
+        if estimate:
+            _tell_estimate(results, files, price)
+            return
+        if not (is_new or hosted or options["fresh"]):
+            _tell_unused(results.estimate(), files)
+        BatchRun(client, results, rows, files, check, price, options["fresh"]).run()
+
+
+def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price | None) -> None:
+    """Print what would be sent."""
+    estimate = results.estimate()
+    _tell_unused(estimate, files)
+    if price is not None:
+        cost = price.cost(estimate.prompt_tokens, estimate.completion_tokens or 0)
+        estimate = estimate._replace(cost=cost)
+    failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
+    click.echo(told_before(estimate, failed))
+
+
+def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
+    """Say if the store has answers that are not used, which may be paid for once more."""
+    if files.store is not None and (unused := told_of_unused(estimate, files.store)):
+        click.echo(f"Note: {unused}", err=True)
 
 
 def _refuse_live_options(options: dict[str, Any]) -> None:
@@ -130,62 +157,3 @@ def _refuse_live_options(options: dict[str, Any]) -> None:
     for name, usual in _LIVE.items():
         if options[name] != usual:
             raise Misuse(f"--{name} cannot be used with --hosted, where the service decides when it answers")
-
-
-@contextmanager
-def _ending(results: BatchResults[Any], total: int, store: Path | None) -> Iterator[None]:
-    """Say at an early end how to go on, and close the store.
-
-    :raises click.ClickException: if the batch stopped
-    """
-    if isinstance(results, HostedBatch):
-        hint = "the service goes on, and the same command fetches the answers"
-    elif store:
-        hint = f"the answers so far are in {store}, and the same command goes on"
-    else:
-        hint = "use --store to go on later"
-    try:
-        yield
-    except BatchStoppedError as error:
-        raise Failure(f"{message_of(error)}; {hint}") from error
-    except KeyboardInterrupt:
-        click.echo(f"\nInterrupted after {results.usage.done:,} of {total:,} prompts; {hint}", err=True)
-        raise
-    finally:
-        results.close()
-
-
-def _read(source: Path, kind: str, template: str | None) -> list[Row]:
-    """Read all rows, so that a bad one is found before anything is sent."""
-    try:
-        if str(source) == "-":
-            return list(read_rows(sys.stdin, kind, template))
-        with opened(source, "r") as file:
-            return list(read_rows(file, kind, template))
-    except UnicodeDecodeError as error:
-        raise Misuse(f"{source} is not UTF-8 text: {error.reason} at byte {error.start:,}") from error
-    except ValueError as error:
-        raise Misuse(f"{source}, {error}") from error
-
-
-def _format(path: Path, *, is_output: bool) -> str:
-    kind = "jsonl" if str(path) == "-" else format_of(path)
-    if is_output and kind == "text":
-        raise ValueError(f"{path} must be a .jsonl, .csv or .tsv file")
-    return kind
-
-
-def _open(stack: ExitStack, path: Path | None) -> TextIO:
-    if path is None or str(path) == "-":
-        return sys.stdout
-    with checking_arguments():
-        return stack.enter_context(opened(path, "w"))
-
-
-def _remove(store: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{store}{suffix}").unlink(missing_ok=True)
-
-
-def _error(error: Exception | None) -> Exception:
-    return error if error is not None else G4FLiteError("no answer")

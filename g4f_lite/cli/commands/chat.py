@@ -8,24 +8,32 @@ from typing import Any
 
 import click
 
+from ..answer_format import format_check
 from ..call_options import call_options
+from ..completion import complete_model
 from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
 from ..options import ProviderOptions, provider_options
 from ..output import write_json
-from ..prompt import read_prompt
+from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
 from .local import suggest_better_models
 
 
 @click.command()
-@click.argument("prompt", required=False)
+@prompt_argument
 @provider_options
-@click.option("--model", "-m", metavar="NAME", help="The model; a .gguf file works as well, with the provider local.")
+@click.option(
+    "--model",
+    "-m",
+    metavar="NAME",
+    shell_complete=complete_model,
+    help="The model; a .gguf file works as well, with the provider local.",
+)
 @click.option("--system", "-s", metavar="TEXT", help="A system message, which tells the model how to behave.")
-@click.option("--image", "-i", "images", multiple=True, metavar="FILE|URL", help="An image to send; can be repeated.")
-@call_options
+@click.option("--image", "-i", "images", multiple=True, metavar="FILE|URL|-", help="An image to send; can be repeated.")
+@call_options("--option", "-o")
 @click.option("--save", metavar="FILE", type=Path, help="Save the conversation to a new file.")
 @click.option("--continue", "continued", metavar="FILE", type=Path, help="Continue the conversation in a file.")
 @click.option("--no-stream", is_flag=True, help="Print nothing before the answer is complete.")
@@ -55,8 +63,9 @@ def command(
     if continued is not None and system is not None:
         raise click.UsageError("--system cannot be combined with --continue, whose file has its own")
     file = ConversationFile(continued, save)
+    check = format_check(call_options)
+    attached = read_images(images)  # before the prompt: one may be on standard input
     text = "" if interactive else read_prompt(prompt)
-    attached = read_images(images)
     provider = provider_options.choose()
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
@@ -75,9 +84,11 @@ def command(
             file.save(conversation)
             write_json(answer.to_dict())
             note_if_cut(stream)
+            if check is not None:
+                check(str(answer))
         else:
             show(stream, whole=no_stream, raw=raw or "response_format" in call_options)
             file.save(conversation)
-            if "response_format" in call_options and call_options["response_format"].get("type") != "text":
-                stream.text().json()  # an error, if the server ignores the format
+            if check is not None:
+                check(str(stream.text()))
             suggest_better_models(provider)

@@ -15,13 +15,13 @@ from ...providers.fallback import Fallback
 from ..failure import Failure, Misuse
 from ..options import ProviderOptions, provider_options
 from ..output import write, write_bytes
-from ..prompt import read_prompt
+from ..prompt import prompt_argument, read_prompt
 
 STANDARD_OUTPUT = Path("-")
 
 
 @click.command()
-@click.argument("prompt", required=False)
+@prompt_argument
 @provider_options
 @click.option("--model", "-m", metavar="NAME", help="The image model. Default: the provider's own.")
 @click.option("--size", metavar="WIDTHxHEIGHT", help="The size, if the service supports it.")

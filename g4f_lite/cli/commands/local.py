@@ -7,7 +7,7 @@ import sys
 import click
 
 from ...providers.base import BaseProvider
-from ..failure import checking_arguments
+from ..failure import checking_arguments, tell
 from ..output import write
 
 
@@ -66,4 +66,4 @@ def suggest_better_models(provider: BaseProvider) -> None:
 
     if provider.name == "Local" and sys.stdout.isatty() and sys.stderr.isatty() and weights.is_first_chat():
         better = "`g4f-lite local pull qwen3-0.6b` fetches a better model, and `g4f-lite chat -m qwen3-0.6b` asks it"
-        click.echo(f"This model is small: {better}.", err=True)
+        tell(f"This model is small: {better}.")

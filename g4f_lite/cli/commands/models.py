@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ..failure import tell
 from ..options import ProviderOptions, provider_options
 from ..output import write
 
@@ -18,5 +19,5 @@ def command(provider_options: ProviderOptions) -> None:
     provider = provider_options.choose(**{name: value for name, value in settings.items() if value is not None})
     names = provider.get_models()
     if not names:
-        click.echo(f"{provider.name} does not list its models; any name can be tried.", err=True)
+        tell(f"{provider.name} does not list its models; any name can be tried.")
     write("".join(f"{name}\n" for name in names))

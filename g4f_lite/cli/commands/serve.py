@@ -70,13 +70,14 @@ def command(
     """
     from ...contrib.server.app import create_app
     from ...contrib.server.serving import Server
+    from ...providers.local.catalogue import DEFAULT
     from ...providers.selection import choose_provider
 
     key = _key(key_file)
     if key is None and not is_loopback(f"//{f'[{host}]' if ':' in host else host}"):
         raise Misuse(f"--host {host} lets other machines in, which needs a key: use --api-key-file or {KEY_VARIABLE}")
     with checking_arguments():
-        provider: BaseProvider = choose_provider(",".join(providers) or None, download=True)
+        provider: BaseProvider = choose_provider(",".join(providers) or None, download=DEFAULT)
         models = {"*": None} if any_model else None
         app = create_app(provider, models=models, api_key=key, origins=origins, max_streams=max_streams)
     _warn_if_not_ready(provider)

@@ -225,8 +225,8 @@ class Engine:
             return
         path = self.settings.path
         warn(
-            f"this program has {path.name} in memory twice: call start() of a Local before it forks, and give each "
-            "Local of this model the same context= and threads="
+            f"this program has {path.name} in memory twice: call start() of a Local before it forks, give each Local "
+            "of this model the same context= and threads=, or keep_alive=0 to one that is used once"
         )
 
     def _told(self, metadata: Metadata) -> dict[str, Any]:

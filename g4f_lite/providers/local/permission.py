@@ -8,6 +8,7 @@ from ...answers.display import in_notebook
 from ...errors import ProviderNotConfiguredError
 from ...http.exchange import refuse_when_offline
 from .catalogue import DEFAULT
+from .store import cache_directory
 from .web import hub
 
 PROVIDER = "Local"
@@ -37,7 +38,8 @@ def check_download(name: str, *, allowed: bool) -> None:
         reason = f"only those of {DEFAULT} are fetched without being asked for; run {pull} once"
     else:
         return
-    raise ProviderNotConfiguredError(f"the weights of {name} are not on this machine: {reason}", provider=PROVIDER)
+    place = f"are not in {cache_directory()}"
+    raise ProviderNotConfiguredError(f"the weights of {name} {place}: {reason}", provider=PROVIDER)
 
 
 def check_licence(name: str, licence: str, *, accepted: bool) -> None:

@@ -27,7 +27,8 @@ class Local(EngineProvider):
 
     :param model: a known name such as ``"smollm2"`` or ``"qwen3-0.6b"``, a file on Hugging Face's hub as
         ``"hf:owner/name:Q4_K_M"``, or the path of a ``.gguf`` file
-    :param download: whether the weights may be fetched; None: those of smollm2, at a terminal or in a notebook
+    :param download: whether the weights may be fetched, or the name of the one model whose may; None: those of smollm2,
+        at a terminal or in a notebook
     :param context: tokens that a prompt and its answer may have together; None is ``G4F_LITE_CONTEXT``, or 4096
     :param threads: threads to compute with; None is ``G4F_LITE_THREADS``, or the free cores when the engine starts
     :param keep_alive: seconds, or a string such as ``"5m"``, that the engine waits for the next call before it
@@ -45,7 +46,7 @@ class Local(EngineProvider):
         self,
         model: str | Path | None = None,
         *,
-        download: bool | None = None,
+        download: bool | str | None = None,
         context: int | None = None,
         threads: int | None = None,
         keep_alive: KeepAlive = 300,

@@ -36,14 +36,16 @@ class Runner:
 
     def __init__(
         self,
-        download: bool | None,
+        download: bool | str | None,
         context: int | None,
         threads: int | None,
         keep_alive: KeepAlive,
         mmproj: str | Path | None,
     ) -> None:
-        if download is not None and not isinstance(download, bool):
-            raise TypeError(f"download must be True, False or None, not {type(download).__name__}")
+        if download is not None and not isinstance(download, (bool, str)):
+            raise TypeError(f"download must be True, False, a model's name or None, not {type(download).__name__}")
+        if isinstance(download, str) and not is_reference(download):
+            raise ValueError(f"download must be True, False, a model's name or None, not {download!r:.80}")
         asked = number_setting(context, "context", "G4F_LITE_CONTEXT", least=SMALLEST_CONTEXT, most=LARGEST_CONTEXT)
         self.context = asked or CONTEXT
         self.keep_alive = seconds_of(keep_alive)

@@ -38,11 +38,11 @@ def find(name: str = DEFAULT) -> Path | None:
     return _find(parse(name))
 
 
-def fetch(name: str = DEFAULT, *, download: bool | None = None) -> Path:
+def fetch(name: str = DEFAULT, *, download: bool | str | None = None) -> Path:
     """Return the path of a model's file, downloading and checking it where :func:`find` finds none.
 
-    :param download: whether it may be downloaded; None: the default model where somebody sees it,
-        see :func:`.permission.interactive`
+    :param download: whether it may be downloaded, or the name of the one model that may; None: the default model where
+        somebody sees it, see :func:`.permission.interactive`
     :raises MissingDependencyError: platformdirs is not installed
     :raises ModelNotSupportedError: if there is no such model
     :raises ProviderNotConfiguredError: if it may not be downloaded, or cannot be for a reason on this machine
@@ -51,7 +51,9 @@ def fetch(name: str = DEFAULT, *, download: bool | None = None) -> Path:
     """
     if found := find(name):
         return found
-    check_download(name, allowed=name == DEFAULT and interactive() if download is None else download)
+    if download is None:
+        download = name == DEFAULT and interactive()
+    check_download(name, allowed=name == download if isinstance(download, str) else download)
     return pull(name)
 
 

@@ -1,0 +1,147 @@
+"""Answers to files: JSON lines, CSV, and the format of OpenAI's Batch API."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..answers.answer import Answer
+from .files import DELIMITERS, MAX_FIELD_BYTES, Row, opened
+from .result import Result
+
+# The columns that a table has beside those of the input; JSON lines have these facts too, and more.
+_ADDED = ("answer", "error", "finish_reason", "prompt_tokens", "completion_tokens")
+
+
+class Writer:
+    """Writes rows with their results: as a ``csv``, ``tsv`` or ``jsonl`` file.
+
+    :param file: the file, opened with ``newline=""``
+    :param kind: its format
+    :param delimiter: what separates the columns, if it is not the usual character of the format
+    :param fields: fields of answers in JSON, which become columns of a table
+    """
+
+    def __init__(self, file: TextIO, kind: str, *, delimiter: str | None = None, fields: Sequence[str] = ()) -> None:
+        self.file = file
+        self._kind = kind
+        self._delimiter = delimiter or DELIMITERS.get(kind, ",")
+        self._fields = fields
+        self._csv: Any = None
+
+    def write(self, row: Row, result: Result[Any]) -> None:
+        """Write a row with its answer, or its error."""
+        if self._kind in DELIMITERS:
+            self._write_columns({**row.values, **self._columns(result)})
+        else:
+            value = _batch_line(row, result) if row.custom_id is not None else {**row.values, **_told(result)}
+            self.file.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+    def write_failed(self, row: Row, result: Result[Any]) -> None:
+        """Write a row that failed, so that the file can be asked again."""
+        error = {"error": str(result.error)} if row.custom_id is None else {}
+        if self._kind in DELIMITERS:
+            self._write_columns({**row.values, **error})
+        elif self._kind == "jsonl":
+            self.file.write(json.dumps({**row.values, **error}, ensure_ascii=False) + "\n")
+        else:
+            self.file.write(" ".join(str(row.values["prompt"]).split()) + "\n")
+
+    def _columns(self, result: Result[Any]) -> dict[str, Any]:
+        usage = result.usage
+        values = (
+            result.text,
+            None if result.error is None else str(result.error),
+            result.finish_reason,
+            None if usage is None else usage.prompt_tokens,
+            None if usage is None else usage.completion_tokens,
+        )
+        return {**dict(zip(_ADDED, values, strict=True)), **_fields_in(result.text, self._fields)}
+
+    def _write_columns(self, values: dict[str, Any]) -> None:
+        if self._csv is None:
+            self._csv = csv.DictWriter(self.file, list(values), delimiter=self._delimiter, extrasaction="ignore")
+            self._csv.writeheader()
+        self._csv.writerow(values)
+
+
+def check_names(rows: Sequence[Row], fields: Sequence[str]) -> None:
+    """Raise if a column of the input would be lost beside the answers.
+
+    :param fields: fields of the answers that become columns
+    :raises ValueError: if the input has such a column, or a field is called as a column that is added anyway
+    """
+    names = {*_ADDED, *fields} - {"error"}  # which rows have that failed before
+    taken = next((name for row in rows for name in row.values if name in names), None)
+    if taken is not None:
+        raise ValueError(f"a column is called {taken!r}, as one of the answers would be; rename it")
+    if (added := next((name for name in fields if name in _ADDED), None)) is not None:
+        raise ValueError(f"the schema has {added!r}, as a column beside the answers is called; rename it")
+
+
+def answers_in(path: Path, kind: str, delimiter: str | None = None) -> int:
+    """Count the answers in a file that a ``Writer`` may have written; 0 if there is no such file.
+
+    :raises ValueError: if it is something else
+    :raises OSError: if it cannot be read
+    """
+    if not path.exists() or not path.stat().st_size:
+        return 0
+    with suppress(ValueError, csv.Error), opened(path, "r") as file:
+        if kind in DELIMITERS:
+            csv.field_size_limit(MAX_FIELD_BYTES)
+            rows = csv.DictReader(file, delimiter=delimiter or DELIMITERS[kind])
+            if {"answer", "error"} <= set(rows.fieldnames or ()):
+                return sum(not row["error"] for row in rows)
+        else:
+            return sum(_has_answer(json.loads(line)) for line in file)
+    raise ValueError(f"{path} has something else than the answers of a batch; remove it, or name another file")
+
+
+def _has_answer(line: Any) -> bool:
+    """Return whether a JSON line has an answer rather than an error.
+
+    :raises ValueError: if it is not such a line
+    """
+    if not isinstance(line, dict) or "error" not in line or not {"answer", "response"} & line.keys():
+        raise ValueError("not an answer")
+    return line["error"] is None
+
+
+def _fields_in(text: str | None, names: Sequence[str]) -> dict[str, Any]:
+    """Return fields of an answer in JSON as columns; empty where it does not have them."""
+    value: Any = None
+    with suppress(ValueError, RecursionError):
+        value = json.loads(text or "")
+    found = value if isinstance(value, dict) else {}
+    return {
+        name: field if isinstance(field := found.get(name, ""), str) else json.dumps(field, ensure_ascii=False)
+        for name in names
+    }
+
+
+def _told(result: Result[Any]) -> dict[str, Any]:
+    """Return what a JSON line says about a result; an answer that is not what was asked for has an error as well."""
+    error = None if result.error is None else str(result.error)
+    if result.answer is None:
+        return {"answer": None, "error": error}
+    told = result.answer.to_dict()
+    names = ("provider", "model", "finish_reason", "usage")
+    return {"answer": told["text"], "error": error, **{name: told[name] for name in names}}
+
+
+def _batch_line(row: Row, result: Result[Any]) -> dict[str, Any]:
+    """Return a line of an output file of OpenAI's Batch API."""
+    line: dict[str, Any] = {"id": f"batch_req_{result.index}", "custom_id": row.custom_id}
+    line |= {"response": None, "error": None}
+    answer: Answer | None = result.answer
+    if answer is None or result.error is not None:
+        return {**line, "error": {"code": type(result.error).__name__, "message": str(result.error)}}
+    usage = answer.to_dict()["usage"]
+    choice = {"index": 0, "message": answer.to_message(), "finish_reason": answer.finish_reason}
+    body = {"object": "chat.completion", "model": answer.model, "choices": [choice], "usage": usage}
+    return {**line, "response": {"status_code": 200, "request_id": None, "body": body}}

@@ -1,0 +1,39 @@
+"""Whether an answer has the format that ``--schema`` requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..answers.answer import Answer
+from ..errors import MissingDependencyError, ResponseFormatError
+from .failure import checking_arguments, tell
+
+
+def format_check(options: Mapping[str, Any]) -> Callable[[str], object] | None:
+    """Return a function that raises ResponseFormatError for an answer without the requested format.
+
+    :param options: the options of the call
+    :returns: None if they request none that can be checked
+    :raises click.ClickException: if the schema is invalid
+    """
+    wanted = options.get("response_format")
+    if not isinstance(wanted, dict) or wanted.get("type") not in ("json_object", "json_schema"):
+        return None
+    from ..client.json_format import JsonFormat
+
+    try:
+        with checking_arguments():
+            json_format = JsonFormat(wanted)
+    except MissingDependencyError:
+        missing = 'that the answer fits the schema is not checked without jsonschema: pip install "g4f-lite[typed]"'
+        tell(f"Note: {missing}")
+        return lambda text: Answer(text).json()
+
+    def check(text: str) -> None:
+        try:
+            json_format.check(text)
+        except ResponseFormatError as error:  # without the step, which is the answer itself
+            raise ResponseFormatError(error.message, partial=text) from error
+
+    return check

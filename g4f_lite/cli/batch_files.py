@@ -1,0 +1,192 @@
+"""The files of ``g4f-lite batch``: what is read, what is written, and that none destroys another."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..batch.answer_files import Writer, answers_in, check_names
+from ..batch.files import Row, format_of, opened, read_rows
+from ..batch.summary import counted
+from ..store.answers import AnswerStore
+from .batch_output import OutputFile
+from .failure import Misuse, checking_arguments
+
+# What to do about errors in the input, by how their message ends.
+_HINTS = {
+    "is empty": "; --empty skip leaves such rows out, and --empty send sends what the other columns make",
+    "give the delimiter": " with --delimiter",
+}
+
+
+class BatchFiles:
+    """The files that the arguments of the command name.
+
+    :param source: the file with the prompts; ``-`` for standard input
+    :param target: the file for the answers; None or ``-`` for standard output
+    :param failed: the file for the rows that failed; it may be the source, and takes its place then
+    :param store: where answers are kept; None for a file beside the target
+    :param hosted: the state of a hosted batch, which keeps its answers by itself
+    :param kind: the format of the source; None for the one that its name says
+    :param delimiter: what separates the columns of tables; None for the usual character
+    :param schema: the format of the answers, whose fields become columns of a table
+    :raises click.ClickException: if two are the same file, or a name does not say a format
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        target: Path | None,
+        failed: Path | None,
+        store: Path | None,
+        hosted: Path | None,
+        kind: str | None,
+        delimiter: str | None,
+        schema: dict[str, Any] | None,
+    ) -> None:
+        self.source, self.failed, self.hosted = source, failed, hosted
+        self.output = OutputFile(target)
+        self.failures = None if failed is None else OutputFile(failed)
+        if store is None and hosted is None and self.output.partial is not None:
+            store = Path(f"{target}.store")
+        self.store = store
+        named = {"IN": source, "-o": target, "--failed": failed, "--store": store, "--hosted": hosted}
+        beside = {"what is written beside -o": self.output.partial}
+        if self.failures is not None:
+            beside["what is written beside --failed"] = self.failures.partial
+        self._check_different({**named, **beside})
+        delimiter = "\t" if delimiter == "\\t" else delimiter
+        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+            raise Misuse(f"--delimiter must be one character, such as ';', not {delimiter!r}")
+        self._delimiter = delimiter
+        self._fields = _fields_of(schema)
+        with checking_arguments():
+            if not _is_standard(source):
+                kind = kind or _kind_of_source(source)  # of standard input, its beginning says it
+            self._kind = kind
+            self._target_kind = _kind_of_output(self.output.path)
+            is_text = kind == "text" and failed is not None and failed.suffix.lower() in ("", ".txt")
+            self._failed_kind = "text" if is_text else _kind_of_output(failed)
+        self.earlier = 0  # answers in the target
+
+    def read(self, template: str | None, *, empty: str, head: int | None) -> list[Row]:
+        """Read all rows, so that a bad one is found before anything is sent.
+
+        :param head: how many rows to take; None for all
+        :raises click.ClickException: if there are none, if one does not make a prompt, or if the target has something
+            that answers to these rows should not replace
+        """
+        if self.failed is not None and _is_same(self.failed, self.source) and (head is not None or empty == "skip"):
+            raise Misuse(f"--failed would replace {self.source}, and --head and --empty skip leave rows of it out")
+        rows = self._rows(template, empty)[:head]
+        if not rows:
+            raise Misuse(f"{self._name} has no prompts")
+        with checking_arguments():
+            check_names(rows, self._fields)
+            if self.output.path is not None and self.output.partial is not None:
+                self.earlier = answers_in(self.output.path, self._target_kind, self._delimiter)
+        return rows
+
+    def writer(self) -> Writer:
+        """Return what writes the answers."""
+        return Writer(self.output.file, self._target_kind, delimiter=self._delimiter, fields=self._fields)
+
+    def writer_of_failures(self) -> Writer:
+        """Return what writes the rows that failed."""
+        assert self.failures is not None
+        return Writer(self.failures.file, self._failed_kind, delimiter=self._delimiter)
+
+    def check_earlier(self, rows: int, *, fresh: bool) -> None:
+        """Raise if the target has more answers than there are prompts, or some that would be paid for once more.
+
+        :param fresh: whether to ask again for what is answered
+        :raises click.ClickException: if so
+        :raises StoreError: if the store cannot be used
+        """
+        has = f"{self.output.path} has {counted(self.earlier, 'answer')}"
+        if self.earlier > rows:
+            hint = "name another file with -o, or remove it"
+            raise Misuse(f"{has}, more than the {counted(rows, 'prompt')} here; {hint}")
+        if self.earlier and not fresh and self.store is not None:
+            hint = "pass --fresh to ask for all again, or name another file with -o"
+            if not self.store.exists() or not AnswerStore(self.store).count():
+                raise Misuse(f"{has}, and there are none in {self.store}, so that all would be asked again; {hint}")
+
+    @property
+    def _name(self) -> str:
+        return "standard input" if _is_standard(self.source) else str(self.source)
+
+    def _rows(self, template: str | None, empty: str) -> list[Row]:
+        how: dict[str, Any] = {"delimiter": self._delimiter, "empty": empty}
+        try:
+            if _is_standard(self.source):
+                text = _standard_input()
+                return list(read_rows(io.StringIO(text, newline=""), self._kind or _guess(text), template, **how))
+            with opened(self.source, "r") as file:
+                return list(read_rows(file, self._kind or "text", template, **how))
+        except OSError as error:
+            raise Misuse(f"cannot read {self._name}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise Misuse(f"{self._name} is not UTF-8 text: {error.reason} at byte {error.start:,}") from error
+        except ValueError as error:
+            hint = next((hint for words, hint in _HINTS.items() if str(error).endswith(words)), "")
+            raise Misuse(f"{self._name}, {error}{hint}") from error
+
+    @staticmethod
+    def _check_different(files: dict[str, Path | None]) -> None:
+        """Raise if two of the files are one, so that writing the one would destroy the other.
+
+        :raises click.ClickException: if two are the same, also through links
+        """
+        given = [(what, path) for what, path in files.items() if path is not None and not _is_standard(path)]
+        for number, (what, path) in enumerate(given):
+            for other, place in given[:number]:
+                if {what, other} != {"IN", "--failed"} and _is_same(path, place):
+                    raise Misuse(f"{other} and {what} are the same file, {path}; name another one")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # one of them does not exist yet
+        return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _is_standard(path: Path) -> bool:
+    """Return whether a path stands for standard input or output."""
+    return str(path) == "-"
+
+
+def _kind_of_source(path: Path) -> str:
+    try:
+        return format_of(path)
+    except ValueError as error:
+        raise Misuse(f"{error}; --format names another") from error
+
+
+def _kind_of_output(path: Path | None) -> str:
+    kind = "jsonl" if path is None or _is_standard(path) else format_of(path)
+    if kind == "text":
+        raise ValueError(f"{path} must be a .jsonl, .csv or .tsv file")
+    return kind
+
+
+def _standard_input() -> str:
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict", newline="")
+    return sys.stdin.read()
+
+
+def _guess(text: str) -> str:
+    """Return the format of what is on standard input: JSON lines, or a prompt in each line."""
+    return "jsonl" if text.lstrip()[:1] in ("{", '"', "[") else "text"
+
+
+def _fields_of(schema: Any) -> list[str]:
+    """Return the names of the fields of answers that fit a response format."""
+    for name in ("json_schema", "schema", "properties"):
+        schema = schema.get(name) if isinstance(schema, dict) else None
+    return [str(name) for name in schema] if isinstance(schema, dict) else []

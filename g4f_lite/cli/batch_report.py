@@ -1,0 +1,170 @@
+"""What ``g4f-lite batch`` says about its prompts: before, while and after they are sent."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from ..batch.summary import BatchUsage, Estimate, counted
+
+LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
+MOST_LOG_SECONDS = 300.0
+TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
+
+
+class Price(NamedTuple):
+    """What a million tokens cost in US dollars.
+
+    :param prompts: of prompts
+    :param answers: of answers
+    """
+
+    prompts: float
+    answers: float
+
+    @classmethod
+    def of(cls, text: str) -> Price:
+        """Read a price such as ``0.15,0.60``.
+
+        :raises ValueError: if it is something else
+        """
+        try:
+            price = cls(*map(float, text.split(",")))
+        except (TypeError, ValueError):
+            price = cls(math.nan, math.nan)
+        if not all(0 <= part < math.inf for part in price):
+            raise ValueError(f"a price is two numbers, of a million tokens of prompts and of answers, not {text!r}")
+        return price
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """Return what so many tokens cost."""
+        return (self.prompts * prompt_tokens + self.answers * completion_tokens) / 1e6
+
+
+def dollars(cost: float) -> str:
+    """Return an amount, with as many digits as a small one needs."""
+    if cost < 0.0001:
+        return "less than $0.0001"
+    return f"about ${cost:,.2f}" if cost >= 1 else f"about ${cost:.2g}"
+
+
+def told_before(estimate: Estimate, failed: int = 0) -> str:
+    """Say what would be sent.
+
+    :param failed: how many prompts have failed for good, so that they are neither sent nor stored
+    """
+    longest = estimate.completion_tokens
+    most = "" if longest is None else f", at most {longest:,} tokens of answers"
+    only = " for the prompts only: --max-tokens limits the answers" if estimate.prompts_only else ""
+    price = f"; {dollars(estimate.cost)}{only}" if estimate.cost else ""
+    known = f"{counted(estimate.stored, 'answer')} stored{f', {failed:,} failed' if failed else ''}"
+    tokens = f"about {estimate.prompt_tokens:,} tokens of prompts"
+    return f"{counted(estimate.calls, 'prompt')} to send, {known}; {tokens}{most}{price}"
+
+
+def told_of_unused(estimate: Estimate, store: Path) -> str | None:
+    """Say if answers in a store are not used, which may be paid for once more; None if there is nothing to say."""
+    if not estimate.unused or not estimate.calls:
+        return None
+    return (
+        f"{store} has {counted(estimate.unused, 'answer')} to other questions than these: another prompt, provider, "
+        f"URL, key, model or option makes another question, and {counted(estimate.calls, 'prompt')} will be sent"
+    )
+
+
+def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float | None) -> str:
+    """Say what a batch has done and taken.
+
+    :param failures: how many prompts have no answer, or one that is not what was asked for
+    :param store: where its answers are
+    :param cost: what it cost in US dollars; None if that is not known
+    """
+    known = f" ({usage.stored:,} of them from {store})" if store and usage.stored else ""
+    cut = f", {usage.cut:,} cut" if usage.cut else ""
+    answered = usage.done - failures
+    kept = f"; kept in {store}" if store and answered and not known else ""
+    return f"{answered:,} answered{known}, {failures:,} failed{cut}{told_of_cost(usage, cost)}{kept}"
+
+
+def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
+    """Say what the calls of a batch took, after what was said before; nothing if they took nothing."""
+    if not usage.total_tokens:
+        return ""
+    price = f", {dollars(cost)}" if cost else ""
+    return f"; {usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
+
+
+class Progress:
+    """Shows on standard error how far a batch is: in one line of a terminal, or a line now and then in a log.
+
+    :param usage: gives what the batch has taken so far
+    :param total: how many prompts there are
+    :param is_shown: whether it is shown; False where nothing is to be seen, or the answers are
+    """
+
+    def __init__(self, usage: Callable[[], BatchUsage], total: int, *, is_shown: bool = True) -> None:
+        self._usage = usage
+        self._total = total
+        self._is_line = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_shown = is_shown
+        self._began_at = time.monotonic()
+        self._length = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="g4f_lite progress", daemon=True)
+
+    def _run(self) -> None:
+        seconds = TERMINAL_SECONDS if self._is_line else LOG_SECONDS
+        while not self._ended.wait(seconds):
+            self._write(self.line())
+            if not self._is_line:
+                seconds = min(2 * seconds, MOST_LOG_SECONDS)
+
+    def line(self) -> str:
+        """Return how far the batch is."""
+        usage, seconds = self._usage(), time.monotonic() - self._began_at
+        parts = [f"{usage.done:,} of {self._total:,} done"]
+        if usage.failures:
+            parts.append(f"{usage.failures:,} failed")
+        if usage.calls and usage.done < self._total:
+            left = (self._total - usage.done) * seconds / usage.calls
+            parts.append(f"{usage.calls * 60 / seconds:,.0f} a minute, {_duration(left)} left")
+        return ", ".join(parts)
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # nobody reads standard error any more
+            if self._is_line:
+                sys.stderr.write(f"\r{text.ljust(self._length)}")
+                self._length = len(text)
+            else:
+                sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+
+    def __enter__(self) -> Progress:
+        if self._is_shown:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        if self._is_shown:
+            self._thread.join()
+        if self._length:  # leave the line empty for what comes next
+            self._write("")
+            self._write("")
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

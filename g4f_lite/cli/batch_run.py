@@ -1,0 +1,147 @@
+"""The run of ``g4f-lite batch``: rows are sent, and written as their answers come."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import click
+
+from ..batch.files import Row
+from ..batch.hosted import HostedBatch
+from ..batch.result import Result
+from ..batch.results import BatchResults
+from ..batch.summary import counted
+from ..client.client import Client
+from ..errors import BatchStoppedError, MissingDependencyError, ResponseFormatError
+from .batch_files import BatchFiles
+from .batch_report import Price, Progress, told_after, told_of_cost
+from .failure import Failure, message_of
+
+
+@dataclass
+class BatchRun:
+    """One run of the command.
+
+    :param client: the client of the results
+    :param results: the results of the rows, of which none has been read
+    :param rows: the rows of the input
+    :param files: the files to write
+    :param check: raises for an answer that does not have the requested format; None if any will do
+    :param price: what tokens cost; None for what the extra ``prices`` knows
+    :param fresh: whether what is stored is asked again
+    """
+
+    client: Client
+    results: BatchResults[Any]
+    rows: Sequence[Row]
+    files: BatchFiles
+    check: Callable[[str], object] | None
+    price: Price | None
+    fresh: bool
+
+    def run(self) -> None:
+        """Send the rows, write the answers, and say what came of it.
+
+        :raises click.ClickException: if the batch stops, a prompt fails, or a file cannot be written
+        """
+        output, failures = self.files.output, self.files.failures
+        with ExitStack() as stack:
+            stack.enter_context(output)
+            if failures is not None:
+                stack.enter_context(failures)
+            stack.enter_context(self._ending())
+            wrong = self._write()
+            is_kept_back = len(self.rows) - len(wrong) < self.files.earlier
+            if not is_kept_back:
+                for file in (output, failures):
+                    if file is not None:
+                        file.publish()
+        if output.path is not None:
+            click.echo(told_after(self.results.usage, len(wrong), self.files.store, self._cost()))
+        if wrong:
+            text = f"{len(wrong):,} of {counted(len(self.rows), 'prompt')} failed; the first: {message_of(wrong[0])}"
+            if is_kept_back:
+                kept = f"{output.path} had {counted(self.files.earlier, 'answer')} and was left as it is"
+                text += f"; {kept}, and these rows are in {output.partial}"
+            raise Failure(text)
+
+    def _write(self) -> list[Exception]:
+        """Write the rows with their answers as they come, and return what is wrong with some."""
+        output, failures, results = self.files.output, self.files.failures, self.results
+        writer = self.files.writer()
+        writer_of_failures = None if failures is None else self.files.writer_of_failures()
+        wrong = []
+        is_seen = output.path is None and sys.stdout.isatty() and sys.stderr.isatty()
+        if isinstance(results, HostedBatch) and not results.done:
+            click.echo(f"{self.files.hosted}: {results.status}; waiting", err=True)
+        is_shown = not is_seen and not isinstance(results, HostedBatch)
+        with Progress(lambda: results.usage, len(self.rows), is_shown=is_shown):
+            for row, given in zip(self.rows, results, strict=True):
+                result = self._checked(given)
+                with output.writing():
+                    writer.write(row, result)
+                if result.error is not None:
+                    wrong.append(result.error)
+                    if failures is not None and writer_of_failures is not None:
+                        with failures.writing():
+                            writer_of_failures.write_failed(row, result)
+        return wrong
+
+    def _checked(self, result: Result[Any]) -> Result[Any]:
+        """Return a result, with an error if its answer does not have the requested format."""
+        if self.check is not None and result.answer is not None:
+            try:
+                self.check(str(result.answer))
+            except ResponseFormatError as error:
+                return replace(result, error=error)
+        return result
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Say at an early end how to go on, and close the store.
+
+        :raises click.ClickException: if the batch stopped, or a file cannot be written
+        """
+        try:
+            yield
+        except BatchStoppedError as error:
+            raise Failure(f"{message_of(error)}; {self._hint()}") from error
+        except Failure as error:
+            raise Failure(f"{error.message}; {self._hint()}") from error
+        except KeyboardInterrupt:
+            done = f"{self.results.usage.done:,} of {counted(len(self.rows), 'prompt')}"
+            click.echo(f"\nInterrupted after {done}; {self._hint()}", err=True)
+            raise
+        finally:
+            self.results.close()
+
+    def _hint(self) -> str:
+        """Say how to go on."""
+        if isinstance(self.results, HostedBatch):
+            return "the service goes on, and the same command fetches the answers"
+        usage, files = self.results.usage, self.files
+        spent = told_of_cost(usage, self._cost())
+        if files.store is None:
+            return f"use --store to go on later{spent}"
+        earlier = f"; {files.output.path} is as it was" if files.earlier else ""
+        if usage.done == usage.failures:
+            return f"the same command tries again{earlier}"
+        rows = f", their rows in {files.output.partial}" if files.output.partial else ""
+        again = "the same command, without --fresh," if self.fresh else "the same command"
+        return f"the answers so far are in {files.store}{rows}, and {again} goes on{spent}{earlier}"
+
+    def _cost(self) -> float | None:
+        """Return what the calls cost in US dollars; None if that is not known, as that of a hosted batch is not."""
+        usage = self.results.usage
+        if self.price is not None:
+            return self.price.cost(usage.prompt_tokens, usage.completion_tokens)
+        if isinstance(self.results, HostedBatch):
+            return None
+        with suppress(MissingDependencyError):
+            if not self.client.usage.unpriced:
+                return self.client.usage.cost
+        return None

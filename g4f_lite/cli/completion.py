@@ -1,0 +1,43 @@
+"""What a shell completes besides commands and options: names of providers and models, without a request."""
+
+from __future__ import annotations
+
+import os
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..errors import G4FLiteError
+from ..providers.openai.presets import PRESETS
+from ..providers.registry import find_class, provider_names
+
+
+def complete_provider(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """List the names of providers that begin with a text."""
+    return [CompletionItem(name) for name in provider_names() if name.lower().startswith(begun.lower())]
+
+
+def complete_model(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """List the models that begin with a text, of the provider that is named before; files where it is Local."""
+    named, server = ",".join(context.params["names"]), context.params["base_url"]
+    if not named and not server:
+        named, server = os.environ.get("G4F_LITE_PROVIDER", ""), os.environ.get("G4F_LITE_BASE_URL")
+    if not named and server:
+        return []
+    provider = (named or "Local").split(",")[0].partition(":")[0].strip()
+    found = [CompletionItem(name) for name in _models(provider) if name.startswith(begun)]
+    return found or [CompletionItem(begun, type="file")] if provider.lower() == "local" else found
+
+
+def _models(provider: str) -> list[str]:
+    if provider.lower() in PRESETS:
+        return list(filter(None, [PRESETS[provider.lower()].default_model]))
+    if provider.lower() == "local":
+        from ..providers.local import weights
+
+        return [model.name for model in weights.known()]
+    try:
+        kind = find_class(provider)
+    except G4FLiteError:
+        return []
+    return list(dict.fromkeys(filter(None, [*kind.models, getattr(kind, "default_model", "")])))

@@ -1,0 +1,71 @@
+"""The files of answers: what a row tells, and how many answers there are."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite import Answer, ServiceError, Usage
+from g4f_lite.batch.answer_files import Writer, answers_in
+from g4f_lite.batch.files import Row
+from g4f_lite.batch.result import Result
+
+ROW = Row({"id": "1"}, "one")
+CUT: Result[Any] = Result(0, "one", Answer("on", usage=Usage(3, 1, 4), finish_reason="length"))
+FAILED: Result[Any] = Result(1, "two", error=ServiceError("it failed"))
+
+
+def written(kind: str, **options: Any) -> str:
+    file = io.StringIO()
+    writer = Writer(file, kind, **options)
+    for result in (CUT, FAILED):
+        writer.write(ROW, result)
+    return file.getvalue()
+
+
+def test_a_table_says_that_an_answer_was_cut_and_what_it_took() -> None:
+    assert written("csv").splitlines() == [
+        "id,answer,error,finish_reason,prompt_tokens,completion_tokens",
+        "1,on,,length,3,1",
+        "1,,it failed,,,",
+    ]
+    assert written("csv", delimiter=";", fields=["mood"]).splitlines()[0].endswith(";completion_tokens;mood")
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
+def test_the_answers_in_a_file_are_counted(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "out"
+    assert answers_in(path, kind) == 0
+    path.touch()
+    assert answers_in(path, kind) == 0
+    path.write_text(written(kind), encoding="utf-8", newline="")
+    assert answers_in(path, kind) == 1
+
+
+def test_a_long_answer_is_counted(tmp_path: Path) -> None:
+    csv.field_size_limit(128 * 1024)
+    path = tmp_path / "out"
+    path.write_text(f"id,answer,error\n1,{'x' * 200_000},\n", encoding="utf-8")
+    assert answers_in(path, "csv") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("csv", "id,answer\n1,mine\n"),
+        ("csv", '"'),
+        ("jsonl", '{"answer": "mine"}'),
+        ("jsonl", "text"),
+        ("jsonl", json.dumps(["answer", "error"])),
+    ],
+)
+def test_a_file_of_something_else_is_told(tmp_path: Path, kind: str, text: str) -> None:
+    path = tmp_path / "out"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match="has something else than the answers of a batch"):
+        answers_in(path, kind)
