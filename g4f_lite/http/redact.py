@@ -22,6 +22,8 @@ _OUR_WORDS = {"provider", "step", "cause", "limit"}  # attributes of errors that
 # Attributes that hold an answer, or parts of one: nothing but secrets goes out of these, and no short ones, which may
 # be words of it.
 _OF_ANSWER = {"partial", "reasoning", "messages", "usage", "last_words"}
+# A value of a header whose name says nothing: as a key is, and as a word, a date, an address or a phrase is not.
+_LIKE_A_KEY = r"(?=\D*\d)(?=.*[A-Za-z])\S{8,}"
 # Headers that hold no secret, whoever sets them.
 _PUBLIC = {"accept", "accept-encoding", "accept-language", "cache-control", "connection", "content-length"} | {
     *("content-type", "dnt", "host", "http-referer", "origin", "pragma", "referer", "transfer-encoding", "user-agent"),
@@ -77,7 +79,11 @@ def names_secret(name: str) -> bool:
 
 
 def secrets_in(headers: Mapping[str, Any]) -> list[str]:
-    """List what headers hold: the values of all that are not public, and the words in those of ``Authorization``…"""
+    """List what headers hold that may be secret.
+
+    :returns: the values of headers such as ``Authorization``, with the words in them, and those of any other name that
+        look like a key; nothing of public headers such as ``User-Agent``
+    """
     found = []
     for name, value in headers.items():
         if not value or name.lower() in _PUBLIC or name.lower().startswith("sec-"):
@@ -86,7 +92,7 @@ def secrets_in(headers: Mapping[str, Any]) -> list[str]:
         if names_secret(name):
             found += [text, *(word for word in re.split(r"[\s;,=]+", text) if len(word) >= SHORTEST_PART)]
             found += _password_of(text)
-        elif len(text) >= SHORTEST_PART:  # shorter ones are numbers and switches
+        elif re.fullmatch(_LIKE_A_KEY, text):
             found.append(text)
     return [text for text in found if not is_word(text)]
 
