@@ -43,9 +43,10 @@ from typing import Any
 import requests
 
 # A terminal obeys control characters: they move the cursor, set its title or the clipboard.  A carriage return could
-# hide what is before it.
+# hide what is before it, and the characters that turn the direction of writing show a text as another one.
+_TURNING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _HARMLESS = {
-    **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}"),
+    **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *_TURNING), "\N{REPLACEMENT CHARACTER}"),
     ord("\n"): "\n",
     ord("\t"): "\t",
     ord("\r"): "",
@@ -56,7 +57,7 @@ _NOT_OWN = (os.path.dirname(__file__), os.path.dirname(os.__file__), "<")  # fil
 
 
 def sanitize(text: str) -> str:
-    """Return a text without the control characters that a terminal obeys."""
+    """Return a text without the characters that a terminal obeys: control characters, and turns of its direction."""
     return text.translate(_HARMLESS)
 
 

@@ -207,20 +207,20 @@ def no_content(finish_reason: str | None = None, usage: Usage | None = None, **c
     return EmptyResponseError(text, finish_reason=finish_reason, usage=usage, **context)
 
 
-def up_to_content(deltas: Iterator[Delta]) -> list[Delta]:
-    """Read deltas up to and including the first one that is content, and return them.
+def up_to_content(deltas: Iterator[Delta], taken: list[Delta]) -> None:
+    """Read deltas up to and including the first one that is content.
 
+    :param taken: where they are put as they come, so that those before an error are known
     :raises EmptyResponseError: if none is content
     :raises HookError: if one is something else
     """
-    taken: list[Delta] = []
     reason, usage = None, None
     for delta in deltas:
         if not isinstance(delta, DELTAS):
             raise not_a_delta(delta, "begin")
         taken.append(delta)
         if is_content(delta):
-            return taken
+            return
         if isinstance(delta, Finish):
             reason = delta.reason
         elif isinstance(delta, Usage):

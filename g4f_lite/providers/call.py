@@ -6,6 +6,7 @@ A provider defines what to send and how to read the answer; this module does the
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
 from ..http.observer import observer
 from ..http.pool import PooledSession, SessionPool
+from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
@@ -84,6 +86,7 @@ class Call:
         self.priced_at = service.priced_at
         self.response: Response | None = None  # once the answer has begun
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
+        self._exchange: Exchange | None = None
         self._deltas = self._run()
 
     def __iter__(self) -> Generator[Delta, None, None]:
@@ -102,6 +105,7 @@ class Call:
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
             exchange.secrets = self._secrets
+            self._exchange = exchange
             opened: Any = attempts(
                 service, exchange, lambda: self._attempt(exchange), self._retry, model=self._prompt.model or ""
             )
@@ -139,6 +143,13 @@ class Call:
                     body.close()
                 if body.new_token is not None:
                     exchange.pooled.token = body.new_token
+
+    def scrub(self, error: BaseException) -> None:
+        """Take out of an error all that this call must not show, in place."""
+        if self._exchange is not None:
+            self._exchange.scrub(error)
+        elif not sys.is_finalizing():  # when Python ends, nothing is sent, and re can compile nothing
+            scrub(error, self._secrets())
 
     def _secrets(self) -> list[str]:
         """List what no message may show: the provider's secrets, and those that only this call sends."""
