@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
@@ -104,7 +105,7 @@ class Call:
         service = self._service
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
-            exchange.secrets = self._secrets
+            exchange.secrets = partial(_secrets, service, self._prompt)  # without the call, which has the exchange
             self._exchange = exchange
             opened: Any = attempts(
                 service, exchange, lambda: self._attempt(exchange), self._retry, model=self._prompt.model or ""
@@ -149,11 +150,7 @@ class Call:
         if self._exchange is not None:
             self._exchange.scrub(error)
         elif not sys.is_finalizing():  # when Python ends, nothing is sent, and re can compile nothing
-            scrub(error, self._secrets())
-
-    def _secrets(self) -> list[str]:
-        """List what no message may show: the provider's secrets, and those that only this call sends."""
-        return [*self._service.secrets(), *self._prompt.secrets()]
+            scrub(error, _secrets(self._service, self._prompt))
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt, and again if that can mend it: with another token or session, or without a field."""
@@ -233,6 +230,11 @@ class Call:
         image.fetch = lambda url: run(
             service, lambda later: fetch_image(later, url, home=home), timeout=limits, route=route
         )
+
+
+def _secrets(service: Service, prompt: Prompt) -> list[str]:
+    """List what no message may show: the provider's secrets, and those that only this call sends."""
+    return [*service.secrets(), *prompt.secrets()]
 
 
 def fetch(exchange: Exchange, request: requests.Request, step: str, service: Service) -> Body:
