@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import NamedTuple
 
-from flask import Response, jsonify
+from flask import Flask, Response, current_app, jsonify
 
 from ...errors import (
     AllProvidersFailedError,
@@ -15,8 +14,6 @@ from ...errors import (
     QuotaExceededError,
     RateLimitError,
 )
-
-logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0  # after a rate limit of unknown length; most of them are per minute
 MOST_SECONDS = 86_400.0  # that a visitor is told to wait
@@ -52,7 +49,7 @@ def explain(error: BaseException) -> Explanation:
 
 
 def error_response(error: BaseException) -> Response:
-    """Return the response for an error of a call, and log the error; it is also an error handler::
+    """Return the response for an error of a call, and log the error with ``app.logger``; it is also an error handler::
 
         app.register_error_handler(G4FLiteError, error_response)
 
@@ -61,7 +58,7 @@ def error_response(error: BaseException) -> Response:
 
     :param error: what the call raised
     """
-    log(error)
+    log(current_app._get_current_object(), error)  # type: ignore[attr-defined]
     status, text, retry_after = explain(error)
     response = jsonify(error=text)
     response.status_code = status
@@ -70,6 +67,9 @@ def error_response(error: BaseException) -> Response:
     return response
 
 
-def log(error: BaseException) -> None:
-    """Log an error, whose text is for the people who run the app."""
-    logger.error("no answer: %s", error, exc_info=error)
+def log(app: Flask, error: BaseException) -> None:
+    """Log an error, whose text is for the people who run the app, where they read the app's own errors.
+
+    Python is silent about a logger without a handler, as this library's are; Flask gives the app's one.
+    """
+    app.logger.error("no answer: %s", error, exc_info=error)
