@@ -54,12 +54,13 @@ def error_response(error: BaseException) -> Response:
         app.register_error_handler(G4FLiteError, error_response)
 
     The status is 503 for a rate limit, with Retry-After; 504 for a timeout; 404 for a conversation that does not exist;
-    502 for all else.  The body is a sentence for visitors, as JSON: ``{"error": …}``.
+    502 for all else.  A 404 is not logged.  The body is a sentence for visitors, as JSON: ``{"error": …}``.
 
     :param error: what the call raised
     """
-    log(current_app._get_current_object(), error)  # type: ignore[attr-defined]
     status, text, retry_after = explain(error)
+    if status >= 500:  # what a visitor asked for in vain is in the server's log of requests
+        log(current_app._get_current_object(), error)  # type: ignore[attr-defined]
     response = jsonify(error=text)
     response.status_code = status
     if retry_after is not None:
