@@ -127,7 +127,7 @@ def test_images_and_refusals() -> None:
     assert [data for _, name, data in parse(response.data) if name == "message"] == [
         {"images": ["https://example.org/a.png"], "alt": "a cat"},
         {"text": "I will not."},
-        {"text": "?"},
+        {"text": "\ufffd"},
     ]
 
 
@@ -335,6 +335,14 @@ def test_a_typed_answer_is_sent_as_values(talks: bool) -> None:
         ("3", "done", {"text": '{"name": "Oslo"}', "finish_reason": "stop", "output": {"name": "Oslo"}}),
     ]
     assert done.calls == [('{"name": "Oslo"}', None, False)]
+
+
+def test_a_number_that_json_has_no_word_for_is_null() -> None:
+    with flask.Flask("app").test_request_context():
+        stream = Client(Scripted(['{"value": [1, ', "1e999]}"])).stream("Numbers", output=list[float])
+        body = b"".join(stream_answer(stream).iter_encoded())
+    assert b"Infinity" not in body
+    assert [data["output"] for _, name, data in parse(body) if name == "partial"][-1] == [1, None]
 
 
 def test_a_typed_answer_that_does_not_fit() -> None:

@@ -14,9 +14,9 @@ from ...errors import (
     QuotaExceededError,
     RateLimitError,
 )
+from .. import replies
 
 RETRY_SECONDS = 60.0  # after a rate limit of unknown length; most of them are per minute
-MOST_SECONDS = 86_400.0  # that a visitor is told to wait
 
 
 class Explanation(NamedTuple):
@@ -64,7 +64,7 @@ def error_response(error: BaseException) -> Response:
     response = jsonify(error=text)
     response.status_code = status
     if retry_after is not None:
-        response.headers["Retry-After"] = str(math.ceil(max(1.0, min(retry_after, MOST_SECONDS))))
+        response.headers["Retry-After"] = replies.retry_after(retry_after)
     return response
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from ...answers.deltas import Refusal, is_content
 from ...answers.images import ImageResponse
 from ...answers.stream import AnswerStream
 from ..disconnect import disconnect_check
+from ..replies import to_json
 from .errors import explain, log
 from .reader import End, Item, OnDone, Partial, Reader, TypedAnswer
 
@@ -181,9 +181,9 @@ def _last_event(end: End, value: dict[str, Any], number: int) -> bytes:
 
 
 def _event(name: str, data: dict[str, Any], number: int) -> bytes:
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))  # which has no newline, as a line of events must
+    text = to_json(data)  # which has no newline, as a line of events must
     kind = "" if name == "message" else f"event: {name}\n"
-    return f"id: {number}\n{kind}data: {text}\n\n".encode("utf-8", "replace")
+    return f"id: {number}\n{kind}data: {text}\n\n".encode()
 
 
 def _check_seconds(value: Any, name: str, *, least: float) -> None:
