@@ -8,6 +8,7 @@
     │   ├── AuthenticationError         a rejected key, or a token rejected after one refresh
     │   ├── ChallengeError              a bot challenge or captcha page
     │   ├── ServiceError                the service's own error message
+    │   ├── HookError                   a mistake in the code of a provider
     │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
     │   │   └── OutputError             a typed answer that does not fit its type
     │   │       └── OutputTruncatedError    one that was cut: by max_tokens or by a content filter
@@ -42,9 +43,10 @@ from typing import Any
 import requests
 
 # A terminal obeys control characters: they move the cursor, set its title or the clipboard.  A carriage return could
-# hide what is before it.
+# hide what is before it, and the characters that turn the direction of writing show a text as another one.
+_TURNING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _HARMLESS = {
-    **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}"),
+    **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *_TURNING), "\N{REPLACEMENT CHARACTER}"),
     ord("\n"): "\n",
     ord("\t"): "\t",
     ord("\r"): "",
@@ -55,7 +57,7 @@ _NOT_OWN = (os.path.dirname(__file__), os.path.dirname(os.__file__), "<")  # fil
 
 
 def sanitize(text: str) -> str:
-    """Return a text without the control characters that a terminal obeys."""
+    """Return a text without the characters that a terminal obeys: control characters, and turns of its direction."""
     return text.translate(_HARMLESS)
 
 
@@ -186,6 +188,13 @@ class ChallengeError(ProviderError):
 
 class ServiceError(ProviderError):
     """The service's own error message, whatever the HTTP status."""
+
+
+class HookError(ProviderError):
+    """A mistake in the code of a provider: a hook gave a wrong value, or raised its cause; ``step`` names the hook."""
+
+    def __str__(self) -> str:
+        return f"{self.provider or 'the provider'}.{self.step} {self.message}"
 
 
 class ResponseFormatError(ProviderError, requests.exceptions.InvalidJSONError):

@@ -25,7 +25,7 @@ from .images import ImageResponse
 from .interruption import raise_interrupt
 from .short_traceback import shortened
 from .show import show
-from .source import Source, Stage
+from .source import Source, Stage, check_source
 
 
 class AnswerStream(Generator[Piece, None, None]):
@@ -55,8 +55,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._opening = threading.Lock()
         self._buffer = Buffer()
         self._waiting: deque[Delta] = deque()  # read by start(), not yet returned to the caller
-        self._began_at = 0.0
-        self._seconds = 0.0
+        self._began_at = self._seconds = 0.0
         self._closed = False
         self._ended = False  # it was read to its end
         self._error: G4FLiteError | None = None
@@ -154,12 +153,9 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def deltas(self) -> Iterator[Delta]:
         """Iterate all remaining deltas: text, images, reasoning, refusal, tool calls, usage, finish and the rest."""
-        while True:
-            try:
-                delta = self._waiting.popleft() if self._waiting else self._pull()
-            except StopIteration:
-                return
-            yield delta
+        with suppress(StopIteration):
+            while True:
+                yield self._waiting.popleft() if self._waiting else self._pull()
 
     def show(self, file: TextIO | None = None, *, plain: bool = False) -> Answer:
         """Print the answer as it arrives, in a notebook as Markdown, and return it whole; again if it was read.
@@ -295,8 +291,7 @@ class AnswerStream(Generator[Piece, None, None]):
             return f"failed with {type(self._error).__name__}"
         if self._source is None:
             return "closed" if self._closed else "not sent yet; iterate over it, or call text() or show()"
-        state = "whole" if self._ended else "closed" if self._closed else "in progress"
-        length = len(self._buffer.text)
+        state, length = "whole" if self._ended else "closed" if self._closed else "in progress", len(self._buffer.text)
         return f"{state}, {length:,} character{'s' * (length != 1)}"
 
     def _pull(self) -> Delta:
@@ -311,11 +306,13 @@ class AnswerStream(Generator[Piece, None, None]):
             if self._closed:
                 self.close()
                 raise StopIteration
+            self._buffer.add(delta)
         except StopIteration:
             self._finish()
             raise
         except G4FLiteError as error:
             self._record_failure(error)
+            deltas.close()
             raise shortened(error)  # noqa: B904  it is the same one
         except ValueError as error:
             if "already executing" not in str(error):
@@ -328,7 +325,6 @@ class AnswerStream(Generator[Piece, None, None]):
             self._closed = True  # for instance Ctrl-C, after which there are no more deltas
             raise_interrupt(error, self)
             raise
-        self._buffer.add(delta)
         return delta
 
     def check_length(self, *others: Buffer) -> None:
@@ -336,9 +332,13 @@ class AnswerStream(Generator[Piece, None, None]):
         if not any(buffer.too_long for buffer in (self._buffer, *others)):
             return
         text = f"the answer is longer than the {MAX_BYTES:,} characters that are kept; iterate over the stream instead"
-        error = ResponseFormatError(text, partial=self._buffer.text)
-        self._add_context(error)
+        self._add_context(error := ResponseFormatError(text, partial=self._buffer.text))
         raise error
+
+    def scrub(self, error: BaseException) -> None:
+        """Take the secrets of the call out of an error about its answer, in place, as a service may have sent them."""
+        if (scrub := getattr(self._source, "scrub", None)) is not None:
+            scrub(error)
 
     def _open(self) -> Generator[Delta, None, None]:
         """Start the answer, once, in the thread that needs it first."""
@@ -346,7 +346,7 @@ class AnswerStream(Generator[Piece, None, None]):
             if self._deltas is not None:
                 return self._deltas
             self._began_at = time.monotonic()
-            self._source = self._begin()
+            self._source = check_source(self._begin(), self._provider)
             deltas = iter(self._source)
             for stage in self._stages:
                 deltas = stage(deltas)
@@ -377,17 +377,17 @@ class AnswerStream(Generator[Piece, None, None]):
             action(self)
 
     def _add_context(self, error: G4FLiteError) -> None:
-        """Add the provider, the step, the attempts and the time to an error."""
+        """Add the provider, the step, the attempts and the time to an error, and take secrets out of it."""
         error.provider = error.provider or self.provider
         error.step = error.step or "stream"
         error.attempts = error.attempts or getattr(self._source, "attempts", None)
         if error.elapsed is None:
             error.elapsed = self._seconds or time.monotonic() - self._began_at
+        self.scrub(error)
 
     def _record_failure(self, error: G4FLiteError) -> None:
         """Record the failure of the answer, and add the text so far to the error."""
-        self._error = error
-        self._seconds = time.monotonic() - self._began_at
+        self._error, self._seconds = error, time.monotonic() - self._began_at
         if isinstance(error, (ProviderError, DeadlineExceededError, EngineError)):
             error.partial = self._buffer.text or error.partial
         self._add_context(error)

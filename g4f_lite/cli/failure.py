@@ -9,7 +9,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 from urllib.parse import urlsplit
 
@@ -43,8 +43,11 @@ class Failure(click.ClickException):
 def tell(line: str) -> None:
     """Write a line to standard error; a terminal gets it broken between words."""
     if sys.stderr.isatty():
-        size = shutil.get_terminal_size(os.get_terminal_size(sys.stderr.fileno()))  # standard output may be a pipe
-        line = textwrap.fill(line, size.columns or 80, break_long_words=False, break_on_hyphens=False)
+        size = (80, 24)
+        with suppress(OSError, ValueError):  # standard output may be a pipe, and standard error no file
+            size = os.get_terminal_size(sys.stderr.fileno())
+        columns = shutil.get_terminal_size(size).columns or 80
+        line = textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
     click.echo(line, err=True)
 
 
@@ -94,6 +97,8 @@ def message_of(error: Exception) -> str:
         return f"{error}; is {_program_at(refused[1])} running? {same}"
     if isinstance(error, ProviderNotFoundError):
         return f"{error}; `g4f-lite providers` lists them"
+    if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):
+        return f"{type(error).__name__}: {error}"  # from the code of a provider: the text of a KeyError is its key
     return str(error)
 
 

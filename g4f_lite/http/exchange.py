@@ -17,11 +17,11 @@ from ..arguments import check_proxy, is_switched_on, safe_url
 from ..errors import G4FLiteError, ProviderNotConfiguredError, TransportError
 from .body import Body
 from .deadline import Deadline
-from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
+from .failures import FAILURES, UNSENDABLE, closed_by_peer, pass_on_signal, translate, unsendable
 from .pool import PooledSession, Session
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
 from .transfer import Transfer, running_transfer
-from .urls import is_loopback, origin_of
+from .urls import as_sent, is_loopback, origin_of
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,6 @@ class Exchange:
         """
         session, deadline = self.pooled.session, self.deadline
         began = time.monotonic()
-        refuse_when_offline(request.url)
         proxy: str | None = None
         # What a server took whole it may be thinking about, or drawing.
         awaits = "first" if request.method == "POST" and step != "bootstrap" else "read"
@@ -105,7 +104,11 @@ class Exchange:
         # On a caller's own session nobody tells when the request is sent.
         transfer.request_sent = not isinstance(session, Session)
         try:
-            send, url = self._sender(session, request)
+            try:
+                send, url = self._sender(session, request)
+            except UNSENDABLE as error:
+                raise unsendable(error, step) from error
+            refuse_when_offline(url)
             settings = self.settings_for(url)
             proxy = requests.utils.select_proxy(url, settings["proxies"])
             if proxy:
@@ -175,7 +178,7 @@ class Exchange:
             auth=note,
             hooks={"response": hand_over_redirect},
         )
-        return send, request.url
+        return send, as_sent(request.url)
 
     def close(self) -> None:
         """Close the connections of responses that were not read to their end."""

@@ -12,7 +12,8 @@ import requests
 from requests.cookies import create_cookie
 
 from .adapter import DeadlineAdapter
-from .redact import is_word, secrets_in
+from .redact import secrets_in
+from .spellings import is_word
 
 POOL_SIZE = 64  # idle sessions that are kept
 MAX_COOKIE_BYTES = 4096  # that a kept session may send; nginx and gunicorn refuse a header of more than 8 KiB

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import inspect
+import operator
 import re
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, unquote, unquote_plus, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 import requests
 
 from ..errors import G4FLiteError, sanitize
+from .spellings import SHORTEST_PART, SHORTEST_SECRET, is_word, places
 
 HIDDEN = "***"
-_SHORTEST_SECRET = 4  # characters; to hide shorter ones would make a text unreadable and hide nothing
-_SHORTEST_PART = 8  # characters of a secret that stands beside other words, or is cut
 _OUR_WORDS = {"provider", "step", "cause", "limit"}  # attributes of errors that programs compare
+# Attributes that hold an answer, or parts of one: nothing but secrets goes out of these, and no short ones, which may
+# be words of it.
+_OF_ANSWER = {"partial", "reasoning", "messages", "usage", "last_words"}
+# A value of a header whose name says nothing: as a key is, and as a word, a date, an address or a phrase is not.
+_LIKE_A_KEY = r"(?=\D*\d)(?=.*[A-Za-z])\S{8,}"
+# Headers that hold no secret, whoever sets them.
+_PUBLIC = {"accept", "accept-encoding", "accept-language", "cache-control", "connection", "content-length"} | {
+    *("content-type", "dnt", "host", "http-referer", "origin", "pragma", "referer", "transfer-encoding", "user-agent"),
+    "x-title",
+}
 # What looks like a credential, and what is shown in its place.  Not compiled here: re does that once, when an error
 # or a log line first needs it, and an import needs none of them.
 _PATTERNS = (
@@ -34,14 +45,23 @@ _PATTERNS = (
 )
 
 
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """Give ``text`` with each of ``secrets`` replaced by ``***``, however it is spelled, and otherwise unchanged."""
+    known = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+    last, pieces = 0, []
+    for start, end in sorted(places(text, known)):
+        if start >= last:
+            pieces += [text[last:start], HIDDEN]
+        last = max(last, end)
+    return "".join((*pieces, text[last:]))
+
+
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Give ``text`` with each of ``secrets``, and whatever looks like a credential, replaced by ``***``.
 
     Control characters go too: what is shown to people may quote a service.
     """
-    for secret in sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True):
-        for form in {secret, quote(secret, safe=""), repr(secret)[1:-1]}:
-            text = _hide(text, form)
+    text = hide(text, secrets)
     for pattern, replacement in _PATTERNS:
         text = re.sub(pattern, replacement, text)
     return sanitize(re.sub(r"[^\s\"'<>]+", _without_credentials, text))
@@ -53,40 +73,27 @@ def _without_credentials(word: re.Match[str]) -> str:
     return word[0][:start] + HIDDEN + word[0][end:] if 3 <= start < end else word[0]
 
 
-def _hide(text: str, secret: str) -> str:
-    """Hide a secret, and the beginning of one where a message was cut within it."""
-    if is_word(secret):  # else "test" would take a piece out of "latest"
-        return re.sub(rf"(?<!\w){secret}(?!\w)", HIDDEN, text)
-    text = text.replace(secret, HIDDEN)
-    shortest = max(_SHORTEST_PART, len(secret) // 2)
-    start = text.find(secret[:shortest]) if shortest < len(secret) else -1
-    while start >= 0:
-        end = start + shortest
-        while text[end : end + 1] == secret[end - start : end - start + 1] != "":
-            end += 1
-        text = text[:start] + HIDDEN + text[end:]
-        start = text.find(secret[:shortest], start + len(HIDDEN))
-    return text
-
-
-def is_word(text: str) -> bool:
-    """Return whether this is a short plain word, such as the value of a cookie ``theme=dark``."""
-    return len(text) < _SHORTEST_PART and text.isalpha()
-
-
 def names_secret(name: str) -> bool:
     """Return whether a header or a query's field with this name is likely to hold a secret."""
     return re.search("auth|key|token|secret|cookie|pass|nonce|session|sign", name, re.IGNORECASE) is not None
 
 
 def secrets_in(headers: Mapping[str, Any]) -> list[str]:
-    """List what headers with names such as ``Authorization`` hold: their values, and the words in these."""
+    """List what headers hold that may be secret.
+
+    :returns: the values of headers such as ``Authorization``, with the words in them, and those of any other name that
+        look like a key; nothing of public headers such as ``User-Agent``
+    """
     found = []
     for name, value in headers.items():
-        if value and names_secret(name):
-            text = value if isinstance(value, str) else bytes(value).decode("latin-1")
-            found += [text, *(word for word in re.split(r"[\s;,=]+", text) if len(word) >= _SHORTEST_PART)]
+        if not value or name.lower() in _PUBLIC or name.lower().startswith("sec-"):
+            continue
+        text = value if isinstance(value, str) else bytes(value).decode("latin-1")
+        if names_secret(name):
+            found += [text, *(word for word in re.split(r"[\s;,=]+", text) if len(word) >= SHORTEST_PART)]
             found += _password_of(text)
+        elif re.fullmatch(_LIKE_A_KEY, text):
+            found.append(text)
     return [text for text in found if not is_word(text)]
 
 
@@ -133,17 +140,58 @@ def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
     An exception that the caller was handling meanwhile is left alone.
     """
     secrets = list(secrets)
-    for link in _chain(error):
-        link.args = tuple(redact(arg, secrets) if isinstance(arg, str) else arg for arg in link.args)
-        kept = _OUR_WORDS if isinstance(link, G4FLiteError) else {}
+    long = [secret for secret in secrets if len(secret) >= SHORTEST_PART]
+    links = list(_chain(error))
+    for link in links:
+        link.args = tuple(_scrubbed(arg, lambda text: redact(text, secrets)) for arg in link.args)
+        is_ours = isinstance(link, G4FLiteError)
         for name, value in list(vars(link).items()):
             if name == "doc":  # the whole text that a JSONDecodeError is about
-                setattr(link, name, "")
-            elif isinstance(value, str) and name not in kept:
-                setattr(link, name, redact(value, secrets))
+                link.doc = ""  # type: ignore[attr-defined]
+            elif is_ours and name in _OF_ANSWER:
+                _set(link, name, value, _scrubbed(value, lambda text: hide(text, long)))
+            elif not (is_ours and name in _OUR_WORDS):
+                _set(link, name, value, _scrubbed(value, lambda text: redact(text, secrets)))
         if isinstance(link, requests.RequestException):  # both hold the key
             link.request = link.response = None
         traceback.clear_frames(link.__traceback__)
+    for link in links:  # pydantic's, for one, writes its message anew each time, from the values that it keeps
+        for name in ("__cause__", "__context__"):
+            inner = getattr(link, name)
+            if any(inner is one for one in links) and _shows(inner, secrets):
+                setattr(link, name, None)
+
+
+def _set(link: BaseException, name: str, old: Any, new: Any) -> None:
+    if new is not old:
+        setattr(link, name, new)
+
+
+def _scrubbed(value: Any, clean: Callable[[str], str]) -> Any:
+    """Return a value with all strings in it cleaned; the same one where that changes nothing."""
+    if isinstance(value, str):
+        cleaned = clean(value)
+        return value if cleaned == value else cleaned
+    kind = type(value)
+    if kind in (list, tuple):
+        items = [_scrubbed(item, clean) for item in value]
+        return value if all(map(operator.is_, items, value)) else kind(items)
+    if kind is dict:
+        fields = {_scrubbed(name, clean): _scrubbed(item, clean) for name, item in value.items()}
+        return value if all(map(operator.is_, fields.values(), value.values())) and fields == value else fields
+    settings = getattr(kind, "__dataclass_params__", None)
+    if settings is not None and settings.frozen:  # such as a Usage
+        own = {field.name: getattr(value, field.name) for field in dataclasses.fields(kind) if field.init}
+        changed = {name: new for name, old in own.items() if (new := _scrubbed(old, clean)) is not old}
+        return dataclasses.replace(value, **changed) if changed else value
+    return value
+
+
+def _shows(error: BaseException, secrets: list[str]) -> bool:
+    try:
+        return hide(f"{error} {error!r}", secrets) != f"{error} {error!r}"
+    except Exception:  # noqa: BLE001  of a class that is not ours; what cannot be read cannot be checked
+        return True
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -161,8 +209,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         link = waiting.pop()
         if not isinstance(link, BaseException) or id(link) in seen:
             continue
-        if link.__traceback__ is not None and id(link.__traceback__.tb_frame) in callers:
-            continue
         seen.add(id(link))
         yield link
-        waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+        context = link.__context__
+        traceback_ = None if context is None or context is link.__cause__ else context.__traceback__
+        if traceback_ is None or id(traceback_.tb_frame) not in callers:
+            waiting.append(context)
+        waiting += [link.__cause__, getattr(link, "reason", None), *link.args]

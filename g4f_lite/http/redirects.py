@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from .body import Body
 from .exchange import Exchange
-from .urls import DEFAULT_PORTS, parse_origin
+from .urls import parse_origin, redirected
 
 MAX_REDIRECTS = 3
 _KEEPS_METHOD = (307, 308)
@@ -27,21 +26,10 @@ def send(exchange: Exchange, request: requests.Request, step: str) -> Body:
     for _ in range(MAX_REDIRECTS):
         body = exchange.send(request, step)
         followed = _FOLLOWED_BY_GET if request.method == "GET" else _KEEPS_METHOD
-        target = target_of(body) if body.status in followed else None
+        target = redirected(body.response.url, body.headers.get("Location")) if body.status in followed else None
         if target is None or parse_origin(target) != parse_origin(request.url):
             return body
         body.drain()
         request = copy.copy(request)
         request.url = target
     return exchange.send(request, step)
-
-
-def target_of(body: Body) -> str | None:
-    """Return the absolute address that a redirect leads to; None where it names none of http or https."""
-    location = body.headers.get("Location")
-    try:
-        target = urljoin(body.response.url, location) if location else ""
-        parts = urlsplit(target)
-    except ValueError:
-        return None
-    return target if parts.scheme in DEFAULT_PORTS and parts.hostname and "@" not in parts.netloc else None

@@ -6,14 +6,15 @@ A provider defines what to send and how to read the answer; this module does the
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
 
-from ..answers.characters import whole_characters
 from ..answers.deltas import Delta, Finish, is_content, no_content
 from ..answers.images import ImageResponse
 from ..answers.response import Response
@@ -27,9 +28,11 @@ from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
 from ..http.observer import observer
 from ..http.pool import PooledSession, SessionPool
+from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
+from .hooks import make_request, naming, read_deltas, token_of
 from .image_fetch import fetch_image
 
 logger = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ class Service(Protocol):
     def bootstrap(self, exchange: Exchange) -> str: ...
     def served_model(self, exchange: Exchange) -> str: ...
     def request(self, prompt: Prompt, token: str) -> requests.Request: ...
+    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None: ...
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None: ...
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]: ...
     def explain(self, error: G4FLiteError) -> None: ...
@@ -83,6 +87,7 @@ class Call:
         self.priced_at = service.priced_at
         self.response: Response | None = None  # once the answer has begun
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
+        self._exchange: Exchange | None = None
         self._deltas = self._run()
 
     def __iter__(self) -> Generator[Delta, None, None]:
@@ -100,7 +105,8 @@ class Call:
         service = self._service
         route = service.route(self._prompt.proxy)
         with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
-            exchange.secrets = self._secrets
+            exchange.secrets = partial(_secrets, service, self._prompt)  # without the call, which has the exchange
+            self._exchange = exchange
             opened: Any = attempts(
                 service, exchange, lambda: self._attempt(exchange), self._retry, model=self._prompt.model or ""
             )
@@ -116,13 +122,14 @@ class Call:
                 if begun:
                     self._deadline.lift_first_limit()
                 yield first
-                for last in rest:
-                    if not begun and (type(last) is str or is_content(last)):
-                        begun = True
-                        self._deadline.lift_first_limit()
-                    if isinstance(last, ImageResponse):
-                        self._fetch(last, exchange)
-                    yield last
+                with naming(service, "deltas"):
+                    for last in rest:
+                        if not begun and (type(last) is str or is_content(last)):
+                            begun = True
+                            self._deadline.lift_first_limit()
+                        if isinstance(last, ImageResponse):
+                            self._fetch(last, exchange)
+                        yield last
                 body.drain()
                 if not begun or not isinstance(last, Finish):  # which the stream will call empty, or interrupted
                     exchange.abandon()
@@ -138,9 +145,12 @@ class Call:
                 if body.new_token is not None:
                     exchange.pooled.token = body.new_token
 
-    def _secrets(self) -> list[str]:
-        """List what no message may show: the provider's secrets, and those that only this call sends."""
-        return [*self._service.secrets(), *self._prompt.secrets()]
+    def scrub(self, error: BaseException) -> None:
+        """Take out of an error all that this call must not show, in place."""
+        if self._exchange is not None:
+            self._exchange.scrub(error)
+        elif not sys.is_finalizing():  # when Python ends, nothing is sent, and re can compile nothing
+            scrub(error, _secrets(self._service, self._prompt))
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt, and again if that can mend it: with another token or session, or without a field."""
@@ -183,20 +193,19 @@ class Call:
 
     def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
-        service, pooled = self._service, exchange.pooled
+        service = self._service
         with at_step(exchange, "bootstrap"):
-            if pooled.token is None:
-                pooled.token = service.bootstrap(exchange)
-                exchange.bootstraps += 1
+            token = token_of(service, exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
-        body = redirects.send(exchange, service.request(self._prompt, pooled.token), "prompt")
+        body = redirects.send(exchange, make_request(service, self._prompt, token), "prompt")
         if (observe := observer.get()) is not None:
             observe(body.status, body.headers)
         try:
             service.check_response(body, self._prompt)
-            rest = whole_characters(service.deltas(body, self._prompt))
-            first = next(rest, None)
+            with naming(service, "deltas"):
+                rest = read_deltas(service, body, self._prompt)
+                first = next(rest, None)
             if first is None:
                 raise no_content()
             if isinstance(first, ImageResponse):
@@ -221,6 +230,11 @@ class Call:
         image.fetch = lambda url: run(
             service, lambda later: fetch_image(later, url, home=home), timeout=limits, route=route
         )
+
+
+def _secrets(service: Service, prompt: Prompt) -> list[str]:
+    """List what no message may show: the provider's secrets, and those that only this call sends."""
+    return [*service.secrets(), *prompt.secrets()]
 
 
 def fetch(exchange: Exchange, request: requests.Request, step: str, service: Service) -> Body:
@@ -262,7 +276,11 @@ def run(
     lent = service.pool.lend() if session is None else _own(session)
     policy = service.retry if retry == "own" else retry
     try:
-        with in_call(service, Deadline(timeout), route, lent) as exchange, at_step(exchange, "bootstrap"):
+        with (
+            in_call(service, Deadline(timeout), route, lent) as exchange,
+            at_step(exchange, "bootstrap"),
+            naming(service, getattr(action, "__name__", "run"), action),
+        ):
             return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
     except G4FLiteError as error:
         raise shortened(error)  # noqa: B904  it is the same one

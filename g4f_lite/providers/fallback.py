@@ -9,11 +9,11 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..answers.deltas import Delta, up_to_content
+from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
-from ..answers.source import Source
+from ..answers.source import Source, check_source
 from ..answers.stream import AnswerStream
-from ..errors import AllProvidersFailedError, DeadlineExceededError, G4FLiteError, ProviderError
+from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
 from ..http.redact import redact
 from ..prompt import Prompt
 from ..timeout import Timeout, TimeoutLike
@@ -24,6 +24,8 @@ from .registry import make, make_provider
 logger = logging.getLogger(__name__)
 
 FOR_ONE_SERVICE = frozenset({"extra_headers", "extra_query"})  # not for another service to see
+_NO_ANSWER = (EmptyResponseError, DeadlineExceededError)  # whole, or not to be waited for any longer
+_BEGUN = (Attached, Usage)  # what is no content, and shows that a model has begun all the same
 FAIR_SECONDS = 10.0  # a timeout of less than this does not count as a failure of the provider
 
 
@@ -195,6 +197,12 @@ class _Chain:
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
 
+    def scrub(self, error: BaseException) -> None:
+        """Take out of an error what the member that was asked last must not show."""
+        scrub = getattr(self._source, "scrub", None)
+        if scrub is not None:
+            scrub(error)
+
     def close(self) -> None:
         self._closed = True
         if self._source is not None:
@@ -217,20 +225,25 @@ class _Chain:
                 continue
             began_at = self._clock()
             limits, share = self._limits(provider, len(members) - position)
+            first: list[Delta] = []
             try:
                 if refusal is not None:
                     raise refusal
-                source = self._source = provider.begin(replace(self._prompt, timeout=limits, share=share))
+                asked = replace(self._prompt, timeout=limits, share=share)
+                source = self._source = check_source(provider.begin(asked), provider.name)
                 if self._closed:  # while this member was prepared
                     source.close()
                     return
                 deltas = iter(source)
-                first = up_to_content(deltas)
+                up_to_content(deltas, first)
             except G4FLiteError as error:
                 if self._closed:
                     raise
                 error.provider = error.provider or provider.name
                 self._name_limit(error, limits)
+                if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
+                    breaker.failed(error)
+                    raise
                 if not self._had_too_little_time(error, provider, began_at):
                     breaker.failed(error)
                 errors.append(error)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -19,10 +18,11 @@ from ..http.checks import check
 from ..http.exchange import Exchange
 from ..http.failures import pass_on_signal
 from ..http.pool import PooledSession, Session
-from ..http.urls import DEFAULT_PORTS, parse_origin
+from ..http.urls import as_sent, is_plain, parse_origin, redirected
 from ..messages import image_type
 
 MAX_REDIRECTS = 5
+_NOT_PLAIN = "it is not an http or https URL without credentials, white space and backslashes"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -42,16 +42,19 @@ def fetch_image(exchange: Exchange, url: str, *, home: str) -> bytes:
 def _follow(exchange: Exchange, url: str, home: str) -> bytes:
     """Fetch an image, following redirects."""
     for _ in range(MAX_REDIRECTS + 1):
-        scheme, host, _ = origin = parse_origin(url)
-        if scheme not in DEFAULT_PORTS or not host:
-            raise _refusal(url, "it is not an http or https URL")
-        if origin == parse_origin(home):
+        if not is_plain(url):
+            raise _refusal(url, _NOT_PLAIN)
+        url = as_sent(url)
+        if parse_origin(url) == parse_origin(home):
             body = exchange.send(_request(url), "image")
         else:
             body = _send_to_other_host(exchange, url)
         try:
             if body.status in (301, 302, 303, 307, 308) and "Location" in body.headers:
-                url = _redirected(url, body.headers["Location"])
+                location = body.headers["Location"]
+                if (target := redirected(url, location)) is None:
+                    raise _refusal(location, _NOT_PLAIN)
+                url = target
                 continue
             check(body, lambda status, parsed, text: None)
             data = body.read(MAX_IMAGE_BYTES)
@@ -105,17 +108,10 @@ def _request(url: str) -> requests.Request:
 
 def _look_up(url: str) -> list[str]:
     try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(urlsplit(url).hostname, None)]
+        return [str(found[4][0]) for found in socket.getaddrinfo((parse_origin(url)[1] or "").strip("[]"), None)]
     except (OSError, UnicodeError) as error:
         pass_on_signal(error)
         return []  # perhaps a name that only the proxy can resolve
-
-
-def _redirected(url: str, target: str) -> str:
-    try:
-        return urljoin(url, target)
-    except ValueError as error:
-        raise _refusal(target, "it is not a URL") from error
 
 
 def _refusal(url: str, why: str) -> ResponseFormatError:

@@ -81,6 +81,7 @@ class Question(Generic[T]):
             try:
                 return self.output.convert(answer)
             except Mismatch as error:
+                self.stream.scrub(error)
                 if self.attempts > repairs or not self._has_time():
                     raise self.mismatched(error) from error
                 logger.info("the answer is not a valid %s; asking again: %s", self.output.schema.name, error)
@@ -141,7 +142,7 @@ class Question(Generic[T]):
             try:
                 self.output.strictly(answer)
             except Mismatch as error:
-                raise self._told(_truncated(answer.finish_reason), answer) from error
+                raise self._told(_truncated(answer.finish_reason), answer, error) from error
         return answer
 
     def checked(self, answer: Answer) -> T:
@@ -157,7 +158,7 @@ class Question(Generic[T]):
     def mismatched(self, reason: Mismatch) -> OutputError:
         """Return the error for the answer, which does not fit."""
         text = f"the answer is not a valid {self.output.schema.name}: {reason}"
-        return self._told(OutputError(text), self.stream.answer)
+        return self._told(OutputError(text), self.stream.answer, reason)
 
     @property
     def usage(self) -> Usage | None:
@@ -175,13 +176,15 @@ class Question(Generic[T]):
         if isinstance(error, EmptyResponseError) and error.finish_reason in _CUT:
             if error.usage is not None:
                 self._usages.append(error.usage)
-            raise self._told(_truncated(error.finish_reason), Answer("", provider=error.provider)) from error
+            raise self._told(_truncated(error.finish_reason), Answer("", provider=error.provider), error) from error
 
-    def _told(self, error: Told, answer: Answer) -> Told:
-        """Add to an error what the answers took."""
+    def _told(self, error: Told, answer: Answer, cause: Exception | None = None) -> Told:
+        """Add to an error what the answers took, and take the secrets of the call out of it and its cause."""
         error.provider, error.step, error.partial = answer.provider, "stream", str(answer)
         error.attempts, error.elapsed = self.attempts, time.monotonic() - self._began_at
         error.usage = self.usage
+        error.__cause__ = cause
+        self.stream.scrub(error)
         return error
 
     def _has_time(self) -> bool:

@@ -111,6 +111,10 @@ class Loop:
         self._turn.close()
         self._deltas.close()
 
+    def scrub(self, error: BaseException) -> None:
+        """Take out of an error what the call of the last turn must not show."""
+        self._turn.scrub(error)
+
     @property
     def provider(self) -> str:
         """The name of the provider of the last turn."""

@@ -146,7 +146,8 @@ class TypedStream(Generic[T]):
                     value = element.convert(json.elements[count])
                 except Mismatch as error:
                     reason = Mismatch(f"element {count}: {error}")
-                    raise self._question.mismatched(reason) from error
+                    reason.__cause__ = error
+                    raise self._question.mismatched(reason) from reason
                 count += 1
                 yield value
         if not count:  # there was no list

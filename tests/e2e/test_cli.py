@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+import g4f_lite
 from g4f_lite.emulator import Emulator
 from g4f_lite.emulator.png import draw_png
+from g4f_lite.providers.openai.presets import PRESETS, Preset
 from g4f_lite.providers.registry import provider_names
 
 from .command import COMMAND, ENVIRONMENT, INTERRUPTED, SECONDS, asked, assert_failed, call, read_until, run, start
@@ -222,11 +225,19 @@ def test_a_provider_that_cannot_be_loaded_is_listed_as_such(tmp_path: Path) -> N
     metadata = tmp_path / "broken-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[g4f_lite.providers]\nbroken = broken_provider:Broken\n")
+    (metadata / "entry_points.txt").write_text(
+        "[g4f_lite.providers]\nbroken = broken_provider:Broken\ngroq = other:Groq\n"
+    )
     (tmp_path / "broken_provider.py").write_text("raise RuntimeError('out of\\norder')\n")
-    done = run("providers", PYTHONPATH=str(tmp_path))
+    package = Path(g4f_lite.__file__).parents[1]
+    done = run("providers", PYTHONPATH=os.pathsep.join(map(str, (tmp_path, package))))
     assert done.returncode == 0
-    assert "broken            no (RuntimeError: out of order)" in done.stdout
+    assert re.search(r"^broken +no, see below +\? +\?$", done.stdout, re.MULTILINE)
+    assert max(map(len, done.stdout.splitlines())) < 120
+    assert re.search(r"^Note: broken does not work: .* cannot be imported: RuntimeError: out of; order;", done.stderr)
+    assert re.search(
+        r"^Note: the provider 'groq' of another package \(other:Groq\) is not used", done.stderr, re.MULTILINE
+    )
 
 
 def test_models_are_listed(emulator: Emulator) -> None:
@@ -237,6 +248,19 @@ def test_models_are_listed(emulator: Emulator) -> None:
     nothing = call("models", "-p", "echo")
     assert (nothing.returncode, nothing.stdout) == (0, "")
     assert "any name" in nothing.stderr
+
+
+def test_the_models_of_a_chain_are_those_of_its_members(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator.configure(models=("one", "smollm2"))
+    monkeypatch.setitem(PRESETS, "vllm", Preset("vLLM", f"{emulator.url}/v1"))
+    members = ["-p", "local", "-p", "vllm", "-p", "echo"]
+    done = call("models", *members)
+    assert (done.returncode, done.stderr) == (0, "Echo does not list its models; any name can be tried.\n")
+    assert done.stdout.splitlines()[-1] == "one"
+    assert done.stdout.splitlines().count("smollm2") == 1
+    rows = json.loads(call("models", "--json", *members).stdout)["models"]
+    assert {"provider": "Local", "model": "smollm2"} in rows
+    assert {"provider": "vLLM", "model": "smollm2"} in rows
 
 
 def test_weights_that_cannot_be_fetched_are_one_line(tmp_path: Path) -> None:

@@ -160,6 +160,39 @@ def test_only_http_addresses_are_asked(url: str, web: responses.RequestsMock, ex
     assert not web.calls
 
 
+NOT_PLAIN = [
+    "https://victim.test\\@service.test/cat",
+    "https://victim.test\\@service.test/../../cat",
+    "https://service.test\\cat",
+    "https://user@service.test/cat",
+    "https://user:password@pictures.test/cat",
+    "https://@service.test/cat",
+    "https://service.test/a cat",
+    " https://service.test/cat",
+    "https://service.test/cat\n",
+    "https://service.test\t/cat",
+    "https://service.test/\x00cat",
+    "https://service.test/\u202ecat",
+]
+
+
+@pytest.mark.parametrize("url", NOT_PLAIN)
+def test_a_url_that_programs_read_apart_is_not_asked(url: str, web: responses.RequestsMock, exchange: Exchange) -> None:
+    with pytest.raises(ResponseFormatError, match="without credentials, white space and backslashes"):
+        fetch_image(exchange, url, home=HOME)
+    assert not web.calls
+
+
+@pytest.mark.parametrize("location", [NOT_PLAIN[0], "//user@pictures.test/cat", "//victim.test\\@service.test/"])
+def test_a_redirect_to_such_a_url_is_not_followed(
+    location: str, web: responses.RequestsMock, exchange: Exchange
+) -> None:
+    web.get("https://service.test/cat", status=302, headers={"Location": location})
+    with pytest.raises(ResponseFormatError, match="without credentials, white space and backslashes"):
+        fetch_image(exchange, "https://service.test/cat", home=HOME)
+    assert len(web.calls) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [

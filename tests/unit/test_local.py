@@ -336,7 +336,7 @@ def test_a_prompt_that_does_not_fit_is_told_in_our_words() -> None:
     what = "the prompt has 640 tokens, more than the context of 512; "
     assert (
         str(context_error(TOO_LONG, 512))
-        == what + "make it larger with Local(context=1024), or leave out earlier messages"
+        == what + "make it larger with Local(context=2048), or leave out earlier messages"
     )
     assert str(context_error(TOO_LONG, 4096)) == what + ANOTHER_MODEL
     assert context_error({"error": {"type": "invalid_request_error"}}, 512) is None

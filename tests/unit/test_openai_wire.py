@@ -97,6 +97,33 @@ def test_what_of_the_tokens_was_cached_or_reasoning(details: dict[str, Any], cou
     assert _read(_event({"content": "a"}) + told + DONE)[1] == Usage(3, 4, 7, *counted)
 
 
+@pytest.mark.parametrize(
+    ("counts", "counted"),
+    [
+        ({"prompt_tokens": 2**63 - 1, "completion_tokens": 1}, Usage(2**63 - 1, 1, 2**63)),
+        ({"prompt_tokens": 2**63, "completion_tokens": 1}, Usage(0, 1, 1)),
+        ({"prompt_tokens": 3, "completion_tokens": 1e300, "total_tokens": 10**4299}, Usage(3, 0, 3)),
+        ({"prompt_tokens": 10**4299, "completion_tokens": -(10**4299)}, None),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 10**4299}, Usage(3, 4, 7)),
+    ],
+)
+def test_a_number_of_more_than_64_bits_is_not_a_count(counts: dict[str, Any], counted: Usage | None) -> None:
+    told = b'data: {"choices": [], "usage": ' + json.dumps(counts).encode() + b"}\n\n"
+    found = _read(_event({"content": "a"}) + told + DONE)[1:-1]
+    assert found == ([] if counted is None else [counted])
+    assert all(map(repr, found))
+
+
+@pytest.mark.parametrize(
+    ("wait", "seconds"),
+    [(7, 7), (1.5, 1.5), (10**400, 1e18), (float("nan"), None), (-1, None), (True, None), ("7", None)],
+)
+def test_the_wait_in_an_error(wait: Any, seconds: float | None) -> None:
+    error = service_error(429, {"error": {"message": "slow", "code": 429, "retry_after": wait}})
+    assert isinstance(error, RateLimitError)
+    assert error.retry_after == seconds
+
+
 def test_tool_calls_in_pieces_and_as_an_object() -> None:
     calls = [
         {"index": 0, "id": "1", "function": {"name": "f", "arguments": ""}},

@@ -11,9 +11,16 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4f_lite import DeadlineExceededError, G4FLiteError, ResponseFormatError, TransportError
+from g4f_lite import (
+    DeadlineExceededError,
+    EmptyResponseError,
+    G4FLiteError,
+    ResponseFormatError,
+    TransportError,
+    Usage,
+)
 from g4f_lite.http.body import parse_json
-from g4f_lite.http.redact import HIDDEN, password_in, redact, scrub, secrets_in, secrets_in_query
+from g4f_lite.http.redact import HIDDEN, hide, password_in, redact, scrub, secrets_in, secrets_in_query
 
 SECRET = "canary-1f2e3d4c"
 
@@ -38,6 +45,35 @@ def test_other_spellings_are_hidden_too() -> None:
     secret = "pass/w'rd\\x"
     assert "w'rd" not in redact(f"{secret} {secret!r}", [secret])
     assert "rd" not in redact("http%3A pass%2Fw%27rd%5Cx", [secret])
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        r'{"key": "Zk3\/9fQw+8L<N2"}',
+        r'{"key": "Zk3/9fQw+8L\u003cN2"}',
+        r'{"key": "\u005Ak3\u002f9fQw\u002B8L\u003CN2"}',
+        r'"{\"key\": \"Zk3\\/9fQw+8L<N2\"}"',
+        r"'Zk3\x2f9fQw\x2b8L<N2'",
+        "<b>Zk3&#x2F;9fQw+8L&lt;N2</b>",
+        "<b>Zk3&#47;9fQw&#43;8L&#60;N2</b>",
+        "?k=Zk3%2f9fQw%2B8L%3CN2&x=1",
+        "?k=Zk3%252f9fQw%252B8L%253CN2&x=1",
+        r"cut: Zk3\/9fQw",
+    ],
+)
+def test_a_secret_is_hidden_in_every_spelling(shown: str) -> None:
+    hidden = hide(shown, ["Zk3/9fQw+8L<N2"])
+    assert HIDDEN in hidden
+    assert "9fQ" not in hidden
+    before, after = hidden.split(HIDDEN)
+    assert shown.startswith(before)
+    assert shown.endswith(after)
+
+
+@pytest.mark.parametrize("text", [r"C:\users\name %41 &amp; 100% &nothing; \u12", "\\", "%", "&;", r"\ud83d\ude00"])
+def test_a_text_without_a_secret_stays_as_it_is(text: str) -> None:
+    assert hide(text, ["canary-1f2e3d4c", "dark"]) == text
 
 
 @pytest.mark.parametrize(
@@ -111,6 +147,13 @@ def test_a_basic_header_holds_a_password() -> None:
     assert secrets_in({"Authorization": "Basic %%%"}) == ["Basic %%%"]
 
 
+def test_what_looks_like_a_key_in_a_header_of_an_unknown_name_is_a_secret() -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    words = {"X-Page": "17", "X-Mode": "streaming", "X-Day": "2023-06-01", "X-Site": "https://site.test/"}
+    public = {"User-Agent": "a-program/1.0", "Sec-X": SECRET, "X-Name": "page 17 of this"}
+    assert secrets_in({"X-Tenant": SECRET, "X-Trace": trace, **words, **public}) == [SECRET, trace]
+
+
 def test_a_plain_word_of_a_header_is_no_secret() -> None:
     assert secrets_in({"X-Session-Mode": "prompt"}) == []
 
@@ -148,6 +191,8 @@ def test_a_password_in_all_the_forms_that_a_message_may_show(url: str | None, ex
 def test_control_characters_go() -> None:
     assert redact("a\x1b]0;title\x07\x1b[2J\x9b31mb\r\tc\nd") == "a\ufffd]0;title\ufffd\ufffd[2J\ufffd31mb\tc\nd"
     assert str(G4FLiteError("a\x1b[31mb")) == "a\ufffd[31mb"
+    turned = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    assert str(G4FLiteError(f"{turned}\u200f\u05d0")) == "\ufffd" * 9 + "\u200f\u05d0"
     cause = OSError("a\x1b[31mb")
     error = TransportError("c")
     error.__cause__ = cause
@@ -211,6 +256,27 @@ def test_what_the_caller_was_handling_is_left_alone() -> None:
     assert SECRET not in f"{caught.value}{inner}"
     assert str(mine) == SECRET
     assert mine.response is not None
+
+
+def test_only_long_secrets_go_out_of_an_answer_and_nothing_else() -> None:
+    text = f"\x1b[1mBearer of news, dark & http://user:pw@host {SECRET}"
+    error = EmptyResponseError("x", partial=text, usage=Usage(1, 2, 3, extra={"a": [SECRET], "b": 2}), reasoning=text)
+    scrub(error, [SECRET, "dark", "1-b"])
+    assert error.partial == error.reasoning == text.replace(SECRET, HIDDEN)
+    assert error.usage == Usage(1, 2, 3)
+    assert error.usage.extra == {"a": [HIDDEN], "b": 2}
+
+
+def test_a_message_that_a_cause_writes_anew_goes_with_the_cause() -> None:
+    class Fixed(ValueError):
+        def __str__(self) -> str:
+            return f"input_value={SECRET}"
+
+    error = TransportError("x")
+    error.__cause__ = ValueError("y")
+    error.__cause__.__context__ = Fixed()
+    scrub(error, [SECRET])
+    assert error.__cause__.__context__ is None
 
 
 def test_what_programs_read_of_an_error_is_no_secret() -> None:

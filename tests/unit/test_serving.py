@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -9,9 +10,28 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from g4f_lite import AllProvidersFailedError, G4FLiteError, RateLimitError
 from g4f_lite.contrib.server import create_app
+from g4f_lite.contrib.server.failures import api_error
 from g4f_lite.contrib.server.serving import Server
 from g4f_lite.testing import Scripted
+
+LIMITED = RateLimitError("slow down", retry_after=float("inf"))
+
+
+def test_a_path_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="g4f_lite.server")
+    environ = {"PATH_INFO": "/v1/\nGET /forged → 200\x1b[2J", "REQUEST_METHOD": "GET", "HTTP_HOST": "localhost"}
+    create_app(Scripted())(environ, lambda status, headers: None)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("GET /v1/\ufffdGET /forged → 200\ufffd[2J → 404")
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("error", [LIMITED, AllProvidersFailedError("none answered", errors=[LIMITED])])
+def test_a_wait_without_an_end_is_a_day(error: G4FLiteError) -> None:
+    assert api_error(error).headers == [("Retry-After", "86400")]
+
 
 resource = pytest.importorskip("resource")
 FILES = 1024  # beyond which select() fails

@@ -97,16 +97,16 @@ def test_a_watchdog_that_ends_with_calls_left_has_a_successor(
     monkeypatch.setattr(module, "WATCH_INTERVAL", 0.001)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     sleep, slept = time.sleep, []
+    watchdog, call = Watchdog(), Call()
 
     def fails_once(seconds: float) -> None:
-        if threading.current_thread().name == "g4f_lite-watchdog":
+        if threading.current_thread() is watchdog.thread:  # and not that of other calls
             slept.append(seconds)
             if len(slept) == 3:
                 raise error
         sleep(seconds)
 
     monkeypatch.setattr(time, "sleep", fails_once)
-    watchdog, call = Watchdog(), Call()
     watchdog.add(call)
     first = watchdog.thread
     assert first is not None

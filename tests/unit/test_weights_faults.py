@@ -117,7 +117,7 @@ class TestFaults:
 
     def test_a_redirect_to_plain_http_is_refused(self, secure: FakeHub) -> None:
         secure.cdn = "http://127.0.0.1:9"
-        with pytest.raises(ResponseFormatError, match=r"redirects to http://127\.0\.0\.1:9.*not https"):
+        with pytest.raises(ResponseFormatError, match=r"redirects to http://127\.0\.0\.1:9.*not a plain https URL"):
             Local.pull(NAME)
 
 
@@ -151,6 +151,19 @@ class TestToken:
         Local.pull(NAME)
         sent = "Bearer hf_secret-token"
         assert self.authorizations(secure) == [None, sent, None, sent]
+        assert [request.headers.get("Authorization") for request in secure.delivered] == [None]
+
+    def test_goes_to_no_host_that_a_redirect_dresses_up_as_the_hub(self, secure: FakeHub) -> None:
+        secure.token, secure.faults = "hf_secret-token", [Fault(status=401)]
+        secure.cdn = f"{secure.cdn}\\@{secure.url.partition('://')[2]}"
+        with pytest.raises(ResponseFormatError, match="not a plain https URL"):
+            Local.pull(NAME)
+        assert secure.delivered == []
+
+    def test_goes_to_no_host_that_a_name_dresses_up_as_the_hub(self, secure: FakeHub) -> None:
+        secure.faults = [Fault(status=401)]
+        with pytest.raises(AuthenticationError):
+            Local.pull(f"{secure.cdn}\\@{secure.url.partition('://')[2]}/{Q4}", sha256=SHA256)
         assert [request.headers.get("Authorization") for request in secure.delivered] == [None]
 
     def test_is_not_shown(self, secure: FakeHub) -> None:

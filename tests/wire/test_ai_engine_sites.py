@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import responses
 
-from g4f_lite import AiEngine, AuthenticationError, EmptyResponseError, Fallback, QuotaExceededError
+from g4f_lite import (
+    AiEngine,
+    AuthenticationError,
+    EmptyResponseError,
+    Fallback,
+    QuotaExceededError,
+    ResponseStatusError,
+)
 from g4f_lite.answers.deltas import ToolCall
 from g4f_lite.emulator import Emulator
 
@@ -51,6 +59,20 @@ def test_a_renamed_rest_prefix_is_read_in_the_page(site: AiEngine, emulator: Emu
     emulator.fail("status", status=404, path="/index.php", times=None)
     assert ask(site) == "Hello"
     assert paths(emulator)[-2:] == ["/api/mwai/v1/start_session", "/api/mwai-ui/v1/chats/submit"]
+
+
+@pytest.mark.parametrize(
+    "place", ["other.test", r"other.test\\@site.test", "user@site.test", r"other.test\\/@site.test"]
+)
+def test_routes_that_the_page_puts_elsewhere_get_neither_nonce_nor_prompt(place: str) -> None:
+    page = f'<script>{{"restUrl":"https:\\/\\/{place}\\/wp-json","restNonce":"abcdef1234"}}</script>'
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
+        for path in (SESSION, "/index.php", SUBMIT):
+            web.post(f"https://site.test{path}", status=404, json={"code": "rest_no_route"})
+        web.get("https://site.test/", page)
+        with AiEngine("https://site.test", retry=None) as site, pytest.raises(ResponseStatusError):
+            site.ask("Hello")
+        assert {call.request.url.split("/")[2] for call in web.calls} == {"site.test"}
 
 
 @pytest.mark.parametrize("version", VERSIONS[1:])

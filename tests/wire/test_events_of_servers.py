@@ -23,19 +23,18 @@ EXTRA_EVENTS: dict[str, dict[str, Any] | bytes] = {
     "null": b"data: null\n\n",
     "a word": b"data: ping\n\n",
     "a beginning": b"data: [START]\n\n",
-    "a number": b"data: 3\n\n",
+    "an event of a type of its own": b"event: progress\ndata: 3 of 4\n\n",
+    "empty texts": b'data: ""\n\ndata: []\n\n',
+    "a sign of life": b"data: keep-alive\n\n",
     "sources": {"sources": [{"source": {"name": "a.pdf"}}]},
     "citations": {"citations": ["https://x.test/"], "object": "chat.completion.chunk"},
     "no choices": {"id": "x", "choices": None},
     "no choice": {"choices": []},
-    "choices of another type": {"choices": 3},
-    "a choice of another type": {"choices": ["x"]},
     "a filter's result of Azure": {"choices": [], "prompt_filter_results": [{"prompt_index": 0}]},
     "a choice without a delta": {"choices": [{"index": 0, "content_filter_offsets": {}, "finish_reason": None}]},
     "a delta that is null": {"choices": [{"index": 0, "delta": None}]},
-    "a delta of another type": {"choices": [{"index": 0, "delta": 3}]},
-    "content of another type": {"choices": [{"index": 0, "delta": {"content": 3}}]},
-    "tool calls of another type": {"choices": [{"index": 0, "delta": {"tool_calls": 3}}]},
+    "a reference": {"choices": [{"index": 0, "delta": {"content": [{"type": "reference", "reference_ids": [1]}]}}]},
+    "a result of a search": {"type": "search_result", "content": "found"},
     "usage of another type": {"choices": [], "usage": 3},
     "a status": {"type": "status", "status": "searching", "message": "searching the web"},
     "an unknown field": b"priority: u=3\n\n",
@@ -51,6 +50,84 @@ def test_an_event_that_holds_nothing_of_the_answer_is_skipped(extra: str, place:
     with RawServer(every(streamed(*events))) as server:
         answer = provide(server).create(messages="hi")
     assert (answer, answer.finish_reason) == ("Hello", "stop")
+
+
+def _choice(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, **fields}]}
+
+
+MAY_BE_PIECES: dict[str, dict[str, Any] | bytes] = {
+    "a word": b"data: lost\n\n",
+    "a line that is no field": b"lost\n\n",
+    "a number": b"data: 3\n\n",
+    "a text": b'data: "lost"\n\n',
+    "a list": b"data: [1, 2]\n\n",
+    "broken JSON": b'data: {"choi\n\n',
+    "choices that are a number": {"choices": 0},
+    "choices that are a text": {"choices": "lost"},
+    "a choice that is a text": {"choices": ["lost"]},
+    "a choice with content": _choice(content="lost"),
+    "a choice whose text is a number": _choice(text=3),
+    "a delta that is a text": _choice(delta="lost"),
+    "a delta that is 0": _choice(delta=0),
+    "a delta without choices": {"object": "chat.completion.chunk", "delta": {"content": "lost"}},
+    "content without choices": {"content": "lost"},
+    "content that is 0": _choice(delta={"content": 0}),
+    "content that is true": _choice(delta={"content": True}),
+    "content that is a list of numbers": _choice(delta={"content": [3]}),
+    "content whose text is a number": _choice(delta={"content": [{"type": "text", "text": 3}]}),
+    "a refusal that is a number": _choice(delta={"refusal": 3}),
+    "tool calls that are a number": _choice(delta={"tool_calls": 3}),
+    "a tool call that is a text": _choice(delta={"tool_calls": ["f"]}),
+    "a function that is a text": _choice(delta={"tool_calls": [{"index": 0, "function": "f"}]}),
+}
+
+
+@pytest.mark.parametrize("lost", MAY_BE_PIECES)
+@pytest.mark.parametrize("before", ["", "Hel"])
+def test_an_answer_with_a_hole_is_an_error(lost: str, before: str, provide: Provide) -> None:
+    pieces = [piece({"content": before})] if before else []
+    with RawServer(every(streamed(*pieces, MAY_BE_PIECES[lost], piece({"content": "lo"}), STOP))) as server:
+        stream = provide(server).create_generator(messages="hi")
+        with pytest.raises(ResponseFormatError) as caught:
+            list(stream)
+    assert caught.value.partial == before
+
+
+@pytest.mark.parametrize("lost", MAY_BE_PIECES)
+def test_behind_the_finish_reason_there_are_no_pieces(lost: str, provide: Provide) -> None:
+    with RawServer(every(streamed(piece({"content": "Hello"}, "stop"), MAY_BE_PIECES[lost]))) as server:
+        assert provide(server).create(messages="hi") == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "message", "answer"),
+    [
+        (["Hel", "lo"], "Hello", "Hello"),
+        (["Hel"], "Hello", "Hello"),
+        ([" Hel", "lo\n"], "Hello", " Hello\n"),
+        ([], "Hello", "Hello"),
+        (["Hel", "lo"], [{"type": "text", "text": "Hello!"}], "Hello!"),
+        (["Hel", "lo"], None, "Hello"),
+    ],
+)
+def test_a_message_at_the_end_adds_what_its_pieces_left_out(
+    pieces: list[str], message: Any, answer: str, provide: Provide
+) -> None:
+    events = [piece({"content": text}) for text in pieces]
+    end = {"choices": [{"index": 0, "message": {"content": message}, "finish_reason": "stop"}]}
+    with RawServer(every(streamed(piece({"reasoning": "hm"}), *events, end))) as server:
+        assert provide(server).create(messages="hi") == answer
+
+
+def test_a_message_at_the_end_that_says_more_than_its_pieces_and_otherwise_is_an_error(provide: Provide) -> None:
+    end = {"choices": [{"index": 0, "message": {"content": "Transfer 1,000,000"}, "finish_reason": "stop"}]}
+    with (
+        RawServer(every(streamed(piece({"content": "Transfer 1"}), piece({"content": "000"}), end))) as server,
+        pytest.raises(ResponseFormatError, match="not that of its pieces") as caught,
+    ):
+        provide(server).create(messages="hi")
+    assert caught.value.partial == "Transfer 1000"
 
 
 @pytest.mark.parametrize("end", [b"data:[DONE]\n\n", b"data:  [DONE] \n\n", b"data: [DONE]", b"data: data: [DONE]\n\n"])

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
 
-from g4f_lite import AllProvidersFailedError, DeadlineExceededError, Fallback, RetryPolicy, Timeout
+from g4f_lite import (
+    AllProvidersFailedError,
+    DeadlineExceededError,
+    Fallback,
+    RetryPolicy,
+    StreamInterruptedError,
+    Timeout,
+    TransportError,
+)
 
 from .conftest import Provide
-from .openai_answers import completion, whole
-from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, head, hello, length
+from .openai_answers import HELLO, completion, data, piece, streamed, whole
+from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, every, head, hello, length
 
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":5}}\n\n'
 FIRST = 0.5  # seconds, which a busy machine keeps to
@@ -95,6 +104,52 @@ def test_a_prompt_that_was_taken_whole_is_not_sent_again(
             provider.create(messages="Hello")
         assert (caught.value.limit, caught.value.partial) == ("first", "")
         assert len(server.requests) == 1
+
+
+BEGINNINGS: dict[str, dict[str, Any]] = {
+    "usage": {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 9}},
+    "thoughts that nobody can read": piece({"reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]}),
+    "annotations": piece({"annotations": [{"type": "url_citation"}]}),
+    "the probability of a token": piece(logprobs={"content": [{"token": "Hi", "logprob": -0.1}]}),
+}
+
+
+def then_cut(event: dict[str, Any]) -> Callable[[Connection], None]:
+    def serve(connection: Connection) -> None:
+        connection.request()
+        connection.send(head("Transfer-Encoding: chunked"), chunk(data(event)))
+
+    return serve
+
+
+@pytest.mark.parametrize("event", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_a_prompt_whose_answer_has_begun_is_not_sent_again(event: dict[str, Any], provide: Provide) -> None:
+    with RawServer(then_cut(event)) as server:
+        with pytest.raises(StreamInterruptedError):
+            provide(server, retry=TRIED_AGAIN).create(messages="Hello")
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("event", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_an_answer_that_has_begun_is_not_asked_of_the_next_member(event: dict[str, Any], provide: Provide) -> None:
+    with RawServer(then_cut(event)) as first, RawServer(every(HELLO)) as second:
+        with pytest.raises(StreamInterruptedError) as caught:
+            Fallback([provide(first, retry=None), provide(second)]).create(messages="Hello")
+        assert caught.value.provider == "OpenAICompatible"
+        assert (len(first.requests), len(second.requests)) == (1, 0)
+
+
+@pytest.mark.parametrize("choice", [{}, {"content_filter_results": {"hate": {"filtered": False}}}, {"logprobs": None}])
+def test_a_role_and_the_like_are_no_beginning(choice: dict[str, Any], provide: Provide) -> None:
+    with RawServer(then_cut(piece({"role": "assistant", "content": "", "name": "x"}, **choice))) as server:
+        with pytest.raises(TransportError):
+            provide(server, retry=TRIED_AGAIN).create(messages="Hello")
+        assert len(server.requests) == 3
+
+
+def test_a_whole_answer_with_nothing_but_usage_leads_to_the_next_member(provide: Provide) -> None:
+    with RawServer(every(streamed(BEGINNINGS["usage"]))) as first, RawServer(every(HELLO)) as second:
+        assert Fallback([provide(first, retry=None), provide(second)]).create(messages="Hello") == "Hello"
 
 
 def test_an_image_that_is_being_drawn_is_not_asked_for_again(provide: Provide) -> None:

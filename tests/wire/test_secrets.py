@@ -13,12 +13,26 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
+import pydantic
 import pytest
 import requests
 
-from g4f_lite import G4FLiteError, OpenAICompatible, Provider, RetryPolicy, StreamInterruptedError, TransportError
+from g4f_lite import (
+    Client,
+    Fallback,
+    G4FLiteError,
+    OpenAICompatible,
+    OutputError,
+    Provider,
+    RefusalError,
+    RetryPolicy,
+    ServiceError,
+    StreamInterruptedError,
+    TransportError,
+    TurnsExceededError,
+)
 from g4f_lite.emulator import Emulator
 from g4f_lite.http.body import Body
 from g4f_lite.http.pool import PooledSession, Session
@@ -27,7 +41,7 @@ from g4f_lite.prompt import Prompt
 from .hostile import BOOTSTRAPS
 from .matrix_cells import PROVIDERS
 from .proxies import SOCKSProxy
-from .raw_server import PATIENCE, Connection, RawServer, Request, chunked, delta, head, length
+from .raw_server import PATIENCE, Connection, RawServer, Request, chunked, delta, every, head, length
 
 TOKEN = "canary-of-the-server-7f3a9c"
 KEY = "canary-key-51d0b2aa"
@@ -37,9 +51,15 @@ def _echo_everything(request: Request) -> str:
     return " | ".join([*request.headers.values(), request.line])
 
 
+CALL = {"id": "1", "type": "function", "function": {"name": "tool", "arguments": json.dumps({"city": KEY})}}
+COUNTED = {"prompt_tokens": 1, "completion_tokens": 0}
 PLACES: dict[str, Callable[[str], bytes]] = {
     "a refusal": lambda said: length(json.dumps({"error": {"message": said}}).encode(), status="400 No"),
     "a failure": lambda said: length(json.dumps({"message": said, "code": 500}).encode(), status="503 No"),
+    "a refusal with slashes": lambda said: length(
+        json.dumps({"error": said}).replace("-", "\\u002d").encode(), status="400 No"
+    ),
+    "an encoded page": lambda said: length(b"<p>" + said.replace("-", "&#x2d;").encode(), status="500 No"),
     "a page": lambda said: length(f"<html>{html.escape(said)}</html>".encode(), status="500 No"),
     "a challenge": lambda said: length(f"<title>Just a moment {html.escape(said)}</title>".encode(), status="403 No"),
     "a redirect": lambda said: length(b"", "Location: /?echo=" + said.replace("\n", " "), status="302 There"),
@@ -47,6 +67,13 @@ PLACES: dict[str, Callable[[str], bytes]] = {
     "no json": lambda said: chunked(b"data: {" + said.encode() + b"\n\n", b"event: trylimit\ndata: " + said.encode()),
     "a broken head": lambda said: head("Content-Length: 0", "no colon", f"X-Echo: {said}", status="500 No"),
     "a reset": lambda said: b"",
+}
+ANSWERS: dict[str, Callable[[str], bytes]] = {
+    "an answer that is cut": lambda said: chunked(delta(said)),
+    "an empty answer": lambda said: chunked(
+        b"data: " + json.dumps({"choices": [{"finish_reason": said}], "usage": {**COUNTED, "said": said}}).encode()
+    ),
+    "an answer with a hole": lambda said: chunked(delta("text"), b"data: " + said.encode() + b"\n\n"),
 }
 GIVEN: dict[str, dict[str, Any]] = {
     "api key": {"api_key": KEY},
@@ -66,9 +93,6 @@ class Notes:
         self.texts: list[str] = []
 
     def error(self, error: G4FLiteError, *, variables: bool = True) -> None:
-        if partial := getattr(error, "partial", ""):  # the answer itself, which the caller has, and its frames
-            error.partial = ""  # type: ignore[attr-defined]
-            variables = variables and not any(secret in partial for secret in (KEY, TOKEN))
         self.texts += [str(error), repr(error), "".join(traceback.format_exception(error)), repr(vars(error))]
         self.texts += traceback.TracebackException.from_exception(error, capture_locals=variables).format()
         self.texts += [repr(pickle.dumps(error)), repr(vars(pickle.loads(pickle.dumps(error))))]
@@ -119,7 +143,7 @@ def _serve(place: str) -> Callable[[Connection], None]:
             if path in BOOTSTRAPS:
                 connection.send(_bootstrap(path))
                 continue
-            connection.send(PLACES[place](_echo_everything(request)))
+            connection.send((PLACES | ANSWERS)[place](_echo_everything(request)))
             if place == "a reset":
                 connection.reset()
                 return
@@ -149,7 +173,7 @@ def _settings(notes: Notes, **more: Any) -> dict[str, Any]:
     return {"retry": RetryPolicy(attempts=2, backoff=0), "timeout": PATIENCE, "on_retry": on_retry, **more}
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", PLACES | ANSWERS)
 @pytest.mark.parametrize("what", GIVEN)
 def test_what_was_given(what: str, place: str, notes: Notes) -> None:
     with RawServer(_serve(place)) as server:
@@ -170,6 +194,7 @@ def test_no_object_shows_what_it_holds(what: str, notes: Notes) -> None:
             notes.everything()
             super().check_response(body, prompt)
 
+    gc.collect()  # the answers of other tests, which hold what they hold
     with RawServer(_serve("a refusal")) as server:
         given = {
             name: value.replace("PORT", str(server.port)) if isinstance(value, str) else value
@@ -317,6 +342,70 @@ def test_a_stream_that_is_cut_after_it_began(notes: Notes) -> None:
         headers = {"X-Token": TOKEN}
         with OpenAICompatible(server.url, model="m", api_key=KEY, headers=headers, **_settings(notes)) as provider:
             _fail(provider, notes)
+
+
+class Place(NamedTuple):
+    name: int
+
+
+class Person(pydantic.BaseModel):
+    name: int
+
+
+@pytest.mark.parametrize("output", [int, Place, Person, Literal["a", "b"]])
+@pytest.mark.parametrize(
+    "message",
+    [{"content": KEY}, {"content": json.dumps({"name": KEY})}, {"refusal": f"no {KEY}"}, {"tool_calls": [CALL]}],
+)
+def test_a_typed_answer_that_does_not_fit(output: Any, message: dict[str, Any], notes: Notes) -> None:
+    body = json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}).encode()
+    with (
+        RawServer(every(length(body))) as server,
+        OpenAICompatible(server.url, model="m", api_key=KEY, **_settings(notes)) as provider,
+    ):
+        for repairs in (0, 1):
+            with pytest.raises((OutputError, RefusalError)) as caught:
+                Client(provider).ask("hi", output=output, repairs=repairs)
+            notes.error(caught.value, variables=False)
+        with pytest.raises((OutputError, RefusalError)) as caught:
+            _ = Client(provider).stream("hi", output=output).output
+        notes.error(caught.value, variables=False)
+
+
+def test_turns_of_tools_that_have_no_end(notes: Notes) -> None:
+    def tool(city: str) -> str:
+        """Fail."""
+        raise RuntimeError(f"boom {city}")
+
+    body = json.dumps({"choices": [{"index": 0, "message": {"tool_calls": [CALL]}}]}).encode()
+    with (
+        RawServer(every(length(body))) as server,
+        OpenAICompatible(server.url, model="m", api_key=KEY, **_settings(notes)) as provider,
+        pytest.raises(TurnsExceededError) as caught,
+    ):
+        Client(provider).ask("hi", tools=[tool], max_turns=2)
+    assert len(caught.value.messages) == 4
+    notes.error(caught.value, variables=False)
+
+
+def test_a_header_of_a_name_that_says_nothing(notes: Notes) -> None:
+    with RawServer(_serve("a refusal")) as server:
+        settings = _settings(notes, headers={"X-Tenant": KEY})
+        with OpenAICompatible(server.url, model="m", **settings) as provider, pytest.raises(ServiceError) as caught:
+            provider.ask("hi")
+        assert server.requests[0].headers["x-tenant"] == KEY
+    notes.error(caught.value, variables=False)
+
+
+def test_an_answer_of_a_chain_that_is_cut(notes: Notes) -> None:
+    with (
+        RawServer(_serve("an answer that is cut")) as server,
+        OpenAICompatible(server.url, model="m", api_key=KEY, **_settings(notes)) as provider,
+        pytest.raises(StreamInterruptedError) as caught,
+    ):
+        Client(Fallback([provider])).ask("hi")
+    assert "| *** |" in caught.value.partial
+    notes.error(caught.value, variables=False)
 
 
 def test_the_emulators_records(notes: Notes) -> None:

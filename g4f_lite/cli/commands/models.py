@@ -6,18 +6,26 @@ from typing import Any
 
 import click
 
+from ...providers.fallback import Fallback
 from ..failure import tell
 from ..options import ProviderOptions, provider_options
-from ..output import write
+from ..output import write, write_json
 
 
 @click.command()
 @provider_options
-def command(provider_options: ProviderOptions) -> None:
-    """List the models of a provider, one per line."""
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(provider_options: ProviderOptions, as_json: bool) -> None:
+    """List the models of a provider, one per line; of several providers, those of each."""
     settings: dict[str, Any] = {"timeout": provider_options.timeout, "proxy": provider_options.proxy}
     provider = provider_options.choose(**{name: value for name, value in settings.items() if value is not None})
-    names = provider.get_models()
-    if not names:
-        tell(f"{provider.name} does not list its models; any name can be tried.")
-    write("".join(f"{name}\n" for name in names))
+    rows: list[dict[str, str]] = []
+    for one in provider.providers if isinstance(provider, Fallback) else [provider]:
+        names = one.get_models()
+        if not names:
+            tell(f"{one.name} does not list its models; any name can be tried.")
+        rows += [{"provider": one.name, "model": name} for name in names]
+    if as_json:
+        write_json({"models": rows})
+    else:
+        write("".join(f"{name}\n" for name in dict.fromkeys(row["model"] for row in rows)))

@@ -92,10 +92,7 @@ class Access:
 
 
 def _is_this_machine(host: str) -> bool:
-    try:
-        return is_loopback(f"http://{host}")
-    except ValueError:  # not a host
-        return False
+    return is_loopback(f"http://{host}")
 
 
 def _checked_origin(origin: str) -> str:

@@ -50,10 +50,10 @@ class App:
         except ApiError as error:
             response = Response.of_error(error)
         except Exception:
-            logger.exception("%s %s failed", request.method, sanitize(request.path))
+            logger.exception("%s failed", _line_of(request))
             response = Response.of_error(ApiError(500, "the server failed; its log says why", "server_error"))
         seconds = time.monotonic() - began
-        logger.info("%s %s → %d (%.3f s)", request.method, sanitize(request.path), response.status, seconds)
+        logger.info("%s → %d (%.3f s)", _line_of(request), response.status, seconds)
         try:
             start_response(response.status_line, [*response.headers, *self.access.headers(request)])
         except BaseException:
@@ -80,6 +80,11 @@ class App:
         if request.method != method and not (request.method == "HEAD" and method == "GET"):
             raise ApiError(405, f"{path} takes {method} and not {request.method:.20}", headers=[("Allow", method)])
         return endpoint(self.router, self.streams, request)
+
+
+def _line_of(request: Request) -> str:
+    """Return method and path for a log, in one line: a path may hold any character."""
+    return sanitize(f"{request.method} {request.path}").replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
 def create_app(

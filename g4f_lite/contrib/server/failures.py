@@ -18,6 +18,7 @@ from ...errors import (
     RateLimitError,
     TransportError,
 )
+from ..replies import retry_after
 
 INVALID = "invalid_request_error"
 UPSTREAM = "upstream_error"
@@ -97,4 +98,4 @@ def _of_all(error: AllProvidersFailedError) -> ApiError:
 
 
 def _retry_after(seconds: float | None) -> list[tuple[str, str]]:
-    return [] if seconds is None else [("Retry-After", str(max(1, round(seconds))))]
+    return [] if seconds is None else [("Retry-After", retry_after(seconds))]

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ...http.body import MAX_JSON_PARTS
-from ...messages import valid_text
+from ..replies import to_json
 from .failures import ApiError
 
 MAX_BODY = 64 * 1024 * 1024  # bytes: a few photos in Base64
@@ -76,8 +76,8 @@ class Request:
 
 
 def encoded(value: Any) -> bytes:
-    """Write a value as JSON; half of a character, which a service may send in any field, becomes U+FFFD."""
-    return valid_text(json.dumps(value, ensure_ascii=False, separators=(",", ":"))).encode()
+    """Write a value as JSON, with nothing in it that a client could not read."""
+    return to_json(value).encode()
 
 
 def ignored_fields(names: Iterable[str]) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from ...errors import AuthenticationError, ChallengeError, ProviderError, Servic
 from ...http.body import Body
 from ...http.checks import raise_challenge
 from ...http.exchange import Exchange
-from ...http.urls import origin_of
+from ...http.urls import is_plain, parse_origin
 from ..call import Service
 from .nonce import SESSION, nonce_in_page, read_session, read_wordpress, rest_in_page
 
@@ -103,7 +103,7 @@ class Site:
     def _rest_of(self, page: str) -> str:
         """Find the address of the REST API in the page; only one of the site's own host counts."""
         rest = rest_in_page(page)
-        return rest if rest and origin_of(rest) == origin_of(self._home) else self.rest
+        return rest if is_plain(rest) and parse_origin(rest) == parse_origin(self._home) else self.rest
 
     def _of_page(self, page: str) -> str:
         """Find the nonce in the page.

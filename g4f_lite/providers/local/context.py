@@ -12,6 +12,7 @@ from ...errors import ServiceError
 
 #: What the engine says of a text that is to become a vector.
 _TEXT_TOO_LONG = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)")
+_ANSWER_TOKENS = 512  # that an answer needs beside its prompt
 
 
 def context_error(parsed: Any, asked: int) -> ServiceError | None:
@@ -25,8 +26,10 @@ def context_error(parsed: Any, asked: int) -> ServiceError | None:
         return None
     context = error.get("n_ctx")
     if error.get("type") == "exceed_context_size_error" and isinstance(context, int):
-        too_long = f"the prompt has {error.get('n_prompt_tokens')} tokens, more than the context of {context}"
-        return ServiceError(f"{too_long}; {_remedy(context, asked)}", status=400)
+        tokens = error.get("n_prompt_tokens")
+        too_long = f"the prompt has {tokens} tokens, more than the context of {context}"
+        needed = tokens + _ANSWER_TOKENS if isinstance(tokens, int) else context
+        return ServiceError(f"{too_long}; {_remedy(context, asked, needed)}", status=400)
     if found := _TEXT_TOO_LONG.match(str(error.get("message"))):
         return ServiceError(
             f"a text has {found[1]} tokens, more than the context of {found[2]}; "
@@ -45,12 +48,15 @@ def context_told(deltas: Iterator[Delta], context: int, asked: int) -> Iterator[
     for delta in deltas:
         if isinstance(delta, Usage) and delta.total_tokens >= context:
             full = f"it and the prompt fill the context of {context}"
-            warn(f"the answer was cut, because {full}; {_remedy(context, asked)}")
+            warn(f"the answer was cut, because {full}; {_remedy(context, asked, context)}")
         yield delta
 
 
-def _remedy(context: int, asked: int) -> str:
-    return f"{_more(context, asked, 2 * context)}, or leave out earlier messages"
+def _remedy(context: int, asked: int, needed: int) -> str:
+    wanted = 2 * context
+    while wanted < needed:
+        wanted *= 2
+    return f"{_more(context, asked, wanted)}, or leave out earlier messages"
 
 
 def _more(context: int, asked: int, wanted: int) -> str:

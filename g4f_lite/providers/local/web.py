@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 
@@ -21,7 +21,7 @@ from ...http.checks import check
 from ...http.deadline import Deadline
 from ...http.exchange import Exchange, Route
 from ...http.pool import PooledSession, Session
-from ...http.urls import origin_of
+from ...http.urls import origin_of, parse_origin, redirected
 from ...timeout import Timeout
 from .engine import BearerAuth
 
@@ -90,9 +90,13 @@ class Web:
             target = body.headers.get("Location")
             if body.status in (301, 302, 303, 307, 308) and target:
                 body.close()
-                before, url = url, urljoin(url, target)
-                if urlsplit(url).scheme not in ("https", urlsplit(before).scheme):
-                    raise ResponseFormatError(f"{origin_of(before)} redirects to {safe_url(url)}, which is not https")
+                before, after = url, redirected(url, target)
+                if after is None or parse_origin(after)[0] not in ("https", parse_origin(before)[0]):
+                    shown = safe_url(after or target)
+                    raise ResponseFormatError(
+                        f"{origin_of(before)} redirects to {shown}, which is not a plain https URL"
+                    )
+                url = after
             elif body.status in (401, 403) and not self._refused and self._may_have_token(url):
                 body.close()
                 self._refused = True
@@ -105,7 +109,8 @@ class Web:
         return requests.Request("GET", url, headers={"Accept-Encoding": "identity", **headers}, auth=signs)
 
     def _may_have_token(self, url: str) -> bool:
-        return bool(self._token) and url.startswith("https://") and origin_of(url) == origin_of(hub())
+        origin = parse_origin(url)
+        return bool(self._token) and origin[0] == "https" and origin == parse_origin(hub())
 
 
 def check_online() -> None:

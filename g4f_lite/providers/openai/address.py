@@ -76,6 +76,9 @@ def version_hint(base_url: str) -> str | None:
 
 def explain_address(error: G4FLiteError, base_url: str) -> None:
     """Add to an error what the address may lack, where that explains it."""
+    if advised := re.search(r"give base_url='([^']+)'", error.message):  # a redirect of one endpoint
+        error.message = error.message.replace(advised[0], f"give base_url={read_address(advised[1]).base!r}")
+        error.args = (error.message,)
     hint = version_hint(base_url)
     if hint is None or "base_url=" in error.message.lower() or not isinstance(error, ProviderError):
         return

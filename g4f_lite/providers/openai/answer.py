@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from .stray_lines import StrayLines
 
 END = "[DONE]"
 MAX_LINE_BYTES = MAX_JSON_BYTES  # a line may hold an image
+_MARKER = r"\[[A-Z_ ]*\]|(?i:ping|pong|keep-?alive|heartbeat)|null|\"\""
 JSON_BEGINNINGS = (b"{", b"[", b'"')  # what begins otherwise is a stream of events, or should be
 
 
@@ -25,7 +27,7 @@ def read_answer(response: Body, *, several: bool = False) -> Iterator[Delta]:
 
     :param several: whether more than one choice was asked for
     :raises G4FLiteError: if something in it says that the service failed
-    :raises ResponseFormatError: if nothing of it could be read, or it stops where something could not
+    :raises ResponseFormatError: if it could not be read: what is behind a hole is not given
     """
     if response.peek().lstrip(BLANK)[:1] in JSON_BEGINNINGS:
         return _read_body(response.read().lstrip(BLANK), several=several)
@@ -65,10 +67,13 @@ def read_completion(completion: Any, *, several: bool = False) -> Iterator[Delta
 def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool) -> Iterator[Delta]:
     """Read an event stream; events that hold nothing of an answer, such as pings and sources, are skipped.
 
+    What may be a piece of the answer and cannot be read is an error, as an answer with a hole may say the opposite.
+    Behind the finish reason there are no pieces, unless several choices were asked for.
+
     :param response: the body that the lines come from; None where it has been read to its end
     """
     reader, strays = ChunkReader(several=several), StrayLines()
-    ended, skipped, unreadable, chunk = False, "", None, None
+    ended, skipped, chunk = False, "", None
     try:
         for event in iter_events(lines, accept_unfinished=True, read_unknown=strays):
             data = event.data.strip()
@@ -77,45 +82,57 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
             if data == END:
                 ended = True
                 break
-            if not data:
+            if not data or (data[0] != "{" and _is_marker(data)):
+                skipped = skipped or data
                 continue
+            is_over = bool(reader.reasons) and not several
             says_failure = event.event != "message" and names_failure(event.event)
             try:
                 chunk = _unwrapped(parse_json(data))
             except ResponseFormatError as error:
                 if says_failure or (data[0] != "{" and tells_of_failure(data)):
                     raise with_body(ServiceError(shorten(data)), data) from error
-                if data[0] != "{":  # no chunk at all
-                    unreadable = unreadable or error
+                if is_over or (event.event != "message" and data[0] != "{"):  # of a type that only its service knows
+                    skipped = skipped or shorten(data, 200)
                     continue
+                if data[0] != "{":
+                    raise
                 if response is None or response.complete:  # the end came first: cut in the middle of an event
                     break
                 raise  # else the answer would have a hole
             if says_failure:
                 raise _failure_of(chunk, data)
+            if strays.lost and not is_over:
+                raise ResponseFormatError(f"expected an event, got {shorten(strays.lost, 200)!r}")
             if (text := reader.text_alone(chunk)) is not None:
                 yield text
                 continue
             try:
                 yield from reader.read(chunk)
-            except ResponseFormatError as error:
-                unreadable = unreadable or error
+            except ResponseFormatError:
+                if not is_over:
+                    raise
             if not reader.has_read:
                 skipped = skipped or shorten(data, 200)
     except (TransportError, DeadlineExceededError):
         if not reader.reasons:  # else all was there; only the end of the body was not
             raise
-    if skipped and not reader.has_read:
-        unreadable = unreadable or ResponseFormatError(f"expected an answer in chunks, got {skipped}")
     is_whole = ended or bool(reader.reasons)
     if not is_whole:
         # Words in the last event of an answer without its end say why, even if nothing marks them as an error.
         failure = strays.failure() or (failure_in(chunk, whole=True) if isinstance(chunk, dict) else None)
         if failure is not None:
             raise failure
-    if unreadable is not None and not (is_whole and reader.has_read):
-        raise unreadable
+    if strays.lost and not reader.reasons:
+        raise ResponseFormatError(f"expected an event, got {shorten(strays.lost, 200)!r}")
+    if skipped and not reader.has_read:
+        raise ResponseFormatError(f"expected an answer in chunks, got {skipped}")
     yield from reader.end() if is_whole else reader.rest()
+
+
+def _is_marker(data: str) -> bool:
+    """Return whether data is a sign of life or of a stage, such as ``ping`` or ``[START]``, and not a chunk."""
+    return re.fullmatch(_MARKER, data) is not None
 
 
 def _unwrapped(value: Any) -> Any:

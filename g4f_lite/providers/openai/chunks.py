@@ -23,8 +23,8 @@ from ...answers.images import ImageResponse
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
 from .errors import failure_beside, failure_in, failure_of_choice
-from .fields import text_in
-from .parts import REASONING, image_urls, read_parts, read_reasoning
+from .fields import is_said, text_in
+from .parts import REASONING, image_urls, read_parts, read_reasoning, unreadable
 from .tool_calls import ToolCalls
 from .usage import read_usage
 
@@ -37,7 +37,7 @@ _KNOWN_OF_CHUNK = frozenset(
     {"id", "object", "created", "model", "system_fingerprint", "choices", "usage", "error", "errors", "obfuscation"}
 )
 _MOST_EXTRA = 1024 * 1024  # characters of further fields of the chunks
-_GROWING = frozenset({"content", "refusal", "reasoning_details", *REASONING})
+_THOUGHTS = frozenset({"reasoning_details", *REASONING})
 MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
 MAX_REMEMBERED = 100_000  # images
 MAX_REASON = 1_000  # characters of why an answer ended
@@ -72,7 +72,9 @@ class ChunkReader:
         self._extra_size = 0
         self._held: list[Delta] = []  # what came before the answer had begun, and says nothing by itself
         self._room_to_hold = MAX_HELD
-        self._streamed = False  # whether text has come in a delta, so that in a message it is the same once more
+        self._said: dict[int, list[str]] = {}  # each choice's text so far, which a message at the end says once more
+        self._room_to_compare = MAX_HELD
+        self._streamed: set[type] = set()  # what else has come in a delta, so that a message says it once more
 
     def read(self, chunk: Any) -> Iterator[Delta]:
         """Read a chunk or a completion; one that has nothing of the answer in it gives nothing.
@@ -82,19 +84,22 @@ class ChunkReader:
         """
         if not isinstance(chunk, dict):
             raise ResponseFormatError(f"expected an object of an answer, got {shorten(json.dumps(chunk), 100)}")
-        choices = chunk.get("choices")
+        given = chunk.get("choices")
+        choices = _checked(given) if is_said(given) else []
         self._note_extra(chunk)
         if choices:
-            for place, choice in enumerate(_checked(choices)):
+            for place, choice in enumerate(choices):
                 yield from self._read_choice(choice, place, chunk)
             failure = failure_beside(chunk) or next(filter(None, map(failure_of_choice, choices)), None)
         else:
             failure = failure_in(chunk, whole=self._whole)
-            self.has_read = self.has_read or choices is not None
+            self.has_read = self.has_read or given is not None
+            if failure is None and given is None and "type" not in chunk and _may_be_piece(chunk):
+                raise unreadable("a chunk without choices", chunk)
         beside = chunk.get("x_groq")  # where Groq puts its usage, and what failed
         if isinstance(beside, dict):
             failure = failure or failure_beside(beside)
-        yield from read_usage(chunk, *(choices or ()), beside)
+        yield from read_usage(chunk, *choices, beside)
         if failure is not None:  # behind the text that came with it
             raise failure
 
@@ -120,6 +125,10 @@ class ChunkReader:
             and not ("error" in chunk or "error" in choice or "usage" in choice)
             and not choice.get("logprobs")
         )
+        if is_alone:  # and noted as by _note_text, without its call, which would be one more for each piece
+            self._room_to_compare -= len(text)
+            if self._room_to_compare > 0:
+                self._said.setdefault(self._text_index, []).append(text)
         return text if is_alone else None
 
     def rest(self) -> Iterator[Delta]:
@@ -162,7 +171,7 @@ class ChunkReader:
                 self._text_index = self._main.get(str, -1)
                 delta = delta if index == main else OtherChoice(index or main, delta)
             if not self._named:
-                if not is_content(delta) and self._room_to_hold > 0:
+                if not _begins(delta) and self._room_to_hold > 0:
                     self._room_to_hold -= size_of(delta.fields) if isinstance(delta, Attached) else 8
                     self._held.append(delta)
                     continue
@@ -180,31 +189,66 @@ class ChunkReader:
 
     def _deltas(self, choice: dict[str, Any], index: int) -> Iterator[Delta]:
         """Read the delta of a choice, or the message that stands in its place."""
-        place = next((name for name in self._places if choice.get(name)), None)
+        place = next((name for name in self._places if is_said(choice.get(name))), None)
         more = {name: value for name, value in choice.items() if name not in _KNOWN_OF_CHOICE and _is_given(value)}
         if more and ("delta" in choice or "message" in choice or choice.get("finish_reason") or choice.get("text")):
             yield Attached(more, "choice")
         if place is None:
             if text := text_in(choice, "text"):  # of the API for completions that are not chats
                 yield text
+            elif is_said(choice.get("text")) or is_said(choice.get("content")):
+                raise unreadable("a choice without a delta", choice)
             return
         delta = choice[place]
         if not isinstance(delta, dict):
-            raise ResponseFormatError(f"a {place} is not what the protocol says: {shorten(json.dumps(delta), 200)}")
+            raise unreadable(f"a {place}", delta)
         self.has_read = True
-        if place == "message" and self._streamed:  # the whole once more, at the end
-            delta = {name: value for name, value in delta.items() if name not in _GROWING}
+        if place == "message" and not self._whole:
+            delta = self._not_yet_said(delta, index)
         content = delta.get("content")
         has_more = len(delta) > 1 or not content
         if has_more:
             if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
                 yield Attached(more)
-            yield from read_reasoning(delta)
-        if content:
-            yield from [content] if isinstance(content, str) else read_parts(content)
+            yield from self._noted(read_reasoning(delta), place)
+        if is_said(content):
+            for part in [content] if isinstance(content, str) else read_parts(content):
+                if isinstance(part, str) and place == "delta":
+                    self._note_text(index, part)
+                yield part
         if has_more:
-            yield from self._besides_content(delta, index)
-        self._streamed = self._streamed or (place == "delta" and self._named)
+            yield from self._noted(self._besides_content(delta, index), place)
+
+    def _noted(self, deltas: Iterator[Delta], place: str) -> Iterator[Delta]:
+        for delta in deltas:
+            if place == "delta":
+                self._streamed.add(type(delta))
+            yield delta
+
+    def _note_text(self, index: int, text: str) -> None:
+        """Keep a piece of text, to compare it with a message at the end; not of an answer that is too long for that."""
+        self._room_to_compare -= len(text)
+        if self._room_to_compare > 0:
+            self._said.setdefault(index, []).append(text)
+
+    def _not_yet_said(self, message: dict[str, Any], index: int) -> dict[str, Any]:
+        """Return of a message, which says the whole once more at the end of a stream, what its deltas did not say.
+
+        :raises ResponseFormatError: if it has another text than they had, and more of it
+        """
+        message = dict(message)
+        for kind, names in ((Reasoning, _THOUGHTS), (Refusal, {"refusal"})):
+            if kind in self._streamed:
+                message = {name: value for name, value in message.items() if name not in names}
+        said, content = "".join(self._said.get(index, ())), message.get("content")
+        if not said or self._room_to_compare <= 0 or not is_said(content):
+            return message if not said else {**message, "content": None}
+        parts = [content] if isinstance(content, str) else list(read_parts(content))
+        whole = "".join(part for part in parts if isinstance(part, str))
+        rest = whole[len(said) :] if whole.startswith(said) else ""
+        if not rest and len("".join(whole.split())) > len("".join(said.split())):
+            raise unreadable("a message at the end, whose text is not that of its pieces,", content)
+        return {**message, "content": rest}
 
     def _besides_content(self, delta: dict[str, Any], index: int) -> Iterator[Delta]:
         if delta.get("tool_calls"):
@@ -213,6 +257,8 @@ class ChunkReader:
             yield from self._calls_of(index).read_function_call(delta["function_call"])
         if refusal := text_in(delta, "refusal"):
             yield Refusal(refusal)
+        elif is_said(delta.get("refusal")):
+            raise unreadable("a refusal", delta["refusal"])
         for url in image_urls(delta.get("images") or []):
             if hash(url) not in self._images:  # some services send all images once more at the end
                 if len(self._images) < MAX_REMEMBERED:
@@ -257,8 +303,23 @@ def _checked(choices: Any) -> list[dict[str, Any]]:
     :raises ResponseFormatError: if they are not a list of objects
     """
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
-        raise ResponseFormatError(f"choices are not what the protocol says: {shorten(json.dumps(choices), 200)}")
+        raise unreadable("a list of choices", choices)
     return choices
+
+
+def _begins(delta: Delta) -> bool:
+    """Return whether the model has begun its answer with this delta: also with thoughts that nobody can read."""
+    if not isinstance(delta, Attached) or is_content(delta):
+        return is_content(delta)
+    if delta.to == "message":
+        return any(isinstance(value, (dict, list)) for value in delta.fields.values())
+    logprobs = delta.fields.get("logprobs")
+    return isinstance(logprobs, dict) and bool(logprobs.get("content"))
+
+
+def _may_be_piece(chunk: dict[str, Any]) -> bool:
+    """Return whether a chunk without choices may hold a piece of the answer, as chunks of other APIs do."""
+    return any(is_said(chunk.get(name)) for name in ("delta", "content", "text"))
 
 
 def _is_given(value: Any) -> bool:

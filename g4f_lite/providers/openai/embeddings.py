@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import sys
 from array import array
 from collections.abc import Sequence
@@ -142,7 +143,7 @@ def read_vectors(answer: Any, count: int, response: Response | None = None, atte
         rows = list(enumerate(answer["data"]))
         rows.sort(key=lambda row: row[0] if (index := count_in(row[1], "index")) is None else index)
         vectors = [_vector(row["embedding"]) for _, row in rows]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ResponseFormatError(f"expected embeddings, got {shorten(json.dumps(answer), 200)}") from error
     if not all(vectors):
         raise ResponseFormatError("the service sent an embedding without numbers")
@@ -155,11 +156,16 @@ def _vector(embedding: Any) -> list[float]:
     """Return the numbers of an embedding.
 
     :raises TypeError: if it is not numbers
-    :raises ValueError: if it is not Base64 of 32-bit numbers, least significant byte first
+    :raises ValueError: if it is not Base64 of 32-bit numbers, least significant byte first, or a number is not finite
+    :raises OverflowError: if a number is larger than a float can be
     """
-    if not isinstance(embedding, str):
-        return [float(number) for number in embedding]
-    numbers = array("f", base64.b64decode(embedding, validate=True))
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tolist()
+    if isinstance(embedding, str):
+        numbers = array("f", base64.b64decode(embedding, validate=True))
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        vector = numbers.tolist()
+    else:
+        vector = [float(number) for number in embedding]
+    if not all(map(math.isfinite, vector)):
+        raise ValueError("an embedding has a number that is not finite")
+    return vector

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_MOST = 2**63
+
 
 def text_in(fields: Any, *names: str) -> str:
     """Return the first of these fields that is a text with something in it; "" where none is."""
@@ -15,14 +17,22 @@ def text_in(fields: Any, *names: str) -> str:
     return ""
 
 
+def is_said(value: Any) -> bool:
+    """Return whether a field says anything: also the number 0 does, and neither null, false nor what is empty."""
+    return bool(value) or type(value) in (int, float)
+
+
 def count_in(fields: Any, *names: str) -> int | None:
-    """Return the first of these fields that is a whole number; None where none is."""
+    """Return the first of these fields that is a whole number of less than 64 bits; None where none is.
+
+    JSON has numbers of any length, and Python cannot write those of more than 4,300 digits.
+    """
     if isinstance(fields, dict):
         for name in names:
             value = fields.get(name)
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
-            if isinstance(value, int) and not isinstance(value, bool):
+            if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST:
                 return value
     return None
 

@@ -10,7 +10,7 @@ from ...answers.deltas import Delta, Reasoning
 from ...answers.images import ImageResponse
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
-from .fields import objects_in, text_in
+from .fields import is_said, objects_in, text_in
 
 # Most services', OpenRouter's and Ollama's, GitHub Copilot's, and that of some servers of Qwen.
 REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
@@ -20,11 +20,11 @@ _THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text")
 def read_parts(content: Any) -> Iterator[Delta]:
     """Read content that is a list of parts, as Mistral's reasoning models send it.
 
-    :raises ResponseFormatError: if it is neither text nor parts
+    :raises ResponseFormatError: if it is neither text nor parts, or the text of a part is not one
     """
     parts = [content] if isinstance(content, dict) else content
     if not isinstance(parts, list) or not all(isinstance(part, (dict, str)) for part in parts):
-        raise ResponseFormatError(f"content is neither text nor parts: {shorten(json.dumps(content), 100)}")
+        raise unreadable("content", content)
     for part in parts:
         if isinstance(part, str):
             yield from [part] if part else []
@@ -34,6 +34,13 @@ def read_parts(content: Any) -> Iterator[Delta]:
             yield ImageResponse(urls)
         elif text := text_in(part, "text", "content", "refusal"):
             yield text
+        elif is_said(part.get("text")):
+            raise unreadable("the text of a part", part["text"])
+
+
+def unreadable(what: str, value: Any) -> ResponseFormatError:
+    """Make the error for a piece that may be a part of the answer, and is not what the protocol says."""
+    return ResponseFormatError(f"{what} is not what the protocol says: {shorten(json.dumps(value), 200)}")
 
 
 def read_reasoning(delta: dict[str, Any]) -> Iterator[Reasoning]:

@@ -15,6 +15,7 @@ from .fields import objects_in
 
 _USED_UP_CODES = ("insufficient_quota", "billing_hard_limit", "access_terminated")
 _LONG = r"(?i)per.?(?:day|week|month)|limit: 0(?![.\d])"
+_MOST_SECONDS = 1e18  # JSON has numbers of any length, and a float has not
 _SHORT = r"(?i)per.?(?:second|minute)"
 _TOO_LARGE = r"(?i)request too large|requested tokens? exceed"
 
@@ -65,7 +66,7 @@ def _wait_in(error: Any) -> float | None:
     for holder in (error, metadata):
         seconds = holder.get("retry_after") if isinstance(holder, dict) else None
         if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and seconds >= 0:
-            return float(seconds)
+            return float(min(seconds, _MOST_SECONDS))
     headers = metadata.get("headers") if isinstance(metadata, dict) else None
     if not isinstance(headers, dict):
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ...errors import G4FLiteError, ResponseFormatError, ServiceError
 from ...http.body import parse_json
 from ...http.checks import ERROR_BODY_BYTES, shorten
@@ -14,9 +16,13 @@ class StrayLines:
 
     llama.cpp reports a failure as a line ``error: {…}``.  Gateways write an error as JSON without ``data:`` before
     it, in one line or in many, or end an answer with a few words of plain text.
+
+
+    :ivar lost: a line that is no field, and so may have been a piece of the answer; "" where there was none
     """
 
     def __init__(self) -> None:
+        self.lost = ""
         self._kept: list[str] = []
         self._room = ERROR_BODY_BYTES
 
@@ -28,6 +34,8 @@ class StrayLines:
             return Event("message" if name == b"data" else "error", value.decode("utf-8", "replace").strip(), "")
         if line.startswith(b"{") and line.endswith(b"}"):
             return Event("message", line.decode("utf-8", "replace"), "")
+        if not re.match(rb"[\w-]+:", line):  # which further versions of the standard may know
+            self.lost = self.lost or line[:ERROR_BODY_BYTES].decode("utf-8", "replace")
         if self._room > 0:
             self._kept.append(line[: self._room].decode("utf-8", "replace"))
             self._room -= len(line)

@@ -1,0 +1,40 @@
+"""What a web server of ours writes into its responses: JSON that browsers read, and how long to wait."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from ..messages import valid_text
+
+MOST_SECONDS = 86_400.0  # that a client is told to wait
+
+
+def to_json(value: Any) -> str:
+    """Write a value as JSON that ``JSON.parse`` reads, whatever a service has sent.
+
+    NaN and the infinities, for which JSON has no word, become null, and half of a character U+FFFD.
+    """
+    try:
+        text = _dumps(value)
+    except ValueError:  # how json says that there are such numbers
+        text = _dumps(_finite(value))
+    return valid_text(text)
+
+
+def retry_after(seconds: float) -> str:
+    """Return the value of a Retry-After header: whole seconds, at least one and at most a day."""
+    return str(math.ceil(max(1.0, min(seconds, MOST_SECONDS))))
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,80 @@
+"""The places of a secret in a text, however a server has spelled it there: in JSON, in a URL, in HTML."""
+
+from __future__ import annotations
+
+import functools
+import html
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, unquote
+
+SHORTEST_SECRET = 4  # characters; to hide shorter ones would make a text unreadable and hide nothing
+SHORTEST_PART = 8  # characters of a secret that stands beside other words, or is cut
+_LEVELS = 3  # as JSON that is quoted in JSON is escaped twice
+_ESCAPED = r"""\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[/"'\\]|%[0-9a-fA-F]{2}|&#?\w{1,8};"""
+
+Place = tuple[int, int]
+
+
+def is_word(text: str) -> bool:
+    """Return whether this is a short plain word, such as the value of a cookie ``theme=dark``."""
+    return len(text) < SHORTEST_PART and text.isalpha()
+
+
+def places(text: str, secrets: Iterable[str]) -> Iterator[Place]:
+    """Find where secrets begin and end in a text, in all their spellings.
+
+    A secret that was cut at its end counts if half of it is there, and a short plain word only where it stands alone.
+    """
+    secrets = set(secrets)
+    for secret in secrets:
+        for form in {secret, quote(secret, safe=""), repr(secret)[1:-1]}:
+            yield from _places(text, form)
+    plain = text
+    for level in range(1, _LEVELS + 1) if secrets else ():
+        decoded = re.sub(_ESCAPED, lambda found: _character(found[0]), plain)
+        if decoded == plain:
+            return
+        plain = decoded
+        if found := [place for secret in secrets for place in _places(plain, secret)]:
+            origins = _origins(text, level)
+            yield from ((origins[start], origins[end]) for start, end in found)
+
+
+def _places(text: str, secret: str) -> Iterator[Place]:
+    if is_word(secret):  # else "test" would take a piece out of "latest"
+        yield from (found.span() for found in re.finditer(rf"(?<!\w){secret}(?!\w)", text))
+        return
+    probe = secret[: max(SHORTEST_PART, len(secret) // 2)]
+    start = text.find(probe)
+    while start >= 0:
+        end = start + len(probe)
+        while end - start < len(secret) and text[end : end + 1] == secret[end - start]:
+            end += 1
+        yield start, end
+        start = text.find(probe, end)
+
+
+def _origins(text: str, levels: int) -> list[int]:
+    """Return for each character of a text that is decoded some times, and for its end, its place in the text."""
+    origins = list(range(len(text) + 1))
+    for _ in range(levels):
+        pieces, kept, end = [], [], 0
+        for found in re.finditer(_ESCAPED, text):
+            pieces += [text[end : found.start()], decoded := _character(found[0])]
+            kept += origins[end : found.start() + len(decoded)]
+            end = found.end()
+        text = "".join((*pieces, text[end:]))
+        origins = [*kept, *origins[end:]]
+    return origins
+
+
+@functools.lru_cache(1024)
+def _character(escape: str) -> str:
+    """Return the character that an escape stands for; what stands for no single one is given as it is."""
+    if escape[0] == "&":
+        character = html.unescape(escape)
+        return character if len(character) == 1 else escape
+    if escape[0] == "%":
+        return unquote(escape, "latin-1")
+    return chr(int(escape[2:], 16)) if escape[1] in "ux" else escape[1]
