@@ -61,16 +61,6 @@ def sanitize(text: str) -> str:
     return text.translate(_HARMLESS)
 
 
-def short_lines(error: BaseException) -> list[str]:
-    """Return the lines of a short traceback: the end of the caller's own code, and the message."""
-    import traceback
-
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not (frame.filename.startswith(_NOT_OWN) or "-packages" in frame.filename)]
-    lines = [line.rstrip("\n") for line in traceback.format_list(own[-5:])]
-    return [*lines, f"{type(error).__name__}: {error}"]
-
-
 class G4FLiteError(Exception):
     """The base class of all errors of this library.
 
@@ -109,9 +99,14 @@ class G4FLiteError(Exception):
             text += PARTIAL_HINT
         return text
 
-    def _render_traceback_(self) -> list[str]:
-        """Return the lines that IPython and notebooks show."""
-        return short_lines(self)
+    def _render_traceback_(self: BaseException) -> list[str]:
+        """Return the lines that IPython and notebooks show: the end of the caller's own code, and the message."""
+        import traceback
+
+        frames = traceback.extract_tb(self.__traceback__)
+        own = [frame for frame in frames if not (frame.filename.startswith(_NOT_OWN) or "-packages" in frame.filename)]
+        lines = [line.rstrip("\n") for line in traceback.format_list(own[-5:])]
+        return [*lines, f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._state())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
-from ..errors import G4FLiteError, HookError, short_lines
+from ..errors import G4FLiteError, HookError
 from .display import in_ipython
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def with_short_errors(function: F) -> F:
             return function(*arguments, **named)
         except (TypeError, ValueError) as error:
             if in_ipython() and not hasattr(error, "_render_traceback_"):
-                error._render_traceback_ = partial(short_lines, error)  # type: ignore[union-attr]
+                error._render_traceback_ = partial(G4FLiteError._render_traceback_, error)  # type: ignore[union-attr]
             raise
 
     return cast(F, called)
