@@ -157,12 +157,14 @@ class Body:
             on_end()
 
     def _pull(self) -> Iterator[bytes]:
-        deadline, read = self._deadline, self._reader()
+        deadline = self._deadline
+        read: Callable[[int], bytes] | None = None
         limit = MAX_DECODED_BYTES if self._is_compressed() else None
         while True:
             if deadline.ended is not None:
                 raise deadline.error()
             try:
+                read = read or self._reader()
                 chunk = read(READ_BYTES)
             except FAILURES as error:
                 pass_on_signal(error)
