@@ -281,7 +281,15 @@ def run(
             at_step(exchange, "bootstrap"),
             naming(service, getattr(action, "__name__", "run"), action),
         ):
-            return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
+            had_token = exchange.pooled.token is not None
+            try:
+                return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
+            except AuthenticationError:
+                if not had_token or not service.token_sources:
+                    raise
+                exchange.abandon()
+                exchange.pooled.token = None  # an old one, which the service takes no more
+                return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
     except G4FLiteError as error:
         raise shortened(error)  # noqa: B904  it is the same one
 

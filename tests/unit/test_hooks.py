@@ -267,3 +267,26 @@ def test_a_token_is_fetched_once_for_prompts_and_other_requests(service: respons
     with ThreadPoolExecutor(4) as executor:
         assert set(executor.map(provider.ask, "abcd")) == {"Hello"}
     assert [call.request.path_url for call in service.calls].count("/token") == 1
+
+
+def test_an_old_token_is_replaced_for_other_requests_too(service: responses.RequestsMock) -> None:
+    class Lists(WithToken):
+        def get_models(self) -> list[str]:
+            return self.run(self.list_models)
+
+        def list_models(self, exchange: Exchange) -> list[str]:
+            headers = {"Ticket": self.token_for(exchange)}
+            body = exchange.send(requests.Request("GET", f"{URL}/models", headers=headers), "bootstrap")
+            self.check_response(body)
+            return list(body.json())
+
+    service.get(f"{URL}/models", json=["one"])
+    service.get(f"{URL}/models", status=401)
+    service.get(f"{URL}/models", json=["two"])
+    service.get(f"{URL}/models", status=401)
+    provider = Lists()
+    assert [provider.get_models() for _ in range(2)] == [["one"], ["two"]]
+    with pytest.raises(AuthenticationError):
+        provider.get_models()
+    paths = [call.request.path_url for call in service.calls]
+    assert paths == ["/token", "/models", "/models", "/token", "/models", "/models", "/token", "/models"]
