@@ -15,7 +15,7 @@ from .result import Result
 from .summary import BatchUsage
 
 _SHOWN_FAILURES = 5
-_READ = "call <code>.texts()</code>, or iterate over them."
+_READ = "call <code>.texts()</code>, or iterate over the results."
 
 
 def column(values: list[Any], inputs: Inputs) -> Any:
