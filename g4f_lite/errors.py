@@ -313,11 +313,12 @@ class ProviderNotConfiguredError(G4FLiteError):
 
 
 class AllProvidersFailedError(G4FLiteError):
-    """No provider of a chain answered; ``errors`` holds the error of each, in order."""
+    """No provider of a chain answered; ``errors`` holds the error of each, ``retry_after`` the shortest wait."""
 
     def __init__(self, message: str, *, errors: list[G4FLiteError] | None = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.errors = errors or []
+        self.retry_after = min(filter(None, (getattr(each, "retry_after", None) for each in self.errors)), default=None)
 
 
 class ConversationChangedError(G4FLiteError):

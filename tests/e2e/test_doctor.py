@@ -90,7 +90,10 @@ def test_json(emulator: Emulator) -> None:
     assert set(STEPS) - set(times) == {"TLS"}
     assert all(0 <= seconds < 9 for seconds in times.values())
     settings = {row["name"]: (row["value"], row["source"]) for row in said["settings"]}
-    assert settings["model"] == ("gpt", "G4F_LITE_MODEL")
+    assert settings["model"] == (
+        "the provider's own",
+        "default",
+    )  # the variable is for one that the environment chooses
     assert settings["timeout"] == ("9 s for each step", "command line")
     assert settings["offline"] == ("1", "G4F_LITE_OFFLINE")
     assert [request.step for request in emulator.requests] == ["bootstrap", "prompt"]  # the nonce is used, not left
