@@ -136,11 +136,37 @@ def test_a_whole_answer_in_two_choices_is_one(form: str, write: str, provide: Pr
 
 
 def test_two_calls_in_two_choices(provide: Provide) -> None:
-    messages = [{"content": None, "tool_calls": [{**CALL, "id": id_}]} for id_ in "ab"]
+    functions = {id_: {"name": "weather", "arguments": f'{{"city": "{id_}"}}'} for id_ in "ab"}
+    messages = [
+        {"content": None, "tool_calls": [{**CALL, "id": id_, "function": function}]}
+        for id_, function in functions.items()
+    ]
     choices = [{"message": message, "finish_reason": "tool_calls"} for message in messages]
     with RawServer(every(whole({"choices": choices}))) as server:
         answer = provide(server).create(messages="hi")
     assert [call.id for call in answer.tool_calls] == ["a", "b"]
+
+
+@pytest.mark.parametrize("indices", [(), (None, None), ("0", "1"), (0.0, 1.0), (0, 0), (True, True)], ids=str)
+def test_two_whole_texts_are_not_joined_whatever_their_indices(indices: tuple[Any, ...], provide: Provide) -> None:
+    choices: list[dict[str, Any]] = [
+        {"message": {"content": text}, "finish_reason": "stop"} for text in ("Paris.", "London.")
+    ]
+    for choice, index in zip(choices, indices, strict=False):
+        choice["index"] = index
+    with RawServer(every(whole({"choices": choices}))) as server:
+        provider = provide(server)
+        assert provider.create(messages="hi") == "Paris."
+        made = Client(provider).chat.completions.create("hi", n=2)
+    assert [each.message.content for each in made.choices] == ["Paris.", "London."]
+
+
+@pytest.mark.parametrize("indices", [("0", "1"), (0.0, 1.0)], ids=str)
+def test_two_texts_of_indices_of_another_type_are_not_joined(indices: tuple[Any, ...], provide: Provide) -> None:
+    texts = zip(indices, ("Paris.", "London."), strict=True)
+    choices = [{"index": index, "delta": {"content": text}} for index, text in texts]
+    with RawServer(every(streamed({"choices": choices}, of(0, {}, "stop")))) as server:
+        assert provide(server).create(messages="hi") == "Paris."
 
 
 def test_two_texts_that_nobody_asked_for_are_not_mixed(provide: Provide) -> None:

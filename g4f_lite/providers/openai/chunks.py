@@ -23,9 +23,9 @@ from ...answers.images import ImageResponse
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
 from .errors import failure_beside, failure_in, failure_of_choice
-from .fields import is_said, text_in
+from .fields import is_said, objects_in, text_in
 from .parts import REASONING, image_urls, read_parts, read_reasoning, unreadable
-from .tool_calls import ToolCalls
+from .tool_calls import ToolCalls, index_in
 from .usage import read_usage
 
 # Fields of a delta or a message that are read here; what else is in one is the service's own.
@@ -88,8 +88,8 @@ class ChunkReader:
         choices = _checked(given) if is_said(given) else []
         self._note_extra(chunk)
         if choices:
-            for place, choice in enumerate(choices):
-                yield from self._read_choice(choice, place, chunk)
+            for choice, index in zip(choices, self._indices(choices), strict=True):
+                yield from self._read_choice(choice, index, chunk)
             failure = failure_beside(chunk) or next(filter(None, map(failure_of_choice, choices)), None)
         else:
             failure = failure_in(chunk, whole=self._whole)
@@ -158,10 +158,15 @@ class ChunkReader:
             return wants_calls[0]
         return self.reasons.get(self._main.get(str, 0)) or next(iter(self.reasons.values()), None)
 
-    def _read_choice(self, choice: dict[str, Any], place: int, chunk: dict[str, Any]) -> Iterator[Delta]:
-        index = choice.get("index")
-        if not isinstance(index, int) or isinstance(index, bool):
-            index = place if self._several else 0
+    def _indices(self, choices: list[dict[str, Any]]) -> list[int]:
+        """Return the index of each choice; of a whole answer its place, where the indices do not tell them apart."""
+        given = [index_in(choice) for choice in choices]
+        if self._whole and (None in given or len(set(given)) < len(given)):
+            is_one = not self._several and _are_parts(choices)
+            return [0 if is_one else place for place in range(len(choices))]
+        return [index if index is not None else self._several * place for place, index in enumerate(given)]
+
+    def _read_choice(self, choice: dict[str, Any], index: int, chunk: dict[str, Any]) -> Iterator[Delta]:
         for delta in self._deltas(choice, index):
             self.has_read = True
             if self._several:
@@ -305,6 +310,17 @@ def _checked(choices: Any) -> list[dict[str, Any]]:
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise unreadable("a list of choices", choices)
     return choices
+
+
+def _are_parts(choices: list[dict[str, Any]]) -> bool:
+    """Return whether choices are one answer: GitHub Copilot puts the text, and each tool call, into one of its own.
+
+    Without calls they are whole answers, and so they are where one says the same call as another.
+    """
+    messages = [choice.get("message") for choice in choices]
+    calls = [objects_in(message.get("tool_calls")) for message in messages if isinstance(message, dict)]
+    called = [json.dumps([call.get("function") for call in each]) for each in calls if each]
+    return bool(called) and len(set(called)) == len(called)
 
 
 def _begins(delta: Delta) -> bool:

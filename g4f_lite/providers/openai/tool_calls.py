@@ -11,7 +11,7 @@ from typing import Any
 from ...answers.deltas import ToolCallDelta
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
-from .fields import text_in
+from .fields import count_in, text_in
 
 MAX_CALLS = 1_000  # to which pieces may still come
 MAX_KEPT = 4 * 1024 * 1024  # characters of arguments, as many as an answer keeps; more are passed on all the same
@@ -84,7 +84,7 @@ class ToolCalls:
                 extra[kind] = more
             if not (id_ or name or arguments or extra):
                 continue
-            call = self._call_of(id_, name, arguments, _index_in(piece), place if len(pieces) > 1 else None)
+            call = self._call_of(id_, name, arguments, index_in(piece), place if len(pieces) > 1 else None)
             touched.append(call)
             new_id, new_name = "" if call.id else id_, "" if call.name else name
             call.id, call.name = call.id or id_, call.name or name
@@ -155,11 +155,12 @@ class ToolCalls:
             del self._by_index[next(iter(self._by_index))]
 
 
-def _index_in(piece: dict[str, Any]) -> int | None:
-    index = piece.get("index")
+def index_in(fields: dict[str, Any]) -> int | None:
+    """Return the index of a choice or a call, which some services write as ``"1"`` or ``1.0``; None where none is."""
+    index = fields.get("index")
     if isinstance(index, str) and index.isdecimal() and len(index) < 6:
         return int(index)
-    return index if isinstance(index, int) and not isinstance(index, bool) else None
+    return count_in(fields, "index")
 
 
 def _arguments_in(function: dict[str, Any]) -> str:
