@@ -130,6 +130,38 @@ def test_a_message_at_the_end_that_says_more_than_its_pieces_and_otherwise_is_an
     assert caught.value.partial == "Transfer 1000"
 
 
+def _message(text: str, finish: str | None = None) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "message": {"content": text}, "finish_reason": finish}]}
+
+
+@pytest.mark.parametrize(
+    ("events", "answer"),
+    [
+        ([_message("Paris is", "stop"), _message("Paris is")], "Paris is"),
+        ([_message("Paris is"), _message("Paris is", "stop")], "Paris is"),
+        ([piece({"content": "Paris"}), _message("Paris is"), _message("Paris is big"), STOP], "Paris is big"),
+        ([piece({"content": "Paris"}), _message("Paris is big", "stop"), _message("Paris is big")], "Paris is big"),
+        ([_message("Paris"), _message(" is"), _message(" big", "stop")], "Paris is big"),
+        ([_message("Paris"), _message(" is"), _message("Paris is big", "stop")], "Paris is big"),
+        ([_message("Paris"), _message(" is"), STOP, _message("Paris is")], "Paris is"),
+    ],
+)
+def test_a_message_that_comes_again_says_nothing_twice(
+    events: list[dict[str, Any]], answer: str, provide: Provide
+) -> None:
+    with RawServer(every(streamed(*events))) as server:
+        assert provide(server).create(messages="hi") == answer
+
+
+def test_a_message_that_may_be_the_next_piece_or_the_whole_is_an_error(provide: Provide) -> None:
+    with (
+        RawServer(every(streamed(_message("1"), _message("10"), STOP))) as server,
+        pytest.raises(ResponseFormatError, match="the whole once more") as caught,
+    ):
+        provide(server).create(messages="hi")
+    assert caught.value.partial == "1"
+
+
 @pytest.mark.parametrize("end", [b"data:[DONE]\n\n", b"data:  [DONE] \n\n", b"data: [DONE]", b"data: data: [DONE]\n\n"])
 def test_blanks_around_the_end(end: bytes, provide: Provide) -> None:
     with RawServer(every(streamed(piece({"content": "Hello"}), end=end))) as server:

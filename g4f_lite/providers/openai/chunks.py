@@ -209,7 +209,7 @@ class ChunkReader:
             raise unreadable(f"a {place}", delta)
         self.has_read = True
         if place == "message" and not self._whole:
-            delta = self._not_yet_said(delta, index)
+            delta = self._not_yet_said(delta, index, choice.get("finish_reason"))
         content = delta.get("content")
         has_more = len(delta) > 1 or not content
         if has_more:
@@ -218,8 +218,9 @@ class ChunkReader:
             yield from self._noted(read_reasoning(delta), place)
         if is_said(content):
             for part in [content] if isinstance(content, str) else read_parts(content):
-                if isinstance(part, str) and place == "delta":
+                if isinstance(part, str) and not self._whole:
                     self._note_text(index, part)
+                    self._streamed.update([str] if place == "delta" else [])
                 yield part
         if has_more:
             yield from self._noted(self._besides_content(delta, index), place)
@@ -236,20 +237,30 @@ class ChunkReader:
         if self._room_to_compare > 0:
             self._said.setdefault(index, []).append(text)
 
-    def _not_yet_said(self, message: dict[str, Any], index: int) -> dict[str, Any]:
-        """Return of a message, which says the whole once more at the end of a stream, what its deltas did not say.
+    def _not_yet_said(self, message: dict[str, Any], index: int, reason: Any) -> dict[str, Any]:
+        """Return of a message, which says the whole once more at the end of a stream, what was not said before.
 
-        :raises ResponseFormatError: if it has another text than they had, and more of it
+        Where there were no deltas, messages stand in their place until the end.
+
+        :raises ResponseFormatError: if it has another text than was said, and more of it, or may be either
         """
         message = dict(message)
         for kind, names in ((Reasoning, _THOUGHTS), (Refusal, {"refusal"})):
             if kind in self._streamed:
                 message = {name: value for name, value in message.items() if name not in names}
-        said, content = "".join(self._said.get(index, ())), message.get("content")
-        if not said or self._room_to_compare <= 0 or not is_said(content):
-            return message if not said else {**message, "content": None}
+        before, content = self._said.get(index, []), message.get("content")
+        if not before or not is_said(content):
+            return message if not before else {**message, "content": None}
         parts = [content] if isinstance(content, str) else list(read_parts(content))
         whole = "".join(part for part in parts if isinstance(part, str))
+        if str not in self._streamed and index not in self.reasons:
+            if not whole.startswith(before[0]):
+                return message
+            if not reason or reason in _NO_REASON:
+                raise unreadable("a message, which may be the next piece or the whole once more,", content)
+        if self._room_to_compare <= 0:
+            return {**message, "content": None}
+        said = "".join(before)
         rest = whole[len(said) :] if whole.startswith(said) else ""
         if not rest and len("".join(whole.split())) > len("".join(said.split())):
             raise unreadable("a message at the end, whose text is not that of its pieces,", content)
