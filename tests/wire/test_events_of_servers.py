@@ -13,6 +13,11 @@ from .conftest import Ask, Provide
 from .openai_answers import HELLO, STOP, completion, data, piece, streamed, whole
 from .raw_server import RawServer, every, length
 
+
+def _part(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {"content": [fields]}}]}
+
+
 EXTRA_EVENTS: dict[str, dict[str, Any] | bytes] = {
     "a ping": {"type": "ping"},
     "an event named ping": b'event: ping\ndata: {"type": "ping"}\n\n',
@@ -33,7 +38,13 @@ EXTRA_EVENTS: dict[str, dict[str, Any] | bytes] = {
     "a filter's result of Azure": {"choices": [], "prompt_filter_results": [{"prompt_index": 0}]},
     "a choice without a delta": {"choices": [{"index": 0, "content_filter_offsets": {}, "finish_reason": None}]},
     "a delta that is null": {"choices": [{"index": 0, "delta": None}]},
-    "a reference": {"choices": [{"index": 0, "delta": {"content": [{"type": "reference", "reference_ids": [1]}]}}]},
+    "a reference": _part(type="reference", reference_ids=[1]),
+    "a reference to a tool": _part(type="tool_reference", tool="web_search", title="A", url="https://x.test/"),
+    "thoughts that nobody can read": _part(type="redacted_thinking", data="x"),
+    "a signature of thoughts": _part(type="thinking", signature="x"),
+    "an empty part": _part(type="text", text="", annotations=[{"url": "https://x.test/"}]),
+    "a flag in an empty part": _part(type="text", text="", final=True, status="done"),
+    "a part that is null": _part(type="text", text=None, index=0),
     "a result of a search": {"type": "search_result", "content": "found"},
     "usage of another type": {"choices": [], "usage": 3},
     "a status": {"type": "status", "status": "searching", "message": "searching the web"},
@@ -76,6 +87,18 @@ MAY_BE_PIECES: dict[str, dict[str, Any] | bytes] = {
     "content that is true": _choice(delta={"content": True}),
     "content that is a list of numbers": _choice(delta={"content": [3]}),
     "content whose text is a number": _choice(delta={"content": [{"type": "text", "text": 3}]}),
+    "a part whose content is a list": _choice(delta={"content": [{"type": "text", "content": ["lost"]}]}),
+    "a part with a value": _choice(delta={"content": [{"type": "text", "value": "lost"}]}),
+    "a part of an unknown type": _choice(delta={"content": [{"type": "voice", "transcript": "lost"}]}),
+    "a part without a type": _choice(delta={"content": [{"words": "lost"}]}),
+    "an image without an address": _choice(delta={"content": [{"type": "image_url", "image_url": {"url": [1]}}]}),
+    "a delta with a text": _choice(delta={"text": "lost"}),
+    "a delta with a role and a text": _choice(delta={"role": "assistant", "content": "", "text": "lost"}),
+    "content beside a delta": _choice(delta={"role": "assistant"}, content="lost"),
+    "a text beside a delta": _choice(delta={"role": "assistant"}, text="lost"),
+    "a field name in upper case": b'Data: {"choices":[{"index":0,"delta":{"content":"lost"}}]}\n\n',
+    "a text after a field name in upper case": b"DATA: lost\n\n",
+    "a field name without its beginning": b'ata: {"choices":[{"index":0,"delta":{"content":"lost"}}]}\n\n',
     "a refusal that is a number": _choice(delta={"refusal": 3}),
     "tool calls that are a number": _choice(delta={"tool_calls": 3}),
     "a tool call that is a text": _choice(delta={"tool_calls": ["f"]}),

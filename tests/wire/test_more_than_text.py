@@ -76,6 +76,13 @@ def test_images_among_the_parts_of_content(provide: Provide) -> None:
     assert (answer.images[0].urls, answer.startswith("Here:")) == ([PIXEL], True)
 
 
+def test_the_scheme_of_an_image_may_be_in_upper_case(provide: Provide) -> None:
+    images = [{"image_url": {"url": "HTTPS://x.test/a.png"}}, {"image_url": {"url": "Data:image/png;base64,AA=="}}]
+    with RawServer(every(streamed(piece({"content": "Here:", "images": images}), STOP))) as server:
+        answer = provide(server).create(messages="hi")
+    assert [image.urls for image in answer.images] == [["https://x.test/a.png"], ["data:image/png;base64,AA=="]]
+
+
 def test_images_that_come_once_more_at_the_end_are_the_same(provide: Provide) -> None:
     images = {"images": [{"image_url": {"url": PIXEL}}]}
     with RawServer(every(streamed(piece(images), piece(images, "stop")))) as server:

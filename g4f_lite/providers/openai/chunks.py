@@ -208,11 +208,15 @@ class ChunkReader:
         if not isinstance(delta, dict):
             raise unreadable(f"a {place}", delta)
         self.has_read = True
+        if not is_said(delta.get("content")) and any(map(is_said, map(choice.get, ("content", "text")))):
+            raise unreadable(f"a choice with a text beside its {place}", choice)
         if place == "message" and not self._whole:
             delta = self._not_yet_said(delta, index, choice.get("finish_reason"))
         content = delta.get("content")
         has_more = len(delta) > 1 or not content
         if has_more:
+            if not content and is_said(delta.get("text")):
+                raise unreadable(f"a {place} without content", delta)
             if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
                 yield Attached(more)
             yield from self._noted(read_reasoning(delta), place)

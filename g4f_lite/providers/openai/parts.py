@@ -15,12 +15,16 @@ from .fields import is_said, objects_in, text_in
 # Most services', OpenRouter's and Ollama's, GitHub Copilot's, and that of some servers of Qwen.
 REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 _THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text")
+# Parts that are beside the text: Mistral's sources of it, and Anthropic's thoughts that nobody can read.
+_BESIDE = frozenset({*_THOUGHT_PARTS, "redacted_thinking", "reference", "tool_reference"})
+# Fields of a part that have nothing of the answer.
+_ABOUT_PART = frozenset({"type", "index", "id", "annotations", "citations", "logprobs", "status"})
 
 
 def read_parts(content: Any) -> Iterator[Delta]:
     """Read content that is a list of parts, as Mistral's reasoning models send it.
 
-    :raises ResponseFormatError: if it is neither text nor parts, or the text of a part is not one
+    :raises ResponseFormatError: if it is neither text nor parts, or nothing can be read of a part that says something
     """
     parts = [content] if isinstance(content, dict) else content
     if not isinstance(parts, list) or not all(isinstance(part, (dict, str)) for part in parts):
@@ -34,8 +38,14 @@ def read_parts(content: Any) -> Iterator[Delta]:
             yield ImageResponse(urls)
         elif text := text_in(part, "text", "content", "refusal"):
             yield text
-        elif is_said(part.get("text")):
-            raise unreadable("the text of a part", part["text"])
+        elif part.get("type") not in _BESIDE and _may_have_text(part):
+            raise unreadable("a part of the content", part)
+
+
+def _may_have_text(part: dict[str, Any]) -> bool:
+    """Return whether a part of which nothing could be read says more than flags and what it is."""
+    said = (value for name, value in part.items() if name not in _ABOUT_PART and value is not True)
+    return part.get("text") is True or any(map(is_said, said))
 
 
 def unreadable(what: str, value: Any) -> ResponseFormatError:
@@ -72,7 +82,9 @@ def image_urls(images: Any) -> list[str]:
                 kind = text_in(inner, "mime_type", "media_type", "mimeType") or "image/png"
                 url = data if data.startswith("data:") else f"data:{kind};base64,{data}"
             found.append(url)
-    return [url for url in found if url.startswith(("data:", "http://", "https://"))]
+    split = (url.partition(":") for url in found)
+    lower = (scheme.lower() + colon + rest for scheme, colon, rest in split)  # as its readers compare it
+    return [url for url in lower if url.startswith(("data:", "http://", "https://"))]
 
 
 def _thoughts(part: dict[str, Any]) -> Iterator[str]:

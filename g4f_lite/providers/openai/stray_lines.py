@@ -17,8 +17,8 @@ class StrayLines:
     llama.cpp reports a failure as a line ``error: {…}``.  Gateways write an error as JSON without ``data:`` before
     it, in one line or in many, or end an answer with a few words of plain text.
 
-
-    :ivar lost: a line that is no field, and so may have been a piece of the answer; "" where there was none
+    :ivar lost: a line that may have been a piece of the answer, as it is no field, or one of an unknown name that holds
+        JSON; "" where there was none
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,8 @@ class StrayLines:
             return Event("message" if name == b"data" else "error", value.decode("utf-8", "replace").strip(), "")
         if line.startswith(b"{") and line.endswith(b"}"):
             return Event("message", line.decode("utf-8", "replace"), "")
-        if not re.match(rb"[\w-]+:", line):  # which further versions of the standard may know
+        is_field = re.match(rb"[\w-]+:", line) is not None  # which further versions of the standard may know
+        if not is_field or name.lower() == b"data" or value.lstrip().startswith(b"{"):
             self.lost = self.lost or line[:ERROR_BODY_BYTES].decode("utf-8", "replace")
         if self._room > 0:
             self._kept.append(line[: self._room].decode("utf-8", "replace"))
