@@ -70,6 +70,16 @@ AFTER_TEXT = {
         data({"choices": None, "base_resp": {"status_code": 1004, "status_msg": "login fail"}}),
         "login fail",
     ),
+    "a status of MiniMax's beside choices": (
+        data({**piece({"content": ""}), "base_resp": {"status_code": 1013, "status_msg": "unknown error"}}, STOP),
+        "unknown error",
+    ),
+    "a status of MiniMax's beside the end": (
+        data({**STOP, "base_resp": {"status_code": 1013, "status_msg": "unknown error"}}),
+        "unknown error",
+    ),
+    "a success that is none beside choices": (data({**STOP, "success": False, "code": 500}), "500"),
+    "a status beside choices": (data({**STOP, "status": "error", "message": "backend down"}), "backend down"),
     "a success that is none": (data({"success": False, "message": "no more"}), "no more"),
     "an error of Groq's": (data({**piece({}), "x_groq": {"id": "r", "error": "over capacity"}}), "over capacity"),
     "an error behind the finish reason": (data(STOP, {"error": FAIL}), "Provider disconnected"),
@@ -106,6 +116,32 @@ WHOLE = {
     "an error beside choices": ({**completion({"content": ""}), "error": FAIL}, "Provider disconnected"),
     "a finish reason": (completion({"content": "Once"}, "error"), "finish_reason 'error'"),
 }
+
+
+WITH_TEXT: list[dict[str, Any]] = [
+    {"base_resp": {"status_code": 1013, "status_msg": "Server busy"}},
+    {"success": False, "code": 500},
+    {"ok": False},
+    {"status": "error"},
+    {"error": "Server busy"},
+    {"errors": ["Server busy"]},
+    {"x_groq": {"error": "Server busy"}},
+]
+
+
+@pytest.mark.parametrize("beside", WITH_TEXT, ids=json.dumps)
+def test_a_failure_is_no_answer_even_if_its_words_are_in_a_choice(
+    beside: dict[str, Any], provide: Provide, ask: Ask
+) -> None:
+    busy = {"content": "Server busy"}
+    late = streamed(piece({"content": "Once"}), {**piece(busy), **beside}, STOP)
+    for answer, partial in (
+        (whole({**completion(busy), **beside}), "Server busy"),
+        (late, "OnceServer busy"),
+    ):
+        with RawServer(every(answer)) as server, pytest.raises(ServiceError) as caught:
+            ask(provide(server))
+        assert caught.value.partial == partial
 
 
 @pytest.mark.parametrize("form", WHOLE)

@@ -36,6 +36,9 @@ _KNOWN_OF_CHOICE = frozenset({"index", "delta", "message", "text", "finish_reaso
 _KNOWN_OF_CHUNK = frozenset(
     {"id", "object", "created", "model", "system_fingerprint", "choices", "usage", "error", "errors", "obfuscation"}
 )
+_SAYS_FAILURE = frozenset(
+    {"base_resp", "error", "errors", "ok", "status", "success", "x_groq"}
+)  # of a chunk, if any do
 _MOST_EXTRA = 1024 * 1024  # characters of further fields of the chunks
 _THOUGHTS = frozenset({"reasoning_details", *REASONING})
 MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
@@ -90,7 +93,7 @@ class ChunkReader:
         if choices:
             for choice, index in zip(choices, self._indices(choices), strict=True):
                 yield from self._read_choice(choice, index, chunk)
-            failure = failure_beside(chunk) or next(filter(None, map(failure_of_choice, choices)), None)
+            failure = failure_in(chunk) or next(filter(None, map(failure_of_choice, choices)), None)
         else:
             failure = failure_in(chunk, whole=self._whole)
             self.has_read = self.has_read or given is not None
@@ -122,7 +125,8 @@ class ChunkReader:
             and choice.get("index", 0) == self._text_index
             and not choice.get("finish_reason")
             and not chunk.get("usage")
-            and not ("error" in chunk or "error" in choice or "usage" in choice)
+            and not ("error" in choice or "usage" in choice)
+            and _SAYS_FAILURE.isdisjoint(chunk)
             and not choice.get("logprobs")
         )
         if is_alone:  # and noted as by _note_text, without its call, which would be one more for each piece
