@@ -147,6 +147,26 @@ def test_two_calls_in_two_choices(provide: Provide) -> None:
     assert [call.id for call in answer.tool_calls] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("write", "indices"),
+    [(write, indices) for write in ("whole", "streamed") for indices in ((0, 1), (1, 0), ("0", "1"))]
+    + [("whole", (None, None)), ("whole", (0, 0))],
+    ids=str,
+)
+def test_a_call_in_each_of_two_choices_is_made_once(write: str, indices: tuple[Any, Any], provide: Provide) -> None:
+    name = "delta" if write == "streamed" else "message"
+    choices = [
+        {"index": index, name: {"tool_calls": [{**CALL, "index": 0, "id": id_}]}, "finish_reason": "tool_calls"}
+        for index, id_ in zip(indices, "ab", strict=True)
+    ]
+    answer = whole({"choices": choices})
+    if write == "streamed":
+        answer = streamed(*({"choices": [choice]} for choice in choices))
+    with RawServer(every(answer)) as server:
+        made = provide(server).create(messages="hi", tools=[])
+    assert ([call.id for call in made.tool_calls], made.finish_reason) == (["a"], "tool_calls")
+
+
 @pytest.mark.parametrize("indices", [(), (None, None), ("0", "1"), (0.0, 1.0), (0, 0), (True, True)], ids=str)
 def test_two_whole_texts_are_not_joined_whatever_their_indices(indices: tuple[Any, ...], provide: Provide) -> None:
     choices: list[dict[str, Any]] = [

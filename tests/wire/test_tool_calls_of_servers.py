@@ -174,6 +174,13 @@ def test_two_calls_of_one_id(indices: tuple[int | None, int | None], provide: Pr
         assert triples(read(server, provide).tool_calls) == [("a", "weather", A), ("a", "clock", B)]
 
 
+@pytest.mark.parametrize("index", [0, 1, None])
+def test_a_whole_call_that_comes_again_is_one(index: int | None, provide: Provide) -> None:
+    events = [piece({"tool_calls": [call("a", "weather", A, index=place)]}) for place in (0, index)]
+    with RawServer(every(streamed(*events, END))) as server:
+        assert triples(read(server, provide).tool_calls) == [("a", "weather", A)]
+
+
 def test_two_calls_of_one_function(provide: Provide) -> None:
     events = [piece({"tool_calls": [call(id_, "weather", A, index=0)]}) for id_ in ("a", "b")]
     with RawServer(every(streamed(*events, END))) as server:

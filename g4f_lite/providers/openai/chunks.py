@@ -17,6 +17,7 @@ from ...answers.deltas import (
     OtherChoice,
     Reasoning,
     Refusal,
+    ToolCallDelta,
     is_content,
 )
 from ...answers.images import ImageResponse
@@ -51,7 +52,8 @@ class ChunkReader:
     """Reads the objects of one answer, in order.
 
     Where one choice was asked for, what a service puts into several is one answer: GitHub Copilot sends the text in
-    one and the tool calls in another.  Two texts are not joined: the first choice that has one is the answer.
+    one and the tool calls in another.  Two texts are not joined: the first choice that has one is the answer.  Nor are
+    the calls of two choices, as a function would run twice.
 
     :param several: whether more than one choice was asked for
     :param whole: whether the answer comes as one JSON object, and not in chunks
@@ -173,12 +175,9 @@ class ChunkReader:
     def _read_choice(self, choice: dict[str, Any], index: int, chunk: dict[str, Any]) -> Iterator[Delta]:
         for delta in self._deltas(choice, index):
             self.has_read = True
-            if self._several:
-                delta = OtherChoice(index, delta) if index else delta
-            elif isinstance(delta, (str, Reasoning, Refusal)):
-                main = self._main.setdefault(str if isinstance(delta, str) else type(delta), index)
-                self._text_index = self._main.get(str, -1)
-                delta = delta if index == main else OtherChoice(index or main, delta)
+            if self._several or isinstance(delta, (str, Reasoning, Refusal, ToolCallDelta)):
+                number = self._number_of(index, str if isinstance(delta, str) else type(delta))
+                delta = OtherChoice(number, delta) if number else delta
             if not self._named:
                 if not _begins(delta) and self._room_to_hold > 0:
                     self._room_to_hold -= size_of(delta.fields) if isinstance(delta, Attached) else 8
@@ -195,6 +194,14 @@ class ChunkReader:
             self.has_read = True
             if index in self.reasons or len(self.reasons) < MAX_CHOICES:
                 self.reasons[index] = (text_in(reason, "type", "reason") or str(reason))[:MAX_REASON]
+
+    def _number_of(self, index: int, kind: type) -> int:
+        """Return which choice has a delta; where one was asked for, 0 is the first that has one of this kind."""
+        if self._several:
+            return index
+        main = self._main.setdefault(kind, index)
+        self._text_index = self._main.get(str, -1)
+        return 0 if index == main else index or main
 
     def _deltas(self, choice: dict[str, Any], index: int) -> Iterator[Delta]:
         """Read the delta of a choice, or the message that stands in its place."""
@@ -299,8 +306,8 @@ class ChunkReader:
             self._extra.update(extra)
 
     def _calls_of(self, index: int) -> ToolCalls:
-        """Return the tool calls of a choice; where one was asked for, all belong to it."""
-        number = index if self._several else 0
+        """Return the tool calls of a choice."""
+        number = self._number_of(index, ToolCallDelta)
         if number not in self._calls and len(self._calls) >= MAX_CHOICES:
             raise ResponseFormatError(f"the answer has more than {MAX_CHOICES} choices with tool calls")
         return self._calls.setdefault(number, ToolCalls())

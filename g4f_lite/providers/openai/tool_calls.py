@@ -122,6 +122,8 @@ class ToolCalls:
             known = next((call for call in reversed(self._calls) if call.id == id_), None)
             if known is not None:
                 is_other = bool(name) and index is not None and there is None and index != known.said_index
+                if is_other and known.is_complete() and (name, arguments) == (known.name, known.arguments):
+                    return known  # the same once more
                 return self._begin(index) if is_other or not known.goes_on_with(name, arguments) else known
             late = last if index is None else there
             if late is not None and (
