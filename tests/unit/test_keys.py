@@ -137,6 +137,17 @@ def test_a_copy_without_secrets_just_works() -> None:
     assert _sent_key(again) is None
 
 
+@pytest.mark.parametrize("remake", [copy.deepcopy, lambda provider: pickle.loads(pickle.dumps(provider))])
+def test_a_copy_does_not_take_the_key_of_another_server(monkeypatch: pytest.MonkeyPatch, remake: Any) -> None:
+    monkeypatch.setenv("G4F_LITE_BASE_URL", "http://gateway.test/v1")
+    monkeypatch.setenv("G4F_LITE_API_KEY", KEY)
+    again = remake(OpenAICompatible(ELSEWHERE, api_key="given-key"))
+    with responses.RequestsMock(), pytest.raises(AuthenticationError, match="with its URL in G4F_LITE_BASE_URL, or"):
+        again.create("m", "hi")
+    monkeypatch.setenv("G4F_LITE_BASE_URL", ELSEWHERE)
+    assert _sent_key(again) == KEY
+
+
 def test_a_copy_takes_its_key_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     again = pickle.loads(pickle.dumps(OpenAICompatible("https://api.openai.com/v1", api_key="given-key")))
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
