@@ -180,6 +180,20 @@ class TestElsewhere:
         with pytest.raises(ProviderNotConfiguredError, match="belongs to another program"):
             weights.remove(known)
 
+    @pytest.mark.parametrize(
+        ("variable", "place"),
+        [
+            ("HF_HUB_CACHE", f"models--owner--name-GGUF/blobs/{SHA256}"),
+            ("OLLAMA_MODELS", f"blobs/sha256-{SHA256}"),
+        ],
+    )
+    def test_the_environment_says_where_it_is(
+        self, tmp_path: Path, known: str, variable: str, place: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(variable, str(tmp_path / "moved"))
+        path = self.put(tmp_path / "moved" / place)
+        assert weights.find(known) == path
+
     def test_another_file_in_its_place_is_not_used(self, tmp_path: Path, known: str) -> None:
         path = self.put(tmp_path / f"home/.ollama/models/blobs/sha256-{SHA256}")
         path.write_bytes(MODEL[:-1] + b"!")
