@@ -352,7 +352,10 @@ def test_an_answer_that_fills_the_context_warns() -> None:
     list(context_told(iter(["x", Usage(12, 499, 511), Finish("length")]), 512, 512))
 
 
-@pytest.mark.parametrize(("own", "asked", "expected"), [(8192, None, 4096), (2048, None, 2048), (8192, 16384, 8192), (0, None, 4096), (None, None, 4096)])
+@pytest.mark.parametrize(
+    ("own", "asked", "expected"),
+    [(8192, None, 4096), (2048, None, 2048), (8192, 16384, 8192), (0, None, 4096), (None, None, 4096)],
+)
 def test_no_model_has_a_larger_context_than_it_can(
     tmp_path: Path, own: int | None, asked: int | None, expected: int
 ) -> None:
