@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .answers.answer import Answer
     from .answers.deltas import (
         Attached,
+        Delta,
         Finish,
         Identity,
         OtherChoice,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         EmptyResponseError,
         EngineError,
         G4FLiteError,
+        HookError,
         MissingDependencyError,
         ModelNotSupportedError,
         OutputError,
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
     from .providers.fallback import Fallback
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
+    from .providers.secret import Secret
     from .store.cache import Cache
     from .store.conversations import ConversationInfo, Conversations
     from .timeout import RetryPolicy, Timeout
@@ -110,11 +113,13 @@ __all__ = [
     "ConversationNotFoundError",
     "Conversations",
     "DeadlineExceededError",
+    "Delta",
     "EmptyResponseError",
     "EngineError",
     "Fallback",
     "Finish",
     "G4FLiteError",
+    "HookError",
     "HostedBatch",
     "Identity",
     "ImageResponse",
@@ -141,6 +146,7 @@ __all__ = [
     "Result",
     "RetryPolicy",
     "Revision",
+    "Secret",
     "ServiceError",
     "StoreError",
     "StreamInterruptedError",
@@ -162,6 +168,7 @@ _NAMES = {
     ".answers.answer": ("Answer",),
     ".answers.deltas": (
         "Attached",
+        "Delta",
         "Finish",
         "Identity",
         "OtherChoice",
@@ -192,6 +199,7 @@ _NAMES = {
         "EmptyResponseError",
         "EngineError",
         "G4FLiteError",
+        "HookError",
         "MissingDependencyError",
         "ModelNotSupportedError",
         "OutputError",
@@ -221,6 +229,7 @@ _NAMES = {
     ".providers.fallback": ("Fallback",),
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
+    ".providers.secret": ("Secret",),
     ".store.cache": ("Cache",),
     ".store.conversations": ("ConversationInfo", "Conversations"),
     ".timeout": ("RetryPolicy", "Timeout"),

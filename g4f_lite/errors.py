@@ -8,6 +8,7 @@
     │   ├── AuthenticationError         a rejected key, or a token rejected after one refresh
     │   ├── ChallengeError              a bot challenge or captcha page
     │   ├── ServiceError                the service's own error message
+    │   ├── HookError                   a mistake in the code of a provider
     │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
     │   │   └── OutputError             a typed answer that does not fit its type
     │   │       └── OutputTruncatedError    one that was cut: by max_tokens or by a content filter
@@ -184,6 +185,13 @@ class ServiceError(ProviderError):
     """The service's own error message, whatever the HTTP status."""
 
 
+class HookError(ProviderError):
+    """A mistake in the code of a provider: a hook gave a wrong value, or raised its cause; ``step`` names the hook."""
+
+    def __str__(self) -> str:
+        return f"{self.provider or 'the provider'}.{self.step} {self.message}"
+
+
 class ResponseFormatError(ProviderError, requests.exceptions.InvalidJSONError):
     """An answer that violates the protocol or a size limit."""
 
@@ -305,11 +313,12 @@ class ProviderNotConfiguredError(G4FLiteError):
 
 
 class AllProvidersFailedError(G4FLiteError):
-    """No provider of a chain answered; ``errors`` holds the error of each, in order."""
+    """No provider of a chain answered; ``errors`` holds the error of each, ``retry_after`` the shortest wait."""
 
     def __init__(self, message: str, *, errors: list[G4FLiteError] | None = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.errors = errors or []
+        self.retry_after = min(filter(None, (getattr(each, "retry_after", None) for each in self.errors)), default=None)
 
 
 class ConversationChangedError(G4FLiteError):

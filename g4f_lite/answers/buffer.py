@@ -10,6 +10,7 @@ from typing import Any
 
 from .attached import join, size_of
 from .deltas import (
+    DELTAS,
     Attached,
     Delta,
     Finish,
@@ -22,6 +23,7 @@ from .deltas import (
     ToolCallDelta,
     Usage,
     is_content,
+    not_a_delta,
 )
 from .images import ImageResponse
 
@@ -63,7 +65,10 @@ class Buffer:
     _bytes: int = 0
 
     def add(self, delta: Delta) -> None:
-        """Keep a delta."""
+        """Keep a delta.
+
+        :raises HookError: if it is something else
+        """
         if type(delta) is str:  # as _keep does; nearly all are, and each call counts
             self.recent.append(delta)
             self.room -= PIECE_BYTES + len(delta)
@@ -81,8 +86,13 @@ class Buffer:
         elif isinstance(delta, Attached):
             if self._has_room_for(size_of(delta.fields)):
                 join(self.attached if delta.to == "message" else self.choice_fields, delta.fields)
-        elif not isinstance(delta, ImageResponse) or self._has_room_for(sum(map(len, delta.urls))):
+        elif isinstance(delta, ImageResponse):
+            if self._has_room_for(sum(map(len, delta.urls))):
+                self._keep(delta)
+        elif isinstance(delta, DELTAS):
             self._keep(delta)
+        else:
+            raise not_a_delta(delta, "begin")
 
     def _keep(self, delta: Delta) -> None:
         self.recent.append(delta)

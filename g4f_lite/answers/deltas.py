@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..errors import EmptyResponseError
+from ..errors import EmptyResponseError, HookError
 from .images import ImageResponse
 from .json_text import parse_arguments
 
@@ -168,6 +168,9 @@ Delta = (
     | OtherChoice
 )  # fmt: skip
 Piece = str | ImageResponse
+DELTAS = (
+    str, ImageResponse, Reasoning, Refusal, ToolCallDelta, Attached, Usage, Identity, Finish, Revision, OtherChoice
+)  # fmt: skip
 
 
 def is_content(delta: Delta) -> bool:
@@ -177,6 +180,17 @@ def is_content(delta: Delta) -> bool:
     if isinstance(delta, Attached):
         return "audio" in delta.fields and delta.to == "message"
     return bool(delta) and not isinstance(delta, (Usage, Identity, Finish, Revision))
+
+
+def not_a_delta(value: object, hook: str) -> HookError:
+    """Make the error for what a hook of a provider yielded in place of a delta."""
+    hint = "decode it first" if isinstance(value, (bytes, bytearray)) else "yield str, Finish or another Delta"
+    return HookError(f"yielded {shown(value)}; {hint}", step=hook)
+
+
+def shown(value: object) -> str:
+    """Return the type and the beginning of a value, for a message."""
+    return "None" if value is None else f"{type(value).__name__} ({value!r:.80})"
 
 
 def no_content(finish_reason: str | None = None, usage: Usage | None = None, **context: Any) -> EmptyResponseError:
@@ -198,9 +212,12 @@ def up_to_content(deltas: Iterator[Delta], taken: list[Delta]) -> None:
 
     :param taken: where they are put as they come, so that those before an error are known
     :raises EmptyResponseError: if none is content
+    :raises HookError: if one is something else
     """
     reason, usage = None, None
     for delta in deltas:
+        if not isinstance(delta, DELTAS):
+            raise not_a_delta(delta, "begin")
         taken.append(delta)
         if is_content(delta):
             return

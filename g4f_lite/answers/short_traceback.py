@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ..errors import G4FLiteError
+from ..errors import G4FLiteError, HookError
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def shortened(error: G4FLiteError) -> G4FLiteError:
     if error.__traceback__ is not None and logger.isEnabledFor(logging.DEBUG):
         logger.debug("%s, raised from here:", type(error).__name__, exc_info=error)
     cause = error.__cause__
-    if cause is not None:
+    if cause is not None and not isinstance(error, HookError):  # whose cause is in the code that has to be mended
         cause.__traceback__ = None
         inner = cause.__cause__
         if inner is not None:

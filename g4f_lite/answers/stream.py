@@ -25,7 +25,7 @@ from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content
 from .display import cell_number, in_notebook, print_pieces, show_in_cell
 from .images import ImageResponse
 from .short_traceback import shortened
-from .source import Source, Stage
+from .source import Source, Stage, check_source
 
 
 class AnswerStream(Generator[Piece, None, None]):
@@ -55,8 +55,7 @@ class AnswerStream(Generator[Piece, None, None]):
         self._opening = threading.Lock()
         self._buffer = Buffer()
         self._waiting: deque[Delta] = deque()  # read by start(), not yet returned to the caller
-        self._began_at = 0.0
-        self._seconds = 0.0
+        self._began_at = self._seconds = 0.0
         self._closed = False
         self._ended = False  # it was read to its end
         self._error: G4FLiteError | None = None
@@ -314,11 +313,13 @@ class AnswerStream(Generator[Piece, None, None]):
             if self._closed:
                 self.close()
                 raise StopIteration
+            self._buffer.add(delta)
         except StopIteration:
             self._finish()
             raise
         except G4FLiteError as error:
             self._record_failure(error)
+            deltas.close()
             raise shortened(error)  # noqa: B904  it is the same one
         except ValueError as error:
             if "already executing" not in str(error):
@@ -330,7 +331,6 @@ class AnswerStream(Generator[Piece, None, None]):
         except BaseException:
             self._closed = True  # for instance Ctrl-C, after which there are no more deltas
             raise
-        self._buffer.add(delta)
         return delta
 
     def check_length(self, *others: Buffer) -> None:
@@ -352,7 +352,7 @@ class AnswerStream(Generator[Piece, None, None]):
             if self._deltas is not None:
                 return self._deltas
             self._began_at = time.monotonic()
-            self._source = self._begin()
+            self._source = check_source(self._begin(), self._provider)
             deltas = iter(self._source)
             for stage in self._stages:
                 deltas = stage(deltas)

@@ -43,7 +43,7 @@ class Writer:
 
     def write_failed(self, row: Row, result: Result[Any]) -> None:
         """Write a row that failed, so that the file can be asked again."""
-        error = {"error": str(result.error)} if row.custom_id is None else {}
+        error = {"error": result.error_text} if row.custom_id is None else {}
         if self._kind in DELIMITERS:
             self._write_columns({**row.values, **error})
         elif self._kind == "jsonl":
@@ -55,7 +55,7 @@ class Writer:
         usage = result.usage
         values = (
             result.text,
-            None if result.error is None else str(result.error),
+            result.error_text or None,
             result.finish_reason,
             None if usage is None else usage.prompt_tokens,
             None if usage is None else usage.completion_tokens,
@@ -126,7 +126,7 @@ def _fields_in(text: str | None, names: Sequence[str]) -> dict[str, Any]:
 
 def _told(result: Result[Any]) -> dict[str, Any]:
     """Return what a JSON line says about a result; an answer that is not what was asked for has an error as well."""
-    error = None if result.error is None else str(result.error)
+    error = result.error_text or None
     if result.answer is None:
         return {"answer": None, "error": error}
     told = result.answer.to_dict()
@@ -140,7 +140,7 @@ def _batch_line(row: Row, result: Result[Any]) -> dict[str, Any]:
     line |= {"response": None, "error": None}
     answer: Answer | None = result.answer
     if answer is None or result.error is not None:
-        return {**line, "error": {"code": type(result.error).__name__, "message": str(result.error)}}
+        return {**line, "error": {"code": type(result.error).__name__, "message": result.error_text}}
     usage = answer.to_dict()["usage"]
     choice = {"index": 0, "message": answer.to_message(), "finish_reason": answer.finish_reason}
     body = {"object": "chat.completion", "model": answer.model, "choices": [choice], "usage": usage}

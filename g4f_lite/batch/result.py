@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from ..answers.answer import Answer
 from ..answers.deltas import Usage
+from ..errors import G4FLiteError
 
 T = TypeVar("T")
 
@@ -38,6 +39,14 @@ class Result(Generic[T]):
     def text(self) -> str | None:
         """The text of the answer; None if there is an error."""
         return None if self.answer is None else str(self.answer)
+
+    @property
+    def error_text(self) -> str:
+        """What the error says, or ""; with its kind if that is not one of this library, as a KeyError says little."""
+        error = self.error
+        if error is None or isinstance(error, G4FLiteError):
+            return str(error or "")
+        return f"{type(error).__name__}: {error}"
 
     @property
     def usage(self) -> Usage | None:

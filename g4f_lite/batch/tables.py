@@ -58,7 +58,7 @@ def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]]) ->
     ]
     cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
     errors = "".join(
-        f"<li>{result.index}: {html_library.escape(str(result.error)[:200])}</li>"
+        f"<li>{result.index}: {html_library.escape(result.error_text[:200])}</li>"
         for result in failed[:_SHOWN_FAILURES]
     )
     more = len(failed) - _SHOWN_FAILURES
@@ -89,7 +89,7 @@ def _parts(output: Any) -> dict[str, Any]:
 def _meta(result: Result[Any]) -> dict[str, Any]:
     usage = result.usage
     return {
-        "call_error": None if result.error is None else str(result.error),
+        "call_error": result.error_text or None,
         "call_provider": result.provider,
         "call_attempts": result.attempts,
         "call_seconds": result.seconds,

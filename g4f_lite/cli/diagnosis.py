@@ -7,6 +7,7 @@ from ..http.failures import WRITE_HTTP
 from ..http.urls import is_loopback
 from ..providers.base import BaseProvider, Provider
 from ..providers.openai.provider import OpenAICompatible
+from ..providers.secret import Secret
 from .failure import one_line
 
 NOT_RUNNING = "it is not running"
@@ -45,6 +46,7 @@ _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
         CHECK_URL,
     ),
     (errors.ResponseStatusError, "it refuses the request", CHECK_URL),
+    (errors.HookError, "its code has a mistake", "report the message above to the author of this provider"),
     (errors.ServiceError, "it reports an error", "see the message above; try again later, or try another model"),
     (errors.MissingDependencyError, "a package is missing", "install the package that the message above names"),
     (errors.ProviderNotFoundError, "there is no such provider", "list the names with `g4f-lite providers`"),
@@ -76,6 +78,8 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     key = provider.key if isinstance(provider, OpenAICompatible) else None
     if isinstance(error, errors.AuthenticationError) and key is not None and not key.value():
         return "its key is missing", one_line(key.way())
+    if isinstance(error, errors.AuthenticationError) and (missing := _missing_secrets(provider)):
+        return "its key is missing", f"set {missing[0].variable} in the environment"
     if isinstance(error, errors.TransportError):
         if error.cause == "connection" and isinstance(provider, Provider) and is_loopback(provider.base_url):
             return NOT_RUNNING, f"start the server, or correct its URL, {provider.base_url}"
@@ -88,4 +92,12 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     for kind, verdict, remedy in _REMEDIES:
         if isinstance(error, kind):
             return verdict, remedy
+    if not isinstance(error, (TypeError, ValueError)):
+        return "its code has a mistake", "report the message above to the author of this provider"
     return "its settings are invalid", "correct the setting that the message above names"
+
+
+def _missing_secrets(provider: BaseProvider | None) -> list[Secret]:
+    """List the keys that a provider declares, and that are missing."""
+    declared = {} if provider is None else provider.declared_secrets
+    return [secret for secret in declared.values() if secret.is_missing(provider)]

@@ -54,7 +54,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
     found = [
         _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
         _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own"),
-        _first("model", given, ["G4F_LITE_MODEL"], "the provider's own"),
+        _first("model", given, [] if given.get("provider") else ["G4F_LITE_MODEL"], "the provider's own"),
         _first("context", given, ["G4F_LITE_CONTEXT"], f"{CONTEXT} tokens, of the embedded model"),
         _first("threads", given, ["G4F_LITE_THREADS"], "the free cores, of the embedded model"),
         _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 300 s until it begins, 600 s in total"),

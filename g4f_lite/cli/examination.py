@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from ..errors import G4FLiteError, TransportError
+from ..errors import HookError, TransportError
 from ..http.exchange import Exchange, refuse_when_offline
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
+from ..providers.hooks import token_of
 from ..providers.openai.provider import OpenAICompatible
 from .diagnosis import diagnose
-from .failure import one_line
+from .failure import message_of, one_line
 from .reachability import Endpoint, connect, handshake, look_up
 
 STEPS = ("settings", "DNS", "connect", "TLS", "bootstrap", "first piece", "end")
@@ -164,7 +165,7 @@ class Examiner:
         model = provider.get_model()
 
         def prepare(exchange: Exchange) -> str:
-            exchange.pooled.token = provider.bootstrap(exchange)
+            token_of(provider, exchange)
             return model or provider.served_model(exchange)
 
         with self._step("bootstrap") as step:
@@ -181,7 +182,7 @@ class Examiner:
         try:
             yield step
         except Exception as error:
-            step.status, step.detail = FAILED, error.message if isinstance(error, G4FLiteError) else str(error)
+            step.status, step.detail = FAILED, _words(error)
             raise
         finally:
             step.seconds = time.monotonic() - began
@@ -195,10 +196,17 @@ def _way_of(exchange: Exchange, url: str) -> _Way:
     return _Way(exchange.proxy_for(url), settings["verify"], settings["cert"])
 
 
+def _words(error: Exception) -> str:
+    """Return what an error says, without the name of the provider and the step, which the table has."""
+    return message_of(error) if isinstance(error, HookError) else getattr(error, "message", message_of(error))
+
+
 def _key_source(provider: BaseProvider) -> str:
     """Return where the key comes from, without showing it."""
+    if declared := provider.declared_secrets:
+        return ", ".join(f"the {secret.label} is {secret.source(provider)}" for secret in declared.values())
     if not isinstance(provider, OpenAICompatible):
-        return "needs no key"
+        return "it declares no key"
     if provider.key.given is not None:
         return "the key is from --api-key-file"
     return f"the key is from {provider.key.variable}" if provider.key.value() else "no key"

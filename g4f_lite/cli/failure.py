@@ -18,6 +18,7 @@ import click
 from ..errors import PARTIAL_HINT, G4FLiteError, ModelNotSupportedError, ProviderNotFoundError, TransportError, sanitize
 from ..http.urls import is_loopback
 from ..providers.openai.presets import PRESETS
+from ..providers.registry import provider_names
 from .assignments import LISTED
 
 logger = logging.getLogger(__name__)
@@ -88,7 +89,12 @@ def message_of(error: Exception) -> str:
     if isinstance(error, ModelNotSupportedError) and error.provider != "Local":
         return f"{error}; `g4f-lite models`, with the same --provider or --base-url, lists them"
     if isinstance(error, ModelNotSupportedError) and (unknown := _UNKNOWN.search(error.message)):
-        return f"{error}; if a server such as Ollama has it, name that too: -p ollama -m {unknown[1]}"
+        name = unknown[1]
+        if name.partition(":")[0].lower() in map(str.lower, provider_names()):
+            return f"{error}; with its provider it is -p {name}"
+        if "/" in name:
+            return f"{error}; of Hugging Face's hub, write hf:{name}"
+        return f"{error}; if a server such as Ollama has it, name that too: -p ollama -m {name}"
     if isinstance(error, TransportError) and (refused := _NOWHERE.search(error.message)) and is_loopback(refused[1]):
         if error.provider == "Local":
             asked = "; is the server running that HF_ENDPOINT or the name of the model leads to?"
@@ -97,6 +103,8 @@ def message_of(error: Exception) -> str:
         return f"{error}; is {_program_at(refused[1])} running? {same}"
     if isinstance(error, ProviderNotFoundError):
         return f"{error}; `g4f-lite providers` lists them"
+    if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):
+        return f"{type(error).__name__}: {error}"  # from the code of a provider: the text of a KeyError is its key
     return str(error)
 
 

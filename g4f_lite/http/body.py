@@ -40,6 +40,8 @@ class Body:
 
     :param response: a response to a request that was sent with ``stream=True``
     :param deadline: the limits of the call that the response belongs to; None without limits
+    :ivar status: the HTTP status
+    :ivar headers: the headers of the response, found in upper and lower case
     :ivar new_token: a newer token that the service sent with this response; a provider that reads one sets it
     :ivar complete: whether the body was read to its end
     :ivar on_close: called when the connection is closed
@@ -157,12 +159,14 @@ class Body:
             on_end()
 
     def _pull(self) -> Iterator[bytes]:
-        deadline, read = self._deadline, self._reader()
+        deadline = self._deadline
+        read: Callable[[int], bytes] | None = None
         limit = MAX_DECODED_BYTES if self._is_compressed() else None
         while True:
             if deadline.ended is not None:
                 raise deadline.error()
             try:
+                read = read or self._reader()
                 chunk = read(READ_BYTES)
             except FAILURES as error:
                 pass_on_signal(error)

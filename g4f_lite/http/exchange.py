@@ -17,7 +17,7 @@ from ..arguments import check_proxy, is_switched_on, safe_url
 from ..errors import G4FLiteError, ProviderNotConfiguredError, TransportError
 from .body import Body
 from .deadline import Deadline
-from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
+from .failures import FAILURES, UNSENDABLE, closed_by_peer, pass_on_signal, translate, unsendable
 from .pool import PooledSession, Session
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
 from .transfer import Transfer, running_transfer
@@ -104,7 +104,10 @@ class Exchange:
         # On a caller's own session nobody tells when the request is sent.
         transfer.request_sent = not isinstance(session, Session)
         try:
-            send, url = self._sender(session, request)
+            try:
+                send, url = self._sender(session, request)
+            except UNSENDABLE as error:
+                raise unsendable(error, step) from error
             refuse_when_offline(url)
             settings = self.settings_for(url)
             proxy = requests.utils.select_proxy(url, settings["proxies"])

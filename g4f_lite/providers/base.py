@@ -1,22 +1,21 @@
-"""The base classes of providers: BaseProvider, and Provider for services over HTTP."""
+"""The base class of providers of services over HTTP."""
 
 from __future__ import annotations
 
 import inspect
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 
 from ..answers.deltas import Delta
-from ..answers.source import Source
-from ..answers.stream import AnswerStream
 from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name, unknown_setting
-from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
+from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
 from ..http.cooldown import CoolDowns
@@ -26,10 +25,11 @@ from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget
 from ..prompt import Prompt
 from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
-from .askable import Askable
+from .basic import BaseProvider as BaseProvider
 from .call import Call, run
 from .g4f_names import G4FNames
-from .pickling import state_without_secrets
+from .hooks import read_error, token_of
+from .pickling import check_secrets, state_without_secrets
 from .settings import (
     check_cert,
     check_fields,
@@ -38,93 +38,12 @@ from .settings import (
     check_url,
     check_verify,
     full_signature,
+    given_cookies,
     require_socks,
 )
 
 USER_AGENT = "g4f-lite (python-requests)"
 Result = TypeVar("Result")
-
-
-class BaseProvider(Askable):
-    """The base class of everything that answers prompts.
-
-    A subclass implements one method, ``begin``, which yields the deltas of an answer::
-
-        class Shout(BaseProvider):
-            def begin(self, prompt):
-                yield last_user_message(prompt.messages).upper()
-                yield Finish()
-    """
-
-    name: str = ""  # for errors and logs; the name of the class, unless it has another
-    working: ClassVar[bool] = True
-    models: Sequence[str] = ()
-    priced_at: str | None = None  # the URL whose prices count; "" where nothing costs anything, None for unknown prices
-    reads_schema: bool = False  # whether the service shows the model a schema, and takes OpenAI's strict form only
-
-    @property
-    def known_options(self) -> frozenset[str] | None:
-        """The names of the supported options; None if any option is accepted."""
-        return None
-
-    def __init_subclass__(cls, **more: Any) -> None:
-        super().__init_subclass__(**more)
-        if "name" not in vars(cls):
-            cls.name = cls.__name__
-
-    @abstractmethod
-    def begin(self, prompt: Prompt) -> Source | Generator[Delta, None, None]:
-        """Yield the deltas of an answer; nothing is sent before the first one is requested.
-
-        :param prompt: a prompt that ``check`` has accepted
-        """
-
-    def check(self, prompt: Prompt) -> None:
-        """Raise if this provider does not accept a prompt; nothing is sent.
-
-        :raises ModelNotSupportedError: if it does not have the model
-        :raises TypeError: if it does not support an option
-        :raises ValueError: if it cannot send something in the messages
-        """
-
-    def refusal(self, prompt: Prompt) -> Exception | None:
-        """Return the exception that ``check`` raises, or None if this provider accepts the prompt."""
-        try:
-            self.check(prompt)
-        except (G4FLiteError, TypeError, ValueError) as error:
-            return error
-        return None
-
-    def answer(self, prompt: Prompt) -> AnswerStream:
-        """Return the answer to a prompt as a stream; :meth:`create_generator` does so for arguments.
-
-        :raises G4FLiteError: if this provider does not accept the prompt
-        :raises TypeError: if this provider does not support an option
-        :raises ValueError: if this provider cannot send something in the messages
-        """
-        self.check(prompt)
-        return AnswerStream(lambda: self.begin(prompt), provider=self.name, model=self.get_model(prompt.model) or None)
-
-    def get_model(self, name: str | None = None) -> str | None:
-        """Return the model name to send for a name or alias; that of the default model for None."""
-        return name
-
-    def get_models(self) -> list[str]:
-        """Return the names of the models; an empty list if any name is accepted."""
-        return list(self.models)
-
-    def close(self) -> None:
-        """Close idle connections; calls in progress finish."""
-
-    def __repr__(self) -> str:
-        model = getattr(self, "model", None)
-        return f"{self.name}(model={model!r})" if model else f"{self.name}()"
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class Provider(BaseProvider, metaclass=G4FNames):
@@ -155,7 +74,6 @@ class Provider(BaseProvider, metaclass=G4FNames):
     token_sources: ClassVar[int] = 0  # from how many sources a rejected token is fetched again, once per call each
     fetches_images: ClassVar[bool] = False  # whether to fetch images with the session of the call, not when needed
     known_options: frozenset[str] = frozenset()
-    __signature__: ClassVar[inspect.Signature]
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -191,6 +109,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         self.cookies = check_fields(cookies or {}, "cookies")
         self.headers = check_fields(headers or {}, "headers")
         self._own_session, self._pool_size = check_session(session), check_whole_number(pool_size, "pool_size")
+        self._session_cookies = given_cookies(session)
         self._lost: list[str] = []  # the arguments with secrets that pickling left out
         self._set_up()
         self.model = None if model is None else self.get_model(model)
@@ -235,7 +154,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :param prompt: the prompt that was sent; None for another request
         :raises G4FLiteError: if the response is an error
         """
-        check(body, self.service_error)
+        check(body, partial(read_error, self))
 
     def refused_field(self, error: G4FLiteError, prompt: Prompt) -> str | None:
         """Name the field of a prompt that a service refused, and that the prompt may be sent once more without.
@@ -304,6 +223,10 @@ class Provider(BaseProvider, metaclass=G4FNames):
         self.check_ready()
         return run(self, action, timeout=self.timeout, route=self.route(proxy), session=session)
 
+    def token_for(self, exchange: Exchange) -> str:
+        """Return the token of the session of a call, for requests other than prompts; ``bootstrap`` fetches it once."""
+        return token_of(self, exchange)
+
     def headers_with(self, **more: str) -> dict[str, Any]:
         """Return these headers and the caller's; without compression, which would delay the pieces of a stream."""
         return {"Accept-Encoding": "identity", "Content-Type": "application/json", **more, **self.headers}
@@ -328,19 +251,13 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :raises AuthenticationError: if a secret is missing
         :raises ValueError: if a file of certificates does not exist
         """
-        for what in self._lost:
-            if what == "proxy" and os.environ.get("G4F_LITE_PROXY"):
-                continue
-            hint = "set G4F_LITE_PROXY" if what == "proxy" else f"create the provider again with {what}="
-            message = f"the {what} of this provider contained a secret, which was not pickled; {hint}"
-            raise AuthenticationError(message, provider=self.name)
+        check_secrets(self)
         refuse_when_offline(self.base_url)
         if self.base_url.startswith("https:"):
             check_files(self.verify, self.cert)
 
     def secrets(self) -> list[str]:
-        """List the strings that messages must not show."""
-        return secrets_in(self.headers)
+        return [*secrets_in(self.headers), *super().secrets()]
 
     def _set_up(self) -> None:
         self.budget, self.cool_downs = RetryBudget.of(self.retry), CoolDowns()

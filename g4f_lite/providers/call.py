@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
 
-from ..answers.characters import whole_characters
 from ..answers.deltas import Delta, Finish, is_content, no_content
 from ..answers.images import ImageResponse
 from ..answers.response import Response
@@ -33,6 +32,7 @@ from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
+from .hooks import make_request, naming, read_deltas, token_of
 from .image_fetch import fetch_image
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class Service(Protocol):
     def bootstrap(self, exchange: Exchange) -> str: ...
     def served_model(self, exchange: Exchange) -> str: ...
     def request(self, prompt: Prompt, token: str) -> requests.Request: ...
+    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None: ...
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None: ...
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]: ...
     def explain(self, error: G4FLiteError) -> None: ...
@@ -121,13 +122,14 @@ class Call:
                 if begun:
                     self._deadline.lift_first_limit()
                 yield first
-                for last in rest:
-                    if not begun and (type(last) is str or is_content(last)):
-                        begun = True
-                        self._deadline.lift_first_limit()
-                    if isinstance(last, ImageResponse):
-                        self._fetch(last, exchange)
-                    yield last
+                with naming(service, "deltas"):
+                    for last in rest:
+                        if not begun and (type(last) is str or is_content(last)):
+                            begun = True
+                            self._deadline.lift_first_limit()
+                        if isinstance(last, ImageResponse):
+                            self._fetch(last, exchange)
+                        yield last
                 body.drain()
                 if not begun or not isinstance(last, Finish):  # which the stream will call empty, or interrupted
                     exchange.abandon()
@@ -191,20 +193,19 @@ class Call:
 
     def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
-        service, pooled = self._service, exchange.pooled
+        service = self._service
         with at_step(exchange, "bootstrap"):
-            if pooled.token is None:
-                pooled.token = service.bootstrap(exchange)
-                exchange.bootstraps += 1
+            token = token_of(service, exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
-        body = redirects.send(exchange, service.request(self._prompt, pooled.token), "prompt")
+        body = redirects.send(exchange, make_request(service, self._prompt, token), "prompt")
         if (observe := observer.get()) is not None:
             observe(body.status, body.headers)
         try:
             service.check_response(body, self._prompt)
-            rest = whole_characters(service.deltas(body, self._prompt))
-            first = next(rest, None)
+            with naming(service, "deltas"):
+                rest = read_deltas(service, body, self._prompt)
+                first = next(rest, None)
             if first is None:
                 raise no_content()
             if isinstance(first, ImageResponse):
@@ -275,8 +276,20 @@ def run(
     lent = service.pool.lend() if session is None else _own(session)
     policy = service.retry if retry == "own" else retry
     try:
-        with in_call(service, Deadline(timeout), route, lent) as exchange, at_step(exchange, "bootstrap"):
-            return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
+        with (
+            in_call(service, Deadline(timeout), route, lent) as exchange,
+            at_step(exchange, "bootstrap"),
+            naming(service, getattr(action, "__name__", "run"), action),
+        ):
+            had_token = exchange.pooled.token is not None
+            try:
+                return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
+            except AuthenticationError:
+                if not had_token or not service.token_sources:
+                    raise
+                exchange.abandon()
+                exchange.pooled.token = None  # an old one, which the service takes no more
+                return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
     except G4FLiteError as error:
         raise shortened(error)  # noqa: B904  it is the same one
 

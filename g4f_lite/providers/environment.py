@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from ..arguments import warn
 
-_PREFIX = "G4F_LITE_"
+PREFIX = "G4F_LITE_"
 #: As docs/settings.md explains them; the last ones belong to the configuration of a Flask app.
 VARIABLES = (
     "G4F_LITE_PROVIDER",
@@ -34,12 +35,22 @@ _warned: set[str] = set()
 def warn_of_unknown_variables() -> None:
     """Warn, once of each, of variables that are no setting, such as a misprint of one, which would have no effect."""
     for name in os.environ:
-        if not name.startswith(_PREFIX) or name in VARIABLES or name in _warned:
+        if not name.startswith(PREFIX) or name in VARIABLES or name in _warned:
             continue
-        import difflib  # which few programs need
-
         _warned.add(name)
-        known = [variable.removeprefix(_PREFIX) for variable in VARIABLES]
-        near = difflib.get_close_matches(name.removeprefix(_PREFIX), known, n=1)
-        hint = f"; is {_PREFIX}{near[0]} meant?" if near else ""
-        warn(f"{name} in the environment is not a setting of g4f_lite, and has no effect{hint}")
+        warn(no_setting(name, "the environment", VARIABLES))
+
+
+def no_setting(name: str, place: str, known: Iterable[str]) -> str:
+    """Return the warning of a name that is no setting, with the one that may be meant.
+
+    :param place: where the name was found
+    :param known: the names of the settings there
+    """
+    import difflib  # which few programs need
+
+    near = difflib.get_close_matches(
+        name.removeprefix(PREFIX), [setting.removeprefix(PREFIX) for setting in known], n=1
+    )
+    hint = f"; is {PREFIX}{near[0]} meant?" if near else ""
+    return f"{name} in {place} is not a setting of g4f_lite, and has no effect{hint}"

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
-from ..answers.source import Source
+from ..answers.source import Source, check_source
 from ..answers.stream import AnswerStream
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
 from ..http.redact import redact
@@ -229,7 +229,8 @@ class _Chain:
             try:
                 if refusal is not None:
                     raise refusal
-                source = self._source = provider.begin(replace(self._prompt, timeout=limits, share=share))
+                asked = replace(self._prompt, timeout=limits, share=share)
+                source = self._source = check_source(provider.begin(asked), provider.name)
                 if self._closed:  # while this member was prepared
                     source.close()
                     return

@@ -1,4 +1,4 @@
-"""``Provider.Name``, as scripts for g4f write it, leads to its replacement."""
+"""Names what is wrong with a use of ``Provider``: g4f's names for providers, and a constructor that is cut off."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 
 class G4FNames(ABCMeta):
-    """The metaclass of ``Provider``: an unknown attribute is an error that names the page about g4f."""
+    """The metaclass of ``Provider``: an unknown attribute is an error that names the page about g4f.
+
+    So is a constructor that does not call that of its base class, without which every call would fail.
+    """
+
+    def __call__(cls, *arguments: Any, **settings: Any) -> Any:
+        provider = super().__call__(*arguments, **settings)
+        if "pool" not in vars(provider):
+            raise TypeError(f"{cls.__name__}.__init__ does not call super().__init__(**settings)")
+        return provider
 
     if not TYPE_CHECKING:  # a type checker would take any name for an attribute
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import requests
+
 from ..errors import G4FLiteError
 from .base import BaseProvider, Provider
 from .fallback import Fallback
+from .own_settings import plain
 
 
 def identity_of(provider: BaseProvider, model: str | None) -> str:
@@ -27,7 +30,19 @@ def _facts(provider: BaseProvider, model: str | None) -> Any:
         named = provider.get_model(model)
     except G4FLiteError:  # of a member of a chain that does not have this model
         named = model
-    if not isinstance(provider, Provider):
-        return [provider.name, named]
-    query = getattr(provider, "query", None)
-    return [provider.name, provider.base_url, query, named, provider.secrets(), provider.cookies]
+    facts = [provider.name, named, plain(provider.identity(), provider._own_settings.only)]
+    facts.append([*dict.fromkeys(provider.secrets())])
+    if isinstance(provider, Provider):
+        facts += [provider.base_url, provider.headers, provider.cookies, _of_session(provider)]
+    return facts
+
+
+def _of_session(provider: Provider) -> Any:
+    """Return what a caller's own session adds to requests: whose they are."""
+    session = provider._own_session
+    if session is None:
+        return None
+    travel = {*requests.Session.__attrs__} - {"headers", "auth", "params"}
+    facts = {name: value for name, value in vars(session).items() if name not in travel}
+    facts["headers"] = dict(session.headers)
+    return plain([facts, provider._session_cookies], provider._own_settings.only)

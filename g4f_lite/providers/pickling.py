@@ -1,11 +1,14 @@
-"""What of a provider goes into a pickle: its settings, and no secret that was given as an argument."""
+"""The secrets of a provider that were given as arguments: a pickle does not carry them, and a copy lacks them."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..errors import AuthenticationError
 from ..http.redact import names_secret
+from .own_settings import holds
 
 
 def state_without_secrets(provider: Any) -> dict[str, Any]:
@@ -19,9 +22,32 @@ def state_without_secrets(provider: Any) -> dict[str, Any]:
         state["cookies"] = {}
         lost.append("cookies")
     if provider._own_session is not None:
-        state["_own_session"] = None
+        state["_own_session"], state["_session_cookies"] = None, {}
         lost.append("session")
     if provider.proxy and urlsplit(provider.proxy).password:
         state["proxy"] = None
         lost.append("proxy")
+    given = {name: value for name in provider.declared_secrets if (value := vars(provider).get(name))}
+    given |= provider._own_settings.secrets
+    state["_own_settings"] = provider._own_settings.without(list(given.values()))
+    for attribute, value in vars(provider).items():
+        if holds(value, given.values()) and state.get(attribute) is value:
+            state[attribute] = None
+            lost += [name for name, secret in given.items() if holds(value, [secret]) and name not in lost]
     return {**state, "_lost": lost}
+
+
+def check_secrets(provider: Any) -> None:
+    """Raise if a provider lacks a secret, because it was not given or not pickled.
+
+    :raises AuthenticationError: if it does
+    """
+    declared = provider.declared_secrets
+    for secret in declared.values():
+        secret.check(provider)
+    for what in provider._lost:
+        if what in declared or (what == "proxy" and os.environ.get("G4F_LITE_PROXY")):
+            continue
+        hint = "set G4F_LITE_PROXY" if what == "proxy" else f"create the provider again with {what}="
+        message = f"the {what} of this provider contained a secret, which was not pickled; {hint}"
+        raise AuthenticationError(message, provider=provider.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ..arguments import unknown_name
@@ -34,7 +34,8 @@ _BUILT_IN = {
 
 def provider_names() -> list[str]:
     """List the names that :func:`make_provider` accepts."""
-    return [*_BUILT_IN, *PRESETS, *_entry_points()]
+    others = _entry_points().keys() - hidden_entry_points().keys()
+    return [*_BUILT_IN, *PRESETS, *sorted(others)]
 
 
 def is_provider_name(name: str) -> bool:
@@ -110,18 +111,7 @@ def find_class(name: str) -> type[BaseProvider]:
             return found
     for entry_name, entry_point in _entry_points().items():
         if _plain(entry_name) == wanted:
-            try:
-                loaded = entry_point.load()
-            except ImportError as error:
-                raise ProviderNotConfiguredError(
-                    f"the provider {entry_name!r} ({entry_point.value}) cannot be imported: {error}; "
-                    f"reinstall the package that provides it"
-                ) from error
-            if not (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
-                raise ProviderNotFoundError(
-                    f"the entry point {entry_name!r} ({entry_point.value}) is not a provider class"
-                )
-            return loaded
+            return _loaded(entry_point)
     message = unknown_name("provider", name, provider_names(), "g4f_lite")
     first, slash, model = name.partition("/")
     if slash and _plain(first) in map(_plain, provider_names()):  # as litellm and instructor write it
@@ -129,9 +119,38 @@ def find_class(name: str) -> type[BaseProvider]:
     raise ProviderNotFoundError(message)
 
 
+def _loaded(entry_point: EntryPoint) -> type[BaseProvider]:
+    """Return the class that a package offers.
+
+    :raises ProviderNotConfiguredError: if its module cannot be imported
+    :raises ProviderNotFoundError: if there is no class from which a provider can be made
+    """
+    which = f"{entry_point.name!r} ({entry_point.value})"
+    try:
+        loaded = entry_point.load()
+    except AttributeError as error:
+        raise ProviderNotFoundError(f"the entry point {which} does not exist: {error}") from error
+    except Exception as error:  # whatever the code of another package raises
+        what = f"{type(error).__name__}: {error}" if not isinstance(error, ImportError) else str(error)
+        raise ProviderNotConfiguredError(
+            f"the provider {which} cannot be imported: {what}; reinstall the package that provides it"
+        ) from error
+    if not (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
+        raise ProviderNotFoundError(f"the entry point {which} is not a provider class")
+    if missing := sorted(getattr(loaded, "__abstractmethods__", ())):
+        raise ProviderNotFoundError(f"the class of the entry point {which} does not implement {', '.join(missing)}")
+    return loaded
+
+
+def hidden_entry_points() -> dict[str, str]:
+    """Return the entry points whose name is another provider's, which is used instead: name and value."""
+    taken = {_plain(name) for name in (*_BUILT_IN, *PRESETS)}
+    return {name: found.value for name, found in _entry_points().items() if _plain(name) in taken}
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower()
 
 
-def _entry_points() -> dict[str, Any]:
+def _entry_points() -> dict[str, EntryPoint]:
     return {entry_point.name: entry_point for entry_point in entry_points(group=ENTRY_POINTS)}

@@ -39,15 +39,15 @@ class Settings(TypedDict, total=False):
     on_retry: OnRetry | None
 
 
-def full_signature(kind: type, base: type) -> inspect.Signature:
+def full_signature(kind: type, base: type | None = None) -> inspect.Signature:
     """Return the signature of a class with all settings instead of ``**settings``, for completion and ``help()``.
 
     :param kind: the class
-    :param base: the class that documents the settings
+    :param base: the class that documents the settings; None where there are none
     """
     own = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
-    settings: Any = inspect.signature(base).parameters
-    if own and own[-1].kind is inspect.Parameter.VAR_KEYWORD:
+    settings: Any = base and inspect.signature(base.__init__).parameters  # type: ignore[misc]
+    if settings and own and own[-1].kind is inspect.Parameter.VAR_KEYWORD:
         names = {parameter.name for parameter in own}
         own[-1:] = [settings[name] for name in Settings.__annotations__ if name not in names]
     return inspect.Signature(own)
@@ -137,6 +137,11 @@ def check_session(session: Any) -> requests.Session | None:
     if session is not None and not isinstance(session, requests.Session):
         raise TypeError(f"session must be a requests.Session, not {type(session).__name__}")
     return session
+
+
+def given_cookies(session: requests.Session | None) -> dict[str, str]:
+    """Return the cookies that a caller's own session has before its first call, which say whose it is."""
+    return {} if session is None else {cookie.name: cookie.value or "" for cookie in session.cookies}
 
 
 def check_verify(verify: Any) -> bool | str | None:

@@ -17,14 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..providers.scripted import Echo, Scripted, ScriptedCall
+    from .provider_check import check_provider
 
-__all__ = ["Echo", "Scripted", "ScriptedCall"]
+__all__ = ["Echo", "Scripted", "ScriptedCall", "check_provider"]
 
 
 def __getattr__(name: str) -> Any:
     # pytest imports this package in every test run, for its plugin, so the rest is loaded when it is used.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "check_provider":
+        from .provider_check import check_provider
+
+        return check_provider
     from ..providers import scripted
 
     return getattr(scripted, name)

@@ -181,11 +181,11 @@ def test_commands_run(example: Example, run: Run) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_example_is_left_out(page: Path) -> None:
-    """A block is Python or a shell command, and a command is run here, or installs, or runs this suite."""
+    """A block is Python, a drawing or a shell command; a command is run here, or installs, or runs this suite."""
     text = page.read_text(encoding="utf-8")
     languages = re.findall(r"^\s*(?:```|~~~)(\S+)", text, re.MULTILINE)
     directives = {"{eval-rst}", "{include}", "{literalinclude}", "{toctree}"}
-    assert set(languages) <= {"python", "sh"} | directives
+    assert set(languages) <= {"python", "sh", "text"} | directives
     assert len(re.findall(r"^```", text, re.MULTILINE)) == 2 * len(languages)
     for line in shell_lines(page):
         assert is_run_here(line) or line.startswith(SETS_UP), line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Conversations, RateLimitError, TransportError
+from g4f_lite import Conversations, RateLimitError, ServiceError, TransportError
 from g4f_lite.testing import Scripted
 
 ROOT = Path(__file__).parents[2]
@@ -41,42 +42,58 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def test_the_pages_have_these_files() -> None:
-    assert list(FILES) == ["legacy", "app", "preloaded", "story", "jobs"]
+    assert list(FILES) == ["legacy", "app", "preloaded", "story", "limited", "jobs"]
     assert len(BLOCKS) == len(FILES) + 1
 
 
-def test_the_chat_app_has_40_lines() -> None:
-    lines = [line for line in FILES["app"].splitlines()[1:] if line]
-    assert len(lines) <= 40
+def test_the_chat_app_is_short() -> None:
+    assert len([line for line in FILES["app"].splitlines() if line]) <= 65
 
 
 def test_the_chat_app(load: Load, g4f_scripted: Scripted) -> None:
-    g4f_scripted.queue("Light is\n\nscattered.", TransportError("down"), "It is dark.")
+    """A question that failed is not kept, and one without text is not asked."""
+    g4f_scripted.queue("Light is\n\nscattered.", TransportError("down"), ["It ", RateLimitError("cut")], "It is dark.")
     app = load("app").app
     app.config["TESTING"] = True
     ada, bob = app.test_client(), app.test_client()
     for browser in (ada, bob):
-        assert b"EventSource" in browser.get("/").data
-    assert ada.post("/messages", data={"text": "Why is the sky blue?"}).status_code == 204
-    assert events(ada.get("/answer").data)[-1] == ("done", {"text": "Light is\n\nscattered.", "finish_reason": "stop"})
-    assert ada.get("/answer", headers={"Last-Event-ID": "4"}).status_code == 204
-    bob.post("/messages", data={"text": "Hello."})
-    assert bob.get("/answer").status_code == 502
-    ada.post("/messages", data={"text": "And at night?"})
-    assert events(ada.get("/answer").data)[-1][0] == "done"
-    assert [message["content"] for message in g4f_scripted.calls[2].messages] == [
+        assert b'fetch("answer"' in browser.get("/").data
+    found = events(ada.post("/answer", data={"text": "Why is the sky blue?"}).data)
+    assert found[-1] == ("done", {"text": "Light is\n\nscattered.", "finish_reason": "stop"})
+    assert bob.post("/answer", data={"text": "Hello."}).status_code == 502
+    assert events(ada.post("/answer", data={"text": "Is it lost?"}).data)[-1][0] == "failed"
+    for blank in ("", " ", "\n\t"):
+        response = ada.post("/answer", data={"text": blank})
+        assert (response.status_code, response.get_json()) == (400, {"error": "Please write something."})
+    assert events(ada.post("/answer", data={"text": " And at night? "}).data)[-1][0] == "done"
+    assert len(g4f_scripted.calls) == 4
+    assert [message["content"] for message in g4f_scripted.calls[3].messages] == [
         "Answer briefly.",
         "Why is the sky blue?",
         "Light is\n\nscattered.",
         "And at night?",
     ]
     stored = Conversations("conversations.sqlite")
-    assert sorted((info.title, info.messages) for info in stored.list()) == [("Hello.", 2), ("Why is the sky blue?", 5)]
-    stored.delete(next(info.id for info in stored.list() if info.title == "Hello."))
-    assert bob.get("/answer").status_code == 404
+    assert sorted((info.title, info.messages) for info in stored.list()) == [("", 1), ("Why is the sky blue?", 5)]
+    stored.delete(next(info.id for info in stored.list() if not info.title))
     nobody = app.test_client()  # without the cookie of the page
-    assert nobody.post("/messages", data={"text": "Hello."}).status_code == 404
-    assert nobody.get("/answer").status_code == 404
+    for browser in (bob, nobody):
+        assert browser.post("/answer", data={"text": "Hello."}).status_code == 404
+
+
+def test_two_questions_at_once_are_two_whole_turns(load: Load, g4f_scripted: Scripted) -> None:
+    g4f_scripted.queue("One.", "Two.")
+    app = load("app").app
+    ada = app.test_client()
+    ada.get("/")
+    answers = [ada.post("/answer", data={"text": text}, buffered=False) for text in ("1?", "2?")]
+    assert [events(b"".join(answer.response))[-1][0] for answer in answers] == ["done", "done"]
+    stored = Conversations("conversations.sqlite")
+    said = [message["content"] for message in stored.load(stored.list()[0].id)]
+    assert said in (
+        ["Answer briefly.", "1?", "One.", "2?", "Two."],
+        ["Answer briefly.", "2?", "Two.", "1?", "One."],
+    )
 
 
 def test_a_legacy_app(load: Load, g4f_scripted: Scripted) -> None:
@@ -98,8 +115,33 @@ def test_a_stored_conversation(
     ]
 
 
-def test_an_error_before_the_first_piece(load: Load, g4f_scripted: Scripted) -> None:
-    g4f_scripted.queue("Once upon a time.", RateLimitError("slow down", retry_after=7))
+def test_an_error_before_the_first_piece_and_after_it(
+    load: Load, g4f_scripted: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    g4f_scripted.queue("Once upon a time.", RateLimitError("slow down"), ["Once ", ServiceError("overloaded")])
     browser = load("story").app.test_client()
     assert browser.get("/story").data == b"Once upon a time."
     assert browser.get("/story").status_code == 503
+    assert browser.get("/story").data == b"Once  (the rest was lost)"
+    assert "the story was cut: Scripted, stream: overloaded" in caplog.text
+
+
+def test_at_most_so_many_answers_at_once(load: Load, g4f_scripted: Scripted) -> None:
+    """A slot is given back after an answer, a failure, a HEAD request and a visitor who left."""
+    limited = load("limited")
+    limited.slots = threading.BoundedSemaphore(1)  # where a second release is an error
+    limited.app.add_url_rule("/again", view_func=limited.answer, methods=["GET", "POST"])
+    g4f_scripted.queue("Hello.", RateLimitError("slow down"), ["Hel", ServiceError("down")], ["Hel", "lo."], "Hello.")
+    browser, form = limited.app.test_client(), {"data": {"text": "Hello."}}
+    assert events(browser.post("/answer", **form).data)[-1][0] == "done"
+    assert browser.post("/answer", **form).status_code == 503
+    assert events(browser.post("/answer", **form).data)[-1][0] == "failed"
+    assert browser.open("/again", method="HEAD", **form).status_code == 204
+    assert browser.post("/answer", headers={"Last-Event-ID": "3"}, **form).status_code == 204
+    browser.post("/answer", buffered=False, **form).close()
+    limited.slots.acquire()
+    response = browser.post("/answer", **form)
+    assert (response.status_code, "Too many visitors" in response.get_json()["error"]) == (503, True)
+    limited.slots.release()
+    assert events(browser.post("/answer", **form).data)[-1][0] == "done"
+    assert len(g4f_scripted.calls) == 5

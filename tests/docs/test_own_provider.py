@@ -29,7 +29,7 @@ FILE_NAME = re.compile(r"# (\w+\.\w+)\n")
 
 CODE = [block[2] for block in FENCE.finditer(PAGE) if block[1] != "sh"]
 FILES = {name[1]: code for code in CODE if (name := FILE_NAME.match(code))}
-ASKING, WITH_TOKEN = (code for code in CODE if not FILE_NAME.match(code))
+ASKING, WITH_KEY, WITH_TOKEN = (code for code in CODE if not FILE_NAME.match(code))
 
 REFUSED_TOKEN = """
 import responses
@@ -39,9 +39,23 @@ with responses.RequestsMock() as service:
     service.post("http://127.0.0.1:8080/token", json={"token": "second-token"})
     service.post("http://127.0.0.1:8080/chat", status=401)
     service.post("http://127.0.0.1:8080/chat", "event: piece\\ndata: Good day\\n\\nevent: end\\ndata: stop\\n\\n")
-    print(ParleyWithToken().create(messages="Hello"))
+    service.get("http://127.0.0.1:8080/models", json=[{"name": "swan"}])
+    with ParleyWithToken() as provider:
+        print(provider.create(messages="Hello"), provider.get_models())
     for call in service.calls:
         print(call.request.path_url, call.request.headers.get("Authorization"))
+"""
+
+MISSING_KEY = """
+import os
+from g4f_lite import AuthenticationError
+
+try:
+    client.ask("Good day")
+except AuthenticationError as error:
+    print(error)
+os.environ["PARLEY_API_KEY"] = "a-key"
+print(client.ask("Good day"))
 """
 
 
@@ -143,11 +157,19 @@ def test_its_tests_pass(environment: Environment) -> None:
     assert f" {tests} passed" in environment.run("-m", "pytest", *quick)
 
 
+def test_a_key_comes_from_the_environment(environment: Environment) -> None:
+    assert environment.run_beside_the_server("-c", WITH_KEY + MISSING_KEY).splitlines() == [
+        "ParleyWithKey: the key is missing: set PARLEY_API_KEY in the environment, or pass api_key=",
+        "Good day ",
+    ]
+
+
 def test_a_token_that_is_refused_is_fetched_again(environment: Environment) -> None:
     assert environment.run("-c", WITH_TOKEN + REFUSED_TOKEN).splitlines() == [
-        "Good day",
+        "Good day ['swan']",
         "/token None",
         "/chat Bearer first-token",
         "/token None",
         "/chat Bearer second-token",
+        "/models Bearer second-token",
     ]

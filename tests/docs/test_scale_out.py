@@ -97,4 +97,5 @@ def test_half_the_price_on_the_command_line(server: Emulator, tmp_path: Path) ->
     (tmp_path / "prompts.txt").write_text("\n".join(PROMPTS), encoding="utf-8")
     program, *arguments = shlex.split(command[1])
     module = [sys.executable, "-m", program.replace("-", "_")]
-    assert started([*module, *arguments], server, tmp_path) == ["40 answered, 0 failed"]
+    told = "40 answered, 0 failed; 200 tokens of prompts and 200 of answers"
+    assert started([*module, *arguments], server, tmp_path) == [told]

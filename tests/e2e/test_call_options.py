@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from g4f_lite.client import json_format
 from g4f_lite.emulator import Emulator
 
 from .command import asked, assert_failed, assert_refused, call
@@ -51,6 +52,20 @@ def test_a_schema(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
         "type": "json_schema",
         "json_schema": {"name": "a_city", "schema": schema},
     }
+
+
+def test_a_schema_for_a_service_that_knows_none_is_in_the_prompt(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_format, "_validator_for", lambda schema: None)  # it takes long to import what that needs
+    file = tmp_path / "city.json"
+    file.write_text(json.dumps({"type": "object", "required": ["city"]}), encoding="utf-8")
+    command = ["chat", "Where?", "-p", "ai-engine", "--base-url", emulator.url, "--schema", str(file)]
+    emulator.answer('```json\n{"city": "Paris"}\n```')
+    assert call(*command).stdout == '{"city": "Paris"}\n'
+    assert "It must match this JSON schema" in json.dumps(emulator.requests[-1].json())
+    emulator.answer("In Paris.")
+    assert_failed(call(*command), "expected JSON, as --schema requires", printed="")
 
 
 def test_an_answer_that_is_not_json(emulator: Emulator, here: list[str], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import g4f_lite
 from g4f_lite.emulator import Emulator
 from g4f_lite.emulator.png import draw_png
 from g4f_lite.providers.openai.presets import PRESETS, Preset
@@ -223,11 +225,19 @@ def test_a_provider_that_cannot_be_loaded_is_listed_as_such(tmp_path: Path) -> N
     metadata = tmp_path / "broken-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[g4f_lite.providers]\nbroken = broken_provider:Broken\n")
+    (metadata / "entry_points.txt").write_text(
+        "[g4f_lite.providers]\nbroken = broken_provider:Broken\ngroq = other:Groq\n"
+    )
     (tmp_path / "broken_provider.py").write_text("raise RuntimeError('out of\\norder')\n")
-    done = run("providers", PYTHONPATH=str(tmp_path))
+    package = Path(g4f_lite.__file__).parents[1]
+    done = run("providers", PYTHONPATH=os.pathsep.join(map(str, (tmp_path, package))))
     assert done.returncode == 0
-    assert "broken            no (RuntimeError: out of order)" in done.stdout
+    assert re.search(r"^broken +no, see below +\? +\?$", done.stdout, re.MULTILINE)
+    assert max(map(len, done.stdout.splitlines())) < 120
+    assert re.search(r"^Note: broken does not work: .* cannot be imported: RuntimeError: out of; order;", done.stderr)
+    assert re.search(
+        r"^Note: the provider 'groq' of another package \(other:Groq\) is not used", done.stderr, re.MULTILINE
+    )
 
 
 def test_models_are_listed(emulator: Emulator) -> None:

@@ -159,9 +159,16 @@ def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Em
     assert_failed(done, "gpt-99", "`g4f-lite models`, with the same --provider or --base-url")
 
 
-def test_a_model_of_a_server_comes_with_the_option_that_names_the_server() -> None:
-    done = call("chat", "Hello", "-m", "llama3.2")
-    assert_refused(done, "it has no model 'llama3.2'; try ", "name that too: -p ollama -m llama3.2\n")
+@pytest.mark.parametrize(
+    ("model", "advice"),
+    [
+        ("llama3.2", "name that too: -p ollama -m llama3.2\n"),
+        ("ollama:llama3.2:3b", "with its provider it is -p ollama:llama3.2:3b\n"),
+        ("ann/tiny", "of Hugging Face's hub, write hf:ann/tiny\n"),
+    ],
+)
+def test_a_model_of_elsewhere_comes_with_what_names_the_place(model: str, advice: str) -> None:
+    assert_refused(call("chat", "Hello", "-m", model), f"it has no model '{model}'; try ", advice)
 
 
 def test_the_context_is_set_by_a_variable_and_not_by_an_option() -> None:

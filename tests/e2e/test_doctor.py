@@ -8,6 +8,7 @@ import socket
 import ssl
 import warnings
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import pytest
 import trustme
 from click.testing import CliRunner
 
-from g4f_lite import OpenAICompatible
+from g4f_lite import Body, OpenAICompatible, Prompt, Provider, Secret
 from g4f_lite.cli import reachability
 from g4f_lite.cli.commands import doctor
 from g4f_lite.cli.examination import STEPS, Examination, Examiner
 from g4f_lite.emulator import Emulator
+from g4f_lite.providers import registry
 from g4f_lite.providers.base import BaseProvider
 from g4f_lite.providers.openai.presets import PRESETS
 from g4f_lite.testing import Echo
@@ -88,7 +90,10 @@ def test_json(emulator: Emulator) -> None:
     assert set(STEPS) - set(times) == {"TLS"}
     assert all(0 <= seconds < 9 for seconds in times.values())
     settings = {row["name"]: (row["value"], row["source"]) for row in said["settings"]}
-    assert settings["model"] == ("gpt", "G4F_LITE_MODEL")
+    assert settings["model"] == (
+        "the provider's own",
+        "default",
+    )  # the variable is for one that the environment chooses
     assert settings["timeout"] == ("9 s for each step", "command line")
     assert settings["offline"] == ("1", "G4F_LITE_OFFLINE")
     assert [request.step for request in emulator.requests] == ["bootstrap", "prompt"]  # the nonce is used, not left
@@ -288,3 +293,43 @@ def test_a_provider_in_this_process() -> None:
     found = examine(Echo)
     assert states(found) == ["ok", *["not needed"] * 4, "ok", "ok"]
     assert found.works
+
+
+class Keyed(Provider):
+    """A provider of another package, whose code has a mistake."""
+
+    url = "http://127.0.0.1:9"
+    api_key = Secret("QUILL_API_KEY")
+
+    def request(self, prompt: Prompt, token: str) -> Any:
+        return None
+
+    def deltas(self, body: Body, prompt: Prompt) -> Any:
+        return None
+
+
+@pytest.fixture
+def quill(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = EntryPoint("quill", f"{__name__}:Keyed", registry.ENTRY_POINTS)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [offered])
+
+
+@pytest.mark.usefixtures("quill")
+def test_the_key_that_a_provider_of_another_package_declares() -> None:
+    listed = call("providers", QUILL_API_KEY=KEY).stdout
+    assert re.search(r"^quill +yes +QUILL_API_KEY \(set\) +yes$", listed, re.MULTILINE)
+    missing = call("doctor", "quill").stdout
+    assert "(named): its key is missing" in missing
+    assert "To do: set QUILL_API_KEY in the environment" in missing
+    assert "the key is from QUILL_API_KEY\n" in call("doctor", "quill", QUILL_API_KEY=KEY).stdout
+
+
+@pytest.mark.usefixtures("quill")
+def test_a_mistake_in_the_code_of_a_provider_is_one_line(emulator: Emulator) -> None:
+    at = ["quill", "--base-url", emulator.url]
+    found = call("doctor", *at, QUILL_API_KEY=KEY).stdout
+    assert "(named): its code has a mistake" in found
+    assert re.search(r"first piece +failed .* Keyed\.request returned None; return a requests\.Request", found)
+    said = call("chat", "x", "-p", *at, QUILL_API_KEY=KEY)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert re.fullmatch(r"Error: Keyed\.request returned None; .*\n", said.stderr)

@@ -39,13 +39,15 @@ TEXTS = {
 
 
 def tmux(server: str, *arguments: str) -> str:
+    # readline puts the size of pytest's own terminal into the environment, also of children such as xdist's workers.
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     done = subprocess.run(
         ["tmux", "-L", server, "-f", "/dev/null", *arguments],
         capture_output=True,
         text=True,
         timeout=SECONDS,
         check=True,
-        env=dict(os.environ),  # readline adds the size of pytest's terminal to the real one
+        env=environment,
     )
     return done.stdout
 

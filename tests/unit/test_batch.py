@@ -331,3 +331,9 @@ def test_results_that_nobody_reads_on_leave_no_thread(client: Client) -> None:
     next(rest)
     del rest
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("g4f_lite batch")]
+
+
+def test_an_error_is_told_with_its_kind_if_it_is_not_ours() -> None:
+    assert Result(0, "x", error=KeyError("seq")).error_text == "KeyError: 'seq'"
+    assert Result(0, "x", error=ServiceError("busy", provider="Quill")).error_text == "Quill: busy"
+    assert Result(0, "x").error_text == ""

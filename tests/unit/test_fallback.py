@@ -126,6 +126,14 @@ def test_retry_after_is_a_pause() -> None:
     assert chain.create(messages="Hello") == "first again"
 
 
+def test_where_all_pause_the_error_says_when_the_first_goes_on() -> None:
+    chain = Fallback([Scripted(RateLimitError("slow", retry_after=wait)) for wait in (9, 7)], clock=Clock())
+    for _ in range(2):  # the second time, both are skipped
+        with pytest.raises(AllProvidersFailedError) as caught:
+            chain.create(messages="Hello")
+        assert caught.value.retry_after == 7
+
+
 def test_no_service_shuts_itself_out_for_ever() -> None:
     clock = Clock()
     limited = Scripted(RateLimitError("slow down", retry_after=float("inf")), "first again")

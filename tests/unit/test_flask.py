@@ -18,6 +18,7 @@ from g4f_lite import (
     DeadlineExceededError,
     G4FLiteError,
     Local,
+    MissingDependencyError,
     ModelNotSupportedError,
     Pace,
     ProviderNotFoundError,
@@ -28,6 +29,7 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.contrib.flask import G4FLite, error_response
+from g4f_lite.providers.local import runner, weights
 from g4f_lite.testing import Scripted
 
 
@@ -127,6 +129,7 @@ def test_a_client_of_ones_own_keeps_its_settings() -> None:
         ({"G4F_LITE_TIMEOUT": 9}, None, 9, 120),
         ({"G4F_LITE_STREAM_TIMEOUT": Timeout(total=300)}, None, 25, 300),
         ({"G4F_LITE_TIMEOUT": 9, "G4F_LITE_STREAM_TIMEOUT": 90}, "7", 9, 90),
+        ({"G4F_LITE_TIMEOUT": "9", "G4F_LITE_STREAM_TIMEOUT": "90.5"}, None, 9, 90.5),  # as the environment has them
         ({}, "7", None, None),  # the provider reads the environment
     ],
 )
@@ -150,6 +153,46 @@ def test_whole_answers_and_streams_have_limits_of_their_own(
     assert seen[7:] == [streamed] * 3
     client.ask("Hello", timeout=5), client.stream("Hello", timeout=5).text(), client.conversation().ask("Hi", timeout=5)
     assert seen[10:] == [5] * 3
+
+
+@pytest.mark.parametrize(("config", "streamed"), [({}, 4), ({"G4F_LITE_STREAM_TIMEOUT": 90}, 90)])
+def test_the_limit_of_streams_may_be_in_the_environment(
+    config: dict[str, Any], streamed: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4F_LITE_STREAM_TIMEOUT", "4")
+    scripted = Scripted()
+    seen = timeouts_of(scripted, monkeypatch)
+    client = G4FLite(make_app(G4F_LITE_PROVIDER=scripted, **config)).client
+    client.ask("Hello"), client.stream("Hello").text()
+    assert seen == [25, streamed]
+
+
+@pytest.mark.parametrize(
+    ("key", "match"),
+    [
+        ("G4F_LITE_STREAM_TIMOUT", "configuration of the app is not a setting.*is G4F_LITE_STREAM_TIMEOUT meant"),
+        (
+            "G4F_LITE_HAT",
+            "HAT in the configuration of the app is not a setting of g4f_lite, and has no effect$",
+        ),
+        (
+            "G4F_LITE_CONTEXT",
+            "CONTEXT in the configuration of the app has no effect; set it in the environment",
+        ),
+    ],
+)
+def test_a_key_without_effect_is_a_warning(key: str, match: str) -> None:
+    with pytest.warns(UserWarning, match=match) as caught:
+        G4FLite(make_app(**{key: 60}))
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_variable_that_only_the_configuration_has_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_START", "1")
+    monkeypatch.setenv("G4F_LITE_CONTEXT", "2048")
+    with pytest.warns(UserWarning, match="START in the environment has no effect; set it in the configuration"):
+        G4FLite(make_app(G4F_LITE_CONTEXT=2048))
+    G4FLite(make_app(G4F_LITE_START=False))
 
 
 def test_an_unconfigured_provider_is_a_warning() -> None:
@@ -177,12 +220,32 @@ def test_an_unknown_provider_of_the_environment_is_a_warning(monkeypatch: pytest
         {"TESTING": True},
         {"DEBUG": True},
         {"G4F_LITE_PROVIDER": "groq", "G4F_LITE_API_KEY": "sk-1"},
-        {"G4F_LITE_PROVIDER": "local"},
         {"G4F_LITE_BASE_URL": "http://127.0.0.1:1/v1"},
     ],
 )
 def test_no_warning(config: dict[str, Any]) -> None:
     G4FLite(make_app(**{"TESTING": False, **config}))
+
+
+def test_missing_weights_are_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """None is given where a call would fetch them, and none where they are here."""
+    monkeypatch.setattr(runner, "check_installed", lambda: None)
+    monkeypatch.setattr(weights, "find", lambda name: None)
+    monkeypatch.setattr(weights, "pull", lambda name: pytest.fail("it was downloaded"))
+    with pytest.warns(UserWarning, match=r"calls will fail: .*weights of smollm2 are not in .*g4f-lite local pull"):
+        G4FLite(make_app(TESTING=False, G4F_LITE_PROVIDER="local"))
+    G4FLite(make_app(TESTING=False, G4F_LITE_PROVIDER=Local(download=True)))
+    monkeypatch.setattr(weights, "find", lambda name: tmp_path)
+    G4FLite(make_app(TESTING=False, G4F_LITE_PROVIDER="local"))
+
+
+def test_a_missing_engine_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise MissingDependencyError('pip install "g4f-lite[local]"')
+
+    monkeypatch.setattr(runner, "check_installed", missing)
+    with pytest.warns(UserWarning, match=r"calls will fail: .*g4f-lite\[local\]"):
+        G4FLite(make_app(TESTING=False, G4F_LITE_PROVIDER="local"))
 
 
 def test_the_environment_may_configure_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,8 +259,9 @@ def test_the_environment_may_configure_it(monkeypatch: pytest.MonkeyPatch) -> No
         ({"G4F_LITE_PROVIDER": "gorq"}, ProviderNotFoundError, "try groq"),
         ({"G4F_LITE_PROVIDER": 3}, TypeError, "provider must be"),
         ({"G4F_LITE_API_KEY": "sk-1"}, TypeError, "does not select a service"),
-        ({"G4F_LITE_TIMEOUT": "long"}, TypeError, "timeout must be seconds"),
-        ({"G4F_LITE_STREAM_TIMEOUT": 0}, ValueError, "more than 0"),
+        ({"G4F_LITE_TIMEOUT": "long"}, ValueError, "G4F_LITE_TIMEOUT must be seconds, such as 30, not 'long'"),
+        ({"G4F_LITE_TIMEOUT": [9]}, TypeError, r"G4F_LITE_TIMEOUT must be seconds, such as 30, not \[9\]"),
+        ({"G4F_LITE_STREAM_TIMEOUT": 0}, ValueError, "G4F_LITE_STREAM_TIMEOUT must be seconds, such as 30, not 0"),
         ({"G4F_LITE_PROVIDER": "echo", "G4F_LITE_START": True}, ValueError, "Echo has nothing to start"),
     ],
 )
@@ -253,6 +317,9 @@ def test_what_visitors_are_told(
         response = error_response(error)
     assert (response.status_code, response.headers.get("Retry-After")) == (status, retry_after)
     assert response.get_json() == {"error": text}
+    if status == 404:
+        assert caplog.records == []
+        return
     (record,) = caplog.records
     assert record.getMessage() == f"no answer: {error}"
     assert record.exc_info is not None

@@ -75,6 +75,10 @@ def test_other_packages_offer_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("their-own", "g4f_lite.testing:Echo", registry.ENTRY_POINTS),
         EntryPoint("no-class", "g4f_lite.testing:__all__", registry.ENTRY_POINTS),
         EntryPoint("gone", "no_such_package:Provider", registry.ENTRY_POINTS),
+        EntryPoint("no-attribute", "g4f_lite.testing:Missing", registry.ENTRY_POINTS),
+        EntryPoint("abstract", "g4f_lite:Provider", registry.ENTRY_POINTS),
+        EntryPoint("GROQ", "g4f_lite.testing:Echo", registry.ENTRY_POINTS),
+        EntryPoint("echo", "g4f_lite.testing:Scripted", registry.ENTRY_POINTS),
     ]
     monkeypatch.setattr(registry, "entry_points", lambda group: offered if group == registry.ENTRY_POINTS else [])
     assert registry.find_class("Their_Own") is Echo
@@ -83,6 +87,13 @@ def test_other_packages_offer_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
         registry.find_class("no-class")
     with pytest.raises(ProviderNotConfiguredError, match=r"'gone' .* cannot be imported: No module"):
         registry.find_class("gone")
+    with pytest.raises(ProviderNotFoundError, match=r"'no-attribute' .* does not exist: .*Missing"):
+        registry.find_class("no-attribute")
+    with pytest.raises(ProviderNotFoundError, match=r"'abstract' .* does not implement deltas, request"):
+        registry.find_class("abstract")
+    names = registry.provider_names()
+    assert [names.count(name) for name in ("groq", "GROQ", "Echo", "echo")] == [1, 0, 1, 0]
+    assert registry.hidden_entry_points() == {"GROQ": "g4f_lite.testing:Echo", "echo": "g4f_lite.testing:Scripted"}
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import queue
 import threading
 from collections.abc import Iterator
@@ -186,10 +187,13 @@ def test_comments_come_between_thoughts_that_follow_each_other(monkeypatch: pyte
 
 @pytest.mark.parametrize("request_", [{"headers": {"Last-Event-ID": "3"}}, {"method": "HEAD"}])
 def test_what_must_not_be_paid_for_twice_is_not_sent(request_: dict[str, Any]) -> None:
+    """What the view took for the answer is freed in ``on_done``, which is called for these requests as well."""
     scripted, done = Scripted(), Done()
     response = serve(scripted, on_done=done).open("/", **request_)
     assert (response.status_code, response.data) == (204, b"")
-    assert (scripted.calls, done.calls) == ([], [])
+    assert scripted.calls == []
+    ((answer, error, _),) = done.calls
+    assert (answer, type(error)) == ("", StreamInterruptedError)
 
 
 def test_a_server_that_closes_the_response_closes_the_answer() -> None:
@@ -245,6 +249,25 @@ def test_an_on_done_that_fails_is_told_and_logged(caplog: pytest.LogCaptureFixtu
     response = serve(Scripted("Hello."), on_done=fail).get("/")
     assert [event[1] for event in parse(response.data)] == ["message", "failed"]
     assert "the disk is full" in caplog.text
+
+
+def test_errors_are_in_the_log_of_an_app_that_configures_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the first piece, after it, and in ``on_done``."""
+
+    def fail(answer: Answer, error: BaseException | None) -> None:
+        if error is None:
+            raise OSError("the disk is full")
+
+    monkeypatch.setattr(logging.root, "handlers", [])  # without those of pytest
+    monkeypatch.setattr(logging.getLogger("app"), "handlers", [])
+    errors = [RateLimitError("slow down"), ["Light ", TransportError("a reset")], "Hello."]
+    browser = serve(Scripted(*errors), on_done=fail)
+    assert b"event: failed" in b"".join(browser.get("/").data for _ in errors)
+    log = capsys.readouterr().err
+    for text in ("slow down", "a reset", "the disk is full"):
+        assert log.count(f"no answer: {text}") + log.count(f"no answer: Scripted, stream: {text}") == 1, text
 
 
 def test_an_on_done_that_fails_hides_no_error(caplog: pytest.LogCaptureFixture) -> None:

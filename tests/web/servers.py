@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -32,25 +32,33 @@ COMMANDS = {
 
 @contextmanager
 def running(
-    server: str, *options: str, app: str = "served_app:app", cwd: Path = HERE, **environment: str
+    server: str,
+    *options: str,
+    app: str = "served_app:app",
+    cwd: Path = HERE,
+    log: Path | None = None,
+    **environment: str,
 ) -> Iterator[int]:
     """Run a server until the end of a ``with`` block; give its port.
 
     :param server: one of ``COMMANDS``
     :param options: further options of the command
+    :param log: the file for its standard error; None shows it
     :param environment: further variables of the environment
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     command = [*(part.format(port=port) for part in COMMANDS[server]), *options]
-    process = subprocess.Popen(
-        command if server == "development" else [*command, app],  # which finds it in FLASK_APP
-        cwd=cwd,
-        env={**os.environ, "FLASK_APP": app, **environment},
-        stdout=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,  # for killpg
-    )
+    with nullcontext() if log is None else log.open("wb") as errors:
+        process = subprocess.Popen(
+            command if server == "development" else [*command, app],  # which finds it in FLASK_APP
+            cwd=cwd,
+            env={**os.environ, "FLASK_APP": app, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # for killpg
+        )
     try:
         until = time.monotonic() + PATIENCE
         while not listens(port):

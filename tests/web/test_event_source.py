@@ -1,4 +1,7 @@
-"""A real browser's EventSource, which connects again whenever a connection ends: `tox -e flask3`."""
+"""A real browser: its EventSource, which connects again whenever a connection ends, and the page of the chat app.
+
+``tox -e flask3`` runs these tests.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -188,30 +190,92 @@ def test_a_page_that_is_left_closes_the_upstream(
     assert prompt.ended - left < 1.0
 
 
-def test_the_chat_app_as_it_is_printed(browser: Any, emulator: Emulator, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def chat_app(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cutter]:
+    """Run the app of the page, behind something that can cut its connections."""
+    folder = tmp_path_factory.mktemp("chat")
+    pages.write("app", folder)
+    with running("gunicorn gthread", app="app:app", cwd=folder, G4F_LITE_BASE_URL=f"{emulator.url}/v1") as port:
+        cutter = Cutter(port)
+        yield cutter
+        cutter.close()
+
+
+@pytest.fixture
+def chat(browser: Any, chat_app: Cutter, emulator: Emulator) -> Iterator[Any]:
+    """Give the browser, at the page of a new chat."""
     emulator.reset()
-    emulator.answer(["Light\n\nis ", "<b>scattered</b>."])
-    emulator.answer("It is dark.")
-    pages.write("app", tmp_path)
-    with running("gunicorn gthread", app="app:app", cwd=tmp_path, G4F_LITE_BASE_URL=f"{emulator.url}/v1") as port:
-        browser.get(f"http://127.0.0.1:{port}/")
-        for text, answers in (("Why is the sky blue?", 1), ("And at night?", 2)):
-            browser.find_element("name", "text").send_keys(text, "\n")
-            assert within(
-                PATIENCE, lambda count=answers: len(said(browser)) == 2 * count and said(browser)[-1][-1:] == "."
-            )
-        assert said(browser) == [
-            "Why is the sky blue?",
-            "Light\n\nis <b>scattered</b>.",
-            "And at night?",
-            "It is dark.",
-        ]
-        emulator.fail("rate_limit", retry_after=3600)
-        browser.find_element("name", "text").send_keys("Are you there?", "\n")
-        assert within(PATIENCE, lambda: said(browser)[4:] == ["Are you there?", "There is no answer."])
-        browser.get("about:blank")
-    assert [len(prompt.json()["messages"]) for prompt in prompts(emulator)] == [2, 4, 6]
+    browser.get(f"http://127.0.0.1:{chat_app.port}/")
+    yield browser
+    browser.get("about:blank")
+
+
+def write(browser: Any, text: str) -> None:
+    browser.find_element("name", "text").send_keys(text, "\n")
 
 
 def said(browser: Any) -> list[str]:
-    return [part.text for part in browser.find_elements("tag name", "p")]
+    texts = browser.execute_script("return [...document.querySelectorAll('p')].map(part => part.textContent)")
+    return [text for text in texts if text.strip()]
+
+
+def says(browser: Any, *texts: str) -> bool:
+    """Tell whether the page says this within some time, and lets its visitor write again."""
+    return bool(
+        within(PATIENCE, lambda: said(browser) == [*texts] and browser.find_element("tag name", "button").is_enabled())
+    )
+
+
+BUSY = "There are too many requests at the moment. Please try again later."
+NONE = "There is no answer at the moment. Please try again later."
+
+
+def test_the_chat_app_as_it_is_printed(chat: Any, emulator: Emulator) -> None:
+    emulator.answer(["Light\n\nis ", "<b>scattered</b>\u2028: data: 🙂."])
+    emulator.answer("It is dark.")
+    write(chat, "Why is the sky blue?")
+    first = ["Why is the sky blue?", "Light\n\nis <b>scattered</b>\u2028: data: 🙂."]
+    assert says(chat, *first), said(chat)
+    write(chat, "And at night?")
+    assert says(chat, *first, "And at night?", "It is dark."), said(chat)
+    assert [len(prompt.json()["messages"]) for prompt in prompts(emulator)] == [2, 4]
+
+
+def test_the_chat_app_says_why_there_is_no_answer(chat: Any, emulator: Emulator) -> None:
+    """And it goes on afterwards, without the questions that failed."""
+    for name, settings, told in (
+        ("rate_limit", {"retry_after": 3600}, [BUSY]),
+        ("error", {"after": 2}, ["a b", NONE]),
+    ):
+        before = said(chat)
+        emulator.fail(name, **settings)
+        write(chat, "a b c")
+        assert says(chat, *before, "a b c", *told), said(chat)
+    before = said(chat)
+    write(chat, " ")
+    assert says(chat, *before, "Please write something."), said(chat)
+    write(chat, "d")
+    assert says(chat, *before, "Please write something.", "d", "d"), said(chat)
+    assert [len(prompt.json()["messages"]) for prompt in prompts(emulator)] == [2, 2, 2]
+
+
+def test_the_chat_app_asks_one_question_at_a_time(chat: Any, chat_app: Cutter, emulator: Emulator) -> None:
+    emulator.fail("stall", after=1)
+    write(chat, "a b c")
+    assert within(PATIENCE, lambda: said(chat) == ["a b c", "a"])
+    write(chat, "Are you there?")
+    assert said(chat) == ["a b c", "a"]
+    chat_app.cut()
+    assert says(chat, "a b c", "a", "The connection was lost."), said(chat)
+    assert len(prompts(emulator)) == 1
+
+
+def test_a_visitor_who_leaves_the_chat_app(chat: Any, emulator: Emulator) -> None:
+    emulator.fail("stall", after=1)
+    write(chat, "a b c")
+    assert within(PATIENCE, lambda: said(chat) == ["a b c", "a"])
+    chat.get("about:blank")
+    left = time.monotonic()
+    (prompt,) = prompts(emulator)
+    assert within(PATIENCE, lambda: prompt.ended)
+    assert prompt.ended - left < 1.0

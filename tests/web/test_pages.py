@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from .test_workers import need_the_model
 
 pytestmark = pytest.mark.long
 
+KEY = "sk-not-a-real-one"
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")  # of what nginx keeps in folders of root
 
 
@@ -92,6 +94,29 @@ def test_an_app_that_starts_the_engine_before_the_fork(tmp_path: Path) -> None:
     ):
         assert response.status == 200
         assert response.read()
+
+
+@pytest.mark.parametrize("server", ["gunicorn sync", "gunicorn gthread", "waitress", "development"])
+def test_why_there_is_no_answer_is_in_the_log(server: str, tmp_path: Path) -> None:
+    """Of an app that configures no log, without the key."""
+    log = tmp_path / "log"
+    with Emulator() as emulator:
+        environment = {"G4F_LITE_BASE_URL": f"{emulator.url}/v1", "G4F_LITE_API_KEY": KEY}
+        with running(server, log=log, NOTES=str(tmp_path / "notes"), **environment) as port:
+            faults: list[dict[str, Any]] = [
+                {"fault": "status", "status": 401, "body": f'{{"error": {{"message": "a wrong key: {KEY}"}}}}'},
+                {"fault": "rate_limit", "retry_after": 3600},
+                {"fault": "error", "message": "an overload", "after": 2},
+                {"fault": "cut", "after": 2},
+            ]
+            for fault in faults:
+                emulator.fail(**fault)
+                with getting(port, "/stream?prompt=a+b+c") as response:
+                    response.read()
+    found = log.read_text(encoding="utf-8")
+    for text in ("a wrong key: ***", "too many requests", "an overload", "the answer was cut"):
+        assert len(re.findall(f"ERROR.*no answer: .*{re.escape(text)}", found)) == 1, found
+    assert KEY not in found
 
 
 def test_behind_nginx(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from g4f_lite.http import body as body_module
 from g4f_lite.http import iter_events, iter_lines
 from g4f_lite.http.body import Body
 
+from .conftest import Provide
 from .raw_server import PATIENCE, Connection, RawServer, chunk, chunked, every, head, length
 
 LINES = [b"one", "zwei Å ✅ \u0085".encode(), b"", b"four"]
@@ -296,3 +297,10 @@ def test_a_raw_file_without_read1_is_read_too() -> None:
     response: Any = requests.Response()
     response.status_code, response.raw, response.url = 200, Plain(), "http://example.test/"
     assert list(iter_lines(response)) == [b"a", b"b", b"c"]
+
+
+def test_encodings_that_are_too_many_are_told_where_there_is_no_body(provide: Provide) -> None:
+    coded = ", ".join(["gzip"] * 50)
+    answer = f"HTTP/1.1 204 None\r\nTransfer-Encoding: chunked\r\nContent-Encoding: {coded}\r\n\r\n0\r\n\r\n".encode()
+    with RawServer(every(answer)) as server, pytest.raises(ResponseFormatError, match="Too many content encodings"):
+        provide(server).create(messages="hi")

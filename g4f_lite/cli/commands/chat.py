@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from ...client.routing import RoutedProvider, Router
+from ...providers.base import BaseProvider
 from ..answer_format import format_check
 from ..call_options import call_options
 from ..completion import complete_model
@@ -70,7 +72,7 @@ def command(
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
-    conversation = file.open(provider, system=system, model=model)
+    conversation = file.open(_with_options(provider, call_options), system=system, model=model)
     if interactive:
         from ..interactive import InteractiveChat
 
@@ -92,3 +94,9 @@ def command(
             if check is not None:
                 check(str(stream.text()))
             suggest_better_models(provider)
+
+
+def _with_options(provider: BaseProvider, options: dict[str, Any]) -> BaseProvider:
+    """Return a provider that takes options which its service lacks, such as a schema, as a Client does."""
+    known = provider.known_options
+    return provider if known is None or options.keys() <= known else RoutedProvider(Router(provider))

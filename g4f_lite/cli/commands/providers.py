@@ -7,11 +7,12 @@ from dataclasses import dataclass, fields
 
 import click
 
-from ...errors import sanitize
+from ...errors import G4FLiteError
 from ...http.urls import is_loopback
 from ...providers.base import BaseProvider, Provider
 from ...providers.openai.presets import PRESETS
-from ...providers.registry import find_class, provider_names
+from ...providers.registry import find_class, hidden_entry_points, provider_names
+from ..failure import one_line
 from ..output import write
 
 YES, NO = "yes", "no"
@@ -40,6 +41,12 @@ def command() -> None:
     for row in rows:
         cells = (getattr(row, field.name).ljust(width) for field, width in zip(fields(Row), widths, strict=True))
         write("  ".join(cells).rstrip() + "\n")
+    for name in provider_names():
+        if name not in PRESETS and (error := _error_of(name)):
+            click.echo(f"Note: {name} does not work: {one_line(error)}", err=True)
+    for name, value in hidden_entry_points().items():
+        note = f"the provider {name!r} of another package ({value}) is not used, because there is a built-in one"
+        click.echo(f"Note: {note}; its entry point needs another name", err=True)
 
 
 def describe(name: str) -> Row:
@@ -48,12 +55,21 @@ def describe(name: str) -> Row:
         preset = PRESETS[name]
         here = is_loopback(preset.base_url)
         return Row(name, YES, _key(preset.key_variable, required=not here), YES if here else NO)
+    if _error_of(name):
+        return Row(name, f"{NO}, see below", "?", "?")
+    provider = find_class(name)
+    declared = [_key(secret.variable) for secret in provider.declared_secrets.values()]
+    key = "G4F_LITE_API_KEY, if G4F_LITE_BASE_URL needs one" if name == "OpenAICompatible" else ", ".join(declared)
+    return Row(name, YES if provider.working else NO, key or _key(None), _local(name, provider))
+
+
+def _error_of(name: str) -> str:
+    """Return why there is no class of a name, or ""."""
     try:
-        provider = find_class(name)
-    except Exception as error:  # noqa: BLE001  another package's module may raise anything
-        return Row(name, sanitize(f"{NO} ({type(error).__name__}: {error})".replace("\n", " ")), "?", "?")
-    key = "G4F_LITE_API_KEY, if G4F_LITE_BASE_URL needs one" if name == "OpenAICompatible" else _key(None)
-    return Row(name, YES if provider.working else NO, key, _local(name, provider))
+        find_class(name)
+    except G4FLiteError as error:
+        return error.message
+    return ""
 
 
 def _local(name: str, provider: type[BaseProvider]) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import NamedTuple
 
-from flask import Response, jsonify
+from flask import Flask, Response, current_app, jsonify
 
 from ...errors import (
     AllProvidersFailedError,
@@ -16,8 +15,6 @@ from ...errors import (
     RateLimitError,
 )
 from .. import replies
-
-logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0  # after a rate limit of unknown length; most of them are per minute
 
@@ -52,17 +49,18 @@ def explain(error: BaseException) -> Explanation:
 
 
 def error_response(error: BaseException) -> Response:
-    """Return the response for an error of a call, and log the error; it is also an error handler::
+    """Return the response for an error of a call, and log the error with ``app.logger``; it is also an error handler::
 
         app.register_error_handler(G4FLiteError, error_response)
 
     The status is 503 for a rate limit, with Retry-After; 504 for a timeout; 404 for a conversation that does not exist;
-    502 for all else.  The body is a sentence for visitors, as JSON: ``{"error": …}``.
+    502 for all else.  A 404 is not logged.  The body is a sentence for visitors, as JSON: ``{"error": …}``.
 
     :param error: what the call raised
     """
-    log(error)
     status, text, retry_after = explain(error)
+    if status >= 500:  # what a visitor asked for in vain is in the server's log of requests
+        log(current_app._get_current_object(), error)  # type: ignore[attr-defined]
     response = jsonify(error=text)
     response.status_code = status
     if retry_after is not None:
@@ -70,6 +68,9 @@ def error_response(error: BaseException) -> Response:
     return response
 
 
-def log(error: BaseException) -> None:
-    """Log an error, whose text is for the people who run the app."""
-    logger.error("no answer: %s", error, exc_info=error)
+def log(app: Flask, error: BaseException) -> None:
+    """Log an error, whose text is for the people who run the app, where they read the app's own errors.
+
+    Python is silent about a logger without a handler, as this library's are; Flask gives the app's one.
+    """
+    app.logger.error("no answer: %s", error, exc_info=error)

@@ -41,14 +41,14 @@ def stream_answer(
 
     The view's error handlers get a failure before that: up to ``first`` seconds are waited for the answer to begin.
     A browser that goes away is noticed within half a second, and the answer is closed.  An EventSource that connects
-    again after the end or a lost connection gets 204, which stops it, and a HEAD request too; nothing is sent then, and
-    ``on_done`` not called.
+    again after the end or a lost connection gets 204, which stops it, and a HEAD request too; no prompt is sent then.
 
     :param stream: the answer, as ``client.stream(…)`` or ``conversation.stream(…)`` returns it
     :param first: seconds to wait for the first delta before the headers are sent
     :param heartbeat: seconds without an event after which a comment keeps the connection open
-    :param on_done: called once when the answer has ended, before ``done`` is sent: with the answer and None, or with
-        what has come of it and the error.  It runs in a thread, in an app context and without a request
+    :param on_done: called once for each call of this function with valid arguments, when the answer has ended and
+        before ``done`` is sent: with the answer and None, or with what has come of it and the error.  It runs in a
+        thread, in an app context and without a request
     :raises G4FLiteError: if the answer fails before the headers are sent
     :raises TypeError: if an argument has the wrong type
     :raises ValueError: if a number is out of range
@@ -59,11 +59,13 @@ def stream_answer(
     _check_seconds(heartbeat, "heartbeat", least=LOOK_SECONDS)
     if on_done is not None and not callable(on_done):
         raise TypeError(f"on_done must be a function, not {type(on_done).__name__}")
-    if "Last-Event-ID" in request.headers or request.method == "HEAD":
-        stream.close()
-        return Response(status=204)
     reader = Reader(stream, current_app._get_current_object(), on_done)  # type: ignore[attr-defined]
     source = _Source(reader, disconnect_check(request.environ))
+    if "Last-Event-ID" in request.headers or request.method == "HEAD":
+        stream.close()  # so that no prompt is sent; the reader calls on_done all the same
+        reader.start()
+        reader.close()
+        return Response(status=204)
     reader.start()
     try:
         begun = source.begin(first)
@@ -147,6 +149,8 @@ def _events(source: _Source, begun: list[Item], heartbeat: float) -> Iterator[by
             source.reader.close()
             return
         if isinstance(item, End):
+            if item.error is not None:
+                log(source.reader.app, item.error)
             yield _last_event(item, last, number + 1)
             return
         if (data := _data(item)) is not None:
@@ -172,7 +176,6 @@ def _data(delta: Item | None) -> dict[str, Any] | None:
 def _last_event(end: End, value: dict[str, Any], number: int) -> bytes:
     if end.error is None:
         return _event("done", {"text": str(end.answer), "finish_reason": end.answer.finish_reason, **value}, number)
-    log(end.error)
     told = explain(end.error)
     return _event("failed", {"status": told.status, "error": told.text}, number)
 

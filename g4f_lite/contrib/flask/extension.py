@@ -12,6 +12,9 @@ from ...arguments import warn
 from ...client.client import Client
 from ...errors import G4FLiteError
 from ...providers.base import BaseProvider
+from ...providers.environment import PREFIX, VARIABLES, no_setting
+from ...providers.local.base import EngineProvider
+from ...timeout import Timeout
 
 EXTENSION = "g4f_lite"
 ASK_SECONDS = 25.0  # for an answer that is returned whole: gunicorn's sync worker is killed after 30
@@ -27,6 +30,8 @@ _SETTINGS = {
     "cache": "G4F_LITE_CACHE",
     "pace": "G4F_LITE_PACE",
 }
+_KEYS = (*_SETTINGS.values(), "G4F_LITE_TIMEOUT", "G4F_LITE_STREAM_TIMEOUT", "G4F_LITE_START")
+_NOT_FROM_ENVIRONMENT = ("G4F_LITE_MODELS", "G4F_LITE_CACHE", "G4F_LITE_PACE", "G4F_LITE_START")
 _SELECTS = ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL")
 
 
@@ -59,9 +64,9 @@ class G4FLite:
     def init_app(self, app: Flask) -> None:
         """Give an app its client.
 
-        What no key of the configuration names is chosen by the environment, as for every client.  A provider that is
-        not ready, for instance without its key, is a warning here, except in debug mode and in tests, and an error at
-        the call.
+        What no key of the configuration names is chosen by the environment, as for every client.  A key that is not a
+        setting, such as a misprint of one, is a warning.  A provider that is not ready, for instance without its key or
+        its weights, is one too, except in debug mode and in tests, and an error at the call.
 
         :param app: the app, configured
         :raises G4FLiteError: if the configuration names an unknown provider, or a model that cannot be started now
@@ -73,6 +78,7 @@ class G4FLite:
             raise TypeError(f"app must be a flask.Flask, not {type(app).__name__}")
         if EXTENSION in app.extensions:
             raise RuntimeError("this app has a G4FLite already; for another provider, pass provider= to a call")
+        _warn_of_useless_settings(app.config)
         client = _client_of(app.config) if self._given is None else self._given
         if app.config.get("G4F_LITE_START"):
             _start(client.provider)
@@ -101,11 +107,39 @@ class G4FLite:
 def _client_of(config: Mapping[str, Any]) -> Client:
     settings = {name: config[key] for name, key in _SETTINGS.items() if config.get(key) is not None}
     usual = not os.environ.get("G4F_LITE_TIMEOUT")  # which bounds every call that has no other timeout
+    streamed = os.environ.get("G4F_LITE_STREAM_TIMEOUT") or (STREAM_SECONDS if usual else None)
     return Client(
         **settings,
-        timeout=config.get("G4F_LITE_STREAM_TIMEOUT", STREAM_SECONDS if usual else None),
-        ask_timeout=config.get("G4F_LITE_TIMEOUT", ASK_SECONDS if usual else None),
+        timeout=_limit(config, "G4F_LITE_STREAM_TIMEOUT", streamed),
+        ask_timeout=_limit(config, "G4F_LITE_TIMEOUT", ASK_SECONDS if usual else None),
     )
+
+
+def _limit(config: Mapping[str, Any], key: str, usual: float | str | None) -> Timeout | None:
+    """Return a timeout of the configuration; a string is one that comes from the environment.
+
+    :param usual: what holds if the configuration does not have it
+    """
+    value = config.get(key, usual)
+    try:
+        return None if value is None else Timeout.of(float(value) if isinstance(value, str) else value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{key} must be seconds, such as 30, not {value!r:.80}") from error
+
+
+def _warn_of_useless_settings(config: Mapping[str, Any]) -> None:
+    """Warn of settings that have no effect where they are: in the configuration, or in the environment."""
+    place = "the configuration of the app"
+    for key in config:
+        if not key.startswith(PREFIX) or key in _KEYS:
+            continue
+        if key not in VARIABLES:
+            warn(no_setting(key, place, _KEYS))
+        elif key not in os.environ:
+            warn(f"{key} in {place} has no effect; set it in the environment")
+    for key in _NOT_FROM_ENVIRONMENT:
+        if os.environ.get(key) and config.get(key) is None:
+            warn(f"{key} in the environment has no effect; set it in {place}")
 
 
 def _start(provider: BaseProvider) -> None:
@@ -129,6 +163,8 @@ def _problem(client: Client, config: Mapping[str, Any]) -> str | None:
         check_ready = getattr(provider, "check_ready", None)
         if check_ready is not None:
             check_ready()
+        if isinstance(provider, EngineProvider):
+            provider.runner.check_here(provider.get_model())
     except (G4FLiteError, ValueError) as error:
         return f"the provider is not ready, and calls will fail: {error}"
     return None

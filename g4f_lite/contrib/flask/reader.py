@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -15,8 +14,6 @@ from ...answers.answer import Answer
 from ...answers.deltas import Delta
 from ...answers.stream import AnswerStream
 from ...errors import ResponseFormatError
-
-logger = logging.getLogger(__name__)
 
 OnDone = Callable[[Answer, "BaseException | None"], object]
 END_SECONDS = 5.0  # that a request waits for a thread whose answer was closed
@@ -61,7 +58,7 @@ class Reader:
 
     def __init__(self, stream: AnswerStream | TypedAnswer, app: Flask, on_done: OnDone | None) -> None:
         self._stream = stream
-        self._app = app
+        self.app = app
         self._on_done = on_done
         # Without a limit: a slow browser must not hold up the answer, which is read as far as it is kept.
         self._arrived: queue.SimpleQueue[Item] = queue.SimpleQueue()
@@ -89,12 +86,12 @@ class Reader:
     def _run(self) -> None:
         end = End(Answer(""), None)
         try:
-            with self._app.app_context():
+            with self.app.app_context():
                 end = End(*self._read())
                 if self._on_done is not None:
                     self._on_done(end.answer, end.error)
         except BaseException as error:
-            logger.exception("on_done failed")
+            self.app.logger.exception("on_done failed")
             end = End(end.answer, end.error or error)
         finally:
             self._arrived.put(end)

@@ -65,6 +65,15 @@ class Runner:
             self._paths[model] = weights.fetch(model, download=self._download) if named else Path(model)
         return self._paths[model]
 
+    def check_here(self, model: str) -> None:
+        """Raise if the engine, or a model's file that no call would fetch, is not here; nothing is downloaded.
+
+        :param model: as in :meth:`path`
+        """
+        check_installed()
+        if is_reference(model):
+            weights.find_or_allow(model, download=self._download)
+
     def projector(self) -> Path | None:
         """Return the file with which a model sees images, fetched where it is not here; None for text only.
 

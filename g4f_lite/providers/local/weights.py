@@ -24,7 +24,7 @@ from .progress import noted, progress_shown
 from .references import HubReference, Reference, UrlFile, parse
 from .web import Web, check_online
 
-__all__ = ["WEIGHTS", "Known", "fetch", "find", "is_first_chat", "known", "pull", "remove"]
+__all__ = ["WEIGHTS", "Known", "fetch", "find", "find_or_allow", "is_first_chat", "known", "pull", "remove"]
 
 DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -49,12 +49,21 @@ def fetch(name: str = DEFAULT, *, download: bool | str | None = None) -> Path:
     :raises ResponseFormatError: if what was downloaded is not the file that was expected
     :raises TransportError: if the download failed
     """
+    return find_or_allow(name, download=download) or pull(name)
+
+
+def find_or_allow(name: str, *, download: bool | str | None = None) -> Path | None:
+    """Find a model's file, or raise if :func:`fetch` would not download it; None: it would.
+
+    :param download: as for :func:`fetch`
+    :raises G4FLiteError: as :func:`fetch` does before it downloads
+    """
     if found := find(name):
         return found
     if download is None:
         download = name == DEFAULT and interactive()
     check_download(name, allowed=name == download if isinstance(download, str) else download)
-    return pull(name)
+    return None
 
 
 def pull(

@@ -68,7 +68,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         """
         if name not in PRESETS:
             raise ProviderNotFoundError(unknown_name("preset", str(name), sorted(PRESETS), cls.__name__))
-        provider = cls.__new__(cls)
+        provider: Self = cls.__new__(cls, **settings)
         provider._preset = PRESETS[name]
         provider.__init__(**settings)  # type: ignore[misc]
         return provider
@@ -92,6 +92,9 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         in_query = [value for name, value in self.query if names_secret(name)]
         key = "" if callable(self.key.given) else self.key.value() or ""  # a function's is hidden as it was sent
         return [*super().secrets(), key, *in_query]
+
+    def identity(self) -> Any:
+        return [super().identity(), self.query]
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

@@ -1,0 +1,129 @@
+"""Calls the hooks of a provider: what is wrong with its code is an error that names the hook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+
+from ..answers.characters import whole_characters
+from ..answers.deltas import Delta, shown
+from ..errors import G4FLiteError, HookError
+from ..http.body import Body
+from ..http.exchange import Exchange
+from ..http.failures import pass_on_signal
+from ..prompt import Prompt
+
+
+class Hooks(Protocol):
+    """What a subclass of Provider implements."""
+
+    @property
+    def name(self) -> str: ...
+
+    def bootstrap(self, exchange: Exchange) -> str: ...
+    def request(self, prompt: Prompt, token: str) -> requests.Request: ...
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]: ...
+    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None: ...
+
+
+def token_of(provider: Hooks, exchange: Exchange) -> str:
+    """Return the token of the session, for which ``bootstrap`` is called if it has none.
+
+    :raises HookError: if the code of ``bootstrap`` has a mistake
+    """
+    token = exchange.pooled.token
+    if token is None:
+        with naming(provider, "bootstrap"):
+            token = provider.bootstrap(exchange)
+        returned: object = token
+        if not isinstance(returned, str):
+            raise _wrong(provider, "bootstrap", returned, 'a str, "" if there is no token')
+        exchange.pooled.token = token
+        exchange.bootstraps += 1
+    return token
+
+
+def make_request(provider: Hooks, prompt: Prompt, token: str) -> requests.Request:
+    """Call ``request``, and return what is to be sent.
+
+    :raises HookError: if its code has a mistake
+    """
+    with naming(provider, "request"):
+        request: object = provider.request(prompt, token)
+    if not isinstance(request, requests.Request):
+        raise _wrong(provider, "request", request, "a requests.Request, which is prepared and sent later")
+    url: object = request.url
+    if not (isinstance(url, str) and urlsplit(url).scheme and urlsplit(url).netloc):
+        raise _mistake(provider, "request", f'returned a request to {shown(url)}; write f"{{self.base_url}}/…"')
+    for name, value in (request.headers or {}).items():
+        if value is not None and not isinstance(value, (str, bytes)):  # None leaves out a header of the session
+            raise _mistake(provider, "request", f"returned the header {name} as {type(value).__name__}; make it a str")
+    return request
+
+
+def read_deltas(provider: Hooks, body: Body, prompt: Prompt) -> Iterator[Delta]:
+    """Call ``deltas``, and return an iterator over the deltas of an answer, with whole characters.
+
+    What the iterator raises needs :func:`naming` where it is read.
+
+    :raises HookError: if its code has a mistake
+    """
+    deltas: object = provider.deltas(body, prompt)
+    if not isinstance(deltas, Iterable) or isinstance(deltas, (str, bytes, Mapping)):
+        raise _wrong(provider, "deltas", deltas, "an iterator: write it with yield")
+    return whole_characters(deltas)
+
+
+def read_error(provider: Hooks, status: int, parsed: Any, text: str) -> G4FLiteError | None:
+    """Call ``service_error``, and return the error, or None.
+
+    :raises HookError: if its code has a mistake
+    """
+    with naming(provider, "service_error"):
+        error: object = provider.service_error(status, parsed, text)
+    if error is not None and not isinstance(error, G4FLiteError):
+        raise _wrong(provider, "service_error", error, "an error such as ServiceError(…), or None")
+    return error
+
+
+@contextmanager
+def naming(provider: Any, name: str, method: Any = None) -> Iterator[None]:
+    """Raise what a hook raises in a ``with`` block as a HookError; a G4FLiteError stays what it is.
+
+    So does what the hooks of this package raise: a caller's own function for a key may have raised it.
+
+    :param provider: the provider
+    :param name: the name of the hook
+    :param method: the hook, if it is not a method of this name
+    """
+    try:
+        yield
+    except G4FLiteError:
+        raise
+    except Exception as error:
+        pass_on_signal(error)
+        module = getattr(method or getattr(provider, name), "__module__", __name__)
+        if module.partition(".")[0] == __name__.partition(".")[0]:
+            raise
+        own = error.__traceback__
+        while own is not None and own.tb_frame.f_globals.get("__name__") != module:
+            own = own.tb_next  # past the frames that called the hook
+        place = f" ({_file(own)}, line {own.tb_lineno})" if own else ""
+        raise _mistake(provider, name, f"raised {type(error).__name__}: {error}{place}") from error.with_traceback(own)
+
+
+def _file(frames: TracebackType) -> str:
+    return frames.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+
+
+def _wrong(provider: Hooks, hook: str, value: object, wanted: str) -> HookError:
+    return _mistake(provider, hook, f"returned {shown(value)}; return {wanted}")
+
+
+def _mistake(provider: Hooks, hook: str, text: str) -> HookError:
+    return HookError(text, step=hook, provider=provider.name)

@@ -1,0 +1,292 @@
+"""Mistakes in the code of a provider: each is one line that names the provider, its hook and what is wrong."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+import responses
+
+from g4f_lite import (
+    AuthenticationError,
+    BaseProvider,
+    Body,
+    Fallback,
+    Finish,
+    G4FLiteError,
+    HookError,
+    Prompt,
+    Provider,
+    ServiceError,
+)
+from g4f_lite.http import Exchange
+from g4f_lite.testing import Scripted
+
+URL = "http://quill.example"
+
+
+class Quill(Provider):
+    """A provider that works; each test puts a mistake into a subclass of the same name."""
+
+    url = URL
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return requests.Request("POST", f"{self.base_url}/chat", json={}, headers=self.headers_with())
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Any]:
+        yield body.json()
+        yield Finish()
+
+
+@pytest.fixture(autouse=True)
+def service() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
+        mocked.post(f"{URL}/chat", json="Hello")
+        mocked.get(f"{URL}/token", json={"ticket": "one"})
+        yield mocked
+
+
+def quill(**hooks: Any) -> Provider:
+    made: Provider = type("Quill", (Quill,), hooks)()
+    return made
+
+
+def yielding(*deltas: Any) -> Any:
+    def hook(self: Any, *_: Any) -> Iterator[Any]:
+        yield from deltas
+
+    return hook
+
+
+def returning(value: Any) -> Any:
+    return lambda self, *_: value
+
+
+def iter_of(*deltas: Any) -> Iterator[Any]:
+    yield from deltas
+
+
+def raising(self: Any, *_: Any) -> Any:
+    return {}["token"]
+
+
+def request_of(**arguments: Any) -> Any:
+    return lambda self, prompt, token: requests.Request(**{"method": "POST", "url": f"{URL}/chat", **arguments})
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"deltas": yielding(b"abc", Finish())}, "Quill.deltas yielded bytes (b'abc'); decode it first"),
+    ({"deltas": yielding("a", None)}, "Quill.deltas yielded None; yield str, Finish or another Delta"),
+    ({"deltas": yielding("a", {"text": "b"})}, "Quill.deltas yielded dict ({'text': 'b'}); yield str, "),
+    ({"deltas": yielding(3)}, "Quill.deltas yielded int (3); yield str, "),
+    ({"deltas": returning("abc")}, "Quill.deltas returned str ('abc'); return an iterator: write it with yield"),
+    ({"deltas": returning(None)}, "Quill.deltas returned None; return an iterator: write it with yield"),
+    ({"deltas": raising}, "Quill.deltas raised KeyError: 'token' (test_hooks.py, line "),
+    ({"request": raising}, "Quill.request raised KeyError: 'token' (test_hooks.py, line "),
+    ({"request": returning(None)}, "Quill.request returned None; return a requests.Request, which is prepared"),
+    ({"request": returning(requests.Request("GET", URL).prepare())}, "Quill.request returned PreparedRequest ("),
+    (
+        {"request": request_of(url="/chat")},
+        "Quill.request returned a request to str ('/chat'); write f\"{self.",
+    ),
+    ({"request": request_of(url=None)}, 'Quill.request returned a request to None; write f"{self.base_url}/…"'),
+    ({"request": request_of(headers={"X-N": 42})}, "Quill.request returned the header X-N as int; make it a str"),
+    ({"request": request_of(headers={"X-N": "key-7\n"})}, "Quill.request made a request with a header that is not a "),
+    ({"bootstrap": returning(None)}, 'Quill.bootstrap returned None; return a str, "" if there is no token'),
+    ({"bootstrap": raising}, "Quill.bootstrap raised KeyError: 'token' (test_hooks.py, line "),
+    (
+        {"bootstrap": lambda self, exchange: exchange.send(requests.Request("GET", "/token"), "bootstrap").json()},
+        "Quill.bootstrap made a request with an invalid URL: Invalid URL '/token'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("hooks", "message"), WRONG, ids=[message[:60] for _, message in WRONG])
+def test_a_mistake_names_the_hook(service: responses.RequestsMock, hooks: dict[str, Any], message: str) -> None:
+    with pytest.raises(HookError) as caught:
+        quill(**hooks).ask("x")
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert len(service.calls) <= 1
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    if not caught.value.partial:
+        assert Fallback([quill(**hooks), Scripted("Instead")]).ask("x") == "Instead"
+
+
+def test_a_wrong_error_of_a_service_is_named_too(service: responses.RequestsMock) -> None:
+    service.replace(responses.POST, f"{URL}/chat", status=500, body="broken")
+    for hook, message in (
+        (returning("broken"), "Quill.service_error returned str ('broken'); return an error such as ServiceError"),
+        (raising, "Quill.service_error raised KeyError: 'token'"),
+    ):
+        with pytest.raises(HookError) as caught:
+            quill(service_error=hook).ask("x")
+        assert str(caught.value).startswith(message)
+    with pytest.raises(ServiceError, match="broken"):
+        quill(service_error=returning(ServiceError("broken"))).ask("x")
+
+
+def test_the_traceback_leads_to_the_line_of_the_hook() -> None:
+    with pytest.raises(HookError) as caught:
+        quill(bootstrap=raising).ask("x")
+    cause = caught.value.__cause__
+    assert isinstance(cause, KeyError)
+    assert [frame.name for frame in traceback.extract_tb(cause.__traceback__)] == ["raising"]
+
+
+def test_what_had_arrived_is_kept() -> None:
+    with pytest.raises(HookError) as caught:
+        quill(deltas=yielding("Good", b" day")).ask("x")
+    assert caught.value.partial == "Good"
+    stream = quill(deltas=yielding("Good", b" day")).stream("x")
+    assert next(stream) == "Good"
+    for _ in range(2):
+        with pytest.raises(HookError, match=r"Quill\.deltas yielded bytes"):
+            next(stream)
+
+
+def test_an_action_of_ones_own_is_named_too() -> None:
+    class Quill(Provider):
+        url = URL
+        request, deltas = request_of(), yielding("x")
+
+        def get_models(self) -> list[str]:
+            return self.run(self.list_models)
+
+        def list_models(self, exchange: Exchange) -> list[str]:
+            return [{}["name"]]
+
+    with pytest.raises(HookError, match=r"^Quill\.list_models raised KeyError: 'name' \(test_hooks\.py, line"):
+        Quill().get_models()
+
+
+def test_the_hook_of_a_provider_without_a_service_too() -> None:
+    class Shout(BaseProvider):
+        def __init__(self, begin: Any) -> None:
+            self.begin = begin  # type: ignore[method-assign]
+
+        def begin(self, prompt: Prompt) -> Any:
+            raise NotImplementedError
+
+    for value, message in (
+        ("abc", "Shout.begin returned str ('abc'); write it with yield"),
+        (None, "Shout.begin returned None; write it with yield"),
+    ):
+        with pytest.raises(HookError) as caught:
+            Shout(lambda prompt, value=value: value).ask("x")
+        assert str(caught.value) == message
+        chain = Fallback([Shout(lambda prompt, value=value: value), Scripted("Instead")])
+        assert chain.ask("x") == "Instead"
+    assert Fallback([Shout(lambda prompt: iter_of(b"abc")), Scripted("Instead")]).ask("x") == "Instead"
+    for delta in (b"abc", None, 3, {}):
+        closed = []
+
+        def begin(prompt: Prompt, delta: Any = delta, closed: list[bool] = closed) -> Iterator[Any]:
+            try:
+                yield "a"
+                yield delta
+                yield "b"
+            finally:
+                closed.append(True)
+
+        stream = Shout(begin).stream("x")
+        with pytest.raises(HookError, match=r"^Shout\.begin yielded ") as caught:
+            stream.text()
+        assert caught.value.partial == "a"
+        assert closed == [True]
+
+
+def test_what_is_raised_there_and_is_an_error_of_ours_stays_as_it_is() -> None:
+    def busy(self: Any, *_: Any) -> Any:
+        raise ServiceError("busy")
+
+    for hook in ("bootstrap", "request", "deltas"):
+        with pytest.raises(ServiceError, match="busy"):
+            quill(**{hook: busy}).ask("x")
+
+
+def test_a_constructor_that_forgets_its_base_class_is_an_error_at_once() -> None:
+    class Quill(Provider):
+        url = URL
+        request, deltas = request_of(), yielding("x")
+
+        def __init__(self, user: str) -> None:
+            self.user = user
+
+    with pytest.raises(TypeError, match=r"^Quill\.__init__ does not call super\(\)\.__init__\(\*\*settings\)$"):
+        Quill("ann")
+
+
+def test_a_chain_goes_on_and_lists_the_mistake() -> None:
+    with pytest.raises(G4FLiteError, match=r"(?s)no provider answered.*\n  Quill\.bootstrap raised KeyError: 'token'"):
+        Fallback([quill(bootstrap=raising)]).ask("x")
+
+
+@pytest.mark.parametrize("name", ["models", "known_options"])
+def test_a_name_alone_is_not_a_list_of_names(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^Quill\.{name} must be a collection of names; write \['swan-2'\]$"):
+        quill(**{name: "swan-2"})
+
+
+class WithToken(Quill):
+    """A provider whose service rejects its first token with status 200."""
+
+    token_sources = 1
+
+    def bootstrap(self, exchange: Exchange) -> str:
+        return str(exchange.send(requests.Request("GET", f"{URL}/token"), "bootstrap").json()["ticket"])
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return requests.Request("POST", f"{URL}/chat", headers={"Ticket": token})
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Any]:
+        if (text := body.json()) == "expired":
+            raise AuthenticationError("the ticket has expired")
+        yield text
+        yield Finish()
+
+    def get_models(self) -> list[str]:
+        return self.run(lambda exchange: [self.token_for(exchange)])
+
+
+def test_a_token_that_is_rejected_with_status_200_is_fetched_again(service: responses.RequestsMock) -> None:
+    service.replace(responses.POST, f"{URL}/chat", json="expired")
+    service.post(f"{URL}/chat", json="Hello")
+    assert WithToken().ask("x") == "Hello"
+    assert [call.request.path_url for call in service.calls] == ["/token", "/chat", "/token", "/chat"]
+
+
+def test_a_token_is_fetched_once_for_prompts_and_other_requests(service: responses.RequestsMock) -> None:
+    provider = WithToken(session=requests.Session())
+    assert provider.get_models() == ["one"]
+    with ThreadPoolExecutor(4) as executor:
+        assert set(executor.map(provider.ask, "abcd")) == {"Hello"}
+    assert [call.request.path_url for call in service.calls].count("/token") == 1
+
+
+def test_an_old_token_is_replaced_for_other_requests_too(service: responses.RequestsMock) -> None:
+    class Lists(WithToken):
+        def get_models(self) -> list[str]:
+            return self.run(self.list_models)
+
+        def list_models(self, exchange: Exchange) -> list[str]:
+            headers = {"Ticket": self.token_for(exchange)}
+            body = exchange.send(requests.Request("GET", f"{URL}/models", headers=headers), "bootstrap")
+            self.check_response(body)
+            return list(body.json())
+
+    service.get(f"{URL}/models", json=["one"])
+    service.get(f"{URL}/models", status=401)
+    service.get(f"{URL}/models", json=["two"])
+    service.get(f"{URL}/models", status=401)
+    provider = Lists()
+    assert [provider.get_models() for _ in range(2)] == [["one"], ["two"]]
+    with pytest.raises(AuthenticationError):
+        provider.get_models()
+    paths = [call.request.path_url for call in service.calls]
+    assert paths == ["/token", "/models", "/models", "/token", "/models", "/models", "/token", "/models"]
