@@ -99,7 +99,7 @@ class G4FLiteError(Exception):
             text += PARTIAL_HINT
         return text
 
-    def _render_traceback_(self) -> list[str]:
+    def _render_traceback_(self: BaseException) -> list[str]:
         """Return the lines that IPython and notebooks show: the end of the caller's own code, and the message."""
         import traceback
 

@@ -24,6 +24,11 @@ def in_notebook() -> bool:
     return getattr(_shell(), "kernel", None) is not None
 
 
+def in_ipython() -> bool:
+    """Return whether IPython runs the caller's code: in a notebook, or in its terminal."""
+    return _shell() is not None
+
+
 def cell_number() -> int | None:
     """Return the number of the notebook cell or IPython input that is running; None elsewhere."""
     return getattr(_shell(), "execution_count", None)

@@ -17,7 +17,11 @@ _ACTIVE = re.compile(rf"{_TAG}|!(?=\[)|\](?=\s*[(:])")  # the beginning of a tag
 _OUTSIDE_FENCES = re.compile(
     rf"""
     (?P<code>   (?<!`) (?P<ticks>`{{1,2}}) (?!`) (?P<inner>[^`\n]+) (?P=ticks) (?!`) )
+  | (?P<inline> (?<!\\) \\\( (?P<term> (?: [^\\$\n] | \\[^()\n] )+? ) \\\) )
+  | (?P<block>  (?<!\\) \\\[ (?! [\w\s,;.-]* \\\] )
+                (?P<formula> (?: [^\\$\n] | \\[^][\n] | \\?\n (?![ \t]*\n) )+? ) \\\] )
   | (?P<math>   \$ (?!\s) [^$\n]+ (?<!\s) \$ (?!\d) )
+  | (?P<price>  (?<![$\\]) \\?\$ (?=\d) )
   | (?P<data>   !\[ (?P<alt>(?:[^\[\]\\\n]|\\.)*) \] \( (?P<url>data:image/{_IMAGE};base64,[A-Za-z0-9+/=]+) \) )
   | (?P<tag>    {_TAG} )
   | (?P<image>  (?<!!) !+ (?=\[) )
@@ -26,6 +30,7 @@ _OUTSIDE_FENCES = re.compile(
     """,
     re.VERBOSE,
 )
+_DOLLAR = "<span>&#36;</span>"  # MathJax looks for formulas in the page too, but not across the borders of elements
 _IN_MATH = {"<": r"\lt ", "!": "!{}", "]": "]{}"}  # which TeX reads alike
 _FENCE = re.compile(r"(?P<margin>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)")
 _LANGUAGE = re.compile(r"[\w.+#-]*")
@@ -108,17 +113,27 @@ def _up_to_the_end(opening: re.Match[str], lines: Iterator[str]) -> Iterator[str
 
 
 def _safe(text: str, keeps_long_math: bool) -> str:
-    text = _OUTSIDE_FENCES.sub(_replaced, text)
+    has_pair = text.count("$") > 1
+    text = _OUTSIDE_FENCES.sub(lambda found: _replaced(found, has_pair), text)
     return text if keeps_long_math else _LONG_MATH.sub(lambda found: _as_entities(found.group()), text)
 
 
-def _replaced(found: re.Match[str]) -> str:
-    """Return what is written in place of a match."""
+def _replaced(found: re.Match[str], has_pair: bool) -> str:
+    """Return what is written in place of a match.
+
+    :param has_pair: whether a dollar sign could be taken for the beginning of a formula
+    """
     kind, given = found.lastgroup, found.group()
     if kind == "code":  # where it begins and ends depends on what is before it, so that it is safe without being code
         return f"<code>{_as_entities(found['inner'].strip())}</code>" if _ACTIVE.search(given) else given
     if kind == "math":
-        return _ACTIVE.sub(lambda active: _IN_MATH[active.group()], given)
+        return _in_math(given)
+    if kind == "inline":  # Markdown takes the backslashes of TeX's own delimiters for its own
+        return f"${_in_math(found['term'].strip())}$"
+    if kind == "block":
+        return f"$${_in_math(found['formula'])}$$"
+    if kind == "price":
+        return _DOLLAR if has_pair else given
     if kind == "tag":
         return "&lt;"
     if kind == "image":
@@ -126,6 +141,10 @@ def _replaced(found: re.Match[str]) -> str:
     if kind == "data":
         return f"![{_as_entities(found['alt'])}]({found['url']})"
     return given[:-1] + _as_entities(given[-1])
+
+
+def _in_math(formula: str) -> str:
+    return _ACTIVE.sub(lambda active: _IN_MATH[active.group()], formula)
 
 
 def _as_entities(text: str) -> str:

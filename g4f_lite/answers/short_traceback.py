@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, TypeVar, cast
 
 from ..errors import G4FLiteError, HookError
+from .display import in_ipython
 
 logger = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def shortened(error: G4FLiteError) -> G4FLiteError:
@@ -25,3 +31,18 @@ def shortened(error: G4FLiteError) -> G4FLiteError:
             cause.__context__ = inner
         cause.__cause__ = None  # which also keeps the context out of a printed traceback
     return error.with_traceback(None)
+
+
+def with_short_errors(function: F) -> F:
+    """Let IPython and notebooks show an error about an argument without the lines of this library."""
+
+    @wraps(function)
+    def called(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except (TypeError, ValueError) as error:
+            if in_ipython() and not hasattr(error, "_render_traceback_"):
+                error._render_traceback_ = partial(G4FLiteError._render_traceback_, error)  # type: ignore[union-attr]
+            raise
+
+    return cast(F, called)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import deque
@@ -19,12 +18,13 @@ from ..errors import (
     ResponseFormatError,
     StreamInterruptedError,
 )
-from .answer import Answer, markdown_of
+from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content, no_content
-from .display import cell_number, in_notebook, print_pieces, show_in_cell
 from .images import ImageResponse
+from .interruption import raise_interrupt
 from .short_traceback import shortened
+from .show import show
 from .source import Source, Stage, check_source
 
 
@@ -158,21 +158,14 @@ class AnswerStream(Generator[Piece, None, None]):
                 yield self._waiting.popleft() if self._waiting else self._pull()
 
     def show(self, file: TextIO | None = None, *, plain: bool = False) -> Answer:
-        """Print the answer as it arrives, in a notebook as Markdown, and return it whole.
+        """Print the answer as it arrives, in a notebook as Markdown, and return it whole; again if it was read.
 
         What a terminal or a browser would obey is left out: control characters, HTML, remote images and scripts.
 
         :param file: the file to print to; standard output if None
         :param plain: whether a notebook prints the text too, instead of rendering it
         """
-        if file is None and in_notebook() and not plain:
-            so_far = self._buffer
-            show_in_cell(self.deltas(), so_far, lambda: markdown_of(so_far.text, so_far.images))
-        else:
-            print_pieces(self, sys.stdout if file is None else file)
-        answer = self.answer
-        answer._shown_in = cell_number() if file is None else None
-        return answer
+        return show(self, self._buffer, file, plain=plain, again=self._ended and not self._waiting)
 
     @property
     def provider(self) -> str:
@@ -328,8 +321,9 @@ class AnswerStream(Generator[Piece, None, None]):
                 raise G4FLiteError("another thread is reading this answer; read it in one thread only") from error
             self._finish()
             raise StopIteration from None  # the answer was complete before it was closed
-        except BaseException:
+        except BaseException as error:
             self._closed = True  # for instance Ctrl-C, after which there are no more deltas
+            raise_interrupt(error, self)
             raise
         return delta
 

@@ -32,6 +32,7 @@ class Plan:
     :param max_failures: how many failures in a row stop the batch
     :param progress: whether progress is shown; None where somebody looks
     :param executor: what makes the calls; None for threads of our own
+    :param index: the index of the prompts, where they are a pandas Series
     """
 
     calls: Calls
@@ -44,6 +45,7 @@ class Plan:
     max_failures: int = 20
     progress: bool | None = None
     executor: Executor | None = None
+    index: Any = None
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     _scopes: dict[str | None, str] = field(default_factory=dict)  # by model, of the provider of all
     _accepts_text: bool = False
@@ -55,7 +57,7 @@ class Plan:
         :raises TypeError: if it is not a prompt, or an option is not supported; the message names its position
         :raises ValueError: if it has an invalid value
         """
-        prompt, provider = as_prompt(item, index, self.defaults)
+        prompt, provider = as_prompt(item, index, self.defaults, self.index)
         return Task(index, item, prompt, provider, key or self.key(prompt, provider))
 
     def check(self, task: Task) -> None:
@@ -72,7 +74,7 @@ class Plan:
             self.calls.check(task.prompt, task.provider)
             self._accepts_text = self._accepts_text or is_text
         except (TypeError, ValueError) as error:
-            add_place(error, task.index)
+            add_place(error, task.index, self.index)
             raise
 
     def key(self, prompt: Prompt, provider: Any) -> Key | None:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, NoReturn, TypeVar
 
+from ..answers.display import in_ipython
+from ..answers.interruption import BatchInterrupted
 from ..answers.short_traceback import shortened
 from ..errors import BatchStoppedError, G4FLiteError
 from ..store.answers import Key
@@ -53,6 +55,7 @@ class BatchResults(Generic[T]):
         self._keys: list[Key | None] = []  # of prompts that are all there
         self._position = 0  # of the next result, where the prompts come from an iterator
         self._read = 0  # prompts of an iterator
+        self._reason: BaseException | None = None  # why the last reading stopped before the end
         self._undone: dict[int, Task] = {}  # prompts of an iterator that were read, and have no result
         if inputs.is_sized:
             for index, item in enumerate(inputs.items):
@@ -150,7 +153,7 @@ class BatchResults(Generic[T]):
         return f"<BatchResults: {self._usage.done}{total} done, {len(self._failed)} failed>"
 
     def _repr_html_(self) -> str:
-        return tables.html(self._usage, len(self) if self._inputs.is_sized else None, self.failed)
+        return tables.html(self._usage, len(self) if self._inputs.is_sized else None, self.failed, self._reason)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("the results of a batch cannot be copied or pickled; pickle list(results)")
@@ -164,6 +167,9 @@ class BatchResults(Generic[T]):
                     run = run or self._start(range(index, indexes.stop))
                     self._wait_for(index, run)
                 yield self._given(self._known[index])
+        except KeyboardInterrupt as error:
+            self._raise_interrupt(error)
+            raise
         finally:
             self._stop(run)
 
@@ -187,6 +193,9 @@ class BatchResults(Generic[T]):
                     self._position += 1
                     result = self._known.pop(index)
                 yield self._given(result)
+        except KeyboardInterrupt as error:
+            self._raise_interrupt(error)
+            raise
         finally:
             self._stop(run)
 
@@ -226,6 +235,7 @@ class BatchResults(Generic[T]):
     def _raise_reason(self, reason: BaseException | None) -> bool:
         if reason is None:
             return False
+        self._reason = reason
         if not isinstance(reason, Exception):
             raise reason
         failures = self._usage.failures
@@ -234,7 +244,12 @@ class BatchResults(Generic[T]):
         text = f"the batch stopped after {count}: {str(reason) or type(reason).__name__}"
         raise BatchStoppedError(text, results=self, error=reason) from reason
 
+    def _raise_interrupt(self, error: KeyboardInterrupt) -> None:
+        if in_ipython():
+            raise BatchInterrupted(self, counted(self._usage.done, "result")) from error
+
     def _start(self, indexes: Iterable[int]) -> Run:
+        self._reason = None
         plan = self._plan
         progress = Progress(plan.progress, len(self) if self._inputs.is_sized else None, self._usage.done)
 

@@ -15,6 +15,7 @@ from .result import Result
 from .summary import BatchUsage
 
 _SHOWN_FAILURES = 5
+_READ = "call <code>.texts()</code>, or iterate over the results."
 
 
 def column(values: list[Any], inputs: Inputs) -> Any:
@@ -46,8 +47,11 @@ def frame(results: Sequence[Result[Any]], inputs: Inputs, *, meta: bool) -> Any:
     return module.DataFrame(columns, index=inputs.index)
 
 
-def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]]) -> str:
-    """Return a summary for a notebook."""
+def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]], reason: BaseException | None) -> str:
+    """Return a summary for a notebook, and how to go on where there is more to read.
+
+    :param reason: why the batch stopped, if it did
+    """
     of = "" if total is None else f" of {total:,}"
     rows = [
         ("done", f"{usage.done:,}{of}"),
@@ -63,7 +67,12 @@ def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]]) ->
     )
     more = len(failed) - _SHOWN_FAILURES
     errors += f"<li>… and {more:,} more</li>" if more > 0 else ""
-    return f"<table>{cells}</table>" + (f"<ul>{errors}</ul>" if errors else "")
+    note = f"Nothing is sent before the results are read: {_READ}"
+    if reason is not None:
+        note = f"Stopped: {html_library.escape(str(reason)[:200] or type(reason).__name__)}. To go on, {_READ}"
+    elif usage.done:
+        note = "" if total is None or usage.done >= total else f"The rest is sent when it is read: {_READ}"
+    return f"<table>{cells}</table>" + (f"<ul>{errors}</ul>" if errors else "") + (f"<p>{note}</p>" if note else "")
 
 
 def _fields(result: Result[Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..answers.answer import Answer
+from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
 from ..arguments import check_prompt, refuse_stream
 from ..messages import Image, Message
@@ -100,6 +101,7 @@ class Asking:
         **options: Any,
     ) -> Any: ...
 
+    @with_short_errors
     def ask(
         self,
         prompt: str | Sequence[Message],
@@ -238,6 +240,7 @@ class Asking:
         **options: Any,
     ) -> TypedStream[Any]: ...
 
+    @with_short_errors
     def stream(
         self,
         prompt: str | Sequence[Message],

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..answers.answer import Answer
+from ..answers.short_traceback import with_short_errors
 from ..arguments import check_whole_number
 from ..providers.selection import ProviderLike
 from .mapping import Prompts
@@ -67,6 +68,7 @@ class HostedPrompts:
         **options: Any,
     ) -> HostedBatch[Any]: ...
 
+    @with_short_errors
     def batch(
         self,
         prompts: Prompts,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ..answers.answer import Answer
+from ..answers.short_traceback import with_short_errors
 from ..arguments import check_whole_number
 from ..messages import Image, Message
 from ..providers.selection import ProviderLike
@@ -130,6 +131,7 @@ class ManyPrompts:
         **options: Any,
     ) -> BatchResults[Any]: ...
 
+    @with_short_errors
     def map(
         self,
         prompts: Prompts,

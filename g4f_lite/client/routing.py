@@ -37,11 +37,11 @@ class Router:
     The parameters are those of :class:`~g4f_lite.client.Client`.
 
     :ivar own: the client's provider; None if the environment chooses
-    :ivar call_template: how the caller writes a call with ``models=``, as ``{}``; used in hints
+    :ivar call_template: how the caller writes a call with ``models=``, as ``{}``; used in hints; None for no such hint
     :ivar server_template: how the caller names a server, whose model is ``{}``; used in hints
     """
 
-    call_template = "Client(…, {})"
+    call_template: str | None = "Client(…, {})"
     server_template = "provider='ollama:{}'"
 
     def __init__(
@@ -212,6 +212,9 @@ class Router:
             return
         if provider.name == "Local":
             error.message += f"; if a server such as Ollama has it, write: {self.server_template.format(model)}"
+        if self.call_template is None:
+            error.args = (error.message,)
+            return
         default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
         target = default or next(iter(provider.models), None)  # None stands for the default model
         line = self.call_template.format(f"models={{{model!r}: {target!r}}}")

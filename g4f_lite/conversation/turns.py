@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..answers.answer import Answer
 from ..answers.deltas import Delta
+from ..answers.interruption import part_of
+from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
 from ..arguments import refuse_stream
-from ..errors import ResponseFormatError
 from ..messages import Image, Messages
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
@@ -106,6 +107,7 @@ class Turns:
         **options: Any,
     ) -> Any: ...
 
+    @with_short_errors
     def ask(
         self,
         prompt: str,
@@ -219,6 +221,7 @@ class Turns:
         **options: Any,
     ) -> TypedStream[Any]: ...
 
+    @with_short_errors
     def stream(
         self,
         prompt: str,
@@ -322,7 +325,7 @@ class Turns:
             yield from deltas
             stream.check_complete()
         except BaseException:  # Ctrl-C too
-            if self.keep_interrupted and (text := _text_so_far(stream)):
+            if self.keep_interrupted and (text := str(part_of(stream))):
                 self._add([*turn, {"role": "assistant", "content": text}])
             raise
         self._add([*turn, *stream.messages])
@@ -339,11 +342,3 @@ def toolbox_of(tools: Iterable[ToolLike]) -> Toolbox:
     from ..typed.tools import Toolbox  # which few conversations need
 
     return Toolbox.of(tools)
-
-
-def _text_so_far(stream: AnswerStream) -> str:
-    """Return the text so far, or its beginning if it is too long."""
-    try:
-        return str(stream.answer)
-    except ResponseFormatError as error:
-        return error.partial

@@ -6,6 +6,8 @@ import asyncio
 import threading
 import time
 
+import pytest
+
 from g4f_lite.emulator import Emulator
 
 from .conftest import environment_of
@@ -90,6 +92,60 @@ def test_an_interrupt_of_a_silent_service(kernel: Kernel, emulator: Emulator) ->
     thread.join()
     assert time.monotonic() - began[0] < 0.5
     assert texts == ["AnswerInterrupted: the answer was interrupted"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "g4f_lite.ask('SLOW')",
+        "a = g4f_lite.stream('SLOW').show()",
+        "g4f_lite.Client().conversation().stream('SLOW').show(plain=True)",
+        "for piece in g4f_lite.stream('SLOW'): pass",
+    ],
+)
+def test_an_interrupt_of_a_call_is_one_line(kernel: Kernel, emulator: Emulator, call: str) -> None:
+    emulator.configure(pace=0.05)
+    emulator.answer("word " * 200)
+    began = []
+
+    def interrupt() -> None:
+        while not emulator.requests:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        began.append(kernel.interrupt())
+
+    kernel.run("import g4f_lite, sys")
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    cell = kernel.run(call)
+    seconds = time.monotonic() - began[0]
+    thread.join()
+    assert seconds < 0.5
+    assert cell.outputs[-1].ename == "AnswerInterrupted"
+    assert shown(cell)[-1] == (
+        "AnswerInterrupted: the answer was interrupted; what had arrived is in sys.last_value.partial"
+    )
+    assert shown(kernel.run("print(sys.last_value.partial.startswith('word word'))")) == ["True\n"]
+
+
+def test_an_interrupt_of_a_batch_keeps_its_results(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.answer("one")
+    emulator.configure(first_delay=0.05)
+    kernel.run("import g4f_lite, sys")
+    thread = threading.Thread(target=lambda: (time.sleep(0.5), kernel.interrupt()))
+    thread.start()
+    cell = kernel.run("g4f_lite.Client().map(['x'] * 500, workers=2).texts()")
+    thread.join()
+    assert shown(cell)[-1].startswith("BatchInterrupted: the batch was interrupted after ")
+    assert shown(kernel.run("print(0 < sys.last_value.results.usage.done < 500)")) == ["True\n"]
+
+
+@pytest.mark.parametrize("call", ["g4f_lite.ask('')", "g4f_lite.ask(42)", "g4f_lite.ask('a', temprature=1)"])
+def test_a_wrong_argument_shows_the_own_lines_only(kernel: Kernel, call: str) -> None:
+    kernel.run("import g4f_lite")
+    (text,) = shown(kernel.run(call))
+    assert text.count("\n") < 8
+    assert "g4f_lite/" not in text
 
 
 def test_top_level_await_beside_it(kernel: Kernel, emulator: Emulator) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import sys
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from g4f_lite import (
     Result,
     ServiceError,
 )
+from g4f_lite.answers.interruption import BatchInterrupted
 from g4f_lite.messages import last_user_message
 
 from .batch_providers import Shout, numbered
@@ -301,6 +304,43 @@ def test_a_notebook_shows_a_summary_without_what_a_browser_would_obey(client: Cl
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
     assert "… and 2 more" in html
+    assert "iterate over" not in html
+
+
+def test_a_notebook_shows_how_results_are_read(client: Client) -> None:
+    results = client.map(["one", "two"])
+    assert "before the results are read: call <code>.texts()</code>" in results._repr_html_()
+    results.head(1)
+    assert "The rest is sent when it is read: call <code>.texts()</code>" in results._repr_html_()
+
+
+def test_a_notebook_shows_why_a_batch_stopped_until_it_goes_on(client: Client) -> None:
+    results = client.map(["key", "one"], workers=1)
+    with pytest.raises(BatchStoppedError):
+        results.texts()
+    assert "<p>Stopped: " in results._repr_html_()
+    assert results[1].text == "ONE"
+    assert "Stopped" not in results._repr_html_()
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+def test_an_interrupt_in_a_notebook_is_one_line_with_the_results(
+    client: Client, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=object))
+    results = client.map(kind(["one", "two", "three"]))
+    results.head(1)
+    with monkeypatch.context() as patch:
+        patch.setattr("g4f_lite.batch.run.Run.result", interrupted)
+        with pytest.raises(BatchInterrupted) as caught:
+            results.texts()
+    (line,) = caught.value._render_traceback_()
+    assert line.startswith("BatchInterrupted: the batch was interrupted after 1 result; ")
+    assert "sys.last_value.results" in line
+    assert caught.value.results.texts()[-2:] == ["TWO", "THREE"]
 
 
 @pytest.mark.parametrize("kind", [list, iter])

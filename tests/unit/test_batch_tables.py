@@ -179,6 +179,16 @@ def test_a_series_of_polars_gives_one_of_polars(client: Client) -> None:
         client.map(polars.DataFrame({"text": ["Ada 1"]}))
 
 
+@pytest.mark.parametrize(("bad", "message"), [(None, "dropna"), ({"prompt": "x", "system": 5}, "system must be")])
+def test_a_bad_prompt_of_a_series_is_named_with_its_label(client: Client, bad: Any, message: str) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    texts = pandas.Series(["one", bad], index=["a", "b"], dtype=object)
+    with pytest.raises((TypeError, ValueError), match=rf"prompts\[1\], index b: .*{message}"):
+        client.map(texts)
+    with pytest.raises((TypeError, ValueError), match=r"prompts\[1\]: "):
+        client.map(texts.reset_index(drop=True))
+
+
 def test_a_frame_without_pandas_says_what_to_install(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingDependencyError, match="pip install pandas"):

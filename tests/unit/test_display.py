@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import pickle
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -11,9 +12,19 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import AnswerStream, G4FLiteError, ImageResponse, RateLimitError, Reasoning, StreamInterruptedError
+from g4f_lite import (
+    AnswerStream,
+    Client,
+    Finish,
+    G4FLiteError,
+    ImageResponse,
+    RateLimitError,
+    Reasoning,
+    StreamInterruptedError,
+)
 from g4f_lite.answers import display
 from g4f_lite.answers.display import LiveOutput
+from g4f_lite.answers.interruption import AnswerInterrupted
 from g4f_lite.providers.local.progress import ProgressCell, noted, progress_shown
 from g4f_lite.testing import Scripted
 
@@ -230,3 +241,73 @@ def test_a_download_by_another_program_is_shown_in_the_cell(notebook: Notebook) 
     with noted(98_000_000):
         pass
     assert len(notebook.drawn) == drawn
+
+
+@pytest.mark.parametrize("kernel", [object(), None])
+def test_an_answer_that_was_read_is_shown_again(
+    notebook: Notebook, kernel: object | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook.kernel = kernel
+    stream = answer_of("It ", "is.", Finish("stop"))
+    assert stream.text() == "It is."
+    for _ in range(2):
+        assert stream.show() == "It is."
+    printed = capsys.readouterr().out
+    shown = printed.splitlines() if kernel is None else [text for _, text in notebook.drawn]
+    assert shown == ["It is.", "It is."]
+
+
+@pytest.mark.parametrize("read", [AnswerStream.text, AnswerStream.show, AnswerStream.start, list])
+def test_an_interrupt_in_a_notebook_is_one_line_with_the_part(
+    notebook: Notebook, read: Callable[[AnswerStream], object]
+) -> None:
+    pieces = [] if read is AnswerStream.start else ["It ", "is"]
+    with pytest.raises(AnswerInterrupted) as caught:
+        read(answer_of(*pieces, KeyboardInterrupt()))
+    assert caught.value.partial == "".join(pieces)
+    where = "; what had arrived is in sys.last_value.partial" if pieces else ""
+    assert caught.value._render_traceback_() == [f"AnswerInterrupted: the answer was interrupted{where}"]
+
+
+def test_an_interrupt_while_the_answer_is_drawn_has_the_part(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["IPython.display"], "display", interrupted)
+    with pytest.raises(AnswerInterrupted) as caught:
+        answer_of("It ", "is").show()
+    assert caught.value.partial == "It "
+
+
+def test_an_interrupt_elsewhere_stays_as_it_is() -> None:
+    with pytest.raises(KeyboardInterrupt) as caught:
+        answer_of("It ", KeyboardInterrupt()).show()
+    assert type(caught.value) is KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.ask(""),
+        lambda client: client.ask(42),
+        lambda client: client.stream("Hello", timeout="soon"),
+        lambda client: client.map(["one", None]),
+        lambda client: client.conversation().ask(42),
+        lambda client: client.conversation().stream(""),
+    ],
+)
+def test_a_wrong_argument_shows_the_callers_own_lines(notebook: Notebook, call: Callable[[Client], object]) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call(Client(Scripted()))
+    lines = caught.value._render_traceback_()  # type: ignore[union-attr]
+    assert lines[-1] == f"{type(caught.value).__name__}: {caught.value}"
+    assert {line.split(",")[0] for line in lines[:-1]} == {f'  File "{__file__}"'}
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_wrong_argument_is_a_plain_error_elsewhere() -> None:
+    with pytest.raises(TypeError) as caught:
+        Client(Scripted()).ask(42)  # type: ignore[call-overload]
+    assert not hasattr(caught.value, "_render_traceback_")

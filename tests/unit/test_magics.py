@@ -11,7 +11,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from g4f_lite import Answer, OutputError, RateLimitError
+from g4f_lite import Answer, Client, Conversation, Local, ModelNotSupportedError, OutputError, RateLimitError
 from g4f_lite.testing import Scripted
 
 
@@ -191,6 +191,9 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
         ("%%chat -i\n{nothing}", "-i: name 'nothing' is not defined; braces"),
         ("%%chat -i\n{", "-i: .*; braces that are part of the prompt are written twice, {{ and }}"),
         ("%%chat\n \n", "the prompt is blank"),
+        ("%%chat", "the prompt is blank; it goes below the line"),
+        ("%%chat -m $nobody\na", "-m \\$nobody: nobody is not a variable with a provider, a Client or a Conversation"),
+        ("%chat model {reset}", "reset is not a variable"),
     ],
 )
 def test_wrong_usage_sends_nothing(shell: InteractiveShell, g4f_scripted: Scripted, cell: str, message: str) -> None:
@@ -208,6 +211,66 @@ def test_a_question_mark_ends_a_system_message_and_asks_for_help_elsewhere(
     assert "run_line_magic" not in capsys.readouterr().out
 
 
+def test_help(shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    for cell in ("%%chat --help", "%%chat -h\nHello"):
+        run(shell, cell)
+        assert capsys.readouterr().out.startswith("%%chat [-m MODEL]")
+    assert g4f_scripted.calls == []
+
+
+def test_a_variable_names_who_answers(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    server, other = Scripted("S1", "S2", "S3"), Scripted("O1", "O2")
+    talk = Conversation(other, system="Rhyme.")
+    shell.user_ns.update(server=server, client=Client(server, model="small"), talk=talk, name="echo")
+    assert [run(shell, f"%%chat -m {word}\na") for word in ("server", "{server}", "client")] == ["S1", "S2", "S3"]
+    assert [call.model for call in server.calls] == [None, None, "small"]
+    assert run(shell, "%%chat -m $name\nb") == "b"
+    assert run(shell, "%%chat -m talk\nc") == "O1"
+    assert sent(other) == [["Rhyme.", "c"]]
+    assert len(talk.messages) == 3
+    assert len(run(shell, "%chat history")) == 8
+    run(shell, "%chat model talk")
+    assert run(shell, "%%chat\nd") == "O2"
+    assert g4f_scripted.calls == []
+
+
+def test_ways_back(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    g4f_scripted.queue("A", "B", "C")
+    run(shell, "%chat model large")
+    run(shell, "%chat system Be brief.")
+    run(shell, "%%chat\na")
+    run(shell, "%%chat\nb")
+    run(shell, "%chat undo")
+    run(shell, "%chat model default")
+    assert run(shell, "%chat model") is None
+    run(shell, "%%chat\nc")
+    assert sent(g4f_scripted)[-1] == ["Be brief.", "a", "A", "c"]
+    assert g4f_scripted.calls[-1].model is None
+    run(shell, "%chat system none")
+    assert run(shell, "%chat system") is None
+    for _ in range(2):
+        run(shell, "%chat undo")
+    with pytest.raises(UsageError, match="there is no question to take back"):
+        run(shell, "%chat undo")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("opnai:gpt", "there is no model 'opnai:gpt', and no provider 'opnai'; try openai"),
+        ("toy-9", "it has no model 'toy-9'; try smollm2, .* write: %%chat -m ollama:toy-9$"),
+    ],
+)
+def test_a_model_that_nobody_has(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    monkeypatch.setattr("g4f_lite.providers.selection.replacement", Local())
+    for cell in (f"%chat model {name}", f"%%chat -m {name}\nHello"):
+        with pytest.raises(ModelNotSupportedError, match=message):
+            run(shell, cell)
+    assert run(shell, "%chat model") is None
+
+
 @pytest.mark.parametrize(
     ("line", "has", "has_not"),
     [
@@ -216,6 +279,10 @@ def test_a_question_mark_ends_a_system_message_and_asks_for_help_elsewhere(
         ("%%chat -f ", "code", "Local"),
         ("%%chat -s Per", "Person", "people"),
         ("%%chat -", "--interpolate", "code"),
+        ("%%chat -", "-m", "abs"),
+        ("%%chat ", "-m", "abs"),
+        ("%%chat -m echo_", "echo_server", "Echo"),
+        ("%chat u", "undo", "users"),
         ("%chat ", "history", "Local"),
         ("%chat model ol", "ollama", "openai"),
         ("%chat model sma", "small", "large"),
@@ -226,7 +293,7 @@ def test_completion(
     shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch, line: str, has: str, has_not: str
 ) -> None:
     monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["small", "large"])
-    shell.user_ns.update(Person=type("Person", (), {}), people=[])
+    shell.user_ns.update(Person=type("Person", (), {}), people=[], echo_server=Scripted(), users=[])
     with provisionalcompleter():  # as a kernel asks
         found = [completion.text for completion in shell.Completer.completions(line, len(line))]
     assert has in found

@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from g4f_lite import Answer
 from g4f_lite.answers.markdown import folded, safe_markdown
 
+DOLLAR = "<span>&#36;</span>"
 IMAGE = "data:image/png;base64,iVBORw0KGgo="
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 MARKDOWN.validateLink = lambda url: True  # type: ignore[method-assign]  # a browser would be shown any
@@ -61,7 +62,16 @@ class Page(html.parser.HTMLParser):
         ("[here][1]\n\n[1]:\njavascript:alert(2)", "[here][1]\n\n[1]&#58;\njavascript:alert(2)"),
         ("[here](data:text/html,x)", "[here]&#40;data:text/html,x)"),
         ("Use `vector<int>` or `a`.", "Use <code>vector&#60;int&#62;</code> or `a`."),
-        ("$a <b$ costs $5", "$a \\lt b$ costs $5"),
+        ("$a <b$ costs $5", f"$a \\lt b$ costs {DOLLAR}5"),
+        ("It costs $5.", "It costs $5."),
+        ("$5 to $6, \\$7-$8", f"{DOLLAR}5 to {DOLLAR}6, {DOLLAR}7-{DOLLAR}8"),
+        ("`$5` or $5, $x_1$", f"`$5` or {DOLLAR}5, $x_1$"),
+        ("$$5\n+ 6$$ is $11", f"$$5\n+ 6$$ is {DOLLAR}11"),
+        ("\\( a^2+b^2=c^2 \\) and \\(x <y\\)", "$a^2+b^2=c^2$ and $x \\lt y$"),
+        ("\\[\\int_0^1 x dx\\]", "$$\\int_0^1 x dx$$"),
+        ("\\[\na &= b \\\\[2pt]\nf[x](y)\n\\]", "$$\na &= b \\\\[2pt]\nf[x]{}(y)\n$$"),
+        ("`\\(x\\)` \\(x", "`\\(x\\)` \\(x"),
+        ("\\(a $ b\\) \\[1\\] \\[a\n\n^b\\]", "\\(a $ b\\) \\[1\\] \\[a\n\n^b\\]"),
         ("$f[x](y)$", "$f[x]{}(y)$"),
     ],
 )
@@ -165,6 +175,11 @@ TOKENS = [
         "\\",
         "$",
         "$$",
+        "$5",
+        "\\(",
+        "\\)",
+        "\\[",
+        "\\]",
         "\\begin{a}",
         "\\end{a}",
         "\\\\[",
@@ -198,6 +213,7 @@ def test_no_answer_brings_tags_scripts_or_images(text: str) -> None:
         "hr",
         "br",
         "s",
+        "span",
     }
     assert page.tags <= shape | {"table", "thead", "tbody", "tr", "td", "th"}
     assert page.scripts == []
@@ -225,6 +241,13 @@ def test_an_answer_is_shown_so() -> None:
         "```\n<a>\n```\n" + "\\" * 49_000,
         "`",
         "$a",
+        "$5 ",
+        "\\(",
+        "\\(a",
+        "\\[^\n",
+        "\\[^" + "a\n" * 20_000,
+        "\\[^" + "\n " * 20_000,
+        "\\[" + "a " * 20_000,
         "![",
         "] (",
         "]:",

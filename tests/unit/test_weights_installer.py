@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -62,6 +63,25 @@ def test_the_last_error_line_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path
         caught.value
     )
     assert "`g4f-lite local pull`" in str(caught.value)
+
+
+def test_a_notebook_advises_to_run_the_cell_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    fail_with(monkeypatch, "ERROR: no\n")
+    with pytest.raises(errors.TransportError, match="; run the cell again"):
+        installer.download(REQUIREMENT, tmp_path)
+
+
+def test_the_installer_writes_no_colours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("CLICOLOR_FORCE", "1")
+    use_script(
+        monkeypatch,
+        "import os, sys; sys.exit(str(sorted(name for name in os.environ if name.endswith(('_COLOR', '_FORCE')))))",
+    )
+    with pytest.raises(errors.TransportError, match=r"\(\['NO_COLOR'\]\)"):
+        installer.download(REQUIREMENT, tmp_path)
 
 
 def test_credentials_of_the_index_are_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

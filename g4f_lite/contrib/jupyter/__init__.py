@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_LINE = re.compile(r"^(?P<magic>%chat(?=.*\?\s*$)|%%chat)[ \t]+(?P<rest>\S.*?)[ \t]*$", re.MULTILINE)
+_LINE = re.compile(r"^(?P<magic>%chat(?=.*\?\s*$)|%%chat)(?:[ \t]+(?P<rest>\S.*?))?[ \t]*$", re.MULTILINE)
 
 
 def load(shell: InteractiveShell) -> None:
@@ -18,9 +18,9 @@ def load(shell: InteractiveShell) -> None:
 
     magics = ChatMagics(shell)
     shell.register_magics(magics)
-    completer = Completer(magics)
-    for name in ("%%chat", "%chat"):
-        shell.set_hook("complete_command", completer.complete, str_key=name)
+    others = shell.Completer.custom_matchers
+    others[:] = [matcher for matcher in others if not isinstance(getattr(matcher, "__self__", None), Completer)]
+    others.append(Completer(magics).complete)
     if keep_prompts not in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.append(keep_prompts)
 
@@ -28,7 +28,7 @@ def load(shell: InteractiveShell) -> None:
 def keep_prompts(lines: list[str]) -> list[str]:
     """Keep IPython from taking ``%chat system Do you see this?`` for a call for help on ``this``.
 
-    A prompt on the line of ``%%chat``, without a cell below, is left to the magic as well, which says where it belongs.
+    A ``%%chat`` without a cell below is left to the magic as well, which says where the prompt belongs.
     """
     if not lines or (lines[0].startswith("%%") and len(lines) > 1):  # the lines of a prompt are its own
         return lines
@@ -38,4 +38,4 @@ def keep_prompts(lines: list[str]) -> list[str]:
 def _call(found: re.Match[str]) -> str:
     if found["magic"] == "%chat":
         return f"get_ipython().run_line_magic('chat', {found['rest']!r})"
-    return f"get_ipython().run_cell_magic('chat', {found['rest']!r}, '\\n')"
+    return f"get_ipython().run_cell_magic('chat', {found['rest'] or ''!r}, '\\n')"

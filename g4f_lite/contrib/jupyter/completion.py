@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from typing import Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from ...errors import G4FLiteError
 from ...providers.base import BaseProvider
@@ -16,7 +17,7 @@ WAIT_SECONDS = 1.0  # for a server's list of models; what comes later is there t
 
 
 class Completer:
-    """Completes models, providers, forms, types and commands.
+    """Completes models, providers, variables, forms, types and commands.
 
     :param magics: whose conversation says which provider's models are meant
     """
@@ -25,16 +26,23 @@ class Completer:
         self._magics = magics
         self._models: dict[BaseProvider, list[str]] = {}
 
-    def complete(self, _: Any, event: Any) -> list[str]:
-        """Return what may stand where the cursor is; IPython leaves out what does not fit."""
-        words = event.text_until_cursor[: len(event.text_until_cursor) - len(event.symbol)].split()
-        if not words:  # the magic itself is being written
+    @context_matcher(identifier="g4f_lite")
+    def complete(self, context: CompletionContext) -> SimpleMatcherResult:
+        """Return what may stand where the cursor is, and nothing of what Python could go on with there."""
+        known = self._known(context.text_until_cursor[: len(context.text_until_cursor) - len(context.token)].split())
+        fitting = [word for word in known if word.startswith(context.token)]
+        fitting = fitting or [word for word in known if word.lower().startswith(context.token.lower())]
+        return {"completions": [SimpleCompletion(text=word) for word in fitting], "suppress": True, "ordered": True}
+
+    def _known(self, words: list[str]) -> list[str]:
+        """Return the words that may follow those before the cursor."""
+        if not words or words[0] not in ("%chat", "%%chat"):
             return []
-        magic, last = words[0], words[-1]
-        if magic == "%chat":
-            return self._models_and_providers() if words[1:] == ["model"] else [*COMMANDS] if len(words) == 1 else []
+        last = words[-1]
+        if words[0] == "%chat":
+            return self._answerers() if words[1:] == ["model"] else [*COMMANDS] if len(words) == 1 else []
         if last in ("-m", "--model"):
-            return self._models_and_providers()
+            return self._answerers()
         if last in ("-f", "--format"):
             return [*FORMS]
         if last in ("-s", "--schema"):
@@ -42,8 +50,8 @@ class Completer:
             return sorted(name for name, value in names.items() if isinstance(value, type) and name[0] != "_")
         return [] if last in ("-o", "--output") else [*OPTIONS]
 
-    def _models_and_providers(self) -> list[str]:
-        return sorted({*self._known_models(), *provider_names()})
+    def _answerers(self) -> list[str]:
+        return sorted({*self._known_models(), *provider_names(), *self._magics.variables()})
 
     def _known_models(self) -> Iterable[str]:
         """Return the models of the notebook's provider, which may have to ask a server for them, once."""

@@ -12,16 +12,19 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from IPython.utils.text import FullEvalFormatter
 
 from ...answers.answer import Answer
+from ...answers.interruption import AnswerInterrupted, part_of
 from ...answers.markdown import fences
+from ...client.client import Client
 from ...conversation import Conversation
-from ...errors import G4FLiteError, ResponseFormatError
-from .interruption import AnswerInterrupted
-from .talk import History, Talk
+from ...errors import G4FLiteError, ModelNotSupportedError
+from ...providers.base import BaseProvider
+from .talk import Answerer, History, Talk, explain
 from .values import show_value
 
 FORMS = ("markdown", "code", "text")
-COMMANDS = ("reset", "model", "system", "history")
-USAGE = "%chat reset | model NAME | system TEXT | history; a prompt goes below a line %%chat"
+COMMANDS = ("reset", "undo", "model", "system", "history")
+USAGE = "%chat reset | undo | model NAME | system TEXT | history; a prompt goes below a line %%chat"
+ANSWERERS = (BaseProvider, Client, Conversation)
 PYTHON = {"python", "py", "python3", "ipython", "ipython3"}
 
 
@@ -56,7 +59,7 @@ class ChatMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("-m", "--model", help="model, provider or provider:model that answers this cell")
+    @argument("-m", "--model", help="model, provider, provider:model or variable that answers this cell")
     @argument(
         "-f",
         "--format",
@@ -73,6 +76,9 @@ class ChatMagics(Magics):
 
         The answer is also ``_`` in the next cell.  The conversation goes on from cell to cell.
         """
+        if {"-h", "--help"} & {*line.split()}:
+            sys.stdout.write(self.chat.parser.format_help().replace("::\n\n  %chat", "%%chat"))
+            return None
         try:
             given = parse_argstring(self.chat, line)
         except (UsageError, ValueError) as error:  # of a quotation mark that is not closed
@@ -91,29 +97,61 @@ class ChatMagics(Magics):
         return value
 
     def _ask(self, prompt: str, given: Any, options: dict[str, Any]) -> Any:
-        conversation = self.talk.conversation(_unquoted(given.model or ""))
-        stream = _stream(conversation, prompt, options)
+        answerer = self._answerer(given.model or "") or self.talk.model
+        conversation = self.talk.conversation(answerer)
+        try:
+            stream = _stream(conversation, prompt, options)
+        except ModelNotSupportedError as error:
+            explain(error, answerer)
+            raise
         try:
             value = show_value(stream) if given.schema else stream.show(plain=given.format == "text")
         except KeyboardInterrupt as interrupt:
             stream.close()
             part = self._keep_part(stream, given.output)
             raise AnswerInterrupted(part, given.output) from interrupt
-        except G4FLiteError:
+        except G4FLiteError as error:
             self._keep_part(stream, given.output)
+            if isinstance(error, ModelNotSupportedError):
+                explain(error, answerer)
             raise
         finally:
-            self.talk.messages = conversation.messages
+            if conversation is not answerer:
+                self.talk.messages = conversation.messages
         if given.format == "code":
             self._offer_code(value)
         return value
 
+    def _answerer(self, word: str) -> Answerer:
+        """Return what ``-m`` names: a variable's provider, client or conversation, or else a model or provider.
+
+        :raises UsageError: if it is written as a variable, ``$name`` or ``{name}``, and is not one of these
+        """
+        word = _unquoted(word)
+        name = word[1:-1] if word[:1] + word[-1:] == "{}" else word.removeprefix("$")
+        value = self.shell.user_ns.get(name)
+        if isinstance(value, ANSWERERS) or (name != word and isinstance(value, str)):
+            return value
+        if name != word:
+            raise UsageError(f"-m {word}: {name} is not a variable with a provider, a Client or a Conversation")
+        return word
+
+    def _checked(self, answerer: Answerer) -> Answerer:
+        """Return who is to answer, unless it is known that nobody does; nothing is sent."""
+        try:
+            self.talk.conversation(answerer).stream("Hello").close()
+        except ModelNotSupportedError as error:
+            explain(error, answerer)
+            raise
+        return answerer
+
+    def variables(self) -> list[str]:
+        """List the variables that ``-m`` may name."""
+        return [name for name, value in self.shell.user_ns.items() if isinstance(value, ANSWERERS) and name[0] != "_"]
+
     def _keep_part(self, stream: Any, name: str | None) -> Answer:
         """Bind what has arrived of an answer that is not whole, if anything has, and return it."""
-        try:
-            part: Answer = stream.answer
-        except ResponseFormatError as error:  # it is too long
-            part = Answer(error.partial)
+        part = part_of(stream)
         if name and part:
             self.shell.user_ns[name] = part
         return part
@@ -151,28 +189,33 @@ class ChatMagics(Magics):
         """Change or show the conversation of ``%%chat``::
 
             %chat reset
+            %chat undo
             %chat model groq:llama-3.3-70b-versatile
             %chat system Answer in one sentence.
             %chat history
 
-        ``reset`` forgets all messages but the system message.  ``model`` and ``system`` alone return what they are.
+        ``reset`` forgets all messages but the system message, and ``undo`` the last question with its answer.
+        ``model`` and ``system`` alone return what they are; ``model default`` and ``system none`` take them back.
         ``history`` returns the messages.
         """
         command, _, rest = line.strip().partition(" ")
         rest = _unquoted(rest.strip())
         if command == "reset" and not rest:
             return self.talk.reset()
+        if command == "undo" and not rest:
+            if not self.talk.undo():
+                raise UsageError("there is no question to take back")
+            return None
         if command == "history" and not rest:
             return History(self.talk.messages)
         if command == "model":
             if not rest:
                 return self.talk.model
-            self.talk.conversation(rest)  # raises if its provider cannot be made
-            self.talk.model = rest
+            self.talk.model = None if rest == "default" else self._checked(self._answerer(rest))
             return None
         if command == "system":
             if not rest:
                 return self.talk.system
-            self.talk.system = rest
+            self.talk.system = None if rest == "none" else rest
             return None
         raise UsageError(USAGE)

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...answers.display import in_notebook
 from ...errors import ProviderNotConfiguredError, TransportError
 from ...http.redact import redact
 from .python import find_program, interpreter
@@ -66,6 +67,7 @@ def download(requirement: str, directory: Path) -> None:
         sys.stderr.flush()
     result = subprocess.run(
         [*installer.command, str(directory), requirement],
+        env=_plain_environment(),
         cwd=directory,  # else `python -m pip` runs a pip.py of the current directory
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr if terminal and installer.shows_on_stdout else subprocess.DEVNULL,
@@ -78,6 +80,12 @@ def download(requirement: str, directory: Path) -> None:
         raise _failure(installer.name, requirement, result.stderr or "")
 
 
+def _plain_environment() -> dict[str, str]:
+    """Return the environment of the installer, without colours in what it writes, which Jupyter asks for."""
+    colours = ("FORCE_COLOR", "CLICOLOR_FORCE")
+    return {**{name: value for name, value in os.environ.items() if name not in colours}, "NO_COLOR": "1"}
+
+
 def _failure(name: str, requirement: str, said: str) -> ProviderNotConfiguredError | TransportError:
     if os.strerror(errno.ENOSPC) in said:
         full = f"the disk is full: {name} could not download {requirement}; make room on it"
@@ -87,6 +95,5 @@ def _failure(name: str, requirement: str, said: str) -> ProviderNotConfiguredErr
     reason = redact(errors[-1]) if errors else "see above"
     unreachable = any(sign in said for sign in UNREACHABLE)
     hint = "the package index cannot be reached" if unreachable else f"check the configuration of {name}"
-    return TransportError(
-        f"{name} could not download {requirement} ({reason}): {hint}; try again with `g4f-lite local pull`"
-    )
+    again = "run the cell again" if in_notebook() else "try again with `g4f-lite local pull`"
+    return TransportError(f"{name} could not download {requirement} ({reason}): {hint}; {again}")

