@@ -126,8 +126,14 @@ def test_a_copy_remembers_that_a_secret_is_missing(remake: Any, settings: dict[s
     assert KEY.encode() not in pickle.dumps(provider)
     again = remake(remake(provider))
     assert (again.base_url, again.model, again.timeout) == (ELSEWHERE, "m", provider.timeout)
-    with responses.RequestsMock(), pytest.raises(AuthenticationError, match=named):
-        again.create(messages="hi")
+    asking = [
+        lambda: again.create(messages="hi"),
+        lambda: again.create_embeddings("hi"),
+        lambda: again.generate_image("a cat"),
+    ]
+    for ask in asking:
+        with responses.RequestsMock(), pytest.raises(AuthenticationError, match=named):
+            ask()
 
 
 def test_a_copy_without_secrets_just_works() -> None:
