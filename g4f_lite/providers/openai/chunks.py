@@ -37,9 +37,8 @@ _KNOWN_OF_CHOICE = frozenset({"index", "delta", "message", "text", "finish_reaso
 _KNOWN_OF_CHUNK = frozenset(
     {"id", "object", "created", "model", "system_fingerprint", "choices", "usage", "error", "errors", "obfuscation"}
 )
-_SAYS_FAILURE = frozenset(
-    {"base_resp", "error", "errors", "ok", "status", "success", "x_groq"}
-)  # of a chunk, if any do
+# Where a chunk says that something failed, if anywhere.
+_SAYS_FAILURE = frozenset({"base_resp", "error", "errors", "ok", "status", "success", "x_groq"})
 _MOST_EXTRA = 1024 * 1024  # characters of further fields of the chunks
 _THOUGHTS = frozenset({"reasoning_details", *REASONING})
 MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
