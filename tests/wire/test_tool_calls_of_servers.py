@@ -181,6 +181,14 @@ def test_a_whole_call_that_comes_again_is_one(index: int | None, provide: Provid
         assert triples(read(server, provide).tool_calls) == [("a", "weather", A)]
 
 
+@pytest.mark.parametrize("write", ["delta", "message"])
+@pytest.mark.parametrize("late", [None, "a"])
+def test_a_whole_call_that_comes_again_is_one_without_an_id_too(late: str | None, write: str, provide: Provide) -> None:
+    again = {"choices": [{"index": 0, write: {"tool_calls": [call(late, "weather", A)]}}]}
+    with RawServer(every(streamed(piece({"tool_calls": [call(None, "weather", A, index=0)]}), again, END))) as server:
+        assert triples(read(server, provide).tool_calls) == [(late, "weather", A)]
+
+
 def test_two_calls_of_one_function(provide: Provide) -> None:
     events = [piece({"tool_calls": [call(id_, "weather", A, index=0)]}) for id_ in ("a", "b")]
     with RawServer(every(streamed(*events, END))) as server:

@@ -88,7 +88,7 @@ class ToolCalls:
             touched.append(call)
             new_id, new_name = "" if call.id else id_, "" if call.name else name
             call.id, call.name = call.id or id_, call.name or name
-            if id_ and not new_id and call.is_complete() and arguments == call.arguments:
+            if (id_ or name) and not new_name and arguments == call.arguments and call.is_complete():
                 arguments = ""  # the whole call again, at the end of the answer
             if arguments == "{}" and not isinstance(inner.get("arguments"), str):
                 call.is_empty, arguments = True, ""
