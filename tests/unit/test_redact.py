@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import traceback
 
 import pytest
@@ -69,6 +70,41 @@ def test_a_secret_is_hidden_in_every_spelling(shown: str) -> None:
     before, after = hidden.split(HIDDEN)
     assert shown.startswith(before)
     assert shown.endswith(after)
+
+
+@pytest.mark.parametrize(
+    ("secret", "shown"),
+    [
+        ("m%41secretkeyvalue12345", r"\u006d%41secretkeyvalue12345"),
+        ("m%41secretkeyvalue12345", "m%2541secretkeyvalue12345"),
+        ("m%41secretkeyvalue12345", "mAsecretkeyvalue12345"),
+        ("m%2Fsecretkeyvalue12345", "m%2fsecretkeyvalue12345"),
+        ("m%2Fsecretkeyvalue12345", "m%252fsecretkeyvalue12345"),
+        ("m%2Fsecretkeyvalue12345", r"m%2fsecretkeyvalue1234\u0035"),
+        ("m&amp;secretkeyvalue12345", r"m\u0026secretkeyvalue12345"),
+        ("my/secret/keyvalue-Z", "my&#47secret&#47keyvalue-Z"),
+        ("my/secret/keyvalue-Z", "my&#x2Fsecret&#X2fkeyvalue-Z"),
+        ("my/secret/keyvalue-Z", "my&#x0000002F;secret&#000047;keyvalue-Z"),
+        ("my/secret/keyvalue-Z", f"my&#{'0' * 60}47;secret/keyvalue-Z"),
+        ("my/secret/keyvalue-Z", r"my\u0026#x0000002F;secret\u0026#47;keyvalue-Z"),
+        ("my/secret/keyvalue-Z", r"my&#4\u0037;secret&#x0\u0030\u0032F;keyvalue-Z"),
+        ("my&secret<keyvalue-Z", "my&ampsecret&ltkeyvalue-Z"),
+        ("my|secret`keyvalue-Z", "my&VerticalLine;secret&DiacriticalGrave;keyvalue-Z"),
+        ("mot-de-passé-très-long", "mot-de-pass%c3%a9-tr%c3%a8s-long"),
+    ],
+)
+def test_a_secret_is_hidden_whole_in_every_legal_spelling(secret: str, shown: str) -> None:
+    assert hide(f"<{shown}>", [secret]) == f"<{HIDDEN}>"
+
+
+@pytest.mark.parametrize(
+    "part", [r"\/", "%25", "&#47", "&#", "&", "&#" + "0" * 70, "&" + "a" * 31, "&#x" + "0" * 60 + "25;", "\\", "Zk3%2"]
+)
+def test_a_long_text_is_searched_in_a_moment(part: str) -> None:
+    text = part * ((1 << 16) // len(part))
+    began = time.process_time()
+    hide(text, ["Zk3%2F9fQw+8L<N2", "Zk3/9fQw&amp;8L", "another-secret-1"])
+    assert time.process_time() - began < 1  # some hundredths of a second
 
 
 @pytest.mark.parametrize("text", [r"C:\users\name %41 &amp; 100% &nothing; \u12", "\\", "%", "&;", r"\ud83d\ude00"])
