@@ -121,6 +121,7 @@ def test_a_text_without_a_secret_stays_as_it_is(text: str) -> None:
         ("http://user:p@ssword@proxy:3128/x and mail@x", "http://***@proxy:3128/x and mail@x"),
         ("GET /x?api_key=abc&b=1", "GET /x?api_key=***&b=1"),
         ("?a=1&access_token=abc", "?a=1&access_token=***"),
+        ("http://host.test/v1?code=abc&zipcode=12", "http://host.test/v1?code=***&zipcode=12"),
         (
             "/x.png?X-Amz-Signature=abc&sig=def&X-Amz-Credential=ghi",
             "/x.png?X-Amz-Signature=***&sig=***&X-Amz-Credential=***",
@@ -202,6 +203,8 @@ def test_a_plain_word_of_a_header_is_no_secret() -> None:
         ("?api_key=a%20b-1", "?api_key=a%20b-1", ["a%20b-1", "a b-1"]),
         ("?page=12&code=a+b-1", "?page=12", ["a+b-1", "a b-1"]),
         ("?mode=chat", "", []),
+        ("?sig=a-%31&Code=b-%31", "?sig=a-%31&Code=b-%31", ["a-%31", "a-1", "b-%31", "b-1"]),
+        ("?encoding=b-2&zipcode=c-3", "?encoding=b-2&zipcode=c-3", []),
     ],
 )
 def test_secrets_of_a_query_are_those_that_look_so_or_were_added(query: str, asked: str, found: list[str]) -> None:
@@ -216,6 +219,9 @@ def test_secrets_of_a_query_are_those_that_look_so_or_were_added(query: str, ask
         ("http://user:first@second@proxy", ["first@second", "first", "second"]),
         ("user:first second@proxy:3128", ["first second", "first", "second"]),
         ("http://user@proxy", []),
+        ("http://key-1%2F2@proxy:3128", ["key-1%2F2", "key-1/2"]),
+        ("http://key-12345:@proxy", ["key-12345"]),
+        ("http://customer-1:first@proxy", ["first", "customer-1"]),
         ("http://proxy:3128", []),
         (None, []),
     ],
