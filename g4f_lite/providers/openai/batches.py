@@ -82,7 +82,7 @@ class BatchAPI:
                 return _batch_of(self._read(exchange, provider.to_send("POST", "/batches", body)), exchange.hidden())
 
     def find(self, metadata: Mapping[str, str]) -> dict[str, Any] | None:
-        """Return the newest batch with this metadata, or None if there is none."""
+        """Return the newest batch with this metadata among its own, or None if there is none."""
         after = ""
         for _ in range(_MOST_PAGES):
             try:
@@ -93,7 +93,8 @@ class BatchAPI:
                 raise
             batches = objects_in(page.get("data") if isinstance(page, dict) else None)
             for batch in batches:
-                if batch.get("metadata") == metadata:
+                told = batch.get("metadata")
+                if isinstance(told, dict) and metadata.items() <= told.items():  # a service may add its own
                     return _batch_of(batch, secrets)
             after = text_in(batches[-1], "id") if batches else ""
             if not after or not page.get("has_more"):
