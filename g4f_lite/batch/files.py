@@ -126,6 +126,9 @@ def _check_header(names: Sequence[str], *, is_sure: bool) -> None:
 def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
     """Return what a row asks: a text, or a dict of arguments."""
     if template is not None:
+        if all(place[1] is None for place in _PLACE.finditer(template)):
+            name = next(iter(values), "text")
+            raise ValueError(f"the prompt names no column, so that all rows would ask the same; write {{{name}}} in it")
         return fill(template, values)
     if "custom_id" in values and isinstance(body := values.get("body"), dict):
         if wrong := sorted(_NOT_IN_BODY & body.keys()):

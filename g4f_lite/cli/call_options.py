@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from .completion import FILE
 from .failure import Misuse
 
 
@@ -26,7 +27,7 @@ def _with_options(command: Callable[..., None], names: Sequence[str]) -> Callabl
     @click.option("--temperature", metavar="NUMBER", type=float, help="How random the answer is; 0 is not at all.")
     @click.option("--max-tokens", metavar="N", type=click.IntRange(min=1), help="The most tokens of the answer.")
     @click.option("--stop", multiple=True, metavar="TEXT", help="End the answer before this text; can be repeated.")
-    @click.option("--schema", metavar="FILE", type=Path, help="A JSON schema that the answer, in JSON, should fit.")
+    @click.option("--schema", metavar="FILE", type=FILE, help="A JSON schema that the answer, in JSON, should fit.")
     @click.option(
         *names,
         "more",

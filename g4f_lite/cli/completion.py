@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
@@ -10,6 +11,8 @@ from click.shell_completion import CompletionItem
 from ..errors import G4FLiteError
 from ..providers.openai.presets import PRESETS
 from ..providers.registry import find_class, provider_names
+
+FILE = click.Path(path_type=Path, readable=False)  # which shells complete; whether it can be read is told later
 
 
 def complete_provider(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -27,6 +30,11 @@ def complete_model(context: click.Context, parameter: click.Parameter, begun: st
     provider = (named or "Local").split(",")[0].partition(":")[0].strip()
     found = [CompletionItem(name) for name in _models(provider) if name.startswith(begun)]
     return found or [CompletionItem(begun, type="file")] if provider.lower() == "local" else found
+
+
+def complete_weights(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """List the models that the embedded engine knows and whose names begin with a text."""
+    return [CompletionItem(name) for name in _models("local") if name.startswith(begun)]
 
 
 def _models(provider: str) -> list[str]:

@@ -11,7 +11,7 @@ import click
 from ..arguments import check_name
 from ..conversation import Conversation
 from ..errors import G4FLiteError
-from ..messages import Image, Message
+from ..messages import Image, Message, text_of
 from .conversation_file import ConversationFile
 from .failure import Failure, checking_arguments, message_of
 from .line_editor import LineEditor
@@ -27,7 +27,7 @@ HELP = """\
 /retry         send the last message again; its turn is taken back
 /undo          take back the last turn
 /model NAME    use another model of the provider; without NAME, say which one is used
-/system TEXT   replace the system message; without TEXT, remove it
+/system TEXT   replace the system message; none removes it; without TEXT, show it
 /save FILE     save the conversation to a new file, and each further turn
 /edit          write a message in your editor, as $VISUAL or $EDITOR names it
 /quit          quit, as Ctrl-D does
@@ -141,10 +141,15 @@ class InteractiveChat:
 
     def _set_system(self, text: str) -> None:
         messages = self._conversation.messages
-        rest = list(itertools.dropwhile(is_instruction, messages))
-        system: list[Message] = [{"role": "system", "content": as_text(text)}] if text else []
-        self._conversation.messages = system + rest
-        write("The system message is replaced.\n" if text else "There is no system message any more.\n")
+        old = list(itertools.takewhile(is_instruction, messages))
+        if not text:
+            write("".join(f"{text_of(message['content'])}\n" for message in old) or "There is no system message.\n")
+            return
+        system: list[Message] = [] if text == "none" else [{"role": "system", "content": as_text(text)}]
+        if system == old:
+            return
+        self._conversation.messages = system + messages[len(old) :]
+        write("The system message is replaced.\n" if system else "There is no system message any more.\n")
         write(self._file.stop_saving())
 
     def _save(self, name: str) -> None:

@@ -15,7 +15,7 @@ from ..providers.fallback import Fallback
 from ..providers.local.catalogue import DEFAULT
 from ..providers.openai.keys import clean
 from ..providers.selection import choose_provider
-from .completion import complete_provider
+from .completion import FILE, complete_provider
 from .failure import Misuse, checking_arguments, tell
 
 
@@ -62,7 +62,7 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
         help="The provider, such as ollama or groq:llama-3.3-70b. Repeat it to name fallbacks, in order.",
     )
     @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
-    @click.option("--api-key-file", "key_file", metavar="FILE", type=Path, help="A file with only the API key in it.")
+    @click.option("--api-key-file", "key_file", metavar="FILE", type=FILE, help="A file with only the API key in it.")
     @click.option("--proxy", metavar="URL", help="A proxy for all requests.")
     @click.option("--timeout", metavar="SECONDS", type=float, help="The time limit for the whole answer.")
     @wraps(command)

@@ -140,6 +140,7 @@ def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> N
         ("-p groq -m ll", {}, "plain,llama-3.3-70b-versatile\n"),
         ("-p AiChats -m g", {}, "plain,gpt-4\n"),
         ("-p nosuch -m g", {}, "\n"),
+        ("--save t", {}, "file,t\n"),
         ("-m g", {"G4F_LITE_PROVIDER": "openai:o3"}, "plain,gpt-4o-mini\n"),
         ("-m s", {"G4F_LITE_BASE_URL": "http://127.0.0.1:9/v1"}, "\n"),
         ("--base-url http://127.0.0.1:9/v1 -m s", {}, "\n"),

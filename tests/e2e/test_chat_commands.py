@@ -35,7 +35,10 @@ def test_commands(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
         assert say(terminal, "/undo") == "Taken back: /etc/hosts\r\n> "
         assert say(terminal, "/system Be polite.") == "The system message is replaced.\r\n> "
         assert say(terminal, f"/save {file}").startswith("Each turn will be saved to")
-        assert say(terminal, "/system") == "There is no system message any more.\r\n> "
+        assert say(terminal, "/system") == "Be polite.\r\n> "
+        assert say(terminal, "/system Be polite.") == "> "  # nothing has changed, and the file is kept
+        assert say(terminal, "/system none") == "There is no system message any more.\r\n> "
+        assert say(terminal, "/system") == "There is no system message.\r\n> "
         say(terminal, "first")
         say(terminal, "second")
         emulator.answer("again")

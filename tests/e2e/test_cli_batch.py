@@ -201,6 +201,12 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
             [],
             "line 2: there is no column 'prompt'; name the columns to use, as in --prompt '{a}'",
         ),
+        (
+            "in.csv",
+            "a,b\n1,2\n",
+            ["--prompt", "Classify {{a}}"],
+            "names no column, so that all rows would ask the same",
+        ),
         ("in.csv", "a,b\n1,2\n", ["--prompt", "{c}"], "line 2: there is no column 'c' for the prompt; there are a, b"),
         ("in.csv", "a,b\n1,2,3\n", ["--prompt", "{a}"], "line 2 has not as many columns as the first line"),
         ("in.jsonl", '"one"\n{', [], "line 2 is not JSON"),

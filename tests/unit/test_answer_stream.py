@@ -121,7 +121,7 @@ def test_close_before_the_first_piece() -> None:
 
 
 def test_close_while_it_begins() -> None:
-    source = Source(["a", Finish()])
+    source = Source([AssertionError("it is read")])
     stream: AnswerStream
 
     def begin() -> Source:

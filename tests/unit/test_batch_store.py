@@ -113,6 +113,7 @@ def test_what_tells_providers_apart() -> None:
     different = [
         identity_of(openai(), None),
         identity_of(openai(url="https://y.example/v1"), None),
+        identity_of(openai(url="https://x.example/v1?api-version=1"), None),
         identity_of(openai(key="sk-2"), None),
         identity_of(openai(model="n"), None),
         identity_of(Counts(), None),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from g4f_lite import AnswerStream, Finish, ImageResponse, Reasoning, ResponseFormatError, ToolCallDelta, Usage
 from g4f_lite.answers.buffer import COMPACT_BYTES, MAX_BYTES, Buffer
-from g4f_lite.answers.deltas import Delta, Revision
+from g4f_lite.answers.deltas import Delta, OtherChoice, Revision
 
 words = st.text(max_size=5)
 DELTAS = st.lists(
@@ -95,6 +95,7 @@ def test_an_answer_of_any_length_can_be_iterated() -> None:
         (PIECE, lambda stream: stream.answer),
         (Reasoning(PIECE), lambda stream: stream.reasoning),
         (ToolCallDelta(0, "id", "name", PIECE), lambda stream: stream.tool_calls),
+        (OtherChoice(1, PIECE), lambda stream: stream.other_choices),
     ],
 )
 def test_what_was_not_kept_is_not_passed_off_as_whole(delta: Delta, of: Callable[[AnswerStream], Any]) -> None:

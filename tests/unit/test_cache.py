@@ -14,10 +14,12 @@ import pytest
 from g4f_lite import (
     Cache,
     Client,
+    Finish,
     OpenAICompatible,
     Prompt,
     ServiceError,
 )
+from g4f_lite.answers.buffer import MAX_BYTES
 
 from .batch_providers import DELTAS, Counts
 
@@ -121,6 +123,18 @@ def test_an_answer_that_cannot_be_cached_is_given_with_a_warning(tmp_path: Path)
         cache._store().database._idle[-1].execute(f"PRAGMA max_page_count={pages}")
         with pytest.warns(UserWarning, match="the answer was not cached: .*the disk is full"):
             assert client.ask("x" * 50_000) == "x" * 50_000 + " 2"
+
+
+def test_an_answer_that_is_longer_than_what_a_stream_keeps_is_not_cached(tmp_path: Path) -> None:
+    class Long(Counts):
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            self.asked.append("x")
+            yield from ("x" * MAX_BYTES, "x", Finish())
+
+    provider = Long()
+    with Client(provider, cache=tmp_path / "cache.db") as client:
+        assert [sum(map(len, client.stream("a"))) for _ in range(2)] == [MAX_BYTES + 1] * 2
+    assert len(provider.asked) == 2
 
 
 def test_the_default_cache_is_in_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

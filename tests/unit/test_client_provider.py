@@ -100,6 +100,11 @@ def test_what_is_no_provider_is_refused(provider):
         Client(provider)
 
 
+def test_an_empty_list_is_called_so():
+    with pytest.raises(ValueError, match="provider is an empty list"):
+        Client([], retry=None)
+
+
 @pytest.mark.parametrize(
     "settings", [{"api_key": "k"}, {"base_url": "http://x/v1"}, {"retry": None}, {"verify": False}], ids=str
 )

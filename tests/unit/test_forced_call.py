@@ -78,6 +78,12 @@ def test_a_model_without_tools_gets_a_schema(path: Path, choice: Any, schema: An
     assert json.loads(system["content"].splitlines()[1]) == WEATHER["function"]
 
 
+def test_the_arguments_of_a_function_without_parameters_are_an_object(path: Path) -> None:
+    body = sent(path, tools=[{"type": "function", "function": {"name": "now"}}], tool_choice="required")
+    (call,) = body["json_schema"]["anyOf"]
+    assert call["properties"] == {"name": {"const": "now"}, "arguments": {"type": "object"}}
+
+
 @pytest.mark.parametrize("choice", [None, "auto", "none"])
 def test_a_call_that_is_not_required_is_the_models_affair(path: Path, choice: Any) -> None:
     body = sent(path, tools=[WEATHER], tool_choice=choice)

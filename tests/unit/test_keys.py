@@ -126,8 +126,14 @@ def test_a_copy_remembers_that_a_secret_is_missing(remake: Any, settings: dict[s
     assert KEY.encode() not in pickle.dumps(provider)
     again = remake(remake(provider))
     assert (again.base_url, again.model, again.timeout) == (ELSEWHERE, "m", provider.timeout)
-    with responses.RequestsMock(), pytest.raises(AuthenticationError, match=named):
-        again.create(messages="hi")
+    asking = [
+        lambda: again.create(messages="hi"),
+        lambda: again.create_embeddings("hi"),
+        lambda: again.generate_image("a cat"),
+    ]
+    for ask in asking:
+        with responses.RequestsMock(), pytest.raises(AuthenticationError, match=named):
+            ask()
 
 
 def test_a_copy_without_secrets_just_works() -> None:
@@ -135,6 +141,17 @@ def test_a_copy_without_secrets_just_works() -> None:
     again = pickle.loads(pickle.dumps(provider))
     assert (again.headers, again.proxy) == (provider.headers, provider.proxy)
     assert _sent_key(again) is None
+
+
+@pytest.mark.parametrize("remake", [copy.deepcopy, lambda provider: pickle.loads(pickle.dumps(provider))])
+def test_a_copy_does_not_take_the_key_of_another_server(monkeypatch: pytest.MonkeyPatch, remake: Any) -> None:
+    monkeypatch.setenv("G4F_LITE_BASE_URL", "http://gateway.test/v1")
+    monkeypatch.setenv("G4F_LITE_API_KEY", KEY)
+    again = remake(OpenAICompatible(ELSEWHERE, api_key="given-key"))
+    with responses.RequestsMock(), pytest.raises(AuthenticationError, match="with its URL in G4F_LITE_BASE_URL, or"):
+        again.create("m", "hi")
+    monkeypatch.setenv("G4F_LITE_BASE_URL", ELSEWHERE)
+    assert _sent_key(again) == KEY
 
 
 def test_a_copy_takes_its_key_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,6 +143,7 @@ class TestOptions:
             ({"json_schema": {"pattern": "^(a|b){1,500}(c?){1,500}$"}}, ValueError, "at most 100 repetitions"),
             ({"response_format": {"type": "xml"}}, ValueError, "response_format has the type 'xml'"),
             ({"response_format": {"type": "json_schema"}}, TypeError, "schema in response_format must be a dict"),
+            ({"response_format": {"type": "json_object", "schema": 5}}, TypeError, "schema in response_format must be"),
             ({"keep_alive": "soon"}, ValueError, "keep_alive must be"),
         ],
     )
@@ -351,10 +352,15 @@ def test_an_answer_that_fills_the_context_warns() -> None:
     list(context_told(iter(["x", Usage(12, 499, 511), Finish("length")]), 512, 512))
 
 
-@pytest.mark.parametrize(("own", "asked", "expected"), [(8192, None, 4096), (2048, None, 2048), (8192, 16384, 8192)])
-def test_no_model_has_a_larger_context_than_it_can(tmp_path: Path, own: int, asked: int | None, expected: int) -> None:
+@pytest.mark.parametrize(
+    ("own", "asked", "expected"),
+    [(8192, None, 4096), (2048, None, 2048), (8192, 16384, 8192), (0, None, 4096), (None, None, 4096)],
+)
+def test_no_model_has_a_larger_context_than_it_can(
+    tmp_path: Path, own: int | None, asked: int | None, expected: int
+) -> None:
     path = tmp_path / "model.gguf"
-    path.write_bytes(gguf({**SMOLLM2, "llama.context_length": own}))
+    path.write_bytes(gguf({**SMOLLM2, **({} if own is None else {"llama.context_length": own})}))
     local = Local(path, context=asked)
     assert local.runner.context_of(local.get_model()) == expected
 

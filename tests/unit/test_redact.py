@@ -71,6 +71,14 @@ def test_a_secret_is_hidden_in_every_spelling(shown: str) -> None:
     assert shown.endswith(after)
 
 
+@pytest.mark.parametrize(
+    ("secret", "shown"),
+    [("pässwort-1", "p%C3%A4sswort-1"), ("pass wört/1", "pass%20w%C3%B6rt%2F1"), ("pass\tword-1", r"pass\tword-1")],
+)
+def test_letters_that_take_several_bytes_and_control_characters_have_spellings_too(secret: str, shown: str) -> None:
+    assert hide(f"'{shown}'", [secret]) == f"'{HIDDEN}'"
+
+
 @pytest.mark.parametrize("text", [r"C:\users\name %41 &amp; 100% &nothing; \u12", "\\", "%", "&;", r"\ud83d\ude00"])
 def test_a_text_without_a_secret_stays_as_it_is(text: str) -> None:
     assert hide(text, ["canary-1f2e3d4c", "dark"]) == text

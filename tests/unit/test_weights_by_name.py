@@ -180,6 +180,20 @@ class TestElsewhere:
         with pytest.raises(ProviderNotConfiguredError, match="belongs to another program"):
             weights.remove(known)
 
+    @pytest.mark.parametrize(
+        ("variable", "place"),
+        [
+            ("HF_HUB_CACHE", f"models--owner--name-GGUF/blobs/{SHA256}"),
+            ("OLLAMA_MODELS", f"blobs/sha256-{SHA256}"),
+        ],
+    )
+    def test_the_environment_says_where_it_is(
+        self, tmp_path: Path, known: str, variable: str, place: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(variable, str(tmp_path / "moved"))
+        path = self.put(tmp_path / "moved" / place)
+        assert weights.find(known) == path
+
     def test_another_file_in_its_place_is_not_used(self, tmp_path: Path, known: str) -> None:
         path = self.put(tmp_path / f"home/.ollama/models/blobs/sha256-{SHA256}")
         path.write_bytes(MODEL[:-1] + b"!")
@@ -225,7 +239,7 @@ def test_the_list_has_known_and_fetched_models_and_rm_removes_them(hub: FakeHub,
     assert (listed[source].size, listed[source].licence) == (len(MODEL), "apache-2.0")
     assert weights.remove(NAME) == listed[source].path
     assert weights.find(NAME) is None
-    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert list(cache.rglob("*")) == [cache / "models"], "no folder of its own stays"
     with pytest.raises(ProviderNotConfiguredError, match="not on this machine"):
         weights.remove(NAME)
 

@@ -91,11 +91,17 @@ class TestFaults:
 
     @pytest.mark.parametrize("status", [403, 404])
     def test_a_refusal_is_not_tried_again(self, hub: FakeHub, status: int) -> None:
-        hub.faults = [Fault(status=status)] * 2
+        hub.faults = [Fault(status=status, headers={"Location": "/elsewhere"})] * 2
         with pytest.raises((AuthenticationError, ModelNotSupportedError)) as caught:
             Local.pull(NAME)
         assert len(hub.delivered) == 1
         assert "very-secret" not in str(caught.value)
+
+    def test_a_redirect_to_nowhere_is_told(self, hub: FakeHub) -> None:
+        hub.faults = [Fault(status=302)] * 2
+        with pytest.raises(ResponseStatusError, match="status 302"):
+            Local.pull(NAME)
+        assert len(hub.delivered) == 1
 
     def test_a_disk_without_room_is_told_first(self, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
         usage = namedtuple("usage", "total used free")

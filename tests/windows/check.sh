@@ -64,7 +64,7 @@ for part in "tests/unit/test_[a-b]*" "tests/unit/test_[c-d]*" "tests/unit/test_[
     tests 300 --last-failed $part || status=$?
 done
 
-weights="$(find "${XDG_CACHE_HOME:-$HOME/.cache}/g4f-lite" -maxdepth 1 -name '*.gguf' 2>/dev/null | head -1)"
+weights="$(find "${XDG_CACHE_HOME:-$HOME/.cache}/g4f-lite" -maxdepth 1 -name '*.gguf' 2>/dev/null | head -1 || true)"
 if [ -z "$weights" ]; then
     echo "The embedded model is not tried on Windows: its weights are not on this machine (g4f-lite local pull)."
 elif ! timeout 100 "$here/run.sh" "$dir" tests/windows/local_chat.py "Z:${weights//\//\\}"; then

@@ -254,7 +254,11 @@ def test_headers_and_a_query_for_one_prompt() -> None:
     answers = {"/v1/models?a=1": MODELS, "/v1/chat/completions?a=2&b=x": HELLO, "/v1/chat/completions?a=1": HELLO}
     with Paths(answers) as server:
         provider = OpenAICompatible(
-            server.url + "/v1", api_key="the-key", default_headers={"X-A": "a", "X-B": "b"}, default_query={"a": 1}
+            server.url + "/v1",
+            api_key="the-key",
+            default_headers={"X-A": "default", "X-B": "b"},
+            headers={"X-A": "a"},
+            default_query={"a": 1},
         )
         provider.create(messages="hi", extra_headers={"x-b": "mine", "X-C": "c"}, extra_query={"a": 2, "b": "x"})
         provider.create(messages="hi")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import AiEngine, ImageResponse, Revision, Usage
+from g4f_lite import AiEngine, ImageResponse, ResponseFormatError, Revision, Usage
 from g4f_lite.emulator import Emulator
 
 from .ai_engine_site import (
@@ -63,6 +63,11 @@ def test_json_in_place_of_a_stream(serve: Serve, ask: Ask) -> None:
     usage = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16, "price": None}
     answer = ask(serve(whole({"success": True, "reply": "Hi", "images": None, "usage": usage, "blocks": []})))
     assert (answer, answer.usage, answer.finish_reason) == ("Hi", Usage(11, 5, 16), "stop")
+
+
+def test_words_in_place_of_an_answer_are_shown(serve: Serve) -> None:
+    with pytest.raises(ResponseFormatError, match="expected JSON or events, got 'Just a blog"):
+        serve(length(b"Just a blog.")).create(messages="Hello")
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/html; charset=UTF-8", "text/event-stream", ""])

@@ -141,12 +141,12 @@ def test_functions_of_a_bot_are_tool_calls(site: AiEngine, emulator: Emulator, v
         "index": 0,
         "id": "c1",
         "type": "function",
-        "function": {"name": "weather", "arguments": '{"city": "Oslo"}'},
+        "function": {"name": "weather", "arguments": '{"city": "Tromsø"}'},
     }
     emulator.answer([{"tool_calls": [call]}])
-    answer = site.create(messages="How is the weather in Oslo?")
+    answer = site.create(messages="How is the weather in Tromsø?")
     assert answer == ""
-    assert answer.tool_calls == [ToolCall(None, "weather", '{"city": "Oslo"}')]
+    assert answer.tool_calls == [ToolCall(None, "weather", '{"city": "Tromsø"}')]
     assert answer.finish_reason == "tool_calls"
 
 

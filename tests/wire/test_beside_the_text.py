@@ -13,7 +13,7 @@ from g4f_lite import Client, Fallback, ServiceError
 from g4f_lite.emulator import Emulator
 
 from .conftest import Provide
-from .openai_answers import streamed, whole
+from .openai_answers import piece, streamed, whole
 from .raw_server import RawServer, every
 
 CONTENT = [{"token": "He", "logprob": -0.5, "bytes": [72, 101], "top_logprobs": []}]
@@ -187,3 +187,11 @@ def test_many_fields_in_many_chunks_are_bounded(provide: Provide) -> None:
         made: Any = Client(provide(server)).chat.completions.create("hi")
     assert made.choices[0].message.content == "aaaaa"
     assert sum(len(value) for value in made.extra.values()) <= 1024 * 1024
+
+
+def test_what_stands_beside_a_finish_reason_without_a_delta(provide: Provide) -> None:
+    filtered = {"hate": {"filtered": False, "severity": "safe"}}
+    last = {"choices": [{"index": 0, "finish_reason": "stop", "content_filter_results": filtered}]}
+    with RawServer(every(streamed(piece({"content": "Hi"}), last))) as server:
+        made: Any = Client(provide(server)).chat.completions.create("hi")
+    assert made.choices[0].content_filter_results == filtered

@@ -107,6 +107,7 @@ def test_the_model_and_the_usage_where_the_server_says_nothing(provide: Provide)
         {"data": [{"embedding": [1, float("inf")]}]},
         {"data": [{"embedding": "AADAfw=="}]},
         {"data": [{"embedding": "no base64"}]},
+        {"data": [{"embedding": "AAAA\nPw=="}]},
         {"data": [{"embedding": "AAA="}]},
         {"data": [{"embedding": [[1.0]]}]},
         {"data": [{"embedding": []}]},

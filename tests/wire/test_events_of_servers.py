@@ -205,6 +205,13 @@ def test_an_event_that_is_broken_in_the_middle_is_a_hole_in_the_answer(provide: 
     assert caught.value.partial == "Hel"
 
 
+def test_a_choice_without_an_index_is_the_first(provide: Provide) -> None:
+    without = piece({"content": "Hel"})
+    del without["choices"][0]["index"]
+    with RawServer(every(streamed(without, piece({"content": "lo"}), STOP))) as server:
+        assert provide(server).create(messages="hi") == "Hello"
+
+
 # An empty answer says why
 
 

@@ -106,6 +106,8 @@ def test_a_line_beyond_the_bound(provide: Provide) -> None:
         ({"prompt_tokens": 3.0, "completion_tokens": 4.0, "total_tokens": None}, Usage(3, 4, 7)),
         ({"prompt_tokens": 3, "total_tokens": 7}, Usage(3, 4, 7)),
         ({"completion_tokens": 4, "total_tokens": 7}, Usage(3, 4, 7)),
+        ({"prompt_tokens": 3}, Usage(3, 0, 3)),
+        ({"completion_tokens": 4}, Usage(0, 4, 4)),
         ({"prompt_tokens": 3, "completion_tokens": 4, "prompt_cache_hit_tokens": 2}, Usage(3, 4, 7, 2)),
         ({"prompt_tokens": 3, "completion_tokens": 4, "cached_tokens": 2}, Usage(3, 4, 7, 2)),
         (

@@ -10,7 +10,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from g4f_lite import AuthenticationError, ResponseStatusError, RetryPolicy, ServiceError
+from g4f_lite import AuthenticationError, ResponseFormatError, ResponseStatusError, RetryPolicy, ServiceError
 
 from .conftest import Provide
 from .proxies import HTTPProxy
@@ -106,3 +106,12 @@ def test_retries_mounted_on_a_session_are_not_multiplied(session: requests.Sessi
             provider.create(messages="Hello")
         assert len(server.requests) == 3
     assert caught.value.status == caught.value.status_code == 503
+
+
+def test_a_server_that_writes_what_these_retries_say_is_not_taken_for_them(provide: Provide) -> None:
+    def answer(connection: Connection) -> None:
+        connection.request()
+        connection.send(b"too many 503 error responses")
+
+    with RawServer(answer) as server, pytest.raises(ResponseFormatError, match="not an HTTP answer"):
+        provide(server, retry=None).create(messages="Hello")

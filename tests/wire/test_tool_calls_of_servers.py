@@ -180,6 +180,13 @@ def test_two_calls_of_one_function(provide: Provide) -> None:
         assert triples(read(server, provide).tool_calls) == [("a", "weather", A), ("b", "weather", A)]
 
 
+def test_two_calls_of_one_function_without_ids(provide: Provide) -> None:
+    paris = '{"city":"Paris"}'
+    events = [piece({"tool_calls": [call(None, "weather", text, index=0)]}) for text in (A, paris)]
+    with RawServer(every(streamed(*events, END))) as server:
+        assert triples(read(server, provide).tool_calls) == [(None, "weather", A), (None, "weather", paris)]
+
+
 @pytest.mark.parametrize("arguments", [{}, "{}"])
 @pytest.mark.parametrize("write", ["streamed", "whole"])
 def test_a_call_without_arguments(arguments: Any, write: str, provide: Provide) -> None:
@@ -254,6 +261,7 @@ CALLING: dict[str, dict[str, Any]] = {
     },
     "GitHub Copilot's reasoning": {"reasoning_text": "Hm.", "reasoning_opaque": "sealed", "tool_calls": [WEATHER]},
     "annotations": {"annotations": [{"type": "url_citation"}], "tool_calls": [WEATHER]},
+    "a custom tool": {"tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "code", "input": "print"}}]},
 }
 
 

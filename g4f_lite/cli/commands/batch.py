@@ -17,6 +17,7 @@ from ..batch_files import BatchFiles
 from ..batch_report import Price, told_before, told_of_unused
 from ..batch_run import BatchRun
 from ..call_options import call_options
+from ..completion import FILE
 from ..failure import Misuse, checking_arguments
 from ..options import ProviderOptions, provider_options
 
@@ -29,8 +30,8 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=Path)
-@click.option("--output", "-o", "target", metavar="OUT", type=Path, help="The file for the answers: .jsonl or .csv.")
+@click.argument("source", metavar="IN", type=FILE)
+@click.option("--output", "-o", "target", metavar="OUT", type=FILE, help="The file for the answers: .jsonl or .csv.")
 @click.option("--prompt", "template", metavar="TEXT", help="The prompt, with columns in braces: 'Summarise: {text}'.")
 @click.option("--format", "kind", type=click.Choice(FORMATS), help="The format of IN, if its name does not say it.")
 @click.option("--delimiter", metavar="CHAR", help="What separates the columns of tables, such as ';'.")
@@ -46,10 +47,10 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option("--system", "-s", metavar="TEXT", help="A system message for all prompts.")
 @call_options("--option")
 @click.option("--workers", metavar="N|auto", callback=_number_or_auto, default="auto", help="How many calls at once.")
-@click.option("--store", metavar="FILE", type=Path, help="Where answers are kept as they come, instead of OUT.store.")
+@click.option("--store", metavar="FILE", type=FILE, help="Where answers are kept as they come, instead of OUT.store.")
 @click.option("--rpm", metavar="N", type=float, help="Requests per minute.")
 @click.option("--tpm", metavar="N", type=float, help="Tokens per minute.")
-@click.option("--failed", metavar="FILE", type=Path, help="A file for the rows that failed, which can be IN later.")
+@click.option("--failed", metavar="FILE", type=FILE, help="A file for the rows that failed, which can be IN later.")
 @click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer the first N prompts only.")
 @click.option("--estimate", is_flag=True, help="Send nothing, and print what would be sent.")
 @click.option(
@@ -59,7 +60,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     help="Dollars for a million tokens of prompts and of answers, as in 0.15,0.60.",
 )
 @click.option("--fresh", is_flag=True, help="Ask again for what is stored.")
-@click.option("--hosted", metavar="FILE", type=Path, help="Use the service's Batch API; FILE keeps how far it is.")
+@click.option("--hosted", metavar="FILE", type=FILE, help="Use the service's Batch API; FILE keeps how far it is.")
 @click.option("--poll", metavar="S", type=float, default=30.0, help="With --hosted: seconds between two looks at it.")
 def command(
     source: Path,

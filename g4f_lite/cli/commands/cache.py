@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ...store.cache import Cache
+from ..completion import FILE
 from ..failure import Failure
 
 
@@ -16,7 +17,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--path", metavar="FILE", type=Path, help="Another cache than the default one.")
+@click.option("--path", metavar="FILE", type=FILE, help="Another cache than the default one.")
 def info(path: Path | None) -> None:
     """Show where the cache is, and how much is in it."""
     cache = Cache(path)
@@ -28,7 +29,7 @@ def info(path: Path | None) -> None:
 
 
 @command.command()
-@click.option("--path", metavar="FILE", type=Path, help="Another cache than the default one.")
+@click.option("--path", metavar="FILE", type=FILE, help="Another cache than the default one.")
 def clear(path: Path | None) -> None:
     """Remove all answers from the cache."""
     cache = Cache(path)

@@ -12,7 +12,7 @@ from ...client.routing import RoutedProvider, Router
 from ...providers.base import BaseProvider
 from ..answer_format import format_check
 from ..call_options import call_options
-from ..completion import complete_model
+from ..completion import FILE, complete_model
 from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
@@ -36,8 +36,8 @@ from .local import suggest_better_models
 @click.option("--system", "-s", metavar="TEXT", help="A system message, which tells the model how to behave.")
 @click.option("--image", "-i", "images", multiple=True, metavar="FILE|URL|-", help="An image to send; can be repeated.")
 @call_options("--option", "-o")
-@click.option("--save", metavar="FILE", type=Path, help="Save the conversation to a new file.")
-@click.option("--continue", "continued", metavar="FILE", type=Path, help="Continue the conversation in a file.")
+@click.option("--save", metavar="FILE", type=FILE, help="Save the conversation to a new file.")
+@click.option("--continue", "continued", metavar="FILE", type=FILE, help="Continue the conversation in a file.")
 @click.option("--no-stream", is_flag=True, help="Print nothing before the answer is complete.")
 @click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")

@@ -14,6 +14,7 @@ from ...providers.ai_chat_online import AiChatOnline
 from ...providers.ai_chats.provider import AiChats
 from ...providers.ai_engine.chatgpt4_online import Chatgpt4Online
 from ..call_trace import CallTrace
+from ..completion import FILE
 from ..emulation import Backend, add_faults, backend_option, fail_option, make_backend
 from ..failure import Misuse, checking_arguments
 from ..output import write
@@ -35,7 +36,7 @@ ITALY = [
 @click.command()
 @backend_option
 @fail_option
-@click.option("--save", metavar="DIRECTORY", type=Path, help="Save the image in this directory.")
+@click.option("--save", metavar="DIRECTORY", type=FILE, help="Save the image in this directory.")
 def command(backend: str, faults: tuple[str, ...], save: Path | None) -> None:
     """Run the providers against emulated services.
 

@@ -18,6 +18,7 @@ from ...providers.base import BaseProvider, Provider
 from ...providers.environment import warn_of_unknown_variables
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, make_provider
+from ..completion import FILE
 from ..diagnosis import NOT_RUNNING
 from ..effective_settings import Setting, effective_settings, known_secrets
 from ..examination import Examination, Examiner
@@ -47,7 +48,7 @@ class Target:
 @click.option("--provider", "-p", "more", multiple=True, metavar="NAME", help="The same as PROVIDER.")
 @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
 @click.option("--model", "-m", metavar="NAME", help="The model.")
-@click.option("--api-key-file", "key_file", metavar="FILE", type=Path, help="A file with only the API key in it.")
+@click.option("--api-key-file", "key_file", metavar="FILE", type=FILE, help="A file with only the API key in it.")
 @click.option("--proxy", metavar="URL", help="A proxy for all requests.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="The limit of each step.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

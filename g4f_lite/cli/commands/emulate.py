@@ -15,6 +15,7 @@ import click
 from ...emulator import Emulator, ReceivedRequest, Settings
 from ...errors import sanitize
 from ..assignments import read_assignment
+from ..completion import FILE
 from ..emulation import Backend, add_faults, backend_option, fail_option, make_backend
 from ..failure import Failure, checking_arguments
 from ..output import write
@@ -48,7 +49,7 @@ Requests:
 @fail_option
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help=f"The port; {PORT} by default, or any free one.")
-@click.option("--tls", metavar="FILE", type=Path, help="Use https, with the certificate and the key in this file.")
+@click.option("--tls", metavar="FILE", type=FILE, help="Use https, with the certificate and the key in this file.")
 @click.option(
     "--set",
     "assignments",

@@ -12,6 +12,7 @@ from ...answers.images import ImageResponse
 from ...client.images import first_success, generate_images
 from ...errors import G4FLiteError
 from ...providers.fallback import Fallback
+from ..completion import FILE
 from ..failure import Failure, Misuse
 from ..options import ProviderOptions, provider_options
 from ..output import write, write_bytes
@@ -25,7 +26,7 @@ STANDARD_OUTPUT = Path("-")
 @provider_options
 @click.option("--model", "-m", metavar="NAME", help="The image model. Default: the provider's own.")
 @click.option("--size", metavar="WIDTHxHEIGHT", help="The size, if the service supports it.")
-@click.option("--output", "-o", required=True, metavar="FILE", type=Path, help="The file, or - for standard output.")
+@click.option("--output", "-o", required=True, metavar="FILE", type=FILE, help="The file, or - for standard output.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def command(
     prompt: str | None,

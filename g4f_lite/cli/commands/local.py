@@ -7,6 +7,7 @@ import sys
 import click
 
 from ...providers.base import BaseProvider
+from ..completion import complete_weights
 from ..failure import checking_arguments, tell
 from ..output import write
 
@@ -17,7 +18,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("name", default="smollm2")
+@click.argument("name", default="smollm2", shell_complete=complete_weights)
 @click.option("--yes", "-y", is_flag=True, help="Accept the licence of the model, whatever it is.")
 def pull(name: str, yes: bool) -> None:
     """Download a model now, so that it can answer offline later, and print its path.
@@ -50,7 +51,7 @@ def list_models() -> None:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_weights)
 def rm(name: str) -> None:
     """Remove a model's file. Prints where it was."""
     from ...providers.local import weights

@@ -12,6 +12,7 @@ import click
 from ...errors import G4FLiteError
 from ...http.urls import is_loopback
 from ...providers.openai.keys import clean
+from ..completion import FILE
 from ..failure import Failure, Misuse, checking_arguments, one_line
 from ..options import read_key
 from ..output import write
@@ -39,7 +40,7 @@ USAGE = """\
     "--api-key-file",
     "key_file",
     metavar="FILE",
-    type=Path,
+    type=FILE,
     help=f"A file with the key that each request must have; {KEY_VARIABLE} may hold it instead.",
 )
 @click.option(

@@ -158,7 +158,7 @@ def remove(path: Path) -> None:
     for each in (path, _record_place(path), lock_of(path)):
         each.unlink(missing_ok=True)
     for folder in list(path.parents)[:2]:
-        if folder != cache_directory() and cache_directory() in folder.parents:
+        if cache_directory() in folder.parents:
             with contextlib.suppress(OSError):  # not empty
                 folder.rmdir()
 

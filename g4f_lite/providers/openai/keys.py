@@ -27,6 +27,7 @@ class Key:
     :param required: whether the service answers nobody without one
     :param pickled: whether it was given before it was pickled, and left out there
     :param for_azure: whether it is sent in Azure's own header
+    :param address: the address that ``G4F_LITE_BASE_URL`` has to name, so that the variable may be read; "" for others
     """
 
     given: KeyLike | None
@@ -35,6 +36,7 @@ class Key:
     required: bool
     pickled: bool = False
     for_azure: bool = False
+    address: str = ""
 
     @classmethod
     def of(cls, api_key: KeyLike | None, base_url: str, variable: str | None, *, home: str = "") -> Key:
@@ -57,7 +59,8 @@ class Key:
         reads = origin == parse_origin(os.environ.get("G4F_LITE_BASE_URL"))
         if variable is not None and not reads and here and is_loopback(base_url):
             return cls(given, variable, reads=True, required=False)
-        return cls(given, "G4F_LITE_API_KEY", reads, required=False, for_azure=is_azure(base_url))
+        azure = is_azure(base_url)
+        return cls(given, "G4F_LITE_API_KEY", reads, required=False, for_azure=azure, address=base_url)
 
     def value(self) -> str | None:
         """Return the key, or None where there is none.
@@ -67,7 +70,7 @@ class Key:
         """
         if callable(self.given):
             return clean(self.given(), "the result of api_key()")
-        if self.given is not None or not self.reads:
+        if self.given is not None or not self._may_read():
             return self.given
         found = os.environ.get(self.variable)
         return clean(found, self.variable) if found else None
@@ -80,7 +83,8 @@ class Key:
         """Say what to do where it is missing."""
         if self.pickled:
             lost = "the key of this provider was given as an argument, which a pickle does not carry"
-            return f"{lost}: set {self.variable} in the environment, or give api_key= again"
+            where = ", with its URL in G4F_LITE_BASE_URL," if self.address else ""
+            return f"{lost}: set {self.variable} in the environment{where} or give api_key= again"
         return f"no key: {self.way()}"
 
     def way(self) -> str:
@@ -119,13 +123,19 @@ class Key:
 
         return sign
 
+    def _may_read(self) -> bool:
+        """Return whether the variable belongs to the address; in a pickled copy, to the one of this process."""
+        if not self.pickled or not self.address:
+            return self.reads
+        return parse_origin(self.address) == parse_origin(os.environ.get("G4F_LITE_BASE_URL"))
+
     def __repr__(self) -> str:
         return f"Key({'given' if self.given else self.variable})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         lost = self.given is not None
-        kept = self.reads or lost, self.required or lost, self.pickled or lost
-        return Key, (None, self.variable, *kept, self.for_azure)
+        kept = self.reads, self.required or lost, self.pickled or lost
+        return Key, (None, self.variable, *kept, self.for_azure, self.address)
 
 
 def clean(key: Any, name: str) -> str:
