@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from .arguments import check_name, check_proxy
@@ -14,6 +14,7 @@ from .timeout import CallRetry, Timeout, TimeoutLike, check_retry
 _DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
 # Arguments of a client's ask and stream that make values of the text, or call functions.
 _OF_CLIENT = ("output", "repairs", "approve", "on_tool", "max_turns")
+_MAY_BE_SECRET = ("extra_headers", "extra_query", "extra_body")
 _SEVERAL = "this gives one answer; client.chat.completions.create(n=…) gives several"
 
 
@@ -22,7 +23,8 @@ class Prompt:
     """Everything that one call sends to a provider.
 
     Create it with :meth:`of`, which checks every argument, so that nothing has to be checked again.
-    Change it with :func:`dataclasses.replace`.
+    Change it with :func:`dataclasses.replace`.  Its repr hides what may be secret: the proxy, and the values of
+    ``extra_headers``, ``extra_query`` and ``extra_body``.  A pickle holds them, as it is for sending the prompt.
 
     :param messages: the conversation so far, as ``{"role": …, "content": …}``
     :param model: the name of the model; None for the provider's default
@@ -96,6 +98,12 @@ class Prompt:
             messages=to_messages(messages, system=system, images=images),
             fresh=fresh is True,
         )
+
+    def __repr__(self) -> str:
+        hidden = {name: "***" for name in _MAY_BE_SECRET if name in self.options}
+        shown = {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
+        shown["options"] = {**self.options, **hidden}
+        return f"Prompt({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def after_call(self) -> Prompt:
         """Return the prompt without a ``tool_choice`` that requires a call, because one has been made."""

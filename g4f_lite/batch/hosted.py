@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -19,8 +19,7 @@ from ..errors import (
     StreamInterruptedError,
     TransportError,
 )
-from ..http.redact import redact
-from ..providers.openai.batches import BatchAPI
+from ..providers.openai.batches import BatchAPI, redacted
 from ..store.answers import AnswerStore, Kept
 from .hosted_requests import RequestFile, files_of, index_in
 from .hosted_state import Part, State
@@ -262,7 +261,7 @@ class HostedBatch(BatchResults[T]):
         failures: dict[int, Any] = {}
         used: dict[int, list[Any]] = {}  # counted at the end: a download that is cut is begun again
 
-        def take(line: dict[str, Any]) -> None:
+        def take(line: dict[str, Any], secrets: Iterable[str]) -> None:
             index = index_in(line)
             if index is None or self._file_of.get(index) != number or index in answered:
                 return
@@ -270,7 +269,7 @@ class HostedBatch(BatchResults[T]):
             try:
                 kept = self._kept_in(index, line, used[index])
             except G4FLiteError:
-                failures[index] = _redacted(line, file.api.provider.secrets())
+                failures[index] = redacted(line, secrets)
             else:
                 self._store.keep(self._keys[index], kept)  # type: ignore[arg-type]
                 answered.add(index)
@@ -295,14 +294,3 @@ class HostedBatch(BatchResults[T]):
         part = self._state.parts[self._file_of[index]]
         message = "; ".join(part.errors) or _REASONS.get(part.status) or "the service's files lack this prompt's result"
         return {"response": None, "error": {"code": f"batch_{part.status}", "message": message}}
-
-
-def _redacted(value: Any, secrets: list[str]) -> Any:
-    """Return a copy of a JSON value whose texts contain no secret."""
-    if isinstance(value, str):
-        return redact(value, secrets)
-    if isinstance(value, list):
-        return [_redacted(each, secrets) for each in value]
-    if isinstance(value, dict):
-        return {redact(name, secrets): _redacted(each, secrets) for name, each in value.items()}
-    return value

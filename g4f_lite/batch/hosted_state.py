@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from ..providers.openai.fields import text_in
+from ..http.checks import shorten
+from ..providers.openai.fields import count_in, text_in
 from ..store.whole_file import write_whole
 
 _FORMAT = "g4f_lite hosted batch"
@@ -53,13 +54,13 @@ class Part:
         return self.status in OVER
 
     def take(self, batch: Mapping[str, Any]) -> None:
-        """Take over what the service says about the batch."""
+        """Take over what the service says about the batch, in few words."""
         self.batch_id = str(batch["id"])
-        self.status = str(batch["status"]).lower()
+        self.status = shorten(batch["status"]).lower()
         self.output_file_id = text_in(batch, "output_file_id") or None
         self.error_file_id = text_in(batch, "error_file_id") or None
         counts = batch.get("request_counts")
-        self.completed, self.failed = _count(counts, "completed"), _count(counts, "failed")
+        self.completed, self.failed = count_in(counts, "completed") or 0, count_in(counts, "failed") or 0
         told = batch.get("errors")
         rows = told.get("data") if isinstance(told, dict) else None
         self.errors = [_error_in(row) for row in rows[:3] if isinstance(row, dict)] if isinstance(rows, list) else []
@@ -157,10 +158,6 @@ def _part_of(value: Mapping[str, Any]) -> Part:
 
 
 def _error_in(row: Mapping[str, Any]) -> str:
-    line = f"line {row['line']}: " if isinstance(row.get("line"), int) else ""
-    return f"{line}{row.get('message') or row.get('code') or 'no reason given'}"
-
-
-def _count(counts: Any, name: str) -> int:
-    value = counts.get(name) if isinstance(counts, dict) else None
-    return value if isinstance(value, int) else 0
+    number = count_in(row, "line")
+    line = "" if number is None else f"line {number}: "
+    return shorten(f"{line}{row.get('message') or row.get('code') or 'no reason given'}")

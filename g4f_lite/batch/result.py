@@ -17,7 +17,7 @@ class Result(Generic[T]):
     """The result of one prompt: its answer, or the error that it failed with.
 
     :param index: the position of the prompt, from 0
-    :param input: the prompt, as it was given
+    :param input: the prompt, as it was given; a pickle holds it with all that it was given, such as ``extra_headers``
     :param answer: the whole answer; None if there is an error
     :param output: the answer as the type that ``output=`` named; the text where there was none
     :param error: why there is no answer, or None

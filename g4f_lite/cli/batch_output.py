@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import filelock
 
 from ..batch.files import opened
+from ..errors import sanitize
 from .failure import Failure, Misuse
 from .output import writing
 
@@ -26,7 +27,7 @@ class OutputFile:
             output.publish()
 
     Whatever happens before ``publish()``, the old file is as it was, and the new one is at ``partial``.  Standard
-    output, a device and a pipe are written to as they are.
+    output, a device and a pipe are written to as they are; a terminal gets JSON in which what it would obey is escaped.
 
     :param path: the file; None or ``-`` for standard output
     :raises click.ClickException: if it cannot be written, there is no folder for it, or another command is writing it
@@ -42,7 +43,7 @@ class OutputFile:
         if self._target is not None and not self._target.parent.is_dir():
             raise Misuse(f"there is no folder {self._target.parent} for {self.path}; make it first")
         self._stack = ExitStack()
-        self.file: TextIO = sys.stdout
+        self.file: TextIO = cast("TextIO", _Terminal(sys.stdout)) if sys.stdout.isatty() else sys.stdout
 
     def __enter__(self) -> OutputFile:
         if self._target is None:
@@ -99,3 +100,18 @@ class OutputFile:
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # of a full disk, which was told
             self._stack.close()
+
+
+class _Terminal:
+    """Writes JSON to a terminal, with the characters that it would obey as ``\\u009b``.
+
+    :param out: the terminal
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self.flush = out.flush
+
+    def write(self, text: str) -> int:
+        """Write JSON, in which such characters are in strings only."""
+        return self._out.write("".join(char if sanitize(char) == char else f"\\u{ord(char):04x}" for char in text))

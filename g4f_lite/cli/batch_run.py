@@ -19,7 +19,7 @@ from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, ResponseFormatError
 from .batch_files import BatchFiles
 from .batch_report import Price, Progress, told_after, told_of_cost
-from .failure import Failure, message_of
+from .failure import Failure, message_of, one_line, tell
 
 
 @dataclass
@@ -77,7 +77,7 @@ class BatchRun:
         wrong = []
         is_seen = output.path is None and sys.stdout.isatty() and sys.stderr.isatty()
         if isinstance(results, HostedBatch) and not results.done:
-            click.echo(f"{self.files.hosted}: {results.status}; waiting", err=True)
+            tell(one_line(f"{self.files.hosted}: {results.status}; waiting"))
         is_shown = not is_seen and not isinstance(results, HostedBatch)
         with Progress(lambda: results.usage, len(self.rows), is_shown=is_shown):
             for row, given in zip(self.rows, results, strict=True):

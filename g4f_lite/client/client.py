@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import urlsplit
 
 from ..arguments import missing_attribute, unknown_name
 from ..messages import Message, Messages
@@ -254,8 +253,8 @@ class Client(Asking, ManyPrompts, HostedPrompts):
 
     def __getstate__(self) -> dict[str, Any]:
         proxy = self._router.proxy
-        if proxy and urlsplit(proxy).password:
-            raise TypeError("a client whose proxy has a password cannot be pickled; set G4F_LITE_PROXY instead")
+        if proxy and "@" in proxy:  # a user's name alone may be a key
+            raise TypeError("a client whose proxy has a user or password cannot be pickled; set G4F_LITE_PROXY instead")
         return vars(self)
 
     if not TYPE_CHECKING:  # a type checker would take any name for an attribute

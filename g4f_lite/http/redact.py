@@ -34,7 +34,7 @@ _PUBLIC = {"accept", "accept-encoding", "accept-language", "cache-control", "con
 _PATTERNS = (
     (r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{4,}", rf"\1 {HIDDEN}"),
     (
-        r"(?i)([?&](?:[\w-]*(?:key|token|secret|signature|credential)|sig|password|nonce|_wpnonce)=)[^&\s\"']+",
+        r"(?i)([?&](?:[\w-]*(?:key|token|secret|signature|credential)|sig|code|jwt|password|nonce|_wpnonce)=)[^&\s\"']+",
         rf"\1{HIDDEN}",
     ),
     # Keys by how they begin: of OpenAI and most others, NVIDIA, Perplexity, Cerebras; Groq, Hugging Face, Replicate,
@@ -75,7 +75,8 @@ def _without_credentials(word: re.Match[str]) -> str:
 
 def names_secret(name: str) -> bool:
     """Return whether a header or a query's field with this name is likely to hold a secret."""
-    return re.search("auth|key|token|secret|cookie|pass|nonce|session|sign", name, re.IGNORECASE) is not None
+    part = "auth|key|token|secret|cookie|pass|nonce|session|sign|credential"  # and sig and code are Azure's names
+    return re.search(rf"(?i){part}|^(sig|code|jwt|pwd)$", name) is not None
 
 
 def secrets_in(headers: Mapping[str, Any]) -> list[str]:
@@ -124,13 +125,15 @@ def secrets_in_query(url: str, asked: str) -> list[str]:
 def password_in(url: str | None) -> list[str]:
     """List the password in a URL: as it is written, as it is meant, and in the pieces into which a parser may cut it.
 
-    A password may hold an unescaped ``/``, ``?``, ``#``, ``@`` or ``\\``, so it goes to the last ``@``.
+    A password may hold an unescaped ``/``, ``?``, ``#``, ``@`` or ``\\``, so it goes to the last ``@``.  The user's
+    name is listed too where it is more than a short plain word: some proxies take a key as the name.
     """
     url = url or ""
     credentials = url.partition("//")[2].rpartition("@")[0] or url.rpartition("@")[0]
-    password = credentials.partition(":")[2]
+    user, _, password = credentials.partition(":")
     pieces = re.split(r"[/?#@:\\\s]+", password)
-    return [form for form in dict.fromkeys((password, unquote(password), *pieces)) if form]
+    names = [form for form in (user, unquote(user)) if not is_word(form)]
+    return [form for form in dict.fromkeys((password, unquote(password), *pieces, *names)) if form]
 
 
 def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:

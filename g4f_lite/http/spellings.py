@@ -10,8 +10,14 @@ from urllib.parse import quote, unquote
 
 SHORTEST_SECRET = 4  # characters; to hide shorter ones would make a text unreadable and hide nothing
 SHORTEST_PART = 8  # characters of a secret that stands beside other words, or is cut
-_LEVELS = 3  # as JSON that is quoted in JSON is escaped twice
-_ESCAPED = r"""\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[/"'\\]|%[0-9a-fA-F]{2}|&#?\w{1,8};"""
+_LEVELS = 4  # as JSON that is quoted in JSON is escaped twice, and a secret may look like something escaped
+# In HTML a number may begin with zeros, and it, and the oldest names, may lack the semicolon, unless what follows is an
+# escape, which may stand for the rest of it.
+_ESCAPED = (
+    r"""\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[/"'\\]|%[0-9a-fA-F]{2}"""
+    r"""|&#[xX]0{0,64}[0-9a-fA-F]{1,6}(?:;|(?![\\%0-9a-fA-F]))|&#0{0,64}[0-9]{1,7}(?:;|(?![\\%0-9]))"""
+    r"""|&\w{1,31};|&(?:amp|lt|gt|quot)(?![\\%])"""
+)
 
 Place = tuple[int, int]
 
@@ -27,18 +33,33 @@ def places(text: str, secrets: Iterable[str]) -> Iterator[Place]:
     A secret that was cut at its end counts if half of it is there, and a short plain word only where it stands alone.
     """
     secrets = set(secrets)
-    for secret in secrets:
-        for form in {secret, quote(secret, safe=""), repr(secret)[1:-1]}:
-            yield from _places(text, form)
+    forms = {form for secret in secrets for form in _forms(secret)}
+    for form in {*forms, *(quote(secret, safe="") for secret in secrets), *(repr(secret)[1:-1] for secret in secrets)}:
+        yield from _places(text, form)
     plain = text
     for level in range(1, _LEVELS + 1) if secrets else ():
-        decoded = re.sub(_ESCAPED, lambda found: _character(found[0]), plain)
+        decoded = _decoded(plain)
         if decoded == plain:
             return
         plain = decoded
-        if found := [place for secret in secrets for place in _places(plain, secret)]:
+        if found := [place for form in forms for place in _places(plain, form)]:
             origins = _origins(text, level)
             yield from ((origins[start], origins[end]) for start, end in found)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Give what a secret is in a text that was decoded: itself, and decoded as often, as it may hold a ``%2F``."""
+    for _ in range(_LEVELS + 1):
+        yield secret
+        yield secret.encode(errors="replace").decode("latin-1")  # %C3%A9 is decoded to two characters
+        decoded = _decoded(secret)
+        if decoded == secret or len(decoded) < SHORTEST_SECRET:
+            return
+        secret = decoded
+
+
+def _decoded(text: str) -> str:
+    return re.sub(_ESCAPED, lambda found: _character(found[0]), text)
 
 
 def _places(text: str, secret: str) -> Iterator[Place]:

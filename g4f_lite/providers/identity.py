@@ -33,7 +33,13 @@ def _facts(provider: BaseProvider, model: str | None) -> Any:
     facts = [provider.name, named, plain(provider.identity(), provider._own_settings.only)]
     facts.append([*dict.fromkeys(provider.secrets())])
     if isinstance(provider, Provider):
-        facts += [provider.base_url, provider.headers, provider.cookies, _of_session(provider)]
+        facts += [
+            provider.base_url,
+            provider.headers,
+            provider.cookies,
+            plain(provider.cert, ""),
+            _of_session(provider),
+        ]
     return facts
 
 
@@ -42,7 +48,9 @@ def _of_session(provider: Provider) -> Any:
     session = provider._own_session
     if session is None:
         return None
-    travel = {*requests.Session.__attrs__} - {"headers", "auth", "params"}
+    travel = {*requests.Session.__attrs__} - {"headers", "auth", "params", "cert"}
     facts = {name: value for name, value in vars(session).items() if name not in travel}
     facts["headers"] = dict(session.headers)
-    return plain([facts, provider._session_cookies], provider._own_settings.only)
+    # A class of the caller's own may sign what it sends: a session by what it is, an adapter by what it was made with.
+    signs = [one for one in session.adapters.items() if type(one[1]) is not requests.adapters.HTTPAdapter]
+    return plain([type(session), facts, provider._session_cookies, signs], provider._own_settings.only)

@@ -7,6 +7,7 @@ connection itself, and again at every redirect.  The response must be an image o
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 
 import requests
@@ -18,11 +19,12 @@ from ..http.checks import check
 from ..http.exchange import Exchange
 from ..http.failures import pass_on_signal
 from ..http.pool import PooledSession, Session
-from ..http.urls import as_sent, is_plain, parse_origin, redirected
+from ..http.urls import as_sent, is_loopback, is_plain, parse_origin, redirected
 from ..messages import image_type
 
 MAX_REDIRECTS = 5
 _NOT_PLAIN = "it is not an http or https URL without credentials, white space and backslashes"
+_ENDS_IN_NUMBER = r"(?i)(^|\.)(\d+|0x[\da-f]*)$"  # as no name does, and every spelling of an IPv4 address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -78,7 +80,7 @@ def refuse_private(address: str) -> None:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         ip = inner or ip
     if not ip.is_global or ip.is_multicast or ip.is_reserved or getattr(ip, "is_site_local", False):
-        raise ResponseFormatError(f"the service sent the URL of an image on {address}, which is not a public address")
+        raise _not_public(address)
 
 
 def _send_to_other_host(exchange: Exchange, url: str) -> Body:
@@ -90,8 +92,7 @@ def _send_to_other_host(exchange: Exchange, url: str) -> Body:
     other = Exchange(PooledSession(session), exchange.deadline, route, exchange.name, exchange.secrets, exchange.sent)
     other.passwords = exchange.passwords
     if other.proxy_for(url):  # the proxy connects, so that only this look-up can be checked
-        for address in _look_up(url):
-            refuse_private(address)
+        _refuse_private_host(url)
     try:
         body = other.send(_request(url), "image", guard=refuse_private)
     except BaseException:
@@ -106,12 +107,30 @@ def _request(url: str) -> requests.Request:
     return requests.Request("GET", url, headers=headers, auth=lambda request: request)
 
 
-def _look_up(url: str) -> list[str]:
+def _refuse_private_host(url: str) -> None:
+    """Raise if the host of a URL is, or is looked up here as, an address that is not public.
+
+    A name that cannot be looked up here passes, because perhaps the proxy can; what looks like an address does not:
+    the proxy may read one in it that is unknown here.
+
+    :raises ResponseFormatError: if it is not public
+    """
+    host = (parse_origin(url)[1] or "").strip("[]").rstrip(".")  # 127.0.0.1. is the same host
+    if is_loopback(url):
+        raise _not_public(host)
     try:
-        return [str(found[4][0]) for found in socket.getaddrinfo((parse_origin(url)[1] or "").strip("[]"), None)]
+        found = socket.getaddrinfo(host, None)
     except (OSError, UnicodeError) as error:
         pass_on_signal(error)
-        return []  # perhaps a name that only the proxy can resolve
+        if re.search(_ENDS_IN_NUMBER, host) or ":" in host:
+            raise _not_public(host) from error
+        return
+    for one in found:
+        refuse_private(str(one[4][0]))
+
+
+def _not_public(host: str) -> ResponseFormatError:
+    return ResponseFormatError(f"the service sent the URL of an image on {host}, which is not a public address")
 
 
 def _refusal(url: str, why: str) -> ResponseFormatError:

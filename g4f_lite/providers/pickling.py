@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import AuthenticationError
 from ..http.redact import names_secret
@@ -24,7 +23,7 @@ def state_without_secrets(provider: Any) -> dict[str, Any]:
     if provider._own_session is not None:
         state["_own_session"], state["_session_cookies"] = None, {}
         lost.append("session")
-    if provider.proxy and urlsplit(provider.proxy).password:
+    if provider.proxy and "@" in provider.proxy:  # a user's name alone may be a key
         state["proxy"] = None
         lost.append("proxy")
     given = {name: value for name in provider.declared_secrets if (value := vars(provider).get(name))}

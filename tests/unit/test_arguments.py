@@ -21,6 +21,7 @@ from g4f_lite import (
     Local,
     MissingDependencyError,
     OpenAICompatible,
+    Prompt,
     ProviderNotConfiguredError,
 )
 from g4f_lite.arguments import check_proxy, is_switched_on, warn
@@ -343,3 +344,19 @@ def test_a_warning_names_the_callers_line_also_where_a_call_is_retried() -> None
     with pytest.warns(UserWarning, match="twice") as caught:
         tenacity.Retrying()(warn, "twice")
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_the_repr_of_a_prompt_hides_what_may_be_secret() -> None:
+    secret = "Zq9secretVALUE77xyz"
+    extras: dict[str, Any] = {
+        "extra_headers": {"X-Key": secret},
+        "extra_query": {"code": secret},
+        "extra_body": {"token": secret},
+    }
+    prompt = Prompt.of("m", "Hello", f"http://user:{secret}@127.0.0.1:9", temperature=0, **extras)
+    assert repr(prompt) == (
+        "Prompt(messages=[{'role': 'user', 'content': 'Hello'}], model='m', options={'temperature': 0, "
+        "'extra_headers': '***', 'extra_query': '***', 'extra_body': '***'}, timeout=None, stream=True, retry='own', "
+        "share=None, fresh=False, without=frozenset())"
+    )
+    assert prompt.options["extra_headers"] == {"X-Key": secret}

@@ -110,8 +110,9 @@ def test_a_client_is_pickled_without_its_key():
     copied = pickle.loads(pickled)
     assert (copied.model, copied.provider.name) == ("m", "Groq")
     assert copied.chat.completions.create is not None
-    with pytest.raises(TypeError, match="password"):
-        pickle.dumps(Client("groq", proxy="http://user:pass@127.0.0.1:1"))
+    for credentials in ("user:pass", "secret-key", "secret-key:"):
+        with pytest.raises(TypeError, match="password"):
+            pickle.dumps(Client("groq", proxy=f"http://{credentials}@127.0.0.1:1"))
 
 
 def test_the_repr_shows_no_key():

@@ -241,3 +241,45 @@ def test_through_a_proxy_the_look_up_here_is_checked(
             fetch_image(exchange, "https://pictures.test/cat", home=HOME)
         assert caught.value.step == "image"
         assert not web.calls
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1.", "127.0.0.1%2e", "169.254.169.254.", "10.0.0.1..", "[::1]", "[fe80::1%25nowhere]"),
+        *("localhost", "localhost.", "LOCALHOST", "a.localhost", "a.localhost."),
+        *(
+            "0x7f000001",
+            "0x7f000001.",
+            "0X7F.1",
+            "0x7f.0x0.0x0.0x1.",
+            "2130706433.",
+            "017700000001.",
+            "127.1.",
+            "127..1",
+        ),
+    ],
+)
+def test_through_a_proxy_no_spelling_of_a_private_host_is_asked(
+    host: str, web: responses.RequestsMock, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(host: str, port: None) -> list[tuple[object, ...]]:
+        assert not host.endswith(".")
+        if host in ("127.0.0.1", "169.254.169.254", "10.0.0.1"):
+            return [(2, 1, 6, "", (host, 0))]
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    exchange.route = Route("http://proxy.test:3128")
+    with pytest.raises(ResponseFormatError, match="not a public address"):
+        fetch_image(exchange, f"http://{host}/cat", home=HOME)
+    assert not web.calls
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "a.localhost"])
+def test_through_a_proxy_the_services_own_host_is_asked_wherever_it_is(
+    host: str, web: responses.RequestsMock, exchange: Exchange
+) -> None:
+    exchange.route = Route("http://proxy.test:3128")
+    web.get(f"http://{host}/cat", PNG)
+    assert fetch_image(exchange, f"http://{host}/cat", home=f"http://{host}/v1") == PNG

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import traceback
 
 import pytest
@@ -73,6 +74,41 @@ def test_a_secret_is_hidden_in_every_spelling(shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("secret", "shown"),
+    [
+        ("m%41secretkeyvalue12345", r"\u006d%41secretkeyvalue12345"),
+        ("m%41secretkeyvalue12345", "m%2541secretkeyvalue12345"),
+        ("m%41secretkeyvalue12345", "mAsecretkeyvalue12345"),
+        ("m%2Fsecretkeyvalue12345", "m%2fsecretkeyvalue12345"),
+        ("m%2Fsecretkeyvalue12345", "m%252fsecretkeyvalue12345"),
+        ("m%2Fsecretkeyvalue12345", r"m%2fsecretkeyvalue1234\u0035"),
+        ("m&amp;secretkeyvalue12345", r"m\u0026secretkeyvalue12345"),
+        ("my/secret/keyvalue-Z", "my&#47secret&#47keyvalue-Z"),
+        ("my/secret/keyvalue-Z", "my&#x2Fsecret&#X2fkeyvalue-Z"),
+        ("my/secret/keyvalue-Z", "my&#x0000002F;secret&#000047;keyvalue-Z"),
+        ("my/secret/keyvalue-Z", f"my&#{'0' * 60}47;secret/keyvalue-Z"),
+        ("my/secret/keyvalue-Z", r"my\u0026#x0000002F;secret\u0026#47;keyvalue-Z"),
+        ("my/secret/keyvalue-Z", r"my&#4\u0037;secret&#x0\u0030\u0032F;keyvalue-Z"),
+        ("my&secret<keyvalue-Z", "my&ampsecret&ltkeyvalue-Z"),
+        ("my|secret`keyvalue-Z", "my&VerticalLine;secret&DiacriticalGrave;keyvalue-Z"),
+        ("mot-de-passé-très-long", "mot-de-pass%c3%a9-tr%c3%a8s-long"),
+    ],
+)
+def test_a_secret_is_hidden_whole_in_every_legal_spelling(secret: str, shown: str) -> None:
+    assert hide(f"<{shown}>", [secret]) == f"<{HIDDEN}>"
+
+
+@pytest.mark.parametrize(
+    "part", [r"\/", "%25", "&#47", "&#", "&", "&#" + "0" * 70, "&" + "a" * 31, "&#x" + "0" * 60 + "25;", "\\", "Zk3%2"]
+)
+def test_a_long_text_is_searched_in_a_moment(part: str) -> None:
+    text = part * ((1 << 16) // len(part))
+    began = time.process_time()
+    hide(text, ["Zk3%2F9fQw+8L<N2", "Zk3/9fQw&amp;8L", "another-secret-1"])
+    assert time.process_time() - began < 1  # some hundredths of a second
+
+
+@pytest.mark.parametrize(
+    ("secret", "shown"),
     [("pässwort-1", "p%C3%A4sswort-1"), ("pass wört/1", "pass%20w%C3%B6rt%2F1"), ("pass\tword-1", r"pass\tword-1")],
 )
 def test_letters_that_take_several_bytes_and_control_characters_have_spellings_too(secret: str, shown: str) -> None:
@@ -93,6 +129,7 @@ def test_a_text_without_a_secret_stays_as_it_is(text: str) -> None:
         ("http://user:p@ssword@proxy:3128/x and mail@x", "http://***@proxy:3128/x and mail@x"),
         ("GET /x?api_key=abc&b=1", "GET /x?api_key=***&b=1"),
         ("?a=1&access_token=abc", "?a=1&access_token=***"),
+        ("http://host.test/v1?code=abc&zipcode=12", "http://host.test/v1?code=***&zipcode=12"),
         (
             "/x.png?X-Amz-Signature=abc&sig=def&X-Amz-Credential=ghi",
             "/x.png?X-Amz-Signature=***&sig=***&X-Amz-Credential=***",
@@ -174,6 +211,8 @@ def test_a_plain_word_of_a_header_is_no_secret() -> None:
         ("?api_key=a%20b-1", "?api_key=a%20b-1", ["a%20b-1", "a b-1"]),
         ("?page=12&code=a+b-1", "?page=12", ["a+b-1", "a b-1"]),
         ("?mode=chat", "", []),
+        ("?sig=a-%31&Code=b-%31", "?sig=a-%31&Code=b-%31", ["a-%31", "a-1", "b-%31", "b-1"]),
+        ("?encoding=b-2&zipcode=c-3", "?encoding=b-2&zipcode=c-3", []),
     ],
 )
 def test_secrets_of_a_query_are_those_that_look_so_or_were_added(query: str, asked: str, found: list[str]) -> None:
@@ -188,6 +227,9 @@ def test_secrets_of_a_query_are_those_that_look_so_or_were_added(query: str, ask
         ("http://user:first@second@proxy", ["first@second", "first", "second"]),
         ("user:first second@proxy:3128", ["first second", "first", "second"]),
         ("http://user@proxy", []),
+        ("http://key-1%2F2@proxy:3128", ["key-1%2F2", "key-1/2"]),
+        ("http://key-12345:@proxy", ["key-12345"]),
+        ("http://customer-1:first@proxy", ["first", "customer-1"]),
         ("http://proxy:3128", []),
         (None, []),
     ],

@@ -331,11 +331,11 @@ def test_no_error_shows_what_goes_beside_a_prompt() -> None:
         connection.send(whole({"error": f"{request.line} {request.headers}"}, status="400 Bad Request"))
 
     with RawServer(echo) as server, pytest.raises(ProviderError) as caught:
-        OpenAICompatible(server.url + "/v1?code=open", model="m", default_query={"api-key": "canary-one"}).create(
+        OpenAICompatible(server.url + "/v1?region=open", model="m", default_query={"api-key": "canary-one"}).create(
             messages="hi", extra_headers={"X-Tenant": "canary-two"}, extra_query={"user": "canary-three"}
         )
     assert "canary" not in f"{caught.value} {vars(caught.value)}"
-    assert "code=open" in str(caught.value)
+    assert "region=open" in str(caught.value)
 
 
 def test_a_copy_keeps_no_secret_of_a_query() -> None:

@@ -50,6 +50,26 @@ def test_a_batch_whose_creation_was_not_confirmed_is_found(
     assert Counter(sent(emulator)) == {"POST files": 2, "POST batches": 2, "GET files": 1}
 
 
+@pytest.mark.parametrize("added", [{"region": "eu"}, {"labels": ["a", {"b": None}]}], ids=["a text", "a list"])
+def test_a_batch_is_found_beside_metadata_of_the_service(
+    client: Client, emulator: Emulator, path: Path, added: dict[str, Any]
+) -> None:
+    emulator.fail("cut", after=0, path="/v1/batches")
+    with pytest.raises(TransportError):
+        batch_of(client, path).submit()
+    for batch in emulator._openai.batches._batches.values():
+        batch["metadata"] |= added
+    of_others: list[Any] = [None, [], "g4f_lite", {}, {"g4f_lite": None, **added}]
+    for metadata in of_others:
+        emulator._openai.batches._batches[repr(metadata)] = {
+            "id": repr(metadata),
+            "status": "failed",
+            "metadata": metadata,
+        }
+    assert batch_of(client, path).texts() == PROMPTS
+    assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 1}
+
+
 def test_a_batch_that_was_not_created_is_created_later(client: Client, emulator: Emulator, path: Path) -> None:
     emulator.fail("reset", path="/v1/batches")
     with pytest.raises(TransportError):

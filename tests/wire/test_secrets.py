@@ -82,6 +82,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "cookie header": {"headers": {"Cookie": f"sid={KEY}"}},
     "cookies": {"cookies": {"sid": KEY}},
     "proxy password": {"proxy": f"http://user:{KEY}@127.0.0.1:PORT"},
+    "proxy user": {"proxy": f"http://{KEY}@127.0.0.1:PORT"},
+    "proxy user without a password": {"proxy": f"http://{KEY}:@127.0.0.1:PORT"},
 }
 FETCHED = ("AiEngine", "AiChats", "AiChatOnline")  # whose secret comes from the server
 
@@ -185,6 +187,19 @@ def test_what_was_given(what: str, place: str, notes: Notes) -> None:
         with OpenAICompatible(url, model="m", **_settings(notes, **given)) as provider:
             _fail(provider, notes)
         assert server.requests
+
+
+@pytest.mark.parametrize("place", ["a refusal", "a failure", "a redirect", "a stream", "an answer that is cut"])
+@pytest.mark.parametrize("name", ["sig", "code", "api_key"])
+def test_what_the_query_of_an_address_holds(
+    name: str, place: str, notes: Notes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="urllib3")  # which logs every address as it is
+    with RawServer(_serve(place)) as server:
+        address = f"{server.url}/v1?api-version=1&{name}={KEY}"
+        with OpenAICompatible(address, model="m", **_settings(notes)) as provider:
+            _fail(provider, notes)
+        assert KEY in server.requests[0].line
 
 
 @pytest.mark.parametrize("what", GIVEN)

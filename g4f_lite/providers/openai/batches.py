@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from ...http.body import parse_json
 from ...http.checks import shorten
 from ...http.deadline import Deadline
 from ...http.exchange import Exchange
+from ...http.redact import redact
 from ...timeout import Timeout
 from ..call import at_step, fetch, in_call, run
 from .address import NO_SUCH_PAGE
@@ -30,6 +31,8 @@ _STEP = "batch"
 _READ_BYTES = 64 * 1024
 _LISTED = 100  # batches on a page
 _MOST_PAGES = 20
+# The ids in a batch: requests name them, so they stay as they are.
+_IDS = ("id", "output_file_id", "error_file_id")
 Result = TypeVar("Result")
 
 
@@ -76,22 +79,23 @@ class BatchAPI:
             exchange.attempts = 1
             exchange.abandon()  # on a connection of its own: one that was kept may be lost, and replaced
             with at_step(exchange, _STEP):
-                return _batch_of(self._read(exchange, provider.to_send("POST", "/batches", body)))
+                return _batch_of(self._read(exchange, provider.to_send("POST", "/batches", body)), exchange.hidden())
 
     def find(self, metadata: Mapping[str, str]) -> dict[str, Any] | None:
-        """Return the newest batch with this metadata, or None if there is none."""
+        """Return the newest batch with this metadata among its own, or None if there is none."""
         after = ""
         for _ in range(_MOST_PAGES):
             try:
-                page = self._page(after)
+                page, secrets = self._page(after)
             except ProviderError as error:
                 if error.status in NO_SUCH_PAGE:  # a server that lists no batches
                     return None
                 raise
             batches = objects_in(page.get("data") if isinstance(page, dict) else None)
             for batch in batches:
-                if batch.get("metadata") == metadata:
-                    return _batch_of(batch)
+                told = batch.get("metadata")
+                if isinstance(told, dict) and metadata.items() <= told.items():  # a service may add its own
+                    return _batch_of(batch, secrets)
             after = text_in(batches[-1], "id") if batches else ""
             if not after or not page.get("has_more"):
                 return None
@@ -105,20 +109,22 @@ class BatchAPI:
         """Cancel a batch; what was answered until then is in its files."""
         return self._batch("POST", f"/batches/{_in_path(batch_id)}/cancel")
 
-    def read(self, file_id: str, take: Callable[[dict[str, Any]], None]) -> int:
+    def read(self, file_id: str, take: Callable[[dict[str, Any], Iterable[str]], None]) -> int:
         """Read a file of results, and return how many there are; lines that cannot be read are left out.
 
-        :param take: called with each line, and again with the same ones if the download was cut
+        :param take: called with each line and the strings that no message may show, and again with the same ones if the
+            download was cut
         """
 
         def download(exchange: Exchange) -> int:
             count = 0
             request = self.provider.to_send("GET", f"/files/{_in_path(file_id)}/content")
             body = fetch(exchange, request, _STEP, self.provider)
+            secrets = exchange.hidden()
             for line in body.lines(max_line_bytes=MAX_LINE_BYTES):
                 value = _object_in(line)
                 if value is not None:
-                    take(value)
+                    take(value, secrets)
                     count += 1
             return count
 
@@ -139,12 +145,15 @@ class BatchAPI:
         error = error or error_of(line.get("error"), status, dict(line))
         raise with_body(error or ServiceError(f"the request failed: {shorten(json.dumps(line))}", status=status), line)
 
-    def _page(self, after: str) -> Any:
+    def _page(self, after: str) -> tuple[Any, Iterable[str]]:
+        """Return a page of the list of batches, and the strings that no message may show."""
         path = f"/batches?limit={_LISTED}" + (f"&after={_in_path(after)}" if after else "")
-        return self._run(lambda exchange: self._read(exchange, self.provider.to_send("GET", path)))
+        return self._run(lambda exchange: (self._read(exchange, self.provider.to_send("GET", path)), exchange.hidden()))
 
     def _batch(self, method: str, path: str) -> dict[str, Any]:
-        return self._run(lambda exchange: _batch_of(self._read(exchange, self.provider.to_send(method, path))))
+        return self._run(
+            lambda exchange: _batch_of(self._read(exchange, self.provider.to_send(method, path)), exchange.hidden())
+        )
 
     def _run(self, action: Callable[[Exchange], Result]) -> Result:
         self.provider.check_ready()
@@ -222,12 +231,23 @@ def _id_of(value: Any, what: str) -> str:
     raise failure or ResponseFormatError(f"expected {what}, got {shorten(json.dumps(value), 200)}")
 
 
-def _batch_of(value: Any) -> dict[str, Any]:
-    """Check that an answer is a batch.
+def redacted(value: Any, secrets: Iterable[str]) -> Any:
+    """Return a copy of a JSON value whose texts contain no secret, and no control character."""
+    if isinstance(value, str):
+        return redact(value, secrets)
+    if isinstance(value, list):
+        return [redacted(each, secrets) for each in value]
+    if isinstance(value, dict):
+        return {redact(name, secrets): redacted(each, secrets) for name, each in value.items()}
+    return value
+
+
+def _batch_of(value: Any, secrets: Iterable[str]) -> dict[str, Any]:
+    """Check that an answer is a batch, and return it without secrets.
 
     :raises G4FLiteError: if it is not
     """
     _id_of(value, "a batch")
     if not text_in(value, "status"):
         raise ResponseFormatError(f"expected a batch with a status, got {shorten(json.dumps(value), 200)}")
-    return dict(value)
+    return {name: each if name in _IDS else redacted(each, secrets) for name, each in value.items()}
