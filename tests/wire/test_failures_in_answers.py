@@ -123,6 +123,7 @@ WITH_TEXT: list[dict[str, Any]] = [
     {"success": False, "code": 500},
     {"ok": False},
     {"status": "error"},
+    {"type": "error"},
     {"error": "Server busy"},
     {"errors": ["Server busy"]},
     {"x_groq": {"error": "Server busy"}},

@@ -37,8 +37,8 @@ _KNOWN_OF_CHOICE = frozenset({"index", "delta", "message", "text", "finish_reaso
 _KNOWN_OF_CHUNK = frozenset(
     {"id", "object", "created", "model", "system_fingerprint", "choices", "usage", "error", "errors", "obfuscation"}
 )
-# Where a chunk says that something failed, if anywhere.
-_SAYS_FAILURE = frozenset({"base_resp", "error", "errors", "ok", "status", "success", "x_groq"})
+# Where a chunk with choices says that something failed, if anywhere.
+_SAYS_FAILURE = frozenset({"base_resp", "error", "errors", "ok", "status", "success", "type", "x_groq"})
 _MOST_EXTRA = 1024 * 1024  # characters of further fields of the chunks
 _THOUGHTS = frozenset({"reasoning_details", *REASONING})
 MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
@@ -94,7 +94,8 @@ class ChunkReader:
         if choices:
             for choice, index in zip(choices, self._indices(choices), strict=True):
                 yield from self._read_choice(choice, index, chunk)
-            failure = failure_in(chunk) or next(filter(None, map(failure_of_choice, choices)), None)
+            failure = None if _SAYS_FAILURE.isdisjoint(chunk) else failure_in(chunk)
+            failure = failure or next(filter(None, map(failure_of_choice, choices)), None)
         else:
             failure = failure_in(chunk, whole=self._whole)
             self.has_read = self.has_read or given is not None
@@ -165,6 +166,8 @@ class ChunkReader:
 
     def _indices(self, choices: list[dict[str, Any]]) -> list[int]:
         """Return the index of each choice; of a whole answer its place, where the indices do not tell them apart."""
+        if len(choices) == 1 and type(index := choices[0].get("index")) is int:  # as in nearly all chunks
+            return [index]
         given = [index_in(choice) for choice in choices]
         if self._whole and (None in given or len(set(given)) < len(given)):
             is_one = not self._several and _are_parts(choices)
@@ -218,14 +221,14 @@ class ChunkReader:
         if not isinstance(delta, dict):
             raise unreadable(f"a {place}", delta)
         self.has_read = True
-        if not is_said(delta.get("content")) and any(map(is_said, map(choice.get, ("content", "text")))):
+        if (choice.get("content") or choice.get("text")) and not delta.get("content"):
             raise unreadable(f"a choice with a text beside its {place}", choice)
         if place == "message" and not self._whole:
             delta = self._not_yet_said(delta, index, choice.get("finish_reason"))
         content = delta.get("content")
         has_more = len(delta) > 1 or not content
         if has_more:
-            if not content and is_said(delta.get("text")):
+            if not content and delta.get("text"):
                 raise unreadable(f"a {place} without content", delta)
             if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
                 yield Attached(more)
@@ -234,7 +237,8 @@ class ChunkReader:
             for part in [content] if isinstance(content, str) else read_parts(content):
                 if isinstance(part, str) and not self._whole:
                     self._note_text(index, part)
-                    self._streamed.update([str] if place == "delta" else [])
+                    if place == "delta":
+                        self._streamed.add(str)
                 yield part
         if has_more:
             yield from self._noted(self._besides_content(delta, index), place)
