@@ -25,6 +25,7 @@ import time
 import traceback
 from typing import Any
 
+LOG_SECONDS = 0.3  # in which llama.cpp, which logs in a thread of its own, writes why it failed
 LOOK_SECONDS = 1.0  # between two looks at what may end the process
 SHORTEST_LOOK_SECONDS = 0.02
 MEASURE_SECONDS = 0.1  # in which it is seen how busy the cores are
@@ -107,6 +108,7 @@ def main() -> None:
         server = xllamacpp.Server(params_of(xllamacpp, settings, threads))
     except RuntimeError as error:
         say(settings, failed="load", reason=str(error))
+        time.sleep(LOG_SECONDS)
         return
     say(settings, address=server.listening_address, threads=threads, only=is_only_copy(**settings["copies"]))
     looks = Looks(parent)
