@@ -10,12 +10,13 @@ from g4f_lite.testing import Scripted
 
 with tempfile.TemporaryDirectory() as folder:
     store = Path(folder, "answers.db")
-    for provider in (Scripted("one", "two"), Scripted()):  # the second is not asked
+    for stored in (0, 2):  # the second time, nothing is asked
         shown = io.StringIO()
         with contextlib.redirect_stderr(shown):
-            results = Client(provider).map(["1", "2"], store=store, progress=True, workers=1)
+            results = Client(Scripted("one", "two")).map(["1", "2"], store=store, progress=True, workers=1)
             assert results.texts() == ["one", "two"]
         assert "2/2" in shown.getvalue()
+        assert results.usage.stored == stored
 
 try:
     Client("echo", pace=Pace(rpm=60, storage="redis://127.0.0.1:9")).ask("hello")
