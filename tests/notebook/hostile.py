@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-RUN = "document.title='RAN'"
+RUN = "document.title=document.documentElement.id='RAN'"  # JupyterLab sets the title again
 _ANSWER = f"""Done. ![x](HOST/image?q=said) ![y][1] <img src="HOST/tag"> <script>{RUN}</script>
 <img src=x onerror="{RUN}"> <iframe src="HOST/frame"></iframe>
 

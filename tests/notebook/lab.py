@@ -91,6 +91,10 @@ class Lab:
         )
         return [text.strip() for text in texts]
 
+    def has_run(self) -> bool:
+        """Return whether the page has run what an answer brought; see :data:`.hostile.RUN`."""
+        return bool(self.browser.execute_script("return document.documentElement.id === 'RAN'"))
+
     def picture(self, name: str) -> None:
         """Write a screenshot, for a person to look at."""
         self.browser.save_screenshot(str(self.pictures / f"{name}.png"))
