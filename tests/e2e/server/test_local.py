@@ -16,6 +16,7 @@ QUESTION, SECONDS = "Why is the sky blue?", 120.0
 
 
 @pytest.mark.once
+@pytest.mark.filterwarnings("ignore:this program has .* in memory twice")  # other tests' engines have other threads
 def test_the_embedded_model_says_the_same_as_without_the_server(local_weights: Path) -> None:
     """Temperature 0, a fixed seed and one thread, as sums are rounded otherwise with another number of them."""
     options: dict[str, Any] = {"temperature": 0, "seed": 1, "max_tokens": 12}
