@@ -17,8 +17,8 @@ from g4f_lite.http.checks import _without_title as without_title
 from g4f_lite.http.redact import redact
 from g4f_lite.http.waits import parse_retry_after
 from g4f_lite.providers.ai_engine import errors as ai_engine_errors
+from g4f_lite.providers.ai_engine.images import without_images
 from g4f_lite.providers.ai_engine.nonce import nonce_in_page
-from g4f_lite.providers.ai_engine.reply import _without_images as without_images
 
 LIMIT = 1.0  # seconds of this thread's own; what is in proportion takes a hundredth
 BODY = ERROR_BODY_BYTES

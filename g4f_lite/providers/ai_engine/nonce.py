@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...errors import ResponseFormatError
+from ...errors import ResponseFormatError, ServiceError
 from ...http.body import Body, parse_json
+from ...http.urls import is_plain, parse_origin
 from . import errors
 
 SESSION = '{"success"'  # how the answer of start_session begins
@@ -26,10 +27,28 @@ def nonce_in_page(page: str) -> str | None:
     return found[1] if found else None
 
 
-def rest_in_page(page: str) -> str:
-    """Find the address of the REST API that the chatbot's page holds; "" where there is none."""
+def read_page(page: str, home: str) -> str:
+    """Return the nonce in a site's page.
+
+    :param home: the site's address
+    :raises ServiceError: if there is none
+    """
+    if nonce := nonce_in_page(page):
+        return nonce
+    raise ServiceError(
+        f"{home} has neither AI Engine's start_session nor, in its page, a nonce;"
+        " is this the site's address, and is AI Engine switched on there?"
+    )
+
+
+def rest_in_page(page: str, home: str) -> str | None:
+    """Find the address of the REST API that the chatbot's page holds; only one of the site's own host counts.
+
+    :param home: the site's address
+    """
     found = re.search(_REST_IN_PAGE, page)
-    return found[1].replace("\\/", "/").rstrip("/") if found else ""
+    rest = found[1].replace("\\/", "/").rstrip("/") if found else ""
+    return rest if is_plain(rest) and parse_origin(rest) == parse_origin(home) else None
 
 
 def read_wordpress(text: str) -> str | None:

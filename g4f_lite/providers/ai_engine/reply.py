@@ -6,11 +6,10 @@ Source: answers of the plugin's versions 2.4.3 to 3.6.2 on a real WordPress.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from ...answers.deltas import Delta, Finish, Revision, ToolCallDelta
+from ...answers.deltas import Delta, Finish, Revision
 from ...answers.images import ImageResponse
 from ...errors import ResponseFormatError
 from ...http.body import BLANK, Body, parse_json
@@ -18,8 +17,8 @@ from ...http.checks import shorten
 from ...http.lines import MAX_LINE_BYTES
 from ..openai.usage import read_usage
 from . import errors, nonce
-
-_IMAGE = r"!\[[^\[\]]*\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)"  # in Markdown; its address may have brackets
+from .actions import read_actions
+from .images import without_images
 
 
 def read_answer(body: Body, message: str) -> Iterator[Delta]:
@@ -83,10 +82,10 @@ def _read_reply(body: Body, answer: Any, streamed: str, message: str) -> Iterato
     if not isinstance(reply, str) or not isinstance(images, list):
         raise _unexpected(answer, "text in reply and a list in images")
     urls = [url for url in images if isinstance(url, str) and url]
-    yield from _rest(_without_images(reply, urls), streamed)
+    yield from _rest(without_images(reply, urls), streamed)
     if urls:
         yield ImageResponse(urls, message)
-    calls = list(_read_actions(answer.get("actions")))
+    calls = list(read_actions(answer.get("actions")))
     yield from calls
     yield from read_usage(answer)
     yield Finish("tool_calls" if calls else "stop")
@@ -94,16 +93,6 @@ def _read_reply(body: Body, answer: Any, streamed: str, message: str) -> Iterato
 
 def _unexpected(answer: Any, expected: str) -> ResponseFormatError:
     return ResponseFormatError(f"expected {expected}, got {shorten(json.dumps(answer), 200)}")
-
-
-def _without_images(reply: str, urls: list[str]) -> str:
-    """Take out of a reply what only shows its images: their Markdown, or the address alone."""
-    if reply in urls:
-        return ""
-    known = set(urls)
-    # In time that grows with the text alone: nothing can interrupt re, and a site may send megabytes of brackets.
-    shown = re.sub(_IMAGE, lambda found: "" if found[1] in known else found[0], reply)
-    return shown if shown.strip() else ""
 
 
 def _rest(reply: str, streamed: str) -> Iterator[Delta]:
@@ -118,12 +107,3 @@ def _rest(reply: str, streamed: str) -> Iterator[Delta]:
             return
     if reply and reply != streamed.strip():
         yield Revision(reply)
-
-
-def _read_actions(actions: Any) -> Iterator[ToolCallDelta]:
-    """Read the functions of a bot that the client is to call; those of the site run there and leave only text."""
-    for index, action in enumerate(actions if isinstance(actions, list) else ()):
-        data = action.get("data") if isinstance(action, dict) and action.get("type") == "function" else None
-        name = data.get("name") if isinstance(data, dict) else None
-        if isinstance(data, dict) and isinstance(name, str):
-            yield ToolCallDelta(index, None, name, json.dumps(data.get("args") or {}, ensure_ascii=False))

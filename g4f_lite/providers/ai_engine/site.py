@@ -15,9 +15,8 @@ from ...errors import AuthenticationError, ChallengeError, ProviderError, Servic
 from ...http.body import Body
 from ...http.checks import raise_challenge
 from ...http.exchange import Exchange
-from ...http.urls import is_plain, parse_origin
 from ..call import Service
-from .nonce import SESSION, nonce_in_page, read_session, read_wordpress, rest_in_page
+from .nonce import SESSION, nonce_in_page, read_page, read_session, read_wordpress, rest_in_page
 
 PLAIN_PERMALINKS = "/index.php?rest_route="  # where a site has no rewrite rules; older plugins do not answer at /?…
 FROM_WORDPRESS = "/wp-admin/admin-ajax.php?action=rest-nonce"
@@ -53,7 +52,7 @@ class Site:
             state[_LOGGED_IN] = not state.get(_LOGGED_IN)
         if state.get(_LOGGED_IN):
             try:
-                return self._of_wordpress() or self._of_page(self._page_if_any())
+                return self._of_wordpress() or read_page(self._page_if_any(), self._home)
             except ServiceError:
                 state[_LOGGED_IN] = False  # nobody is: the nonce was refused for another reason
                 raise
@@ -61,11 +60,11 @@ class Site:
             if nonce := self._start_session(rest, session_path):
                 return nonce
         page = self._page()
-        rest = self._rest_of(page)
+        rest = rest_in_page(page, self._home) or self.rest
         if rest != self.rest and (nonce := self._start_session(rest, session_path)):
             return nonce
         self.rest = rest
-        return self._of_page(page)
+        return read_page(page, self._home)
 
     def _start_session(self, rest: str, path: str) -> str | None:
         """Ask AI Engine for a session's nonce; None where this is not the address of its REST API."""
@@ -99,23 +98,6 @@ class Site:
             return self._page()
         except AuthenticationError:
             return ""
-
-    def _rest_of(self, page: str) -> str:
-        """Find the address of the REST API in the page; only one of the site's own host counts."""
-        rest = rest_in_page(page)
-        return rest if is_plain(rest) and parse_origin(rest) == parse_origin(self._home) else self.rest
-
-    def _of_page(self, page: str) -> str:
-        """Find the nonce in the page.
-
-        :raises ServiceError: if there is none
-        """
-        if nonce := nonce_in_page(page):
-            return nonce
-        raise ServiceError(
-            f"{self._home} has neither AI Engine's start_session nor, in its page, a nonce;"
-            " is this the site's address, and is AI Engine switched on there?"
-        )
 
     def _fetch(self, method: str, url: str) -> tuple[Body, str]:
         """Send a request that must succeed; return the response and its text."""
