@@ -1,4 +1,4 @@
-"""``g4f-lite batch`` and ``g4f-lite cache``: files in and out, and how one goes on."""
+"""``g4f-lite batch``: files in and out, and how one goes on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Client
 from g4f_lite.batch.summary import BatchUsage
 from g4f_lite.cli import batch_report
 from g4f_lite.emulator import Emulator
@@ -366,68 +365,3 @@ def test_the_progress_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch)
     text = sys.stderr.getvalue()  # type: ignore[attr-defined]
     assert text.startswith("\r3 of 10 done, 1 failed, ")
     assert text.endswith("\r")
-
-
-def test_the_cache_is_shown_and_cleared(emulator: Emulator, tmp_path: Path) -> None:
-    path = tmp_path / "cache.db"
-    with Client(base_url=f"{emulator.url}/v1", model="m", cache=path) as client:
-        client.ask("one")
-    assert call("cache", "info", "--path", str(path)).stdout.startswith(f"{path}: 1 stored, ")
-    assert call("cache", "clear", "--path", str(path)).stdout == "1 removed\n"
-    assert call("cache", "info", "--path", str(path)).stdout == f"{path}: 0 stored, 0 bytes\n"
-    for option in ("info", "clear"):
-        done = call("cache", option, XDG_CACHE_HOME=str(tmp_path), HOME=str(tmp_path), LOCALAPPDATA=str(tmp_path))
-        assert (done.returncode, done.stdout.rpartition(": ")[2]) == (
-            0,
-            {"info": "0 stored, 0 bytes\n", "clear": "0 removed\n"}[option],
-        )
-    assert_failed(call("cache", "info", "--path", str(tmp_path / "none.db")), "there is no cache at")
-
-
-def test_a_hosted_batch_is_answered_by_the_service(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
-    emulator.configure(batch_polls=2, batch_failed=(1,))
-    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
-    files = [str(tmp_path / name) for name in ("in.txt", "out.jsonl", "failed.jsonl", "run.json")]
-    hosted = [
-        "batch",
-        files[0],
-        "-o",
-        files[1],
-        "--failed",
-        files[2],
-        "--hosted",
-        files[3],
-        "--poll",
-        "0.01",
-        "-m",
-        "m",
-    ]
-    done = call(*hosted, "--estimate", *here)
-    assert done.stdout.startswith("3 prompts to send, 0 answers stored"), done.stderr
-    assert emulator.requests == []
-    for _ in range(2):  # the second time from the files
-        done = call(*hosted, *here)
-        assert (done.returncode, done.stdout[:20]) == (1, "2 answered, 1 failed"), done.stderr
-        assert "1 of 3 prompts failed; the first: " in done.stderr
-        assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ["one", None, "three"]
-        assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["two"]
-    assert [request.method for request in emulator.requests if request.step == "batches"] == ["POST", "GET", "GET"]
-    assert_refused(call(*hosted, "--rpm", "5", *here), "--rpm cannot be used with --hosted")
-    assert call(*hosted, "--estimate", *here).stdout.startswith("0 prompts to send, 2 answers stored, 1 failed; ")
-    (tmp_path / "in.txt").write_text("other\nones\nhere\n", encoding="utf-8")
-    assert_refused(call(*hosted, *here), "belongs to a batch of other prompts")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
-def test_ctrl_c_leaves_a_hosted_batch_to_the_service(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
-    emulator.configure(batch_polls=2)
-    (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
-    hosted = ["batch", str(tmp_path / "in.txt"), "--hosted", str(tmp_path / "run.json"), "-m", "m", *here]
-    with start(*hosted) as running:
-        assert running.stderr is not None
-        assert b"in_progress; waiting" in running.stderr.readline()
-        running.send_signal(signal.SIGINT)
-        _, told = running.communicate(timeout=SECONDS)
-    assert b"the service goes on, and the same command fetches the answers" in told
-    done = call(*hosted)
-    assert json.loads(done.stdout)["answer"] == "one", done.stderr

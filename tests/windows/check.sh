@@ -27,7 +27,7 @@ if ! command -v wine64 >/dev/null && [ ! -x /usr/lib/wine/wine64 ]; then
     fi
 fi
 
-wire=(addresses answers_stay_apart body close cookies deadline environment own_session reuse secrets stream
+wire=(addresses answers_stay_apart body close cookies deadline environment own_session proxies reuse secrets stream
     transport)
 files=("${wire[@]/#/tests/wire/test_}")
 files=("${files[@]/%/.py}")

@@ -1,4 +1,4 @@
-"""TLS, proxies, the environment, and what of all that may be read in an error."""
+"""TLS, the environment, and what of all that may be read in an error."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ import urllib3
 from g4f_lite import (
     DeadlineExceededError,
     G4FLiteError,
-    OpenAICompatible,
     ProviderNotConfiguredError,
-    RetryPolicy,
     Timeout,
     TransportError,
 )
@@ -34,28 +32,15 @@ from g4f_lite.http.transfer import Transfer
 
 from .conftest import Provide
 from .proxies import HTTPProxy, Proxy, SOCKSProxy
-from .raw_server import PATIENCE, Connection, RawServer, every, hello, length
-
-FAST = RetryPolicy(attempts=3, backoff=0)
-
-
-def _provider(address: str, **settings: Any) -> OpenAICompatible:
-    return OpenAICompatible(address, **{"model": "m", "retry": FAST, "timeout": PATIENCE, **settings})
-
-
-def _fails(provider: OpenAICompatible) -> TransportError:
-    with provider, pytest.raises(TransportError) as caught:
-        provider.create(messages="hi")
-    assert isinstance(caught.value, requests.ConnectionError)
-    return caught.value
-
+from .raw_server import Connection, RawServer, every, hello, length
+from .transport import FAST, failure_of, provider_at
 
 # TLS
 
 
 def test_an_unknown_authority_is_not_retried(tls: ssl.SSLContext) -> None:
     with RawServer(every(hello()), tls=tls) as server:
-        error = _fails(_provider(server.url))
+        error = failure_of(provider_at(server.url))
         assert (error.cause, error.attempts, server.connections) == ("tls", 1, 1)
         assert "verify=" in str(error)
 
@@ -64,7 +49,7 @@ def test_another_hosts_certificate_is_refused(authority: trustme.CA, authority_f
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("other.test").configure_cert(context)
     with RawServer(every(hello()), tls=context) as server:
-        assert _fails(_provider(server.url, verify=authority_file)).cause == "tls"
+        assert failure_of(provider_at(server.url, verify=authority_file)).cause == "tls"
 
 
 @pytest.mark.parametrize(
@@ -80,8 +65,8 @@ def test_a_server_without_tls_is_named(answer: Callable[[Connection], Any], word
     """Also by the doctor, whose handshake is one of its own."""
     with RawServer(answer) as server:
         address = server.url.replace("http:", "https:")
-        provider = _provider(address, timeout=Timeout(connect=0.2, read=9, total=9))
-        error = _fails(provider)
+        provider = provider_at(address, timeout=Timeout(connect=0.2, read=9, total=9))
+        error = failure_of(provider)
         assert (error.cause, error.attempts, server.connections) == ("tls", 1, 1)
         assert f"{words} write http:// in its address" in str(error)
         assert "authority" not in str(error)
@@ -95,7 +80,7 @@ def test_a_server_without_tls_is_named(answer: Callable[[Connection], Any], word
 
 def test_a_server_without_tls_is_named_where_the_whole_call_ends_first() -> None:
     with RawServer(lambda c: c.silence()) as server:
-        provider = _provider(server.url.replace("http:", "https:"), timeout=0.2)
+        provider = provider_at(server.url.replace("http:", "https:"), timeout=0.2)
         with provider, pytest.raises(DeadlineExceededError, match="TLS, write http:// in its address"):
             provider.create(messages="hi")
 
@@ -103,14 +88,14 @@ def test_a_server_without_tls_is_named_where_the_whole_call_ends_first() -> None
 def test_a_missing_bundle_of_an_own_session_is_named(tmp_path: Path) -> None:
     with requests.Session() as session:
         session.verify = str(tmp_path / "none.pem")
-        error = _fails(_provider("https://localhost:1", session=session))
+        error = failure_of(provider_at("https://localhost:1", session=session))
     assert error.cause == "tls"
     assert "none.pem" in str(error)
 
 
 def test_verify_false_is_taken_and_warned_of(tls: ssl.SSLContext) -> None:
     warned = pytest.warns(urllib3.exceptions.InsecureRequestWarning)
-    with RawServer(every(hello()), tls=tls) as server, _provider(server.url, verify=False) as provider, warned:
+    with RawServer(every(hello()), tls=tls) as server, provider_at(server.url, verify=False) as provider, warned:
         assert provider.create(messages="hi") == "Hello world"
 
 
@@ -119,7 +104,7 @@ def test_a_bundle_is_named_by_any_of_these_variables(
     variable: str, tls: ssl.SSLContext, authority_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, authority_file)
-    with RawServer(every(hello()), tls=tls) as server, _provider(server.url) as provider:
+    with RawServer(every(hello()), tls=tls) as server, provider_at(server.url) as provider:
         assert provider.create(messages="hi") == "Hello world"
 
 
@@ -128,7 +113,7 @@ def test_openssls_variable_counts_least(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", requests.certs.where())
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", authority_file)
-    with RawServer(every(hello()), tls=tls) as server, _provider(server.url) as provider:
+    with RawServer(every(hello()), tls=tls) as server, provider_at(server.url) as provider:
         assert provider.create(messages="hi") == "Hello world"
 
 
@@ -149,7 +134,7 @@ def test_a_bundle_beats_the_environments(
             settings["session"] = session
         else:
             monkeypatch.setenv("G4F_LITE_CA_BUNDLE", authority_file)
-        with _provider(server.url, **settings) as provider:
+        with provider_at(server.url, **settings) as provider:
             assert provider.create(messages="hi") == "Hello world"
 
 
@@ -162,7 +147,7 @@ def test_a_proxy_whose_name_is_not_known_is_the_one_to_blame(scheme: str, monkey
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", nothing)
-    error = _fails(_provider("http://127.0.0.1:9/v1", proxy=f"{scheme}://me:word@proxy.test:1080"))
+    error = failure_of(provider_at("http://127.0.0.1:9/v1", proxy=f"{scheme}://me:word@proxy.test:1080"))
     assert error.cause == "proxy"
     assert "the proxy proxy.test:1080 did not let the request" in str(error)
     assert "word" not in str(error)
@@ -176,7 +161,7 @@ def test_a_name_that_is_not_known_is_retried_and_named(monkeypatch: pytest.Monke
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", nothing)
-    error = _fails(_provider("http://service.test/v1"))
+    error = failure_of(provider_at("http://service.test/v1"))
     assert (error.cause, asked) == ("dns", ["service.test"] * 3)
     assert "service.test" in str(error)
 
@@ -190,127 +175,9 @@ def test_the_next_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(
             socket, "getaddrinfo", lambda host, *more, **m: found if host == "service.test" else plain(host, *more, **m)
         )
-        with _provider(f"http://service.test:{server.port}", retry=None) as provider:
+        with provider_at(f"http://service.test:{server.port}", retry=None) as provider:
             assert provider.create(messages="hi") == "Hello world"
         assert server.requests[0].headers["host"] == f"service.test:{server.port}"
-
-
-# Proxies
-
-
-def _tunnel(then: Callable[[Connection], object], context: ssl.SSLContext) -> Callable[[Connection], None]:
-    def serve(connection: Connection) -> None:
-        request = connection.request()
-        assert request is not None
-        assert request.line.startswith("CONNECT service.test:443 ")
-        connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        connection.sock.getpeername()
-        connection.sock = context.wrap_socket(connection.sock, server_side=True)
-        with connection.sock:
-            then(connection)
-
-    return serve
-
-
-@pytest.mark.parametrize("way", ["proxy=", "per call", "G4F_LITE_PROXY", "HTTP_PROXY", "own session"])
-def test_a_proxy_is_used_for_every_request(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    models = length(b'{"data": [{"id": "first"}]}')
-    with requests.Session() as session, RawServer(every(models, hello())) as proxy:
-        settings: dict[str, Any] = {"model": None}
-        if way == "proxy=":
-            settings["proxy"] = proxy.url
-        elif way == "own session":
-            session.proxies = {"http": proxy.url}
-            settings["session"] = session
-        elif way != "per call":
-            monkeypatch.setenv(way.lower() if way == "HTTP_PROXY" else way, proxy.url)
-        with _provider("http://service.test/v1", **settings) as provider:
-            answered = provider.create(messages="hi", proxy=proxy.url if way == "per call" else None)
-        assert answered == "Hello world"
-        assert [request.line.split()[:2] for request in proxy.requests] == [
-            ["GET", "http://service.test/v1/models"],
-            ["POST", "http://service.test/v1/chat/completions"],
-        ]
-        assert proxy.requests[1].json["model"] == "first"
-
-
-def test_tls_through_a_proxy(tls: ssl.SSLContext, authority_file: str) -> None:
-    with RawServer(_tunnel(every(hello(), hello()), tls)) as proxy:
-        url = proxy.url.replace("//", "//user:p%40ss-canary@")
-        with _provider("https://service.test", proxy=url, verify=authority_file) as provider:
-            assert [provider.create(messages="hi") for _ in range(2)] == ["Hello world"] * 2
-        assert proxy.connections == 1
-        assert proxy.requests[0].headers["proxy-authorization"] == "Basic dXNlcjpwQHNzLWNhbmFyeQ=="
-        assert "proxy-authorization" not in proxy.requests[1].headers
-
-
-def test_a_proxy_that_is_itself_reached_by_tls(tls: ssl.SSLContext, authority_file: str) -> None:
-    with RawServer(every(hello()), tls=tls) as proxy:
-        with _provider("http://service.test", proxy=proxy.url, verify=authority_file) as provider:
-            assert provider.create(messages="hi") == "Hello world"
-        assert proxy.requests[0].line == "POST http://service.test/chat/completions HTTP/1.1"
-
-
-def test_a_proxy_with_an_unknown_certificate_gets_no_prompt(tls: ssl.SSLContext) -> None:
-    with RawServer(every(hello()), tls=tls) as proxy:
-        error = _fails(_provider("http://service.test", proxy=proxy.url))
-        assert error.attempts == 1
-        assert not proxy.requests
-
-
-@pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize("trouble", ["refuses the password", "is not there"])
-def test_trouble_with_a_proxy_is_not_retried(scheme: str, trouble: str) -> None:
-    with RawServer(every(length(b"", status="407 Who are you?"))) as proxy:
-        url = proxy.url.replace("//", "//user:canary-password@")
-        if trouble == "refuses the password":
-            error = _fails(_provider(f"{scheme}://service.test", proxy=url))
-            assert len(proxy.requests) == 1
-    if trouble == "is not there":
-        error = _fails(_provider(f"{scheme}://service.test", proxy=url))
-    assert (error.cause, error.attempts) == ("proxy", 1)
-    assert "canary" not in "".join(traceback.format_exception(error))
-
-
-@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "G4F_LITE_PROXY"])
-@pytest.mark.parametrize("own", [False, True])
-def test_loopback_is_reached_without_the_environments_proxy(
-    variable: str, own: bool, monkeypatch: pytest.MonkeyPatch, provide: Provide
-) -> None:
-    monkeypatch.setenv(variable, "http://127.0.0.1:9")
-    with requests.Session() as session, RawServer(every(hello())) as server:
-        provider = provide(server, session=session if own else None)
-        assert provider.create(messages="hi") == "Hello world"
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["http://user:pass/canary@127.0.0.1:9", "socks5://127.0.0.1", "http://127.0.0.1:99999", "http://user:[canary@x"],
-)
-@pytest.mark.parametrize("own", [False, True])
-def test_a_proxy_of_the_environment_that_is_none_is_refused_without_its_password(
-    url: str, own: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HTTP_PROXY", url)
-    with requests.Session() as session:
-        error = _fails(_provider("http://service.test", session=session if own else None))
-    assert (error.cause, error.attempts) == ("proxy", 1)
-    assert "the proxy in the environment or the session must" in str(error)
-    assert "canary" not in "".join(traceback.format_exception(error))
-
-
-def test_a_proxy_of_the_environment_may_leave_out_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
-    with RawServer(every(hello())) as proxy:
-        monkeypatch.setenv("http_proxy", f"127.0.0.1:{proxy.port}")
-        with _provider("http://service.test") as provider:
-            assert provider.create(messages="hi") == "Hello world"
-
-
-def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.setenv("no_proxy", "service.test")
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
-    assert _fails(_provider("http://service.test")).cause != "proxy"
 
 
 # The environment
@@ -339,7 +206,7 @@ def test_offline_is_loopback_only(monkeypatch: pytest.MonkeyPatch, provide: Prov
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up_loopback)
     with pytest.raises(ProviderNotConfiguredError, match="G4F_LITE_OFFLINE"):
-        _provider("http://service.test").create_generator(messages="hi")
+        provider_at("http://service.test").create_generator(messages="hi")
     with RawServer(every(hello())) as server, pytest.raises(ProviderNotConfiguredError):
         provide(server, proxy="http://proxy.test:3128").create(messages="hi")
 
