@@ -28,7 +28,7 @@ if ! command -v wine64 >/dev/null && [ ! -x /usr/lib/wine/wine64 ]; then
 fi
 
 wire=(addresses answers_stay_apart body close cookies deadline environment own_session proxies reuse secrets stream
-    transport)
+    secrets_in_answers transport)
 files=("${wire[@]/#/tests/wire/test_}")
 files=("${files[@]/%/.py}")
 slow=(
