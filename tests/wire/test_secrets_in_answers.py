@@ -18,7 +18,7 @@ from g4f_lite import (
     TurnsExceededError,
 )
 
-from .canaries import ANSWERS, KEY, PLACES, TOKEN, Notes, echo_everything, fail, serve, settings_for, take_notes  # noqa: F401  a fixture
+from .canaries import KEY, Notes, serve, settings_for, take_notes  # noqa: F401  a fixture
 from .raw_server import RawServer, every, length
 
 CALL = {"id": "1", "type": "function", "function": {"name": "tool", "arguments": json.dumps({"city": KEY})}}
