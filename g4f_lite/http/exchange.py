@@ -99,7 +99,7 @@ class Exchange:
         began = time.monotonic()
         proxy: str | None = None
         # What a server took whole it may be thinking about, or drawing.
-        awaits = "first" if request.method == "POST" and step != "bootstrap" else "read"
+        awaits = "first" if step == "prompt" or (request.method == "POST" and step != "bootstrap") else "read"
         transfer = Transfer(deadline, guard, awaits)
         # On a caller's own session nobody tells when the request is sent.
         transfer.request_sent = not isinstance(session, Session)
