@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import requests
 
@@ -71,9 +71,10 @@ def checked_request(provider: Hooks, request: requests.Request, gave: str) -> re
     :raises HookError: if it cannot be sent
     """
     url: object = request.url
-    if not (isinstance(url, str) and urlsplit(url).scheme and urlsplit(url).netloc):
+    if not (isinstance(url, str) and re.match(r"[\w+.-]+://[^/?#]", url)):
         raise _mistake(provider, "request", f'{gave} a request to {shown(url)}; write f"{{self.base_url}}/…"')
-    for name, value in (request.headers or {}).items():
+    headers: object = request.headers
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
         if value is not None and not isinstance(value, (str, bytes)):  # None leaves out a header of the session
             raise _mistake(provider, "request", f"{gave} the header {name} as {type(value).__name__}; make it a str")
     return request
@@ -117,6 +118,20 @@ def read_error(provider: Hooks, status: int, parsed: Any, text: str) -> G4FLiteE
     if error is not None and not isinstance(error, G4FLiteError):
         raise _wrong(provider, "service_error", error, "an error such as ServiceError(…), or None")
     return error
+
+
+def models_of(provider: Any) -> list[str]:
+    """Call ``get_models``, and return the names of the models.
+
+    :raises HookError: if its code has a mistake
+    """
+    with naming(provider, "get_models"):
+        names: object = provider.get_models()
+    if isinstance(names, Iterable) and not isinstance(names, (str, Mapping)):
+        listed = list(names)
+        if all(isinstance(name, str) for name in listed):
+            return listed
+    raise _wrong(provider, "get_models", names, "a list of names")
 
 
 @contextmanager
