@@ -354,6 +354,7 @@ class RoutedProvider(BaseProvider):
     def __init__(self, router: Router, model: str | None = None) -> None:
         self._router = router
         self._model = model
+        self.ask_timeout = router.ask_timeout
 
     @property
     def name(self) -> str:  # type: ignore[override]
