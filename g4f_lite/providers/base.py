@@ -127,7 +127,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     def request(self, prompt: Prompt, token: str) -> requests.Request | Requests:
         """Return the request to send for a prompt; or yield several, each after the response to the one before.
 
-        ``body = yield Request(…)`` gives its response, once it has succeeded; an error of the service is raised there.
+        ``body = yield Request(…)`` gives its response, once it has succeeded; an error of the service, or a lost
+        connection, is raised there.
         A number is yielded to wait for so many seconds.  ``deltas`` reads the response to the last request::
 
             def request(self, prompt, token):

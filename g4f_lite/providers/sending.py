@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import requests
 
-from ..errors import G4FLiteError, ProviderError
+from ..errors import G4FLiteError, ProviderError, TransportError
 from ..http import redirects
 from ..http.body import Body
 from ..http.checks import complete
@@ -98,24 +98,24 @@ def _checked(provider: Sender, exchange: Exchange, prompt: Prompt, body: Body) -
 
 
 def _send_all(provider: Sender, exchange: Exchange, prompt: Prompt, asked: Requests) -> Body:
-    """Send each request, and hand its response back; an error of the service is raised where the request was yielded.
+    """Send each request, and hand its response back; its error is raised where the request was yielded.
 
     A number is a wait.
     """
     answer: _Answer | None = None
-    refusal: ProviderError | None = None
+    failure: ProviderError | TransportError | None = None
     while True:
         step: Any = _END
         with naming(provider, "request"), reading(provider, exchange, None if answer is None else answer.body):
             try:
-                if refusal is None:
+                if failure is None:
                     step = next(asked) if answer is None else asked.send(answer.body)
                 else:
-                    step = asked.throw(refusal)
+                    step = asked.throw(failure)
             except StopIteration as end:
                 if answer is None or end.value is not None:
                     raise wrong_end(provider, end.value) from None
-        refusal = None
+        failure = None
         if answer is not None and step is _END:
             answer.rewind()
             return answer.body
@@ -128,11 +128,12 @@ def _send_all(provider: Sender, exchange: Exchange, prompt: Prompt, asked: Reque
         if answer is not None:
             answer.done(exchange)
             answer = None
-        body = _sent(exchange, request)
         try:
-            answer = _Answer(_checked(provider, exchange, prompt, body))
-        except ProviderError as error:
-            refusal = error
+            answer = _Answer(_checked(provider, exchange, prompt, _sent(exchange, request)))
+        except (ProviderError, TransportError) as error:
+            if exchange.deadline.ended is not None:  # by its caller, which is not for request() to catch
+                raise
+            failure = error
 
 
 class _Answer:

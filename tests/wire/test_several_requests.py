@@ -25,6 +25,7 @@ from g4f_lite import (
     ServiceError,
     StreamInterruptedError,
     Timeout,
+    TransportError,
 )
 from g4f_lite.http import Deadline, Exchange
 from g4f_lite.http.observer import observer
@@ -252,6 +253,52 @@ def test_a_refusal_can_be_caught_where_it_happens(waits: list[float]) -> None:
         assert waits == [3, 3]
     with RawServer(every(JOB, reply("410 Gone"))) as server, pytest.raises(ResponseStatusError, match="410"):
         provider(server, NotYet).ask("hi")
+
+
+def test_a_lost_connection_can_be_caught_too_but_no_end_of_the_call(waits: list[float]) -> None:
+    caught: list[type[G4FLiteError]] = []
+
+    class Patient(Wren):
+        def request(self, prompt: Prompt, token: str) -> Asked:
+            yield requests.Request("POST", f"{self.base_url}/jobs")
+            while True:
+                try:
+                    yield requests.Request("GET", f"{self.base_url}/jobs/7")
+                    return
+                except G4FLiteError as error:
+                    caught.append(type(error))
+
+    def serve(connection: Connection) -> None:
+        if connection.number == 1:
+            connection.request()
+            connection.send(JOB)
+        connection.request()
+        if connection.number == 3:
+            connection.send(DONE)
+
+    with RawServer(serve) as server:
+        assert provider(server, Patient).ask("hi") == "Tweet"
+        assert caught == [TransportError] * len(caught)
+        assert caught
+        assert paths(server)[0] == "POST /jobs"
+        assert "POST /jobs" not in paths(server)[1:]
+    caught.clear()
+    with RawServer(every(JOB, reply("404 Not Found"))) as server, pytest.raises(DeadlineExceededError):
+        provider(server, Patient, timeout=0.2).ask("hi")
+    assert set(caught) <= {ResponseStatusError}  # none, if the machine is so busy that the job took all the time
+    caught.clear()
+
+    def serve_until_closed(connection: Connection) -> None:
+        connection.request()
+        connection.send(JOB)
+        connection.request()
+        stream.close()
+
+    with RawServer(serve_until_closed) as server:
+        stream = provider(server, Patient).stream("hi")
+        with pytest.raises(StreamInterruptedError):
+            stream.text()
+    assert caught == []
 
 
 def test_an_answer_that_was_looked_at_is_read_from_its_beginning() -> None:
