@@ -285,7 +285,7 @@ class _Chain:
             else:
                 yield position, len(self._members) - position
         waited = 0.0
-        blocked = [each for each in blocked if self._refusal(each) is None and self._wait(each, waited) is not None]
+        blocked = [each for each in blocked if self._refusal(each) is None]
         while waits := {each: seconds for each in blocked if (seconds := self._wait(each, waited)) is not None}:
             position = min(waits, key=lambda each: (waits[each], each))
             if waits[position]:

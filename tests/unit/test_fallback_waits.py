@@ -177,9 +177,11 @@ def test_who_does_not_accept_the_prompt_is_not_waited_for(clock: Clock) -> None:
         def check(self, prompt: Prompt) -> None:
             prompt.check_text_only("TextOnly")
 
-    chain = blocked(clock, Scripted(slow(40), "one"), TextOnly(slow(20), "two"))
-    assert chain.ask("Hello", images=b"\x89PNG\r\n\x1a\n") == "one"
-    assert clock.waited == 40
+    down = TransportError("down")
+    chain = blocked(clock, Scripted(down, down), TextOnly(slow(20), "two"))
+    with pytest.raises(AllProvidersFailedError):
+        chain.ask("Hello", images=b"\x89PNG\r\n\x1a\n")
+    assert clock.waited == 0
 
 
 def test_a_success_of_another_call_ends_the_wait(clock: Clock) -> None:

@@ -345,16 +345,40 @@ def test_a_mistake_names_the_hook(request_hook: Any, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+def test_a_response_that_is_not_read_keeps_no_connection() -> None:
+    class Unread(Wren):
+        def request(self, prompt: Prompt, token: str) -> Asked:
+            for _ in range(3):
+                yield requests.Request("POST", f"{self.base_url}/jobs")
+
+        def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
+            super().check_response(body, prompt)
+            body.new_token = body.headers.get("X-Token")
+
+    noted = chunked(b"x" * 1000, fields=["X-Token: t-1"])
+    with RawServer(every(noted, chunked(b"y", b"z"), DONE)) as server:
+        asked = provider(server, Unread)
+        assert asked.ask("hi") == "Tweet"
+        assert server.connections == 1
+        assert asked.run(asked.token_for) == "t-1"  # with the first of them
+
+
 def test_its_generator_is_closed_when_the_attempt_fails() -> None:
     ends: list[str] = []
+    kept: list[Asked] = []
 
     class Closes(Wren):
         def request(self, prompt: Prompt, token: str) -> Asked:
-            try:
-                yield requests.Request("POST", f"{self.base_url}/jobs")
-            finally:
-                ends.append("closed")
+            def asked() -> Asked:
+                try:
+                    yield requests.Request("POST", f"{self.base_url}/jobs")
+                    yield -1
+                finally:
+                    ends.append("closed")
 
-    with RawServer(lambda connection: connection.reset()) as server, pytest.raises(G4FLiteError):
+            kept.append(asked())
+            return kept[0]
+
+    with RawServer(every(JOB)) as server, pytest.raises(HookError):
         provider(server, Closes).ask("hi")
     assert ends == ["closed"]
