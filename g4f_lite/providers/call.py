@@ -32,7 +32,7 @@ from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
-from .hooks import make_request, naming, read_deltas, token_of
+from .hooks import make_request, raise_mistake, read_deltas, token_of
 from .image_fetch import fetch_image
 
 logger = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class Call:
                 if begun:
                     self._deadline.lift_first_limit()
                 yield first
-                with naming(service, "deltas"):
+                try:
                     for last in rest:
                         if not begun and (type(last) is str or is_content(last)):
                             begun = True
@@ -130,6 +130,9 @@ class Call:
                         if isinstance(last, ImageResponse):
                             self._fetch(last, exchange)
                         yield last
+                except Exception as error:
+                    raise_mistake(error, service, "deltas")
+                    raise
                 body.drain()
                 if not begun or not isinstance(last, Finish):  # which the stream will call empty, or interrupted
                     exchange.abandon()
@@ -194,18 +197,24 @@ class Call:
     def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
         service = self._service
-        with at_step(exchange, "bootstrap"):
+        try:
             token = token_of(service, exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
+        except G4FLiteError as error:
+            exchange.failed(error, "bootstrap")
+            raise
         body = redirects.send(exchange, make_request(service, self._prompt, token), "prompt")
         if (observe := observer.get()) is not None:
             observe(body.status, body.headers)
         try:
             service.check_response(body, self._prompt)
-            with naming(service, "deltas"):
+            try:
                 rest = read_deltas(service, body, self._prompt)
                 first = next(rest, None)
+            except Exception as error:
+                raise_mistake(error, service, "deltas")
+                raise
             if first is None:
                 raise no_content()
             if isinstance(first, ImageResponse):
@@ -276,20 +285,24 @@ def run(
     lent = service.pool.lend() if session is None else _own(session)
     policy = service.retry if retry == "own" else retry
     try:
-        with (
-            in_call(service, Deadline(timeout), route, lent) as exchange,
-            at_step(exchange, "bootstrap"),
-            naming(service, getattr(action, "__name__", "run"), action),
-        ):
+        with in_call(service, Deadline(timeout), route, lent) as exchange, at_step(exchange, "bootstrap"):
             had_token = exchange.pooled.token is not None
+
+            def act() -> Result:
+                try:
+                    return action(exchange)
+                except Exception as error:
+                    raise_mistake(error, service, getattr(action, "__name__", "run"), action)
+                    raise
+
             try:
-                return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
+                return attempts(service, exchange, act, policy, may_be_text=False)
             except AuthenticationError:
                 if not had_token or not service.token_sources:
                     raise
                 exchange.abandon()
                 exchange.pooled.token = None  # an old one, which the service takes no more
-                return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
+                return attempts(service, exchange, act, policy, may_be_text=False)
     except G4FLiteError as error:
         raise shortened(error)  # noqa: B904  it is the same one
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -38,8 +37,11 @@ def token_of(provider: Hooks, exchange: Exchange) -> str:
     """
     token = exchange.pooled.token
     if token is None:
-        with naming(provider, "bootstrap"):
+        try:
             token = provider.bootstrap(exchange)
+        except Exception as error:
+            raise_mistake(error, provider, "bootstrap")
+            raise
         returned: object = token
         if not isinstance(returned, str):
             raise _wrong(provider, "bootstrap", returned, 'a str, "" if there is no token')
@@ -53,8 +55,11 @@ def make_request(provider: Hooks, prompt: Prompt, token: str) -> requests.Reques
 
     :raises HookError: if its code has a mistake
     """
-    with naming(provider, "request"):
+    try:
         request: object = provider.request(prompt, token)
+    except Exception as error:
+        raise_mistake(error, provider, "request")
+        raise
     if not isinstance(request, requests.Request):
         raise _wrong(provider, "request", request, "a requests.Request, which is prepared and sent later")
     url: object = request.url
@@ -69,7 +74,7 @@ def make_request(provider: Hooks, prompt: Prompt, token: str) -> requests.Reques
 def read_deltas(provider: Hooks, body: Body, prompt: Prompt) -> Iterator[Delta]:
     """Call ``deltas``, and return an iterator over the deltas of an answer, with whole characters.
 
-    What the iterator raises needs :func:`naming` where it is read.
+    What the iterator raises is for :func:`raise_mistake` where it is read.
 
     :raises HookError: if its code has a mistake
     """
@@ -84,37 +89,36 @@ def read_error(provider: Hooks, status: int, parsed: Any, text: str) -> G4FLiteE
 
     :raises HookError: if its code has a mistake
     """
-    with naming(provider, "service_error"):
-        error: object = provider.service_error(status, parsed, text)
-    if error is not None and not isinstance(error, G4FLiteError):
-        raise _wrong(provider, "service_error", error, "an error such as ServiceError(…), or None")
-    return error
+    try:
+        read: object = provider.service_error(status, parsed, text)
+    except Exception as error:
+        raise_mistake(error, provider, "service_error")
+        raise
+    if read is not None and not isinstance(read, G4FLiteError):
+        raise _wrong(provider, "service_error", read, "an error such as ServiceError(…), or None")
+    return read
 
 
-@contextmanager
-def naming(provider: Any, name: str, method: Any = None) -> Iterator[None]:
-    """Raise what a hook raises in a ``with`` block as a HookError; a G4FLiteError stays what it is.
+def raise_mistake(error: Exception, provider: Any, name: str, method: Any = None) -> None:
+    """Raise a HookError for what a hook raised; return where the error stays what it is.
 
-    So does what the hooks of this package raise: a caller's own function for a key may have raised it.
+    So does a G4FLiteError, and what the hooks of this package raise: a caller's function for a key may be behind it.
 
     :param provider: the provider
     :param name: the name of the hook
     :param method: the hook, if it is not a method of this name
     """
-    try:
-        yield
-    except G4FLiteError:
-        raise
-    except Exception as error:
-        pass_on_signal(error)
-        module = getattr(method or getattr(provider, name), "__module__", __name__)
-        if module.partition(".")[0] == __name__.partition(".")[0]:
-            raise
-        own = error.__traceback__
-        while own is not None and own.tb_frame.f_globals.get("__name__") != module:
-            own = own.tb_next  # past the frames that called the hook
-        place = f" ({_file(own)}, line {own.tb_lineno})" if own else ""
-        raise _mistake(provider, name, f"raised {type(error).__name__}: {error}{place}") from error.with_traceback(own)
+    if isinstance(error, G4FLiteError):
+        return
+    pass_on_signal(error)
+    module = getattr(method or getattr(provider, name), "__module__", __name__)
+    if module.partition(".")[0] == __name__.partition(".")[0]:
+        return
+    own = error.__traceback__
+    while own is not None and own.tb_frame.f_globals.get("__name__") != module:
+        own = own.tb_next  # past the frames that called the hook
+    place = f" ({_file(own)}, line {own.tb_lineno})" if own else ""
+    raise _mistake(provider, name, f"raised {type(error).__name__}: {error}{place}") from error.with_traceback(own)
 
 
 def _file(frames: TracebackType) -> str:
