@@ -29,7 +29,7 @@ from .basic import BaseProvider as BaseProvider
 from .call import Call, run
 from .g4f_names import G4FNames
 from .hooks import read_error, token_of
-from .pickling import check_secrets, state_without_secrets
+from .pickling import check_lost, state_without_secrets
 from .settings import (
     check_cert,
     check_fields,
@@ -188,7 +188,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
         for name in prompt.options:
             if name not in self.known_options:
                 raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
-        require_socks(prompt.proxy or self.proxy)
+        if proxy := prompt.proxy or self.proxy:
+            require_socks(proxy)
         self.check_ready()
 
     def get_model(self, name: str | None = None) -> str:
@@ -251,7 +252,10 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :raises AuthenticationError: if a secret is missing
         :raises ValueError: if a file of certificates does not exist
         """
-        check_secrets(self)
+        for secret in self.declared_secrets.values():
+            secret.check(self)
+        if self._lost:
+            check_lost(self)
         refuse_when_offline(self.base_url)
         if self.base_url.startswith("https:"):
             check_files(self.verify, self.cert)
