@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import logging
 import os
@@ -21,10 +22,13 @@ from .failures import FAILURES, UNSENDABLE, closed_by_peer, pass_on_signal, tran
 from .pool import PooledSession, Session
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
 from .transfer import Transfer, running_transfer
-from .urls import as_sent, is_loopback, origin_of
+from .urls import as_sent, is_loopback, origin_of, parse_origin, redirected
 
 logger = logging.getLogger(__name__)
 
+MAX_REDIRECTS = 3
+_KEEPS_METHOD = (307, 308)
+_FOLLOWED_BY_GET = (301, 302, 303, *_KEEPS_METHOD)
 
 # The variables that may name a CA bundle, the first one set wins.  requests leaves out OpenSSL's own SSL_CERT_FILE.
 CA_BUNDLES = ("G4F_LITE_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -86,6 +90,25 @@ class Exchange:
 
     def __repr__(self) -> str:
         return f"Exchange({self.name!r}, {self.pooled!r}, {self.route!r})"  # without its secrets
+
+    def follow(self, request: requests.Request, step: str) -> Body:
+        """Send a request, follow up to three redirects to the same scheme, host and port, and give the response.
+
+        Method, headers and body stay the same, and whoever gets them is the one that was meant to; requests would take
+        a prompt anywhere.  Any other redirect is given as it is.
+
+        :param step: ``"bootstrap"``, ``"prompt"`` or ``"image"``
+        """
+        for _ in range(MAX_REDIRECTS):
+            body = self.send(request, step)
+            followed = _FOLLOWED_BY_GET if request.method == "GET" else _KEEPS_METHOD
+            target = redirected(body.response.url, body.headers.get("Location")) if body.status in followed else None
+            if target is None or parse_origin(target) != parse_origin(request.url):
+                return body
+            body.drain()
+            request = copy.copy(request)
+            request.url = target
+        return self.send(request, step)
 
     def send(self, request: requests.Request, step: str, *, guard: Callable[[str], None] | None = None) -> Body:
         """Send a request once and give its response, whatever the status.

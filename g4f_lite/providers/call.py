@@ -20,7 +20,6 @@ from ..answers.images import ImageResponse
 from ..answers.response import Response
 from ..answers.short_traceback import shortened
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
-from ..http import redirects
 from ..http.body import Body
 from ..http.checks import complete, refuses_headers
 from ..http.cooldown import CoolDowns
@@ -204,7 +203,7 @@ class Call:
         except G4FLiteError as error:
             exchange.failed(error, "bootstrap")
             raise
-        body = redirects.send(exchange, make_request(service, self._prompt, token), "prompt")
+        body = exchange.follow(make_request(service, self._prompt, token), "prompt")
         if (observe := observer.get()) is not None:
             observe(body.status, body.headers)
         try:
@@ -251,7 +250,7 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
 
     :raises G4FLiteError: if it does not succeed
     """
-    body = redirects.send(exchange, request, step)
+    body = exchange.follow(request, step)
     try:
         with at_step(exchange, step):
             service.check_response(body)
