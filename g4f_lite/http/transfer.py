@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 from .deadline import Deadline
 
@@ -12,6 +13,7 @@ from .deadline import Deadline
 running_transfer: ContextVar[Transfer | None] = ContextVar("g4f_lite_running_transfer", default=None)
 
 
+@dataclass(slots=True)
 class Transfer:
     """What a connection notes about the request that it carries; whoever explains a failure reads it.
 
@@ -26,30 +28,15 @@ class Transfer:
     :ivar response: the response whose head is being read
     """
 
-    __slots__ = (
-        "address_guard",
-        "answer_began",
-        "awaits",
-        "connecting",
-        "deadline",
-        "past_proxy",
-        "request_sent",
-        "response",
-        "reused_connection",
-    )
-
-    def __init__(
-        self, deadline: Deadline, address_guard: Callable[[str], None] | None = None, awaits: str = "read"
-    ) -> None:
-        self.deadline = deadline
-        self.address_guard = address_guard
-        self.awaits = awaits
-        self.connecting = False
-        self.past_proxy = False
-        self.reused_connection = False
-        self.request_sent = False
-        self.answer_began = False
-        self.response: http.client.HTTPResponse | None = None
+    deadline: Deadline
+    address_guard: Callable[[str], None] | None = None
+    awaits: str = "read"
+    connecting: bool = False
+    past_proxy: bool = False
+    reused_connection: bool = False
+    request_sent: bool = False
+    answer_began: bool = False
+    response: http.client.HTTPResponse | None = None
 
     @property
     def silence(self) -> str:
