@@ -17,9 +17,10 @@ import requests
 from ..arguments import check_proxy, is_switched_on, safe_url
 from ..errors import G4FLiteError, ProviderNotConfiguredError, TransportError
 from .body import Body
+from .connection import Session
 from .deadline import Deadline
 from .failures import FAILURES, UNSENDABLE, closed_by_peer, pass_on_signal, translate, unsendable
-from .pool import PooledSession, Session
+from .pool import PooledSession
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
 from .transfer import Transfer, running_transfer
 from .urls import as_sent, is_loopback, origin_of, parse_origin, redirected
