@@ -80,6 +80,7 @@ class Call:
         self._service = service
         self._prompt = prompt
         self.model = prompt.model
+        self._route = service.route(prompt.proxy)
         self._deadline = Deadline(prompt.timeout, share=prompt.share)
         self._refreshed = 0
         self._renewed = False
@@ -102,8 +103,7 @@ class Call:
 
     def _run(self) -> Generator[Delta, None, None]:
         service = self._service
-        route = service.route(self._prompt.proxy)
-        with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
+        with in_call(service, self._deadline, self._route, service.pool.lend()) as exchange:
             exchange.secrets = partial(_secrets, service, self._prompt)  # without the call, which has the exchange
             self._exchange = exchange
             opened: Any = attempts(
