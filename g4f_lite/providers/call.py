@@ -346,7 +346,8 @@ def attempts(
         result: Result = controller(counted)
     finally:
         controller.iter_state.reset()  # which would keep the whole call until the next garbage collection
-    service.budget.give_back()
+    if service.budget.spent:
+        service.budget.give_back()
     return result
 
 
