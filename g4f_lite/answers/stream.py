@@ -239,7 +239,7 @@ class AnswerStream(Generator[Piece, None, None]):
         return {index: self._answer_of(others[index]) for index in sorted(others)}
 
     def _answer_of(self, buffer: Buffer) -> Answer:
-        return Answer(**buffer.parts, model=self.model, provider=self.provider, seconds=self._seconds)
+        return Answer(model=self.model, provider=self.provider, seconds=self._seconds, **buffer.parts)
 
     @property
     def identity(self) -> Identity | None:
