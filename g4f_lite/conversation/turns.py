@@ -12,7 +12,7 @@ from ..answers.deltas import Delta
 from ..answers.interruption import part_of
 from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
-from ..arguments import refuse_stream
+from ..arguments import ASK_IS_WHOLE
 from ..messages import Image, Messages, text_of
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
@@ -137,7 +137,8 @@ class Turns:
         :raises OutputError: if the answer is not a value of the type; the history is unchanged then
         :raises G4FLiteError: if there is no whole answer; the history is unchanged then
         """
-        refuse_stream(options)
+        if options.get("stream"):
+            raise TypeError(ASK_IS_WHOLE)
         use = self._use(tools, max_turns, approve, on_tool)
         checked, turn = self._prompt(
             prompt,
