@@ -74,7 +74,8 @@ class Fallback(BaseProvider):
         if not self.providers:
             raise ValueError("a Fallback needs at least one provider")
         self.each = None if each is None else Timeout.of(each)
-        self.timeout = Timeout.of_environment() or Timeout()  # for calls without a timeout
+        self._usual = Timeout.of_environment() or Timeout()  # which a member has that was given none
+        self.timeout = self._usual  # for calls without a timeout
         self._clock = clock
         self._breakers = [CircuitBreaker(clock) for _ in self.providers]
 
@@ -213,7 +214,7 @@ class _Chain:
         errors: list[G4FLiteError] = []
         members = list(zip(self._chain.providers, self._chain._breakers, strict=True))
         for position, (provider, breaker) in enumerate(members):
-            if wait := breaker.wait():
+            if breaker.failures and (wait := breaker.wait()):
                 text = f"skipped, because it failed before; it will be tried again in {wait:.0f} s"
                 errors.append(ProviderError(text, provider=provider.name, retry_after=wait))
                 logger.info("Fallback: no answer from %s", errors[-1])
@@ -249,7 +250,8 @@ class _Chain:
                 errors.append(error)
                 logger.info("Fallback: no answer from %s", redact(str(error)))
                 continue
-            breaker.succeeded()
+            if breaker.failures:
+                breaker.succeeded()
             self.provider = getattr(source, "provider", None) or provider.name
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             try:
@@ -268,7 +270,7 @@ class _Chain:
     def _own_limits(self, provider: BaseProvider) -> Timeout | None:
         """Return the timeout that a member has for every call, of its own or by ``each``; None if nobody gave one."""
         own, each = getattr(provider, "timeout", None), self._chain.each
-        if not isinstance(own, Timeout) or own == (Timeout.of_environment() or Timeout()):
+        if not isinstance(own, Timeout) or own == self._chain._usual:
             return each
         return own if each is None else own.within(each)
 
