@@ -11,7 +11,7 @@ from typing import Any
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
-from ..answers.source import Source, check_source
+from ..answers.source import Source, not_a_source
 from ..answers.stream import AnswerStream
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
 from ..http.redact import redact
@@ -231,7 +231,10 @@ class _Chain:
                 if refusal is not None:
                     raise refusal
                 asked = replace(self._prompt, timeout=limits, share=share)
-                source = self._source = check_source(provider.begin(asked), provider.name)
+                source = provider.begin(asked)
+                if not hasattr(source, "close"):  # which every source has
+                    raise not_a_source(source, provider.name)
+                self._source = source
                 if self._closed:  # while this member was prepared
                     source.close()
                     return
