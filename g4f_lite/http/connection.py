@@ -307,7 +307,7 @@ class UnderDeadline:
         transfer = running_transfer.get()
         if transfer is not None:
             # The request's last byte is sent.  urllib3 puts this on the socket before it reads.
-            transfer.request_sent = True
+            transfer.silence = transfer.awaits
             self.timeout = transfer.deadline.limit(transfer.awaits)
         self._served_before = True
         try:

@@ -125,8 +125,8 @@ class Exchange:
         # What a server took whole it may be thinking about, or drawing.
         awaits = "first" if request.method == "POST" and step != "bootstrap" else "read"
         transfer = Transfer(deadline, guard, awaits)
-        # On a caller's own session nobody tells when the request is sent.
-        transfer.request_sent = not isinstance(session, Session)
+        if not isinstance(session, Session):  # nobody tells there when the request is sent
+            transfer.silence = awaits
         try:
             try:
                 send, url = self._sender(session, request)

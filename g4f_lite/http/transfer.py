@@ -23,7 +23,7 @@ class Transfer:
     :ivar connecting: whether a connection is being made
     :ivar past_proxy: whether no proxy can refuse the request any more
     :ivar reused_connection: whether the connection was kept alive from an earlier request
-    :ivar request_sent: whether the server has been given the whole request
+    :ivar silence: the limit of the silence that it may be waiting in: ``awaits`` once the whole request is sent
     :ivar answer_began: whether a byte of the answer has come
     :ivar response: the response whose head is being read
     """
@@ -34,11 +34,6 @@ class Transfer:
     connecting: bool = False
     past_proxy: bool = False
     reused_connection: bool = False
-    request_sent: bool = False
+    silence: str = "read"
     answer_began: bool = False
     response: http.client.HTTPResponse | None = None
-
-    @property
-    def silence(self) -> str:
-        """The limit of the silence that it may be waiting in."""
-        return self.awaits if self.request_sent else "read"
