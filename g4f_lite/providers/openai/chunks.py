@@ -356,11 +356,12 @@ def _are_parts(choices: list[dict[str, Any]]) -> bool:
 
 def _begins(delta: Delta) -> bool:
     """Return whether the model has begun its answer with this delta: also with thoughts that nobody can read."""
-    if not isinstance(delta, Attached) or is_content(delta):
-        return is_content(delta)
-    if delta.to == "message":
-        return any(isinstance(value, (dict, list)) for value in delta.fields.values())
-    logprobs = delta.fields.get("logprobs")
+    inner = delta.delta if isinstance(delta, OtherChoice) else delta
+    if not isinstance(inner, Attached) or is_content(inner):
+        return True
+    if inner.to == "message":
+        return any(isinstance(value, (dict, list)) for value in inner.fields.values())
+    logprobs = inner.fields.get("logprobs")
     return isinstance(logprobs, dict) and bool(logprobs.get("content"))
 
 
