@@ -1,4 +1,4 @@
-"""Cuts bytes into lines, and parses lines as server-sent events, by the WHATWG HTML standard, §9.2.6.  It does no I/O."""
+"""Cuts bytes into lines, and parses lines as server-sent events (WHATWG HTML standard, §9.2.6).  It does no I/O."""
 
 from __future__ import annotations
 
