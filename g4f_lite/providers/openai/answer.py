@@ -53,7 +53,8 @@ def read_completion(completion: Any, *, several: bool = False) -> Iterator[Delta
     :raises G4FLiteError: if it says that the service failed
     :raises ResponseFormatError: if it is not an answer
     """
-    completion = _unwrapped(completion)
+    if isinstance(completion, list):
+        completion = _unwrapped(completion)
     chunks = completion if isinstance(completion, list) and completion else [completion]  # a whole stream as one list
     reader = ChunkReader(several=several, whole=len(chunks) == 1)
     for chunk in chunks:
@@ -87,7 +88,7 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
             is_over = bool(reader.reasons) and not several
             says_failure = event.event != "message" and names_failure(event.event)
             try:
-                chunk = _unwrapped(parse_json(data))
+                chunk = parse_json(data)
             except ResponseFormatError as error:
                 if says_failure or (data[0] != "{" and tells_of_failure(data)):
                     raise with_body(ServiceError(shorten(data)), data) from error
@@ -99,6 +100,8 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
                 if response is None or response.complete:  # the end came first: cut in the middle of an event
                     break
                 raise  # else the answer would have a hole
+            if isinstance(chunk, list):
+                chunk = _unwrapped(chunk)
             if says_failure:
                 raise _failure_of(chunk, data)
             if strays.lost and not is_over:
@@ -134,9 +137,9 @@ def _is_marker(data: str) -> bool:
     return re.fullmatch(_MARKER, data) is not None
 
 
-def _unwrapped(value: Any) -> Any:
-    """Return what a list of one holds, as Google sends errors; any other value is given as it is."""
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+def _unwrapped(values: list[Any]) -> Any:
+    """Return what a list of one holds, as Google sends errors; any other list is given as it is."""
+    return values[0] if len(values) == 1 else values
 
 
 def _failure_of(chunk: Any, data: str) -> G4FLiteError:
