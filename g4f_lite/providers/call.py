@@ -25,14 +25,14 @@ from ..http.checks import complete, refuses_headers
 from ..http.cooldown import CoolDowns
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
-from ..http.observer import observer
 from ..http.pool import PooledSession, SessionPool
 from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
-from .hooks import make_request, raise_mistake, read_deltas, token_of
+from .hooks import Requests, make_request, naming, raise_mistake, read_deltas, token_of
 from .image_fetch import fetch_image
+from .sending import at_step, keep_token, not_read, send_prompt
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -54,7 +54,7 @@ class Service(Protocol):
 
     def bootstrap(self, exchange: Exchange) -> str: ...
     def served_model(self, exchange: Exchange) -> str: ...
-    def request(self, prompt: Prompt, token: str) -> requests.Request: ...
+    def request(self, prompt: Prompt, token: str) -> requests.Request | Requests: ...
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None: ...
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None: ...
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]: ...
@@ -144,8 +144,7 @@ class Call:
             finally:
                 if not body.complete:
                     body.close()
-                if body.new_token is not None:
-                    exchange.pooled.token = body.new_token
+                keep_token(exchange, body)
 
     def scrub(self, error: BaseException) -> None:
         """Take out of an error all that this call must not show, in place."""
@@ -203,11 +202,8 @@ class Call:
         except G4FLiteError as error:
             exchange.failed(error, "bootstrap")
             raise
-        body = exchange.follow(make_request(service, self._prompt, token), "prompt")
-        if (observe := observer.get()) is not None:
-            observe(body.status, body.headers)
+        body = send_prompt(service, exchange, self._prompt, make_request(service, self._prompt, token))
         try:
-            service.check_response(body, self._prompt)
             try:
                 rest = read_deltas(service, body, self._prompt)
                 first = next(rest, None)
@@ -218,16 +214,10 @@ class Call:
                 raise no_content()
             if isinstance(first, ImageResponse):
                 self._fetch(first, exchange)
-            return first, rest, body
         except BaseException as error:
-            body.close()
-            if body.new_token is not None:
-                exchange.pooled.token = body.new_token
-            if isinstance(error, G4FLiteError):
-                exchange.failed(error, "prompt")
-                complete(error, body)
-                service.explain(error)
+            not_read(error, service, exchange, body)
             raise
+        return first, rest, body
 
     def _fetch(self, image: ImageResponse, exchange: Exchange) -> None:
         """Fetch an image now if the provider requires it, and set how to fetch it later."""
@@ -261,16 +251,6 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
     return body
 
 
-@contextmanager
-def at_step(exchange: Exchange, step: str) -> Iterator[None]:
-    """Record the step in the errors that a ``with`` block raises."""
-    try:
-        yield
-    except G4FLiteError as error:
-        exchange.failed(error, step)
-        raise
-
-
 def run(
     service: Service,
     action: Callable[[Exchange], Result],
@@ -284,24 +264,20 @@ def run(
     lent = service.pool.lend() if session is None else _own(session)
     policy = service.retry if retry == "own" else retry
     try:
-        with in_call(service, Deadline(timeout), route, lent) as exchange, at_step(exchange, "bootstrap"):
+        with (
+            in_call(service, Deadline(timeout), route, lent) as exchange,
+            at_step(exchange, "bootstrap"),
+            naming(service, getattr(action, "__name__", "run"), action),
+        ):
             had_token = exchange.pooled.token is not None
-
-            def act() -> Result:
-                try:
-                    return action(exchange)
-                except Exception as error:
-                    raise_mistake(error, service, getattr(action, "__name__", "run"), action)
-                    raise
-
             try:
-                return attempts(service, exchange, act, policy, may_be_text=False)
+                return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
             except AuthenticationError:
                 if not had_token or not service.token_sources:
                     raise
                 exchange.abandon()
                 exchange.pooled.token = None  # an old one, which the service takes no more
-                return attempts(service, exchange, act, policy, may_be_text=False)
+                return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
     except G4FLiteError as error:
         raise shortened(error)  # noqa: B904  it is the same one
 
