@@ -6,6 +6,7 @@ import copy
 import functools
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -23,11 +24,12 @@ from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
 from .pool import PooledSession
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
 from .transfer import Transfer, running_transfer
-from .unsendable import check_method, unsendable
+from .unsendable import not_a_method, unsendable
 from .urls import as_sent, is_loopback, origin_of, parse_origin, redirected
 
 logger = logging.getLogger(__name__)
 
+_METHOD = r"[\w!#$%&'*+.^`|~-]+"
 MAX_REDIRECTS = 3
 _KEEPS_METHOD = (307, 308)
 _FOLLOWED_BY_GET = (301, 302, 303, *_KEEPS_METHOD)
@@ -129,7 +131,9 @@ class Exchange:
         if not isinstance(session, Session):  # nobody tells there when the request is sent
             transfer.silence = awaits
         try:
-            check_method(request, step)
+            method: object = request.method  # which requests would take for a string, whatever it is
+            if not isinstance(method, str) or not re.fullmatch(_METHOD, method, re.ASCII):
+                raise not_a_method(method, step)
             send, url = self._sender(session, request)
             refuse_when_offline(url)
             settings = self.settings_for(url)
