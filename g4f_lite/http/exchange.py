@@ -21,7 +21,7 @@ from .body import Body
 from .connection import Session
 from .deadline import Deadline
 from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
-from .pool import PooledSession
+from .pool import Login, PooledSession
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
 from .transfer import Transfer, running_transfer
 from .unsendable import not_a_method, unsendable
@@ -69,6 +69,7 @@ class Exchange:
     :param sent: where each request's headers are noted, and its URL with and without what the session added
     :ivar attempts: how many attempts the call has made
     :ivar bootstraps: how many tokens it has fetched
+    :ivar login: the token that it uses
     :ivar bodies: the bodies that may not have been read to their end
     """
 
@@ -90,6 +91,7 @@ class Exchange:
         self.sent = [] if sent is None else sent
         self.attempts = 0
         self.bootstraps = 0
+        self.login: Login | None = None
         self.bodies: list[Body] = []
 
     def __repr__(self) -> str:
@@ -214,6 +216,22 @@ class Exchange:
         )
         return send, as_sent(request.url)
 
+    def keep_token(self, token: str) -> None:
+        """Use a newer token from now on, which came with a response."""
+        self.pooled.token = token
+        self.login = self.pooled.login
+
+    def drop_token(self) -> bool:
+        """Forget the token of this call, which was rejected.
+
+        :returns: False if another thread, on the same session, has replaced or dropped it already
+        """
+        with self.pooled.logging_in.held(self.deadline.check):
+            if self.pooled.login is not self.login:
+                return False
+            self.pooled.token = None
+            return True
+
     def close(self) -> None:
         """Close the connections of responses that were not read to their end."""
         while self.bodies:
@@ -275,7 +293,8 @@ class Exchange:
     def hidden(self) -> Iterable[str]:
         """List the strings that no message may show now."""
         sent = (text for headers, *urls in self.sent for text in (*secrets_in(headers), *secrets_in_query(*urls)))
-        return [*self.secrets(), *self.passwords, *self.pooled.secrets(), *password_in(self.route.proxy), *sent]
+        used = [self.login.token] if self.login else []  # another thread may have put a newer one into the session
+        return [*self.secrets(), *self.passwords, *self.pooled.secrets(), *used, *password_in(self.route.proxy), *sent]
 
     def scrub(self, error: BaseException) -> None:
         """Take this call's secrets out of an error and its causes."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from .slices import SLICE_SECONDS
 
 
 def lock_free_in_children() -> threading.RLock:
@@ -32,18 +34,29 @@ class ForkSafeLock:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.renew()
         _fork_safe_locks.add(self)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the lock."""
-        with self._lock:
+    def held(self, check: Callable[[], object] | None = None) -> Iterator[None]:
+        """Hold the lock.
+
+        :param check: called now and then while another thread holds it; raises to wait no longer
+        """
+        lock = self._lock
+        if check is None:
+            lock.acquire()
+        else:
+            while not lock.acquire(timeout=SLICE_SECONDS):
+                check()
+        try:
             yield
+        finally:
+            lock.release()
 
     def renew(self) -> None:
         """Replace the lock, in a child."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # reentrant, because a signal handler may do what its thread is about
 
 
 _fork_safe_locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()

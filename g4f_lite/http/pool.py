@@ -12,11 +12,19 @@ import requests
 from requests.cookies import create_cookie
 
 from .connection import Session
+from .forks import ForkSafeLock
 from .redact import secrets_in
 from .spellings import is_word
 
 POOL_SIZE = 64  # idle sessions that are kept
 MAX_COOKIE_BYTES = 4096  # that a kept session may send; nginx and gunicorn refuse a header of more than 8 KiB
+
+
+class Login:
+    """A token that a service gave, together with the cookies of then: each is another one, even with an equal token."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
 
 
 class PooledSession:
@@ -25,17 +33,31 @@ class PooledSession:
     :param session: the ``requests.Session``, with its cookies and its connection
     :param token: the token or nonce; None where there is none yet
     :param generation: tells whether the pool was closed since the session was made; None of a caller's own session
+    :ivar login: the token as it was given; None where there is none yet
+    :ivar logging_in: held while a token is fetched or dropped: threads share a caller's own session
     :ivar state: what else a provider remembers of the session
     """
 
     def __init__(self, session: requests.Session, token: str | None = None, *, generation: object = None) -> None:
         self.session = session
+        self.login: Login | None = None
         self.token = token
+        self.logging_in = ForkSafeLock()
         self.generation = generation
         self.state: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"PooledSession({type(self.session).__name__})"  # without its token
+
+    @property
+    def token(self) -> str | None:
+        """The token; setting it is another login."""
+        login = self.login
+        return None if login is None else login.token
+
+    @token.setter
+    def token(self, token: str | None) -> None:
+        self.login = None if token is None else Login(token)
 
     def cookie_bytes(self) -> int:
         """Count the bytes of the session's cookies in a header, as if all were for one host."""

@@ -179,11 +179,15 @@ class Call:
             self._renewed = True
             return True
         if isinstance(error, AuthenticationError) and service.token_sources:
-            if self._refreshed == service.token_sources or error.step != "prompt":
+            if error.step != "prompt":
                 return False  # a bootstrap or image that fails does not mean that the token is invalid
-            logger.info("%s: the token was rejected; fetching a new one", service.name)
-            self._refreshed += 1
-            exchange.pooled.token = None
+            if exchange.pooled.login is exchange.login and self._refreshed == service.token_sources:
+                return False
+            with at_step(exchange, "bootstrap"):
+                dropped = exchange.drop_token()
+            if dropped:
+                logger.info("%s: the token was rejected; fetching a new one", service.name)
+                self._refreshed += 1
             return True
         field = None if self._prompt.without else service.refused_field(error, self._prompt)
         if field is None:
@@ -269,14 +273,14 @@ def run(
             at_step(exchange, "bootstrap"),
             naming(service, getattr(action, "__name__", "run"), action),
         ):
-            had_token = exchange.pooled.token is not None
+            exchange.login = exchange.pooled.login
             try:
                 return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
             except AuthenticationError:
-                if not had_token or not service.token_sources:
+                if exchange.login is None or exchange.bootstraps or not service.token_sources:
                     raise
                 exchange.abandon()
-                exchange.pooled.token = None  # an old one, which the service takes no more
+                exchange.drop_token()  # an old one, which the service takes no more
                 return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
     except G4FLiteError as error:
         raise shortened(error)  # noqa: B904  it is the same one

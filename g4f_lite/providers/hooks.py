@@ -16,6 +16,7 @@ from ..errors import G4FLiteError, HookError
 from ..http.body import Body
 from ..http.exchange import Exchange
 from ..http.failures import pass_on_signal
+from ..http.pool import Login
 from ..prompt import Prompt
 
 Requests = Generator[requests.Request | float, Body, None]  # each is sent, and each number waited for
@@ -36,18 +37,24 @@ class Hooks(Protocol):
 def token_of(provider: Hooks, exchange: Exchange) -> str:
     """Return the token of the session, for which ``bootstrap`` is called if it has none.
 
+    Of the threads that share a session, one calls ``bootstrap``; the others wait for its token.
+
     :raises HookError: if the code of ``bootstrap`` has a mistake
     """
-    token = exchange.pooled.token
-    if token is None:
-        with naming(provider, "bootstrap"):
-            token = provider.bootstrap(exchange)
-        returned: object = token
-        if not isinstance(returned, str):
-            raise _wrong(provider, "bootstrap", returned, 'a str, "" if there is no token')
-        exchange.pooled.token = token
-        exchange.bootstraps += 1
-    return token
+    pooled = exchange.pooled
+    login = pooled.login
+    if login is None:
+        with pooled.logging_in.held(exchange.deadline.check):
+            login = pooled.login  # another thread may have logged in meanwhile
+            if login is None:
+                with naming(provider, "bootstrap"):
+                    returned: object = provider.bootstrap(exchange)
+                if not isinstance(returned, str):
+                    raise _wrong(provider, "bootstrap", returned, 'a str, "" if there is no token')
+                login = pooled.login = Login(returned)
+                exchange.bootstraps += 1
+    exchange.login = login
+    return login.token
 
 
 def make_request(provider: Hooks, prompt: Prompt, token: str) -> requests.Request | Requests:

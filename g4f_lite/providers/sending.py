@@ -79,7 +79,7 @@ def at_step(exchange: Exchange, step: str) -> Iterator[None]:
 def keep_token(exchange: Exchange, body: Body) -> None:
     """Use the newer token that came with a response, if one did, from now on."""
     if body.new_token is not None:
-        exchange.pooled.token = body.new_token
+        exchange.keep_token(body.new_token)
 
 
 def pause(exchange: Exchange, seconds: float) -> None:

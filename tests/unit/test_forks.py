@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
-from g4f_lite import Cache
+from g4f_lite import Cache, OpenAICompatible, Timeout
 from g4f_lite.batch.pace import LocalMeter
+from g4f_lite.http import Exchange, PooledSession
+from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.forks import ForkSafeLock
+from g4f_lite.providers.hooks import token_of
 from g4f_lite.store.answers import AnswerStore, Kept
 
 pytestmark = [
@@ -59,6 +63,12 @@ def test_a_cache_is_opened(tmp_path: Path) -> None:
 def test_a_place_is_reserved() -> None:
     meter = LocalMeter(rpm=60)
     assert ends_in_a_child(meter._lock, lambda: meter.reserve(1))
+
+
+def test_a_caller_logs_in() -> None:
+    pooled = PooledSession(requests.Session())
+    exchange = Exchange(pooled, Deadline(Timeout(total=5)))
+    assert ends_in_a_child(pooled.logging_in, lambda: token_of(OpenAICompatible("http://127.0.0.1:9"), exchange))
 
 
 def test_who_forks_while_holding_a_lock_lets_go_of_it_in_the_child() -> None:
