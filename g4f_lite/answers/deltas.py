@@ -216,7 +216,9 @@ def check_delta(value: object, hook: str) -> None:
 
 def not_a_delta(value: object, hook: str) -> HookError:
     """Make the error for what a hook of a provider yielded in place of a delta."""
-    hint = "decode it first" if isinstance(value, (bytes, bytearray)) else "yield str, Finish or another Delta"
+    hint = "yield str, Finish or another Delta"
+    if isinstance(value, (bytes, bytearray)):
+        hint = 'write .decode("utf-8", "replace")'
     return HookError(f"yielded {shown(value)}; {hint}", step=hook)
 
 

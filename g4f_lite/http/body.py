@@ -108,7 +108,7 @@ class Body:
 
         :raises ResponseFormatError: if it is not JSON, or too large
         """
-        return parse_json(self.read().lstrip(BLANK).decode("utf-8", "replace"))
+        return parse_json(self.read())
 
     def peek(self) -> bytes:
         """Wait for the first bytes that are not blank and give everything up to there; it can be read again.
@@ -239,11 +239,14 @@ def iter_lines(response: requests.Response | Body, *, max_line_bytes: int = MAX_
     return body.lines(max_line_bytes=max_line_bytes)
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str | bytes) -> Any:
     """Parse JSON that a service sent.
 
+    :param text: the JSON; bytes, such as a line of a body, are read as UTF-8
     :raises ResponseFormatError: if it is not JSON, has too many parts, or is nested too deeply
     """
+    if isinstance(text, bytes):
+        text = text.lstrip(BLANK).decode("utf-8", "replace")
     parts = text.count("{") + text.count("[") if len(text) > 2 * MAX_JSON_DEPTH else 0
     if parts > MAX_JSON_PARTS:
         raise ResponseFormatError(f"the JSON has more than {MAX_JSON_PARTS:,} objects and lists")

@@ -91,7 +91,10 @@ def request_of(**arguments: Any) -> Any:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"deltas": yielding(b"abc", Finish())}, "Quill.deltas yielded bytes (b'abc'); decode it first"),
+    (
+        {"deltas": yielding(b"abc", Finish())},
+        'Quill.deltas yielded bytes (b\'abc\'); write .decode("utf-8", "replace")',
+    ),
     ({"deltas": yielding("a", None)}, "Quill.deltas yielded None; yield str, Finish or another Delta"),
     ({"deltas": yielding("a", {"text": "b"})}, "Quill.deltas yielded dict ({'text': 'b'}); yield str, "),
     ({"deltas": yielding(3)}, "Quill.deltas yielded int (3); yield str, "),

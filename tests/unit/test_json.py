@@ -25,6 +25,14 @@ def test_what_json_writes_is_read(value: Any, indent: int | None) -> None:
     assert parse_json(json.dumps(many, indent=indent)) == many
 
 
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\r\n \xef\xbb\xbf\n"])
+def test_bytes_are_read_as_utf_8(before: bytes) -> None:
+    assert parse_json(before + '{"t": "Olá"} '.encode()) == {"t": "Olá"}
+    assert parse_json(before + b'{"t": "Ol\xc3"}') == {"t": "Ol\ufffd"}
+    with pytest.raises(ResponseFormatError, match=r"expected JSON, got 'Ol\ufffd'"):
+        parse_json(before + b"Ol\xc3")
+
+
 @pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}"), ('{"\\"]":[', "]}"), (' [\n{"a" :', "} ]")])
 def test_the_depth_that_is_taken(opened: str, closed: str) -> None:
     levels = MAX_JSON_DEPTH // (opened.count("{") + opened.count("["))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Generator, Iterator
 from functools import partial
 from typing import Any
@@ -84,6 +85,40 @@ class MissesTheEnd(Quill):
             yield from super().deltas(body, prompt)
         except G4FLiteError:
             yield Finish()
+
+
+class LinesOfJSON(Quill):
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
+        for line in body.lines():
+            fields = parse_json(line)
+            yield Finish() if fields.get("end") else fields["t"]
+
+
+class LinesOfText(Quill):
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
+        for line in body.lines():
+            yield line.decode("utf-8", "replace")
+        yield Finish()
+
+
+class PlainText(Quill):
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
+        yield from codecs.iterdecode(body, "utf-8", "replace")
+        yield Finish()
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        (LinesOfJSON, '{"t": "Olá"}\n{"t": " garça"}\n{"end": true}'),
+        (LinesOfText, "Olá\n garça"),
+        (PlainText, "Olá garça"),
+    ],
+)
+def test_the_ways_to_read_what_is_not_events(kind: type[Quill], answer: str) -> None:
+    replies = {**REPLIES, "/chat": answer}
+    make = partial(kind, api_key="the-good-key")
+    check_provider(make, replies, text="Olá garça", unmarked_end=kind is not LinesOfJSON)
 
 
 class NeedsNoEnd(Quill):

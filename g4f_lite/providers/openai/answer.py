@@ -36,7 +36,7 @@ def read_answer(response: Body, *, several: bool = False) -> Iterator[Delta]:
 def _read_body(body: bytes, *, several: bool) -> Iterator[Delta]:
     """Read an answer that came whole, as one JSON object; some servers write a stream as lines of JSON."""
     try:
-        completion = parse_json(body.decode("utf-8", "replace"))
+        completion = parse_json(body)
     except ResponseFormatError:
         lines = body.splitlines()
         if not lines[0].endswith(b"}") or not any(lines[1:]):

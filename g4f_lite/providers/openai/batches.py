@@ -210,7 +210,7 @@ class _Form:
 def _object_in(line: bytes) -> dict[str, Any] | None:
     """Return the object in a line of a file; None if there is none, as at the end of a file that was cut."""
     try:
-        value = parse_json(line.decode("utf-8", "replace"))
+        value = parse_json(line)
     except ResponseFormatError:
         return None
     return value if isinstance(value, dict) else None

@@ -15,7 +15,7 @@ from ...answers.deltas import Usage
 from ...answers.response import Response
 from ...arguments import check_name, check_proxy, unknown_name
 from ...errors import G4FLiteError, ResponseFormatError
-from ...http.body import BLANK, parse_json
+from ...http.body import parse_json
 from ...http.checks import shorten
 from ...http.exchange import Exchange
 from ...timeout import CallRetry, Timeout, TimeoutLike, check_retry
@@ -97,7 +97,7 @@ class EmbeddingProvider(OpenAIProvider):
             answer = fetch(exchange, self.to_send("POST", "/embeddings", body, options), "prompt", self)
             try:
                 with at_step(exchange, "prompt"):
-                    parsed = parse_json(answer.read(MAX_BYTES).lstrip(BLANK).decode("utf-8", "replace"))
+                    parsed = parse_json(answer.read(MAX_BYTES))
                     response = Response(answer.status, answer.headers)
                     return read_vectors(parsed, count, response, exchange.attempts)
             except G4FLiteError as error:
