@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -43,6 +44,7 @@ class Body:
     :ivar headers: the headers of the response, found in upper and lower case
     :ivar new_token: a newer token that the service sent with this response; a provider that reads one sets it
     :ivar complete: whether the body was read to its end
+    :ivar ends_in_line: whether it was read by lines, and the last one has no end: it may have been cut
     :ivar on_close: called when the connection is closed
     :ivar on_end: called once, when the body was read to its end or closed
     """
@@ -53,7 +55,7 @@ class Body:
         self.headers = response.headers
         self.bytes = 0
         self.new_token: str | None = None
-        self.complete = False
+        self.complete = self.ends_in_line = False
         self.on_close: Callable[[], None] | None = None
         self.on_end: Callable[[], None] | None = None
         self._deadline = deadline or Deadline(Timeout(None, None, None))
@@ -70,7 +72,8 @@ class Body:
 
     def lines(self, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
         """Return the lines of the body, each as soon as its last byte has come."""
-        return split_lines(self.chunks, max_line_bytes=max_line_bytes)
+        self.ends_in_line = False
+        return split_lines(self.chunks, max_line_bytes=max_line_bytes, on_rest=self._note_rest)
 
     def events(self, *, accept_unfinished: bool = False) -> Iterator[Event]:
         """Return the events of a ``text/event-stream`` body, each as soon as it is complete."""
@@ -151,6 +154,9 @@ class Body:
         self._ended()
         if self.on_close is not None:
             self.on_close()
+
+    def _note_rest(self) -> None:
+        self.ends_in_line = True
 
     def _ended(self) -> None:
         on_end, self.on_end = self.on_end, None
@@ -269,12 +275,23 @@ def _check_depth(text: str) -> None:
 
     :raises ResponseFormatError: if it is nested too deeply
     """
+    if any(depth > MAX_JSON_DEPTH for depth in _depths(text)):
+        raise ResponseFormatError(f"the JSON is nested more than {MAX_JSON_DEPTH} levels deep")
+
+
+def is_cut_json(text: str) -> bool:
+    """Return whether a text that is not JSON may be the beginning of it: not all its brackets are closed."""
+    return sum(deque(_depths(text), maxlen=1)) > 0  # the last of them, if there is one
+
+
+def _depths(text: str) -> Iterator[int]:
+    """Return how many brackets are open after each bracket of JSON."""
     depth = 0
     string_or_bracket = r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]'
     for found in re.finditer(string_or_bracket, text, re.DOTALL):
         if text[found.start()] in "[{":
             depth += 1
-            if depth > MAX_JSON_DEPTH:
-                raise ResponseFormatError(f"the JSON is nested more than {MAX_JSON_DEPTH} levels deep")
+            yield depth
         elif text[found.start()] in "]}":
             depth -= 1
+            yield depth

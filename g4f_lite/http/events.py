@@ -20,7 +20,9 @@ class Event(NamedTuple):
     id: str
 
 
-def split_lines(chunks: Iterable[bytes], *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
+def split_lines(
+    chunks: Iterable[bytes], *, max_line_bytes: int = MAX_LINE_BYTES, on_rest: Callable[[], object] | None = None
+) -> Iterator[bytes]:
     r"""Cut bytes into lines at ``\n``, ``\r\n`` and ``\r``, and nowhere else.
 
     A line is given as soon as its last byte has come, without its end; a ``\r\n`` that two chunks
@@ -28,6 +30,7 @@ def split_lines(chunks: Iterable[bytes], *, max_line_bytes: int = MAX_LINE_BYTES
 
     :param chunks: the bytes
     :param max_line_bytes: the longest line that is taken
+    :param on_rest: called before what follows the last end is given, which may be a line that was cut
     :raises ResponseFormatError: if a line is longer
     """
     begun: list[bytes] = []  # the pieces of a line whose end has not come
@@ -58,6 +61,8 @@ def split_lines(chunks: Iterable[bytes], *, max_line_bytes: int = MAX_LINE_BYTES
             begun_bytes += len(rest)
             _check_length(begun_bytes, max_line_bytes)
     if begun:
+        if on_rest is not None:
+            on_rest()
         yield b"".join(begun)
 
 

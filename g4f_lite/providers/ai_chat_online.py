@@ -85,13 +85,7 @@ class AiChatOnline(Provider):
             if line == b"[DONE]":
                 break
             if line:
-                try:
-                    fields = parse_json(line.decode("utf-8", "replace"))
-                except ResponseFormatError as error:
-                    if body.complete and line.startswith(b"{"):  # cut in the middle of a line
-                        return
-                    raise self._unexpected(line) from error
-                yield self._piece(fields, body.status, line)
+                yield self._piece(parse_json(line), body.status, line)
         yield Finish()
 
     def _piece(self, fields: Any, status: int, line: bytes) -> str:

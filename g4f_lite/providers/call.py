@@ -30,7 +30,7 @@ from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
-from .hooks import Requests, make_request, naming, raise_mistake, read_deltas, token_of
+from .hooks import Requests, make_request, naming, raise_unread, read_deltas, token_of
 from .image_fetch import fetch_image
 from .sending import at_step, keep_token, not_read, send_prompt
 
@@ -130,7 +130,7 @@ class Call:
                             self._fetch(last, exchange)
                         yield last
                 except Exception as error:
-                    raise_mistake(error, service, "deltas")
+                    raise_unread(error, service, body, begun=True)
                     raise
                 body.drain()
                 if not begun or not isinstance(last, Finish):  # which the stream will call empty, or interrupted
@@ -212,7 +212,7 @@ class Call:
                 rest = read_deltas(service, body, self._prompt)
                 first = next(rest, None)
             except Exception as error:
-                raise_mistake(error, service, "deltas")
+                raise_unread(error, service, body, begun=False)
                 raise
             if first is None:
                 raise no_content()

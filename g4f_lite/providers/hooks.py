@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +13,9 @@ import requests
 
 from ..answers.characters import whole_characters
 from ..answers.deltas import Delta, shown
-from ..errors import G4FLiteError, HookError
-from ..http.body import Body
+from ..errors import EmptyResponseError, G4FLiteError, HookError, ResponseFormatError, StreamInterruptedError
+from ..http.body import Body, is_cut_json
+from ..http.checks import shorten
 from ..http.exchange import Exchange
 from ..http.failures import pass_on_signal
 from ..http.pool import Login
@@ -108,7 +110,7 @@ def wrong_end(provider: Hooks, value: object) -> HookError:
 def read_deltas(provider: Hooks, body: Body, prompt: Prompt) -> Iterator[Delta]:
     """Call ``deltas``, and return an iterator over the deltas of an answer, with whole characters.
 
-    What the iterator raises is for :func:`raise_mistake` where it is read.
+    What the iterator raises is for :func:`raise_unread` where it is read.
 
     :raises HookError: if its code has a mistake
     """
@@ -116,6 +118,25 @@ def read_deltas(provider: Hooks, body: Body, prompt: Prompt) -> Iterator[Delta]:
     if not isinstance(deltas, Iterable) or isinstance(deltas, (str, bytes, Mapping)):
         raise _wrong(provider, "deltas", deltas, "an iterator: write it with yield")
     return whole_characters(deltas)
+
+
+def raise_unread(error: Exception, provider: Hooks, body: Body, *, begun: bool) -> None:
+    """Raise what an error of ``deltas`` stands for; return where it stays what it is.
+
+    JSON that ends with the body in the middle of a line was cut, which a body without a length does not tell.
+
+    :param begun: whether there was a delta before
+    :raises HookError: if its code has a mistake
+    :raises StreamInterruptedError: if the body was cut; an EmptyResponseError if no delta was before
+    """
+    raise_mistake(error, provider, "deltas")
+    cause = error.__cause__
+    if not (body.ends_in_line and isinstance(error, ResponseFormatError) and isinstance(cause, json.JSONDecodeError)):
+        return
+    if is_cut_json(cause.doc):
+        line = shorten(cause.doc)
+        kind = StreamInterruptedError if begun else EmptyResponseError
+        raise kind(f"the answer was cut: it ends in the middle of the line {line!r}") from error
 
 
 def read_error(provider: Hooks, status: int, parsed: Any, text: str) -> G4FLiteError | None:
