@@ -76,10 +76,14 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     :param provider: the provider that failed, if it was created
     """
     key = provider.key if isinstance(provider, OpenAICompatible) else None
-    if isinstance(error, errors.AuthenticationError) and key is not None and not key.value():
-        return "its key is missing", one_line(key.way())
-    if isinstance(error, errors.AuthenticationError) and (missing := _missing_secrets(provider)):
-        return "its key is missing", f"set {missing[0].variable} in the environment"
+    if isinstance(error, errors.AuthenticationError):
+        try:
+            if key is not None and not key.value():
+                return "its key is missing", one_line(key.way())
+            if missing := _missing_secrets(provider):
+                return "its key is missing", f"set {missing[0].variable} in the environment"
+        except errors.AuthenticationError:
+            return "its key is invalid", "correct the variable that the message above names"
     if isinstance(error, errors.TransportError):
         if error.cause == "connection" and isinstance(provider, Provider) and is_loopback(provider.base_url):
             return NOT_RUNNING, f"start the server, or correct its URL, {provider.base_url}"

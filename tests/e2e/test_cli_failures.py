@@ -65,6 +65,14 @@ def test_a_file_without_a_key_is_one_line(tmp_path: Path, content: str | None, w
     assert_refused(call("chat", "Hello", "-p", "groq", "--api-key-file", str(file)), str(file), words)
 
 
+@pytest.mark.parametrize("arguments", [["chat", "Hi"], ["models"], ["image", "a cat", "-o", "no-such-image.png"]])
+@pytest.mark.parametrize(("name", "variable"), [("groq", "GROQ_API_KEY"), ("lmstudio", "LM_API_TOKEN")])
+def test_a_variable_without_a_key_is_one_line(arguments: list[str], name: str, variable: str) -> None:
+    done = call(*arguments, "-p", name, **{variable: f"Bearer {KEY}", "G4F_LITE_OFFLINE": "0"})
+    assert_failed(done, f"{variable} is not a valid key: leave out 'Bearer'\n")
+    assert KEY not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("providers", "words"),
     [(["-p", "groq,openai"], "a single provider"), (["-p", "local"], "Local has no use"), ([], "Local has no use")],

@@ -254,6 +254,16 @@ def test_a_missing_key(online: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "GROQ_API_KEY" in (found.remedy or "")
 
 
+@pytest.mark.parametrize(("name", "variable"), [("lmstudio", "LM_API_TOKEN"), ("quill", "QUILL_API_KEY")])
+@pytest.mark.usefixtures("quill")
+def test_a_variable_without_a_key(name: str, variable: str) -> None:
+    done = call("doctor", name, **{variable: f"Bearer {KEY}\nand more"})
+    assert done.returncode == 1
+    assert re.search(rf"named\): its key is invalid\n  settings +failed +[\d.]+ s  {variable} is ", done.stdout)
+    assert "To do: correct the variable that the message above names.\n" in done.stdout
+    assert KEY not in done.stdout
+
+
 def test_a_key_that_a_server_on_this_machine_requires(emulator: Emulator) -> None:
     emulator.fail("token", step="models")
     done = call("doctor", "lmstudio", "--base-url", f"{emulator.url}/v1", G4F_LITE_API_KEY="unused")

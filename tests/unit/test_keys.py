@@ -92,9 +92,38 @@ def test_a_key_that_cannot_be_one_is_refused_unseen(bad: str, monkeypatch: pytes
     assert not bad.strip() or bad not in f"{caught.value!r}"
     if bad.strip() and "\0" not in bad:
         monkeypatch.setenv("OPENAI_API_KEY", bad)
-        with pytest.raises(ValueError, match="OPENAI_API_KEY") as caught:
+        with pytest.raises(AuthenticationError, match=r"^OpenAI: OPENAI_API_KEY is ") as refused:
             OpenAICompatible.preset("openai").create("m", "hi")
-        assert bad not in f"{caught.value!r}"
+        assert bad not in f"{refused.value!r}"
+
+
+@pytest.mark.parametrize(
+    ("bad", "remedy"),
+    [
+        ("Bearer sekret", "is not a valid key: leave out 'Bearer'"),
+        ("bearer\tsekret", "is not a valid key: leave out 'bearer'"),
+        ("Authorization: Bearer sekret", "is not a valid key: leave out 'Authorization: Bearer'"),
+        ('"sekret"', "is not a valid key: leave out the quotes"),
+        ("'sekret'", "is not a valid key: leave out the quotes"),
+        ("\u201csekret\u201d", "is not a valid key: leave out the quotes"),
+        ('"Bearer sekret"', "is not a valid key: leave out the quotes"),
+        ("se kret", "is not a valid key: it contains a space or a character outside ASCII"),
+        ("  ", "is empty"),
+    ],
+)
+@pytest.mark.parametrize(("name", "variable"), [("groq", "GROQ_API_KEY"), ("lmstudio", "LM_API_TOKEN")])
+def test_a_key_of_the_environment_that_cannot_be_one_is_an_error_of_ours_that_says_what_to_leave_out(
+    name: str, variable: str, bad: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, bad)
+    provider = OpenAICompatible.preset(name)
+    for ask in (lambda: provider.stream("hi", model="m"), provider.get_models, provider.check_ready):
+        with responses.RequestsMock(), pytest.raises(AuthenticationError) as caught:
+            ask()
+        assert str(caught.value) == f"{PRESETS[name].title}: {variable} {remedy}"
+    with responses.RequestsMock() as mock:  # a key that was given is not looked for there
+        mock.get(f"{provider.base_url}/models", json={"data": [{"id": "m"}]})
+        assert OpenAICompatible.preset(name, api_key="good").get_models() == ["m"]
 
 
 @pytest.mark.parametrize("kind", ["headers", "cookies"])

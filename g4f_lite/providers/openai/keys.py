@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
+from ...errors import AuthenticationError
 from ...http.urls import is_loopback, parse_origin
 from .address import is_azure
 
 _TOKEN = "eyJ"  # how a signed token begins, which Azure takes where everybody does
+_QUOTES = "'\"`\u2018\u2019\u201c\u201d"  # of a shell, as a file of settings keeps them, or of a text program
+_SCHEME = re.compile(r"(?i)((?:authorization:\s*)?bearer)\s")  # what goes before the key in a header
 KeyLike = str | Callable[[], str]
 OPENAI_ORIGIN = ("https", "api.openai.com", 443)
 
@@ -66,18 +70,40 @@ class Key:
         """Return the key, or None where there is none.
 
         :raises TypeError: if the function that was given returned no string
-        :raises ValueError: if what it returned, or the environment's, is empty, or contains a space
+        :raises ValueError: if what it returned is empty, or contains a space
+        :raises AuthenticationError: if that of the environment does
         """
         if callable(self.given):
             return clean(self.given(), "the result of api_key()")
         if self.given is not None or not self._may_read():
             return self.given
         found = os.environ.get(self.variable)
-        return clean(found, self.variable) if found else None
+        try:
+            return clean(found, self.variable) if found else None
+        except ValueError as error:
+            raise AuthenticationError(str(error)) from error
 
-    def missing(self) -> bool:
-        """Return whether a key that is needed is nowhere."""
-        return self.required and not callable(self.given) and self.value() is None
+    def hidden(self) -> str:
+        """Return what no message may show, whether or not it can be a key; a function's is hidden as it was sent."""
+        if callable(self.given):
+            return ""
+        return self.given or (os.environ.get(self.variable, "").strip() if self._may_read() else "")
+
+    def check(self, provider: str) -> None:
+        """Raise if a key that is needed is nowhere, or the one in the environment cannot be one.
+
+        :param provider: the name of the provider, for the error
+        :raises AuthenticationError: if so
+        """
+        if callable(self.given):
+            return
+        try:
+            found = self.value()
+        except AuthenticationError as error:
+            error.provider = provider
+            raise
+        if found is None and self.required:
+            raise AuthenticationError(self.remedy(), provider=provider)
 
     def remedy(self) -> str:
         """Say what to do where it is missing."""
@@ -142,13 +168,17 @@ def clean(key: Any, name: str) -> str:
     """Strip a key.
 
     :raises TypeError: if it is no string
-    :raises ValueError: if it is empty, or contains a space or a character outside ASCII
+    :raises ValueError: if it is empty, in quotes, or contains a space or a character outside ASCII
     """
     if not isinstance(key, str):
         raise TypeError(f"{name} must be a string, not {type(key).__name__}")
     stripped = key.strip()
     if not stripped:
         raise ValueError(f"{name} is empty")
+    if stripped[0] in _QUOTES and stripped[-1] in _QUOTES:
+        raise ValueError(f"{name} is not a valid key: leave out the quotes")
+    if scheme := _SCHEME.match(stripped):
+        raise ValueError(f"{name} is not a valid key: leave out {scheme[1]!r}")
     if not stripped.isascii() or not stripped.isprintable() or " " in stripped:
         raise ValueError(f"{name} is not a valid key: it contains a space or a character outside ASCII")
     return stripped

@@ -79,8 +79,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
 
     def check_ready(self) -> None:
         super().check_ready()
-        if self.key.missing():
-            raise AuthenticationError(self.key.remedy(), provider=self.name)
+        self.key.check(self.name)
 
     def explain(self, error: G4FLiteError) -> None:
         super().explain(error)
@@ -90,8 +89,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
 
     def secrets(self) -> list[str]:
         in_query = [value for name, value in self.query if names_secret(name)]
-        key = "" if callable(self.key.given) else self.key.value() or ""  # a function's is hidden as it was sent
-        return [*super().secrets(), key, *in_query]
+        return [*super().secrets(), self.key.hidden(), *in_query]
 
     def identity(self) -> Any:
         return [super().identity(), self.query]
