@@ -181,9 +181,24 @@ class TestFiles:
         [
             pytest.param(lambda path: None, "there is no file .*model.gguf", id="missing"),
             pytest.param(lambda path: path.mkdir(), "model.gguf is a directory", id="a directory"),
-            pytest.param(lambda path: path.write_bytes(b""), "does not begin as a .gguf", id="empty"),
-            pytest.param(lambda path: path.write_bytes(b"GGUF\3\0\0\0"), "does not begin as a .gguf", id="cut at once"),
-            pytest.param(lambda path: path.write_bytes(b"<html>" * 99), "does not begin as a .gguf", id="another kind"),
+            pytest.param(lambda path: path.write_bytes(b""), "is empty, and not a .gguf file; download", id="empty"),
+            pytest.param(
+                lambda path: path.write_bytes(b"GGUF\3\0\0\0"), "is cut or damaged; download", id="cut at once"
+            ),
+            *(
+                pytest.param(lambda path, begin=begin: path.write_bytes(begin + bytes(99)), match, id=str(begin))
+                for begin, match in (
+                    (b"my notes", "gguf is not a .gguf file; give the path of one"),
+                    (b"<!DOCTYPE html>", "is a web page, and not a .gguf file; download the file"),
+                    (b"\n <html>", "is a web page"),
+                    (
+                        b"version https://git-lfs.github.com/spec/v1\n",
+                        "is a pointer of git-lfs, .*; run `git lfs pull`",
+                    ),
+                    (b'@\0\0\0\0\0\0\0{"__metadata__"', "is a .safetensors file, .*; download the model as .gguf"),
+                    (b"PK\3\4", "is a zip archive, such as a model of PyTorch, .*; download the model as .gguf"),
+                )
+            ),
         ],
     )
     def test_that_are_none_are_told(self, tmp_path: Path, make: object, match: str) -> None:
