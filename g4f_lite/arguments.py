@@ -47,6 +47,10 @@ _SETTINGS = {
     "proxies": "proxy",
 }
 
+# Services by the words with which the names of their models begin, and which people take for the names of providers.
+_SERVICES = {"chatgpt": "openai", "claude": "anthropic", "gemini": "google", "gpt": "openai", "grok": "xai"}
+_OPEN_MODELS = ("gpt-oss", "gpt4all")  # others have these
+
 # Names of g4f that are missing here, and what to write instead.
 _OF_G4F = {
     "AsyncClient": "Client, in a thread if an event loop must go on",
@@ -209,6 +213,14 @@ def number_setting(given: Any, name: str, variable: str, *, least: int = 1, most
     return check_whole_number(int(value), variable, least=least, most=most)
 
 
+def service_of(name: str) -> str | None:
+    """Return the preset of the service that a famous name belongs to: ``"anthropic"`` for ``"claude-haiku"``."""
+    first = re.match(r"[a-z]*", name.strip().lower())
+    if first is None or name.lower().startswith(_OPEN_MODELS):
+        return None
+    return _SERVICES.get(first[0])
+
+
 def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
     """Return an error message for an unknown name, with what to do instead or with similar names.
 
@@ -220,7 +232,12 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
         return f"{owner} has no option {name!r}: {_INSTEAD[name]}"
     import difflib
 
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6 if kind == "option" else 0.5)
+    service = service_of(name) if kind in ("preset", "provider") else None
+    if service is not None and service in known:
+        whole = kind == "preset" or name.isalpha()
+        near = [service if whole else f"{service}:{name}", *difflib.get_close_matches(name, known, n=1, cutoff=0.75)]
+    else:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.6 if kind == "option" else 0.5)
     near = near or ([] if kind == "option" else list(known)[:8])
     hint = f"; try {', '.join(near)}" if near else ""
     return f"{owner} has no {kind} {name!r}{hint}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream
-from ..arguments import check_name, check_proxy, check_whole_number
+from ..arguments import check_name, check_proxy, check_whole_number, service_of
 from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
@@ -211,7 +211,7 @@ class Router:
         if not model or not unknown or "by this name, write: " in error.message:
             return
         if provider.name == "Local":
-            error.message += f"; if a server such as Ollama has it, write: {self.server_template.format(model)}"
+            error.message += f"; {self._elsewhere(model)}"
         if self.call_template is None:
             error.args = (error.message,)
             return
@@ -221,6 +221,13 @@ class Router:
         which = "its default model" if target is None else "another model"
         error.message += f"; to use {which} by this name, write: {line}"
         error.args = (error.message,)
+
+    def _elsewhere(self, model: str) -> str:
+        """Return how the caller writes a model that the embedded engine does not have."""
+        if service := service_of(model):
+            template = self.server_template.replace("ollama:{}" if model.isalpha() else "ollama", service)
+            return f"for the service {service}, write: {template.format(model)}"
+        return f"if a server such as Ollama has it, write: {self.server_template.format(model)}"
 
     def _model_name(self, model: str | None, provider: ProviderLike | None) -> str | None:
         """Return the name of the model for a call; the client's own model is only for the client's provider."""

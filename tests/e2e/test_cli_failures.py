@@ -172,6 +172,8 @@ def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Em
     [
         ("llama3.2", "name that too: -p ollama -m llama3.2\n"),
         ("ollama:llama3.2:3b", "with its provider it is -p ollama:llama3.2:3b\n"),
+        ("claude", "of the service anthropic, write -p anthropic\n"),
+        ("gpt-4o", "of the service openai, write -p openai -m gpt-4o\n"),
         ("ann/tiny", "of Hugging Face's hub, write hf:ann/tiny\n"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ...arguments import check_name, unknown_name
+from ...arguments import check_name
 from ...errors import AuthenticationError, G4FLiteError, ProviderNotFoundError
 from ...http.redact import names_secret
 from ..settings import check_fields
@@ -14,7 +14,7 @@ from .embeddings import EmbeddingProvider
 from .extras import query_pairs
 from .images import ImageProvider
 from .keys import Key, KeyLike
-from .presets import PRESETS, Preset
+from .presets import PRESETS, Preset, preset_named, unknown_preset
 
 if TYPE_CHECKING:
     from ..settings import Settings, Unpack
@@ -66,10 +66,11 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         :param settings: as for the class itself
         :raises ProviderNotFoundError: if no preset has this name
         """
-        if name not in PRESETS:
-            raise ProviderNotFoundError(unknown_name("preset", str(name), sorted(PRESETS), cls.__name__))
+        found = preset_named(str(name))
+        if found is None:
+            raise ProviderNotFoundError(unknown_preset(str(name), cls.__name__))
         provider: Self = cls.__new__(cls, **settings)
-        provider._preset = PRESETS[name]
+        provider._preset = PRESETS[found]
         provider.__init__(**settings)  # type: ignore[misc]
         return provider
 
