@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from g4f_lite import MissingDependencyError, ModelNotSupportedError, ProviderNotConfiguredError
-from g4f_lite.providers.local import child, cores, engine, process
+from g4f_lite.providers.local import child, cores, process
 from g4f_lite.providers.local.gguf import check_gguf, read_metadata
+from g4f_lite.providers.local.memory import slots_for
 from g4f_lite.providers.local.python import find_program, interpreter
 
 from .gguf_files import SMOLLM2, gguf
@@ -215,7 +216,7 @@ class TestFiles:
     def test_as_many_answers_at_a_time_as_there_is_memory_for(self, tmp_path: Path, layers: int, slots: int) -> None:
         path = tmp_path / "model.gguf"
         path.write_bytes(gguf({**SMOLLM2, "llama.block_count": layers}))
-        assert engine._slots(read_metadata(path), 4096) == slots
+        assert slots_for(read_metadata(path).cache_bytes(), 4096) == slots
 
 
 class TestProcess:

@@ -36,6 +36,7 @@ from .child import computed
 from .cores import usable_cores
 from .gguf import Metadata, read_metadata
 from .load_failure import line_in_brackets, not_loaded, out_of_memory
+from .memory import slots_for
 from .process import start_process
 from .python import VARIABLE
 from .slots import Slots
@@ -45,8 +46,6 @@ logger = logging.getLogger(__name__)
 PROVIDER = "Local"
 LAST_WORDS_BYTES = 8 * 1024
 READ_BYTES = 4096
-MOST_SLOTS = 4
-CACHE_BYTES = 512 << 20  # for what all slots remember of their conversations
 WAKE_SECONDS = 0.05  # between two looks whether the call that waits for an engine was closed
 END_SECONDS = 2.0  # from a lost connection until a process that crashed is gone
 FAMILY = secrets.randbits(62)  # stands for this process and the children that it forks
@@ -99,7 +98,7 @@ class Engine:
         self._process = start_process()
         try:  # its interpreter starts meanwhile
             metadata = read_metadata(settings.path)
-            self.slots = Slots(1 if settings.embeddings else _slots(metadata, settings.context))
+            self.slots = Slots(1 if settings.embeddings else slots_for(metadata.cache_bytes(), settings.context))
             self._write(json.dumps({**self._told(metadata), "keep_alive": keep_alive, "computed": before}))
             threading.Thread(target=self._read, name="g4f_lite-engine", daemon=True).start()
         except BaseException:
@@ -301,9 +300,3 @@ class BearerAuth(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._key}"
         return request
-
-
-def _slots(metadata: Metadata, context: int) -> int:
-    """Return how many answers are computed at a time: as many as there is memory for."""
-    each = metadata.cache_bytes() * context
-    return max(1, min(MOST_SLOTS, CACHE_BYTES // each)) if each else MOST_SLOTS

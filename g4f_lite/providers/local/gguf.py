@@ -50,6 +50,11 @@ class Metadata:
         template = self.values.get("tokenizer.chat_template")
         return template if isinstance(template, str) else ""
 
+    @property
+    def context(self) -> int:
+        """The most tokens that a prompt and its answer may have together; 0 where it is not said."""
+        return self._whole("context_length")
+
     def cache_bytes(self) -> int:
         """Return the bytes that llama.cpp keeps of each token of a conversation, about."""
         heads = self._whole("attention.head_count")

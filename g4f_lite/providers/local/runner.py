@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ...arguments import number_setting
+from ...arguments import number_setting, warn
 from ...http.deadline import Deadline
 from . import weights
 from .engine import Engine, EngineSettings
@@ -46,13 +46,15 @@ class Runner:
             raise TypeError(f"download must be True, False, a model's name or None, not {type(download).__name__}")
         if isinstance(download, str) and not is_reference(download):
             raise ValueError(f"download must be True, False, a model's name or None, not {download!r:.80}")
-        asked = number_setting(context, "context", "G4F_LITE_CONTEXT", least=SMALLEST_CONTEXT, most=LARGEST_CONTEXT)
+        asked = context_setting(context)
         self.context = asked or CONTEXT
+        self._source = "" if asked is None else "context=" if context is not None else "G4F_LITE_CONTEXT="
         self.keep_alive = seconds_of(keep_alive)
         self._threads = number_setting(threads, "threads", "G4F_LITE_THREADS", most=_MOST_THREADS)
         self._download = download
         self._mmproj = None if mmproj is None else os.fspath(mmproj)
         self._paths: dict[str, Path] = {}
+        self._capped: set[str] = set()  # the models whose context is smaller than was asked for, which was told
 
     def path(self, model: str) -> Path:
         """Return the file of a model, fetched where it is not here.
@@ -87,8 +89,12 @@ class Runner:
 
     def context_of(self, model: str) -> int:
         """Return how many tokens a prompt and its answer may have together."""
+        return min(self.context, self.largest_context(model) or self.context)
+
+    def largest_context(self, model: str) -> int | None:
+        """Return how many tokens a model can have at most; None if its file does not say so."""
         own = self.metadata(model).get("context_length")
-        return min(self.context, own) if isinstance(own, int) and own > 0 else self.context
+        return own if isinstance(own, int) and own > 0 else None
 
     def engine(self, model: str, call: Deadline, *, embeddings: bool = False) -> Engine:
         """Return the running engine of a model, starting it where there is none.
@@ -96,6 +102,24 @@ class Runner:
         :param call: the call that needs it, with its limits
         :param embeddings: whether it gives vectors, and no answers
         """
+        self._warn_if_capped(model)
         projector = None if embeddings else self.projector()
         settings = EngineSettings(self.path(model), self.context_of(model), self._threads, embeddings, projector)
         return engine_for(settings, self.keep_alive, call)
+
+    def _warn_if_capped(self, model: str) -> None:
+        """Warn, once for a model, if it cannot have a context as large as was asked for."""
+        context = self.context_of(model)
+        if self._source and context < self.context and model not in self._capped:
+            self._capped.add(model)
+            most = f"{os.path.basename(model)} can have a context of {context} tokens at most"
+            warn(f"{most}, and gets that instead of {self._source}{self.context}")
+
+
+def context_setting(given: int | None = None) -> int | None:
+    """Return the context that was given, or else that of the environment; None for neither.
+
+    :raises TypeError: if it is not a whole number
+    :raises ValueError: if it makes no sense
+    """
+    return number_setting(given, "context", "G4F_LITE_CONTEXT", least=SMALLEST_CONTEXT, most=LARGEST_CONTEXT)
