@@ -11,7 +11,7 @@ from ...conversation import Conversation
 from ...errors import G4FLiteError
 from ...messages import Messages, text_of
 from ...providers.base import BaseProvider
-from ...providers.registry import is_provider_name, provider_names
+from ...providers.registry import is_provider_name, suggested_names
 
 Answerer: TypeAlias = str | BaseProvider | Client | Conversation
 
@@ -92,7 +92,7 @@ def explain(error: G4FLiteError, model: Answerer | None) -> None:
     service = service_of(written)
     if service and written == model:
         return  # the message names the service
-    near = [service] if service else difflib.get_close_matches(written.lower(), provider_names(), n=1, cutoff=0.75)
+    near = [service] if service else difflib.get_close_matches(written.lower(), suggested_names(), n=1, cutoff=0.75)
     if near and not is_provider_name(written):
         error.message = f"there is no model {model!r}, and no provider {written!r}; try {near[0]}"
         error.args = (error.message,)
