@@ -27,6 +27,7 @@ from ..prompt import Prompt
 from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .basic import BaseProvider as BaseProvider
 from .call import Call, run
+from .environment import told_source
 from .g4f_names import G4FNames
 from .hooks import Requests, read_error, token_of
 from .pickling import check_secrets, state_without_secrets
@@ -178,6 +179,9 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def explain(self, error: G4FLiteError) -> None:
         """Add to an error what this provider knows about its reason, before it is raised."""
+        if isinstance(error, ModelNotSupportedError) and self.model is not None:
+            error.message = told_source(error.message, self.model, local=self.name == "Local")
+            error.args = (error.message,)
 
     def served_model(self, exchange: Exchange) -> str:
         """Return the model to use if none is named anywhere; "" if the service needs no name."""

@@ -42,6 +42,18 @@ def warn_of_unknown_variables() -> None:
         warn(no_setting(name, "the environment", VARIABLES))
 
 
+def told_source(message: str, model: str, *, local: bool) -> str:
+    """Return an error message about a model, with the variable that names the model if one does.
+
+    :param model: the provider's model
+    :param local: whether the provider runs models on this machine, so that it may be a file
+    """
+    if model != os.environ.get("G4F_LITE_MODEL") or model not in message or "G4F_LITE_MODEL" in message:
+        return message
+    file = "; a file is for G4F_LITE_PROVIDER=local" if model.endswith(".gguf") and not local else ""
+    return f"{message} (the model is from G4F_LITE_MODEL{file})"
+
+
 def no_setting(name: str, place: str, known: Iterable[str]) -> str:
     """Return the warning of a name that is no setting, with the one that may be meant.
 
