@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from ..providers.base import BaseProvider
+from ..errors import AuthenticationError, G4FLiteError
+from ..providers.base import BaseProvider, Provider
 from ..providers.fallback import Fallback
 from ..providers.local.catalogue import DEFAULT
 from ..providers.openai.keys import clean
@@ -46,6 +47,8 @@ class ProviderOptions:
             if not one.working and getattr(one, "base_url", None) == getattr(type(one), "url", ""):
                 note = f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it"
                 tell(f"Note: {note}")
+        if isinstance(provider, Fallback):
+            note_skipped(provider)
         return provider
 
 
@@ -79,6 +82,19 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*arguments, provider_options=provider_options, **options)
 
     return with_options
+
+
+def note_skipped(chain: Fallback) -> None:
+    """Note the members of a chain that are skipped, because they have no valid key."""
+    for one in chain.providers:
+        try:
+            if isinstance(one, Provider):
+                one.check_ready()
+        except AuthenticationError as error:
+            reason = error.message.removesuffix(", or give api_key=")  # which is for a single provider
+            tell(f"Note: {one.name} is skipped: {reason}")
+        except (G4FLiteError, ValueError):  # which the call tells
+            continue
 
 
 def read_key(path: Path) -> str:

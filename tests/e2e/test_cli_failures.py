@@ -83,6 +83,15 @@ def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, provid
     assert_refused(call("chat", "Hello", *providers, "--api-key-file", str(file)), "--api-key-file", words)
 
 
+def test_a_member_of_a_chain_without_a_key_is_told(emulator: Emulator) -> None:
+    done = call("chat", "Hello", "-p", "groq,echo", G4F_LITE_OFFLINE="0", GROQ_API_KEY="")
+    assert (done.returncode, done.stdout) == (0, "Hello\n")
+    assert done.stderr == "Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n"
+    done = call("chat", "Hello", G4F_LITE_PROVIDER="echo,groq", G4F_LITE_OFFLINE="0", GROQ_API_KEY='"quoted"')
+    assert done.stderr == "Note: Groq is skipped: GROQ_API_KEY is not a valid key: leave out the quotes\n"
+    assert call("chat", "Hello", "-p", "echo,groq", G4F_LITE_OFFLINE="0", GROQ_API_KEY=KEY).stderr == ""
+
+
 # How it ends
 
 

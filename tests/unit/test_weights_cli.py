@@ -69,6 +69,17 @@ def test_a_licence_that_is_not_a_plain_one_has_to_be_accepted(hub: FakeHub, lice
     assert call("pull", NAME).exit_code == 0
 
 
+@pytest.mark.parametrize("command", ["pull", "rm"])
+def test_a_file_that_is_here_needs_neither(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "big.gguf"
+    path.write_bytes(MODEL)
+    done = call(command, str(path))
+    assert done.exit_code == 2
+    advice = "is a file of your own and needs no download: name it as the model, with -m or Local(…)"
+    assert done.output == f"Error: Local: {path} {advice}\n"
+    assert path.exists()
+
+
 @pytest.mark.parametrize("arguments", [["pull", "gpt-5"], ["rm", "gpt-5"], ["rm", "qwen3-0.6b"]])
 def test_what_cannot_be_is_told(arguments: list[str]) -> None:
     assert call(*arguments).exit_code != 0
