@@ -116,17 +116,18 @@ class Prompt:
         extras = [self.options.get(name) or {} for name in ("extra_headers", "extra_query")]
         return [str(value) for values in extras if isinstance(values, dict) for value in values.values()]
 
-    def check_text_only(self, owner: str) -> None:
+    def check_text_only(self, owner: str, remedy: str = "leave out images=") -> None:
         """Raise if a message contains an image or anything else that is not text.
 
         :param owner: the name of the provider, for the error
+        :param remedy: what to do, for the error
         :raises ValueError: if one does
         """
         for message in self.messages:
             content = message.get("content")
             for part in content if isinstance(content, list) else ():
                 if (kind := part.get("type", "text")) != "text":
-                    raise ValueError(f"{owner} accepts only text, and a message contains {kind!r}; leave out images=")
+                    raise ValueError(f"{owner} accepts only text, and a message contains {kind!r}; {remedy}")
 
 
 def _checked_timeout(timeout: TimeoutLike) -> Timeout | tuple[float | None, float | None] | None:

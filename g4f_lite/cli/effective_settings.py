@@ -67,6 +67,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         *(_key(name) for name in dict.fromkeys(key_variables()) if os.environ.get(name)),
         Setting("embedded model", embedded.file, embedded.source),
         *_memory(embedded),
+        *(Setting("mmproj", path, "G4F_LITE_MMPROJ") for path in [os.environ.get("G4F_LITE_MMPROJ")] if path),
         *(Setting(name, version(name), "installed") for name in ("g4f-lite", "requests", "urllib3")),
         Setting("python", f"{platform.python_version()} on {platform.platform(terse=True)}", "installed"),
     ]

@@ -23,6 +23,7 @@ _VARIABLES = (
     "G4F_LITE_BASE_URL",
     "G4F_LITE_API_KEY",
     "G4F_LITE_MODEL",
+    "G4F_LITE_MMPROJ",
     "G4F_LITE_CONTEXT",
     "G4F_LITE_THREADS",
     "G4F_LITE_TIMEOUT",
@@ -109,7 +110,7 @@ def choose_provider(
     except (ProviderNotFoundError, ModelNotSupportedError) as error:
         if by_environment and isinstance(error, ProviderNotFoundError):
             error.message = f"G4F_LITE_PROVIDER: {error.message}"
-        elif by_environment:
+        elif by_environment and "G4F_LITE_" not in error.message:
             own = any(":" in one for one in names)
             error.message += f" (the model is from {'G4F_LITE_PROVIDER' if own else 'G4F_LITE_MODEL'})"
         error.args = (error.message,)

@@ -10,10 +10,11 @@ from ...http.deadline import Deadline
 from . import weights
 from .engine import Engine, EngineSettings
 from .engines import engine_for
-from .gguf import Metadata, check_gguf, read_metadata
+from .gguf import Metadata, read_metadata
 from .keep_alive import KeepAlive, seconds_of
 from .process import check_installed
 from .references import is_reference
+from .vision import checked_file
 
 CONTEXT = 4096
 SMALLEST_CONTEXT = 256
@@ -30,6 +31,8 @@ class Runner:
     :param threads: threads to compute with; None is G4F_LITE_THREADS, or as many as there are free cores
     :param keep_alive: how long an engine waits for the next call
     :param mmproj: the path or the name of the file with which a model sees images
+    :param seeing: the one model that it is for; None for any
+    :raises ModelNotSupportedError: if there is no such projector
     :raises TypeError: if one of them has the wrong type
     :raises ValueError: if one of them makes no sense
     """
@@ -41,6 +44,7 @@ class Runner:
         threads: int | None,
         keep_alive: KeepAlive,
         mmproj: str | Path | None,
+        seeing: str | None = None,
     ) -> None:
         if download is not None and not isinstance(download, (bool, str)):
             raise TypeError(f"download must be True, False, a model's name or None, not {type(download).__name__}")
@@ -52,7 +56,8 @@ class Runner:
         self.keep_alive = seconds_of(keep_alive)
         self._threads = number_setting(threads, "threads", "G4F_LITE_THREADS", most=_MOST_THREADS)
         self._download = download
-        self._mmproj = None if mmproj is None else os.fspath(mmproj)
+        self._mmproj = None if mmproj is None else checked_file(os.fspath(mmproj))
+        self._seeing = seeing
         self._paths: dict[str, Path] = {}
         self._capped: set[str] = set()  # the models whose context is smaller than was asked for, which was told
 
@@ -76,12 +81,11 @@ class Runner:
         if is_reference(model):
             weights.find_or_allow(model, download=self._download)
 
-    def projector(self) -> Path | None:
-        """Return the file with which a model sees images, fetched where it is not here; None for text only.
-
-        :raises ModelNotSupportedError: if there is no such file
-        """
-        return None if self._mmproj is None else check_gguf(self.path(self._mmproj))
+    def projector(self, model: str) -> Path | None:
+        """Return the file with which a model sees images, fetched where it is not here; None for text only."""
+        if self._mmproj is None or self._seeing not in (None, model):
+            return None
+        return self.path(self._mmproj)
 
     def metadata(self, model: str) -> Metadata:
         """Return what a model's file says about it."""
@@ -103,7 +107,7 @@ class Runner:
         :param embeddings: whether it gives vectors, and no answers
         """
         self._warn_if_capped(model)
-        projector = None if embeddings else self.projector()
+        projector = None if embeddings else self.projector(model)
         settings = EngineSettings(self.path(model), self.context_of(model), self._threads, embeddings, projector)
         return engine_for(settings, self.keep_alive, call)
 
