@@ -49,7 +49,10 @@ def told_source(message: str, model: str, *, local: bool) -> str:
     :param model: the provider's model
     :param local: whether the provider runs models on this machine, so that it may be a file
     """
-    if model != os.environ.get("G4F_LITE_MODEL") or model not in message or "G4F_LITE_MODEL" in message:
+    named = os.environ.get("G4F_LITE_MODEL", "")
+    if model not in (named, os.path.realpath(os.path.expanduser(named))):
+        return message
+    if model not in message or "G4F_LITE_MODEL" in message:
         return message
     file = "; a file is for G4F_LITE_PROVIDER=local" if model.endswith(".gguf") and not local else ""
     return f"{message} (the model is from G4F_LITE_MODEL{file})"

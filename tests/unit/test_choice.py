@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import responses
 
@@ -10,6 +13,8 @@ from g4f_lite.providers import environment
 from g4f_lite.providers.local.provider import Local
 from g4f_lite.providers.selection import choose_provider, default_provider, provider_of
 from g4f_lite.testing import Echo
+
+from .gguf_files import SMOLLM2, gguf
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +138,17 @@ def test_a_model_that_a_server_does_not_have_names_the_variable_that_it_is_from(
         with pytest.raises(ModelNotSupportedError) as caught:
             provider.create(asked, "Hello")
     assert caught.value.message.endswith(message + told)
+
+
+def test_a_file_that_cannot_be_loaded_names_the_variable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.gguf"
+    path.write_bytes(gguf(SMOLLM2)[:100])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("G4F_LITE_MODEL", "mine.gguf")
+    monkeypatch.setattr("g4f_lite.providers.local.runner.check_installed", lambda: None)
+    told = rf"{re.escape(str(path))} is cut or damaged; download it again \(the model is from G4F_LITE_MODEL\)$"
+    with pytest.raises(ModelNotSupportedError, match=told):
+        default_provider().create(messages="Hello")
 
 
 @pytest.mark.parametrize("variable", ["olama", "local:no-such.gguf", f"local:{__file__}"])
