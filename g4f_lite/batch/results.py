@@ -143,6 +143,11 @@ class BatchResults(Generic[T]):
         """What the batch has taken so far."""
         return self._usage.copy()
 
+    @property
+    def paused(self) -> float:
+        """The seconds for which the service has asked to wait, so that nothing is sent; 0 if it has not."""
+        return self._plan.workers.paused
+
     def close(self) -> None:
         """Close the store; it is opened again when it is needed."""
         if self._plan.store is not None:
@@ -267,7 +272,7 @@ class BatchResults(Generic[T]):
                 self._failed[result.index] = result
             progress.add(result)
 
-        run = Run(tasks(), plan, on_result, progress.close)
+        run = Run(tasks(), plan, on_result, progress.close, progress.pause)
         return run
 
     def _next_task(self, index: int) -> Task | Outcome | None:

@@ -129,6 +129,18 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
     )
 
 
+def told_of_pause(seconds: float) -> str:
+    """Say for how long the service has asked to wait; nothing if it has not."""
+    return f"paused by the service for {duration(seconds)}" if seconds > 0 else ""
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, such as ``1 prompt`` and ``1,200 prompts``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from ..batch.summary import BatchUsage, Estimate, counted
+from ..batch.summary import BatchUsage, Estimate, counted, duration, told_of_pause
 
 LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
 MOST_LOG_SECONDS = 300.0
@@ -107,11 +107,20 @@ class Progress:
 
     :param usage: gives what the batch has taken so far
     :param total: how many prompts there are
+    :param paused: gives the seconds for which the service has asked to wait, or 0
     :param is_shown: whether it is shown; False where nothing is to be seen, or the answers are
     """
 
-    def __init__(self, usage: Callable[[], BatchUsage], total: int, *, is_shown: bool = True) -> None:
+    def __init__(
+        self,
+        usage: Callable[[], BatchUsage],
+        total: int,
+        *,
+        paused: Callable[[], float] = lambda: 0.0,
+        is_shown: bool = True,
+    ) -> None:
         self._usage = usage
+        self._paused = paused
         self._total = total
         self._is_line = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._is_shown = is_shown
@@ -133,9 +142,11 @@ class Progress:
         parts = [f"{usage.done:,} of {self._total:,} done"]
         if usage.failures:
             parts.append(f"{usage.failures:,} failed")
-        if usage.calls and usage.done < self._total:
+        if told := told_of_pause(self._paused()):  # a time left would know nothing of how long the next ones are
+            parts.append(told)
+        elif usage.calls and usage.done < self._total:
             left = (self._total - usage.done) * seconds / usage.calls
-            parts.append(f"{usage.calls * 60 / seconds:,.0f} a minute, {_duration(left)} left")
+            parts.append(f"{usage.calls * 60 / seconds:,.0f} a minute, {duration(left)} left")
         return ", ".join(parts)
 
     def _write(self, text: str) -> None:
@@ -161,10 +172,3 @@ class Progress:
         if self._length:  # leave the line empty for what comes next
             self._write("")
             self._write("")
-
-
-def _duration(seconds: float) -> str:
-    """Return a time in the unit that suits it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -79,7 +79,7 @@ class BatchRun:
         if isinstance(results, HostedBatch) and not results.done:
             tell(one_line(f"{self.files.hosted}: {results.status}; waiting"))
         is_shown = not is_seen and not isinstance(results, HostedBatch)
-        with Progress(lambda: results.usage, len(self.rows), is_shown=is_shown):
+        with Progress(lambda: results.usage, len(self.rows), paused=lambda: results.paused, is_shown=is_shown):
             for row, given in zip(self.rows, results, strict=True):
                 result = self._checked(given)
                 with output.writing():

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from g4f_lite.batch.summary import BatchUsage
+from g4f_lite.batch.workers import Workers
 from g4f_lite.cli import batch_report
 from g4f_lite.emulator import Emulator
 
@@ -340,6 +341,17 @@ def test_the_progress_is_told_now_and_then_in_a_log(
     (tmp_path / "in.txt").write_text("".join(f"prompt {number}\n" for number in range(20)), encoding="utf-8")
     done = call("batch", str(tmp_path / "in.txt"), "--workers", "1", *here)
     assert re.search(r"^1?\d of 20 done, [\d,]+ a minute, \d+ s left$", done.stderr, re.MULTILINE), done.stderr
+
+
+def test_the_progress_tells_a_pause_of_the_service_instead_of_a_time_left(
+    emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_report, "LOG_SECONDS", 0.001)
+    monkeypatch.setattr(Workers, "paused", 58.3)
+    (tmp_path / "in.txt").write_text("".join(f"prompt {number}\n" for number in range(20)), encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.txt"), "--workers", "1", *here)
+    assert re.search(r"^1?\d of 20 done, paused by the service for 58 s$", done.stderr, re.MULTILINE), done.stderr
+    assert "left" not in done.stderr
 
 
 def test_the_progress_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
