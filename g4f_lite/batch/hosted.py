@@ -81,6 +81,7 @@ class HostedBatch(BatchResults[T]):
 
     def __init__(self, inputs: Inputs, plan: Plan, calls: HostedCalls, path: Path, poll: float) -> None:
         super().__init__(inputs if inputs.is_sized else Inputs(list(inputs.items), True), plan)
+        self.check()  # the key too: a hosted batch has no estimate that does without
         self._calls = calls
         self._poll = poll
         self._files = files_of(len(self), self._request)
@@ -173,10 +174,14 @@ class HostedBatch(BatchResults[T]):
         yield from super()._at(indexes)
 
     def _next_task(self, index: int) -> Task | Outcome | None:
-        return self._task(index) if index in self._live else self._result(index)
+        known = None if index in self._live else self._stored(index)
+        return known or self._task(index)
 
     def _stored(self, index: int) -> Result[Any] | None:
-        return self._result(index) if self._state.parts[self._file_of[index]].is_fetched else None
+        if not self._state.parts[self._file_of[index]].is_fetched:
+            return None
+        result = self._result(index)
+        return result if self._plan.wants(result) else None
 
     def _result(self, index: int) -> Result[T]:
         """Return the result of a prompt, which is in the store, or among the failures."""

@@ -71,6 +71,8 @@ class BatchFiles:
             is_text = kind == "text" and failed is not None and failed.suffix.lower() in ("", ".txt")
             self._failed_kind = "text" if is_text else _kind_of_output(failed)
         self.earlier = 0  # answers in the target
+        self.skipped = 0  # empty rows
+        self._skips: list[int] = []  # for each empty row of the source, how many others are before it
 
     def read(self, template: str | None, *, empty: str, head: int | None) -> list[Row]:
         """Read all rows, so that a bad one is found before anything is sent.
@@ -82,6 +84,7 @@ class BatchFiles:
         if self.failed is not None and _is_same(self.failed, self.source) and (head is not None or empty == "skip"):
             raise Misuse(f"--failed would replace {self.source}, and --head and --empty skip leave rows of it out")
         rows = self._rows(template, empty)[:head]
+        self.skipped = sum(before < len(rows) or head is None for before in self._skips)
         if not rows:
             raise Misuse(f"{self._name} has no prompts")
         with checking_arguments():
@@ -120,13 +123,17 @@ class BatchFiles:
         return "standard input" if _is_standard(self.source) else str(self.source)
 
     def _rows(self, template: str | None, empty: str) -> list[Row]:
-        how: dict[str, Any] = {"delimiter": self._delimiter, "empty": empty}
+        rows: list[Row] = []
+        skip = lambda: self._skips.append(len(rows))  # noqa: E731
+        how: dict[str, Any] = {"delimiter": self._delimiter, "empty": empty, "on_skip": skip}
         try:
             if _is_standard(self.source):
                 text = _standard_input()
-                return list(read_rows(io.StringIO(text, newline=""), self._kind or _guess(text), template, **how))
-            with opened(self.source, "r") as file:
-                return list(read_rows(file, self._kind or "text", template, **how))
+                rows.extend(read_rows(io.StringIO(text, newline=""), self._kind or _guess(text), template, **how))
+            else:
+                with opened(self.source, "r") as file:
+                    rows.extend(read_rows(file, self._kind or "text", template, **how))
+            return rows
         except OSError as error:
             raise Misuse(f"cannot read {self._name}: {error.strerror}") from error
         except UnicodeDecodeError as error:

@@ -123,12 +123,13 @@ def test_an_estimate_and_the_first_few(emulator: Emulator, here: list[str], tmp_
     store = ["--store", str(tmp_path / "answers.db")]
     source = ["batch", str(tmp_path / "in.txt"), *here]
     assert call(*source, "--estimate", *store).stdout == (
-        "100 prompts to send, 0 answers stored; about 300 tokens of prompts\n"
+        "100 prompts to send, 0 answers stored; about 300 tokens of prompts (the largest has 3)\n"
     )
     assert not (tmp_path / "answers.db").exists()
     assert len(call(*source, "--head", "3", *store).stdout.splitlines()) == 3
     assert call(*source, "--estimate", "--max-tokens", "10").stdout == (
-        "100 prompts to send, 0 answers stored; about 300 tokens of prompts, at most 1,000 tokens of answers\n"
+        "100 prompts to send, 0 answers stored; about 300 tokens of prompts (the largest has 3), "
+        "at most 1,000 tokens of answers\n"
     )
     assert call(*source, "--estimate", *store).stdout.startswith("97 prompts to send, 3 answers stored")
     assert len(prompts(emulator)) == 3

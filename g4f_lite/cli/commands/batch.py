@@ -15,7 +15,7 @@ from ...errors import AuthenticationError
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
 from ..batch_report import Price, told_before, told_of_unused
-from ..batch_run import BatchRun
+from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE
 from ..failure import Misuse, checking_arguments
@@ -60,6 +60,11 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     help="Dollars for a million tokens of prompts and of answers, as in 0.15,0.60.",
 )
 @click.option("--fresh", is_flag=True, help="Ask again for what is stored.")
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Ask again for stored answers that do not fit --schema, and for what failed with --hosted.",
+)
 @click.option("--hosted", metavar="FILE", type=FILE, help="Use the service's Batch API; FILE keeps how far it is.")
 @click.option("--poll", metavar="S", type=float, default=30.0, help="With --hosted: seconds between two looks at it.")
 def command(
@@ -76,6 +81,7 @@ def command(
     head: int | None,
     estimate: bool,
     price_text: str | None,
+    retry_failed: bool,
     hosted: Path | None,
     poll: float,
     **options: Any,
@@ -123,11 +129,14 @@ def command(
     except AuthenticationError:
         if not estimate or len(provider_options.names) > 1:
             raise
-        client, results = begun(api_key="none")  # which is missing, and is not needed
+        client, results = begun(api_key="none")  # which a hosted batch lacks, and an estimate does not need
+    if retry_failed:
+        results.reject(lambda result: checked(result, check).error is not None)
     with client:
         if estimate:
             _tell_estimate(results, files, price)
             return
+        results.check()
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate(), files)
         BatchRun(client, results, rows, files, check, price, options["fresh"]).run()
@@ -141,7 +150,7 @@ def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price |
         cost = price.cost(estimate.prompt_tokens, estimate.completion_tokens or 0)
         estimate = estimate._replace(cost=cost)
     failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
-    click.echo(told_before(estimate, failed))
+    click.echo(told_before(estimate, failed, files.skipped))
 
 
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
