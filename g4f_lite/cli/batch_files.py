@@ -14,6 +14,7 @@ from ..batch.summary import counted
 from ..store.answers import AnswerStore
 from .batch_output import OutputFile
 from .failure import Misuse, checking_arguments
+from .wording import in_options
 
 # What to do about errors in the input, by how their message ends.
 _HINTS = {
@@ -95,12 +96,13 @@ class BatchFiles:
 
     def writer(self) -> Writer:
         """Return what writes the answers."""
-        return Writer(self.output.file, self._target_kind, delimiter=self._delimiter, fields=self._fields)
+        columns, how = self._fields, self._delimiter
+        return Writer(self.output.file, self._target_kind, delimiter=how, fields=columns, say=in_options)
 
     def writer_of_failures(self) -> Writer:
         """Return what writes the rows that failed."""
         assert self.failures is not None
-        return Writer(self.failures.file, self._failed_kind, delimiter=self._delimiter)
+        return Writer(self.failures.file, self._failed_kind, delimiter=self._delimiter, say=in_options)
 
     def check_earlier(self, rows: int, *, fresh: bool) -> None:
         """Raise if the target has more answers than there are prompts, or some that would be paid for once more.

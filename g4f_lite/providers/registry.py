@@ -32,10 +32,20 @@ _BUILT_IN = {
 }
 
 
+# Sites that did not answer when they were last tested.
+_NOT_WORKING = frozenset({"AiChatOnline", "AiChats", "Chatgpt4Online"})
+
+
 def provider_names() -> list[str]:
     """List the names that :func:`make_provider` accepts."""
     others = _entry_points().keys() - hidden_entry_points().keys()
     return [*_BUILT_IN, *PRESETS, *sorted(others)]
+
+
+def advised_names() -> list[str]:
+    """List the names that a message may advise: those of ``provider_names`` without sites that do not answer."""
+    first = ["Local", "OpenAICompatible", *PRESETS]
+    return [*first, *(name for name in provider_names() if name not in _NOT_WORKING and name not in first)]
 
 
 def is_provider_name(name: str) -> bool:
@@ -112,7 +122,7 @@ def find_class(name: str) -> type[BaseProvider]:
     for entry_name, entry_point in _entry_points().items():
         if _plain(entry_name) == wanted:
             return _loaded(entry_point)
-    message = unknown_name("provider", name, provider_names(), "g4f_lite")
+    message = unknown_name("provider", name, advised_names(), "g4f_lite")
     first, slash, model = name.partition("/")
     if slash and _plain(first) in map(_plain, provider_names()):  # as litellm and instructor write it
         message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"

@@ -10,7 +10,7 @@ import pytest
 
 from g4f_lite.emulator import Emulator
 
-from .command import call
+from .command import assert_refused, call
 
 EMPTY = 'text\none\n""\ntwo\n" "\nthree\n""\n'
 
@@ -94,3 +94,33 @@ def test_what_a_hosted_batch_failed_at_is_sent_one_by_one(emulator: Emulator, he
     assert answers(tmp_path / "out.jsonl") == ["one", "two"]
     assert call(*command).returncode == 0
     assert asked(emulator) == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-p", "local", "-m", "gpt-4"], "Error: Local: prompt 1: it has no model 'gpt-4'; try smollm2, "),
+        (["-p", "ollama", "--option", "nonsense=1"], "Error: prompt 1: Ollama has no option 'nonsense'\n"),
+        (["-p", "ollama", "--rpm", "0"], "Error: --rpm must be above 0, not 0.0\n"),
+        (["-p", "echo", "--hosted", "run.json"], "has no Batch API; leave out --hosted, or name a service"),
+        (["-p", "ollama", "--timeout", "0"], "Error: --timeout must be more than 0 seconds, not 0.0\n"),
+    ],
+)
+def test_errors_name_the_options_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.txt").write_text("one\n", encoding="utf-8")
+    done = call("batch", "in.txt", *options)
+    assert_refused(done, words)
+    assert "(…" not in done.stderr
+    assert "prompts[" not in done.stderr
+
+
+def test_the_error_of_a_row_names_the_options_of_the_command(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.fail("status", status=404, times=None, body='{"detail": "Not Found"}', content_type="application/json")
+    (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
+    url = ["--base-url", emulator.url, "-m", "m"]
+    done = call("batch", str(tmp_path / "in.txt"), *url)
+    error = json.loads(done.stdout)["error"]
+    assert f"try --base-url {emulator.url}/v1" in error

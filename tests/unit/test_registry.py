@@ -53,6 +53,17 @@ def test_an_unknown_name_is_an_error_that_lists_near_ones(name: str) -> None:
         assert "groq" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["aichat", "chatgpt5online", "ai-chat-offline", "nobody"])
+def test_a_site_that_does_not_answer_is_not_advised(name: str) -> None:
+    with pytest.raises(ProviderNotFoundError) as caught:
+        registry.make_provider(name)
+    dead = [each for each in registry.provider_names() if each not in registry.advised_names()]
+    assert dead == ["AiChatOnline", "AiChats", "Chatgpt4Online"]
+    assert [each.working for each in map(registry.find_class, dead)] == [False] * 3
+    assert not any(each in str(caught.value) for each in dead)
+    assert "; try " in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["openai/gpt-4o-mini", "Groq/llama-3.3-70b", "ollama/llama3.2"])
 def test_a_slash_before_the_model_is_told_to_be_a_colon(name: str) -> None:
     with pytest.raises(ProviderNotFoundError, match=f"after a colon: '{name.replace('/', ':')}'$"):

@@ -19,7 +19,7 @@ from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE
 from ..failure import Misuse, checking_arguments
-from ..options import ProviderOptions, provider_options
+from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
 _LIVE = {"workers": "auto", "store": None, "rpm": None, "tpm": None, "fresh": False}
@@ -43,6 +43,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     help="What to do about a row that has nothing in a column of the prompt.",
 )
 @provider_options
+@engine_options
 @click.option("--model", "-m", metavar="NAME", help="The model.")
 @click.option("--system", "-s", metavar="TEXT", help="A system message for all prompts.")
 @call_options("--option")
@@ -75,6 +76,7 @@ def command(
     delimiter: str | None,
     empty: str,
     provider_options: ProviderOptions,
+    engine: EngineOptions,
     call_options: dict[str, Any],
     store: Path | None,
     failed: Path | None,
@@ -115,7 +117,7 @@ def command(
     is_new = files.store is None or not files.store.exists()
 
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
-        client = Client(provider_options.choose(**settings))
+        client = Client(provider_options.choose(engine, **settings))
         prompts = [row.prompt for row in rows]
         with checking_arguments():
             if hosted is None:

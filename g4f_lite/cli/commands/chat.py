@@ -16,7 +16,7 @@ from ..completion import FILE, complete_model
 from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
-from ..options import ProviderOptions, provider_options
+from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
 from ..output import write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
@@ -26,6 +26,7 @@ from .local import suggest_better_models
 @click.command()
 @prompt_argument
 @provider_options
+@engine_options
 @click.option(
     "--model",
     "-m",
@@ -44,6 +45,7 @@ from .local import suggest_better_models
 def command(
     prompt: str | None,
     provider_options: ProviderOptions,
+    engine: EngineOptions,
     call_options: dict[str, Any],
     model: str | None,
     system: str | None,
@@ -68,7 +70,7 @@ def command(
     check = format_check(call_options)
     attached = read_images(images)  # before the prompt: one may be on standard input
     text = "" if interactive else read_prompt(prompt)
-    provider = provider_options.choose()
+    provider = provider_options.choose(engine)
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
