@@ -144,6 +144,17 @@ class HostedBatch(BatchResults[T]):
 
         :raises G4FLiteError: if the service does not say how it is, ten times in a row
         """
+        try:
+            self._wait()
+        except KeyboardInterrupt as error:
+            self._raise_interrupt(error)
+            raise
+        return self
+
+    def _told(self) -> str:
+        return f"{super()._told()}, and the service goes on" if self._is_submitted else super()._told()
+
+    def _wait(self) -> None:
         failures = 0
         while not self._state.is_fetched:
             try:
@@ -156,7 +167,6 @@ class HostedBatch(BatchResults[T]):
                     raise
                 logger.info("the state of the batch is unknown, and asked for again: %s", error)
             time.sleep(self._poll)
-        return self
 
     def retry_failed(self) -> HostedBatch[T]:
         """Send the prompts that failed again when the results are read: now, one by one, at the full price.

@@ -290,7 +290,11 @@ class BatchResults(Generic[T]):
 
     def _raise_interrupt(self, error: KeyboardInterrupt) -> None:
         if in_ipython():
-            raise BatchInterrupted(self, counted(self._usage.done, "result")) from error
+            raise BatchInterrupted(self, self._told()) from error
+
+    def _told(self) -> str:
+        """Say how many results there are, and what goes on without the user."""
+        return counted(self._usage.done, "result")
 
     def _start(self, indexes: Iterable[int]) -> Run:
         self.check()

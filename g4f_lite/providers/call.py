@@ -17,6 +17,7 @@ import requests
 
 from ..answers.deltas import Delta, Finish, is_content, no_content
 from ..answers.images import ImageResponse
+from ..answers.interruption import short_interrupt
 from ..answers.response import Response
 from ..answers.short_traceback import shortened
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
@@ -277,6 +278,7 @@ def run(
     policy = service.retry if retry == "own" else retry
     try:
         with (
+            short_interrupt(),
             in_call(service, Deadline(timeout), route, lent) as exchange,
             at_step(exchange, "bootstrap"),
             naming(service, getattr(action, "__name__", "run"), action),
