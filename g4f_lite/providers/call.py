@@ -264,6 +264,7 @@ def at_step(exchange: Exchange, step: str) -> Iterator[None]:
         raise
 
 
+@short_interrupt()
 def run(
     service: Service,
     action: Callable[[Exchange], Result],
@@ -278,7 +279,6 @@ def run(
     policy = service.retry if retry == "own" else retry
     try:
         with (
-            short_interrupt(),
             in_call(service, Deadline(timeout), route, lent) as exchange,
             at_step(exchange, "bootstrap"),
             naming(service, getattr(action, "__name__", "run"), action),

@@ -30,10 +30,7 @@ _BUILT_IN = {
     "Scripted": "scripted",
     "Echo": "scripted",
 }
-
-
-# Sites that did not answer when they were last tested.
-_NOT_WORKING = frozenset({"AiChatOnline", "AiChats", "Chatgpt4Online"})
+_GONE = frozenset({"AiChatOnline", "AiChats", "Chatgpt4Online"})  # public sites that no longer answer
 
 
 def provider_names() -> list[str]:
@@ -42,10 +39,9 @@ def provider_names() -> list[str]:
     return [*_BUILT_IN, *PRESETS, *sorted(others)]
 
 
-def advised_names() -> list[str]:
-    """List the names that a message may advise: those of ``provider_names`` without sites that do not answer."""
-    first = ["Local", "OpenAICompatible", *PRESETS]
-    return [*first, *(name for name in provider_names() if name not in _NOT_WORKING and name not in first)]
+def suggested_names() -> list[str]:
+    """List the names that may be advised: those of :func:`provider_names` that still answer."""
+    return [name for name in provider_names() if name not in _GONE]
 
 
 def is_provider_name(name: str) -> bool:
@@ -122,7 +118,7 @@ def find_class(name: str) -> type[BaseProvider]:
     for entry_name, entry_point in _entry_points().items():
         if _plain(entry_name) == wanted:
             return _loaded(entry_point)
-    message = unknown_name("provider", name, advised_names(), "g4f_lite")
+    message = unknown_name("provider", name, suggested_names(), "g4f_lite")
     first, slash, model = name.partition("/")
     if slash and _plain(first) in map(_plain, provider_names()):  # as litellm and instructor write it
         message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"
