@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -28,13 +28,14 @@ from ..errors import (
     StoreError,
 )
 from ..http.observer import observer
+from ..http.waits import named_wait
 from ..store.answers import AnswerStore, Kept, Key
 from .elsewhere import Shipment, ask_by_executor
 from .pace import tokens_of, wait_for_place
 from .plan import Plan
 from .result import Result
 from .task import Bundle, Task
-from .workers import LONGEST_PAUSE
+from .workers import LONGEST_PAUSE, TOO_MANY
 
 logger = logging.getLogger(__name__)
 
@@ -207,7 +208,6 @@ class Run:
             self._wait_for_place(task)
         if self._halted.is_set():
             return []
-        observer.set(self._workers.observe)
         try:
             outcomes = self._outcomes(bundle)
         finally:
@@ -217,9 +217,12 @@ class Run:
     def _wait_for_place(self, task: Task) -> None:
         for meter in self._plan.meters:
             wait_for_place(meter, tokens_of(task.prompt), self._halted.is_set, self._halted.wait)
-        self._halted.wait(self._workers.reserve())
-        while not (self._halted.is_set() or self._workers.may_send()):
+        while not self._halted.is_set():
+            while (left := self._workers.paused) and not self._halted.is_set():
+                self._halted.wait(min(left, _LOOK_SECONDS))  # another call may end the pause
             self._halted.wait(self._workers.reserve())
+            if self._workers.may_send():
+                return
 
     def _outcomes(self, bundle: Bundle) -> list[tuple[Kept | Exception, float]]:
         """Return the answer or the error of each prompt that was sent, and its seconds."""
@@ -235,13 +238,25 @@ class Run:
             return [(error, time.monotonic() - began_at)]
 
     def _ask(self, bundle: Bundle) -> Kept:
+        waits_until = -math.inf  # as the service asked this call to
+
+        def observe(status: int, headers: Mapping[str, str]) -> None:
+            nonlocal waits_until
+            self._workers.observe(status, headers)
+            if status == TOO_MANY and (wait := named_wait(headers)) is not None:
+                waits_until = time.monotonic() + wait
+
         def begin(close: Callable[[], None]) -> None:
             bundle.close = close
             if self._stopping.is_set():
                 close()
 
         (task,) = bundle.tasks
-        return self._plan.calls.ask(task.prompt, task.provider, begin)
+        observer.set(observe)
+        kept = self._plan.calls.ask(task.prompt, task.provider, begin)
+        if time.monotonic() < waits_until:  # which another provider of a chain did not ask for
+            self._workers.resume()
+        return kept
 
     def _result(self, task: Task, outcome: Kept | Exception, seconds: float) -> Result[Any] | None:
         try:

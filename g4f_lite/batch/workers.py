@@ -144,6 +144,15 @@ class Workers:
             self._waits_until = max(self._waits_until, now + seconds)
             return is_new
 
+    def resume(self) -> None:
+        """End a pause: another provider of a chain answers meanwhile."""
+        with self._lock:
+            now = self._clock()
+            self._waits_until = min(self._waits_until, now)
+            self._next = min(self._next, now)
+            self._calm_until = min(self._calm_until, now + _CALM_SECONDS)
+            self._rate = math.inf  # that of the provider which refused
+
     def succeeded(self, tokens: int = 0, seconds: float = 0.0) -> None:
         """Count an answer.
 

@@ -211,3 +211,12 @@ def test_the_progress_bar_is_told_of_a_pause_while_a_result_is_waited_for(monkey
     results = Client(Refuses(error_of)).map(["one"])
     assert results.texts() == ["ONE"]
     assert 0 < max(told) <= 600
+
+
+def test_a_pause_ends_when_another_provider_of_a_chain_answers() -> None:
+    clock = [100.0]
+    workers = Workers(clock=lambda: clock[0])
+    workers.observe(429, {"Retry-After": "600"})
+    assert (workers.paused, workers.may_send()) == (600, False)
+    workers.resume()
+    assert (workers.paused, workers.reserve(), workers.may_send()) == (0, 0, True)
