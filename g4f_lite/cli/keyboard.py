@@ -26,7 +26,7 @@ def silent_keyboard(resumed: Callable[[], None] = lambda: None) -> Iterator[None
     try:
         keyboard = sys.stdin.fileno()
         before = termios.tcgetattr(keyboard)
-    except (OSError, ValueError, termios.error):  # not a terminal
+    except (AttributeError, OSError, ValueError, termios.error):  # none, or not a terminal
         yield
         return
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from g4f_lite.batch.results import BatchResults
 from g4f_lite.batch.summary import BatchUsage
-from g4f_lite.batch.workers import Workers
 from g4f_lite.cli import batch_report
 from g4f_lite.emulator import Emulator
 
@@ -348,7 +348,7 @@ def test_the_progress_tells_a_pause_of_the_service_instead_of_a_time_left(
     emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_report, "LOG_SECONDS", 0.001)
-    monkeypatch.setattr(Workers, "paused", 58.3)
+    monkeypatch.setattr(BatchResults, "paused", 58.3)
     (tmp_path / "in.txt").write_text("".join(f"prompt {number}\n" for number in range(20)), encoding="utf-8")
     done = call("batch", str(tmp_path / "in.txt"), "--workers", "1", *here)
     assert re.search(r"^1?\d of 20 done, paused by the service for 58 s$", done.stderr, re.MULTILINE), done.stderr
