@@ -10,7 +10,6 @@ from typing import Any
 
 from .attached import join, size_of
 from .deltas import (
-    DELTAS,
     Attached,
     Delta,
     Finish,
@@ -22,8 +21,8 @@ from .deltas import (
     ToolCall,
     ToolCallDelta,
     Usage,
+    check_delta,
     is_content,
-    not_a_delta,
 )
 from .images import ImageResponse
 
@@ -74,7 +73,9 @@ class Buffer:
             self.room -= PIECE_BYTES + len(delta)
             if self.room < 0:
                 self.compact()
-        elif isinstance(delta, Usage):
+            return
+        check_delta(delta, "begin")
+        if isinstance(delta, Usage):
             self.usage = delta
         elif isinstance(delta, Finish):
             self.finish_reason, self.finished = delta.reason, True
@@ -89,10 +90,8 @@ class Buffer:
         elif isinstance(delta, ImageResponse):
             if self._has_room_for(sum(map(len, delta.urls))):
                 self._keep(delta)
-        elif isinstance(delta, DELTAS):
-            self._keep(delta)
         else:
-            raise not_a_delta(delta, "begin")
+            self._keep(delta)
 
     def _keep(self, delta: Delta) -> None:
         self.recent.append(delta)

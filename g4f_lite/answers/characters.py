@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..messages import SURROGATE, valid_text
-from .deltas import DELTAS, Delta, Finish, OtherChoice, Reasoning, Refusal, ToolCallDelta, not_a_delta
+from .deltas import Delta, Finish, OtherChoice, Reasoning, Refusal, ToolCallDelta, check_delta
 
 # JSON writes a character such as an emoji as a pair of surrogates, \ud83d\ude42.  A service that cuts between them
 # sends two halves that are valid JSON, and no text that could be printed or saved.
@@ -28,11 +28,10 @@ def whole_characters(deltas: Iterable[Delta]) -> Iterator[Delta]:
         if type(delta) is str and not halves and (delta.isascii() or not SURROGATE.search(delta)):
             yield delta
             continue
+        check_delta(delta, "deltas")
         if isinstance(delta, Finish):
             yield from _left_over(halves)
         choice, inner = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
-        if not isinstance(inner, DELTAS):
-            raise not_a_delta(inner, "deltas")
         text = _text_of(inner)
         where = type(inner), choice, inner.index if isinstance(inner, ToolCallDelta) else 0
         if where not in halves and (text.isascii() or not SURROGATE.search(text)):

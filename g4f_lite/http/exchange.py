@@ -17,10 +17,11 @@ from ..arguments import check_proxy, is_switched_on, safe_url
 from ..errors import G4FLiteError, ProviderNotConfiguredError, TransportError
 from .body import Body
 from .deadline import Deadline
-from .failures import FAILURES, UNSENDABLE, closed_by_peer, pass_on_signal, translate, unsendable
+from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
 from .pool import PooledSession, Session
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
 from .transfer import Transfer, running_transfer
+from .unsendable import check_method, unsendable
 from .urls import as_sent, is_loopback, origin_of
 
 logger = logging.getLogger(__name__)
@@ -99,15 +100,13 @@ class Exchange:
         began = time.monotonic()
         proxy: str | None = None
         # What a server took whole it may be thinking about, or drawing.
-        awaits = "first" if request.method == "POST" and step != "bootstrap" else "read"
+        awaits = "first" if step == "prompt" or (request.method == "POST" and step != "bootstrap") else "read"
         transfer = Transfer(deadline, guard, awaits)
         # On a caller's own session nobody tells when the request is sent.
         transfer.request_sent = not isinstance(session, Session)
         try:
-            try:
-                send, url = self._sender(session, request)
-            except UNSENDABLE as error:
-                raise unsendable(error, step) from error
+            check_method(request, step)
+            send, url = self._sender(session, request)
             refuse_when_offline(url)
             settings = self.settings_for(url)
             proxy = requests.utils.select_proxy(url, settings["proxies"])
@@ -130,9 +129,13 @@ class Exchange:
         except G4FLiteError as error:
             self._log_failure(error, request, step, began)
             raise self.failed(error, step)  # noqa: B904  it is the same one
-        except FAILURES as error:
+        except (*FAILURES, TypeError, AttributeError) as error:
             pass_on_signal(error)
-            failure = translate(error, deadline, origin_of(request.url), transfer, proxy=proxy)
+            failure: G4FLiteError | None = unsendable(error, step)
+            if failure is None:
+                if not isinstance(error, FAILURES):
+                    raise
+                failure = translate(error, deadline, origin_of(request.url), transfer, proxy=proxy)
             self._log_failure(failure, request, step, began)
             raise self.failed(failure, step) from error
         deadline.awaits = awaits
@@ -175,6 +178,9 @@ class Exchange:
             headers=request.headers,
             json=request.json,
             data=request.data,
+            params=request.params,
+            cookies=request.cookies,
+            files=request.files,
             auth=note,
             hooks={"response": hand_over_redirect},
         )

@@ -28,7 +28,7 @@ from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .basic import BaseProvider as BaseProvider
 from .call import Call, run
 from .g4f_names import G4FNames
-from .hooks import read_error, token_of
+from .hooks import Requests, read_error, token_of
 from .pickling import check_secrets, state_without_secrets
 from .settings import (
     check_cert,
@@ -124,8 +124,18 @@ class Provider(BaseProvider, metaclass=G4FNames):
         return ""
 
     @abstractmethod
-    def request(self, prompt: Prompt, token: str) -> requests.Request:
-        """Return the request to send for a prompt.
+    def request(self, prompt: Prompt, token: str) -> requests.Request | Requests:
+        """Return the request to send for a prompt; or yield several, each after the response to the one before.
+
+        ``body = yield Request(…)`` gives its response, once it has succeeded; an error of the service, or a lost
+        connection, is raised there.
+        A number is yielded to wait for so many seconds.  ``deltas`` reads the response to the last request::
+
+            def request(self, prompt, token):
+                chat = yield Request("POST", f"{self.base_url}/chats")
+                yield Request("POST", f"{self.base_url}/chats/{chat.json()['id']}", json=prompt.messages)
+
+        All of them are one attempt of the call, under its timeout.
 
         :param prompt: the prompt, with its model
         :param token: the token that ``bootstrap`` returned

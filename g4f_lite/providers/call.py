@@ -27,14 +27,14 @@ from ..http.checks import complete, refuses_headers
 from ..http.cooldown import CoolDowns
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
-from ..http.observer import observer
 from ..http.pool import PooledSession, SessionPool
 from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
-from .hooks import make_request, naming, read_deltas, token_of
+from .hooks import Requests, naming, read_deltas, token_of
 from .image_fetch import fetch_image
+from .sending import at_step, keep_token, reading, send_prompt
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -56,7 +56,7 @@ class Service(Protocol):
 
     def bootstrap(self, exchange: Exchange) -> str: ...
     def served_model(self, exchange: Exchange) -> str: ...
-    def request(self, prompt: Prompt, token: str) -> requests.Request: ...
+    def request(self, prompt: Prompt, token: str) -> requests.Request | Requests: ...
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None: ...
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None: ...
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]: ...
@@ -143,8 +143,7 @@ class Call:
             finally:
                 if not body.complete:
                     body.close()
-                if body.new_token is not None:
-                    exchange.pooled.token = body.new_token
+                keep_token(exchange, body)
 
     def scrub(self, error: BaseException) -> None:
         """Take out of an error all that this call must not show, in place."""
@@ -199,11 +198,8 @@ class Call:
             token = token_of(service, exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
-        body = redirects.send(exchange, make_request(service, self._prompt, token), "prompt")
-        if (observe := observer.get()) is not None:
-            observe(body.status, body.headers)
-        try:
-            service.check_response(body, self._prompt)
+        body = send_prompt(service, exchange, self._prompt, token)
+        with reading(service, exchange, body):
             with naming(service, "deltas"):
                 rest = read_deltas(service, body, self._prompt)
                 first = next(rest, None)
@@ -211,16 +207,7 @@ class Call:
                 raise no_content()
             if isinstance(first, ImageResponse):
                 self._fetch(first, exchange)
-            return first, rest, body
-        except BaseException as error:
-            body.close()
-            if body.new_token is not None:
-                exchange.pooled.token = body.new_token
-            if isinstance(error, G4FLiteError):
-                exchange.failed(error, "prompt")
-                complete(error, body)
-                service.explain(error)
-            raise
+        return first, rest, body
 
     def _fetch(self, image: ImageResponse, exchange: Exchange) -> None:
         """Fetch an image now if the provider requires it, and set how to fetch it later."""
@@ -252,16 +239,6 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
         service.explain(error)
         raise
     return body
-
-
-@contextmanager
-def at_step(exchange: Exchange, step: str) -> Iterator[None]:
-    """Record the step in the errors that a ``with`` block raises."""
-    try:
-        yield
-    except G4FLiteError as error:
-        exchange.failed(error, step)
-        raise
 
 
 @short_interrupt()

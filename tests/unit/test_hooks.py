@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +14,26 @@ import requests
 import responses
 
 from g4f_lite import (
+    Attached,
     AuthenticationError,
     BaseProvider,
     Body,
+    Client,
     Fallback,
     Finish,
     G4FLiteError,
     HookError,
+    OtherChoice,
     Prompt,
     Provider,
+    Reasoning,
+    Refusal,
+    Revision,
     ServiceError,
+    ToolCallDelta,
+    Usage,
 )
+from g4f_lite.answers.deltas import shown
 from g4f_lite.http import Exchange
 from g4f_lite.testing import Scripted
 
@@ -104,6 +114,57 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "Quill.bootstrap made a request with an invalid URL: Invalid URL '/token'",
     ),
 ]
+
+
+FIELDS: list[tuple[Any, str]] = [
+    (Usage("3", 4, 7), "Usage with prompt_tokens='3'; make it int"),  # type: ignore[arg-type]
+    (Usage(3, None, 7), "Usage with completion_tokens=None; make it int"),  # type: ignore[arg-type]
+    (Usage(3, 4, 7.5), "Usage with total_tokens=7.5; make it int"),  # type: ignore[arg-type]
+    (Usage(3, 4, 7, "x"), "Usage with cached_tokens='x'; make it int or None"),  # type: ignore[arg-type]
+    (Usage(3, 4, 7, extra=None), "Usage with extra=None; make it dict"),  # type: ignore[arg-type]
+    (Reasoning(None), "Reasoning with text=None; make it str"),  # type: ignore[arg-type]
+    (Refusal(b"no"), "Refusal with text=b'no'; make it str"),  # type: ignore[arg-type]
+    (Revision(3), "Revision with text=3; make it str"),  # type: ignore[arg-type]
+    (ToolCallDelta("a"), "ToolCallDelta with index='a'; make it int"),  # type: ignore[arg-type]
+    (ToolCallDelta(0, arguments={}), "ToolCallDelta with arguments={}; make it str"),  # type: ignore[arg-type]
+    (Attached(["a"]), "Attached with fields=['a']; make it dict"),  # type: ignore[arg-type]
+    (OtherChoice(None, "x"), "OtherChoice with index=None; make it int"),  # type: ignore[arg-type]
+    (OtherChoice(1, Refusal(3)), "Refusal with text=3; make it str"),  # type: ignore[arg-type]
+    (Finish(3), "Finish with reason=3; make it str or None"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("delta", "message"), FIELDS, ids=[message[:40] for _, message in FIELDS])
+def test_a_wrong_field_of_a_delta_names_the_hook(delta: Any, message: str) -> None:
+    class Shout(BaseProvider):
+        def begin(self, prompt: Prompt) -> Iterator[Any]:  # type: ignore[override]
+            yield from ("a", delta, Finish())
+
+    for provider, hook in ((quill(deltas=yielding("a", delta, Finish())), "Quill.deltas"), (Shout(), "Shout.begin")):
+        for ask in (provider.ask, Client(provider).ask, Client(provider).chat.completions.create):
+            with pytest.raises(HookError) as caught:
+                ask("x")
+            assert str(caught.value) == f"{hook} yielded {message}"
+        leading = type(provider.name, (type(provider),), {hook[6:]: yielding(delta, "a", Finish())})()
+        assert Fallback([leading, Scripted("Instead")]).ask("x") == "Instead"
+
+
+@pytest.mark.parametrize("value", [None, "abc", 3, [3], {"a": 1}])
+def test_a_list_of_models_that_is_none_names_the_hook(value: Any) -> None:
+    class Shout(Scripted):
+        def get_models(self) -> Any:
+            return value
+
+    message = rf"^Shout\.get_models returned {re.escape(shown(value))}; return a list of names$"
+    for ask in (Client(Shout("x")).models.list, Client(Shout("x")).models.get_all):
+        with pytest.raises(HookError, match=message):
+            ask()
+
+
+def test_what_get_models_raises_names_it_too() -> None:
+    with pytest.raises(HookError, match=r"^Quill\.get_models raised KeyError: 'token' \(test_hooks\.py, line"):
+        Client(quill(get_models=raising)).models.list()
+    assert Client(quill(get_models=returning(("a", "b")))).models.get_all() == ["a", "b"]
 
 
 @pytest.mark.parametrize(("hooks", "message"), WRONG, ids=[message[:60] for _, message in WRONG])
