@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import requests
+from requests.structures import CaseInsensitiveDict
 
-from ..errors import G4FLiteError, ProviderError, TransportError
+from ..errors import G4FLiteError, ProviderError, RateLimitError, TransportError
 from ..http import redirects
 from ..http.body import Body
 from ..http.checks import complete
@@ -19,6 +20,7 @@ from ..http.observer import observer
 from ..prompt import Prompt
 from .hooks import Hooks, Requests, checked_request, make_request, naming, wrong_end, wrong_step
 
+TOO_MANY = 429
 _END = object()
 
 
@@ -86,15 +88,26 @@ def pause(exchange: Exchange, seconds: float) -> None:
 
 def _sent(exchange: Exchange, request: requests.Request) -> Body:
     body = redirects.send(exchange, request, "prompt")
-    if (observe := observer.get()) is not None:
+    if (observe := observer.get()) is not None and body.status != TOO_MANY:
         observe(body.status, body.headers)
     return body
 
 
 def _checked(provider: Sender, exchange: Exchange, prompt: Prompt, body: Body) -> Body:
-    with reading(provider, exchange, body):
-        provider.check_response(body, prompt)
+    try:
+        with reading(provider, exchange, body):
+            provider.check_response(body, prompt)
+    except G4FLiteError as error:
+        if (observe := observer.get()) is not None and body.status == TOO_MANY:
+            observe(body.status, _naming_wait(error, body.headers))
+        raise
     return body
+
+
+def _naming_wait(error: G4FLiteError, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the headers of a refusal, with the wait that the service names elsewhere, such as in its words."""
+    wait = error.retry_after if isinstance(error, RateLimitError) else None
+    return headers if wait is None else CaseInsensitiveDict({"Retry-After": f"{wait:g}"})
 
 
 def _send_all(provider: Sender, exchange: Exchange, prompt: Prompt, asked: Requests) -> Body:
