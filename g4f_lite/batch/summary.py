@@ -109,7 +109,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
     stored = 0
     left: list[tuple[int, int | None]] = []  # the tokens of each prompt, and the most of its answer
     priced: dict[Any, tuple[Task, Usage]] = {}  # the tokens of each model of each provider
-    seen: set[tuple[bytes, Any]] = set()
+    seen: set[bytes] = set()
     for task, result in tasks:
         if result is not None:
             stored += result.error is None
@@ -119,7 +119,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         tokens = tokens_of(task.prompt) - (most or 0)
         left.append((tokens, most))
         kind = (task.prompt.model, id(task.provider))
-        seen.add((digest_of(task.prompt), kind))
+        seen.add(digest_of(task.prompt, str(kind)))
         so_far = priced[kind][1] if kind in priced else Usage(0, 0, 0)
         sums = (so_far.prompt_tokens + tokens, so_far.completion_tokens + (most or 0))
         priced[kind] = task, Usage(*sums, sum(sums))

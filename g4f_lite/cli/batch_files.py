@@ -126,8 +126,8 @@ class BatchFiles:
 
     def _rows(self, template: str | None, empty: str) -> list[Row]:
         rows: list[Row] = []
-        skip = lambda: self._skips.append(len(rows))  # noqa: E731
-        how: dict[str, Any] = {"delimiter": self._delimiter, "empty": empty, "on_skip": skip}
+        how: dict[str, Any] = {"delimiter": self._delimiter, "empty": empty}
+        how["on_skip"] = lambda: self._skips.append(len(rows))
         try:
             if _is_standard(self.source):
                 text = _standard_input()
