@@ -97,8 +97,7 @@ class Runner:
 
     def largest_context(self, model: str) -> int | None:
         """Return how many tokens a model can have at most; None if its file does not say so."""
-        own = self.metadata(model).get("context_length")
-        return own if isinstance(own, int) and own > 0 else None
+        return self.metadata(model).context or None
 
     def engine(self, model: str, call: Deadline, *, embeddings: bool = False) -> Engine:
         """Return the running engine of a model, starting it where there is none.
