@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -14,6 +15,7 @@ from ..errors import AuthenticationError, G4FLiteError
 from ..providers.base import BaseProvider, Provider
 from ..providers.fallback import Fallback
 from ..providers.local.catalogue import DEFAULT
+from ..providers.local.references import is_reference
 from ..providers.openai.keys import clean
 from ..providers.selection import choose_provider
 from .completion import FILE, complete_provider
@@ -54,6 +56,8 @@ class ProviderOptions:
                 tell(f"Note: {note}")
         if isinstance(provider, Fallback):
             note_skipped(provider)
+        if self.names:
+            note_unused_model(provider)
         return provider
 
 
@@ -100,6 +104,17 @@ def note_skipped(chain: Fallback) -> None:
             tell(f"Note: {one.name} is skipped: {reason}")
         except (G4FLiteError, ValueError):  # which the call tells
             continue
+
+
+def note_unused_model(provider: BaseProvider) -> None:
+    """Note that ``-p local`` asks the default model, although the environment names another one."""
+    context = click.get_current_context(silent=True)
+    named = context is not None and (context.params.get("model") or context.params.get("continued"))
+    default = any(one.name == "Local" and one.model is None for one in getattr(provider, "providers", [provider]))
+    model = os.environ.get("G4F_LITE_MODEL", "")
+    if default and not named and (is_reference(model) or model.endswith(".gguf")):
+        variable = "G4F_LITE_MODEL is for commands that name no provider"
+        tell(f"Note: Local uses {DEFAULT}: {variable}; leave out --provider, or write --provider local:{model}")
 
 
 def engine_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -84,6 +84,19 @@ def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, provid
     assert_refused(call("chat", "Hello", *providers, "--api-key-file", str(file)), "--api-key-file", words)
 
 
+@pytest.mark.parametrize("names", [["-p", "local"], ["-p", "echo", "-p", "local"]])
+def test_a_variable_that_a_named_provider_does_not_read_is_told(names: list[str]) -> None:
+    told = (
+        "Note: Local uses smollm2: G4F_LITE_MODEL is for commands that name no provider; leave out --provider, or write"
+    )
+    done = call("models", *names, G4F_LITE_MODEL="qwen3-0.6b")
+    assert done.stderr.startswith(f"{told} --provider local:qwen3-0.6b\n")
+    for arguments in (["-p", "local:smollm2"], ["-p", "echo"], []):
+        assert "Note:" not in call("models", *arguments, G4F_LITE_MODEL="qwen3-0.6b").stderr
+    assert "Note:" not in call("chat", "Hi", "-p", "local", "-m", "nosuch", G4F_LITE_MODEL="qwen3-0.6b").stderr
+    assert "Note:" not in call("models", *names, G4F_LITE_MODEL="gpt-4o").stderr  # which is a server's
+
+
 def test_the_projector_of_a_model_that_sees_is_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("g4f_lite.providers.local.runner.check_installed", lambda: None)
     model = tmp_path / "model.gguf"
