@@ -56,7 +56,11 @@ _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
 
 # Of the embedded model's, by a phrase of the message.
 _OF_FILES = (
-    (NO_MEMORY, "there is too little memory", "set a smaller G4F_LITE_CONTEXT, or use a smaller model"),
+    (
+        NO_MEMORY,
+        "there is too little memory",
+        "set a smaller context with --context or G4F_LITE_CONTEXT, or use a smaller model",
+    ),
     (UNKNOWN_KIND, "llama.cpp does not know this kind of model", "upgrade xllamacpp, or use another model"),
     (CUT, "its file is cut or damaged", "download the file again"),
     (NOT_GGUF, "its file is of another kind", "give the path of a .gguf file"),

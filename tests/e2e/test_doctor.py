@@ -286,7 +286,7 @@ def test_wrong_settings() -> None:
 @pytest.mark.parametrize(
     ("error", "verdict", "remedy"),
     [
-        (not_loaded("m.gguf", 4096, b"insufficient memory"), "too little memory", "smaller G4F_LITE_CONTEXT"),
+        (not_loaded("m.gguf", 4096, b"insufficient memory"), "too little memory", "a smaller context with --context"),
         (not_loaded("m.gguf", 4096, b"data is not within the file bounds"), "cut or damaged", "download"),
         (not_loaded("m.gguf", 4096, b"unknown model architecture: 'x'"), "know this kind", "upgrade xllamacpp"),
         (not_loaded("m.gguf", 4096, b"what?"), "cut or damaged", "download"),
