@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import responses
 
-from g4f_lite import Fallback, G4FLiteError, ModelNotSupportedError, OpenAICompatible, ProviderNotFoundError
+import g4f_lite
+from g4f_lite import Client, Fallback, G4FLiteError, ModelNotSupportedError, OpenAICompatible, ProviderNotFoundError
 from g4f_lite.providers import environment
 from g4f_lite.providers.local.provider import Local
 from g4f_lite.providers.selection import choose_provider, default_provider, provider_of
@@ -157,6 +158,14 @@ def test_a_wrong_variable_has_a_short_traceback(variable: str, monkeypatch: pyte
     with pytest.raises(G4FLiteError) as caught:
         default_provider()
     assert [frame.name for frame in caught.traceback][1:] == ["default_provider", "choose_provider"]
+
+
+def test_a_wrong_variable_has_a_short_traceback_in_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "olama")
+    for ask in (g4f_lite.ask, g4f_lite.stream, Client().ask):
+        with pytest.raises(ProviderNotFoundError) as caught:
+            ask("Hello")
+        assert len(caught.traceback) == 2
 
 
 @pytest.mark.parametrize("path", ["no-such.gguf", __file__])
