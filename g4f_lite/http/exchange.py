@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -244,7 +244,7 @@ class Exchange:
             settings["proxies"] = proxies
         return settings
 
-    def hidden(self) -> Iterable[str]:
+    def hidden(self) -> list[str]:
         """List the strings that no message may show now."""
         sent = (text for headers, *urls in self.sent for text in (*secrets_in(headers), *secrets_in_query(*urls)))
         return [*self.secrets(), *self.passwords, *self.pooled.secrets(), *password_in(self.route.proxy), *sent]
