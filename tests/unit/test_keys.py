@@ -52,6 +52,25 @@ def test_a_variable_is_for_its_own_server(
     assert _sent_key(OpenAICompatible(address)) == expected
 
 
+@pytest.mark.parametrize(
+    ("address_in", "key_in"), [("G4F_LITE_BASE_URL", "G4F_LITE_API_KEY"), ("OPENAI_BASE_URL", "OPENAI_API_KEY")]
+)
+@pytest.mark.parametrize("remake", [lambda provider: provider, lambda provider: pickle.loads(pickle.dumps(provider))])
+def test_a_variable_that_is_for_another_server_now_is_not_sent(
+    address_in: str, key_in: str, remake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(address_in, ELSEWHERE)
+    monkeypatch.setenv(key_in, "key-of-elsewhere")
+    provider = OpenAICompatible(ELSEWHERE)
+    assert _sent_key(provider) == "key-of-elsewhere"
+    monkeypatch.setenv(address_in, "http://another.test/v1")
+    monkeypatch.setenv(key_in, KEY)
+    assert _sent_key(remake(provider)) is None
+    assert _sent_key(OpenAICompatible("http://another.test/v1")) == KEY
+    monkeypatch.setenv(address_in, ELSEWHERE)
+    assert _sent_key(remake(provider)) == KEY
+
+
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if "localhost" not in preset.base_url])
 def test_each_preset_reads_its_own_variable_and_sends_it_nowhere_else(
     name: str, monkeypatch: pytest.MonkeyPatch
