@@ -14,7 +14,7 @@ from ..arguments import check_name, check_proxy, check_whole_number
 from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
-from ..providers.hooks import models_of
+from ..providers.hooks import CallSettings, models_of
 from ..providers.registry import is_provider_name
 from ..providers.selection import ProviderLike, choose_provider, default_provider, members_of, provider_of
 from ..providers.settings import check_verify
@@ -262,7 +262,8 @@ class Router:
         :raises G4FLiteError: if the service does not return its models
         """
         mapped = [name for name in self.models if name != "*"]
-        return list(dict.fromkeys([*mapped, *models_of(self.provider())]))
+        settings = CallSettings(self.proxy, self.timeout, self.retry)
+        return list(dict.fromkeys([*mapped, *models_of(self.provider(), settings)]))
 
     def close(self) -> None:
         """Close the providers that this router created, but not those that were passed to it."""
