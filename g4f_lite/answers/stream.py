@@ -26,7 +26,7 @@ from .interruption import raise_interrupt
 from .progress import progress
 from .short_traceback import shortened
 from .show import show
-from .source import Scrub, Source, Stage, check_source
+from .source import Scrub, Source, Stage, not_a_source
 
 
 class AnswerStream(Generator[Piece, None, None]):
@@ -244,7 +244,7 @@ class AnswerStream(Generator[Piece, None, None]):
         return {index: self._answer_of(others[index]) for index in sorted(others)}
 
     def _answer_of(self, buffer: Buffer) -> Answer:
-        return Answer(**buffer.parts, model=self.model, provider=self.provider, seconds=self._seconds)
+        return Answer(model=self.model, provider=self.provider, seconds=self._seconds, **buffer.parts)
 
     @property
     def identity(self) -> Identity | None:
@@ -345,11 +345,14 @@ class AnswerStream(Generator[Piece, None, None]):
                 return self._deltas
             self._began_at = time.monotonic()
             try:
-                self._source = check_source(self._begin(), self._provider)
+                source = self._begin()
+                if not hasattr(source, "close"):  # as generators have, and nothing that is returned by mistake
+                    raise not_a_source(source, self._provider)
             except G4FLiteError as error:
                 self.scrub(error)
                 raise
-            deltas = iter(self._source)
+            self._source = source
+            deltas = iter(source)
             for stage in self._stages:
                 deltas = stage(deltas)
             self._deltas = deltas
