@@ -125,6 +125,7 @@ class Exchange:
         session, deadline = self.pooled.session, self.deadline
         began = time.monotonic()
         proxy: str | None = None
+        wrapped: G4FLiteError | None = None  # raised on the way, such as by an address guard
         # What a server took whole it may be thinking about, or drawing.
         awaits = "first" if step == "prompt" or (request.method == "POST" and step != "bootstrap") else "read"
         transfer = Transfer(deadline, guard, awaits)
@@ -165,7 +166,11 @@ class Exchange:
                     raise
                 failure = translate(error, deadline, origin_of(request.url), transfer, proxy=proxy)
             self._log_failure(failure, request, step, began)
-            raise self.failed(failure, step) from error
+            if failure.__traceback__ is None:
+                raise self.failed(failure, step) from error
+            wrapped = failure
+        if wrapped is not None:  # by urllib3; outside of the handler, as what holds an error cannot be its context
+            raise self.failed(wrapped, step)
         deadline.awaits = awaits
         body = Body(response, deadline)
         self.bodies.append(body)
