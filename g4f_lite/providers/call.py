@@ -17,6 +17,7 @@ import requests
 
 from ..answers.deltas import Delta, Finish, is_content, no_content
 from ..answers.images import ImageResponse
+from ..answers.interruption import short_interrupt
 from ..answers.response import Response
 from ..answers.short_traceback import shortened
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
@@ -262,6 +263,7 @@ def later_fetch(service: Service, exchange: Exchange, timeout: Timeout) -> Calla
     return lambda url: run(service, lambda later: fetch_later(later, url), timeout=timeout, route=route)
 
 
+@short_interrupt()
 def run(
     service: Service,
     action: Callable[[Exchange], Result],
