@@ -86,7 +86,7 @@ class Exchange:
         self.route = route or Route()
         self.name = name
         self.secrets = secrets
-        self.passwords: list[str] = []  # of proxies
+        self.used: list[str] = []  # secrets: passwords of proxies, and tokens, which a later one replaces
         self.sent = [] if sent is None else sent
         self.attempts = 0
         self.bootstraps = 0
@@ -140,7 +140,7 @@ class Exchange:
             settings = self.settings_for(url)
             proxy = requests.utils.select_proxy(url, settings["proxies"])
             if proxy:
-                self.passwords += password_in(proxy)
+                self.used += password_in(proxy)
                 _check_proxy(proxy)
                 refuse_when_offline(proxy)
             try:
@@ -280,7 +280,7 @@ class Exchange:
     def hidden(self) -> list[str]:
         """List the strings that no message may show now."""
         sent = (text for headers, *urls in self.sent for text in (*secrets_in(headers), *secrets_in_query(*urls)))
-        return [*self.secrets(), *self.passwords, *self.pooled.secrets(), *password_in(self.route.proxy), *sent]
+        return [*self.secrets(), *self.used, *self.pooled.secrets(), *password_in(self.route.proxy), *sent]
 
     def scrub(self, error: BaseException) -> None:
         """Take this call's secrets out of an error and its causes."""

@@ -49,6 +49,7 @@ def token_of(provider: Hooks, exchange: Exchange) -> str:
             raise _wrong(provider, "bootstrap", returned, 'a str, "" if there is no token')
         exchange.pooled.token = token
         exchange.bootstraps += 1
+    exchange.used.append(token)
     return token
 
 

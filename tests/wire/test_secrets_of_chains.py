@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from g4f_lite import (
     AllProvidersFailedError,
@@ -21,11 +22,14 @@ from g4f_lite import (
     G4FLiteError,
     ModelNotSupportedError,
     OpenAICompatible,
+    Provider,
     ResponseFormatError,
     ServiceError,
     TurnsExceededError,
 )
 from g4f_lite.contrib.server import create_app
+from g4f_lite.http.body import Body
+from g4f_lite.http.exchange import Exchange
 from g4f_lite.prompt import Prompt
 from g4f_lite.testing import Scripted
 
@@ -151,6 +155,51 @@ def test_a_provider_of_ones_own(where: str, notes: Notes) -> None:
         Fallback([Own(KEY, where), Scripted(ServiceError("no"))]).ask("hi")
     if isinstance(caught.value, AllProvidersFailedError):
         note_all(notes, caught.value)
+    notes.error(caught.value, variables=False)
+
+
+class Tokens(Provider):
+    """A service that wants a token in the JSON of each prompt."""
+
+    token_sources = 1
+
+    def bootstrap(self, exchange: Exchange) -> str:
+        body = exchange.send(requests.Request("GET", self.base_url), "bootstrap")
+        self.check_response(body)
+        return str(body.json())
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return requests.Request("POST", self.base_url, json={"token": token})
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        body.new_token = "another-one-7"
+        yield "text"
+        raise ServiceError(body.read().decode())
+
+    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
+        return ServiceError(text) if status == 500 else None
+
+
+OLD = length(f'{{"error": "the token {KEY} is old"}}'.encode(), status="401 No")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [OLD, length(b"no token", status="500 No")],
+        [OLD, length(b'"another-token-7"'), OLD],
+        [length(f"the token {KEY} is old".encode())],
+    ],
+    ids=["no other one", "another that is rejected too", "replaced by the answer"],
+)
+def test_a_token_that_is_not_the_one_of_the_session_any_more(answers: list[bytes], notes: Notes) -> None:
+    with (
+        RawServer(every(length(json.dumps(KEY).encode()), *answers)) as server,
+        Tokens(base_url=server.url, retry=None) as provider,
+        pytest.raises(G4FLiteError, match=r"the token \*\*\* is old") as caught,
+    ):
+        provider.ask("hi")
+    assert len(server.requests) == 1 + len(answers)
     notes.error(caught.value, variables=False)
 
 
