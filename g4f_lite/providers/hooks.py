@@ -45,8 +45,9 @@ def token_of(provider: Hooks, exchange: Exchange) -> str:
         with naming(provider, "bootstrap"):
             token = provider.bootstrap(exchange)
         returned: object = token
-        if not isinstance(returned, str):
-            raise _wrong(provider, "bootstrap", returned, 'a str, "" if there is no token')
+        if not isinstance(returned, str):  # which may have the token in it
+            kind = "None" if returned is None else type(returned).__name__
+            raise _mistake(provider, "bootstrap", f'returned {kind}; return a str, "" if there is no token')
         exchange.pooled.token = token
         exchange.bootstraps += 1
     exchange.used.append(token)
