@@ -265,6 +265,16 @@ class Router:
         settings = CallSettings(self.proxy, self.timeout, self.retry)
         return list(dict.fromkeys([*mapped, *models_of(self.provider(), settings)]))
 
+    def __copy__(self) -> Router:
+        made = Router.__new__(type(self))
+        vars(made).update(vars(self))
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.proxy and "@" in self.proxy:  # a user's name alone may be a key
+            raise TypeError("a client whose proxy has a user or password cannot be pickled; set G4F_LITE_PROXY instead")
+        return vars(self)
+
     def close(self) -> None:
         """Close the providers that this router created, but not those that were passed to it."""
         for provider in self._made.values():
