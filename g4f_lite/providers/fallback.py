@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -134,7 +135,11 @@ class Fallback(BaseProvider):
 
     def secrets(self) -> list[str]:
         """List the strings that messages must not show: those of all members."""
-        return [secret for provider in self.providers for secret in provider.secrets()]
+        found: list[str] = []
+        for provider in self.providers:
+            with suppress(ValueError):  # the environment's key of this one cannot be a key, so it was skipped
+                found += provider.secrets()
+        return found
 
     def close(self) -> None:
         for provider in self.providers:
