@@ -50,10 +50,18 @@ class HostedCalls(Calls, Protocol):
     def request(self, prompt: Any, provider: Any = None) -> tuple[BatchAPI, dict[str, Any]]:
         """Return the Batch API of a prompt's provider, and the JSON that is sent for the prompt."""
 
-    def read(self, prompt: Any, provider: Any, line: dict[str, Any], used: list[Any] | None = None) -> Kept:
+    def read(
+        self,
+        prompt: Any,
+        provider: Any,
+        line: dict[str, Any],
+        used: list[Any] | None = None,
+        secrets: Iterable[str] = (),
+    ) -> Kept:
         """Read the answer in a line of results.
 
         :param used: gets what it took, for ``count``
+        :param secrets: what was sent to get the line, and no error may show
         :raises G4FLiteError: if there is none
         """
 
@@ -215,9 +223,11 @@ class HostedBatch(BatchResults[T]):
         task = self._task(index)
         return self._calls.request(task.prompt, task.provider)
 
-    def _kept_in(self, index: int, line: dict[str, Any], used: list[Any] | None = None) -> Kept:
+    def _kept_in(
+        self, index: int, line: dict[str, Any], used: list[Any] | None = None, secrets: Iterable[str] = ()
+    ) -> Kept:
         task = self._task(index)
-        return self._calls.read(task.prompt, task.provider, line, used)
+        return self._calls.read(task.prompt, task.provider, line, used, secrets)
 
     @property
     def _is_submitted(self) -> bool:
@@ -286,7 +296,7 @@ class HostedBatch(BatchResults[T]):
                 return
             used[index] = []
             try:
-                kept = self._kept_in(index, line, used[index])
+                kept = self._kept_in(index, line, used[index], secrets)
             except G4FLiteError:
                 failures[index] = redacted(line, secrets)
             else:

@@ -58,9 +58,9 @@ def test_what_says_who_is_asked_is_never_dropped(name, monkeypatch):
 
 def test_a_hint_names_near_options_or_none():
     knows = type("Knows", (Scripted,), {"known_options": frozenset({"temperature", "audio", "dry_base"})})
-    with pytest.raises(TypeError, match="no option 'temprature'; try temperature$"):
+    with pytest.raises(TypeError, match=r"no option 'temprature'; try temperature$"):
         Client(knows()).ask("x", temprature=0)
-    with pytest.raises(TypeError, match="no option 'timout'; try timeout$"):
+    with pytest.raises(TypeError, match=r"no option 'timout'; try timeout$"):
         Client(knows()).ask("x", timout=3)
     with pytest.raises(TypeError, match="no option 'request_timeout': pass timeout=, in seconds"):
         Client(knows()).ask("x", request_timeout=3)
