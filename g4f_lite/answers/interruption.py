@@ -38,7 +38,7 @@ class BatchInterrupted(Interrupted):
     """
 
     def __init__(self, results: Any, done: str) -> None:
-        hint = "to go on, read its results again, which are in sys.last_value.results"
+        hint = "sys.last_value.results.so_far has them, and reading sys.last_value.results again goes on"
         super().__init__(f"the batch was interrupted after {done}; {hint}")
         self.results = results
 

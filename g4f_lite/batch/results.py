@@ -19,6 +19,7 @@ from .progress import Progress
 from .result import Result
 from .run import BadPrompt, Outcome, Run
 from .summary import BatchUsage, Estimate, counted, estimate_of
+from .tables import Results
 from .task import Task
 
 T = TypeVar("T")
@@ -82,7 +83,7 @@ class BatchResults(Generic[T]):
         position = range(len(self))[index]
         return next(iter(self._at(range(position, position + 1))))
 
-    def head(self, n: int = 5) -> list[Result[T]]:
+    def head(self, n: int = 5) -> Results[T]:
         """Answer the first prompts, and return their results.
 
         Where the prompts come from an iterator, they are the next ones, and a loop goes on after them.
@@ -90,16 +91,33 @@ class BatchResults(Generic[T]):
         :param n: how many
         """
         if self._inputs.is_sized:
-            return list(self._at(range(min(n, len(self)))))
-        return list(itertools.islice(self._next_ones(n), n))
+            return self._all(self._at(range(min(n, len(self)))))
+        return self._all(itertools.islice(self._next_ones(n), n))
+
+    @property
+    def so_far(self) -> Results[T]:
+        """The results that have come, and those in the store, in the order of the prompts; nothing is sent::
+
+            table = results.so_far.to_frame()
+
+        Where the prompts come from an iterator, they are the results that have not been read.
+        """
+        come: dict[int, Result[T]] = {}
+        for run in {*self._owners.copy().values()}:  # one that another iteration is reading
+            come.update((outcome.index, outcome) for outcome in run.untaken() if isinstance(outcome, Result))
+        come.update(self._known)
+        for index in range(len(self)) if self._inputs.is_sized else ():
+            if index not in come and (stored := self._stored(index)) is not None:
+                come[index] = stored
+        return Results((come[index] for index in sorted(come)), self._inputs)
 
     def texts(self) -> Any:
         """Return all texts, None for a failure: a list, or a Series with the same index where the prompts were one."""
-        return tables.column([result.text for result in self], self._inputs)
+        return self._all(self).texts()
 
     def outputs(self) -> Any:
         """Return all outputs, None for a failure: a list, or a Series as ``texts()`` does."""
-        return tables.column([result.output for result in self], self._inputs)
+        return self._all(self).outputs()
 
     def to_frame(self, meta: bool = True) -> Any:
         """Return all results as a DataFrame: of polars where the prompts were a Series of polars, else of pandas.
@@ -107,7 +125,7 @@ class BatchResults(Generic[T]):
         :param meta: whether there are columns such as ``call_error`` and ``call_seconds``
         :raises MissingDependencyError: if pandas is not installed
         """
-        return tables.frame(list(self), self._inputs, meta=meta)
+        return self._all(self).to_frame(meta)
 
     def estimate(self) -> Estimate:
         """Return what is left to send, roughly; nothing is sent.
@@ -120,9 +138,9 @@ class BatchResults(Generic[T]):
         return estimate_of(((task, self._stored(task.index)) for task in left), self._plan.calls, kept)
 
     @property
-    def failed(self) -> list[Result[T]]:
+    def failed(self) -> Results[T]:
         """The failures so far."""
-        return [self._failed[index] for index in sorted(self._failed)]
+        return Results((self._failed[index] for index in sorted(self._failed)), self._inputs)
 
     def retry_failed(self) -> BatchResults[T]:
         """Forget the failures so far, so that their prompts are sent again when the results are read.
@@ -157,6 +175,21 @@ class BatchResults(Generic[T]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("the results of a batch cannot be copied or pickled; pickle list(results)")
+
+    def _all(self, results: Iterable[Result[T]]) -> Results[T]:
+        """Read results.  Where the prompts come from an iterator, and the reading ends early, they are given again."""
+        come: Results[T] = Results((), self._inputs)
+        try:
+            for result in results:
+                come.append(result)
+        except BaseException:
+            with self._lock:
+                first = self._position - len(come)
+                if not self._inputs.is_sized and [result.index for result in come] == [*range(first, self._position)]:
+                    self._known.update((result.index, result) for result in come)
+                    self._position = first
+            raise
+        return come
 
     def _at(self, indexes: range) -> Iterator[Result[T]]:
         """Yield the results of prompts that are all there."""

@@ -129,6 +129,10 @@ class Run:
         for thread in self._threads:
             thread.join(max(0.0, ends - time.monotonic()))
         self._on_end()
+        return self.untaken()
+
+    def untaken(self) -> list[Outcome]:
+        """Return the results that nobody has taken."""
         with self._changed:
             return list(self._done.values())
 
