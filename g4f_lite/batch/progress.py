@@ -1,39 +1,89 @@
-"""The progress of a batch, shown by tqdm where somebody looks."""
+"""The progress of a batch, shown where somebody looks: in a notebook's cell, or by tqdm in a terminal."""
 
 from __future__ import annotations
 
 import sys
 import time
-import warnings
+from datetime import timedelta
 from typing import Any
 
-from ..answers.display import in_notebook
+from ..answers.display import LiveOutput, in_notebook
 from ..errors import MissingDependencyError
 from .result import Result
+from .summary import counted
+
+_BAR_CHARACTERS = 20
+
+
+class CellBar:
+    """A bar in a notebook's cell; tqdm's needs ipywidgets, and is many lines of red text without them.
+
+    It has those methods of a bar of tqdm that a batch calls.
+
+    :param total: how many prompts there are; None if that is not known
+    :param done: how many are done already
+    """
+
+    def __init__(self, total: int | None, done: int) -> None:
+        self._total = total
+        self._done = self._done_before = done
+        self._shown: dict[str, int] = {}
+        self._began_at = time.monotonic()
+        self._output = LiveOutput()
+        self._output.draw(self._text)
+
+    def set_postfix(self, shown: dict[str, int], refresh: bool) -> None:
+        """Show these numbers beside the bar."""
+        self._shown = shown
+
+    def update(self) -> None:
+        """Count one more."""
+        self._done += 1
+        self._output.draw(self._text)
+
+    def close(self) -> None:
+        """Leave what is shown as it is, without the time left."""
+        self._output.draw(lambda: self._text(is_over=True))
+        self._output.end()
+
+    def _text(self, is_over: bool = False) -> str:
+        prompts = counted(self._done, "prompt")
+        parts = [f"{number:,} {name}" for name, number in self._shown.items()]
+        if self._total is not None:
+            full = self._done * _BAR_CHARACTERS // max(1, self._total)
+            bar = f"`{'█' * full}{'░' * (_BAR_CHARACTERS - full)}` "
+            prompts = f"{bar}{self._done:,} of {counted(self._total, 'prompt')}"
+            answered, left = self._done - self._done_before, self._total - self._done
+            if answered and left and not is_over:
+                seconds = round((time.monotonic() - self._began_at) / answered * left)
+                parts.append(f"{timedelta(seconds=seconds)} left")
+        return ", ".join([prompts, *parts])
 
 
 class Progress:
-    """Shows how many prompts are done, how many failed, the rate, tokens a minute, and the time left.
+    """Shows how many prompts are done, how many failed, tokens a minute, and the time left.
 
-    :param wanted: True, False, or None to show it in a terminal and in a notebook, if tqdm is installed
+    :param wanted: True, False, or None to show it in a notebook and, if tqdm is installed, in a terminal
     :param total: how many prompts there are; None if that is not known
     :param done: how many are done already
-    :raises MissingDependencyError: if ``wanted`` is True, and tqdm is not installed
+    :raises MissingDependencyError: if ``wanted`` is True outside of a notebook, and tqdm is not installed
     """
 
     def __init__(self, wanted: bool | None, total: int | None, done: int = 0) -> None:
         self._bar: Any = None
         self._failed = self._tokens = 0
         self._began_at = time.monotonic()
-        looks = in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
-        if wanted is False or (wanted is None and not looks):
+        if wanted is False:
+            return
+        if in_notebook():
+            self._bar = CellBar(total, done)
+            return
+        if wanted is None and not (sys.stderr is not None and sys.stderr.isatty()):
             return
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about a notebook without widgets, in which it writes text
-                from tqdm.auto import tqdm
+            from tqdm import tqdm
 
-                self._bar = tqdm(total=total, initial=done, unit="prompt", dynamic_ncols=True)
+            self._bar = tqdm(total=total, initial=done, unit="prompt", dynamic_ncols=True)
         except ModuleNotFoundError as error:
             if wanted:
                 raise MissingDependencyError('progress=True needs tqdm: pip install "g4f-lite[batch]"') from error

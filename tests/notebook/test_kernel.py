@@ -148,6 +148,13 @@ def test_an_interrupt_of_a_batch_keeps_its_results(kernel: Kernel, emulator: Emu
     assert shown(kernel.run("print(0 < sys.last_value.results.usage.done < 500)")) == ["True\n"]
 
 
+def test_the_progress_of_a_batch_is_one_output_of_the_cell(kernel: Kernel, emulator: Emulator) -> None:
+    cell = kernel.run("import g4f_lite\ntable = g4f_lite.Client().map(['x'] * 50).to_frame()")
+    (bar,) = shown(cell)
+    assert bar.startswith(f"`{'█' * 20}` 50 of 50 prompts")
+    assert cell.outputs[0].output_type == "display_data"
+
+
 @pytest.mark.parametrize("call", ["g4f_lite.ask('')", "g4f_lite.ask(42)", "g4f_lite.ask('a', temprature=1)"])
 def test_a_wrong_argument_shows_the_own_lines_only(kernel: Kernel, call: str) -> None:
     kernel.run("import g4f_lite")

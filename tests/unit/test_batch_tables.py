@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ from g4f_lite import (
 )
 from g4f_lite.messages import last_user_message
 from g4f_lite.testing import Scripted
+
+from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
 
 
 class People(BaseProvider):
@@ -221,3 +224,41 @@ def test_progress_without_tqdm(client: Client, monkeypatch: pytest.MonkeyPatch) 
     assert len(list(client.map(["Ada 1"]))) == 1
     with pytest.raises(MissingDependencyError, match=r'pip install "g4f-lite\[batch\]"'):
         list(client.map(["Ada 1"], progress=True))
+
+
+def test_progress_in_a_notebook_is_one_output_that_grows(
+    notebook: Notebook,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def begin(prompt: Any) -> Any:
+        notebook.advance(3)
+        return people(prompt)
+
+    provider = People()
+    people = provider.begin
+    monkeypatch.setattr(provider, "begin", begin)
+    monkeypatch.setattr("g4f_lite.batch.progress.time", SimpleNamespace(monotonic=lambda: notebook.now))
+    texts = Client(provider).map(["Ada 1", "fail", "Alan 2", "Grace 3"], workers=1).texts()
+    assert len(texts) == 4
+    bar = "`█████░░░░░░░░░░░░░░░`"
+    drawn = [text for _, text in notebook.drawn]
+    assert {number for number, _ in notebook.drawn} == {1}
+    assert drawn[:2] == [f"`{'░' * 20}` 0 of 4 prompts", f"{bar} 1 of 4 prompts, 120 tokens/min, 0:00:09 left"]
+    assert drawn[-1] == f"`{'█' * 20}` 4 of 4 prompts, 1 failed, 90 tokens/min"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_in_a_notebook_of_prompts_that_nobody_has_counted(notebook: Notebook) -> None:
+    Client(People()).map(iter(["Ada 1", "fail"])).texts()
+    drawn = [str(text) for _, text in notebook.drawn]
+    assert drawn[0] == "0 prompts"
+    assert drawn[-1].startswith("2 prompts, 1 failed, ")
+    list(Client(People()).map(["Ada 1"], progress=False))
+    assert len(notebook.drawn) == len(drawn)
+
+
+def test_progress_in_a_notebook_needs_no_tqdm(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    Client(People()).map(["Ada 1"], progress=True).texts()
+    assert str(notebook.drawn[-1][1]).startswith(f"`{'█' * 20}` 1 of 1 prompt, ")
