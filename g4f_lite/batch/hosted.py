@@ -181,15 +181,16 @@ class HostedBatch(BatchResults[T]):
     def _result(self, index: int) -> Result[T]:
         """Return the result of a prompt, which is in the store, or among the failures."""
         item: Any = self._inputs.items[index]  # type: ignore[index]
+        label = self._plan.label(index)
         is_stored = self._file_of[index] in self._known_before
         kept = self._store.find(self._keys[index])  # type: ignore[arg-type]
         if kept is not None:
             answer = kept.answer()
-            return Result(index, item, answer, self._calls.output(answer), is_stored=is_stored)
+            return Result(index, item, answer, self._calls.output(answer), is_stored=is_stored, label=label)
         try:
             self._kept_in(index, self._state.failures.get(index) or self._missing(index))
         except G4FLiteError as error:
-            return Result(index, item, error=error, is_stored=is_stored)
+            return Result(index, item, error=error, is_stored=is_stored, label=label)
         raise AssertionError("the line of a failure holds an answer")
 
     def _request(self, index: int) -> tuple[BatchAPI, dict[str, Any]]:

@@ -240,6 +240,7 @@ class Run:
         return self._plan.calls.ask(task.prompt, task.provider, begin)
 
     def _result(self, task: Task, outcome: Kept | Exception, seconds: float) -> Result[Any] | None:
+        label = self._plan.label(task.index)
         try:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -249,13 +250,13 @@ class Run:
             if self._stopping.is_set():
                 return None
             attempts = error.attempts if isinstance(error, G4FLiteError) else None
-            return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds)
+            return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds, label=label)
         if answer.usage is not None:
             for meter in self._plan.meters:
                 meter.correct(answer.usage.total_tokens - tokens_of(task.prompt))
         if self._plan.store is not None and task.key is not None:
             self._keep(self._plan.store, task.key, outcome)
-        return Result(task.index, task.input, answer, output, attempts=outcome.attempts, seconds=outcome.seconds)
+        return Result(task.index, task.input, answer, output, None, outcome.attempts, outcome.seconds, label=label)
 
     def _keep(self, store: AnswerStore, key: Key, kept: Kept) -> None:
         try:

@@ -93,7 +93,7 @@ def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]], re
     ]
     cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
     errors = "".join(
-        f"<li>{result.index}: {html_library.escape(result.error_text[:200])}</li>"
+        f"<li>{html_library.escape(str(result.label))}: {html_library.escape(result.error_text[:200])}</li>"
         for result in failed[:_SHOWN_FAILURES]
     )
     more = len(failed) - _SHOWN_FAILURES

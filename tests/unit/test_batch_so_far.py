@@ -164,3 +164,29 @@ def test_no_call_is_made_for_results_that_have_come() -> None:
         if result.index == 19:
             break
     assert len(shout.asked) == before
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_results_of_a_series_have_its_labels(tmp_path: Path, stored: bool) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    texts = pandas.Series(["one", "fail", "cut"], index=[1017, 1018, 2])
+    options = {"store": tmp_path / "answers.db"} if stored else {}
+    for _ in range(2):
+        results = Client(Shout()).map(texts, **options)
+        assert [(result.index, result.label) for result in results] == [(0, 1017), (1, 1018), (2, 2)]
+        assert repr(results.failed) == "[Result(1, label=1018, error=ServiceError('fail'))]"
+        assert repr(results[2]) == "Result(2, text='CUT', is_cut=True)"
+        assert "<li>1018: Shout, stream: fail</li>" in results._repr_html_()
+
+
+def test_labels_are_no_html() -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    results = Client(Shout()).map(pandas.Series(["fail"], index=["<b>"]))
+    assert results[0].label == "<b>"
+    assert "<li>&lt;b&gt;: Shout, stream: fail</li>" in results._repr_html_()
+
+
+def test_the_label_of_a_prompt_in_a_list_is_its_position() -> None:
+    results = Client(Shout()).map(["one", "fail"])
+    assert [result.label for result in results] == [0, 1]
+    assert "<li>1: Shout, stream: fail</li>" in results._repr_html_()
