@@ -7,6 +7,7 @@ import io
 import pickle
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +18,14 @@ from g4f_lite import (
     Finish,
     G4FLiteError,
     ImageResponse,
+    Local,
     RateLimitError,
     Reasoning,
     StreamInterruptedError,
 )
 from g4f_lite.answers.display import LiveOutput
-from g4f_lite.answers.interruption import AnswerInterrupted
+from g4f_lite.answers.interruption import AnswerInterrupted, Interrupted
+from g4f_lite.providers.local.download import Download
 from g4f_lite.providers.local.progress import ProgressCell, noted, progress_shown
 from g4f_lite.testing import Scripted
 
@@ -179,6 +182,36 @@ def test_a_download_by_another_program_is_shown_in_the_cell(notebook: Notebook) 
     with noted(98_000_000):
         pass
     assert len(notebook.drawn) == drawn
+
+
+def test_an_interrupted_download_is_one_line(notebook: Notebook) -> None:
+    with pytest.raises(KeyboardInterrupt) as caught, noted(98_000_000):
+        raise KeyboardInterrupt
+    line = "Interrupted: the download of the model was interrupted; run the cell again"
+    assert caught.value._render_traceback_() == [line]  # type: ignore[attr-defined]
+    assert notebook.drawn[-1] == (1, "Downloading the model: interrupted")
+    notebook.kernel = None
+    with pytest.raises(KeyboardInterrupt) as caught, noted(98_000_000):
+        raise KeyboardInterrupt
+    assert type(caught.value) is KeyboardInterrupt
+
+
+def test_an_interrupted_download_from_an_address_is_one_line(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def run(download: Download, web: object) -> None:
+        assert download.progress is not None
+        download.progress(50_000_000, 100_000_000)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Download, "run", run)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(Interrupted):
+        Local.pull("https://models.test/model.gguf", sha256="0" * 64)
+    assert notebook.drawn == [
+        (1, "Downloading the model: 50 of 100 MB"),
+        (1, "Downloading the model: interrupted"),
+    ]
 
 
 @pytest.mark.parametrize("kernel", [object(), None])

@@ -20,7 +20,7 @@ from .catalogue import DEFAULT, WEIGHTS, HubFile, PackageFile
 from .download import Download, Progress
 from .hub import address_of, locate
 from .permission import PROVIDER, check_download, check_licence, interactive
-from .progress import noted, progress_shown
+from .progress import ended, noted, progress_shown
 from .references import HubReference, Reference, UrlFile, parse
 from .web import Web, check_online
 
@@ -224,12 +224,8 @@ def _download(file: PackageFile | HubFile | UrlFile, target: Path, progress: Pro
     url, size = (file.url, None) if isinstance(file, UrlFile) else (address_of(file), file.size)
     if isinstance(file, HubFile):
         check_online()
-    try:
-        with Web() as web:
-            Download(url, target, size, file.sha256, progress or shown, alone).run(web)
-    finally:
-        if shown is not None:
-            shown.end()
+    with ended(shown), Web() as web:
+        Download(url, target, size, file.sha256, progress or shown, alone).run(web)
 
 
 def _not_kept(name: str, file: Reference, target: Path, error: OSError) -> ProviderNotConfiguredError:
