@@ -9,7 +9,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from ..answers.display import in_ipython
 from ..answers.interruption import BatchInterrupted
-from ..answers.short_traceback import shortened
+from ..answers.short_traceback import shortened, with_short_errors
 from ..errors import BatchStoppedError, G4FLiteError
 from ..store.answers import Key
 from . import tables
@@ -165,6 +165,11 @@ class BatchResults(Generic[T]):
         """Close the store; it is opened again when it is needed."""
         if self._plan.store is not None:
             self._plan.store.close()
+
+    @with_short_errors
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:  # pandas would make a column of Result objects
+        hint = "take .outputs() or .texts() of them, which keep the index of a Series, or the table .to_frame()"
+        raise TypeError(f"results are not a column: {hint}")
 
     def __repr__(self) -> str:
         total = f" of {len(self)}" if self._inputs.is_sized else ""

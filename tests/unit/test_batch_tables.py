@@ -173,6 +173,26 @@ def test_texts_of_a_series_line_up_with_its_index(client: Client) -> None:
 
 
 @pytest.mark.once
+def test_results_are_no_column_before_they_are_read(client: Client, people: People) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"text": ["Ada 1", "Alan 2"]})
+    results = client.map(frame["text"])
+    hint = r"results are not a column: take \.outputs\(\) or \.texts\(\) of them, .* or the table \.to_frame\(\)"
+    for assign in (
+        lambda: frame.assign(label=results),
+        lambda: frame.insert(1, "label", results),
+        lambda: pandas.DataFrame({"label": results}),
+        lambda: pandas.Series(results),
+        lambda: pandas.DataFrame(results),
+    ):
+        with pytest.raises(TypeError, match=hint):
+            assign()
+    with pytest.raises(ValueError, match="Length of values"):
+        frame["label"] = client.map(["Ada 1"])
+    assert people.asked == 0
+
+
+@pytest.mark.once
 def test_a_series_of_polars_gives_one_of_polars(client: Client) -> None:
     polars = pytest.importorskip("polars")
     results = client.map(polars.Series("text", ["Ada 1", "fail"]))
