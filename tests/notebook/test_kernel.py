@@ -96,6 +96,26 @@ def test_an_interrupt_of_a_silent_service(kernel: Kernel, emulator: Emulator) ->
     assert texts == ["AnswerInterrupted: the answer was interrupted"]
 
 
+def test_a_value_that_has_not_begun_is_awaited_with_an_ellipsis(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.configure(first_delay=20)
+
+    def interrupt() -> None:
+        while not emulator.requests:
+            time.sleep(0.01)
+        kernel.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    texts = shown(kernel.run("%%chat -s int\nThink"))
+    thread.join()
+    assert texts == ["…", "AnswerInterrupted: the answer was interrupted"]
+    emulator.configure(first_delay=0)
+    emulator.answer('{"value": 42}')
+    assert shown(kernel.run("%%chat -s int\nThink")) == ["42"]
+    emulator.answer('{"value": null}')
+    assert shown(kernel.run('%%chat -s "int | None"\nThink')) == []
+
+
 @pytest.mark.parametrize(
     "call",
     [
