@@ -59,6 +59,9 @@ class Results(list[Result[T]]):
         columns = {name: [row.get(name) for row in rows] for name in names}
         if library == "polars":
             return module.DataFrame(columns, strict=False)
+        for name, values in columns.items():
+            if {*map(type, values)} == {bool, type(None)}:  # which would be a column of any objects
+                columns[name] = module.array(values, dtype="boolean")
         return module.DataFrame(columns, index=self._labels())
 
     def _column(self, values: list[Any]) -> Any:

@@ -62,6 +62,11 @@ class Review:
     mood: Mood
 
 
+@dataclass
+class Verdict:
+    is_spam: bool | None
+
+
 @pytest.fixture
 def people() -> People:
     return People()
@@ -157,6 +162,25 @@ def test_a_frame_has_the_values_of_enums() -> None:
     assert frame.to_csv(index=False) == "mood\nbad\n"
     frame = Client(Scripted('"bad"')).map(["one"], output=Mood).to_frame(meta=False)
     assert frame.to_csv(index=False) == "output\nbad\n"
+
+
+@pytest.mark.once
+def test_booleans_with_missing_values_stay_booleans() -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+
+    def frame(*answers: str) -> Any:
+        options: dict[str, Any] = {"output": Verdict, "repairs": 0, "workers": 1}
+        return Client(Scripted(*answers)).map(["prompt"] * len(answers), **options).to_frame(meta=False)
+
+    yes, no, unknown = '{"is_spam": true}', '{"is_spam": false}', '{"is_spam": null}'
+    some = frame(yes, "neither", no, unknown)["is_spam"]
+    assert some.dtype == "boolean"
+    assert some.isna().tolist() == [False, True, False, True]
+    assert some[some].index.tolist() == [0]
+    assert frame(yes, no)["is_spam"].dtype == bool
+    assert frame(unknown)["is_spam"].dtype == object
+    assert isinstance(frame(unknown), pandas.DataFrame)
 
 
 @pytest.mark.once
