@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Generic, NoReturn, TypeVar
 
 from ..answers.display import in_ipython
-from ..answers.interruption import BatchInterrupted
+from ..answers.interruption import BatchInterrupted, heard
 from ..answers.short_traceback import shortened, with_short_errors
 from ..errors import BatchStoppedError, G4FLiteError
 from ..store.answers import Key
@@ -250,7 +250,7 @@ class BatchResults(Generic[T]):
 
         :raises BatchStoppedError: if nothing more is sent
         """
-        with self._lock:
+        with self._lock, heard():
             while index not in self._known:
                 owner = self._owners.get(index, run)  # another iteration of these results may have begun it
                 outcome = owner.result(index)

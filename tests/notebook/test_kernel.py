@@ -168,6 +168,31 @@ def test_an_interrupt_of_a_batch_keeps_its_results(kernel: Kernel, emulator: Emu
     assert shown(kernel.run("print(0 < sys.last_value.results.usage.done < 500)")) == ["True\n"]
 
 
+def test_an_interrupt_of_a_batch_in_a_cell_that_awaits(kernel: Kernel, emulator: Emulator) -> None:
+    """ipykernel tells such a cell of an interrupt when it awaits again, which may be when all is sent."""
+    emulator.answer("one")
+    emulator.configure(first_delay=0.5)
+    kernel.run("import asyncio, g4f_lite, signal, sys")
+
+    def interrupt() -> None:
+        while len(emulator.requests) < 2:
+            time.sleep(0.01)
+        kernel.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    cell = kernel.run("await asyncio.sleep(0)\ng4f_lite.Client().map(['x'] * 40, workers=1).texts()")
+    thread.join()
+    assert shown(cell)[-1].startswith("BatchInterrupted: the batch was interrupted after ")
+    assert len(emulator.requests) < 40
+    handlers = kernel.run(
+        "await asyncio.sleep(0)\nbefore = signal.getsignal(signal.SIGINT)\n"
+        "sys.last_value.results.head(len(sys.last_value.results.so_far) + 1)\n"
+        "print(before is signal.getsignal(signal.SIGINT), before is signal.default_int_handler)"
+    )
+    assert shown(handlers)[-1] == "True False\n"
+
+
 def test_the_progress_of_a_batch_is_one_output_of_the_cell(kernel: Kernel, emulator: Emulator) -> None:
     cell = kernel.run("import g4f_lite\ntable = g4f_lite.Client().map(['x'] * 50).to_frame()")
     (bar,) = shown(cell)
