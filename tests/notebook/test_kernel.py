@@ -166,6 +166,10 @@ def test_an_interrupt_of_a_batch_keeps_its_results(kernel: Kernel, emulator: Emu
     thread.join()
     assert shown(cell)[-1].startswith("BatchInterrupted: the batch was interrupted after ")
     assert shown(kernel.run("print(0 < sys.last_value.results.usage.done < 500)")) == ["True\n"]
+    sent = len(emulator.requests)
+    cell = kernel.run("results = sys.last_value.results\nprint(len(results.so_far.to_frame()) - results.usage.done)")
+    assert shown(cell) == ["0\n"]
+    assert len(emulator.requests) == sent
 
 
 def test_an_interrupt_of_a_batch_in_a_cell_that_awaits(kernel: Kernel, emulator: Emulator) -> None:
