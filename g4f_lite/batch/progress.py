@@ -18,7 +18,7 @@ _BAR_CHARACTERS = 20
 class CellBar:
     """A bar in a notebook's cell; tqdm's needs ipywidgets, and is many lines of red text without them.
 
-    It has those methods of a bar of tqdm that a batch calls.
+    It has what a batch uses of a bar of tqdm.
 
     :param total: how many prompts there are; None if that is not known
     :param done: how many are done already
@@ -27,18 +27,18 @@ class CellBar:
     def __init__(self, total: int | None, done: int) -> None:
         self._total = total
         self._done = self._done_before = done
-        self._shown: dict[str, int] = {}
+        self._postfix = ""
         self._began_at = time.monotonic()
         self._output = LiveOutput()
         self._output.draw(self._text)
 
-    def set_postfix(self, shown: dict[str, int], refresh: bool) -> None:
-        """Show these numbers beside the bar."""
-        self._shown = shown
+    def set_postfix_str(self, text: str, refresh: bool) -> None:
+        """Show a text beside the bar, when it is drawn the next time."""
+        self._postfix = text
 
-    def update(self) -> None:
-        """Count one more."""
-        self._done += 1
+    def update(self, more: int) -> None:
+        """Count so many more."""
+        self._done += more
         self._output.draw(self._text)
 
     def close(self) -> None:
@@ -48,7 +48,7 @@ class CellBar:
 
     def _text(self, is_over: bool = False) -> str:
         prompts = counted(self._done, "prompt")
-        parts = [f"{number:,} {name}" for name, number in self._shown.items()]
+        parts = [self._postfix] if self._postfix else []
         if self._total is not None:
             full = self._done * _BAR_CHARACTERS // max(1, self._total)
             bar = f"`{'█' * full}{'░' * (_BAR_CHARACTERS - full)}` "
@@ -99,8 +99,8 @@ class Progress:
         if self._tokens:
             shown["tokens/min"] = round(self._tokens * 60 / max(0.001, time.monotonic() - self._began_at))
         try:
-            self._bar.set_postfix(shown, refresh=False)
-            self._bar.update()
+            self._bar.set_postfix_str(", ".join(f"{name}={value}" for name, value in shown.items()), refresh=False)
+            self._bar.update(1)
         except (OSError, ValueError):  # nobody reads standard error any more
             self._bar = None
 

@@ -288,8 +288,8 @@ def test_progress_in_a_notebook_is_one_output_that_grows(
     bar = "`█████░░░░░░░░░░░░░░░`"
     drawn = [text for _, text in notebook.drawn]
     assert {number for number, _ in notebook.drawn} == {1}
-    assert drawn[:2] == [f"`{'░' * 20}` 0 of 4 prompts", f"{bar} 1 of 4 prompts, 120 tokens/min, 0:00:09 left"]
-    assert drawn[-1] == f"`{'█' * 20}` 4 of 4 prompts, 1 failed, 90 tokens/min"
+    assert drawn[:2] == [f"`{'░' * 20}` 0 of 4 prompts", f"{bar} 1 of 4 prompts, tokens/min=120, 0:00:09 left"]
+    assert drawn[-1] == f"`{'█' * 20}` 4 of 4 prompts, failed=1, tokens/min=90"
     assert capsys.readouterr() == ("", "")
 
 
@@ -297,7 +297,7 @@ def test_progress_in_a_notebook_of_prompts_that_nobody_has_counted(notebook: Not
     Client(People()).map(iter(["Ada 1", "fail"])).texts()
     drawn = [str(text) for _, text in notebook.drawn]
     assert drawn[0] == "0 prompts"
-    assert drawn[-1].startswith("2 prompts, 1 failed, ")
+    assert drawn[-1].startswith("2 prompts, failed=1, ")
     list(Client(People()).map(["Ada 1"], progress=False))
     assert len(notebook.drawn) == len(drawn)
 
