@@ -42,7 +42,7 @@ class BatchInterrupted(Interrupted):
     """
 
     def __init__(self, results: Any, done: str) -> None:
-        hint = "sys.last_value.results.so_far is what came, and reading sys.last_value.results again goes on"
+        hint = "sys.last_value.results.so_far is what has come, and reading sys.last_value.results again goes on"
         super().__init__(f"the batch was interrupted after {done}; {hint}")
         self.results = results
 
