@@ -10,9 +10,12 @@ from typing import Any
 from ..answers.display import LiveOutput, in_notebook
 from ..errors import MissingDependencyError
 from .result import Result
-from .summary import counted
+from .summary import counted, told_of_pause
 
 _BAR_CHARACTERS = 20
+# What tqdm shows during a pause, instead of a rate and a time left that would know nothing of it.
+_PAUSED = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+_PAUSED_WITHOUT_TOTAL = "{n_fmt} {unit} [{elapsed}{postfix}]"
 
 
 class CellBar:
@@ -22,10 +25,12 @@ class CellBar:
 
     :param total: how many prompts there are; None if that is not known
     :param done: how many are done already
+    :ivar bar_format: None while the time left is known
     """
 
     def __init__(self, total: int | None, done: int) -> None:
-        self._total = total
+        self.total = total
+        self.bar_format: str | None = None
         self._done = self._done_before = done
         self._postfix = ""
         self._began_at = time.monotonic()
@@ -49,19 +54,19 @@ class CellBar:
     def _text(self, is_over: bool = False) -> str:
         prompts = counted(self._done, "prompt")
         parts = [self._postfix] if self._postfix else []
-        if self._total is not None:
-            full = self._done * _BAR_CHARACTERS // max(1, self._total)
+        if self.total is not None:
+            full = self._done * _BAR_CHARACTERS // max(1, self.total)
             bar = f"`{'█' * full}{'░' * (_BAR_CHARACTERS - full)}` "
-            prompts = f"{bar}{self._done:,} of {counted(self._total, 'prompt')}"
-            answered, left = self._done - self._done_before, self._total - self._done
-            if answered and left and not is_over:
+            prompts = f"{bar}{self._done:,} of {counted(self.total, 'prompt')}"
+            answered, left = self._done - self._done_before, self.total - self._done
+            if answered and left and not is_over and self.bar_format is None:
                 seconds = round((time.monotonic() - self._began_at) / answered * left)
                 parts.append(f"{timedelta(seconds=seconds)} left")
         return ", ".join([prompts, *parts])
 
 
 class Progress:
-    """Shows how many prompts are done, how many failed, tokens a minute, and the time left.
+    """Shows how many prompts are done, how many failed, tokens a minute, the time left, and pauses.
 
     :param wanted: True, False, or None to show it in a notebook and, if tqdm is installed, in a terminal
     :param total: how many prompts there are; None if that is not known
@@ -72,6 +77,7 @@ class Progress:
     def __init__(self, wanted: bool | None, total: int | None, done: int = 0) -> None:
         self._bar: Any = None
         self._failed = self._tokens = 0
+        self._told = ""  # of a pause
         self._began_at = time.monotonic()
         if wanted is False:
             return
@@ -95,12 +101,29 @@ class Progress:
         self._failed += result.error is not None
         if result.usage is not None and not result.is_stored:
             self._tokens += result.usage.total_tokens
+        self._show(1)
+
+    def pause(self, seconds: float) -> None:
+        """Show for how long the service has asked to wait; 0 if it has not, or not any more."""
+        told = told_of_pause(seconds)
+        if self._bar is None or told == self._told:
+            return
+        self._told = told
+        self._bar.bar_format = (_PAUSED if self._bar.total else _PAUSED_WITHOUT_TOTAL) if told else None
+        self._show(0)
+
+    def _show(self, more: int) -> None:
+        """Show how far the batch is.
+
+        :param more: how many prompts are done since
+        """
         shown = {"failed": self._failed} if self._failed else {}
         if self._tokens:
             shown["tokens/min"] = round(self._tokens * 60 / max(0.001, time.monotonic() - self._began_at))
+        parts = [*(f"{name}={value}" for name, value in shown.items()), self._told]
         try:
-            self._bar.set_postfix_str(", ".join(f"{name}={value}" for name, value in shown.items()), refresh=False)
-            self._bar.update(1)
+            self._bar.set_postfix_str(", ".join(filter(None, parts)), refresh=not more)
+            self._bar.update(more)
         except (OSError, ValueError):  # nobody reads standard error any more
             self._bar = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -204,6 +205,35 @@ def test_the_progress_of_a_batch_is_one_output_of_the_cell(kernel: Kernel, emula
     (bar,) = shown(cell)
     assert bar.startswith(f"`{'█' * 20}` 50 of 50 prompts")
     assert cell.outputs[0].output_type == "display_data"
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("client.images.generate('a cat', model='m')", "Interrupted: the call was interrupted"),
+        ("client.batch(['x'], path=path).texts()", "BatchInterrupted: the batch was interrupted after 0 results, and "),
+    ],
+)
+def test_an_interrupt_of_what_is_no_stream_is_one_line(
+    kernel: Kernel, emulator: Emulator, tmp_path: Path, call: str, told: str
+) -> None:
+    emulator.configure(batch_polls=1000)
+    if "images" in call:
+        emulator.fail("stall", times=None)
+    kernel.run(f"import g4f_lite; client, path = g4f_lite.Client(), {str(tmp_path / 'run.json')!r}")
+
+    def interrupt() -> None:
+        while len(emulator.requests) < (1 if "images" in call else 3):
+            time.sleep(0.01)
+        time.sleep(0.3)
+        kernel.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    (text,) = shown(kernel.run(call))
+    thread.join()
+    assert text.startswith(told)
+    assert len(text.splitlines()) == 1
 
 
 @pytest.mark.parametrize("call", ["g4f_lite.ask('')", "g4f_lite.ask(42)", "g4f_lite.ask('a', temprature=1)"])
