@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from ..answers.interruption import heard
 from ..errors import (
     DeadlineExceededError,
     G4FLiteError,
@@ -149,7 +150,8 @@ class HostedBatch(BatchResults[T]):
         :raises G4FLiteError: if the service does not say how it is, ten times in a row
         """
         try:
-            self._wait()
+            with heard():
+                self._wait()
         except KeyboardInterrupt as error:
             self._raise_interrupt(error)
             raise
@@ -188,11 +190,10 @@ class HostedBatch(BatchResults[T]):
         yield from super()._at(indexes)
 
     def _next_task(self, index: int) -> Task | Outcome | None:
-        known = None if index in self._live else self._stored(index)
-        return known or self._task(index)
+        return self._stored(index) or self._task(index)
 
     def _stored(self, index: int) -> Result[Any] | None:
-        if not self._state.parts[self._file_of[index]].is_fetched:
+        if index in self._live or not self._state.parts[self._file_of[index]].is_fetched:
             return None
         result = self._result(index)
         return result if self._plan.wants(result) else None
