@@ -20,10 +20,12 @@ from g4f_lite import (
     MissingDependencyError,
     OutputError,
     Prompt,
+    Result,
     ServiceError,
     ToolCallDelta,
     Usage,
 )
+from g4f_lite.batch.progress import Progress
 from g4f_lite.messages import last_user_message
 from g4f_lite.testing import Scripted
 
@@ -300,6 +302,22 @@ def test_progress_in_a_notebook_of_prompts_that_nobody_has_counted(notebook: Not
     assert drawn[-1].startswith("2 prompts, failed=1, ")
     list(Client(People()).map(["Ada 1"], progress=False))
     assert len(notebook.drawn) == len(drawn)
+
+
+def test_a_pause_is_shown_in_a_notebook_instead_of_the_time_left(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("g4f_lite.batch.progress.time", SimpleNamespace(monotonic=lambda: notebook.now))
+    progress = Progress(None, 4)
+    for step in (lambda: progress.add(Result(0, "one")), lambda: progress.pause(58), lambda: progress.pause(0)):
+        notebook.advance(3)
+        step()
+    bar = "`█████░░░░░░░░░░░░░░░` 1 of 4 prompts"
+    assert [text for _, text in notebook.drawn[1:]] == [
+        f"{bar}, 0:00:09 left",
+        f"{bar}, paused by the service for 58 s",
+        f"{bar}, 0:00:27 left",
+    ]
 
 
 def test_progress_in_a_notebook_needs_no_tqdm(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
