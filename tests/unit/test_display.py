@@ -214,6 +214,18 @@ def test_an_interrupted_download_from_an_address_is_one_line(
     ]
 
 
+def test_an_interrupt_while_another_process_downloads_is_one_line(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def locked(path: Path) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("g4f_lite.providers.local.store.locked", locked)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(Interrupted):
+        Local.pull("https://models.test/model.gguf", sha256="0" * 64)
+
+
 @pytest.mark.parametrize("kernel", [object(), None])
 def test_an_answer_that_was_read_is_shown_again(
     notebook: Notebook, kernel: object | None, capsys: pytest.CaptureFixture[str]

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...answers.interruption import short_interrupt
 from ...errors import G4FLiteError, MissingDependencyError, ProviderNotConfiguredError
 from . import elsewhere, package, store
 from .catalogue import DEFAULT, WEIGHTS, HubFile, PackageFile
@@ -66,6 +67,7 @@ def find_or_allow(name: str, *, download: bool | str | None = None) -> Path | No
     return None
 
 
+@short_interrupt()
 def pull(
     name: str = DEFAULT,
     *,
