@@ -7,7 +7,6 @@ import io
 import pickle
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +17,12 @@ from g4f_lite import (
     Finish,
     G4FLiteError,
     ImageResponse,
-    Local,
     RateLimitError,
     Reasoning,
     StreamInterruptedError,
 )
 from g4f_lite.answers.display import LiveOutput
-from g4f_lite.answers.interruption import AnswerInterrupted, Interrupted
-from g4f_lite.providers.local.download import Download
+from g4f_lite.answers.interruption import AnswerInterrupted
 from g4f_lite.providers.local.progress import ProgressCell, noted, progress_shown
 from g4f_lite.testing import Scripted
 
@@ -194,36 +191,6 @@ def test_an_interrupted_download_is_one_line(notebook: Notebook) -> None:
     with pytest.raises(KeyboardInterrupt) as caught, noted(98_000_000):
         raise KeyboardInterrupt
     assert type(caught.value) is KeyboardInterrupt
-
-
-def test_an_interrupted_download_from_an_address_is_one_line(
-    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def run(download: Download, web: object) -> None:
-        assert download.progress is not None
-        download.progress(50_000_000, 100_000_000)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Download, "run", run)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(Interrupted):
-        Local.pull("https://models.test/model.gguf", sha256="0" * 64)
-    assert notebook.drawn == [
-        (1, "Downloading the model: 50 of 100 MB"),
-        (1, "Downloading the model: interrupted"),
-    ]
-
-
-def test_an_interrupt_while_another_process_downloads_is_one_line(
-    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def locked(path: Path) -> object:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("g4f_lite.providers.local.store.locked", locked)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(Interrupted):
-        Local.pull("https://models.test/model.gguf", sha256="0" * 64)
 
 
 @pytest.mark.parametrize("kernel", [object(), None])
