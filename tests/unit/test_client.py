@@ -149,6 +149,21 @@ def test_a_name_that_is_gone_leads_to_the_page_about_g4f(line):
         exec(line)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "g4f_lite.AsyncOpenAI",
+        "Client(Echo()).beta",
+        "Client(Echo()).responses",
+        "from g4f_lite import OpenAI",
+        "from g4f_lite import APIError, RateLimitError",
+    ],
+)
+def test_a_name_of_openais_client_leads_to_its_page(line):
+    with pytest.raises((AttributeError, ImportError), match=r"no attribute '\w+'; see docs/from-openai.md .*: \w"):
+        exec(line)
+
+
 def test_other_names_are_missing_as_usual():
     for owner in (g4f_lite, g4f_lite.client, ChatCompletion, g4f_lite.Provider, Client(Echo()), Client(Echo()).models):
         assert not hasattr(owner, "misspelt")
