@@ -58,6 +58,7 @@ class BatchResults(Generic[T]):
         self._read = 0  # prompts of an iterator
         self._reason: BaseException | None = None  # why the last reading stopped before the end
         self._undone: dict[int, Task] = {}  # prompts of an iterator that were read, and have no result
+        self._lost: dict[int, Task] = {}  # those whose failure is yet to be raised
         self._lacks_key = False  # of a service
         if inputs.is_sized:
             self._check_all(needs_key=False)
@@ -286,6 +287,8 @@ class BatchResults(Generic[T]):
         if self._plan.raises and result.error is not None:
             self._known.pop(result.index, None)  # it is asked again next time
             self._failed.pop(result.index, None)
+            if (task := self._lost.pop(result.index, None)) is not None:
+                self._undone[result.index], self._position = task, result.index
             raise shortened(result.error) if isinstance(result.error, G4FLiteError) else result.error
         return result
 
@@ -312,7 +315,9 @@ class BatchResults(Generic[T]):
 
     def _keep(self, result: Result[T]) -> None:
         self._known[result.index] = result
-        self._undone.pop(result.index, None)
+        task = self._undone.pop(result.index, None)
+        if task is not None and self._plan.raises and result.error is not None:
+            self._lost[result.index] = task
 
     def _raise_reason(self, reason: BaseException | None) -> bool:
         if reason is None:
@@ -320,10 +325,7 @@ class BatchResults(Generic[T]):
         self._reason = reason
         if not isinstance(reason, Exception):
             raise reason
-        failures = self._usage.failures
-        count = counted(self._usage.done - failures, "answer")
-        count += f" and {counted(failures, 'failure')}" if failures else ""
-        text = f"the batch stopped after {count}: {str(reason) or type(reason).__name__}"
+        text = f"the batch stopped after {self._usage.in_words()}: {str(reason) or type(reason).__name__}"
         raise BatchStoppedError(text, results=self, error=reason) from reason
 
     def _raise_interrupt(self, error: KeyboardInterrupt) -> None:
