@@ -22,7 +22,7 @@ from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content, no_content
 from .images import ImageResponse
-from .interruption import raise_interrupt
+from .interruption import heard, raise_interrupt
 from .progress import progress
 from .short_traceback import shortened
 from .show import show
@@ -150,7 +150,7 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
         self._waiting.clear()
-        with suppress(StopIteration):
+        with suppress(StopIteration), heard():
             while not self._buffer.too_long:
                 self._pull()
             self.close()
