@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,19 @@ def room_of(name: str) -> str:
     return "cli" if room == "__main__" else room
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Give all statements of a tree, without the expressions in them: those are most of it, and import nothing."""
+    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for statement in getattr(node, field, ()):
+            yield statement
+            yield from statements(statement)
+
+
 def imports_of(path: Path) -> set[str]:
     """List the files of this package that a file imports, wherever it does and for whomever."""
     package = name_of(path).rpartition(".")[0]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
