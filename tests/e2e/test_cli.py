@@ -284,6 +284,7 @@ def test_the_embedded_model_answers(local_weights: Path) -> None:
     assert (answer["provider"], answer["model"]) == ("Local", "smollm2")
 
 
+@pytest.mark.once
 def test_ctrl_c_ends_the_embedded_model_without_a_word(local_weights: Path, interruptible: None) -> None:
     with start("chat", "Tell me a very long story.") as child:
         assert child.stdout is not None
