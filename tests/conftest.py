@@ -33,15 +33,17 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_the_machine() -> Iterator[None]:
     """Hide keys, proxies and settings of whoever runs the tests."""
-    for name in os.environ:
-        bundle = name.endswith("_CA_BUNDLE") or name == "SSL_CERT_FILE"
-        key = name.endswith(("_API_KEY", "_API_TOKEN"))
-        ours = name.startswith(("G4F_LITE_", "OPENAI_"))
-        if ours or key or bundle or name.lower().endswith("_proxy") or name == "NETRC":
-            monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            bundle = name.endswith("_CA_BUNDLE") or name == "SSL_CERT_FILE"
+            key = name.endswith(("_API_KEY", "_API_TOKEN"))
+            ours = name.startswith(("G4F_LITE_", "OPENAI_"))
+            if ours or key or bundle or name.lower().endswith("_proxy") or name == "NETRC":
+                patch.delenv(name)
+        yield
 
 
 @pytest.hookimpl(wrapper=True)
