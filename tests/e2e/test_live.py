@@ -93,7 +93,7 @@ CUTS = st.one_of(
 )
 
 
-SOME = settings(max_examples=20, deadline=None, derandomize=True, phases=[Phase.generate])
+SOME = settings(max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate])
 MANY = settings(SOME, max_examples=200)
 SHOWN = {
     "text": documents(["界 {} é {} 😀 {}"]),
