@@ -18,6 +18,7 @@ import pytest
 
 from g4f_lite.cli import main
 from g4f_lite.emulator import Emulator
+from g4f_lite.http.deadline import Deadline
 
 from .forked import Child, can_be_forked
 
@@ -63,6 +64,7 @@ def call(*arguments: str, stdin: str | bytes = b"", **environment: str) -> subpr
             patch.setenv(name, value)
         for name, replaced in {"argv": ["g4f-lite", *arguments], "stdin": given, "stdout": out, "stderr": err}.items():
             patch.setattr(sys, name, replaced)
+        patch.setattr(Deadline, "sleep", lambda deadline, seconds: deadline.check())  # before a request is sent again
         with pytest.raises(SystemExit) as ended:
             main()
     for stream in (out, err):
