@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import Any
 
 PRELOADED = "requests socks tenacity click rich.console rich.markdown waitress concurrent.futures html decimal difflib"
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def can_be_forked(environment: dict[str, str]) -> bool:
@@ -121,7 +121,7 @@ class Child:
 def template() -> socket.socket:
     """Start the process that is forked, and give the socket for orders to it; it ends when that is closed."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    code = f"import sys; sys.path.insert(0, {ROOT!r}); from tests.e2e import forked; forked.serve({its.fileno()})"
+    code = f"import sys; sys.path.insert(0, {TESTS!r}); from e2e import forked; forked.serve({its.fileno()})"
     environment = {**os.environ, "PYTHONUNBUFFERED": ""}
     child = subprocess.Popen(
         [sys.executable, "-c", code], env=environment, pass_fds=[its.fileno()], start_new_session=True
