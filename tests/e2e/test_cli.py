@@ -93,7 +93,7 @@ def test_json_is_one_object_with_the_facts(emulator: Emulator, here: list[str]) 
     assert "»wie" in done.stdout
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.once)])
 def test_characters_that_the_encoding_lacks_end_nothing(emulator: Emulator, here: list[str], encoding: str) -> None:
     emulator.answer("a\u2603b")
     assert run("chat", "Why?", *here, PYTHONIOENCODING=encoding).stdout == "a?b\n"
