@@ -25,15 +25,16 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-PRELOADED = "requests socks tenacity click rich.console rich.markdown waitress concurrent.futures html decimal difflib"
+PRELOADED = """
+    requests socks tenacity click rich.console rich.markdown waitress concurrent.futures html decimal difflib coverage
+"""
+MEASURED = "COVERAGE_PROCESS_"  # with which names of the environment coverage has children measured
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def can_be_forked(environment: dict[str, str]) -> bool:
-    """Tell whether a fork is the same as a start: not where Python reads the environment, or coverage begins."""
-    for_python = [name for name in environment if name.startswith(("PYTHON", "LANG", "LC_"))]
-    measured = [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]
-    return hasattr(os, "fork") and not for_python and not measured
+    """Tell whether a fork is the same as a start: not where Python reads the environment when it starts."""
+    return hasattr(os, "fork") and not any(name.startswith(("PYTHON", "LANG", "LC_")) for name in environment)
 
 
 class Child:
@@ -122,7 +123,8 @@ def template() -> socket.socket:
     """Start the process that is forked, and give the socket for orders to it; it ends when that is closed."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     code = f"import sys; sys.path.insert(0, {TESTS!r}); from e2e import forked; forked.serve({its.fileno()})"
-    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(MEASURED)}
+    environment["PYTHONUNBUFFERED"] = ""
     child = subprocess.Popen(
         [sys.executable, "-c", code], env=environment, pass_fds=[its.fileno()], start_new_session=True
     )
@@ -189,6 +191,8 @@ def _become_command(
         new.reconfigure(line_buffering=new.line_buffering or name == "stderr")
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
+    if any(name.startswith(MEASURED) for name in environ):  # as what coverage installs does when Python starts
+        importlib.import_module("coverage").process_startup()
     sys.path.insert(0, folder)
     sys.argv[:] = ["g4f_lite", *argv]
     runpy.run_module("g4f_lite", run_name="__main__", alter_sys=True)
