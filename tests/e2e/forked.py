@@ -54,7 +54,7 @@ class Child:
         self._reported, *streams = (open(read, "rb") for read in reads)  # noqa: SIM115
         self.stdout, self.stderr = streams or (None, None)
         report, *given = writes
-        socket.send_fds(template(), [json.dumps(order).encode()], [report, stdin, *(given or [terminal] * 2)])
+        socket.send_fds(template(), [json.dumps(order).encode() + b"\n"], [report, stdin, *(given or [terminal] * 2)])
         for write in writes:
             os.close(write)
         self.pid = int(self._reported.readline())
@@ -121,7 +121,7 @@ class Child:
 @functools.cache
 def template() -> socket.socket:
     """Start the process that is forked, and give the socket for orders to it; it ends when that is closed."""
-    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, its = socket.socketpair()
     code = f"import sys; sys.path.insert(0, {TESTS!r}); from e2e import forked; forked.serve({its.fileno()})"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(MEASURED)}
     environment["PYTHONUNBUFFERED"] = ""
@@ -143,7 +143,9 @@ def serve(descriptor: int) -> None:
             importlib.import_module(name)
     gc.freeze()
     while True:
-        data, descriptors, *_ = socket.recv_fds(orders, 1 << 20, 4)
+        data, descriptors, *_ = socket.recv_fds(orders, 1 << 16, 4)
+        while data and not data.endswith(b"\n"):
+            data += orders.recv(1 << 16)
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
