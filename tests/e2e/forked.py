@@ -145,7 +145,8 @@ def serve(descriptor: int) -> None:
     while True:
         data, descriptors, *_ = socket.recv_fds(orders, 1 << 16, 4)
         while data and not data.endswith(b"\n"):
-            data += orders.recv(1 << 16)
+            more = orders.recv(1 << 16)
+            data = data + more if more else b""
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
