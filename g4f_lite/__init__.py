@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from .providers.local.provider import Local
     from .providers.openai.provider import OpenAICompatible
     from .providers.secret import Secret
+    from .providers.settings import Settings
     from .store.cache import Cache
     from .store.conversations import ConversationInfo, Conversations
     from .timeout import RetryPolicy, Timeout
@@ -148,6 +149,7 @@ __all__ = [
     "Revision",
     "Secret",
     "ServiceError",
+    "Settings",
     "StoreError",
     "StreamInterruptedError",
     "Timeout",
@@ -230,6 +232,7 @@ _NAMES = {
     ".providers.local.provider": ("Local",),
     ".providers.openai.provider": ("OpenAICompatible",),
     ".providers.secret": ("Secret",),
+    ".providers.settings": ("Settings",),
     ".store.cache": ("Cache",),
     ".store.conversations": ("ConversationInfo", "Conversations"),
     ".timeout": ("RetryPolicy", "Timeout"),

@@ -120,7 +120,7 @@ def _json_copy(value: Any, place: str, names: Any, levels: int) -> Any:
             if not isinstance(name, names) or isinstance(name, bool):
                 raise TypeError(f"{_shortened(place)} has the name {name!r:.80}, which cannot be sent as JSON")
         return {
-            valid_text(str(name)): _json_copy(inner, f"{place}.{name}", names, levels - 1)
+            valid_text(str(name)): _json_copy(inner, _shortened(f"{place}.{name}"), names, levels - 1)
             for name, inner in value.items()
         }
     if isinstance(value, (list, tuple)):
@@ -135,6 +135,7 @@ def _json_copy(value: Any, place: str, names: Any, levels: int) -> Any:
 
 
 def _shortened(place: str) -> str:
+    """Bound the name of a place: a name that a service chose is copied for each item of the list that it names."""
     return place if len(place) <= 100 else f"{place[:60]}…"
 
 

@@ -128,6 +128,11 @@ RetryLike = RetryPolicy | tenacity.Retrying | None
 CallRetry = RetryLike | Literal["own"]  # of one call; "own" is the provider's own
 
 
+def patience(retry: RetryLike) -> float:
+    """Return the most seconds that a policy waits for a service that asks its callers to wait; 0 for one attempt."""
+    return 0.0 if retry is None else (retry if isinstance(retry, RetryPolicy) else RETRY).max_retry_after
+
+
 def check_retry(retry: Any) -> RetryLike:
     """Check a ``retry=`` argument.
 

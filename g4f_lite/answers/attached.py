@@ -10,6 +10,7 @@ _GROWING = frozenset(
     {"arguments", "content", "data", "input", "reasoning", "refusal", "signature", "summary", "text"}
     | {"thinking", "transcript"}
 )
+CONTAINER_BYTES = 64  # of a list or an object, even an empty one
 
 
 def join(fields: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
@@ -48,11 +49,11 @@ def _is_same(item: dict[str, Any], piece: dict[str, Any]) -> bool:
 
 
 def size_of(value: Any) -> int:
-    """Give about the characters that a JSON value takes."""
+    """Give about the bytes that a JSON value takes in memory."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):
-        return sum(len(key) + size_of(inner) for key, inner in value.items())
+        return CONTAINER_BYTES + sum(len(key) + size_of(inner) for key, inner in value.items())
     if isinstance(value, list):
-        return sum(map(size_of, value))
+        return CONTAINER_BYTES + sum(map(size_of, value))
     return 8

@@ -10,7 +10,6 @@ from typing import Any
 
 from .attached import join, size_of
 from .deltas import (
-    DELTAS,
     Attached,
     Delta,
     Finish,
@@ -22,13 +21,13 @@ from .deltas import (
     ToolCall,
     ToolCallDelta,
     Usage,
+    check_delta,
     is_content,
-    not_a_delta,
 )
 from .images import ImageResponse
 
 MAX_BYTES = 4 * 1024 * 1024  # kept of one answer: text, reasoning and tool calls, one byte per character
-MAX_ATTACHED_BYTES = 64 * 1024 * 1024  # of images in data: URIs, and of the service's own fields
+MAX_ATTACHED_BYTES = 64 * 1024 * 1024  # of images in data: URIs, the service's own fields, and other choices
 MAX_CHOICES = 128  # as OpenAI allows
 COMPACT_BYTES = 256 * 1024  # of recent deltas, before they are joined
 PIECE_BYTES = 64  # memory of a piece beyond its characters
@@ -74,29 +73,30 @@ class Buffer:
             self.room -= PIECE_BYTES + len(delta)
             if self.room < 0:
                 self.compact()
-        elif isinstance(delta, Usage):
+            return
+        check_delta(delta, "begin")
+        if isinstance(delta, Usage):
             self.usage = delta
         elif isinstance(delta, Finish):
             self.finish_reason, self.finished = delta.reason, True
         elif isinstance(delta, Identity):
             self.identity = delta
         elif isinstance(delta, OtherChoice):
-            if delta.index in self.others or len(self.others) < MAX_CHOICES:
+            is_known = delta.index in self.others or len(self.others) < MAX_CHOICES
+            if is_known and self._has_room_for(_size(delta.delta)):
                 self.others.setdefault(delta.index, Buffer()).add(delta.delta)
         elif isinstance(delta, Attached):
-            if self._has_room_for(size_of(delta.fields)):
+            if self._has_room_for(_size(delta)):
                 join(self.attached if delta.to == "message" else self.choice_fields, delta.fields)
         elif isinstance(delta, ImageResponse):
-            if self._has_room_for(sum(map(len, delta.urls))):
-                self._keep(delta)
-        elif isinstance(delta, DELTAS):
-            self._keep(delta)
+            if self._has_room_for(_size(delta)):
+                self._keep(delta, PIECE_BYTES)
         else:
-            raise not_a_delta(delta, "begin")
+            self._keep(delta, _size(delta))
 
-    def _keep(self, delta: Delta) -> None:
+    def _keep(self, delta: Delta, size: int) -> None:
         self.recent.append(delta)
-        self.room -= _size(delta)
+        self.room -= size
         if self.room < 0:
             self.compact()
 
@@ -115,7 +115,8 @@ class Buffer:
             joined = list(_join(self.recent))
         self.recent, self.room = [], COMPACT_BYTES
         for delta in joined:
-            left, size = MAX_BYTES - self._bytes, _size(delta)
+            left = MAX_BYTES - self._bytes
+            size = PIECE_BYTES if isinstance(delta, ImageResponse) else _size(delta)
             if size > left:
                 if isinstance(delta, str) and not self.too_long:
                     self._joined.append(delta[:left])
@@ -132,7 +133,8 @@ class Buffer:
     @property
     def deltas(self) -> list[Delta]:
         """Everything that is kept, in few deltas, which make the same answer again."""
-        self.compact()
+        if self.recent:
+            self.compact()
         others = [OtherChoice(index, delta) for index, other in self.others.items() for delta in other.deltas]
         return [
             *([self.identity] if self.identity else []),
@@ -207,12 +209,16 @@ class Buffer:
 
 
 def _size(delta: Delta) -> int:
-    """Estimate the bytes that a delta takes; those of an image are counted separately."""
+    """Estimate the bytes that a delta takes."""
     if isinstance(delta, str):
         return PIECE_BYTES + len(delta)
     if isinstance(delta, ToolCallDelta):
         own = len(delta.arguments) + len(delta.name or "") + len(delta.id or "")
         return PIECE_BYTES + own + (size_of(delta.extra) if delta.extra else 0)
+    if isinstance(delta, Attached):
+        return size_of(delta.fields)
+    if isinstance(delta, ImageResponse):
+        return PIECE_BYTES + sum(map(len, delta.urls))
     return PIECE_BYTES + (len(delta.text) if isinstance(delta, (Reasoning, Refusal, Revision)) else 0)
 
 

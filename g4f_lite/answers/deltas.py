@@ -182,6 +182,38 @@ def is_content(delta: Delta) -> bool:
     return bool(delta) and not isinstance(delta, (Usage, Identity, Finish, Revision))
 
 
+# What the fields of a delta must be; everything that is made of an answer relies on it.
+_FIELDS: dict[type, tuple[tuple[str, str, tuple[type, ...]], ...]] = {
+    Reasoning: (("text", "str", (str,)),),
+    Refusal: (("text", "str", (str,)),),
+    Revision: (("text", "str", (str,)),),
+    ToolCallDelta: (("index", "int", (int,)), ("arguments", "str", (str,))),
+    Attached: (("fields", "dict", (dict,)),),
+    Usage: (
+        *((name, "int", (int,)) for name in COUNTS[:3]),
+        *((name, "int or None", (int, type(None))) for name in COUNTS[3:]),
+        ("extra", "dict", (dict,)),
+    ),
+    Finish: (("reason", "str or None", (str, type(None))),),
+    OtherChoice: (("index", "int", (int,)),),
+}
+
+
+def check_delta(value: object, hook: str) -> None:
+    """Check what a hook of a provider yielded, and was not text.
+
+    :raises HookError: if it is not a delta, or one of its fields has a wrong type
+    """
+    if not isinstance(value, DELTAS):
+        raise not_a_delta(value, hook)
+    for name, wanted, kinds in _FIELDS.get(type(value), ()):
+        if not isinstance(found := getattr(value, name), kinds):
+            what = f"{type(value).__name__} with {name}={found!r:.80}"
+            raise HookError(f"yielded {what}; make it {wanted}", step=hook)
+    if isinstance(value, OtherChoice):
+        check_delta(value.delta, hook)
+
+
 def not_a_delta(value: object, hook: str) -> HookError:
     """Make the error for what a hook of a provider yielded in place of a delta."""
     hint = "decode it first" if isinstance(value, (bytes, bytearray)) else "yield str, Finish or another Delta"
@@ -216,8 +248,7 @@ def up_to_content(deltas: Iterator[Delta], taken: list[Delta]) -> None:
     """
     reason, usage = None, None
     for delta in deltas:
-        if not isinstance(delta, DELTAS):
-            raise not_a_delta(delta, "begin")
+        check_delta(delta, "begin")
         taken.append(delta)
         if is_content(delta):
             return

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..errors import ResponseFormatError
+from ..errors import ResponseFormatError, sanitize
+
+QUOTED_CHARACTERS = 80  # of a text that is not JSON, in an error
 
 
 class NotJsonError(ResponseFormatError, ValueError):
@@ -20,9 +22,9 @@ def parse_json_text(text: str, provider: str | None) -> Any:
     """
     try:
         return json.loads(without_fence(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotJsonError(
-            f"expected an answer in JSON, got {text[:80]!r}: {error}", provider=provider, partial=str(text)
+            f"expected an answer in JSON, got {_quoted(text)}: {error}", provider=provider, partial=str(text)
         ) from error
 
 
@@ -44,9 +46,15 @@ def parse_arguments(text: str) -> dict[str, Any]:
         if isinstance(value, str):  # some models write the JSON of the JSON
             value = json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise NotJsonError(f"expected arguments in JSON, got {text[:80]!r}: {error}", partial=text) from error
+        raise NotJsonError(f"expected arguments in JSON, got {_quoted(text)}: {error}", partial=text) from error
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise NotJsonError(f"expected a JSON object as the arguments, got {text[:80]!r}", partial=text)
+        raise NotJsonError(f"expected a JSON object as the arguments, got {_quoted(text)}", partial=text)
     return value
+
+
+def _quoted(text: str) -> str:
+    """Return the beginning of a text in quotes, on one line, without what a terminal obeys."""
+    folded = " ".join(sanitize(text[: 10 * QUOTED_CHARACTERS]).split())
+    return repr(folded if len(folded) <= QUOTED_CHARACTERS else f"{folded[: QUOTED_CHARACTERS - 1]}…")

@@ -94,6 +94,10 @@ class HostedBatch(BatchResults[T]):
         if not self._store.count() and len(self._state.failures) < len(self):
             for part in self._state.parts:  # the store was removed
                 part.is_fetched = False
+        missing = {index for index, line in self._state.failures.items() if line is None}
+        for file, part in zip(self._files, self._state.parts, strict=True):
+            if part.completed + part.failed > len(file.indexes) - len(missing.intersection(file.indexes)):
+                part.is_fetched = False  # each download was cut; the service may have the rest now
 
     def submit(self) -> HostedBatch[T]:
         """Upload the prompts and create the batch, unless that has been done; what fails is tried again next time.
@@ -279,7 +283,9 @@ class HostedBatch(BatchResults[T]):
                 if file_id is None or file.api.read(file_id, take) >= count:
                     break
         for index in file.indexes:
-            if index not in answered:
+            if index in answered:
+                self._state.failures.pop(index, None)
+            else:
                 self._state.failures[index] = failures.get(index)
             if index not in used:
                 used[index] = []

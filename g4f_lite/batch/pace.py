@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Generator
 from fractions import Fraction
@@ -13,7 +12,7 @@ from ..answers.source import Stage
 from ..answers.stream import AnswerStream
 from ..arguments import safe_url
 from ..errors import MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
-from ..http.forks import lock_free_in_children
+from ..http.forks import ForkSafeLock, lock_free_in_children
 from ..messages import text_of
 from ..prompt import Prompt
 
@@ -45,7 +44,7 @@ class LocalMeter:
         self, rpm: float | None = None, tpm: float | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._gap = 60 / rpm if rpm else 0.0
         self._next = clock()  # when the next request may be sent
         self._refill = tpm / 60 if tpm else 0.0
@@ -53,7 +52,7 @@ class LocalMeter:
         self._filled_at = clock()
 
     def reserve(self, tokens: int) -> float:
-        with self._lock:
+        with self._lock.held():
             now = self._clock()
             at = now
             if self._gap:
@@ -68,7 +67,7 @@ class LocalMeter:
 
     def correct(self, tokens: int) -> None:
         if self._refill:
-            with self._lock:
+            with self._lock.held():
                 self._fill(self._clock())
                 self._left = min(self._size, self._left - tokens)
 

@@ -21,7 +21,7 @@ def append_turn(path: Path, conversation: Conversation, known: int) -> None:
     :raises OSError: if the file cannot be written, or its lock cannot be taken
     :raises ValueError: if the file is not a conversation any more
     """
-    with filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
+    with _lock_of(path):
         added = conversation.messages[known:]
         if path.exists():
             current = Conversation.load(path, conversation.provider)
@@ -39,12 +39,18 @@ def take_back(path: Path, conversation: Conversation, known: int) -> None:
     :raises OSError: if the file cannot be written, or its lock cannot be taken
     :raises ValueError: if another command has added a turn
     """
-    with filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
+    with _lock_of(path):
         current = Conversation.load(path, conversation.provider)
         if len(current.messages) != known:
             raise ValueError("another command has added a turn to it")
         current.messages = conversation.messages
         current.save(path)
+
+
+def _lock_of(path: Path) -> filelock.BaseFileLock:
+    """Return the lock beside a file: beside the same one, by whichever link the file is named."""
+    real = path.resolve()
+    return filelock.FileLock(real.with_name(f".{real.name}.lock"), timeout=LOCK_SECONDS)
 
 
 def _without_instructions(added: Messages, before: Messages) -> Messages:

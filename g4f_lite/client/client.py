@@ -172,7 +172,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
         from ..conversation import Conversation
 
         return Conversation(
-            RoutedProvider(self._router, model),
+            self,
             system=system,
             messages=messages,
             model=model,
@@ -182,8 +182,11 @@ class Client(Asking, ManyPrompts, HostedPrompts):
             approve=approve,
             max_turns=max_turns,
             on_turn=on_turn,
-            ask_timeout=self._router.ask_timeout,
         )
+
+    def _as_provider(self, model: str | None = None) -> BaseProvider:
+        """Return what a Conversation asks in the place of a provider."""
+        return RoutedProvider(self._router, model)
 
     def count_tokens(
         self, prompt: str | Sequence[Message], *, model: str | None = None, provider: ProviderLike | None = None

@@ -14,6 +14,7 @@ from ..arguments import check_name, check_proxy, check_whole_number
 from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
+from ..providers.hooks import models_of
 from ..providers.registry import is_provider_name
 from ..providers.selection import ProviderLike, choose_provider, default_provider, members_of, provider_of
 from ..providers.settings import check_verify
@@ -117,7 +118,7 @@ class Router:
             return use.around(lambda prompt: self.answer(prompt, provider), timeout, json=json)(prompt)
         name = self._model_name(prompt.model, provider)
         found, asked = self.addressed(prompt, provider)
-        prompt, stages = divide(asked, found, drop=self.drop_unsupported)
+        prompt, stages = divide(asked, found, drop=self.drop_unsupported) if asked.options else (asked, [])
         try:
             stream = found.answer(prompt)
         except G4FLiteError as error:
@@ -261,7 +262,7 @@ class Router:
         :raises G4FLiteError: if the service does not return its models
         """
         mapped = [name for name in self.models if name != "*"]
-        return list(dict.fromkeys([*mapped, *self.provider().get_models()]))
+        return list(dict.fromkeys([*mapped, *models_of(self.provider())]))
 
     def close(self) -> None:
         """Close the providers that this router created, but not those that were passed to it."""
@@ -353,6 +354,7 @@ class RoutedProvider(BaseProvider):
     def __init__(self, router: Router, model: str | None = None) -> None:
         self._router = router
         self._model = model
+        self.ask_timeout = router.ask_timeout
 
     @property
     def name(self) -> str:  # type: ignore[override]

@@ -6,10 +6,11 @@ import copy
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..arguments import check_callback, check_name, check_whole_number
 from ..messages import Message, Messages, get_random_string, to_messages
+from ..providers.base import BaseProvider
 from ..providers.selection import ProviderLike, default_provider, provider_of
 from ..timeout import TimeoutLike
 from .file import read_messages, write_messages
@@ -17,6 +18,13 @@ from .turns import Turns, toolbox_of
 
 if TYPE_CHECKING:
     from ..typed.tools import Approve, ToolLike
+
+
+@runtime_checkable
+class ClientLike(Protocol):
+    """A :class:`~g4f_lite.Client`."""
+
+    def _as_provider(self, model: str | None = None) -> BaseProvider: ...
 
 
 class Conversation(Turns):
@@ -28,8 +36,8 @@ class Conversation(Turns):
 
     A turn that fails leaves the history unchanged.
 
-    :param provider: a provider, its class, its name, ``"name:model"``, or a list of these; None lets the environment
-        choose
+    :param provider: a provider, its class, its name, ``"name:model"``, or a list of these; or a client, with its
+        models, options and usage; None lets the environment choose
     :param system: a system message that stays first
     :param messages: the history so far
     :param model: the model to use
@@ -40,7 +48,7 @@ class Conversation(Turns):
     :param approve: called with each call before any function of the turn runs; only True allows it
     :param max_turns: how many answers the model may be asked for in one turn, while it calls functions
     :param on_turn: called with the messages of each turn before they are added to the history, to store them elsewhere
-    :param ask_timeout: the timeout of :meth:`ask`, if none is given there
+    :param ask_timeout: the timeout of :meth:`ask`, if none is given there; None is that of the client
     :raises ProviderNotFoundError: if no provider has the name
     :raises TypeError: if an argument has the wrong type
     :raises ValueError: if an argument has an invalid value
@@ -48,7 +56,7 @@ class Conversation(Turns):
 
     def __init__(
         self,
-        provider: ProviderLike | None = None,
+        provider: ProviderLike | ClientLike | None = None,
         *,
         system: str | None = None,
         messages: str | Sequence[Message] | None = None,
@@ -61,6 +69,8 @@ class Conversation(Turns):
         on_turn: Callable[[Messages], object] | None = None,
         ask_timeout: TimeoutLike = None,
     ) -> None:
+        if isinstance(provider, ClientLike):
+            provider = provider._as_provider(model)
         self.provider = default_provider() if provider is None else provider_of(provider)
         if model is not None:
             check_name(model)
@@ -71,7 +81,7 @@ class Conversation(Turns):
         self.max_turns = check_whole_number(max_turns, "max_turns")
         self._toolbox = None if tools is None else toolbox_of(tools)
         self.on_turn = on_turn
-        self.ask_timeout = ask_timeout
+        self.ask_timeout = getattr(self.provider, "ask_timeout", None) if ask_timeout is None else ask_timeout
         self._chat_id = get_random_string(11)
         self._files: dict[str, str] = {}  # the files that were read or written, and the digests of their contents
         self.messages: Messages = to_messages(messages, system=system) if messages else []
@@ -110,7 +120,7 @@ class Conversation(Turns):
     def load(
         cls,
         path: str | os.PathLike[str],
-        provider: ProviderLike | None = None,
+        provider: ProviderLike | ClientLike | None = None,
         *,
         model: str | None = None,
         max_characters: int | None = None,
@@ -121,7 +131,9 @@ class Conversation(Turns):
     ) -> Conversation:
         """Continue a conversation from a file that :meth:`save` wrote, or any JSON list of messages.
 
-        A site that keeps chats apart sees a new chat.  The other arguments are those of the class.
+        A site that keeps chats apart sees a new chat.  The other arguments are those of the class::
+
+            Conversation.load("talk.json", client).ask("Where were we?")
 
         :param path: the file
         :raises OSError: if the file cannot be read

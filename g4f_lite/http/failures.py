@@ -22,7 +22,6 @@ import urllib3.exceptions as urllib3_errors
 from ..errors import (
     DeadlineExceededError,
     G4FLiteError,
-    HookError,
     MissingDependencyError,
     ResponseFormatError,
     ResponseStatusError,
@@ -40,13 +39,6 @@ FAILURES = (
     OSError,
     ValueError,
     zlib.error,
-)
-
-# What requests raises for a request that nothing could send: its URL is not absolute, or a header is not text.
-UNSENDABLE = (
-    requests.exceptions.InvalidHeader,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
 )
 
 NEEDS_PYSOCKS = 'a SOCKS proxy needs PySocks: pip install "g4f-lite[socks]"'
@@ -190,18 +182,6 @@ def translate(
         return TransportError(f"lost the connection to {origin}: {reason}")
     cause = "tls" if "TLS CA certificate bundle" in reason else "connection"
     return TransportError(f"could not connect to {origin}: {reason}", cause=cause)
-
-
-def unsendable(error: requests.RequestException, step: str) -> HookError:
-    """Make the error for a request that could not be sent to any server; a header's value may be a secret.
-
-    :param error: one of ``UNSENDABLE``
-    """
-    reason = f"an invalid URL: {error}"
-    if isinstance(error, requests.exceptions.InvalidHeader):
-        reason = "a header that is not a string, or has a line break or a space around it"
-        error.args = (reason,)
-    return HookError(f"made a request with {reason}", step="request" if step == "prompt" else step)
 
 
 def without_tls(origin: str, links: Iterable[BaseException], reason: str) -> TransportError | None:

@@ -18,9 +18,10 @@ from ..arguments import check_callback, check_name, check_proxy, check_whole_num
 from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
+from ..http.connection import Session
 from ..http.cooldown import CoolDowns
 from ..http.exchange import Exchange, Route, refuse_when_offline
-from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
+from ..http.pool import POOL_SIZE, SessionPool, set_cookies
 from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget
 from ..prompt import Prompt
@@ -28,8 +29,8 @@ from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .basic import BaseProvider as BaseProvider
 from .call import Call, run
 from .g4f_names import G4FNames
-from .hooks import read_error, token_of
-from .pickling import check_secrets, state_without_secrets
+from .hooks import Requests, read_error, token_of
+from .pickling import check_lost, state_without_secrets
 from .settings import (
     check_cert,
     check_fields,
@@ -124,8 +125,18 @@ class Provider(BaseProvider, metaclass=G4FNames):
         return ""
 
     @abstractmethod
-    def request(self, prompt: Prompt, token: str) -> requests.Request:
-        """Return the request to send for a prompt.
+    def request(self, prompt: Prompt, token: str) -> requests.Request | Requests:
+        """Return the request to send for a prompt; or yield several, each after the response to the one before.
+
+        ``body = yield Request(…)`` gives its response, once it has succeeded; an error of the service, or a lost
+        connection, is raised there.
+        A number is yielded to wait for so many seconds.  ``deltas`` reads the response to the last request::
+
+            def request(self, prompt, token):
+                chat = yield Request("POST", f"{self.base_url}/chats")
+                yield Request("POST", f"{self.base_url}/chats/{chat.json()['id']}", json=prompt.messages)
+
+        All of them are one attempt of the call, under its timeout.
 
         :param prompt: the prompt, with its model
         :param token: the token that ``bootstrap`` returned
@@ -188,7 +199,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
         for name in prompt.options:
             if name not in self.known_options:
                 raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
-        require_socks(prompt.proxy or self.proxy)
+        if proxy := prompt.proxy or self.proxy:
+            require_socks(proxy)
         self.check_ready()
 
     def get_model(self, name: str | None = None) -> str:
@@ -251,7 +263,10 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :raises AuthenticationError: if a secret is missing
         :raises ValueError: if a file of certificates does not exist
         """
-        check_secrets(self)
+        for secret in self.declared_secrets.values():
+            secret.check(self)
+        if self._lost:
+            check_lost(self)
         refuse_when_offline(self.base_url)
         if self.base_url.startswith("https:"):
             check_files(self.verify, self.cert)

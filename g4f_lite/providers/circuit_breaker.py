@@ -5,7 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ..errors import G4FLiteError, ModelNotSupportedError, ServiceError, StreamInterruptedError
+from ..errors import (
+    G4FLiteError,
+    ModelNotSupportedError,
+    QuotaExceededError,
+    ServiceError,
+    StreamInterruptedError,
+)
 from ..http.forks import lock_free_in_children
 
 FAILURES_TO_OPEN = 3  # in a row, after which a provider is skipped
@@ -20,12 +26,14 @@ class CircuitBreaker:
     The provider is skipped for ``OPEN_SECONDS``, or for its Retry-After, up to ``MAX_OPEN_SECONDS``.
 
     :param clock: returns the time in seconds
+    :ivar failures: how many calls failed in a row; with none there is nothing to wait for
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failures = 0
+        self.failures = 0
         self._open_until = 0.0
+        self._asked_to_wait = False  # by the service, with a time
 
     def wait(self) -> float:
         """Return 0 if a call may use the provider, or the seconds for which to skip it.
@@ -34,22 +42,32 @@ class CircuitBreaker:
         """
         with _lock:
             wait = self._open_until - self._clock()
-            if wait <= 0 and self._failures >= FAILURES_TO_OPEN:
+            if wait <= 0 and self.failures >= FAILURES_TO_OPEN:
                 self._open_until = self._clock() + OPEN_SECONDS
             return max(0.0, wait)
+
+    def known_wait(self) -> float | None:
+        """Return the seconds until a call may use the provider; None if its service did not ask to wait.
+
+        Then nobody knows whether it will answer.
+        """
+        with _lock:
+            wait = max(0.0, self._open_until - self._clock())
+            return wait if self._asked_to_wait or not wait else None
 
     def failed(self, error: G4FLiteError) -> None:
         """Count a failure, if it is one of the provider itself."""
         if isinstance(error, (ModelNotSupportedError, ServiceError, StreamInterruptedError)):
             return
         with _lock:
-            self._failures += 1
+            self.failures += 1
             wait = min(getattr(error, "retry_after", None) or 0.0, MAX_OPEN_SECONDS)
-            if self._failures >= FAILURES_TO_OPEN:
+            self._asked_to_wait = wait > 0 and not isinstance(error, QuotaExceededError)
+            if self.failures >= FAILURES_TO_OPEN:
                 wait = max(wait, OPEN_SECONDS)
             self._open_until = max(self._open_until, self._clock() + wait)
 
     def succeeded(self) -> None:
         """Count a success, which closes the circuit."""
         with _lock:
-            self._failures, self._open_until = 0, 0.0
+            self.failures, self._open_until = 0, 0.0

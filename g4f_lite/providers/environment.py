@@ -28,6 +28,7 @@ VARIABLES = (
     "G4F_LITE_PACE",
     "G4F_LITE_STREAM_TIMEOUT",
     "G4F_LITE_START",
+    "G4F_LITE_SENTENCES",
 )
 _warned: set[str] = set()
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
-from ..answers.source import Source, check_source
+from ..answers.source import Source, not_a_source
 from ..answers.stream import AnswerStream
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
 from ..http.redact import redact
+from ..http.slices import wait as wait_for
 from ..prompt import Prompt
-from ..timeout import Timeout, TimeoutLike
+from ..timeout import RETRY, Timeout, TimeoutLike, patience
 from .base import BaseProvider
 from .circuit_breaker import CircuitBreaker
 from .registry import make, make_provider
@@ -26,6 +28,7 @@ logger = logging.getLogger(__name__)
 FOR_ONE_SERVICE = frozenset({"extra_headers", "extra_query"})  # not for another service to see
 _NO_ANSWER = (EmptyResponseError, DeadlineExceededError)  # whole, or not to be waited for any longer
 _BEGUN = (Attached, Usage)  # what is no content, and shows that a model has begun all the same
+LOOK_SECONDS = 1.0  # between two looks at whether a blocked member is free, which another call may have found out
 FAIR_SECONDS = 10.0  # a timeout of less than this does not count as a failure of the provider
 
 
@@ -36,8 +39,9 @@ class Fallback(BaseProvider):
 
     The next provider is used only before the answer has begun.  A provider that does not accept the prompt, for
     instance an image or an option, is skipped.  A provider that failed three times in a row is skipped for 30 s, or
-    for its Retry-After, at most an hour; then one call tries it again.  The ``provider`` of an answer is the name of
-    the provider that answered.
+    for its Retry-After, at most an hour; then one call tries it again.  If no other provider answers, one whose
+    Retry-After fits in the timeout and in the retry policy is waited for.  The ``provider`` of an answer is the name
+    of the provider that answered.
 
     :param providers: the providers, in order: objects, classes or names
     :param each: the timeout of each provider, within the ``timeout`` of a call
@@ -74,7 +78,8 @@ class Fallback(BaseProvider):
         if not self.providers:
             raise ValueError("a Fallback needs at least one provider")
         self.each = None if each is None else Timeout.of(each)
-        self.timeout = Timeout.of_environment() or Timeout()  # for calls without a timeout
+        self._usual = Timeout.of_environment() or Timeout()  # which a member has that was given none
+        self.timeout = self._usual  # for calls without a timeout
         self._clock = clock
         self._breakers = [CircuitBreaker(clock) for _ in self.providers]
 
@@ -176,7 +181,8 @@ class _Chain:
         self._whole = Timeout.of(prompt.timeout, chain.timeout)
         self._began_at = self._clock()
         self._source: Source | None = None
-        self._closed = False
+        self._members = list(zip(chain.providers, chain._breakers, strict=True))
+        self._ended = threading.Event()  # set when this call is closed
         self._deltas = self._run()
 
     @property
@@ -204,40 +210,38 @@ class _Chain:
             scrub(error)
 
     def close(self) -> None:
-        self._closed = True
+        self._ended.set()
         if self._source is not None:
             self._source.close()
         self._deltas.close()
 
     def _run(self) -> Generator[Delta, None, None]:
-        errors: list[G4FLiteError] = []
-        members = list(zip(self._chain.providers, self._chain._breakers, strict=True))
-        for position, (provider, breaker) in enumerate(members):
-            if wait := breaker.wait():
-                text = f"skipped, because it failed before; it will be tried again in {wait:.0f} s"
-                errors.append(ProviderError(text, provider=provider.name, retry_after=wait))
-                logger.info("Fallback: no answer from %s", errors[-1])
-                continue
-            refusal = self._refusals[position] if position < len(self._refusals) else provider.refusal(self._prompt)
+        errors: dict[int, G4FLiteError] = {}
+        for position, members_left in self._turns(errors):
+            provider, breaker = self._members[position]
+            refusal = self._refusal(position)
             if refusal is not None and not isinstance(refusal, G4FLiteError):
                 # The next member may accept what this one does not, such as images.
-                errors.append(ProviderError(f"skipped: {refusal}", provider=provider.name))
+                errors[position] = ProviderError(f"skipped: {refusal}", provider=provider.name)
                 continue
             began_at = self._clock()
-            limits, share = self._limits(provider, len(members) - position)
+            limits, share = self._limits(provider, members_left)
             first: list[Delta] = []
             try:
                 if refusal is not None:
                     raise refusal
                 asked = replace(self._prompt, timeout=limits, share=share)
-                source = self._source = check_source(provider.begin(asked), provider.name)
-                if self._closed:  # while this member was prepared
+                source = provider.begin(asked)
+                if not hasattr(source, "close"):  # which every source has
+                    raise not_a_source(source, provider.name)
+                self._source = source
+                if self._ended.is_set():  # while this member was prepared
                     source.close()
                     return
                 deltas = iter(source)
                 up_to_content(deltas, first)
             except G4FLiteError as error:
-                if self._closed:
+                if self._ended.is_set():
                     raise
                 error.provider = error.provider or provider.name
                 self._name_limit(error, limits)
@@ -246,10 +250,11 @@ class _Chain:
                     raise
                 if not self._had_too_little_time(error, provider, began_at):
                     breaker.failed(error)
-                errors.append(error)
+                errors[position] = error
                 logger.info("Fallback: no answer from %s", redact(str(error)))
                 continue
-            breaker.succeeded()
+            if breaker.failures:
+                breaker.succeeded()
             self.provider = getattr(source, "provider", None) or provider.name
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             try:
@@ -262,13 +267,67 @@ class _Chain:
                 breaker.failed(error)
                 raise
             return
-        lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in errors)
-        raise AllProvidersFailedError(f"no provider answered:{lines}", errors=errors) from errors[-1]
+        if self._ended.is_set():
+            return
+        given = [errors[position] for position in sorted(errors)]
+        lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in given)
+        raise AllProvidersFailedError(f"no provider answered:{lines}", errors=given) from given[-1]
+
+    def _turns(self, errors: dict[int, G4FLiteError]) -> Iterator[tuple[int, int]]:
+        """Yield the position of each member that is to be asked, and how many are left.
+
+        First those that are free, in order; then each that its service has blocked for a time, when it is free again.
+
+        :param errors: where the error of a member that is skipped is put
+        """
+        blocked: list[int] = []
+        for position, (provider, breaker) in enumerate(self._members):
+            if breaker.failures and (wait := breaker.wait()):
+                text = f"skipped, because it failed before; it will be tried again in {wait:.0f} s"
+                errors[position] = ProviderError(text, provider=provider.name, retry_after=wait)
+                logger.info("Fallback: no answer from %s", errors[position])
+                blocked.append(position)
+            else:
+                yield position, len(self._members) - position
+        waited = 0.0
+        blocked = [each for each in blocked if self._refusal(each) is None]
+        while waits := {each: seconds for each in blocked if (seconds := self._wait(each, waited)) is not None}:
+            position = min(waits, key=lambda each: (waits[each], each))
+            if waits[position]:
+                if not waited:
+                    logger.info("Fallback: waiting for %s, %.2f s", self._members[position][0].name, waits[position])
+                pause = min(waits[position], LOOK_SECONDS)
+                wait_for(self._ended, pause)
+                waited += pause
+                if self._ended.is_set():
+                    return
+            elif not self._members[position][1].wait():
+                blocked.remove(position)
+                yield position, len(blocked) + 1
+
+    def _wait(self, position: int, waited: float) -> float | None:
+        """Return the seconds until a member is free; None if that is not known, or longer than this call may wait.
+
+        :param waited: the seconds that this call has waited already
+        """
+        provider, breaker = self._members[position]
+        seconds, retry = breaker.known_wait(), self._prompt.retry
+        if seconds is None:
+            return None
+        most = patience(getattr(provider, "retry", RETRY) if isinstance(retry, str) else retry) - waited
+        left = min(self._left(self._whole.total), self._left(self._prompt.share))
+        return seconds if seconds <= most and seconds < left else None
+
+    def _refusal(self, position: int) -> Exception | None:
+        """Return a member's refusal of the prompt; None if it accepts it."""
+        if position < len(self._refusals):
+            return self._refusals[position]
+        return self._chain.providers[position].refusal(self._prompt)
 
     def _own_limits(self, provider: BaseProvider) -> Timeout | None:
         """Return the timeout that a member has for every call, of its own or by ``each``; None if nobody gave one."""
         own, each = getattr(provider, "timeout", None), self._chain.each
-        if not isinstance(own, Timeout) or own == (Timeout.of_environment() or Timeout()):
+        if not isinstance(own, Timeout) or own == self._chain._usual:
             return each
         return own if each is None else own.within(each)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import requests
 
@@ -18,6 +18,8 @@ from ..http.exchange import Exchange
 from ..http.failures import pass_on_signal
 from ..prompt import Prompt
 
+Requests = Generator[requests.Request | float, Body, None]  # each is sent, and each number waited for
+
 
 class Hooks(Protocol):
     """What a subclass of Provider implements."""
@@ -26,7 +28,7 @@ class Hooks(Protocol):
     def name(self) -> str: ...
 
     def bootstrap(self, exchange: Exchange) -> str: ...
-    def request(self, prompt: Prompt, token: str) -> requests.Request: ...
+    def request(self, prompt: Prompt, token: str) -> requests.Request | Requests: ...
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]: ...
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None: ...
 
@@ -48,28 +50,58 @@ def token_of(provider: Hooks, exchange: Exchange) -> str:
     return token
 
 
-def make_request(provider: Hooks, prompt: Prompt, token: str) -> requests.Request:
-    """Call ``request``, and return what is to be sent.
+def make_request(provider: Hooks, prompt: Prompt, token: str) -> requests.Request | Requests:
+    """Call ``request``, and return what is to be sent, or the generator that yields it.
 
     :raises HookError: if its code has a mistake
     """
-    with naming(provider, "request"):
+    try:
         request: object = provider.request(prompt, token)
-    if not isinstance(request, requests.Request):
-        raise _wrong(provider, "request", request, "a requests.Request, which is prepared and sent later")
+    except Exception as error:
+        raise_mistake(error, provider, "request")
+        raise
+    if isinstance(request, requests.Request):
+        return checked_request(provider, request, "returned")
+    if isinstance(request, Generator):
+        return request
+    raise _wrong(provider, "request", request, "a requests.Request, which is prepared and sent later")
+
+
+def checked_request(provider: Hooks, request: requests.Request, gave: str) -> requests.Request:
+    """Check a request, and return it.
+
+    :param gave: how ``request`` gave it: ``"returned"`` or ``"yielded"``
+    :raises HookError: if it cannot be sent
+    """
     url: object = request.url
-    if not (isinstance(url, str) and urlsplit(url).scheme and urlsplit(url).netloc):
-        raise _mistake(provider, "request", f'returned a request to {shown(url)}; write f"{{self.base_url}}/…"')
-    for name, value in (request.headers or {}).items():
+    if not (isinstance(url, str) and re.match(r"[\w+.-]+://[^/?#]", url)):
+        raise _mistake(provider, "request", f'{gave} a request to {shown(url)}; write f"{{self.base_url}}/…"')
+    headers: object = request.headers
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
         if value is not None and not isinstance(value, (str, bytes)):  # None leaves out a header of the session
-            raise _mistake(provider, "request", f"returned the header {name} as {type(value).__name__}; make it a str")
+            raise _mistake(provider, "request", f"{gave} the header {name} as {type(value).__name__}; make it a str")
     return request
+
+
+def wrong_step(provider: Hooks, value: object) -> HookError:
+    """Make the error for what ``request`` yielded in place of a request or of seconds."""
+    return _mistake(provider, "request", f"yielded {shown(value)}; yield a requests.Request, or seconds to wait")
+
+
+def wrong_end(provider: Hooks, value: object) -> HookError:
+    """Make the error for a ``request`` that yields, and ends without a response, or with a value.
+
+    :param value: what it returned at its end
+    """
+    if value is not None:
+        return _mistake(provider, "request", f"returned {shown(value)} after it had yielded; yield it instead")
+    return _mistake(provider, "request", "yielded no request that succeeded; yield each one that is to be sent")
 
 
 def read_deltas(provider: Hooks, body: Body, prompt: Prompt) -> Iterator[Delta]:
     """Call ``deltas``, and return an iterator over the deltas of an answer, with whole characters.
 
-    What the iterator raises needs :func:`naming` where it is read.
+    What the iterator raises is for :func:`raise_mistake` where it is read.
 
     :raises HookError: if its code has a mistake
     """
@@ -91,30 +123,50 @@ def read_error(provider: Hooks, status: int, parsed: Any, text: str) -> G4FLiteE
     return error
 
 
+def models_of(provider: Any) -> list[str]:
+    """Call ``get_models``, and return the names of the models.
+
+    :raises HookError: if its code has a mistake
+    """
+    with naming(provider, "get_models"):
+        names: object = provider.get_models()
+    if isinstance(names, Iterable) and not isinstance(names, (str, Mapping)):
+        listed = list(names)
+        if all(isinstance(name, str) for name in listed):
+            return listed
+    raise _wrong(provider, "get_models", names, "a list of names")
+
+
 @contextmanager
 def naming(provider: Any, name: str, method: Any = None) -> Iterator[None]:
-    """Raise what a hook raises in a ``with`` block as a HookError; a G4FLiteError stays what it is.
+    """Do what :func:`raise_mistake` does for whatever a ``with`` block raises."""
+    try:
+        yield
+    except Exception as error:
+        raise_mistake(error, provider, name, method)
+        raise
 
-    So does what the hooks of this package raise: a caller's own function for a key may have raised it.
+
+def raise_mistake(error: Exception, provider: Any, name: str, method: Any = None) -> None:
+    """Raise a HookError for what a hook raised; return where the error stays what it is.
+
+    So does a G4FLiteError, and what the hooks of this package raise: a caller's function for a key may be behind it.
 
     :param provider: the provider
     :param name: the name of the hook
     :param method: the hook, if it is not a method of this name
     """
-    try:
-        yield
-    except G4FLiteError:
-        raise
-    except Exception as error:
-        pass_on_signal(error)
-        module = getattr(method or getattr(provider, name), "__module__", __name__)
-        if module.partition(".")[0] == __name__.partition(".")[0]:
-            raise
-        own = error.__traceback__
-        while own is not None and own.tb_frame.f_globals.get("__name__") != module:
-            own = own.tb_next  # past the frames that called the hook
-        place = f" ({_file(own)}, line {own.tb_lineno})" if own else ""
-        raise _mistake(provider, name, f"raised {type(error).__name__}: {error}{place}") from error.with_traceback(own)
+    if isinstance(error, G4FLiteError):
+        return
+    pass_on_signal(error)
+    module = getattr(method or getattr(provider, name), "__module__", __name__)
+    if module.partition(".")[0] == __name__.partition(".")[0]:
+        return
+    own = error.__traceback__
+    while own is not None and own.tb_frame.f_globals.get("__name__") != module:
+        own = own.tb_next  # past the frames that called the hook
+    place = f" ({_file(own)}, line {own.tb_lineno})" if own else ""
+    raise _mistake(provider, name, f"raised {type(error).__name__}: {error}{place}") from error.with_traceback(own)
 
 
 def _file(frames: TracebackType) -> str:

@@ -20,7 +20,7 @@ from .settings import Settings
 
 # The names of arguments that hold a secret, where their class does not declare it: api_key, client_secret, password.
 _SECRET_NAME = r"(?i)(^|_)(api)?(key|token|secret|password|passphrase|credential)s?$"
-_BASE_SETTINGS = {*Settings.__annotations__, "base_url"}  # which have attributes, and facts, of their own
+_BASE_SETTINGS = {*Settings.__annotations__}  # which have attributes, and facts, of their own
 _EXACT = (date, time, timedelta, Decimal, PurePath, uuid.UUID)  # what a text stands for completely
 _PICKLED = "left out of a pickle"
 

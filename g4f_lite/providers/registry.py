@@ -30,12 +30,18 @@ _BUILT_IN = {
     "Scripted": "scripted",
     "Echo": "scripted",
 }
+_GONE = frozenset({"AiChatOnline", "AiChats", "Chatgpt4Online"})  # public sites that no longer answer
 
 
 def provider_names() -> list[str]:
     """List the names that :func:`make_provider` accepts."""
     others = _entry_points().keys() - hidden_entry_points().keys()
     return [*_BUILT_IN, *PRESETS, *sorted(others)]
+
+
+def suggested_names() -> list[str]:
+    """List the names that may be advised: those of :func:`provider_names` that still answer."""
+    return [name for name in provider_names() if name not in _GONE]
 
 
 def is_provider_name(name: str) -> bool:
@@ -112,7 +118,7 @@ def find_class(name: str) -> type[BaseProvider]:
     for entry_name, entry_point in _entry_points().items():
         if _plain(entry_name) == wanted:
             return _loaded(entry_point)
-    message = unknown_name("provider", name, provider_names(), "g4f_lite")
+    message = unknown_name("provider", name, suggested_names(), "g4f_lite")
     first, slash, model = name.partition("/")
     if slash and _plain(first) in map(_plain, provider_names()):  # as litellm and instructor write it
         message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"

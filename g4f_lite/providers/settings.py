@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack as Unpack
 
 
-class Settings(TypedDict, total=False):
-    """The settings that a subclass accepts as ``**settings`` and passes on to Provider, which documents them."""
+class SettingsBesideURL(TypedDict, total=False):
+    """The settings of a provider with a ``base_url`` of its own."""
 
     model: str | None
     proxy: str | None
@@ -39,6 +39,15 @@ class Settings(TypedDict, total=False):
     on_retry: OnRetry | None
 
 
+class Settings(SettingsBesideURL, total=False):
+    """The settings that a subclass accepts as ``**settings`` and passes on to :class:`Provider`, which documents them.
+
+    With it, a type checker knows them: ``def __init__(self, **settings: Unpack[Settings]) -> None``.
+    """
+
+    base_url: str | None
+
+
 def full_signature(kind: type, base: type | None = None) -> inspect.Signature:
     """Return the signature of a class with all settings instead of ``**settings``, for completion and ``help()``.
 
@@ -48,7 +57,7 @@ def full_signature(kind: type, base: type | None = None) -> inspect.Signature:
     own = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
     settings: Any = base and inspect.signature(base.__init__).parameters  # type: ignore[misc]
     if settings and own and own[-1].kind is inspect.Parameter.VAR_KEYWORD:
-        names = {parameter.name for parameter in own}
+        names = {parameter.name for parameter in own}.union(getattr(kind, "fixed_settings", ()))
         own[-1:] = [settings[name] for name in Settings.__annotations__ if name not in names]
     return inspect.Signature(own)
 
@@ -79,12 +88,12 @@ def check_url(url: Any, name: str, owner: str = "") -> str:
     return url.rstrip("/")
 
 
-def require_socks(proxy: str | None) -> None:
+def require_socks(proxy: str) -> None:
     """Raise if a proxy is SOCKS and PySocks is not installed.
 
     :raises MissingDependencyError: if it is not
     """
-    if proxy and urlsplit(proxy).scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
+    if urlsplit(proxy).scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
         raise MissingDependencyError(NEEDS_PYSOCKS)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
 from collections.abc import Generator
 from hashlib import blake2b
@@ -14,6 +13,7 @@ from ..answers.answer import Answer
 from ..answers.deltas import Delta, Finish, Identity, Usage
 from ..answers.stream import AnswerStream
 from ..errors import StoreError
+from ..http.forks import ForkSafeLock
 from ..prompt import Prompt
 from .database import Database, Kind
 from .delta_json import from_json, to_json
@@ -106,7 +106,7 @@ class AnswerStore:
         if [type(salt) for (salt,) in salts] != [bytes] or len(salts[0][0]) > blake2b.MAX_KEY_SIZE:
             raise StoreError(f"{self.database.path} is damaged: its salt is missing", self.database.path)
         self._salt: bytes = salts[0][0]
-        self._writing = threading.Lock()  # SQLite would let threads that wait sleep too long
+        self._writing = ForkSafeLock()  # SQLite would let threads that wait sleep too long
         self._scopes: dict[str, Any] = {}
 
     def key(self, scope: str, prompt: Prompt, more: str = "") -> bytes:
@@ -153,7 +153,7 @@ class AnswerStore:
         deltas = to_json(kept.deltas)
         size, now = len(deltas.encode()) + 200, time.time()  # 200: the other columns, and the index
         row = (*key, deltas, kept.provider, kept.model, kept.seconds, kept.attempts, size, now, now)
-        with self._writing, self.database.transaction() as connection:
+        with self._writing.held(), self.database.transaction() as connection:
             added = size
             if replace:
                 old = connection.execute("SELECT size FROM answers WHERE key = ? AND occurrence = ?", key).fetchone()

@@ -6,7 +6,6 @@ import logging
 import math
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..answers.source import Stage
 from ..answers.stream import AnswerStream
 from ..arguments import check_whole_number, warn
 from ..errors import G4FLiteError, StoreError
+from ..http.forks import ForkSafeLock
 from ..prompt import Prompt
 from .answers import CACHE, AnswerStore, Kept
 
@@ -73,7 +73,7 @@ class Cache:
         self.path = default_path() if path is None else Path(os.path.abspath(path))
         self.max_age = max_age
         self.max_bytes = check_whole_number(max_bytes, "max_bytes")
-        self._opening = threading.Lock()
+        self._opening = ForkSafeLock()
         self._opened: AnswerStore | None = None
 
     @classmethod
@@ -139,7 +139,7 @@ class Cache:
 
     def close(self) -> None:
         """Close the file; the next call opens it again."""
-        with self._opening:
+        with self._opening.held():
             if self._opened is not None:
                 self._opened.close()
 
@@ -150,7 +150,7 @@ class Cache:
         self.close()
 
     def _store(self) -> AnswerStore:
-        with self._opening:
+        with self._opening.held():
             if self._opened is None:
                 if self._default:
                     self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -187,7 +187,7 @@ class Cache:
         return {**vars(self), "_opening": None, "_opened": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _opening=threading.Lock())
+        vars(self).update(state, _opening=ForkSafeLock())
 
     def __repr__(self) -> str:
         return f"Cache({str(self.path)!r})"

@@ -79,8 +79,8 @@ class Database:
         :raises StoreError: if the file cannot be written; nothing of the transaction is kept then
         """
         with self._translating(), self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            try:  # which begins here, as a signal may raise when BEGIN has waited and is done
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -138,7 +138,7 @@ class Database:
             with _lock:
                 if process != os.getpid():  # a fork in between
                     _inherited.append(connection)
-                elif closed == self._closed:
+                elif closed == self._closed and not connection.in_transaction:
                     self._idle.append(connection)
                 else:
                     connection.close()

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..providers.scripted import Echo, Scripted, ScriptedCall
+    from .played_service import Reply
     from .provider_check import check_provider
 
-__all__ = ["Echo", "Scripted", "ScriptedCall", "check_provider"]
+__all__ = ["Echo", "Reply", "Scripted", "ScriptedCall", "check_provider"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,6 +31,10 @@ def __getattr__(name: str) -> Any:
         from .provider_check import check_provider
 
         return check_provider
+    if name == "Reply":
+        from .played_service import Reply
+
+        return Reply
     from ..providers import scripted
 
     return getattr(scripted, name)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pickle
-import threading
-from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 from ..errors import AuthenticationError, G4FLiteError, HookError
+from ..providers import sending
 from ..providers.base import Provider
 from ..providers.hooks import read_error
+from .played_service import PlayedService, Replies, Reply, ReplyLike, replies_of, reply_of
+
+EARLY_ENDS = 64  # places, evenly apart, at which an answer is ended too early
+REFUSAL = Reply(status=401)
 
 # What services answer besides their own errors: nothing, a page, and JSON of any kind.
 _ODD_ERRORS: tuple[tuple[Any, str], ...] = (
@@ -28,30 +31,43 @@ _ODD_ERRORS: tuple[tuple[Any, str], ...] = (
 
 
 def check_provider(
-    make: Callable[..., Provider], replies: Mapping[str, str | bytes], *, text: str, prompt: str = "Hello"
+    make: Callable[..., Provider],
+    replies: Replies,
+    *,
+    text: str,
+    prompt: str = "Hello",
+    refusal: ReplyLike = REFUSAL,
+    unmarked_end: bool = False,
 ) -> None:
     """Check what callers rely on: a provider reads its answers in any pieces, and misses and shows nothing.
 
     A server on loopback gives the replies.  The answer has to be the same whole, as a stream, and byte by byte; where
-    it is cut or refused, there has to be an error; a refused token has to be fetched again once; and no pickle and no
-    ``repr`` may hold a key::
+    it is cut, ends too early or is refused, there has to be an error; a refused token has to be fetched again once;
+    and no pickle and no ``repr`` may hold a key::
 
         check_provider(partial(Parley, api_key="a-key"), {"/chat": ANSWER}, text="Good day")
 
     :param make: the class of the provider, or a function that makes one; gets ``base_url=`` and ``retry=``
-    :param replies: the body of a successful response for each path, that of the prompt last
+    :param replies: the body of a successful response for each path, or a Reply, that of the prompt last; a list gives
+        one after another, such as the states of a job until it is done
     :param text: the text of the answer
     :param prompt: what to send
+    :param refusal: the response to a prompt whose token, key or login is refused
+    :param unmarked_end: whether the end of the body is the only end of an answer, so that an early one looks the same
     :raises AssertionError: if something does not hold
     """
-    bodies = {path: body.encode() if isinstance(body, str) else body for path, body in replies.items()}
-    with _Service(bodies) as service:
+    service = PlayedService(replies_of(replies), reply_of(refusal, "refusal"))
+    with service, mock.patch.object(sending, "pause"):
         provider = make(base_url=service.url, retry=None)
         for way in ("whole", "in single bytes"):
             service.way = way
             for found in (str(provider.ask(prompt)), "".join(map(str, provider.stream(prompt)))):
                 assert found == text, f"the answer, sent {way}, is read as {found!r}"
-        _check_failures(provider, service, prompt)
+        assert not service.missing, (
+            f"the prompt came without the cookie {service.missing[0]}, which the service had set"
+        )
+        _check_cuts(provider, service, prompt, None if unmarked_end else text)
+        _check_refusals(provider, service, prompt)
         provider.close()
         assert provider.ask(prompt) == text, "no answer after close()"
         for form, shown in (("its repr", repr(provider).encode()), ("a pickle of it", pickle.dumps(provider))):
@@ -60,24 +76,47 @@ def check_provider(
         provider.close()
 
 
-def _check_failures(provider: Provider, service: _Service, prompt: str) -> None:
-    """Check what a provider makes of a cut answer, of a refused token, and of errors that it does not know."""
+def _check_cuts(provider: Provider, service: PlayedService, prompt: str, text: str | None) -> None:
+    """Check what a provider makes of an answer that is cut, or ends too early.
+
+    :param text: the text of the answer; None if an early end cannot be told from another
+    """
     service.way = "cut"
+    found = _found(provider, prompt)
+    assert found is None, f"a cut answer is read as {found!r}, without an error"
+    service.way = "ended early"
+    size = 0 if text is None else len(service.answer.content)
+    for length in range(1, size, max(1, size // EARLY_ENDS)):
+        service.length = length
+        found = _found(provider, prompt)
+        assert found in (None, text), (
+            f"an answer that ends too early is read as {found!r}, without an error; yield Finish where the service "
+            "says that the answer ends, and not at the end of the body; if it never says so, pass unmarked_end=True"
+        )
+    service.way = "whole"
+
+
+def _found(provider: Provider, prompt: str) -> str | None:
+    """Return what a provider makes of a damaged answer; None for an error."""
     try:
-        found = provider.ask(prompt)
+        return str(provider.ask(prompt))
     except HookError as error:
         raise AssertionError(f"a cut answer: {error}") from error
     except G4FLiteError:
-        pass
-    else:
-        raise AssertionError(f"a cut answer is read as {str(found)!r}, without an error")
-    service.way, service.refused, service.paths = "whole", 1, []
+        return None
+
+
+def _check_refusals(provider: Provider, service: PlayedService, prompt: str) -> None:
+    """Check what a provider makes of a token that is refused, once or for good, and of unknown errors."""
+    service.refused = 1
     if provider.token_sources:
-        provider.ask(prompt)
-        assert service.paths.count(service.prompt_path) == 2, "a refused token is not fetched again"
+        before = service.prompts
+        _ask_refused(provider, prompt)
+        answers = len(service.replies[service.prompt_path])
+        assert service.prompts == before + 1 + answers, "a refused token is not fetched again"
         service.refused = 2
     try:
-        provider.ask(prompt)
+        _ask_refused(provider, prompt)
     except AuthenticationError:
         service.refused = 0
     else:
@@ -86,60 +125,13 @@ def _check_failures(provider: Provider, service: _Service, prompt: str) -> None:
         read_error(provider, 500, parsed, body)
 
 
-class _Service:
-    """A server that gives a reply for each path.
-
-    :ivar way: how it sends the replies to prompts
-    :ivar refused: how many prompts it still refuses
-    :ivar paths: the paths that it was asked for
-    """
-
-    def __init__(self, replies: Mapping[str, bytes]) -> None:
-        self.replies = replies
-        self.way = "whole"
-        self.refused = 0
-        self.paths: list[str] = []
-        self.prompt_path = list(replies)[-1]
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> _Service:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    service: _Service
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        service, path = self.service, self.path.partition("?")[0]
-        service.paths.append(path)
-        is_prompt = path == service.prompt_path
-        refuses = is_prompt and service.refused > 0
-        service.refused -= refuses
-        self.send_response(401 if refuses else 200 if path in service.replies else 404)
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        self._write(b"" if refuses else service.replies.get(path, b""), service.way if is_prompt else "whole")
-
-    do_GET = do_POST
-
-    def _write(self, body: bytes, way: str) -> None:
-        if way == "cut":
-            body, self.close_connection = body[: len(body) // 2], True
-        size = 1 if way == "in single bytes" else len(body) or 1
-        chunks = [body[start : start + size] for start in range(0, len(body), size)]
-        for chunk in chunks if way == "cut" else [*chunks, b""]:
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-
-    def log_message(self, *_: Any) -> None:
-        """Print nothing."""
+def _ask_refused(provider: Provider, prompt: str) -> None:
+    try:
+        provider.ask(prompt)
+    except (AuthenticationError, HookError):
+        raise
+    except G4FLiteError as error:
+        kind = type(error).__name__
+        raise AssertionError(
+            f"a refused prompt is a {kind} ({error.message}), and not an AuthenticationError"
+        ) from error

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
+from ..answers.buffer import Buffer
 from ..answers.deltas import Attached, Delta, Finish, ToolCall, ToolCallDelta, Usage
 from ..answers.stream import AnswerStream
 from ..arguments import check_callback, check_whole_number
-from ..errors import DeadlineExceededError, TurnsExceededError
+from ..errors import DeadlineExceededError, ResponseFormatError, TurnsExceededError
 from ..messages import Messages, json_copy
 from ..prompt import Prompt
 from ..timeout import Timeout
@@ -136,9 +137,9 @@ class Loop:
         for number in range(1, use.max_turns + 1):
             deltas = self._deltas_of_turn(number)
             rest = yield from self._pass_on(json_only(deltas) if self._json else self._text_apart(deltas))
-            calls = self._turn.tool_calls if any(isinstance(delta, ToolCallDelta) for delta in rest) else []
+            calls = rest.tool_calls
             if not calls or use.toolbox.are_for_caller(calls):
-                yield from rest
+                yield from rest.deltas
                 return
             calls = with_ids(calls)
             answer = self._turn.answer
@@ -155,16 +156,18 @@ class Loop:
                 return
             self._turn = self._answer(prompt)
 
-    def _pass_on(self, deltas: Iterator[Delta]) -> Generator[Delta, None, list[Delta]]:
-        """Pass on the deltas of a turn as they come; return those that are passed on only if it is the last one."""
-        rest: list[Delta] = []
-        end: Delta = Finish()
+    def _pass_on(self, deltas: Iterator[Delta]) -> Generator[Delta, None, Buffer]:
+        """Pass on the deltas of a turn as they come; return those that are passed on only if it is the last one.
+
+        :raises ResponseFormatError: if these are more than an answer keeps
+        """
+        rest = Buffer(finished=True)
         used = None
         for delta in deltas:
-            if isinstance(delta, (ToolCallDelta, Attached)):
-                rest.append(delta)
-            elif isinstance(delta, Finish):
-                end = delta
+            if isinstance(delta, (ToolCallDelta, Attached, Finish)):
+                rest.add(delta)
+                if rest.too_long:
+                    raise ResponseFormatError("the model's calls of tools are longer than an answer may be")
             elif isinstance(delta, Usage):
                 used = delta
             else:
@@ -172,7 +175,7 @@ class Loop:
         if used is not None:
             self._usage = used if self._usage is None else self._usage + used
             yield self._usage
-        return [*rest, end]
+        return rest
 
     def _results(self, calls: list[ToolCall]) -> Messages:
         """Run the tools of a turn, and return the messages that tell their results."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Conversations, RateLimitError, ServiceError, TransportError
+from g4f_lite import ConversationNotFoundError, Conversations, RateLimitError, ServiceError, TransportError
+from g4f_lite.contrib.flask import stream_answer
 from g4f_lite.testing import Scripted
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def test_the_pages_have_these_files() -> None:
-    assert list(FILES) == ["legacy", "app", "preloaded", "story", "limited", "jobs"]
+    assert list(FILES) == ["legacy", "app", "german", "preloaded", "story", "limited", "jobs"]
     assert len(BLOCKS) == len(FILES) + 1
 
 
@@ -129,10 +129,19 @@ def test_an_error_before_the_first_piece_and_after_it(
     assert "the story was cut: Scripted, stream: overloaded" in caplog.text
 
 
+def test_visitors_read_their_own_language(load: Load, g4f_scripted: Scripted) -> None:
+    german = load("german")
+    german.app.add_url_rule("/", view_func=lambda: stream_answer(german.chat.client.stream("Hallo")))
+    g4f_scripted.queue(RateLimitError("slow down"), ["Hal", ServiceError("down")], ConversationNotFoundError("gone"))
+    browser = german.app.test_client()
+    assert "zu viele Anfragen" in browser.get("/").get_json()["error"]
+    assert "keine Antwort" in events(browser.get("/").data)[-1][1]["error"]
+    assert "gibt es nicht mehr" in browser.get("/").get_json()["error"]
+
+
 def test_at_most_so_many_answers_at_once(load: Load, g4f_scripted: Scripted) -> None:
     """A slot is given back after an answer, a failure, a HEAD request and a visitor who left."""
     limited = load("limited")
-    limited.slots = threading.BoundedSemaphore(1)  # where a second release is an error
     limited.app.add_url_rule("/again", view_func=limited.answer, methods=["GET", "POST"])
     g4f_scripted.queue("Hello.", RateLimitError("slow down"), ["Hel", ServiceError("down")], ["Hel", "lo."], "Hello.")
     browser, form = limited.app.test_client(), {"data": {"text": "Hello."}}
@@ -142,9 +151,10 @@ def test_at_most_so_many_answers_at_once(load: Load, g4f_scripted: Scripted) -> 
     assert browser.open("/again", method="HEAD", **form).status_code == 204
     assert browser.post("/answer", headers={"Last-Event-ID": "3"}, **form).status_code == 204
     browser.post("/answer", buffered=False, **form).close()
-    limited.slots.acquire()
-    response = browser.post("/answer", **form)
-    assert (response.status_code, "Too many visitors" in response.get_json()["error"]) == (503, True)
-    limited.slots.release()
+    for others, status in [({"127.0.0.1"}, 429), (set(range(20)), 503)]:
+        limited.waiting.update(others)
+        response = browser.post("/answer", **form)
+        assert (response.status_code, list(response.get_json())) == (status, ["error"])
+        limited.waiting.clear()
     assert events(browser.post("/answer", **form).data)[-1][0] == "done"
     assert len(g4f_scripted.calls) == 5

@@ -117,12 +117,21 @@ def test_two_commands_at_once_lose_no_turn(option: str, kept: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("by", ["its name", "a link"])
 def test_a_file_that_another_command_keeps_locked(
-    emulator: Emulator, here: list[str], kept: Path, monkeypatch: pytest.MonkeyPatch
+    by: str, emulator: Emulator, here: list[str], kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("g4f_lite.cli.locked_file.LOCK_SECONDS", 0)
+    named = kept
+    if by == "a link":
+        named = kept.parent / "elsewhere" / "link.json"
+        named.parent.mkdir()
+        try:
+            named.symlink_to(kept)
+        except OSError:
+            pytest.skip("links cannot be made here")
     with filelock.FileLock(kept.with_name(".talk.json.lock")):
-        assert_failed(call("chat", "Hi", "--continue", str(kept), *here), "cannot write", "lock", printed="Hi\n")
+        assert_failed(call("chat", "Hi", "--continue", str(named), *here), "cannot write", "lock", printed="Hi\n")
     assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
 
 

@@ -87,6 +87,7 @@ def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, provid
         (["-p", "local", "--base-url", "http://127.0.0.1:9/v1"], "Local has no use for --base-url"),
         (["--base-url", "localhost:8080"], "--base-url must be a URL"),
         (["-p", "ai_engine"], "AiEngine needs --base-url"),
+        (["-p", "OpenAICompatible"], "OpenAICompatible needs --base-url, the URL of a server"),
         (["-p", "http://127.0.0.1:9/v1"], "pass it as --base-url"),
         (["-p", "echo", "--base-url", "http://127.0.0.1:9/v1"], "echo does not accept --base-url"),
         (["-p", "echo", "--timeout", "0"], "0 seconds"),

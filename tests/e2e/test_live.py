@@ -137,6 +137,7 @@ def test_no_word_is_lost_or_repeated_when_the_terminal_is_resized(
 
 
 @pytest.mark.once
+@pytest.mark.timeout(600)
 @MANY
 @given(**SHOWN)
 def test_the_screen_shows_any_of_many_answers(text: str, cuts: list[int], width: int, height: int) -> None:
@@ -144,6 +145,7 @@ def test_the_screen_shows_any_of_many_answers(text: str, cuts: list[int], width:
 
 
 @pytest.mark.once
+@pytest.mark.timeout(600)
 @MANY
 @given(**RESIZED)
 def test_many_answers_are_whole_after_resizing(text: str, cuts: list[int], widths: list[int]) -> None:

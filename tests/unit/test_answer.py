@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -51,3 +52,23 @@ def test_no_json_is_an_error_of_ours_and_a_value_error() -> None:
     assert isinstance(caught.value, ValueError)
     assert caught.value.partial == "prose"
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+HOSTILE = "no json\x1b]0;title\x07 \u202e turned\r\n\n  line " + "x" * 500
+
+
+@pytest.mark.parametrize("parse", [lambda text: Answer(text).json(), lambda text: ToolCall("1", "f", text).args])
+def test_what_is_not_json_is_quoted_short_and_harmless(parse: Callable[[str], Any]) -> None:
+    with pytest.raises(ResponseFormatError) as caught:
+        parse(HOSTILE)
+    quoted = (
+        f"got 'no json\ufffd]0;title\ufffd \ufffd turned line {'x' * 47}…': Expecting value: line 1 column 1 (char 0)"
+    )
+    assert str(caught.value).endswith(quoted)
+    assert caught.value.partial == HOSTILE
+    for text in ("[" * 100_000, '{"a": ' * 100_000, "9" * 5000):
+        with pytest.raises(ResponseFormatError) as caught:
+            parse(text)
+        assert len(str(caught.value)) < 300
+    with pytest.raises(ResponseFormatError, match=r"^expected a JSON object as the arguments, got '\[1, 2\]'$"):
+        _ = ToolCall("1", "f", "[1,\n2]").args

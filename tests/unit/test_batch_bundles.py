@@ -83,7 +83,7 @@ def test_short_answers_travel_several_at_a_time() -> None:
     results, executor = mapped(shout, numbered(200), workers=2)
     assert [(result.index, result.text) for result in results] == [(n, f"PROMPT {n}") for n in range(200)]
     assert Counter(shout.asked) == Counter(numbered(200))
-    assert executor.sizes[:2] == [1, 1]  # nobody knows yet how short the answers are
+    assert executor.sizes[0] == 1  # nobody knows yet how short the answers are
     assert max(executor.sizes) == MOST
     assert 1 in executor.sizes[-3:]  # so that all workers end together
 

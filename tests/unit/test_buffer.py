@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from g4f_lite import AnswerStream, Finish, ImageResponse, Reasoning, ResponseFormatError, ToolCallDelta, Usage
-from g4f_lite.answers.buffer import COMPACT_BYTES, MAX_BYTES, Buffer
-from g4f_lite.answers.deltas import Delta, OtherChoice, Revision
+from g4f_lite.answers.attached import CONTAINER_BYTES
+from g4f_lite.answers.buffer import COMPACT_BYTES, MAX_ATTACHED_BYTES, MAX_BYTES, Buffer
+from g4f_lite.answers.deltas import Attached, Delta, OtherChoice, Revision
 
 words = st.text(max_size=5)
 DELTAS = st.lists(
@@ -155,3 +156,19 @@ def test_tool_calls_without_number_are_bounded() -> None:
     for index in range(MAX_BYTES // 64 + 1000):
         collected.add(ToolCallDelta(index))
     assert collected.too_long
+
+
+def test_lists_of_nothing_are_bounded_too() -> None:
+    collected = Buffer()
+    for _ in range(20):
+        collected.add(Attached({"notes": [[] for _ in range(100_000)]}))
+    assert collected.too_long
+    assert len(collected.attached["notes"]) <= MAX_ATTACHED_BYTES // CONTAINER_BYTES
+
+
+def test_other_choices_are_bounded_together() -> None:
+    collected = Buffer()
+    for number in range(40):
+        collected.add(OtherChoice(1 + number % 20, "x" * 2_000_000))
+    assert collected.too_long
+    assert sum(len(other.text) for other in collected.others.values()) <= MAX_ATTACHED_BYTES

@@ -192,3 +192,13 @@ def test_closing_leaves_given_providers_open():
     with Client(Closing):
         pass
     assert Closing.closed == 1
+
+
+def test_the_variable_of_a_server_is_not_for_a_provider_that_is_named(monkeypatch):
+    monkeypatch.setenv("G4F_LITE_BASE_URL", "http://127.0.0.1:8080/v1")
+    for make in (OpenAICompatible, lambda: Client("OpenAICompatible"), lambda: Fallback(["OpenAICompatible"])):
+        with pytest.raises(ValueError, match=r"^OpenAICompatible needs base_url=; G4F_LITE_BASE_URL is the server of "):
+            make()
+    assert Client().provider.base_url == "http://127.0.0.1:8080/v1"
+    with pytest.raises(ValueError, match=r"^OpenAICompatible needs base_url=, the URL of a server"):
+        OpenAICompatible("")

@@ -10,6 +10,7 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,28 @@ def test_a_relative_path_stays_the_same_file(tmp_path: Path, monkeypatch: pytest
         thread.join()
         assert database.rows("SELECT text FROM notes") == [("from another thread",)]
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_signal_in_the_moment_when_writing_begins_leaves_nothing_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(sqlite3.Connection):
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            done = super().execute(sql, *parameters)
+            if sql == "BEGIN IMMEDIATE" and signals:
+                raise signals.pop()
+            return done
+
+    signals: list[BaseException] = []
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **named: connect(*a, factory=Interrupted, **named))
+    with Database(tmp_path / "notes.db", NOTES) as database, Database(tmp_path / "notes.db", NOTES) as other:
+        signals.append(KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            write(database, "one")
+        write(other, "two")
+        write(database, "three")
+        assert [text for (text,) in database.rows("SELECT text FROM notes")] == ["two", "three"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -263,6 +263,9 @@ def test_the_environment_may_configure_it(monkeypatch: pytest.MonkeyPatch) -> No
         ({"G4F_LITE_TIMEOUT": [9]}, TypeError, r"G4F_LITE_TIMEOUT must be seconds, such as 30, not \[9\]"),
         ({"G4F_LITE_STREAM_TIMEOUT": 0}, ValueError, "G4F_LITE_STREAM_TIMEOUT must be seconds, such as 30, not 0"),
         ({"G4F_LITE_PROVIDER": "echo", "G4F_LITE_START": True}, ValueError, "Echo has nothing to start"),
+        ({"G4F_LITE_SENTENCES": "Nein."}, TypeError, "G4F_LITE_SENTENCES must be strings by status, such as"),
+        ({"G4F_LITE_SENTENCES": {502: None}}, TypeError, "must be strings by status"),
+        ({"G4F_LITE_SENTENCES": {500: "Nein."}}, ValueError, "500 is not one of 404, 502, 503, 504"),
     ],
 )
 def test_a_wrong_configuration_is_an_error_at_once(config: dict[str, Any], error: type[Exception], match: str) -> None:
@@ -324,6 +327,12 @@ def test_what_visitors_are_told(
     assert record.getMessage() == f"no answer: {error}"
     assert record.exc_info is not None
     assert record.exc_info[1] is error
+
+
+def test_visitors_are_told_in_the_apps_own_words() -> None:
+    with make_app(G4F_LITE_SENTENCES={504: "Zu langsam."}).test_request_context():
+        assert error_response(DeadlineExceededError("slow", limit="total")).get_json() == {"error": "Zu langsam."}
+        assert error_response(DEAD).get_json() == {"error": NONE}
 
 
 def test_it_is_an_error_handler(g4f_scripted: Scripted) -> None:

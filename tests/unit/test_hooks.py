@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +14,27 @@ import requests
 import responses
 
 from g4f_lite import (
+    Attached,
     AuthenticationError,
     BaseProvider,
     Body,
+    Client,
     Fallback,
     Finish,
     G4FLiteError,
     HookError,
+    OtherChoice,
     Prompt,
     Provider,
+    Reasoning,
+    Refusal,
+    Revision,
     ServiceError,
+    StreamInterruptedError,
+    ToolCallDelta,
+    Usage,
 )
+from g4f_lite.answers.deltas import shown
 from g4f_lite.http import Exchange
 from g4f_lite.testing import Scripted
 
@@ -106,6 +117,57 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+FIELDS: list[tuple[Any, str]] = [
+    (Usage("3", 4, 7), "Usage with prompt_tokens='3'; make it int"),  # type: ignore[arg-type]
+    (Usage(3, None, 7), "Usage with completion_tokens=None; make it int"),  # type: ignore[arg-type]
+    (Usage(3, 4, 7.5), "Usage with total_tokens=7.5; make it int"),  # type: ignore[arg-type]
+    (Usage(3, 4, 7, "x"), "Usage with cached_tokens='x'; make it int or None"),  # type: ignore[arg-type]
+    (Usage(3, 4, 7, extra=None), "Usage with extra=None; make it dict"),  # type: ignore[arg-type]
+    (Reasoning(None), "Reasoning with text=None; make it str"),  # type: ignore[arg-type]
+    (Refusal(b"no"), "Refusal with text=b'no'; make it str"),  # type: ignore[arg-type]
+    (Revision(3), "Revision with text=3; make it str"),  # type: ignore[arg-type]
+    (ToolCallDelta("a"), "ToolCallDelta with index='a'; make it int"),  # type: ignore[arg-type]
+    (ToolCallDelta(0, arguments={}), "ToolCallDelta with arguments={}; make it str"),  # type: ignore[arg-type]
+    (Attached(["a"]), "Attached with fields=['a']; make it dict"),  # type: ignore[arg-type]
+    (OtherChoice(None, "x"), "OtherChoice with index=None; make it int"),  # type: ignore[arg-type]
+    (OtherChoice(1, Refusal(3)), "Refusal with text=3; make it str"),  # type: ignore[arg-type]
+    (Finish(3), "Finish with reason=3; make it str or None"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("delta", "message"), FIELDS, ids=[message[:40] for _, message in FIELDS])
+def test_a_wrong_field_of_a_delta_names_the_hook(delta: Any, message: str) -> None:
+    class Shout(BaseProvider):
+        def begin(self, prompt: Prompt) -> Iterator[Any]:  # type: ignore[override]
+            yield from ("a", delta, Finish())
+
+    for provider, hook in ((quill(deltas=yielding("a", delta, Finish())), "Quill.deltas"), (Shout(), "Shout.begin")):
+        for ask in (provider.ask, Client(provider).ask, Client(provider).chat.completions.create):
+            with pytest.raises(HookError) as caught:
+                ask("x")
+            assert str(caught.value) == f"{hook} yielded {message}"
+        leading = type(provider.name, (type(provider),), {hook[6:]: yielding(delta, "a", Finish())})()
+        assert Fallback([leading, Scripted("Instead")]).ask("x") == "Instead"
+
+
+@pytest.mark.parametrize("value", [None, "abc", 3, [3], {"a": 1}])
+def test_a_list_of_models_that_is_none_names_the_hook(value: Any) -> None:
+    class Shout(Scripted):
+        def get_models(self) -> Any:
+            return value
+
+    message = rf"^Shout\.get_models returned {re.escape(shown(value))}; return a list of names$"
+    for ask in (Client(Shout("x")).models.list, Client(Shout("x")).models.get_all):
+        with pytest.raises(HookError, match=message):
+            ask()
+
+
+def test_what_get_models_raises_names_it_too() -> None:
+    with pytest.raises(HookError, match=r"^Quill\.get_models raised KeyError: 'token' \(test_hooks\.py, line"):
+        Client(quill(get_models=raising)).models.list()
+    assert Client(quill(get_models=returning(("a", "b")))).models.get_all() == ["a", "b"]
+
+
 @pytest.mark.parametrize(("hooks", "message"), WRONG, ids=[message[:60] for _, message in WRONG])
 def test_a_mistake_names_the_hook(service: responses.RequestsMock, hooks: dict[str, Any], message: str) -> None:
     with pytest.raises(HookError) as caught:
@@ -148,6 +210,22 @@ def test_what_had_arrived_is_kept() -> None:
     for _ in range(2):
         with pytest.raises(HookError, match=r"Quill\.deltas yielded bytes"):
             next(stream)
+
+
+def test_a_mistake_behind_the_first_piece_names_the_hook_too() -> None:
+    def breaking(self: Any, *_: Any) -> Iterator[str]:
+        yield "Good"
+        raise KeyError("day")
+
+    with pytest.raises(HookError, match=r"^Quill\.deltas raised KeyError: 'day' \(test_hooks\.py, line") as caught:
+        quill(deltas=breaking).ask("x")
+    assert caught.value.partial == "Good"
+
+
+def test_half_a_character_at_a_cut_is_not_lost() -> None:
+    with pytest.raises(StreamInterruptedError) as caught:
+        quill(deltas=yielding("Good \ud83d")).ask("x")
+    assert caught.value.partial == "Good \ufffd"
 
 
 def test_an_action_of_ones_own_is_named_too() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,9 +16,21 @@ import pytest
 import requests
 import responses
 
-from g4f_lite import AuthenticationError, BaseProvider, Body, Client, Finish, OpenAICompatible, Prompt, Provider
+from g4f_lite import (
+    AuthenticationError,
+    BaseProvider,
+    Body,
+    Client,
+    Finish,
+    Local,
+    OpenAICompatible,
+    Prompt,
+    Provider,
+    Settings,
+)
 from g4f_lite.errors import G4FLiteError
 from g4f_lite.providers.identity import identity_of
+from g4f_lite.providers.local.base import EngineProvider
 from g4f_lite.providers.own_settings import plain
 from g4f_lite.providers.secret import Secret
 
@@ -282,3 +295,13 @@ def test_a_key_that_is_none_is_refused_and_not_shown(value: Any, error: type[Exc
 def test_its_class_gives_what_was_declared() -> None:
     assert isinstance(Keyed.api_key, Secret)
     assert Keyed.api_key.variable == "QUILL_API_KEY"
+
+
+def test_all_settings_are_in_its_signature_and_in_settings() -> None:
+    names = list(inspect.signature(Quill).parameters)
+    assert names[:2] == ["user", "secret"]
+    own = set(inspect.signature(Provider).parameters) - {"unknown"}
+    assert set(names[2:]) == own
+    assert set(Settings.__annotations__) == own
+    for kind in (Local, EngineProvider):  # whose URL is nobody's choice
+        assert "base_url" not in inspect.signature(kind).parameters

@@ -122,3 +122,15 @@ def test_making_one_needs_no_key_and_reads_none() -> None:
         key = OpenAICompatible.preset(name).key
         assert isinstance(key, Key)
         assert key.given is None
+
+
+def test_a_site_that_is_gone_is_no_advice() -> None:
+    gone = [name for name in registry._BUILT_IN if not registry.find_class(name).working]
+    assert gone == ["AiChatOnline", "AiChats", "Chatgpt4Online"]
+    assert set(gone) <= set(registry.provider_names())
+    for name in ("aichat", "AiChatt", "chatgpt4", "gpt4online", "online", "zzz"):
+        with pytest.raises(ProviderNotFoundError, match=rf"^g4f_lite has no provider '{name}'") as caught:
+            registry.make_provider(name)
+        assert not [each for each in gone if each in str(caught.value)]
+    with pytest.raises(ProviderNotFoundError, match="try openai, openrouter"):
+        registry.make_provider("opena")

@@ -181,7 +181,7 @@ def test_comments_come_between_thoughts_that_follow_each_other(monkeypatch: pyte
     seconds = itertools.count()
     items = iter([*[Reasoning("hm")] * 45, End(Answer("Hello."), None)])
     monkeypatch.setattr(events, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
-    source = SimpleNamespace(get=lambda until: next(items))
+    source = SimpleNamespace(get=lambda until: next(items), reader=SimpleNamespace(app=None))
     assert list(events._events(source, [], 20.0))[:-1] == [b"id: 0\n\n", b":\n\n", b":\n\n"]
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextvars
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from g4f_lite import (
     Attached,
+    BaseProvider,
     Client,
+    Delta,
     Finish,
     Identity,
     Prompt,
     RateLimitError,
     Reasoning,
+    ResponseFormatError,
     StreamInterruptedError,
     Tool,
     ToolCallDelta,
@@ -256,3 +260,15 @@ def test_the_older_form_of_a_call_is_answered_in_its_form() -> None:
         {"role": "assistant", "content": None, "function_call": {"name": "weather", "arguments": '{"city": "Oslo"}'}},
         {"role": "function", "name": "weather", "content": "sunny in Oslo"},
     ]
+
+
+def test_calls_that_never_end_are_not_kept_for_ever() -> None:
+    class Endless(BaseProvider):
+        known_options = frozenset({"tools"})
+
+        def begin(self, prompt: Prompt) -> Iterator[Delta]:
+            while True:
+                yield ToolCallDelta(0, "1", "weather", "x" * 100_000)
+
+    with pytest.raises(ResponseFormatError, match="calls of tools are longer than an answer may be"):
+        Client(Endless()).ask("x", tools=[weather])

@@ -106,6 +106,50 @@ def main(stream: bool) -> None:
         other.close()
 """
 
+OWN_PROVIDER = """
+from collections.abc import Generator, Iterator
+
+from g4f_lite import Body, Client, Conversation, Delta, Finish, Prompt, Provider, Secret, Settings
+from g4f_lite.testing import Reply, check_provider
+from requests import Request
+from typing_extensions import Unpack, assert_type
+
+
+class Quill(Provider):
+    url = "http://quill.example"
+    api_key = Secret("QUILL_API_KEY")
+
+    def __init__(self, *, user: str = "guest", api_key: str | None = None, **settings: Unpack[Settings]) -> None:
+        super().__init__(**settings)
+        self.user = user
+        self.api_key = api_key
+
+    def request(self, prompt: Prompt, token: str) -> Request:
+        return Request("POST", f"{self.base_url}/chat", headers=self.headers_with(Authorization=self.api_key))
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        yield body.json()
+        yield Finish()
+
+
+class Wren(Provider):
+    def request(self, prompt: Prompt, token: str) -> Generator[Request | float, Body, None]:
+        job = yield Request("POST", f"{self.base_url}/jobs", json=prompt.messages)
+        assert_type(job, Body)
+        yield 0.5
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        yield body.json()
+
+
+client = Client(Quill(user="ann", base_url="http://localhost:1", model="m", timeout=5, retry=None))
+assert_type(Conversation.load("talk.json", client, model="m"), Conversation)
+Conversation(client, system="Be brief.").ask("x")
+check_provider(Wren, {"/login": Reply(cookies={"a": "b"}), "/jobs": ["a", b"b"]}, text="b", refusal="no")
+Quill(timeut=5)
+Quill(base_url=5)
+"""
+
 WRONG = """
 from g4f_lite import Client, OpenAICompatible
 
@@ -255,6 +299,14 @@ def test_a_script_that_uses_everything(folder):
 def test_a_script_that_is_wrong(folder):
     lines = [line for line in check(WRONG, folder) if ": error:" in line and line.startswith("script.py")]
     assert [int(line.split(":")[1]) for line in lines] == [4, 5, 6, 7, 8, 9]
+
+
+@pytest.mark.timeout(240)
+def test_the_settings_of_a_provider_of_ones_own(folder: Path) -> None:
+    """The last two lines are wrong."""
+    lines = [line for line in check(OWN_PROVIDER, folder) if ": error:" in line and line.startswith("script.py")]
+    last = len(OWN_PROVIDER.splitlines())
+    assert [int(line.split(":")[1]) for line in lines] == [last - 1, last]
 
 
 @pytest.mark.timeout(240)

@@ -190,13 +190,13 @@ def test_what_keeps_a_connection_alive_is_no_silence(provide: Provide) -> None:
     def comments(connection: Connection) -> None:
         connection.request()
         connection.send(head("Transfer-Encoding: chunked"))
-        for _ in range(8):
+        for _ in range(6):
             connection.send(chunk(b": processing\n\n"))
-            connection.server.ending.wait(0.1)
+            connection.server.ending.wait(0.2)
         connection.send(chunk(delta("Hi", "stop")), chunk(DONE), chunk(b""))
 
     with RawServer(comments) as server:
-        assert provide(server, timeout=Timeout(first=0.4)).create(messages="Hello") == "Hi"
+        assert provide(server, timeout=Timeout(first=1)).create(messages="Hello") == "Hi"
 
 
 def test_a_pair_and_a_number_bound_the_silence_before_an_answer_too(provide: Provide) -> None:

@@ -161,6 +161,19 @@ def test_a_download_that_is_cut_is_begun_again(
     assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 2}
 
 
+def test_what_each_download_lacked_is_fetched_by_the_next_program(
+    client: Client, emulator: Emulator, path: Path
+) -> None:
+    emulator.fail("truncate", path="/v1/files/*/content", times=2)
+    batch = batch_of(client, path)
+    texts = batch.texts()
+    assert None in texts
+    assert batch.texts() == texts
+    assert batch_of(client, path).texts() == PROMPTS
+    assert batch_of(client, path).texts() == PROMPTS
+    assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 3}
+
+
 @pytest.mark.parametrize("fault", [("truncate", {}), ("cut", {"after": "end"})], ids=str)
 def test_a_failure_that_is_downloaded_twice_counts_once(
     client: Client, emulator: Emulator, path: Path, fault: Any

@@ -85,7 +85,8 @@ def test_a_limit_of_one_model_does_not_hold_up_another(provide: Provide) -> None
 
 @pytest.mark.parametrize("who", ["the same call", "another call", "another call that never waits"])
 def test_who_waits(who: str, provide: Provide) -> None:
-    with RawServer(every(limited("retry-after-ms: 150"), HELLO)) as server:
+    wait = "retry-after-ms: 30000" if "never" in who else "retry-after-ms: 150"
+    with RawServer(every(limited(wait), HELLO)) as server:
         patient = provide(server, retry=RetryPolicy(attempts=1 if "another" in who else 2))
         began = time.monotonic()
         if "another" in who:
@@ -94,7 +95,8 @@ def test_who_waits(who: str, provide: Provide) -> None:
             if "never" in who:
                 patient.retry = None
         assert patient.create(messages="hi") == "Hello"
-        assert (time.monotonic() - began >= 0.14) == ("never" not in who)
+        took = time.monotonic() - began
+        assert took < 30 if "never" in who else took >= 0.14
 
 
 BUSY = refused({"message": "busy"}, "503 Busy", "retry-after-ms: 5")

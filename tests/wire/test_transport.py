@@ -53,19 +53,19 @@ def test_another_hosts_certificate_is_refused(authority: trustme.CA, authority_f
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "limit", "words"),
     [
-        (lambda c: (c.sock.recv(9), c.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")), ": the server does not speak it;"),
-        (lambda c: c.sock.recv(9999), "; if the server does not speak it,"),
-        (lambda c: c.silence(), ": The handshake operation timed out; if the server does not speak it,"),
+        (lambda c: (c.sock.recv(9), c.send(b"HTTP/1.1 400 Bad\r\n\r\n")), 9, ": the server does not speak it;"),
+        (lambda c: c.sock.recv(9999), 9, "; if the server does not speak it,"),
+        (lambda c: c.silence(), 0.2, ": The handshake operation timed out; if the server does not speak it,"),
     ],
     ids=["a refusal in plain text", "the end", "silence"],
 )
-def test_a_server_without_tls_is_named(answer: Callable[[Connection], Any], words: str) -> None:
+def test_a_server_without_tls_is_named(answer: Callable[[Connection], Any], limit: float, words: str) -> None:
     """Also by the doctor, whose handshake is one of its own."""
     with RawServer(answer) as server:
         address = server.url.replace("http:", "https:")
-        provider = provider_at(address, timeout=Timeout(connect=0.2, read=9, total=9))
+        provider = provider_at(address, timeout=Timeout(connect=limit, read=9, total=9))
         error = failure_of(provider)
         assert (error.cause, error.attempts, server.connections) == ("tls", 1, 1)
         assert f"{words} write http:// in its address" in str(error)
@@ -73,14 +73,14 @@ def test_a_server_without_tls_is_named(answer: Callable[[Connection], Any], word
         remedy = "write http:// instead of https:// in its URL"
         assert diagnose(error, provider)[1] == remedy
         endpoint = Endpoint.of(address)
-        with pytest.raises(TransportError) as caught, connect(endpoint, look_up(endpoint, 9), 0.2) as connection:
+        with pytest.raises(TransportError) as caught, connect(endpoint, look_up(endpoint, 9), limit) as connection:
             handshake(connection, endpoint, True, None)
         assert diagnose(caught.value, provider)[1] == remedy
 
 
 def test_a_server_without_tls_is_named_where_the_whole_call_ends_first() -> None:
     with RawServer(lambda c: c.silence()) as server:
-        provider = provider_at(server.url.replace("http:", "https:"), timeout=0.2)
+        provider = provider_at(server.url.replace("http:", "https:"), timeout=1)
         with provider, pytest.raises(DeadlineExceededError, match="TLS, write http:// in its address"):
             provider.create(messages="hi")
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ...providers.fallback import Fallback
+from ...providers.hooks import models_of
 from ..failure import tell
 from ..options import ProviderOptions, provider_options
 from ..output import write, write_json
@@ -21,7 +22,7 @@ def command(provider_options: ProviderOptions, as_json: bool) -> None:
     provider = provider_options.choose(**{name: value for name, value in settings.items() if value is not None})
     rows: list[dict[str, str]] = []
     for one in provider.providers if isinstance(provider, Fallback) else [provider]:
-        names = one.get_models()
+        names = models_of(one)
         if not names:
             tell(f"{one.name} does not list its models; any name can be tried.")
         rows += [{"provider": one.name, "model": name} for name in names]

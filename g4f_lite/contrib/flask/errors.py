@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from flask import Flask, Response, current_app, jsonify
 
@@ -16,6 +17,13 @@ from ...errors import (
 )
 from .. import replies
 
+SENTENCES_KEY = "G4F_LITE_SENTENCES"
+SENTENCES = {
+    404: "There is no such conversation.",
+    502: "There is no answer at the moment. Please try again later.",
+    503: "There are too many requests at the moment. Please try again later.",
+    504: "The answer took too long. Please try again.",
+}
 RETRY_SECONDS = 60.0  # after a rate limit of unknown length; most of them are per minute
 
 
@@ -30,22 +38,42 @@ class Explanation(NamedTuple):
     retry_after: float | None = None
 
 
-def explain(error: BaseException) -> Explanation:
-    """Return what a visitor is told of an error; of a chain's, by the errors of all its members."""
+def explain(error: BaseException, app: Flask) -> Explanation:
+    """Return what a visitor of an app is told of an error."""
+    status, retry_after = _status(error)
+    return Explanation(status, {**SENTENCES, **(app.config.get(SENTENCES_KEY) or {})}[status], retry_after)
+
+
+def check_sentences(config: Mapping[str, Any]) -> None:
+    """Check the app's own sentences.
+
+    :raises TypeError: if they are not strings by the number of a status
+    :raises ValueError: if there is one for a status that visitors do not get
+    """
+    own = config.get(SENTENCES_KEY) or {}
+    if not isinstance(own, Mapping) or not all(isinstance(sentence, str) for sentence in own.values()):
+        raise TypeError(
+            f"{SENTENCES_KEY} must be strings by status, such as {{502: 'Keine Antwort.'}}, not {own!r:.80}"
+        )
+    for status in own:
+        if status not in SENTENCES:
+            raise ValueError(f"{SENTENCES_KEY}: {status!r:.80} is not one of {', '.join(map(str, SENTENCES))}")
+
+
+def _status(error: BaseException) -> tuple[int, float | None]:
+    """Return the status for an error, and when to try again; of a chain's, by the errors of all its members."""
     if isinstance(error, AllProvidersFailedError) and error.errors:
-        parts = [explain(part) for part in error.errors]
-        if len({part.status for part in parts}) == 1:
-            return min(parts, key=lambda part: math.inf if part.retry_after is None else part.retry_after)
+        parts = [_status(part) for part in error.errors]
+        if len({status for status, _ in parts}) == 1:
+            return min(parts, key=lambda part: math.inf if part[1] is None else part[1])
     if isinstance(error, RateLimitError):
         wait = error.retry_after
         if wait is None and not isinstance(error, QuotaExceededError):
             wait = RETRY_SECONDS
-        return Explanation(503, "There are too many requests at the moment. Please try again later.", wait)
+        return 503, wait
     if isinstance(error, DeadlineExceededError):
-        return Explanation(504, "The answer took too long. Please try again.")
-    if isinstance(error, ConversationNotFoundError):
-        return Explanation(404, "There is no such conversation.")
-    return Explanation(502, "There is no answer at the moment. Please try again later.")
+        return 504, None
+    return (404 if isinstance(error, ConversationNotFoundError) else 502), None
 
 
 def error_response(error: BaseException) -> Response:
@@ -54,13 +82,15 @@ def error_response(error: BaseException) -> Response:
         app.register_error_handler(G4FLiteError, error_response)
 
     The status is 503 for a rate limit, with Retry-After; 504 for a timeout; 404 for a conversation that does not exist;
-    502 for all else.  A 404 is not logged.  The body is a sentence for visitors, as JSON: ``{"error": …}``.
+    502 for all else.  A 404 is not logged.  The body is a sentence for visitors, as JSON: ``{"error": …}``; those of
+    ``app.config["G4F_LITE_SENTENCES"]``, by status, replace the English ones.
 
     :param error: what the call raised
     """
-    status, text, retry_after = explain(error)
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    status, text, retry_after = explain(error, app)
     if status >= 500:  # what a visitor asked for in vain is in the server's log of requests
-        log(current_app._get_current_object(), error)  # type: ignore[attr-defined]
+        log(app, error)
     response = jsonify(error=text)
     response.status_code = status
     if retry_after is not None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, request
 
 from ...answers.deltas import Refusal, is_content
 from ...answers.images import ImageResponse
@@ -149,9 +149,7 @@ def _events(source: _Source, begun: list[Item], heartbeat: float) -> Iterator[by
             source.reader.close()
             return
         if isinstance(item, End):
-            if item.error is not None:
-                log(source.reader.app, item.error)
-            yield _last_event(item, last, number + 1)
+            yield _last_event(item, last, number + 1, source.reader.app)
             return
         if (data := _data(item)) is not None:
             number += 1
@@ -173,10 +171,11 @@ def _data(delta: Item | None) -> dict[str, Any] | None:
     return {"text": text} if isinstance(text, str) and text else None
 
 
-def _last_event(end: End, value: dict[str, Any], number: int) -> bytes:
+def _last_event(end: End, value: dict[str, Any], number: int, app: Flask) -> bytes:
     if end.error is None:
         return _event("done", {"text": str(end.answer), "finish_reason": end.answer.finish_reason, **value}, number)
-    told = explain(end.error)
+    log(app, end.error)
+    told = explain(end.error, app)
     return _event("failed", {"status": told.status, "error": told.text}, number)
 
 

@@ -15,6 +15,7 @@ from ...providers.base import BaseProvider
 from ...providers.environment import PREFIX, VARIABLES, no_setting
 from ...providers.local.base import EngineProvider
 from ...timeout import Timeout
+from .errors import SENTENCES_KEY, check_sentences
 
 EXTENSION = "g4f_lite"
 ASK_SECONDS = 25.0  # for an answer that is returned whole: gunicorn's sync worker is killed after 30
@@ -30,8 +31,8 @@ _SETTINGS = {
     "cache": "G4F_LITE_CACHE",
     "pace": "G4F_LITE_PACE",
 }
-_KEYS = (*_SETTINGS.values(), "G4F_LITE_TIMEOUT", "G4F_LITE_STREAM_TIMEOUT", "G4F_LITE_START")
-_NOT_FROM_ENVIRONMENT = ("G4F_LITE_MODELS", "G4F_LITE_CACHE", "G4F_LITE_PACE", "G4F_LITE_START")
+_KEYS = (*_SETTINGS.values(), "G4F_LITE_TIMEOUT", "G4F_LITE_STREAM_TIMEOUT", "G4F_LITE_START", SENTENCES_KEY)
+_NOT_FROM_ENVIRONMENT = ("G4F_LITE_MODELS", "G4F_LITE_CACHE", "G4F_LITE_PACE", "G4F_LITE_START", SENTENCES_KEY)
 _SELECTS = ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL")
 
 
@@ -78,6 +79,7 @@ class G4FLite:
             raise TypeError(f"app must be a flask.Flask, not {type(app).__name__}")
         if EXTENSION in app.extensions:
             raise RuntimeError("this app has a G4FLite already; for another provider, pass provider= to a call")
+        check_sentences(app.config)
         _warn_of_useless_settings(app.config)
         client = _client_of(app.config) if self._given is None else self._given
         if app.config.get("G4F_LITE_START"):

@@ -10,7 +10,7 @@ from ...conversation import Conversation
 from ...errors import G4FLiteError
 from ...messages import Messages, text_of
 from ...providers.base import BaseProvider
-from ...providers.registry import is_provider_name, provider_names
+from ...providers.registry import is_provider_name, suggested_names
 
 Answerer: TypeAlias = str | BaseProvider | Client | Conversation
 
@@ -88,7 +88,7 @@ def explain(error: G4FLiteError, model: Answerer | None) -> None:
     import difflib
 
     written = model.partition(":")[0] if isinstance(model, str) else ""
-    near = difflib.get_close_matches(written.lower(), provider_names(), n=1, cutoff=0.75)
+    near = difflib.get_close_matches(written.lower(), suggested_names(), n=1, cutoff=0.75)
     if near and not is_provider_name(written):
         error.message = f"there is no model {model!r}, and no provider {written!r}; try {near[0]}"
         error.args = (error.message,)

@@ -18,6 +18,7 @@ from ...prompt import Prompt
 from ...providers.openai.options import BODY, EXTRAS
 from ..disconnect import disconnect_check
 from .failures import ApiError, api_error
+from .foreign_schema import costly_part
 from .request import Request, Response, encoded, ignored_fields
 from .streams import Slot, Streams
 
@@ -79,8 +80,10 @@ def _prompt(router: Router, body: dict[str, Any]) -> tuple[Prompt, set[str]]:
         prompt = Prompt.of(model, messages, **options)
     except (G4FLiteError, TypeError, ValueError) as error:
         raise api_error(error) from error
-    if known is not None and "response_format" not in known and _has_pattern(options.get("response_format")):
-        raise ApiError(400, "this server takes no schema with a pattern", param="response_format")
+    if known is not None and "response_format" not in known:
+        part = costly_part(_schema_in(options.get("response_format")))
+        if part is not None:
+            raise ApiError(400, f"this server takes no schema with {part}", param="response_format")
     if n is not None and n > 1:
         prompt = replace(prompt, options={**prompt.options, "n": n})
     return prompt, given - supported
@@ -100,11 +103,9 @@ def _check_images(messages: list[Any]) -> None:
                 raise ApiError(400, "an image must be a data: or https: URL", param="messages")
 
 
-def _has_pattern(schema: Any) -> bool:
-    """Return whether a schema has a regular expression, which on a hostile text can take for ever, here."""
-    if isinstance(schema, dict):
-        return bool({"pattern", "patternProperties"} & schema.keys()) or any(map(_has_pattern, schema.values()))
-    return isinstance(schema, list) and any(map(_has_pattern, schema))
+def _schema_in(response_format: Any) -> Any:
+    inner = response_format.get("json_schema") if isinstance(response_format, dict) else None
+    return inner.get("schema") if isinstance(inner, dict) else None
 
 
 def _flag(fields: Any, name: str) -> bool:

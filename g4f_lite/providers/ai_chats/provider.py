@@ -21,7 +21,7 @@ from ..base import Provider
 from . import wire
 
 if TYPE_CHECKING:
-    from ..settings import Settings, Unpack
+    from ..settings import SettingsBesideURL, Unpack
 
 MAX_IMAGES = 16  # in one answer; each is fetched and kept
 
@@ -46,7 +46,7 @@ class AiChats(Provider):
     token_sources = 1  # by loading the page again, for its cookies
     fetches_images = True
 
-    def __init__(self, *, base_url: str | None = None, **settings: Unpack[Settings]) -> None:
+    def __init__(self, *, base_url: str | None = None, **settings: Unpack[SettingsBesideURL]) -> None:
         super().__init__(base_url=base_url, **settings)
         self.api_endpoint = self.api_endpoint.replace(self.url, self.base_url, 1)
 

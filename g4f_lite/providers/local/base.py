@@ -39,6 +39,7 @@ class EngineProvider(OpenAIProvider):
     :param settings: as for every provider
     """
 
+    fixed_settings = frozenset({"base_url"})  # which are not the caller's to give
     known_options = OPTIONS - EXTRAS - {"n"} | {"chat_template_kwargs"}
 
     def __init__(self, runner: Runner, **settings: Any) -> None:

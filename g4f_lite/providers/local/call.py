@@ -12,7 +12,8 @@ from ...http.body import Body
 from ...http.deadline import Deadline
 from ...http.exchange import Exchange
 from ...prompt import Prompt
-from ..call import Call, Service, at_step
+from ..call import Call, Service
+from ..sending import at_step
 from .engine import Engine
 
 

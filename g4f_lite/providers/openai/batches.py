@@ -18,7 +18,8 @@ from ...http.deadline import Deadline
 from ...http.exchange import Exchange
 from ...http.redact import redact
 from ...timeout import Timeout
-from ..call import at_step, fetch, in_call, run
+from ..call import fetch, in_call, run
+from ..sending import at_step
 from .address import NO_SUCH_PAGE
 from .answer import MAX_LINE_BYTES, read_completion
 from .base import OpenAIProvider

@@ -19,7 +19,8 @@ from ...http.body import BLANK, parse_json
 from ...http.checks import shorten
 from ...http.exchange import Exchange
 from ...timeout import CallRetry, Timeout, TimeoutLike, check_retry
-from ..call import at_step, fetch, run
+from ..call import fetch, run
+from ..sending import at_step
 from .base import OpenAIProvider
 from .errors import failure_in
 from .extras import check_extras

@@ -13,8 +13,9 @@ from ...http.checks import shorten
 from ...http.exchange import Exchange
 from ...messages import to_data_uri
 from ...timeout import CallRetry, Timeout, TimeoutLike
-from ..call import at_step, fetch, run
+from ..call import fetch, run
 from ..image_fetch import fetch_image
+from ..sending import at_step
 from .base import OpenAIProvider
 from .errors import failure_in
 from .extras import check_extras

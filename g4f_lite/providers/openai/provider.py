@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +18,7 @@ from .keys import Key, KeyLike
 from .presets import PRESETS, Preset
 
 if TYPE_CHECKING:
-    from ..settings import Settings, Unpack
+    from ..settings import SettingsBesideURL, Unpack
 
 Self = TypeVar("Self", bound="OpenAICompatible")
 
@@ -44,11 +45,16 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         name: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
-        **more: Unpack[Settings],
+        **more: Unpack[SettingsBesideURL],
     ) -> None:
         if name is not None:
             check_name(name, "name")
         self.name = name or self._preset.title or type(self).__name__
+        if base_url is None and not self._preset.base_url and os.environ.get("G4F_LITE_BASE_URL"):
+            raise ValueError(
+                f"{self.name} needs base_url=; G4F_LITE_BASE_URL is the server of calls that name no provider, "
+                "so leave the provider out, or pass its URL as well"
+            )
         address = read_address(self._preset.base_url if base_url is None else base_url)
         if default_headers is not None:
             more["headers"] = {**check_fields(default_headers, "default_headers"), **(more.get("headers") or {})}

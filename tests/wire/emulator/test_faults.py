@@ -187,7 +187,7 @@ def test_end_without_the_end_marker(
 
 def test_stall_before_the_headers_ends_when_the_client_leaves(emulator: Emulator) -> None:
     emulator.fail("stall")
-    client = HTTPConnection(emulator.url.removeprefix("http://"), timeout=0.05)
+    client = HTTPConnection(emulator.url.removeprefix("http://"), timeout=0.3)
     with pytest.raises(TimeoutError):
         ask(client)
     client.close()

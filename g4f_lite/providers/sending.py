@@ -1,0 +1,162 @@
+"""Sends what a provider's ``request`` asks for: one request, or several that it yields one after another."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import requests
+
+from ..errors import G4FLiteError, ProviderError, TransportError
+from ..http.body import Body
+from ..http.checks import complete
+from ..http.exchange import Exchange
+from ..http.observer import observer
+from ..prompt import Prompt
+from .hooks import Hooks, Requests, checked_request, naming, wrong_end, wrong_step
+
+_END = object()
+
+
+class Sender(Hooks, Protocol):
+    """The part of a provider that is used here; see :class:`~g4f_lite.Provider`."""
+
+    def check_response(self, body: Body, prompt: Prompt | None = None) -> None: ...
+    def explain(self, error: G4FLiteError) -> None: ...
+
+
+def send_prompt(provider: Sender, exchange: Exchange, prompt: Prompt, asked: requests.Request | Requests) -> Body:
+    """Send the requests for a prompt; return the successful response to the last one, to be read from its beginning.
+
+    :param asked: what ``request`` returned
+    :raises G4FLiteError: if one of them does not succeed
+    :raises HookError: if the code of ``request`` has a mistake
+    """
+    if isinstance(asked, requests.Request):
+        return _answered(provider, exchange, prompt, asked)
+    with at_step(exchange, "prompt"):
+        try:
+            return _send_all(provider, exchange, prompt, asked)
+        finally:
+            with naming(provider, "request"):
+                asked.close()
+
+
+@contextmanager
+def reading(provider: Sender, exchange: Exchange, body: Body | None) -> Iterator[None]:
+    """Do what :func:`not_read` does for whatever a ``with`` block raises, where there is a response."""
+    try:
+        yield
+    except BaseException as error:
+        if body is not None:
+            not_read(error, provider, exchange, body)
+        raise
+
+
+def not_read(error: BaseException, provider: Sender, exchange: Exchange, body: Body) -> None:
+    """Close a response that could not be read, and add to the error what the response says about it."""
+    body.close()
+    keep_token(exchange, body)
+    if isinstance(error, G4FLiteError):
+        exchange.failed(error, "prompt")
+        complete(error, body)
+        provider.explain(error)
+
+
+@contextmanager
+def at_step(exchange: Exchange, step: str) -> Iterator[None]:
+    """Record the step in the errors that a ``with`` block raises."""
+    try:
+        yield
+    except G4FLiteError as error:
+        exchange.failed(error, step)
+        raise
+
+
+def keep_token(exchange: Exchange, body: Body) -> None:
+    """Use the newer token that came with a response, if one did, from now on."""
+    if body.new_token is not None:
+        exchange.pooled.token = body.new_token
+
+
+def pause(exchange: Exchange, seconds: float) -> None:
+    """Wait between two requests, at most until the end of the call; a check of a provider leaves it out."""
+    exchange.deadline.sleep(seconds)
+
+
+def _answered(provider: Sender, exchange: Exchange, prompt: Prompt, request: requests.Request) -> Body:
+    """Send a request, and return its response if it is successful."""
+    body = exchange.follow(request, "prompt")
+    if (observe := observer.get()) is not None:
+        observe(body.status, body.headers)
+    try:
+        provider.check_response(body, prompt)
+    except BaseException as error:
+        not_read(error, provider, exchange, body)
+        raise
+    return body
+
+
+def _send_all(provider: Sender, exchange: Exchange, prompt: Prompt, asked: Requests) -> Body:
+    """Send each request, and hand its response back; its error is raised where the request was yielded.
+
+    A number is a wait.
+    """
+    answer: _Answer | None = None
+    failure: ProviderError | TransportError | None = None
+    while True:
+        step: Any = _END
+        with naming(provider, "request"), reading(provider, exchange, None if answer is None else answer.body):
+            try:
+                if failure is None:
+                    step = next(asked) if answer is None else asked.send(answer.body)
+                else:
+                    step = asked.throw(failure)
+            except StopIteration as end:
+                if answer is None or end.value is not None:
+                    raise wrong_end(provider, end.value) from None
+        failure = None
+        if answer is not None and step is _END:
+            answer.rewind()
+            return answer.body
+        if isinstance(step, (int, float)) and not isinstance(step, bool) and 0 <= step <= threading.TIMEOUT_MAX:
+            pause(exchange, step)
+            continue
+        if not isinstance(step, requests.Request):
+            raise wrong_step(provider, step)
+        request = checked_request(provider, step, "yielded")
+        if answer is not None:
+            answer.done(exchange)
+            answer = None
+        try:
+            answer = _Answer(_answered(provider, exchange, prompt, request))
+        except (ProviderError, TransportError) as error:
+            if exchange.deadline.ended is not None:  # by its caller, which is not for request() to catch
+                raise
+            failure = error
+
+
+class _Answer:
+    """A response that ``request`` looks at, and which is then read from its beginning if it was the last one."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self._chunks, self._seen = body.chunks, list[bytes]()
+        body.chunks = self._keeping()
+
+    def _keeping(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self._seen.append(chunk)
+            yield chunk
+
+    def rewind(self) -> None:
+        """Let it be read from its beginning."""
+        self.body.chunks = itertools.chain(self._seen, self._chunks)
+
+    def done(self, exchange: Exchange) -> None:
+        """Let its connection serve the next request."""
+        self.body.drain()
+        keep_token(exchange, self.body)

@@ -1,0 +1,41 @@
+"""Which schemas of a client's are not checked in the server's process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from g4f_lite.contrib.server.foreign_schema import costly_part
+
+PATTERN, REFERENCES = "a pattern", "references that lead to so many others"
+
+
+def doubling(levels: int) -> dict[str, Any]:
+    references = [[{"$ref": f"#/$defs/{level + 1}"}] * 2 for level in range(levels)]
+    definitions: dict[str, Any] = {str(level): {"allOf": both} for level, both in enumerate(references)}
+    return {"$ref": "#/$defs/0", "$defs": {**definitions, str(levels): {"type": "object"}}}
+
+
+PERSON = {"type": "object", "properties": {"boss": {"$ref": "#/$defs/Person"}, "aide": {"$ref": "#/$defs/Person"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "part"),
+    [
+        (None, None),
+        ({"type": "object"}, None),
+        ({"anyOf": [{"items": {"pattern": "(a+)+$"}}]}, PATTERN),
+        ({"patternProperties": {}}, PATTERN),
+        ({"$ref": "#/$defs/Person", "$defs": {"Person": PERSON}}, None),
+        ({"$ref": "#"}, None),
+        ({"$ref": "#/nowhere/0"}, None),
+        (doubling(8), None),
+        (doubling(15), REFERENCES),
+        (doubling(200), REFERENCES),
+        ({"properties": {"a~b/c": doubling(15)["$defs"]["0"]}, "$defs": doubling(15)["$defs"]}, REFERENCES),
+        ({"$dynamicRef": "#node"}, REFERENCES),
+    ],
+)
+def test_what_could_take_for_ever_is_named(schema: Any, part: str | None) -> None:
+    assert costly_part(schema) == part

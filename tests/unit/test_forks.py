@@ -1,0 +1,72 @@
+"""Locks that a thread of the parent holds are free in a child."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite import Cache
+from g4f_lite.batch.pace import LocalMeter
+from g4f_lite.http.forks import ForkSafeLock
+from g4f_lite.store.answers import AnswerStore, Kept
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),  # newer Pythons warn of threads at a fork
+]
+
+
+def ends_in_a_child(lock: ForkSafeLock, act: Callable[[], Any]) -> bool:
+    """Tell whether a child of a fork can do something while a thread of its parent holds a lock."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock.held():
+            held.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(30)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        act()
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    done.set()
+    thread.join()
+    return status == 0
+
+
+def test_a_store_is_written(tmp_path: Path) -> None:
+    store = AnswerStore(tmp_path / "answers.db")
+    assert ends_in_a_child(store._writing, lambda: store.keep((b"key", 1), Kept([], "P", "m", 1.0, 1)))
+    assert store.count() == 1
+
+
+def test_a_cache_is_opened(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "answers.db")
+    assert ends_in_a_child(cache._opening, cache.info)
+
+
+def test_a_place_is_reserved() -> None:
+    meter = LocalMeter(rpm=60)
+    assert ends_in_a_child(meter._lock, lambda: meter.reserve(1))
+
+
+def test_who_forks_while_holding_a_lock_lets_go_of_it_in_the_child() -> None:
+    lock = ForkSafeLock()
+    with lock.held():
+        child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        with lock.held():
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
