@@ -94,7 +94,7 @@ CUTS = st.one_of(
 
 
 SOME = settings(max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate])
-MANY = settings(SOME, max_examples=200)
+MANY = settings(SOME, max_examples=100)
 SHOWN = {
     "text": documents(["界 {} é {} 😀 {}"]),
     "cuts": CUTS,
