@@ -38,6 +38,7 @@ _INSTEAD = {
     "media": "pass images=",
     "attachments": "pass images= to the call",
     "system_prompt": "pass system= to the call",
+    "request_timeout": "pass timeout=, in seconds, to the client or to a call",
     "max_retries": "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well",
 }
 
@@ -94,10 +95,34 @@ _OF_G4F = {
     "version": "g4f_lite.__version__",
 }
 
+# Names of OpenAI's client that are missing here, and what to write instead.
+_OF_OPENAI = {
+    "APIConnectionError": "(TransportError, DeadlineExceededError)",
+    "APIError": "G4FLiteError",
+    "APIResponseValidationError": "ResponseFormatError",
+    "APIStatusError": "(ProviderError, ModelNotSupportedError)",
+    "APITimeoutError": "DeadlineExceededError",
+    "AsyncOpenAI": 'Client("openai"), in a thread if an event loop must go on',
+    "BadRequestError": "ServiceError",
+    "ConflictError": "ResponseStatusError",
+    "InternalServerError": "ResponseStatusError",
+    "NotFoundError": "(ModelNotSupportedError, ServiceError)",
+    "OpenAI": 'Client("openai")',
+    "OpenAIError": "G4FLiteError",
+    "PermissionDeniedError": "AuthenticationError",
+    "UnprocessableEntityError": "ServiceError",
+    "batches": "client.batch(…)",
+    "beta": "client.chat.completions.parse",
+    "responses": "client.chat.completions.create",
+}
+
 
 def missing_attribute(owner: str, name: str) -> str:
-    """Return the message of an AttributeError, with what to write instead of a name of g4f."""
-    hint = f"; see docs/from-g4f.md for the replacement: {_OF_G4F[name]}" if name in _OF_G4F else ""
+    """Return the message of an AttributeError, with what to write instead of a name of g4f, or of OpenAI's client."""
+    hint = ""
+    for names, page in ((_OF_G4F, "from-g4f.md"), (_OF_OPENAI, "from-openai.md")):
+        if name in names:
+            hint = f"; see docs/{page} for the replacement: {names[name]}"
     return f"{owner} has no attribute {name!r}{hint}"
 
 
@@ -109,7 +134,7 @@ def raise_missing(module: str, name: str) -> NoReturn:
     """
     message = missing_attribute(f"module {module!r}", name)
     asked_by_from = sys._getframe(2).f_code.co_name == "_handle_fromlist"  # a step of Python's import statement
-    if asked_by_from and name in _OF_G4F and find_spec(f"{module}.{name}") is None:
+    if asked_by_from and (name in _OF_G4F or name in _OF_OPENAI) and find_spec(f"{module}.{name}") is None:
         raise ImportError(message, name=module)
     raise AttributeError(message, name=name)
 

@@ -154,6 +154,9 @@ def _checked(name: str, value: Any) -> Any:
         raise TypeError(f"{name}= needs a client, and this gives text: write g4f_lite.Client(…).ask(…, {name}=…)")
     if name == "n":
         raise TypeError(f"n={value!r}: {_SEVERAL}")
+    if name == "response_format" and isinstance(value, type):
+        kind = value.__name__
+        raise TypeError(f"response_format must be a dict; for an answer of a type write client.ask(…, output={kind})")
     if name in ("response_format", "extra_body") and value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, not {type(value).__name__}")
     if name == "tools":

@@ -14,7 +14,7 @@ from ..arguments import check_name, check_proxy, check_whole_number
 from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
-from ..providers.hooks import models_of
+from ..providers.hooks import CallSettings, models_of
 from ..providers.registry import is_provider_name
 from ..providers.selection import ProviderLike, choose_provider, default_provider, members_of, provider_of
 from ..providers.settings import check_verify
@@ -262,7 +262,18 @@ class Router:
         :raises G4FLiteError: if the service does not return its models
         """
         mapped = [name for name in self.models if name != "*"]
-        return list(dict.fromkeys([*mapped, *models_of(self.provider())]))
+        settings = CallSettings(self.proxy, self.timeout, self.retry)
+        return list(dict.fromkeys([*mapped, *models_of(self.provider(), settings)]))
+
+    def __copy__(self) -> Router:
+        made = Router.__new__(type(self))
+        vars(made).update(vars(self))
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.proxy and "@" in self.proxy:  # a user's name alone may be a key
+            raise TypeError("a client whose proxy has a user or password cannot be pickled; set G4F_LITE_PROXY instead")
+        return vars(self)
 
     def close(self) -> None:
         """Close the providers that this router created, but not those that were passed to it."""

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...answers.interruption import short_interrupt
 from ...errors import G4FLiteError, MissingDependencyError, ProviderNotConfiguredError
 from . import elsewhere, package, store
 from .catalogue import DEFAULT, WEIGHTS, HubFile, PackageFile
 from .download import Download, Progress
 from .hub import address_of, locate
 from .permission import PROVIDER, check_download, check_licence, interactive
-from .progress import noted, progress_shown
+from .progress import ended, noted, progress_shown
 from .references import HubReference, Reference, UrlFile, parse
 from .web import Web, check_online
 
@@ -66,6 +67,7 @@ def find_or_allow(name: str, *, download: bool | str | None = None) -> Path | No
     return None
 
 
+@short_interrupt()
 def pull(
     name: str = DEFAULT,
     *,
@@ -224,12 +226,8 @@ def _download(file: PackageFile | HubFile | UrlFile, target: Path, progress: Pro
     url, size = (file.url, None) if isinstance(file, UrlFile) else (address_of(file), file.size)
     if isinstance(file, HubFile):
         check_online()
-    try:
-        with Web() as web:
-            Download(url, target, size, file.sha256, progress or shown, alone).run(web)
-    finally:
-        if shown is not None:
-            shown.end()
+    with ended(shown), Web() as web:
+        Download(url, target, size, file.sha256, progress or shown, alone).run(web)
 
 
 def _not_kept(name: str, file: Reference, target: Path, error: OSError) -> ProviderNotConfiguredError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
@@ -23,20 +23,20 @@ class Key:
 
     :param given: the argument: a key, or a function that returns the present one
     :param variable: the environment variable that may hold one
-    :param reads: whether that variable may be read for this address
     :param required: whether the service answers nobody without one
     :param pickled: whether it was given before it was pickled, and left out there
     :param for_azure: whether it is sent in Azure's own header
-    :param address: the address that ``G4F_LITE_BASE_URL`` has to name, so that the variable may be read; "" for others
+    :param address: the address of the service
+    :param named_in: the environment variable that has to name this address when the key is read; "" for none
     """
 
     given: KeyLike | None
     variable: str
-    reads: bool
     required: bool
     pickled: bool = False
     for_azure: bool = False
     address: str = ""
+    named_in: str = ""
 
     @classmethod
     def of(cls, api_key: KeyLike | None, base_url: str, variable: str | None, *, home: str = "") -> Key:
@@ -53,14 +53,15 @@ class Key:
         given = api_key if api_key is None or callable(api_key) else clean(api_key, "api_key")
         origin, here = parse_origin(base_url), is_loopback(home)
         if variable is not None and origin == parse_origin(home) and not here:
-            return cls(given, variable, reads=True, required=True)
-        if origin in (OPENAI_ORIGIN, parse_origin(os.environ.get("OPENAI_BASE_URL"))):
-            return cls(given, "OPENAI_API_KEY", reads=True, required=origin == OPENAI_ORIGIN)
-        reads = origin == parse_origin(os.environ.get("G4F_LITE_BASE_URL"))
-        if variable is not None and not reads and here and is_loopback(base_url):
-            return cls(given, variable, reads=True, required=False)
-        azure = is_azure(base_url)
-        return cls(given, "G4F_LITE_API_KEY", reads, required=False, for_azure=azure, address=base_url)
+            return cls(given, variable, required=True)
+        if origin == OPENAI_ORIGIN:
+            return cls(given, "OPENAI_API_KEY", required=True)
+        if _names("OPENAI_BASE_URL", base_url):
+            return cls(given, "OPENAI_API_KEY", required=False, address=base_url, named_in="OPENAI_BASE_URL")
+        if variable is not None and here and is_loopback(base_url) and not _names("G4F_LITE_BASE_URL", base_url):
+            return cls(given, variable, required=False)
+        key = cls(given, "G4F_LITE_API_KEY", required=False, address=base_url, named_in="G4F_LITE_BASE_URL")
+        return replace(key, for_azure=is_azure(base_url))
 
     def value(self) -> str | None:
         """Return the key, or None where there is none.
@@ -70,10 +71,15 @@ class Key:
         """
         if callable(self.given):
             return clean(self.given(), "the result of api_key()")
-        if self.given is not None or not self._may_read():
+        if self.given is not None:
             return self.given
         found = os.environ.get(self.variable)
-        return clean(found, self.variable) if found else None
+        return clean(found, self.variable) if found and self.reads else None
+
+    @property
+    def reads(self) -> bool:
+        """Whether the variable belongs to this address now; a program may change its environment."""
+        return not self.named_in or _names(self.named_in, self.address)
 
     def missing(self) -> bool:
         """Return whether a key that is needed is nowhere."""
@@ -83,7 +89,7 @@ class Key:
         """Say what to do where it is missing."""
         if self.pickled:
             lost = "the key of this provider was given as an argument, which a pickle does not carry"
-            where = ", with its URL in G4F_LITE_BASE_URL," if self.address else ""
+            where = f", with its URL in {self.named_in}," if self.named_in else ""
             return f"{lost}: set {self.variable} in the environment{where} or give api_key= again"
         return f"no key: {self.way()}"
 
@@ -92,7 +98,7 @@ class Key:
         if self.reads:
             return f"set {self.variable} in the environment, or give api_key="
         if os.environ.get(self.variable):
-            return f"give api_key=; {self.variable} is only for the server that G4F_LITE_BASE_URL names"
+            return f"give api_key=; {self.variable} is only for the server that {self.named_in} names"
         return "give api_key="
 
     def origin(self) -> str:
@@ -123,19 +129,19 @@ class Key:
 
         return sign
 
-    def _may_read(self) -> bool:
-        """Return whether the variable belongs to the address; in a pickled copy, to the one of this process."""
-        if not self.pickled or not self.address:
-            return self.reads
-        return parse_origin(self.address) == parse_origin(os.environ.get("G4F_LITE_BASE_URL"))
-
     def __repr__(self) -> str:
         return f"Key({'given' if self.given else self.variable})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         lost = self.given is not None
-        kept = self.reads, self.required or lost, self.pickled or lost
-        return Key, (None, self.variable, *kept, self.for_azure, self.address)
+        kept = self.required or lost, self.pickled or lost
+        return Key, (None, self.variable, *kept, self.for_azure, self.address, self.named_in)
+
+
+def _names(variable: str, address: str) -> bool:
+    """Return whether an environment variable names the server at an address."""
+    named = os.environ.get(variable)
+    return bool(named) and parse_origin(named) == parse_origin(address)
 
 
 def clean(key: Any, name: str) -> str:

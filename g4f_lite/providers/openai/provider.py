@@ -100,7 +100,9 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         return [*super().secrets(), key, *in_query]
 
     def identity(self) -> Any:
-        return [super().identity(), self.query]
+        # A function may return the key of whoever is asking, and secrets() has none of its keys.
+        key = [self.key.value()] if callable(self.key.given) else []
+        return [super().identity(), self.query, *key]
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
