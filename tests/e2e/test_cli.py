@@ -93,7 +93,7 @@ def test_json_is_one_object_with_the_facts(emulator: Emulator, here: list[str]) 
     assert "»wie" in done.stdout
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.once)])
 def test_characters_that_the_encoding_lacks_end_nothing(emulator: Emulator, here: list[str], encoding: str) -> None:
     emulator.answer("a\u2603b")
     assert run("chat", "Why?", *here, PYTHONIOENCODING=encoding).stdout == "a?b\n"
@@ -284,6 +284,7 @@ def test_the_embedded_model_answers(local_weights: Path) -> None:
     assert (answer["provider"], answer["model"]) == ("Local", "smollm2")
 
 
+@pytest.mark.once
 def test_ctrl_c_ends_the_embedded_model_without_a_word(local_weights: Path, interruptible: None) -> None:
     with start("chat", "Tell me a very long story.") as child:
         assert child.stdout is not None
