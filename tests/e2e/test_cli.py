@@ -175,6 +175,13 @@ def test_version() -> None:
     assert done.stdout.startswith("g4f-lite ")
 
 
+@pytest.mark.parametrize("group", [[], ["local"], ["cache"]])
+def test_the_help_says_what_each_command_does_without_cutting_it_off(group: list[str]) -> None:
+    listed = call(*group, "--help", COLUMNS="80").stdout.partition("\nCommands:\n")[2].splitlines()
+    assert len(listed) > 1
+    assert [line for line in listed if not re.fullmatch(r"  \w+ +[A-Z].*[^.]\.", line)] == []
+
+
 def test_the_installed_command_is_this_one() -> None:
     command = shutil.which("g4f-lite", path=str(Path(sys.executable).parent))
     if command is None:
