@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +32,8 @@ class Plan:
     :param max_failures: how many failures in a row stop the batch
     :param progress: whether progress is shown; None where somebody looks
     :param executor: what makes the calls; None for threads of our own
-    :param index: the index of the prompts, where they are a pandas Series
+    :param labels: the labels of the prompts, where they are a pandas Series
+    :param is_unwanted: whether a result that is there already is not used; None where all are
     """
 
     calls: Calls
@@ -45,10 +46,26 @@ class Plan:
     max_failures: int = 20
     progress: bool | None = None
     executor: Executor | None = None
-    index: Any = None
+    labels: Sequence[Any] | None = None
+    is_unwanted: Callable[[Result[Any]], bool] | None = None
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     _scopes: dict[str | None, str] = field(default_factory=dict)  # by model, of the provider of all
     _accepts_text: bool = False
+
+    def begin_anew(self) -> None:
+        """Forget the prompts that were seen, which are checked once more."""
+        self._occurrences.clear()
+        self._scopes.clear()
+        self._accepts_text = False
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a new answer takes the place of a stored one."""
+        return self.fresh or self.is_unwanted is not None
+
+    def wants(self, result: Result[Any]) -> bool:
+        """Return whether a result that is there already is used."""
+        return self.is_unwanted is None or not self.is_unwanted(result)
 
     def task(self, index: int, item: Any, key: Key | None = None) -> Task:
         """Make the task for a prompt; nothing is sent.
@@ -57,7 +74,7 @@ class Plan:
         :raises TypeError: if it is not a prompt, or an option is not supported; the message names its position
         :raises ValueError: if it has an invalid value
         """
-        prompt, provider = as_prompt(item, index, self.defaults, self.index)
+        prompt, provider = as_prompt(item, index, self.defaults, self.labels)
         return Task(index, item, prompt, provider, key or self.key(prompt, provider))
 
     def check(self, task: Task) -> None:
@@ -74,7 +91,7 @@ class Plan:
             self.calls.check(task.prompt, task.provider)
             self._accepts_text = self._accepts_text or is_text
         except (TypeError, ValueError) as error:
-            add_place(error, task.index, self.index)
+            add_place(error, task.index, self.labels)
             raise
 
     def key(self, prompt: Prompt, provider: Any) -> Key | None:
@@ -106,4 +123,10 @@ class Plan:
             output = self.calls.output(answer)
         except (G4FLiteError, ValueError):  # the type of the output has changed
             return None
-        return Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True)
+        label = self.label(index)
+        result = Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True, label=label)
+        return result if self.wants(result) else None
+
+    def label(self, index: int) -> Any:
+        """Return the label of a prompt; its position where the prompts have none."""
+        return index if self.labels is None else self.labels[index]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import ProviderNotFoundError
+from ..answers.short_traceback import shortened
+from ..errors import ModelNotSupportedError, ProviderNotFoundError
 from ..http.forks import lock_free_in_children
 from .base import BaseProvider
 from .environment import warn_of_unknown_variables
@@ -22,6 +23,7 @@ _VARIABLES = (
     "G4F_LITE_BASE_URL",
     "G4F_LITE_API_KEY",
     "G4F_LITE_MODEL",
+    "G4F_LITE_MMPROJ",
     "G4F_LITE_CONTEXT",
     "G4F_LITE_THREADS",
     "G4F_LITE_TIMEOUT",
@@ -69,7 +71,7 @@ def members_of(providers: Any) -> tuple[BaseProvider | type[BaseProvider] | str,
 
 
 def choose_provider(
-    name: str | None = None, *, base_url: str | None = None, download: bool | str | None = None, **settings: Any
+    name: str | None = None, *, base_url: str | None = None, local: Mapping[str, Any] | None = None, **settings: Any
 ) -> BaseProvider:
     """Create the provider that a name, a URL or the environment selects.
 
@@ -79,7 +81,7 @@ def choose_provider(
 
     :param name: the name of a provider, ``name:model``, or several separated by commas for a Fallback
     :param base_url: the URL of the named provider, or of an OpenAI-compatible server
-    :param download: whether ``Local``, if selected, may download its weights, or the one model whose weights it may
+    :param local: further arguments of ``Local``, if it is selected
     :param settings: arguments of the provider's class
     :raises ProviderNotFoundError: if there is no such name
     :raises ValueError: if a name or URL is invalid
@@ -104,11 +106,16 @@ def choose_provider(
         settings["base_url"] = base_url
         names = names or ["OpenAICompatible"]
     try:
-        made = [_make(one, settings, download) for one in names or ["Local"]]
-    except ProviderNotFoundError as error:
-        if by_environment:
-            raise ProviderNotFoundError(f"G4F_LITE_PROVIDER: {error.message}") from error
-        raise
+        made = [_make(one, settings, local or {}) for one in names or ["Local"]]
+    except (ProviderNotFoundError, ModelNotSupportedError) as error:
+        if by_environment and isinstance(error, ProviderNotFoundError):
+            error.message = f"G4F_LITE_PROVIDER: {error.message}"
+        elif by_environment and "G4F_LITE_" not in error.message:
+            own = any(":" in one for one in names)
+            if own or settings.get("model") == os.environ.get("G4F_LITE_MODEL"):
+                error.message += f" (the model is from {'G4F_LITE_PROVIDER' if own else 'G4F_LITE_MODEL'})"
+        error.args = (error.message,)
+        raise shortened(error)  # noqa: B904  it is the same one
     return made[0] if len(made) == 1 else Fallback(made)
 
 
@@ -123,7 +130,7 @@ def default_provider() -> BaseProvider:
         return _made[key]
 
 
-def _make(name: str, settings: dict[str, Any], download: bool | str | None) -> BaseProvider:
-    if download is not None and name.partition(":")[0].strip().lower() == "local":
-        settings = {"download": download, **settings}
+def _make(name: str, settings: dict[str, Any], local: Mapping[str, Any]) -> BaseProvider:
+    if name.partition(":")[0].strip().lower() == "local":
+        settings = {**local, **settings}
     return make_provider(name, **settings)

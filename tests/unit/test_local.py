@@ -212,32 +212,6 @@ def test_what_is_no_time_is_no_keep_alive(given: Any, error: type[Exception]) ->
         seconds_of(given)
 
 
-class TestImages:
-    @pytest.fixture
-    def seeing(self, provider: Local, path: Path) -> Local:
-        return Local(path, mmproj=path)
-
-    def test_are_taken_with_a_projector(self, seeing: Local, provider: Local) -> None:
-        seeing.create_generator(messages="What is this?", images=PNG)
-        with pytest.raises(ValueError, match="Local accepts only text"):
-            provider.create_generator(messages="What is this?", images=PNG)
-
-    def test_are_not_downloaded(self, seeing: Local) -> None:
-        with pytest.raises(ValueError, match="Local downloads no images: give the bytes or the path"):
-            seeing.create_generator(messages="What is this?", images="http://127.0.0.1:9/secret")
-
-    def test_and_nothing_else_but_text(self, seeing: Local) -> None:
-        sound = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
-        with pytest.raises(ValueError, match="accepts text and images, and a message contains 'input_audio'"):
-            seeing.create_generator(messages=[{"role": "user", "content": [sound]}])
-
-    def test_a_projector_that_is_not_there_is_told(self, provider: Local, path: Path, tmp_path: Path) -> None:
-        with pytest.raises(ModelNotSupportedError, match=r"there is no file .*mmproj\.gguf"):
-            Local(path, mmproj=tmp_path / "mmproj.gguf").create_generator(messages="Hello")
-        with pytest.raises(TypeError):
-            Local(path, mmproj=1)  # type: ignore[arg-type]
-
-
 class TestSettings:
     @pytest.mark.parametrize(
         ("settings", "error"),
@@ -340,6 +314,9 @@ def test_a_prompt_that_does_not_fit_is_told_in_our_words() -> None:
         == what + "make it larger with Local(context=2048), or leave out earlier messages"
     )
     assert str(context_error(TOO_LONG, 4096)) == what + ANOTHER_MODEL
+    for most, advised in ((1200, 1200), (4096, 2048)):  # 640, and 512 for the answer
+        assert f"Local(context={advised}), or" in str(context_error(TOO_LONG, 512, most))
+    assert str(context_error(TOO_LONG, 512, 1000)) == what + ANOTHER_MODEL
     assert context_error({"error": {"type": "invalid_request_error"}}, 512) is None
 
 
@@ -347,8 +324,11 @@ def test_an_answer_that_fills_the_context_warns() -> None:
     full = ["x", Usage(12, 500, 512), Finish("length")]
     with pytest.warns(UserWarning, match=r"fill the context of 512; .*Local\(context=1024\), or leave out"):
         list(context_told(iter(full), 512, 512))
-    with pytest.warns(UserWarning, match=f"fill the context of 512; {ANOTHER_MODEL}"):
-        list(context_told(iter(full), 512, 4096))
+    for asked in (4096, 512):
+        with pytest.warns(UserWarning, match=f"fill the context of 512; {ANOTHER_MODEL}"):
+            list(context_told(iter(full), 512, asked, 512))
+    with pytest.warns(UserWarning, match=r"Local\(context=700\), or leave out"):
+        list(context_told(iter(full), 512, 512, 700))
     list(context_told(iter(["x", Usage(12, 499, 511), Finish("length")]), 512, 512))
 
 

@@ -12,9 +12,11 @@ from ...answers.deltas import Delta
 from ...answers.images import ImageResponse
 from ...errors import G4FLiteError, ProviderNotConfiguredError
 from ...http.body import Body
+from ...http.checks import check
 from ...http.deadline import Deadline
 from ...http.exchange import Route
 from ...prompt import Prompt
+from ..hooks import read_error
 from ..openai.base import OpenAIProvider
 from ..openai.options import EXTRAS, OPTIONS
 from .call import EngineCall
@@ -27,7 +29,7 @@ from .keep_alive import seconds_of
 from .manners import is_limited, manner_of, well_asked
 from .options import check_options
 from .runner import Runner
-from .vision import check_images
+from .vision import WITHOUT_PROJECTOR, check_images
 
 NOWHERE = "http://127.0.0.1/v1"  # until an engine has started and chosen a port
 
@@ -65,8 +67,8 @@ class EngineProvider(OpenAIProvider):
 
     def check(self, prompt: Prompt) -> None:
         super().check(prompt)
-        if self.runner.projector() is None:
-            prompt.check_text_only(self.name)
+        if self.runner.projector(self.get_model(prompt.model)) is None:
+            prompt.check_text_only(self.name, WITHOUT_PROJECTOR)
         else:
             check_images(prompt.messages, self.name)
         check_options(prompt.options)
@@ -86,15 +88,20 @@ class EngineProvider(OpenAIProvider):
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
         metadata = self._metadata(prompt)
-        context = self.runner.context_of(self.get_model(prompt.model))
-        deltas = context_told(super().deltas(body, prompt), context, self.runner.context)
+        model = self.get_model(prompt.model)
+        context, most = self.runner.context_of(model), self.runner.largest_context(model)
+        deltas = context_told(super().deltas(body, prompt), context, self.runner.context, most)
         if is_forced(prompt, metadata):
             return as_call(deltas)
         limit = manner_of(metadata).max_tokens
         return deltas if is_limited(prompt) else well_ended(deltas, body.close, limit)
 
-    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        return context_error(parsed, self.runner.context) or super().service_error(status, parsed, text)
+    def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
+        def error_of(status: int, parsed: Any, text: str) -> G4FLiteError | None:
+            most = None if prompt is None else self.runner.largest_context(self.get_model(prompt.model))
+            return context_error(parsed, self.runner.context, most) or read_error(self, status, parsed, text)
+
+        check(body, error_of)
 
     def route(self, proxy: str | None = None) -> Route:
         """Leave every proxy out: what is asked here stays on this machine."""
