@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -23,7 +24,8 @@ import pytest
 pytestmark = pytest.mark.once
 
 HERE = Path(__file__).parent
-PAGE = (HERE.parents[1] / "docs" / "your-own-provider.md").read_text(encoding="utf-8")
+HOME = HERE.parents[1]
+PAGE = (HOME / "docs" / "your-own-provider.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"# (\w+\.\w+)\n")
 
@@ -56,6 +58,19 @@ except AuthenticationError as error:
     print(error)
 os.environ["PARLEY_API_KEY"] = "a-key"
 print(client.ask("Good day"))
+"""
+
+
+BUSY = """
+import responses
+from g4f_lite import RateLimitError
+
+with responses.RequestsMock() as service:
+    service.post("http://127.0.0.1:8080/jobs", json={"error": "busy"}, headers={"Retry-After": "120"})
+    try:
+        ParleyJobs().create(messages="Hello")
+    except RateLimitError as error:
+        print(error, error.retry_after)
 """
 
 
@@ -133,6 +148,8 @@ def test_the_page_has_these_commands() -> None:
         "pip install -e .",
         'g4f-lite chat --provider parley "Good morning to you"',
         "python -m pytest",
+        "python -m pip wheel --no-deps --wheel-dir dist . ../g4f_lite",
+        'pip install --find-links dist "g4f-lite[cli]" g4f-lite-parley',
     ]
 
 
@@ -178,3 +195,26 @@ def test_a_token_that_is_refused_is_fetched_again(environment: Environment) -> N
 def test_a_job_is_asked_for_until_it_is_done(environment: Environment) -> None:
     """The block checks its own provider, with a server on loopback."""
     assert environment.run("-c", WITH_JOBS + 'print(ParleyJobs.request.__name__, "checked")') == "request checked\n"
+
+
+def test_an_error_with_status_200_says_when_to_come_back(environment: Environment) -> None:
+    assert (
+        environment.run("-c", WITH_JOBS + BUSY)
+        == "ParleyJobs, prompt: all workers are busy; the service asks to wait 120 s 120.0\n"
+    )
+
+
+def test_the_wheels_of_both_are_enough_for_others(environment: Environment) -> None:
+    """But for what they need from PyPI, which is left out here; g4f_lite is copied, as building writes beside it."""
+    unbuilt = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "tests", "docs", "benchmarks")
+    shutil.copytree(HOME, environment.folder.parent / "g4f_lite", ignore=unbuilt)
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", "dist", ".", "../g4f_lite"]
+    environment.run("-m", "pip", *build, folder=environment.folder, PYTHONWARNINGS="default")
+    found = ["--no-deps", "--no-index", "--find-links", "dist", "--target", "others"]
+    names = ["g4f-lite[cli]", "g4f-lite-parley"]
+    environment.run("-m", "pip", "install", *found, *names, folder=environment.folder, PYTHONWARNINGS="default")
+    others = environment.folder / "others"
+    asked = 'import g4f_lite; print(g4f_lite.__file__, g4f_lite.Client("parley").provider)'
+    shown = environment.run("-c", asked, PYTHONPATH=str(others))
+    assert shown.startswith(str(others))
+    assert "Parley(" in shown
