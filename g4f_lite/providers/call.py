@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
 
-from ..answers.deltas import Delta, Finish, is_content, no_content
+from ..answers.deltas import Delta, Finish, is_content
 from ..answers.images import ImageResponse
 from ..answers.interruption import short_interrupt
 from ..answers.response import Response
@@ -31,7 +31,7 @@ from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
-from .hooks import Requests, make_request, naming, raise_unread, read_deltas, token_of
+from .hooks import Requests, make_request, naming, nothing_read, raise_unread, read_deltas, token_of
 from .image_fetch import fetch_image
 from .sending import at_step, keep_token, not_read, send_prompt
 
@@ -216,7 +216,7 @@ class Call:
                 raise_unread(error, service, body, begun=False)
                 raise
             if first is None:
-                raise no_content()
+                raise nothing_read(service, body)
             if isinstance(first, ImageResponse):
                 self._fetch(first, exchange)
         except BaseException as error:

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import requests
 
 from ..answers.characters import whole_characters
-from ..answers.deltas import Delta, shown
+from ..answers.deltas import Delta, no_content, shown
 from ..errors import EmptyResponseError, G4FLiteError, HookError, ResponseFormatError, StreamInterruptedError
 from ..http.body import Body, is_cut_json
 from ..http.checks import shorten
@@ -143,6 +144,15 @@ def raise_unread(error: Exception, provider: Hooks, body: Body, *, begun: bool) 
         raise kind(f"the answer was cut: it ends in the middle of the line {line!r}") from error
 
 
+def nothing_read(provider: Hooks, body: Body) -> EmptyResponseError:
+    """Make the error for a response from which ``deltas`` has read nothing; it says which response that was."""
+    error, sent = no_content(), body.response.request
+    if _is_ours(provider.deltas) or sent is None:
+        return error
+    place = f"{sent.method} {urlsplit(sent.url or '').path}"
+    return EmptyResponseError(f"{error.message}: deltas yielded nothing from the response to {place}")
+
+
 def read_error(provider: Hooks, status: int, parsed: Any, text: str) -> G4FLiteError | None:
     """Call ``service_error``, and return the error, or None.
 
@@ -208,14 +218,19 @@ def raise_mistake(error: Exception, provider: Any, name: str, method: Any = None
     if isinstance(error, G4FLiteError):
         return
     pass_on_signal(error)
-    module = getattr(method or getattr(provider, name), "__module__", __name__)
-    if module.partition(".")[0] == __name__.partition(".")[0]:
+    hook = method or getattr(provider, name)
+    if _is_ours(hook):
         return
-    own = error.__traceback__
+    module, own = hook.__module__, error.__traceback__
     while own is not None and own.tb_frame.f_globals.get("__name__") != module:
         own = own.tb_next  # past the frames that called the hook
     place = f" ({_file(own)}, line {own.tb_lineno})" if own else ""
     raise _mistake(provider, name, f"raised {type(error).__name__}: {error}{place}") from error.with_traceback(own)
+
+
+def _is_ours(hook: Any) -> bool:
+    """Return whether a hook is this package's own."""
+    return str(getattr(hook, "__module__", __name__)).partition(".")[0] == __name__.partition(".")[0]
 
 
 def _file(frames: TracebackType) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -12,6 +12,7 @@ from ..arguments import unknown_name
 from ..errors import ProviderNotConfiguredError, ProviderNotFoundError
 from .base import BaseProvider
 from .openai.presets import PRESETS, plain, preset_named
+from .secret import Secret
 
 ENTRY_POINTS = "g4f_lite.providers"
 
@@ -97,6 +98,10 @@ def make(kind: Callable[..., BaseProvider], name: str, settings: dict[str, Any])
     try:
         return kind(**settings)
     except TypeError as error:
+        keys: Mapping[str, Secret] = getattr(kind, "declared_secrets", {})
+        if keys and "does not accept api_key=" in str(error):
+            variables = " and ".join(key.variable for key in keys.values())
+            raise TypeError(f"{name} does not accept api_key=; set {variables} in the environment") from error
         if refused := _REFUSED.search(str(error)):
             raise TypeError(f"{name} does not accept {refused[1]}=") from error
         if missing := _MISSING.search(str(error)):
@@ -136,10 +141,10 @@ def _loaded(entry_point: EntryPoint) -> type[BaseProvider]:
     except AttributeError as error:
         raise ProviderNotFoundError(f"the entry point {which} does not exist: {error}") from error
     except Exception as error:  # whatever the code of another package raises
-        what = f"{type(error).__name__}: {error}" if not isinstance(error, ImportError) else str(error)
-        raise ProviderNotConfiguredError(
-            f"the provider {which} cannot be imported: {what}; reinstall the package that provides it"
-        ) from error
+        what, advice = f"{type(error).__name__}: {error}", "; correct its code, or reinstall its package"
+        if isinstance(error, ImportError):
+            what, advice = str(error), "; reinstall the package that provides it"
+        raise ProviderNotConfiguredError(f"the provider {which} cannot be imported: {what}{advice}") from error
     if not (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
         raise ProviderNotFoundError(f"the entry point {which} is not a provider class")
     if missing := sorted(getattr(loaded, "__abstractmethods__", ())):

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
-from g4f_lite import OpenAICompatible, ProviderNotConfiguredError, ProviderNotFoundError
+from g4f_lite import (
+    Body,
+    Delta,
+    Finish,
+    OpenAICompatible,
+    Prompt,
+    Provider,
+    ProviderNotConfiguredError,
+    ProviderNotFoundError,
+    Secret,
+)
 from g4f_lite.arguments import service_of
 from g4f_lite.providers import registry
 from g4f_lite.providers.openai.keys import Key
@@ -179,3 +192,38 @@ def test_a_site_that_is_gone_is_no_advice() -> None:
         assert not [each for each in gone if each in str(caught.value)]
     with pytest.raises(ProviderNotFoundError, match="try openai, openrouter"):
         registry.make_provider("opena")
+
+
+class Heron(Provider):
+    """A provider whose key has a name of its own."""
+
+    url = "http://127.0.0.1:9"
+    password = Secret("HERON_PASSWORD")
+
+    def __init__(self, *, password: str | None = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.password = password
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return requests.Request("POST", self.base_url)
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        yield Finish()
+
+
+def test_a_key_of_another_name_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = [EntryPoint("heron", f"{__name__}:Heron", registry.ENTRY_POINTS)]
+    monkeypatch.setattr(registry, "entry_points", lambda group: offered)
+    with pytest.raises(TypeError, match=r"^heron does not accept api_key=; set HERON_PASSWORD in the environment$"):
+        registry.make_provider("heron", api_key="a-key")
+    with pytest.raises(TypeError, match=r"^Heron does not accept colour=$"):
+        registry.make_provider("heron", colour="red")
+
+
+def test_a_module_with_a_mistake_is_to_be_corrected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "heron_with_a_mistake.py").write_text("class Heron(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    offered = [EntryPoint("heron", "heron_with_a_mistake:Heron", registry.ENTRY_POINTS)]
+    monkeypatch.setattr(registry, "entry_points", lambda group: offered)
+    with pytest.raises(ProviderNotConfiguredError, match=r"SyntaxError: .*, line 1\); correct its code, or reinstall"):
+        registry.find_class("heron")

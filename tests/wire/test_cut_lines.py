@@ -121,3 +121,15 @@ def test_a_body_that_is_read_again_is_judged_again() -> None:
     bad = GOOD + b'\n{"t": "mor\n{"t": "e'
     with RawServer(every(length(bad))) as server, pytest.raises(ResponseFormatError):
         ReadsTwice(base_url=server.url, retry=None, timeout=20).ask("x")
+
+
+def test_nothing_that_is_read_names_the_response_that_was_read() -> None:
+    """As where ``request`` does not yield its last request."""
+
+    class Job(Lines):
+        def request(self, prompt: Prompt, token: str) -> Iterator[requests.Request]:  # type: ignore[override]
+            yield requests.Request("POST", f"{self.base_url}/jobs?key=x")
+
+    with RawServer(every(length(b""))) as server, pytest.raises(EmptyResponseError) as caught:
+        Job(base_url=server.url, retry=None, timeout=20).ask("x")
+    assert str(caught.value).endswith(": deltas yielded nothing from the response to POST /jobs")
