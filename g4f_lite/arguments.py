@@ -7,10 +7,14 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
+
+# What ask and stream say of a prompt of None, and ask of stream=True; stream=False asks for the answer in one piece.
+NO_PROMPT = "prompt must be a string or a list of messages, not None"
+ASK_IS_WHOLE = "ask returns the whole answer: for its pieces as they arrive write stream(…), without stream="
 
 _USE_HEADERS = "pass headers= to the provider, as in OpenAICompatible(base_url, headers={…})"
 _USE_SESSION = "pass session= to the provider: a requests.Session with params, adapters or hooks of your own"
@@ -255,24 +259,6 @@ def warn(message: str) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
-
-
-def check_prompt(prompt: Any) -> None:
-    """Raise if there is no prompt; what else it may be, the check of messages says.
-
-    :raises TypeError: if it is None
-    """
-    if prompt is None:
-        raise TypeError("prompt must be a string or a list of messages, not None")
-
-
-def refuse_stream(options: Mapping[str, Any]) -> None:
-    """Raise if ``ask`` is told to stream; False is fine, and asks the service for the answer in one piece.
-
-    :raises TypeError: if it is
-    """
-    if options.get("stream"):
-        raise TypeError("ask returns the whole answer: for its pieces as they arrive write stream(…), without stream=")
 
 
 def safe_url(url: str) -> str:

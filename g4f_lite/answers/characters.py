@@ -14,6 +14,7 @@ from .deltas import Delta, Finish, OtherChoice, Reasoning, Refusal, ToolCallDelt
 # sends two halves that are valid JSON, and no text that could be printed or saved.
 _FIRST_HALF = re.compile(r"[\ud800-\udbff]\Z")
 _LONE = "\ufffd"
+_WITH_TEXT = (str, ToolCallDelta, Reasoning, Refusal)
 
 Where = tuple[type[Any], int, int]  # the kind of delta, its choice, and its tool call
 
@@ -29,10 +30,13 @@ def whole_characters(deltas: Iterable[Delta]) -> Iterator[Delta]:
             yield delta
             continue
         check_delta(delta, "deltas")
-        if isinstance(delta, Finish):
+        if halves and isinstance(delta, Finish):
             yield from _left_over(halves)
         choice, inner = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
-        text = _text_of(inner)
+        if not isinstance(inner, _WITH_TEXT):
+            yield delta
+            continue
+        text = inner if isinstance(inner, str) else inner.arguments if isinstance(inner, ToolCallDelta) else inner.text
         where = type(inner), choice, inner.index if isinstance(inner, ToolCallDelta) else 0
         if where not in halves and (text.isascii() or not SURROGATE.search(text)):
             yield delta
@@ -44,7 +48,8 @@ def whole_characters(deltas: Iterable[Delta]) -> Iterator[Delta]:
         if text or isinstance(inner, ToolCallDelta):
             whole = _with_text(inner, valid_text(text))
             yield OtherChoice(choice, whole) if choice else whole
-    yield from _left_over(halves)
+    if halves:
+        yield from _left_over(halves)
 
 
 def _left_over(halves: dict[Where, str]) -> Iterator[Delta]:
@@ -53,15 +58,6 @@ def _left_over(halves: dict[Where, str]) -> Iterator[Delta]:
         delta = _with_text(empty, _LONE)
         yield OtherChoice(choice, delta) if choice else delta
     halves.clear()
-
-
-def _text_of(delta: Delta) -> str:
-    """Return the text that a delta adds; "" where it adds none."""
-    if isinstance(delta, str):
-        return delta
-    if isinstance(delta, ToolCallDelta):
-        return delta.arguments
-    return delta.text if isinstance(delta, (Reasoning, Refusal)) else ""
 
 
 def _with_text(delta: Delta, text: str) -> Delta:

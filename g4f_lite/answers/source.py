@@ -23,11 +23,6 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-def check_source(returned: Source, provider: str) -> Source:
-    """Return what ``begin`` of a provider has returned.
-
-    :raises HookError: if it is not a source
-    """
-    if hasattr(returned, "close"):  # as generators have, and nothing that is returned by mistake
-        return returned
-    raise HookError(f"returned {shown(returned)}; write it with yield", provider=provider, step="begin")
+def not_a_source(returned: object, provider: str) -> HookError:
+    """Make the error for what ``begin`` of a provider returned in place of a source."""
+    return HookError(f"returned {shown(returned)}; write it with yield", provider=provider, step="begin")

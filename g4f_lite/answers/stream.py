@@ -25,7 +25,7 @@ from .images import ImageResponse
 from .interruption import raise_interrupt
 from .short_traceback import shortened
 from .show import show
-from .source import Source, Stage, check_source
+from .source import Source, Stage, not_a_source
 
 
 class AnswerStream(Generator[Piece, None, None]):
@@ -239,7 +239,7 @@ class AnswerStream(Generator[Piece, None, None]):
         return {index: self._answer_of(others[index]) for index in sorted(others)}
 
     def _answer_of(self, buffer: Buffer) -> Answer:
-        return Answer(**buffer.parts, model=self.model, provider=self.provider, seconds=self._seconds)
+        return Answer(model=self.model, provider=self.provider, seconds=self._seconds, **buffer.parts)
 
     @property
     def identity(self) -> Identity | None:
@@ -346,8 +346,11 @@ class AnswerStream(Generator[Piece, None, None]):
             if self._deltas is not None:
                 return self._deltas
             self._began_at = time.monotonic()
-            self._source = check_source(self._begin(), self._provider)
-            deltas = iter(self._source)
+            source = self._begin()
+            if not hasattr(source, "close"):  # as generators have, and nothing that is returned by mistake
+                raise not_a_source(source, self._provider)
+            self._source = source
+            deltas = iter(source)
             for stage in self._stages:
                 deltas = stage(deltas)
             self._deltas = deltas

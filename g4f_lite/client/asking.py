@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from ..answers.answer import Answer
 from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
-from ..arguments import check_prompt, refuse_stream
+from ..arguments import ASK_IS_WHOLE, NO_PROMPT
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..providers.selection import ProviderLike
@@ -152,8 +152,10 @@ class Asking:
         :raises OutputError: if the answer is not a value of the type
         :raises G4FLiteError: if there is no whole answer
         """
-        refuse_stream(options)
-        check_prompt(prompt)
+        if options.get("stream"):
+            raise TypeError(ASK_IS_WHOLE)
+        if prompt is None:
+            raise TypeError(NO_PROMPT)
         use = None if tools is None else tool_use(tools, max_turns, approve, on_tool)
         checked = Prompt.of(
             model or None,
@@ -286,7 +288,8 @@ class Asking:
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         """
-        check_prompt(prompt)
+        if prompt is None:
+            raise TypeError(NO_PROMPT)
         use = None if tools is None else tool_use(tools, max_turns, approve, on_tool)
         checked = Prompt.of(
             model or None,

@@ -118,7 +118,7 @@ class Router:
             return use.around(lambda prompt: self.answer(prompt, provider), timeout, json=json)(prompt)
         name = self._model_name(prompt.model, provider)
         found, asked = self.addressed(prompt, provider)
-        prompt, stages = divide(asked, found, drop=self.drop_unsupported)
+        prompt, stages = divide(asked, found, drop=self.drop_unsupported) if asked.options else (asked, [])
         try:
             stream = found.answer(prompt)
         except G4FLiteError as error:

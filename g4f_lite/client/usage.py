@@ -41,12 +41,12 @@ class CallUsage(NamedTuple):
     @classmethod
     def of(cls, stream: AnswerStream) -> CallUsage:
         """Return what the call of an answer that has ended took."""
-        identity, error = stream.identity, stream.error
+        identity, error, usage, source = stream.identity, stream.error, stream.usage, stream.source
         model = (identity.model if identity else None) or stream.model or ""
         tier = str(identity.extra.get("service_tier", "default")) if identity else None
-        retries = _retries_of(error) if error is not None else (stream.attempts or 1) - 1
-        priced_at = getattr(stream.source, "priced_at", None)
-        return cls(model, priced_at, stream.usage, error is not None, retries, stream.cached, tier)
+        retries = _retries_of(error) if error is not None else (getattr(source, "attempts", None) or 1) - 1
+        priced_at = getattr(source, "priced_at", None)
+        return cls(model, priced_at, usage, error is not None, retries, stream.cached, tier)
 
 
 class ModelUsage:

@@ -12,12 +12,11 @@ from ..answers.deltas import Delta
 from ..answers.interruption import part_of
 from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
-from ..arguments import refuse_stream
-from ..messages import Image, Messages
+from ..arguments import ASK_IS_WHOLE
+from ..messages import Image, Messages, text_of
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
 from ..timeout import TimeoutLike
-from .history import trim, turn_of
 
 if TYPE_CHECKING:
     from ..typed.ask import Question
@@ -138,7 +137,8 @@ class Turns:
         :raises OutputError: if the answer is not a value of the type; the history is unchanged then
         :raises G4FLiteError: if there is no whole answer; the history is unchanged then
         """
-        refuse_stream(options)
+        if options.get("stream"):
+            raise TypeError(ASK_IS_WHOLE)
         use = self._use(tools, max_turns, approve, on_tool)
         checked, turn = self._prompt(
             prompt,
@@ -283,9 +283,9 @@ class Turns:
 
     def _prompt(self, prompt: Any, *, model: str | None, **arguments: Any) -> tuple[Prompt, Messages]:
         """Check the arguments of a turn; return what to send, and the messages of the turn."""
+        turn = turn_of(prompt)
         if "chat_id" in (self.provider.known_options or ()):  # the service keeps conversations apart by it
             arguments.setdefault("chat_id", self._chat_id)
-        turn = turn_of(prompt)
         checked = Prompt.of(model or self.model, [*self.messages, *turn], **arguments)
         turn = checked.messages[-len(turn) :]
         return replace(checked, messages=trim(checked.messages, self.max_characters)), turn
@@ -342,3 +342,35 @@ def toolbox_of(tools: Iterable[ToolLike]) -> Toolbox:
     from ..typed.tools import Toolbox  # which few conversations need
 
     return Toolbox.of(tools)
+
+
+def trim(messages: Messages, max_characters: int | None) -> Messages:
+    """Leave out the oldest turns beyond ``max_characters``, but never a system message or the last message."""
+    if max_characters is None:
+        return messages
+    system = [message for message in messages[:-1] if message["role"] in ("system", "developer")]
+    left = max_characters - sum(len(text_of(message.get("content"))) for message in [*system, messages[-1]])
+    kept: Messages = []
+    for message in reversed([message for message in messages[:-1] if message not in system]):
+        left -= len(text_of(message.get("content")))
+        if left < 0:
+            break
+        kept.insert(0, message)
+    while kept and kept[0]["role"] != "user":  # an answer without its question would confuse the model
+        kept.pop(0)
+    return [*system, *kept, messages[-1]]
+
+
+def turn_of(prompt: Any) -> Messages:
+    """Return a prompt as a list of messages.
+
+    :raises TypeError: if it has the wrong type
+    :raises ValueError: if it is blank
+    """
+    if isinstance(prompt, str) and prompt.strip():
+        return [{"role": "user", "content": prompt}]
+    if isinstance(prompt, (list, tuple)) and prompt:
+        return list(prompt)
+    if isinstance(prompt, (str, list, tuple)):
+        raise ValueError("prompt is blank; give a text or a list of messages")
+    raise TypeError(f"prompt must be a string or a list of messages, not {type(prompt).__name__}")

@@ -16,9 +16,8 @@ import requests
 from ..errors import G4FLiteError, ResponseFormatError
 from ..timeout import Timeout
 from .deadline import Deadline
-from .events import Event, iter_events
+from .events import MAX_LINE_BYTES, Event, iter_events, split_lines
 from .failures import FAILURES, pass_on_signal, translate
-from .lines import MAX_LINE_BYTES, split_lines
 from .urls import origin_of
 
 READ_BYTES = 64 * 1024  # the most that one read gives

@@ -7,9 +7,13 @@ down, which wakes its reader wherever it waits.
 
 from __future__ import annotations
 
+import logging
 import math
+import os
+import signal
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +22,11 @@ from typing import Any
 from ..errors import DeadlineExceededError, G4FLiteError, StreamInterruptedError
 from ..timeout import Timeout
 from .slices import wait
-from .watchdog import unwatch, watch
+
+logger = logging.getLogger(__name__)
+
+WATCH_INTERVAL = 0.05  # seconds between two looks
+IDLE_LOOKS = 20  # looks without any call, after which the thread ends
 
 
 class Deadline:
@@ -53,12 +61,12 @@ class Deadline:
         self._woken = threading.Event()
 
     def __enter__(self) -> Deadline:
-        watch(self)
+        _watchdog.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.let_go()
-        unwatch(self)
+        _watchdog.remove(self)
 
     @property
     def elapsed(self) -> float:
@@ -200,3 +208,97 @@ class Deadline:
                     self._shutdown()
         except (OSError, TypeError, ValueError, RuntimeError):
             return  # it is closed already, which is all that is wanted
+
+
+class Watchdog:
+    """The calls in progress of this process, and the thread that looks at them.
+
+    One thread serves all calls: a ``threading.Timer`` for each would make a call a third slower.  The thread starts
+    with the first call and ends when there has been none for a while, so that an idle program has no thread of ours.
+    """
+
+    def __init__(self) -> None:
+        self.calls: set[Deadline] = set()
+        # Reentrant: the garbage collector may close an answer, which removes its call, at any line.
+        self.lock = threading.RLock()
+        self.thread: threading.Thread | None = None
+
+    def add(self, call: Deadline) -> None:
+        """Look at a call from now on.
+
+        :raises G4FLiteError: Python is ending, or no thread can be started
+        """
+        # The thread would not run any more, nor would a new one: starting it would wait for ever on Python 3.11.
+        if sys.is_finalizing():
+            raise G4FLiteError("Python is ending, and no call can be made any more")
+        with self.lock:
+            if self.thread is None:
+                self._start()
+            self.calls.add(call)
+
+    def remove(self, call: Deadline) -> None:
+        """Look at a call no longer."""
+        with self.lock:
+            self.calls.discard(call)
+
+    def _start(self) -> None:
+        try:
+            starter = threading.get_native_id()
+            thread = threading.Thread(target=self._run, args=(starter,), name="g4f_lite-watchdog", daemon=True)
+            thread.start()
+        except RuntimeError as error:  # too many threads, or an isolated subinterpreter, which has no daemon threads
+            raise G4FLiteError(f"the thread that keeps a call's time limit could not be started: {error}") from error
+        self.thread = thread
+
+    def _run(self, starter: int) -> None:
+        if threading.get_native_id() != starter:  # under gevent a "thread" is a greenlet of the thread that starts it
+            _leave_interrupts_to_main_thread()
+        looks = idle = 0
+        try:
+            while idle <= IDLE_LOOKS:
+                time.sleep(WATCH_INTERVAL)
+                with self.lock:
+                    calls = list(self.calls)
+                for call in calls:
+                    _look(call)
+                looks, idle = looks + 1, 0 if calls else idle + 1
+        finally:
+            self._ended(looks)
+
+    def _ended(self, looks: int) -> None:
+        """Let a new thread take over where this one ends with calls left, whatever ended it.
+
+        :param looks: how often this thread has looked; a thread that could not look at all has no successor
+        """
+        with self.lock:
+            self.thread = None
+            if self.calls and looks:
+                self._start()
+
+
+def _look(call: Deadline) -> None:
+    """Look at one call; whatever goes wrong with it, the others have a time limit too."""
+    try:
+        call.look(time.monotonic())
+    except BaseException:
+        logger.exception("a call could not be ended in time")
+
+
+def _leave_interrupts_to_main_thread() -> None:
+    """Block SIGINT in this thread: the kernel may deliver it to any thread, although the main one has blocked it."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+_watchdog = Watchdog()
+
+
+def _forget_parent() -> None:
+    global _watchdog
+    calls, _watchdog = _watchdog.calls, Watchdog()
+    for call in list(calls):
+        call.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):  # a child has neither its parent's threads nor its calls
+    os.register_at_fork(after_in_child=_forget_parent)

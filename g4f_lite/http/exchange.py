@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -16,16 +18,21 @@ import requests
 from ..arguments import check_proxy, is_switched_on, safe_url
 from ..errors import G4FLiteError, ProviderNotConfiguredError, TransportError
 from .body import Body
+from .connection import Session
 from .deadline import Deadline
 from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
-from .pool import PooledSession, Session
+from .pool import PooledSession
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
 from .transfer import Transfer, running_transfer
-from .unsendable import check_method, unsendable
-from .urls import as_sent, is_loopback, origin_of
+from .unsendable import not_a_method, unsendable
+from .urls import as_sent, is_loopback, origin_of, parse_origin, redirected
 
 logger = logging.getLogger(__name__)
 
+_METHOD = r"[\w!#$%&'*+.^`|~-]+"
+MAX_REDIRECTS = 3
+_KEEPS_METHOD = (307, 308)
+_FOLLOWED_BY_GET = (301, 302, 303, *_KEEPS_METHOD)
 
 # The variables that may name a CA bundle, the first one set wins.  requests leaves out OpenSSL's own SSL_CERT_FILE.
 CA_BUNDLES = ("G4F_LITE_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -88,6 +95,25 @@ class Exchange:
     def __repr__(self) -> str:
         return f"Exchange({self.name!r}, {self.pooled!r}, {self.route!r})"  # without its secrets
 
+    def follow(self, request: requests.Request, step: str) -> Body:
+        """Send a request, follow up to three redirects to the same scheme, host and port, and give the response.
+
+        Method, headers and body stay the same, and whoever gets them is the one that was meant to; requests would take
+        a prompt anywhere.  Any other redirect is given as it is.
+
+        :param step: ``"bootstrap"``, ``"prompt"`` or ``"image"``
+        """
+        for _ in range(MAX_REDIRECTS):
+            body = self.send(request, step)
+            followed = _FOLLOWED_BY_GET if request.method == "GET" else _KEEPS_METHOD
+            target = redirected(body.response.url, body.headers.get("Location")) if body.status in followed else None
+            if target is None or parse_origin(target) != parse_origin(request.url):
+                return body
+            body.drain()
+            request = copy.copy(request)
+            request.url = target
+        return self.send(request, step)
+
     def send(self, request: requests.Request, step: str, *, guard: Callable[[str], None] | None = None) -> Body:
         """Send a request once and give its response, whatever the status.
 
@@ -102,10 +128,12 @@ class Exchange:
         # What a server took whole it may be thinking about, or drawing.
         awaits = "first" if step == "prompt" or (request.method == "POST" and step != "bootstrap") else "read"
         transfer = Transfer(deadline, guard, awaits)
-        # On a caller's own session nobody tells when the request is sent.
-        transfer.request_sent = not isinstance(session, Session)
+        if not isinstance(session, Session):  # nobody tells there when the request is sent
+            transfer.silence = awaits
         try:
-            check_method(request, step)
+            method: object = request.method  # which requests would take for a string, whatever it is
+            if not isinstance(method, str) or not re.fullmatch(_METHOD, method, re.ASCII):
+                raise not_a_method(method, step)
             send, url = self._sender(session, request)
             refuse_when_offline(url)
             settings = self.settings_for(url)

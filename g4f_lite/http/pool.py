@@ -11,24 +11,12 @@ from typing import Any
 import requests
 from requests.cookies import create_cookie
 
-from .adapter import DeadlineAdapter
+from .connection import Session
 from .redact import secrets_in
 from .spellings import is_word
 
 POOL_SIZE = 64  # idle sessions that are kept
 MAX_COOKIE_BYTES = 4096  # that a kept session may send; nginx and gunicorn refuse a header of more than 8 KiB
-
-
-class Session(requests.Session):
-    """A session whose connections are under a deadline, and which looks at no redirect."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mount("http://", DeadlineAdapter())
-        self.mount("https://", DeadlineAdapter())
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Give None: following a redirect could take a prompt to another host, and looking at one reads its body."""
 
 
 class PooledSession:

@@ -31,10 +31,12 @@ class RetryBudget:
     """Keeps many threads from hammering a dead service: a retry costs 1 token, a success gives back half a token.
 
     :param tokens: what it holds at first, and at most
+    :ivar spent: the tokens that retries have cost, and that no success has given back yet
     """
 
     def __init__(self, tokens: float = RetryPolicy.budget) -> None:
-        self._size = self._tokens = tokens
+        self._size = tokens
+        self.spent = 0.0
 
     @classmethod
     def of(cls, retry: RetryLike) -> RetryBudget:
@@ -44,16 +46,15 @@ class RetryBudget:
     def take(self) -> bool:
         """Take a token for a retry; False when none is left."""
         with _lock:
-            if self._tokens < 1:
+            if self._size - self.spent < 1:
                 return False
-            self._tokens -= 1
+            self.spent += 1
             return True
 
     def give_back(self) -> None:
-        """Count a success."""
-        if self._tokens < self._size:
-            with _lock:
-                self._tokens = min(self._size, self._tokens + BUDGET_REFUND)
+        """Count a success; it has nothing to give back where nothing is spent."""
+        with _lock:
+            self.spent = max(0.0, self.spent - BUDGET_REFUND)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RetryBudget, (self._size,)

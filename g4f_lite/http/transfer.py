@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 from .deadline import Deadline
 
@@ -12,6 +13,7 @@ from .deadline import Deadline
 running_transfer: ContextVar[Transfer | None] = ContextVar("g4f_lite_running_transfer", default=None)
 
 
+@dataclass(slots=True)
 class Transfer:
     """What a connection notes about the request that it carries; whoever explains a failure reads it.
 
@@ -21,37 +23,17 @@ class Transfer:
     :ivar connecting: whether a connection is being made
     :ivar past_proxy: whether no proxy can refuse the request any more
     :ivar reused_connection: whether the connection was kept alive from an earlier request
-    :ivar request_sent: whether the server has been given the whole request
+    :ivar silence: the limit of the silence that it may be waiting in: ``awaits`` once the whole request is sent
     :ivar answer_began: whether a byte of the answer has come
     :ivar response: the response whose head is being read
     """
 
-    __slots__ = (
-        "address_guard",
-        "answer_began",
-        "awaits",
-        "connecting",
-        "deadline",
-        "past_proxy",
-        "request_sent",
-        "response",
-        "reused_connection",
-    )
-
-    def __init__(
-        self, deadline: Deadline, address_guard: Callable[[str], None] | None = None, awaits: str = "read"
-    ) -> None:
-        self.deadline = deadline
-        self.address_guard = address_guard
-        self.awaits = awaits
-        self.connecting = False
-        self.past_proxy = False
-        self.reused_connection = False
-        self.request_sent = False
-        self.answer_began = False
-        self.response: http.client.HTTPResponse | None = None
-
-    @property
-    def silence(self) -> str:
-        """The limit of the silence that it may be waiting in."""
-        return self.awaits if self.request_sent else "read"
+    deadline: Deadline
+    address_guard: Callable[[str], None] | None = None
+    awaits: str = "read"
+    connecting: bool = False
+    past_proxy: bool = False
+    reused_connection: bool = False
+    silence: str = "read"
+    answer_began: bool = False
+    response: http.client.HTTPResponse | None = None

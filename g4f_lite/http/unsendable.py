@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import traceback
 
 import requests
@@ -18,15 +17,10 @@ _INVALID_URL = (
 _LIBRARIES = frozenset({"requests", "urllib3", "http", "urllib", "json", "simplejson"})
 
 
-def check_method(request: requests.Request, step: str) -> None:
-    """Raise if a request has no method; requests would take it for a string.
-
-    :raises HookError: if it has none
-    """
-    method: object = request.method
-    if not isinstance(method, str) or not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", method, re.ASCII):
-        what = "None" if method is None else f"{type(method).__name__} ({method!r:.80})"
-        raise _mistake(f'the method {what}; write Request("POST", …)', step)
+def not_a_method(method: object, step: str) -> HookError:
+    """Make the error for what a request has in place of a method."""
+    what = "None" if method is None else f"{type(method).__name__} ({method!r:.80})"
+    return _mistake(f'the method {what}; write Request("POST", …)', step)
 
 
 def unsendable(error: BaseException, step: str) -> HookError | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
-from ..arguments import check_prompt, refuse_stream
+from ..arguments import ASK_IS_WHOLE, NO_PROMPT
 from ..messages import Image, Message
 from ..prompt import Prompt
 from ..timeout import TimeoutLike
@@ -44,7 +44,8 @@ class Askable(ABC):
         :raises TypeError: if the provider does not support an option
         :raises G4FLiteError: if there is no whole answer
         """
-        refuse_stream(options)
+        if options.get("stream"):
+            raise TypeError(ASK_IS_WHOLE)
         return self.stream(
             prompt,
             model=model,
@@ -90,7 +91,8 @@ class Askable(ABC):
         :raises TypeError: if the provider does not support an option
         :raises ModelNotSupportedError: if the provider does not have the model
         """
-        check_prompt(prompt)
+        if prompt is None:
+            raise TypeError(NO_PROMPT)
         return self.create_generator(
             model or None,
             prompt,

@@ -18,9 +18,10 @@ from ..arguments import check_callback, check_name, check_proxy, check_whole_num
 from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
+from ..http.connection import Session
 from ..http.cooldown import CoolDowns
 from ..http.exchange import Exchange, Route, refuse_when_offline
-from ..http.pool import POOL_SIZE, Session, SessionPool, set_cookies
+from ..http.pool import POOL_SIZE, SessionPool, set_cookies
 from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget
 from ..prompt import Prompt
@@ -29,7 +30,7 @@ from .basic import BaseProvider as BaseProvider
 from .call import Call, run
 from .g4f_names import G4FNames
 from .hooks import Requests, read_error, token_of
-from .pickling import check_secrets, state_without_secrets
+from .pickling import check_lost, state_without_secrets
 from .settings import (
     check_cert,
     check_fields,
@@ -198,7 +199,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
         for name in prompt.options:
             if name not in self.known_options:
                 raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
-        require_socks(prompt.proxy or self.proxy)
+        if proxy := prompt.proxy or self.proxy:
+            require_socks(proxy)
         self.check_ready()
 
     def get_model(self, name: str | None = None) -> str:
@@ -261,7 +263,10 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :raises AuthenticationError: if a secret is missing
         :raises ValueError: if a file of certificates does not exist
         """
-        check_secrets(self)
+        for secret in self.declared_secrets.values():
+            secret.check(self)
+        if self._lost:
+            check_lost(self)
         refuse_when_offline(self.base_url)
         if self.base_url.startswith("https:"):
             check_files(self.verify, self.cert)

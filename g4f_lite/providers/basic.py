@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import abstractmethod
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from ..answers.deltas import Delta
@@ -92,7 +93,8 @@ class BaseProvider(Askable):
         :raises ValueError: if this provider cannot send something in the messages
         """
         self.check(prompt)
-        return AnswerStream(lambda: self.begin(prompt), provider=self.name, model=self.get_model(prompt.model) or None)
+        begin, model = partial(self.begin, prompt), self.get_model(prompt.model) or None
+        return AnswerStream(begin, provider=self.name, model=model)
 
     def get_model(self, name: str | None = None) -> str | None:
         """Return the model name to send for a name or alias; that of the default model for None."""

@@ -20,7 +20,6 @@ from ..answers.images import ImageResponse
 from ..answers.response import Response
 from ..answers.short_traceback import shortened
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
-from ..http import redirects
 from ..http.body import Body
 from ..http.checks import complete, refuses_headers
 from ..http.cooldown import CoolDowns
@@ -31,9 +30,9 @@ from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
-from .hooks import Requests, naming, read_deltas, token_of
+from .hooks import Requests, make_request, naming, raise_mistake, read_deltas, token_of
 from .image_fetch import fetch_image
-from .sending import at_step, keep_token, reading, send_prompt
+from .sending import at_step, keep_token, not_read, send_prompt
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -81,6 +80,7 @@ class Call:
         self._service = service
         self._prompt = prompt
         self.model = prompt.model
+        self._route = service.route(prompt.proxy)
         self._deadline = Deadline(prompt.timeout, share=prompt.share)
         self._refreshed = 0
         self._renewed = False
@@ -103,8 +103,7 @@ class Call:
 
     def _run(self) -> Generator[Delta, None, None]:
         service = self._service
-        route = service.route(self._prompt.proxy)
-        with in_call(service, self._deadline, route, service.pool.lend()) as exchange:
+        with in_call(service, self._deadline, self._route, service.pool.lend()) as exchange:
             exchange.secrets = partial(_secrets, service, self._prompt)  # without the call, which has the exchange
             self._exchange = exchange
             opened: Any = attempts(
@@ -122,7 +121,7 @@ class Call:
                 if begun:
                     self._deadline.lift_first_limit()
                 yield first
-                with naming(service, "deltas"):
+                try:
                     for last in rest:
                         if not begun and (type(last) is str or is_content(last)):
                             begun = True
@@ -130,6 +129,9 @@ class Call:
                         if isinstance(last, ImageResponse):
                             self._fetch(last, exchange)
                         yield last
+                except Exception as error:
+                    raise_mistake(error, service, "deltas")
+                    raise
                 body.drain()
                 if not begun or not isinstance(last, Finish):  # which the stream will call empty, or interrupted
                     exchange.abandon()
@@ -193,19 +195,28 @@ class Call:
     def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
         service = self._service
-        with at_step(exchange, "bootstrap"):
+        try:
             token = token_of(service, exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
-        body = send_prompt(service, exchange, self._prompt, token)
-        with reading(service, exchange, body):
-            with naming(service, "deltas"):
+        except G4FLiteError as error:
+            exchange.failed(error, "bootstrap")
+            raise
+        body = send_prompt(service, exchange, self._prompt, make_request(service, self._prompt, token))
+        try:
+            try:
                 rest = read_deltas(service, body, self._prompt)
                 first = next(rest, None)
+            except Exception as error:
+                raise_mistake(error, service, "deltas")
+                raise
             if first is None:
                 raise no_content()
             if isinstance(first, ImageResponse):
                 self._fetch(first, exchange)
+        except BaseException as error:
+            not_read(error, service, exchange, body)
+            raise
         return first, rest, body
 
     def _fetch(self, image: ImageResponse, exchange: Exchange) -> None:
@@ -229,7 +240,7 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
 
     :raises G4FLiteError: if it does not succeed
     """
-    body = redirects.send(exchange, request, step)
+    body = exchange.follow(request, step)
     try:
         with at_step(exchange, step):
             service.check_response(body)
@@ -311,7 +322,8 @@ def attempts(
         result: Result = controller(counted)
     finally:
         controller.iter_state.reset()  # which would keep the whole call until the next garbage collection
-    service.budget.give_back()
+    if service.budget.spent:
+        service.budget.give_back()
     return result
 
 

@@ -26,11 +26,12 @@ class CircuitBreaker:
     The provider is skipped for ``OPEN_SECONDS``, or for its Retry-After, up to ``MAX_OPEN_SECONDS``.
 
     :param clock: returns the time in seconds
+    :ivar failures: how many calls failed in a row; with none there is nothing to wait for
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failures = 0
+        self.failures = 0
         self._open_until = 0.0
         self._asked_to_wait = False  # by the service, with a time
 
@@ -41,7 +42,7 @@ class CircuitBreaker:
         """
         with _lock:
             wait = self._open_until - self._clock()
-            if wait <= 0 and self._failures >= FAILURES_TO_OPEN:
+            if wait <= 0 and self.failures >= FAILURES_TO_OPEN:
                 self._open_until = self._clock() + OPEN_SECONDS
             return max(0.0, wait)
 
@@ -59,14 +60,14 @@ class CircuitBreaker:
         if isinstance(error, (ModelNotSupportedError, ServiceError, StreamInterruptedError)):
             return
         with _lock:
-            self._failures += 1
+            self.failures += 1
             wait = min(getattr(error, "retry_after", None) or 0.0, MAX_OPEN_SECONDS)
             self._asked_to_wait = wait > 0 and not isinstance(error, QuotaExceededError)
-            if self._failures >= FAILURES_TO_OPEN:
+            if self.failures >= FAILURES_TO_OPEN:
                 wait = max(wait, OPEN_SECONDS)
             self._open_until = max(self._open_until, self._clock() + wait)
 
     def succeeded(self) -> None:
         """Count a success, which closes the circuit."""
         with _lock:
-            self._failures, self._open_until = 0, 0.0
+            self.failures, self._open_until = 0, 0.0

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
-from ..answers.source import Source, check_source
+from ..answers.source import Source, not_a_source
 from ..answers.stream import AnswerStream
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
 from ..http.redact import redact
@@ -78,7 +78,8 @@ class Fallback(BaseProvider):
         if not self.providers:
             raise ValueError("a Fallback needs at least one provider")
         self.each = None if each is None else Timeout.of(each)
-        self.timeout = Timeout.of_environment() or Timeout()  # for calls without a timeout
+        self._usual = Timeout.of_environment() or Timeout()  # which a member has that was given none
+        self.timeout = self._usual  # for calls without a timeout
         self._clock = clock
         self._breakers = [CircuitBreaker(clock) for _ in self.providers]
 
@@ -230,7 +231,10 @@ class _Chain:
                 if refusal is not None:
                     raise refusal
                 asked = replace(self._prompt, timeout=limits, share=share)
-                source = self._source = check_source(provider.begin(asked), provider.name)
+                source = provider.begin(asked)
+                if not hasattr(source, "close"):  # which every source has
+                    raise not_a_source(source, provider.name)
+                self._source = source
                 if self._ended.is_set():  # while this member was prepared
                     source.close()
                     return
@@ -249,7 +253,8 @@ class _Chain:
                 errors[position] = error
                 logger.info("Fallback: no answer from %s", redact(str(error)))
                 continue
-            breaker.succeeded()
+            if breaker.failures:
+                breaker.succeeded()
             self.provider = getattr(source, "provider", None) or provider.name
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             try:
@@ -277,7 +282,7 @@ class _Chain:
         """
         blocked: list[int] = []
         for position, (provider, breaker) in enumerate(self._members):
-            if wait := breaker.wait():
+            if breaker.failures and (wait := breaker.wait()):
                 text = f"skipped, because it failed before; it will be tried again in {wait:.0f} s"
                 errors[position] = ProviderError(text, provider=provider.name, retry_after=wait)
                 logger.info("Fallback: no answer from %s", errors[position])
@@ -322,7 +327,7 @@ class _Chain:
     def _own_limits(self, provider: BaseProvider) -> Timeout | None:
         """Return the timeout that a member has for every call, of its own or by ``each``; None if nobody gave one."""
         own, each = getattr(provider, "timeout", None), self._chain.each
-        if not isinstance(own, Timeout) or own == (Timeout.of_environment() or Timeout()):
+        if not isinstance(own, Timeout) or own == self._chain._usual:
             return each
         return own if each is None else own.within(each)
 

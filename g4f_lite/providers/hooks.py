@@ -55,8 +55,11 @@ def make_request(provider: Hooks, prompt: Prompt, token: str) -> requests.Reques
 
     :raises HookError: if its code has a mistake
     """
-    with naming(provider, "request"):
+    try:
         request: object = provider.request(prompt, token)
+    except Exception as error:
+        raise_mistake(error, provider, "request")
+        raise
     if isinstance(request, requests.Request):
         return checked_request(provider, request, "returned")
     if isinstance(request, Generator):
@@ -98,7 +101,7 @@ def wrong_end(provider: Hooks, value: object) -> HookError:
 def read_deltas(provider: Hooks, body: Body, prompt: Prompt) -> Iterator[Delta]:
     """Call ``deltas``, and return an iterator over the deltas of an answer, with whole characters.
 
-    What the iterator raises needs :func:`naming` where it is read.
+    What the iterator raises is for :func:`raise_mistake` where it is read.
 
     :raises HookError: if its code has a mistake
     """
@@ -136,28 +139,34 @@ def models_of(provider: Any) -> list[str]:
 
 @contextmanager
 def naming(provider: Any, name: str, method: Any = None) -> Iterator[None]:
-    """Raise what a hook raises in a ``with`` block as a HookError; a G4FLiteError stays what it is.
+    """Do what :func:`raise_mistake` does for whatever a ``with`` block raises."""
+    try:
+        yield
+    except Exception as error:
+        raise_mistake(error, provider, name, method)
+        raise
 
-    So does what the hooks of this package raise: a caller's own function for a key may have raised it.
+
+def raise_mistake(error: Exception, provider: Any, name: str, method: Any = None) -> None:
+    """Raise a HookError for what a hook raised; return where the error stays what it is.
+
+    So does a G4FLiteError, and what the hooks of this package raise: a caller's function for a key may be behind it.
 
     :param provider: the provider
     :param name: the name of the hook
     :param method: the hook, if it is not a method of this name
     """
-    try:
-        yield
-    except G4FLiteError:
-        raise
-    except Exception as error:
-        pass_on_signal(error)
-        module = getattr(method or getattr(provider, name), "__module__", __name__)
-        if module.partition(".")[0] == __name__.partition(".")[0]:
-            raise
-        own = error.__traceback__
-        while own is not None and own.tb_frame.f_globals.get("__name__") != module:
-            own = own.tb_next  # past the frames that called the hook
-        place = f" ({_file(own)}, line {own.tb_lineno})" if own else ""
-        raise _mistake(provider, name, f"raised {type(error).__name__}: {error}{place}") from error.with_traceback(own)
+    if isinstance(error, G4FLiteError):
+        return
+    pass_on_signal(error)
+    module = getattr(method or getattr(provider, name), "__module__", __name__)
+    if module.partition(".")[0] == __name__.partition(".")[0]:
+        return
+    own = error.__traceback__
+    while own is not None and own.tb_frame.f_globals.get("__name__") != module:
+        own = own.tb_next  # past the frames that called the hook
+    place = f" ({_file(own)}, line {own.tb_lineno})" if own else ""
+    raise _mistake(provider, name, f"raised {type(error).__name__}: {error}{place}") from error.with_traceback(own)
 
 
 def _file(frames: TracebackType) -> str:

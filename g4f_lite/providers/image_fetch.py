@@ -16,9 +16,10 @@ from ..answers.images import MAX_IMAGE_BYTES
 from ..errors import G4FLiteError, ResponseFormatError
 from ..http.body import Body
 from ..http.checks import check
+from ..http.connection import Session
 from ..http.exchange import Exchange
 from ..http.failures import pass_on_signal
-from ..http.pool import PooledSession, Session
+from ..http.pool import PooledSession
 from ..http.urls import as_sent, is_loopback, is_plain, parse_origin, redirected
 from ..messages import image_type
 

@@ -36,16 +36,13 @@ def state_without_secrets(provider: Any) -> dict[str, Any]:
     return {**state, "_lost": lost}
 
 
-def check_secrets(provider: Any) -> None:
-    """Raise if a provider lacks a secret, because it was not given or not pickled.
+def check_lost(provider: Any) -> None:
+    """Raise if a provider lacks an argument because it was not pickled; a declared secret checks itself.
 
     :raises AuthenticationError: if it does
     """
-    declared = provider.declared_secrets
-    for secret in declared.values():
-        secret.check(provider)
     for what in provider._lost:
-        if what in declared or (what == "proxy" and os.environ.get("G4F_LITE_PROXY")):
+        if what in provider.declared_secrets or (what == "proxy" and os.environ.get("G4F_LITE_PROXY")):
             continue
         hint = "set G4F_LITE_PROXY" if what == "proxy" else f"create the provider again with {what}="
         message = f"the {what} of this provider contained a secret, which was not pickled; {hint}"

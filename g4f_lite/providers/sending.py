@@ -11,13 +11,12 @@ from typing import Any, Protocol
 import requests
 
 from ..errors import G4FLiteError, ProviderError, TransportError
-from ..http import redirects
 from ..http.body import Body
 from ..http.checks import complete
 from ..http.exchange import Exchange
 from ..http.observer import observer
 from ..prompt import Prompt
-from .hooks import Hooks, Requests, checked_request, make_request, naming, wrong_end, wrong_step
+from .hooks import Hooks, Requests, checked_request, naming, wrong_end, wrong_step
 
 _END = object()
 
@@ -29,15 +28,15 @@ class Sender(Hooks, Protocol):
     def explain(self, error: G4FLiteError) -> None: ...
 
 
-def send_prompt(provider: Sender, exchange: Exchange, prompt: Prompt, token: str) -> Body:
+def send_prompt(provider: Sender, exchange: Exchange, prompt: Prompt, asked: requests.Request | Requests) -> Body:
     """Send the requests for a prompt; return the successful response to the last one, to be read from its beginning.
 
+    :param asked: what ``request`` returned
     :raises G4FLiteError: if one of them does not succeed
     :raises HookError: if the code of ``request`` has a mistake
     """
-    asked = make_request(provider, prompt, token)
     if isinstance(asked, requests.Request):
-        return _checked(provider, exchange, prompt, _sent(exchange, asked))
+        return _answered(provider, exchange, prompt, asked)
     with at_step(exchange, "prompt"):
         try:
             return _send_all(provider, exchange, prompt, asked)
@@ -48,19 +47,23 @@ def send_prompt(provider: Sender, exchange: Exchange, prompt: Prompt, token: str
 
 @contextmanager
 def reading(provider: Sender, exchange: Exchange, body: Body | None) -> Iterator[None]:
-    """Close a response that a ``with`` block fails to read, and add to the error what the response says about it."""
+    """Do what :func:`not_read` does for whatever a ``with`` block raises, where there is a response."""
     try:
         yield
     except BaseException as error:
-        if body is None:
-            raise
-        body.close()
-        keep_token(exchange, body)
-        if isinstance(error, G4FLiteError):
-            exchange.failed(error, "prompt")
-            complete(error, body)
-            provider.explain(error)
+        if body is not None:
+            not_read(error, provider, exchange, body)
         raise
+
+
+def not_read(error: BaseException, provider: Sender, exchange: Exchange, body: Body) -> None:
+    """Close a response that could not be read, and add to the error what the response says about it."""
+    body.close()
+    keep_token(exchange, body)
+    if isinstance(error, G4FLiteError):
+        exchange.failed(error, "prompt")
+        complete(error, body)
+        provider.explain(error)
 
 
 @contextmanager
@@ -84,16 +87,16 @@ def pause(exchange: Exchange, seconds: float) -> None:
     exchange.deadline.sleep(seconds)
 
 
-def _sent(exchange: Exchange, request: requests.Request) -> Body:
-    body = redirects.send(exchange, request, "prompt")
+def _answered(provider: Sender, exchange: Exchange, prompt: Prompt, request: requests.Request) -> Body:
+    """Send a request, and return its response if it is successful."""
+    body = exchange.follow(request, "prompt")
     if (observe := observer.get()) is not None:
         observe(body.status, body.headers)
-    return body
-
-
-def _checked(provider: Sender, exchange: Exchange, prompt: Prompt, body: Body) -> Body:
-    with reading(provider, exchange, body):
+    try:
         provider.check_response(body, prompt)
+    except BaseException as error:
+        not_read(error, provider, exchange, body)
+        raise
     return body
 
 
@@ -129,7 +132,7 @@ def _send_all(provider: Sender, exchange: Exchange, prompt: Prompt, asked: Reque
             answer.done(exchange)
             answer = None
         try:
-            answer = _Answer(_checked(provider, exchange, prompt, _sent(exchange, request)))
+            answer = _Answer(_answered(provider, exchange, prompt, request))
         except (ProviderError, TransportError) as error:
             if exchange.deadline.ended is not None:  # by its caller, which is not for request() to catch
                 raise

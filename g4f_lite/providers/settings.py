@@ -88,12 +88,12 @@ def check_url(url: Any, name: str, owner: str = "") -> str:
     return url.rstrip("/")
 
 
-def require_socks(proxy: str | None) -> None:
+def require_socks(proxy: str) -> None:
     """Raise if a proxy is SOCKS and PySocks is not installed.
 
     :raises MissingDependencyError: if it is not
     """
-    if proxy and urlsplit(proxy).scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
+    if urlsplit(proxy).scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
         raise MissingDependencyError(NEEDS_PYSOCKS)
 
 

@@ -20,7 +20,7 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.answers.buffer import MAX_BYTES
-from g4f_lite.conversation.history import trim
+from g4f_lite.conversation.turns import trim
 from g4f_lite.testing import Echo, Scripted
 
 

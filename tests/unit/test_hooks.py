@@ -30,6 +30,7 @@ from g4f_lite import (
     Refusal,
     Revision,
     ServiceError,
+    StreamInterruptedError,
     ToolCallDelta,
     Usage,
 )
@@ -209,6 +210,22 @@ def test_what_had_arrived_is_kept() -> None:
     for _ in range(2):
         with pytest.raises(HookError, match=r"Quill\.deltas yielded bytes"):
             next(stream)
+
+
+def test_a_mistake_behind_the_first_piece_names_the_hook_too() -> None:
+    def breaking(self: Any, *_: Any) -> Iterator[str]:
+        yield "Good"
+        raise KeyError("day")
+
+    with pytest.raises(HookError, match=r"^Quill\.deltas raised KeyError: 'day' \(test_hooks\.py, line") as caught:
+        quill(deltas=breaking).ask("x")
+    assert caught.value.partial == "Good"
+
+
+def test_half_a_character_at_a_cut_is_not_lost() -> None:
+    with pytest.raises(StreamInterruptedError) as caught:
+        quill(deltas=yielding("Good \ud83d")).ask("x")
+    assert caught.value.partial == "Good \ufffd"
 
 
 def test_an_action_of_ones_own_is_named_too() -> None:

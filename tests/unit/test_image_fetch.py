@@ -11,9 +11,10 @@ import responses
 
 from g4f_lite import G4FLiteError, ResponseFormatError, ResponseStatusError
 from g4f_lite.answers.images import MAX_IMAGE_BYTES
+from g4f_lite.http.connection import Session
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.exchange import Exchange, Route
-from g4f_lite.http.pool import PooledSession, Session, set_cookies
+from g4f_lite.http.pool import PooledSession, set_cookies
 from g4f_lite.providers.image_fetch import MAX_REDIRECTS, fetch_image, refuse_private
 from g4f_lite.timeout import Timeout
 

@@ -9,7 +9,8 @@ import pytest
 import requests
 import responses
 
-from g4f_lite.http.pool import MAX_COOKIE_BYTES, PooledSession, Session, SessionPool, set_cookies
+from g4f_lite.http.connection import Session
+from g4f_lite.http.pool import MAX_COOKIE_BYTES, PooledSession, SessionPool, set_cookies
 
 
 def test_the_session_used_last_is_lent_first() -> None:

@@ -124,8 +124,7 @@ def _fail() -> None:
 
 
 def test_a_great_many_attempts_do_not_overflow() -> None:
-    budget = RetryBudget()
-    budget._tokens = math.inf
+    budget = RetryBudget(math.inf)
     assert _run(RetryPolicy(attempts=2000), Call(), TransportError("x"), budget=budget) == 2000
 
 
@@ -196,13 +195,13 @@ def test_a_child_is_not_locked_out_by_a_thread_of_its_parent() -> None:
 
     class Slow(RetryBudget):
         @property
-        def _tokens(self) -> float:
+        def spent(self) -> float:
             taking.set()
             time.sleep(0.05)  # in the middle of take()
-            return 20.0
+            return 0.0
 
-        @_tokens.setter
-        def _tokens(self, value: float) -> None: ...
+        @spent.setter
+        def spent(self, value: float) -> None: ...
 
     budget = Slow()
     taking.clear()

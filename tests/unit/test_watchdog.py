@@ -11,9 +11,8 @@ import time
 import pytest
 
 from g4f_lite import G4FLiteError, Timeout
-from g4f_lite.http import watchdog as module
-from g4f_lite.http.deadline import Deadline
-from g4f_lite.http.watchdog import Watchdog
+from g4f_lite.http import deadline as module
+from g4f_lite.http.deadline import Deadline, Watchdog
 
 
 def test_the_watchdog_bears_a_call_that_is_removed_while_one_is_added(monkeypatch: pytest.MonkeyPatch) -> None:

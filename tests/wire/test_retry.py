@@ -280,6 +280,15 @@ def test_they_share_the_budget(provide: Provide) -> None:
         assert len(server.requests) == 1 + 20
 
 
+def test_two_successes_give_a_retry_back(provide: Provide) -> None:
+    busy = _error("503 No")
+    with RawServer(every(busy, hello(), hello(), busy, hello(), busy, hello())) as server:
+        provider = provide(server, retry=RetryPolicy(backoff=0, budget=1))
+        assert [provider.create(messages="hi") for _ in range(3)] == ["Hello world"] * 3
+        with pytest.raises(ResponseStatusError, match="retry budget"):
+            provider.create(messages="hi")
+
+
 def test_their_own_predicate_narrows(provide: Provide) -> None:
     retrying = tenacity.Retrying(retry=tenacity.retry_if_exception_type(TransportError))
     with RawServer(every(_error("503 No"))) as server:

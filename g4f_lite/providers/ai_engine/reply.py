@@ -14,7 +14,7 @@ from ...answers.images import ImageResponse
 from ...errors import ResponseFormatError
 from ...http.body import BLANK, Body, parse_json
 from ...http.checks import shorten
-from ...http.lines import MAX_LINE_BYTES
+from ...http.events import MAX_LINE_BYTES
 from ..openai.usage import read_usage
 from . import errors, nonce
 from .actions import read_actions

@@ -10,11 +10,10 @@ from typing import Any
 from ...answers.deltas import Delta
 from ...errors import DeadlineExceededError, G4FLiteError, ResponseFormatError, ServiceError, TransportError
 from ...http.body import BLANK, MAX_JSON_BYTES, Body, parse_json
-from ...http.checks import shorten
-from ...http.events import iter_events
+from ...http.checks import ERROR_BODY_BYTES, shorten
+from ...http.events import Event, iter_events
 from .chunks import ChunkReader
 from .errors import failure_in, names_failure, tells_of_failure, with_body
-from .stray_lines import StrayLines
 
 END = "[DONE]"
 MAX_LINE_BYTES = MAX_JSON_BYTES  # a line may hold an image
@@ -54,7 +53,8 @@ def read_completion(completion: Any, *, several: bool = False) -> Iterator[Delta
     :raises G4FLiteError: if it says that the service failed
     :raises ResponseFormatError: if it is not an answer
     """
-    completion = _unwrapped(completion)
+    if isinstance(completion, list):
+        completion = _unwrapped(completion)
     chunks = completion if isinstance(completion, list) and completion else [completion]  # a whole stream as one list
     reader = ChunkReader(several=several, whole=len(chunks) == 1)
     for chunk in chunks:
@@ -72,7 +72,7 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
 
     :param response: the body that the lines come from; None where it has been read to its end
     """
-    reader, strays = ChunkReader(several=several), StrayLines()
+    strays, reader = StrayLines(), ChunkReader(several=several)
     ended, skipped, chunk = False, "", None
     try:
         for event in iter_events(lines, accept_unfinished=True, read_unknown=strays):
@@ -88,7 +88,7 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
             is_over = bool(reader.reasons) and not several
             says_failure = event.event != "message" and names_failure(event.event)
             try:
-                chunk = _unwrapped(parse_json(data))
+                chunk = parse_json(data)
             except ResponseFormatError as error:
                 if says_failure or (data[0] != "{" and tells_of_failure(data)):
                     raise with_body(ServiceError(shorten(data)), data) from error
@@ -100,6 +100,8 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
                 if response is None or response.complete:  # the end came first: cut in the middle of an event
                     break
                 raise  # else the answer would have a hole
+            if isinstance(chunk, list):
+                chunk = _unwrapped(chunk)
             if says_failure:
                 raise _failure_of(chunk, data)
             if strays.lost and not is_over:
@@ -135,12 +137,58 @@ def _is_marker(data: str) -> bool:
     return re.fullmatch(_MARKER, data) is not None
 
 
-def _unwrapped(value: Any) -> Any:
-    """Return what a list of one holds, as Google sends errors; any other value is given as it is."""
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+def _unwrapped(values: list[Any]) -> Any:
+    """Return what a list of one holds, as Google sends errors; any other list is given as it is."""
+    return values[0] if len(values) == 1 else values
 
 
 def _failure_of(chunk: Any, data: str) -> G4FLiteError:
     """Make the error of an event whose name says that it reports one."""
     failure = failure_in(chunk, whole=True) if isinstance(chunk, dict) else None
     return failure or with_body(ServiceError(f"the service ended the answer with an error: {shorten(data)}"), data)
+
+
+class StrayLines:
+    """Reads the lines that the standard of event streams does not know.
+
+    llama.cpp reports a failure as a line ``error: {…}``.  Gateways write an error as JSON without ``data:`` before
+    it, in one line or in many, or end an answer with a few words of plain text.
+
+    :ivar lost: a line that may have been a piece of the answer, as it is no field, or one of an unknown name that holds
+        JSON; "" where there was none
+    """
+
+    def __init__(self) -> None:
+        self.lost = ""
+        self._kept: list[str] = []
+        self._room = ERROR_BODY_BYTES
+
+    def __call__(self, line: bytes) -> Event | None:
+        """Return the event that a line stands for; a line that stands for none is kept."""
+        line = line.strip(b" \t")
+        name, _, value = line.partition(b":")
+        if name in (b"data", b"error"):
+            return Event("message" if name == b"data" else "error", value.decode("utf-8", "replace").strip(), "")
+        if line.startswith(b"{") and line.endswith(b"}"):
+            return Event("message", line.decode("utf-8", "replace"), "")
+        is_field = re.match(rb"[\w-]+:", line) is not None  # which further versions of the standard may know
+        if not is_field or name.lower() == b"data" or value.lstrip().startswith(b"{"):
+            self.lost = self.lost or line[:ERROR_BODY_BYTES].decode("utf-8", "replace")
+        if self._room > 0:
+            self._kept.append(line[: self._room].decode("utf-8", "replace"))
+            self._room -= len(line)
+        return None
+
+    def failure(self) -> G4FLiteError | None:
+        """Make the error for an answer without an end: what the lines say; None where there were none."""
+        text = "\n".join(self._kept).strip()
+        if not text:
+            return None
+        try:
+            value = parse_json(text)
+        except ResponseFormatError:
+            value = None
+        failure = failure_in(value, whole=True) if isinstance(value, dict) else None
+        if failure is None and tells_of_failure(text):
+            failure = ServiceError(shorten(text))
+        return with_body(failure or ResponseFormatError(f"expected events, got {shorten(text, 200)!r}"), text)

@@ -94,7 +94,9 @@ class OpenAIProvider(Provider):
 
         :param options: the options of the call, which may hold ``extra_headers`` and ``extra_query``
         """
-        url, headers, auth = with_query(self.base_url + path, self.query), self.headers_with(), self.auth()
+        url, headers, auth = self.base_url + path, self.headers_with(), self.auth()
+        if self.query:
+            url = with_query(url, self.query)
         if options and EXTRAS & options.keys():
             url = with_query(url, query_of(options))
             headers, auth = headers_of(options, headers, auth)

@@ -89,7 +89,7 @@ class ChunkReader:
         if not isinstance(chunk, dict):
             raise ResponseFormatError(f"expected an object of an answer, got {shorten(json.dumps(chunk), 100)}")
         given = chunk.get("choices")
-        choices = _checked(given) if is_said(given) else []
+        choices = _choices_in(given)
         self._note_extra(chunk)
         if choices:
             for choice, index in zip(choices, self._indices(choices), strict=True):
@@ -195,7 +195,8 @@ class ChunkReader:
         if reason and reason not in _NO_REASON:
             self.has_read = True
             if index in self.reasons or len(self.reasons) < MAX_CHOICES:
-                self.reasons[index] = (text_in(reason, "type", "reason") or str(reason))[:MAX_REASON]
+                named = reason if isinstance(reason, str) else text_in(reason, "type", "reason") or str(reason)
+                self.reasons[index] = named[:MAX_REASON]
 
     def _number_of(self, index: int, kind: type) -> int:
         """Return which choice has a delta; where one was asked for, 0 is the first that has one of this kind."""
@@ -207,14 +208,14 @@ class ChunkReader:
 
     def _deltas(self, choice: dict[str, Any], index: int) -> Iterator[Delta]:
         """Read the delta of a choice, or the message that stands in its place."""
-        place = next((name for name in self._places if is_said(choice.get(name))), None)
+        place = next((name for name in self._places if choice.get(name)), None)
         more = {name: value for name, value in choice.items() if name not in _KNOWN_OF_CHOICE and _is_given(value)}
         if more and ("delta" in choice or "message" in choice or choice.get("finish_reason") or choice.get("text")):
             yield Attached(more, "choice")
         if place is None:
             if text := text_in(choice, "text"):  # of the API for completions that are not chats
                 yield text
-            elif is_said(choice.get("text")) or is_said(choice.get("content")):
+            elif any(is_said(choice.get(name)) for name in ("text", "content", *self._places)):
                 raise unreadable("a choice without a delta", choice)
             return
         delta = choice[place]
@@ -233,13 +234,12 @@ class ChunkReader:
             if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
                 yield Attached(more)
             yield from self._noted(read_reasoning(delta), place)
-        if is_said(content):
-            for part in [content] if isinstance(content, str) else read_parts(content):
-                if isinstance(part, str) and not self._whole:
-                    self._note_text(index, part)
-                    if place == "delta":
-                        self._streamed.add(str)
-                yield part
+        for part in [content] if content and isinstance(content, str) else read_parts(content):
+            if isinstance(part, str) and not self._whole:
+                self._note_text(index, part)
+                if place == "delta":
+                    self._streamed.add(str)
+            yield part
         if has_more:
             yield from self._noted(self._besides_content(delta, index), place)
 
@@ -331,14 +331,16 @@ def read_identity(chunk: dict[str, Any], extra: dict[str, Any]) -> Identity:
     )
 
 
-def _checked(choices: Any) -> list[dict[str, Any]]:
-    """Return the choices of a chunk.
+def _choices_in(given: Any) -> list[dict[str, Any]]:
+    """Return the choices of a chunk; none where it says none.
 
     :raises ResponseFormatError: if they are not a list of objects
     """
-    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
-        raise unreadable("a list of choices", choices)
-    return choices
+    if isinstance(given, list) and all(isinstance(choice, dict) for choice in given):
+        return given
+    if is_said(given):
+        raise unreadable("a list of choices", given)
+    return []
 
 
 def _are_parts(choices: list[dict[str, Any]]) -> bool:
@@ -354,11 +356,12 @@ def _are_parts(choices: list[dict[str, Any]]) -> bool:
 
 def _begins(delta: Delta) -> bool:
     """Return whether the model has begun its answer with this delta: also with thoughts that nobody can read."""
-    if not isinstance(delta, Attached) or is_content(delta):
-        return is_content(delta)
-    if delta.to == "message":
-        return any(isinstance(value, (dict, list)) for value in delta.fields.values())
-    logprobs = delta.fields.get("logprobs")
+    inner = delta.delta if isinstance(delta, OtherChoice) else delta
+    if not isinstance(inner, Attached) or is_content(inner):
+        return True
+    if inner.to == "message":
+        return any(isinstance(value, (dict, list)) for value in inner.fields.values())
+    logprobs = inner.fields.get("logprobs")
     return isinstance(logprobs, dict) and bool(logprobs.get("content"))
 
 

@@ -22,10 +22,12 @@ _ABOUT_PART = frozenset({"type", "index", "id", "annotations", "citations", "log
 
 
 def read_parts(content: Any) -> Iterator[Delta]:
-    """Read content that is a list of parts, as Mistral's reasoning models send it.
+    """Read content that is a list of parts, as Mistral's reasoning models send it; null gives nothing.
 
     :raises ResponseFormatError: if it is neither text nor parts, or nothing can be read of a part that says something
     """
+    if not is_said(content):
+        return
     parts = [content] if isinstance(content, dict) else content
     if not isinstance(parts, list) or not all(isinstance(part, (dict, str)) for part in parts):
         raise unreadable("content", content)
