@@ -117,12 +117,6 @@ def test_an_answer_with_a_hole_is_an_error(lost: str, before: str, provide: Prov
     assert caught.value.partial == before
 
 
-@pytest.mark.parametrize("lost", MAY_BE_PIECES)
-def test_behind_the_finish_reason_there_are_no_pieces(lost: str, provide: Provide) -> None:
-    with RawServer(every(streamed(piece({"content": "Hello"}, "stop"), MAY_BE_PIECES[lost]))) as server:
-        assert provide(server).create(messages="hi") == "Hello"
-
-
 @pytest.mark.parametrize(
     ("pieces", "message", "answer"),
     [

@@ -23,6 +23,7 @@ from ...answers.deltas import (
 from ...answers.images import ImageResponse
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
+from .ends import Ends, is_reason
 from .errors import failure_beside, failure_in, failure_of_choice
 from .fields import is_said, objects_in, text_in
 from .parts import REASONING, image_urls, read_parts, read_reasoning, unreadable
@@ -43,8 +44,6 @@ _MOST_EXTRA = 1024 * 1024  # characters of further fields of the chunks
 _THOUGHTS = frozenset({"reasoning_details", *REASONING})
 MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
 MAX_REMEMBERED = 100_000  # images
-MAX_REASON = 1_000  # characters of why an answer ended
-_NO_REASON = ("null", "None", "")  # which some services write where the API has null
 
 
 class ChunkReader:
@@ -56,12 +55,12 @@ class ChunkReader:
 
     :param several: whether more than one choice was asked for
     :param whole: whether the answer comes as one JSON object, and not in chunks
-    :ivar reasons: the finish reason of each choice, by its index
+    :ivar ends: where the choices end
     :ivar has_read: whether anything of the answer could be read
     """
 
     def __init__(self, *, several: bool = False, whole: bool = False) -> None:
-        self.reasons: dict[int, str] = {}
+        self.ends = Ends(several=several)
         self.has_read = False
         self._several = several
         self._places = ("message", "delta") if whole else ("delta", "message")
@@ -123,6 +122,7 @@ class ChunkReader:
             type(text) is str
             and text
             and self._named
+            and not self.ends.reasons
             and (len(delta) == 1 or (len(delta) == 2 and "role" in delta))
             and choice.get("index", 0) == self._text_index
             and not choice.get("finish_reason")
@@ -149,7 +149,7 @@ class ChunkReader:
             yield from (OtherChoice(index, delta) if index else delta for delta in calls.rest())
         if self._named and self._extra != self._identity.extra:
             yield replace(self._identity, extra=self._extra)
-        for index, reason in self.reasons.items():
+        for index, reason in self.ends.reasons.items():
             if self._several and index:
                 yield OtherChoice(index, Finish(reason))
         yield Finish(self._reason)
@@ -157,12 +157,13 @@ class ChunkReader:
     @property
     def _reason(self) -> str | None:
         """Why the answer ended; None where the service did not say."""
+        reasons = self.ends.reasons
         if self._several:
-            return self.reasons.get(0)
-        wants_calls = [reason for reason in self.reasons.values() if reason in ("tool_calls", "function_call")]
+            return reasons.get(0)
+        wants_calls = [reason for reason in reasons.values() if reason in ("tool_calls", "function_call")]
         if self._calls and wants_calls:
             return wants_calls[0]
-        return self.reasons.get(self._main.get(str, 0)) or next(iter(self.reasons.values()), None)
+        return reasons.get(self._main.get(str, 0)) or next(iter(reasons.values()), None)
 
     def _indices(self, choices: list[dict[str, Any]]) -> list[int]:
         """Return the index of each choice; of a whole answer its place, where the indices do not tell them apart."""
@@ -177,6 +178,7 @@ class ChunkReader:
     def _read_choice(self, choice: dict[str, Any], index: int, chunk: dict[str, Any]) -> Iterator[Delta]:
         for delta in self._deltas(choice, index):
             self.has_read = True
+            self.ends.note(index, delta)
             if self._several or isinstance(delta, (str, Reasoning, Refusal, ToolCallDelta)):
                 number = self._number_of(index, str if isinstance(delta, str) else type(delta))
                 delta = OtherChoice(number, delta) if number else delta
@@ -191,12 +193,9 @@ class ChunkReader:
                     yield self._identity
                 yield from self.rest()
             yield delta
-        reason = choice.get("finish_reason")
-        if reason and reason not in _NO_REASON:
+        if is_reason(reason := choice.get("finish_reason")):
             self.has_read = True
-            if index in self.reasons or len(self.reasons) < MAX_CHOICES:
-                named = reason if isinstance(reason, str) else text_in(reason, "type", "reason") or str(reason)
-                self.reasons[index] = named[:MAX_REASON]
+            self.ends.add_reason(index, reason)
 
     def _number_of(self, index: int, kind: type) -> int:
         """Return which choice has a delta; where one was asked for, 0 is the first that has one of this kind."""
@@ -271,10 +270,10 @@ class ChunkReader:
             return message if not before else {**message, "content": None}
         parts = [content] if isinstance(content, str) else list(read_parts(content))
         whole = "".join(part for part in parts if isinstance(part, str))
-        if str not in self._streamed and index not in self.reasons:
+        if str not in self._streamed and index not in self.ends.reasons:
             if not whole.startswith(before[0]):
                 return message
-            if not reason or reason in _NO_REASON:
+            if not is_reason(reason):
                 raise unreadable("a message, which may be the next piece or the whole once more,", content)
         if self._room_to_compare <= 0:
             return {**message, "content": None}
