@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...answers.buffer import MAX_CHOICES
 from ...answers.deltas import Delta, ToolCallDelta, is_content
 from ...errors import ResponseFormatError
 from .fields import text_in
@@ -44,9 +43,8 @@ class Ends:
 
     def add_reason(self, index: int, reason: Any) -> None:
         """Note why a choice ended."""
-        if index in self.reasons or len(self.reasons) < MAX_CHOICES:
-            named = reason if isinstance(reason, str) else text_in(reason, "type", "reason") or str(reason)
-            self.reasons[index] = named[:MAX_REASON]
+        named = reason if isinstance(reason, str) else text_in(reason, "type", "reason") or str(reason)
+        self.reasons[index] = named[:MAX_REASON]
         if self._several:
             self._open.discard(index)
         else:
@@ -62,8 +60,7 @@ class Ends:
         self.went_on = self.went_on or not self._several or index in self.reasons
         if self._lost is not None:
             raise self._lost
-        if len(self._open) < MAX_CHOICES:
-            self._open.add(index)
+        self._open.add(index)
 
     def lose(self, error: ResponseFormatError) -> None:
         """Note that something could not be read, which is no loss where the answer is over.
