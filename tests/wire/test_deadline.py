@@ -250,6 +250,30 @@ def test_total_holds_against_much_work_with_few_bytes(monkeypatch: pytest.Monkey
         _fails_in_time(lambda: provider.create(messages="hi"))
 
 
+class Ended(OpenAICompatible):
+    """Reads answers of calls whose time is over."""
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        for piece in super().deltas(body, prompt):
+            body._deadline.end("total")
+            yield piece
+
+
+@pytest.mark.parametrize("between", [b"\n", b", "])
+def test_total_holds_in_a_body_that_says_the_same_again_and_again(
+    between: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("g4f_lite.http.deadline.MAX_WORK", 0.0)
+    again = [b'{"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}]}'] * 9
+    body = between.join(again)
+    with (
+        RawServer(every(length(b"[%b]" % body if between == b", " else body))) as server,
+        Ended(server.url, model="m", timeout=9) as provider,
+        pytest.raises(DeadlineExceededError),
+    ):
+        provider.create(messages="hi")
+
+
 def test_a_caller_who_waits_between_pieces_gets_what_had_come(provide: Provide) -> None:
     answer = chunked(delta("Hello") + delta(" world") + delta("", "stop") + DONE)
     with RawServer(every(answer)) as server:

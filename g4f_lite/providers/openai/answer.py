@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ...answers.deltas import Delta
@@ -29,11 +29,11 @@ def read_answer(response: Body, *, several: bool = False) -> Iterator[Delta]:
     :raises ResponseFormatError: if it could not be read: what is behind a hole is not given
     """
     if response.peek().lstrip(BLANK)[:1] in JSON_BEGINNINGS:
-        return _read_body(response.read().lstrip(BLANK), several=several)
+        return _read_body(response.read().lstrip(BLANK), response, several=several)
     return _read_events(response.lines(max_line_bytes=MAX_LINE_BYTES), response, several=several)
 
 
-def _read_body(body: bytes, *, several: bool) -> Iterator[Delta]:
+def _read_body(body: bytes, response: Body, *, several: bool) -> Iterator[Delta]:
     """Read an answer that came whole, as one JSON object; some servers write a stream as lines of JSON."""
     try:
         completion = parse_json(body.decode("utf-8", "replace"))
@@ -41,15 +41,18 @@ def _read_body(body: bytes, *, several: bool) -> Iterator[Delta]:
         lines = body.splitlines()
         if not lines[0].endswith(b"}") or not any(lines[1:]):
             raise
-        yield from _read_events(lines, None, several=several)
+        yield from _read_events(response.in_time(lines), None, several=several)
         return
-    yield from read_completion(completion, several=several)
+    yield from read_completion(completion, several=several, in_time=response.in_time)
 
 
-def read_completion(completion: Any, *, several: bool = False) -> Iterator[Delta]:
+def read_completion(
+    completion: Any, *, several: bool = False, in_time: Callable[[list[Any]], Iterable[Any]] = list
+) -> Iterator[Delta]:
     """Read a whole answer from its JSON.
 
     :param several: whether more than one choice was asked for
+    :param in_time: passes chunks on while there is time
     :raises G4FLiteError: if it says that the service failed
     :raises ResponseFormatError: if it is not an answer
     """
@@ -57,7 +60,7 @@ def read_completion(completion: Any, *, several: bool = False) -> Iterator[Delta
         completion = _unwrapped(completion)
     chunks = completion if isinstance(completion, list) and completion else [completion]  # a whole stream as one list
     reader = ChunkReader(several=several, whole=len(chunks) == 1)
-    for chunk in chunks:
+    for chunk in in_time(chunks):
         yield from reader.read(chunk)
     if not reader.has_read:
         raise ResponseFormatError(f"expected an answer, got {shorten(json.dumps(completion), 200)}")

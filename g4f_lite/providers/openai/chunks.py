@@ -175,9 +175,9 @@ class ChunkReader:
         :raises ResponseFormatError: if there are too many of them in the answer
         """
         indices = self._given_indices(choices)
-        if not self._choices.issuperset(indices):
+        if len(indices) > 1 or indices[0] not in self._choices:
             choices_so_far = self._choices.union(indices)
-            if len(choices_so_far) > MAX_CHOICES:
+            if max(len(choices_so_far), len(choices)) > MAX_CHOICES:
                 raise ResponseFormatError(f"the answer has more than {MAX_CHOICES} choices")
             self._choices = choices_so_far
         return indices
