@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from ..errors import ResponseFormatError
@@ -34,7 +36,7 @@ class BatchInterrupted(Interrupted):
     """The user's interrupt of a batch.
 
     :param results: the results of the batch, which keep what has come, and go on when they are read again
-    :param done: how many there are
+    :param done: how many there are, and what goes on without the user
     """
 
     def __init__(self, results: Any, done: str) -> None:
@@ -56,6 +58,17 @@ def part_of(stream: HasAnswer) -> Answer:
         return stream.answer
     except ResponseFormatError as error:
         return Answer(error.partial)
+
+
+@contextmanager
+def short_interrupt() -> Iterator[None]:
+    """Raise Interrupted for a KeyboardInterrupt in a ``with`` block where IPython would show each frame of it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if not in_ipython() or isinstance(error, Interrupted):
+            raise
+        raise Interrupted("the call was interrupted") from error
 
 
 def raise_interrupt(error: BaseException, stream: HasAnswer) -> None:

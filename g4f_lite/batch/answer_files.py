@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,13 +24,23 @@ class Writer:
     :param kind: its format
     :param delimiter: what separates the columns, if it is not the usual character of the format
     :param fields: fields of answers in JSON, which become columns of a table
+    :param say: gives the words for what an error says
     """
 
-    def __init__(self, file: TextIO, kind: str, *, delimiter: str | None = None, fields: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        file: TextIO,
+        kind: str,
+        *,
+        delimiter: str | None = None,
+        fields: Sequence[str] = (),
+        say: Callable[[str], str] = str,
+    ) -> None:
         self.file = file
         self._kind = kind
         self._delimiter = delimiter or DELIMITERS.get(kind, ",")
         self._fields = fields
+        self._say = say
         self._csv: Any = None
 
     def write(self, row: Row, result: Result[Any]) -> None:
@@ -38,12 +48,14 @@ class Writer:
         if self._kind in DELIMITERS:
             self._write_columns({**row.values, **self._columns(result)})
         else:
-            value = _batch_line(row, result) if row.custom_id is not None else {**row.values, **_told(result)}
+            error = self._say(result.error_text)
+            is_plain = row.custom_id is None
+            value = {**row.values, **_told(result, error)} if is_plain else _batch_line(row, result, error)
             self.file.write(json.dumps(value, ensure_ascii=False) + "\n")
 
     def write_failed(self, row: Row, result: Result[Any]) -> None:
         """Write a row that failed, so that the file can be asked again."""
-        error = {"error": result.error_text} if row.custom_id is None else {}
+        error = {"error": self._say(result.error_text)} if row.custom_id is None else {}
         if self._kind in DELIMITERS:
             self._write_columns({**row.values, **error})
         elif self._kind == "jsonl":
@@ -55,7 +67,7 @@ class Writer:
         usage = result.usage
         values = (
             result.text,
-            result.error_text or None,
+            self._say(result.error_text) or None,
             result.finish_reason,
             None if usage is None else usage.prompt_tokens,
             None if usage is None else usage.completion_tokens,
@@ -124,23 +136,22 @@ def _fields_in(text: str | None, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _told(result: Result[Any]) -> dict[str, Any]:
+def _told(result: Result[Any], error: str) -> dict[str, Any]:
     """Return what a JSON line says about a result; an answer that is not what was asked for has an error as well."""
-    error = result.error_text or None
     if result.answer is None:
-        return {"answer": None, "error": error}
+        return {"answer": None, "error": error or None}
     told = result.answer.to_dict()
     names = ("provider", "model", "finish_reason", "usage")
-    return {"answer": told["text"], "error": error, **{name: told[name] for name in names}}
+    return {"answer": told["text"], "error": error or None, **{name: told[name] for name in names}}
 
 
-def _batch_line(row: Row, result: Result[Any]) -> dict[str, Any]:
+def _batch_line(row: Row, result: Result[Any], error: str) -> dict[str, Any]:
     """Return a line of an output file of OpenAI's Batch API."""
     line: dict[str, Any] = {"id": f"batch_req_{result.index}", "custom_id": row.custom_id}
     line |= {"response": None, "error": None}
     answer: Answer | None = result.answer
     if answer is None or result.error is not None:
-        return {**line, "error": {"code": type(result.error).__name__, "message": result.error_text}}
+        return {**line, "error": {"code": type(result.error).__name__, "message": error}}
     usage = answer.to_dict()["usage"]
     choice = {"index": 0, "message": answer.to_message(), "finish_reason": answer.finish_reason}
     body = {"object": "chat.completion", "model": answer.model, "choices": [choice], "usage": usage}

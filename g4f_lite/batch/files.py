@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -50,7 +50,13 @@ def format_of(path: Path) -> str:
 
 
 def read_rows(
-    file: TextIO, kind: str, template: str | None = None, *, delimiter: str | None = None, empty: str = "error"
+    file: TextIO,
+    kind: str,
+    template: str | None = None,
+    *,
+    delimiter: str | None = None,
+    empty: str = "error",
+    on_skip: Callable[[], object] = lambda: None,
 ) -> Iterator[Row]:
     """Read the rows of a file.
 
@@ -60,6 +66,7 @@ def read_rows(
     :param delimiter: what separates the columns, if it is not the usual character of the format
     :param empty: what to do with a row in which the prompt, or a column for it, is empty: ``"error"``; ``"skip"``
         leaves it out, and ``"send"`` sends what the other columns make
+    :param on_skip: called for each row that is left out
     :raises ValueError: if a row does not make a prompt; the message names its line
     """
     if kind in DELIMITERS:
@@ -74,7 +81,9 @@ def read_rows(
             raise ValueError(f"line {line}: {error}") from None
         if lacks is None or (empty == "send" and template is not None and prompt.strip()):
             yield Row(values, prompt)
-        elif empty != "skip":
+        elif empty == "skip":
+            on_skip()
+        else:
             raise ValueError(f"line {line}: {lacks} is empty")
 
 

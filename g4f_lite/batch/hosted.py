@@ -81,6 +81,7 @@ class HostedBatch(BatchResults[T]):
 
     def __init__(self, inputs: Inputs, plan: Plan, calls: HostedCalls, path: Path, poll: float) -> None:
         super().__init__(inputs if inputs.is_sized else Inputs(list(inputs.items), True), plan)
+        self.check()  # the key too: a hosted batch has no estimate that does without
         self._calls = calls
         self._poll = poll
         self._files = files_of(len(self), self._request)
@@ -147,6 +148,17 @@ class HostedBatch(BatchResults[T]):
 
         :raises G4FLiteError: if the service does not say how it is, ten times in a row
         """
+        try:
+            self._wait()
+        except KeyboardInterrupt as error:
+            self._raise_interrupt(error)
+            raise
+        return self
+
+    def _told(self) -> str:
+        return f"{super()._told()}, and the service goes on" if self._is_submitted else super()._told()
+
+    def _wait(self) -> None:
         failures = 0
         while not self._state.is_fetched:
             try:
@@ -159,7 +171,6 @@ class HostedBatch(BatchResults[T]):
                     raise
                 logger.info("the state of the batch is unknown, and asked for again: %s", error)
             time.sleep(self._poll)
-        return self
 
     def retry_failed(self) -> HostedBatch[T]:
         """Send the prompts that failed again when the results are read: now, one by one, at the full price.
@@ -177,10 +188,14 @@ class HostedBatch(BatchResults[T]):
         yield from super()._at(indexes)
 
     def _next_task(self, index: int) -> Task | Outcome | None:
-        return self._task(index) if index in self._live else self._result(index)
+        known = None if index in self._live else self._stored(index)
+        return known or self._task(index)
 
     def _stored(self, index: int) -> Result[Any] | None:
-        return self._result(index) if self._state.parts[self._file_of[index]].is_fetched else None
+        if not self._state.parts[self._file_of[index]].is_fetched:
+            return None
+        result = self._result(index)
+        return result if self._plan.wants(result) else None
 
     def _result(self, index: int) -> Result[T]:
         """Return the result of a prompt, which is in the store, or among the failures."""

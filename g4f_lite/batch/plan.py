@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,7 @@ class Plan:
     :param progress: whether progress is shown; None where somebody looks
     :param executor: what makes the calls; None for threads of our own
     :param index: the index of the prompts, where they are a pandas Series
+    :param is_unwanted: whether a result that is there already is not used; None where all are
     """
 
     calls: Calls
@@ -46,9 +47,25 @@ class Plan:
     progress: bool | None = None
     executor: Executor | None = None
     index: Any = None
+    is_unwanted: Callable[[Result[Any]], bool] | None = None
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     _scopes: dict[str | None, str] = field(default_factory=dict)  # by model, of the provider of all
     _accepts_text: bool = False
+
+    def begin_anew(self) -> None:
+        """Forget the prompts that were seen, which are checked once more."""
+        self._occurrences.clear()
+        self._scopes.clear()
+        self._accepts_text = False
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a new answer takes the place of a stored one."""
+        return self.fresh or self.is_unwanted is not None
+
+    def wants(self, result: Result[Any]) -> bool:
+        """Return whether a result that is there already is used."""
+        return self.is_unwanted is None or not self.is_unwanted(result)
 
     def task(self, index: int, item: Any, key: Key | None = None) -> Task:
         """Make the task for a prompt; nothing is sent.
@@ -106,4 +123,5 @@ class Plan:
             output = self.calls.output(answer)
         except (G4FLiteError, ValueError):  # the type of the output has changed
             return None
-        return Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True)
+        result = Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True)
+        return result if self.wants(result) else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, NoReturn, TypeVar
 
 from ..answers.display import in_ipython
 from ..answers.interruption import BatchInterrupted
 from ..answers.short_traceback import shortened
-from ..errors import BatchStoppedError, G4FLiteError
+from ..errors import AuthenticationError, BatchStoppedError, G4FLiteError
 from ..store.answers import Key
 from . import tables
 from .inputs import Inputs
@@ -57,11 +57,9 @@ class BatchResults(Generic[T]):
         self._read = 0  # prompts of an iterator
         self._reason: BaseException | None = None  # why the last reading stopped before the end
         self._undone: dict[int, Task] = {}  # prompts of an iterator that were read, and have no result
+        self._lacks_key = False  # of a service
         if inputs.is_sized:
-            for index, item in enumerate(inputs.items):
-                task = plan.task(index, item)
-                plan.check(task)
-                self._keys.append(task.key)
+            self._check_all(needs_key=False)
             if not self._keys:
                 raise ValueError("prompts is empty; give at least one prompt")
 
@@ -109,8 +107,30 @@ class BatchResults(Generic[T]):
         """
         return tables.frame(list(self), self._inputs, meta=meta)
 
+    def check(self) -> None:
+        """Raise what keeps the prompts from being sent, as reading the results does; nothing is sent.
+
+        :raises AuthenticationError: if a key is missing, which an estimate does not need
+        """
+        if self._lacks_key:
+            self._check_all(needs_key=True)
+
+    def reject(self, is_unwanted: Callable[[Result[T]], bool]) -> BatchResults[T]:
+        """Ask again for what the store, or a hosted batch, has but a function does not want; results read are kept.
+
+        ::
+
+            results = client.map(prompts, store="answers.db").reject(lambda result: "Sorry" in (result.text or ""))
+
+        :param is_unwanted: gets a result, and returns whether its prompt is to be sent again; the new answer takes the
+            place of the old one
+        :returns: these results
+        """
+        self._plan.is_unwanted = is_unwanted
+        return self
+
     def estimate(self) -> Estimate:
-        """Return what is left to send, roughly; nothing is sent.
+        """Return what is left to send, roughly; nothing is sent, and no key is needed.
 
         :raises TypeError: if the prompts come from an iterator
         """
@@ -143,6 +163,11 @@ class BatchResults(Generic[T]):
         """What the batch has taken so far."""
         return self._usage.copy()
 
+    @property
+    def paused(self) -> float:
+        """The seconds for which the service has asked to wait, so that nothing is sent; 0 if it has not."""
+        return self._plan.workers.paused
+
     def close(self) -> None:
         """Close the store; it is opened again when it is needed."""
         if self._plan.store is not None:
@@ -157,6 +182,25 @@ class BatchResults(Generic[T]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("the results of a batch cannot be copied or pickled; pickle list(results)")
+
+    def _check_all(self, *, needs_key: bool) -> None:
+        """Check prompts that are all there, and note their places in the store.
+
+        :raises AuthenticationError: if a key is missing that is needed
+        """
+        self._keys, self._lacks_key = [], False
+        self._plan.begin_anew()
+        for index, item in enumerate(self._inputs.items):
+            task = self._plan.task(index, item)
+            self._keys.append(task.key)
+            if self._lacks_key and isinstance(item, str):
+                continue  # which the next check looks at
+            try:
+                self._plan.check(task)
+            except AuthenticationError:
+                self._lacks_key = True
+                if needs_key:
+                    raise
 
     def _at(self, indexes: range) -> Iterator[Result[T]]:
         """Yield the results of prompts that are all there."""
@@ -246,9 +290,14 @@ class BatchResults(Generic[T]):
 
     def _raise_interrupt(self, error: KeyboardInterrupt) -> None:
         if in_ipython():
-            raise BatchInterrupted(self, counted(self._usage.done, "result")) from error
+            raise BatchInterrupted(self, self._told()) from error
+
+    def _told(self) -> str:
+        """Say how many results there are, and what goes on without the user."""
+        return counted(self._usage.done, "result")
 
     def _start(self, indexes: Iterable[int]) -> Run:
+        self.check()
         self._reason = None
         plan = self._plan
         progress = Progress(plan.progress, len(self) if self._inputs.is_sized else None, self._usage.done)
@@ -267,7 +316,7 @@ class BatchResults(Generic[T]):
                 self._failed[result.index] = result
             progress.add(result)
 
-        run = Run(tasks(), plan, on_result, progress.close)
+        run = Run(tasks(), plan, on_result, progress.close, progress.pause)
         return run
 
     def _next_task(self, index: int) -> Task | Outcome | None:

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -28,12 +28,14 @@ from ..errors import (
     StoreError,
 )
 from ..http.observer import observer
+from ..http.waits import named_wait
 from ..store.answers import AnswerStore, Kept, Key
 from .elsewhere import Shipment, ask_by_executor
 from .pace import tokens_of, wait_for_place
 from .plan import Plan
 from .result import Result
 from .task import Bundle, Task
+from .workers import LONGEST_PAUSE, TOO_MANY
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +74,8 @@ class Run:
     :param plan: how they are to be answered
     :param on_result: called with each result, one call at a time
     :param on_end: called at the end of the run
+    :param on_pause: called now and then, while a result is waited for, with the seconds that the service has asked to
+        wait; 0 if it has not
     """
 
     def __init__(
@@ -80,12 +84,14 @@ class Run:
         plan: Plan,
         on_result: Callable[[Result[Any]], None],
         on_end: Callable[[], None],
+        on_pause: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._tasks = tasks
         self._plan = plan
         self._workers = plan.workers
         self._on_result = on_result
         self._on_end = on_end
+        self._on_pause = on_pause
         self._changed = threading.Condition()
         self._waiting: deque[Task] = deque()
         self._running: set[Bundle] = set()
@@ -94,7 +100,9 @@ class Run:
         self._done: dict[int, Outcome] = {}
         self._is_read = False  # to the end of the tasks
         self._awaited: int | None = None
-        self._failures = 0
+        self._failures = 0  # in a row
+        self._answers = 0
+        self._halted = threading.Event()  # nothing more is sent
         self._stopping = threading.Event()
         self._shipment = None if plan.executor is None else Shipment(plan.calls.for_workers())
         self._bundles = self._shipment is not None and not plan.meters
@@ -115,10 +123,12 @@ class Run:
                     self._awaited = index
                     self._changed.wait(_LOOK_SECONDS)
                     self._awaited = None
+            self._on_pause(self._workers.paused)
 
     def close(self) -> list[Outcome]:
         """End what is in progress, and return the results that nobody has taken."""
         self._stopping.set()
+        self._halted.set()
         with self._changed:
             closes = [bundle.close for bundle in self._running if bundle.close is not None]
         for close in closes:
@@ -162,8 +172,7 @@ class Run:
 
     def _dispatch(self) -> None:
         """Hand as many prompts to the workers as may be in progress; the lock is held."""
-        is_going = self.reason is None and not self._stopping.is_set()
-        while is_going and self._waiting and len(self._running) < self._workers.number:
+        while not self._halted.is_set() and self._waiting and len(self._running) < self._workers.number:
             size = min(self._bundle, len(self._waiting))
             if self._is_read:  # near the end smaller ones, so that all workers end together
                 size = min(size, math.ceil(len(self._waiting) / self._workers.number))
@@ -182,11 +191,11 @@ class Run:
             try:
                 results = context.run(self._answer, bundle)
             except BaseException as error:  # noqa: BLE001  raised in the caller's thread
-                self.reason = self.reason or error
+                self._halt(error)
             with self._changed:
                 self._running.discard(bundle)
                 pairs = itertools.zip_longest(bundle.tasks, results)
-                unanswered = [task for task, result in pairs if result is None or not self._note(result)]
+                unanswered = [task for task, result in pairs if result is None or not self._note(task, result)]
                 self._waiting.extendleft(reversed(unanswered))  # for another run, unless they were behind an error
                 self._dispatch()
                 runs_dry = len(self._waiting) < self._workers.number * self._bundle and not self._is_read
@@ -197,9 +206,8 @@ class Run:
         """Return the results of prompts; None, or nothing, for those that were not sent or closed meanwhile."""
         for task in bundle.tasks:
             self._wait_for_place(task)
-        if self._stopping.is_set():
+        if self._halted.is_set():
             return []
-        observer.set(self._workers.observe)
         try:
             outcomes = self._outcomes(bundle)
         finally:
@@ -208,10 +216,13 @@ class Run:
 
     def _wait_for_place(self, task: Task) -> None:
         for meter in self._plan.meters:
-            wait_for_place(meter, tokens_of(task.prompt), self._stopping.is_set, self._stopping.wait)
-        self._stopping.wait(self._workers.reserve())
-        while not (self._workers.may_send() or self._stopping.is_set()):
-            self._stopping.wait(self._workers.reserve())
+            wait_for_place(meter, tokens_of(task.prompt), self._halted.is_set, self._halted.wait)
+        while not self._halted.is_set():
+            while (left := self._workers.paused) and not self._halted.is_set():
+                self._halted.wait(min(left, _LOOK_SECONDS))  # another call may end the pause
+            self._halted.wait(self._workers.reserve())
+            if self._workers.may_send():
+                return
 
     def _outcomes(self, bundle: Bundle) -> list[tuple[Kept | Exception, float]]:
         """Return the answer or the error of each prompt that was sent, and its seconds."""
@@ -227,13 +238,25 @@ class Run:
             return [(error, time.monotonic() - began_at)]
 
     def _ask(self, bundle: Bundle) -> Kept:
+        waits_until = -math.inf  # as the service asked this call to
+
+        def observe(status: int, headers: Mapping[str, str]) -> None:
+            nonlocal waits_until
+            self._workers.observe(status, headers)
+            if status == TOO_MANY and (wait := named_wait(headers)) is not None:
+                waits_until = time.monotonic() + wait
+
         def begin(close: Callable[[], None]) -> None:
             bundle.close = close
             if self._stopping.is_set():
                 close()
 
         (task,) = bundle.tasks
-        return self._plan.calls.ask(task.prompt, task.provider, begin)
+        observer.set(observe)
+        kept = self._plan.calls.ask(task.prompt, task.provider, begin)
+        if time.monotonic() < waits_until:  # which another provider of a chain did not ask for
+            self._workers.resume()
+        return kept
 
     def _result(self, task: Task, outcome: Kept | Exception, seconds: float) -> Result[Any] | None:
         try:
@@ -244,38 +267,63 @@ class Run:
         except Exception as error:  # noqa: BLE001  a result
             if self._stopping.is_set():
                 return None
-            attempts = error.attempts if isinstance(error, G4FLiteError) else None
+            attempts = _times(task, error.attempts if isinstance(error, G4FLiteError) else None)
             return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds)
         if answer.usage is not None:
             for meter in self._plan.meters:
                 meter.correct(answer.usage.total_tokens - tokens_of(task.prompt))
         if self._plan.store is not None and task.key is not None:
             self._keep(self._plan.store, task.key, outcome)
-        return Result(task.index, task.input, answer, output, attempts=outcome.attempts, seconds=outcome.seconds)
+        attempts = _times(task, outcome.attempts)
+        return Result(task.index, task.input, answer, output, attempts=attempts, seconds=outcome.seconds)
 
     def _keep(self, store: AnswerStore, key: Key, kept: Kept) -> None:
         try:
-            store.keep(key, kept, replace=self._plan.fresh)
+            store.keep(key, kept, replace=self._plan.replaces)
         except StoreError as error:  # the answer is there nevertheless
-            self.reason = self.reason or error
+            self._halt(error)
         except G4FLiteError as error:
             logger.info("an answer was not stored, because its image cannot be fetched: %s", error)
 
-    def _note(self, result: Result[Any]) -> bool:
+    def _halt(self, error: BaseException) -> None:
+        """Send nothing more."""
+        self.reason = self.reason or error
+        self._halted.set()
+
+    def _put_back(self, task: Task, result: Result[Any], error: Exception) -> bool:
+        """Put a prompt that the service refuses for now at the end of the queue; the lock is held.
+
+        :returns: False if the service names no time, or nothing was answered since the prompt was put there last
+        """
+        wait = wait_named_by(error)
+        if wait is None or task.answers_before == self._answers:
+            return False
+        task.answers_before = self._answers
+        task.sent = result.attempts or task.sent + 1
+        self._waiting.append(task)
+        self._failures += self._workers.pause(wait)  # a service that goes on refusing stops the batch
+        if self._failures >= self._plan.max_failures:
+            self._halt(error)
+        return True
+
+    def _note(self, task: Task, result: Result[Any]) -> bool:
         """Count a result; False if it is an error that stops the batch.  The lock is held."""
         error = result.error
         if error is None:
             self._failures = 0
+            self._answers += 1
             self._workers.succeeded(0 if result.usage is None else result.usage.total_tokens, result.seconds)
+        elif self._put_back(task, result, error):
+            return True
         else:
             self._failures += 1
             if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows
                 self._workers.refused(error.retry_after)
             if is_hopeless(error):
-                self.reason = self.reason or error
+                self._halt(error)
                 return False
             if self._failures >= self._plan.max_failures:
-                self.reason = self.reason or error
+                self._halt(error)
         self._done[result.index] = result
         self._on_result(result)
         return True
@@ -286,3 +334,18 @@ def is_hopeless(error: Exception) -> bool:
     if isinstance(error, AllProvidersFailedError):
         return bool(error.errors) and all(map(is_hopeless, error.errors))
     return isinstance(error, HOPELESS)
+
+
+def wait_named_by(error: Exception) -> float | None:
+    """Return the seconds after which a service that refuses a prompt for now says it takes one; None for others."""
+    if isinstance(error, AllProvidersFailedError):
+        waits = [wait for wait in map(wait_named_by, error.errors) if wait is not None]
+        return min(waits, default=None)
+    if not isinstance(error, RateLimitError) or isinstance(error, QuotaExceededError) or error.retry_after is None:
+        return None
+    return error.retry_after if error.retry_after <= LONGEST_PAUSE else None
+
+
+def _times(task: Task, attempts: int | None) -> int | None:
+    """Return how many times a prompt was sent, those before it was put back included."""
+    return attempts if attempts is None or not task.sent else attempts + task.sent

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..answers.deltas import Usage
+from ..store.answers import digest_of
 from .pace import tokens_of
 from .result import Result
 from .task import Calls, Task
@@ -83,6 +84,8 @@ class Estimate(NamedTuple):
     :param prompts_only: whether the cost is that of the prompts only, because nothing limits some answers
     :param unused: how many further answers are in the store: to other prompts, or to these of another provider, URL,
         key or model, or with other options
+    :param largest: the tokens of the largest of these prompts
+    :param repeated: how many of these prompts are equal to one before them, and are sent nevertheless
     """
 
     calls: int
@@ -92,6 +95,8 @@ class Estimate(NamedTuple):
     cost: float | None = None
     prompts_only: bool = False
     unused: int = 0
+    largest: int = 0
+    repeated: int = 0
 
 
 def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, kept: int = 0) -> Estimate:
@@ -104,6 +109,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
     stored = 0
     left: list[tuple[int, int | None]] = []  # the tokens of each prompt, and the most of its answer
     priced: dict[Any, tuple[Task, Usage]] = {}  # the tokens of each model of each provider
+    seen: set[bytes] = set()
     for task, result in tasks:
         if result is not None:
             stored += result.error is None
@@ -113,6 +119,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         tokens = tokens_of(task.prompt) - (most or 0)
         left.append((tokens, most))
         kind = (task.prompt.model, id(task.provider))
+        seen.add(digest_of(task.prompt, str(kind)))
         so_far = priced[kind][1] if kind in priced else Usage(0, 0, 0)
         sums = (so_far.prompt_tokens + tokens, so_far.completion_tokens + (most or 0))
         priced[kind] = task, Usage(*sums, sum(sums))
@@ -126,7 +133,21 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         None if None in costs else sum(cost or 0.0 for cost in costs),
         None in mosts,
         max(0, kept - stored),
+        max((tokens for tokens, _ in left), default=0),
+        len(left) - len(seen),
     )
+
+
+def told_of_pause(seconds: float) -> str:
+    """Say for how long the service has asked to wait; nothing if it has not."""
+    return f"paused by the service for {duration(seconds)}" if seconds > 0 else ""
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def counted(number: int, noun: str) -> str:

@@ -21,6 +21,8 @@ class Task:
     :param prompt: the prompt as it is sent
     :param provider: the provider that it names; None for the client's
     :param key: its place in the store; None without a store
+    :ivar sent: how many times it was sent before it was put back, because the service refused it for now
+    :ivar answers_before: how many answers the run had when it was put back
     """
 
     index: int
@@ -28,6 +30,8 @@ class Task:
     prompt: Prompt
     provider: Any = None
     key: Key | None = None
+    sent: int = 0
+    answers_before: int = -1
 
 
 @dataclass(eq=False)

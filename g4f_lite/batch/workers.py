@@ -19,6 +19,7 @@ _RECENT_SECONDS = 1.0  # in which the calls that were sent say how many the serv
 _CARE = 0.95  # of what it took then
 _GROWTH, _DOUBLING_SECONDS = 0.001, 30.0  # how the pace grows again: by 5 % in half a minute, sevenfold in two
 _FEW, _DOUBLING_SECONDS_OF_FEW = 20, 10.0  # a refusal among few calls says little: by 24 % in half a minute
+LONGEST_PAUSE = 86_400.0  # seconds; what is used up for a day is back within it, and a longer wait is no pause
 _KEPT = 0.9  # of the means of tokens and seconds, with each answer
 _BUNDLE_SECONDS, _MOST_IN_BUNDLE = 0.75, 10
 TOO_MANY = 429
@@ -54,6 +55,7 @@ class Workers:
         self._refused_at = -math.inf
         self._calm_until = -math.inf
         self._waits_until = -math.inf  # because the service asked everybody to wait
+        self._pause_ends = -math.inf  # of the last pause that calls were put back for
         self._rate = math.inf  # calls a second at the last refusal
         self._doubling = _DOUBLING_SECONDS
         self._next = -math.inf  # when the next call may be sent
@@ -63,6 +65,11 @@ class Workers:
     def number(self) -> int:
         """How many calls may be in progress now."""
         return max(1, min(self._number, math.floor(min(self._left, MOST)))) if self.adapts else self._number
+
+    @property
+    def paused(self) -> float:
+        """The seconds for which the service has asked everybody to wait; 0 if it has not, or they have passed."""
+        return max(0.0, self._waits_until - self._clock())
 
     @property
     def bundle(self) -> int:
@@ -110,7 +117,7 @@ class Workers:
         with self._lock:
             now = self._clock()
             self.refusals += 1
-            if wait is not None:
+            if wait is not None and wait <= LONGEST_PAUSE:
                 self._waits_until = max(self._waits_until, now + wait)
             if not self.adapts:
                 return
@@ -127,6 +134,24 @@ class Workers:
             self._refused_at = now
             self._next = max(now, self._waits_until)
             self._calm_until = max(self._next, now + _CALM_SECONDS)
+
+    def pause(self, seconds: float) -> bool:
+        """Let everybody wait, and return whether this is a new pause: a crowd of calls is refused at once."""
+        with self._lock:
+            now = self._clock()
+            is_new = now >= self._pause_ends
+            self._pause_ends = max(self._pause_ends, now + seconds)
+            self._waits_until = max(self._waits_until, now + seconds)
+            return is_new
+
+    def resume(self) -> None:
+        """End a pause: another provider of a chain answers meanwhile."""
+        with self._lock:
+            now = self._clock()
+            self._waits_until = min(self._waits_until, now)
+            self._next = min(self._next, now)
+            self._calm_until = min(self._calm_until, now + _CALM_SECONDS)
+            self._rate = math.inf  # that of the provider which refused
 
     def succeeded(self, tokens: int = 0, seconds: float = 0.0) -> None:
         """Count an answer.

@@ -7,14 +7,16 @@ import signal
 import sys
 from typing import NoReturn
 
+from .keyboard import silent_keyboard
+
 NEEDS_CLICK = 'The command line needs the package click: pip install "g4f-lite[cli]"'
 
 
 def main() -> None:
     """Run the command line and exit: 0, 1 for an error, 2 for wrong usage; Ctrl-C ends it as a signal does."""
     try:
-        from .app import run
-
+        with silent_keyboard():  # what is typed this early would stand before the answer
+            from .app import run
         sys.exit(run())
     except ModuleNotFoundError as error:
         if error.name != "click":

@@ -9,6 +9,7 @@ import click
 
 from ..errors import G4FLiteError
 from .failure import Failure, message_of
+from .keyboard import silent_keyboard
 from .output import prepare
 
 # Each is a module in `commands`, imported when it is used.
@@ -26,7 +27,8 @@ class Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f".commands.{name}", __package__).command
+        with silent_keyboard():
+            command: click.Command = import_module(f".commands.{name}", __package__).command
         return command
 
     def resolve_command(

@@ -14,6 +14,7 @@ from ..batch.summary import counted
 from ..store.answers import AnswerStore
 from .batch_output import OutputFile
 from .failure import Misuse, checking_arguments
+from .wording import in_options
 
 # What to do about errors in the input, by how their message ends.
 _HINTS = {
@@ -71,6 +72,8 @@ class BatchFiles:
             is_text = kind == "text" and failed is not None and failed.suffix.lower() in ("", ".txt")
             self._failed_kind = "text" if is_text else _kind_of_output(failed)
         self.earlier = 0  # answers in the target
+        self.skipped = 0  # empty rows
+        self._skips: list[int] = []  # for each empty row of the source, how many others are before it
 
     def read(self, template: str | None, *, empty: str, head: int | None) -> list[Row]:
         """Read all rows, so that a bad one is found before anything is sent.
@@ -82,6 +85,7 @@ class BatchFiles:
         if self.failed is not None and _is_same(self.failed, self.source) and (head is not None or empty == "skip"):
             raise Misuse(f"--failed would replace {self.source}, and --head and --empty skip leave rows of it out")
         rows = self._rows(template, empty)[:head]
+        self.skipped = sum(before < len(rows) or head is None for before in self._skips)
         if not rows:
             raise Misuse(f"{self._name} has no prompts")
         with checking_arguments():
@@ -92,12 +96,13 @@ class BatchFiles:
 
     def writer(self) -> Writer:
         """Return what writes the answers."""
-        return Writer(self.output.file, self._target_kind, delimiter=self._delimiter, fields=self._fields)
+        columns, how = self._fields, self._delimiter
+        return Writer(self.output.file, self._target_kind, delimiter=how, fields=columns, say=in_options)
 
     def writer_of_failures(self) -> Writer:
         """Return what writes the rows that failed."""
         assert self.failures is not None
-        return Writer(self.failures.file, self._failed_kind, delimiter=self._delimiter)
+        return Writer(self.failures.file, self._failed_kind, delimiter=self._delimiter, say=in_options)
 
     def check_earlier(self, rows: int, *, fresh: bool) -> None:
         """Raise if the target has more answers than there are prompts, or some that would be paid for once more.
@@ -120,13 +125,17 @@ class BatchFiles:
         return "standard input" if _is_standard(self.source) else str(self.source)
 
     def _rows(self, template: str | None, empty: str) -> list[Row]:
+        rows: list[Row] = []
         how: dict[str, Any] = {"delimiter": self._delimiter, "empty": empty}
+        how["on_skip"] = lambda: self._skips.append(len(rows))
         try:
             if _is_standard(self.source):
                 text = _standard_input()
-                return list(read_rows(io.StringIO(text, newline=""), self._kind or _guess(text), template, **how))
-            with opened(self.source, "r") as file:
-                return list(read_rows(file, self._kind or "text", template, **how))
+                rows.extend(read_rows(io.StringIO(text, newline=""), self._kind or _guess(text), template, **how))
+            else:
+                with opened(self.source, "r") as file:
+                    rows.extend(read_rows(file, self._kind or "text", template, **how))
+            return rows
         except OSError as error:
             raise Misuse(f"cannot read {self._name}: {error.strerror}") from error
         except UnicodeDecodeError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from ..batch.summary import BatchUsage, Estimate, counted
+from ..batch.summary import BatchUsage, Estimate, counted, duration, told_of_pause
 
 LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
 MOST_LOG_SECONDS = 300.0
@@ -56,18 +56,21 @@ def dollars(cost: float) -> str:
     return f"about ${cost:,.2f}" if cost >= 1 else f"about ${cost:.2g}"
 
 
-def told_before(estimate: Estimate, failed: int = 0) -> str:
+def told_before(estimate: Estimate, failed: int = 0, skipped: int = 0) -> str:
     """Say what would be sent.
 
     :param failed: how many prompts have failed for good, so that they are neither sent nor stored
+    :param skipped: how many rows were left out, because they are empty
     """
     longest = estimate.completion_tokens
     most = "" if longest is None else f", at most {longest:,} tokens of answers"
     only = " for the prompts only: --max-tokens limits the answers" if estimate.prompts_only else ""
     price = f"; {dollars(estimate.cost)}{only}" if estimate.cost else ""
-    known = f"{counted(estimate.stored, 'answer')} stored{f', {failed:,} failed' if failed else ''}"
-    tokens = f"about {estimate.prompt_tokens:,} tokens of prompts"
-    return f"{counted(estimate.calls, 'prompt')} to send, {known}; {tokens}{most}{price}"
+    repeated = f" ({estimate.repeated:,} of them repeated)" if estimate.repeated else ""
+    known = f"{counted(estimate.stored, 'answer')} stored{f', {failed:,} failed' if failed else ''}{_told_of(skipped)}"
+    largest = f" (the largest has {estimate.largest:,})" if estimate.calls > 1 else ""
+    tokens = f"about {counted(estimate.prompt_tokens, 'token')} of prompts{largest}"
+    return f"{counted(estimate.calls, 'prompt')} to send{repeated}, {known}; {tokens}{most}{price}"
 
 
 def told_of_unused(estimate: Estimate, store: Path) -> str | None:
@@ -80,18 +83,23 @@ def told_of_unused(estimate: Estimate, store: Path) -> str | None:
     )
 
 
-def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float | None) -> str:
+def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float | None, skipped: int = 0) -> str:
     """Say what a batch has done and taken.
 
     :param failures: how many prompts have no answer, or one that is not what was asked for
     :param store: where its answers are
     :param cost: what it cost in US dollars; None if that is not known
+    :param skipped: how many rows were left out, because they are empty
     """
     known = f" ({usage.stored:,} of them from {store})" if store and usage.stored else ""
     cut = f", {usage.cut:,} cut" if usage.cut else ""
     answered = usage.done - failures
     kept = f"; kept in {store}" if store and answered and not known else ""
-    return f"{answered:,} answered{known}, {failures:,} failed{cut}{told_of_cost(usage, cost)}{kept}"
+    return f"{answered:,} answered{known}, {failures:,} failed{cut}{_told_of(skipped)}{told_of_cost(usage, cost)}{kept}"
+
+
+def _told_of(skipped: int) -> str:
+    return f", {counted(skipped, 'empty row')} skipped" if skipped else ""
 
 
 def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
@@ -107,11 +115,20 @@ class Progress:
 
     :param usage: gives what the batch has taken so far
     :param total: how many prompts there are
+    :param paused: gives the seconds for which the service has asked to wait, or 0
     :param is_shown: whether it is shown; False where nothing is to be seen, or the answers are
     """
 
-    def __init__(self, usage: Callable[[], BatchUsage], total: int, *, is_shown: bool = True) -> None:
+    def __init__(
+        self,
+        usage: Callable[[], BatchUsage],
+        total: int,
+        *,
+        paused: Callable[[], float] = lambda: 0.0,
+        is_shown: bool = True,
+    ) -> None:
         self._usage = usage
+        self._paused = paused
         self._total = total
         self._is_line = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._is_shown = is_shown
@@ -133,9 +150,11 @@ class Progress:
         parts = [f"{usage.done:,} of {self._total:,} done"]
         if usage.failures:
             parts.append(f"{usage.failures:,} failed")
-        if usage.calls and usage.done < self._total:
+        if told := told_of_pause(self._paused()):  # a time left would know nothing of how long the next ones are
+            parts.append(told)
+        elif usage.calls and usage.done < self._total:
             left = (self._total - usage.done) * seconds / usage.calls
-            parts.append(f"{usage.calls * 60 / seconds:,.0f} a minute, {_duration(left)} left")
+            parts.append(f"{usage.calls * 60 / seconds:,.0f} a minute, {duration(left)} left")
         return ", ".join(parts)
 
     def _write(self, text: str) -> None:
@@ -161,10 +180,3 @@ class Progress:
         if self._length:  # leave the line empty for what comes next
             self._write("")
             self._write("")
-
-
-def _duration(seconds: float) -> str:
-    """Return a time in the unit that suits it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -22,6 +22,19 @@ from .batch_report import Price, Progress, told_after, told_of_cost
 from .failure import Failure, message_of, one_line, tell
 
 
+def checked(result: Result[Any], check: Callable[[str], object] | None) -> Result[Any]:
+    """Return a result, with an error if its answer does not have the requested format.
+
+    :param check: raises for an answer that does not have it; None if any will do
+    """
+    if check is not None and result.answer is not None:
+        try:
+            check(str(result.answer))
+        except ResponseFormatError as error:
+            return replace(result, error=error)
+    return result
+
+
 @dataclass
 class BatchRun:
     """One run of the command.
@@ -61,16 +74,23 @@ class BatchRun:
                     if file is not None:
                         file.publish()
         if output.path is not None:
-            click.echo(told_after(self.results.usage, len(wrong), self.files.store, self._cost()))
+            skipped = self.files.skipped
+            click.echo(told_after(self.results.usage, len(wrong), self.files.store, self._cost(), skipped))
+        elif self.files.skipped:
+            tell(f"Note: {counted(self.files.skipped, 'empty row')} skipped")
         if wrong:
-            text = f"{len(wrong):,} of {counted(len(self.rows), 'prompt')} failed; the first: {message_of(wrong[0])}"
+            first = wrong[0].error
+            assert first is not None
+            text = f"{len(wrong):,} of {counted(len(self.rows), 'prompt')} failed; the first: {message_of(first)}"
+            if isinstance(self.results, HostedBatch) or any(result.answer is not None for result in wrong):
+                text += "; the same command with --retry-failed asks for them again"
             if is_kept_back:
                 kept = f"{output.path} had {counted(self.files.earlier, 'answer')} and was left as it is"
                 text += f"; {kept}, and these rows are in {output.partial}"
             raise Failure(text)
 
-    def _write(self) -> list[Exception]:
-        """Write the rows with their answers as they come, and return what is wrong with some."""
+    def _write(self) -> list[Result[Any]]:
+        """Write the rows with their answers as they come, and return the results that are failures."""
         output, failures, results = self.files.output, self.files.failures, self.results
         writer = self.files.writer()
         writer_of_failures = None if failures is None else self.files.writer_of_failures()
@@ -79,26 +99,17 @@ class BatchRun:
         if isinstance(results, HostedBatch) and not results.done:
             tell(one_line(f"{self.files.hosted}: {results.status}; waiting"))
         is_shown = not is_seen and not isinstance(results, HostedBatch)
-        with Progress(lambda: results.usage, len(self.rows), is_shown=is_shown):
+        with Progress(lambda: results.usage, len(self.rows), paused=lambda: results.paused, is_shown=is_shown):
             for row, given in zip(self.rows, results, strict=True):
-                result = self._checked(given)
+                result = checked(given, self.check)
                 with output.writing():
                     writer.write(row, result)
                 if result.error is not None:
-                    wrong.append(result.error)
+                    wrong.append(result)
                     if failures is not None and writer_of_failures is not None:
                         with failures.writing():
                             writer_of_failures.write_failed(row, result)
         return wrong
-
-    def _checked(self, result: Result[Any]) -> Result[Any]:
-        """Return a result, with an error if its answer does not have the requested format."""
-        if self.check is not None and result.answer is not None:
-            try:
-                self.check(str(result.answer))
-            except ResponseFormatError as error:
-                return replace(result, error=error)
-        return result
 
     @contextmanager
     def _ending(self) -> Iterator[None]:

@@ -26,9 +26,9 @@ class ConversationFile:
         if self._target is not None and not self._target.parent.is_dir():
             raise Misuse(f"{self._target.parent} is not a directory")
         if self._target is not None:
-            from .locked_file import append_turn, take_back  # which load filelock
+            from .locked_file import append_turn, replace  # which load filelock
 
-            self._append_turn, self._take_back = append_turn, take_back
+            self._append_turn, self._replace = append_turn, replace
 
     def open(self, provider: BaseProvider, *, system: str | None, model: str | None) -> Conversation:
         """Start a conversation, or continue the one in the file.
@@ -52,9 +52,20 @@ class ConversationFile:
 
         :raises click.ClickException: if the file cannot be written
         """
+        self._write(conversation, is_longer=len(conversation.messages) >= self._known)
+
+    def save_changed(self, conversation: Conversation) -> None:
+        """Write a conversation whose earlier messages have changed to the file, if that has been written already.
+
+        :raises click.ClickException: if the file cannot be written
+        """
+        if self._known:
+            self._write(conversation, is_longer=False)
+
+    def _write(self, conversation: Conversation, *, is_longer: bool) -> None:
         if self._target is None:
             return
-        write = self._append_turn if len(conversation.messages) >= self._known else self._take_back
+        write = self._append_turn if is_longer else self._replace
         try:
             write(self._target, conversation, self._known)
         except (OSError, ValueError) as error:

@@ -20,16 +20,12 @@ from ..http.urls import is_loopback
 from ..providers.openai.presets import PRESETS
 from ..providers.registry import provider_names
 from .assignments import LISTED
+from .wording import in_options
 
 logger = logging.getLogger(__name__)
 
-# The names of settings in Python, and the options for them.
-_OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image", "response_format": "--schema"}
 _NOWHERE = re.compile(r"could not connect to (\S+?):? ")
 _UNKNOWN = re.compile(r"it has no model '([^']+)'; try .* or give the path of a \.gguf file")
-_CONTEXT = re.compile(r"(?<= with )Local\(context=(\w+)\)")
-_ADDRESS = re.compile(r"\bbase_url='([^']*)'")
-_SETTING = re.compile(r"\b(?:(api_key|base_url|response_format)\b=?|(images|provider|proxy|timeout|model)=(?!\w))")
 
 
 class Failure(click.ClickException):
@@ -62,9 +58,7 @@ def one_line(text: str) -> str:
     """Return a message as one line, with options instead of the names of Python arguments."""
     text = text.replace(PARTIAL_HINT, "")  # what had arrived is printed
     text, listed, names = text.partition(LISTED)  # the listed names are not options
-    text = _CONTEXT.sub(r"G4F_LITE_CONTEXT=\1", text)
-    text = _ADDRESS.sub(r"--base-url \1", text)
-    text = _SETTING.sub(lambda found: _OPTIONS.get(found[1] or found[2], f"--{found[2]}"), text) + listed + names
+    text = in_options(text) + listed + names
     text = re.sub(r":\s*\n\s*", ": ", text.strip())
     return sanitize(re.sub(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*", "; ", text))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class InteractiveChat:
     :param whole: whether to write each answer only when it is complete
     :param raw: whether to write answers without rendering them
     :param file: the file of the conversation
+    :param check: raises for an answer that does not have the requested format; None if any will do
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class InteractiveChat:
         whole: bool,
         raw: bool,
         file: ConversationFile,
+        check: Callable[[str], object] | None = None,
     ) -> None:
         self._conversation = conversation
         self._file = file
@@ -66,6 +69,7 @@ class InteractiveChat:
         self._images = images
         self._whole = whole
         self._raw = raw
+        self._check = check
         self._editor = LineEditor(COMMANDS)
         self._unanswered: str | None = None  # the last message, if there was no answer
 
@@ -149,8 +153,12 @@ class InteractiveChat:
         if system == old:
             return
         self._conversation.messages = system + messages[len(old) :]
+        try:
+            self._file.save_changed(self._conversation)
+        except click.ClickException:
+            self._conversation.messages = messages
+            raise
         write("The system message is replaced.\n" if system else "There is no system message any more.\n")
-        write(self._file.stop_saving())
 
     def _save(self, name: str) -> None:
         if not name:
@@ -217,6 +225,8 @@ class InteractiveChat:
                 show(stream, whole=self._whole, raw=self._raw)
             self._images = self._unanswered = None
             self._file.save(self._conversation)
+            if self._check is not None:
+                self._check(str(stream.text()))
         except KeyboardInterrupt:
             write(f"\n{STOPPED}\n")
         except click.ClickException as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 
 @contextmanager
-def silent_keyboard(resumed: Callable[[], None]) -> Iterator[None]:
+def silent_keyboard(resumed: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Do not show what is typed within a ``with`` block: it would stand in the middle of the answer.
 
     The keys are kept for whoever reads them next, and Ctrl-C and Ctrl-Z work as before.
@@ -26,7 +26,7 @@ def silent_keyboard(resumed: Callable[[], None]) -> Iterator[None]:
     try:
         keyboard = sys.stdin.fileno()
         before = termios.tcgetattr(keyboard)
-    except (OSError, ValueError, termios.error):  # not a terminal
+    except (AttributeError, OSError, ValueError, termios.error):  # none, or not a terminal
         yield
         return
 

@@ -32,8 +32,8 @@ def append_turn(path: Path, conversation: Conversation, known: int) -> None:
             conversation.save(path)
 
 
-def take_back(path: Path, conversation: Conversation, known: int) -> None:
-    """Write a conversation that has lost its last turn to its file.
+def replace(path: Path, conversation: Conversation, known: int) -> None:
+    """Write a conversation that has lost its last turn, or has another system message, to its file.
 
     :param known: how many messages the file had when it was read or written last
     :raises OSError: if the file cannot be written, or its lock cannot be taken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -18,6 +18,8 @@ from ..providers.selection import choose_provider
 from .completion import FILE, complete_provider
 from .failure import Misuse, checking_arguments, tell
 
+EngineOptions = Mapping[str, int]
+
 
 @dataclass(frozen=True)
 class ProviderOptions:
@@ -29,9 +31,10 @@ class ProviderOptions:
     proxy: str | None
     key_file: Path | None
 
-    def choose(self, **settings: Any) -> BaseProvider:
+    def choose(self, engine: EngineOptions | None = None, **settings: Any) -> BaseProvider:
         """Create the provider.
 
+        :param engine: the options for the embedded model
         :param settings: further arguments of its class
         :raises click.ClickException: if the options are invalid
         """
@@ -39,7 +42,9 @@ class ProviderOptions:
             settings["api_key"] = read_key(self.key_file)
         name = ",".join(self.names) or None
         with checking_arguments():
-            provider = choose_provider(name, base_url=self.base_url, download=DEFAULT, **settings)
+            local = {"download": DEFAULT, **(engine or {})}
+            provider = choose_provider(name, base_url=self.base_url, local=local, **settings)
+        check_engine_options(engine or {}, provider)
         if self.key_file is not None and isinstance(provider, Fallback):
             raise Misuse("--api-key-file needs a single provider, and there are several; set their variables")
         for one in provider.providers if isinstance(provider, Fallback) else [provider]:
@@ -79,6 +84,29 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*arguments, provider_options=provider_options, **options)
 
     return with_options
+
+
+def engine_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options for the embedded model to a command, as one argument ``engine``: arguments of ``Local``."""
+
+    @click.option("--context", metavar="N", type=int, help="Tokens of a prompt and its answer, of the embedded model.")
+    @click.option("--threads", metavar="N", type=int, help="Threads of the embedded model.")
+    @wraps(command)
+    def with_options(*arguments: Any, context: int | None, threads: int | None, **options: Any) -> None:
+        given = {"context": context, "threads": threads}
+        command(*arguments, engine={name: value for name, value in given.items() if value is not None}, **options)
+
+    return with_options
+
+
+def check_engine_options(engine: EngineOptions, provider: BaseProvider) -> None:
+    """Raise if there are options for the embedded model, and a provider does not use it.
+
+    :raises click.ClickException: if so
+    """
+    if engine and not any(one.name == "Local" for one in getattr(provider, "providers", [provider])):
+        option = f"--{next(iter(engine))}"
+        raise Misuse(f"{option} is for the embedded model, which is not used here; a server has its own setting")
 
 
 def read_key(path: Path) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
+import stat
 import sys
 
 import click
 
 from .failure import Failure, Misuse
+
+STANDARD_INPUT = "-"
 
 
 def _one_argument(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> str | None:
@@ -23,14 +27,31 @@ prompt_argument = click.argument("prompt", nargs=-1, metavar="[PROMPT]", callbac
 def read_prompt(argument: str | None) -> str:
     """Return the argument and standard input, separated by a blank line if there are both.
 
+    :param argument: the argument; None without one, and ``-`` for standard input alone
     :raises click.UsageError: if there is neither
     :raises click.ClickException: if one is not text
     """
+    if argument == STANDARD_INPUT:
+        argument = None
     given = "" if argument is None else as_text(argument)
-    piped = _standard_input() if argument is None or not sys.stdin.isatty() else ""
+    piped = _standard_input() if argument is None or _is_piped() else ""
     if argument is None and not piped.strip():
         raise click.UsageError("there is no prompt; give it as an argument, or on standard input")
     return "\n\n".join(part for part in (given, piped) if part.strip())
+
+
+def _is_piped() -> bool:
+    """Return whether there is a standard input to add to an argument.
+
+    A file that something else has read from is not: a shell's loop over its lines would end with the first.
+    """
+    if sys.stdin.isatty():
+        return False
+    try:
+        number = sys.stdin.fileno()
+        return not stat.S_ISREG(os.fstat(number).st_mode) or os.lseek(number, 0, os.SEEK_CUR) == 0
+    except (OSError, ValueError):  # not a file of the system
+        return True
 
 
 def as_text(text: str) -> str:

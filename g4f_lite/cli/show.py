@@ -28,12 +28,12 @@ def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Non
     if not sys.stdout.isatty():
         _print(stream, whole=whole)
     else:
-        make = None if raw else _renderer()
-        if make is None:
-            with silent_keyboard(lambda: None):
+        with silent_keyboard():  # also while the renderer is loaded
+            make = None if raw else _renderer()
+            if make is None:
                 _print(stream, whole=whole)
-        else:
-            _render(stream, make(), whole=whole)
+            else:
+                _render(stream, make(), whole=whole)
     note_if_cut(stream)
 
 

@@ -17,6 +17,7 @@ import requests
 
 from ..answers.deltas import Delta, Finish, is_content, no_content
 from ..answers.images import ImageResponse
+from ..answers.interruption import short_interrupt
 from ..answers.response import Response
 from ..answers.short_traceback import shortened
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
@@ -253,6 +254,7 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
     return body
 
 
+@short_interrupt()
 def run(
     service: Service,
     action: Callable[[Exchange], Result],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import ProviderNotFoundError
@@ -69,7 +69,7 @@ def members_of(providers: Any) -> tuple[BaseProvider | type[BaseProvider] | str,
 
 
 def choose_provider(
-    name: str | None = None, *, base_url: str | None = None, download: bool | str | None = None, **settings: Any
+    name: str | None = None, *, base_url: str | None = None, local: Mapping[str, Any] | None = None, **settings: Any
 ) -> BaseProvider:
     """Create the provider that a name, a URL or the environment selects.
 
@@ -79,7 +79,7 @@ def choose_provider(
 
     :param name: the name of a provider, ``name:model``, or several separated by commas for a Fallback
     :param base_url: the URL of the named provider, or of an OpenAI-compatible server
-    :param download: whether ``Local``, if selected, may download its weights, or the one model whose weights it may
+    :param local: further arguments of ``Local``, if it is selected
     :param settings: arguments of the provider's class
     :raises ProviderNotFoundError: if there is no such name
     :raises ValueError: if a name or URL is invalid
@@ -104,7 +104,7 @@ def choose_provider(
         settings["base_url"] = base_url
         names = names or ["OpenAICompatible"]
     try:
-        made = [_make(one, settings, download) for one in names or ["Local"]]
+        made = [_make(one, settings, local or {}) for one in names or ["Local"]]
     except ProviderNotFoundError as error:
         if by_environment:
             raise ProviderNotFoundError(f"G4F_LITE_PROVIDER: {error.message}") from error
@@ -123,7 +123,7 @@ def default_provider() -> BaseProvider:
         return _made[key]
 
 
-def _make(name: str, settings: dict[str, Any], download: bool | str | None) -> BaseProvider:
-    if download is not None and name.partition(":")[0].strip().lower() == "local":
-        settings = {"download": download, **settings}
+def _make(name: str, settings: dict[str, Any], local: Mapping[str, Any]) -> BaseProvider:
+    if name.partition(":")[0].strip().lower() == "local":
+        settings = {**local, **settings}
     return make_provider(name, **settings)

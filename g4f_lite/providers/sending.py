@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import requests
+from requests.structures import CaseInsensitiveDict
 
-from ..errors import G4FLiteError, ProviderError, TransportError
+from ..errors import G4FLiteError, ProviderError, RateLimitError, TransportError
 from ..http.body import Body
 from ..http.checks import complete
 from ..http.exchange import Exchange
@@ -18,6 +19,7 @@ from ..http.observer import observer
 from ..prompt import Prompt
 from .hooks import Hooks, Requests, checked_request, naming, wrong_end, wrong_step
 
+TOO_MANY = 429
 _END = object()
 
 
@@ -90,14 +92,23 @@ def pause(exchange: Exchange, seconds: float) -> None:
 def _answered(provider: Sender, exchange: Exchange, prompt: Prompt, request: requests.Request) -> Body:
     """Send a request, and return its response if it is successful."""
     body = exchange.follow(request, "prompt")
-    if (observe := observer.get()) is not None:
+    observe = observer.get()
+    if observe is not None and body.status != TOO_MANY:
         observe(body.status, body.headers)
     try:
         provider.check_response(body, prompt)
     except BaseException as error:
         not_read(error, provider, exchange, body)
+        if observe is not None and body.status == TOO_MANY:
+            observe(body.status, _naming_wait(error, body.headers))
         raise
     return body
+
+
+def _naming_wait(error: BaseException, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the headers of a refusal, with the wait that the service names elsewhere, such as in its words."""
+    wait = error.retry_after if isinstance(error, RateLimitError) else None
+    return headers if wait is None else CaseInsensitiveDict({"Retry-After": f"{wait:g}"})
 
 
 def _send_all(provider: Sender, exchange: Exchange, prompt: Prompt, asked: Requests) -> Body:

@@ -119,11 +119,7 @@ class AnswerStore:
         if hasher is None:
             hasher = blake2b(scope.encode(), key=self._salt, digest_size=_KEY_BYTES)
             self._scopes[scope] = hasher
-        hasher = hasher.copy()
-        options = {name: value for name, value in prompt.options.items() if name not in _TRAVEL}
-        hasher.update(f"\n{_encode([prompt.messages, options, more])}".encode("utf-8", "surrogatepass"))
-        digest: bytes = hasher.digest()
-        return digest
+        return digest_of(prompt, more, hasher)
 
     def find(self, key: Key, *, since: float = 0.0) -> Kept | None:
         """Return the answer with a key, or None if there is none.
@@ -176,3 +172,16 @@ class AnswerStore:
     def close(self) -> None:
         """Close the file."""
         self.database.close()
+
+
+def digest_of(prompt: Prompt, more: str = "", hasher: Any = None) -> bytes:
+    """Return a hash of the messages and options of a prompt.
+
+    :param more: what else changes the answer
+    :param hasher: what has taken the salt and the scope; None for a hash without them
+    """
+    hasher = blake2b(digest_size=_KEY_BYTES) if hasher is None else hasher.copy()
+    options = {name: value for name, value in prompt.options.items() if name not in _TRAVEL}
+    hasher.update(f"\n{_encode([prompt.messages, options, more])}".encode("utf-8", "surrogatepass"))
+    digest: bytes = hasher.digest()
+    return digest

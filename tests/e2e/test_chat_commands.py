@@ -54,13 +54,45 @@ def test_commands(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
         assert roles(file) == ["user", "assistant"]
         assert say(terminal, "/model") == "echo\r\n> "
         assert say(terminal, "/model gpt-4o-mini") == "The model is gpt-4o-mini from now on.\r\n> "
-        assert "is left as it is" in say(terminal, "/system Be brief.")
+        assert say(terminal, "/system Be brief.") == "The system message is replaced.\r\n> "
+        assert roles(file) == ["system", "user", "assistant"]
         say(terminal, "third")
         assert history(emulator) == ["Be brief.", "first", "first", "third"]
         assert asked(emulator)["model"] == "gpt-4o-mini"
-        assert roles(file) == ["user", "assistant"]
+        assert roles(file) == ["system", *["user", "assistant"] * 2]
+        assert say(terminal, "/system none") == "There is no system message any more.\r\n> "
+        assert roles(file) == ["user", "assistant"] * 2
+        assert "is left as it is" in say(terminal, "/new")
+        say(terminal, "fourth")
+        assert roles(file) == ["user", "assistant"] * 2
         assert say(terminal, f"/save {tmp_path}/more.json").startswith("Saved to")
-        assert roles(tmp_path / "more.json") == ["system", *["user", "assistant"] * 2]
+        assert roles(tmp_path / "more.json") == ["user", "assistant"]
+
+
+def test_a_file_that_another_command_has_changed_keeps_its_system_message(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "talk.json"
+    with Terminal("chat", *here, "--system", "Be brief.", "--save", str(file)) as terminal:
+        terminal.wait_for("> ")
+        say(terminal, "first")
+        messages = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps([*messages, *messages[1:]]), encoding="utf-8")
+        assert "another command has added a turn to it" in say(terminal, "/system Be polite.")
+        assert say(terminal, "/system") == "Be brief.\r\n> "
+        assert roles(file) == ["system", *["user", "assistant"] * 2]
+
+
+def test_an_answer_that_does_not_fit_the_schema_is_told(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "city.json").write_text('{"required": ["city"]}', encoding="utf-8")
+    with Terminal("chat", *here, "--schema", str(tmp_path / "city.json")) as terminal:
+        terminal.wait_for("> ")
+        assert say(terminal, '{"city": 1}') == '{"city": 1}\r\n> '
+        assert asked(emulator)["response_format"]["json_schema"]["schema"] == {"required": ["city"]}
+        assert say(terminal, "{}").startswith("{}\r\nError: the answer does not match the schema in --schema")
+        emulator.answer('{"city": 2}')
+        assert say(terminal, "/retry") == '{"city": 2}\r\n> '
+        assert history(emulator) == ['{"city": 1}', '{"city": 1}', "{}"]
 
 
 def test_a_message_that_failed_can_be_sent_again(emulator: Emulator, here: list[str]) -> None:

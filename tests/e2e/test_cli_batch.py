@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from g4f_lite.batch.results import BatchResults
 from g4f_lite.batch.summary import BatchUsage
 from g4f_lite.cli import batch_report
 from g4f_lite.emulator import Emulator
@@ -122,12 +123,13 @@ def test_an_estimate_and_the_first_few(emulator: Emulator, here: list[str], tmp_
     store = ["--store", str(tmp_path / "answers.db")]
     source = ["batch", str(tmp_path / "in.txt"), *here]
     assert call(*source, "--estimate", *store).stdout == (
-        "100 prompts to send, 0 answers stored; about 300 tokens of prompts\n"
+        "100 prompts to send, 0 answers stored; about 300 tokens of prompts (the largest has 3)\n"
     )
     assert not (tmp_path / "answers.db").exists()
     assert len(call(*source, "--head", "3", *store).stdout.splitlines()) == 3
     assert call(*source, "--estimate", "--max-tokens", "10").stdout == (
-        "100 prompts to send, 0 answers stored; about 300 tokens of prompts, at most 1,000 tokens of answers\n"
+        "100 prompts to send, 0 answers stored; about 300 tokens of prompts (the largest has 3), "
+        "at most 1,000 tokens of answers\n"
     )
     assert call(*source, "--estimate", *store).stdout.startswith("97 prompts to send, 3 answers stored")
     assert len(prompts(emulator)) == 3
@@ -340,6 +342,17 @@ def test_the_progress_is_told_now_and_then_in_a_log(
     (tmp_path / "in.txt").write_text("".join(f"prompt {number}\n" for number in range(20)), encoding="utf-8")
     done = call("batch", str(tmp_path / "in.txt"), "--workers", "1", *here)
     assert re.search(r"^1?\d of 20 done, [\d,]+ a minute, \d+ s left$", done.stderr, re.MULTILINE), done.stderr
+
+
+def test_the_progress_tells_a_pause_of_the_service_instead_of_a_time_left(
+    emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_report, "LOG_SECONDS", 0.001)
+    monkeypatch.setattr(BatchResults, "paused", 58.3)
+    (tmp_path / "in.txt").write_text("".join(f"prompt {number}\n" for number in range(20)), encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.txt"), "--workers", "1", *here)
+    assert re.search(r"^1?\d of 20 done, paused by the service for 58 s$", done.stderr, re.MULTILINE), done.stderr
+    assert "left" not in done.stderr
 
 
 def test_the_progress_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

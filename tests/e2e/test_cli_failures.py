@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from g4f_lite.cli.options import ProviderOptions
 from g4f_lite.cli.output import prepare
 from g4f_lite.emulator import Emulator
 
@@ -172,9 +173,18 @@ def test_a_model_of_elsewhere_comes_with_what_names_the_place(model: str, advice
     assert_refused(call("chat", "Hello", "-m", model), f"it has no model '{model}'; try ", advice)
 
 
-def test_the_context_is_set_by_a_variable_and_not_by_an_option() -> None:
+def test_the_context_has_an_option_of_its_own() -> None:
     done = call("chat", "Hello", "-o", "context=1024")
-    assert_refused(done, "Local has no option 'context': set G4F_LITE_CONTEXT for the embedded model")
+    assert_refused(done, "Local has no option 'context': pass --context for the embedded model; a server has its own")
+    assert_refused(call("chat", "Hello", "--context", "64"), "--context must be at least 256, not 64")
+    assert_refused(call("chat", "Hello", "--threads", "0"), "--threads must be at least 1, not 0")
+    assert_refused(call("serve", "--context", "64"), "--context must be at least 256, not 64")
+    assert_refused(call("serve", "ollama", "--context", "512"), "--context is for the embedded model")
+    elsewhere = call("chat", "Hello", "-p", "ollama", "-p", "groq", "--threads", "2")
+    assert_refused(elsewhere, "--threads is for the embedded model, which is not used here")
+    options = ProviderOptions(("groq", "local"), None, None, None, None)
+    local = options.choose({"context": 1024}).providers[1]  # type: ignore[attr-defined]
+    assert local.runner.context == 1024
 
 
 def test_a_remedy_in_python_is_one_for_the_command_line(
@@ -183,7 +193,7 @@ def test_a_remedy_in_python_is_one_for_the_command_line(
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which prepare replaces
     prepare()
     warnings.showwarning("it is full; make it larger with Local(context=8192), or images=", UserWarning, "", 0)
-    assert capsys.readouterr().err == "Note: it is full; make it larger with G4F_LITE_CONTEXT=8192, or --image\n"
+    assert capsys.readouterr().err == "Note: it is full; make it larger with --context 8192, or --image\n"
 
 
 def test_a_hub_that_does_not_answer_is_no_provider_to_test(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -146,6 +147,35 @@ def test_an_interrupt_of_a_batch_keeps_its_results(kernel: Kernel, emulator: Emu
     thread.join()
     assert shown(cell)[-1].startswith("BatchInterrupted: the batch was interrupted after ")
     assert shown(kernel.run("print(0 < sys.last_value.results.usage.done < 500)")) == ["True\n"]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("client.images.generate('a cat', model='m')", "Interrupted: the call was interrupted"),
+        ("client.batch(['x'], path=path).texts()", "BatchInterrupted: the batch was interrupted after 0 results, and "),
+    ],
+)
+def test_an_interrupt_of_what_is_no_stream_is_one_line(
+    kernel: Kernel, emulator: Emulator, tmp_path: Path, call: str, told: str
+) -> None:
+    emulator.configure(batch_polls=1000)
+    if "images" in call:
+        emulator.fail("stall", times=None)
+    kernel.run(f"import g4f_lite; client, path = g4f_lite.Client(), {str(tmp_path / 'run.json')!r}")
+
+    def interrupt() -> None:
+        while len(emulator.requests) < (1 if "images" in call else 3):
+            time.sleep(0.01)
+        time.sleep(0.3)
+        kernel.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    (text,) = shown(kernel.run(call))
+    thread.join()
+    assert text.startswith(told)
+    assert len(text.splitlines()) == 1
 
 
 @pytest.mark.parametrize("call", ["g4f_lite.ask('')", "g4f_lite.ask(42)", "g4f_lite.ask('a', temprature=1)"])

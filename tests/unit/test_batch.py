@@ -51,10 +51,34 @@ def test_results_are_in_the_order_of_the_prompts(client: Client) -> None:
 def test_nothing_is_sent_before_the_results_are_read(client: Client, shout: Shout) -> None:
     results = client.map(numbered(3))
     assert shout.asked == []
-    assert results.estimate() == (3, 0, 9, None, None, True, 0)
-    assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30, None, False, 0)
+    assert results.estimate() == (3, 0, 9, None, None, True, 0, 3, 0)
+    assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30, None, False, 0, 3, 0)
     assert shout.asked == []
     assert repr(results) == "<BatchResults: 0 of 3 done, 0 failed>"
+
+
+def test_an_estimate_tells_the_largest_prompt_and_those_that_are_repeated(client: Client) -> None:
+    prompts: list[Any] = ["one", "two", "one", {"prompt": "one"}, {"prompt": "one", "temperature": 1}, "x" * 400]
+    estimate = client.map([*prompts, {"prompt": "one", "model": "other"}], system="Be brief.").estimate()
+    assert (estimate.calls, estimate.largest, estimate.repeated) == (7, 103, 2)
+
+
+def test_an_estimate_needs_no_key_and_reading_the_results_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    client = Client("openai", model="gpt-4o")
+    results = client.map(["one", "two"])
+    assert results.estimate().calls == 2
+    for _ in range(2):
+        with pytest.raises(AuthenticationError, match="OPENAI_API_KEY"):
+            results.texts()
+    with pytest.raises(AuthenticationError, match="OPENAI_API_KEY"):
+        results.check()
+    with pytest.raises(TypeError, match=r"prompts\[0\]: .*temprature"):
+        client.map(["one"], temprature=1)
+    with pytest.raises(TypeError, match=r"prompts\[1\]: .*temprature"):
+        client.map(["one", {"prompt": "two", "temprature": 1}])
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    results.check()
 
 
 def test_an_estimate_has_the_cost_where_the_price_is_known() -> None:

@@ -42,7 +42,7 @@ def test_what_is_stored_is_not_asked_again(tmp_path: Path) -> None:
     assert texts(provider, ["a", "b"], path) == ["a 1", "b 2"]
     assert texts(provider, ["a", "b"], path) == ["a 1", "b 2"]
     results = Client(provider).map(["a", "b", "c"], store=path)
-    assert results.estimate() == (1, 2, 1, None, None, True, 0)
+    assert results.estimate() == (1, 2, 1, None, None, True, 0, 1, 0)
     assert [(result.text, result.is_stored) for result in results] == [("a 1", True), ("b 2", True), ("c 3", False)]
     assert (results.usage.calls, results.usage.stored) == (1, 2)
 
@@ -57,7 +57,7 @@ def test_changed_prompts_are_asked_and_old_answers_stay(tmp_path: Path) -> None:
 def test_an_estimate_counts_the_answers_to_other_questions(tmp_path: Path) -> None:
     path = tmp_path / "answers.db"
     texts(Counts(), ["a", "b", "c"], path)
-    assert Client(Counts("Other")).map(["a", "b", "c"], store=path).estimate()[-2:] == (True, 3)
+    assert Client(Counts("Other")).map(["a", "b", "c"], store=path).estimate().unused == 3
     results = Client(Counts()).map(["c", "d"], store=path)
     assert (results.estimate().stored, results.estimate().unused) == (1, 2)
     results.texts()
@@ -79,6 +79,15 @@ def test_fresh_replaces_what_is_stored(tmp_path: Path) -> None:
     texts(provider, ["a"], path)
     texts(provider, ["a"], path, fresh=True)
     assert texts(provider, ["a"], path) == ["a 2"]
+
+
+def test_stored_answers_that_are_not_wanted_are_asked_again_and_replaced(tmp_path: Path) -> None:
+    provider, path = Counts(), tmp_path / "answers.db"
+    texts(provider, ["a", "b", "b"], path)
+    results = Client(provider).map(["a", "b", "b"], store=path).reject(lambda result: result.text == "b 2")
+    assert (results.estimate().calls, results.estimate().stored) == (1, 2)
+    assert results.texts() == ["a 1", "b 4", "b 3"]
+    assert texts(provider, ["a", "b", "b"], path) == ["a 1", "b 4", "b 3"]
 
 
 def test_equal_prompts_are_asked_each_and_stored_each(tmp_path: Path) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,6 +18,7 @@ from g4f_lite import (
     ProviderNotConfiguredError,
     ResponseFormatError,
 )
+from g4f_lite.answers.interruption import Interrupted
 from g4f_lite.testing import Scripted
 
 from .services import PIXEL
@@ -68,3 +73,28 @@ def test_options_for_images_that_a_chat_cannot_do_are_refused():
 def test_the_embedded_model_draws_nothing():
     with pytest.raises(ProviderNotConfiguredError, match="generates no images"):
         Client(Local()).images.generate("a cat")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.images.generate("a cat", model="m"),
+        lambda client: client.embeddings.create("a cat", model="m"),
+        lambda client: client.models.list(),
+    ],
+)
+def test_an_interrupt_in_a_notebook_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, call: Callable[[Client], object]
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("requests.Session.send", interrupted)
+    client = Client(base_url="http://127.0.0.1:9/v1")
+    with pytest.raises(KeyboardInterrupt) as plain:
+        call(client)
+    assert type(plain.value) is KeyboardInterrupt
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=object))
+    with pytest.raises(Interrupted) as caught:
+        call(client)
+    assert caught.value._render_traceback_() == ["Interrupted: the call was interrupted"]

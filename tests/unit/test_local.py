@@ -340,6 +340,9 @@ def test_a_prompt_that_does_not_fit_is_told_in_our_words() -> None:
         == what + "make it larger with Local(context=2048), or leave out earlier messages"
     )
     assert str(context_error(TOO_LONG, 4096)) == what + ANOTHER_MODEL
+    for most, advised in ((1200, 1200), (4096, 2048)):  # 640, and 512 for the answer
+        assert f"Local(context={advised}), or" in str(context_error(TOO_LONG, 512, most))
+    assert str(context_error(TOO_LONG, 512, 1000)) == what + ANOTHER_MODEL
     assert context_error({"error": {"type": "invalid_request_error"}}, 512) is None
 
 
@@ -347,8 +350,11 @@ def test_an_answer_that_fills_the_context_warns() -> None:
     full = ["x", Usage(12, 500, 512), Finish("length")]
     with pytest.warns(UserWarning, match=r"fill the context of 512; .*Local\(context=1024\), or leave out"):
         list(context_told(iter(full), 512, 512))
-    with pytest.warns(UserWarning, match=f"fill the context of 512; {ANOTHER_MODEL}"):
-        list(context_told(iter(full), 512, 4096))
+    for asked in (4096, 512):
+        with pytest.warns(UserWarning, match=f"fill the context of 512; {ANOTHER_MODEL}"):
+            list(context_told(iter(full), 512, asked, 512))
+    with pytest.warns(UserWarning, match=r"Local\(context=700\), or leave out"):
+        list(context_told(iter(full), 512, 512, 700))
     list(context_told(iter(["x", Usage(12, 499, 511), Finish("length")]), 512, 512))
 
 

@@ -24,7 +24,7 @@ from g4f_lite import (
 from g4f_lite.providers.local import download
 from g4f_lite.providers.local.store import cache_directory
 
-from .fake_hub import FakeHub, Fault, serving
+from .fake_hub import REPOSITORY, FakeHub, Fault, serving
 from .weights_fixtures import MODEL, NAME, Q4, Q8, SHA256, files_in, give_cache, note_waits, serve_hub, serve_secure_hub  # noqa: F401  fixtures
 
 
@@ -140,6 +140,12 @@ def test_two_that_ask_at_once_download_once(hub: FakeHub) -> None:
     assert hub.ranges() == [None, "bytes=1000-"]
 
 
+PAGE = (
+    rf"not for everybody \(status 401\): look for a misprint, or accept the terms at (https://\S+)/{REPOSITORY} "
+    r"in your browser, and set HF_TOKEN to a token of yours from \1/settings/tokens$"
+)
+
+
 class TestToken:
     @pytest.fixture(autouse=True)
     def token(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +174,9 @@ class TestToken:
 
     def test_goes_to_no_host_that_a_name_dresses_up_as_the_hub(self, secure: FakeHub) -> None:
         secure.faults = [Fault(status=401)]
-        with pytest.raises(AuthenticationError):
+        with pytest.raises(
+            AuthenticationError, match=r"\(status 401\): download it yourself, and give the path of the"
+        ):
             Local.pull(f"{secure.cdn}\\@{secure.url.partition('://')[2]}/{Q4}", sha256=SHA256)
         assert [request.headers.get("Authorization") for request in secure.delivered] == [None]
 
@@ -181,7 +189,7 @@ class TestToken:
     def test_without_one_it_is_named(self, secure: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("HF_TOKEN")
         secure.token = "hf_secret-token"
-        with pytest.raises(AuthenticationError, match="accept its terms on its page, and set HF_TOKEN"):
+        with pytest.raises(AuthenticationError, match=PAGE):
             Local.pull(NAME)
 
     def test_is_not_sent_in_the_clear(self, monkeypatch: pytest.MonkeyPatch) -> None:

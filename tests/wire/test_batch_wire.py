@@ -13,8 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from g4f_lite import AuthenticationError, BatchStoppedError, Client, OpenAICompatible, Pace, RetryPolicy
+from g4f_lite import (
+    AuthenticationError,
+    BatchStoppedError,
+    Client,
+    Fallback,
+    OpenAICompatible,
+    Pace,
+    RetryPolicy,
+)
 from g4f_lite.emulator import Emulator
+from g4f_lite.testing import Echo
 
 QUICK = RetryPolicy(backoff=0.001, max_backoff=0.001)
 
@@ -30,6 +39,24 @@ def test_workers_see_the_refusals_that_retries_hide(emulator: Emulator) -> None:
     assert results._plan.workers.refusals == 1
     assert results.usage.retries == 1
     assert sorted(result.attempts for result in results if result.attempts) == [1] * 15 + [2]
+
+
+def test_a_pause_of_one_provider_of_a_chain_does_not_hold_up_another(emulator: Emulator) -> None:
+    emulator.fail("rate_limit", retry_after=600, times=None)
+    paused = OpenAICompatible(f"{emulator.url}/v1", model="m", retry=QUICK)
+    results = Client(Fallback([paused, Echo()])).map([f"prompt {number}" for number in range(30)])
+    assert results.texts() == [f"prompt {number}" for number in range(30)]
+    assert {result.provider for result in results} == {"Echo"}
+
+
+def test_what_is_refused_for_longer_than_a_call_waits_is_sent_again(emulator: Emulator) -> None:
+    emulator.fail("rate_limit", retry_after=0.05)
+    impatient = RetryPolicy(max_retry_after=0.01)
+    client = Client(OpenAICompatible(f"{emulator.url}/v1", model="m", retry=impatient))
+    results = client.map(["one", "two", "three"], workers=1)
+    assert results.texts() == ["one", "two", "three"]
+    assert [result.attempts for result in results] == [2, 1, 1]
+    assert (results.usage.retries, results.usage.failures, len(emulator.requests)) == (1, 0, 4)
 
 
 def test_a_wrong_key_stops_the_batch_after_what_came_before(emulator: Emulator) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +29,7 @@ from g4f_lite import (
     ServiceError,
     StoreError,
 )
+from g4f_lite.answers.interruption import BatchInterrupted
 from g4f_lite.batch import hosted_requests
 from g4f_lite.batch.pace import LocalMeter
 from g4f_lite.emulator import Emulator
@@ -294,3 +298,29 @@ def test_prompts_of_several_providers_go_to_each(client: Client, emulator: Emula
 def test_a_generator_of_prompts_is_read_whole(client: Client, path: Path) -> None:
     batch = batch_of(client, path, (text for text in PROMPTS))
     assert (len(batch), batch[1].text, isinstance(batch[1].answer, Answer)) == (4, "two", True)
+
+
+@pytest.mark.parametrize("moment", ["g4f_lite.batch.hosted.time.sleep", "requests.Session.send"])
+def test_an_interrupt_in_a_notebook_is_one_line_and_the_service_goes_on(
+    client: Client, emulator: Emulator, path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    emulator.configure(batch_polls=20)
+    batch = batch_of(client, path).submit()
+    monkeypatch.setattr("g4f_lite.batch.hosted.time", SimpleNamespace(sleep=time.sleep))  # of this module alone
+    for show in (batch.wait, batch.texts):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=object))
+            patch.setattr(moment, interrupted)
+            with pytest.raises(BatchInterrupted) as caught:
+                show()
+        (line,) = caught.value._render_traceback_()
+        assert line.startswith("BatchInterrupted: the batch was interrupted after 0 results, and the service goes on; ")
+    with monkeypatch.context() as patch:
+        patch.setattr(moment, interrupted)
+        with pytest.raises(KeyboardInterrupt) as plain:
+            batch.wait()
+    assert type(plain.value) is KeyboardInterrupt
+    assert caught.value.results.texts() == PROMPTS

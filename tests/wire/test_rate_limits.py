@@ -23,6 +23,7 @@ from g4f_lite import (
     Timeout,
 )
 from g4f_lite.emulator import Emulator
+from g4f_lite.http.observer import observer
 
 from .conftest import Provide
 from .openai_answers import HELLO, refused, whole
@@ -247,3 +248,24 @@ def test_a_call_that_is_closed_waits_no_longer() -> None:
         with pytest.raises(G4FLiteError, match="closed"):
             stream.start()
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (limited("Retry-After: 40"), "40"),
+        (limited("retry-after-ms: 1500"), "1.5"),
+        (limited("x-ratelimit-reset-requests: 2m0s", "x-ratelimit-remaining-requests: 0"), "120"),
+        (refused({"message": "Rate limit reached. Please try again in 34.5s."}, "429 Too Many Requests"), "34.5"),
+        (limited(), None),
+    ],
+)
+def test_a_batch_is_told_the_wait_wherever_the_service_names_it(answer: bytes, told: str | None) -> None:
+    seen: list[tuple[int, str | None]] = []
+    before = observer.set(lambda status, headers: seen.append((status, headers.get("retry-after"))))
+    try:
+        with RawServer(every(answer)) as server, pytest.raises(RateLimitError):
+            OpenAICompatible(f"{server.url}/v1", model="m", retry=None).create(messages="Hello")
+    finally:
+        observer.reset(before)
+    assert seen == [(429, told)]

@@ -15,11 +15,11 @@ from ...errors import AuthenticationError
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
 from ..batch_report import Price, told_before, told_of_unused
-from ..batch_run import BatchRun
+from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE
 from ..failure import Misuse, checking_arguments
-from ..options import ProviderOptions, provider_options
+from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
 _LIVE = {"workers": "auto", "store": None, "rpm": None, "tpm": None, "fresh": False}
@@ -43,6 +43,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     help="What to do about a row that has nothing in a column of the prompt.",
 )
 @provider_options
+@engine_options
 @click.option("--model", "-m", metavar="NAME", help="The model.")
 @click.option("--system", "-s", metavar="TEXT", help="A system message for all prompts.")
 @call_options("--option")
@@ -60,6 +61,11 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     help="Dollars for a million tokens of prompts and of answers, as in 0.15,0.60.",
 )
 @click.option("--fresh", is_flag=True, help="Ask again for what is stored.")
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Ask again for stored answers that do not fit --schema, and for what failed with --hosted.",
+)
 @click.option("--hosted", metavar="FILE", type=FILE, help="Use the service's Batch API; FILE keeps how far it is.")
 @click.option("--poll", metavar="S", type=float, default=30.0, help="With --hosted: seconds between two looks at it.")
 def command(
@@ -70,12 +76,14 @@ def command(
     delimiter: str | None,
     empty: str,
     provider_options: ProviderOptions,
+    engine: EngineOptions,
     call_options: dict[str, Any],
     store: Path | None,
     failed: Path | None,
     head: int | None,
     estimate: bool,
     price_text: str | None,
+    retry_failed: bool,
     hosted: Path | None,
     poll: float,
     **options: Any,
@@ -109,7 +117,7 @@ def command(
     is_new = files.store is None or not files.store.exists()
 
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
-        client = Client(provider_options.choose(**settings))
+        client = Client(provider_options.choose(engine, **settings))
         prompts = [row.prompt for row in rows]
         with checking_arguments():
             if hosted is None:
@@ -123,11 +131,14 @@ def command(
     except AuthenticationError:
         if not estimate or len(provider_options.names) > 1:
             raise
-        client, results = begun(api_key="none")  # which is missing, and is not needed
+        client, results = begun(api_key="none")  # which a hosted batch lacks, and an estimate does not need
+    if retry_failed:
+        results.reject(lambda result: checked(result, check).error is not None)
     with client:
         if estimate:
             _tell_estimate(results, files, price)
             return
+        results.check()
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate(), files)
         BatchRun(client, results, rows, files, check, price, options["fresh"]).run()
@@ -141,7 +152,7 @@ def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price |
         cost = price.cost(estimate.prompt_tokens, estimate.completion_tokens or 0)
         estimate = estimate._replace(cost=cost)
     failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
-    click.echo(told_before(estimate, failed))
+    click.echo(told_before(estimate, failed, files.skipped))
 
 
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:

@@ -16,7 +16,8 @@ from ..completion import FILE, complete_model
 from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
-from ..options import ProviderOptions, provider_options
+from ..keyboard import silent_keyboard
+from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
 from ..output import write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
@@ -26,6 +27,7 @@ from .local import suggest_better_models
 @click.command()
 @prompt_argument
 @provider_options
+@engine_options
 @click.option(
     "--model",
     "-m",
@@ -44,6 +46,7 @@ from .local import suggest_better_models
 def command(
     prompt: str | None,
     provider_options: ProviderOptions,
+    engine: EngineOptions,
     call_options: dict[str, Any],
     model: str | None,
     system: str | None,
@@ -56,8 +59,8 @@ def command(
 ) -> None:
     """Send a prompt and print the answer as it arrives.
 
-    Standard input is added to PROMPT, or is the prompt if there is no argument. Without both, on a terminal, an
-    interactive chat starts. With --continue the file is updated, or left as it is if --save names another.
+    Standard input is added to PROMPT, or is the prompt if there is no argument or PROMPT is -. Without both, on a
+    terminal, an interactive chat starts. With --continue the file is updated, or left as it is if --save names another.
     """
     interactive = prompt is None and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
@@ -68,15 +71,18 @@ def command(
     check = format_check(call_options)
     attached = read_images(images)  # before the prompt: one may be on standard input
     text = "" if interactive else read_prompt(prompt)
-    provider = provider_options.choose()
+    raw = raw or "response_format" in call_options
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
-    conversation = file.open(_with_options(provider, call_options), system=system, model=model)
+    with silent_keyboard():
+        provider = provider_options.choose(engine)
+        conversation = file.open(_with_options(provider, call_options), system=system, model=model)
     if interactive:
         from ..interactive import InteractiveChat
 
-        InteractiveChat(conversation, options, attached, whole=no_stream, raw=raw, file=file).run()
+        how: Any = {"whole": no_stream, "raw": raw, "file": file, "check": check}
+        InteractiveChat(conversation, options, attached, **how).run()
         return
     with checking_arguments():
         stream = conversation.stream(text, images=attached, **options)
@@ -89,7 +95,7 @@ def command(
             if check is not None:
                 check(str(answer))
         else:
-            show(stream, whole=no_stream, raw=raw or "response_format" in call_options)
+            show(stream, whole=no_stream, raw=raw)
             file.save(conversation)
             if check is not None:
                 check(str(stream.text()))

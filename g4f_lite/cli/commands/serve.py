@@ -14,7 +14,7 @@ from ...http.urls import is_loopback
 from ...providers.openai.keys import clean
 from ..completion import FILE
 from ..failure import Failure, Misuse, checking_arguments, one_line
-from ..options import read_key
+from ..options import EngineOptions, check_engine_options, engine_options, read_key
 from ..output import write
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ USAGE = """\
     metavar="ORIGIN",
     help="A site whose pages may call the server, such as https://chat.example.org; can be repeated.",
 )
+@engine_options
 @click.option("--any-model", is_flag=True, help="Answer every model name with the provider's default model.")
 @click.option("--max-streams", type=click.IntRange(1), default=64, show_default=True, help="Answers at once.")
 @click.option("--quiet", is_flag=True, help="Show no line for each request.")
@@ -59,6 +60,7 @@ def command(
     port: int,
     key_file: Path | None,
     origins: tuple[str, ...],
+    engine: EngineOptions,
     any_model: bool,
     max_streams: int,
     quiet: bool,
@@ -78,7 +80,8 @@ def command(
     if key is None and not is_loopback(f"//{f'[{host}]' if ':' in host else host}"):
         raise Misuse(f"--host {host} lets other machines in, which needs a key: use --api-key-file or {KEY_VARIABLE}")
     with checking_arguments():
-        provider: BaseProvider = choose_provider(",".join(providers) or None, download=DEFAULT)
+        provider: BaseProvider = choose_provider(",".join(providers) or None, local={"download": DEFAULT, **engine})
+        check_engine_options(engine, provider)
         models = {"*": None} if any_model else None
         app = create_app(provider, models=models, api_key=key, origins=origins, max_streams=max_streams)
     _warn_if_not_ready(provider)

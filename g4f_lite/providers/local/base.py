@@ -12,9 +12,11 @@ from ...answers.deltas import Delta
 from ...answers.images import ImageResponse
 from ...errors import G4FLiteError, ProviderNotConfiguredError
 from ...http.body import Body
+from ...http.checks import check
 from ...http.deadline import Deadline
 from ...http.exchange import Route
 from ...prompt import Prompt
+from ..hooks import read_error
 from ..openai.base import OpenAIProvider
 from ..openai.options import EXTRAS, OPTIONS
 from .call import EngineCall
@@ -86,15 +88,20 @@ class EngineProvider(OpenAIProvider):
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
         metadata = self._metadata(prompt)
-        context = self.runner.context_of(self.get_model(prompt.model))
-        deltas = context_told(super().deltas(body, prompt), context, self.runner.context)
+        model = self.get_model(prompt.model)
+        context, most = self.runner.context_of(model), self.runner.largest_context(model)
+        deltas = context_told(super().deltas(body, prompt), context, self.runner.context, most)
         if is_forced(prompt, metadata):
             return as_call(deltas)
         limit = manner_of(metadata).max_tokens
         return deltas if is_limited(prompt) else well_ended(deltas, body.close, limit)
 
-    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        return context_error(parsed, self.runner.context) or super().service_error(status, parsed, text)
+    def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
+        def error_of(status: int, parsed: Any, text: str) -> G4FLiteError | None:
+            most = None if prompt is None else self.runner.largest_context(self.get_model(prompt.model))
+            return context_error(parsed, self.runner.context, most) or read_error(self, status, parsed, text)
+
+        check(body, error_of)
 
     def route(self, proxy: str | None = None) -> Route:
         """Leave every proxy out: what is asked here stays on this machine."""

@@ -15,11 +15,12 @@ _TEXT_TOO_LONG = re.compile(r"input \((\d+) tokens\) is too large to process.*ba
 _ANSWER_TOKENS = 512  # that an answer needs beside its prompt
 
 
-def context_error(parsed: Any, asked: int) -> ServiceError | None:
+def context_error(parsed: Any, asked: int, most: int | None = None) -> ServiceError | None:
     """Make the error for a prompt that does not fit; None where the engine's refusal is about something else.
 
     :param parsed: the refusal
     :param asked: the context that the caller has asked for
+    :param most: the largest context that the model can have; None if that is not known
     """
     error = parsed.get("error") if isinstance(parsed, dict) else None
     if not isinstance(error, dict):
@@ -29,37 +30,40 @@ def context_error(parsed: Any, asked: int) -> ServiceError | None:
         tokens = error.get("n_prompt_tokens")
         too_long = f"the prompt has {tokens} tokens, more than the context of {context}"
         needed = tokens + _ANSWER_TOKENS if isinstance(tokens, int) else context
-        return ServiceError(f"{too_long}; {_remedy(context, asked, needed)}", status=400)
+        return ServiceError(f"{too_long}; {_remedy(context, asked, needed, most)}", status=400)
     if found := _TEXT_TOO_LONG.match(str(error.get("message"))):
         return ServiceError(
             f"a text has {found[1]} tokens, more than the context of {found[2]}; "
-            f"{_more(int(found[2]), asked, int(found[1]))}, or give shorter texts",
+            f"{_more(int(found[2]), asked, int(found[1]), most)}, or give shorter texts",
             status=400,
         )
     return None
 
 
-def context_told(deltas: Iterator[Delta], context: int, asked: int) -> Iterator[Delta]:
+def context_told(deltas: Iterator[Delta], context: int, asked: int, most: int | None = None) -> Iterator[Delta]:
     """Pass an answer's deltas on, and warn where it ends because the context is full.
 
     :param context: how many tokens it has
     :param asked: the context that the caller has asked for
+    :param most: the largest context that the model can have; None if that is not known
     """
     for delta in deltas:
         if isinstance(delta, Usage) and delta.total_tokens >= context:
             full = f"it and the prompt fill the context of {context}"
-            warn(f"the answer was cut, because {full}; {_remedy(context, asked, context)}")
+            warn(f"the answer was cut, because {full}; {_remedy(context, asked, context + 1, most)}")
         yield delta
 
 
-def _remedy(context: int, asked: int, needed: int) -> str:
+def _remedy(context: int, asked: int, needed: int, most: int | None) -> str:
     wanted = 2 * context
     while wanted < needed:
         wanted *= 2
-    return f"{_more(context, asked, wanted)}, or leave out earlier messages"
+    if most is not None and needed <= most:
+        wanted = min(wanted, most)
+    return f"{_more(context, asked, wanted, most)}, or leave out earlier messages"
 
 
-def _more(context: int, asked: int, wanted: int) -> str:
-    if context < asked:
+def _more(context: int, asked: int, wanted: int, most: int | None) -> str:
+    if context < asked or (most is not None and wanted > most):
         return "take a model that can have a larger one"
     return f"make it larger with Local(context={wanted})"

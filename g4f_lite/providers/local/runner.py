@@ -87,8 +87,12 @@ class Runner:
 
     def context_of(self, model: str) -> int:
         """Return how many tokens a prompt and its answer may have together."""
+        return min(self.context, self.largest_context(model) or self.context)
+
+    def largest_context(self, model: str) -> int | None:
+        """Return how many tokens a model can have at most; None if its file does not say so."""
         own = self.metadata(model).get("context_length")
-        return min(self.context, own) if isinstance(own, int) and own > 0 else self.context
+        return own if isinstance(own, int) and own > 0 else None
 
     def engine(self, model: str, call: Deadline, *, embeddings: bool = False) -> Engine:
         """Return the running engine of a model, starting it where there is none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -127,12 +128,19 @@ def check_online() -> None:
 
 def _refusal(status: int, url: str, had_token: bool) -> G4FLiteError | None:
     if status in (401, 403):
-        token = "the token in HF_TOKEN is not good for it" if had_token else "set HF_TOKEN to a token of yours"
-        return AuthenticationError(
-            f"{safe_url(url)} is not there, or not for everybody (status {status}): accept its terms on its page, and "
-            f"{token}",
-            status=status,
-        )
+        what = f"{safe_url(url)} is not there, or not for everybody (status {status})"
+        page = _page_of(url)
+        if page is None:
+            return AuthenticationError(f"{what}: download it yourself, and give the path of the file", status=status)
+        terms = f"look for a misprint, or accept the terms at {page} in your browser"
+        token = f"{'the token in HF_TOKEN is not good for it: ' if had_token else ''}set HF_TOKEN to a token of yours"
+        return AuthenticationError(f"{what}: {terms}, and {token} from {hub()}/settings/tokens", status=status)
     if status == 404:
         return ModelNotSupportedError(f"there is nothing at {safe_url(url)}; look for a misprint", status=status)
     return None
+
+
+def _page_of(url: str) -> str | None:
+    """Return the page of the repository that a URL of the hub leads to; None for a URL of elsewhere."""
+    found = re.match(re.escape(hub()) + r"/(?:api/models/)?([^/]+/[^/]+)/(?:revision|resolve)/", url)
+    return f"{hub()}/{found[1]}" if found else None

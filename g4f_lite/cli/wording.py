@@ -1,0 +1,45 @@
+"""Messages of the library in the words of the command line: options instead of Python's arguments and calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+# Arguments that the command has as an option of another name.
+_OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image", "response_format": "--schema"}
+_OPTIONS |= {"max_tokens": "--max-tokens"}
+_SAME = "context|model|poll|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"  # and of the same name
+_MODEL = r"(?:its default|another) model"
+
+
+def _option(found: re.Match[str]) -> str:
+    name = found["name"]
+    return _OPTIONS.get(name, f"--{name}")
+
+
+# What a message says, and what it says on the command line; each may use what those before it have made.
+_RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    # Advice that only a program can follow; of what the command can do, `message_of` says it.
+    (rf"; to use {_MODEL} by this name, write: [\w.]*Client\(.*?\}}\)(?:\.[\w.]+\(…\))?", ""),
+    (r"; if a server such as Ollama has it, write: provider='ollama:.*?'(?=$|[;\n])", ""),
+    (r"; Client\(drop_unsupported=True\) drops such options with a warning", ""),
+    (r"; client\.chat\.completions\.create\(n=…\) gives several", ""),
+    # Arguments, and where they stand.
+    (r"\bprompts\[\d+\]: (?=(?:proxy|timeout) must be )", ""),  # which all prompts have
+    (r"\bprompts\[(\d+)\]", lambda found: f"prompt {int(found[1]) + 1}"),
+    (r"has no Batch API; use map, or a service", "has no Batch API; leave out --hosted, or name a service"),
+    (r"set G4F_LITE_(CONTEXT|THREADS) for the embedded model, or write Local\(\w+=…\)",
+     lambda found: f"pass --{found[1].lower()} for the embedded model"),
+    (r"(?<= with )Local\(context=(\w+)\)", r"--context \1"),
+    (r"\bbase_url='([^']*)'", r"--base-url \1"),
+    (rf"^(?P<place>(?:prompt \d+: )?)(?P<name>{_SAME})(?= must be )", lambda found: found["place"] + _option(found)),
+    (r"\b(?P<name>api_key|base_url|response_format)\b=?", _option),
+    (rf"\b(?P<name>images|max_tokens|{_SAME})=(?!\w)", _option),
+)  # fmt: skip
+
+
+def in_options(text: str) -> str:
+    """Return a message of the library as the command says it."""
+    for pattern, said in _RULES:
+        text = re.sub(pattern, said, text)
+    return text

@@ -1,0 +1,126 @@
+"""``g4f-lite batch``: what is left out, what is the same, and what is asked again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite.emulator import Emulator
+
+from .command import assert_refused, call
+
+EMPTY = 'text\none\n""\ntwo\n" "\nthree\n""\n'
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> list[str]:
+    (tmp_path / "in.csv").write_text(EMPTY, encoding="utf-8")
+    return ["batch", str(tmp_path / "in.csv"), "--empty", "skip"]
+
+
+@pytest.fixture
+def with_schema(emulator: Emulator, here: list[str], tmp_path: Path) -> list[str]:
+    """Give a batch of two rows, of which the second gets an answer that does not fit the schema."""
+    (tmp_path / "city.json").write_text('{"required": ["city"]}', encoding="utf-8")
+    (tmp_path / "in.txt").write_text("one\ntwo\n", encoding="utf-8")
+    emulator.answer('{"city": 1}')
+    emulator.answer("{}")
+    return ["batch", str(tmp_path / "in.txt"), "--schema", str(tmp_path / "city.json"), "--workers", "1", *here]
+
+
+def answers(path: Path) -> list[Any]:
+    return [json.loads(line)["answer"] for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def asked(emulator: Emulator) -> list[str]:
+    return [request.json()["messages"][-1]["content"] for request in emulator.requests if request.step == "prompt"]
+
+
+def test_the_end_and_the_estimate_tell_how_many_empty_rows_were_skipped(
+    here: list[str], tmp_path: Path, table: list[str]
+) -> None:
+    done = call(*table, "--estimate", *here)
+    assert done.stdout.startswith("3 prompts to send, 0 answers stored, 3 empty rows skipped; "), done.stderr
+    done = call(*table, "-o", str(tmp_path / "out.csv"), *here)
+    assert done.stdout.startswith("3 answered, 0 failed, 3 empty rows skipped; "), done.stderr
+    done = call(*table, "-o", str(tmp_path / "out.csv"), *here)
+    assert done.stdout.startswith("3 answered (3 of them from "), done.stderr
+    assert ", 3 empty rows skipped\n" in done.stdout
+
+
+def test_rows_behind_the_first_few_were_not_skipped(here: list[str], table: list[str]) -> None:
+    done = call(*table, "--head", "2", *here)
+    assert (len(done.stdout.splitlines()), done.stderr) == (2, "Note: 1 empty row skipped\n")
+    done = call(*table, "--head", "1", "--estimate", *here)
+    assert done.stdout == "1 prompt to send, 0 answers stored; about 1 token of prompts\n"
+
+
+def test_an_estimate_tells_prompts_that_are_repeated(here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\none\n", encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.txt"), "--estimate", *here)
+    assert done.stdout.startswith("3 prompts to send (1 of them repeated), 0 answers stored; "), done.stderr
+
+
+def test_answers_that_do_not_fit_the_schema_are_asked_again(
+    emulator: Emulator, tmp_path: Path, with_schema: list[str]
+) -> None:
+    command = [*with_schema, "-o", str(tmp_path / "out.jsonl")]
+    done = call(*command)
+    assert done.stderr.endswith("; the same command with --retry-failed asks for them again\n")
+    assert call(*command).returncode == 1  # it is in the store
+    assert call(*command, "--retry-failed", "--estimate").stdout.startswith("1 prompt to send, 1 answer stored; ")
+    emulator.answer('{"city": 2}')
+    done = call(*command, "--retry-failed")
+    assert (done.returncode, done.stdout[:18]) == (0, "2 answered (1 of t"), done.stderr
+    assert asked(emulator) == ["one", "two", "two"]
+    assert call(*command).returncode == 0
+    assert answers(tmp_path / "out.jsonl") == ['{"city": 1}', '{"city": 2}']
+    assert len(asked(emulator)) == 3
+
+
+def test_what_a_hosted_batch_failed_at_is_sent_one_by_one(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    emulator.configure(batch_polls=0, batch_failed=(1,))
+    (tmp_path / "in.txt").write_text("one\ntwo\n", encoding="utf-8")
+    files = ["-o", str(tmp_path / "out.jsonl"), "--hosted", str(tmp_path / "run.json"), "--poll", "0.01"]
+    command = ["batch", str(tmp_path / "in.txt"), *files, "-m", "m", *here]
+    done = call(*command)
+    assert done.stderr.endswith("; the same command with --retry-failed asks for them again\n")
+    assert asked(emulator) == []
+    assert call(*command, "--retry-failed").returncode == 0
+    assert asked(emulator) == ["two"]
+    assert answers(tmp_path / "out.jsonl") == ["one", "two"]
+    assert call(*command).returncode == 0
+    assert asked(emulator) == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-p", "local", "-m", "gpt-4"], "Error: Local: prompt 1: it has no model 'gpt-4'; try smollm2, "),
+        (["-p", "ollama", "--option", "nonsense=1"], "Error: prompt 1: Ollama has no option 'nonsense'\n"),
+        (["-p", "ollama", "--rpm", "0"], "Error: --rpm must be above 0, not 0.0\n"),
+        (["-p", "echo", "--hosted", "run.json"], "has no Batch API; leave out --hosted, or name a service"),
+        (["-p", "ollama", "--timeout", "0"], "Error: --timeout must be more than 0 seconds, not 0.0\n"),
+    ],
+)
+def test_errors_name_the_options_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.txt").write_text("one\n", encoding="utf-8")
+    done = call("batch", "in.txt", *options)
+    assert_refused(done, words)
+    assert "(…" not in done.stderr
+    assert "prompts[" not in done.stderr
+
+
+def test_the_error_of_a_row_names_the_options_of_the_command(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.fail("status", status=404, times=None, body='{"detail": "Not Found"}', content_type="application/json")
+    (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
+    url = ["--base-url", emulator.url, "-m", "m"]
+    done = call("batch", str(tmp_path / "in.txt"), *url)
+    error = json.loads(done.stdout)["error"]
+    assert f"try --base-url {emulator.url}/v1" in error

@@ -1,0 +1,84 @@
+"""Standard input as a prompt or a part of one, and keys that are pressed too early."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite.cli import main
+from g4f_lite.cli.options import ProviderOptions
+from g4f_lite.emulator import Emulator
+from g4f_lite.testing import Echo
+
+from .command import asked, call, run
+
+
+def prompts(emulator: Emulator) -> list[str]:
+    return [request.json()["messages"][-1]["content"] for request in emulator.requests if request.step == "prompt"]
+
+
+def run_with(path: Path, offset: int, *arguments: str) -> None:
+    """Run the command with a file on standard input, from which something has read as far as an offset."""
+    with path.open(encoding="utf-8") as file, pytest.MonkeyPatch.context() as patch:
+        file.seek(offset)
+        patch.setattr(sys, "stdin", file)
+        patch.setattr(sys, "argv", ["g4f-lite", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+
+
+def test_a_dash_is_standard_input_alone(emulator: Emulator, here: list[str]) -> None:
+    assert call("chat", "-", *here, stdin="one\ntwo\n").stdout == "one\ntwo\n"
+    assert asked(emulator)["messages"][-1]["content"] == "one\ntwo"
+    done = call("chat", "-", *here)
+    assert (done.returncode, "there is no prompt" in done.stderr) == (2, True)
+
+
+def test_a_pipe_is_added_to_the_prompt(emulator: Emulator, here: list[str]) -> None:
+    assert run("chat", "Sum up:", *here, stdin="one\n").returncode == 0
+    assert prompts(emulator) == ["Sum up:\n\none"]
+
+
+def test_a_file_is_added_to_the_prompt_unless_something_else_is_reading_it(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "lines.txt").write_text("one\ntwo\n", encoding="utf-8")
+    run_with(tmp_path / "lines.txt", 0, "chat", "Sum up:", *here)
+    run_with(tmp_path / "lines.txt", 4, "chat", "one", *here)
+    run_with(tmp_path / "lines.txt", 4, "chat", "-", *here)
+    run_with(tmp_path / "lines.txt", 4, "chat", *here)
+    assert prompts(emulator) == ["Sum up:\n\none\ntwo", "one", "two", "two"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")
+def test_keys_are_not_shown_before_the_answer_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    import termios
+
+    own, theirs = os.openpty()
+    shown: list[bool] = []
+
+    def is_shown() -> bool:
+        return bool(termios.tcgetattr(theirs)[3] & termios.ECHO)
+
+    def choose(*_: Any) -> Echo:
+        shown.append(is_shown())
+        return Echo()
+
+    monkeypatch.setattr(ProviderOptions, "choose", choose)
+    monkeypatch.setattr(os, "tcgetpgrp", lambda terminal: os.getpgrp())  # as if the tests ran in it
+    monkeypatch.setattr(sys, "argv", ["g4f-lite", "chat", "Hello"])
+    try:
+        with open(theirs, closefd=False) as keyboard:
+            monkeypatch.setattr(sys, "stdin", keyboard)
+            with pytest.raises(SystemExit):
+                main()
+        assert shown == [False]
+        assert is_shown()
+    finally:
+        os.close(own)
+        os.close(theirs)

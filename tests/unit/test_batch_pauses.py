@@ -1,0 +1,222 @@
+"""Pauses of a batch that the service asks for: what is sent after them, and what is said of them."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from g4f_lite import (
+    AllProvidersFailedError,
+    BaseProvider,
+    BatchStoppedError,
+    Client,
+    Finish,
+    G4FLiteError,
+    Prompt,
+    QuotaExceededError,
+    RateLimitError,
+    ServiceError,
+)
+from g4f_lite.batch.progress import Progress
+from g4f_lite.batch.result import Result
+from g4f_lite.batch.run import wait_named_by
+from g4f_lite.batch.summary import told_of_pause
+from g4f_lite.batch.workers import Workers
+from g4f_lite.messages import last_user_message
+
+from .batch_providers import numbered
+
+MOMENT = 0.001  # seconds
+DAY = 86_400
+
+
+def refusal(seconds: float | None = MOMENT) -> RateLimitError:
+    return RateLimitError("too many requests", retry_after=seconds, attempts=3)
+
+
+class Refuses(BaseProvider):
+    """A provider that refuses the prompts for which a function returns an error.
+
+    :param error_of: gets the prompt, and how many prompts have come
+    """
+
+    def __init__(self, error_of: Callable[[str, int], G4FLiteError | None]) -> None:
+        self.asked: list[str] = []
+        self._error_of = error_of
+        self._lock = threading.Lock()
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        text = last_user_message(prompt.messages)
+        with self._lock:
+            self.asked.append(text)
+            count = len(self.asked)
+        error = self._error_of(text, count)
+        if error is not None:
+            raise error
+        yield text.upper()
+        yield Finish()
+
+
+def test_prompts_that_are_refused_for_now_are_sent_again_after_the_others() -> None:
+    provider = Refuses(lambda text, count: refusal() if count <= 2 else None)
+    results = Client(provider).map(numbered(5), workers=1)
+    assert results.texts() == [text.upper() for text in numbered(5)]
+    assert provider.asked == [f"prompt {number}" for number in (0, 1, 2, 3, 4, 0, 1)]
+    assert (results.usage.failures, results.failed) == (0, [])
+
+
+def test_a_service_that_takes_one_prompt_in_each_pause_answers_all() -> None:
+    provider = Refuses(lambda text, count: refusal() if count % 2 == 0 else None)
+    results = Client(provider).map(numbered(40), workers=1)
+    assert results.texts() == [text.upper() for text in numbered(40)]
+
+
+def test_a_refusal_of_the_last_prompts_again_is_a_failure() -> None:
+    provider = Refuses(lambda text, count: refusal() if text == "prompt 1" else None)
+    results = Client(provider).map(numbered(3), workers=1)
+    assert results.texts() == ["PROMPT 0", None, "PROMPT 2"]
+    # Once before the others were answered, once after them, and once more.
+    assert provider.asked.count("prompt 1") == 3
+
+
+def test_a_service_that_goes_on_refusing_stops_the_batch_and_nothing_has_failed() -> None:
+    provider = Refuses(lambda text, count: refusal())
+    results = Client(provider).map(numbered(200), workers=1, max_failures_in_a_row=7)
+    with pytest.raises(BatchStoppedError, match=r"the batch stopped after 0 answers: .*too many requests") as caught:
+        results.texts()
+    assert isinstance(caught.value.error, RateLimitError)
+    assert len(provider.asked) == 7
+    assert results.failed == []
+
+
+def test_a_crowd_that_is_refused_at_once_counts_as_one_failure_in_a_row() -> None:
+    clock = [100.0]
+    workers = Workers(4, clock=lambda: clock[0])
+    assert [workers.pause(30), workers.pause(30), workers.pause(31)] == [True, False, False]
+    assert workers.paused == 31
+    clock[0] += 32
+    assert workers.paused == 0
+    assert workers.pause(5)
+
+
+def test_what_stops_a_batch_ends_a_pause() -> None:
+    def error_of(text: str, count: int) -> G4FLiteError | None:
+        if text != "prompt 0":
+            return refusal(3600)
+        while not results.paused:
+            pass
+        return QuotaExceededError("no credit is left")
+
+    results = Client(Refuses(error_of)).map(numbered(3), workers=2)
+    with pytest.raises(BatchStoppedError, match="no credit is left"):
+        results.texts()
+
+
+@pytest.mark.parametrize(
+    ("error", "wait"),
+    [
+        (refusal(60), 60),
+        (refusal(0), 0),
+        (refusal(DAY), DAY),
+        (refusal(DAY + 1), None),
+        (refusal(None), None),
+        (QuotaExceededError("no credit", retry_after=60), None),
+        (ServiceError("busy", retry_after=60), None),
+        (AllProvidersFailedError("none", errors=[ServiceError("down"), refusal(60), refusal(30)]), 30),
+        (AllProvidersFailedError("none", errors=[ServiceError("down", retry_after=5)]), None),
+        (ValueError("an option"), None),
+    ],
+)
+def test_which_errors_name_a_wait_that_a_batch_keeps(error: Exception, wait: float | None) -> None:
+    assert wait_named_by(error) == wait
+
+
+def test_a_wait_of_more_than_a_day_is_no_pause() -> None:
+    workers = Workers(clock=lambda: 100.0)
+    workers.observe(429, {"Retry-After": str(DAY + 1)})
+    assert (workers.paused, workers.reserve()) == (0, 0)
+    workers.observe(429, {"Retry-After": str(DAY)})
+    assert workers.paused == DAY
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, ""),
+        (58.2, "paused by the service for 58 s"),
+        (600, "paused by the service for 10 min"),
+        (7200, "paused by the service for 2.0 h"),
+    ],
+)
+def test_a_pause_is_told_in_the_unit_that_suits_it(seconds: float, told: str) -> None:
+    assert told_of_pause(seconds) == told
+
+
+def test_the_results_say_for_how_long_the_service_has_asked_to_wait() -> None:
+    results = Client(Refuses(lambda text, count: None)).map(["one"])
+    assert results.paused == 0
+    results._plan.workers.observe(429, {"Retry-After": "600"})
+    assert 0 < results.paused <= 600
+
+
+@pytest.mark.parametrize("total", [4, None])
+def test_the_progress_bar_shows_a_pause_in_the_place_of_a_time_left(
+    monkeypatch: pytest.MonkeyPatch, total: int | None
+) -> None:
+    pytest.importorskip("tqdm")
+    monkeypatch.setattr(sys, "stderr", screen := io.StringIO())
+    progress = Progress(True, total)
+
+    def shown() -> str:
+        return screen.getvalue().rpartition("\r")[2]
+
+    try:
+        progress.add(Result(0, "one"))
+        progress.pause(58.4)
+        assert "paused by the service for 58 s]" in shown()
+        assert "prompt/s" not in shown()
+        assert ("1/4 [" if total else "1 prompt [") in shown()
+        size = len(screen.getvalue())
+        progress.pause(58.1)
+        assert len(screen.getvalue()) == size  # the same second is not drawn again
+        progress.pause(0)
+        assert "paused" not in shown()
+    finally:
+        progress.close()
+
+
+def test_the_progress_bar_is_told_of_a_pause_while_a_result_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    monkeypatch.setattr("g4f_lite.batch.run._LOOK_SECONDS", MOMENT)
+    go = threading.Event()
+
+    def pause(_: Progress, seconds: float) -> None:
+        told.append(seconds)
+        if seconds > 0:
+            go.set()
+
+    monkeypatch.setattr(Progress, "pause", pause)
+
+    def error_of(text: str, count: int) -> G4FLiteError | None:
+        results._plan.workers.observe(429, {"Retry-After": "600"})  # as a call does that waits by itself
+        go.wait()
+        results._plan.workers._waits_until = 0.0
+        return None
+
+    results = Client(Refuses(error_of)).map(["one"])
+    assert results.texts() == ["ONE"]
+    assert 0 < max(told) <= 600
+
+
+def test_a_pause_ends_when_another_provider_of_a_chain_answers() -> None:
+    clock = [100.0]
+    workers = Workers(clock=lambda: clock[0])
+    workers.observe(429, {"Retry-After": "600"})
+    assert (workers.paused, workers.may_send()) == (600, False)
+    workers.resume()
+    assert (workers.paused, workers.reserve(), workers.may_send()) == (0, 0, True)

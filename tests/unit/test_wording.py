@@ -1,0 +1,50 @@
+"""Messages of the library in the words of the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from g4f_lite import Client, ModelNotSupportedError
+from g4f_lite.cli.failure import one_line
+from g4f_lite.testing import Scripted
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("prompts[16]: the prompt is empty", "prompt 17: the prompt is empty"),
+        ("prompts[0]: timeout must be more than 0 seconds", "--timeout must be more than 0 seconds"),
+        ("prompts[2]: system must be a string, not int", "prompt 3: --system must be a string, not int"),
+        ("rpm must be above 0, not 0.0", "--rpm must be above 0, not 0.0"),
+        ("max_turns must be at least 1", "max_turns must be at least 1"),
+        ("the model must be loaded first", "the model must be loaded first"),
+        ("no key: set GROQ_API_KEY, or give api_key=", "no key: set GROQ_API_KEY, or give --api-key-file"),
+        ("no option 'x'; Client(drop_unsupported=True) drops such options with a warning", "no option 'x'"),
+        (
+            "it has no Batch API; use map, or a service such",
+            "it has no Batch API; leave out --hosted, or name a service such",
+        ),
+        ("n=2: this gives one answer; client.chat.completions.create(n=…) gives several", "n=2: this gives one answer"),
+        ("make it larger with Local(context=8192), or images=", "make it larger with --context 8192, or --image"),
+        ("not found: try base_url='http://127.0.0.1:1/v1'", "not found: try --base-url http://127.0.0.1:1/v1"),
+        ("there is no model 'model=x'", "there is no model 'model=x'"),
+    ],
+)
+def test_advice_names_the_options_of_the_command(said: str, expected: str) -> None:
+    assert one_line(said) == expected
+
+
+@pytest.mark.parametrize("name", ["gpt-4", "it's", "a'}b"])
+@pytest.mark.parametrize("models", [["smollm2"], []])
+def test_advice_about_an_unknown_model_is_not_in_python(name: str, models: list[str]) -> None:
+    class Local(Scripted):
+        def get_model(self, name: str | None = None) -> str | None:
+            if name is not None:
+                raise ModelNotSupportedError(f"it has no model {name!r}; try smollm2")
+            return None
+
+    provider = Local()
+    provider.name, provider.models = "Local", models
+    with pytest.raises(ModelNotSupportedError, match=r"write: Client\(") as caught:
+        Client(provider).ask("Hello", model=name)
+    assert one_line(str(caught.value)) == f"it has no model {name!r}; try smollm2"
