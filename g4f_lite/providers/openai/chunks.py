@@ -26,7 +26,7 @@ from ...errors import ResponseFormatError
 from ...http.checks import shorten
 from .ends import Ends, is_reason
 from .errors import failure_beside, failure_in, failure_of_choice
-from .fields import is_said, objects_in, text_in
+from .fields import check_sent_back, is_said, objects_in, text_in
 from .parts import REASONING, image_urls, read_parts, read_reasoning, unreadable
 from .text_so_far import TextSoFar
 from .tool_calls import ToolCalls, index_in
@@ -247,6 +247,7 @@ class ChunkReader:
             if not content and delta.get("text"):
                 raise unreadable(f"a {place} without content", delta)
             if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
+                check_sent_back(more)
                 yield Attached(more)
             yield from self._noted(read_reasoning(delta), place)
         for part in [content] if content and isinstance(content, str) else read_parts(content):

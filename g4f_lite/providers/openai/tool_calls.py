@@ -11,7 +11,7 @@ from typing import Any
 from ...answers.deltas import ToolCallDelta
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
-from .fields import count_in, text_in
+from .fields import check_sent_back, count_in, text_in
 from .object_end import ObjectEnd
 
 MAX_CALLS = 1_000  # to which pieces may still come
@@ -69,7 +69,7 @@ class ToolCalls:
     def read(self, pieces: Any) -> Iterator[ToolCallDelta]:
         """Read a list of pieces, as a chunk or a message holds it; those that say nothing are left out.
 
-        :raises ResponseFormatError: if it is not a list of objects
+        :raises ResponseFormatError: if it is not a list of objects, or one has what cannot be sent back
         """
         pieces = [pieces] if isinstance(pieces, dict) else pieces
         if not isinstance(pieces, list) or not all(isinstance(piece, dict) for piece in pieces):
@@ -84,6 +84,7 @@ class ToolCalls:
             extra = {each: value for each, value in piece.items() if each not in _OF_CALL and value is not None}
             if more := {each: value for each, value in inner.items() if each not in _OF_FUNCTION}:
                 extra[kind] = more
+            check_sent_back(extra)
             if not (id_ or name or arguments or extra):
                 continue
             call = self._call_of(id_, name, arguments, index_in(piece), place if len(pieces) > 1 else None)
