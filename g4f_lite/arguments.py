@@ -38,6 +38,7 @@ _INSTEAD = {
     "media": "pass images=",
     "attachments": "pass images= to the call",
     "system_prompt": "pass system= to the call",
+    "request_timeout": "pass timeout=, in seconds, to the client or to a call",
     "max_retries": "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well",
 }
 
@@ -50,6 +51,10 @@ _SETTINGS = {
     **dict.fromkeys(("key", "token", "api_token"), "api_key"),
     "proxies": "proxy",
 }
+
+# Services by the words with which the names of their models begin, and which people take for the names of providers.
+_SERVICES = {"chatgpt": "openai", "claude": "anthropic", "gemini": "google", "gpt": "openai", "grok": "xai"}
+_OPEN_MODELS = ("gpt-oss", "gpt4all")  # others have these
 
 # Names of g4f that are missing here, and what to write instead.
 _OF_G4F = {
@@ -94,10 +99,34 @@ _OF_G4F = {
     "version": "g4f_lite.__version__",
 }
 
+# Names of OpenAI's client that are missing here, and what to write instead.
+_OF_OPENAI = {
+    "APIConnectionError": "(TransportError, DeadlineExceededError)",
+    "APIError": "G4FLiteError",
+    "APIResponseValidationError": "ResponseFormatError",
+    "APIStatusError": "(ProviderError, ModelNotSupportedError)",
+    "APITimeoutError": "DeadlineExceededError",
+    "AsyncOpenAI": 'Client("openai"), in a thread if an event loop must go on',
+    "BadRequestError": "ServiceError",
+    "ConflictError": "ResponseStatusError",
+    "InternalServerError": "ResponseStatusError",
+    "NotFoundError": "(ModelNotSupportedError, ServiceError)",
+    "OpenAI": 'Client("openai")',
+    "OpenAIError": "G4FLiteError",
+    "PermissionDeniedError": "AuthenticationError",
+    "UnprocessableEntityError": "ServiceError",
+    "batches": "client.batch(…)",
+    "beta": "client.chat.completions.parse",
+    "responses": "client.chat.completions.create",
+}
+
 
 def missing_attribute(owner: str, name: str) -> str:
-    """Return the message of an AttributeError, with what to write instead of a name of g4f."""
-    hint = f"; see docs/from-g4f.md for the replacement: {_OF_G4F[name]}" if name in _OF_G4F else ""
+    """Return the message of an AttributeError, with what to write instead of a name of g4f, or of OpenAI's client."""
+    hint = ""
+    for names, page in ((_OF_G4F, "from-g4f.md"), (_OF_OPENAI, "from-openai.md")):
+        if name in names:
+            hint = f"; see docs/{page} for the replacement: {names[name]}"
     return f"{owner} has no attribute {name!r}{hint}"
 
 
@@ -109,7 +138,7 @@ def raise_missing(module: str, name: str) -> NoReturn:
     """
     message = missing_attribute(f"module {module!r}", name)
     asked_by_from = sys._getframe(2).f_code.co_name == "_handle_fromlist"  # a step of Python's import statement
-    if asked_by_from and name in _OF_G4F and find_spec(f"{module}.{name}") is None:
+    if asked_by_from and (name in _OF_G4F or name in _OF_OPENAI) and find_spec(f"{module}.{name}") is None:
         raise ImportError(message, name=module)
     raise AttributeError(message, name=name)
 
@@ -213,6 +242,14 @@ def number_setting(given: Any, name: str, variable: str, *, least: int = 1, most
     return check_whole_number(int(value), variable, least=least, most=most)
 
 
+def service_of(name: str) -> str | None:
+    """Return the preset of the service that a famous name belongs to: ``"anthropic"`` for ``"claude-haiku"``."""
+    first = re.match(r"[a-z]*", name.strip().lower())
+    if first is None or name.lower().startswith(_OPEN_MODELS):
+        return None
+    return _SERVICES.get(first[0])
+
+
 def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
     """Return an error message for an unknown name, with what to do instead or with similar names.
 
@@ -224,7 +261,12 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
         return f"{owner} has no option {name!r}: {_INSTEAD[name]}"
     import difflib
 
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6 if kind == "option" else 0.5)
+    service = service_of(name) if kind in ("preset", "provider") else None
+    if service is not None and service in known:
+        whole = kind == "preset" or name.isalpha()
+        near = [service if whole else f"{service}:{name}", *difflib.get_close_matches(name, known, n=1, cutoff=0.75)]
+    else:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.6 if kind == "option" else 0.5)
     near = near or ([] if kind == "option" else list(known)[:8])
     hint = f"; try {', '.join(near)}" if near else ""
     return f"{owner} has no {kind} {name!r}{hint}"

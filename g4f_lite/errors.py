@@ -23,7 +23,7 @@
     ├── AllProvidersFailedError
     ├── ConversationChangedError
     ├── ConversationNotFoundError
-    ├── EngineError                     the process of the embedded model crashed
+    ├── EngineError                     the process of the embedded model crashed, or lacks memory
     ├── BatchStoppedError               a batch that cannot go on
     ├── StoreError                      a file of answers or conversations that cannot be used
     ├── ToolDenied                      a tool call that was not allowed; the model is told
@@ -330,7 +330,7 @@ class ConversationNotFoundError(G4FLiteError, LookupError):
 
 
 class EngineError(G4FLiteError):
-    """The process of the embedded model crashed; the next call starts it again.
+    """The process of the embedded model crashed, or has too little memory; the next call starts it again.
 
     :param last_words: the end of what the process wrote
     :param partial: the text that had arrived

@@ -116,17 +116,18 @@ class Prompt:
         extras = [self.options.get(name) or {} for name in ("extra_headers", "extra_query")]
         return [str(value) for values in extras if isinstance(values, dict) for value in values.values()]
 
-    def check_text_only(self, owner: str) -> None:
+    def check_text_only(self, owner: str, remedy: str = "leave out images=") -> None:
         """Raise if a message contains an image or anything else that is not text.
 
         :param owner: the name of the provider, for the error
+        :param remedy: what to do, for the error
         :raises ValueError: if one does
         """
         for message in self.messages:
             content = message.get("content")
             for part in content if isinstance(content, list) else ():
                 if (kind := part.get("type", "text")) != "text":
-                    raise ValueError(f"{owner} accepts only text, and a message contains {kind!r}; leave out images=")
+                    raise ValueError(f"{owner} accepts only text, and a message contains {kind!r}; {remedy}")
 
 
 def _checked_timeout(timeout: TimeoutLike) -> Timeout | tuple[float | None, float | None] | None:
@@ -154,6 +155,9 @@ def _checked(name: str, value: Any) -> Any:
         raise TypeError(f"{name}= needs a client, and this gives text: write g4f_lite.Client(…).ask(…, {name}=…)")
     if name == "n":
         raise TypeError(f"n={value!r}: {_SEVERAL}")
+    if name == "response_format" and isinstance(value, type):
+        kind = value.__name__
+        raise TypeError(f"response_format must be a dict; for an answer of a type write client.ask(…, output={kind})")
     if name in ("response_format", "extra_body") and value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, not {type(value).__name__}")
     if name == "tools":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -40,9 +42,27 @@ class BatchInterrupted(Interrupted):
     """
 
     def __init__(self, results: Any, done: str) -> None:
-        hint = "to go on, read its results again, which are in sys.last_value.results"
+        hint = "sys.last_value.results.so_far is what has come, and reading sys.last_value.results again goes on"
         super().__init__(f"the batch was interrupted after {done}; {hint}")
         self.results = results
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Let an interrupt end the wait in a ``with`` block, also in a notebook's cell with ``await``.
+
+    For such a cell ipykernel keeps an interrupt until the cell awaits again, which a call that blocks does not do.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if in_main_thread else None
+    if not str(getattr(handler, "__module__", "")).startswith("ipykernel."):
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 class HasAnswer(Protocol):

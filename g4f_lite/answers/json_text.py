@@ -11,7 +11,21 @@ QUOTED_CHARACTERS = 80  # of a text that is not JSON, in an error
 
 
 class NotJsonError(ResponseFormatError, ValueError):
-    """Text that is not JSON; also a ValueError, like ``json.JSONDecodeError``."""
+    """Text that is not JSON; also a ValueError, like ``json.JSONDecodeError``.
+
+    ``partial`` is the text.  The message, the cause and a pickle are without it: a service may have sent back a key,
+    and an answer does not know the keys of its call.
+    """
+
+    def __str__(self) -> str:
+        return super().__str__() + ("; the text is in .partial of this error" if self.partial else "")
+
+    def for_the_model(self) -> str:
+        """Return the message for the model that wrote the text, with the beginning of it."""
+        return f"{self.message}; got {_quoted(self.partial)}"
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "partial": ""}
 
 
 def parse_json_text(text: str, provider: str | None) -> Any:
@@ -23,9 +37,8 @@ def parse_json_text(text: str, provider: str | None) -> Any:
     try:
         return json.loads(without_fence(text))
     except (ValueError, RecursionError) as error:
-        raise NotJsonError(
-            f"expected an answer in JSON, got {_quoted(text)}: {error}", provider=provider, partial=str(text)
-        ) from error
+        message = f"expected an answer in JSON: {error}"
+        raise NotJsonError(message, provider=provider, partial=str(text)) from _without_text(error)
 
 
 def without_fence(text: str) -> str:
@@ -46,12 +59,18 @@ def parse_arguments(text: str) -> dict[str, Any]:
         if isinstance(value, str):  # some models write the JSON of the JSON
             value = json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise NotJsonError(f"expected arguments in JSON, got {_quoted(text)}: {error}", partial=text) from error
+        raise NotJsonError(f"expected arguments in JSON: {error}", partial=text) from _without_text(error)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise NotJsonError(f"expected a JSON object as the arguments, got {_quoted(text)}", partial=text)
+        raise NotJsonError("expected a JSON object as the arguments", partial=text)
     return value
+
+
+def _without_text(error: Exception) -> Exception:
+    if isinstance(error, json.JSONDecodeError):
+        error.doc = ""
+    return error
 
 
 def _quoted(text: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Response(NamedTuple):
-    """What a service sent before its answer.
+    """What a service sent before its answer; its headers may hold a cookie, so no copy and no repr has them.
 
     :param status: the HTTP status
     :param headers: the headers; their names may be read in any case
@@ -15,3 +15,9 @@ class Response(NamedTuple):
 
     status: int
     headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Response(status={self.status})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Response, (self.status, {})

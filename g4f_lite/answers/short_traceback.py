@@ -34,12 +34,14 @@ def shortened(error: G4FLiteError) -> G4FLiteError:
 
 
 def with_short_errors(function: F) -> F:
-    """Let IPython and notebooks show an error about an argument without the lines of this library."""
+    """Let a function raise our errors without the lines of this library, and notebooks show those of arguments so."""
 
     @wraps(function)
     def called(*arguments: Any, **named: Any) -> Any:
         try:
             return function(*arguments, **named)
+        except G4FLiteError as error:
+            raise shortened(error)  # noqa: B904  it is the same one
         except (TypeError, ValueError) as error:
             if in_ipython() and not hasattr(error, "_render_traceback_"):
                 error._render_traceback_ = partial(G4FLiteError._render_traceback_, error)  # type: ignore[union-attr]

@@ -10,6 +10,7 @@ from .deltas import Delta, shown
 
 # A step between a provider and the caller: takes the deltas of an answer and yields those to pass on.
 Stage = Callable[[Generator[Delta, None, None]], Generator[Delta, None, None]]
+Scrub = Callable[[BaseException], object]  # takes secrets out of an error and its causes, in place
 
 
 class Source(Protocol):

@@ -22,10 +22,11 @@ from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content, no_content
 from .images import ImageResponse
-from .interruption import raise_interrupt
+from .interruption import heard, raise_interrupt
+from .progress import progress
 from .short_traceback import shortened
 from .show import show
-from .source import Source, Stage, not_a_source
+from .source import Scrub, Source, Stage, not_a_source
 
 
 class AnswerStream(Generator[Piece, None, None]):
@@ -42,12 +43,16 @@ class AnswerStream(Generator[Piece, None, None]):
     :param begin: starts the answer; called once, when the first delta is needed
     :param provider: the name of the provider
     :param model: the requested model
+    :param scrub: takes secrets out of an error, in place, if the source has no method of this name
     """
 
-    def __init__(self, begin: Callable[[], Source], *, provider: str, model: str | None = None) -> None:
+    def __init__(
+        self, begin: Callable[[], Source], *, provider: str, model: str | None = None, scrub: Scrub | None = None
+    ) -> None:
         self._provider = provider
         self._model = model
         self._begin = begin
+        self._scrub = scrub
         self._stages: list[Stage] = []
         self._on_end: tuple[Callable[[AnswerStream], object], ...] = ()
         self._source: Source | None = None
@@ -145,7 +150,7 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
         self._waiting.clear()
-        with suppress(StopIteration):
+        with suppress(StopIteration), heard():
             while not self._buffer.too_long:
                 self._pull()
             self.close()
@@ -284,15 +289,8 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def __repr__(self) -> str:
         of = f"{self.model!r} from {self.provider}" if self.model else self.provider
-        return f"<AnswerStream of {of}: {self._state()}>"
-
-    def _state(self) -> str:
-        if self._error is not None:
-            return f"failed with {type(self._error).__name__}"
-        if self._source is None:
-            return "closed" if self._closed else "not sent yet; iterate over it, or call text() or show()"
-        state, length = "whole" if self._ended else "closed" if self._closed else "in progress", len(self._buffer.text)
-        return f"{state}, {length:,} character{'s' * (length != 1)}"
+        length = None if self._source is None else len(self._buffer.text)
+        return f"<AnswerStream of {of}: {progress(length, self._error, ended=self._ended, closed=self._closed)}>"
 
     def _pull(self) -> Delta:
         """Read the next delta from the source, through the stages, and keep it."""
@@ -337,7 +335,7 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def scrub(self, error: BaseException) -> None:
         """Take the secrets of the call out of an error about its answer, in place, as a service may have sent them."""
-        if (scrub := getattr(self._source, "scrub", None)) is not None:
+        if (scrub := getattr(self._source, "scrub", self._scrub)) is not None:
             scrub(error)
 
     def _open(self) -> Generator[Delta, None, None]:
@@ -346,9 +344,13 @@ class AnswerStream(Generator[Piece, None, None]):
             if self._deltas is not None:
                 return self._deltas
             self._began_at = time.monotonic()
-            source = self._begin()
-            if not hasattr(source, "close"):  # as generators have, and nothing that is returned by mistake
-                raise not_a_source(source, self._provider)
+            try:
+                source = self._begin()
+                if not hasattr(source, "close"):  # as generators have, and nothing that is returned by mistake
+                    raise not_a_source(source, self._provider)
+            except G4FLiteError as error:
+                self.scrub(error)
+                raise
             self._source = source
             deltas = iter(source)
             for stage in self._stages:

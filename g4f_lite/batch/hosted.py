@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from ..answers.interruption import heard
 from ..errors import (
     DeadlineExceededError,
     G4FLiteError,
@@ -50,10 +51,18 @@ class HostedCalls(Calls, Protocol):
     def request(self, prompt: Any, provider: Any = None) -> tuple[BatchAPI, dict[str, Any]]:
         """Return the Batch API of a prompt's provider, and the JSON that is sent for the prompt."""
 
-    def read(self, prompt: Any, provider: Any, line: dict[str, Any], used: list[Any] | None = None) -> Kept:
+    def read(
+        self,
+        prompt: Any,
+        provider: Any,
+        line: dict[str, Any],
+        used: list[Any] | None = None,
+        secrets: Iterable[str] = (),
+    ) -> Kept:
         """Read the answer in a line of results.
 
         :param used: gets what it took, for ``count``
+        :param secrets: what was sent to get the line, and no error may show
         :raises G4FLiteError: if there is none
         """
 
@@ -149,7 +158,8 @@ class HostedBatch(BatchResults[T]):
         :raises G4FLiteError: if the service does not say how it is, ten times in a row
         """
         try:
-            self._wait()
+            with heard():
+                self._wait()
         except KeyboardInterrupt as error:
             self._raise_interrupt(error)
             raise
@@ -188,11 +198,10 @@ class HostedBatch(BatchResults[T]):
         yield from super()._at(indexes)
 
     def _next_task(self, index: int) -> Task | Outcome | None:
-        known = None if index in self._live else self._stored(index)
-        return known or self._task(index)
+        return self._stored(index) or self._task(index)
 
     def _stored(self, index: int) -> Result[Any] | None:
-        if not self._state.parts[self._file_of[index]].is_fetched:
+        if index in self._live or not self._state.parts[self._file_of[index]].is_fetched:
             return None
         result = self._result(index)
         return result if self._plan.wants(result) else None
@@ -200,24 +209,27 @@ class HostedBatch(BatchResults[T]):
     def _result(self, index: int) -> Result[T]:
         """Return the result of a prompt, which is in the store, or among the failures."""
         item: Any = self._inputs.items[index]  # type: ignore[index]
+        label = self._plan.label(index)
         is_stored = self._file_of[index] in self._known_before
         kept = self._store.find(self._keys[index])  # type: ignore[arg-type]
         if kept is not None:
             answer = kept.answer()
-            return Result(index, item, answer, self._calls.output(answer), is_stored=is_stored)
+            return Result(index, item, answer, self._calls.output(answer), is_stored=is_stored, label=label)
         try:
             self._kept_in(index, self._state.failures.get(index) or self._missing(index))
         except G4FLiteError as error:
-            return Result(index, item, error=error, is_stored=is_stored)
+            return Result(index, item, error=error, is_stored=is_stored, label=label)
         raise AssertionError("the line of a failure holds an answer")
 
     def _request(self, index: int) -> tuple[BatchAPI, dict[str, Any]]:
         task = self._task(index)
         return self._calls.request(task.prompt, task.provider)
 
-    def _kept_in(self, index: int, line: dict[str, Any], used: list[Any] | None = None) -> Kept:
+    def _kept_in(
+        self, index: int, line: dict[str, Any], used: list[Any] | None = None, secrets: Iterable[str] = ()
+    ) -> Kept:
         task = self._task(index)
-        return self._calls.read(task.prompt, task.provider, line, used)
+        return self._calls.read(task.prompt, task.provider, line, used, secrets)
 
     @property
     def _is_submitted(self) -> bool:
@@ -286,7 +298,7 @@ class HostedBatch(BatchResults[T]):
                 return
             used[index] = []
             try:
-                kept = self._kept_in(index, line, used[index])
+                kept = self._kept_in(index, line, used[index], secrets)
             except G4FLiteError:
                 failures[index] = redacted(line, secrets)
             else:

@@ -26,6 +26,11 @@ class Inputs(NamedTuple):
     index: Any = None
     library: str | None = None
 
+    @property
+    def labels(self) -> list[Any] | None:
+        """The labels in the index of a pandas Series."""
+        return None if self.index is None else self.index.tolist()
+
     @classmethod
     def of(cls, prompts: Any) -> Inputs:
         """Check the ``prompts`` argument of a batch.
@@ -54,13 +59,15 @@ class Inputs(NamedTuple):
         return cls(items, True)
 
 
-def as_prompt(item: Any, position: int, defaults: Mapping[str, Any], index: Any = None) -> tuple[Prompt, Any]:
+def as_prompt(
+    item: Any, position: int, defaults: Mapping[str, Any], labels: Sequence[Any] | None = None
+) -> tuple[Prompt, Any]:
     """Check one of the prompts, and return it with the provider that it names, if it does.
 
     :param item: a string, a list of messages, or a dict of arguments with ``"prompt"`` or ``"messages"``
     :param position: where it is, for the error
     :param defaults: the arguments that hold for all
-    :param index: the index of a pandas Series, whose label is in the error too
+    :param labels: the labels in the index of a pandas Series, for the error too
     :raises TypeError: if it has the wrong type, or an argument in it has
     :raises ValueError: if it is empty, or an argument in it has an invalid value
     """
@@ -80,7 +87,7 @@ def as_prompt(item: Any, position: int, defaults: Mapping[str, Any], index: Any 
         provider = arguments.pop("provider", None)
         return Prompt.of(arguments.pop("model", None) or None, messages, **arguments), provider
     except (TypeError, ValueError, OSError) as error:
-        add_place(error, position, index)
+        add_place(error, position, labels)
         raise
 
 
@@ -91,9 +98,9 @@ def _is_missing(item: Any) -> bool:
     )
 
 
-def add_place(error: Exception, position: int, index: Any = None) -> None:
+def add_place(error: Exception, position: int, labels: Sequence[Any] | None = None) -> None:
     """Put the position of a prompt, and its label in a pandas Series, in front of an error's message."""
-    label = position if index is None else index[position]
+    label = position if labels is None else labels[position]
     place = f"prompts[{position}]: " if label == position else f"prompts[{position}], index {label}: "
     if isinstance(error, OSError) and error.filename is not None:  # an image that is not there
         error.args = (error.errno, f"{place}{error.strerror}", error.filename)

@@ -67,7 +67,7 @@ def map_prompts(
     if store is not None and not isinstance(store, (str, os.PathLike)):
         raise TypeError(f"store must be a path, not {type(store).__name__}")
     inputs = Inputs.of(prompts)
-    plan.index = inputs.index
+    plan.labels = inputs.labels
     plan.store = None if store is None else AnswerStore(store)
     return BatchResults(inputs, plan)
 
@@ -96,5 +96,5 @@ def host_prompts(
     if not 0 < poll < float("inf"):
         raise ValueError(f"poll must be a positive number of seconds, not {poll!r}")
     inputs = Inputs.of(prompts)
-    plan = Plan(calls, defaults, fresh=True, index=inputs.index)  # an answer to a retry replaces what is stored
+    plan = Plan(calls, defaults, fresh=True, labels=inputs.labels)  # an answer to a retry replaces what is stored
     return HostedBatch(inputs, plan, calls, Path(os.path.abspath(path)), poll)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from fractions import Fraction
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 from ..answers.deltas import Delta
 from ..answers.source import Stage
@@ -13,6 +14,7 @@ from ..answers.stream import AnswerStream
 from ..arguments import safe_url
 from ..errors import MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
 from ..http.forks import ForkSafeLock, lock_free_in_children
+from ..http.redact import names_secret, password_in, scrub
 from ..messages import text_of
 from ..prompt import Prompt
 
@@ -95,7 +97,7 @@ class SharedMeter:
         except ModuleNotFoundError as error:
             message = f'a shared pace needs {error.name}: pip install "g4f-lite[batch]"'
             raise MissingDependencyError(message) from error
-        self._place = safe_url(storage)
+        self._place, self._secrets = safe_url(storage), secrets_of(storage)
         try:
             self._limiter = SlidingWindowCounterRateLimiter(storage_from_string(storage))
         except (ConfigurationError, ValueError, TypeError) as error:
@@ -103,6 +105,7 @@ class SharedMeter:
                 message = f'the storage {self._place} needs a package: pip install "g4f-lite[batch]"'
                 raise MissingDependencyError(message) from error
             reason = str(error).replace(storage, self._place)  # without the password, and so is what is raised
+            scrub(error, self._secrets)
             raise ProviderNotConfiguredError(f"the storage {self._place} cannot be used: {reason}") from None
         share = Fraction(rpm).limit_denominator(60) / 60 if rpm else None
         # 600 a minute is 10 a second, so that not all of a minute's are sent at once.
@@ -120,7 +123,7 @@ class SharedMeter:
             if self._tokens:
                 limiter.hit(self._tokens, "tokens", cost=tokens)
         except Exception as error:
-            raise ProviderNotConfiguredError(f"the storage {self._place} of the pace failed: {error}") from error
+            raise self._failure(error) from error
         return 0.0
 
     def correct(self, tokens: int) -> None:
@@ -128,7 +131,11 @@ class SharedMeter:
             try:
                 self._limiter.hit(self._tokens, "tokens", cost=tokens)
             except Exception as error:
-                raise ProviderNotConfiguredError(f"the storage {self._place} of the pace failed: {error}") from error
+                raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> ProviderNotConfiguredError:
+        scrub(error, self._secrets)  # which a storage may send back
+        return ProviderNotConfiguredError(f"the storage {self._place} of the pace failed: {error}")
 
     def _wait_for(self, item: Any, name: str) -> float:
         reset = self._limiter.get_window_stats(item, name).reset_time
@@ -144,7 +151,8 @@ class Pace:
 
     :param rpm: requests per minute, which are spread evenly; None without a limit
     :param tpm: tokens per minute, of prompts and answers; None without a limit
-    :param storage: None counts in this process; the URL of a Redis server counts for all processes that name it
+    :param storage: None counts in this process; the URL of a Redis server counts for all processes that name it; a
+        pickle leaves its password out
     :raises TypeError: if an argument has the wrong type, or there is no limit
     :raises ValueError: if a limit is not above 0
     """
@@ -160,11 +168,19 @@ class Pace:
             raise ValueError(f"storage must be a URL such as redis://127.0.0.1:6379, not {storage!r}")
         self.rpm, self.tpm = rpm, tpm
         self._storage = storage
+        self._is_lost = False  # whether pickling left out the password of the storage
         self._meter: Meter | None = None
 
     @property
     def meter(self) -> Meter:
-        """What counts."""
+        """What counts.
+
+        :raises ProviderNotConfiguredError: if the storage cannot be used
+        """
+        if self._is_lost:
+            raise ProviderNotConfiguredError(
+                f"the password of the storage {self._storage} was not pickled; create the Pace again"
+            )
         with _lock:  # limits imports its parts when they are used, which only one thread may do
             if self._meter is None:
                 shared = self._storage is not None
@@ -188,7 +204,10 @@ class Pace:
         return paced
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_meter": None}
+        state = {**vars(self), "_meter": None}
+        if self._storage is not None and secrets_of(self._storage):
+            state.update(_storage=safe_url(self._storage), _is_lost=True)
+        return state
 
     def __repr__(self) -> str:
         return f"Pace(rpm={self.rpm}, tpm={self.tpm})"
@@ -216,6 +235,12 @@ def tokens_of(prompt: Prompt) -> int:
     characters = sum(len(text_of(message.get("content"))) for message in prompt.messages)
     longest = prompt.options.get("max_completion_tokens") or prompt.options.get("max_tokens") or 0
     return characters // CHARACTERS_PER_TOKEN + 1 + (longest if isinstance(longest, int) else 0)
+
+
+def secrets_of(storage: str) -> list[str]:
+    """List what is secret in the URL of a storage: its password, also in its query."""
+    fields = parse_qsl(storage.partition("?")[2])
+    return [*password_in(storage), *(value for name, value in fields if names_secret(name))]
 
 
 def check_rate(value: Any, name: str) -> None:

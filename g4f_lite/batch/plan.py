@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +32,7 @@ class Plan:
     :param max_failures: how many failures in a row stop the batch
     :param progress: whether progress is shown; None where somebody looks
     :param executor: what makes the calls; None for threads of our own
-    :param index: the index of the prompts, where they are a pandas Series
+    :param labels: the labels of the prompts, where they are a pandas Series
     :param is_unwanted: whether a result that is there already is not used; None where all are
     """
 
@@ -46,7 +46,7 @@ class Plan:
     max_failures: int = 20
     progress: bool | None = None
     executor: Executor | None = None
-    index: Any = None
+    labels: Sequence[Any] | None = None
     is_unwanted: Callable[[Result[Any]], bool] | None = None
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     _scopes: dict[str | None, str] = field(default_factory=dict)  # by model, of the provider of all
@@ -74,7 +74,7 @@ class Plan:
         :raises TypeError: if it is not a prompt, or an option is not supported; the message names its position
         :raises ValueError: if it has an invalid value
         """
-        prompt, provider = as_prompt(item, index, self.defaults, self.index)
+        prompt, provider = as_prompt(item, index, self.defaults, self.labels)
         return Task(index, item, prompt, provider, key or self.key(prompt, provider))
 
     def check(self, task: Task) -> None:
@@ -91,7 +91,7 @@ class Plan:
             self.calls.check(task.prompt, task.provider)
             self._accepts_text = self._accepts_text or is_text
         except (TypeError, ValueError) as error:
-            add_place(error, task.index, self.index)
+            add_place(error, task.index, self.labels)
             raise
 
     def key(self, prompt: Prompt, provider: Any) -> Key | None:
@@ -123,5 +123,10 @@ class Plan:
             output = self.calls.output(answer)
         except (G4FLiteError, ValueError):  # the type of the output has changed
             return None
-        result = Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True)
+        label = self.label(index)
+        result = Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True, label=label)
         return result if self.wants(result) else None
+
+    def label(self, index: int) -> Any:
+        """Return the label of a prompt; its position where the prompts have none."""
+        return index if self.labels is None else self.labels[index]

@@ -1,29 +1,77 @@
-"""The progress of a batch, shown by tqdm where somebody looks."""
+"""The progress of a batch, shown where somebody looks: in a notebook's cell, or by tqdm in a terminal."""
 
 from __future__ import annotations
 
 import sys
 import time
-import warnings
+from datetime import timedelta
 from typing import Any
 
-from ..answers.display import in_notebook
+from ..answers.display import LiveOutput, in_notebook
 from ..errors import MissingDependencyError
 from .result import Result
-from .summary import told_of_pause
+from .summary import counted, told_of_pause
 
-# What is shown during a pause, instead of a rate and a time left that would know nothing of it.
+_BAR_CHARACTERS = 20
+# What tqdm shows during a pause, instead of a rate and a time left that would know nothing of it.
 _PAUSED = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 _PAUSED_WITHOUT_TOTAL = "{n_fmt} {unit} [{elapsed}{postfix}]"
 
 
-class Progress:
-    """Shows how many prompts are done, how many failed, the rate, tokens a minute, the time left, and pauses.
+class CellBar:
+    """A bar in a notebook's cell; tqdm's needs ipywidgets, and is many lines of red text without them.
 
-    :param wanted: True, False, or None to show it in a terminal and in a notebook, if tqdm is installed
+    It has what a batch uses of a bar of tqdm.
+
     :param total: how many prompts there are; None if that is not known
     :param done: how many are done already
-    :raises MissingDependencyError: if ``wanted`` is True, and tqdm is not installed
+    :ivar bar_format: None while the time left is known
+    """
+
+    def __init__(self, total: int | None, done: int) -> None:
+        self.total = total
+        self.bar_format: str | None = None
+        self._done = self._done_before = done
+        self._postfix = ""
+        self._began_at = time.monotonic()
+        self._output = LiveOutput()
+        self._output.draw(self._text)
+
+    def set_postfix_str(self, text: str, refresh: bool) -> None:
+        """Show a text beside the bar, when it is drawn the next time."""
+        self._postfix = text
+
+    def update(self, more: int) -> None:
+        """Count so many more."""
+        self._done += more
+        self._output.draw(self._text)
+
+    def close(self) -> None:
+        """Leave what is shown as it is, without the time left."""
+        self._output.draw(lambda: self._text(is_over=True))
+        self._output.end()
+
+    def _text(self, is_over: bool = False) -> str:
+        prompts = counted(self._done, "prompt")
+        parts = [self._postfix] if self._postfix else []
+        if self.total is not None:
+            full = self._done * _BAR_CHARACTERS // max(1, self.total)
+            bar = f"`{'█' * full}{'░' * (_BAR_CHARACTERS - full)}` "
+            prompts = f"{bar}{self._done:,} of {counted(self.total, 'prompt')}"
+            answered, left = self._done - self._done_before, self.total - self._done
+            if answered and left and not is_over and self.bar_format is None:
+                seconds = round((time.monotonic() - self._began_at) / answered * left)
+                parts.append(f"{timedelta(seconds=seconds)} left")
+        return ", ".join([prompts, *parts])
+
+
+class Progress:
+    """Shows how many prompts are done, how many failed, tokens a minute, the time left, and pauses.
+
+    :param wanted: True, False, or None to show it in a notebook and, if tqdm is installed, in a terminal
+    :param total: how many prompts there are; None if that is not known
+    :param done: how many are done already
+    :raises MissingDependencyError: if ``wanted`` is True outside of a notebook, and tqdm is not installed
     """
 
     def __init__(self, wanted: bool | None, total: int | None, done: int = 0) -> None:
@@ -31,15 +79,17 @@ class Progress:
         self._failed = self._tokens = 0
         self._told = ""  # of a pause
         self._began_at = time.monotonic()
-        looks = in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
-        if wanted is False or (wanted is None and not looks):
+        if wanted is False:
+            return
+        if in_notebook():
+            self._bar = CellBar(total, done)
+            return
+        if wanted is None and not (sys.stderr is not None and sys.stderr.isatty()):
             return
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about a notebook without widgets, in which it writes text
-                from tqdm.auto import tqdm
+            from tqdm import tqdm
 
-                self._bar = tqdm(total=total, initial=done, unit="prompt", dynamic_ncols=True)
+            self._bar = tqdm(total=total, initial=done, unit="prompt", dynamic_ncols=True)
         except ModuleNotFoundError as error:
             if wanted:
                 raise MissingDependencyError('progress=True needs tqdm: pip install "g4f-lite[batch]"') from error

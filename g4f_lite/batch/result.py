@@ -24,6 +24,7 @@ class Result(Generic[T]):
     :param attempts: how many times the prompt was sent, or None where the provider does not say
     :param seconds: how long the answer took, retries included
     :param is_stored: whether the answer was in the store already, and nothing was sent
+    :param label: the prompt's label in the index of a Series of pandas; the position, where the prompts have none
     """
 
     index: int
@@ -34,6 +35,7 @@ class Result(Generic[T]):
     attempts: int | None = None
     seconds: float = 0.0
     is_stored: bool = False
+    label: Any = None
 
     @property
     def text(self) -> str | None:
@@ -70,4 +72,5 @@ class Result(Generic[T]):
 
     def __repr__(self) -> str:
         what = f"error={self.error!r:.200}" if self.error is not None else f"text={str(self.answer)[:80]!r}"
-        return f"Result({self.index}, {what}{', is_cut=True' if self.is_cut else ''})"
+        label = "" if self.label is None or self.label == self.index else f"label={self.label!r}, "
+        return f"Result({self.index}, {label}{what}{', is_cut=True' if self.is_cut else ''})"

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, NoReturn, TypeVar
 
 from ..answers.display import in_ipython
-from ..answers.interruption import BatchInterrupted
-from ..answers.short_traceback import shortened
+from ..answers.interruption import BatchInterrupted, heard
+from ..answers.short_traceback import shortened, with_short_errors
 from ..errors import AuthenticationError, BatchStoppedError, G4FLiteError
 from ..store.answers import Key
 from . import tables
@@ -19,6 +19,7 @@ from .progress import Progress
 from .result import Result
 from .run import BadPrompt, Outcome, Run
 from .summary import BatchUsage, Estimate, counted, estimate_of
+from .tables import Results
 from .task import Task
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ class BatchResults(Generic[T]):
         self._read = 0  # prompts of an iterator
         self._reason: BaseException | None = None  # why the last reading stopped before the end
         self._undone: dict[int, Task] = {}  # prompts of an iterator that were read, and have no result
+        self._lost: dict[int, Task] = {}  # those whose failure is yet to be raised
         self._lacks_key = False  # of a service
         if inputs.is_sized:
             self._check_all(needs_key=False)
@@ -80,7 +82,7 @@ class BatchResults(Generic[T]):
         position = range(len(self))[index]
         return next(iter(self._at(range(position, position + 1))))
 
-    def head(self, n: int = 5) -> list[Result[T]]:
+    def head(self, n: int = 5) -> Results[T]:
         """Answer the first prompts, and return their results.
 
         Where the prompts come from an iterator, they are the next ones, and a loop goes on after them.
@@ -88,16 +90,33 @@ class BatchResults(Generic[T]):
         :param n: how many
         """
         if self._inputs.is_sized:
-            return list(self._at(range(min(n, len(self)))))
-        return list(itertools.islice(self._next_ones(n), n))
+            return self._all(self._at(range(min(n, len(self)))))
+        return self._all(itertools.islice(self._next_ones(n), n))
+
+    @property
+    def so_far(self) -> Results[T]:
+        """The results that have come, and those in the store, in the order of the prompts; nothing is sent::
+
+            table = results.so_far.to_frame()
+
+        Where the prompts come from an iterator, they are the results that have not been read.
+        """
+        come: dict[int, Result[T]] = {}
+        for run in {*self._owners.copy().values()}:  # one that another iteration is reading
+            come.update((outcome.index, outcome) for outcome in run.untaken() if isinstance(outcome, Result))
+        come.update(self._known)
+        for index in range(len(self)) if self._inputs.is_sized else ():
+            if index not in come and (stored := self._stored(index)) is not None:
+                come[index] = stored
+        return Results((come[index] for index in sorted(come)), self._inputs)
 
     def texts(self) -> Any:
         """Return all texts, None for a failure: a list, or a Series with the same index where the prompts were one."""
-        return tables.column([result.text for result in self], self._inputs)
+        return self._all(self).texts()
 
     def outputs(self) -> Any:
         """Return all outputs, None for a failure: a list, or a Series as ``texts()`` does."""
-        return tables.column([result.output for result in self], self._inputs)
+        return self._all(self).outputs()
 
     def to_frame(self, meta: bool = True) -> Any:
         """Return all results as a DataFrame: of polars where the prompts were a Series of polars, else of pandas.
@@ -105,7 +124,7 @@ class BatchResults(Generic[T]):
         :param meta: whether there are columns such as ``call_error`` and ``call_seconds``
         :raises MissingDependencyError: if pandas is not installed
         """
-        return tables.frame(list(self), self._inputs, meta=meta)
+        return self._all(self).to_frame(meta)
 
     def check(self) -> None:
         """Raise what keeps the prompts from being sent, as reading the results does; nothing is sent.
@@ -140,9 +159,9 @@ class BatchResults(Generic[T]):
         return estimate_of(((task, self._stored(task.index)) for task in left), self._plan.calls, kept)
 
     @property
-    def failed(self) -> list[Result[T]]:
+    def failed(self) -> Results[T]:
         """The failures so far."""
-        return [self._failed[index] for index in sorted(self._failed)]
+        return Results((self._failed[index] for index in sorted(self._failed)), self._inputs)
 
     def retry_failed(self) -> BatchResults[T]:
         """Forget the failures so far, so that their prompts are sent again when the results are read.
@@ -173,6 +192,11 @@ class BatchResults(Generic[T]):
         if self._plan.store is not None:
             self._plan.store.close()
 
+    @with_short_errors
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:  # pandas would make a column of Result objects
+        hint = "take .outputs() or .texts() of them, which keep the index of a Series, or the table .to_frame()"
+        raise TypeError(f"results are not a column: {hint}")
+
     def __repr__(self) -> str:
         total = f" of {len(self)}" if self._inputs.is_sized else ""
         return f"<BatchResults: {self._usage.done}{total} done, {len(self._failed)} failed>"
@@ -182,6 +206,21 @@ class BatchResults(Generic[T]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("the results of a batch cannot be copied or pickled; pickle list(results)")
+
+    def _all(self, results: Iterable[Result[T]]) -> Results[T]:
+        """Read results.  Where the prompts come from an iterator, and the reading ends early, they are given again."""
+        come: Results[T] = Results((), self._inputs)
+        try:
+            for result in results:
+                come.append(result)
+        except BaseException:
+            with self._lock:
+                first = self._position - len(come)
+                if not self._inputs.is_sized and [result.index for result in come] == [*range(first, self._position)]:
+                    self._known.update((result.index, result) for result in come)
+                    self._position = first
+            raise
+        return come
 
     def _check_all(self, *, needs_key: bool) -> None:
         """Check prompts that are all there, and note their places in the store.
@@ -248,6 +287,8 @@ class BatchResults(Generic[T]):
         if self._plan.raises and result.error is not None:
             self._known.pop(result.index, None)  # it is asked again next time
             self._failed.pop(result.index, None)
+            if (task := self._lost.pop(result.index, None)) is not None:
+                self._undone[result.index], self._position = task, result.index
             raise shortened(result.error) if isinstance(result.error, G4FLiteError) else result.error
         return result
 
@@ -256,7 +297,7 @@ class BatchResults(Generic[T]):
 
         :raises BatchStoppedError: if nothing more is sent
         """
-        with self._lock:
+        with self._lock, heard():
             while index not in self._known:
                 owner = self._owners.get(index, run)  # another iteration of these results may have begun it
                 outcome = owner.result(index)
@@ -274,7 +315,9 @@ class BatchResults(Generic[T]):
 
     def _keep(self, result: Result[T]) -> None:
         self._known[result.index] = result
-        self._undone.pop(result.index, None)
+        task = self._undone.pop(result.index, None)
+        if task is not None and self._plan.raises and result.error is not None:
+            self._lost[result.index] = task
 
     def _raise_reason(self, reason: BaseException | None) -> bool:
         if reason is None:
@@ -282,10 +325,7 @@ class BatchResults(Generic[T]):
         self._reason = reason
         if not isinstance(reason, Exception):
             raise reason
-        failures = self._usage.failures
-        count = counted(self._usage.done - failures, "answer")
-        count += f" and {counted(failures, 'failure')}" if failures else ""
-        text = f"the batch stopped after {count}: {str(reason) or type(reason).__name__}"
+        text = f"the batch stopped after {self._usage.in_words()}: {str(reason) or type(reason).__name__}"
         raise BatchStoppedError(text, results=self, error=reason) from reason
 
     def _raise_interrupt(self, error: KeyboardInterrupt) -> None:

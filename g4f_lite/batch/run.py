@@ -139,6 +139,10 @@ class Run:
         for thread in self._threads:
             thread.join(max(0.0, ends - time.monotonic()))
         self._on_end()
+        return self.untaken()
+
+    def untaken(self) -> list[Outcome]:
+        """Return the results that nobody has taken."""
         with self._changed:
             return list(self._done.values())
 
@@ -259,6 +263,7 @@ class Run:
         return kept
 
     def _result(self, task: Task, outcome: Kept | Exception, seconds: float) -> Result[Any] | None:
+        label = self._plan.label(task.index)
         try:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -268,14 +273,14 @@ class Run:
             if self._stopping.is_set():
                 return None
             attempts = _times(task, error.attempts if isinstance(error, G4FLiteError) else None)
-            return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds)
+            return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds, label=label)
         if answer.usage is not None:
             for meter in self._plan.meters:
                 meter.correct(answer.usage.total_tokens - tokens_of(task.prompt))
         if self._plan.store is not None and task.key is not None:
             self._keep(self._plan.store, task.key, outcome)
         attempts = _times(task, outcome.attempts)
-        return Result(task.index, task.input, answer, output, attempts=attempts, seconds=outcome.seconds)
+        return Result(task.index, task.input, answer, output, None, attempts, outcome.seconds, label=label)
 
     def _keep(self, store: AnswerStore, key: Key, kept: Kept) -> None:
         try:

@@ -67,6 +67,11 @@ class BatchUsage:
         """Return what has been counted so far."""
         return replace(self, _lock=threading.Lock())
 
+    def in_words(self) -> str:
+        """Return how many answers there are, and how many failures."""
+        answers = counted(self.done - self.failures, "answer")
+        return f"{answers} and {counted(self.failures, 'failure')}" if self.failures else answers
+
     def to_dict(self) -> dict[str, int]:
         """Return the counts as a dict."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__ if not name.startswith("_")}

@@ -5,46 +5,80 @@ from __future__ import annotations
 import dataclasses
 import html as html_library
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import MissingDependencyError
 from .inputs import Inputs
 from .result import Result
 from .summary import BatchUsage
 
+T = TypeVar("T")
+
 _SHOWN_FAILURES = 5
 _READ = "call <code>.texts()</code>, or iterate over the results."
+_SO_FAR = "<code>.so_far</code> has what has come, and sends nothing."
 
 
-def column(values: list[Any], inputs: Inputs) -> Any:
-    """Return values as what the prompts were: a Series with the same index, or a list."""
-    if inputs.library == "pandas":
-        return importlib.import_module("pandas").Series(values, index=inputs.index, dtype=object)
-    if inputs.library == "polars":
-        polars = importlib.import_module("polars")
-        is_text = all(value is None or type(value) is str for value in values)
-        return polars.Series(values, dtype=polars.String if is_text else polars.Object)
-    return values
+class Results(list[Result[T]]):
+    """A list of results, which can be made a table.
 
-
-def frame(results: Sequence[Result[Any]], inputs: Inputs, *, meta: bool) -> Any:
-    """Return results as a DataFrame: the fields of the outputs or the text, and what is known about the calls.
-
-    :raises MissingDependencyError: if pandas is not installed
+    :param results: some of a batch, in the order of the prompts
+    :param inputs: the prompts of the batch
     """
-    library = inputs.library or "pandas"
-    try:
-        module = importlib.import_module(library)
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError("to_frame needs pandas: pip install pandas") from error
-    rows = [{**_fields(result), **(_meta(result) if meta else {})} for result in results]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = {name: [row.get(name) for row in rows] for name in names}
-    if library == "polars":
-        return module.DataFrame(columns, strict=False)
-    return module.DataFrame(columns, index=inputs.index)
+
+    def __init__(self, results: Iterable[Result[T]], inputs: Inputs) -> None:
+        super().__init__(results)
+        self._index = inputs.index
+        self._library = inputs.library
+
+    def texts(self) -> Any:
+        """Return the texts, None for a failure: a list, or a Series with their labels where the prompts were one."""
+        return self._column([result.text for result in self])
+
+    def outputs(self) -> Any:
+        """Return the outputs, None for a failure: a list, or a Series as ``texts()`` does."""
+        return self._column([result.output for result in self])
+
+    def to_frame(self, meta: bool = True) -> Any:
+        """Return the results as a DataFrame: the fields of the outputs or the text, and what is known about the calls.
+
+        Its index in pandas has the labels of the prompts' Series, or else their positions.
+
+        :param meta: whether there are columns such as ``call_error`` and ``call_seconds``
+        :raises MissingDependencyError: if pandas is not installed
+        """
+        library = self._library or "pandas"
+        try:
+            module = importlib.import_module(library)
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError("to_frame needs pandas: pip install pandas") from error
+        rows = [{**_fields(result), **(_meta(result) if meta else {})} for result in self]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        columns = {name: [row.get(name) for row in rows] for name in names}
+        if library == "polars":
+            return module.DataFrame(columns, strict=False)
+        for name, values in columns.items():
+            if {*map(type, values)} == {bool, type(None)}:  # which would be a column of any objects
+                columns[name] = module.array(values, dtype="boolean")
+        return module.DataFrame(columns, index=self._labels())
+
+    def _column(self, values: list[Any]) -> Any:
+        if self._library == "pandas":
+            return importlib.import_module("pandas").Series(values, index=self._labels(), dtype=object)
+        if self._library == "polars":
+            polars = importlib.import_module("polars")
+            is_text = all(value is None or type(value) is str for value in values)
+            return polars.Series(values, dtype=polars.String if is_text else polars.Object)
+        return values
+
+    def _labels(self) -> Any:
+        """Return the index of a pandas object; None for that of the positions from 0."""
+        positions = [result.index for result in self]
+        if self._index is None:
+            return None if positions == [*range(len(self))] else positions
+        return self._index if len(self) == len(self._index) else self._index.take(positions)
 
 
 def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]], reason: BaseException | None) -> str:
@@ -62,7 +96,7 @@ def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]], re
     ]
     cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
     errors = "".join(
-        f"<li>{result.index}: {html_library.escape(result.error_text[:200])}</li>"
+        f"<li>{html_library.escape(str(result.label))}: {html_library.escape(result.error_text[:200])}</li>"
         for result in failed[:_SHOWN_FAILURES]
     )
     more = len(failed) - _SHOWN_FAILURES
@@ -71,7 +105,7 @@ def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]], re
     if reason is not None:
         note = f"Stopped: {html_library.escape(str(reason)[:200] or type(reason).__name__)}. To go on, {_READ}"
     elif usage.done:
-        note = "" if total is None or usage.done >= total else f"The rest is sent when it is read: {_READ}"
+        note = "" if total is None or usage.done >= total else f"The rest is sent when it is read: {_READ} {_SO_FAR}"
     return f"<table>{cells}</table>" + (f"<ul>{errors}</ul>" if errors else "") + (f"<p>{note}</p>" if note else "")
 
 

@@ -6,6 +6,8 @@ from .. import errors
 from ..http.failures import WRITE_HTTP
 from ..http.urls import is_loopback
 from ..providers.base import BaseProvider, Provider
+from ..providers.local.gguf import NO_FILE, NOT_GGUF
+from ..providers.local.load_failure import CUT, NO_MEMORY, UNKNOWN_KIND
 from ..providers.openai.provider import OpenAICompatible
 from ..providers.secret import Secret
 from .failure import one_line
@@ -52,6 +54,20 @@ _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
     (errors.ProviderNotFoundError, "there is no such provider", "list the names with `g4f-lite providers`"),
 )
 
+# Of the embedded model's, by a phrase of the message.
+_OF_FILES = (
+    (
+        NO_MEMORY,
+        "there is too little memory",
+        "set a smaller context with --context or G4F_LITE_CONTEXT, or use a smaller model",
+    ),
+    (UNKNOWN_KIND, "llama.cpp does not know this kind of model", "upgrade xllamacpp, or use another model"),
+    (CUT, "its file is cut or damaged", "download the file again"),
+    (NOT_GGUF, "its file is of another kind", "give the path of a .gguf file"),
+    (NO_FILE, "its file is not there", "give the path of a .gguf file"),
+    ("it has no model", "it has no such model", "choose one of `g4f-lite local list`, or the path of a .gguf file"),
+)
+
 _TRANSPORT = {
     "dns": (
         "its host name is unknown",
@@ -76,10 +92,14 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     :param provider: the provider that failed, if it was created
     """
     key = provider.key if isinstance(provider, OpenAICompatible) else None
-    if isinstance(error, errors.AuthenticationError) and key is not None and not key.value():
-        return "its key is missing", one_line(key.way())
-    if isinstance(error, errors.AuthenticationError) and (missing := _missing_secrets(provider)):
-        return "its key is missing", f"set {missing[0].variable} in the environment"
+    if isinstance(error, errors.AuthenticationError):
+        try:
+            if key is not None and not key.value():
+                return "its key is missing", one_line(key.way())
+            if missing := _missing_secrets(provider):
+                return "its key is missing", f"set {missing[0].variable} in the environment"
+        except errors.AuthenticationError:
+            return "its key is invalid", "correct the variable that the message above names"
     if isinstance(error, errors.TransportError):
         if error.cause == "connection" and isinstance(provider, Provider) and is_loopback(provider.base_url):
             return NOT_RUNNING, f"start the server, or correct its URL, {provider.base_url}"
@@ -89,6 +109,10 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     if isinstance(error, errors.ProviderNotConfiguredError):
         local = provider is not None and provider.name == "Local"
         return "it is not configured", "run `g4f-lite local pull`" if local else "do what the message above says"
+    if isinstance(error, errors.G4FLiteError) and error.provider == "Local":
+        for phrase, verdict, remedy in _OF_FILES:
+            if phrase in error.message:
+                return verdict, remedy
     for kind, verdict, remedy in _REMEDIES:
         if isinstance(error, kind):
             return verdict, remedy

@@ -10,13 +10,12 @@ from importlib.metadata import version
 
 import certifi
 
-from ..errors import MissingDependencyError, ProviderNotConfiguredError
 from ..http.exchange import CA_BUNDLES
 from ..http.redact import HIDDEN, password_in, redact
-from ..providers.local import weights
 from ..providers.local.runner import CONTEXT
 from ..providers.openai.keys import clean
 from ..providers.openai.presets import PRESETS
+from .embedded_model import EmbeddedModel, embedded_model
 
 DEFAULT = "default"
 # In the order in which requests looks at them.
@@ -51,11 +50,12 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
     """
     secrets = [*known_secrets(), *(word for value in given.values() for word in password_in(value))]
     address = os.environ.get("G4F_LITE_BASE_URL")
+    embedded = embedded_model(given, DEFAULT)
     found = [
         _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
         _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own"),
         _first("model", given, [] if given.get("provider") else ["G4F_LITE_MODEL"], "the provider's own"),
-        _first("context", given, ["G4F_LITE_CONTEXT"], f"{CONTEXT} tokens, of the embedded model"),
+        _context(_first("context", given, ["G4F_LITE_CONTEXT"], f"{CONTEXT} tokens, of the embedded model"), embedded),
         _first("threads", given, ["G4F_LITE_THREADS"], "the free cores, of the embedded model"),
         _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 300 s until it begins, 600 s in total"),
         _first("proxy", given, ["G4F_LITE_PROXY"], "none"),
@@ -65,7 +65,9 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         _first("log", given, ["G4F_LITE_LOG"], "warnings"),
         _first("OPENAI_BASE_URL", given, ["OPENAI_BASE_URL"], "not set"),
         *(_key(name) for name in dict.fromkeys(key_variables()) if os.environ.get(name)),
-        _embedded_model(),
+        Setting("embedded model", embedded.file, embedded.source),
+        *_memory(embedded),
+        *(Setting("mmproj", path, "G4F_LITE_MMPROJ") for path in [os.environ.get("G4F_LITE_MMPROJ")] if path),
         *(Setting(name, version(name), "installed") for name in ("g4f-lite", "requests", "urllib3")),
         Setting("python", f"{platform.python_version()} on {platform.platform(terse=True)}", "installed"),
     ]
@@ -95,11 +97,12 @@ def _key(variable: str) -> Setting:
     return Setting(variable, f"{HIDDEN} ({note})", "environment")
 
 
-def _embedded_model() -> Setting:
-    try:
-        path = weights.find()
-    except (MissingDependencyError, ProviderNotConfiguredError) as error:  # the other providers work without it
-        return Setting("embedded model", error.message, DEFAULT)
-    return Setting(
-        "embedded model", str(path or "not downloaded; run `g4f-lite local pull`"), "found" if path else DEFAULT
-    )
+def _context(row: Setting, embedded: EmbeddedModel) -> Setting:
+    """Return the setting as the model can have it."""
+    return Setting(row.name, f"{embedded.context} (the model's most)", row.source) if embedded.capped else row
+
+
+def _memory(embedded: EmbeddedModel) -> list[Setting]:
+    if embedded.memory is None:
+        return []
+    return [Setting("its memory", f"about {embedded.memory / 1e9:.1f} GB, with this context", "computed")]

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from ..arguments import service_of
 from ..errors import PARTIAL_HINT, G4FLiteError, ModelNotSupportedError, ProviderNotFoundError, TransportError, sanitize
 from ..http.urls import is_loopback
 from ..providers.openai.presets import PRESETS
@@ -88,6 +89,8 @@ def message_of(error: Exception) -> str:
             return f"{error}; with its provider it is -p {name}"
         if "/" in name:
             return f"{error}; of Hugging Face's hub, write hf:{name}"
+        if service := service_of(name):
+            return f"{error}; of the service {service}, write -p {service}{'' if name.isalpha() else f' -m {name}'}"
         return f"{error}; if a server such as Ollama has it, name that too: -p ollama -m {name}"
     if isinstance(error, TransportError) and (refused := _NOWHERE.search(error.message)) and is_loopback(refused[1]):
         if error.provider == "Local":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -10,15 +11,17 @@ from typing import Any
 
 import click
 
-from ..providers.base import BaseProvider
+from ..errors import AuthenticationError, G4FLiteError
+from ..providers.base import BaseProvider, Provider
 from ..providers.fallback import Fallback
 from ..providers.local.catalogue import DEFAULT
+from ..providers.local.references import is_reference
 from ..providers.openai.keys import clean
 from ..providers.selection import choose_provider
 from .completion import FILE, complete_provider
 from .failure import Misuse, checking_arguments, tell
 
-EngineOptions = Mapping[str, int]
+EngineOptions = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,10 @@ class ProviderOptions:
             if not one.working and getattr(one, "base_url", None) == getattr(type(one), "url", ""):
                 note = f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it"
                 tell(f"Note: {note}")
+        if isinstance(provider, Fallback):
+            note_skipped(provider)
+        if self.names:
+            note_unused_model(provider)
         return provider
 
 
@@ -86,14 +93,41 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
+def note_skipped(chain: Fallback) -> None:
+    """Note the members of a chain that are skipped, because they have no valid key."""
+    for one in chain.providers:
+        try:
+            if isinstance(one, Provider):
+                one.check_ready()
+        except AuthenticationError as error:
+            reason = error.message.removesuffix(", or give api_key=")  # which is for a single provider
+            tell(f"Note: {one.name} is skipped: {reason}")
+        except (G4FLiteError, ValueError):  # which the call tells
+            continue
+
+
+def note_unused_model(provider: BaseProvider) -> None:
+    """Note that ``-p local`` asks the default model, although the environment names another one."""
+    context = click.get_current_context(silent=True)
+    named = context is not None and (context.params.get("model") or context.params.get("continued"))
+    default = any(one.name == "Local" and one.model is None for one in getattr(provider, "providers", [provider]))
+    model = os.environ.get("G4F_LITE_MODEL", "")
+    if default and not named and (is_reference(model) or model.endswith(".gguf")):
+        variable = "G4F_LITE_MODEL is for commands that name no provider"
+        tell(f"Note: Local uses {DEFAULT}: {variable}; leave out --provider, or write --provider local:{model}")
+
+
 def engine_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options for the embedded model to a command, as one argument ``engine``: arguments of ``Local``."""
 
     @click.option("--context", metavar="N", type=int, help="Tokens of a prompt and its answer, of the embedded model.")
     @click.option("--threads", metavar="N", type=int, help="Threads of the embedded model.")
+    @click.option("--mmproj", metavar="FILE", type=click.Path(), help="The embedded model's projector, for images.")
     @wraps(command)
-    def with_options(*arguments: Any, context: int | None, threads: int | None, **options: Any) -> None:
-        given = {"context": context, "threads": threads}
+    def with_options(
+        *arguments: Any, context: int | None, threads: int | None, mmproj: str | None, **options: Any
+    ) -> None:
+        given = {"context": context, "threads": threads, "mmproj": mmproj}
         command(*arguments, engine={name: value for name, value in given.items() if value is not None}, **options)
 
     return with_options

@@ -8,7 +8,7 @@ from collections.abc import Callable
 # Arguments that the command has as an option of another name.
 _OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image", "response_format": "--schema"}
 _OPTIONS |= {"max_tokens": "--max-tokens"}
-_SAME = "context|model|poll|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"  # and of the same name
+_SAME = "context|mmproj|model|poll|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"  # and of the same name
 _MODEL = r"(?:its default|another) model"
 
 
@@ -21,7 +21,7 @@ def _option(found: re.Match[str]) -> str:
 _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     # Advice that only a program can follow; of what the command can do, `message_of` says it.
     (rf"; to use {_MODEL} by this name, write: [\w.]*Client\(.*?\}}\)(?:\.[\w.]+\(…\))?", ""),
-    (r"; if a server such as Ollama has it, write: provider='ollama:.*?'(?=$|[;\n])", ""),
+    (r"; (?:if a server such as Ollama has it|for the service \w+), write: provider='.*?'(?=$|[;\n])", ""),
     (r"; Client\(drop_unsupported=True\) drops such options with a warning", ""),
     (r"; client\.chat\.completions\.create\(n=…\) gives several", ""),
     # Arguments, and where they stand.

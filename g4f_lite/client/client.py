@@ -254,12 +254,6 @@ class Client(Asking, ManyPrompts, HostedPrompts):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __getstate__(self) -> dict[str, Any]:
-        proxy = self._router.proxy
-        if proxy and "@" in proxy:  # a user's name alone may be a key
-            raise TypeError("a client whose proxy has a user or password cannot be pickled; set G4F_LITE_PROXY instead")
-        return vars(self)
-
     if not TYPE_CHECKING:  # a type checker would take any name for an attribute
 
         def __getattr__(self, name: str) -> Any:

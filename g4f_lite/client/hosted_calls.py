@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..answers.stream import AnswerStream
+from ..http.redact import scrub
 from ..prompt import Prompt
 from ..providers.openai.batches import BatchAPI
 from ..providers.openai.options import EXTRAS
@@ -50,10 +51,18 @@ class HostedCalls(BatchCalls):
         body.pop("stream", None)
         return self._api(found, asked), body
 
-    def read(self, prompt: Prompt, provider: Any, line: Mapping[str, Any], used: list[Any] | None = None) -> Kept:
+    def read(
+        self,
+        prompt: Prompt,
+        provider: Any,
+        line: Mapping[str, Any],
+        used: list[Any] | None = None,
+        secrets: Iterable[str] = (),
+    ) -> Kept:
         """Read the answer in a line of results.
 
         :param used: gets what it took, without its price: the list does not have the half price of every service
+        :param secrets: what was sent to get the line, and no error may show
         :raises G4FLiteError: if there is none
         """
 
@@ -61,7 +70,12 @@ class HostedCalls(BatchCalls):
             found, asked = self._router.addressed(prompt, provider or self._provider)
             assert isinstance(found, OpenAICompatible)
             _, stages = divide(asked, found, drop=self._router.drop_unsupported)
-            stream = AnswerStream(lambda: self._api(found, asked).answer(line), provider=found.name, model=asked.model)
+            stream = AnswerStream(
+                lambda: self._api(found, asked).answer(line),
+                provider=found.name,
+                model=asked.model,
+                scrub=lambda error: scrub(error, [*found.secrets(), *secrets]),
+            )
             for stage in stages:
                 stream.through(stage)
             return stream if used is None else stream.when_ended(lambda ended: used.append(CallUsage.of(ended)))

@@ -169,9 +169,11 @@ def _images_in(stream: AnswerStream) -> list[ImageResponse]:
     """
     answer = stream.text()
     if not answer.images:
-        raise ResponseFormatError(
+        error = ResponseFormatError(
             "expected an image, got text; name a model that generates images", provider=stream.provider, partial=answer
         )
+        stream.scrub(error)
+        raise error
     return answer.images
 
 

@@ -186,7 +186,7 @@ class ManyPrompts:
         :param tpm: tokens per minute, of prompts and answers; None without a limit
         :param on_error: ``"return"`` gives a failure as a result with ``.error``; ``"raise"`` raises it
         :param max_failures_in_a_row: how many failures, one after the other, stop the batch
-        :param progress: whether to show progress; None shows it in a terminal or a notebook, if tqdm is installed
+        :param progress: whether to show progress; None shows it in a notebook, and in a terminal if tqdm is installed
         :raises TypeError: if ``prompts`` is one prompt or a DataFrame, or one of them is not a prompt
         :raises ValueError: if one of them is empty, or none is given
         :raises StoreError: if the store cannot be used

@@ -39,9 +39,11 @@ class Models:
         for found in listed.data:
             if found.id == model:
                 return found
-        owner = self._router.provider().name
+        provider = self._router.provider()
         names = [found.id for found in listed.data]
-        raise ModelNotSupportedError(unknown_name("model", model, names, owner))
+        error = ModelNotSupportedError(unknown_name("model", model, names, provider.name))
+        provider.scrub(error)
+        raise error
 
     def get_all(self) -> builtins.list[str]:
         """Return the names in :meth:`list`; the method has g4f's name.

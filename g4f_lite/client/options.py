@@ -23,6 +23,9 @@ _CLIENT_SETTINGS = {
     **{name: f"Client(OpenAICompatible(base_url, {name}=…))" for name in ("headers", "cookies", "session", "cert")},
 }
 
+# What a call accepts besides options, for misprints.
+_ARGUMENTS = ("images", "output", "proxy", "retry", "system", "timeout", "tools")
+
 # Options of g4f, which are accepted as long as they are off, and why they are not supported.
 _G4F_OPTIONS = {
     "web_search": "this library does not search the web",
@@ -82,8 +85,10 @@ def refuse(name: str, value: Any, known: Collection[str], provider: BaseProvider
     if name in _G4F_OPTIONS and not value:
         return
     if not drop:
-        refusal = unknown_name("option", name, sorted(known), provider.name)
+        refusal = unknown_name("option", name, sorted({*known, *_ARGUMENTS}), provider.name)
         if name in _G4F_OPTIONS:
             refusal += f": {_G4F_OPTIONS[name]}"
-        raise TypeError(f"{refusal}; Client(drop_unsupported=True) drops such options with a warning")
+        if refusal.endswith(repr(name)):  # nothing better is known; a misprint is not to be dropped
+            refusal += "; Client(drop_unsupported=True) drops such options with a warning"
+        raise TypeError(refusal)
     warn(f"{provider.name} does not support {name}; the option is dropped")

@@ -15,7 +15,7 @@ T = TypeVar("T")
 class RawResponse(Generic[T]):
     """A result, and the head of the response that it came in.
 
-    The body is read as it comes, and is not kept.
+    The body is read as it comes, and is not kept.  A copy or a pickle has no headers, which may hold a cookie.
 
     :ivar status_code: the HTTP status; None if there was no response, as from a provider without HTTP
     :ivar headers: the headers of the response; their names may be read in any case
@@ -38,6 +38,9 @@ class RawResponse(Generic[T]):
     def parse(self) -> T:
         """Return what the method would have returned without ``with_raw_response``."""
         return self._result
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "headers": {}}
 
     def __repr__(self) -> str:
         return f"RawResponse(status_code={self.status_code}, request_id={self.request_id!r})"  # headers may be secret

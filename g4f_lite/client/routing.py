@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream
-from ..arguments import check_name, check_proxy, check_whole_number
+from ..arguments import check_name, check_proxy, check_whole_number, service_of
 from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
-from ..providers.hooks import models_of
+from ..providers.hooks import CallSettings, models_of
 from ..providers.registry import is_provider_name
 from ..providers.selection import ProviderLike, choose_provider, default_provider, members_of, provider_of
 from ..providers.settings import check_verify
@@ -212,7 +212,7 @@ class Router:
         if not model or not unknown or "by this name, write: " in error.message:
             return
         if provider.name == "Local":
-            error.message += f"; if a server such as Ollama has it, write: {self.server_template.format(model)}"
+            error.message += f"; {self._elsewhere(model)}"
         if self.call_template is None:
             error.args = (error.message,)
             return
@@ -222,6 +222,13 @@ class Router:
         which = "its default model" if target is None else "another model"
         error.message += f"; to use {which} by this name, write: {line}"
         error.args = (error.message,)
+
+    def _elsewhere(self, model: str) -> str:
+        """Return how the caller writes a model that the embedded engine does not have."""
+        if service := service_of(model):
+            template = self.server_template.replace("ollama:{}" if model.isalpha() else "ollama", service)
+            return f"for the service {service}, write: {template.format(model)}"
+        return f"if a server such as Ollama has it, write: {self.server_template.format(model)}"
 
     def _model_name(self, model: str | None, provider: ProviderLike | None) -> str | None:
         """Return the name of the model for a call; the client's own model is only for the client's provider."""
@@ -262,7 +269,18 @@ class Router:
         :raises G4FLiteError: if the service does not return its models
         """
         mapped = [name for name in self.models if name != "*"]
-        return list(dict.fromkeys([*mapped, *models_of(self.provider())]))
+        settings = CallSettings(self.proxy, self.timeout, self.retry)
+        return list(dict.fromkeys([*mapped, *models_of(self.provider(), settings)]))
+
+    def __copy__(self) -> Router:
+        made = Router.__new__(type(self))
+        vars(made).update(vars(self))
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.proxy and "@" in self.proxy:  # a user's name alone may be a key
+            raise TypeError("a client whose proxy has a user or password cannot be pickled; set G4F_LITE_PROXY instead")
+        return vars(self)
 
     def close(self) -> None:
         """Close the providers that this router created, but not those that were passed to it."""

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -87,7 +87,7 @@ class Exchange:
         self.route = route or Route()
         self.name = name
         self.secrets = secrets
-        self.passwords: list[str] = []  # of proxies
+        self.used: list[str] = []  # secrets: passwords of proxies, and tokens, which a later one replaces
         self.sent = [] if sent is None else sent
         self.attempts = 0
         self.bootstraps = 0
@@ -126,6 +126,7 @@ class Exchange:
         session, deadline = self.pooled.session, self.deadline
         began = time.monotonic()
         proxy: str | None = None
+        wrapped: G4FLiteError | None = None  # raised on the way, such as by an address guard
         # What a server took whole it may be thinking about, or drawing.
         awaits = "first" if step == "prompt" or (request.method == "POST" and step != "bootstrap") else "read"
         transfer = Transfer(deadline, guard, awaits)
@@ -140,7 +141,7 @@ class Exchange:
             settings = self.settings_for(url)
             proxy = requests.utils.select_proxy(url, settings["proxies"])
             if proxy:
-                self.passwords += password_in(proxy)
+                self.used += password_in(proxy)
                 _check_proxy(proxy)
                 refuse_when_offline(proxy)
             try:
@@ -166,7 +167,11 @@ class Exchange:
                     raise
                 failure = translate(error, deadline, origin_of(request.url), transfer, proxy=proxy)
             self._log_failure(failure, request, step, began)
-            raise self.failed(failure, step) from error
+            if failure.__traceback__ is None:
+                raise self.failed(failure, step) from error
+            wrapped = failure
+        if wrapped is not None:  # by urllib3; outside of the handler, as what holds an error cannot be its context
+            raise self.failed(wrapped, step)
         deadline.awaits = awaits
         body = Body(response, deadline)
         self.bodies.append(body)
@@ -283,10 +288,10 @@ class Exchange:
             settings["proxies"] = proxies
         return settings
 
-    def hidden(self) -> Iterable[str]:
+    def hidden(self) -> list[str]:
         """List the strings that no message may show now."""
         sent = (text for headers, *urls in self.sent for text in (*secrets_in(headers), *secrets_in_query(*urls)))
-        return [*self.secrets(), *self.passwords, *self.pooled.secrets(), *password_in(self.route.proxy), *sent]
+        return [*self.secrets(), *self.used, *self.pooled.secrets(), *password_in(self.route.proxy), *sent]
 
     def scrub(self, error: BaseException) -> None:
         """Take this call's secrets out of an error and its causes."""

@@ -129,14 +129,17 @@ def password_in(url: str | None) -> list[str]:
     """List the password in a URL: as it is written, as it is meant, and in the pieces into which a parser may cut it.
 
     A password may hold an unescaped ``/``, ``?``, ``#``, ``@`` or ``\\``, so it goes to the last ``@``.  The user's
-    name is listed too where it is more than a short plain word: some proxies take a key as the name.
+    name is listed too where it is more than a short plain word: some proxies take a key as the name.  So is the Base64
+    of both, as a proxy gets it, without its padding.
     """
     url = url or ""
     credentials = url.partition("//")[2].rpartition("@")[0] or url.rpartition("@")[0]
     user, _, password = credentials.partition(":")
     pieces = re.split(r"[/?#@:\\\s]+", password)
     names = [form for form in (user, unquote(user)) if not is_word(form)]
-    return [form for form in dict.fromkeys((password, unquote(password), *pieces, *names)) if form]
+    encoded = base64.b64encode(unquote(credentials).encode("latin-1", "replace")).decode("ascii").rstrip("=")
+    sent = [encoded] if ":" in credentials else []  # a name alone is not sent
+    return [form for form in dict.fromkeys((password, unquote(password), *pieces, *names, *sent)) if form]
 
 
 def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:

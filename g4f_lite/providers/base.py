@@ -28,8 +28,9 @@ from ..prompt import Prompt
 from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .basic import BaseProvider as BaseProvider
 from .call import Call, run
+from .environment import told_source
 from .g4f_names import G4FNames
-from .hooks import Requests, read_error, token_of
+from .hooks import Requests, listing, read_error, token_of
 from .pickling import check_lost, state_without_secrets
 from .settings import (
     check_cert,
@@ -179,6 +180,9 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def explain(self, error: G4FLiteError) -> None:
         """Add to an error what this provider knows about its reason, before it is raised."""
+        if isinstance(error, ModelNotSupportedError) and self.model is not None:
+            error.message = told_source(error.message, self.model, local=self.name == "Local")
+            error.args = (error.message,)
 
     def served_model(self, exchange: Exchange) -> str:
         """Return the model to use if none is named anywhere; "" if the service needs no name."""
@@ -227,13 +231,17 @@ class Provider(BaseProvider, metaclass=G4FNames):
     def run(
         self, action: Callable[[Exchange], Result], *, proxy: str | None = None, session: requests.Session | None = None
     ) -> Result:
-        """Call ``action(exchange)`` under this provider's timeout and retry policy, for requests other than prompts.
+        """Call ``action(exchange)`` for requests other than prompts, under the provider's timeout and retry policy.
+
+        Those of a client, and its proxy, go before them where it lists the models.
 
         :param proxy: the URL of a proxy for its requests
         :param session: a ``requests.Session`` to use instead of the provider's
         """
         self.check_ready()
-        return run(self, action, timeout=self.timeout, route=self.route(proxy), session=session)
+        given = listing.get()
+        limits, route = Timeout.of(given.timeout, self.timeout), self.route(proxy or given.proxy)
+        return run(self, action, timeout=limits, route=route, session=session, retry=given.retry)
 
     def token_for(self, exchange: Exchange) -> str:
         """Return the token of the session of a call, for requests other than prompts; ``bootstrap`` fetches it once."""

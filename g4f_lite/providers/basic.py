@@ -12,6 +12,7 @@ from ..answers.deltas import Delta
 from ..answers.source import Source
 from ..answers.stream import AnswerStream
 from ..errors import G4FLiteError
+from ..http.redact import scrub
 from ..prompt import Prompt
 from .askable import Askable
 from .own_settings import OwnSettings
@@ -94,7 +95,7 @@ class BaseProvider(Askable):
         """
         self.check(prompt)
         begin, model = partial(self.begin, prompt), self.get_model(prompt.model) or None
-        return AnswerStream(begin, provider=self.name, model=model)
+        return AnswerStream(begin, provider=self.name, model=model, scrub=self.scrub)
 
     def get_model(self, name: str | None = None) -> str | None:
         """Return the model name to send for a name or alias; that of the default model for None."""
@@ -116,6 +117,10 @@ class BaseProvider(Askable):
         """List the strings that messages must not show: what is declared as a Secret, and arguments named like one."""
         declared = (getattr(self, name) for name in self.declared_secrets)
         return [*filter(None, declared), *self._own_settings.secrets.values()]
+
+    def scrub(self, error: BaseException) -> None:
+        """Take the ``secrets()`` out of an error and its causes, in place."""
+        scrub(error, self.secrets())
 
     def close(self) -> None:
         """Close idle connections; calls in progress finish."""

@@ -227,10 +227,7 @@ class Call:
         service, home = self._service, self._service.base_url
         if service.fetches_images:
             image.fetch_now(lambda url: fetch_image(exchange, url, home=home))
-        limits, route = self._deadline.timeout, exchange.route
-        image.fetch = lambda url: run(
-            service, lambda later: fetch_image(later, url, home=home), timeout=limits, route=route
-        )
+        image.fetch = later_fetch(service, exchange, self._deadline.timeout)
 
 
 def _secrets(service: Service, prompt: Prompt) -> list[str]:
@@ -252,6 +249,20 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
         service.explain(error)
         raise
     return body
+
+
+def later_fetch(service: Service, exchange: Exchange, timeout: Timeout) -> Callable[[str], bytes]:
+    """Return what fetches an image of an answer when it is needed, in a call of its own.
+
+    :param exchange: the exchange of the answer's call, whose secrets may be in the URL of the image
+    """
+    hidden, route = [*exchange.hidden()], exchange.route
+
+    def fetch_later(later: Exchange, url: str) -> bytes:
+        later.secrets = lambda: [*service.secrets(), *hidden]
+        return fetch_image(later, url, home=service.base_url)
+
+    return lambda url: run(service, lambda later: fetch_later(later, url), timeout=timeout, route=route)
 
 
 @short_interrupt()

@@ -14,6 +14,7 @@ VARIABLES = (
     "G4F_LITE_BASE_URL",
     "G4F_LITE_API_KEY",
     "G4F_LITE_MODEL",
+    "G4F_LITE_MMPROJ",
     "G4F_LITE_CONTEXT",
     "G4F_LITE_THREADS",
     "G4F_LITE_PROXY",
@@ -40,6 +41,21 @@ def warn_of_unknown_variables() -> None:
             continue
         _warned.add(name)
         warn(no_setting(name, "the environment", VARIABLES))
+
+
+def told_source(message: str, model: str, *, local: bool) -> str:
+    """Return an error message about a model, with the variable that names the model if one does.
+
+    :param model: the provider's model
+    :param local: whether the provider runs models on this machine, so that it may be a file
+    """
+    named = os.environ.get("G4F_LITE_MODEL", "")
+    if model not in (named, os.path.realpath(os.path.expanduser(named))):
+        return message
+    if model not in message or "G4F_LITE_MODEL" in message:
+        return message
+    file = "; a file is for G4F_LITE_PROVIDER=local" if model.endswith(".gguf") and not local else ""
+    return f"{message} (the model is from G4F_LITE_MODEL{file})"
 
 
 def no_setting(name: str, place: str, known: Iterable[str]) -> str:

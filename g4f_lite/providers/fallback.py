@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,6 @@ from ..answers.response import Response
 from ..answers.source import Source, not_a_source
 from ..answers.stream import AnswerStream
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
-from ..http.redact import redact
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
 from ..timeout import RETRY, Timeout, TimeoutLike, patience
@@ -133,6 +133,14 @@ class Fallback(BaseProvider):
         """Return the model names of all members that are known without a request."""
         return list(dict.fromkeys(name for provider in self.providers for name in provider.models))
 
+    def secrets(self) -> list[str]:
+        """List the strings that messages must not show: those of all members."""
+        found: list[str] = []
+        for provider in self.providers:
+            with suppress(ValueError):  # the environment's key of this one cannot be a key, so it was skipped
+                found += provider.secrets()
+        return found
+
     def close(self) -> None:
         for provider in self.providers:
             provider.close()
@@ -204,10 +212,10 @@ class _Chain:
         return self._deltas
 
     def scrub(self, error: BaseException) -> None:
-        """Take out of an error what the member that was asked last must not show."""
-        scrub = getattr(self._source, "scrub", None)
-        if scrub is not None:
+        """Take out of an error the secrets of all members, and what the member that was asked last has sent."""
+        if (scrub := getattr(self._source, "scrub", None)) is not None:
             scrub(error)
+        self._chain.scrub(error)
 
     def close(self) -> None:
         self._ended.set()
@@ -241,6 +249,7 @@ class _Chain:
                 deltas = iter(source)
                 up_to_content(deltas, first)
             except G4FLiteError as error:
+                self.scrub(error)  # here, because the next member does not know what this one has sent
                 if self._ended.is_set():
                     raise
                 error.provider = error.provider or provider.name
@@ -251,7 +260,7 @@ class _Chain:
                 if not self._had_too_little_time(error, provider, began_at):
                     breaker.failed(error)
                 errors[position] = error
-                logger.info("Fallback: no answer from %s", redact(str(error)))
+                logger.info("Fallback: no answer from %s", error)
                 continue
             if breaker.failures:
                 breaker.succeeded()

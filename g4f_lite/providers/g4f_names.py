@@ -5,6 +5,9 @@ from __future__ import annotations
 from abc import ABCMeta
 from typing import TYPE_CHECKING, Any
 
+from ..answers.short_traceback import shortened
+from ..errors import G4FLiteError
+
 
 class G4FNames(ABCMeta):
     """The metaclass of ``Provider``: an unknown attribute is an error that names the page about g4f.
@@ -13,7 +16,10 @@ class G4FNames(ABCMeta):
     """
 
     def __call__(cls, *arguments: Any, **settings: Any) -> Any:
-        provider = super().__call__(*arguments, **settings)
+        try:
+            provider = super().__call__(*arguments, **settings)
+        except G4FLiteError as error:  # such as a file that is not there
+            raise shortened(error)  # noqa: B904  it is the same one
         if "pool" not in vars(provider):
             raise TypeError(f"{cls.__name__}.__init__ does not call super().__init__(**settings)")
         return provider

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import requests
 
@@ -17,6 +18,7 @@ from ..http.body import Body
 from ..http.exchange import Exchange
 from ..http.failures import pass_on_signal
 from ..prompt import Prompt
+from ..timeout import CallRetry, Timeout
 
 Requests = Generator[requests.Request | float, Body, None]  # each is sent, and each number waited for
 
@@ -43,10 +45,12 @@ def token_of(provider: Hooks, exchange: Exchange) -> str:
         with naming(provider, "bootstrap"):
             token = provider.bootstrap(exchange)
         returned: object = token
-        if not isinstance(returned, str):
-            raise _wrong(provider, "bootstrap", returned, 'a str, "" if there is no token')
+        if not isinstance(returned, str):  # which may have the token in it
+            kind = "None" if returned is None else type(returned).__name__
+            raise _mistake(provider, "bootstrap", f'returned {kind}; return a str, "" if there is no token')
         exchange.pooled.token = token
         exchange.bootstraps += 1
+    exchange.used.append(token)
     return token
 
 
@@ -123,13 +127,30 @@ def read_error(provider: Hooks, status: int, parsed: Any, text: str) -> G4FLiteE
     return error
 
 
-def models_of(provider: Any) -> list[str]:
+class CallSettings(NamedTuple):
+    """What a client sets for its calls; None and ``"own"`` leave a choice to the provider."""
+
+    proxy: str | None = None
+    timeout: Timeout | None = None
+    retry: CallRetry = "own"
+
+
+# Those of the client that lists models, whose hook takes no arguments.
+listing: ContextVar[CallSettings] = ContextVar("listing", default=CallSettings())  # noqa: B039  it cannot be changed
+
+
+def models_of(provider: Any, settings: CallSettings | None = None) -> list[str]:
     """Call ``get_models``, and return the names of the models.
 
+    :param settings: those of the client, for the requests of ``provider.run``
     :raises HookError: if its code has a mistake
     """
-    with naming(provider, "get_models"):
-        names: object = provider.get_models()
+    before = listing.set(settings or CallSettings())
+    try:
+        with naming(provider, "get_models"):
+            names: object = provider.get_models()
+    finally:
+        listing.reset(before)
     if isinstance(names, Iterable) and not isinstance(names, (str, Mapping)):
         listed = list(names)
         if all(isinstance(name, str) for name in listed):

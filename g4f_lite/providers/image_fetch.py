@@ -90,8 +90,8 @@ def _send_to_other_host(exchange: Exchange, url: str) -> Body:
     session.proxies = exchange.pooled.session.proxies
     session.trust_env = exchange.pooled.session.trust_env
     route = exchange.route._replace(cert=None)
-    other = Exchange(PooledSession(session), exchange.deadline, route, exchange.name, exchange.secrets, exchange.sent)
-    other.passwords = exchange.passwords
+    other = Exchange(PooledSession(session), exchange.deadline, route, exchange.name, exchange.hidden, exchange.sent)
+    other.used = exchange.used
     if other.proxy_for(url):  # the proxy connects, so that only this look-up can be checked
         _refuse_private_host(url)
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from ..arguments import unknown_name
 from ..errors import ProviderNotConfiguredError, ProviderNotFoundError
 from .base import BaseProvider
-from .openai.presets import PRESETS
+from .openai.presets import PRESETS, plain, preset_named
 
 ENTRY_POINTS = "g4f_lite.providers"
 
@@ -46,7 +46,7 @@ def suggested_names() -> list[str]:
 
 def is_provider_name(name: str) -> bool:
     """Return whether :func:`make_provider` accepts a name, regardless of case and punctuation."""
-    return _plain(name) in map(_plain, provider_names())
+    return plain(name) in map(plain, provider_names())
 
 
 def make_provider(name: str, **settings: Any) -> BaseProvider:
@@ -65,10 +65,9 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
     name, _, model = whole.partition(":")
     if model:
         settings["model"] = model
-    for preset in PRESETS:
-        if _plain(preset) == _plain(name):
-            openai = import_module(".openai.provider", __package__)
-            return make(openai.OpenAICompatible.preset, preset, {"name": preset, **settings})
+    if preset := preset_named(name):
+        openai = import_module(".openai.provider", __package__)
+        return make(openai.OpenAICompatible.preset, preset, {"name": preset, **settings})
     try:
         found = find_class(name)
     except ProviderNotFoundError:
@@ -110,17 +109,17 @@ def find_class(name: str) -> type[BaseProvider]:
 
     :raises ProviderNotFoundError: if there is no such name
     """
-    wanted = _plain(name)
+    wanted = plain(name)
     for class_name, module in _BUILT_IN.items():
-        if _plain(class_name) == wanted:
+        if plain(class_name) == wanted:
             found: type[BaseProvider] = getattr(import_module(f".{module}", __package__), class_name)
             return found
     for entry_name, entry_point in _entry_points().items():
-        if _plain(entry_name) == wanted:
+        if plain(entry_name) == wanted:
             return _loaded(entry_point)
     message = unknown_name("provider", name, suggested_names(), "g4f_lite")
     first, slash, model = name.partition("/")
-    if slash and _plain(first) in map(_plain, provider_names()):  # as litellm and instructor write it
+    if slash and plain(first) in map(plain, provider_names()):  # as litellm and instructor write it
         message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"
     raise ProviderNotFoundError(message)
 
@@ -150,12 +149,8 @@ def _loaded(entry_point: EntryPoint) -> type[BaseProvider]:
 
 def hidden_entry_points() -> dict[str, str]:
     """Return the entry points whose name is another provider's, which is used instead: name and value."""
-    taken = {_plain(name) for name in (*_BUILT_IN, *PRESETS)}
-    return {name: found.value for name, found in _entry_points().items() if _plain(name) in taken}
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).lower()
+    taken = {plain(name) for name in (*_BUILT_IN, *PRESETS)}
+    return {name: found.value for name, found in _entry_points().items() if plain(name) in taken}
 
 
 def _entry_points() -> dict[str, EntryPoint]:

@@ -52,9 +52,15 @@ class Secret:
         return found
 
     def of_environment(self) -> str:
-        """Return the value of the variable; "" if it is not set."""
+        """Return the value of the variable; "" if it is not set.
+
+        :raises AuthenticationError: if it cannot be a key
+        """
         found = os.environ.get(self.variable, "")
-        return found and _checked(found, self.variable)
+        try:
+            return found and _checked(found, self.variable)
+        except ValueError as error:
+            raise AuthenticationError(str(error)) from error
 
     def source(self, provider: object) -> str:
         """Say where it comes from."""

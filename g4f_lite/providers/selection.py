@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import ProviderNotFoundError
+from ..answers.short_traceback import shortened
+from ..errors import ModelNotSupportedError, ProviderNotFoundError
 from ..http.forks import lock_free_in_children
 from .base import BaseProvider
 from .environment import warn_of_unknown_variables
@@ -22,6 +23,7 @@ _VARIABLES = (
     "G4F_LITE_BASE_URL",
     "G4F_LITE_API_KEY",
     "G4F_LITE_MODEL",
+    "G4F_LITE_MMPROJ",
     "G4F_LITE_CONTEXT",
     "G4F_LITE_THREADS",
     "G4F_LITE_TIMEOUT",
@@ -105,10 +107,15 @@ def choose_provider(
         names = names or ["OpenAICompatible"]
     try:
         made = [_make(one, settings, local or {}) for one in names or ["Local"]]
-    except ProviderNotFoundError as error:
-        if by_environment:
-            raise ProviderNotFoundError(f"G4F_LITE_PROVIDER: {error.message}") from error
-        raise
+    except (ProviderNotFoundError, ModelNotSupportedError) as error:
+        if by_environment and isinstance(error, ProviderNotFoundError):
+            error.message = f"G4F_LITE_PROVIDER: {error.message}"
+        elif by_environment and "G4F_LITE_" not in error.message:
+            own = any(":" in one for one in names)
+            if own or settings.get("model") == os.environ.get("G4F_LITE_MODEL"):
+                error.message += f" (the model is from {'G4F_LITE_PROVIDER' if own else 'G4F_LITE_MODEL'})"
+        error.args = (error.message,)
+        raise shortened(error)  # noqa: B904  it is the same one
     return made[0] if len(made) == 1 else Fallback(made)
 
 

@@ -84,7 +84,7 @@ class Question(Generic[T]):
                 self.stream.scrub(error)
                 if self.attempts > repairs or not self._has_time():
                     raise self.mismatched(error) from error
-                logger.info("the answer is not a valid %s; asking again: %s", self.output.schema.name, error)
+                logger.info("the answer is not a valid %s; asking again: %s", self.output.name, error)
                 schema = None if in_prompt(self._ways[0], self.provider) else self.output.schema
                 if results := self.stream.messages[:-1]:
                     self._results += results
@@ -157,7 +157,7 @@ class Question(Generic[T]):
 
     def mismatched(self, reason: Mismatch) -> OutputError:
         """Return the error for the answer, which does not fit."""
-        text = f"the answer is not a valid {self.output.schema.name}: {reason}"
+        text = f"the answer is not a valid {self.output.name}: {reason}"
         return self._told(OutputError(text), self.stream.answer, reason)
 
     @property

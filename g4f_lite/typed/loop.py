@@ -97,6 +97,7 @@ class Loop:
         self._ends_at: float | None = None
         self._usage: Usage | None = None  # of all turns
         self._done: Messages = []  # those of the turns whose tools have run
+        self._ended: list[AnswerStream] = []  # these turns, whose providers may have been different members of a chain
         self._turn = answer(prompt)  # which checks the prompt, and sends nothing yet
         self._deltas = self._run()
 
@@ -113,8 +114,9 @@ class Loop:
         self._deltas.close()
 
     def scrub(self, error: BaseException) -> None:
-        """Take out of an error what the call of the last turn must not show."""
-        self._turn.scrub(error)
+        """Take out of an error what the calls of all turns must not show."""
+        for turn in (*self._ended, self._turn):
+            turn.scrub(error)
 
     @property
     def provider(self) -> str:
@@ -154,6 +156,7 @@ class Loop:
             prompt = self._next_prompt(self._seconds_left())
             if self._closed:
                 return
+            self._ended.append(self._turn)
             self._turn = self._answer(prompt)
 
     def _pass_on(self, deltas: Iterator[Delta]) -> Generator[Delta, None, Buffer]:

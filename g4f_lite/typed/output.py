@@ -19,7 +19,7 @@ except ImportError as error:
 from .choice import members_of
 from .lenient import fitted, json_in, without_thoughts
 from .mismatch import Mismatch
-from .schema import Schema, described, schema_of
+from .schema import Schema, described, schema_of, written
 
 T = TypeVar("T")
 _LONGEST_QUOTE = 80  # of a text in an error
@@ -29,6 +29,7 @@ class Output(Generic[T]):
     """A type of answers.
 
     :param kind: the type
+    :ivar name: the type as one writes it, for errors
     :raises TypeError: if it cannot be one
     """
 
@@ -38,6 +39,7 @@ class Output(Generic[T]):
         if isinstance(kind, str | int | float | list | dict):
             hint = "; a JSON schema goes into response_format=" if isinstance(kind, dict) else ""
             raise TypeError(f"output= takes a type, such as a dataclass or list[str], and not {kind!r:.80}{hint}")
+        self.name = written(kind)
         try:
             self.schema = schema_of(kind)
             self._kind = described(kind)

@@ -89,6 +89,22 @@ def schema_of(kind: Any) -> Schema:
     return Schema(name, {**root, "$defs": used} if used else root, wrapped)
 
 
+def written(kind: Any) -> str:
+    """Return a type as one writes it, such as ``list[City]``."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return written(arguments[0])
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, arguments))}]"
+    if origin in (Union, types.UnionType):
+        return " | ".join(map(written, arguments))
+    if arguments:
+        return f"{written(origin)}[{', '.join(map(written, arguments))}]"
+    if kind is ... or kind is type(None):
+        return "..." if kind is ... else "None"
+    return str(getattr(kind, "__name__", kind))
+
+
 def _name_of(kind: Any) -> str:
     while typing.get_origin(kind) is Annotated:
         kind = typing.get_args(kind)[0]

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from ..answers.deltas import ToolCall
+from ..answers.json_text import NotJsonError
 from ..errors import ToolDenied
 from ..http.redact import redact
 from ..messages import Message, get_random_string
@@ -78,7 +79,10 @@ class ToolRun:
 
 def _described(error: Exception) -> str:
     try:
-        text = error.message if isinstance(error, ToolDenied) else str(error)
+        if isinstance(error, NotJsonError):
+            text = error.for_the_model()
+        else:
+            text = error.message if isinstance(error, ToolDenied) else str(error)
     except Exception:  # noqa: BLE001  a class of somebody else's
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -66,6 +66,14 @@ def test_a_file_without_a_key_is_one_line(tmp_path: Path, content: str | None, w
     assert_refused(call("chat", "Hello", "-p", "groq", "--api-key-file", str(file)), str(file), words)
 
 
+@pytest.mark.parametrize("arguments", [["chat", "Hi"], ["models"], ["image", "a cat", "-o", "no-such-image.png"]])
+@pytest.mark.parametrize(("name", "variable"), [("groq", "GROQ_API_KEY"), ("lmstudio", "LM_API_TOKEN")])
+def test_a_variable_without_a_key_is_one_line(arguments: list[str], name: str, variable: str) -> None:
+    done = call(*arguments, "-p", name, **{variable: f"Bearer {KEY}", "G4F_LITE_OFFLINE": "0"})
+    assert_failed(done, f"{variable} is not a valid key: leave out 'Bearer'\n")
+    assert KEY not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("providers", "words"),
     [(["-p", "groq,openai"], "a single provider"), (["-p", "local"], "Local has no use"), ([], "Local has no use")],
@@ -74,6 +82,40 @@ def test_a_key_goes_to_the_provider_that_is_named_with_it(tmp_path: Path, provid
     file = tmp_path / "key"
     file.write_text(KEY)
     assert_refused(call("chat", "Hello", *providers, "--api-key-file", str(file)), "--api-key-file", words)
+
+
+@pytest.mark.parametrize("names", [["-p", "local"], ["-p", "echo", "-p", "local"]])
+def test_a_variable_that_a_named_provider_does_not_read_is_told(names: list[str]) -> None:
+    told = (
+        "Note: Local uses smollm2: G4F_LITE_MODEL is for commands that name no provider; leave out --provider, or write"
+    )
+    done = call("models", *names, G4F_LITE_MODEL="qwen3-0.6b")
+    assert done.stderr.startswith(f"{told} --provider local:qwen3-0.6b\n")
+    for arguments in (["-p", "local:smollm2"], ["-p", "echo"], []):
+        assert "Note:" not in call("models", *arguments, G4F_LITE_MODEL="qwen3-0.6b").stderr
+    assert "Note:" not in call("chat", "Hi", "-p", "local", "-m", "nosuch", G4F_LITE_MODEL="qwen3-0.6b").stderr
+    assert "Note:" not in call("models", *names, G4F_LITE_MODEL="gpt-4o").stderr  # which is a server's
+
+
+def test_the_projector_of_a_model_that_sees_is_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("g4f_lite.providers.local.runner.check_installed", lambda: None)
+    model = tmp_path / "model.gguf"
+    model.write_bytes(b"GGUF" + bytes(99))
+    image, given = ["-i", "https://example.org/cat.png"], ["--mmproj", str(model)]
+    refused = call("chat", "What?", "-m", str(model), *image)
+    assert_refused(refused, "the projector of a model that can see with --mmproj or G4F_LITE_MMPROJ\n")
+    assert_refused(call("chat", "What?", "-m", str(model), *given, *image), "Local downloads no images")
+    assert_refused(call("chat", "What?", "--mmproj", "none.gguf"), "there is no file")
+    assert_refused(call("chat", "What?", "-p", "ollama", *given), "--mmproj is for the embedded model")
+
+
+def test_a_member_of_a_chain_without_a_key_is_told(emulator: Emulator) -> None:
+    done = call("chat", "Hello", "-p", "groq,echo", G4F_LITE_OFFLINE="0", GROQ_API_KEY="")
+    assert (done.returncode, done.stdout) == (0, "Hello\n")
+    assert done.stderr == "Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n"
+    done = call("chat", "Hello", G4F_LITE_PROVIDER="echo,groq", G4F_LITE_OFFLINE="0", GROQ_API_KEY='"quoted"')
+    assert done.stderr == "Note: Groq is skipped: GROQ_API_KEY is not a valid key: leave out the quotes\n"
+    assert call("chat", "Hello", "-p", "echo,groq", G4F_LITE_OFFLINE="0", GROQ_API_KEY=KEY).stderr == ""
 
 
 # How it ends
@@ -166,6 +208,8 @@ def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Em
     [
         ("llama3.2", "name that too: -p ollama -m llama3.2\n"),
         ("ollama:llama3.2:3b", "with its provider it is -p ollama:llama3.2:3b\n"),
+        ("claude", "of the service anthropic, write -p anthropic\n"),
+        ("gpt-4o", "of the service openai, write -p openai -m gpt-4o\n"),
         ("ann/tiny", "of Hugging Face's hub, write hf:ann/tiny\n"),
     ],
 )

@@ -97,6 +97,26 @@ def test_an_interrupt_of_a_silent_service(kernel: Kernel, emulator: Emulator) ->
     assert texts == ["AnswerInterrupted: the answer was interrupted"]
 
 
+def test_a_value_that_has_not_begun_is_awaited_with_an_ellipsis(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.configure(first_delay=20)
+
+    def interrupt() -> None:
+        while not emulator.requests:
+            time.sleep(0.01)
+        kernel.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    texts = shown(kernel.run("%%chat -s int\nThink"))
+    thread.join()
+    assert texts == ["…", "AnswerInterrupted: the answer was interrupted"]
+    emulator.configure(first_delay=0)
+    emulator.answer('{"value": 42}')
+    assert shown(kernel.run("%%chat -s int\nThink")) == ["42"]
+    emulator.answer('{"value": null}')
+    assert shown(kernel.run('%%chat -s "int | None"\nThink')) == []
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -104,6 +124,8 @@ def test_an_interrupt_of_a_silent_service(kernel: Kernel, emulator: Emulator) ->
         "a = g4f_lite.stream('SLOW').show()",
         "g4f_lite.Client().conversation().stream('SLOW').show(plain=True)",
         "for piece in g4f_lite.stream('SLOW'): pass",
+        "await asyncio.sleep(0)\ng4f_lite.ask('SLOW')",
+        "await asyncio.sleep(0)\ng4f_lite.stream('SLOW').show()",
     ],
 )
 def test_an_interrupt_of_a_call_is_one_line(kernel: Kernel, emulator: Emulator, call: str) -> None:
@@ -117,13 +139,13 @@ def test_an_interrupt_of_a_call_is_one_line(kernel: Kernel, emulator: Emulator, 
         time.sleep(0.8)
         began.append(kernel.interrupt())
 
-    kernel.run("import g4f_lite, sys")
+    kernel.run("import asyncio, g4f_lite, sys")
     thread = threading.Thread(target=interrupt)
     thread.start()
     cell = kernel.run(call)
-    seconds = time.monotonic() - began[0]
+    ended = time.monotonic()
     thread.join()
-    assert seconds < SOON
+    assert ended - began[0] < SOON
     assert cell.outputs[-1].ename == "AnswerInterrupted"
     assert shown(cell)[-1] == (
         "AnswerInterrupted: the answer was interrupted; what had arrived is in sys.last_value.partial"
@@ -147,6 +169,42 @@ def test_an_interrupt_of_a_batch_keeps_its_results(kernel: Kernel, emulator: Emu
     thread.join()
     assert shown(cell)[-1].startswith("BatchInterrupted: the batch was interrupted after ")
     assert shown(kernel.run("print(0 < sys.last_value.results.usage.done < 500)")) == ["True\n"]
+    sent = len(emulator.requests)
+    cell = kernel.run("results = sys.last_value.results\nprint(len(results.so_far.to_frame()) - results.usage.done)")
+    assert shown(cell) == ["0\n"]
+    assert len(emulator.requests) == sent
+
+
+def test_an_interrupt_of_a_batch_in_a_cell_that_awaits(kernel: Kernel, emulator: Emulator) -> None:
+    """ipykernel tells such a cell of an interrupt when it awaits again, which may be when all is sent."""
+    emulator.answer("one")
+    emulator.configure(first_delay=0.5)
+    kernel.run("import asyncio, g4f_lite, signal, sys")
+
+    def interrupt() -> None:
+        while len(emulator.requests) < 2:
+            time.sleep(0.01)
+        kernel.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    cell = kernel.run("await asyncio.sleep(0)\ng4f_lite.Client().map(['x'] * 40, workers=1).texts()")
+    thread.join()
+    assert shown(cell)[-1].startswith("BatchInterrupted: the batch was interrupted after ")
+    assert len(emulator.requests) < 40
+    handlers = kernel.run(
+        "await asyncio.sleep(0)\nbefore = signal.getsignal(signal.SIGINT)\n"
+        "sys.last_value.results.head(len(sys.last_value.results.so_far) + 1)\n"
+        "print(before is signal.getsignal(signal.SIGINT), before is signal.default_int_handler)"
+    )
+    assert shown(handlers)[-1] == "True False\n"
+
+
+def test_the_progress_of_a_batch_is_one_output_of_the_cell(kernel: Kernel, emulator: Emulator) -> None:
+    cell = kernel.run("import g4f_lite\ntable = g4f_lite.Client().map(['x'] * 50).to_frame()")
+    (bar,) = shown(cell)
+    assert bar.startswith(f"`{'█' * 20}` 50 of 50 prompts")
+    assert cell.outputs[0].output_type == "display_data"
 
 
 @pytest.mark.parametrize(

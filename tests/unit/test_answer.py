@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from g4f_lite import Answer, ResponseFormatError, ToolCall, Usage
+from g4f_lite.answers.json_text import NotJsonError
 
 from .streams import IMAGE
 
@@ -47,28 +49,46 @@ def test_json_is_read_also_in_a_fence(text: str) -> None:
 
 
 def test_no_json_is_an_error_of_ours_and_a_value_error() -> None:
-    with pytest.raises(ResponseFormatError, match="Test: expected an answer in JSON, got 'prose': Expecting") as caught:
+    with pytest.raises(ResponseFormatError) as caught:
         Answer("prose", provider="Test").json()
     assert isinstance(caught.value, ValueError)
+    assert str(caught.value) == (
+        "Test: expected an answer in JSON: Expecting value: line 1 column 1 (char 0); "
+        "the text is in .partial of this error"
+    )
     assert caught.value.partial == "prose"
-    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.partial) == (
+        "Test: expected an answer in JSON: Expecting value: line 1 column 1 (char 0)",
+        "",
+    )
+
+
+@pytest.mark.parametrize("parse", [lambda text: Answer(text).json(), lambda text: ToolCall("1", "f", text).args])
+def test_a_text_that_is_not_json_is_shown_nowhere(parse: Callable[[str], Any]) -> None:
+    """A service may have sent back a key, and no answer knows with which keys it was asked for."""
+    for text in ("the-key", '{"a": the-key}', '["the-key"', "[" * 100_000 + "the-key", "9" * 5000):
+        with pytest.raises(ResponseFormatError) as caught:
+            parse(text)
+        error = caught.value
+        shown = [str(error), repr(error), *map(repr, vars(error.__cause__ or Exception()).values())]
+        shown += ["".join(traceback.format_exception(error)), repr(pickle.dumps(error))]
+        assert not any("the-key" in each or len(each) > 3000 for each in shown)
+        assert error.partial == text
+    for text in ('["the-key"]', '"\\"the-key\\""'):
+        with pytest.raises(ResponseFormatError) as caught:
+            _ = ToolCall("1", "f", text).args
+        assert str(caught.value) == "expected a JSON object as the arguments; the text is in .partial of this error"
+        assert "the-key" not in repr(caught.value)
 
 
 HOSTILE = "no json\x1b]0;title\x07 \u202e turned\r\n\n  line " + "x" * 500
 
 
-@pytest.mark.parametrize("parse", [lambda text: Answer(text).json(), lambda text: ToolCall("1", "f", text).args])
-def test_what_is_not_json_is_quoted_short_and_harmless(parse: Callable[[str], Any]) -> None:
-    with pytest.raises(ResponseFormatError) as caught:
-        parse(HOSTILE)
-    quoted = (
-        f"got 'no json\ufffd]0;title\ufffd \ufffd turned line {'x' * 47}…': Expecting value: line 1 column 1 (char 0)"
+def test_arguments_that_are_not_json_are_quoted_for_the_model_short_and_harmless() -> None:
+    with pytest.raises(NotJsonError) as caught:
+        _ = ToolCall("1", "f", HOSTILE).args
+    assert caught.value.for_the_model() == (
+        "expected arguments in JSON: Expecting value: line 1 column 1 (char 0); "
+        f"got 'no json\ufffd]0;title\ufffd \ufffd turned line {'x' * 47}…'"
     )
-    assert str(caught.value).endswith(quoted)
-    assert caught.value.partial == HOSTILE
-    for text in ("[" * 100_000, '{"a": ' * 100_000, "9" * 5000):
-        with pytest.raises(ResponseFormatError) as caught:
-            parse(text)
-        assert len(str(caught.value)) < 300
-    with pytest.raises(ResponseFormatError, match=r"^expected a JSON object as the arguments, got '\[1, 2\]'$"):
-        _ = ToolCall("1", "f", "[1,\n2]").args

@@ -192,14 +192,6 @@ def test_failures_are_sent_again_when_that_is_wished(client: Client, shout: Shou
     assert [result.input for result in of_iterator.retry_failed()] == ["fail"]
 
 
-def test_on_error_raise_raises_where_it_is_read(client: Client) -> None:
-    results = client.map(["one", "fail", "three"], on_error="raise")
-    seen = []
-    with pytest.raises(ServiceError, match="fail"):
-        seen.extend(result.text for result in results)
-    assert results[2].text == "THREE"
-
-
 def test_usage_is_counted(client: Client) -> None:
     results = client.map(["one", "fail", "cut off"])
     list(results)

@@ -250,6 +250,37 @@ def test_a_shared_pace_without_its_package_names_the_extra(monkeypatch: pytest.M
         Client(Answers(), pace=Pace(rpm=5, storage="redis://127.0.0.1:1")).ask("Hello")
 
 
+@pytest.mark.parametrize("url", ["memory://:secret@host", "memory://host?password=secret"])
+def test_the_password_of_a_storage_is_not_pickled(url: str) -> None:
+    pytest.importorskip("limits")
+    client = Client(Answers(), pace=Pace(rpm=600, storage=url))
+    pickled = pickle.dumps(client)
+    assert b"secret" not in pickled
+    again = pickle.loads(pickle.dumps(pickle.loads(pickled)))
+    for _ in range(2):
+        with pytest.raises(ProviderNotConfiguredError, match=r"the password of the storage memory:.* was not pickled"):
+            again.ask("Hello")
+    assert client.ask("Hello")
+
+
+def test_a_storage_without_a_password_is_pickled() -> None:
+    pytest.importorskip("limits")
+    again = pickle.loads(pickle.dumps(Client(Answers(), pace=Pace(rpm=600, storage="memory://user@host/0?db=1"))))
+    assert again.ask("Hello")
+
+
+def test_a_storage_that_sends_back_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = pytest.importorskip("limits")
+
+    def refuse(*_: Any, **__: Any) -> bool:
+        raise RuntimeError("unknown command 'AUTH', with args beginning with: 'pass-word-7'")
+
+    monkeypatch.setattr(limits.strategies.SlidingWindowCounterRateLimiter, "hit", refuse)
+    with pytest.raises(ProviderNotConfiguredError, match=r"beginning with: '\*\*\*'") as caught:
+        Client(Answers(), pace=Pace(rpm=600, storage="memory://:pass-word-7@host")).ask("Hello")
+    assert "pass-word-7" not in f"{caught.value.__cause__!r} {vars(caught.value)}"
+
+
 def test_an_unknown_storage_is_named_without_its_password() -> None:
     pytest.importorskip("limits")
     with pytest.raises(ProviderNotConfiguredError, match=r"the storage nosuch://\*\*\*@host cannot be used"):

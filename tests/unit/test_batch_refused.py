@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from g4f_lite import (
-    Client,
-    ModelNotSupportedError,
-    OpenAICompatible,
-)
+from g4f_lite import Client, ModelNotSupportedError, OpenAICompatible, Prompt, ServiceError
+from g4f_lite.messages import last_user_message
 
 from .batch_providers import Shout
 
@@ -125,3 +123,26 @@ def test_bad_settings_are_refused_at_the_call(
 def test_an_option_that_a_provider_does_not_support_is_refused_at_the_call() -> None:
     with pytest.raises(TypeError, match=r"prompts\[0\]: .*has no option 'temprature'"):
         Client(OpenAICompatible("http://127.0.0.1:9/v1", model="m")).map(["one"], temprature=1)
+
+
+def test_on_error_raise_raises_where_it_is_read(client: Client) -> None:
+    results = client.map(["one", "fail", "three"], on_error="raise")
+    with pytest.raises(ServiceError, match="fail"):
+        list(results)
+    assert results[2].text == "THREE"
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+def test_what_raised_is_asked_again_when_the_results_are_read_again(kind: Any) -> None:
+    class Recovering(Shout):
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            if "fail" in self.asked and last_user_message(prompt.messages) == "fail":
+                prompt = replace(prompt, messages=[{"role": "user", "content": "better"}])
+            yield from super().begin(prompt)
+
+    shout = Recovering()
+    results = Client(shout).map(kind(["one", "fail", "three"]), on_error="raise", workers=1)
+    with pytest.raises(ServiceError, match="fail"):
+        list(results)
+    assert [result.text for result in results][-2:] == ["BETTER", "THREE"]
+    assert sorted(shout.asked) == ["better", "fail", "one", "three"]

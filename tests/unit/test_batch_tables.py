@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,12 +20,16 @@ from g4f_lite import (
     MissingDependencyError,
     OutputError,
     Prompt,
+    Result,
     ServiceError,
     ToolCallDelta,
     Usage,
 )
+from g4f_lite.batch.progress import Progress
 from g4f_lite.messages import last_user_message
 from g4f_lite.testing import Scripted
+
+from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
 
 
 class People(BaseProvider):
@@ -57,6 +62,11 @@ class Mood(enum.Enum):
 @dataclass
 class Review:
     mood: Mood
+
+
+@dataclass
+class Verdict:
+    is_spam: bool | None
 
 
 @pytest.fixture
@@ -157,6 +167,25 @@ def test_a_frame_has_the_values_of_enums() -> None:
 
 
 @pytest.mark.once
+def test_booleans_with_missing_values_stay_booleans() -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+
+    def frame(*answers: str) -> Any:
+        options: dict[str, Any] = {"output": Verdict, "repairs": 0, "workers": 1}
+        return Client(Scripted(*answers)).map(["prompt"] * len(answers), **options).to_frame(meta=False)
+
+    yes, no, unknown = '{"is_spam": true}', '{"is_spam": false}', '{"is_spam": null}'
+    some = frame(yes, "neither", no, unknown)["is_spam"]
+    assert some.dtype == "boolean"
+    assert some.isna().tolist() == [False, True, False, True]
+    assert some[some].index.tolist() == [0]
+    assert frame(yes, no)["is_spam"].dtype == bool
+    assert frame(unknown)["is_spam"].dtype == object
+    assert isinstance(frame(unknown), pandas.DataFrame)
+
+
+@pytest.mark.once
 def test_texts_of_a_series_line_up_with_its_index(client: Client) -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"text": ["Ada 1", "Alan 2", "fail", "Grace 3"]})
@@ -167,6 +196,26 @@ def test_texts_of_a_series_line_up_with_its_index(client: Client) -> None:
     assert frame["answer"][3] == '{"name": "Grace", "age": 3}'
     with pytest.raises(TypeError, match=r"prompts is a DataFrame: .* pass one of its columns"):
         client.map(frame)
+
+
+@pytest.mark.once
+def test_results_are_no_column_before_they_are_read(client: Client, people: People) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"text": ["Ada 1", "Alan 2"]})
+    results = client.map(frame["text"])
+    hint = r"results are not a column: take \.outputs\(\) or \.texts\(\) of them, .* or the table \.to_frame\(\)"
+    for assign in (
+        lambda: frame.assign(label=results),
+        lambda: frame.insert(1, "label", results),
+        lambda: pandas.DataFrame({"label": results}),
+        lambda: pandas.Series(results),
+        lambda: pandas.DataFrame(results),
+    ):
+        with pytest.raises(TypeError, match=hint):
+            assign()
+    with pytest.raises(ValueError, match="Length of values"):
+        frame["label"] = client.map(["Ada 1"])
+    assert people.asked == 0
 
 
 @pytest.mark.once
@@ -221,3 +270,57 @@ def test_progress_without_tqdm(client: Client, monkeypatch: pytest.MonkeyPatch) 
     assert len(list(client.map(["Ada 1"]))) == 1
     with pytest.raises(MissingDependencyError, match=r'pip install "g4f-lite\[batch\]"'):
         list(client.map(["Ada 1"], progress=True))
+
+
+def test_progress_in_a_notebook_is_one_output_that_grows(
+    notebook: Notebook,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def begin(prompt: Any) -> Any:
+        notebook.advance(3)
+        return people(prompt)
+
+    provider = People()
+    people = provider.begin
+    monkeypatch.setattr(provider, "begin", begin)
+    monkeypatch.setattr("g4f_lite.batch.progress.time", SimpleNamespace(monotonic=lambda: notebook.now))
+    texts = Client(provider).map(["Ada 1", "fail", "Alan 2", "Grace 3"], workers=1).texts()
+    assert len(texts) == 4
+    bar = "`█████░░░░░░░░░░░░░░░`"
+    drawn = [text for _, text in notebook.drawn]
+    assert {number for number, _ in notebook.drawn} == {1}
+    assert drawn[:2] == [f"`{'░' * 20}` 0 of 4 prompts", f"{bar} 1 of 4 prompts, tokens/min=120, 0:00:09 left"]
+    assert drawn[-1] == f"`{'█' * 20}` 4 of 4 prompts, failed=1, tokens/min=90"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_in_a_notebook_of_prompts_that_nobody_has_counted(notebook: Notebook) -> None:
+    Client(People()).map(iter(["Ada 1", "fail"])).texts()
+    drawn = [str(text) for _, text in notebook.drawn]
+    assert drawn[0] == "0 prompts"
+    assert drawn[-1].startswith("2 prompts, failed=1, ")
+    list(Client(People()).map(["Ada 1"], progress=False))
+    assert len(notebook.drawn) == len(drawn)
+
+
+def test_a_pause_is_shown_in_a_notebook_instead_of_the_time_left(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("g4f_lite.batch.progress.time", SimpleNamespace(monotonic=lambda: notebook.now))
+    progress = Progress(None, 4)
+    for step in (lambda: progress.add(Result(0, "one")), lambda: progress.pause(58), lambda: progress.pause(0)):
+        notebook.advance(3)
+        step()
+    bar = "`█████░░░░░░░░░░░░░░░` 1 of 4 prompts"
+    assert [text for _, text in notebook.drawn[1:]] == [
+        f"{bar}, 0:00:09 left",
+        f"{bar}, paused by the service for 58 s",
+        f"{bar}, 0:00:27 left",
+    ]
+
+
+def test_progress_in_a_notebook_needs_no_tqdm(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    Client(People()).map(["Ada 1"], progress=True).texts()
+    assert str(notebook.drawn[-1][1]).startswith(f"`{'█' * 20}` 1 of 1 prompt, ")

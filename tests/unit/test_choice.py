@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from pathlib import Path
 
-from g4f_lite import Fallback, OpenAICompatible, ProviderNotFoundError
+import pytest
+import responses
+
+import g4f_lite
+from g4f_lite import Client, Fallback, G4FLiteError, ModelNotSupportedError, OpenAICompatible, ProviderNotFoundError
 from g4f_lite.providers import environment
 from g4f_lite.providers.local.provider import Local
 from g4f_lite.providers.selection import choose_provider, default_provider, provider_of
 from g4f_lite.testing import Echo
+
+from .gguf_files import SMOLLM2, gguf
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +98,81 @@ def test_what_the_environment_got_wrong_is_called_by_its_name(monkeypatch: pytes
     monkeypatch.setenv("G4F_LITE_PROVIDER", " , ")
     with pytest.raises(ValueError, match="contains no name"):
         choose_provider()
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "named"),
+    [
+        ("", "no-such.gguf", "G4F_LITE_MODEL"),
+        ("local", "nosuch", "G4F_LITE_MODEL"),
+        ("local:no-such.gguf", "smollm2", "G4F_LITE_PROVIDER"),
+    ],
+)
+def test_a_model_that_the_environment_got_wrong_names_its_variable(
+    provider: str, model: str, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", provider)
+    monkeypatch.setenv("G4F_LITE_MODEL", model)
+    with pytest.raises(ModelNotSupportedError) as caught:
+        default_provider()
+    assert str(caught.value).endswith(f" .gguf file (the model is from {named})")
+
+
+@pytest.mark.parametrize(
+    ("variable", "asked", "told"),
+    [
+        ("/models/mine.gguf", None, " (the model is from G4F_LITE_MODEL; a file is for G4F_LITE_PROVIDER=local)"),
+        ("gpt-99", None, " (the model is from G4F_LITE_MODEL)"),
+        ("gpt-99", "gpt-98", ""),
+    ],
+)
+def test_a_model_that_a_server_does_not_have_names_the_variable_that_it_is_from(
+    variable: str, asked: str | None, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "ollama")
+    monkeypatch.setenv("G4F_LITE_MODEL", variable)
+    provider = choose_provider()
+    message = f"model {asked or variable!r} not found"
+    with responses.RequestsMock() as mock:
+        refusal = {"error": {"message": message, "code": "model_not_found"}}
+        mock.post("http://localhost:11434/v1/chat/completions", json=refusal, status=404)
+        with pytest.raises(ModelNotSupportedError) as caught:
+            provider.create(asked, "Hello")
+    assert caught.value.message.endswith(message + told)
+
+
+def test_a_file_that_cannot_be_loaded_names_the_variable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.gguf"
+    path.write_bytes(gguf(SMOLLM2)[:100])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("G4F_LITE_MODEL", "mine.gguf")
+    monkeypatch.setattr("g4f_lite.providers.local.runner.check_installed", lambda: None)
+    told = rf"{re.escape(str(path))} is cut or damaged; download it again \(the model is from G4F_LITE_MODEL\)$"
+    with pytest.raises(ModelNotSupportedError, match=told):
+        default_provider().create(messages="Hello")
+
+
+@pytest.mark.parametrize("variable", ["olama", "local:no-such.gguf", f"local:{__file__}"])
+def test_a_wrong_variable_has_a_short_traceback(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", variable)
+    with pytest.raises(G4FLiteError) as caught:
+        default_provider()
+    assert [frame.name for frame in caught.traceback][1:] == ["default_provider", "choose_provider"]
+
+
+def test_a_wrong_variable_has_a_short_traceback_in_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "olama")
+    for ask in (g4f_lite.ask, g4f_lite.stream, Client().ask):
+        with pytest.raises(ProviderNotFoundError) as caught:
+            ask("Hello")
+        assert len(caught.traceback) == 2
+
+
+@pytest.mark.parametrize("path", ["no-such.gguf", __file__])
+def test_a_wrong_file_has_a_short_traceback(path: str) -> None:
+    with pytest.raises(ModelNotSupportedError) as caught:
+        Local(path)
+    assert len(caught.traceback) == 2
 
 
 def test_an_address_is_no_name(monkeypatch: pytest.MonkeyPatch) -> None:

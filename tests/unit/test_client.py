@@ -14,7 +14,18 @@ import pytest
 
 import g4f_lite
 import g4f_lite.client
-from g4f_lite import AiChats, AiEngine, ChatCompletion, Client, Fallback, Local, OpenAICompatible, RateLimitError
+from g4f_lite import (
+    AiChats,
+    AiEngine,
+    ChatCompletion,
+    Client,
+    Conversation,
+    Fallback,
+    Local,
+    OpenAICompatible,
+    RateLimitError,
+)
+from g4f_lite.client.batches import BatchCalls
 from g4f_lite.providers import selection as choice
 from g4f_lite.testing import Echo, Scripted
 
@@ -111,8 +122,12 @@ def test_a_client_is_pickled_without_its_key():
     assert (copied.model, copied.provider.name) == ("m", "Groq")
     assert copied.chat.completions.create is not None
     for credentials in ("user:pass", "secret-key", "secret-key:"):
-        with pytest.raises(TypeError, match="password"):
-            pickle.dumps(Client("groq", proxy=f"http://{credentials}@127.0.0.1:1"))
+        through = Client("groq", proxy=f"http://{credentials}@127.0.0.1:1")
+        again = through.with_options(model="m")
+        talk = Conversation(through)
+        for holder in (through, again, talk, talk.copy(), through.chat, BatchCalls(through._router).for_workers()):
+            with pytest.raises(TypeError, match="password"):
+                pickle.dumps(holder)
 
 
 def test_the_repr_shows_no_key():
@@ -146,6 +161,21 @@ def test_the_repr_of_a_client_without_a_provider_is_how_it_is_written():
 )
 def test_a_name_that_is_gone_leads_to_the_page_about_g4f(line):
     with pytest.raises((AttributeError, ImportError), match=r"no attribute '\w+'; see docs/from-g4f.md .*: \w"):
+        exec(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "g4f_lite.AsyncOpenAI",
+        "Client(Echo()).beta",
+        "Client(Echo()).responses",
+        "from g4f_lite import OpenAI",
+        "from g4f_lite import APIError, RateLimitError",
+    ],
+)
+def test_a_name_of_openais_client_leads_to_its_page(line):
+    with pytest.raises((AttributeError, ImportError), match=r"no attribute '\w+'; see docs/from-openai.md .*: \w"):
         exec(line)
 
 

@@ -120,6 +120,8 @@ def test_a_model_of_a_server_has_a_line_that_names_the_server():
     """And not only one that maps it to the embedded model."""
     with pytest.raises(ModelNotSupportedError) as caught:
         g4f_lite.ask("x", model="llama3.2")
+    with pytest.raises(ModelNotSupportedError, match="; for the service xai, write: provider='xai:grok-4'; to use"):
+        g4f_lite.ask("x", model="grok-4")
     first, server, mapped = str(caught.value).rsplit("; ", 2)
     assert first.endswith("or give the path of a .gguf file")
     assert server == "if a server such as Ollama has it, write: provider='ollama:llama3.2'"

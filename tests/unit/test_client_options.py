@@ -58,8 +58,12 @@ def test_what_says_who_is_asked_is_never_dropped(name, monkeypatch):
 
 def test_a_hint_names_near_options_or_none():
     knows = type("Knows", (Scripted,), {"known_options": frozenset({"temperature", "audio", "dry_base"})})
-    with pytest.raises(TypeError, match="no option 'temprature'; try temperature; Client"):
+    with pytest.raises(TypeError, match=r"no option 'temprature'; try temperature$"):
         Client(knows()).ask("x", temprature=0)
+    with pytest.raises(TypeError, match=r"no option 'timout'; try timeout$"):
+        Client(knows()).ask("x", timout=3)
+    with pytest.raises(TypeError, match="no option 'request_timeout': pass timeout=, in seconds"):
+        Client(knows()).ask("x", request_timeout=3)
     with pytest.raises(TypeError, match="no option 'history_disabled'; Client"):
         Client(knows()).ask("x", history_disabled=True)
 
@@ -81,7 +85,7 @@ def test_g4f_options_that_ask_for_nothing_are_accepted():
         ({"extra_body": {"n": 2}}, "extra_body has n=2: this gives one answer"),
         ({"extra_body": "n"}, "extra_body must be a dict, not str"),
         ({"response_format": "json"}, "response_format must be a dict, not str"),
-        ({"response_format": dict}, "response_format must be a dict, not type"),
+        ({"response_format": dict}, "response_format must be a dict; for an answer of a type write client.ask"),
     ],
 )
 @pytest.mark.parametrize("provider", [Local(), OpenAICompatible("http://127.0.0.1:9/v1")], ids=lambda made: made.name)

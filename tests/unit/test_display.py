@@ -7,7 +7,6 @@ import io
 import pickle
 import sys
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,78 +21,17 @@ from g4f_lite import (
     Reasoning,
     StreamInterruptedError,
 )
-from g4f_lite.answers import display
 from g4f_lite.answers.display import LiveOutput
 from g4f_lite.answers.interruption import AnswerInterrupted
 from g4f_lite.providers.local.progress import ProgressCell, noted, progress_shown
 from g4f_lite.testing import Scripted
 
+from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
 from .services import PIXEL
 
 
 def answer_of(*deltas: Any) -> AnswerStream:
     return Scripted(list(deltas)).create_generator(messages="Hello")
-
-
-class Notebook:
-    """A notebook's cell: its outputs as they were drawn, and a clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.kernel = object()
-        self.execution_count = 1
-        self.drawn: list[tuple[int, object]] = []  # the number of the output, and what it was drawn as
-        self.now = 100.0
-        self.timers: list[Timer] = []
-        self._outputs = 0
-
-    def display(self, content: Any, *, raw: bool = False, display_id: bool = False) -> Any:
-        number = self._outputs = self._outputs + 1
-
-        def update(content: Any, *, raw: bool = False) -> None:
-            self.drawn.append((number, content["text/markdown"] if raw else content))
-
-        update(content, raw=raw)
-        return SimpleNamespace(update=update)
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass, and run the timers that are due."""
-        self.now += seconds
-        for timer in [timer for timer in self.timers if timer.due <= self.now + 1e-9]:
-            self.timers.remove(timer)
-            timer.run()
-
-
-class Timer:
-    """A ``threading.Timer`` of the notebook's clock."""
-
-    def __init__(self, notebook: Notebook, seconds: float, run: Callable[[], None]) -> None:
-        self.notebook, self.due, self.run = notebook, notebook.now + seconds, run
-        self.daemon = False
-
-    def start(self) -> None:
-        self.notebook.timers.append(self)
-
-    def cancel(self) -> None:
-        if self.is_alive():
-            self.notebook.timers.remove(self)
-
-    def is_alive(self) -> bool:
-        return self in self.notebook.timers
-
-    def join(self) -> None:
-        pass
-
-
-@pytest.fixture
-def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
-    """Let output go to a notebook."""
-    made = Notebook()
-    monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: made.now))
-    threads = SimpleNamespace(Timer=lambda *timer: Timer(made, *timer), Lock=display.threading.Lock)
-    monkeypatch.setattr(display, "threading", threads)
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: made))
-    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=made.display))
-    return made
 
 
 def test_an_output_is_drawn_when_it_changed_and_ten_times_a_second(notebook: Notebook) -> None:
@@ -241,6 +179,18 @@ def test_a_download_by_another_program_is_shown_in_the_cell(notebook: Notebook) 
     with noted(98_000_000):
         pass
     assert len(notebook.drawn) == drawn
+
+
+def test_an_interrupted_download_is_one_line(notebook: Notebook) -> None:
+    with pytest.raises(KeyboardInterrupt) as caught, noted(98_000_000):
+        raise KeyboardInterrupt
+    line = "Interrupted: the download of the model was interrupted; run the cell again"
+    assert caught.value._render_traceback_() == [line]  # type: ignore[attr-defined]
+    assert notebook.drawn[-1] == (1, "Downloading the model: interrupted")
+    notebook.kernel = None
+    with pytest.raises(KeyboardInterrupt) as caught, noted(98_000_000):
+        raise KeyboardInterrupt
+    assert type(caught.value) is KeyboardInterrupt
 
 
 @pytest.mark.parametrize("kernel", [object(), None])

@@ -109,6 +109,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"request": request_of(headers={"X-N": 42})}, "Quill.request returned the header X-N as int; make it a str"),
     ({"request": request_of(headers={"X-N": "key\n-7"})}, "Quill.request made a request with a header that is not a "),
     ({"bootstrap": returning(None)}, 'Quill.bootstrap returned None; return a str, "" if there is no token'),
+    ({"bootstrap": returning(b"the-token")}, 'Quill.bootstrap returned bytes; return a str, "" if there is no token'),
     ({"bootstrap": raising}, "Quill.bootstrap raised KeyError: 'token' (test_hooks.py, line "),
     (
         {"bootstrap": lambda self, exchange: exchange.send(requests.Request("GET", "/token"), "bootstrap").json()},

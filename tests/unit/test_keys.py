@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
+from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import responses
 
-from g4f_lite import AuthenticationError, OpenAICompatible
+from g4f_lite import AuthenticationError, Client, Fallback, OpenAICompatible
 from g4f_lite.providers.openai.presets import PRESETS
 
 ELSEWHERE = "http://elsewhere.test/v1"
@@ -50,6 +53,25 @@ def test_a_variable_is_for_its_own_server(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert _sent_key(OpenAICompatible(address)) == expected
+
+
+@pytest.mark.parametrize(
+    ("address_in", "key_in"), [("G4F_LITE_BASE_URL", "G4F_LITE_API_KEY"), ("OPENAI_BASE_URL", "OPENAI_API_KEY")]
+)
+@pytest.mark.parametrize("remake", [lambda provider: provider, lambda provider: pickle.loads(pickle.dumps(provider))])
+def test_a_variable_that_is_for_another_server_now_is_not_sent(
+    address_in: str, key_in: str, remake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(address_in, ELSEWHERE)
+    monkeypatch.setenv(key_in, "key-of-elsewhere")
+    provider = OpenAICompatible(ELSEWHERE)
+    assert _sent_key(provider) == "key-of-elsewhere"
+    monkeypatch.setenv(address_in, "http://another.test/v1")
+    monkeypatch.setenv(key_in, KEY)
+    assert _sent_key(remake(provider)) is None
+    assert _sent_key(OpenAICompatible("http://another.test/v1")) == KEY
+    monkeypatch.setenv(address_in, ELSEWHERE)
+    assert _sent_key(remake(provider)) == KEY
 
 
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if "localhost" not in preset.base_url])
@@ -92,9 +114,38 @@ def test_a_key_that_cannot_be_one_is_refused_unseen(bad: str, monkeypatch: pytes
     assert not bad.strip() or bad not in f"{caught.value!r}"
     if bad.strip() and "\0" not in bad:
         monkeypatch.setenv("OPENAI_API_KEY", bad)
-        with pytest.raises(ValueError, match="OPENAI_API_KEY") as caught:
+        with pytest.raises(AuthenticationError, match=r"^OpenAI: OPENAI_API_KEY is ") as refused:
             OpenAICompatible.preset("openai").create("m", "hi")
-        assert bad not in f"{caught.value!r}"
+        assert bad not in f"{refused.value!r}"
+
+
+@pytest.mark.parametrize(
+    ("bad", "remedy"),
+    [
+        ("Bearer sekret", "is not a valid key: leave out 'Bearer'"),
+        ("bearer\tsekret", "is not a valid key: leave out 'bearer'"),
+        ("Authorization: Bearer sekret", "is not a valid key: leave out 'Authorization: Bearer'"),
+        ('"sekret"', "is not a valid key: leave out the quotes"),
+        ("'sekret'", "is not a valid key: leave out the quotes"),
+        ("\u201csekret\u201d", "is not a valid key: leave out the quotes"),
+        ('"Bearer sekret"', "is not a valid key: leave out the quotes"),
+        ("se kret", "is not a valid key: it contains a space or a character outside ASCII"),
+        ("  ", "is empty"),
+    ],
+)
+@pytest.mark.parametrize(("name", "variable"), [("groq", "GROQ_API_KEY"), ("lmstudio", "LM_API_TOKEN")])
+def test_a_key_of_the_environment_that_cannot_be_one_is_an_error_of_ours_that_says_what_to_leave_out(
+    name: str, variable: str, bad: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, bad)
+    provider = OpenAICompatible.preset(name)
+    for ask in (lambda: provider.stream("hi", model="m"), provider.get_models, provider.check_ready):
+        with responses.RequestsMock(), pytest.raises(AuthenticationError) as caught:
+            ask()
+        assert str(caught.value) == f"{PRESETS[name].title}: {variable} {remedy}"
+    with responses.RequestsMock() as mock:  # a key that was given is not looked for there
+        mock.get(f"{provider.base_url}/models", json={"data": [{"id": "m"}]})
+        assert OpenAICompatible.preset(name, api_key="good").get_models() == ["m"]
 
 
 @pytest.mark.parametrize("kind", ["headers", "cookies"])
@@ -251,6 +302,37 @@ def test_what_a_function_raises_comes_out_untouched() -> None:
 
     with pytest.raises(LookupError, match="log in again"):
         OpenAICompatible(ELSEWHERE, api_key=expired).create("m", "hi")
+
+
+customer: ContextVar[str] = ContextVar("customer")
+
+
+def key_of_the_customer() -> str:
+    return f"key-of-{customer.get()}"
+
+
+@pytest.mark.parametrize("kept_in", ["cache", "store"])
+def test_no_customer_gets_the_answer_that_the_key_of_another_got(kept_in: str, tmp_path: Path) -> None:
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        text = f"the account of {request.headers['Authorization']}"
+        return 200, {}, json.dumps({"choices": [{"message": {"content": text}}]})
+
+    def told() -> str | None:
+        if kept_in == "cache":
+            return client.ask("What is mine?")
+        return client.map(["What is mine?"], store=path)[0].text
+
+    path = tmp_path / "answers.db"
+    provider = OpenAICompatible(ELSEWHERE, model="m", api_key=key_of_the_customer, retry=None)
+    with (
+        responses.RequestsMock() as mock,
+        Client(Fallback([provider]), cache=path if kept_in == "cache" else False) as client,
+    ):
+        mock.add_callback("POST", f"{ELSEWHERE}/chat/completions", answer)
+        for name in ("alice", "bob", "alice"):
+            customer.set(name)
+            assert told() == f"the account of Bearer key-of-{name}"
+        assert len(mock.calls) == 2
 
 
 def test_a_token_of_a_function_is_in_no_error() -> None:

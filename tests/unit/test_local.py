@@ -212,32 +212,6 @@ def test_what_is_no_time_is_no_keep_alive(given: Any, error: type[Exception]) ->
         seconds_of(given)
 
 
-class TestImages:
-    @pytest.fixture
-    def seeing(self, provider: Local, path: Path) -> Local:
-        return Local(path, mmproj=path)
-
-    def test_are_taken_with_a_projector(self, seeing: Local, provider: Local) -> None:
-        seeing.create_generator(messages="What is this?", images=PNG)
-        with pytest.raises(ValueError, match="Local accepts only text"):
-            provider.create_generator(messages="What is this?", images=PNG)
-
-    def test_are_not_downloaded(self, seeing: Local) -> None:
-        with pytest.raises(ValueError, match="Local downloads no images: give the bytes or the path"):
-            seeing.create_generator(messages="What is this?", images="http://127.0.0.1:9/secret")
-
-    def test_and_nothing_else_but_text(self, seeing: Local) -> None:
-        sound = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
-        with pytest.raises(ValueError, match="accepts text and images, and a message contains 'input_audio'"):
-            seeing.create_generator(messages=[{"role": "user", "content": [sound]}])
-
-    def test_a_projector_that_is_not_there_is_told(self, provider: Local, path: Path, tmp_path: Path) -> None:
-        with pytest.raises(ModelNotSupportedError, match=r"there is no file .*mmproj\.gguf"):
-            Local(path, mmproj=tmp_path / "mmproj.gguf").create_generator(messages="Hello")
-        with pytest.raises(TypeError):
-            Local(path, mmproj=1)  # type: ignore[arg-type]
-
-
 class TestSettings:
     @pytest.mark.parametrize(
         ("settings", "error"),

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from g4f_lite import MissingDependencyError, ModelNotSupportedError, ProviderNotConfiguredError
-from g4f_lite.providers.local import child, cores, engine, process
+from g4f_lite.providers.local import child, cores, process
 from g4f_lite.providers.local.gguf import check_gguf, read_metadata
+from g4f_lite.providers.local.memory import slots_for
 from g4f_lite.providers.local.python import find_program, interpreter
 
 from .gguf_files import SMOLLM2, gguf
@@ -181,9 +182,24 @@ class TestFiles:
         [
             pytest.param(lambda path: None, "there is no file .*model.gguf", id="missing"),
             pytest.param(lambda path: path.mkdir(), "model.gguf is a directory", id="a directory"),
-            pytest.param(lambda path: path.write_bytes(b""), "does not begin as a .gguf", id="empty"),
-            pytest.param(lambda path: path.write_bytes(b"GGUF\3\0\0\0"), "does not begin as a .gguf", id="cut at once"),
-            pytest.param(lambda path: path.write_bytes(b"<html>" * 99), "does not begin as a .gguf", id="another kind"),
+            pytest.param(lambda path: path.write_bytes(b""), "is empty, and not a .gguf file; download", id="empty"),
+            pytest.param(
+                lambda path: path.write_bytes(b"GGUF\3\0\0\0"), "is cut or damaged; download", id="cut at once"
+            ),
+            *(
+                pytest.param(lambda path, begin=begin: path.write_bytes(begin + bytes(99)), match, id=str(begin))
+                for begin, match in (
+                    (b"my notes", "gguf is not a .gguf file; give the path of one"),
+                    (b"<!DOCTYPE html>", "is a web page, and not a .gguf file; download the file"),
+                    (b"\n <html>", "is a web page"),
+                    (
+                        b"version https://git-lfs.github.com/spec/v1\n",
+                        "is a pointer of git-lfs, .*; run `git lfs pull`",
+                    ),
+                    (b'@\0\0\0\0\0\0\0{"__metadata__"', "is a .safetensors file, .*; download the model as .gguf"),
+                    (b"PK\3\4", "is a zip archive, such as a model of PyTorch, .*; download the model as .gguf"),
+                )
+            ),
         ],
     )
     def test_that_are_none_are_told(self, tmp_path: Path, make: object, match: str) -> None:
@@ -200,7 +216,7 @@ class TestFiles:
     def test_as_many_answers_at_a_time_as_there_is_memory_for(self, tmp_path: Path, layers: int, slots: int) -> None:
         path = tmp_path / "model.gguf"
         path.write_bytes(gguf({**SMOLLM2, "llama.block_count": layers}))
-        assert engine._slots(read_metadata(path), 4096) == slots
+        assert slots_for(read_metadata(path).cache_bytes(), 4096) == slots
 
 
 class TestProcess:

@@ -258,7 +258,10 @@ def test_ways_back(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
     ("name", "message"),
     [
         ("opnai:gpt", "there is no model 'opnai:gpt', and no provider 'opnai'; try openai"),
+        ("gemini:flash", "there is no model 'gemini:flash', and no provider 'gemini'; try google"),
         ("toy-9", "it has no model 'toy-9'; try smollm2, .* write: %%chat -m ollama:toy-9$"),
+        ("claude", "it has no model 'claude'; try smollm2, .*; for the service anthropic, write: %%chat -m anthropic$"),
+        ("gpt-4o", "; for the service openai, write: %%chat -m openai:gpt-4o$"),
     ],
 )
 def test_a_model_that_nobody_has(

@@ -236,7 +236,7 @@ def test_a_session_of_another_class_is_not_the_same() -> None:
 
 def test_a_function_that_gives_the_key_is_not_another_one() -> None:
     def key_of(user: str) -> Any:
-        return lambda: f"key of {user}"
+        return lambda: f"key-of-{user}"
 
     ann, bob = (OpenAICompatible.preset("groq", api_key=key_of(user)) for user in ("ann", "bob"))
     assert identity_of(ann, None) == identity_of(ann, None) != identity_of(bob, None)

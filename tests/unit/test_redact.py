@@ -238,14 +238,17 @@ def test_secrets_of_a_query_are_those_that_look_so_or_were_added(query: str, ask
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("http://user:p%40ss@proxy:3128", ["p%40ss", "p@ss"]),
-        ("http://user:first/second?third@proxy", ["first/second?third", "first", "second", "third"]),
-        ("http://user:first@second@proxy", ["first@second", "first", "second"]),
-        ("user:first second@proxy:3128", ["first second", "first", "second"]),
+        ("http://user:p%40ss@proxy:3128", ["p%40ss", "p@ss", "dXNlcjpwQHNz"]),
+        (
+            "http://user:first/second?third@proxy",
+            ["first/second?third", "first", "second", "third", "dXNlcjpmaXJzdC9zZWNvbmQ/dGhpcmQ"],
+        ),
+        ("http://user:first@second@proxy", ["first@second", "first", "second", "dXNlcjpmaXJzdEBzZWNvbmQ"]),
+        ("user:first second@proxy:3128", ["first second", "first", "second", "dXNlcjpmaXJzdCBzZWNvbmQ"]),
         ("http://user@proxy", []),
         ("http://key-1%2F2@proxy:3128", ["key-1%2F2", "key-1/2"]),
-        ("http://key-12345:@proxy", ["key-12345"]),
-        ("http://customer-1:first@proxy", ["first", "customer-1"]),
+        ("http://key-12345:@proxy", ["key-12345", "a2V5LTEyMzQ1Og"]),
+        ("http://customer-1:first@proxy", ["first", "customer-1", "Y3VzdG9tZXItMTpmaXJzdA"]),
         ("http://proxy:3128", []),
         (None, []),
     ],

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from g4f_lite import OpenAICompatible, ProviderNotConfiguredError, ProviderNotFoundError
+from g4f_lite.arguments import service_of
 from g4f_lite.providers import registry
 from g4f_lite.providers.openai.keys import Key
 from g4f_lite.providers.openai.presets import PRESETS
@@ -29,10 +30,10 @@ def test_any_spelling_will_do(name: str) -> None:
 
 def test_every_name_in_the_list_is_known() -> None:
     names = registry.provider_names()
-    assert len(names) == len({registry._plain(name) for name in names}), "two names are one"
+    assert len(names) == len({registry.plain(name) for name in names}), "two names are one"
     for name in names:
         if name not in PRESETS:
-            assert registry.find_class(name).__name__.lower() == registry._plain(name)
+            assert registry.find_class(name).__name__.lower() == registry.plain(name)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -57,6 +58,50 @@ def test_an_unknown_name_is_an_error_that_lists_near_ones(name: str) -> None:
 def test_a_slash_before_the_model_is_told_to_be_a_colon(name: str) -> None:
     with pytest.raises(ProviderNotFoundError, match=f"after a colon: '{name.replace('/', ':')}'$"):
         registry.make_provider(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("gemini", "google"),
+        ("Gemini", "google"),
+        ("claude", "anthropic"),
+        ("chatgpt", "openai"),
+        ("gpt", "openai"),
+        ("grok", "xai, groq"),
+        ("gpt-4o", "openai:gpt-4o"),
+        ("gpt4", "openai:gpt4"),
+        ("claude-haiku-4-5", "anthropic:claude-haiku-4-5"),
+        ("gemini-2.5-flash", "google:gemini-2.5-flash"),
+    ],
+)
+def test_a_famous_name_leads_to_its_service(name: str, advice: str) -> None:
+    with pytest.raises(ProviderNotFoundError) as caught:
+        registry.make_provider(name)
+    assert str(caught.value) == f"g4f_lite has no provider {name!r}; try {advice}"
+    with pytest.raises(ProviderNotFoundError) as caught:
+        OpenAICompatible.preset(name)
+    assert str(caught.value).startswith(f"OpenAICompatible has no preset {name!r}; try {advice.partition(':')[0]}")
+
+
+@pytest.mark.parametrize("name", ["gpt-oss", "gpt4all", "claudia", "mygpt"])
+def test_another_name_does_not(name: str) -> None:
+    assert service_of(name) is None
+
+
+@pytest.mark.parametrize("name", ["LM Studio", "lm_studio", "Llama.cpp", "XAI"])
+def test_a_preset_is_found_regardless_of_case_and_punctuation(name: str) -> None:
+    made = registry.make_provider(name)
+    assert isinstance(made, OpenAICompatible)
+    assert OpenAICompatible.preset(name).base_url == made.base_url
+
+
+@pytest.mark.parametrize("separator", [":", "/"])
+def test_a_preset_with_a_model_is_told_where_the_model_belongs(separator: str) -> None:
+    with pytest.raises(
+        ProviderNotFoundError, match=r"a model is an argument: preset\('groq', model='llama-3.3:free'\)$"
+    ):
+        OpenAICompatible.preset(f"groq{separator}llama-3.3:free")
 
 
 def test_an_unknown_preset_too() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from typing import Literal
+from typing import Annotated, Literal, Optional
 
 import pytest
 
@@ -65,6 +65,23 @@ def test_the_last_answer_that_does_not_fit_is_an_error_with_the_text(repairs, as
     assert isinstance(error, (ResponseFormatError, ValueError))
     copied = pickle.loads(pickle.dumps(error))
     assert (copied.text, copied.attempts, copied.usage) == (error.text, error.attempts, error.usage)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (list[Person], "list[Person]"),
+        (dict[str, list[int]], "dict[str, list[int]]"),
+        (Annotated[tuple[int, ...], "numbers"], "tuple[int, ...]"),
+        (list[int | None], "list[int | None]"),
+        (list[Optional[Person]], "list[Person | None]"),  # noqa: UP045
+        (Literal["a.b", 3], "Literal['a.b', 3]"),
+    ],
+)
+def test_an_answer_that_does_not_fit_names_the_type_as_it_is_written(kind, name):
+    with pytest.raises(OutputError) as caught:
+        Client(Plain("nothing")).ask("x", output=kind, repairs=0)
+    assert f"the answer is not a valid {name}: " in str(caught.value)
 
 
 def test_an_error_of_the_types_own_checks_goes_to_the_model():

@@ -29,17 +29,33 @@ def test_a_model_is_fetched_listed_and_removed(hub: FakeHub, cache: Path) -> Non
     assert pulled.exit_code == 0
     assert path.read_bytes() == MODEL
     rows = {row.split()[0]: row.split() for row in call("list").stdout.splitlines()}
-    assert rows["NAME"] == ["NAME", "SIZE", "LICENCE", "WHERE"]
-    assert rows["smollm2"] == ["smollm2", "98", "MB", "Apache-2.0", "not", "here"]
+    assert rows["NAME"] == ["NAME", "SIZE", "CONTEXT", "MEMORY", "LICENCE", "WHERE"]
+    assert rows["smollm2"] == ["smollm2", "98", "MB", "8,192", "0.5", "GB", "Apache-2.0", "not", "here"]
     assert rows[f"hf:{REPOSITORY}/{Q4}@{COMMIT}"] == [
         f"hf:{REPOSITORY}/{Q4}@{COMMIT}",
         "1",
         "MB",
+        "unknown",
+        "0.4",
+        "GB",
         "apache-2.0",
         str(path),
     ]
     assert call("rm", NAME).stdout == f"{path}\n"
     assert not path.exists()
+
+
+def test_the_memory_is_that_of_the_context_in_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    def row(name: str) -> list[str]:
+        return next(row.split()[3:6] for row in call("list").stdout.splitlines() if row.startswith(f"{name} "))
+
+    assert row("smollm2-1.7b") == ["8,192", "1.9", "GB"]
+    monkeypatch.setenv("G4F_LITE_CONTEXT", "1024")
+    assert row("smollm2-1.7b") == ["8,192", "1.5", "GB"]
+    monkeypatch.setenv("G4F_LITE_CONTEXT", "100000")
+    assert row("smollm2-1.7b") == ["8,192", "2.7", "GB"]
+    monkeypatch.setenv("G4F_LITE_CONTEXT", "many")
+    assert call("list").exit_code == 2
 
 
 @pytest.mark.parametrize(("licence", "what"), [("llama3", "is llama3"), ("", "does not name a licence")])
@@ -51,6 +67,17 @@ def test_a_licence_that_is_not_a_plain_one_has_to_be_accepted(hub: FakeHub, lice
     assert hub.delivered == []
     assert call("pull", NAME, "--yes").exit_code == 0
     assert call("pull", NAME).exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["pull", "rm"])
+def test_a_file_that_is_here_needs_neither(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "big.gguf"
+    path.write_bytes(MODEL)
+    done = call(command, str(path))
+    assert done.exit_code == 2
+    advice = "is a file of your own and needs no download: name it as the model, with -m or Local(…)"
+    assert done.output == f"Error: Local: {path} {advice}\n"
+    assert path.exists()
 
 
 @pytest.mark.parametrize("arguments", [["pull", "gpt-5"], ["rm", "gpt-5"], ["rm", "qwen3-0.6b"]])

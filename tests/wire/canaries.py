@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import html
 import json
@@ -24,6 +25,8 @@ from .raw_server import PATIENCE, Connection, Request, chunked, delta, head, len
 
 TOKEN = "canary-of-the-server-7f3a9c"
 KEY = "canary-key-51d0b2aa"
+# The credentials of a proxy as they are sent, without the padding.
+ENCODED = [base64.b64encode(words.encode()).decode().rstrip("=") for words in (f"user:{KEY}", f"{KEY}:")]
 
 
 def echo_everything(request: Request) -> str:
@@ -93,7 +96,7 @@ def take_notes(caplog: pytest.LogCaptureFixture) -> Iterator[Notes]:
     taken = Notes()
     yield taken
     taken.log(caplog)
-    taken.none_shows(KEY, TOKEN)
+    taken.none_shows(KEY, TOKEN, *ENCODED)
 
 
 def serve(place: str) -> Callable[[Connection], None]:

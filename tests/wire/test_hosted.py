@@ -116,7 +116,11 @@ def test_what_is_not_answered_is_a_failure_and_can_be_asked_live(
         )
         assert len(batch.failed) == texts.count(None)
         assert all(isinstance(failed.error, (ServiceError, ResponseStatusError)) for failed in batch.failed)
-    assert batch.retry_failed().texts() == PROMPTS
+    failures = len(batch.failed)
+    assert len(batch.so_far) == len(PROMPTS)
+    assert batch.retry_failed().estimate().calls == failures
+    assert len(batch.so_far) == len(PROMPTS) - failures
+    assert batch.texts() == PROMPTS
     live = [request for request in emulator.requests if request.step == "prompt"]
     assert len(live) == texts.count(None)
     assert batch_of(client, path).texts() == PROMPTS  # live answers are kept too

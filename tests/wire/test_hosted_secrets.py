@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,10 @@ def test_the_reason_to_refuse_a_batch_is_told_without_the_key(client: Client, em
     assert "\x1b" not in part["errors"][0]
 
 
-def test_a_line_with_an_error_is_told_without_the_key(client: Client, emulator: Emulator, path: Path) -> None:
+def test_a_line_with_an_error_is_told_without_the_key(
+    client: Client, emulator: Emulator, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="g4f_lite")
     emulator.configure(batch_failed=(0,))
     batch = batch_of(client, path, ["one"]).submit()
     refusal = {"status_code": 401, "body": {"error": {"message": f"bad key {KEY}"}}}
@@ -84,6 +88,8 @@ def test_a_line_with_an_error_is_told_without_the_key(client: Client, emulator: 
         assert "bad key ***" in str(each[0].error)
         assert KEY not in shown_by(each)
     assert KEY not in path.read_text()
+    assert "bad key ***" in caplog.text
+    assert KEY not in caplog.text
 
 
 def test_the_status_is_shown_without_the_key(client: Client, emulator: Emulator, path: Path) -> None:

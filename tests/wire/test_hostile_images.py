@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,35 @@ def test_a_picture_is_saved_where_it_was_told(tmp_path_factory: pytest.TempPathF
         assert Path(saved).read_bytes() == PNG
         assert saved.stem.upper() not in ("CON", "NUL", "AUX", "PRN", "COM1", "LPT1")
     assert len(os.listdir(folder)) <= 2
+
+
+def _holds(error: BaseException) -> Iterator[BaseException]:
+    """Walk over all that an error holds, as whoever pickles it with its causes does."""
+    known, waiting = [error], [error]
+    while waiting:
+        link = waiting.pop()
+        for inner in (link.__cause__, link.__context__, *link.args, *vars(link).values()):
+            if isinstance(inner, BaseException):
+                yield inner
+                if inner not in known:
+                    known.append(inner)
+                    waiting.append(inner)
+
+
+@pytest.mark.parametrize("name", ["OpenAICompatible", "AiEngine", "AiChats"])
+def test_the_error_of_a_private_address_does_not_hold_itself(name: str, connected: list[str]) -> None:
+    """Dask pickles errors with their causes, by tblib, which goes round for ever there."""
+    url = "http://10.0.0.1/cat.png"
+    if name == "AiChats":
+        error, _ = _draw(url)
+    else:
+        with (
+            _service(url, b"") as server,
+            PROVIDERS[name][1](server.url, timeout=5) as provider,
+            pytest.raises(G4FLiteError) as caught,
+        ):
+            _when_wanted(provider)
+        error = caught.value
+    assert "10.0.0.1, which is not a public address" in str(error)
+    assert {*connected} == {"127.0.0.1"}
+    assert error not in _holds(error)

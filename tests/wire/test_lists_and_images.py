@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
-from g4f_lite import Client, G4FLiteError, OpenAICompatible, ResponseFormatError, ServiceError
+from g4f_lite import (
+    Client,
+    DeadlineExceededError,
+    Delta,
+    G4FLiteError,
+    OpenAICompatible,
+    Provider,
+    ResponseFormatError,
+    RetryPolicy,
+    ServiceError,
+    Timeout,
+)
+from g4f_lite.http.body import Body
+from g4f_lite.http.exchange import Exchange
+from g4f_lite.prompt import Prompt
 
 from .conftest import Provide
 from .openai_answers import HELLO, whole
-from .raw_server import Connection, RawServer, every
+from .raw_server import Connection, RawServer, every, length
 
 PIXEL = "iVBORw0KGgo="
 
@@ -34,6 +50,51 @@ LISTS: dict[str, Any] = {
 def test_a_list_of_models(form: str, provide: Provide) -> None:
     with RawServer(every(whole(LISTS[form]))) as server:
         assert provide(server).get_models() == (["a"] if form == "one of one" else ["a", "b"])
+
+
+class Listing(Provider):
+    """A provider of one's own that lists its models."""
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        raise NotImplementedError
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        raise NotImplementedError
+
+    def get_models(self) -> list[str]:
+        return self.run(self._listed)
+
+    def _listed(self, exchange: Exchange) -> list[str]:
+        body = exchange.send(requests.Request("GET", self.base_url), "bootstrap")
+        self.check_response(body)
+        return list(body.json())
+
+
+@pytest.mark.parametrize("kind", [OpenAICompatible, Listing])
+@pytest.mark.parametrize("way", ["the client's", "with_options"])
+def test_models_are_listed_through_the_proxy_of_the_client(kind: Any, way: str) -> None:
+    listed = whole(["a", "b"])
+    with RawServer(every(listed)) as server, RawServer(every(listed)) as proxy, kind(base_url=server.url) as provider:
+        client = Client(provider, proxy=proxy.url) if way == "the client's" else Client(provider)
+        if way != "the client's":
+            client = client.with_options(proxy=proxy.url)
+        assert [model.id for model in client.models.list()] == ["a", "b"]
+        assert client.models.get_all() == ["a", "b"]
+        assert client.models.retrieve("b").id == "b"
+        assert (len(proxy.requests), server.requests) == (3, [])
+        assert provider.get_models() == ["a", "b"]  # without a client, and so without its proxy
+        assert (len(proxy.requests), len(server.requests)) == (3, 1)
+
+
+@pytest.mark.parametrize("kind", [OpenAICompatible, Listing])
+def test_models_are_listed_within_the_limits_of_the_client(kind: Any) -> None:
+    with RawServer(every(length(b"", status="503 Busy"), whole(["a"]))) as server:
+        client = Client(kind(base_url=server.url, retry=None))
+        again = client.with_options(retry=RetryPolicy(attempts=2, backoff=0))
+        assert [model.id for model in again.models.list()] == ["a"]
+    with RawServer(Connection.silence) as server, pytest.raises(DeadlineExceededError) as caught:
+        Client(kind(base_url=server.url)).with_options(timeout=Timeout(total=0.05)).models.list()
+    assert caught.value.limit == "total"
 
 
 @pytest.mark.parametrize("listed", [{"data": []}, {"data": None}, {"models": None}, []])

@@ -33,7 +33,12 @@ def test_the_head_of_a_completion(answer: bytes, chain: bool, provide: Provide) 
     assert response.headers.get("x-my-HEADER") == "mine"
     assert response.parse().choices[0].message.content == "Hello"
     assert response.parse()._request_id == "req_1"
+    pickled = pickle.dumps(response)
+    assert b"secret" not in pickled
     assert "secret" not in repr(response)
+    for copied in (pickle.loads(pickled), copy.deepcopy(response)):
+        assert (copied.status_code, copied.request_id, copied.retries_taken, copied.headers) == (200, "req_1", 1, {})
+        assert copied.parse() == response.parse()
 
 
 def test_the_head_of_a_stream(provide: Provide) -> None:
@@ -41,6 +46,17 @@ def test_the_head_of_a_stream(provide: Provide) -> None:
         response = Client(provide(server)).chat.completions.with_raw_response.create("hi", stream=True)
         assert (response.status_code, response.request_id, response.headers["X-My-Header"]) == (200, "req_1", "mine")
         assert "".join(chunk.choices[0].delta.content or "" for chunk in response.parse()) == "Hello"
+
+
+def test_the_head_that_a_stream_knows_is_shown_and_pickled_without_its_headers(provide: Provide) -> None:
+    with RawServer(every(STREAM)) as server:
+        stream = Client(provide(server)).stream("hi")
+        stream.text()
+    found = stream.source.response
+    assert found.headers["set-cookie"] == "a=secret"
+    assert repr(found) == str(found) == "Response(status=200)"
+    assert b"secret" not in pickle.dumps(found)
+    assert pickle.loads(pickle.dumps(found)) == (200, {})
 
 
 def test_the_head_of_embeddings(provide: Provide) -> None:

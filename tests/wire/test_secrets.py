@@ -31,7 +31,7 @@ from g4f_lite.prompt import Prompt
 from .canaries import ANSWERS, KEY, PLACES, TOKEN, Notes, echo_everything, fail, serve, settings_for, take_notes  # noqa: F401  a fixture
 from .matrix_cells import PROVIDERS
 from .proxies import SOCKSProxy
-from .raw_server import PATIENCE, Connection, RawServer, Request, chunked, delta, length
+from .raw_server import PATIENCE, Connection, RawServer, Request, chunked, delta, head, length
 
 GIVEN: dict[str, dict[str, Any]] = {
     "api key": {"api_key": KEY},
@@ -207,6 +207,21 @@ def test_the_signed_address_of_a_picture(kind: str, notes: Notes, caplog: pytest
         notes.error(caught.value, variables=False)  # the picture's own frame has its address
         notes.texts.append(repr(image))
         assert TOKEN in image.urls[0]  # which the caller asked for
+
+
+@pytest.mark.parametrize("status", ["403 no {}", "407 {}", "200 {}"])
+def test_a_proxy_that_sends_back_its_credentials(status: str, notes: Notes) -> None:
+    def answer(connection: Connection) -> None:
+        request = connection.request()
+        assert request is not None
+        credentials = request.headers["proxy-authorization"].removeprefix("Basic ")
+        assert base64.b64decode(credentials).decode() == f"user:{KEY}"
+        connection.send(head(f"X-Echo: {credentials}", status=status.format(credentials)), credentials.encode())
+
+    with RawServer(answer) as server:
+        settings = settings_for(notes, proxy=f"http://user:{KEY}@127.0.0.1:{server.port}")
+        with OpenAICompatible("https://service.test/v1", model="m", **settings) as provider:
+            fail(provider, notes)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

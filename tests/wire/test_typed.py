@@ -120,7 +120,9 @@ def test_where_both_are_refused_the_prompt_asks(provide: Provide) -> None:
 def test_the_error_has_what_the_server_said(provide: Provide) -> None:
     with (
         Refusing({"response_format": NO_FORMAT, "tools": NO_TOOLS}) as server,
-        pytest.raises(OutputError, match="OpenAICompatible, stream: the answer is not a valid list: Exp") as caught,
+        pytest.raises(
+            OutputError, match=r"OpenAICompatible, stream: the answer is not a valid list\[int\]: Exp"
+        ) as caught,
     ):
         Client(provide(server)).ask("Who?", output=list[int])
     assert caught.value.text == TEXT

@@ -37,13 +37,22 @@ def pull(name: str, yes: bool) -> None:
 
 @command.command(name="list")
 def list_models() -> None:
-    """List the models that have a name, and those that were fetched: size, licence, and where they are."""
-    from ...providers.local import weights
+    """List the models that have a name, and those that were fetched.
 
-    rows = [("NAME", "SIZE", "LICENCE", "WHERE")]
+    Of each the size of the file is shown, the largest context in tokens, the memory that it takes with the context in
+    effect, which is 4096 or G4F_LITE_CONTEXT, the licence, and where it is.
+    """
+    from ...providers.local import weights
+    from ...providers.local.runner import CONTEXT, context_setting
+
+    with checking_arguments():
+        context = context_setting() or CONTEXT
+    rows = [("NAME", "SIZE", "CONTEXT", "MEMORY", "LICENCE", "WHERE")]
     for model in weights.known():
         where = "not here" if model.path is None else str(model.path)
-        rows.append((model.name, f"{model.size / 1e6:,.0f} MB", model.licence or "unknown", where))
+        most = "unknown" if model.context is None else f"{model.context:,}"
+        memory = f"{model.memory(context) / 1e9:.1f} GB"
+        rows.append((model.name, f"{model.size / 1e6:,.0f} MB", most, memory, model.licence or "unknown", where))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
+from ...client.client import Client
 from ...errors import G4FLiteError
 from ...providers.base import BaseProvider
 from ...providers.registry import provider_names
@@ -56,17 +57,18 @@ class Completer:
     def _known_models(self) -> Iterable[str]:
         """Return the models of the notebook's provider, which may have to ask a server for them, once."""
         try:
-            provider = self._magics.talk.client(None).provider
+            client = self._magics.talk.client(None)
+            provider = client.provider
         except (G4FLiteError, ValueError):
             return ()
         if provider not in self._models:
-            asking = threading.Thread(target=self._ask_for_models, args=(provider,), daemon=True)
+            asking = threading.Thread(target=self._ask_for_models, args=(client, provider), daemon=True)
             asking.start()
             asking.join(WAIT_SECONDS)
         return self._models.get(provider, provider.models)
 
-    def _ask_for_models(self, provider: BaseProvider) -> None:
+    def _ask_for_models(self, client: Client, provider: BaseProvider) -> None:
         try:
-            self._models[provider] = provider.get_models()
+            self._models[provider] = client.models.get_all()
         except Exception:  # noqa: BLE001  another package's provider may raise anything
             self._models[provider] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from ...answers.markdown import safe_markdown
+from ...arguments import service_of
 from ...client.client import Client
 from ...conversation import Conversation
 from ...errors import G4FLiteError
@@ -88,7 +89,10 @@ def explain(error: G4FLiteError, model: Answerer | None) -> None:
     import difflib
 
     written = model.partition(":")[0] if isinstance(model, str) else ""
-    near = difflib.get_close_matches(written.lower(), suggested_names(), n=1, cutoff=0.75)
+    service = service_of(written)
+    if service and written == model:
+        return  # the message names the service
+    near = [service] if service else difflib.get_close_matches(written.lower(), suggested_names(), n=1, cutoff=0.75)
     if near and not is_provider_name(written):
         error.message = f"there is no model {model!r}, and no provider {written!r}; try {near[0]}"
         error.args = (error.message,)

@@ -16,17 +16,18 @@ T = TypeVar("T")
 
 
 def show_value(stream: TypedStream[T]) -> T:
-    """Return the value of an answer, and show its JSON in a notebook until it is whole.
+    """Return the value of an answer, and show its JSON, or "…" before there is any, in a notebook until it is whole.
 
     :raises OutputError: if the answer does not fit the type; what has arrived stays to be seen
     :raises G4FLiteError: if there is no whole answer
     """
     if in_notebook():
         with LiveOutput() as output:
+            output.draw(lambda: "…")
             for snapshot in stream.partials():
                 text = json.dumps(snapshot, ensure_ascii=False, indent=2)
                 output.draw(partial(safe_markdown, f"```json\n{text}\n```"))
     value = stream.output
     if in_notebook():
-        clear_output(wait=True)  # when the value is displayed, as the cell's result
+        clear_output(wait=value is not None)  # when the value is displayed, as the cell's result; None is not
     return value

@@ -29,7 +29,7 @@ from .keep_alive import seconds_of
 from .manners import is_limited, manner_of, well_asked
 from .options import check_options
 from .runner import Runner
-from .vision import check_images
+from .vision import WITHOUT_PROJECTOR, check_images
 
 NOWHERE = "http://127.0.0.1/v1"  # until an engine has started and chosen a port
 
@@ -67,8 +67,8 @@ class EngineProvider(OpenAIProvider):
 
     def check(self, prompt: Prompt) -> None:
         super().check(prompt)
-        if self.runner.projector() is None:
-            prompt.check_text_only(self.name)
+        if self.runner.projector(self.get_model(prompt.model)) is None:
+            prompt.check_text_only(self.name, WITHOUT_PROJECTOR)
         else:
             check_images(prompt.messages, self.name)
         check_options(prompt.options)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from ...answers.deltas import Delta
-from ...errors import TransportError
+from ...errors import G4FLiteError, TransportError
 from ...http.body import Body
 from ...http.deadline import Deadline
 from ...http.exchange import Exchange
@@ -38,7 +38,11 @@ class EngineCall(Call):
 
     def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         with at_step(exchange, "bootstrap"):
-            engine = self._engine_of(exchange.deadline)
+            try:
+                engine = self._engine_of(exchange.deadline)
+            except G4FLiteError as error:
+                self._service.explain(error)
+                raise
         exchange.pooled.token = engine.token
         self._held.close()  # of an attempt before this one
         self._held.enter_context(engine.in_use(self._keep_alive))

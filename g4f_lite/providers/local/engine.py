@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 import secrets
 import select
 import tempfile
@@ -29,7 +28,6 @@ from ...arguments import warn
 from ...errors import (
     EngineError,
     MissingDependencyError,
-    ModelNotSupportedError,
     ProviderNotConfiguredError,
     TransportError,
 )
@@ -37,6 +35,8 @@ from ...http.deadline import Deadline
 from .child import computed
 from .cores import usable_cores
 from .gguf import Metadata, read_metadata
+from .load_failure import line_in_brackets, not_loaded, out_of_memory
+from .memory import slots_for
 from .process import start_process
 from .python import VARIABLE
 from .slots import Slots
@@ -46,11 +46,8 @@ logger = logging.getLogger(__name__)
 PROVIDER = "Local"
 LAST_WORDS_BYTES = 8 * 1024
 READ_BYTES = 4096
-MOST_SLOTS = 4
-CACHE_BYTES = 512 << 20  # for what all slots remember of their conversations
 WAKE_SECONDS = 0.05  # between two looks whether the call that waits for an engine was closed
 END_SECONDS = 2.0  # from a lost connection until a process that crashed is gone
-_STAMP = re.compile(r"^[\d.]+ E +")  # before a line of llama.cpp: since when, and that it is an error
 FAMILY = secrets.randbits(62)  # stands for this process and the children that it forks
 
 
@@ -101,7 +98,7 @@ class Engine:
         self._process = start_process()
         try:  # its interpreter starts meanwhile
             metadata = read_metadata(settings.path)
-            self.slots = Slots(1 if settings.embeddings else _slots(metadata, settings.context))
+            self.slots = Slots(1 if settings.embeddings else slots_for(metadata.cache_bytes(), settings.context))
             self._write(json.dumps({**self._told(metadata), "keep_alive": keep_alive, "computed": before}))
             threading.Thread(target=self._read, name="g4f_lite-engine", daemon=True).start()
         except BaseException:
@@ -137,9 +134,9 @@ class Engine:
         :param call: the call that needs it, with its limits
         :returns: the engine itself
         :raises ModelNotSupportedError: llama.cpp cannot load the file
+        :raises EngineError: if it crashed, or there is too little memory
         :raises MissingDependencyError: xllamacpp cannot be loaded
         :raises ProviderNotConfiguredError: if the interpreter did not run it
-        :raises EngineError: if it crashed
         :raises DeadlineExceededError: if the time of the call was over first; the engine goes on
         """
         while not self.base_url and not self._answered.wait(WAKE_SECONDS):
@@ -155,19 +152,17 @@ class Engine:
                 provider=PROVIDER,
             )
         if self._message.get("failed") == "load":
-            raise ModelNotSupportedError(
-                f"llama.cpp cannot load {self._files()}: it is cut or damaged, does not fit into the memory, or is of "
-                "a kind that this version does not know; download it again, or upgrade "
-                f"xllamacpp{_in_brackets(self._words, 0)}",
-                provider=PROVIDER,
-            )
+            raise not_loaded(self._files(), self.settings.context, self._words)
         if self._process.returncode >= 0:  # no crash, but a program that does not do what it is told
             raise ProviderNotConfiguredError(
                 f"{self._process.python} did not run the engine (exit code {self._process.returncode}); set "
-                f"{VARIABLE} to the path of a Python interpreter, 3.10 or newer{_in_brackets(self._words, -1)}",
+                f"{VARIABLE} to the path of a Python interpreter, 3.10 or newer{line_in_brackets(self._words, -1)}",
                 provider=PROVIDER,
             )
-        raise self.error("while it loaded the model: the file may be damaged, or too large for the memory")
+        code = self._process.returncode
+        if without_memory := out_of_memory(self._files(), self.settings.context, self._words, code):
+            raise without_memory
+        raise self.error("while it loaded the model: the file may be damaged")
 
     def check_crash(self, deltas: Iterator[Delta]) -> Iterator[Delta]:
         """Pass deltas on; see :meth:`crash_told`."""
@@ -305,18 +300,3 @@ class BearerAuth(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._key}"
         return request
-
-
-def _slots(metadata: Metadata, context: int) -> int:
-    """Return how many answers are computed at a time: as many as there is memory for."""
-    each = metadata.cache_bytes() * context
-    return max(1, min(MOST_SLOTS, CACHE_BYTES // each)) if each else MOST_SLOTS
-
-
-def _in_brackets(words: bytes, which: int) -> str:
-    """Return a line of what the process wrote, for the end of a message.
-
-    :param which: its index: llama.cpp says the reason first, and Python says it last
-    """
-    lines = words.decode("utf-8", "replace").strip().splitlines()
-    return f" ({_STAMP.sub('', lines[which]).strip()[:200]})" if lines else ""

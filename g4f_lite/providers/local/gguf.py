@@ -15,6 +15,9 @@ from typing import Any
 from ...errors import ModelNotSupportedError
 
 MAGIC = b"GGUF"
+#: A phrase of the message about a file of another kind, as in ``load_failure.py``.
+NOT_GGUF = "not a .gguf file"
+NO_FILE = "there is no file"
 #: The shortest header: magic, version, number of tensors, number of metadata entries.
 HEADER_BYTES = 24
 FIRST_READ_BYTES = 8 << 20
@@ -47,6 +50,11 @@ class Metadata:
         template = self.values.get("tokenizer.chat_template")
         return template if isinstance(template, str) else ""
 
+    @property
+    def context(self) -> int:
+        """The most tokens that a prompt and its answer may have together; 0 where it is not said."""
+        return self._whole("context_length")
+
     def cache_bytes(self) -> int:
         """Return the bytes that llama.cpp keeps of each token of a conversation, about."""
         heads = self._whole("attention.head_count")
@@ -69,13 +77,13 @@ def check_gguf(path: str | os.PathLike[str]) -> Path:
         with resolved.open("rb") as file:
             header = file.read(HEADER_BYTES)
     except FileNotFoundError as error:
-        raise _refuse(f"there is no file {resolved}; give the path of a .gguf file") from error
+        raise _refuse(f"{NO_FILE} {resolved}; give the path of a .gguf file") from error
     except OSError as error:
         if os.path.isdir(resolved):  # Path.is_dir raises for a name that is too long
             raise _refuse(f"{resolved} is a directory; give the path of a .gguf file") from error
         raise _refuse(f"cannot read {resolved}: {error.strerror}") from error
     if not header.startswith(MAGIC) or len(header) < HEADER_BYTES:
-        raise _refuse(f"{resolved} does not begin as a .gguf file does; download it again")
+        raise _refuse(f"{resolved} is {_what_it_is(header)}")
     return resolved
 
 
@@ -103,6 +111,23 @@ def _read(path: Path, size: int, *_: int) -> Metadata:
                 wanted *= 4
                 continue
             raise _refuse(f"{path} is cut or damaged; download it again") from error
+
+
+def _what_it_is(header: bytes) -> str:
+    """Say what a file is that is not a model in this format, and what to do."""
+    if not header:
+        return f"empty, and {NOT_GGUF}; download it again"
+    if MAGIC.startswith(header[:4]):
+        return "cut or damaged; download it again"
+    if header.startswith(b"version https://git-lfs"):
+        return f"a pointer of git-lfs, and {NOT_GGUF} itself; run `git lfs pull` beside it, or download it"
+    if header.lstrip()[:1] == b"<":
+        return f"a web page, and {NOT_GGUF}; download the file that the page is about"
+    if header[8:10] == b'{"':
+        return f"a .safetensors file, and {NOT_GGUF}; download the model as .gguf"
+    if header.startswith(b"PK"):
+        return f"a zip archive, such as a model of PyTorch, and {NOT_GGUF}; download the model as .gguf"
+    return f"{NOT_GGUF}; give the path of one"
 
 
 def _parse(data: bytes) -> Metadata:

@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from ...answers.display import LiveOutput, in_notebook
+from ...answers.interruption import Interrupted
 
 REDRAW_SECONDS = 0.2
 CLEAR_LINE = "\r\033[K"
@@ -82,17 +83,46 @@ class ProgressCell:
         """Show the end."""
         self._output.end()
 
+    def interrupted(self) -> Interrupted:
+        """Show that the user has interrupted the download, and return the interrupt as one line."""
+        self._output.draw(lambda: "Downloading the model: interrupted")
+        self._output.end()
+        return Interrupted("the download of the model was interrupted; run the cell again")
+
+
+Shown = TypeVar("Shown", ProgressLine, ProgressCell, ProgressLine | ProgressCell | None)
+
 
 @contextmanager
 def noted(size: int) -> Iterator[None]:
-    """Show in a notebook's cell that a download runs that another program does, which tells a terminal itself."""
-    cell = ProgressCell() if in_notebook() else None
-    if cell is not None:
+    """Show in a notebook's cell that a download runs that another program does, which tells a terminal itself.
+
+    :raises Interrupted: if the user interrupts it there
+    """
+    if not in_notebook():
+        yield
+        return
+    with ended(ProgressCell()) as cell:
         cell(0, size)
-    yield
-    if cell is not None:
+        yield
         cell(size, size)
-        cell.end()
+
+
+@contextmanager
+def ended(shown: Shown) -> Iterator[Shown]:
+    """End at the end of a ``with`` block what shows a download in it.
+
+    :raises Interrupted: if the user interrupts it in a notebook
+    """
+    try:
+        yield shown
+    except KeyboardInterrupt as error:
+        if isinstance(shown, ProgressCell):
+            raise shown.interrupted() from error
+        raise
+    finally:
+        if shown is not None:
+            shown.end()
 
 
 def progress_shown() -> ProgressLine | ProgressCell | None:

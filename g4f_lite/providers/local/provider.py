@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from .keep_alive import KeepAlive
 from .references import name_of
 from .runner import Runner
 from .token_count import count_tokens
+from .vision import of_environment
 
 
 class Local(EngineProvider):
@@ -33,8 +35,8 @@ class Local(EngineProvider):
     :param threads: threads to compute with; None is ``G4F_LITE_THREADS``, or the free cores when the engine starts
     :param keep_alive: seconds, or a string such as ``"5m"``, that the engine waits for the next call before it
         ends; a call after that starts it again.  -1 is for ever
-    :param mmproj: the path, or the name on the hub, of the projector with which the model sees images; None is for text
-        only
+    :param mmproj: the path, or the name on the hub, of the projector with which the model sees images; None is
+        ``G4F_LITE_MMPROJ`` for the model in ``G4F_LITE_MODEL``, and text only for others
     :param settings: as for every provider, but no ``api_key`` and no ``base_url``
     """
 
@@ -55,8 +57,12 @@ class Local(EngineProvider):
     ) -> None:
         if useless := {"api_key", "base_url"} & settings.keys():
             raise TypeError(f"Local has no use for {min(useless)}=: it is on this machine; name another provider")
-        runner = Runner(download, context, threads, keep_alive, mmproj)
-        super().__init__(runner, model=None if model is None else str(model), **settings)
+        name = None if model is None else str(model)
+        seeing, variable = None, os.environ.get("G4F_LITE_MMPROJ")
+        if mmproj is None and variable and name and name == os.environ.get("G4F_LITE_MODEL"):
+            mmproj, seeing = of_environment(variable), self.get_model(name)
+        runner = Runner(download, context, threads, keep_alive, mmproj, seeing)
+        super().__init__(runner, model=name, **settings)
 
     def get_model(self, name: str | None = None) -> str:
         """Return a known name, a reference, or the resolved path of a model's file.

@@ -133,6 +133,9 @@ def parse(name: str, *, revision: str | None = None, sha256: str | None = None) 
             reference, revision = replace(reference, revision=revision), None
     elif name.startswith(("https:", "http:")):
         reference, sha256 = _parse_url(name, sha256), None
+    elif os.path.isfile(name):
+        what = f"{name} is a file of your own and needs no download: name it as the model, with -m or Local(…)"
+        raise ModelNotSupportedError(what, provider="Local")
     else:
         raise ModelNotSupportedError(unknown_name("model", name, list(WEIGHTS), "it"), provider="Local")
     if revision or sha256:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ...arguments import number_setting
+from ...arguments import number_setting, warn
 from ...http.deadline import Deadline
 from . import weights
 from .engine import Engine, EngineSettings
 from .engines import engine_for
-from .gguf import Metadata, check_gguf, read_metadata
+from .gguf import Metadata, read_metadata
 from .keep_alive import KeepAlive, seconds_of
 from .process import check_installed
 from .references import is_reference
+from .vision import checked_file
 
 CONTEXT = 4096
 SMALLEST_CONTEXT = 256
@@ -30,6 +31,8 @@ class Runner:
     :param threads: threads to compute with; None is G4F_LITE_THREADS, or as many as there are free cores
     :param keep_alive: how long an engine waits for the next call
     :param mmproj: the path or the name of the file with which a model sees images
+    :param seeing: the one model that it is for; None for any
+    :raises ModelNotSupportedError: if there is no such projector
     :raises TypeError: if one of them has the wrong type
     :raises ValueError: if one of them makes no sense
     """
@@ -41,18 +44,22 @@ class Runner:
         threads: int | None,
         keep_alive: KeepAlive,
         mmproj: str | Path | None,
+        seeing: str | None = None,
     ) -> None:
         if download is not None and not isinstance(download, (bool, str)):
             raise TypeError(f"download must be True, False, a model's name or None, not {type(download).__name__}")
         if isinstance(download, str) and not is_reference(download):
             raise ValueError(f"download must be True, False, a model's name or None, not {download!r:.80}")
-        asked = number_setting(context, "context", "G4F_LITE_CONTEXT", least=SMALLEST_CONTEXT, most=LARGEST_CONTEXT)
+        asked = context_setting(context)
         self.context = asked or CONTEXT
+        self._source = "" if asked is None else "context=" if context is not None else "G4F_LITE_CONTEXT="
         self.keep_alive = seconds_of(keep_alive)
         self._threads = number_setting(threads, "threads", "G4F_LITE_THREADS", most=_MOST_THREADS)
         self._download = download
-        self._mmproj = None if mmproj is None else os.fspath(mmproj)
+        self._mmproj = None if mmproj is None else checked_file(os.fspath(mmproj))
+        self._seeing = seeing
         self._paths: dict[str, Path] = {}
+        self._capped: set[str] = set()  # the models whose context is smaller than was asked for, which was told
 
     def path(self, model: str) -> Path:
         """Return the file of a model, fetched where it is not here.
@@ -74,12 +81,11 @@ class Runner:
         if is_reference(model):
             weights.find_or_allow(model, download=self._download)
 
-    def projector(self) -> Path | None:
-        """Return the file with which a model sees images, fetched where it is not here; None for text only.
-
-        :raises ModelNotSupportedError: if there is no such file
-        """
-        return None if self._mmproj is None else check_gguf(self.path(self._mmproj))
+    def projector(self, model: str) -> Path | None:
+        """Return the file with which a model sees images, fetched where it is not here; None for text only."""
+        if self._mmproj is None or self._seeing not in (None, model):
+            return None
+        return self.path(self._mmproj)
 
     def metadata(self, model: str) -> Metadata:
         """Return what a model's file says about it."""
@@ -91,8 +97,7 @@ class Runner:
 
     def largest_context(self, model: str) -> int | None:
         """Return how many tokens a model can have at most; None if its file does not say so."""
-        own = self.metadata(model).get("context_length")
-        return own if isinstance(own, int) and own > 0 else None
+        return self.metadata(model).context or None
 
     def engine(self, model: str, call: Deadline, *, embeddings: bool = False) -> Engine:
         """Return the running engine of a model, starting it where there is none.
@@ -100,6 +105,24 @@ class Runner:
         :param call: the call that needs it, with its limits
         :param embeddings: whether it gives vectors, and no answers
         """
-        projector = None if embeddings else self.projector()
+        self._warn_if_capped(model)
+        projector = None if embeddings else self.projector(model)
         settings = EngineSettings(self.path(model), self.context_of(model), self._threads, embeddings, projector)
         return engine_for(settings, self.keep_alive, call)
+
+    def _warn_if_capped(self, model: str) -> None:
+        """Warn, once for a model, if it cannot have a context as large as was asked for."""
+        context = self.context_of(model)
+        if self._source and context < self.context and model not in self._capped:
+            self._capped.add(model)
+            most = f"{os.path.basename(model)} can have a context of {context} tokens at most"
+            warn(f"{most}, and gets that instead of {self._source}{self.context}")
+
+
+def context_setting(given: int | None = None) -> int | None:
+    """Return the context that was given, or else that of the environment; None for neither.
+
+    :raises TypeError: if it is not a whole number
+    :raises ValueError: if it makes no sense
+    """
+    return number_setting(given, "context", "G4F_LITE_CONTEXT", least=SMALLEST_CONTEXT, most=LARGEST_CONTEXT)

@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
+from ...errors import ModelNotSupportedError
 from ...messages import Messages
+from .gguf import check_gguf
+from .references import is_reference, parse
+
+WITHOUT_PROJECTOR = "leave out images=, or give the projector of a model that can see with mmproj= or G4F_LITE_MMPROJ"
+
+
+def of_environment(file: str) -> str:
+    """Return the projector that ``G4F_LITE_MMPROJ`` names.
+
+    :raises ModelNotSupportedError: if there is no such file
+    """
+    try:
+        return checked_file(file)
+    except ModelNotSupportedError as error:
+        error.message += " (the projector is from G4F_LITE_MMPROJ)"
+        error.args = (error.message,)
+        raise
+
+
+def checked_file(file: str) -> str:
+    """Return a reference, or the resolved path of a file.
+
+    :raises ModelNotSupportedError: if it is neither
+    """
+    if is_reference(file):
+        parse(file)
+        return file
+    return str(check_gguf(file))
 
 
 def check_images(messages: Messages, owner: str) -> None:

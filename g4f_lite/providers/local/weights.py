@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...errors import G4FLiteError, MissingDependencyError, ProviderNotConfiguredError
+from ...answers.interruption import short_interrupt
+from ...errors import G4FLiteError, MissingDependencyError, ModelNotSupportedError, ProviderNotConfiguredError
 from . import elsewhere, package, store
 from .catalogue import DEFAULT, WEIGHTS, HubFile, PackageFile
 from .download import Download, Progress
+from .gguf import read_metadata
 from .hub import address_of, locate
+from .memory import memory_for
 from .permission import PROVIDER, check_download, check_licence, interactive
-from .progress import noted, progress_shown
+from .progress import ended, noted, progress_shown
 from .references import HubReference, Reference, UrlFile, parse
 from .web import Web, check_online
 
-__all__ = ["WEIGHTS", "Known", "fetch", "find", "find_or_allow", "is_first_chat", "known", "pull", "remove"]
+__all__ = ["WEIGHTS", "Known", "fetch", "find", "find_or_allow", "is_first_chat", "known", "measured", "pull", "remove"]
 
 DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -66,6 +69,7 @@ def find_or_allow(name: str, *, download: bool | str | None = None) -> Path | No
     return None
 
 
+@short_interrupt()
 def pull(
     name: str = DEFAULT,
     *,
@@ -126,22 +130,46 @@ class Known:
     :param size: the file's bytes
     :param licence: the model's licence, empty where it is not known
     :param path: the file; None where it is not on this machine
+    :param context: the most tokens that a prompt and its answer may have together; None where it is not known
+    :param token_bytes: what the engine remembers of each of them
     """
 
     name: str
     size: int
     licence: str
     path: Path | None
+    context: int | None = None
+    token_bytes: int = 0
+
+    def memory(self, context: int) -> int:
+        """Return the bytes that the engine takes, about.
+
+        :param context: the tokens that it is to have; the model may be able to have fewer
+        """
+        return memory_for(self.size, self.token_bytes, min(context, self.context or context))
 
 
 def known() -> Iterator[Known]:
     """List the models of the catalogue, and others that were fetched."""
     for name, file in WEIGHTS.items():
-        yield Known(name, file.size, file.licence, find(name))
+        yield Known(name, file.size, file.licence, find(name), file.context or None, file.token_bytes)
     catalogued = {store.source_of(file) for file in WEIGHTS.values()}
     for path, record in store.kept():
         if record.source not in catalogued:
-            yield Known(record.source, record.size, record.licence, path)
+            try:
+                other = measured(path)
+            except ModelNotSupportedError:
+                other = Known("", record.size, "", path)
+            yield replace(other, name=record.source, licence=record.licence)
+
+
+def measured(path: Path) -> Known:
+    """Return what is known of a model's file.
+
+    :raises ModelNotSupportedError: if it cannot be read, or is damaged
+    """
+    metadata = read_metadata(path)
+    return Known(path.stem, path.stat().st_size, "", path, metadata.context or None, metadata.cache_bytes())
 
 
 def remove(name: str) -> Path:
@@ -224,12 +252,8 @@ def _download(file: PackageFile | HubFile | UrlFile, target: Path, progress: Pro
     url, size = (file.url, None) if isinstance(file, UrlFile) else (address_of(file), file.size)
     if isinstance(file, HubFile):
         check_online()
-    try:
-        with Web() as web:
-            Download(url, target, size, file.sha256, progress or shown, alone).run(web)
-    finally:
-        if shown is not None:
-            shown.end()
+    with ended(shown), Web() as web:
+        Download(url, target, size, file.sha256, progress or shown, alone).run(web)
 
 
 def _not_kept(name: str, file: Reference, target: Path, error: OSError) -> ProviderNotConfiguredError:

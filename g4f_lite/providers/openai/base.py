@@ -133,6 +133,7 @@ class OpenAIProvider(Provider):
         return errors.service_error(status, parsed)
 
     def explain(self, error: G4FLiteError) -> None:
+        super().explain(error)
         explain_address(error, self.base_url)
 
     def _set_up(self) -> None:

@@ -13,8 +13,7 @@ from ...http.checks import shorten
 from ...http.exchange import Exchange
 from ...messages import to_data_uri
 from ...timeout import CallRetry, Timeout, TimeoutLike
-from ..call import fetch, run
-from ..image_fetch import fetch_image
+from ..call import fetch, later_fetch, run
 from ..sending import at_step
 from .base import OpenAIProvider
 from .errors import failure_in
@@ -72,21 +71,16 @@ class ImageProvider(OpenAIProvider):
             answer = fetch(exchange, request, "image", self)
             try:
                 with at_step(exchange, "image"):
-                    return read_images(answer.json(), prompt)
+                    image = read_images(answer.json(), prompt)
+                image.fetch = later_fetch(self, exchange, limits)
+                return image
             except G4FLiteError as error:
                 self.explain(error)
                 raise
             finally:
                 answer.drain()
 
-        def get(url: str) -> bytes:
-            return run(
-                self, lambda exchange: fetch_image(exchange, url, home=self.base_url), timeout=limits, route=route
-            )
-
-        image = run(self, ask, timeout=limits, route=route, retry=retry)
-        image.fetch = get
-        return image
+        return run(self, ask, timeout=limits, route=route, retry=retry)
 
 
 def read_images(answer: Any, prompt: str = "") -> ImageResponse:

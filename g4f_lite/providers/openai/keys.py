@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
 
+from ...errors import AuthenticationError
 from ...http.urls import is_loopback, parse_origin
 from .address import is_azure
 
 _TOKEN = "eyJ"  # how a signed token begins, which Azure takes where everybody does
+_QUOTES = "'\"`\u2018\u2019\u201c\u201d"  # of a shell, as a file of settings keeps them, or of a text program
+_SCHEME = re.compile(r"(?i)((?:authorization:\s*)?bearer)\s")  # what goes before the key in a header
 KeyLike = str | Callable[[], str]
 OPENAI_ORIGIN = ("https", "api.openai.com", 443)
 
@@ -23,20 +27,20 @@ class Key:
 
     :param given: the argument: a key, or a function that returns the present one
     :param variable: the environment variable that may hold one
-    :param reads: whether that variable may be read for this address
     :param required: whether the service answers nobody without one
     :param pickled: whether it was given before it was pickled, and left out there
     :param for_azure: whether it is sent in Azure's own header
-    :param address: the address that ``G4F_LITE_BASE_URL`` has to name, so that the variable may be read; "" for others
+    :param address: the address of the service
+    :param named_in: the environment variable that has to name this address when the key is read; "" for none
     """
 
     given: KeyLike | None
     variable: str
-    reads: bool
     required: bool
     pickled: bool = False
     for_azure: bool = False
     address: str = ""
+    named_in: str = ""
 
     @classmethod
     def of(cls, api_key: KeyLike | None, base_url: str, variable: str | None, *, home: str = "") -> Key:
@@ -53,37 +57,65 @@ class Key:
         given = api_key if api_key is None or callable(api_key) else clean(api_key, "api_key")
         origin, here = parse_origin(base_url), is_loopback(home)
         if variable is not None and origin == parse_origin(home) and not here:
-            return cls(given, variable, reads=True, required=True)
-        if origin in (OPENAI_ORIGIN, parse_origin(os.environ.get("OPENAI_BASE_URL"))):
-            return cls(given, "OPENAI_API_KEY", reads=True, required=origin == OPENAI_ORIGIN)
-        reads = origin == parse_origin(os.environ.get("G4F_LITE_BASE_URL"))
-        if variable is not None and not reads and here and is_loopback(base_url):
-            return cls(given, variable, reads=True, required=False)
-        azure = is_azure(base_url)
-        return cls(given, "G4F_LITE_API_KEY", reads, required=False, for_azure=azure, address=base_url)
+            return cls(given, variable, required=True)
+        if origin == OPENAI_ORIGIN:
+            return cls(given, "OPENAI_API_KEY", required=True)
+        if _names("OPENAI_BASE_URL", base_url):
+            return cls(given, "OPENAI_API_KEY", required=False, address=base_url, named_in="OPENAI_BASE_URL")
+        if variable is not None and here and is_loopback(base_url) and not _names("G4F_LITE_BASE_URL", base_url):
+            return cls(given, variable, required=False)
+        key = cls(given, "G4F_LITE_API_KEY", required=False, address=base_url, named_in="G4F_LITE_BASE_URL")
+        return replace(key, for_azure=is_azure(base_url))
 
     def value(self) -> str | None:
         """Return the key, or None where there is none.
 
         :raises TypeError: if the function that was given returned no string
-        :raises ValueError: if what it returned, or the environment's, is empty, or contains a space
+        :raises ValueError: if what it returned is empty, or contains a space
+        :raises AuthenticationError: if that of the environment does
         """
         if callable(self.given):
             return clean(self.given(), "the result of api_key()")
-        if self.given is not None or not self._may_read():
+        if self.given is not None:
             return self.given
         found = os.environ.get(self.variable)
-        return clean(found, self.variable) if found else None
+        try:
+            return clean(found, self.variable) if found and self.reads else None
+        except ValueError as error:
+            raise AuthenticationError(str(error)) from error
 
-    def missing(self) -> bool:
-        """Return whether a key that is needed is nowhere."""
-        return self.required and not callable(self.given) and self.value() is None
+    @property
+    def reads(self) -> bool:
+        """Whether the variable belongs to this address now; a program may change its environment."""
+        return not self.named_in or _names(self.named_in, self.address)
+
+    def hidden(self) -> str:
+        """Return what no message may show, whether or not it can be a key; a function's is hidden as it was sent."""
+        if callable(self.given):
+            return ""
+        return self.given or (os.environ.get(self.variable, "").strip() if self.reads else "")
+
+    def check(self, provider: str) -> None:
+        """Raise if a key that is needed is nowhere, or the one in the environment cannot be one.
+
+        :param provider: the name of the provider, for the error
+        :raises AuthenticationError: if so
+        """
+        if callable(self.given):
+            return
+        try:
+            found = self.value()
+        except AuthenticationError as error:
+            error.provider = provider
+            raise
+        if found is None and self.required:
+            raise AuthenticationError(self.remedy(), provider=provider)
 
     def remedy(self) -> str:
         """Say what to do where it is missing."""
         if self.pickled:
             lost = "the key of this provider was given as an argument, which a pickle does not carry"
-            where = ", with its URL in G4F_LITE_BASE_URL," if self.address else ""
+            where = f", with its URL in {self.named_in}," if self.named_in else ""
             return f"{lost}: set {self.variable} in the environment{where} or give api_key= again"
         return f"no key: {self.way()}"
 
@@ -92,7 +124,7 @@ class Key:
         if self.reads:
             return f"set {self.variable} in the environment, or give api_key="
         if os.environ.get(self.variable):
-            return f"give api_key=; {self.variable} is only for the server that G4F_LITE_BASE_URL names"
+            return f"give api_key=; {self.variable} is only for the server that {self.named_in} names"
         return "give api_key="
 
     def origin(self) -> str:
@@ -123,32 +155,36 @@ class Key:
 
         return sign
 
-    def _may_read(self) -> bool:
-        """Return whether the variable belongs to the address; in a pickled copy, to the one of this process."""
-        if not self.pickled or not self.address:
-            return self.reads
-        return parse_origin(self.address) == parse_origin(os.environ.get("G4F_LITE_BASE_URL"))
-
     def __repr__(self) -> str:
         return f"Key({'given' if self.given else self.variable})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         lost = self.given is not None
-        kept = self.reads, self.required or lost, self.pickled or lost
-        return Key, (None, self.variable, *kept, self.for_azure, self.address)
+        kept = self.required or lost, self.pickled or lost
+        return Key, (None, self.variable, *kept, self.for_azure, self.address, self.named_in)
+
+
+def _names(variable: str, address: str) -> bool:
+    """Return whether an environment variable names the server at an address."""
+    named = os.environ.get(variable)
+    return bool(named) and parse_origin(named) == parse_origin(address)
 
 
 def clean(key: Any, name: str) -> str:
     """Strip a key.
 
     :raises TypeError: if it is no string
-    :raises ValueError: if it is empty, or contains a space or a character outside ASCII
+    :raises ValueError: if it is empty, in quotes, or contains a space or a character outside ASCII
     """
     if not isinstance(key, str):
         raise TypeError(f"{name} must be a string, not {type(key).__name__}")
     stripped = key.strip()
     if not stripped:
         raise ValueError(f"{name} is empty")
+    if stripped[0] in _QUOTES and stripped[-1] in _QUOTES:
+        raise ValueError(f"{name} is not a valid key: leave out the quotes")
+    if scheme := _SCHEME.match(stripped):
+        raise ValueError(f"{name} is not a valid key: leave out {scheme[1]!r}")
     if not stripped.isascii() or not stripped.isprintable() or " " in stripped:
         raise ValueError(f"{name} is not a valid key: it contains a space or a character outside ASCII")
     return stripped

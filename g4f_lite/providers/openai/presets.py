@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from ...arguments import unknown_name
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,24 @@ PRESETS = {
     ),
     "anthropic": Preset("Anthropic", "https://api.anthropic.com/v1", "claude-haiku-4-5", "ANTHROPIC_API_KEY"),
 }
+
+
+def plain(name: str) -> str:
+    """Return a name without case and punctuation, which tell no two names apart."""
+    return re.sub(r"[\W_]", "", name).lower()
+
+
+def preset_named(name: str) -> str | None:
+    """Return the key of a preset, regardless of case and punctuation; None if there is none."""
+    return next((key for key in PRESETS if plain(key) == plain(name)), None)
+
+
+def unknown_preset(name: str, owner: str) -> str:
+    """Return the error message for a name that no preset has.
+
+    :param owner: the class
+    """
+    first, *model = re.split("[:/]", name, maxsplit=1)
+    if model and (found := preset_named(first)):
+        return f"{owner} has no preset {name!r}; a model is an argument: preset({found!r}, model={model[0]!r})"
+    return unknown_name("preset", name, sorted(PRESETS), owner)

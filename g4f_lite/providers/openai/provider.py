@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ...arguments import check_name, unknown_name
+from ...arguments import check_name
 from ...errors import AuthenticationError, G4FLiteError, ProviderNotFoundError
 from ...http.redact import names_secret
 from ..settings import check_fields
@@ -15,7 +15,7 @@ from .embeddings import EmbeddingProvider
 from .extras import query_pairs
 from .images import ImageProvider
 from .keys import Key, KeyLike
-from .presets import PRESETS, Preset
+from .presets import PRESETS, Preset, preset_named, unknown_preset
 
 if TYPE_CHECKING:
     from ..settings import SettingsBesideURL, Unpack
@@ -72,10 +72,11 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         :param settings: as for the class itself
         :raises ProviderNotFoundError: if no preset has this name
         """
-        if name not in PRESETS:
-            raise ProviderNotFoundError(unknown_name("preset", str(name), sorted(PRESETS), cls.__name__))
+        found = preset_named(str(name))
+        if found is None:
+            raise ProviderNotFoundError(unknown_preset(str(name), cls.__name__))
         provider: Self = cls.__new__(cls, **settings)
-        provider._preset = PRESETS[name]
+        provider._preset = PRESETS[found]
         provider.__init__(**settings)  # type: ignore[misc]
         return provider
 
@@ -85,8 +86,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
 
     def check_ready(self) -> None:
         super().check_ready()
-        if self.key.missing():
-            raise AuthenticationError(self.key.remedy(), provider=self.name)
+        self.key.check(self.name)
 
     def explain(self, error: G4FLiteError) -> None:
         super().explain(error)
@@ -96,11 +96,12 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
 
     def secrets(self) -> list[str]:
         in_query = [value for name, value in self.query if names_secret(name)]
-        key = "" if callable(self.key.given) else self.key.value() or ""  # a function's is hidden as it was sent
-        return [*super().secrets(), key, *in_query]
+        return [*super().secrets(), self.key.hidden(), *in_query]
 
     def identity(self) -> Any:
-        return [super().identity(), self.query]
+        # A function may return the key of whoever is asking, and secrets() has none of its keys.
+        key = [self.key.value()] if callable(self.key.given) else []
+        return [super().identity(), self.query, *key]
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

@@ -1,0 +1,25 @@
+"""How much memory an engine takes, and how many conversations it remembers at a time."""
+
+from __future__ import annotations
+
+MOST_SLOTS = 4
+CACHE_BYTES = 512 << 20  # for what all slots remember of their conversations
+ENGINE_BYTES = 40 << 20  # of llama.cpp itself, and what it computes in; measured with smollm2
+
+
+def slots_for(token_bytes: int, context: int) -> int:
+    """Return how many answers are computed at a time: as many as there is memory for.
+
+    :param token_bytes: what is remembered of each token
+    :param context: the tokens of a conversation
+    """
+    each = token_bytes * context
+    return max(1, min(MOST_SLOTS, CACHE_BYTES // each)) if each else MOST_SLOTS
+
+
+def memory_for(size: int, token_bytes: int, context: int) -> int:
+    """Return the bytes that an engine takes, about.
+
+    :param size: the bytes of the model's file
+    """
+    return size + slots_for(token_bytes, context) * context * token_bytes + ENGINE_BYTES

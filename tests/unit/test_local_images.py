@@ -1,0 +1,81 @@
+"""Images for the embedded model, without loading it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from g4f_lite import Local, ModelNotSupportedError
+from g4f_lite.providers.selection import default_provider
+
+from .gguf_files import SMOLLM2, gguf
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a model's file, whose name is not that of a known model."""
+    file = tmp_path / "copy.gguf"
+    file.write_bytes(gguf(SMOLLM2))
+    monkeypatch.setattr("g4f_lite.providers.local.runner.check_installed", lambda: None)
+    return file
+
+
+@pytest.fixture
+def provider(path: Path) -> Local:
+    return Local(path)
+
+
+@pytest.fixture
+def seeing(provider: Local, path: Path) -> Local:
+    return Local(path, mmproj=path)
+
+
+def test_images_are_taken_with_a_projector(seeing: Local, provider: Local) -> None:
+    seeing.create_generator(messages="What is this?", images=PNG)
+    with pytest.raises(ValueError, match="Local accepts only text") as caught:
+        provider.create_generator(messages="What is this?", images=PNG)
+    advice = "leave out images=, or give the projector of a model that can see with mmproj= or G4F_LITE_MMPROJ"
+    assert str(caught.value).endswith(f"; {advice}")
+
+
+def test_images_are_not_downloaded(seeing: Local) -> None:
+    with pytest.raises(ValueError, match="Local downloads no images: give the bytes or the path"):
+        seeing.create_generator(messages="What is this?", images="http://127.0.0.1:9/secret")
+
+
+def test_nothing_else_but_text_is_taken(seeing: Local) -> None:
+    sound = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
+    with pytest.raises(ValueError, match="accepts text and images, and a message contains 'input_audio'"):
+        seeing.create_generator(messages=[{"role": "user", "content": [sound]}])
+
+
+def test_the_environment_names_the_projector_of_its_model_alone(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(path.read_bytes())
+    monkeypatch.setenv("G4F_LITE_MODEL", str(path))
+    monkeypatch.setenv("G4F_LITE_MMPROJ", str(other))
+    for mine in (default_provider(), Local(str(path))):
+        assert isinstance(mine, Local)
+        assert mine.runner.projector(str(path)) == other
+        assert mine.runner.projector(str(other)) is None
+    assert Local(other).runner.projector(str(other)) is None
+    monkeypatch.delenv("G4F_LITE_MODEL")
+    assert Local().runner.projector("smollm2") is None
+    monkeypatch.setenv("G4F_LITE_MODEL", str(path))
+    monkeypatch.setenv("G4F_LITE_MMPROJ", "missing.gguf")
+    with pytest.raises(ModelNotSupportedError, match=r"missing\.gguf.* \(the projector is from G4F_LITE_MMPROJ\)$"):
+        default_provider()
+
+
+def test_a_projector_that_cannot_be_one_is_told_at_once(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelNotSupportedError, match=r"there is no file .*mmproj\.gguf"):
+        Local(path, mmproj=tmp_path / "mmproj.gguf")
+    with pytest.raises(ModelNotSupportedError, match="is not a file on the hub"):
+        Local(path, mmproj="hf:owner")
+    with pytest.raises(TypeError):
+        Local(path, mmproj=1)  # type: ignore[arg-type]
