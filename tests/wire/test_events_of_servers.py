@@ -50,6 +50,7 @@ EXTRA_EVENTS: dict[str, dict[str, Any] | bytes] = {
     "a status": {"type": "status", "status": "searching", "message": "searching the web"},
     "an unknown field": b"priority: u=3\n\n",
     "a retry": b"retry: 3000\n\n",
+    "a line of blanks": b"   \t\n\n",
 }
 
 

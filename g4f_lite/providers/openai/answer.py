@@ -174,7 +174,7 @@ class StrayLines:
         if line.startswith(b"{") and line.endswith(b"}"):
             return Event("message", line.decode("utf-8", "replace"), "")
         is_field = re.match(rb"[\w-]+:", line) is not None  # which further versions of the standard may know
-        if not is_field or name.lower() == b"data" or value.lstrip().startswith(b"{"):
+        if line and (not is_field or name.lower() == b"data" or value.lstrip().startswith(b"{")):
             text = line[:ERROR_BODY_BYTES].decode("utf-8", "replace")
             self.lost = self.lost or ResponseFormatError(f"expected an event, got {shorten(text, 200)!r}")
         if self._room > 0:
