@@ -25,6 +25,16 @@ settings.register_profile("every day", deadline=None, derandomize=True, database
 settings.load_profile("every day")
 
 
+def _is_setting(name: str) -> bool:
+    bundle = name.endswith("_CA_BUNDLE") or name == "SSL_CERT_FILE"
+    key = name.endswith(("_API_KEY", "_API_TOKEN"))
+    ours = name.startswith(("G4F_LITE_", "OPENAI_"))
+    return ours or key or bundle or name.lower().endswith("_proxy") or name == "NETRC"
+
+
+SETTINGS = [name for name in os.environ if _is_setting(name)]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Leave the folder of the sources, so that children of the tests import what is installed, and not its files."""
@@ -34,14 +44,11 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide keys, proxies and settings of whoever runs the tests."""
-    for name in os.environ:
-        bundle = name.endswith("_CA_BUNDLE") or name == "SSL_CERT_FILE"
-        key = name.endswith(("_API_KEY", "_API_TOKEN"))
-        ours = name.startswith(("G4F_LITE_", "OPENAI_"))
-        if ours or key or bundle or name.lower().endswith("_proxy") or name == "NETRC":
-            monkeypatch.delenv(name)
+def _no_settings_of_the_machine() -> Iterator[None]:
+    """Hide keys, proxies and settings of whoever runs the tests; what a module's fixtures download may need them."""
+    hidden = {name: os.environ.pop(name) for name in SETTINGS if name in os.environ}
+    yield
+    os.environ.update(hidden)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -53,6 +60,17 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Keep it from what a file leaves as well, which would grow to hundreds of thousands of objects."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or nextitem.path != item.path:
+            gc.collect()
+            gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

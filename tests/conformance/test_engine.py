@@ -65,6 +65,7 @@ def test_threads_that_come_at_once_start_one(tiny: Path) -> None:
     assert set(engines._engines.values()) - before <= found
 
 
+@pytest.mark.once
 def test_four_are_answered_at_the_same_time(local: Local) -> None:
     def times(number: int) -> tuple[float, float]:
         stream = local.create_generator(
@@ -78,6 +79,7 @@ def test_four_are_answered_at_the_same_time(local: Local) -> None:
     assert max(began) < min(ended)
 
 
+@pytest.mark.once
 def test_conversations_that_take_turns_are_not_computed_again(local: Local) -> None:
     system = {"role": "system", "content": "You are a terse assistant who answers in one short sentence."}
     conversations = [
@@ -186,8 +188,8 @@ class TestBadFiles:
     @pytest.mark.parametrize(
         ("begin", "rest"),
         [
-            pytest.param(50_000_000, b"", id="cut in the middle"),
-            pytest.param(98_362_400, b"", id="cut at the end"),
+            pytest.param(50_000_000, b"", id="cut in the middle", marks=pytest.mark.once),
+            pytest.param(98_362_400, b"", id="cut at the end", marks=pytest.mark.once),
             pytest.param(1_000, b"", id="cut in the header"),
             pytest.param(4, b"\3\0\0\0" + b"\xff" * 9_000, id="huge counts"),
             pytest.param(24, b"garbage " * 9_000, id="garbage after the header's first line"),
@@ -226,6 +228,7 @@ print(threading.active_count(), "xllamacpp" in sys.modules, len(os.listdir("/pro
     assert printed.stdout.split() == ["1", "False", "1"]
 
 
+@pytest.mark.once
 def test_texts_become_vectors_that_are_near_where_the_texts_are(copy: Path) -> None:
     local = Local(copy, context=COPY_CONTEXT, keep_alive=0, timeout=60)
     cat, kitten, stocks = local.embed(["The cat sleeps.", "A kitten is napping.", "Stock prices fell on Monday."])

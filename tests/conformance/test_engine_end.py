@@ -94,7 +94,7 @@ ENDS = {  # how a program ends, with its exit code and the last line that it say
 }
 
 
-@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("how", [pytest.param(how, marks=[pytest.mark.once] * (how != "killed")) for how in ENDS])
 def test_it_ends_with_the_program(copy: Path, how: str) -> None:
     code, expected, last_line = ENDS[how]
     returned, out, error = run(copy, code)
@@ -136,6 +136,7 @@ print("parent", pid())
 """
 
 
+@pytest.mark.once
 def test_a_forked_child_uses_the_engine_as_long_as_it_is_there(tiny: Path) -> None:
     returned, out, error = run(tiny, FORKS)
     assert (returned, error) == (0, "")

@@ -8,6 +8,7 @@ import pytest
 
 from g4f_lite import Client, Local
 
+pytestmark = pytest.mark.once
 pytest.importorskip("msgspec", reason="the extra typed is not installed")
 
 

@@ -163,6 +163,7 @@ def test_tool_calls_are_the_same(emulator: Emulator, both: tuple[Any, Client]) -
         assert sent[0][name] == sent[1][name]
 
 
+@pytest.mark.once
 def test_the_same_script_says_the_same_to_the_embedded_model(local: Local, engine: Engine, model: Path) -> None:
     address, _, key = engine.token.partition(" ")
     sampling = manner_of(read_metadata(model)).sampling

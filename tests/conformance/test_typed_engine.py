@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
+import pytest
 
 from g4f_lite import Client, Local
+
+pytestmark = pytest.mark.once
 
 
 @dataclass

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,12 +12,15 @@ PACKAGE = Path(__file__).parents[2] / "g4f_lite"
 SECOND_FIELD = re.compile(r"\S.*\s:(?:param|raises|returns|ivar)\b[^`]*:")
 
 
-def docstrings() -> Iterator[tuple[str, str]]:
+@functools.cache
+def docstrings() -> list[tuple[str, str]]:
     """Give each docstring with its file."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (text := ast.get_docstring(node)):
-                yield path.relative_to(PACKAGE).as_posix(), text
+    return [
+        (path.relative_to(PACKAGE).as_posix(), text)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (text := ast.get_docstring(node))
+    ]
 
 
 def has_unannounced_code(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,16 +24,19 @@ Load = Callable[[str], ModuleType]
 
 
 @pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     """Give a function that runs a file of the pages in an empty folder, and gives its names."""
     monkeypatch.chdir(tmp_path)
+    loaded: list[ModuleType] = []
 
     def load(name: str) -> ModuleType:
-        module = ModuleType(name)
-        exec(compile(FILES[name], f"{name}.py", "exec"), vars(module))
-        return module
+        loaded.append(ModuleType(name))
+        exec(compile(FILES[name], f"{name}.py", "exec"), vars(loaded[-1]))
+        return loaded[-1]
 
-    return load
+    yield load
+    for module in loaded:  # its names are in a circle, in which Python may come upon an open database first
+        vars(module).clear()
 
 
 def events(body: bytes) -> list[tuple[str, Any]]:

@@ -22,6 +22,7 @@ def lines(picture: str) -> list[str]:
     return [html.unescape(text).replace("\xa0", " ") for text in re.findall(r"<text [^>]*>([^<]*)</text>", picture)]
 
 
+@pytest.mark.once
 def test_it_shows_what_was_typed_and_what_came() -> None:
     picture = SCRIPT["picture_of"](["chat", "-p", "echo", "Hello **bold** world"])
     shown = [line for line in lines(picture) if line.strip()]

@@ -18,6 +18,9 @@ import pytest
 
 from g4f_lite.cli import main
 from g4f_lite.emulator import Emulator
+from g4f_lite.http.deadline import Deadline
+
+from .forked import Child, can_be_forked
 
 SECONDS = 60.0  # after which something that was waited for does not come, on a busy machine
 # Nothing but loopback is reached, and output is buffered as it is for users.
@@ -35,17 +38,21 @@ def run(
     *arguments: str, stdin: str | bytes = b"", program: list[str] | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, and give its exit code and what it wrote."""
-    done = subprocess.run(
-        [*(program or COMMAND), *arguments],
-        input=stdin.encode() if isinstance(stdin, str) else stdin,
-        capture_output=True,
-        timeout=SECONDS,
-        env={**os.environ, **ENVIRONMENT, **environment},
-        check=False,
-    )
-    return subprocess.CompletedProcess(
-        done.args, done.returncode, done.stdout.decode(errors="backslashreplace"), done.stderr.decode()
-    )
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    settings = {**os.environ, **ENVIRONMENT, **environment}
+    if program is None and can_be_forked(environment):
+        source, sink = os.pipe()
+        with Child(arguments, settings, source) as child:
+            os.close(source)
+            with contextlib.suppress(BrokenPipeError), open(sink, "wb") as pipe:
+                pipe.write(given)
+            out, err = child.communicate(SECONDS)
+            code = child.wait()
+    else:
+        command = [*(program or COMMAND), *arguments]
+        done = subprocess.run(command, input=given, capture_output=True, timeout=SECONDS, env=settings, check=False)
+        out, err, code = done.stdout, done.stderr, done.returncode
+    return subprocess.CompletedProcess(arguments, code, out.decode(errors="backslashreplace"), err.decode())
 
 
 def call(*arguments: str, stdin: str | bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -57,6 +64,7 @@ def call(*arguments: str, stdin: str | bytes = b"", **environment: str) -> subpr
             patch.setenv(name, value)
         for name, replaced in {"argv": ["g4f-lite", *arguments], "stdin": given, "stdout": out, "stderr": err}.items():
             patch.setattr(sys, name, replaced)
+        patch.setattr(Deadline, "sleep", lambda deadline, seconds: deadline.check())  # before a request is sent again
         with pytest.raises(SystemExit) as ended:
             main()
     for stream in (out, err):
@@ -86,15 +94,14 @@ def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert_failed(done, *words, code=2)
 
 
-def start(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+def start(*arguments: str, **environment: str) -> subprocess.Popen[bytes] | Child:
     """Start the command with pipes; standard input is empty."""
-    return subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, **ENVIRONMENT, **environment},
-    )
+    settings = {**os.environ, **ENVIRONMENT, **environment}
+    with open(os.devnull, "rb") as nothing:
+        if can_be_forked(environment):
+            return Child(arguments, settings, nothing.fileno())
+        pipe = subprocess.PIPE
+        return subprocess.Popen([*COMMAND, *arguments], stdin=nothing, stdout=pipe, stderr=pipe, env=settings)
 
 
 def read_until(stream: IO[bytes], wanted: bytes) -> bytes:
@@ -126,14 +133,15 @@ class Terminal:
     def __init__(self, *arguments: str, **environment: str) -> None:
         self._own, theirs = os.openpty()
         self._seen = b""
-        self._child = subprocess.Popen(
-            [sys.executable, "-c", IN_TERMINAL, *COMMAND, *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env={**os.environ, **ENVIRONMENT, "TERM": "dumb", **environment},
-            start_new_session=True,
-        )
+        settings = {**os.environ, **ENVIRONMENT, "TERM": "dumb", **environment}
+        self._child: subprocess.Popen[bytes] | Child
+        if can_be_forked(environment):
+            self._child = Child(arguments, settings, theirs, terminal=theirs)
+        else:
+            command = [sys.executable, "-c", IN_TERMINAL, *COMMAND, *arguments]
+            self._child = subprocess.Popen(
+                command, stdin=theirs, stdout=theirs, stderr=theirs, env=settings, start_new_session=True
+            )
         os.close(theirs)
 
     def type(self, text: str) -> None:

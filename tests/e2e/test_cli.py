@@ -93,7 +93,7 @@ def test_json_is_one_object_with_the_facts(emulator: Emulator, here: list[str]) 
     assert "»wie" in done.stdout
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.once)])
 def test_characters_that_the_encoding_lacks_end_nothing(emulator: Emulator, here: list[str], encoding: str) -> None:
     emulator.answer("a\u2603b")
     assert run("chat", "Why?", *here, PYTHONIOENCODING=encoding).stdout == "a?b\n"
@@ -173,6 +173,13 @@ def test_version() -> None:
     done = call("--version")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("g4f-lite ")
+
+
+@pytest.mark.parametrize("group", [[], ["local"], ["cache"]])
+def test_the_help_says_what_each_command_does_without_cutting_it_off(group: list[str]) -> None:
+    listed = call(*group, "--help", COLUMNS="80").stdout.partition("\nCommands:\n")[2].splitlines()
+    assert len(listed) > 1
+    assert [line for line in listed if not re.fullmatch(r"  \w+ +[A-Z].*[^.]\.", line)] == []
 
 
 def test_the_installed_command_is_this_one() -> None:
@@ -284,6 +291,7 @@ def test_the_embedded_model_answers(local_weights: Path) -> None:
     assert (answer["provider"], answer["model"]) == ("Local", "smollm2")
 
 
+@pytest.mark.once
 def test_ctrl_c_ends_the_embedded_model_without_a_word(local_weights: Path, interruptible: None) -> None:
     with start("chat", "Tell me a very long story.") as child:
         assert child.stdout is not None

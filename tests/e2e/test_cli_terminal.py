@@ -162,6 +162,7 @@ def test_json_needs_a_prompt(options: list[str]) -> None:
         assert "--json needs a prompt" in shown
 
 
+@pytest.mark.once
 def test_the_embedded_model_talks(local_weights: Path) -> None:
     with Terminal("chat") as terminal:
         assert "Local (smollm2)" in terminal.wait_for("\r\n")

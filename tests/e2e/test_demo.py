@@ -124,6 +124,7 @@ def test_in_a_terminal() -> None:
     assert "\N{REPLACEMENT CHARACTER}" not in shown
 
 
+@pytest.mark.once
 @pytest.mark.filterwarnings("ignore:this program has .* in memory twice")  # by the engines of other tests
 def test_with_the_embedded_model(local_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     brief = {kind: replace(manner, max_tokens=5) for kind, manner in manners.MANNERS.items()}

@@ -93,8 +93,8 @@ CUTS = st.one_of(
 )
 
 
-SOME = settings(max_examples=20, deadline=None, derandomize=True, phases=[Phase.generate])
-MANY = settings(SOME, max_examples=200)
+SOME = settings(max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate])
+MANY = settings(SOME, max_examples=100)
 SHOWN = {
     "text": documents(["界 {} é {} 😀 {}"]),
     "cuts": CUTS,

@@ -16,7 +16,7 @@ from g4f_lite.providers.openai.chunks import ChunkReader
 from g4f_lite.providers.openai.tool_calls import ToolCalls
 
 BIG = 10_000  # characters in each chunk
-CHUNKS = 400
+CHUNKS = 200
 KEPT_BYTES = 1_000_000
 
 

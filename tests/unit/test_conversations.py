@@ -174,6 +174,7 @@ def test_threads_that_write_at_once_lose_nothing(talks: Conversations) -> None:
     _check_all_turns(talks, id, "abcd", 25)
 
 
+@pytest.mark.once
 def test_processes_that_write_at_once_lose_nothing(talks: Conversations) -> None:
     id = talks.create()
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(talks.path), id, writer, "25"]) for writer in "ab"]

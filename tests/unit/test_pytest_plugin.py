@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest_plugins = "pytester"
+pytestmark = pytest.mark.once
 
 APP = """
 import g4f_lite

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Check the package on Windows' own CPython, as far as Wine can: tests/windows/check.sh DIR; see run.sh for DIR.
 #
-#   tests/unit        all of it, but for three tests that write a file for each byte of one, and pytest in pytest: the same
-#                     on every system, they would take Wine two minutes
+#   tests/unit        all of it, but for three tests that write a file for each byte of one: the same on every system,
+#                     they would take Wine a minute
 #   tests/wire        what depends on the operating system's sockets, processes and files; the rest of it compares what an
 #                     answer says with what comes out, which is the same on every system, and would take ten minutes
 #   tests/windows     the command in pipes and files, with code pages and paths of Windows
@@ -35,7 +35,6 @@ slow=(
     --deselect tests/unit/test_local_machine.py::TestFiles::test_that_are_cut_anywhere_are_told
     --deselect tests/unit/test_local_machine.py::TestFiles::test_with_any_byte_changed_raise_nothing_else
     --deselect tests/unit/test_weights.py::test_one_wrong_byte_anywhere_in_the_wheel_is_harmless
-    --ignore tests/unit/test_pytest_plugin.py
 )
 options=(-v -ra -o "cache_dir=Z:$dir/cache" -m "not long and not once" "${slow[@]}")
 log="$dir/tests.log"

@@ -77,9 +77,9 @@ def serve() -> Iterator[Serve]:
         yield lambda *answers, **settings: stack.enter_context(site_of(*answers, **settings))
 
 
-@pytest.fixture(params=["stream", "create"])
+@pytest.fixture(params=["stream", pytest.param("create", marks=pytest.mark.once)])
 def ask(request: pytest.FixtureRequest) -> Ask:
-    """Give a function that asks a provider, in each of the two ways."""
+    """Give a function that asks a provider, in each of the two ways; every day the matrix asks in both."""
 
     def streamed(provider: Provider, messages: str = "Hello", model: str | None = None) -> Answer:
         stream = provider.create_generator(model, messages)

@@ -1,12 +1,14 @@
 """The cells of the matrix: a row, a provider, a way of asking, a route, and how often the fault strikes.
 
-All of them are the long form.  Every day runs those that ``pairwise`` chooses.
+All of them are the long form.  Every day runs those that ``pairwise`` chooses, where two providers that speak to the
+same software count as one; what it adds for each provider, and those that wait for a read limit of seconds, twice, run
+once, in CI.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
 from typing import Any
@@ -72,6 +74,11 @@ class Cell:
         return (self.row.name, self.provider, proxy or "direct", "tls" if tls else "plain", self.way, self.strikes)
 
     @property
+    def values_of_software(self) -> tuple[str, ...]:
+        """The same, with the software of the service in place of the provider."""
+        return (self.row.name, PROVIDERS[self.provider][0], *self.values[2:])
+
+    @property
     def outcome(self) -> Outcome:
         """What the row promises."""
         outcome = self.row.outcomes[FAMILIES.index(PROVIDERS[self.provider][0])]
@@ -123,21 +130,34 @@ def _cells_of(row: Row) -> Iterator[Cell]:
 @functools.cache
 def everyday_cells() -> dict[str, Cell]:
     """Give those for every day, by their names."""
-    return {cell.name: cell for cell in pairwise(all_cells())}
+    cells = [cell for cell in all_cells() if cell.row.limits != "read"]
+    return {cell.name: cell for cell in pairwise(cells, lambda cell: pairs(cell.values_of_software))}
 
 
-def pairs(cell: Cell) -> set[tuple[str, str]]:
-    """Give each two values that meet in a cell."""
-    return set(combinations(cell.values, 2))
+@functools.cache
+def once_cells() -> dict[str, Cell]:
+    """Give those that are run once beside them, by their names."""
+    every_day = everyday_cells().values()
+    return {cell.name: cell for cell in pairwise(all_cells(), lambda cell: pairs(cell.values), every_day)}
 
 
-def pairwise(cells: Iterable[Cell]) -> Iterator[Cell]:
-    """Choose, row by row, so many cells that each two values that meet in any cell meet in a chosen one."""
-    met: set[tuple[str, str]] = set()
+def pairs(values: Iterable[str]) -> set[tuple[str, str]]:
+    """Give each two of some values."""
+    return set(combinations(values, 2))
+
+
+def pairwise(
+    cells: Iterable[Cell], pairs_of: Callable[[Cell], set[tuple[str, str]]], chosen: Iterable[Cell] = ()
+) -> Iterator[Cell]:
+    """Choose, row by row, so many cells that each two values that meet in any cell meet in a chosen one.
+
+    :param chosen: those that were chosen before
+    """
+    met = set().union(*map(pairs_of, chosen))
     for number, (_, group) in enumerate(groupby(cells, lambda cell: cell.row.name)):
         row = list(group)
         first = number * 7 % len(row)  # so that rows of a kind do not all choose alike
-        unmet = {cell: pairs(cell) - met for cell in row[first:] + row[:first]}
+        unmet = {cell: pairs_of(cell) - met for cell in row[first:] + row[:first]}
         while any(unmet.values()):
             best = max(unmet, key=lambda cell: len(unmet[cell]))
             yield best

@@ -56,6 +56,7 @@ def kill_and_go_on(folder: Path, kills: int, prompts: int, longest: float, seed:
         assert sum(times.values()) - prompts <= kills * WORKERS
 
 
+@pytest.mark.once
 def test_a_killed_batch_goes_on_where_it_was(tmp_path: Path) -> None:
     kill_and_go_on(tmp_path, kills=1, prompts=60, longest=0.1, seed=1)
 

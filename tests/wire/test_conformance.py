@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from g4f_lite.emulator import Emulator
 
 from .test_benchmarks import ROOT, module
@@ -17,6 +19,7 @@ def kept(course: Any) -> set[str]:
         return found
 
 
+@pytest.mark.once
 def test_our_column_is_what_is_kept_today() -> None:
     conformance = module("conformance")
     today = list(conformance.table({course: {"g4f_lite": kept(course)} for course in conformance.courses()}))

@@ -102,6 +102,7 @@ def test_calls_of_a_warm_call(provider: OpenAICompatible) -> None:
     assert calls_of(lambda: ask(provider, 1)).total() <= 1.6 * bare
 
 
+@pytest.mark.once
 def test_a_long_answer_costs_no_more_memory_than_its_text(provider: OpenAICompatible) -> None:
     """What a stream keeps of pieces is their text, for ``text()`` and ``partial``; nothing of their framing."""
     ask(provider, 10)

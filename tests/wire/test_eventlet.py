@@ -15,7 +15,10 @@ from .stalling_site import stalling_site
 
 SCRIPT = Path(__file__).with_name("eventlet_script.py")
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("eventlet") is None, reason="eventlet is not installed")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(importlib.util.find_spec("eventlet") is None, reason="eventlet is not installed"),
+]
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

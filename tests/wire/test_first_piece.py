@@ -46,40 +46,42 @@ def silent(connection: Connection) -> None:
     connection.silence()
 
 
-LIMITS = Timeout(connect=5, read=0.15, total=20, first=PATIENCE)
+READ = 0.05  # seconds, and the pauses are longer
+THOUGHT = 0.1
+LIMITS = Timeout(connect=5, read=READ, total=20, first=PATIENCE)
 TRIED_AGAIN = RetryPolicy(attempts=3, backoff=0)
 
 
 def headers_then_thought(connection: Connection) -> None:
     connection.request()
     connection.send(head("Transfer-Encoding: chunked"))
-    connection.server.ending.wait(0.25)
-    connection.send(chunk(delta("Hi")), chunk(delta("", "stop")), chunk(DONE), chunk(b""))
+    connection.server.ending.wait(THOUGHT)
+    connection.send(chunk(delta("Hi")) + chunk(delta("", "stop")) + chunk(DONE) + chunk(b""))
 
 
 def thought_before_the_headers(connection: Connection) -> None:
     connection.request()
-    connection.server.ending.wait(0.25)
+    connection.server.ending.wait(THOUGHT)
     connection.send(length(delta("Hi", "stop")))
 
 
 def usage_then_thought(connection: Connection) -> None:
     connection.request()
     connection.send(head("Transfer-Encoding: chunked"), chunk(USAGE))
-    connection.server.ending.wait(0.25)
-    connection.send(chunk(delta("Hi", "stop")), chunk(DONE), chunk(b""))
+    connection.server.ending.wait(THOUGHT)
+    connection.send(chunk(delta("Hi", "stop")) + chunk(DONE) + chunk(b""))
 
 
 def whole_after_thought(connection: Connection) -> None:
     connection.request()
-    connection.server.ending.wait(0.25)
+    connection.server.ending.wait(THOUGHT)
     connection.send(whole(completion({"content": "Hi"})))
 
 
-THOUGHT = [headers_then_thought, thought_before_the_headers, usage_then_thought, whole_after_thought]
+THOUGHTFUL = [headers_then_thought, thought_before_the_headers, usage_then_thought, whole_after_thought]
 
 
-@pytest.mark.parametrize("serve", THOUGHT, ids=lambda function: function.__name__)
+@pytest.mark.parametrize("serve", THOUGHTFUL, ids=lambda function: function.__name__)
 @pytest.mark.parametrize("own", [False, True], ids=["our session", "a session of the caller's own"])
 def test_a_model_may_think_longer_than_the_read_limit(
     serve: Callable[[Connection], None], own: bool, provide: Provide
@@ -168,7 +170,7 @@ def test_the_read_limit_holds_from_the_first_delta_on(provide: Provide) -> None:
 
     with RawServer(begins) as server:
         began = time.monotonic()
-        with pytest.raises(DeadlineExceededError, match=r"0\.15 s, the read limit") as caught:
+        with pytest.raises(DeadlineExceededError, match=r"0\.05 s, the read limit") as caught:
             provide(server, timeout=LIMITS, retry=TRIED_AGAIN).create(messages="Hello")
         assert (caught.value.limit, caught.value.partial) == ("read", "Hel")
         assert time.monotonic() - began < PATIENCE

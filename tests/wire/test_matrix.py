@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from g4f_lite.emulator import FAULTS
 
-from .matrix_cells import ALL_ROWS, Cell, all_cells, everyday_cells, pairs
+from .matrix_cells import ALL_ROWS, Cell, all_cells, everyday_cells, once_cells, pairs
 from .matrix_outcomes import SEEN
 from .matrix_rows import ROWS
 from .matrix_rows_beside import BOOTSTRAP_ROWS, DRAWING_ROWS
@@ -23,8 +23,19 @@ from .matrix_run import PROMPTLY, Ran, Surroundings, wait_until
 from .matrix_table import BEGIN, END, PAGE, table
 
 DESCRIPTORS = Path("/proc/self/fd")
-AT_ONCE = {name: cell for name, cell in everyday_cells().items() if cell.row.limits == "long"}
-WAITING = [cell for cell in everyday_cells().values() if cell.row.limits != "long"]
+CHOSEN = {**everyday_cells(), **once_cells()}
+
+
+def _parts(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Part the cells that are over at once from those that wait for a limit."""
+    at_once, waiting = [], []
+    for name in names:
+        (at_once if CHOSEN[name].row.limits == "long" else waiting).append(name)
+    return at_once, waiting
+
+
+AT_ONCE, WAITING = _parts(everyday_cells())
+AT_ONCE_IN_CI, WAITING_IN_CI = _parts(once_cells())
 
 
 def _threads(name: str) -> list[str]:
@@ -69,13 +80,17 @@ def _check_all(cells: Sequence[Cell], runs: Sequence[Ran]) -> None:
         pytest.fail("\n".join(wrong))
 
 
-@pytest.mark.parametrize("name", AT_ONCE, ids=AT_ONCE)
+@pytest.mark.parametrize("name", [*AT_ONCE, *(pytest.param(name, marks=pytest.mark.once) for name in AT_ONCE_IN_CI)])
 def test_cell_(name: str, surroundings: Surroundings) -> None:
-    _check(AT_ONCE[name], surroundings.run(AT_ONCE[name]))
+    _check(CHOSEN[name], surroundings.run(CHOSEN[name]))
 
 
-def test_cells_that_wait_for_a_limit(surroundings: Surroundings) -> None:
-    _check_all(WAITING, surroundings.run_together(WAITING))
+@pytest.mark.parametrize(
+    "names", [WAITING, pytest.param(WAITING_IN_CI, marks=pytest.mark.once)], ids=["every day", "CI"]
+)
+def test_cells_that_wait_for_a_limit(names: list[str], surroundings: Surroundings) -> None:
+    cells = [CHOSEN[name] for name in names]
+    _check_all(cells, surroundings.run_together(cells))
 
 
 @pytest.mark.long
@@ -89,9 +104,15 @@ def test_all_cells_of(row: object, surroundings: Surroundings) -> None:
         _check_all(cells, surroundings.run_together(cells))
 
 
-def test_each_two_values_meet_every_day() -> None:
-    assert set().union(*map(pairs, everyday_cells().values())) == set().union(*map(pairs, all_cells()))
-    assert len(everyday_cells()) < len(all_cells()) / 5
+def test_each_two_values_meet() -> None:
+    """Of software every day, and of providers in CI."""
+    everything = all_cells()
+    every_day, without_read = everyday_cells().values(), [cell for cell in everything if cell.row.limits != "read"]
+    assert len(every_day) < len(everything) / 10
+    software, all_software = ([pairs(cell.values_of_software) for cell in cells] for cells in (every_day, without_read))
+    assert set().union(*software) == set().union(*all_software)
+    providers, all_providers = ([pairs(cell.values) for cell in cells] for cells in (CHOSEN.values(), everything))
+    assert set().union(*providers) == set().union(*all_providers)
 
 
 def test_the_matrix_is_whole() -> None:
@@ -113,7 +134,7 @@ def test_the_documentation_has_this_table() -> None:
 
 def test_nothing_is_left(surroundings: Surroundings, descriptors_before: int) -> None:
     """After all the cells before this."""
-    surroundings.run(next(iter(AT_ONCE.values())))
+    surroundings.run(CHOSEN[AT_ONCE[0]])
     wait_until(lambda: not _threads("emulator-"))
     assert _threads("emulator-") == []
     assert len(_threads("g4f_lite-watchdog")) <= 1, "it goes when there is nothing to watch"

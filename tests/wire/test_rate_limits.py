@@ -63,6 +63,7 @@ class Limited(RawServer):
             connection.send(HELLO if is_taken else limited(f"retry-after-ms: {WINDOW * 1000:g}"))
 
 
+@pytest.mark.once
 def test_60_calls_in_8_threads_against_a_polite_limit(provide: Provide) -> None:
     with Limited() as server, ThreadPoolExecutor(8) as threads:
         provider = provide(server, retry=RetryPolicy(attempts=12, budget=2), timeout=60)

@@ -119,6 +119,7 @@ def test_the_same_for_10_000_calls(name: str) -> None:
     print(name, dict(_soak(name, 10_000)), file=sys.stderr)
 
 
+@pytest.mark.once
 def test_threads_need_no_more_sessions_than_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("g4f_lite.http.body.DRAIN_SECONDS", 5)  # a busy machine may take its time to end an answer
 
@@ -134,6 +135,7 @@ def test_threads_need_no_more_sessions_than_they_are(monkeypatch: pytest.MonkeyP
         assert emulator.connections <= THREADS
 
 
+@pytest.mark.once
 def test_64_threads_do_not_hammer_a_dead_service() -> None:
     """A retry costs a token and there are 20: the service sees 64 first tries, and 20 more."""
     barrier = threading.Barrier(64)

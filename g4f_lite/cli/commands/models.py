@@ -17,7 +17,10 @@ from ..output import write, write_json
 @provider_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(provider_options: ProviderOptions, as_json: bool) -> None:
-    """List the models of a provider, one per line; of several providers, those of each."""
+    """List the models of a provider, one per line.
+
+    Of several providers, those of each are listed.
+    """
     settings: dict[str, Any] = {"timeout": provider_options.timeout, "proxy": provider_options.proxy}
     provider = provider_options.choose(**{name: value for name, value in settings.items() if value is not None})
     rows: list[dict[str, str]] = []

@@ -65,7 +65,7 @@ def command(
     max_streams: int,
     quiet: bool,
 ) -> None:
-    """Let any OpenAI client use a provider, and serve a page to chat with.
+    """Serve a provider to any OpenAI client, and a page to chat with.
 
     PROVIDER is a name such as ollama or groq:llama-3.3-70b; several are fallbacks, in order. Without one the
     environment chooses, or else the embedded model answers. Only programs on this machine can reach the server, unless

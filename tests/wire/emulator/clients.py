@@ -45,11 +45,12 @@ def ask_chats(emulator: Emulator, session: requests.Session, *contents: str, typ
 # OpenAI
 
 
-def complete(emulator: Emulator, **changes: Any) -> requests.Response:
+def complete(emulator: Emulator, session: requests.Session | None = None, **changes: Any) -> requests.Response:
     body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi there"}]} | changes
     headers = changes.pop("headers", {})
     body.pop("headers", None)
-    return requests.post(emulator.url + "/v1/chat/completions", json=body, headers=headers)
+    post = requests.post if session is None else session.post
+    return post(emulator.url + "/v1/chat/completions", json=body, headers=headers)
 
 
 def ask(client: HTTPConnection, text: str = "one two three four", *, stream: bool = True) -> HTTPResponse:

@@ -107,11 +107,13 @@ def test_dialects_are_spoken_together_until_they_are_changed(emulator: Emulator)
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("name", DIALECTS)
-def test_every_dialect_answers_something(emulator: Emulator, name: str, stream: bool) -> None:
+def test_every_dialect_answers_something(
+    emulator: Emulator, session: requests.Session, name: str, stream: bool
+) -> None:
     for answer in ("Hi \U0001f600", TWO_CALLS, THOUGHT):
-        assert speak(emulator, name, answer, stream=stream).status_code in (200, 400, 404)
-        emulator.fail("error")
-        complete(emulator, stream=stream)
+        assert speak(emulator, name, answer, session=session, stream=stream).status_code in (200, 400, 404)
+    emulator.fail("error")
+    complete(emulator, session, stream=stream)
     assert all(request.status is not None for request in emulator.requests)
 
 

@@ -1,0 +1,201 @@
+"""The command as a fork of a Python that has imported the packages of others which it uses.
+
+Importing requests, click and the like is most of what a start of the command costs, and the same each time.  The
+*template* is a process that has done it, with one thread and none of our modules.  For each order it forks, and the
+fork becomes the command: with descriptors, environment and folder of its own, it runs what ``python -m g4f_lite`` runs,
+imports all of our modules, and ends as any Python does.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import gc
+import importlib
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+PRELOADED = """
+    requests socks tenacity click rich.console rich.markdown waitress concurrent.futures html decimal difflib coverage
+"""
+MEASURED = "COVERAGE_PROCESS_"  # with which names of the environment coverage has children measured
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def can_be_forked(environment: dict[str, str]) -> bool:
+    """Tell whether a fork is the same as a start: not where Python reads the environment when it starts."""
+    return hasattr(os, "fork") and not any(name.startswith(("PYTHON", "LANG", "LC_")) for name in environment)
+
+
+class Child:
+    """The command while it runs: what ``subprocess.Popen`` gives, as far as the tests use it.
+
+    :param stdin: the descriptor of its standard input
+    :param terminal: the descriptor of a terminal that is all three, and whose Ctrl-C it gets; pipes are read if None
+    """
+
+    def __init__(
+        self, arguments: tuple[str, ...], environment: dict[str, str], stdin: int, terminal: int | None = None
+    ) -> None:
+        self.returncode: int | None = None
+        order = {"argv": arguments, "environ": environment, "folder": os.getcwd(), "terminal": terminal is not None}
+        pipes = [os.pipe() for _ in range(3 if terminal is None else 1)]
+        reads, writes = zip(*pipes, strict=True)
+        self._reported, *streams = (open(read, "rb") for read in reads)  # noqa: SIM115
+        self.stdout, self.stderr = streams or (None, None)
+        report, *given = writes
+        socket.send_fds(template(), [json.dumps(order).encode() + b"\n"], [report, stdin, *(given or [terminal] * 2)])
+        for write in writes:
+            os.close(write)
+        self.pid = int(self._reported.readline())
+
+    def poll(self, seconds: float | None = 0) -> int | None:
+        """Give the exit code, or minus the signal that has ended it; None as long as it runs."""
+        if self.returncode is None:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._reported, selectors.EVENT_READ)
+                if selector.select(seconds):
+                    self.returncode = int(self._reported.readline())
+                    self._reported.close()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end."""
+        code = self.poll(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired("the command", timeout or 0.0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """End it as an init system does."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it whatever it does."""
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float) -> tuple[bytes, bytes]:
+        """Read both pipes to their ends, and wait for its own."""
+        until = time.monotonic() + timeout
+        read: dict[Any, bytes] = {self.stdout: b"", self.stderr: b""}
+        with selectors.DefaultSelector() as selector:
+            for pipe in read:
+                selector.register(pipe, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = selector.select(max(0.0, until - time.monotonic()))
+                if not ready:
+                    raise subprocess.TimeoutExpired("the command", timeout, *read.values())
+                for key, _ in ready:
+                    data = os.read(key.fd, 1 << 16)
+                    read[key.fileobj] += data
+                    if not data:
+                        selector.unregister(key.fileobj)
+        self.wait(max(0.0, until - time.monotonic()))
+        return read[self.stdout], read[self.stderr]
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for pipe in (self.stdout, self.stderr):
+            if pipe is not None:
+                pipe.close()
+        self.wait()
+
+
+@functools.cache
+def template() -> socket.socket:
+    """Start the process that is forked, and give the socket for orders to it; it ends when that is closed."""
+    ours, its = socket.socketpair()
+    code = f"import sys; sys.path.insert(0, {TESTS!r}); from e2e import forked; forked.serve({its.fileno()})"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(MEASURED)}
+    environment["PYTHONUNBUFFERED"] = ""
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, pass_fds=[its.fileno()], start_new_session=True
+    )
+    its.close()
+    atexit.register(child.wait)
+    atexit.register(ours.close)  # what is registered last is called first
+    return ours
+
+
+def serve(descriptor: int) -> None:
+    """Fork for each order; return in the forks alone, where the command is over."""
+    orders = socket.socket(fileno=descriptor)
+    del sys.path[0]
+    for name in PRELOADED.split():
+        with suppress(ImportError):
+            importlib.import_module(name)
+    gc.freeze()
+    while True:
+        data, descriptors, *_ = socket.recv_fds(orders, 1 << 16, 4)
+        while data and not data.endswith(b"\n"):
+            more = orders.recv(1 << 16)
+            data = data + more if more else b""
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not data:
+            os._exit(0)
+        if os.fork() == 0:
+            orders.close()
+            _report_end(descriptors)
+            _become_command(descriptors, **json.loads(data))
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _report_end(descriptors: list[int]) -> None:
+    """Fork once more, and report the end of that fork, in which alone this returns."""
+    report, *streams = descriptors
+    if pid := os.fork():
+        os.write(report, b"%d\n" % pid)
+        for stream in streams:
+            os.close(stream)
+        os.write(report, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        os._exit(0)
+
+
+def _become_command(
+    descriptors: list[int], argv: list[str], environ: dict[str, str], folder: str, terminal: bool
+) -> None:
+    for number, stream in enumerate(descriptors[1:]):
+        os.dup2(stream, number)
+    os.closerange(3, max(descriptors) + 1)
+    if terminal:
+        import fcntl
+        import termios
+
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environ)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):  # as Python makes them when it starts
+        old, mode = getattr(sys, name), "w" if number else "r"
+        new = open(number, mode, encoding=old.encoding, errors=old.errors, newline="\n", closefd=False)  # noqa: SIM115
+        new.reconfigure(line_buffering=new.line_buffering or name == "stderr")
+        setattr(sys, name, new)
+        setattr(sys, f"__{name}__", new)
+    if any(name.startswith(MEASURED) for name in environ):  # as what coverage installs does when Python starts
+        importlib.import_module("coverage").process_startup()
+    sys.path.insert(0, folder)
+    sys.argv[:] = ["g4f_lite", *argv]
+    runpy.run_module("g4f_lite", run_name="__main__", alter_sys=True)
