@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from .answers.images import ImageResponse
+    from .answers.interruption import AnswerInterrupted, BatchInterrupted
     from .answers.stream import AnswerStream
     from .batch.hosted import HostedBatch
     from .batch.pace import Pace
@@ -96,10 +97,12 @@ __all__ = [
     "AiEngine",
     "AllProvidersFailedError",
     "Answer",
+    "AnswerInterrupted",
     "AnswerStream",
     "Attached",
     "AuthenticationError",
     "BaseProvider",
+    "BatchInterrupted",
     "BatchResults",
     "BatchStoppedError",
     "Body",
@@ -182,6 +185,7 @@ _NAMES = {
         "Usage",
     ),
     ".answers.images": ("ImageResponse",),
+    ".answers.interruption": ("AnswerInterrupted", "BatchInterrupted"),
     ".answers.stream": ("AnswerStream",),
     ".batch.hosted": ("HostedBatch",),
     ".batch.pace": ("Pace",),

@@ -14,6 +14,7 @@ from .deltas import Delta, Finish, OtherChoice, Reasoning, Refusal, ToolCallDelt
 # sends two halves that are valid JSON, and no text that could be printed or saved.
 _FIRST_HALF = re.compile(r"[\ud800-\udbff]\Z")
 _LONE = "\ufffd"
+MAX_HALVES = 1_000  # that wait for the other one, each in a choice or a call of its own
 _WITH_TEXT = (str, ToolCallDelta, Reasoning, Refusal)
 
 Where = tuple[type[Any], int, int]  # the kind of delta, its choice, and its tool call
@@ -42,6 +43,8 @@ def whole_characters(deltas: Iterable[Delta]) -> Iterator[Delta]:
             yield delta
             continue
         text = halves.pop(where, "") + text
+        if len(halves) == MAX_HALVES:
+            yield from _left_over(halves)
         if half := _FIRST_HALF.search(text):
             halves[where] = half.group()
             text = text[:-1]

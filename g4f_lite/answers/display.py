@@ -34,6 +34,13 @@ def cell_number() -> int | None:
     return getattr(_shell(), "execution_count", None)
 
 
+def bind(name: str, value: Any) -> None:
+    """Give a value a name among the variables of whoever uses IPython."""
+    variables = getattr(_shell(), "user_ns", None)
+    if variables is not None:
+        variables[name] = value
+
+
 def _shell() -> object:
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None

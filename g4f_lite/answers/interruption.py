@@ -10,14 +10,23 @@ from typing import Any, Protocol
 
 from ..errors import ResponseFormatError
 from .answer import Answer
-from .display import in_ipython
+from .display import bind, in_ipython
+
+NAME = "_interrupted"  # of what had come, among the user's variables: sys.last_value changes with the next error
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user's interrupt, in one line, without where in the library it happened."""
+    """The user's interrupt, in one line, without where in the library it happened.
+
+    :ivar came: what had come, if anything did
+    """
+
+    came: Any = None
 
     def _render_traceback_(self) -> list[str]:
-        """Return the lines that IPython and notebooks show."""
+        """Return the lines that IPython and notebooks show, and give what had come its name."""
+        if self.came is not None:
+            bind(NAME, self.came)
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -29,9 +38,9 @@ class AnswerInterrupted(Interrupted):
     """
 
     def __init__(self, partial: Answer, name: str | None = None) -> None:
-        place = f"; what had arrived is in {name or 'sys.last_value.partial'}" if partial else ""
+        place = f"; what had arrived is in {name or NAME}" if partial else ""
         super().__init__(f"the answer was interrupted{place}")
-        self.partial = partial
+        self.partial = self.came = partial
 
 
 class BatchInterrupted(Interrupted):
@@ -42,9 +51,9 @@ class BatchInterrupted(Interrupted):
     """
 
     def __init__(self, results: Any, done: str) -> None:
-        hint = "sys.last_value.results.so_far is what has come, and reading sys.last_value.results again goes on"
+        hint = f"{NAME}.so_far is what has come, and reading {NAME} again goes on"
         super().__init__(f"the batch was interrupted after {done}; {hint}")
-        self.results = results
+        self.results = self.came = results
 
 
 @contextmanager

@@ -43,6 +43,8 @@ def safe_markdown(text: str) -> str:
     """Return Markdown without HTML and remote images, whose links lead to the web or to an e-mail address.
 
     An image of another host becomes a link to it, because its URL could carry the conversation to that host.
+    An image that the text itself holds stays one.  Some renderers take it for a link to the image where a bracket or a
+    backslash is before it, which is harmless: it is of a type without scripts, and nothing is loaded.
     """
     parts = list(_split(text))
     # A renderer may take a fence between two marks of a formula for a part of the formula.

@@ -324,8 +324,9 @@ class Turns:
         try:
             yield from deltas
             stream.check_complete()
-        except BaseException:  # Ctrl-C too
-            if self.keep_interrupted and (text := str(part_of(stream))):
+        except BaseException as error:  # Ctrl-C too; a failure leaves the history as it was
+            is_failure = isinstance(error, Exception) and not stream.closed
+            if self.keep_interrupted and not is_failure and (text := str(part_of(stream))):
                 self._add([*turn, {"role": "assistant", "content": text}])
             raise
         self._add([*turn, *stream.messages])

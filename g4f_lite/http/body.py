@@ -9,8 +9,8 @@ import itertools
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import requests
 
@@ -20,6 +20,8 @@ from .deadline import Deadline
 from .events import MAX_LINE_BYTES, Event, iter_events, split_lines
 from .failures import FAILURES, pass_on_signal, translate
 from .urls import origin_of
+
+Part = TypeVar("Part")
 
 READ_BYTES = 64 * 1024  # the most that one read gives
 MAX_DECODED_BYTES = 64 * 1024 * 1024  # of a compressed body
@@ -112,6 +114,16 @@ class Body:
         :raises ResponseFormatError: if it is not JSON, or too large
         """
         return parse_json(self.read())
+
+    def in_time(self, parts: Iterable[Part]) -> Iterator[Part]:
+        """Return the parts of a body that was read whole, while there is time to work on them.
+
+        :raises G4FLiteError: if the call ended, and too much was left to be done
+        """
+        for part in parts:
+            if self._deadline.ended is not None:
+                self._deadline.check_work()
+            yield part
 
     def peek(self) -> bytes:
         """Wait for the first bytes that are not blank and give everything up to there; it can be read again.

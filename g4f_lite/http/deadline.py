@@ -25,6 +25,7 @@ from .slices import wait
 
 logger = logging.getLogger(__name__)
 
+MAX_WORK = 1.0  # seconds that a thread may work on what a call had received when it ended
 WATCH_INTERVAL = 0.05  # seconds between two looks
 IDLE_LOOKS = 20  # looks without any call, after which the thread ends
 
@@ -39,18 +40,25 @@ class Deadline:
     :param timeout: the limits
     :param share: seconds until the first delta in all; None where the total limit alone bounds them
     :param clock: tells the time in seconds; a test gives its own
+    :param work: tells the seconds that this thread has worked, as ``clock`` does the time
     :ivar awaits: the limit of the silence that the call is in: ``"first"`` before the first delta, else ``"read"``
     """
 
     def __init__(
-        self, timeout: Timeout, *, share: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        timeout: Timeout,
+        *,
+        share: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        work: Callable[[], float] = time.thread_time,
     ) -> None:
         self.timeout = timeout
         self.awaits = "read"
         self.began = clock()
         self.ended: str | None = None
         self.socket: socket.socket | None = None
-        self._clock = clock
+        self._clock, self._work = clock, work
+        self._work_ends_at: float | None = None
         self._limits = {"total": timeout.total, "first": share}
         self._bind("first" if (share or math.inf) < (timeout.total or math.inf) else "total")
         self._drain_ends_at = math.inf
@@ -174,6 +182,20 @@ class Deadline:
         if self.ended is None and self._clock() < self._ends_at:
             return
         raise self.error()
+
+    def check_work(self) -> None:
+        """Raise if this thread has worked for too long since the call ended; called before each delta of such a call.
+
+        What had come by then is still given, also to a caller who waits between two pieces.  But of a few bytes, a
+        service can make an answer that takes minutes to work through.
+
+        :raises G4FLiteError: as ``check`` does
+        """
+        worked = self._work()
+        if self._work_ends_at is None:
+            self._work_ends_at = worked + MAX_WORK
+        elif worked > self._work_ends_at:
+            raise self.error()
 
     def error(self) -> G4FLiteError:
         """Make the error that says why the call ended."""

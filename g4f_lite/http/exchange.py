@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ..arguments import check_proxy, is_switched_on, safe_url
-from ..errors import G4FLiteError, ProviderNotConfiguredError, TransportError
+from ..errors import G4FLiteError, ProviderNotConfiguredError, ResponseFormatError, TransportError
 from .body import Body
 from .connection import Session
 from .deadline import Deadline
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _METHOD = r"[\w!#$%&'*+.^`|~-]+"
 MAX_REDIRECTS = 3
+MAX_SENT_COOKIE_BYTES = 64 * 1024  # more than servers take: nginx and gunicorn 8 KiB, others 64
 _KEEPS_METHOD = (307, 308)
 _FOLLOWED_BY_GET = (301, 302, 303, *_KEEPS_METHOD)
 
@@ -192,7 +193,7 @@ class Exchange:
         """Prepare a request; give the function that sends it, and the URL that it goes to."""
         if not _overrides_request(session):
             prepared = session.prepare_request(request)
-            self.sent.append((prepared.headers, prepared.url or "", request.url))
+            self._note_sent(prepared, request)
             if not isinstance(session, Session):
                 prepared.register_hook("response", hand_over_redirect)  # type: ignore[no-untyped-call]
             return functools.partial(session.send, prepared), prepared.url or ""
@@ -203,7 +204,7 @@ class Exchange:
             if auth is not None:
                 auth = requests.auth.HTTPBasicAuth(*auth) if isinstance(auth, tuple) else auth
                 prepared = auth(prepared)
-            self.sent.append((prepared.headers, prepared.url or "", request.url))
+            self._note_sent(prepared, request)
             return prepared
 
         send = functools.partial(
@@ -220,6 +221,16 @@ class Exchange:
             hooks={"response": hand_over_redirect},
         )
         return send, as_sent(request.url)
+
+    def _note_sent(self, prepared: requests.PreparedRequest, request: requests.Request) -> None:
+        """Note the headers and the URL that are sent, for no message may show what is secret in them.
+
+        :raises ResponseFormatError: if there are too many cookies, as each word in them is looked for in each message
+        """
+        if len(prepared.headers.get("Cookie") or "") > MAX_SENT_COOKIE_BYTES:
+            limit = f"{MAX_SENT_COOKIE_BYTES:,} bytes"
+            raise ResponseFormatError(f"{origin_of(request.url)} has set more cookies than the {limit} that are sent")
+        self.sent.append((prepared.headers, prepared.url or "", request.url))
 
     def keep_token(self, token: str) -> None:
         """Use a newer token from now on, which came with a response."""

@@ -15,7 +15,7 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 import requests
 
 from ..errors import G4FLiteError, sanitize
-from .spellings import SHORTEST_PART, SHORTEST_SECRET, is_word, places
+from .spellings import SHORTEST_PART, Spellings, is_word
 
 HIDDEN = "***"
 _OUR_WORDS = {"provider", "step", "cause", "limit"}  # attributes of errors that programs compare
@@ -45,18 +45,21 @@ _PATTERNS = (
 )
 
 
-def hide(text: str, secrets: Iterable[str]) -> str:
-    """Give ``text`` with each of ``secrets`` replaced by ``***``, however it is spelled, and otherwise unchanged."""
-    known = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+def hide(text: str, secrets: Iterable[str] | Spellings) -> str:
+    """Give ``text`` with each of ``secrets`` replaced by ``***``, however it is spelled, and otherwise unchanged.
+
+    :param secrets: the secrets, or their spellings, where they are hidden in many texts
+    """
+    spellings = secrets if isinstance(secrets, Spellings) else Spellings(secrets)
     last, pieces = 0, []
-    for start, end in sorted(places(text, known)):
+    for start, end in sorted(spellings.places(text)):
         if start >= last:
             pieces += [text[last:start], HIDDEN]
         last = max(last, end)
     return "".join((*pieces, text[last:]))
 
 
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
+def redact(text: str, secrets: Iterable[str] | Spellings = ()) -> str:
     """Give ``text`` with each of ``secrets``, and whatever looks like a credential, replaced by ``***``.
 
     Control characters go too: what is shown to people may quote a service.
@@ -146,10 +149,11 @@ def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
     An exception that the caller was handling meanwhile is left alone.
     """
     secrets = list(secrets)
-    long = [secret for secret in secrets if len(secret) >= SHORTEST_PART]
+    long = Spellings(secret for secret in secrets if len(secret) >= SHORTEST_PART)
+    spellings = Spellings(secrets)
     links = list(_chain(error))
     for link in links:
-        link.args = tuple(_scrubbed(arg, lambda text: redact(text, secrets)) for arg in link.args)
+        link.args = tuple(_scrubbed(arg, lambda text: redact(text, spellings)) for arg in link.args)
         is_ours = isinstance(link, G4FLiteError)
         for name, value in list(vars(link).items()):
             if name == "doc":  # the whole text that a JSONDecodeError is about
@@ -157,14 +161,14 @@ def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
             elif is_ours and name in _OF_ANSWER:
                 _set(link, name, value, _scrubbed(value, lambda text: hide(text, long)))
             elif not (is_ours and name in _OUR_WORDS):
-                _set(link, name, value, _scrubbed(value, lambda text: redact(text, secrets)))
+                _set(link, name, value, _scrubbed(value, lambda text: redact(text, spellings)))
         if isinstance(link, requests.RequestException):  # both hold the key
             link.request = link.response = None
         traceback.clear_frames(link.__traceback__)
     for link in links:  # pydantic's, for one, writes its message anew each time, from the values that it keeps
         for name in ("__cause__", "__context__"):
             inner = getattr(link, name)
-            if any(inner is one for one in links) and _shows(inner, secrets):
+            if any(inner is one for one in links) and _shows(inner, spellings):
                 setattr(link, name, None)
 
 
@@ -193,7 +197,7 @@ def _scrubbed(value: Any, clean: Callable[[str], str]) -> Any:
     return value
 
 
-def _shows(error: BaseException, secrets: list[str]) -> bool:
+def _shows(error: BaseException, secrets: Spellings) -> bool:
     try:
         return hide(f"{error} {error!r}", secrets) != f"{error} {error!r}"
     except Exception:  # noqa: BLE001  of a class that is not ours; what cannot be read cannot be checked

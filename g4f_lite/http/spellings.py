@@ -10,6 +10,9 @@ from urllib.parse import quote, unquote
 
 SHORTEST_SECRET = 4  # characters; to hide shorter ones would make a text unreadable and hide nothing
 SHORTEST_PART = 8  # characters of a secret that stands beside other words, or is cut
+# Characters of a text, each once for each spelling, in up to half a second: a service can set as many cookies as it
+# wants before it sends a long text.  100 secrets are looked for in the 4 MiB that are kept of an answer.
+MAX_SEARCHED = 500_000_000
 _LEVELS = 4  # as JSON that is quoted in JSON is escaped twice, and a secret may look like something escaped
 # In HTML a number may begin with zeros, and it, and the oldest names, may lack the semicolon, unless what follows is an
 # escape, which may stand for the rest of it.
@@ -27,24 +30,39 @@ def is_word(text: str) -> bool:
     return len(text) < SHORTEST_PART and text.isalpha()
 
 
-def places(text: str, secrets: Iterable[str]) -> Iterator[Place]:
-    """Find where secrets begin and end in a text, in all their spellings.
+class Spellings:
+    """All spellings of some secrets, made once for the texts in which they are looked for.
 
-    A secret that was cut at its end counts if half of it is there, and a short plain word only where it stands alone.
+    :param secrets: the secrets; too short ones are left out
     """
-    secrets = set(secrets)
-    forms = {form for secret in secrets for form in _forms(secret)}
-    for form in {*forms, *(quote(secret, safe="") for secret in secrets), *(repr(secret)[1:-1] for secret in secrets)}:
-        yield from _places(text, form)
-    plain = text
-    for level in range(1, _LEVELS + 1) if secrets else ():
-        decoded = _decoded(plain)
-        if decoded == plain:
-            return
-        plain = decoded
-        if found := [place for form in forms for place in _places(plain, form)]:
-            origins = _origins(text, level)
-            yield from ((origins[start], origins[end]) for start, end in found)
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        secrets = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+        self._forms = {form for secret in secrets for form in _forms(secret)}
+        encoded = (form for secret in secrets for form in (quote(secret, safe=""), repr(secret)[1:-1]))
+        self._written = self._forms.union(encoded)
+
+    def places(self, text: str) -> Iterator[Place]:
+        """Find where secrets begin and end in a text.
+
+        A secret that was cut at its end counts if half of it is there, and a short plain word only where it stands
+        alone.  Of a text that is too long to be searched for so many secrets, the end counts as one.
+        """
+        most = MAX_SEARCHED // max(1, len(self._written))
+        if len(text) > most:
+            yield most, len(text)
+            text = text[:most]
+        for form in self._written:
+            yield from _places(text, form)
+        plain = text
+        for level in range(1, _LEVELS + 1) if self._forms else ():
+            decoded = _decoded(plain)
+            if decoded == plain:
+                return
+            plain = decoded
+            if found := [place for form in self._forms for place in _places(plain, form)]:
+                origins = _origins(text, level)
+                yield from ((origins[start], origins[end]) for start, end in found)
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -195,7 +195,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def settled(self, prompt: Prompt) -> Prompt:
         """Return a prompt with what it leaves to the provider: its model, its timeout and its retry policy."""
-        model, limits = self.get_model(prompt.model), Timeout.of(prompt.timeout, self.timeout)
+        model, limits = self.get_model(prompt.model), Timeout.of(prompt.timeout, Timeout.of(self.timeout))
         return replace(prompt, model=model, timeout=limits, retry=self.retry if prompt.retry == "own" else prompt.retry)
 
     def check(self, prompt: Prompt) -> None:

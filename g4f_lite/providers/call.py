@@ -103,8 +103,8 @@ class Call:
         self._deltas.close()
 
     def _run(self) -> Generator[Delta, None, None]:
-        service = self._service
-        with in_call(service, self._deadline, self._route, service.pool.lend()) as exchange:
+        service, deadline = self._service, self._deadline
+        with in_call(service, deadline, self._route, service.pool.lend()) as exchange:
             exchange.secrets = partial(_secrets, service, self._prompt)  # without the call, which has the exchange
             self._exchange = exchange
             opened: Any = attempts(
@@ -120,13 +120,15 @@ class Call:
             last, begun = first, is_content(first)
             try:
                 if begun:
-                    self._deadline.lift_first_limit()
+                    deadline.lift_first_limit()
                 yield first
                 try:
                     for last in rest:
+                        if deadline.ended is not None:
+                            deadline.check_work()
                         if not begun and (type(last) is str or is_content(last)):
                             begun = True
-                            self._deadline.lift_first_limit()
+                            deadline.lift_first_limit()
                         if isinstance(last, ImageResponse):
                             self._fetch(last, exchange)
                         yield last

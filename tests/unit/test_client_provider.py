@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 import g4f_lite
-from g4f_lite import Client, Fallback, Local, OpenAICompatible, ProviderNotFoundError, RateLimitError, RetryPolicy
+from g4f_lite import (
+    Client,
+    Fallback,
+    Local,
+    OpenAICompatible,
+    ProviderNotFoundError,
+    RateLimitError,
+    RetryPolicy,
+    TransportError,
+)
 from g4f_lite.providers import selection as choice
 from g4f_lite.testing import Echo, Scripted
 
@@ -202,3 +211,10 @@ def test_the_variable_of_a_server_is_not_for_a_provider_that_is_named(monkeypatc
     assert Client().provider.base_url == "http://127.0.0.1:8080/v1"
     with pytest.raises(ValueError, match=r"^OpenAICompatible needs base_url=, the URL of a server"):
         OpenAICompatible("")
+
+
+def test_a_timeout_that_is_set_later_is_one_as_well():
+    served = OpenAICompatible("http://127.0.0.1:9/v1", model="m", retry=None)
+    served.timeout = 0.5
+    with pytest.raises(TransportError):
+        served.ask("Hi")

@@ -234,9 +234,9 @@ def test_what_is_written_is_a_copy(talks: Conversations) -> None:
 
 def test_an_interrupted_turn_is_written_where_it_is_kept() -> None:
     taken: list[object] = []
-    scripted = Scripted(["Light is", StreamInterruptedError("lost")])
+    scripted = Scripted(["Light is", KeyboardInterrupt()])
     talk = Conversation(scripted, on_turn=taken.append, keep_interrupted=True)
-    with pytest.raises(StreamInterruptedError):
+    with pytest.raises(KeyboardInterrupt):
         talk.ask("Why?")
     assert taken == [[{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Light is"}]]
 

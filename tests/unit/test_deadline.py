@@ -180,6 +180,19 @@ def test_the_first_reason_to_end_is_the_one(clock: Clock) -> None:
         call.check()
 
 
+def test_what_came_in_time_may_be_worked_on_for_a_while_after_the_end(clock: Clock) -> None:
+    work = Clock()
+    call = Deadline(Timeout(total=1), clock=clock, work=work)
+    work.now = 500.0  # before the end it is not counted
+    call.end("total")
+    for seconds in (0.0, 0.5, 0.5):
+        work.now += seconds
+        call.check_work()
+    work.now += 0.01
+    with pytest.raises(DeadlineExceededError, match="total time limit of 1 s"):
+        call.check_work()
+
+
 def test_a_sleep_ends_with_the_call() -> None:
     call = Deadline(Timeout())
     timer = threading.Timer(0.02, call.end, ["closed"])

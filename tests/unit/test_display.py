@@ -215,7 +215,7 @@ def test_an_interrupt_in_a_notebook_is_one_line_with_the_part(
     with pytest.raises(AnswerInterrupted) as caught:
         read(answer_of(*pieces, KeyboardInterrupt()))
     assert caught.value.partial == "".join(pieces)
-    where = "; what had arrived is in sys.last_value.partial" if pieces else ""
+    where = "; what had arrived is in _interrupted" if pieces else ""
     assert caught.value._render_traceback_() == [f"AnswerInterrupted: the answer was interrupted{where}"]
 
 

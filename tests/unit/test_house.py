@@ -218,3 +218,20 @@ def test_the_docs_list_the_variables():
     sources = "".join(path.read_text(encoding="utf-8") for path in Path(g4f_lite.__file__).parent.rglob("*.py"))
     documented = re.findall(r"^\| `(G4F_LITE_\w+)` \|", read("docs/settings.md"), re.MULTILINE)
     assert set(documented) == set(re.findall(r"\bG4F_LITE_[A-Z_]+[A-Z]\b", sources)) == set(VARIABLES)
+
+
+def test_the_root_has_the_files_of_the_project_only():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is not a clone of the repository")
+    config_files = {
+        ".gitignore",
+        ".pre-commit-config.yaml",
+        "MANIFEST.in",
+        "pyproject.toml",
+        "setup.cfg",
+        "setup.py",
+        "tox.ini",
+    }
+    pages = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"}
+    assert {name for name in listed.stdout.splitlines() if "/" not in name} == config_files | pages

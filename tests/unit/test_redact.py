@@ -20,6 +20,7 @@ from g4f_lite import (
     TransportError,
     Usage,
 )
+from g4f_lite.http import spellings
 from g4f_lite.http.body import parse_json
 from g4f_lite.http.redact import HIDDEN, hide, password_in, redact, scrub, secrets_in, secrets_in_query
 
@@ -105,6 +106,21 @@ def test_a_long_text_is_searched_in_a_moment(part: str) -> None:
     began = time.process_time()
     hide(text, ["Zk3%2F9fQw+8L<N2", "Zk3/9fQw&amp;8L", "another-secret-1"])
     assert time.process_time() - began < 1  # some hundredths of a second
+
+
+def test_a_long_text_is_searched_for_many_secrets_in_a_moment() -> None:
+    text = r"%41\u0041 lorem ipsum dolor " * 40_000
+    began = time.process_time()
+    hide(text, [f"{number:08x}" for number in range(6_000)])
+    assert time.process_time() - began < 2  # some tenths of a second
+
+
+def test_what_is_too_long_to_be_searched_for_all_secrets_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spellings, "MAX_SEARCHED", 100)
+    secrets = ["canary-1f2e3d4c", "canary-5b6a7980"]
+    assert hide("ab" * 25, secrets) == "ab" * 25
+    assert hide("ab" * 25 + "c", secrets) == "ab" * 25 + HIDDEN
+    assert hide("the key canary-5b6a7980 is wrong" + "." * 100, secrets) == "the key *** is wrong" + "." * 18 + HIDDEN
 
 
 @pytest.mark.parametrize(

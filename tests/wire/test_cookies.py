@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from g4f_lite import G4FLiteError, OpenAICompatible, ResponseStatusError
+from g4f_lite import G4FLiteError, OpenAICompatible, ResponseFormatError, ResponseStatusError
 from g4f_lite.http.pool import MAX_COOKIE_BYTES
 
 from .conftest import Provide
-from .raw_server import DONE, Connection, RawServer, delta, length
+from .raw_server import DONE, Connection, RawServer, delta, every, length
 
 NGINX = b"<html><head><title>400 Request Header Or Cookie Too Large</title></head><body>nginx</body></html>"
 GUNICORN = b"<html><body><h1>Bad Request</h1>Error parsing headers: 'limit request headers fields size'</body></html>"
@@ -98,3 +98,13 @@ def test_a_session_of_the_callers_own_stays_as_it_is() -> None:
                 provider.create(messages="hi")
         assert len(session.cookies) == 3
         assert len(server.requests) == 4
+
+
+def test_more_cookies_than_any_server_takes_are_not_sent(provide: Provide) -> None:
+    fields = [f"Set-Cookie: c{number}={'v' * 30_000}; Path=/" for number in range(3)]
+    again = length(b"", "Location: ?again", *fields, status="307 Temporary Redirect")
+    with RawServer(every(again)) as server:
+        with pytest.raises(ResponseFormatError, match="more cookies than the 65,536 bytes that are sent") as caught:
+            provide(server).create(messages="hi")
+        assert (len(server.requests), caught.value.step) == (1, "prompt")
+    assert "vvv" not in str(caught.value)

@@ -14,10 +14,19 @@ from typing import Any
 import pytest
 import requests
 
-from g4f_lite import DeadlineExceededError, OpenAICompatible, RateLimitError, RetryPolicy, Timeout
+from g4f_lite import (
+    Body,
+    DeadlineExceededError,
+    Delta,
+    OpenAICompatible,
+    Prompt,
+    RateLimitError,
+    RetryPolicy,
+    Timeout,
+)
 
 from .conftest import Provide
-from .raw_server import PATIENCE, Connection, RawServer, chunk, delta, every, head, hello, length
+from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, chunked, delta, every, head, hello, length
 
 TOTAL = 0.15
 LONG_TOTAL = 1.0  # of many calls at once, which all have to come to the point where they wait
@@ -224,3 +233,52 @@ def test_a_limit_for_one_call_replaces_the_providers(provide: Provide) -> None:
 def test_a_bare_number_bounds_drips_too(provide: Provide) -> None:
     with RawServer(_slow("chunk", "drip")) as server:
         _fails_in_time(lambda: provide(server, timeout=TOTAL).create(messages="hi"))
+
+
+class Endless(OpenAICompatible):
+    """Makes an answer of which a piece takes work, and no more bytes."""
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        until = time.monotonic() + LATEST
+        while time.monotonic() < until:
+            yield "a"
+
+
+def test_total_holds_against_much_work_with_few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("g4f_lite.http.deadline.MAX_WORK", 0.0)
+    with RawServer(every(hello())) as server, Endless(server.url, model="m", timeout=TOTAL) as provider:
+        _fails_in_time(lambda: provider.create(messages="hi"))
+
+
+class Ended(OpenAICompatible):
+    """Reads answers of calls whose time is over."""
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        for piece in super().deltas(body, prompt):
+            body._deadline.end("total")
+            yield piece
+
+
+@pytest.mark.parametrize("between", [b"\n", b", "])
+def test_total_holds_in_a_body_that_says_the_same_again_and_again(
+    between: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("g4f_lite.http.deadline.MAX_WORK", 0.0)
+    again = [b'{"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}]}'] * 9
+    body = between.join(again)
+    with (
+        RawServer(every(length(b"[%b]" % body if between == b", " else body))) as server,
+        Ended(server.url, model="m", timeout=9) as provider,
+        pytest.raises(DeadlineExceededError),
+    ):
+        provider.create(messages="hi")
+
+
+def test_a_caller_who_waits_between_pieces_gets_what_had_come(provide: Provide) -> None:
+    answer = chunked(delta("Hello") + delta(" world") + delta("", "stop") + DONE)
+    with RawServer(every(answer)) as server:
+        stream = provide(server).create_generator(messages="hi")
+        pieces = [next(stream)]
+        stream.source._deadline.end("total")
+        pieces += stream
+    assert pieces == ["Hello", " world"]

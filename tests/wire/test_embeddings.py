@@ -90,6 +90,27 @@ def test_vectors_are_in_the_order_of_their_texts(provide: Provide) -> None:
             assert [each.embedding for each in client.embeddings.create(["a", "b"]).data] == TWO
 
 
+@pytest.mark.parametrize("indices", [[None, 1], [1, 2], [0, 0], ["x", "y"], [1.0, 2.0], [None, None]])
+def test_embeddings_that_are_numbered_in_another_way_are_in_order(indices: list[Any], provide: Provide) -> None:
+    rows = [{"index": index, "embedding": vector} for index, vector in zip(indices, TWO, strict=True)]
+    with RawServer(every(whole({"data": rows}))) as server:
+        assert [each.embedding for each in Client(provide(server)).embeddings.create(["a", "b"]).data] == TWO
+
+
+@pytest.mark.parametrize("indices", [[1, None], [2, 1], [1, 0]])
+def test_embeddings_are_put_in_order_by_their_numbers(indices: list[Any], provide: Provide) -> None:
+    rows = [{"index": index, "embedding": vector} for index, vector in zip(indices, TWO, strict=True)]
+    with RawServer(every(whole({"data": rows}))) as server:
+        assert [each.embedding for each in Client(provide(server)).embeddings.create(["a", "b"]).data] == TWO[::-1]
+
+
+@pytest.mark.parametrize("indices", [[0, 0, 1], [0, 1, 0], [0, 2, 3], [None, None, 2], [2, 0, 0], [-1, 0, 1]])
+def test_embeddings_whose_numbers_do_not_tell_their_texts_are_an_error(indices: list[Any], provide: Provide) -> None:
+    rows = [{"index": index, "embedding": [1.0]} for index in indices]
+    with RawServer(every(whole({"data": rows}))) as server, pytest.raises(ResponseFormatError, match="indices"):
+        Client(provide(server)).embeddings.create(["a", "b", "c"])
+
+
 def test_the_model_and_the_usage_where_the_server_says_nothing(provide: Provide) -> None:
     with RawServer(every(whole({"data": [{"embedding": [1]}]}))) as server:
         made = Client(provide(server)).embeddings.create("hi", "asked")

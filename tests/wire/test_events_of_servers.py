@@ -50,6 +50,7 @@ EXTRA_EVENTS: dict[str, dict[str, Any] | bytes] = {
     "a status": {"type": "status", "status": "searching", "message": "searching the web"},
     "an unknown field": b"priority: u=3\n\n",
     "a retry": b"retry: 3000\n\n",
+    "a line of blanks": b"   \t\n\n",
 }
 
 
@@ -115,12 +116,6 @@ def test_an_answer_with_a_hole_is_an_error(lost: str, before: str, provide: Prov
         with pytest.raises(ResponseFormatError) as caught:
             list(stream)
     assert caught.value.partial == before
-
-
-@pytest.mark.parametrize("lost", MAY_BE_PIECES)
-def test_behind_the_finish_reason_there_are_no_pieces(lost: str, provide: Provide) -> None:
-    with RawServer(every(streamed(piece({"content": "Hello"}, "stop"), MAY_BE_PIECES[lost]))) as server:
-        assert provide(server).create(messages="hi") == "Hello"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ...answers.deltas import Delta
@@ -29,11 +29,11 @@ def read_answer(response: Body, *, several: bool = False) -> Iterator[Delta]:
     :raises ResponseFormatError: if it could not be read: what is behind a hole is not given
     """
     if response.peek().lstrip(BLANK)[:1] in JSON_BEGINNINGS:
-        return _read_body(response.read().lstrip(BLANK), several=several)
+        return _read_body(response.read().lstrip(BLANK), response, several=several)
     return _read_events(response.lines(max_line_bytes=MAX_LINE_BYTES), response, several=several)
 
 
-def _read_body(body: bytes, *, several: bool) -> Iterator[Delta]:
+def _read_body(body: bytes, response: Body, *, several: bool) -> Iterator[Delta]:
     """Read an answer that came whole, as one JSON object; some servers write a stream as lines of JSON."""
     try:
         completion = parse_json(body)
@@ -41,15 +41,18 @@ def _read_body(body: bytes, *, several: bool) -> Iterator[Delta]:
         lines = body.splitlines()
         if not lines[0].endswith(b"}") or not any(lines[1:]):
             raise
-        yield from _read_events(lines, None, several=several)
+        yield from _read_events(response.in_time(lines), None, several=several)
         return
-    yield from read_completion(completion, several=several)
+    yield from read_completion(completion, several=several, in_time=response.in_time)
 
 
-def read_completion(completion: Any, *, several: bool = False) -> Iterator[Delta]:
+def read_completion(
+    completion: Any, *, several: bool = False, in_time: Callable[[list[Any]], Iterable[Any]] = list
+) -> Iterator[Delta]:
     """Read a whole answer from its JSON.
 
     :param several: whether more than one choice was asked for
+    :param in_time: passes chunks on while there is time
     :raises G4FLiteError: if it says that the service failed
     :raises ResponseFormatError: if it is not an answer
     """
@@ -57,7 +60,7 @@ def read_completion(completion: Any, *, several: bool = False) -> Iterator[Delta
         completion = _unwrapped(completion)
     chunks = completion if isinstance(completion, list) and completion else [completion]  # a whole stream as one list
     reader = ChunkReader(several=several, whole=len(chunks) == 1)
-    for chunk in chunks:
+    for chunk in in_time(chunks):
         yield from reader.read(chunk)
     if not reader.has_read:
         raise ResponseFormatError(f"expected an answer, got {shorten(json.dumps(completion), 200)}")
@@ -68,11 +71,12 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
     """Read an event stream; events that hold nothing of an answer, such as pings and sources, are skipped.
 
     What may be a piece of the answer and cannot be read is an error, as an answer with a hole may say the opposite.
-    Behind the finish reason there are no pieces, unless several choices were asked for.
+    Behind the end there are no pieces; what seemed to be the end was not where more of the answer comes.
 
     :param response: the body that the lines come from; None where it has been read to its end
     """
     strays, reader = StrayLines(), ChunkReader(several=several)
+    ends = reader.ends
     ended, skipped, chunk = False, "", None
     try:
         for event in iter_events(lines, accept_unfinished=True, read_unknown=strays):
@@ -85,48 +89,46 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
             if not data or (data[0] != "{" and _is_marker(data)):
                 skipped = skipped or data
                 continue
-            is_over = bool(reader.reasons) and not several
             says_failure = event.event != "message" and names_failure(event.event)
             try:
                 chunk = parse_json(data)
             except ResponseFormatError as error:
                 if says_failure or (data[0] != "{" and tells_of_failure(data)):
                     raise with_body(ServiceError(shorten(data)), data) from error
-                if is_over or (event.event != "message" and data[0] != "{"):  # of a type that only its service knows
+                if event.event != "message" and data[0] != "{":  # of a type that only its service knows
                     skipped = skipped or shorten(data, 200)
                     continue
-                if data[0] != "{":
-                    raise
-                if response is None or response.complete:  # the end came first: cut in the middle of an event
+                at_end = data[0] == "{" and (response is None or response.complete)
+                if at_end and not ends.is_over:  # cut in the middle of an event
                     break
-                raise  # else the answer would have a hole
+                ends.lose(error)  # else the answer would have a hole
+                continue
             if isinstance(chunk, list):
                 chunk = _unwrapped(chunk)
             if says_failure:
                 raise _failure_of(chunk, data)
-            if strays.lost and not is_over:
-                raise ResponseFormatError(f"expected an event, got {shorten(strays.lost, 200)!r}")
+            if strays.lost:
+                ends.lose(strays.lost)
             if (text := reader.text_alone(chunk)) is not None:
                 yield text
                 continue
             try:
                 yield from reader.read(chunk)
-            except ResponseFormatError:
-                if not is_over:
-                    raise
+            except ResponseFormatError as error:
+                ends.lose(error)
             if not reader.has_read:
                 skipped = skipped or shorten(data, 200)
     except (TransportError, DeadlineExceededError):
-        if not reader.reasons:  # else all was there; only the end of the body was not
+        if ends.went_on or not ends.is_over:  # else all was there; only the end of the body was not
             raise
-    is_whole = ended or bool(reader.reasons)
+    is_whole = ended or ends.is_over
     if not is_whole:
         # Words in the last event of an answer without its end say why, even if nothing marks them as an error.
         failure = strays.failure() or (failure_in(chunk, whole=True) if isinstance(chunk, dict) else None)
         if failure is not None:
             raise failure
-    if strays.lost and not reader.reasons:
-        raise ResponseFormatError(f"expected an event, got {shorten(strays.lost, 200)!r}")
+    if strays.lost:
+        ends.lose(strays.lost)
     if skipped and not reader.has_read:
         raise ResponseFormatError(f"expected an answer in chunks, got {skipped}")
     yield from reader.end() if is_whole else reader.rest()
@@ -154,12 +156,12 @@ class StrayLines:
     llama.cpp reports a failure as a line ``error: {…}``.  Gateways write an error as JSON without ``data:`` before
     it, in one line or in many, or end an answer with a few words of plain text.
 
-    :ivar lost: a line that may have been a piece of the answer, as it is no field, or one of an unknown name that holds
-        JSON; "" where there was none
+    :ivar lost: the error of a line that may have been a piece of the answer, as it is no field, or one of an unknown
+        name that holds JSON; None where there was none
     """
 
     def __init__(self) -> None:
-        self.lost = ""
+        self.lost: ResponseFormatError | None = None
         self._kept: list[str] = []
         self._room = ERROR_BODY_BYTES
 
@@ -172,8 +174,9 @@ class StrayLines:
         if line.startswith(b"{") and line.endswith(b"}"):
             return Event("message", line.decode("utf-8", "replace"), "")
         is_field = re.match(rb"[\w-]+:", line) is not None  # which further versions of the standard may know
-        if not is_field or name.lower() == b"data" or value.lstrip().startswith(b"{"):
-            self.lost = self.lost or line[:ERROR_BODY_BYTES].decode("utf-8", "replace")
+        if line and (not is_field or name.lower() == b"data" or value.lstrip().startswith(b"{")):
+            text = line[:ERROR_BODY_BYTES].decode("utf-8", "replace")
+            self.lost = self.lost or ResponseFormatError(f"expected an event, got {shorten(text, 200)!r}")
         if self._room > 0:
             self._kept.append(line[: self._room].decode("utf-8", "replace"))
             self._room -= len(line)

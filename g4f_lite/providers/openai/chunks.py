@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from ...answers.attached import size_of
-from ...answers.buffer import MAX_CHOICES
+from ...answers.buffer import MAX_CHOICES, PIECE_BYTES
 from ...answers.deltas import (
     Attached,
     Delta,
@@ -23,9 +24,11 @@ from ...answers.deltas import (
 from ...answers.images import ImageResponse
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
+from .ends import Ends, is_reason
 from .errors import failure_beside, failure_in, failure_of_choice
-from .fields import is_said, objects_in, text_in
+from .fields import check_sent_back, is_said, objects_in, text_in
 from .parts import REASONING, image_urls, read_parts, read_reasoning, unreadable
+from .text_so_far import TextSoFar
 from .tool_calls import ToolCalls, index_in
 from .usage import read_usage
 
@@ -42,9 +45,8 @@ _SAYS_FAILURE = frozenset({"base_resp", "error", "errors", "ok", "status", "succ
 _MOST_EXTRA = 1024 * 1024  # characters of further fields of the chunks
 _THOUGHTS = frozenset({"reasoning_details", *REASONING})
 MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
+MAX_COMPARED = 16 * 1024 * 1024  # bytes of text that a message may say once more
 MAX_REMEMBERED = 100_000  # images
-MAX_REASON = 1_000  # characters of why an answer ended
-_NO_REASON = ("null", "None", "")  # which some services write where the API has null
 
 
 class ChunkReader:
@@ -56,17 +58,17 @@ class ChunkReader:
 
     :param several: whether more than one choice was asked for
     :param whole: whether the answer comes as one JSON object, and not in chunks
-    :ivar reasons: the finish reason of each choice, by its index
+    :ivar ends: where the choices end
     :ivar has_read: whether anything of the answer could be read
     """
 
     def __init__(self, *, several: bool = False, whole: bool = False) -> None:
-        self.reasons: dict[int, str] = {}
+        self.ends = Ends(several=several)
         self.has_read = False
         self._several = several
         self._places = ("message", "delta") if whole else ("delta", "message")
         self._whole = whole
-        self._calls: dict[int, ToolCalls] = {}
+        self._calls: dict[int, ToolCalls] = defaultdict(ToolCalls)  # of each choice
         self._main: dict[type, int] = {}  # the choice that has the answer's text, reasoning and so on
         self._text_index = 0 if several else -1  # the choice whose text is the answer's, once it is known
         self._images: set[int] = set()  # hashes, as an image may be its own URL
@@ -76,8 +78,9 @@ class ChunkReader:
         self._extra_size = 0
         self._held: list[Delta] = []  # what came before the answer had begun, and says nothing by itself
         self._room_to_hold = MAX_HELD
-        self._said: dict[int, list[str]] = {}  # each choice's text so far, which a message at the end says once more
-        self._room_to_compare = MAX_HELD
+        self._choices: set[int] = set()
+        self._said: dict[int, TextSoFar] = defaultdict(TextSoFar)  # of each choice
+        self._room_to_compare = MAX_COMPARED
         self._streamed: set[type] = set()  # what else has come in a delta, so that a message says it once more
 
     def read(self, chunk: Any) -> Iterator[Delta]:
@@ -123,6 +126,7 @@ class ChunkReader:
             type(text) is str
             and text
             and self._named
+            and not self.ends.reasons
             and (len(delta) == 1 or (len(delta) == 2 and "role" in delta))
             and choice.get("index", 0) == self._text_index
             and not choice.get("finish_reason")
@@ -132,9 +136,9 @@ class ChunkReader:
             and not choice.get("logprobs")
         )
         if is_alone:  # and noted as by _note_text, without its call, which would be one more for each piece
-            self._room_to_compare -= len(text)
+            self._room_to_compare -= PIECE_BYTES + len(text)
             if self._room_to_compare > 0:
-                self._said.setdefault(self._text_index, []).append(text)
+                self._said[self._text_index].pieces.append(text)
         return text if is_alone else None
 
     def rest(self) -> Iterator[Delta]:
@@ -149,7 +153,7 @@ class ChunkReader:
             yield from (OtherChoice(index, delta) if index else delta for delta in calls.rest())
         if self._named and self._extra != self._identity.extra:
             yield replace(self._identity, extra=self._extra)
-        for index, reason in self.reasons.items():
+        for index, reason in self.ends.reasons.items():
             if self._several and index:
                 yield OtherChoice(index, Finish(reason))
         yield Finish(self._reason)
@@ -157,15 +161,28 @@ class ChunkReader:
     @property
     def _reason(self) -> str | None:
         """Why the answer ended; None where the service did not say."""
+        reasons = self.ends.reasons
         if self._several:
-            return self.reasons.get(0)
-        wants_calls = [reason for reason in self.reasons.values() if reason in ("tool_calls", "function_call")]
+            return reasons.get(0)
+        wants_calls = [reason for reason in reasons.values() if reason in ("tool_calls", "function_call")]
         if self._calls and wants_calls:
             return wants_calls[0]
-        return self.reasons.get(self._main.get(str, 0)) or next(iter(self.reasons.values()), None)
+        return reasons.get(self._main.get(str, 0)) or next(iter(reasons.values()), None)
 
     def _indices(self, choices: list[dict[str, Any]]) -> list[int]:
-        """Return the index of each choice; of a whole answer its place, where the indices do not tell them apart."""
+        """Return the index of each choice; of a whole answer its place, where the indices do not tell them apart.
+
+        :raises ResponseFormatError: if there are too many of them in the answer
+        """
+        indices = self._given_indices(choices)
+        if len(indices) > 1 or indices[0] not in self._choices:
+            choices_so_far = self._choices.union(indices)
+            if max(len(choices_so_far), len(choices)) > MAX_CHOICES:
+                raise ResponseFormatError(f"the answer has more than {MAX_CHOICES} choices")
+            self._choices = choices_so_far
+        return indices
+
+    def _given_indices(self, choices: list[dict[str, Any]]) -> list[int]:
         if len(choices) == 1 and type(index := choices[0].get("index")) is int:  # as in nearly all chunks
             return [index]
         given = [index_in(choice) for choice in choices]
@@ -177,6 +194,7 @@ class ChunkReader:
     def _read_choice(self, choice: dict[str, Any], index: int, chunk: dict[str, Any]) -> Iterator[Delta]:
         for delta in self._deltas(choice, index):
             self.has_read = True
+            self.ends.note(index, delta)
             if self._several or isinstance(delta, (str, Reasoning, Refusal, ToolCallDelta)):
                 number = self._number_of(index, str if isinstance(delta, str) else type(delta))
                 delta = OtherChoice(number, delta) if number else delta
@@ -191,12 +209,9 @@ class ChunkReader:
                     yield self._identity
                 yield from self.rest()
             yield delta
-        reason = choice.get("finish_reason")
-        if reason and reason not in _NO_REASON:
+        if is_reason(reason := choice.get("finish_reason")):
             self.has_read = True
-            if index in self.reasons or len(self.reasons) < MAX_CHOICES:
-                named = reason if isinstance(reason, str) else text_in(reason, "type", "reason") or str(reason)
-                self.reasons[index] = named[:MAX_REASON]
+            self.ends.add_reason(index, reason)
 
     def _number_of(self, index: int, kind: type) -> int:
         """Return which choice has a delta; where one was asked for, 0 is the first that has one of this kind."""
@@ -232,6 +247,7 @@ class ChunkReader:
             if not content and delta.get("text"):
                 raise unreadable(f"a {place} without content", delta)
             if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
+                check_sent_back(more)
                 yield Attached(more)
             yield from self._noted(read_reasoning(delta), place)
         for part in [content] if content and isinstance(content, str) else read_parts(content):
@@ -251,9 +267,9 @@ class ChunkReader:
 
     def _note_text(self, index: int, text: str) -> None:
         """Keep a piece of text, to compare it with a message at the end; not of an answer that is too long for that."""
-        self._room_to_compare -= len(text)
+        self._room_to_compare -= PIECE_BYTES + len(text)
         if self._room_to_compare > 0:
-            self._said.setdefault(index, []).append(text)
+            self._said[index].pieces.append(text)
 
     def _not_yet_said(self, message: dict[str, Any], index: int, reason: Any) -> dict[str, Any]:
         """Return of a message, which says the whole once more at the end of a stream, what was not said before.
@@ -266,21 +282,22 @@ class ChunkReader:
         for kind, names in ((Reasoning, _THOUGHTS), (Refusal, {"refusal"})):
             if kind in self._streamed:
                 message = {name: value for name, value in message.items() if name not in names}
-        before, content = self._said.get(index, []), message.get("content")
-        if not before or not is_said(content):
-            return message if not before else {**message, "content": None}
+        before, content = self._said.get(index), message.get("content")
+        if before is None:
+            return message
+        if not is_said(content):
+            return {**message, "content": None}
         parts = [content] if isinstance(content, str) else list(read_parts(content))
         whole = "".join(part for part in parts if isinstance(part, str))
-        if str not in self._streamed and index not in self.reasons:
-            if not whole.startswith(before[0]):
+        if str not in self._streamed and index not in self.ends.reasons:
+            if not whole.startswith(before.pieces[0]):
                 return message
-            if not reason or reason in _NO_REASON:
+            if not is_reason(reason):
                 raise unreadable("a message, which may be the next piece or the whole once more,", content)
         if self._room_to_compare <= 0:
             return {**message, "content": None}
-        said = "".join(before)
-        rest = whole[len(said) :] if whole.startswith(said) else ""
-        if not rest and len("".join(whole.split())) > len("".join(said.split())):
+        rest = before.rest_of(whole)
+        if rest is None:
             raise unreadable("a message at the end, whose text is not that of its pieces,", content)
         return {**message, "content": rest}
 
@@ -310,10 +327,7 @@ class ChunkReader:
 
     def _calls_of(self, index: int) -> ToolCalls:
         """Return the tool calls of a choice."""
-        number = self._number_of(index, ToolCallDelta)
-        if number not in self._calls and len(self._calls) >= MAX_CHOICES:
-            raise ResponseFormatError(f"the answer has more than {MAX_CHOICES} choices with tool calls")
-        return self._calls.setdefault(number, ToolCalls())
+        return self._calls[self._number_of(index, ToolCallDelta)]
 
 
 def read_identity(chunk: dict[str, Any], extra: dict[str, Any]) -> Identity:

@@ -141,9 +141,7 @@ def read_vectors(answer: Any, count: int, response: Response | None = None, atte
     if isinstance(answer, dict) and "data" not in answer and (failure := failure_in(answer, whole=True)) is not None:
         raise failure
     try:
-        rows = list(enumerate(answer["data"]))
-        rows.sort(key=lambda row: row[0] if (index := count_in(row[1], "index")) is None else index)
-        vectors = [_vector(row["embedding"]) for _, row in rows]
+        vectors = [_vector(row["embedding"]) for row in _in_order(answer["data"])]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ResponseFormatError(f"expected embeddings, got {shorten(json.dumps(answer), 200)}") from error
     if not all(vectors):
@@ -151,6 +149,24 @@ def read_vectors(answer: Any, count: int, response: Response | None = None, atte
     if len(vectors) != count:
         raise ResponseFormatError(f"the service sent {len(vectors)} embeddings for {count} texts")
     return Vectors(vectors, text_in(answer, "model") or None, next(read_usage(answer), None), response, attempts)
+
+
+def _in_order(rows: list[Any]) -> list[Any]:
+    """Return embeddings in the order of their texts.
+
+    Google leaves out the index 0, and others all indices; LiteLLM has called all of them 0; Xinference has begun with
+    another number.
+
+    :raises ResponseFormatError: if their indices do not tell which is of which text
+    """
+    indices = [count_in(row, "index") for row in rows]
+    if len(set(indices)) < 2:
+        return rows
+    numbers = [0 if index is None else index for index in indices]
+    first = min(numbers)
+    if first < 0 or sorted(numbers) != list(range(first, first + len(rows))):
+        raise ResponseFormatError("the indices of the embeddings do not tell which one is of which text")
+    return [row for _, row in sorted(zip(numbers, rows, strict=True), key=lambda pair: pair[0])]
 
 
 def _vector(embedding: Any) -> list[float]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from ...errors import ResponseFormatError
+from ...http.checks import shorten
+from ...messages import MAX_DEPTH
+
 _MOST = 2**63
+_MOST_LEVELS = MAX_DEPTH - 5  # in a history, a message, its calls, one of them, and its function
 
 
 def text_in(fields: Any, *names: str) -> str:
@@ -42,3 +48,23 @@ def objects_in(value: Any) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         return [value]
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def check_sent_back(fields: dict[str, Any]) -> None:
+    """Check fields that a service adds to a message or a call, as they go back to it with every further prompt.
+
+    :raises ResponseFormatError: if they cannot be sent
+    """
+    for name, value in fields.items():
+        if not _can_be_sent(value, _MOST_LEVELS):
+            wrong = "a number that JSON does not have, or more levels of lists and objects than can be sent back"
+            raise ResponseFormatError(f"the field {shorten(name, 100)} has {wrong}")
+
+
+def _can_be_sent(value: Any, levels: int) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, (dict, list)):
+        items = value.values() if isinstance(value, dict) else value
+        return levels > 0 and all(_can_be_sent(item, levels - 1) for item in items)
+    return True

@@ -11,7 +11,8 @@ from typing import Any
 from ...answers.deltas import ToolCallDelta
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
-from .fields import count_in, text_in
+from .fields import check_sent_back, count_in, text_in
+from .object_end import ObjectEnd
 
 MAX_CALLS = 1_000  # to which pieces may still come
 MAX_KEPT = 4 * 1024 * 1024  # characters of arguments, as many as an answer keeps; more are passed on all the same
@@ -29,24 +30,24 @@ class _Call:
     id: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list)  # of its arguments
+    length: int = 0  # of the pieces together
+    end: ObjectEnd = field(default_factory=ObjectEnd)  # of its arguments
     is_empty: bool = False  # whether an empty object has come, which some services send before the real arguments
 
-    @property
-    def arguments(self) -> str:
-        return "".join(self.pieces)
+    def add(self, arguments: str) -> None:
+        self.pieces.append(arguments)
+        self.length += len(arguments)
+        self.end.read(arguments)
 
-    def is_complete(self) -> bool:
-        """Return whether its arguments are a whole JSON object, so that no more of them can come."""
-        try:
-            return isinstance(json.loads(self.arguments), dict)
-        except (ValueError, RecursionError):
-            return False
+    def has_whole(self, arguments: str) -> bool:
+        """Return whether these are its arguments, and no more of them can come."""
+        return self.end.is_reached and self.length == len(arguments) and "".join(self.pieces) == arguments
 
     def goes_on_with(self, name: str, arguments: str) -> bool:
         """Return whether a piece may be a further one of this call, and not the first of another."""
         if not name or not self.name:
             return True
-        return name == self.name and not (arguments and self.is_complete() and arguments != self.arguments)
+        return name == self.name and not (arguments and self.end.is_reached and not self.has_whole(arguments))
 
 
 class ToolCalls:
@@ -58,8 +59,9 @@ class ToolCalls:
     """
 
     def __init__(self) -> None:
-        self._calls: deque[_Call] = deque(maxlen=MAX_CALLS)
+        self._calls: deque[_Call] = deque()
         self._begun = 0
+        self._by_id: dict[str, _Call] = {}  # the last call with an id
         self._by_index: dict[int, _Call] = {}  # the last call under an index of the service's
         self._room = MAX_KEPT
         self._beside: list[_Call] = []  # those whose pieces stood in one list, without ids and indices
@@ -67,7 +69,7 @@ class ToolCalls:
     def read(self, pieces: Any) -> Iterator[ToolCallDelta]:
         """Read a list of pieces, as a chunk or a message holds it; those that say nothing are left out.
 
-        :raises ResponseFormatError: if it is not a list of objects
+        :raises ResponseFormatError: if it is not a list of objects, or one has what cannot be sent back
         """
         pieces = [pieces] if isinstance(pieces, dict) else pieces
         if not isinstance(pieces, list) or not all(isinstance(piece, dict) for piece in pieces):
@@ -82,26 +84,30 @@ class ToolCalls:
             extra = {each: value for each, value in piece.items() if each not in _OF_CALL and value is not None}
             if more := {each: value for each, value in inner.items() if each not in _OF_FUNCTION}:
                 extra[kind] = more
+            check_sent_back(extra)
             if not (id_ or name or arguments or extra):
                 continue
             call = self._call_of(id_, name, arguments, index_in(piece), place if len(pieces) > 1 else None)
             touched.append(call)
             new_id, new_name = "" if call.id else id_, "" if call.name else name
-            call.id, call.name = call.id or id_, call.name or name
-            if (id_ or name) and not new_name and arguments == call.arguments and call.is_complete():
+            call.name = call.name or name
+            if new_id:
+                call.id = new_id
+                self._by_id[new_id] = call
+            if (id_ or name) and not new_name and call.has_whole(arguments):
                 arguments = ""  # the whole call again, at the end of the answer
             if arguments == "{}" and not isinstance(inner.get("arguments"), str):
                 call.is_empty, arguments = True, ""
             if arguments and self._room > 0:
                 self._room -= len(arguments)
-                call.pieces.append(arguments)
+                call.add(arguments)
             yield ToolCallDelta(call.index, new_id or None, new_name or None, arguments, kind, extra)
         if len(touched) > 1:
             self._beside = touched
 
     def rest(self) -> Iterator[ToolCallDelta]:
         """Return the arguments of calls that had an empty object and nothing after it."""
-        empty = (call for call in self._calls if call.is_empty and not call.arguments)
+        empty = (call for call in self._calls if call.is_empty and not call.length)
         yield from (ToolCallDelta(call.index, arguments="{}") for call in empty)
 
     def read_function_call(self, call: Any) -> Iterator[ToolCallDelta]:
@@ -119,10 +125,10 @@ class ToolCalls:
         last = self._calls[-1] if self._calls else None
         there = None if index is None else self._by_index.get(index)
         if id_:
-            known = next((call for call in reversed(self._calls) if call.id == id_), None)
+            known = self._by_id.get(id_)
             if known is not None:
                 is_other = bool(name) and index is not None and there is None and index != known.said_index
-                if is_other and known.is_complete() and (name, arguments) == (known.name, known.arguments):
+                if is_other and name == known.name and known.has_whole(arguments):
                     return known  # the same once more
                 return self._begin(index) if is_other or not known.goes_on_with(name, arguments) else known
             late = last if index is None else there
@@ -146,6 +152,10 @@ class ToolCalls:
     def _begin(self, index: int | None) -> _Call:
         call = _Call(self._begun, index)
         self._begun += 1
+        if len(self._calls) == MAX_CALLS:
+            oldest = self._calls.popleft()
+            if self._by_id.get(oldest.id) is oldest:
+                del self._by_id[oldest.id]
         self._calls.append(call)
         if index is not None:
             self._remember(index, call)

@@ -1,0 +1,29 @@
+"""The text of a choice so far, for a message that says it once more at the end of a stream."""
+
+from __future__ import annotations
+
+
+class TextSoFar:
+    """The pieces of a text, which are looked at as little as a comparison needs: any number of messages may come.
+
+    :ivar pieces: the pieces, to which whoever reads one adds it
+    """
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self._counted = 0  # pieces whose characters are counted
+        self._length = 0
+        self._solid = 0  # characters that are not blank
+
+    def rest_of(self, whole: str) -> str | None:
+        """Return what a text says behind these pieces; None if it says more than they do, and otherwise."""
+        self._count()
+        if len(whole) >= self._length and whole.startswith(text := "".join(self.pieces)):
+            return whole[len(text) :]
+        return None if len("".join(whole.split())) > self._solid else ""
+
+    def _count(self) -> None:
+        for place in range(self._counted, len(self.pieces)):
+            self._length += len(self.pieces[place])
+            self._solid += len("".join(self.pieces[place].split()))
+        self._counted = len(self.pieces)
