@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from unit.gguf_files import SMOLLM2, gguf
 
 from g4f_lite.cli.options import ProviderOptions
 from g4f_lite.cli.output import prepare
@@ -100,12 +101,14 @@ def test_a_variable_that_a_named_provider_does_not_read_is_told(names: list[str]
 def test_the_projector_of_a_model_that_sees_is_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("g4f_lite.providers.local.runner.check_installed", lambda: None)
     model = tmp_path / "model.gguf"
-    model.write_bytes(b"GGUF" + bytes(99))
-    image, given = ["-i", "https://example.org/cat.png"], ["--mmproj", str(model)]
+    model.write_bytes(gguf(SMOLLM2))
+    projector = tmp_path / "mmproj.gguf"
+    projector.write_bytes(gguf({"general.architecture": "clip"}))
+    image, given = ["-i", "https://example.org/cat.png"], ["--mmproj", str(projector)]
     refused = call("chat", "What?", "-m", str(model), *image)
     assert_refused(refused, "the projector of a model that can see with --mmproj or G4F_LITE_MMPROJ\n")
     assert_refused(call("chat", "What?", "-m", str(model), *given, *image), "Local downloads no images")
-    assert_refused(call("chat", "What?", "--mmproj", "none.gguf"), "there is no file")
+    assert_refused(call("chat", "What?", "--mmproj", "none.gguf"), "(the projector is from --mmproj)\n")
     assert_refused(call("chat", "What?", "-p", "ollama", *given), "--mmproj is for the embedded model")
 
 
