@@ -121,6 +121,14 @@ def test_a_member_of_a_chain_without_a_key_is_told(emulator: Emulator) -> None:
     assert call("chat", "Hello", "-p", "echo,groq", G4F_LITE_OFFLINE="0", GROQ_API_KEY=KEY).stderr == ""
 
 
+def test_a_member_of_a_chain_that_failed_is_told_before_the_answer() -> None:
+    done = call("chat", "Hello", "-p", "groq,echo", GROQ_API_KEY=KEY)
+    assert (done.returncode, done.stdout) == (0, "Hello\n")
+    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
+    assert done.stderr == f"Note: Groq did not answer ({reason}); Echo answers\n"
+    assert call("chat", "Hello", "-p", "echo,groq", GROQ_API_KEY=KEY).stderr == ""
+
+
 # How it ends
 
 
