@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from unit.gguf_files import SMOLLM2, gguf
 
+from g4f_lite.cli.commands.doctor import Target, make_target
 from g4f_lite.cli.options import ProviderOptions
 from g4f_lite.cli.output import prepare
 from g4f_lite.emulator import Emulator
@@ -98,6 +99,14 @@ def test_a_variable_that_a_named_provider_does_not_read_is_told(names: list[str]
     assert "Note:" not in call("models", *names, G4F_LITE_MODEL="gpt-4o").stderr  # which is a server's
 
 
+def test_doctor_tells_it_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("G4F_LITE_MODEL", "qwen3-0.6b")
+    for source in ("the default", "named"):
+        assert capsys.readouterr().err == ""
+        make_target(Target("local", source), {"retry": None})
+    assert capsys.readouterr().err.startswith("Note: Local uses smollm2: G4F_LITE_MODEL is for commands that")
+
+
 def test_the_projector_of_a_model_that_sees_is_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("g4f_lite.providers.local.runner.check_installed", lambda: None)
     model = tmp_path / "model.gguf"
@@ -127,6 +136,18 @@ def test_a_member_of_a_chain_that_failed_is_told_before_the_answer() -> None:
     reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
     assert done.stderr == f"Note: Groq did not answer ({reason}); Echo answers\n"
     assert call("chat", "Hello", "-p", "echo,groq", GROQ_API_KEY=KEY).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "superfluous"),
+    [('"/models/big.gguf"', "the quotes"), ("local:/models/big.gguf", "local:"), ("file:///big.gguf", "file://")],
+)
+def test_what_does_not_belong_to_the_path_of_a_model_is_told(name: str, superfluous: str) -> None:
+    expected = f"Error: Local: there is no file {name}; leave out {superfluous}"
+    assert_refused(call("chat", "Hello", "-m", name), f"{expected}\n")
+    done = call("chat", "Hello", G4F_LITE_MODEL=name)
+    assert_refused(done, f"{expected} (the model is from G4F_LITE_MODEL)\n")
+    assert "hf:" not in call("chat", "Hello", "-m", "/models/big").stderr
 
 
 # How it ends
