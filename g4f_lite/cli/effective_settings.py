@@ -13,6 +13,7 @@ import certifi
 from ..errors import ModelNotSupportedError
 from ..http.exchange import CA_BUNDLES
 from ..http.redact import HIDDEN, password_in, redact
+from ..providers.local.memory import free_memory
 from ..providers.local.runner import CONTEXT
 from ..providers.local.vision import FOR_ITS_MODEL, PROJECTOR_FROM, VARIABLE, checked_file
 from ..providers.openai.keys import clean
@@ -101,7 +102,11 @@ def _key(variable: str) -> Setting:
 
 def _context(row: Setting, embedded: EmbeddedModel) -> Setting:
     """Return the setting as the model can have it."""
-    return Setting(row.name, f"{embedded.context} (the model's most)", row.source) if embedded.capped else row
+    if embedded.capped:
+        return Setting(row.name, f"{embedded.context} (the model's most)", row.source)
+    if embedded.most is None:
+        return row
+    return Setting(row.name, f"{embedded.context} of at most {embedded.most} tokens, of the embedded model", row.source)
 
 
 def _projector(embedded: EmbeddedModel) -> list[Setting]:
@@ -119,4 +124,7 @@ def _projector(embedded: EmbeddedModel) -> list[Setting]:
 def _memory(embedded: EmbeddedModel) -> list[Setting]:
     if embedded.memory is None:
         return []
-    return [Setting("its memory", f"about {embedded.memory / 1e9:.1f} GB, with this context", "computed")]
+    free = free_memory()
+    only = "only " if free is not None and free < embedded.memory else ""
+    there = "" if free is None else f"; {only}{free / 1e9:.1f} GB are free"
+    return [Setting("its memory", f"about {embedded.memory / 1e9:.1f} GB, with this context{there}", "computed")]
