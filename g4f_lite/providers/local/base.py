@@ -10,7 +10,7 @@ import requests
 
 from ...answers.deltas import Delta
 from ...answers.images import ImageResponse
-from ...errors import G4FLiteError, ProviderNotConfiguredError
+from ...errors import G4FLiteError, ModelNotSupportedError, ProviderNotConfiguredError
 from ...http.body import Body
 from ...http.checks import check
 from ...http.deadline import Deadline
@@ -72,7 +72,11 @@ class EngineProvider(OpenAIProvider):
         else:
             check_images(prompt.messages, self.name)
         check_options(prompt.options)
-        self.runner.metadata(self.get_model(prompt.model))  # fetched at the call, so that no limit of an answer cuts it
+        try:  # here, so that a model which has to be fetched first takes no time of the answer's
+            self.runner.metadata(self.get_model(prompt.model))
+        except ModelNotSupportedError as error:
+            self.explain(error)
+            raise
 
     def begin(self, prompt: Prompt) -> EngineCall:
         model, options = self.get_model(prompt.model), dict(prompt.options)
