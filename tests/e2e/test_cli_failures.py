@@ -117,7 +117,9 @@ def test_the_projector_of_a_model_that_sees_is_an_option(tmp_path: Path, monkeyp
     refused = call("chat", "What?", "-m", str(model), *image)
     assert_refused(refused, "the projector of a model that can see with --mmproj or G4F_LITE_MMPROJ\n")
     assert_refused(call("chat", "What?", "-m", str(model), *given, *image), "Local downloads no images")
-    assert_refused(call("chat", "What?", "--mmproj", "none.gguf"), "(the projector is from --mmproj)\n")
+    for chosen in ("", str(model)):
+        refused = call("chat", "What?", "--mmproj", "none.gguf", G4F_LITE_MODEL=chosen)
+        assert_refused(refused, "give the path of a .gguf file (the projector is from --mmproj)\n")
     assert_refused(call("chat", "What?", "-p", "ollama", *given), "--mmproj is for the embedded model")
 
 
