@@ -10,6 +10,7 @@ import click
 
 from ...client.routing import RoutedProvider, Router
 from ...providers.base import BaseProvider
+from ...providers.fallback import Fallback
 from ..answer_format import format_check
 from ..call_options import call_options
 from ..completion import FILE, complete_model
@@ -17,7 +18,7 @@ from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
-from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
+from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
 from ..output import write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
@@ -77,6 +78,8 @@ def command(
         options["proxy"] = provider_options.proxy
     with silent_keyboard():
         provider = provider_options.choose(engine)
+        if isinstance(provider, Fallback):
+            provider.on_fallback = note_fallback
         conversation = file.open(_with_options(provider, call_options), system=system, model=model)
     if interactive:
         from ..interactive import InteractiveChat

@@ -22,7 +22,7 @@ from ..completion import FILE
 from ..diagnosis import NOT_RUNNING
 from ..effective_settings import Setting, effective_settings, known_secrets
 from ..examination import Examination, Examiner
-from ..options import read_key
+from ..options import note_unused_model, read_key
 from ..output import write, write_json
 
 SECONDS = 30.0  # for each step, by default
@@ -145,7 +145,10 @@ def make_target(target: Target, settings: dict[str, Any]) -> BaseProvider:
     wanted = {key: value for key, value in wanted.items() if value is not None or key == "retry"}
     if name.lower() == "local":
         wanted["download"] = False
-    return make_provider(target.name, **wanted)
+    provider = make_provider(target.name, **wanted)
+    if target.source == "named":
+        note_unused_model(provider)
+    return provider
 
 
 def write_settings(rows: list[Setting]) -> None:
