@@ -12,7 +12,7 @@ from ...client.routing import RoutedProvider, Router
 from ...providers.base import BaseProvider
 from ..answer_format import format_check
 from ..call_options import call_options
-from ..completion import FILE, complete_model
+from ..completion import FILE, complete_file, complete_model
 from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
@@ -36,7 +36,15 @@ from .local import suggest_better_models
     help="The model; a .gguf file works as well, with the provider local.",
 )
 @click.option("--system", "-s", metavar="TEXT", help="A system message, which tells the model how to behave.")
-@click.option("--image", "-i", "images", multiple=True, metavar="FILE|URL|-", help="An image to send; can be repeated.")
+@click.option(
+    "--image",
+    "-i",
+    "images",
+    multiple=True,
+    metavar="FILE|URL|-",
+    shell_complete=complete_file,
+    help="An image to send; can be repeated.",
+)
 @call_options("--option", "-o")
 @click.option("--save", metavar="FILE", type=FILE, help="Save the conversation to a new file.")
 @click.option("--continue", "continued", metavar="FILE", type=FILE, help="Continue the conversation in a file.")
