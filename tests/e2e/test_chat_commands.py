@@ -157,3 +157,23 @@ def test_the_history_and_completion(emulator: Emulator, here: list[str], tmp_pat
         terminal.wait_for("> ")
         terminal.type("/he\t\n")
         terminal.wait_for("/undo")
+
+
+def test_a_message_of_several_lines_is_one_in_the_next_chat(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("readline")
+    (tmp_path / "g4f-lite").mkdir()
+    (tmp_path / "g4f-lite" / "history").write_text("old \\n one\n", encoding="utf-8")
+    settings = {"TERM": "xterm", "XDG_STATE_HOME": str(tmp_path)}
+    with Terminal("chat", *here, "--raw", **settings) as terminal:
+        terminal.wait_for("> ")
+        terminal.type("\x1b[200~one\ntwo\x1b[201~\n")
+        terminal.wait_for("one\r\ntwo\r\n")
+        terminal.type("/quit\n")
+        terminal.end()
+    with Terminal("chat", *here, "--raw", **settings) as terminal:
+        terminal.wait_for("> ")
+        for presses, message in ((2, "one\ntwo"), (4, "old \\n one")):  # over /quit, and then over the first
+            emulator.answer("That is it.")
+            terminal.type(f"{CTRL_P * presses}\n")
+            terminal.wait_for("That is it.")
+            assert history(emulator)[-1] == message
