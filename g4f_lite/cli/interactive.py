@@ -13,7 +13,7 @@ from ..arguments import check_name
 from ..conversation import Conversation
 from ..errors import G4FLiteError
 from ..messages import Image, Message, text_of
-from .conversation_file import ConversationFile
+from .conversation_file import ConversationFile, is_instruction
 from .failure import Failure, checking_arguments, message_of
 from .line_editor import LineEditor
 from .output import write
@@ -31,10 +31,11 @@ HELP = """\
 /system TEXT   replace the system message; none removes it; without TEXT, show it
 /save FILE     save the conversation to a new file, and each further turn
 /edit          write a message in your editor, as $VISUAL or $EDITOR names it
-/quit          quit, as Ctrl-D does
+/quit          quit, as Ctrl-D does; so do /exit, /bye, and a message that is only exit or quit
 Alt-Enter begins another line, and Ctrl-C clears what you have typed.
 A message that begins with a slash is sent after two: //etc/hosts.
 """
+QUIT = ("/quit", "/exit", "/bye", "quit", "exit")  # as other programs with a prompt call it
 COMMANDS = ("/edit", "/help", "/model", "/new", "/quit", "/retry", "/save", "/system", "/undo")
 
 
@@ -82,7 +83,7 @@ class InteractiveChat:
         try:
             while True:
                 line = self._editor.read()
-                if line == "/quit":
+                if line in QUIT:
                     return
                 try:
                     self._obey(line)
@@ -233,11 +234,6 @@ class InteractiveChat:
             error.show()
         except G4FLiteError as error:
             Failure(message_of(error)).show()
-
-
-def is_instruction(message: Message) -> bool:
-    """Return whether a message is a system message."""
-    return message["role"] in ("system", "developer")
 
 
 def _shortened(text: str) -> str:

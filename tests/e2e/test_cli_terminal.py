@@ -104,6 +104,15 @@ def test_ctrl_d_leaves(options: list[str]) -> None:
         assert terminal.end() == (0, "\r\n")
 
 
+@pytest.mark.parametrize("word", ["/exit", "/bye", "exit", "quit"])
+def test_words_that_leave(emulator: Emulator, options: list[str], word: str) -> None:
+    with Terminal(*options) as terminal:
+        terminal.wait_for("> ")
+        terminal.type(f"{word}\n")
+        assert terminal.end() == (0, f"{word}\r\n")
+    assert emulator.requests == []
+
+
 def test_ctrl_c_clears_a_line_and_leaves_when_it_is_pressed_twice(emulator: Emulator, options: list[str]) -> None:
     pytest.importorskip("readline")
 

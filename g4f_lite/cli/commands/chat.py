@@ -73,8 +73,6 @@ def command(
     interactive = prompt is None and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
         raise click.UsageError("--json needs a prompt")
-    if continued is not None and system is not None:
-        raise click.UsageError("--system cannot be combined with --continue, whose file has its own")
     file = ConversationFile(continued, save)
     check = format_check(call_options)
     attached = read_images(images)  # before the prompt: one may be on standard input
