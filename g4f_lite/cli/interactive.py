@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class InteractiveChat:
     :param conversation: the conversation
     :param options: options of each turn
     :param images: images to send with the first message
+    :param texts: texts to add to the first message
     :param whole: whether to write each answer only when it is complete
     :param raw: whether to write answers without rendering them
     :param file: the file of the conversation
@@ -59,6 +60,7 @@ class InteractiveChat:
         options: dict[str, Any],
         images: list[Image] | None,
         *,
+        texts: Sequence[str] = (),
         whole: bool,
         raw: bool,
         file: ConversationFile,
@@ -68,6 +70,7 @@ class InteractiveChat:
         self._file = file
         self._options = options
         self._images = images
+        self._texts = texts
         self._whole = whole
         self._raw = raw
         self._check = check
@@ -221,10 +224,12 @@ class InteractiveChat:
         self._unanswered = line
         try:
             with checking_arguments():
-                stream = self._conversation.stream(as_text(line), images=self._images, **self._options)
+                message = "\n\n".join([as_text(line), *self._texts])
+                stream = self._conversation.stream(message, images=self._images, **self._options)
             with stream:
                 show(stream, whole=self._whole, raw=self._raw)
             self._images = self._unanswered = None
+            self._texts = ()
             self._file.save(self._conversation)
             if self._check is not None:
                 self._check(str(stream.text()))

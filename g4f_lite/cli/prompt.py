@@ -7,6 +7,7 @@ import io
 import os
 import stat
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -24,20 +25,21 @@ def _one_argument(context: click.Context, parameter: click.Parameter, words: tup
 prompt_argument = click.argument("prompt", nargs=-1, metavar="[PROMPT]", callback=_one_argument)
 
 
-def read_prompt(argument: str | None) -> str:
-    """Return the argument and standard input, separated by a blank line if there are both.
+def read_prompt(argument: str | None, files: Sequence[str] = ()) -> str:
+    """Return the argument, the texts of files, and standard input, separated by blank lines.
 
     :param argument: the argument; None without one, and ``-`` for standard input alone
-    :raises click.UsageError: if there is neither
+    :param files: the texts of files
+    :raises click.UsageError: if there is none of them
     :raises click.ClickException: if one is not text
     """
     if argument == STANDARD_INPUT:
         argument = None
     given = "" if argument is None else as_text(argument)
     piped = _standard_input() if argument is None or _is_piped() else ""
-    if argument is None and not piped.strip():
+    if argument is None and not files and not piped.strip():
         raise click.UsageError("there is no prompt; give it as an argument, or on standard input")
-    return "\n\n".join(part for part in (given, piped) if part.strip())
+    return "\n\n".join(part for part in (given, *files, piped) if part.strip())
 
 
 def _is_piped() -> bool:

@@ -144,6 +144,19 @@ def test_images_go_with_the_first_message(emulator: Emulator, options: list[str]
         assert history(emulator)[-1] == "and"
 
 
+def test_a_text_file_goes_with_the_first_message(emulator: Emulator, options: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("the notes\n", encoding="utf-8")
+    with Terminal(*options, "-f", str(file)) as terminal:
+        terminal.wait_for("> ")
+        emulator.fail("success_false")
+        assert say(terminal, "look").startswith("Error: ")
+        emulator.answer("seen")
+        assert say(terminal, "/retry") == "seen\r\n> "
+        say(terminal, "and")
+        assert history(emulator) == [f"look\n\n{file}:\n\nthe notes", "seen", "and"]
+
+
 def test_no_stream_shows_nothing_of_a_cut_answer(emulator: Emulator, options: list[str]) -> None:
     with Terminal(*options, "--no-stream") as terminal:
         terminal.wait_for("> ")

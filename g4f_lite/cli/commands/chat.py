@@ -21,6 +21,7 @@ from ..options import EngineOptions, ProviderOptions, engine_options, provider_o
 from ..output import write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
+from ..text_files import read_text_files
 from .local import suggest_better_models
 
 
@@ -36,6 +37,15 @@ from .local import suggest_better_models
     help="The model; a .gguf file works as well, with the provider local.",
 )
 @click.option("--system", "-s", metavar="TEXT", help="A system message, which tells the model how to behave.")
+@click.option(
+    "--file",
+    "-f",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    type=FILE,
+    help="A text file to add to the prompt, with its name; can be repeated.",
+)
 @click.option(
     "--image",
     "-i",
@@ -58,6 +68,7 @@ def command(
     call_options: dict[str, Any],
     model: str | None,
     system: str | None,
+    files: tuple[Path, ...],
     images: tuple[str, ...],
     save: Path | None,
     continued: Path | None,
@@ -76,7 +87,8 @@ def command(
     file = ConversationFile(continued, save)
     check = format_check(call_options)
     attached = read_images(images)  # before the prompt: one may be on standard input
-    text = "" if interactive else read_prompt(prompt)
+    texts = read_text_files(files)
+    text = "" if interactive else read_prompt(prompt, texts)
     raw = raw or "response_format" in call_options
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
@@ -87,7 +99,7 @@ def command(
     if interactive:
         from ..interactive import InteractiveChat
 
-        how: Any = {"whole": no_stream, "raw": raw, "file": file, "check": check}
+        how: Any = {"texts": texts, "whole": no_stream, "raw": raw, "file": file, "check": check}
         InteractiveChat(conversation, options, attached, **how).run()
         return
     with checking_arguments():
