@@ -63,6 +63,14 @@ def test_a_file_without_a_system_message_can_get_one(
     assert texts(kept) == [*everything, "Again", "Again"]
 
 
+def test_a_long_conversation_can_be_sent_in_part(emulator: Emulator, here: list[str], kept: Path) -> None:
+    command = ["--continue", str(kept), "--max-characters", "10", *here]
+    assert call("chat", "one", *command).returncode == 0
+    assert call("chat", "two", *command).returncode == 0
+    assert [message["content"] for message in asked(emulator)["messages"]] == ["one", "one", "two"]
+    assert texts(kept) == ["My name is Ada.", "Hello, Ada.", "one", "one", "two", "two"]
+
+
 def test_paths_may_have_blanks_and_any_script(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "Мои беседы"
     folder.mkdir()

@@ -58,6 +58,12 @@ from .local import suggest_better_models
 @call_options("--option", "-o")
 @click.option("--save", metavar="FILE", type=FILE, help="Save the conversation to a new file.")
 @click.option("--continue", "continued", metavar="FILE", type=FILE, help="Continue the conversation in a file.")
+@click.option(
+    "--max-characters",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Leave out the oldest turns of the conversation beyond this length; the file keeps them.",
+)
 @click.option("--no-stream", is_flag=True, help="Print nothing before the answer is complete.")
 @click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")
@@ -72,6 +78,7 @@ def command(
     images: tuple[str, ...],
     save: Path | None,
     continued: Path | None,
+    max_characters: int | None,
     no_stream: bool,
     raw: bool,
     as_json: bool,
@@ -96,6 +103,7 @@ def command(
     with silent_keyboard():
         provider = provider_options.choose(engine)
         conversation = file.open(_with_options(provider, call_options), system=system, model=model)
+        conversation.max_characters = max_characters
     if interactive:
         from ..interactive import InteractiveChat
 
