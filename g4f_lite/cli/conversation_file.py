@@ -23,6 +23,8 @@ class ConversationFile:
         self._target = source if target is None else target
         self._known = 0  # messages of the conversation that the file has
         self._first: Messages = []  # those that the conversation has before them
+        if target == Path("-"):
+            raise Misuse("--save needs the name of a file: a conversation cannot be saved to standard output")
         if target is not None and target.exists():
             raise Misuse(f"{target} already exists; continue it with --continue {target}, or name another file")
         if self._target is not None and not self._target.parent.is_dir():

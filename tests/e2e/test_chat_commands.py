@@ -159,7 +159,9 @@ def test_the_history_and_completion(emulator: Emulator, here: list[str], tmp_pat
         terminal.wait_for("/undo")
 
 
-def test_a_message_of_several_lines_is_one_in_the_next_chat(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+def test_a_message_of_several_lines_is_one_in_the_next_chat(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
     pytest.importorskip("readline")
     (tmp_path / "g4f-lite").mkdir()
     (tmp_path / "g4f-lite" / "history").write_text("old \\n one\n", encoding="utf-8")

@@ -107,6 +107,7 @@ def test_what_cannot_be_is_told_before_anything_is_sent(
     broken = tmp_path / "broken.json"
     broken.write_text("{}", encoding="utf-8")
     assert_refused(call("chat", "Hi", "--save", str(kept), *here), "talk.json", "--continue")
+    assert_refused(call("chat", "Hi", "--save", "-", *here), "standard output")
     assert_refused(call("chat", "Hi", "--save", str(tmp_path / "no" / "talk.json"), *here), "is not a directory")
     assert_refused(call("chat", "Hi", "--continue", str(tmp_path / "none.json"), *here), "cannot read", "none.json")
     assert_refused(

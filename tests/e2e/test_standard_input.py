@@ -16,6 +16,8 @@ from g4f_lite.testing import Echo
 
 from .command import asked, assert_refused, call, run
 
+PNG = b"\x89PNG\r\n\x1a\n"
+
 
 def prompts(emulator: Emulator) -> list[str]:
     return [request.json()["messages"][-1]["content"] for request in emulator.requests if request.step == "prompt"]
@@ -73,6 +75,20 @@ def test_files_that_are_not_text(emulator: Emulator, here: list[str], tmp_path: 
     for name, word in (("red.png", "is not text in UTF-8"), ("none.txt", "cannot read"), (".", "cannot read")):
         assert_refused(call("chat", "Sum up:", "-f", str(tmp_path / name), *here), word)
     assert emulator.requests == []
+
+
+def test_an_empty_pipe_is_pointed_out(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    image = tmp_path / "red.png"
+    image.write_bytes(PNG)
+    note = "Note: standard input was empty; the prompt is sent without it\n"
+    assert run("chat", "Write a message", *here, stdin="").stderr == note
+    assert run("chat", "Write a message", *here, stdin="a change").stderr == ""
+    assert run("chat", "Write a message", "-i", "-", *here, stdin=PNG).stderr == ""
+    done = call("chat", "what", *here, stdin=PNG)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: standard input is an image, not text; send it with --image -\n",
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")

@@ -95,7 +95,7 @@ def command(
     check = format_check(call_options)
     attached = read_images(images)  # before the prompt: one may be on standard input
     texts = read_text_files(files)
-    text = "" if interactive else read_prompt(prompt, texts)
+    text = "" if interactive else read_prompt(prompt, texts, images)
     raw = raw or "response_format" in call_options
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
