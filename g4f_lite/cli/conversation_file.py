@@ -15,11 +15,12 @@ class ConversationFile:
 
     :param source: the file of an earlier conversation, or None
     :param target: a new file to save to; the source if None
+    :ivar source: the file of the earlier conversation, or None
     :raises click.ClickException: if the target exists, or its directory does not
     """
 
     def __init__(self, source: Path | None, target: Path | None) -> None:
-        self._source = source
+        self.source = source
         self._target = source if target is None else target
         self._known = 0  # messages of the conversation that the file has
         self._first: Messages = []  # those that the conversation has before them
@@ -41,16 +42,16 @@ class ConversationFile:
         """
         try:
             with checking_arguments():
-                if self._source is None:
+                if self.source is None:
                     return Conversation(provider, system=system, model=model)
-                conversation = Conversation.load(self._source, provider, model=model)
-                self._known = len(conversation.messages) if self._target is self._source else 0
+                conversation = Conversation.load(self.source, provider, model=model)
+                self._known = len(conversation.messages) if self._target is self.source else 0
                 if system is not None:
                     self._begin(conversation, system)
                 return conversation
         except Misuse as error:
             if isinstance(error.__cause__, OSError):
-                raise Misuse(f"cannot read {self._source}: {error.__cause__.strerror}") from error
+                raise Misuse(f"cannot read {self.source}: {error.__cause__.strerror}") from error
             raise
 
     def _begin(self, conversation: Conversation, system: str) -> None:

@@ -82,7 +82,7 @@ class InteractiveChat:
 
         :raises KeyboardInterrupt: if the user quits with Ctrl-C
         """
-        write(f"Chatting with {self._conversation.provider.name}{self._model(' ({})')}. {HINT}\n")
+        write(self._banner())
         try:
             while True:
                 line = self._editor.read()
@@ -129,6 +129,18 @@ class InteractiveChat:
             self._edit()
         elif command == "/retry":
             self._retry()
+
+    def _banner(self) -> str:
+        """Return what is shown first: who answers, what is continued, and what waits to be sent."""
+        lines = [f"Chatting with {self._conversation.provider.name}{self._model(' ({})')}."]
+        if self._file.source is not None:
+            messages = sum(1 for message in self._conversation.messages if not is_instruction(message))
+            lines.append(f"Continuing {self._file.source}: {_counted(messages, 'message')}.")
+        waiting = [(len(self._images or ()), "image"), (len(self._texts), "text file")]
+        if any(number for number, _ in waiting):
+            listed = ", ".join(_counted(number, name) for number, name in waiting if number)
+            lines.append(f"Sent with your first message: {listed}.")
+        return "\n".join([*lines, HINT, ""])
 
     def _model(self, form: str) -> str:
         """Return the name of the model in a text, or nothing if there is none."""
@@ -239,6 +251,10 @@ class InteractiveChat:
             error.show()
         except G4FLiteError as error:
             Failure(message_of(error)).show()
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}{'s' * (number != 1)}"
 
 
 def _shortened(text: str) -> str:

@@ -88,7 +88,8 @@ def _standard_input() -> bytes:
         click.echo("Type the prompt, then press Ctrl-D on a line of its own.", err=True)
     if not isinstance(sys.stdin, io.TextIOWrapper):
         return sys.stdin.read().encode()
-    return sys.stdin.buffer.read()
+    data: bytes = sys.stdin.buffer.read()
+    return data
 
 
 def _decoded(data: bytes) -> str:

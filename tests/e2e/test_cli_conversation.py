@@ -181,7 +181,7 @@ def test_a_talk_is_kept_turn_by_turn_until_a_new_one(emulator: Emulator, here: l
     from .command import Terminal
 
     with Terminal("chat", *here, "--continue", str(kept)) as terminal:
-        terminal.wait_for("> ")
+        assert f"\r\nContinuing {kept}: 2 messages.\r\n" in terminal.wait_for("> ")
         terminal.type("And yours?\n")
         terminal.wait_for("And yours?\r\nAnd yours?\r\n> ")
         assert texts(kept) == ["My name is Ada.", "Hello, Ada.", "And yours?", "And yours?"]

@@ -137,7 +137,9 @@ def test_ctrl_c_clears_a_line_and_leaves_when_it_is_pressed_twice(emulator: Emul
 
 def test_images_go_with_the_first_message(emulator: Emulator, options: list[str]) -> None:
     with Terminal(*options, "--image", "https://example.org/cat.png") as terminal:
-        terminal.wait_for("> ")
+        banner = terminal.wait_for("> ").splitlines()[:-1]
+        assert "Sent with your first message: 1 image." in banner
+        assert max(map(len, banner)) <= 80
         say(terminal, "look")
         assert history(emulator)[0][1] == {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
         say(terminal, "and")
@@ -148,7 +150,7 @@ def test_a_text_file_goes_with_the_first_message(emulator: Emulator, options: li
     file = tmp_path / "notes.txt"
     file.write_text("the notes\n", encoding="utf-8")
     with Terminal(*options, "-f", str(file)) as terminal:
-        terminal.wait_for("> ")
+        assert "Sent with your first message: 1 text file.\r\n" in terminal.wait_for("> ")
         emulator.fail("success_false")
         assert say(terminal, "look").startswith("Error: ")
         emulator.answer("seen")
