@@ -37,6 +37,7 @@ A message that begins with a slash is sent after two: //etc/hosts.
 """
 QUIT = ("/quit", "/exit", "/bye", "quit", "exit")  # as other programs with a prompt call it
 COMMANDS = ("/edit", "/help", "/model", "/new", "/quit", "/retry", "/save", "/system", "/undo")
+WITH_ARGUMENT = ("/model", "/save", "/system")
 
 
 class InteractiveChat:
@@ -74,7 +75,7 @@ class InteractiveChat:
         self._whole = whole
         self._raw = raw
         self._check = check
-        self._editor = LineEditor(COMMANDS)
+        self._editor = LineEditor([f"{command} " if command in WITH_ARGUMENT else command for command in COMMANDS])
         self._unanswered: str | None = None  # the last message, if there was no answer
 
     def run(self) -> None:

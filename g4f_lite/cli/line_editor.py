@@ -12,13 +12,14 @@ from typing import Any
 LENGTH = 1000  # messages that the history file keeps
 NEWLINE = "\r"  # in a message of the history file, which has a line for each; no key and no paste gives one
 PROMPT = "> "
+SAVE = "/save "  # after which the Tab key completes paths
 QUIT_HINT = "Press Ctrl-C again, or Ctrl-D, to quit."
 
 
 class LineEditor:
     """Reads messages; pasted lines are one message.
 
-    :param commands: words at the beginning of a message that the Tab key completes
+    :param commands: what the Tab key completes at the beginning of a message; a blank follows where an argument can
     """
 
     def __init__(self, commands: Sequence[str]) -> None:
@@ -92,8 +93,22 @@ class LineEditor:
             self._file.chmod(0o600)
 
     def _complete(self, text: str, number: int) -> str | None:
-        found = [command for command in self._commands if command.startswith(text)] if text.startswith("/") else []
+        if text.startswith(SAVE):
+            found = [SAVE + path for path in _paths(text.removeprefix(SAVE))]
+        else:
+            found = [command for command in self._commands if text.startswith("/") and command.startswith(text)]
         return found[number] if number < len(found) else None
+
+
+def _paths(begun: str) -> list[str]:
+    """List the paths that begin with a text; a directory ends with a slash."""
+    directory, begun_name = os.path.split(begun)
+    try:
+        entries = sorted(Path(directory).expanduser().iterdir())
+    except (OSError, RuntimeError):  # no such directory, or no home
+        return []
+    shown = [path for path in entries if path.name.startswith(begun_name) and (begun_name or path.name[0] != ".")]
+    return [os.path.join(directory, path.name) + "/" * path.is_dir() for path in shown]
 
 
 def _history_file() -> Path:

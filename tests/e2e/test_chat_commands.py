@@ -179,3 +179,17 @@ def test_a_message_of_several_lines_is_one_in_the_next_chat(
             terminal.type(f"{CTRL_P * presses}\n")
             terminal.wait_for("That is it.")
             assert history(emulator)[-1] == message
+
+
+def test_a_path_after_save_is_completed(here: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("readline")
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a folder" / ".hidden").touch()
+    with Terminal("chat", *here) as terminal:
+        terminal.wait_for("> ")
+        terminal.type(f"/sa\t{tmp_path}/a\ttalk.json\n")
+        terminal.wait_for(f"Each turn will be saved to {tmp_path}/a folder/talk.json.\r\n")
+        terminal.wait_for("> ")
+        (tmp_path / "a folder" / "one.json").touch()
+        terminal.type(f"/save {tmp_path}/a\t\t\n")
+        terminal.wait_for("one.json already exists")
