@@ -40,7 +40,7 @@ def read_prompt(argument: str | None, files: Sequence[str] = (), images: Sequenc
     given = "" if argument is None else as_text(argument)
     read = argument is None or _is_piped()
     data = _standard_input() if read else b""
-    if images is not None and image_type(data) is not None:
+    if images is not None and image_type(data) is not None and not _is_utf8(data):  # a text may begin with BM, too
         raise Failure("standard input is an image, not text; send it with --image -")
     piped = _decoded(data)
     if read and argument is not None and not piped.strip() and STANDARD_INPUT not in (images or ()) and _is_pipe():
@@ -90,6 +90,14 @@ def _standard_input() -> bytes:
         return sys.stdin.read().encode()
     data: bytes = sys.stdin.buffer.read()
     return data
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decoded(data: bytes) -> str:

@@ -89,6 +89,7 @@ def test_an_empty_pipe_is_pointed_out(emulator: Emulator, here: list[str], tmp_p
         1,
         "Error: standard input is an image, not text; send it with --image -\n",
     )
+    assert call("chat", "Sum up:", *here, stdin="BMW builds cars.").stdout == "Sum up:\n\nBMW builds cars.\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")
