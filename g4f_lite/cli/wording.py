@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 # Arguments that the command has as an option of another name.
 _OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image", "response_format": "--schema"}
-_OPTIONS |= {"max_tokens": "--max-tokens"}
+_OPTIONS |= {"max_tokens": "--max-tokens", "max_pause": "--max-pause"}
 _SAME = "context|mmproj|model|poll|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"  # and of the same name
 _MODEL = r"(?:its default|another) model"
 
