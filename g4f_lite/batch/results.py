@@ -154,9 +154,8 @@ class BatchResults(Generic[T]):
         :raises TypeError: if the prompts come from an iterator
         """
         left = (self._task(index) for index in range(len(self)) if index not in self._known)
-        kept = 0 if self._plan.store is None else self._plan.store.count()
-        kept -= sum(result.error is None for result in self._known.values())
-        return estimate_of(((task, self._stored(task.index)) for task in left), self._plan.calls, kept)
+        tasks = ((task, self._stored(task.index)) for task in left)
+        return estimate_of(tasks, self._plan.calls, self._plan.unused(self._keys))
 
     @property
     def failed(self) -> Results[T]:

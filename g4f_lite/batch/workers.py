@@ -34,8 +34,8 @@ class Workers:
 
     ``"auto"`` starts with 4, and each half of them that succeed bring one more.  If a call is refused by 429, a quarter
     of them goes, and calls are sent a little more slowly than in the second before, evenly spread; this pace then grows
-    again.  Where a few calls of a hundred are refused at half of the pace too, the pace is not the reason, and they only
-    wait.  There are never more workers than the service says is left of its limits, and at most 64.
+    again.  Where a few of a hundred calls are refused at half of the pace too, the pace is not the reason, and it stays.
+    There are never more workers than the service says is left of its limits, and at most 64.
 
     :param number: the number, or ``"auto"``
     :param clock: tells the time in seconds; a test gives its own

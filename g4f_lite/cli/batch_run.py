@@ -74,8 +74,9 @@ class BatchRun:
                     if file is not None:
                         file.publish()
         if output.path is not None:
-            skipped = self.files.skipped
-            click.echo(told_after(self.results.usage, len(wrong), self.files.store, self._cost(), skipped))
+            skipped, usage = self.files.skipped, self.results.usage
+            usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
+            click.echo(told_after(usage, len(wrong), self.files.store, self._cost(), skipped))
         elif self.files.skipped:
             tell(f"Note: {counted(self.files.skipped, 'empty row')} skipped")
         if wrong:
