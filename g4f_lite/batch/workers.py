@@ -19,8 +19,9 @@ _RECENT_SECONDS = 1.0  # in which the calls that were sent say how many the serv
 _CARE = 0.95  # of what it took then
 _GROWTH, _DOUBLING_SECONDS = 0.001, 30.0  # how the pace grows again: by 5 % in half a minute, sevenfold in two
 _FEW, _DOUBLING_SECONDS_OF_FEW = 20, 3.0  # a refusal among few calls says little: twofold in 12 seconds
-# Refusals have another reason than the pace if the last ones came among many answers, and also at half of the pace.
-_LAST, _MANY, _HALF = 4, 100, 0.5
+# Refusals have another reason than the pace if each has many answers before it, and there are some at a small share of
+# the pace, too.
+_LEAST, _LAST, _MANY, _SMALL = 5, 12, 20, 0.4
 LONGEST_PAUSE = 86_400.0  # seconds; what is used up for a day is back within it, and a longer wait is no pause
 _KEPT = 0.9  # of the means of tokens and seconds, with each answer
 _BUNDLE_SECONDS, _MOST_IN_BUNDLE = 0.75, 10
@@ -34,7 +35,7 @@ class Workers:
 
     ``"auto"`` starts with 4, and each half of them that succeed bring one more.  If a call is refused by 429, a quarter
     of them goes, and calls are sent a little more slowly than in the second before, evenly spread; this pace then grows
-    again.  Where a few of a hundred calls are refused at half of the pace too, the pace is not the reason, and it stays.
+    again.  Where few calls are refused, and at less than half of the pace too, the pace is not the reason and stays.
     There are never more workers than the service says is left of its limits, and at most 64.
 
     :param number: the number, or ``"auto"``
@@ -129,7 +130,8 @@ class Workers:
             if not self.adapts:
                 return
             self._answers_before.append(self._answers)
-            are_few = len(self._answers_before) == _LAST and self._answers - self._answers_before[0] >= _MANY
+            count = len(self._answers_before)
+            are_few = count >= _LEAST and self._answers - self._answers_before[0] >= (count - 1) * _MANY
             self._is_chance = self._is_chance and are_few
             if self._is_chance:
                 return
@@ -143,7 +145,7 @@ class Workers:
             rate = max(1.0, taken if math.isinf(self._rate) else max(taken, self._rate * _SHRINK))
             if math.isinf(self._rate) or rate > self._first_rate:
                 self._first_rate = rate
-            self._is_chance = are_few and rate < _HALF * self._first_rate
+            self._is_chance = are_few and rate < _SMALL * self._first_rate
             if self._is_chance:
                 self._forget_rate(now)
                 return
