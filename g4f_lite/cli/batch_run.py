@@ -126,7 +126,9 @@ class BatchRun:
             raise Failure(f"{error.message}; {self._hint()}") from error
         except KeyboardInterrupt:
             done = f"{self.results.usage.done:,} of {counted(len(self.rows), 'prompt')}"
-            click.echo(f"\nInterrupted after {done}; {self._hint()}", err=True)
+            dropped = self.results.dropped
+            again = f"; {counted(dropped, 'call')} in progress will be sent again" if dropped else ""
+            click.echo(f"\nInterrupted after {done}; {self._hint()}{again}", err=True)
             raise
         finally:
             self.results.close()

@@ -96,7 +96,8 @@ def command(
     printed as JSON lines, and kept only if --store names a file.
 
     Answers are kept in OUT.store as they come, and stay there: after Ctrl-C, a crash or an error, the same command goes
-    on, and pays for no answer twice. OUT is written when the batch is complete; until then its rows are in OUT.partial.
+    on, and sends again only what had no answer yet, such as the calls that were in progress. OUT is written when the
+    batch is complete; until then its rows are in OUT.partial.
 
     With --hosted the service answers in its own time, usually within hours, at half the price. The command waits; after
     Ctrl-C the service goes on, and the same command fetches the answers.
