@@ -145,7 +145,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
 
 def told_of_pause(seconds: float) -> str:
     """Say for how long the service has asked to wait; nothing if it has not."""
-    return f"paused by the service for {duration(seconds)}" if seconds > 0 else ""
+    return f"paused by the service for {duration(max(1, seconds))}" if seconds > 0 else ""
 
 
 def duration(seconds: float) -> str:

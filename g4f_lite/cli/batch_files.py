@@ -21,6 +21,7 @@ _HINTS = {
     "is empty": "; --empty skip leaves such rows out, and --empty send sends what the other columns make",
     "give the delimiter": " with --delimiter",
 }
+_AS_UTF_8 = "; save it as UTF-8, which a spreadsheet calls 'CSV UTF-8'"
 
 
 class BatchFiles:
@@ -141,7 +142,9 @@ class BatchFiles:
         except OSError as error:
             raise Misuse(f"cannot read {self._name}: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise Misuse(f"{self._name} is not UTF-8 text: {error.reason} at byte {error.start:,}") from error
+            raise Misuse(
+                f"{self._name} is not UTF-8 text: {error.reason} at byte {error.start:,}{_AS_UTF_8}"
+            ) from error
         except ValueError as error:
             hint = next((hint for words, hint in _HINTS.items() if str(error).endswith(words)), "")
             raise Misuse(f"{self._name}, {error}{hint}") from error

@@ -132,6 +132,18 @@ def test_errors_name_the_options_of_the_command(
     assert "prompts[" not in done.stderr
 
 
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_a_file_has_no_hint_to_an_attribute_of_an_error(
+    emulator: Emulator, here: list[str], tmp_path: Path, name: str
+) -> None:
+    emulator.fail("cut", after=1, times=None)
+    (tmp_path / "in.txt").write_text("one two three\n", encoding="utf-8")
+    assert call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / name), *here).returncode == 1
+    written = (tmp_path / name).read_text(encoding="utf-8")
+    assert "cut" in written
+    assert ".partial" not in written
+
+
 def test_the_error_of_a_row_names_the_options_of_the_command(emulator: Emulator, tmp_path: Path) -> None:
     emulator.fail("status", status=404, times=None, body='{"detail": "Not Found"}', content_type="application/json")
     (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
