@@ -85,7 +85,7 @@ def refuse(name: str, value: Any, known: Collection[str], provider: BaseProvider
     if name in _G4F_OPTIONS and not value:
         return
     if not drop:
-        refusal = unknown_name("option", name, sorted({*known, *_ARGUMENTS}), provider.name)
+        refusal = unknown_name("option", name, sorted({*known, *_ARGUMENTS} - {name}), provider.name)
         if name in _G4F_OPTIONS:
             refusal += f": {_G4F_OPTIONS[name]}"
         if refusal.endswith(repr(name)):  # nothing better is known; a misprint is not to be dropped

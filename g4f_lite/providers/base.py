@@ -73,7 +73,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
     default_model: str = ""
     model_aliases: ClassVar[dict[str, str]] = {}
     supports_message_history: ClassVar[bool] = False
-    token_sources: ClassVar[int] = 0  # from how many sources a rejected token is fetched again, once per call each
+    token_sources: ClassVar[int] = 0  # from how many sources a rejected token is fetched again, once per attempt each
     fetches_images: ClassVar[bool] = False  # whether to fetch images with the session of the call, not when needed
     known_options: frozenset[str] = frozenset()
 

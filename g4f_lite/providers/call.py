@@ -159,6 +159,7 @@ class Call:
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt, and again if that can mend it: with another token or session, or without a field."""
         rejected: AuthenticationError | None = None
+        self._refreshed = 0  # while an attempt before this one waited for a rate limit, its token may have expired
         while True:
             try:
                 opened = self._send_prompt(exchange)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import requests
@@ -42,9 +42,11 @@ def send_prompt(provider: Sender, exchange: Exchange, prompt: Prompt, asked: req
     with at_step(exchange, "prompt"):
         try:
             return _send_all(provider, exchange, prompt, asked)
-        finally:
-            with naming(provider, "request"):
+        except BaseException:
+            # What is yielded now cannot be sent any more, and what is raised now came of the first error, which counts.
+            with suppress(Exception):
                 asked.close()
+            raise
 
 
 @contextmanager

@@ -62,6 +62,8 @@ def test_a_hint_names_near_options_or_none():
         Client(knows()).ask("x", temprature=0)
     with pytest.raises(TypeError, match=r"no option 'timout'; try timeout$"):
         Client(knows()).ask("x", timout=3)
+    with pytest.raises(TypeError, match="no option 'tools'; Client"):
+        Client(knows()).ask("x", tools=[{"type": "function", "function": {"name": "f"}}])
     with pytest.raises(TypeError, match="no option 'request_timeout': pass timeout=, in seconds"):
         Client(knows()).ask("x", request_timeout=3)
     with pytest.raises(TypeError, match="no option 'history_disabled'; Client"):

@@ -32,6 +32,7 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.emulator import Emulator
+from g4f_lite.http import Exchange
 
 from .conftest import Provide
 from .raw_server import Connection, RawServer, every, hello, length
@@ -169,6 +170,30 @@ def test_a_refused_token_is_renewed_without_a_policy_too(emulator: Emulator) -> 
         emulator.expire_tokens()
         assert provider.create(messages="two") == "two"
     assert [request.step for request in emulator.requests] == ["bootstrap", "prompt", "prompt", "bootstrap", "prompt"]
+
+
+EXPIRED, BUSY = _error("401 Unauthorized"), _error("429 Too Many Requests", "", "retry-after-ms: 1")
+
+
+@pytest.mark.parametrize(
+    ("answers", "logins"), [([EXPIRED, BUSY, EXPIRED, hello()], [1, 1, 2]), ([EXPIRED, EXPIRED, hello()], [1, 1])]
+)
+def test_a_token_is_renewed_once_in_each_attempt(answers: list[bytes], logins: list[int]) -> None:
+    class Renews(OpenAICompatible):
+        token_sources = 1
+
+        def bootstrap(self, exchange: Exchange) -> str:
+            attempts.append(exchange.attempts)
+            return "token"
+
+    attempts: list[int] = []
+    with RawServer(every(*answers)) as server, Renews(server.url, model="m", retry=FAST) as provider:
+        if len(logins) == 3:
+            assert provider.create(messages="hi") == "Hello world"
+        else:
+            with pytest.raises(AuthenticationError):
+                provider.create(messages="hi")
+    assert attempts == logins
 
 
 @pytest.mark.parametrize(

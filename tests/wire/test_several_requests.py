@@ -382,3 +382,15 @@ def test_its_generator_is_closed_when_the_attempt_fails() -> None:
     with RawServer(every(JOB)) as server, pytest.raises(HookError):
         provider(server, Closes).ask("hi")
     assert ends == ["closed"]
+
+
+def test_what_it_yields_after_the_end_of_the_call_does_not_replace_its_error() -> None:
+    class Cancels(Wren):
+        def request(self, prompt: Prompt, token: str) -> Asked:
+            try:
+                yield from super().request(prompt, token)
+            finally:
+                yield requests.Request("DELETE", f"{self.base_url}/jobs/7")
+
+    with RawServer(lambda c: (c.request(), c.silence())) as server, pytest.raises(DeadlineExceededError):
+        provider(server, Cancels, timeout=0.2).ask("hi")
