@@ -15,7 +15,7 @@ from .pace import LocalMeter, Pace, check_rate
 from .plan import Plan
 from .results import BatchResults
 from .task import Calls
-from .workers import Workers
+from .workers import LONGEST_PAUSE, Workers
 
 if TYPE_CHECKING:
     from .hosted import HostedBatch, HostedCalls
@@ -32,6 +32,7 @@ def map_prompts(
     tpm: float | None = None,
     on_error: str = "return",
     max_failures_in_a_row: int = 20,
+    max_pause: float = LONGEST_PAUSE,
     progress: bool | None = None,
     fresh: bool = False,
     executor: Executor | None = None,
@@ -54,7 +55,7 @@ def map_prompts(
     plan = Plan(
         calls,
         defaults,
-        workers=Workers(workers),
+        workers=Workers(workers, longest_pause=_seconds(max_pause)),
         meters=(*([LocalMeter(rpm, tpm)] if rpm or tpm else []), *([pace.meter] if pace and executor else [])),
         fresh=fresh,
         raises=on_error == "raise",
@@ -70,6 +71,14 @@ def map_prompts(
     plan.labels = inputs.labels
     plan.store = None if store is None else AnswerStore(store)
     return BatchResults(inputs, plan)
+
+
+def _seconds(max_pause: Any) -> float:
+    if isinstance(max_pause, bool) or not isinstance(max_pause, (int, float)):
+        raise TypeError(f"max_pause must be seconds, not {type(max_pause).__name__}")
+    if not 0 <= max_pause <= LONGEST_PAUSE:
+        raise ValueError(f"max_pause must be from 0 to {LONGEST_PAUSE:.0f} seconds, a day, not {max_pause}")
+    return max_pause
 
 
 def host_prompts(

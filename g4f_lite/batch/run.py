@@ -303,12 +303,14 @@ class Run:
         :returns: False if the service names no time, or nothing was answered since the prompt was put there last
         """
         wait = wait_named_by(error)
-        if wait is None or task.answers_before == self._answers:
+        if wait is None or wait > self._workers.longest_pause or task.answers_before == self._answers:
             return False
         task.answers_before = self._answers
         task.sent = result.attempts or task.sent + 1
         self._waiting.append(task)
-        self._failures += self._workers.pause(wait)  # a service that goes on refusing stops the batch
+        if self._workers.pause(wait):
+            logger.info("the batch waits: %s", error)
+            self._failures += 1  # a service that goes on refusing stops the batch
         if self._failures >= self._plan.max_failures:
             self._halt(error)
         return True
@@ -326,7 +328,7 @@ class Run:
             self._failures += 1
             if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows
                 self._workers.refused(error.retry_after)
-            if is_hopeless(error):
+            if is_hopeless(error) or (wait_named_by(error) or 0.0) > self._workers.longest_pause:
                 self._halt(error)
                 return False
             if self._failures >= self._plan.max_failures:

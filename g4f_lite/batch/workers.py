@@ -39,16 +39,24 @@ class Workers:
     There are never more workers than the service says is left of its limits, and at most 64.
 
     :param number: the number, or ``"auto"``
+    :param longest_pause: the seconds for which the service may ask to wait
     :param clock: tells the time in seconds; a test gives its own
     :raises TypeError: if it is neither a whole number nor ``"auto"``
     :raises ValueError: if it is less than 1
     """
 
-    def __init__(self, number: int | str = "auto", *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        number: int | str = "auto",
+        *,
+        longest_pause: float = LONGEST_PAUSE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.adapts = number == "auto"
         if isinstance(number, str) and not self.adapts:
             raise TypeError(f"workers must be a whole number or 'auto', not {number!r}")
         self._number = _FIRST if isinstance(number, str) else check_whole_number(number, "workers")
+        self.longest_pause = longest_pause
         self._clock = clock
         self._lock = threading.Lock()
         self._successes = 0  # since the number changed
@@ -125,7 +133,7 @@ class Workers:
         with self._lock:
             now = self._clock()
             self.refusals += 1
-            if wait is not None and wait <= LONGEST_PAUSE:
+            if wait is not None and wait <= self.longest_pause:
                 self._waits_until = max(self._waits_until, now + wait)
             if not self.adapts:
                 return

@@ -82,7 +82,8 @@ def _assignment(text: str) -> tuple[str, Any]:
 # Arguments that only a program can give, or that are options of a command.
 _OF_PYTHON = (
     *("output", "repairs", "tools", "max_turns", "approve", "on_tool", "messages", "stream"),
-    *("fresh", "workers", "executor", "store", "rpm", "tpm", "on_error", "max_failures_in_a_row", "progress"),
+    *("fresh", "workers", "executor", "store", "rpm", "tpm", "on_error", "max_failures_in_a_row"),
+    *("max_pause", "progress"),
     *("path", "poll"),
 )
 # Arguments of a call that the command line gives by itself.

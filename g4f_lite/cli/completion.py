@@ -20,6 +20,11 @@ def complete_provider(context: click.Context, parameter: click.Parameter, begun:
     return [CompletionItem(name) for name in provider_names() if name.lower().startswith(begun.lower())]
 
 
+def complete_file(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Let the shell list the files that begin with a text."""
+    return [CompletionItem(begun, type="file")]
+
+
 def complete_model(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """List the models that begin with a text, of the provider that is named before; files where it is Local."""
     named, server = ",".join(context.params["names"]), context.params["base_url"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..conversation import Conversation
+from ..messages import Message, Messages
 from ..providers.base import BaseProvider
 from .failure import Failure, Misuse, checking_arguments
 
@@ -14,13 +15,17 @@ class ConversationFile:
 
     :param source: the file of an earlier conversation, or None
     :param target: a new file to save to; the source if None
+    :ivar source: the file of the earlier conversation, or None
     :raises click.ClickException: if the target exists, or its directory does not
     """
 
     def __init__(self, source: Path | None, target: Path | None) -> None:
-        self._source = source
+        self.source = source
         self._target = source if target is None else target
         self._known = 0  # messages of the conversation that the file has
+        self._first: Messages = []  # those that the conversation has before them
+        if target == Path("-"):
+            raise Misuse("--save needs the name of a file: a conversation cannot be saved to standard output")
         if target is not None and target.exists():
             raise Misuse(f"{target} already exists; continue it with --continue {target}, or name another file")
         if self._target is not None and not self._target.parent.is_dir():
@@ -37,22 +42,36 @@ class ConversationFile:
         """
         try:
             with checking_arguments():
-                if self._source is None:
+                if self.source is None:
                     return Conversation(provider, system=system, model=model)
-                conversation = Conversation.load(self._source, provider, model=model)
-                self._known = len(conversation.messages) if self._target is self._source else 0
+                conversation = Conversation.load(self.source, provider, model=model)
+                self._known = len(conversation.messages) if self._target is self.source else 0
+                if system is not None:
+                    self._begin(conversation, system)
                 return conversation
         except Misuse as error:
             if isinstance(error.__cause__, OSError):
-                raise Misuse(f"cannot read {self._source}: {error.__cause__.strerror}") from error
+                raise Misuse(f"cannot read {self.source}: {error.__cause__.strerror}") from error
             raise
+
+    def _begin(self, conversation: Conversation, system: str) -> None:
+        """Put a system message before the messages of a file, which is written with the next turn.
+
+        :raises click.ClickException: if the file has a system message
+        """
+        if any(map(is_instruction, conversation.messages)):
+            raise Misuse("--system cannot be combined with --continue here: the file has a system message of its own")
+        first: Message = {"role": "system", "content": system}
+        conversation.messages.insert(0, first)
+        self._first = [first] if self._known else []
 
     def save(self, conversation: Conversation) -> None:
         """Write the conversation to the file, if there is one.
 
         :raises click.ClickException: if the file cannot be written
         """
-        self._write(conversation, is_longer=len(conversation.messages) >= self._known)
+        longer = len(conversation.messages) >= len(self._first) + self._known
+        self._write(conversation, is_longer=longer)
 
     def save_changed(self, conversation: Conversation) -> None:
         """Write a conversation whose earlier messages have changed to the file, if that has been written already.
@@ -65,12 +84,14 @@ class ConversationFile:
     def _write(self, conversation: Conversation, *, is_longer: bool) -> None:
         if self._target is None:
             return
-        write = self._append_turn if is_longer else self._replace
         try:
-            write(self._target, conversation, self._known)
+            if is_longer:
+                self._append_turn(self._target, conversation, self._known, self._first)
+            else:
+                self._replace(self._target, conversation, self._known)
         except (OSError, ValueError) as error:
             raise Failure(f"cannot write {self._target}: {getattr(error, 'strerror', None) or error}") from error
-        self._known = len(conversation.messages)
+        self._known, self._first = len(conversation.messages), []
 
     def stop_saving(self) -> str:
         """Leave the file as it is, and return a notice for the user; a file that is not written yet is still used."""
@@ -79,3 +100,8 @@ class ConversationFile:
             return ""
         self._target = None
         return f"{file} is left as it is; further messages are not saved.\n"
+
+
+def is_instruction(message: Message) -> bool:
+    """Return whether a message is a system message."""
+    return message["role"] in ("system", "developer")

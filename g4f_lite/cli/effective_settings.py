@@ -10,9 +10,12 @@ from importlib.metadata import version
 
 import certifi
 
+from ..errors import ModelNotSupportedError
 from ..http.exchange import CA_BUNDLES
 from ..http.redact import HIDDEN, password_in, redact
+from ..providers.local.memory import free_memory
 from ..providers.local.runner import CONTEXT
+from ..providers.local.vision import FOR_ITS_MODEL, PROJECTOR_FROM, VARIABLE, checked_file
 from ..providers.openai.keys import clean
 from ..providers.openai.presets import PRESETS
 from .embedded_model import EmbeddedModel, embedded_model
@@ -67,7 +70,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         *(_key(name) for name in dict.fromkeys(key_variables()) if os.environ.get(name)),
         Setting("embedded model", embedded.file, embedded.source),
         *_memory(embedded),
-        *(Setting("mmproj", path, "G4F_LITE_MMPROJ") for path in [os.environ.get("G4F_LITE_MMPROJ")] if path),
+        *_projector(embedded),
         *(Setting(name, version(name), "installed") for name in ("g4f-lite", "requests", "urllib3")),
         Setting("python", f"{platform.python_version()} on {platform.platform(terse=True)}", "installed"),
     ]
@@ -99,10 +102,29 @@ def _key(variable: str) -> Setting:
 
 def _context(row: Setting, embedded: EmbeddedModel) -> Setting:
     """Return the setting as the model can have it."""
-    return Setting(row.name, f"{embedded.context} (the model's most)", row.source) if embedded.capped else row
+    if embedded.capped:
+        return Setting(row.name, f"{embedded.context} (the model's most)", row.source)
+    if embedded.most is None:
+        return row
+    return Setting(row.name, f"{embedded.context} of at most {embedded.most} tokens, of the embedded model", row.source)
+
+
+def _projector(embedded: EmbeddedModel) -> list[Setting]:
+    """Return the projector of the environment, and what is wrong with it or why it is not used."""
+    if not (file := os.environ.get(VARIABLE)):
+        return []
+    note = "" if embedded.source == "G4F_LITE_MODEL" else f" (not used: it is {FOR_ITS_MODEL})"
+    try:
+        checked_file(file, VARIABLE)
+    except ModelNotSupportedError as error:
+        note = f" ({error.message.partition('; give')[0].removesuffix(f' ({PROJECTOR_FROM} {VARIABLE})')})"
+    return [Setting("mmproj", f"{file}{note}", VARIABLE)]
 
 
 def _memory(embedded: EmbeddedModel) -> list[Setting]:
     if embedded.memory is None:
         return []
-    return [Setting("its memory", f"about {embedded.memory / 1e9:.1f} GB, with this context", "computed")]
+    free = free_memory()
+    only = "only " if free is not None and free < embedded.memory else ""
+    there = "" if free is None else f"; {only}{free / 1e9:.1f} GB are free"
+    return [Setting("its memory", f"about {embedded.memory / 1e9:.1f} GB, with this context{there}", "computed")]

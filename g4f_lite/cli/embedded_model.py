@@ -22,6 +22,7 @@ class EmbeddedModel:
     :ivar source: what names it, or ``"found"``
     :ivar context: the tokens of its context; None where the file does not say how many it can have
     :ivar capped: whether that is less than was asked for
+    :ivar most: the tokens that the model can have at most; None where the file does not say it
     :ivar memory: the bytes that its engine takes, about; None where that is not known
     """
 
@@ -29,6 +30,7 @@ class EmbeddedModel:
     source: str
     context: int | None = None
     capped: bool = False
+    most: int | None = None
     memory: int | None = None
 
 
@@ -52,7 +54,7 @@ def embedded_model(given: Mapping[str, str | None], default: str) -> EmbeddedMod
     except (G4FLiteError, ValueError):  # which the examination tells
         return EmbeddedModel(str(path), source or "found")
     most = file.context or asked
-    return EmbeddedModel(str(path), source or "found", min(asked, most), asked > most, file.memory(asked))
+    return EmbeddedModel(str(path), source or "found", min(asked, most), asked > most, file.context, file.memory(asked))
 
 
 def _named(given: Mapping[str, str | None]) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from ..errors import G4FLiteError, sanitize
 from ..providers.base import BaseProvider
 from ..providers.registry import make_provider
 from .assignments import read_assignment
+from .completion import complete_provider
 from .failure import Misuse, checking_arguments
 
 backend_option = click.option(
@@ -23,6 +24,7 @@ backend_option = click.option(
     default="local",
     show_default=True,
     metavar="NAME",
+    shell_complete=complete_provider,
     help="The provider that answers: local (the embedded model), echo, or another one such as ollama:llama3.2.",
 )
 fail_option = click.option(

@@ -87,6 +87,8 @@ def message_of(error: Exception) -> str:
         name = unknown[1]
         if name.partition(":")[0].lower() in map(str.lower, provider_names()):
             return f"{error}; with its provider it is -p {name}"
+        if os.path.isabs(os.path.expanduser(name)):  # the path of a file that is not there
+            return str(error)
         if "/" in name:
             return f"{error}; of Hugging Face's hub, write hf:{name}"
         if service := service_of(name):

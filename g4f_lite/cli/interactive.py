@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..arguments import check_name
 from ..conversation import Conversation
 from ..errors import G4FLiteError
 from ..messages import Image, Message, text_of
-from .conversation_file import ConversationFile
+from .conversation_file import ConversationFile, is_instruction
 from .failure import Failure, checking_arguments, message_of
 from .line_editor import LineEditor
 from .output import write
@@ -31,11 +31,13 @@ HELP = """\
 /system TEXT   replace the system message; none removes it; without TEXT, show it
 /save FILE     save the conversation to a new file, and each further turn
 /edit          write a message in your editor, as $VISUAL or $EDITOR names it
-/quit          quit, as Ctrl-D does
+/quit          quit, as Ctrl-D does; so do /exit, /bye, and a message that is only exit or quit
 Alt-Enter begins another line, and Ctrl-C clears what you have typed.
 A message that begins with a slash is sent after two: //etc/hosts.
 """
+QUIT = ("/quit", "/exit", "/bye", "quit", "exit")  # as other programs with a prompt call it
 COMMANDS = ("/edit", "/help", "/model", "/new", "/quit", "/retry", "/save", "/system", "/undo")
+WITH_ARGUMENT = ("/model", "/save", "/system")
 
 
 class InteractiveChat:
@@ -46,6 +48,7 @@ class InteractiveChat:
     :param conversation: the conversation
     :param options: options of each turn
     :param images: images to send with the first message
+    :param texts: texts to add to the first message
     :param whole: whether to write each answer only when it is complete
     :param raw: whether to write answers without rendering them
     :param file: the file of the conversation
@@ -58,6 +61,7 @@ class InteractiveChat:
         options: dict[str, Any],
         images: list[Image] | None,
         *,
+        texts: Sequence[str] = (),
         whole: bool,
         raw: bool,
         file: ConversationFile,
@@ -67,10 +71,11 @@ class InteractiveChat:
         self._file = file
         self._options = options
         self._images = images
+        self._texts = texts
         self._whole = whole
         self._raw = raw
         self._check = check
-        self._editor = LineEditor(COMMANDS)
+        self._editor = LineEditor([f"{command} " if command in WITH_ARGUMENT else command for command in COMMANDS])
         self._unanswered: str | None = None  # the last message, if there was no answer
 
     def run(self) -> None:
@@ -78,11 +83,11 @@ class InteractiveChat:
 
         :raises KeyboardInterrupt: if the user quits with Ctrl-C
         """
-        write(f"Chatting with {self._conversation.provider.name}{self._model(' ({})')}. {HINT}\n")
+        write(self._banner())
         try:
             while True:
                 line = self._editor.read()
-                if line == "/quit":
+                if line in QUIT:
                     return
                 try:
                     self._obey(line)
@@ -125,6 +130,18 @@ class InteractiveChat:
             self._edit()
         elif command == "/retry":
             self._retry()
+
+    def _banner(self) -> str:
+        """Return what is shown first: who answers, what is continued, and what waits to be sent."""
+        lines = [f"Chatting with {self._conversation.provider.name}{self._model(' ({})')}."]
+        if self._file.source is not None:
+            messages = sum(1 for message in self._conversation.messages if not is_instruction(message))
+            lines.append(f"Continuing {self._file.source}: {_counted(messages, 'message')}.")
+        waiting = [(len(self._images or ()), "image"), (len(self._texts), "text file")]
+        if any(number for number, _ in waiting):
+            listed = ", ".join(_counted(number, name) for number, name in waiting if number)
+            lines.append(f"Sent with your first message: {listed}.")
+        return "\n".join([*lines, HINT, ""])
 
     def _model(self, form: str) -> str:
         """Return the name of the model in a text, or nothing if there is none."""
@@ -220,10 +237,12 @@ class InteractiveChat:
         self._unanswered = line
         try:
             with checking_arguments():
-                stream = self._conversation.stream(as_text(line), images=self._images, **self._options)
+                message = "\n\n".join([as_text(line), *self._texts])
+                stream = self._conversation.stream(message, images=self._images, **self._options)
             with stream:
                 show(stream, whole=self._whole, raw=self._raw)
             self._images = self._unanswered = None
+            self._texts = ()
             self._file.save(self._conversation)
             if self._check is not None:
                 self._check(str(stream.text()))
@@ -235,9 +254,8 @@ class InteractiveChat:
             Failure(message_of(error)).show()
 
 
-def is_instruction(message: Message) -> bool:
-    """Return whether a message is a system message."""
-    return message["role"] in ("system", "developer")
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}{'s' * (number != 1)}"
 
 
 def _shortened(text: str) -> str:

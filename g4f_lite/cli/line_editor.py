@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 LENGTH = 1000  # messages that the history file keeps
+NEWLINE = "\r"  # in a message of the history file, which has a line for each; no key and no paste gives one
 PROMPT = "> "
+SAVE = "/save "  # after which the Tab key completes paths
 QUIT_HINT = "Press Ctrl-C again, or Ctrl-D, to quit."
 
 
 class LineEditor:
     """Reads messages; pasted lines are one message.
 
-    :param commands: words at the beginning of a message that the Tab key completes
+    :param commands: what the Tab key completes at the beginning of a message; a blank follows where an argument can
     """
 
     def __init__(self, commands: Sequence[str]) -> None:
@@ -41,6 +43,7 @@ class LineEditor:
         readline.clear_history()
         with contextlib.suppress(OSError, ValueError):
             readline.read_history_file(self._file)
+        self._replace_in_history(NEWLINE, "\n")
 
     def read(self) -> str:
         """Return the next message.  Ctrl-C clears the line.
@@ -64,6 +67,15 @@ class LineEditor:
         if self._readline is not None:
             self._readline.add_history(message)
 
+    def _replace_in_history(self, old: str, new: str) -> None:
+        """Replace a text in all messages; libedit's file keeps newlines by itself."""
+        if "libedit" in (self._readline.__doc__ or ""):
+            return
+        for number in range(self._readline.get_current_history_length()):
+            message = self._readline.get_history_item(number + 1)  # which counts from 1, and the next line from 0
+            if message and old in message:
+                self._readline.replace_history_item(number, message.replace(old, new))
+
     def _has_text(self) -> bool:
         """Return whether something was typed before Ctrl-C."""
         return self._readline is not None and bool(self._readline.get_line_buffer())
@@ -76,12 +88,27 @@ class LineEditor:
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o600))
+            self._replace_in_history("\n", NEWLINE)
             self._readline.write_history_file(self._file)
             self._file.chmod(0o600)
 
     def _complete(self, text: str, number: int) -> str | None:
-        found = [command for command in self._commands if command.startswith(text)] if text.startswith("/") else []
+        if text.startswith(SAVE):
+            found = [SAVE + path for path in _paths(text.removeprefix(SAVE))]
+        else:
+            found = [command for command in self._commands if text.startswith("/") and command.startswith(text)]
         return found[number] if number < len(found) else None
+
+
+def _paths(begun: str) -> list[str]:
+    """List the paths that begin with a text; a directory ends with a slash."""
+    directory, begun_name = os.path.split(begun)
+    try:
+        entries = sorted(Path(directory).expanduser().iterdir())
+    except (OSError, RuntimeError):  # no such directory, or no home
+        return []
+    shown = [path for path in entries if path.name.startswith(begun_name) and (begun_name or path.name[0] != ".")]
+    return [os.path.join(directory, path.name) + "/" * path.is_dir() for path in shown]
 
 
 def _history_file() -> Path:

@@ -12,20 +12,21 @@ from ..messages import Messages
 LOCK_SECONDS = 10.0  # another command holds the lock while it writes the file, not while it waits for an answer
 
 
-def append_turn(path: Path, conversation: Conversation, known: int) -> None:
+def append_turn(path: Path, conversation: Conversation, known: int, first: Messages) -> None:
     """Write a conversation to a file, after the turns that other commands have added to it meanwhile.
 
     The conversation has their turns afterwards.
 
     :param known: how many messages the file had when it was read or written last
+    :param first: the messages that the conversation has before these
     :raises OSError: if the file cannot be written, or its lock cannot be taken
     :raises ValueError: if the file is not a conversation any more
     """
     with _lock_of(path):
-        added = conversation.messages[known:]
+        added = conversation.messages[len(first) + known :]
         if path.exists():
             current = Conversation.load(path, conversation.provider)
-            conversation.messages = [*current.messages, *_without_instructions(added, current.messages)]
+            conversation.messages = [*first, *current.messages, *_without_instructions(added, current.messages)]
             current.messages = conversation.messages
             current.save(path)
         else:

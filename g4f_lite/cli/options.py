@@ -19,7 +19,7 @@ from ..providers.local.references import is_reference
 from ..providers.openai.keys import clean
 from ..providers.selection import choose_provider
 from .completion import FILE, complete_provider
-from .failure import Misuse, checking_arguments, tell
+from .failure import Misuse, checking_arguments, one_line, tell
 
 EngineOptions = Mapping[str, Any]
 
@@ -104,6 +104,20 @@ def note_skipped(chain: Fallback) -> None:
             tell(f"Note: {one.name} is skipped: {reason}")
         except (G4FLiteError, ValueError):  # which the call tells
             continue
+
+
+def note_fallback(errors: list[G4FLiteError], answering: str) -> None:
+    """Note the members of a chain that failed before another one answers.
+
+    :param answering: the name of that one
+    """
+    for error in errors:
+        if isinstance(error, AuthenticationError) and error.status is None:
+            continue  # which `note_skipped` has told
+        reason = one_line(error.message).partition("; ")[0]
+        skipped = reason.removeprefix("skipped: ")
+        what = f"did not answer ({reason})" if skipped == reason else f"is skipped: {skipped}"
+        tell(f"Note: {error.provider} {what}; {answering} answers")
 
 
 def note_unused_model(provider: BaseProvider) -> None:

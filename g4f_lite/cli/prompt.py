@@ -7,10 +7,12 @@ import io
 import os
 import stat
 import sys
+from collections.abc import Sequence
 
 import click
 
-from .failure import Failure, Misuse
+from ..messages import image_type
+from .failure import Failure, Misuse, tell
 
 STANDARD_INPUT = "-"
 
@@ -24,20 +26,28 @@ def _one_argument(context: click.Context, parameter: click.Parameter, words: tup
 prompt_argument = click.argument("prompt", nargs=-1, metavar="[PROMPT]", callback=_one_argument)
 
 
-def read_prompt(argument: str | None) -> str:
-    """Return the argument and standard input, separated by a blank line if there are both.
+def read_prompt(argument: str | None, files: Sequence[str] = (), images: Sequence[str] | None = None) -> str:
+    """Return the argument, the texts of files, and standard input, separated by blank lines.
 
     :param argument: the argument; None without one, and ``-`` for standard input alone
-    :raises click.UsageError: if there is neither
+    :param files: the texts of files
+    :param images: what the option for images names; None for a command without that option
+    :raises click.UsageError: if there is none of them
     :raises click.ClickException: if one is not text
     """
     if argument == STANDARD_INPUT:
         argument = None
     given = "" if argument is None else as_text(argument)
-    piped = _standard_input() if argument is None or _is_piped() else ""
-    if argument is None and not piped.strip():
+    read = argument is None or _is_piped()
+    data = _standard_input() if read else b""
+    if images is not None and image_type(data) is not None and not _is_utf8(data):  # a text may begin with BM, too
+        raise Failure("standard input is an image, not text; send it with --image -")
+    piped = _decoded(data)
+    if read and argument is not None and not piped.strip() and STANDARD_INPUT not in (images or ()) and _is_pipe():
+        tell("Note: standard input was empty; the prompt is sent without it")
+    if argument is None and not files and not piped.strip():
         raise click.UsageError("there is no prompt; give it as an argument, or on standard input")
-    return "\n\n".join(part for part in (given, piped) if part.strip())
+    return "\n\n".join(part for part in (given, *files, piped) if part.strip())
 
 
 def _is_piped() -> bool:
@@ -64,18 +74,42 @@ def as_text(text: str) -> str:
     return text
 
 
-def _standard_input() -> str:
-    """Read standard input to its end, as UTF-8 or in the encoding of the locale."""
+def _is_pipe() -> bool:
+    """Return whether standard input is a pipe, which somebody has put there for its contents, unlike /dev/null."""
+    try:
+        return stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode)
+    except (OSError, ValueError):  # not a file of the system
+        return False
+
+
+def _standard_input() -> bytes:
+    """Read standard input to its end."""
     if sys.stdin.isatty():
         click.echo("Type the prompt, then press Ctrl-D on a line of its own.", err=True)
     if not isinstance(sys.stdin, io.TextIOWrapper):
-        return sys.stdin.read()
+        return sys.stdin.read().encode()
     data: bytes = sys.stdin.buffer.read()
-    for encoding in ("utf-8-sig", sys.stdin.encoding):
+    return data
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decoded(data: bytes) -> str:
+    """Decode what standard input has, as UTF-8 or in the encoding of the locale.
+
+    :raises click.ClickException: if it is not text
+    """
+    for encoding in ("utf-8-sig", sys.stdin.encoding or "utf-8"):
         try:
             return data.decode(encoding).replace("\r\n", "\n").rstrip("\n")
         except UnicodeDecodeError:
             continue
-    if codecs.lookup(sys.stdin.encoding).name == "utf-8":
+    if codecs.lookup(sys.stdin.encoding or "utf-8").name == "utf-8":
         raise Failure("standard input is not text in UTF-8")
     raise Failure(f"standard input is text neither in UTF-8 nor in {sys.stdin.encoding}")

@@ -11,6 +11,7 @@ from ..errors import G4FLiteError
 from .failure import tell
 from .keyboard import silent_keyboard
 from .output import write
+from .waiting import told_if_late
 
 if TYPE_CHECKING:
     from .writer import MarkdownWriter
@@ -46,7 +47,9 @@ def note_if_cut(stream: AnswerStream) -> None:
 def _print(stream: AnswerStream, *, whole: bool) -> None:
     end = ""
     try:
-        for text in [str(stream.text())] if whole else map(str, stream):
+        with told_if_late(stream):
+            pieces = [str(stream.text())] if whole else stream.start()
+        for text in map(str, pieces):
             write(text)
             if text:
                 end = "" if text.endswith("\n") else "\n"
@@ -59,7 +62,8 @@ def _print(stream: AnswerStream, *, whole: bool) -> None:
 def _render(stream: AnswerStream, writer: MarkdownWriter, *, whole: bool) -> None:
     with silent_keyboard(writer.begin_anew):
         # Start before the writer does: its thread would get a Ctrl-C while the embedded model loads.
-        pieces = [str(stream.text())] if whole else stream.start()
+        with told_if_late(stream):
+            pieces = [str(stream.text())] if whole else stream.start()
         with writer:
             for piece in pieces:
                 if isinstance(piece, str):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 # Arguments that the command has as an option of another name.
 _OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image", "response_format": "--schema"}
-_OPTIONS |= {"max_tokens": "--max-tokens"}
+_OPTIONS |= {"max_tokens": "--max-tokens", "max_pause": "--max-pause"}
 _SAME = "context|mmproj|model|poll|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"  # and of the same name
 _MODEL = r"(?:its default|another) model"
 
@@ -25,6 +25,7 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"; Client\(drop_unsupported=True\) drops such options with a warning", ""),
     (r"; client\.chat\.completions\.create\(n=…\) gives several", ""),
     (r"; (?:what had arrived|the text) is in \.partial of this error", ""),
+    (r"\bleave out earlier messages\b", "leave out earlier messages, as `g4f-lite chat --max-characters N` does"),
     # Arguments, and where they stand.
     (r"\bprompts\[\d+\]: (?=(?:proxy|timeout) must be )", ""),  # which all prompts have
     (r"\bprompts\[(\d+)\]", lambda found: f"prompt {int(found[1]) + 1}"),

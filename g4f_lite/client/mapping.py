@@ -63,6 +63,7 @@ class ManyPrompts:
         tpm: float | None = None,
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
+        max_pause: float = 86_400.0,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[Answer]: ...
@@ -95,6 +96,7 @@ class ManyPrompts:
         tpm: float | None = None,
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
+        max_pause: float = 86_400.0,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[T]: ...
@@ -127,6 +129,7 @@ class ManyPrompts:
         tpm: float | None = None,
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
+        max_pause: float = 86_400.0,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[Any]: ...
@@ -159,6 +162,7 @@ class ManyPrompts:
         tpm: float | None = None,
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
+        max_pause: float = 86_400.0,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[Any]:
@@ -186,6 +190,7 @@ class ManyPrompts:
         :param tpm: tokens per minute, of prompts and answers; None without a limit
         :param on_error: ``"return"`` gives a failure as a result with ``.error``; ``"raise"`` raises it
         :param max_failures_in_a_row: how many failures, one after the other, stop the batch
+        :param max_pause: the seconds for which the service may ask to wait; a longer wait stops the batch
         :param progress: whether to show progress; None shows it in a notebook, and in a terminal if tqdm is installed
         :raises TypeError: if ``prompts`` is one prompt or a DataFrame, or one of them is not a prompt
         :raises ValueError: if one of them is empty, or none is given
@@ -222,6 +227,7 @@ class ManyPrompts:
             tpm=tpm,
             on_error=on_error,
             max_failures_in_a_row=max_failures_in_a_row,
+            max_pause=max_pause,
             progress=progress,
             fresh=fresh,
             pace=self._router.pace,

@@ -50,6 +50,8 @@ class Fallback(BaseProvider):
         the next two
     :param single_provider_retry: only False, because each provider retries by its own ``retry``
     :param max_retries: without effect, like ``single_provider_retry``
+    :ivar on_fallback: called before an answer for which others failed first, with their errors and with the name of the
+        provider that answers; None by default
     :raises TypeError: if something is not a provider, or an argument asks for what a Fallback does not do
     """
 
@@ -80,6 +82,7 @@ class Fallback(BaseProvider):
         self.each = None if each is None else Timeout.of(each)
         self._usual = Timeout.of_environment() or Timeout()  # which a member has that was given none
         self.timeout = self._usual  # for calls without a timeout
+        self.on_fallback: Callable[[list[G4FLiteError], str], None] | None = None
         self._clock = clock
         self._breakers = [CircuitBreaker(clock) for _ in self.providers]
 
@@ -266,6 +269,8 @@ class _Chain:
                 breaker.succeeded()
             self.provider = getattr(source, "provider", None) or provider.name
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
+            if errors and self._chain.on_fallback is not None:
+                self._chain.on_fallback([errors[each] for each in sorted(errors)], self.provider)
             try:
                 yield from first
                 yield from deltas

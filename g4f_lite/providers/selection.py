@@ -12,6 +12,7 @@ from ..http.forks import lock_free_in_children
 from .base import BaseProvider
 from .environment import warn_of_unknown_variables
 from .fallback import Fallback
+from .local.vision import PROJECTOR_FROM
 from .registry import is_url, make, make_provider
 from .settings import check_url
 
@@ -87,7 +88,7 @@ def choose_provider(
     :raises ValueError: if a name or URL is invalid
     """
     warn_of_unknown_variables()
-    by_environment = name is None and base_url is None
+    by_environment, model = name is None and base_url is None, os.environ.get("G4F_LITE_MODEL")
     if by_environment:
         if replacement is not None:
             return replacement
@@ -97,7 +98,7 @@ def choose_provider(
         base_url = None if name else os.environ.get("G4F_LITE_BASE_URL") or None
         if base_url is not None:
             check_url(base_url, "G4F_LITE_BASE_URL")
-        if model := os.environ.get("G4F_LITE_MODEL"):
+        if model:
             settings.setdefault("model", model)
     names = [part.strip() for part in (name or "").split(",") if part.strip()]
     if name is not None and not names:
@@ -110,9 +111,9 @@ def choose_provider(
     except (ProviderNotFoundError, ModelNotSupportedError) as error:
         if by_environment and isinstance(error, ProviderNotFoundError):
             error.message = f"G4F_LITE_PROVIDER: {error.message}"
-        elif by_environment and "G4F_LITE_" not in error.message:
+        elif by_environment and "G4F_LITE_" not in error.message and PROJECTOR_FROM not in error.message:
             own = any(":" in one for one in names)
-            if own or settings.get("model") == os.environ.get("G4F_LITE_MODEL"):
+            if own or (model and settings.get("model") == model):
                 error.message += f" (the model is from {'G4F_LITE_PROVIDER' if own else 'G4F_LITE_MODEL'})"
         error.args = (error.message,)
         raise shortened(error)  # noqa: B904  it is the same one

@@ -212,6 +212,7 @@ class TestBadFiles:
         path.write_bytes(tiny.read_bytes().replace(b"llama", b"lamma"))
         with pytest.raises(ModelNotSupportedError, match=r"\(llama_model_load: .*unknown model arch.*'lamma'\)"):
             Local(path, retry=None).create(messages="Hello")
+        path.write_bytes(write_tiny_projector(path).read_bytes().replace(b"mlp", b"plm"))
         with pytest.raises(ModelNotSupportedError, match=r"cannot load .*tiny\.gguf with .*other\.gguf: .*\.gguf\)$"):
             Local(tiny, mmproj=path, context=COPY_CONTEXT + 3, retry=None).create(messages="Hello")
 

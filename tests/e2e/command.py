@@ -35,9 +35,14 @@ IN_TERMINAL = (
 
 
 def run(
-    *arguments: str, stdin: str | bytes = b"", program: list[str] | None = None, **environment: str
+    *arguments: str, stdin: str | bytes | None = None, program: list[str] | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end, and give its exit code and what it wrote."""
+    """Run the command to its end, and give its exit code and what it wrote; None is no standard input, not a pipe."""
+    if stdin is None:
+        with start(*arguments, program=program, **environment) as child:
+            out, err = child.communicate(timeout=SECONDS)
+            code = child.wait()
+        return subprocess.CompletedProcess(arguments, code, out.decode(errors="backslashreplace"), err.decode())
     given = stdin.encode() if isinstance(stdin, str) else stdin
     settings = {**os.environ, **ENVIRONMENT, **environment}
     if program is None and can_be_forked(environment):
@@ -94,14 +99,16 @@ def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert_failed(done, *words, code=2)
 
 
-def start(*arguments: str, **environment: str) -> subprocess.Popen[bytes] | Child:
-    """Start the command with pipes; standard input is empty."""
+def start(*arguments: str, program: list[str] | None = None, **environment: str) -> subprocess.Popen[bytes] | Child:
+    """Start the command with pipes; standard input is the null device."""
     settings = {**os.environ, **ENVIRONMENT, **environment}
     with open(os.devnull, "rb") as nothing:
-        if can_be_forked(environment):
+        if program is None and can_be_forked(environment):
             return Child(arguments, settings, nothing.fileno())
         pipe = subprocess.PIPE
-        return subprocess.Popen([*COMMAND, *arguments], stdin=nothing, stdout=pipe, stderr=pipe, env=settings)
+        return subprocess.Popen(
+            [*(program or COMMAND), *arguments], stdin=nothing, stdout=pipe, stderr=pipe, env=settings
+        )
 
 
 def read_until(stream: IO[bytes], wanted: bytes) -> bytes:

@@ -134,21 +134,26 @@ def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> N
 @pytest.mark.parametrize(
     ("typed", "environment", "found"),
     [
-        ("--provider oll", {}, "plain,ollama\n"),
-        ("-m smollm2-", {}, "plain,smollm2-1.7b\n"),
-        ("-m ./mod", {}, "file,./mod\n"),
-        ("-p groq -m ll", {}, "plain,llama-3.3-70b-versatile\n"),
-        ("-p AiChats -m g", {}, "plain,gpt-4\n"),
-        ("-p nosuch -m g", {}, "\n"),
-        ("--save t", {}, "file,t\n"),
-        ("-m g", {"G4F_LITE_PROVIDER": "openai:o3"}, "plain,gpt-4o-mini\n"),
-        ("-m s", {"G4F_LITE_BASE_URL": "http://127.0.0.1:9/v1"}, "\n"),
-        ("--base-url http://127.0.0.1:9/v1 -m s", {}, "\n"),
+        ("chat --provider oll", {}, "plain,ollama\n"),
+        ("doctor gro", {}, "plain,groq\n"),
+        ("doctor -p gro", {}, "plain,groq\n"),
+        ("serve oll", {}, "plain,ollama\n"),
+        ("emulate --backend ec", {}, "plain,Echo\n"),
+        ("chat -i re", {}, "file,re\n"),
+        ("chat -m smollm2-", {}, "plain,smollm2-1.7b\n"),
+        ("chat -m ./mod", {}, "file,./mod\n"),
+        ("chat -p groq -m ll", {}, "plain,llama-3.3-70b-versatile\n"),
+        ("chat -p AiChats -m g", {}, "plain,gpt-4\n"),
+        ("chat -p nosuch -m g", {}, "\n"),
+        ("chat --save t", {}, "file,t\n"),
+        ("chat -m g", {"G4F_LITE_PROVIDER": "openai:o3"}, "plain,gpt-4o-mini\n"),
+        ("chat -m s", {"G4F_LITE_BASE_URL": "http://127.0.0.1:9/v1"}, "\n"),
+        ("chat --base-url http://127.0.0.1:9/v1 -m s", {}, "\n"),
     ],
 )
 def test_names_are_completed(typed: str, environment: dict[str, str], found: str) -> None:
-    count = str(len(typed.split()) + 1)
-    words = {"COMP_WORDS": f"g4f-lite chat {typed}", "COMP_CWORD": count, "_G4F_LITE_COMPLETE": "bash_complete"}
+    count = str(len(typed.split()))
+    words = {"COMP_WORDS": f"g4f-lite {typed}", "COMP_CWORD": count, "_G4F_LITE_COMPLETE": "bash_complete"}
     assert call(**words, **environment).stdout == found
 
 

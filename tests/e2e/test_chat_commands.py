@@ -157,3 +157,39 @@ def test_the_history_and_completion(emulator: Emulator, here: list[str], tmp_pat
         terminal.wait_for("> ")
         terminal.type("/he\t\n")
         terminal.wait_for("/undo")
+
+
+def test_a_message_of_several_lines_is_one_in_the_next_chat(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("readline")
+    (tmp_path / "g4f-lite").mkdir()
+    (tmp_path / "g4f-lite" / "history").write_text("old \\n one\n", encoding="utf-8")
+    settings = {"TERM": "xterm", "XDG_STATE_HOME": str(tmp_path)}
+    with Terminal("chat", *here, "--raw", **settings) as terminal:
+        terminal.wait_for("> ")
+        terminal.type("\x1b[200~one\ntwo\x1b[201~\n")
+        terminal.wait_for("one\r\ntwo\r\n")
+        terminal.type("/quit\n")
+        terminal.end()
+    with Terminal("chat", *here, "--raw", **settings) as terminal:
+        terminal.wait_for("> ")
+        for presses, message in ((2, "one\ntwo"), (4, "old \\n one")):  # over /quit, and then over the first
+            emulator.answer("That is it.")
+            terminal.type(f"{CTRL_P * presses}\n")
+            terminal.wait_for("That is it.")
+            assert history(emulator)[-1] == message
+
+
+def test_a_path_after_save_is_completed(here: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("readline")
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a folder" / ".hidden").touch()
+    with Terminal("chat", *here) as terminal:
+        terminal.wait_for("> ")
+        terminal.type(f"/sa\t{tmp_path}/a\ttalk.json\n")
+        terminal.wait_for(f"Each turn will be saved to {tmp_path}/a folder/talk.json.\r\n")
+        terminal.wait_for("> ")
+        (tmp_path / "a folder" / "one.json").touch()
+        terminal.type(f"/save {tmp_path}/a\t\t\n")
+        terminal.wait_for("one.json already exists")

@@ -48,6 +48,29 @@ def test_continue_sends_what_was_said_and_keeps_what_is_said(emulator: Emulator,
     assert texts(kept) == ["My name is Ada.", "Hello, Ada.", "What is my name?", "Ada."]
 
 
+def test_a_file_without_a_system_message_can_get_one(
+    emulator: Emulator, here: list[str], kept: Path, tmp_path: Path
+) -> None:
+    command = ["chat", "Bye", "--continue", str(kept), "--system", "Be brief.", *here]
+    everything = ["Be brief.", "My name is Ada.", "Hello, Ada.", "Bye", "Bye"]
+    assert call(*command, "--save", str(tmp_path / "branch.json")).returncode == 0
+    assert texts(tmp_path / "branch.json") == everything
+    assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
+    assert call(*command).returncode == 0
+    assert [message["content"] for message in asked(emulator)["messages"]] == everything[:-1]
+    assert texts(kept) == everything
+    assert call("chat", "Again", "--continue", str(kept), *here).returncode == 0
+    assert texts(kept) == [*everything, "Again", "Again"]
+
+
+def test_a_long_conversation_can_be_sent_in_part(emulator: Emulator, here: list[str], kept: Path) -> None:
+    command = ["--continue", str(kept), "--max-characters", "10", *here]
+    assert call("chat", "one", *command).returncode == 0
+    assert call("chat", "two", *command).returncode == 0
+    assert [message["content"] for message in asked(emulator)["messages"]] == ["one", "one", "two"]
+    assert texts(kept) == ["My name is Ada.", "Hello, Ada.", "one", "one", "two", "two"]
+
+
 def test_paths_may_have_blanks_and_any_script(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "Мои беседы"
     folder.mkdir()
@@ -84,12 +107,17 @@ def test_what_cannot_be_is_told_before_anything_is_sent(
     broken = tmp_path / "broken.json"
     broken.write_text("{}", encoding="utf-8")
     assert_refused(call("chat", "Hi", "--save", str(kept), *here), "talk.json", "--continue")
+    assert_refused(call("chat", "Hi", "--save", "-", *here), "standard output")
     assert_refused(call("chat", "Hi", "--save", str(tmp_path / "no" / "talk.json"), *here), "is not a directory")
     assert_refused(call("chat", "Hi", "--continue", str(tmp_path / "none.json"), *here), "cannot read", "none.json")
     assert_refused(
         call("chat", "Hi", "--continue", str(broken), *here), "broken.json", "is not a JSON list of messages"
     )
-    assert call("chat", "Hi", "--continue", str(kept), "--system", "Be brief.", *here).returncode == 2
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps([{"role": "system", "content": "Be polite."}, *FIRST]), encoding="utf-8")
+    assert_refused(
+        call("chat", "Hi", "--continue", str(own), "--system", "Be brief.", *here), "a system message of its own"
+    )
     assert emulator.requests == []
     assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
 
@@ -153,7 +181,7 @@ def test_a_talk_is_kept_turn_by_turn_until_a_new_one(emulator: Emulator, here: l
     from .command import Terminal
 
     with Terminal("chat", *here, "--continue", str(kept)) as terminal:
-        terminal.wait_for("> ")
+        assert f"\r\nContinuing {kept}: 2 messages.\r\n" in terminal.wait_for("> ")
         terminal.type("And yours?\n")
         terminal.wait_for("And yours?\r\nAnd yours?\r\n> ")
         assert texts(kept) == ["My name is Ada.", "Hello, Ada.", "And yours?", "And yours?"]

@@ -10,7 +10,9 @@ import warnings
 from pathlib import Path
 
 import pytest
+from unit.gguf_files import SMOLLM2, gguf
 
+from g4f_lite.cli.commands.doctor import Target, make_target
 from g4f_lite.cli.options import ProviderOptions
 from g4f_lite.cli.output import prepare
 from g4f_lite.emulator import Emulator
@@ -97,15 +99,27 @@ def test_a_variable_that_a_named_provider_does_not_read_is_told(names: list[str]
     assert "Note:" not in call("models", *names, G4F_LITE_MODEL="gpt-4o").stderr  # which is a server's
 
 
+def test_doctor_tells_it_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("G4F_LITE_MODEL", "qwen3-0.6b")
+    for source in ("the default", "named"):
+        assert capsys.readouterr().err == ""
+        make_target(Target("local", source), {"retry": None})
+    assert capsys.readouterr().err.startswith("Note: Local uses smollm2: G4F_LITE_MODEL is for commands that")
+
+
 def test_the_projector_of_a_model_that_sees_is_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("g4f_lite.providers.local.runner.check_installed", lambda: None)
     model = tmp_path / "model.gguf"
-    model.write_bytes(b"GGUF" + bytes(99))
-    image, given = ["-i", "https://example.org/cat.png"], ["--mmproj", str(model)]
+    model.write_bytes(gguf(SMOLLM2))
+    projector = tmp_path / "mmproj.gguf"
+    projector.write_bytes(gguf({"general.architecture": "clip"}))
+    image, given = ["-i", "https://example.org/cat.png"], ["--mmproj", str(projector)]
     refused = call("chat", "What?", "-m", str(model), *image)
     assert_refused(refused, "the projector of a model that can see with --mmproj or G4F_LITE_MMPROJ\n")
     assert_refused(call("chat", "What?", "-m", str(model), *given, *image), "Local downloads no images")
-    assert_refused(call("chat", "What?", "--mmproj", "none.gguf"), "there is no file")
+    for chosen in ("", str(model)):
+        refused = call("chat", "What?", "--mmproj", "none.gguf", G4F_LITE_MODEL=chosen)
+        assert_refused(refused, "give the path of a .gguf file (the projector is from --mmproj)\n")
     assert_refused(call("chat", "What?", "-p", "ollama", *given), "--mmproj is for the embedded model")
 
 
@@ -116,6 +130,26 @@ def test_a_member_of_a_chain_without_a_key_is_told(emulator: Emulator) -> None:
     done = call("chat", "Hello", G4F_LITE_PROVIDER="echo,groq", G4F_LITE_OFFLINE="0", GROQ_API_KEY='"quoted"')
     assert done.stderr == "Note: Groq is skipped: GROQ_API_KEY is not a valid key: leave out the quotes\n"
     assert call("chat", "Hello", "-p", "echo,groq", G4F_LITE_OFFLINE="0", GROQ_API_KEY=KEY).stderr == ""
+
+
+def test_a_member_of_a_chain_that_failed_is_told_before_the_answer() -> None:
+    done = call("chat", "Hello", "-p", "groq,echo", GROQ_API_KEY=KEY)
+    assert (done.returncode, done.stdout) == (0, "Hello\n")
+    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
+    assert done.stderr == f"Note: Groq did not answer ({reason}); Echo answers\n"
+    assert call("chat", "Hello", "-p", "echo,groq", GROQ_API_KEY=KEY).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "superfluous"),
+    [('"/models/big.gguf"', "the quotes"), ("local:/models/big.gguf", "local:"), ("file:///big.gguf", "file://")],
+)
+def test_what_does_not_belong_to_the_path_of_a_model_is_told(name: str, superfluous: str) -> None:
+    expected = f"Error: Local: there is no file {name}; leave out {superfluous}"
+    assert_refused(call("chat", "Hello", "-m", name), f"{expected}\n")
+    done = call("chat", "Hello", G4F_LITE_MODEL=name)
+    assert_refused(done, f"{expected} (the model is from G4F_LITE_MODEL)\n")
+    assert "hf:" not in call("chat", "Hello", "-m", "/models/big").stderr
 
 
 # How it ends

@@ -104,6 +104,15 @@ def test_ctrl_d_leaves(options: list[str]) -> None:
         assert terminal.end() == (0, "\r\n")
 
 
+@pytest.mark.parametrize("word", ["/exit", "/bye", "exit", "quit"])
+def test_words_that_leave(emulator: Emulator, options: list[str], word: str) -> None:
+    with Terminal(*options) as terminal:
+        terminal.wait_for("> ")
+        terminal.type(f"{word}\n")
+        assert terminal.end() == (0, f"{word}\r\n")
+    assert emulator.requests == []
+
+
 def test_ctrl_c_clears_a_line_and_leaves_when_it_is_pressed_twice(emulator: Emulator, options: list[str]) -> None:
     pytest.importorskip("readline")
 
@@ -128,11 +137,26 @@ def test_ctrl_c_clears_a_line_and_leaves_when_it_is_pressed_twice(emulator: Emul
 
 def test_images_go_with_the_first_message(emulator: Emulator, options: list[str]) -> None:
     with Terminal(*options, "--image", "https://example.org/cat.png") as terminal:
-        terminal.wait_for("> ")
+        banner = terminal.wait_for("> ").splitlines()[:-1]
+        assert "Sent with your first message: 1 image." in banner
+        assert max(map(len, banner)) <= 80
         say(terminal, "look")
         assert history(emulator)[0][1] == {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
         say(terminal, "and")
         assert history(emulator)[-1] == "and"
+
+
+def test_a_text_file_goes_with_the_first_message(emulator: Emulator, options: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("the notes\n", encoding="utf-8")
+    with Terminal(*options, "-f", str(file)) as terminal:
+        assert "Sent with your first message: 1 text file.\r\n" in terminal.wait_for("> ")
+        emulator.fail("success_false")
+        assert say(terminal, "look").startswith("Error: ")
+        emulator.answer("seen")
+        assert say(terminal, "/retry") == "seen\r\n> "
+        say(terminal, "and")
+        assert history(emulator) == [f"look\n\n{file}:\n\nthe notes", "seen", "and"]
 
 
 def test_no_stream_shows_nothing_of_a_cut_answer(emulator: Emulator, options: list[str]) -> None:

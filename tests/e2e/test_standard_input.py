@@ -14,7 +14,9 @@ from g4f_lite.cli.options import ProviderOptions
 from g4f_lite.emulator import Emulator
 from g4f_lite.testing import Echo
 
-from .command import asked, call, run
+from .command import asked, assert_refused, call, run
+
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def prompts(emulator: Emulator) -> list[str]:
@@ -53,6 +55,41 @@ def test_a_file_is_added_to_the_prompt_unless_something_else_is_reading_it(
     run_with(tmp_path / "lines.txt", 4, "chat", "-", *here)
     run_with(tmp_path / "lines.txt", 4, "chat", *here)
     assert prompts(emulator) == ["Sum up:\n\none\ntwo", "one", "two", "two"]
+
+
+def test_text_files_are_added_to_the_prompt(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    one, two = tmp_path / "one.txt", tmp_path / "two.md"
+    one.write_text("\ufefferste Zeile\n", encoding="utf-8")
+    two.write_text("zweite", encoding="utf-8")
+    files = ["-f", str(one), "--file", str(two)]
+    assert call("chat", "Sum up:", *files, *here, stdin="three\n").returncode == 0
+    assert call("chat", *files[:2], *here).returncode == 0
+    assert prompts(emulator) == [
+        f"Sum up:\n\n{one}:\n\nerste Zeile\n\n{two}:\n\nzweite\n\nthree",
+        f"{one}:\n\nerste Zeile",
+    ]
+
+
+def test_files_that_are_not_text(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "red.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for name, word in (("red.png", "is not text in UTF-8"), ("none.txt", "cannot read"), (".", "cannot read")):
+        assert_refused(call("chat", "Sum up:", "-f", str(tmp_path / name), *here), word)
+    assert emulator.requests == []
+
+
+def test_an_empty_pipe_is_pointed_out(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    image = tmp_path / "red.png"
+    image.write_bytes(PNG)
+    note = "Note: standard input was empty; the prompt is sent without it\n"
+    assert run("chat", "Write a message", *here, stdin="").stderr == note
+    assert run("chat", "Write a message", *here, stdin="a change").stderr == ""
+    assert run("chat", "Write a message", "-i", "-", *here, stdin=PNG).stderr == ""
+    done = call("chat", "what", *here, stdin=PNG)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: standard input is an image, not text; send it with --image -\n",
+    )
+    assert call("chat", "Sum up:", *here, stdin="BMW builds cars.").stdout == "Sum up:\n\nBMW builds cars.\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")

@@ -94,6 +94,26 @@ def test_a_service_that_goes_on_refusing_stops_the_batch_and_nothing_has_failed(
     assert results.failed == []
 
 
+@pytest.mark.parametrize("most", [0, 3599.0])
+def test_a_wait_that_is_too_long_stops_the_batch_and_nothing_has_failed(most: float) -> None:
+    provider = Refuses(lambda text, count: refusal(3600) if count == 2 else None)
+    results = Client(provider).map(numbered(4), workers=1, max_pause=most)
+    with pytest.raises(BatchStoppedError, match=r"the batch stopped after 1 answer: .*too many requests") as caught:
+        results.texts()
+    assert isinstance(caught.value.error, RateLimitError)
+    assert caught.value.error.retry_after == 3600
+    assert results.failed == []
+    assert results.texts() == [text.upper() for text in numbered(4)]  # an hour later
+
+
+def test_a_pause_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="g4f_lite")
+    provider = Refuses(lambda text, count: refusal() if count == 1 else None)
+    assert Client(provider).map(numbered(2), workers=1).texts() == ["PROMPT 0", "PROMPT 1"]
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "g4f_lite.batch.run"]
+    assert line.startswith("the batch waits: Refuses, stream: too many requests (3 attempts in ")
+
+
 def test_a_crowd_that_is_refused_at_once_counts_as_one_failure_in_a_row() -> None:
     clock = [100.0]
     workers = Workers(4, clock=lambda: clock[0])

@@ -105,6 +105,8 @@ def test_an_empty_iterator_is_an_error(client: Client) -> None:
         ({"workers": "many"}, TypeError, "workers must be a whole number or 'auto', not 'many'"),
         ({"workers": 2.5}, TypeError, "workers must be a whole number"),
         ({"on_error": "ignore"}, ValueError, "on_error must be 'return' or 'raise', not 'ignore'"),
+        ({"max_pause": "1 h"}, TypeError, "max_pause must be seconds, not str"),
+        ({"max_pause": 100_000}, ValueError, "max_pause must be from 0 to 86400 seconds, a day, not 100000"),
         ({"max_failures_in_a_row": 0}, ValueError, "max_failures_in_a_row must be at least 1"),
         ({"rpm": 0}, ValueError, "rpm must be above 0"),
         ({"tpm": "many"}, TypeError, "tpm must be a number"),

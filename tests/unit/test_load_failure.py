@@ -84,3 +84,16 @@ def test_a_process_that_ends_without_memory_says_so(words: bytes, code: int, rea
 
 def test_another_crash_is_not_for_the_memory() -> None:
     assert out_of_memory("m.gguf", 4096, b"Segmentation fault\n", -11) is None
+
+
+@pytest.mark.parametrize(
+    ("most", "helps"),
+    [
+        (1_000_000, "make it smaller with Local(context=1000000), or use a smaller model"),
+        (16_000_000, "make it smaller with Local(context=4000000), or use a smaller model"),
+        (511, "use a smaller model"),
+    ],
+)
+def test_a_smaller_context_is_one_that_there_is_memory_for(most: int, helps: str) -> None:
+    error = not_loaded("m.gguf", 16_000_000, b"insufficient memory\n", lambda context: context <= most)
+    assert error.message.endswith(f" for m.gguf with a context of 16000000; {helps} (insufficient memory)")

@@ -29,8 +29,15 @@ def provider(path: Path) -> Local:
 
 
 @pytest.fixture
-def seeing(provider: Local, path: Path) -> Local:
-    return Local(path, mmproj=path)
+def projector(tmp_path: Path) -> Path:
+    file = tmp_path / "mmproj.gguf"
+    file.write_bytes(gguf({"general.architecture": "clip"}))
+    return file
+
+
+@pytest.fixture
+def seeing(path: Path, projector: Path) -> Local:
+    return Local(path, mmproj=projector)
 
 
 def test_images_are_taken_with_a_projector(seeing: Local, provider: Local) -> None:
@@ -53,17 +60,19 @@ def test_nothing_else_but_text_is_taken(seeing: Local) -> None:
 
 
 def test_the_environment_names_the_projector_of_its_model_alone(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, tmp_path: Path, projector: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other.gguf"
     other.write_bytes(path.read_bytes())
     monkeypatch.setenv("G4F_LITE_MODEL", str(path))
-    monkeypatch.setenv("G4F_LITE_MMPROJ", str(other))
+    monkeypatch.setenv("G4F_LITE_MMPROJ", str(projector))
     for mine in (default_provider(), Local(str(path))):
         assert isinstance(mine, Local)
-        assert mine.runner.projector(str(path)) == other
+        assert mine.runner.projector(str(path)) == projector
         assert mine.runner.projector(str(other)) is None
     assert Local(other).runner.projector(str(other)) is None
+    with pytest.raises(ValueError, match=r"mmproj=: G4F_LITE_MMPROJ is set, but only for the model in G4F_LITE_MODEL$"):
+        Local(other).create_generator(messages="What is this?", images=PNG)
     monkeypatch.delenv("G4F_LITE_MODEL")
     assert Local().runner.projector("smollm2") is None
     monkeypatch.setenv("G4F_LITE_MODEL", str(path))
@@ -73,9 +82,16 @@ def test_the_environment_names_the_projector_of_its_model_alone(
 
 
 def test_a_projector_that_cannot_be_one_is_told_at_once(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelNotSupportedError, match=r"there is no file .*mmproj\.gguf"):
-        Local(path, mmproj=tmp_path / "mmproj.gguf")
+    with pytest.raises(ModelNotSupportedError, match=r"no file .*none\.gguf.* \(the projector is from mmproj=\)$"):
+        Local(path, mmproj=tmp_path / "none.gguf")
     with pytest.raises(ModelNotSupportedError, match="is not a file on the hub"):
         Local(path, mmproj="hf:owner")
     with pytest.raises(TypeError):
         Local(path, mmproj=1)  # type: ignore[arg-type]
+
+
+def test_a_model_and_its_projector_the_wrong_way_round_are_told_apart(path: Path, projector: Path) -> None:
+    with pytest.raises(ModelNotSupportedError, match=r"copy\.gguf is a model, not a projector; the projector of"):
+        Local(path, mmproj=path).create_generator(messages="Hello")
+    with pytest.raises(ModelNotSupportedError, match=r"mmproj\.gguf is a projector, not a model; .* with mmproj=$"):
+        Local(projector).create_generator(messages="Hello")

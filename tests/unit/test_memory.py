@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from g4f_lite.cli.effective_settings import effective_settings
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.providers.local import runner
 from g4f_lite.providers.local.catalogue import WEIGHTS
-from g4f_lite.providers.local.memory import memory_for
+from g4f_lite.providers.local.memory import free_memory, memory_for
 from g4f_lite.timeout import Timeout
 
 from .gguf_files import SMOLLM2, gguf
 
+AT_MOST = "{} of at most 8192 tokens, of the embedded model"
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "local.md"
 
 
@@ -38,6 +40,13 @@ def test_what_was_measured_is_computed(size: int, token_bytes: int, context: int
     assert memory_for(size, token_bytes, context) / 1e9 == pytest.approx(gigabytes, rel=0.05)
 
 
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="only Linux says how much memory is free")
+def test_the_free_memory_is_some_of_all_that_there_is() -> None:
+    free = free_memory()
+    assert free is not None
+    assert 0 < free < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def test_the_documentation_has_the_numbers_of_each_model() -> None:
     text = DOCUMENTED.read_text(encoding="utf-8")
     for name, file in WEIGHTS.items():
@@ -52,10 +61,10 @@ def test_the_documentation_has_the_numbers_of_each_model() -> None:
     ("given", "variables", "context", "source"),
     [
         ({}, {"G4F_LITE_CONTEXT": "16384"}, "8192 (the model's most)", "G4F_LITE_MODEL"),
-        ({}, {"G4F_LITE_CONTEXT": "2048"}, "2048", "G4F_LITE_MODEL"),
-        ({}, {}, "4096 tokens, of the embedded model", "G4F_LITE_MODEL"),
+        ({}, {"G4F_LITE_CONTEXT": "2048"}, AT_MOST.format(2048), "G4F_LITE_MODEL"),
+        ({}, {}, AT_MOST.format(4096), "G4F_LITE_MODEL"),
         ({"provider": "local"}, {"G4F_LITE_CONTEXT": "16384"}, "8192 (the model's most)", "command line"),
-        ({}, {"G4F_LITE_PROVIDER": "groq, local"}, "4096 tokens, of the embedded model", "G4F_LITE_MODEL"),
+        ({}, {"G4F_LITE_PROVIDER": "groq, local"}, AT_MOST.format(4096), "G4F_LITE_MODEL"),
     ],
 )
 def test_doctor_shows_the_model_in_effect_with_its_context_and_its_memory(
@@ -72,10 +81,11 @@ def test_doctor_shows_the_model_in_effect_with_its_context_and_its_memory(
         given = {**given, "model": str(path)}
     else:
         monkeypatch.setenv("G4F_LITE_MODEL", str(path))
+    monkeypatch.setattr("g4f_lite.cli.effective_settings.free_memory", lambda: None)
     rows = {row.name: row for row in effective_settings(given)}
     assert rows["context"].value == context
     assert (rows["embedded model"].value, rows["embedded model"].source) == (str(path), source)
-    memory = "0.2" if context == "2048" else "0.4"
+    memory = "0.2" if context == AT_MOST.format(2048) else "0.4"
     assert rows["its memory"].value == f"about {memory} GB, with this context"
 
 

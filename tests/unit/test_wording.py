@@ -29,6 +29,10 @@ from g4f_lite.testing import Scripted
         ("give the projector with mmproj= or", "give the projector with --mmproj or"),
         ("none; for the service xai, write: provider='xai:grok-4'; so", "none; so"),
         ("not found: try base_url='http://127.0.0.1:1/v1'", "not found: try --base-url http://127.0.0.1:1/v1"),
+        (
+            "a larger one, or leave out earlier messages",
+            "a larger one, or leave out earlier messages, as `g4f-lite chat --max-characters N` does",
+        ),
         ("there is no model 'model=x'", "there is no model 'model=x'"),
     ],
 )

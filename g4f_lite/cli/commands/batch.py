@@ -11,6 +11,7 @@ import click
 from ...batch.files import FORMATS
 from ...batch.results import BatchResults
 from ...batch.summary import Estimate
+from ...batch.workers import LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
 from ..answer_format import format_check
@@ -23,7 +24,7 @@ from ..failure import Misuse, checking_arguments
 from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
-_LIVE = {"workers": "auto", "store": None, "rpm": None, "tpm": None, "fresh": False}
+_LIVE = {"workers": "auto", "store": None, "rpm": None, "tpm": None, "max_pause": LONGEST_PAUSE, "fresh": False}
 
 
 def _number_or_auto(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
@@ -52,6 +53,13 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option("--store", metavar="FILE", type=FILE, help="Where answers are kept as they come, instead of OUT.store.")
 @click.option("--rpm", metavar="N", type=float, help="Requests per minute.")
 @click.option("--tpm", metavar="N", type=float, help="Tokens per minute.")
+@click.option(
+    "--max-pause",
+    metavar="S",
+    type=float,
+    default=LONGEST_PAUSE,
+    help="Stop where the service asks to wait for longer than S seconds; a day by default.",
+)
 @click.option("--failed", metavar="FILE", type=FILE, help="A file for the rows that failed, which can be IN later.")
 @click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer the first N prompts only.")
 @click.option("--estimate", is_flag=True, help="Send nothing, and print what would be sent.")

@@ -10,17 +10,19 @@ import click
 
 from ...client.routing import RoutedProvider, Router
 from ...providers.base import BaseProvider
+from ...providers.fallback import Fallback
 from ..answer_format import format_check
 from ..call_options import call_options
-from ..completion import FILE, complete_model
+from ..completion import FILE, complete_file, complete_model
 from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
-from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
+from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
 from ..output import write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
+from ..text_files import read_text_files
 from .local import suggest_better_models
 
 
@@ -36,10 +38,33 @@ from .local import suggest_better_models
     help="The model; a .gguf file works as well, with the provider local.",
 )
 @click.option("--system", "-s", metavar="TEXT", help="A system message, which tells the model how to behave.")
-@click.option("--image", "-i", "images", multiple=True, metavar="FILE|URL|-", help="An image to send; can be repeated.")
+@click.option(
+    "--file",
+    "-f",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    type=FILE,
+    help="A text file to add to the prompt, with its name; can be repeated.",
+)
+@click.option(
+    "--image",
+    "-i",
+    "images",
+    multiple=True,
+    metavar="FILE|URL|-",
+    shell_complete=complete_file,
+    help="An image to send; can be repeated.",
+)
 @call_options("--option", "-o")
 @click.option("--save", metavar="FILE", type=FILE, help="Save the conversation to a new file.")
 @click.option("--continue", "continued", metavar="FILE", type=FILE, help="Continue the conversation in a file.")
+@click.option(
+    "--max-characters",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Leave out the oldest turns of the conversation beyond this length; the file keeps them.",
+)
 @click.option("--no-stream", is_flag=True, help="Print nothing before the answer is complete.")
 @click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")
@@ -50,9 +75,11 @@ def command(
     call_options: dict[str, Any],
     model: str | None,
     system: str | None,
+    files: tuple[Path, ...],
     images: tuple[str, ...],
     save: Path | None,
     continued: Path | None,
+    max_characters: int | None,
     no_stream: bool,
     raw: bool,
     as_json: bool,
@@ -65,23 +92,25 @@ def command(
     interactive = prompt is None and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
         raise click.UsageError("--json needs a prompt")
-    if continued is not None and system is not None:
-        raise click.UsageError("--system cannot be combined with --continue, whose file has its own")
     file = ConversationFile(continued, save)
     check = format_check(call_options)
     attached = read_images(images)  # before the prompt: one may be on standard input
-    text = "" if interactive else read_prompt(prompt)
+    texts = read_text_files(files)
+    text = "" if interactive else read_prompt(prompt, texts, images)
     raw = raw or "response_format" in call_options
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
     with silent_keyboard():
         provider = provider_options.choose(engine)
+        if isinstance(provider, Fallback):
+            provider.on_fallback = note_fallback
         conversation = file.open(_with_options(provider, call_options), system=system, model=model)
+        conversation.max_characters = max_characters
     if interactive:
         from ..interactive import InteractiveChat
 
-        how: Any = {"whole": no_stream, "raw": raw, "file": file, "check": check}
+        how: Any = {"texts": texts, "whole": no_stream, "raw": raw, "file": file, "check": check}
         InteractiveChat(conversation, options, attached, **how).run()
         return
     with checking_arguments():

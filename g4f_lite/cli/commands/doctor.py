@@ -18,11 +18,11 @@ from ...providers.base import BaseProvider, Provider
 from ...providers.environment import warn_of_unknown_variables
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, make_provider
-from ..completion import FILE
+from ..completion import FILE, complete_provider
 from ..diagnosis import NOT_RUNNING
 from ..effective_settings import Setting, effective_settings, known_secrets
 from ..examination import Examination, Examiner
-from ..options import read_key
+from ..options import note_unused_model, read_key
 from ..output import write, write_json
 
 SECONDS = 30.0  # for each step, by default
@@ -44,8 +44,16 @@ class Target:
 
 
 @click.command()
-@click.argument("providers", nargs=-1, metavar="[PROVIDER]…")
-@click.option("--provider", "-p", "more", multiple=True, metavar="NAME", help="The same as PROVIDER.")
+@click.argument("providers", nargs=-1, metavar="[PROVIDER]…", shell_complete=complete_provider)
+@click.option(
+    "--provider",
+    "-p",
+    "more",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_provider,
+    help="The same as PROVIDER.",
+)
 @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
 @click.option("--model", "-m", metavar="NAME", help="The model.")
 @click.option("--api-key-file", "key_file", metavar="FILE", type=FILE, help="A file with only the API key in it.")
@@ -145,7 +153,10 @@ def make_target(target: Target, settings: dict[str, Any]) -> BaseProvider:
     wanted = {key: value for key, value in wanted.items() if value is not None or key == "retry"}
     if name.lower() == "local":
         wanted["download"] = False
-    return make_provider(target.name, **wanted)
+    provider = make_provider(target.name, **wanted)
+    if target.source == "named":
+        note_unused_model(provider)
+    return provider
 
 
 def write_settings(rows: list[Setting]) -> None:

@@ -12,7 +12,7 @@ import click
 from ...errors import G4FLiteError
 from ...http.urls import is_loopback
 from ...providers.openai.keys import clean
-from ..completion import FILE
+from ..completion import FILE, complete_provider
 from ..failure import Failure, Misuse, checking_arguments, one_line
 from ..options import EngineOptions, check_engine_options, engine_options, read_key
 from ..output import write
@@ -33,7 +33,7 @@ USAGE = """\
 
 
 @click.command()
-@click.argument("providers", nargs=-1, metavar="[PROVIDER]...")
+@click.argument("providers", nargs=-1, metavar="[PROVIDER]...", shell_complete=complete_provider)
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="The port; 0 for any.")
 @click.option(

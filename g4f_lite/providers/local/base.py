@@ -10,7 +10,7 @@ import requests
 
 from ...answers.deltas import Delta
 from ...answers.images import ImageResponse
-from ...errors import G4FLiteError, ProviderNotConfiguredError
+from ...errors import G4FLiteError, ModelNotSupportedError, ProviderNotConfiguredError
 from ...http.body import Body
 from ...http.checks import check
 from ...http.deadline import Deadline
@@ -29,7 +29,7 @@ from .keep_alive import seconds_of
 from .manners import is_limited, manner_of, well_asked
 from .options import check_options
 from .runner import Runner
-from .vision import WITHOUT_PROJECTOR, check_images
+from .vision import check_images, without_projector
 
 NOWHERE = "http://127.0.0.1/v1"  # until an engine has started and chosen a port
 
@@ -68,11 +68,15 @@ class EngineProvider(OpenAIProvider):
     def check(self, prompt: Prompt) -> None:
         super().check(prompt)
         if self.runner.projector(self.get_model(prompt.model)) is None:
-            prompt.check_text_only(self.name, WITHOUT_PROJECTOR)
+            prompt.check_text_only(self.name, without_projector())
         else:
             check_images(prompt.messages, self.name)
         check_options(prompt.options)
-        self.runner.path(self.get_model(prompt.model))  # fetched at the call, so that no limit of an answer cuts it
+        try:  # here, so that a model which has to be fetched first takes no time of the answer's
+            self.runner.metadata(self.get_model(prompt.model))
+        except ModelNotSupportedError as error:
+            self.explain(error)
+            raise
 
     def begin(self, prompt: Prompt) -> EngineCall:
         model, options = self.get_model(prompt.model), dict(prompt.options)

@@ -36,7 +36,7 @@ from .child import computed
 from .cores import usable_cores
 from .gguf import Metadata, read_metadata
 from .load_failure import line_in_brackets, not_loaded, out_of_memory
-from .memory import slots_for
+from .memory import free_memory, memory_for, slots_for
 from .process import start_process
 from .python import VARIABLE
 from .slots import Slots
@@ -152,7 +152,7 @@ class Engine:
                 provider=PROVIDER,
             )
         if self._message.get("failed") == "load":
-            raise not_loaded(self._files(), self.settings.context, self._words)
+            raise not_loaded(self._files(), self.settings.context, self._words, self._fits)
         if self._process.returncode >= 0:  # no crash, but a program that does not do what it is told
             raise ProviderNotConfiguredError(
                 f"{self._process.python} did not run the engine (exit code {self._process.returncode}); set "
@@ -160,7 +160,7 @@ class Engine:
                 provider=PROVIDER,
             )
         code = self._process.returncode
-        if without_memory := out_of_memory(self._files(), self.settings.context, self._words, code):
+        if without_memory := out_of_memory(self._files(), self.settings.context, self._words, code, self._fits):
             raise without_memory
         raise self.error("while it loaded the model: the file may be damaged")
 
@@ -210,6 +210,11 @@ class Engine:
     def _files(self) -> str:
         settings = self.settings
         return f"{settings.path}" if settings.projector is None else f"{settings.path} with {settings.projector}"
+
+    def _fits(self, context: int) -> bool:
+        """Return whether there is memory for a context, as far as is known."""
+        path, free = self.settings.path, free_memory()
+        return free is None or memory_for(path.stat().st_size, read_metadata(path).cache_bytes(), context) <= free
 
     def _close_input(self) -> None:
         assert self._process.stdin is not None

@@ -45,6 +45,11 @@ class Metadata:
         return self.values.get(f"{self.values.get('general.architecture')}.{name}")
 
     @property
+    def is_projector(self) -> bool:
+        """Whether it is no model, but the file with which one sees images."""
+        return self.values.get("general.architecture") == "clip"
+
+    @property
     def chat_template(self) -> str:
         """The template that makes a text of messages."""
         template = self.values.get("tokenizer.chat_template")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Callable
 
 from ...errors import EngineError, G4FLiteError, ModelNotSupportedError
 
@@ -13,6 +14,7 @@ NO_MEMORY = "there is too little memory"
 CUT = "is cut or damaged"
 UNKNOWN_KIND = "is of a kind that this version of llama.cpp does not know"
 
+Fits = Callable[[int], bool]
 SMALLEST_ADVISED = 512
 _STAMP = re.compile(r"^[\d.]+ E +")  # before a line of llama.cpp: since when, and that it is an error
 # The words of llama.cpp, of the operating system and of C++, which starts no thread without memory for it.
@@ -26,15 +28,20 @@ _KIND = re.compile(r"unknown model architecture|unknown pre-tokenizer type|only 
 _KILLED = -getattr(signal, "SIGKILL", 9)  # how Linux ends a program where the memory runs out
 
 
-def not_loaded(files: str, context: int, words: bytes) -> G4FLiteError:
+def _always(_: int) -> bool:
+    return True
+
+
+def not_loaded(files: str, context: int, words: bytes, fits: Fits = _always) -> G4FLiteError:
     """Return the error for a model that llama.cpp refuses.
 
     :param files: the paths, for the message
     :param context: the tokens that the engine was to have memory for
     :param words: what its process wrote
+    :param fits: tells whether there is memory for a context
     """
     if line := _line(words, _MEMORY):
-        return _no_memory(files, context, line, words)
+        return _no_memory(files, context, line, words, fits)
     if line := _line(words, _KIND):
         what = f"{files} {UNKNOWN_KIND}; upgrade xllamacpp, or use another model ({line})"
     elif line := _line(words, _CUT):
@@ -47,13 +54,13 @@ def not_loaded(files: str, context: int, words: bytes) -> G4FLiteError:
     return ModelNotSupportedError(what, provider=PROVIDER)
 
 
-def out_of_memory(files: str, context: int, words: bytes, code: int) -> EngineError | None:
+def out_of_memory(files: str, context: int, words: bytes, code: int, fits: Fits = _always) -> EngineError | None:
     """Return the error for a process that ended without memory while it loaded; None if it ended otherwise.
 
     :param code: its exit code
     """
     line = _line(words, _MEMORY) or (f"signal {-code}" if code == _KILLED else "")
-    return _no_memory(files, context, line, words) if line else None
+    return _no_memory(files, context, line, words, fits) if line else None
 
 
 def line_in_brackets(words: bytes, which: int) -> str:
@@ -73,10 +80,12 @@ def _line(words: bytes, pattern: re.Pattern[str]) -> str:
     return next((line for line in _lines(words) if pattern.search(line)), "")
 
 
-def _no_memory(files: str, context: int, line: str, words: bytes) -> EngineError:
+def _no_memory(files: str, context: int, line: str, words: bytes, fits: Fits) -> EngineError:
     smaller = max(SMALLEST_ADVISED, context // 4)
+    while smaller > SMALLEST_ADVISED and not fits(smaller):
+        smaller = max(SMALLEST_ADVISED, smaller // 2)
     helps = f"make it smaller with Local(context={smaller}), or use a smaller model"
-    if context <= SMALLEST_ADVISED:
+    if context <= SMALLEST_ADVISED or not fits(smaller):
         helps = "use a smaller model"
     return EngineError(
         f"{NO_MEMORY} for {files} with a context of {context}; {helps} ({line})",

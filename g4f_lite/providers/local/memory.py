@@ -23,3 +23,13 @@ def memory_for(size: int, token_bytes: int, context: int) -> int:
     :param size: the bytes of the model's file
     """
     return size + slots_for(token_bytes, context) * context * token_bytes + ENGINE_BYTES
+
+
+def free_memory() -> int | None:
+    """Return the bytes that programs can have on this machine without swapping; None where Linux does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            rows = dict(line.split(":", 1) for line in file)
+        return int(rows["MemAvailable"].split()[0]) << 10
+    except (OSError, ValueError, KeyError, IndexError):
+        return None

@@ -18,7 +18,7 @@ from .keep_alive import KeepAlive
 from .references import name_of
 from .runner import Runner
 from .token_count import count_tokens
-from .vision import of_environment
+from .vision import VARIABLE, checked_file
 
 
 class Local(EngineProvider):
@@ -58,9 +58,9 @@ class Local(EngineProvider):
         if useless := {"api_key", "base_url"} & settings.keys():
             raise TypeError(f"Local has no use for {min(useless)}=: it is on this machine; name another provider")
         name = None if model is None else str(model)
-        seeing, variable = None, os.environ.get("G4F_LITE_MMPROJ")
+        seeing, variable = None, os.environ.get(VARIABLE)
         if mmproj is None and variable and name and name == os.environ.get("G4F_LITE_MODEL"):
-            mmproj, seeing = of_environment(variable), self.get_model(name)
+            mmproj, seeing = checked_file(variable, VARIABLE), self.get_model(name)
         runner = Runner(download, context, threads, keep_alive, mmproj, seeing)
         super().__init__(runner, model=name, **settings)
 

@@ -104,11 +104,21 @@ def name_of(name: str | None, own: str) -> str:
     if is_reference(name):
         parse(name)
         return name
+    if not os.path.exists(name) and (superfluous := _around_path(name)):
+        raise ModelNotSupportedError(f"there is no file {name}; leave out {superfluous}", provider="Local")
     if not name.endswith(".gguf") and not os.path.exists(name):  # which is also false for what no path can be
         raise ModelNotSupportedError(
             f"{unknown_name('model', name, list(WEIGHTS), 'it')}; or give the path of a .gguf file", provider="Local"
         )
     return str(check_gguf(name))
+
+
+def _around_path(name: str) -> str:
+    """Return what stands around the path of a .gguf file and does not belong there; "" for nothing."""
+    if name[:1] in ("'", '"') and name.rstrip("'\"").endswith(".gguf"):
+        return "the quotes"
+    found = re.match(r"(?i)(local:|file:(?://)?).*\.gguf$", name)
+    return found[1] if found else ""
 
 
 def parse(name: str, *, revision: str | None = None, sha256: str | None = None) -> Reference:

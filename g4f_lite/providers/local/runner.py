@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ...arguments import number_setting, warn
+from ...errors import ModelNotSupportedError
 from ...http.deadline import Deadline
 from . import weights
 from .engine import Engine, EngineSettings
@@ -56,7 +57,7 @@ class Runner:
         self.keep_alive = seconds_of(keep_alive)
         self._threads = number_setting(threads, "threads", "G4F_LITE_THREADS", most=_MOST_THREADS)
         self._download = download
-        self._mmproj = None if mmproj is None else checked_file(os.fspath(mmproj))
+        self._mmproj = None if mmproj is None else checked_file(os.fspath(mmproj), "mmproj=")
         self._seeing = seeing
         self._paths: dict[str, Path] = {}
         self._capped: set[str] = set()  # the models whose context is smaller than was asked for, which was told
@@ -82,14 +83,29 @@ class Runner:
             weights.find_or_allow(model, download=self._download)
 
     def projector(self, model: str) -> Path | None:
-        """Return the file with which a model sees images, fetched where it is not here; None for text only."""
+        """Return the file with which a model sees images, fetched where it is not here; None for text only.
+
+        :raises ModelNotSupportedError: if it is a model itself
+        """
         if self._mmproj is None or self._seeing not in (None, model):
             return None
-        return self.path(self._mmproj)
+        path = self.path(self._mmproj)
+        if not read_metadata(path).is_projector:
+            what = f"{path} is a model, not a projector; the projector of a model that can see has mmproj in its name"
+            raise ModelNotSupportedError(what, provider="Local")
+        return path
 
     def metadata(self, model: str) -> Metadata:
-        """Return what a model's file says about it."""
-        return read_metadata(self.path(model))
+        """Return what a model's file says about it.
+
+        :raises ModelNotSupportedError: if it is a projector
+        """
+        path = self.path(model)
+        metadata = read_metadata(path)
+        if metadata.is_projector:
+            what = f"{path} is a projector, not a model; name the model, and give this file with mmproj="
+            raise ModelNotSupportedError(what, provider="Local")
+        return metadata
 
     def context_of(self, model: str) -> int:
         """Return how many tokens a prompt and its answer may have together."""

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+import os
+
 from ...errors import ModelNotSupportedError
 from ...messages import Messages
 from .gguf import check_gguf
 from .references import is_reference, parse
 
-WITHOUT_PROJECTOR = "leave out images=, or give the projector of a model that can see with mmproj= or G4F_LITE_MMPROJ"
+VARIABLE = "G4F_LITE_MMPROJ"
+#: What ``G4F_LITE_MMPROJ`` is for, where it has no effect.
+FOR_ITS_MODEL = "only for the model in G4F_LITE_MODEL"
+#: A phrase of the message about a projector's file, which says who named it.
+PROJECTOR_FROM = "the projector is from"
 
 
-def of_environment(file: str) -> str:
-    """Return the projector that ``G4F_LITE_MMPROJ`` names.
+def checked_file(file: str, source: str) -> str:
+    """Return a projector: a reference, or the resolved path of a file.
 
-    :raises ModelNotSupportedError: if there is no such file
+    :param source: what names it, for the error
+    :raises ModelNotSupportedError: if it is neither
     """
     try:
-        return checked_file(file)
+        if is_reference(file):
+            parse(file)
+            return file
+        return str(check_gguf(file))
     except ModelNotSupportedError as error:
-        error.message += " (the projector is from G4F_LITE_MMPROJ)"
+        error.message += f" ({PROJECTOR_FROM} {source})"
         error.args = (error.message,)
         raise
 
 
-def checked_file(file: str) -> str:
-    """Return a reference, or the resolved path of a file.
-
-    :raises ModelNotSupportedError: if it is neither
-    """
-    if is_reference(file):
-        parse(file)
-        return file
-    return str(check_gguf(file))
+def without_projector() -> str:
+    """Return what to do about images for a model that has no projector."""
+    if os.environ.get(VARIABLE):
+        return f"leave out images=, or give the model's projector with mmproj=: {VARIABLE} is set, but {FOR_ITS_MODEL}"
+    return f"leave out images=, or give the projector of a model that can see with mmproj= or {VARIABLE}"
 
 
 def check_images(messages: Messages, owner: str) -> None:
