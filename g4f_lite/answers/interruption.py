@@ -56,6 +56,16 @@ class BatchInterrupted(Interrupted):
         self.results = self.came = results
 
 
+def tell_interrupt(error: KeyboardInterrupt, done: str, store: object) -> None:
+    """Give an interrupt that stays what it is the words for how far a batch is.
+
+    :param done: how many results there are, and what goes on without the user
+    :param store: the file that keeps them; None if there is none
+    """
+    kept = f", kept in {store}; the same program goes on from there" if store else ""
+    error.args = error.args or (f"the batch was interrupted after {done}{kept}",)
+
+
 @contextmanager
 def heard() -> Iterator[None]:
     """Let an interrupt end the wait in a ``with`` block, also in a notebook's cell with ``await``.

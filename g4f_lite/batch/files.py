@@ -181,7 +181,9 @@ def fill(template: str, values: dict[str, Any]) -> str:
             return place[0][0]
         name = place[1].strip()
         if name not in values:
-            raise ValueError(f"there is no column {name!r} for the prompt; there are {', '.join(map(str, values))}")
+            names = ", ".join(map(str, values))
+            hint = "" if re.fullmatch(r"[\w -]+", name) else "; write {{ and }} for braces that name no column"
+            raise ValueError(f"there is no column {name!r} for the prompt; there are {names}{hint}")
         found = "" if values[name] is None else values[name]
         return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 

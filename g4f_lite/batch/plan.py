@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,6 +126,16 @@ class Plan:
         label = self.label(index)
         result = Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True, label=label)
         return result if self.wants(result) else None
+
+    def unused(self, keys: Iterable[Key | None]) -> int:
+        """Count the answers in the store to other questions than those with some keys.
+
+        :raises StoreError: if the store cannot be read
+        """
+        store = self.store
+        if store is None or not (kept := store.count()):
+            return 0
+        return kept - sum(key is not None and store.find(key) is not None for key in keys)
 
     def label(self, index: int) -> Any:
         """Return the label of a prompt; its position where the prompts have none."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, NoReturn, TypeVar
 
 from ..answers.display import in_ipython
-from ..answers.interruption import BatchInterrupted, heard
+from ..answers.interruption import BatchInterrupted, heard, tell_interrupt
 from ..answers.short_traceback import shortened, with_short_errors
 from ..errors import AuthenticationError, BatchStoppedError, G4FLiteError
 from ..store.answers import Key
@@ -60,6 +60,7 @@ class BatchResults(Generic[T]):
         self._undone: dict[int, Task] = {}  # prompts of an iterator that were read, and have no result
         self._lost: dict[int, Task] = {}  # those whose failure is yet to be raised
         self._lacks_key = False  # of a service
+        self.dropped = 0  # calls in progress that the end of the last reading closed, and that are sent again
         if inputs.is_sized:
             self._check_all(needs_key=False)
             if not self._keys:
@@ -154,9 +155,8 @@ class BatchResults(Generic[T]):
         :raises TypeError: if the prompts come from an iterator
         """
         left = (self._task(index) for index in range(len(self)) if index not in self._known)
-        kept = 0 if self._plan.store is None else self._plan.store.count()
-        kept -= sum(result.error is None for result in self._known.values())
-        return estimate_of(((task, self._stored(task.index)) for task in left), self._plan.calls, kept)
+        tasks = ((task, self._stored(task.index)) for task in left)
+        return estimate_of(tasks, self._plan.calls, self._plan.unused(self._keys))
 
     @property
     def failed(self) -> Results[T]:
@@ -331,6 +331,7 @@ class BatchResults(Generic[T]):
     def _raise_interrupt(self, error: KeyboardInterrupt) -> None:
         if in_ipython():
             raise BatchInterrupted(self, self._told()) from error
+        tell_interrupt(error, self._told(), self._plan.store and self._plan.store.database.path)
 
     def _told(self) -> str:
         """Say how many results there are, and what goes on without the user."""
@@ -391,7 +392,8 @@ class BatchResults(Generic[T]):
         if run is None:
             return
         with self._lock:
-            for outcome in run.close():
+            untaken, self.dropped = run.close(), run.dropped
+            for outcome in untaken:
                 if isinstance(outcome, Result):
                     self._keep(outcome)
             for index in [index for index, owner in self._owners.items() if owner is run]:

@@ -107,6 +107,7 @@ class Run:
         self._shipment = None if plan.executor is None else Shipment(plan.calls.for_workers())
         self._bundles = self._shipment is not None and not plan.meters
         self._context = contextvars.copy_context()
+        self.dropped = 0  # prompts whose calls were closed
         self.reason: BaseException | None = None  # why nothing more is sent
 
     def result(self, index: int) -> Outcome | None:
@@ -130,8 +131,9 @@ class Run:
         self._stopping.set()
         self._halted.set()
         with self._changed:
-            closes = [bundle.close for bundle in self._running if bundle.close is not None]
-        for close in closes:
+            sent = [(bundle.close, len(bundle.tasks)) for bundle in self._running if bundle.close is not None]
+        self.dropped = sum(count for _, count in sent)
+        for close, _ in sent:
             close()
         for _ in self._threads:
             self._inbox.put(None)

@@ -104,12 +104,12 @@ class Estimate(NamedTuple):
     repeated: int = 0
 
 
-def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, kept: int = 0) -> Estimate:
+def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, unused: int = 0) -> Estimate:
     """Estimate what prompts would take.
 
     :param tasks: each prompt, and its result if that is known: an answer in the store, or a failure for good
     :param calls: knows the prices
-    :param kept: how many answers are in the store
+    :param unused: how many answers in the store are to other questions
     """
     stored = 0
     left: list[tuple[int, int | None]] = []  # the tokens of each prompt, and the most of its answer
@@ -137,7 +137,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         None if None in mosts else sum(most or 0 for most in mosts),
         None if None in costs else sum(cost or 0.0 for cost in costs),
         None in mosts,
-        max(0, kept - stored),
+        unused,
         max((tokens for tokens, _ in left), default=0),
         len(left) - len(seen),
     )
@@ -145,7 +145,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
 
 def told_of_pause(seconds: float) -> str:
     """Say for how long the service has asked to wait; nothing if it has not."""
-    return f"paused by the service for {duration(seconds)}" if seconds > 0 else ""
+    return f"paused by the service for {duration(max(1, seconds))}" if seconds > 0 else ""
 
 
 def duration(seconds: float) -> str:

@@ -18,7 +18,10 @@ _CALM_SECONDS = 1.0  # after a refusal, in which others belong to the same crowd
 _RECENT_SECONDS = 1.0  # in which the calls that were sent say how many the service takes
 _CARE = 0.95  # of what it took then
 _GROWTH, _DOUBLING_SECONDS = 0.001, 30.0  # how the pace grows again: by 5 % in half a minute, sevenfold in two
-_FEW, _DOUBLING_SECONDS_OF_FEW = 20, 10.0  # a refusal among few calls says little: by 24 % in half a minute
+_FEW, _DOUBLING_SECONDS_OF_FEW = 20, 3.0  # a refusal among few calls says little: twofold in 12 seconds
+# Refusals have another reason than the pace if each has many answers before it, and there are some at a small share of
+# the pace, too.
+_LEAST, _LAST, _MANY, _SMALL = 5, 12, 20, 0.4
 LONGEST_PAUSE = 86_400.0  # seconds; what is used up for a day is back within it, and a longer wait is no pause
 _KEPT = 0.9  # of the means of tokens and seconds, with each answer
 _BUNDLE_SECONDS, _MOST_IN_BUNDLE = 0.75, 10
@@ -32,7 +35,8 @@ class Workers:
 
     ``"auto"`` starts with 4, and each half of them that succeed bring one more.  If a call is refused by 429, a quarter
     of them goes, and calls are sent a little more slowly than in the second before, evenly spread; this pace then grows
-    again.  There are never more workers than the service says is left of its limits, and at most 64.
+    again.  Where few calls are refused, and at less than half of the pace too, the pace is not the reason and stays.
+    There are never more workers than the service says is left of its limits, and at most 64.
 
     :param number: the number, or ``"auto"``
     :param longest_pause: the seconds for which the service may ask to wait
@@ -65,6 +69,10 @@ class Workers:
         self._waits_until = -math.inf  # because the service asked everybody to wait
         self._pause_ends = -math.inf  # of the last pause that calls were put back for
         self._rate = math.inf  # calls a second at the last refusal
+        self._first_rate = math.inf  # likewise, at the first of those that made it less and less
+        self._answers = 0
+        self._answers_before: deque[int] = deque(maxlen=_LAST)  # each of the last refusals
+        self._is_chance = False  # whether refusals have another reason than the pace
         self._doubling = _DOUBLING_SECONDS
         self._next = -math.inf  # when the next call may be sent
         self.refusals = 0
@@ -129,6 +137,12 @@ class Workers:
                 self._waits_until = max(self._waits_until, now + wait)
             if not self.adapts:
                 return
+            self._answers_before.append(self._answers)
+            count = len(self._answers_before)
+            are_few = count >= _LEAST and self._answers - self._answers_before[0] >= (count - 1) * _MANY
+            self._is_chance = self._is_chance and are_few
+            if self._is_chance:
+                return
             if now < self._calm_until:
                 self._rate = max(1.0, self._rate - 1 / _RECENT_SECONDS)  # it was counted among those that were taken
                 return
@@ -136,7 +150,14 @@ class Workers:
             taken = (len(self._sent) - 1) / _RECENT_SECONDS  # without the one that was refused
             self._doubling = _DOUBLING_SECONDS if taken >= _FEW else _DOUBLING_SECONDS_OF_FEW
             # In the second after a wait there are fewer than the service takes.
-            self._rate = max(1.0, taken if math.isinf(self._rate) else max(taken, self._rate * _SHRINK))
+            rate = max(1.0, taken if math.isinf(self._rate) else max(taken, self._rate * _SHRINK))
+            if math.isinf(self._rate) or rate > self._first_rate:
+                self._first_rate = rate
+            self._is_chance = are_few and rate < _SMALL * self._first_rate
+            if self._is_chance:
+                self._forget_rate(now)
+                return
+            self._rate = rate
             self._number = max(1, math.floor(self._number * _SHRINK))
             self._successes = 0
             self._refused_at = now
@@ -157,9 +178,8 @@ class Workers:
         with self._lock:
             now = self._clock()
             self._waits_until = min(self._waits_until, now)
-            self._next = min(self._next, now)
             self._calm_until = min(self._calm_until, now + _CALM_SECONDS)
-            self._rate = math.inf  # that of the provider which refused
+            self._forget_rate(now)  # that of the provider which refused
 
     def succeeded(self, tokens: int = 0, seconds: float = 0.0) -> None:
         """Count an answer.
@@ -170,10 +190,13 @@ class Workers:
         if tokens:
             self._tokens = tokens if not self._tokens else _KEPT * self._tokens + (1 - _KEPT) * tokens
         self._seconds = seconds if math.isinf(self._seconds) else _KEPT * self._seconds + (1 - _KEPT) * seconds
-        if not self.adapts or self._number >= MOST:
+        if not self.adapts:
             return
         with self._lock:
             now = self._clock()
+            self._answers += 1
+            if self._number >= MOST:
+                return
             if now < self._calm_until or self._next > now + self._gap(now):  # others are waiting for their places
                 return
             self._successes += 1
@@ -188,6 +211,11 @@ class Workers:
         passed = min(now - self._refused_at, 200.0)
         growth = min(_GROWTH * passed * 2 ** (passed / self._doubling), 10.0)
         return 1 / (self._rate * _CARE * math.exp(growth))
+
+    def _forget_rate(self, now: float) -> None:
+        """Send calls as fast as the workers do."""
+        self._rate = math.inf
+        self._next = min(self._next, now)
 
     def _forget(self, now: float) -> None:
         """Forget calls that were not sent in the last second."""

@@ -21,6 +21,7 @@ _HINTS = {
     "is empty": "; --empty skip leaves such rows out, and --empty send sends what the other columns make",
     "give the delimiter": " with --delimiter",
 }
+_AS_UTF_8 = "; save it as UTF-8, which a spreadsheet calls 'CSV UTF-8'"
 
 
 class BatchFiles:
@@ -72,6 +73,7 @@ class BatchFiles:
             is_text = kind == "text" and failed is not None and failed.suffix.lower() in ("", ".txt")
             self._failed_kind = "text" if is_text else _kind_of_output(failed)
         self.earlier = 0  # answers in the target
+        self.all_rows: list[Row] = []  # of the source, also those behind the head
         self.skipped = 0  # empty rows
         self._skips: list[int] = []  # for each empty row of the source, how many others are before it
 
@@ -84,7 +86,8 @@ class BatchFiles:
         """
         if self.failed is not None and _is_same(self.failed, self.source) and (head is not None or empty == "skip"):
             raise Misuse(f"--failed would replace {self.source}, and --head and --empty skip leave rows of it out")
-        rows = self._rows(template, empty)[:head]
+        self.all_rows = self._rows(template, empty)
+        rows = self.all_rows[:head]
         self.skipped = sum(before < len(rows) or head is None for before in self._skips)
         if not rows:
             raise Misuse(f"{self._name} has no prompts")
@@ -139,7 +142,9 @@ class BatchFiles:
         except OSError as error:
             raise Misuse(f"cannot read {self._name}: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise Misuse(f"{self._name} is not UTF-8 text: {error.reason} at byte {error.start:,}") from error
+            raise Misuse(
+                f"{self._name} is not UTF-8 text: {error.reason} at byte {error.start:,}{_AS_UTF_8}"
+            ) from error
         except ValueError as error:
             hint = next((hint for words, hint in _HINTS.items() if str(error).endswith(words)), "")
             raise Misuse(f"{self._name}, {error}{hint}") from error

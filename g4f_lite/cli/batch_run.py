@@ -74,8 +74,9 @@ class BatchRun:
                     if file is not None:
                         file.publish()
         if output.path is not None:
-            skipped = self.files.skipped
-            click.echo(told_after(self.results.usage, len(wrong), self.files.store, self._cost(), skipped))
+            skipped, usage = self.files.skipped, self.results.usage
+            usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
+            click.echo(told_after(usage, len(wrong), self.files.store, self._cost(), skipped))
         elif self.files.skipped:
             tell(f"Note: {counted(self.files.skipped, 'empty row')} skipped")
         if wrong:
@@ -125,7 +126,9 @@ class BatchRun:
             raise Failure(f"{error.message}; {self._hint()}") from error
         except KeyboardInterrupt:
             done = f"{self.results.usage.done:,} of {counted(len(self.rows), 'prompt')}"
-            click.echo(f"\nInterrupted after {done}; {self._hint()}", err=True)
+            dropped = self.results.dropped
+            again = f"; {counted(dropped, 'call')} in progress will be sent again" if dropped else ""
+            click.echo(f"\nInterrupted after {done}; {self._hint()}{again}", err=True)
             raise
         finally:
             self.results.close()

@@ -24,6 +24,7 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"; (?:if a server such as Ollama has it|for the service \w+), write: provider='.*?'(?=$|[;\n])", ""),
     (r"; Client\(drop_unsupported=True\) drops such options with a warning", ""),
     (r"; client\.chat\.completions\.create\(n=…\) gives several", ""),
+    (r"; (?:what had arrived|the text) is in \.partial of this error", ""),
     (r"\bleave out earlier messages\b", "leave out earlier messages, as `g4f-lite chat --max-characters N` does"),
     # Arguments, and where they stand.
     (r"\bprompts\[\d+\]: (?=(?:proxy|timeout) must be )", ""),  # which all prompts have

@@ -209,6 +209,12 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
             "names no column, so that all rows would ask the same",
         ),
         ("in.csv", "a,b\n1,2\n", ["--prompt", "{c}"], "line 2: there is no column 'c' for the prompt; there are a, b"),
+        (
+            "in.csv",
+            "a\n1\n",
+            ["--prompt", '{"b": 1}: {a}'],
+            "there are a; write {{ and }} for braces that name no column",
+        ),
         ("in.csv", "a,b\n1,2,3\n", ["--prompt", "{a}"], "line 2 has not as many columns as the first line"),
         ("in.jsonl", '"one"\n{', [], "line 2 is not JSON"),
         (
@@ -237,7 +243,8 @@ def test_a_missing_file_and_one_that_is_not_text(here: list[str], tmp_path: Path
     assert missing.stderr == f"Error: cannot read {tmp_path / 'none.txt'}: No such file or directory\n"
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "in.txt").write_bytes(b"one\n\xff\xfe\n")
-    assert_failed(call("batch", str(tmp_path / "in.txt"), *here), "is not UTF-8 text", code=2)
+    words = "is not UTF-8 text: invalid start byte at byte 4; save it as UTF-8, which a spreadsheet calls 'CSV UTF-8'"
+    assert_failed(call("batch", str(tmp_path / "in.txt"), *here), words, code=2)
 
 
 @pytest.mark.parametrize(

@@ -70,15 +70,30 @@ def test_answers_that_do_not_fit_the_schema_are_asked_again(
     command = [*with_schema, "-o", str(tmp_path / "out.jsonl")]
     done = call(*command)
     assert done.stderr.endswith("; the same command with --retry-failed asks for them again\n")
-    assert call(*command).returncode == 1  # it is in the store
+    done = call(*command)
+    assert (done.returncode, done.stdout[:39]) == (
+        1,
+        "1 answered (1 of them from " + str(tmp_path)[:12],
+    )  # both are in the store
     assert call(*command, "--retry-failed", "--estimate").stdout.startswith("1 prompt to send, 1 answer stored; ")
     emulator.answer('{"city": 2}')
     done = call(*command, "--retry-failed")
     assert (done.returncode, done.stdout[:18]) == (0, "2 answered (1 of t"), done.stderr
+    assert "Note: " not in done.stderr
     assert asked(emulator) == ["one", "two", "two"]
     assert call(*command).returncode == 0
     assert answers(tmp_path / "out.jsonl") == ['{"city": 1}', '{"city": 2}']
     assert len(asked(emulator)) == 3
+
+
+def test_answers_to_rows_behind_the_head_are_none_to_other_questions(here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "--store", str(tmp_path / "answers.db"), *here]
+    call(*command)
+    (tmp_path / "in.txt").write_text("new\ntwo\nthree\n", encoding="utf-8")
+    for more in (["--estimate"], []):
+        done = call(*command, "--head", "2", *more)
+        assert "answers.db has 1 answer to other questions than these: " in done.stderr
 
 
 def test_what_a_hosted_batch_failed_at_is_sent_one_by_one(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
@@ -115,6 +130,18 @@ def test_errors_name_the_options_of_the_command(
     assert_refused(done, words)
     assert "(…" not in done.stderr
     assert "prompts[" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_a_file_has_no_hint_to_an_attribute_of_an_error(
+    emulator: Emulator, here: list[str], tmp_path: Path, name: str
+) -> None:
+    emulator.fail("cut", after=1, times=None)
+    (tmp_path / "in.txt").write_text("one two three\n", encoding="utf-8")
+    assert call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / name), *here).returncode == 1
+    written = (tmp_path / name).read_text(encoding="utf-8")
+    assert "cut" in written
+    assert ".partial" not in written
 
 
 def test_the_error_of_a_row_names_the_options_of_the_command(emulator: Emulator, tmp_path: Path) -> None:

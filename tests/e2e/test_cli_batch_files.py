@@ -240,6 +240,7 @@ def test_an_end_at_any_time_loses_no_answer(
         _, said = child.communicate(timeout=SECONDS)
     if signal_number == signal.SIGINT:
         assert b"Interrupted after 3 of 6 prompts; the answers so far are in " in said
+        assert b"; 1 call in progress will be sent again" in said
     assert not (tmp_path / "out.csv").exists()
     assert answers(partial) == numbered(0, 1, 2)
     emulator.reset()

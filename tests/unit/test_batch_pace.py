@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import pickle
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -95,6 +96,40 @@ def test_the_pace_grows_again() -> None:
         first, *_, last = send(workers, clock, 11, 0)
         rates.append(round(10 / (last - first)))
     assert rates == [97, 104, 120, 653]
+
+
+def seconds_for(calls: int, is_refused: Callable[[int, float], bool], gap: float = 0.02) -> float:
+    """Send calls one after the other, those that are refused with a pause of a second, and return how long it takes."""
+    clock = Clock()
+    workers = Workers(clock=clock)
+    began = clock.now
+    for number in range(1, calls + 1):
+        (at,) = send(workers, clock, 1, gap)
+        if is_refused(number, at):
+            workers.observe(429, {"Retry-After": "1"})
+        else:
+            workers.succeeded()
+    return clock.now - began
+
+
+def test_refusals_of_a_few_calls_that_slower_calls_do_not_end_are_pauses_and_no_more() -> None:
+    took = seconds_for(1500, lambda number, at: number % 41 == 0)
+    assert 30 + 36 < took < 30 + 36 + 15  # the calls, the pauses, and to find out
+
+
+def test_a_pace_that_is_too_fast_is_met_though_few_calls_are_refused() -> None:
+    taken: Counter[int] = Counter()
+
+    def is_refused(number: int, at: float) -> bool:
+        taken[int(at)] += 1
+        return taken[int(at)] > 40
+
+    assert seconds_for(1200, is_refused) < 1200 / 40 + 10
+    assert sum(max(0, count - 40) for count in taken.values()) < 6
+
+
+def test_a_refusal_of_one_of_the_first_calls_slows_the_others_for_seconds() -> None:
+    assert seconds_for(1500, lambda number, at: number == 3) < 30 + 20
 
 
 def test_a_refusal_of_the_first_call_is_no_end() -> None:

@@ -168,6 +168,7 @@ def test_a_wait_of_more_than_a_day_is_no_pause() -> None:
     ("seconds", "told"),
     [
         (0, ""),
+        (0.2, "paused by the service for 1 s"),
         (58.2, "paused by the service for 58 s"),
         (600, "paused by the service for 10 min"),
         (7200, "paused by the service for 2.0 h"),

@@ -190,3 +190,21 @@ def test_the_label_of_a_prompt_in_a_list_is_its_position() -> None:
     results = Client(Shout()).map(["one", "fail"])
     assert [result.label for result in results] == [0, 1]
     assert "<li>1: Shout, stream: fail</li>" in results._repr_html_()
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_an_interrupt_of_a_program_says_what_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_stored: bool
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    store = tmp_path / "answers.db"
+    results = Client(Shout()).map(["one", "two", "three"], store=store if is_stored else None)
+    results.head(1)
+    monkeypatch.setattr("g4f_lite.batch.run.Run.result", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        results.texts()
+    assert type(caught.value) is KeyboardInterrupt
+    kept = f", kept in {store}; the same program goes on from there" if is_stored else ""
+    assert str(caught.value) == f"the batch was interrupted after 1 result{kept}"

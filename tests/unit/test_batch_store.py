@@ -64,6 +64,14 @@ def test_an_estimate_counts_the_answers_to_other_questions(tmp_path: Path) -> No
     assert (results.estimate().calls, results.estimate().unused) == (0, 2)
 
 
+@pytest.mark.parametrize("settings", [{}, {"fresh": True}])
+def test_answers_that_are_asked_again_are_none_to_other_questions(tmp_path: Path, settings: dict[str, Any]) -> None:
+    path = tmp_path / "answers.db"
+    texts(Counts(), ["a", "b", "c"], path)
+    results = Client(Counts()).map(["a", "b"], store=path, **settings).reject(lambda result: True)
+    assert (results.estimate().calls, results.estimate().unused) == (2, 1)
+
+
 @pytest.mark.parametrize(
     "changed", [{"model": "other"}, {"temperature": 0.5}, {"system": "Be brief."}, {"max_tokens": 5}, {"fresh": True}]
 )

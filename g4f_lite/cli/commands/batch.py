@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ...batch.results import BatchResults
 from ...batch.summary import Estimate
 from ...batch.workers import LONGEST_PAUSE
 from ...client.client import Client
-from ...errors import AuthenticationError
+from ...errors import AuthenticationError, G4FLiteError
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
 from ..batch_report import Price, told_before, told_of_unused
@@ -103,7 +104,8 @@ def command(
     printed as JSON lines, and kept only if --store names a file.
 
     Answers are kept in OUT.store as they come, and stay there: after Ctrl-C, a crash or an error, the same command goes
-    on, and pays for no answer twice. OUT is written when the batch is complete; until then its rows are in OUT.partial.
+    on, and sends again only what had no answer yet, such as the calls that were in progress. OUT is written when the
+    batch is complete; until then its rows are in OUT.partial.
 
     With --hosted the service answers in its own time, usually within hours, at half the price. The command waits; after
     Ctrl-C the service goes on, and the same command fetches the answers.
@@ -124,9 +126,10 @@ def command(
     options.update(call_options, proxy=provider_options.proxy)
     is_new = files.store is None or not files.store.exists()
 
+    prompts = [row.prompt for row in rows]
+
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
         client = Client(provider_options.choose(engine, **settings))
-        prompts = [row.prompt for row in rows]
         with checking_arguments():
             if hosted is None:
                 kept = None if estimate and is_new else files.store
@@ -142,19 +145,31 @@ def command(
         client, results = begun(api_key="none")  # which a hosted batch lacks, and an estimate does not need
     if retry_failed:
         results.reject(lambda result: checked(result, check).error is not None)
+
+    def unused() -> int:
+        """Count the answers in the store to other questions than those of the file."""
+        if len(files.all_rows) > len(rows):
+            with suppress(TypeError, ValueError, G4FLiteError):  # of a row that is not sent
+                every = [row.prompt for row in files.all_rows]
+                return client.map(every, store=files.store, progress=False, **options).estimate().unused
+        return results.estimate().unused
+
     with client:
         if estimate:
-            _tell_estimate(results, files, price)
+            _tell_estimate(results, files, price, 0 if is_new or hosted else unused())
             return
         results.check()
         if not (is_new or hosted or options["fresh"]):
-            _tell_unused(results.estimate(), files)
+            _tell_unused(results.estimate()._replace(unused=unused()), files)
         BatchRun(client, results, rows, files, check, price, options["fresh"]).run()
 
 
-def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price | None) -> None:
-    """Print what would be sent."""
-    estimate = results.estimate()
+def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price | None, unused: int) -> None:
+    """Print what would be sent.
+
+    :param unused: how many answers in the store are to other questions than those of the file
+    """
+    estimate = results.estimate()._replace(unused=unused)
     _tell_unused(estimate, files)
     if price is not None:
         cost = price.cost(estimate.prompt_tokens, estimate.completion_tokens or 0)
