@@ -21,8 +21,8 @@
     ├── ProviderNotFoundError
     ├── ProviderNotConfiguredError
     ├── AllProvidersFailedError
-    ├── ConversationChangedError
-    ├── ConversationNotFoundError
+    ├── ConversationChangedError        a file that another program has changed
+    ├── ConversationNotFoundError       an id that is not in a file of ``Conversations``
     ├── EngineError                     the process of the embedded model crashed, or lacks memory
     ├── BatchStoppedError               a batch that cannot go on
     ├── StoreError                      a file of answers or conversations that cannot be used
