@@ -17,7 +17,7 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
-from subprocess import PIPE, STDOUT
+from subprocess import DEVNULL, PIPE, STDOUT
 
 ROOT = Path(__file__).parents[1]
 # The licences of what the extra `all` installs, as those packages name them. All allow any use; the MPL of certifi and
@@ -145,7 +145,7 @@ def try_and_describe(version: str, folder: Path) -> None:
 def run(*command: str | Path) -> str:
     """Show a command, run it, and return what it printed; end if it fails."""
     print("+", *command, flush=True)
-    done = subprocess.run(command, cwd=ROOT, input="", stdout=PIPE, stderr=STDOUT, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, text=True, check=False)
     if done.returncode:
         sys.exit(f"{done.stdout}No release: this command failed")
     return done.stdout.strip()

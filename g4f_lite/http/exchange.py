@@ -141,7 +141,7 @@ class Exchange:
             send, url = self._sender(session, request)
             refuse_when_offline(url)
             settings = self.settings_for(url)
-            proxy = requests.utils.select_proxy(url, settings["proxies"])
+            proxy = _proxy_among(settings["proxies"], url)
             if proxy:
                 self.used += password_in(proxy)
                 _check_proxy(proxy)
@@ -271,8 +271,7 @@ class Exchange:
 
     def proxy_for(self, url: str) -> str | None:
         """Return the URL of the proxy that a request to ``url`` goes through, if any."""
-        proxies = self.settings_for(url)["proxies"]
-        return requests.utils.select_proxy(url, proxies) or None
+        return _proxy_among(self.settings_for(url)["proxies"], url)
 
     def settings_for(self, url: str) -> dict[str, Any]:
         """Choose proxy, CA bundle and certificate: the call's, else the session's, else the environment's.
@@ -294,7 +293,7 @@ class Exchange:
             verify = session.verify
         if self.route.proxy and (self.route.proxies_loopback or not is_loopback(url)):
             proxies = {"http": self.route.proxy, "https": self.route.proxy}
-        elif is_loopback(url) and not requests.utils.select_proxy(url, proxies):
+        elif is_loopback(url) and not _proxy_among(proxies, url):
             # Nothing of the environment matters for loopback by http, and requests takes long to look there.
             if url.startswith("http:"):
                 return {"proxies": {}, "stream": True, "verify": True, "cert": None}
@@ -329,6 +328,10 @@ class Exchange:
 
     def _shown(self, request: requests.Request, step: str) -> str:
         return f"{self.name}: {step}: {request.method} {redact(safe_url(request.url), self.hidden())}"
+
+
+def _proxy_among(proxies: dict[str, str], url: str) -> str | None:
+    return requests.utils.select_proxy(url, proxies) or None if proxies else None  # it parses the URL three times
 
 
 def _merged(session: requests.Session, url: str, proxies: Any, verify: Any, cert: Any) -> dict[str, Any]:

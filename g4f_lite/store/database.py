@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,29 @@ class Kind(NamedTuple):
     versions: Sequence[Sequence[str]]
 
 
+class _Idle:
+    """Connections that nobody uses, of one process."""
+
+    def __init__(self) -> None:
+        self.connections: list[sqlite3.Connection] = []
+        self.process = os.getpid()
+
+    def leave_to_parent(self) -> None:
+        """Forget the connections of a parent process."""
+        if self.process != os.getpid():
+            _inherited.append(self.connections)
+            self.connections, self.process = [], os.getpid()
+
+    def close(self) -> None:
+        """Close the connections of this process."""
+        if self.process != os.getpid():
+            return
+        with _lock:
+            connections, self.connections = self.connections, []
+        for connection in connections:
+            connection.close()
+
+
 class Database:
     """A SQLite file of this library, which several processes and threads may use at once::
 
@@ -65,9 +89,10 @@ class Database:
     def __init__(self, path: str | os.PathLike[str], kind: Kind) -> None:
         self.path = Path(os.path.abspath(path))  # also a relative one stays the same after a chdir
         self._kind = kind
-        self._idle: list[sqlite3.Connection] = []
+        self._idle = _Idle()
+        # Not by __del__: in a circle of garbage the connections might come first, and complain that they are open.
+        weakref.finalize(self, _Idle.close, self._idle)
         self._closed = 0  # how often; what was lent before is closed when it comes back
-        self._process = os.getpid()
         self._create()
         with self._translating(), self._connection():
             pass
@@ -98,23 +123,15 @@ class Database:
 
     def close(self) -> None:
         """Close the connections of this process, those in use as soon as they are not; the next use opens new ones."""
-        if self._process != os.getpid():
-            return
         with _lock:
             self._closed += 1
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._idle.close()
 
     def __enter__(self) -> Database:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_process"):
-            self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Database, (self.path, self._kind)
@@ -126,11 +143,9 @@ class Database:
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection in autocommit mode, which nobody else uses or closes meanwhile."""
         with _lock:
-            if self._process != os.getpid():
-                _inherited.append(self._idle)
-                self._idle, self._process = [], os.getpid()
-            connection = self._idle.pop() if self._idle else None
-            closed, process = self._closed, self._process
+            self._idle.leave_to_parent()
+            connection = self._idle.connections.pop() if self._idle.connections else None
+            closed, process = self._closed, self._idle.process
         connection = connection or self._open()
         try:
             yield connection
@@ -139,7 +154,7 @@ class Database:
                 if process != os.getpid():  # a fork in between
                     _inherited.append(connection)
                 elif closed == self._closed and not connection.in_transaction:
-                    self._idle.append(connection)
+                    self._idle.connections.append(connection)
                 else:
                     connection.close()
 

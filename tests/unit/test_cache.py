@@ -120,7 +120,7 @@ def test_an_answer_that_cannot_be_cached_is_given_with_a_warning(tmp_path: Path)
     with Client(Counts(), cache=cache) as client:
         client.ask("a")
         pages = cache._store().database.rows("PRAGMA page_count")[0][0]
-        cache._store().database._idle[-1].execute(f"PRAGMA max_page_count={pages}")
+        cache._store().database._idle.connections[-1].execute(f"PRAGMA max_page_count={pages}")
         with pytest.warns(UserWarning, match="the answer was not cached: .*the disk is full"):
             assert client.ask("x" * 50_000) == "x" * 50_000 + " 2"
 

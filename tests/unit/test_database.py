@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import sqlite3
@@ -120,7 +121,7 @@ def test_a_connection_is_used_by_one_thread_after_the_other(tmp_path: Path) -> N
             thread = threading.Thread(target=write, args=(database, text))
             thread.start()
             thread.join()
-        assert len(database._idle) == 1
+        assert len(database._idle.connections) == 1
 
 
 def test_what_is_in_use_is_closed_when_it_is_given_back(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_what_is_in_use_is_closed_when_it_is_given_back(tmp_path: Path) -> None:
     with database.transaction() as connection:
         database.close()  # by another thread, say
         connection.execute("INSERT INTO notes (text) VALUES ('kept')")
-    assert database._idle == []
+    assert database._idle.connections == []
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
     assert database.rows("SELECT text FROM notes") == [("kept",)]
@@ -239,11 +240,11 @@ def test_a_full_disk_is_an_error_and_takes_nothing_back(tmp_path: Path) -> None:
     with Database(tmp_path / "notes.db", NOTES) as database:
         write(database, "kept")
         pages = database.rows("PRAGMA page_count")[0][0]
-        database._idle[-1].execute(f"PRAGMA max_page_count={pages}")
+        database._idle.connections[-1].execute(f"PRAGMA max_page_count={pages}")
         with pytest.raises(StoreError, match="the disk is full; make room") as caught:
             write(database, "x" * 100_000)
         assert caught.value.reason == "full"
-        database._idle[-1].execute("PRAGMA max_page_count=1000")
+        database._idle.connections[-1].execute("PRAGMA max_page_count=1000")
         write(database, "after")
         assert [text for (text,) in database.rows("SELECT text FROM notes")] == ["kept", "after"]
 
@@ -269,3 +270,24 @@ def test_many_threads_may_create_and_write_one_file(tmp_path: Path) -> None:
         thread.join()
     with Database(tmp_path / "notes.db", NOTES) as database:
         assert database.rows("SELECT count(*) FROM notes") == [(8,)]
+
+
+def test_what_is_forgotten_in_a_circle_is_closed_first(tmp_path: Path) -> None:
+    """Python 3.13 warns of a connection that it collects while it is open."""
+    closed: list[str] = []
+
+    class Noting(sqlite3.Connection):
+        def close(self) -> None:
+            closed.append("closed")
+            super().close()
+
+        def __del__(self) -> None:
+            closed.append("collected")
+
+    database = Database(tmp_path / "notes.db", NOTES)
+    database._idle.connections.append(sqlite3.connect(tmp_path / "notes.db", factory=Noting))
+    circle: list[Any] = [database]
+    circle.append(circle)
+    del database, circle
+    gc.collect()
+    assert closed == ["closed", "collected"]
