@@ -28,8 +28,9 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 
 
 def run(*arguments: str, program: tuple[str, ...] = ("-m", "g4f_lite"), stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    given = {"input": stdin} if stdin else {"stdin": subprocess.DEVNULL}
     done = subprocess.run(
-        [sys.executable, *program, *arguments], input=stdin, capture_output=True, timeout=SECONDS, check=False
+        [sys.executable, *program, *arguments], **given, capture_output=True, timeout=SECONDS, check=False
     )
     return done.returncode, done.stdout, done.stderr
 
