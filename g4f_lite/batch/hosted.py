@@ -36,6 +36,7 @@ T = TypeVar("T")
 # Errors that the next look at a batch may not meet, and how many of them in a row are too many.
 _PASSING = (TransportError, DeadlineExceededError, ResponseStatusError, ResponseFormatError, StreamInterruptedError)
 _PATIENCE = 10
+_NAP_SECONDS = 1.0
 _DOWNLOADS = 2  # of a file with fewer lines than the service has counted, which may have been cut
 _FILE_IS_GONE = (400, 404)  # statuses that may say so
 _REASONS = {
@@ -180,7 +181,10 @@ class HostedBatch(BatchResults[T]):
                 if not self._is_submitted or failures >= _PATIENCE:
                     raise
                 logger.info("the state of the batch is unknown, and asked for again: %s", error)
-            time.sleep(self._poll)
+            left = self._poll
+            while left > 0:  # in naps: an interrupt in the moment before one is heard after it
+                time.sleep(min(left, _NAP_SECONDS))
+                left -= _NAP_SECONDS
 
     def retry_failed(self) -> HostedBatch[T]:
         """Send the prompts that failed again when the results are read: now, one by one, at the full price.
