@@ -216,7 +216,7 @@ def test_usage_is_counted(client: Client) -> None:
 def test_what_cannot_get_better_stops_the_batch(client: Client, shout: Shout, bad: str, kind: Any) -> None:
     results = client.map(kind([*numbered(10), bad, *numbered(500)]), workers=2)
     seen: list[Any] = []
-    with pytest.raises(BatchStoppedError, match=r"the batch stopped after (9|10) answers: ") as caught:
+    with pytest.raises(BatchStoppedError, match=r"the batch stopped after \d+ answers?: ") as caught:
         seen.extend(result.text for result in results)
     assert seen == [text.upper() for text in numbered(len(seen))]  # up to one that the other worker has not sent yet
     assert caught.value.results is results
