@@ -33,6 +33,7 @@ PERSON = {"type": "object", "properties": {"boss": {"$ref": "#/$defs/Person"}, "
         (doubling(8), None),
         (doubling(15), REFERENCES),
         (doubling(200), REFERENCES),
+        (doubling(2000), REFERENCES),
         ({"properties": {"a~b/c": doubling(15)["$defs"]["0"]}, "$defs": doubling(15)["$defs"]}, REFERENCES),
         ({"$dynamicRef": "#node"}, REFERENCES),
     ],

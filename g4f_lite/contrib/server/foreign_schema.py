@@ -15,7 +15,11 @@ def costly_part(schema: Any) -> str | None:
     """
     if _has_pattern(schema):
         return "a pattern"
-    return "references that lead to so many others" if _References(schema).count() > _MOST_REFERENCES else None
+    try:
+        are_many = _References(schema).count() > _MOST_REFERENCES
+    except RecursionError:  # each leads to the next, hundreds of times
+        are_many = True
+    return "references that lead to so many others" if are_many else None
 
 
 def _has_pattern(part: Any) -> bool:
