@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..answers.stream import AnswerStream
+from ..http.deadline import leave_interrupts_to_main_thread
 
 SECONDS = 3.0  # after which somebody wonders whether it works
 LINE = "reading the prompt …"
@@ -26,8 +26,7 @@ def told_if_late(stream: AnswerStream) -> Iterator[None]:
     over, told = threading.Event(), threading.Event()
 
     def tell_later() -> None:
-        if hasattr(signal, "pthread_sigmask"):  # a Ctrl-C is for the thread that waits for the answer
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        leave_interrupts_to_main_thread()
         if not over.wait(SECONDS):
             _write(f"{LINE}\r")
             told.set()

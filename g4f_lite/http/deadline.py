@@ -274,7 +274,7 @@ class Watchdog:
 
     def _run(self, starter: int) -> None:
         if threading.get_native_id() != starter:  # under gevent a "thread" is a greenlet of the thread that starts it
-            _leave_interrupts_to_main_thread()
+            leave_interrupts_to_main_thread()
         looks = idle = 0
         try:
             while idle <= IDLE_LOOKS:
@@ -306,7 +306,7 @@ def _look(call: Deadline) -> None:
         logger.exception("a call could not be ended in time")
 
 
-def _leave_interrupts_to_main_thread() -> None:
+def leave_interrupts_to_main_thread() -> None:
     """Block SIGINT in this thread: the kernel may deliver it to any thread, although the main one has blocked it."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

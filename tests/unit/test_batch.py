@@ -214,14 +214,14 @@ def test_usage_is_counted(client: Client) -> None:
 @pytest.mark.parametrize("bad", ["key", "quota"])
 @pytest.mark.parametrize("kind", [list, iter])
 def test_what_cannot_get_better_stops_the_batch(client: Client, shout: Shout, bad: str, kind: Any) -> None:
-    results = client.map(kind([*numbered(10), bad, *numbered(500)]), workers=2)
+    results = client.map(kind([*numbered(10), bad, *numbered(500)]), workers=1)
     seen: list[Any] = []
-    with pytest.raises(BatchStoppedError, match=r"the batch stopped after \d+ answers?: ") as caught:
+    with pytest.raises(BatchStoppedError, match="the batch stopped after 10 answers: ") as caught:
         seen.extend(result.text for result in results)
-    assert seen == [text.upper() for text in numbered(len(seen))]  # up to one that the other worker has not sent yet
+    assert seen == [text.upper() for text in numbered(10)]
     assert caught.value.results is results
     assert isinstance(caught.value.error, AuthenticationError if bad == "key" else QuotaExceededError)
-    assert len(shout.asked) < 100
+    assert shout.asked == [*numbered(10), bad]
     copy = pickle.loads(pickle.dumps(caught.value))
     assert copy.results is None
     assert type(copy.error) is type(caught.value.error)
