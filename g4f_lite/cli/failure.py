@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from ..arguments import service_of
-from ..errors import PARTIAL_HINT, G4FLiteError, ModelNotSupportedError, ProviderNotFoundError, TransportError, sanitize
+from ..errors import G4FLiteError, ModelNotSupportedError, ProviderNotFoundError, TransportError, sanitize
 from ..http.urls import is_loopback
 from ..providers.openai.presets import PRESETS
 from ..providers.registry import provider_names
@@ -57,7 +57,6 @@ class Misuse(Failure):
 
 def one_line(text: str) -> str:
     """Return a message as one line, with options instead of the names of Python arguments."""
-    text = text.replace(PARTIAL_HINT, "")  # what had arrived is printed
     text, listed, names = text.partition(LISTED)  # the listed names are not options
     text = in_options(text) + listed + names
     text = re.sub(r":\s*\n\s*", ": ", text.strip())
