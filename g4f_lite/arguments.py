@@ -99,6 +99,9 @@ _OF_G4F = {
     "version": "g4f_lite.__version__",
 }
 
+# What a client has, and people take for a function of the package.
+_OF_A_CLIENT = ("batch", "chat", "conversation", "embeddings", "images", "map")
+
 # Names of OpenAI's client that are missing here, and what to write instead.
 _OF_OPENAI = {
     "APIConnectionError": "(TransportError, DeadlineExceededError)",
@@ -123,11 +126,15 @@ _OF_OPENAI = {
 
 def missing_attribute(owner: str, name: str) -> str:
     """Return the message of an AttributeError, with what to write instead of a name of g4f, or of OpenAI's client."""
-    hint = ""
-    for names, page in ((_OF_G4F, "from-g4f.md"), (_OF_OPENAI, "from-openai.md")):
+    return f"{owner} has no attribute {name!r}{_instead_of(name)}"
+
+
+def _instead_of(name: str) -> str:
+    """Return what to write instead of a name of g4f, or of OpenAI's client; "" for any other."""
+    for names, page in ((_OF_OPENAI, "from-openai.md"), (_OF_G4F, "from-g4f.md")):
         if name in names:
-            hint = f"; see docs/{page} for the replacement: {names[name]}"
-    return f"{owner} has no attribute {name!r}{hint}"
+            return f"; see docs/{page} for the replacement: {names[name]}"
+    return ""
 
 
 def raise_missing(module: str, name: str) -> NoReturn:
@@ -136,11 +143,17 @@ def raise_missing(module: str, name: str) -> NoReturn:
     :raises AttributeError: if it is asked for as an attribute
     :raises ImportError: if ``from … import`` asks for it, which would drop the message of an AttributeError
     """
-    message = missing_attribute(f"module {module!r}", name)
+    root = sys.modules[__name__.partition(".")[0]]
+    hint = _instead_of(name)
+    if name in _OF_A_CLIENT and module == root.__name__:
+        hint = f"; a client has it: Client().{name}"
+    elif name in root.__all__:
+        hint = f'; write "from {root.__name__} import {name}"'
+    message = f"module {module!r} has no attribute {name!r}{hint}"
     asked_by_from = sys._getframe(2).f_code.co_name == "_handle_fromlist"  # a step of Python's import statement
-    if asked_by_from and (name in _OF_G4F or name in _OF_OPENAI) and find_spec(f"{module}.{name}") is None:
+    if asked_by_from and hint and find_spec(f"{module}.{name}") is None:
         raise ImportError(message, name=module)
-    raise AttributeError(message, name=name)
+    raise AttributeError(message, name=name, obj=sys.modules[module])
 
 
 def check_name(name: Any, argument: str = "model") -> None:
