@@ -260,7 +260,8 @@ class _Chain:
                 if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
                     breaker.failed(error)
                     raise
-                if not self._had_too_little_time(error, provider, began_at):
+                # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
+                if refusal is None and not self._had_too_little_time(error, provider, began_at):
                     breaker.failed(error)
                 errors[position] = error
                 logger.info("Fallback: no answer from %s", error)
@@ -278,6 +279,7 @@ class _Chain:
                 self._name_limit(error, limits)
                 raise
             except G4FLiteError as error:
+                self.scrub(error)
                 breaker.failed(error)
                 raise
             return
@@ -297,7 +299,7 @@ class _Chain:
         blocked: list[int] = []
         for position, (provider, breaker) in enumerate(self._members):
             if breaker.failures and (wait := breaker.wait()):
-                text = f"skipped, because it failed before; it will be tried again in {wait:.0f} s"
+                text = f"skipped, because it failed before ({breaker.reason}); it will be tried again in {wait:.0f} s"
                 errors[position] = ProviderError(text, provider=provider.name, retry_after=wait)
                 logger.info("Fallback: no answer from %s", errors[position])
                 blocked.append(position)

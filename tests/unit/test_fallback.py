@@ -75,18 +75,6 @@ def test_an_answer_that_began_is_not_begun_again_elsewhere() -> None:
     assert second.calls == []
 
 
-def test_the_error_has_a_line_for_each() -> None:
-    chain = Fallback([Scripted(TransportError("no network")), Scripted(RateLimitError("slow down"))])
-    with pytest.raises(AllProvidersFailedError) as caught:
-        chain.create(messages="Hello")
-    assert str(caught.value).splitlines()[1:] == ["  Scripted: no network", "  Scripted: slow down"]
-    assert [type(error) for error in caught.value.errors] == [TransportError, RateLimitError]
-    assert [str(error) for error in pickle.loads(pickle.dumps(caught.value)).errors] == [
-        "Scripted: no network",
-        "Scripted: slow down",
-    ]
-
-
 def test_who_keeps_failing_is_left_alone_and_then_tried_by_one_call() -> None:
     clock = Clock()
     failing = Watched(*[TransportError("down")] * FAILURES_TO_OPEN, "back again", "and again")
