@@ -22,8 +22,6 @@ _NO_LOGPROBS = "it reports no log probabilities"
 _SET_CONTEXT = "set G4F_LITE_CONTEXT for the embedded model, or write Local(context=…); a server has its own setting"
 _SET_THREADS = "set G4F_LITE_THREADS for the embedded model, or write Local(threads=…)"
 _USE_RETRY = "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well"
-_USE_WORKERS = "pass workers= to map"
-_USE_PACE = "pass rpm=, requests per minute, to map, or pace=Pace(rpm=…) to the client"
 # Options of other libraries that are not supported, and what to do instead.
 _INSTEAD = {
     "n": "a call of it returns one answer; make another call for another answer",
@@ -44,24 +42,27 @@ _INSTEAD = {
     "history": "pass all messages as the prompt, or ask a Conversation",
     "request_timeout": "pass timeout=, in seconds, to the client or to a call",
     **dict.fromkeys(("max_retries", "num_retries", "retries"), _USE_RETRY),
-    **dict.fromkeys(("concurrency", "jobs", "max_concurrency", "max_workers", "n_jobs", "n_workers"), _USE_WORKERS),
-    **dict.fromkeys(("num_workers", "parallel", "worker"), _USE_WORKERS),
-    **dict.fromkeys(("progress_bar", "show_progress"), "pass progress= to map"),
-    **dict.fromkeys(("errors", "raise_errors", "raise_on_error"), "pass on_error='raise' to map"),
-    **dict.fromkeys(("rate_limit", "requests_per_minute", "rpm", "rps"), _USE_PACE),
+    **dict.fromkeys(("max_pause", "max_time", "on_error", "progress", "store", "tpm", "workers"), "it is one of map"),
+    "rpm": "it is one of map; for all calls pass pace=Pace(rpm=…) to the client",
 }
 
-# Arguments of a call as other libraries name them.
+# Arguments of ask and map as other libraries name them.
 _OF_A_CALL = {
+    **dict.fromkeys(("attachments", "files", "image", "media"), "images"),
     **dict.fromkeys(("engine", "model_name"), "model"),
     **dict.fromkeys(("instructions", "system_instruction", "system_message", "system_prompt"), "system"),
     **dict.fromkeys(("max_new_tokens", "max_output_tokens", "max_tokens_to_sample", "num_predict"), "max_tokens"),
     **dict.fromkeys(("output_type", "response_model", "result_type"), "output"),
     **dict.fromkeys(("stop_sequences", "stop_words"), "stop"),
-    **dict.fromkeys(("attachments", "files", "image", "media"), "images"),
     "max_repairs": "repairs",
     "temp": "temperature",
     "time_out": "timeout",
+    **dict.fromkeys(("concurrency", "jobs", "max_concurrency", "max_workers", "n_jobs", "n_workers"), "workers"),
+    **dict.fromkeys(("num_workers", "parallel", "worker"), "workers"),
+    **dict.fromkeys(("deadline", "time_limit", "total_timeout"), "max_time"),
+    **dict.fromkeys(("errors", "raise_errors", "raise_on_error"), "on_error"),
+    **dict.fromkeys(("progress_bar", "show_progress"), "progress"),
+    **dict.fromkeys(("rate_limit", "requests_per_minute"), "rpm"),
 }
 
 # Settings of a provider as other libraries name them.

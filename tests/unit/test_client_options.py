@@ -128,7 +128,8 @@ def test_what_asks_for_nothing_is_no_hindrance_and_not_sent():
         ({"providers": ["groq"]}, "providers=: write provider=$"),
         ({"system_prompt": "x"}, r"system_prompt=: pass system= to the call, as in ask\(…, system=…\)$"),
         ({"temperature": 1}, r"temperature=: pass temperature= to the call, as in ask\(…, temperature=…\)$"),
-        ({"rpm": 60}, r"rpm=: pass rpm=, requests per minute, to map, or pace=Pace\(rpm=…\) to the client$"),
+        ({"rpm": 60}, r"rpm=: it is one of map; for all calls pass pace=Pace\(rpm=…\) to the client$"),
+        ({"workers": 4}, "workers=: it is one of map$"),
         ({"user": "me"}, r"user=: pass an option to the call, as in ask\(…, user=…\), and a provider's setting to its"),
     ],
 )
@@ -141,16 +142,18 @@ def test_what_a_client_does_not_take_is_named_with_what_to_write(settings, messa
     ("option", "instead"),
     [
         ("attachments", "write images="),
-        ("concurrency", "pass workers= to map"),
+        ("concurrency", "write workers="),
         ("format", 'pass response_format={"type": "json_object"}, or output= a type'),
         ("max_output_tokens", "write max_tokens="),
         ("model_name", "write model="),
-        ("n_workers", "pass workers= to map"),
+        ("n_workers", "write workers="),
         ("retries", "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well"),
-        ("show_progress", "pass progress= to map"),
+        ("show_progress", "write progress="),
         ("stop_sequences", "write stop="),
         ("system_prompt", "write system="),
         ("temp", "write temperature="),
+        ("total_timeout", "write max_time="),
+        ("workers", "it is one of map"),
     ],
 )
 def test_what_other_libraries_call_an_argument_is_named_with_ours(option, instead):
