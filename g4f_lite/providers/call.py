@@ -267,7 +267,7 @@ def later_fetch(service: Service, exchange: Exchange, timeout: Timeout) -> Calla
     return lambda url: run(service, lambda later: fetch_later(later, url), timeout=timeout, route=route)
 
 
-@short_interrupt()
+@short_interrupt
 def run(
     service: Service,
     action: Callable[[Exchange], Result],
