@@ -115,15 +115,16 @@ def short_interrupt(function: F) -> F:
             if in_ipython() and not isinstance(error, Interrupted):
                 raise Interrupted("the call was interrupted") from error
             leave_out_frames(error)
-            raise
+            raise error
 
     return cast(F, called)
 
 
 def raise_interrupt(error: BaseException, stream: HasAnswer) -> None:
-    """Raise AnswerInterrupted for a KeyboardInterrupt in IPython; elsewhere make its traceback short."""
+    """Raise a KeyboardInterrupt with a short traceback, and as AnswerInterrupted in IPython; else do nothing."""
     if not isinstance(error, KeyboardInterrupt):
         return
     if in_ipython():
         raise AnswerInterrupted(part_of(stream)) from error
     leave_out_frames(error)
+    raise error
