@@ -50,7 +50,7 @@ def with_short_errors(function: F) -> F:
             raise shortened(error)  # noqa: B904  it is the same one
         except KeyboardInterrupt as error:
             leave_out_frames(error)
-            raise error  # a bare raise brings the traceback back on Python 3.10
+            raise error  # not a bare raise, which restores the traceback on Python 3.10
         except (TypeError, ValueError) as error:
             if in_ipython() and not hasattr(error, "_render_traceback_"):
                 error._render_traceback_ = partial(G4FLiteError._render_traceback_, error)  # type: ignore[union-attr]
