@@ -147,6 +147,7 @@ _OF_OPENAI = {
     "UnprocessableEntityError": "ServiceError",
     "batches": "client.batch(…)",
     "beta": "client.chat.completions.parse",
+    "completions": "client.chat.completions.create",
     "responses": "client.chat.completions.create",
 }
 

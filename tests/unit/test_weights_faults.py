@@ -57,7 +57,7 @@ class TestFaults:
 
     def test_it_gives_up_where_nothing_comes(self, hub: FakeHub, waits: list[float]) -> None:
         hub.faults = [Fault(cut=0)] * 50
-        with pytest.raises(TransportError, match="cut its answer short"):
+        with pytest.raises(TransportError, match="ended its response early"):
             Local.pull(NAME)
         assert len(hub.delivered) == download.ATTEMPTS
         assert len(waits) == download.ATTEMPTS - 1
