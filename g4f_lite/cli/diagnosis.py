@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from .. import errors
 from ..http.failures import WRITE_HTTP
 from ..http.urls import is_loopback
 from ..providers.base import BaseProvider, Provider
 from ..providers.local.gguf import NO_FILE, NOT_GGUF
 from ..providers.local.load_failure import CUT, NO_MEMORY, UNKNOWN_KIND
+from ..providers.openai.presets import NO_MODEL, PRESETS
 from ..providers.openai.provider import OpenAICompatible
 from ..providers.secret import Secret
 from .failure import one_line
@@ -40,7 +43,7 @@ _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
     (
         errors.EngineError,
         "the process that runs the model crashed",
-        "try again; if it happens every time, run `g4f-lite local rm NAME`, then `g4f-lite local pull`",
+        "try again; if it happens every time, run `g4f-lite local rm NAME`, then `g4f-lite local pull NAME`",
     ),
     (
         errors.ResponseFormatError,
@@ -107,8 +110,14 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
             return "it does not use TLS", "write http:// instead of https:// in its URL"
         return _TRANSPORT[error.cause]
     if isinstance(error, errors.ProviderNotConfiguredError):
-        local = provider is not None and provider.name == "Local"
-        return "it is not configured", "run `g4f-lite local pull`" if local else "do what the message above says"
+        if NO_MODEL in error.message:
+            return "it has no model", error.message.partition(NO_MODEL)[2]
+        pull = re.search("`g4f-lite local pull.*?`", error.message)
+        return "it is not configured", f"run {pull[0]}" if pull else "do what the message above says"
+    if isinstance(error, errors.ModelNotSupportedError) and isinstance(provider, OpenAICompatible):
+        preset = next((name for name, one in PRESETS.items() if one.base_url == provider.base_url), None)
+        named = f"-p {preset}" if preset else f"--base-url {provider.base_url}"
+        return "it has no such model", f"name another model; `g4f-lite models {named}` lists them"
     if isinstance(error, errors.G4FLiteError) and error.provider == "Local":
         for phrase, verdict, remedy in _OF_FILES:
             if phrase in error.message:

@@ -11,15 +11,14 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 import click
 
 from ..arguments import service_of
 from ..errors import G4FLiteError, ModelNotSupportedError, ProviderNotFoundError, TransportError, sanitize
 from ..http.urls import is_loopback
-from ..providers.openai.presets import PRESETS
-from ..providers.registry import provider_names
+from ..providers.openai.presets import NO_MODEL, preset_at
+from ..providers.registry import is_provider_name
 from .assignments import LISTED
 from .wording import in_options
 
@@ -81,15 +80,18 @@ def checking_arguments() -> Iterator[None]:
 def message_of(error: Exception) -> str:
     """Return the message of an error, with the command that lists the models if one is unknown."""
     if isinstance(error, ModelNotSupportedError) and error.provider != "Local":
+        if NO_MODEL in error.message or re.search(r"; (?:try|it has) (?!.* more)", error.message):
+            return str(error)  # which names them
         return f"{error}; `g4f-lite models`, with the same --provider or --base-url, lists them"
     if isinstance(error, ModelNotSupportedError) and (unknown := _UNKNOWN.search(error.message)):
         name = unknown[1]
-        if name.partition(":")[0].lower() in map(str.lower, provider_names()):
-            return f"{error}; with its provider it is -p {name}"
-        if os.path.isabs(os.path.expanduser(name)):  # the path of a file that is not there
+        for first, sign, rest in (name.partition(":"), name.partition("/")):
+            if sign and is_provider_name(first):
+                return f"{error}; with its provider it is -p {first}:{rest}"
+        if os.path.isfile(f"{name}.gguf"):
+            return f"Local: there is no file {name}; is {name}.gguf meant?"
+        if "/" in name:  # the path of a file that is not there, or the hub's, which the message tells
             return str(error)
-        if "/" in name:
-            return f"{error}; of Hugging Face's hub, write hf:{name}"
         if service := service_of(name):
             return f"{error}; of the service {service}, write -p {service}{'' if name.isalpha() else f' -m {name}'}"
         return f"{error}; if a server such as Ollama has it, name that too: -p ollama -m {name}"
@@ -108,5 +110,5 @@ def message_of(error: Exception) -> str:
 
 def _program_at(origin: str) -> str:
     """Return the name of the program that usually listens at an origin on this machine."""
-    port = urlsplit(origin).port
-    return next((one.title for one in PRESETS.values() if urlsplit(one.base_url).port == port), "the server")
+    program = preset_at(origin)
+    return program.title if program else "the server"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from ...arguments import unknown_name
+from ...http.urls import is_loopback
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Preset:
     :param reports_usage: False where the service refuses the field ``stream_options``
     :param reads_schema: whether the service shows a model the schema in ``response_format``, and takes OpenAI's strict
         form only; the others make a grammar of it, or say that it should be in the prompt too
+    :param to_get: what gets a program on this machine its first model, without which it cannot answer
+    :param pull: what gets it the model ``{}``
     """
 
     title: str
@@ -28,13 +32,36 @@ class Preset:
     key_variable: str | None = None
     reports_usage: bool = True
     reads_schema: bool = False
+    to_get: str = ""
+    pull: str = ""
 
 
+NO_MODEL = "has no model yet: "  # of a program on this machine
 PRESETS = {
-    "ollama": Preset("Ollama", "http://localhost:11434/v1"),
-    "llama.cpp": Preset("llama.cpp", "http://localhost:8080/v1", key_variable="LLAMA_API_KEY"),
-    "lmstudio": Preset("LM Studio", "http://localhost:1234/v1", key_variable="LM_API_TOKEN"),
-    "vllm": Preset("vLLM", "http://localhost:8000/v1", key_variable="VLLM_API_KEY"),
+    "ollama": Preset(
+        "Ollama",
+        "http://localhost:11434/v1",
+        to_get="get one with `ollama pull llama3.2`",
+        pull="get it with `ollama pull {}`",
+    ),
+    "llama.cpp": Preset(
+        "llama.cpp",
+        "http://localhost:8080/v1",
+        key_variable="LLAMA_API_KEY",
+        to_get="start it with one, as in `llama-server -m model.gguf`",
+    ),
+    "lmstudio": Preset(
+        "LM Studio",
+        "http://localhost:1234/v1",
+        key_variable="LM_API_TOKEN",
+        to_get="download one in its window, or with `lms get`",
+    ),
+    "vllm": Preset(
+        "vLLM",
+        "http://localhost:8000/v1",
+        key_variable="VLLM_API_KEY",
+        to_get="start it with one, as in `vllm serve Qwen/Qwen3-0.6B`",
+    ),
     "openai": Preset("OpenAI", "https://api.openai.com/v1", "gpt-4o-mini", "OPENAI_API_KEY", reads_schema=True),
     "openrouter": Preset("OpenRouter", "https://openrouter.ai/api/v1", "openrouter/auto", "OPENROUTER_API_KEY"),
     "groq": Preset("Groq", "https://api.groq.com/openai/v1", "llama-3.3-70b-versatile", "GROQ_API_KEY"),
@@ -69,6 +96,18 @@ def plain(name: str) -> str:
 def preset_named(name: str) -> str | None:
     """Return the key of a preset, regardless of case and punctuation; None if there is none."""
     return next((key for key in PRESETS if plain(key) == plain(name)), None)
+
+
+def preset_at(url: str) -> Preset | None:
+    """Return the preset of the program on this machine that usually listens at the port of a URL; None for no such."""
+    if not is_loopback(url):
+        return None
+    port = urlsplit(url).port
+    return next((one for one in PRESETS.values() if is_loopback(one.base_url) and _port(one) == port), None)
+
+
+def _port(preset: Preset) -> int | None:
+    return urlsplit(preset.base_url).port
 
 
 def unknown_preset(name: str, owner: str) -> str:

@@ -1,0 +1,50 @@
+"""The command where a model is not there, or is named as other places name it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from g4f_lite.emulator import Emulator
+
+from .command import assert_refused, call
+
+
+def test_a_path_without_its_ending_comes_with_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.gguf").write_bytes(b"GGUF")
+    done = call("chat", "Hello", "-m", str(tmp_path / "mine"))
+    assert_refused(done, f"Local: there is no file {tmp_path / 'mine'}; is {tmp_path / 'mine'}.gguf meant?\n")
+
+
+@pytest.mark.parametrize("listed", [[], ["a"]])
+def test_models_of_a_program_that_has_none(listed: list[str], emulator: Emulator) -> None:
+    emulator.configure(models=listed)
+    done = call("models", "-p", "ollama", "--base-url", f"{emulator.url}/v1")
+    told = "" if listed else "Ollama has no model yet: get one with `ollama pull llama3.2`.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "".join(f"{name}\n" for name in listed), told)
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "verdict", "remedy"),
+    [
+        ([], ["-p", "ollama"], "it has no model", "get one with `ollama pull llama3.2`"),
+        (
+            ["toy"],
+            ["-p", "ollama", "-m", "x"],
+            "it has no such model",
+            "name another model; `g4f-lite models --base-url",
+        ),
+    ],
+)
+def test_a_model_that_is_not_there(
+    names: list[str], options: list[str], verdict: str, remedy: str, emulator: Emulator
+) -> None:
+    emulator.configure(models=names, refuse_unknown_models=True)
+    done = call("doctor", *options, "--base-url", f"{emulator.url}/v1")
+    assert f"Ollama at {emulator.url}/v1 (named): {verdict}\n" in done.stdout
+    assert f"To do: {remedy}" in done.stdout
+
+
+def test_the_command_that_downloads_the_model_is_whole() -> None:
+    assert "To do: run `g4f-lite local pull qwen3-0.6b`.\n" in call("doctor", G4F_LITE_MODEL="qwen3-0.6b").stdout
