@@ -20,6 +20,7 @@ from ..answers.images import ImageResponse
 from ..answers.interruption import short_interrupt
 from ..answers.response import Response
 from ..answers.short_traceback import shortened
+from ..answers.source import CheckedSource
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
 from ..http.body import Body
 from ..http.checks import complete, refuses_headers
@@ -66,7 +67,7 @@ class Service(Protocol):
     def secrets(self) -> list[str]: ...
 
 
-class Call:
+class Call(CheckedSource):
     """A call in progress: the source of an answer's deltas, which may be closed from any thread.
 
     :param service: the provider

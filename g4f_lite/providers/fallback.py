@@ -13,7 +13,7 @@ from typing import Any
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
-from ..answers.source import Source, not_a_source
+from ..answers.source import CheckedSource, Source, deltas_of
 from ..answers.stream import AnswerStream
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
 from ..http.slices import wait as wait_for
@@ -174,7 +174,7 @@ def _rebuild(providers: list[BaseProvider], each: Timeout | None) -> Fallback:
     return Fallback(providers, each=each)
 
 
-class _Chain:
+class _Chain(CheckedSource):
     """One call of a chain: the source of its deltas, which may be closed from any thread.
 
     :param chain: the chain
@@ -243,13 +243,11 @@ class _Chain:
                     raise refusal
                 asked = replace(self._prompt, timeout=limits, share=share)
                 source = provider.begin(asked)
-                if not hasattr(source, "close"):  # which every source has
-                    raise not_a_source(source, provider.name)
+                deltas = deltas_of(source, provider.name)
                 self._source = source
                 if self._ended.is_set():  # while this member was prepared
                     source.close()
                     return
-                deltas = iter(source)
                 up_to_content(deltas, first)
             except G4FLiteError as error:
                 self.scrub(error)  # here, because the next member does not know what this one has sent

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..answers.characters import whole_characters
+from ..answers.checked import checked
 from ..answers.deltas import Delta, no_content, shown
 from ..errors import EmptyResponseError, G4FLiteError, HookError, ResponseFormatError, StreamInterruptedError
 from ..http.body import Body, is_cut_json
@@ -113,7 +113,7 @@ def wrong_end(provider: Hooks, value: object) -> HookError:
 
 
 def read_deltas(provider: Hooks, body: Body, prompt: Prompt) -> Iterator[Delta]:
-    """Call ``deltas``, and return an iterator over the deltas of an answer, with whole characters.
+    """Call ``deltas``, and return an iterator over the deltas of an answer, checked, with whole characters.
 
     What the iterator raises is for :func:`raise_unread` where it is read.
 
@@ -122,7 +122,7 @@ def read_deltas(provider: Hooks, body: Body, prompt: Prompt) -> Iterator[Delta]:
     deltas: object = provider.deltas(body, prompt)
     if not isinstance(deltas, Iterable) or isinstance(deltas, (str, bytes, Mapping)):
         raise _wrong(provider, "deltas", deltas, "an iterator: write it with yield")
-    return whole_characters(deltas)
+    return checked(deltas, "deltas")
 
 
 def raise_unread(error: Exception, provider: Hooks, body: Body, *, begun: bool) -> None:
