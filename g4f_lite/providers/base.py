@@ -191,7 +191,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     # What all of them share.
 
     def begin(self, prompt: Prompt) -> Call:
-        return Call(self, self.settled(prompt))
+        route = self.route(prompt.proxy)
+        return Call(self, self.settled(prompt), route)
 
     def settled(self, prompt: Prompt) -> Prompt:
         """Return a prompt with what it leaves to the provider: its model, its timeout and its retry policy."""

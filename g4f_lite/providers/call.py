@@ -63,7 +63,6 @@ class Service(Protocol):
     def explain(self, error: G4FLiteError) -> None: ...
     def refused_field(self, error: G4FLiteError, prompt: Prompt) -> str | None: ...
     def accepted(self, prompt: Prompt) -> None: ...
-    def route(self, proxy: str | None = None) -> Route: ...
     def secrets(self) -> list[str]: ...
 
 
@@ -72,17 +71,18 @@ class Call(CheckedSource):
 
     :param service: the provider
     :param prompt: the prompt, with its model, its timeout and its retry policy
+    :param route: the proxy and TLS settings
     :ivar model: the model; if none was named, known once the server has listed its models
     """
 
-    def __init__(self, service: Service, prompt: Prompt) -> None:
+    def __init__(self, service: Service, prompt: Prompt, route: Route) -> None:
         assert isinstance(prompt.timeout, Timeout)
         assert not isinstance(prompt.retry, str)
         self._retry = prompt.retry
         self._service = service
         self._prompt = prompt
         self.model = prompt.model
-        self._route = service.route(prompt.proxy)
+        self._route = route
         self._deadline = Deadline(prompt.timeout, share=prompt.share)
         self._refreshed = 0
         self._renewed = False
