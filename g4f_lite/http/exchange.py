@@ -18,7 +18,7 @@ import requests
 from ..arguments import check_proxy, is_switched_on, safe_url
 from ..errors import G4FLiteError, ProviderNotConfiguredError, ResponseFormatError, TransportError
 from .body import Body
-from .connection import Session
+from .connection import Session, hand_over_redirect
 from .deadline import Deadline
 from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
 from .pool import Login, PooledSession
@@ -269,6 +269,14 @@ class Exchange:
         error.step = error.step or step
         return error
 
+    def describe(self, error: G4FLiteError) -> None:
+        """Note in an error of the call whose it is and how far it came, and take this call's secrets out of it."""
+        error.provider = self.name
+        error.attempts = self.attempts
+        error.elapsed = self.deadline.elapsed
+        error.step = error.step or "stream"
+        self.scrub(error)
+
     def proxy_for(self, url: str) -> str | None:
         """Return the URL of the proxy that a request to ``url`` goes through, if any."""
         return _proxy_among(self.settings_for(url)["proxies"], url)
@@ -377,15 +385,6 @@ def _check_proxy(proxy: str) -> None:
         check_proxy(proxy if "://" in proxy else f"http://{proxy}", "the proxy in the environment or the session")
     except ValueError as error:
         raise TransportError(str(error), cause="proxy") from None
-
-
-def hand_over_redirect(response: requests.Response, **_: Any) -> None:
-    """Keep requests from a redirect, whose body it would read to the end, however long that is.
-
-    :raises requests.HTTPError: the response is a redirect; the error holds it
-    """
-    if response.is_redirect:
-        raise requests.HTTPError("a redirect", response=response)
 
 
 def refuse_when_offline(url: str) -> None:

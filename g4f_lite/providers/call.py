@@ -29,9 +29,9 @@ from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
 from ..http.pool import PooledSession, SessionPool
 from ..http.redact import scrub
-from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
+from ..http.retry import OnRetry, RetryBudget, attempts
 from ..prompt import Prompt
-from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
+from ..timeout import CallRetry, RetryLike, Timeout
 from .hooks import Requests, make_request, naming, nothing_read, raise_unread, read_deltas, token_of
 from .image_fetch import fetch_image
 from .sending import at_step, keep_token, not_read, send_prompt
@@ -303,63 +303,6 @@ def run(
         raise shortened(error)  # noqa: B904  it is the same one
 
 
-def attempts(
-    service: Service,
-    exchange: Exchange,
-    action: Callable[[], Result],
-    retry: RetryLike,
-    *,
-    model: str | None = None,
-    may_be_text: bool = True,
-) -> Result:
-    """Call ``action`` under a retry policy and the provider's budget.
-
-    :param model: the model whose cool-down is kept; None for what is not a prompt
-    """
-    deadline = exchange.deadline
-
-    def counted() -> Result:
-        while pause := _pause(service, retry, model, deadline):
-            logger.info("%s: waiting %.2f s for a rate limit that another call met", service.name, pause)
-            deadline.sleep(pause)
-        exchange.attempts += 1
-        try:
-            return action()
-        except G4FLiteError as error:
-            if model is not None and names_cool_down(error):
-                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), _policy_of(retry).max_retry_after)
-            exchange.scrub(error)  # before the caller's own callbacks see it
-            exchange.abandon()
-            raise
-
-    def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
-        _describe(error, service, exchange)
-        logger.info("%s: attempt %d failed, retrying in %.2f s: %s", service.name, attempt, wait, error)
-        if service.on_retry is not None:
-            service.on_retry(error, attempt, wait)
-
-    controller = retrying(retry, deadline, service.budget, on_retry, may_be_text=may_be_text)
-    try:
-        result: Result = controller(counted)
-    finally:
-        controller.iter_state.reset()  # which would keep the whole call until the next garbage collection
-    if service.budget.spent:
-        service.budget.give_back()
-    return result
-
-
-def _pause(service: Service, retry: RetryLike, model: str | None, deadline: Deadline) -> float:
-    """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
-    if model is None or retry is None or not service.cool_downs.running:  # as nearly always
-        return 0.0
-    return service.cool_downs.wait(model, min(_policy_of(retry).max_retry_after, deadline.remaining()))
-
-
-def _policy_of(retry: RetryLike) -> RetryPolicy:
-    """Return a policy as it is, or the usual numbers for another kind of one, or none."""
-    return retry if isinstance(retry, RetryPolicy) else RetryPolicy()
-
-
 @contextmanager
 def in_call(
     service: Service, deadline: Deadline, route: Route, lent: AbstractContextManager[PooledSession]
@@ -377,7 +320,7 @@ def in_call(
             if refuses_headers(error):
                 service.pool.renew(pooled)
             if isinstance(error, G4FLiteError):
-                _describe(error, service, exchange)
+                exchange.describe(error)
             raise
         exchange.close()
 
@@ -385,11 +328,3 @@ def in_call(
 @contextmanager
 def _own(session: requests.Session) -> Iterator[PooledSession]:
     yield PooledSession(session)
-
-
-def _describe(error: G4FLiteError, service: Service, exchange: Exchange) -> None:
-    error.provider = service.name
-    error.attempts = exchange.attempts
-    error.elapsed = exchange.deadline.elapsed
-    error.step = error.step or "stream"
-    exchange.scrub(error)
