@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from typing import Protocol
 
@@ -25,8 +26,22 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class CheckedSource:
+class CheckedSource(ABC):
     """The base class of sources whose deltas need no check, because they were checked where their hook was called."""
+
+    def __init__(self) -> None:
+        self._deltas = self._run()
+
+    def __iter__(self) -> Generator[Delta, None, None]:
+        return self._deltas
+
+    @abstractmethod
+    def _run(self) -> Generator[Delta, None, None]:
+        """Yield the deltas."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the answer, from any thread."""
 
 
 def deltas_of(source: Source, provider: str) -> Generator[Delta, None, None]:

@@ -183,8 +183,13 @@ class _Chain(CheckedSource):
     """
 
     def __init__(self, chain: Fallback, prompt: Prompt, refusals: list[Exception | None]) -> None:
+        super().__init__()
+        # Of the member that answers, once it has begun; None where it does not say.
         self.provider: str | None = None
         self.model: str | None = None
+        self.attempts: int | None = None
+        self.priced_at: str | None = None
+        self.response: Response | None = None
         self._chain = chain
         self._prompt = prompt
         self._refusals = refusals
@@ -194,25 +199,6 @@ class _Chain(CheckedSource):
         self._source: Source | None = None
         self._members = list(zip(chain.providers, chain._breakers, strict=True))
         self._ended = threading.Event()  # set when this call is closed
-        self._deltas = self._run()
-
-    @property
-    def attempts(self) -> int | None:
-        """How often the member that answers was asked; None where it does not say."""
-        return getattr(self._source, "attempts", None)
-
-    @property
-    def priced_at(self) -> str | None:
-        """The URL whose prices count for the member that answers; None where it does not say."""
-        return getattr(self._source, "priced_at", None)
-
-    @property
-    def response(self) -> Response | None:
-        """The head of the response of the member that answers; None where it has none."""
-        return getattr(self._source, "response", None)
-
-    def __iter__(self) -> Generator[Delta, None, None]:
-        return self._deltas
 
     def scrub(self, error: BaseException) -> None:
         """Take out of an error the secrets of all members, and what the member that was asked last has sent."""
@@ -267,6 +253,9 @@ class _Chain(CheckedSource):
                 breaker.succeeded()
             self.provider = getattr(source, "provider", None) or provider.name
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
+            self.attempts = getattr(source, "attempts", None)
+            self.priced_at = getattr(source, "priced_at", None)
+            self.response = getattr(source, "response", None)
             if errors and self._chain.on_fallback is not None:
                 self._chain.on_fallback([errors[each] for each in sorted(errors)], self.provider)
             try:

@@ -194,7 +194,8 @@ class ChunkReader:
     def _read_choice(self, choice: dict[str, Any], index: int, chunk: dict[str, Any]) -> Iterator[Delta]:
         for delta in self._deltas(choice, index):
             self.has_read = True
-            self.ends.note(index, delta)
+            if self.ends.reasons or self._several:
+                self.ends.note(index, delta)
             if self._several or isinstance(delta, (str, Reasoning, Refusal, ToolCallDelta)):
                 number = self._number_of(index, str if isinstance(delta, str) else type(delta))
                 delta = OtherChoice(number, delta) if number else delta
