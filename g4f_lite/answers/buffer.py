@@ -45,6 +45,7 @@ class Buffer:
     :ivar room: bytes left before they are joined
     :ivar too_long: whether the answer is longer than what is kept; only its beginning is kept then
     :ivar has_content: whether any text, image, tool call or reasoning has arrived
+    :ivar has_answer: the same without reasoning
     :ivar finished: whether the end of the protocol has arrived
     :ivar attached: fields that the service added to the message
     :ivar choice_fields: fields that the service added beside the message
@@ -55,6 +56,7 @@ class Buffer:
     room: int = COMPACT_BYTES
     too_long: bool = False
     has_content: bool = False
+    has_answer: bool = False
     identity: Identity | None = None
     usage: Usage | None = None
     finish_reason: str | None = None
@@ -72,7 +74,8 @@ class Buffer:
         :raises HookError: if it is something else
         """
         if type(delta) is str:  # as _keep does; nearly all are, and each call counts
-            self.has_content = self.has_content or delta != ""
+            if delta:
+                self.has_content = self.has_answer = True
             self.recent.append(delta)
             self.room -= PIECE_BYTES + len(delta)
             if self.room < 0:
@@ -88,7 +91,9 @@ class Buffer:
             self._add_part(delta)
 
     def _add_part(self, delta: Delta) -> None:
-        self.has_content = self.has_content or is_content(delta)
+        if is_content(delta):
+            self.has_content = True
+            self.has_answer = self.has_answer or not isinstance(delta, Reasoning)
         if isinstance(delta, OtherChoice):
             is_known = delta.index in self.others or len(self.others) < MAX_CHOICES
             if is_known and self._has_room_for(_size(delta.delta)):
