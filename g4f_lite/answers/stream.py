@@ -295,11 +295,7 @@ class AnswerStream(Generator[Piece, None, None]):
 
         :param to_end: read on until the end, or until the answer is too long to be kept
         """
-        deltas = self._deltas
-        if deltas is None:
-            if self._closed:
-                raise StreamInterruptedError("the answer was closed before its prompt was sent", provider=self.provider)
-            deltas = self._open()
+        deltas = self._deltas or self._open()
         try:
             for delta in deltas:
                 if self._closed:
@@ -308,6 +304,7 @@ class AnswerStream(Generator[Piece, None, None]):
                 self._buffer.add(delta)
                 if not to_end or self._buffer.too_long:
                     return delta
+                del delta  # which a traceback of a later error may show
             raise StopIteration
         except StopIteration:
             self._finish()
@@ -343,6 +340,8 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def _open(self) -> Generator[Delta, None, None]:
         """Start the answer, once, in the thread that needs it first."""
+        if self._closed:
+            raise StreamInterruptedError("the answer was closed before its prompt was sent", provider=self.provider)
         with self._opening:
             if self._deltas is not None:
                 return self._deltas

@@ -232,11 +232,12 @@ class Exchange:
             raise ResponseFormatError(f"{origin_of(request.url)} has set more cookies than the {limit} that are sent")
         self.sent.append((prepared.headers, prepared.url or "", request.url))
 
-    def keep_token(self, token: str) -> None:
-        """Use a newer token from now on, which came with a response."""
-        self.pooled.token = token
-        self.login = self.pooled.login
-        self.used.append(token)
+    def keep_token(self, token: str | None) -> None:
+        """Use a newer token from now on, which came with a response; None where none did."""
+        if token is not None:
+            self.pooled.token = token
+            self.login = self.pooled.login
+            self.used.append(token)
 
     def drop_token(self) -> bool:
         """Forget the token of this call, which was rejected.

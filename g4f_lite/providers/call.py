@@ -34,7 +34,7 @@ from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, Timeout
 from .hooks import Requests, make_request, naming, nothing_read, raise_unread, read_deltas, token_of
 from .image_fetch import fetch_image
-from .sending import at_step, keep_token, not_read, send_prompt
+from .sending import at_step, not_read, send_prompt
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -143,9 +143,7 @@ class Call(CheckedSource):
                 complete(error, body)
                 raise
             finally:
-                if not body.complete:
-                    body.close()
-                keep_token(exchange, body)
+                exchange.keep_token(body.new_token)
 
     def scrub(self, error: BaseException) -> None:
         """Take out of an error all that this call must not show, in place."""

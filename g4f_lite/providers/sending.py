@@ -63,7 +63,7 @@ def reading(provider: Sender, exchange: Exchange, body: Body | None) -> Iterator
 def not_read(error: BaseException, provider: Sender, exchange: Exchange, body: Body) -> None:
     """Close a response that could not be read, and add to the error what the response says about it."""
     body.close()
-    keep_token(exchange, body)
+    exchange.keep_token(body.new_token)
     if isinstance(error, G4FLiteError):
         exchange.failed(error, "prompt")
         complete(error, body)
@@ -78,12 +78,6 @@ def at_step(exchange: Exchange, step: str) -> Iterator[None]:
     except G4FLiteError as error:
         exchange.failed(error, step)
         raise
-
-
-def keep_token(exchange: Exchange, body: Body) -> None:
-    """Use the newer token that came with a response, if one did, from now on."""
-    if body.new_token is not None:
-        exchange.keep_token(body.new_token)
 
 
 def pause(exchange: Exchange, seconds: float) -> None:
@@ -172,4 +166,4 @@ class _Answer:
     def done(self, exchange: Exchange) -> None:
         """Let its connection serve the next request."""
         self.body.drain()
-        keep_token(exchange, self.body)
+        exchange.keep_token(self.body.new_token)
