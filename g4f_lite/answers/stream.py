@@ -340,7 +340,7 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def _open(self) -> Generator[Delta, None, None]:
         """Start the answer, once, in the thread that needs it first."""
-        if self._closed:
+        if self.closed:
             raise StreamInterruptedError("the answer was closed before its prompt was sent", provider=self.provider)
         with self._opening:
             if self._deltas is not None:
