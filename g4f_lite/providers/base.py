@@ -30,8 +30,9 @@ from .basic import BaseProvider as BaseProvider
 from .call import Call, run
 from .environment import told_source
 from .g4f_names import G4FNames
-from .hooks import Requests, listing, read_error, token_of
+from .hooks import Requests, listing, read_error
 from .pickling import check_lost, state_without_secrets
+from .sending import token_of
 from .settings import (
     check_cert,
     check_fields,

@@ -32,9 +32,9 @@ from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, attempts
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, Timeout
-from .hooks import Requests, make_request, naming, nothing_read, raise_unread, read_deltas, token_of
+from .hooks import Requests, naming, nothing_read, raise_unread, read_deltas
 from .image_fetch import fetch_image
-from .sending import at_step, not_read, send_prompt
+from .sending import at_step, not_read, send_prompt, token_of
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -206,7 +206,7 @@ class Call(CheckedSource):
         except G4FLiteError as error:
             exchange.failed(error, "bootstrap")
             raise
-        body = send_prompt(service, exchange, self._prompt, make_request(service, self._prompt, token))
+        body = send_prompt(service, exchange, self._prompt, token)
         try:
             try:
                 rest = read_deltas(service, body, self._prompt)
