@@ -76,7 +76,6 @@ class Call(CheckedSource):
     """
 
     def __init__(self, service: Service, prompt: Prompt, route: Route) -> None:
-        super().__init__()
         assert isinstance(prompt.timeout, Timeout)
         assert not isinstance(prompt.retry, str)
         self._retry = prompt.retry
@@ -91,6 +90,7 @@ class Call(CheckedSource):
         self.response: Response | None = None  # once the answer has begun
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._exchange: Exchange | None = None
+        super().__init__()
 
     def close(self) -> None:
         """End the call; if another thread is reading, it is woken and does the cleaning up.

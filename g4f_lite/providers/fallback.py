@@ -183,7 +183,6 @@ class _Chain(CheckedSource):
     """
 
     def __init__(self, chain: Fallback, prompt: Prompt, refusals: list[Exception | None]) -> None:
-        super().__init__()
         # Of the member that answers, once it has begun; None where it does not say.
         self.provider: str | None = None
         self.model: str | None = None
@@ -199,6 +198,7 @@ class _Chain(CheckedSource):
         self._source: Source | None = None
         self._members = list(zip(chain.providers, chain._breakers, strict=True))
         self._ended = threading.Event()  # set when this call is closed
+        super().__init__()
 
     def scrub(self, error: BaseException) -> None:
         """Take out of an error the secrets of all members, and what the member that was asked last has sent."""
