@@ -103,7 +103,7 @@ def test_doctor_tells_it_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     monkeypatch.setenv("G4F_LITE_MODEL", "qwen3-0.6b")
     for source in ("the default", "named"):
         assert capsys.readouterr().err == ""
-        make_target(Target("local", source), {"retry": None})
+        make_target(Target("local", source), {"retry": None}, {})
     assert capsys.readouterr().err.startswith("Note: Local uses smollm2: G4F_LITE_MODEL is for commands that")
 
 
@@ -258,6 +258,10 @@ def test_the_context_has_an_option_of_its_own() -> None:
     assert_refused(call("chat", "Hello", "--threads", "0"), "--threads must be at least 1, not 0")
     assert_refused(call("serve", "--context", "64"), "--context must be at least 256, not 64")
     assert_refused(call("serve", "ollama", "--context", "512"), "--context is for the embedded model")
+    assert_refused(call("doctor", "ollama", "--threads", "2"), "--threads is for the embedded model")
+    assert_refused(
+        call("chat", "x", "-p", "ollama,groq", "--base-url", "http://x/v1"), "--base-url needs a single provider"
+    )
     elsewhere = call("chat", "Hello", "-p", "ollama", "-p", "groq", "--threads", "2")
     assert_refused(elsewhere, "--threads is for the embedded model, which is not used here")
     options = ProviderOptions(("groq", "local"), None, None, None, None)
