@@ -7,7 +7,7 @@ from ..http.failures import WRITE_HTTP
 from ..http.urls import is_loopback
 from ..providers.base import BaseProvider, Provider
 from ..providers.local.gguf import NO_FILE, NOT_GGUF
-from ..providers.local.load_failure import CUT, NO_MEMORY, UNKNOWN_KIND
+from ..providers.local.load_failure import CUT, LOAD, NO_MEMORY, PROJECTOR, UNKNOWN_KIND
 from ..providers.openai.provider import OpenAICompatible
 from ..providers.secret import Secret
 from .failure import one_line
@@ -62,6 +62,8 @@ _OF_FILES = (
         "set a smaller context with --context or G4F_LITE_CONTEXT, or use a smaller model",
     ),
     (UNKNOWN_KIND, "llama.cpp does not know this kind of model", "upgrade xllamacpp, or use another model"),
+    (PROJECTOR, "its projector cannot be used", "give the projector that is published with the model"),
+    (LOAD, "llama.cpp cannot load its file", "download the file again, or upgrade xllamacpp"),
     (CUT, "its file is cut or damaged", "download the file again"),
     (NOT_GGUF, "its file is of another kind", "give the path of a .gguf file"),
     (NO_FILE, "its file is not there", "give the path of a .gguf file"),
@@ -113,6 +115,8 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
         for phrase, verdict, remedy in _OF_FILES:
             if phrase in error.message:
                 return verdict, remedy
+        if isinstance(error, errors.ModelNotSupportedError):
+            return "it cannot use this model", "do what the message above says"
     for kind, verdict, remedy in _REMEDIES:
         if isinstance(error, kind):
             return verdict, remedy

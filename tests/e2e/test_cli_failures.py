@@ -115,7 +115,7 @@ def test_the_projector_of_a_model_that_sees_is_an_option(tmp_path: Path, monkeyp
     projector.write_bytes(gguf({"general.architecture": "clip"}))
     image, given = ["-i", "https://example.org/cat.png"], ["--mmproj", str(projector)]
     refused = call("chat", "What?", "-m", str(model), *image)
-    assert_refused(refused, "the projector of a model that can see with --mmproj or G4F_LITE_MMPROJ\n")
+    assert_refused(refused, "give the model's projector with --mmproj: mmproj.gguf, beside the model, may be it\n")
     assert_refused(call("chat", "What?", "-m", str(model), *given, *image), "Local downloads no images")
     for chosen in ("", str(model)):
         refused = call("chat", "What?", "--mmproj", "none.gguf", G4F_LITE_MODEL=chosen)
