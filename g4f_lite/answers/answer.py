@@ -84,6 +84,11 @@ class Answer(str):
         return answer
 
     @property
+    def is_cut(self) -> bool:
+        """Whether a limit of tokens, or the service's filter, cut the answer."""
+        return self.finish_reason in ("length", "content_filter")
+
+    @property
     def logprobs(self) -> Any:
         """The log probabilities of the tokens, as the service sent them; None if ``logprobs=True`` was not given."""
         return self.choice_fields.get("logprobs")

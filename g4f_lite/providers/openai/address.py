@@ -79,8 +79,13 @@ def explain_address(error: G4FLiteError, base_url: str) -> None:
     if advised := re.search(r"give base_url='([^']+)'", error.message):  # a redirect of one endpoint
         error.message = error.message.replace(advised[0], f"give base_url={read_address(advised[1]).base!r}")
         error.args = (error.message,)
+    if "base_url=" in error.message.lower() or not isinstance(error, ProviderError):
+        return
     hint = version_hint(base_url)
-    if hint is None or "base_url=" in error.message.lower() or not isinstance(error, ProviderError):
+    if hint is None:
+        if error.status == 404:
+            error.message = f"{error.message}; status 404 often means a wrong address, which is {base_url} here"
+            error.args = (error.message,)
         return
     is_page = isinstance(error, ResponseFormatError) and "web page" in error.message
     if error.status in NO_SUCH_PAGE or is_page or re.search(_NO_SUCH_ENDPOINT, error.message):
