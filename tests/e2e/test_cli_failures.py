@@ -185,6 +185,8 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
     ("arguments", "stdin", "words"),
     [
         (["caht"], b"", "there is no command 'caht'; did you mean chat?"),
+        (["pull", "smollm2"], b"", "there is no command 'pull'; did you mean local pull?"),
+        (["Hi, you"], b"", "'Hi, you' is not a command; a prompt comes after one: g4f-lite chat 'Hi, you'"),
         (["chat", "What", "is it?"], b"", 'the prompt is several arguments; put it in quotes: "What is it?"'),
         (["chat", "-p", "echo"], b"\xff\x00", "standard input is not text in UTF-8\n"),
         (["chat", "Hi", "-p", "echo", "-i", "-"], b"text", "standard input is not a PNG"),
