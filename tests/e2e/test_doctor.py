@@ -276,6 +276,12 @@ def test_a_key_that_a_server_on_this_machine_requires(emulator: Emulator) -> Non
     assert ": it rejects the key or token\n" in done.stdout
 
 
+def test_a_url_that_lacks_its_end(emulator: Emulator) -> None:
+    done = call("doctor", "--base-url", emulator.url)
+    assert f"try --base-url {emulator.url}/v1" in done.stdout
+    assert "(named): its URL may be incomplete\n" in done.stdout
+
+
 def test_wrong_settings() -> None:
     found = examine(lambda: OpenAICompatible("localhost"))
     assert (found.verdict, states(found)[0]) == ("its settings are invalid", "failed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Sequence
@@ -96,7 +97,8 @@ def command(
     try:
         server = Server(app, host, port, max_streams)
     except OSError as error:
-        raise Failure(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+        other = "; choose another with --port" if error.errno == errno.EADDRINUSE else ""
+        raise Failure(f"cannot listen on {host}, port {port}: {error.strerror}{other}") from error
     write(
         USAGE.format(
             name=" or ".join(member.name for member in _members(provider)),

@@ -11,7 +11,7 @@ import requests
 
 from g4f_lite.emulator import Emulator
 
-from ..command import SECONDS, assert_refused, call
+from ..command import SECONDS, assert_failed, assert_refused, call, run
 from .conftest import Serve, Served, served
 
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -132,6 +132,11 @@ def test_the_provider_has_the_options_of_the_other_commands(upstream: Emulator) 
     with served("echo", "-p", "groq,ollama", G4F_LITE_OFFLINE="0") as server:
         assert server.said.startswith(b"Echo or Groq or Ollama answers at ")
         assert server.end() == "Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n"
+
+
+def test_a_port_that_is_in_use_is_told(server: Served) -> None:
+    port = server.url.rpartition(":")[2]
+    assert_failed(run("serve", "echo", "--port", port), f"cannot listen on 127.0.0.1, port {port}: ", "with --port\n")
 
 
 def test_bad_options_are_refused() -> None:
