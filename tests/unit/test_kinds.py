@@ -67,3 +67,21 @@ def test_a_model_for_embeddings_is_refused_for_answers_only(tmp_path: Path) -> N
     path.write_bytes(gguf({**SMOLLM2, "llama.pooling_type": 1}))
     assert Local(path).runner.metadata(str(path)).get("pooling_type") == 1
     assert refusal(path) == MADE_FOR_EMBEDDINGS
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("{path}", "there is no file {path}; did you mean {path}.gguf?"),
+        (" {path}.gguf", "there is no file  {path}.gguf; leave out the blank"),
+        ("'{path}.gguf'", "there is no file '{path}.gguf'; leave out the quotes"),
+        ("file://{path}.gguf", "there is no file file://{path}.gguf; leave out file://"),
+        ("{path}.GGUF-1", "there is no file {path}.GGUF-1; give the path of a .gguf file"),
+    ],
+)
+def test_a_path_that_is_nearly_right_says_what_is_wrong_with_it(name: str, advice: str, tmp_path: Path) -> None:
+    path = tmp_path.resolve() / "model"
+    (tmp_path / "model.gguf").write_bytes(gguf(SMOLLM2))
+    with pytest.raises(ModelNotSupportedError) as caught:
+        Local(name.format(path=path))
+    assert caught.value.message == advice.format(path=path)
