@@ -9,6 +9,7 @@ from ..providers.base import BaseProvider, Provider
 from ..providers.local.gguf import NO_FILE, NOT_GGUF
 from ..providers.local.load_failure import CUT, LOAD, NO_MEMORY, PROJECTOR, UNKNOWN_KIND
 from ..providers.openai.address import USUAL_END
+from ..providers.openai.models import NONE_YET
 from ..providers.openai.provider import OpenAICompatible
 from ..providers.secret import Secret
 from .failure import one_line
@@ -112,6 +113,8 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     if isinstance(error, errors.ProviderNotConfiguredError):
         local = provider is not None and provider.name == "Local"
         return "it is not configured", "run `g4f-lite local pull`" if local else "do what the message above says"
+    if NONE_YET in str(error):
+        return "it has no model yet", "download one"
     if USUAL_END in str(error):
         return "its URL may be incomplete", "write the URL that the message above names"
     if isinstance(error, errors.G4FLiteError) and error.provider == "Local":
