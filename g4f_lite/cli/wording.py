@@ -33,6 +33,7 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"set G4F_LITE_(CONTEXT|THREADS) for the embedded model, or write Local\(\w+=…\)",
      lambda found: f"pass --{found[1].lower()} for the embedded model"),
     (r"(?<= with )Local\(context=(\w+)\)", r"--context \1"),
+    (r"(?<=give a larger )max_tokens\b", "--max-tokens"),
     (r"\bbase_url='([^']*)'", r"--base-url \1"),
     (rf"^(?P<place>(?:prompt \d+: )?)(?P<name>{_SAME})(?= must be )", lambda found: found["place"] + _option(found)),
     (r"\b(?P<name>max_pause|max_time)\b(?= must be | of \d)", _option),

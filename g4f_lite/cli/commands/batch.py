@@ -19,7 +19,7 @@ from ..batch_files import BatchFiles
 from ..batch_report import Price, told_before, told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
-from ..completion import FILE
+from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments
 from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
 
@@ -51,7 +51,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 )
 @provider_options
 @engine_options
-@click.option("--model", "-m", metavar="NAME", help="The model.")
+@click.option("--model", "-m", metavar="NAME", shell_complete=complete_model, help="The model.")
 @click.option("--system", "-s", metavar="TEXT", help="A system message for all prompts.")
 @call_options("--option")
 @click.option("--workers", metavar="N|auto", callback=_number_or_auto, default="auto", help="How many calls at once.")
