@@ -11,13 +11,14 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import click
 
 from ..arguments import service_of
 from ..errors import G4FLiteError, ModelNotSupportedError, ProviderNotFoundError, TransportError, sanitize
 from ..http.urls import is_loopback
-from ..providers.openai.presets import NO_MODEL, preset_at
+from ..providers.openai.presets import NO_MODEL, PRESETS
 from ..providers.registry import is_provider_name
 from .assignments import LISTED
 from .wording import in_options
@@ -89,7 +90,7 @@ def message_of(error: Exception) -> str:
             if sign and is_provider_name(first):
                 return f"{error}; with its provider it is -p {first}:{rest}"
         if os.path.isfile(f"{name}.gguf"):
-            return f"Local: there is no file {name}; is {name}.gguf meant?"
+            return f"Local: there is no file {name}; did you mean {name}.gguf?"
         if "/" in name:  # the path of a file that is not there, or the hub's, which the message tells
             return str(error)
         if service := service_of(name):
@@ -110,5 +111,5 @@ def message_of(error: Exception) -> str:
 
 def _program_at(origin: str) -> str:
     """Return the name of the program that usually listens at an origin on this machine."""
-    program = preset_at(origin)
-    return program.title if program else "the server"
+    port = urlsplit(origin).port
+    return next((one.title for one in PRESETS.values() if urlsplit(one.base_url).port == port), "the server")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 import threading
@@ -9,12 +10,13 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
-from ..answers.source import Source, not_a_source
+from ..answers.source import CheckedSource, Source, deltas_of
 from ..answers.stream import AnswerStream
+from ..arguments import unknown_setting
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
@@ -58,13 +60,20 @@ class Fallback(BaseProvider):
     def __init__(
         self,
         providers: Iterable[BaseProvider | type[BaseProvider] | str],
-        *,
+        *others: NoReturn,
         each: TimeoutLike = None,
         clock: Callable[[], float] = time.monotonic,
         shuffle: bool = False,
         single_provider_retry: bool = False,
         max_retries: int | None = None,
+        **unknown: NoReturn,
     ) -> None:
+        if others or isinstance(providers, (str, BaseProvider)):
+            raise TypeError('a Fallback needs a list of providers, as in Fallback(["groq", "ollama"], each=10)')
+        for name in unknown:
+            message = unknown_setting(name, list(inspect.signature(Fallback).parameters), (), "Fallback")
+            hint = ": pass it to the members, or to the call" if message.endswith(f" {name}=") else ""
+            raise TypeError(message + hint)
         if shuffle:
             raise TypeError("shuffle=True is not supported; pass random.sample(providers, len(providers))")
         if single_provider_retry:
@@ -74,7 +83,7 @@ class Fallback(BaseProvider):
                 f"to change how often, create the member with retry=RetryPolicy(attempts={times})"
             )
         given: Any = providers
-        if isinstance(given, str) or not isinstance(given, Iterable):
+        if not isinstance(given, Iterable):
             raise TypeError(f"a Fallback needs a list of providers, not {type(given).__name__}")
         self.providers = [_member(provider) for provider in given]
         if not self.providers:
@@ -174,7 +183,7 @@ def _rebuild(providers: list[BaseProvider], each: Timeout | None) -> Fallback:
     return Fallback(providers, each=each)
 
 
-class _Chain:
+class _Chain(CheckedSource):
     """One call of a chain: the source of its deltas, which may be closed from any thread.
 
     :param chain: the chain
@@ -183,8 +192,12 @@ class _Chain:
     """
 
     def __init__(self, chain: Fallback, prompt: Prompt, refusals: list[Exception | None]) -> None:
+        # Of the member that answers, once it has begun; None where it does not say.
         self.provider: str | None = None
         self.model: str | None = None
+        self.attempts: int | None = None
+        self.priced_at: str | None = None
+        self.response: Response | None = None
         self._chain = chain
         self._prompt = prompt
         self._refusals = refusals
@@ -194,25 +207,7 @@ class _Chain:
         self._source: Source | None = None
         self._members = list(zip(chain.providers, chain._breakers, strict=True))
         self._ended = threading.Event()  # set when this call is closed
-        self._deltas = self._run()
-
-    @property
-    def attempts(self) -> int | None:
-        """How often the member that answers was asked; None where it does not say."""
-        return getattr(self._source, "attempts", None)
-
-    @property
-    def priced_at(self) -> str | None:
-        """The URL whose prices count for the member that answers; None where it does not say."""
-        return getattr(self._source, "priced_at", None)
-
-    @property
-    def response(self) -> Response | None:
-        """The head of the response of the member that answers; None where it has none."""
-        return getattr(self._source, "response", None)
-
-    def __iter__(self) -> Generator[Delta, None, None]:
-        return self._deltas
+        super().__init__()
 
     def scrub(self, error: BaseException) -> None:
         """Take out of an error the secrets of all members, and what the member that was asked last has sent."""
@@ -243,13 +238,11 @@ class _Chain:
                     raise refusal
                 asked = replace(self._prompt, timeout=limits, share=share)
                 source = provider.begin(asked)
-                if not hasattr(source, "close"):  # which every source has
-                    raise not_a_source(source, provider.name)
+                deltas = deltas_of(source, provider.name)
                 self._source = source
                 if self._ended.is_set():  # while this member was prepared
                     source.close()
                     return
-                deltas = iter(source)
                 up_to_content(deltas, first)
             except G4FLiteError as error:
                 self.scrub(error)  # here, because the next member does not know what this one has sent
@@ -260,7 +253,8 @@ class _Chain:
                 if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
                     breaker.failed(error)
                     raise
-                if not self._had_too_little_time(error, provider, began_at):
+                # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
+                if refusal is None and not self._had_too_little_time(error, provider, began_at):
                     breaker.failed(error)
                 errors[position] = error
                 logger.info("Fallback: no answer from %s", error)
@@ -269,6 +263,9 @@ class _Chain:
                 breaker.succeeded()
             self.provider = getattr(source, "provider", None) or provider.name
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
+            self.attempts = getattr(source, "attempts", None)
+            self.priced_at = getattr(source, "priced_at", None)
+            self.response = getattr(source, "response", None)
             if errors and self._chain.on_fallback is not None:
                 self._chain.on_fallback([errors[each] for each in sorted(errors)], self.provider)
             try:
@@ -278,6 +275,7 @@ class _Chain:
                 self._name_limit(error, limits)
                 raise
             except G4FLiteError as error:
+                self.scrub(error)
                 breaker.failed(error)
                 raise
             return
@@ -297,7 +295,7 @@ class _Chain:
         blocked: list[int] = []
         for position, (provider, breaker) in enumerate(self._members):
             if breaker.failures and (wait := breaker.wait()):
-                text = f"skipped, because it failed before; it will be tried again in {wait:.0f} s"
+                text = f"skipped, because it failed before ({breaker.reason}); it will be tried again in {wait:.0f} s"
                 errors[position] = ProviderError(text, provider=provider.name, retry_after=wait)
                 logger.info("Fallback: no answer from %s", errors[position])
                 blocked.append(position)

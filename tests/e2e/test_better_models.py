@@ -14,7 +14,7 @@ from .command import assert_refused, call
 def test_a_path_without_its_ending_comes_with_it(tmp_path: Path) -> None:
     (tmp_path / "mine.gguf").write_bytes(b"GGUF")
     done = call("chat", "Hello", "-m", str(tmp_path / "mine"))
-    assert_refused(done, f"Local: there is no file {tmp_path / 'mine'}; is {tmp_path / 'mine'}.gguf meant?\n")
+    assert_refused(done, f"Local: there is no file {tmp_path / 'mine'}; did you mean {tmp_path / 'mine'}.gguf?\n")
 
 
 @pytest.mark.parametrize("listed", [[], ["a"]])

@@ -17,7 +17,6 @@ from g4f_lite import (
     Timeout,
 )
 from g4f_lite.providers.openai.listing import near_names
-from g4f_lite.providers.openai.presets import PRESETS, preset_at
 
 from .openai_answers import HELLO, whole
 from .raw_server import Connection, RawServer
@@ -153,14 +152,6 @@ def test_a_list_that_fails_does_not_hide_the_refusal(listed: Any) -> None:
 def test_names_that_are_like_another(model: str, near: list[str]) -> None:
     names = ["gpt-4o-mini", "gpt-4o", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "deepseek-r1:1.5b", "phi"]
     assert near_names(model, names) == near
-
-
-def test_a_program_is_known_by_its_port() -> None:
-    assert preset_at("http://127.0.0.1:11434/v1") is PRESETS["ollama"]
-    assert preset_at("http://[::1]:8000/v1") is PRESETS["vllm"]
-    assert preset_at("http://127.0.0.1:9999/v1") is None
-    assert preset_at("http://gpu.example:11434/v1") is None
-    assert preset_at("https://api.openai.com/v1") is None
 
 
 # Embeddings

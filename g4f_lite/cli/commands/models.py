@@ -28,7 +28,7 @@ def command(provider_options: ProviderOptions, as_json: bool) -> None:
     for one in provider.providers if isinstance(provider, Fallback) else [provider]:
         names = models_of(one)
         if not names:
-            listed = "does not list its models; any name can be tried"
+            listed = "lists no models: it has none, or takes any name"
             tell(f"{one.name} {one.without_models() if isinstance(one, ListingProvider) else listed}.")
         rows += [{"provider": one.name, "model": name} for name in names]
     if as_json:

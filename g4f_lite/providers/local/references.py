@@ -123,13 +123,22 @@ def name_of(name: str | None, own: str) -> str:
         return name
     if not os.path.exists(name) and (superfluous := _around_path(name)):
         raise ModelNotSupportedError(f"there is no file {name}; leave out {superfluous}", provider="Local")
-    if not name.endswith(".gguf") and not os.path.exists(name):  # which is also false for what no path can be
+    if _is_path(name) and os.path.isfile(f"{os.path.expanduser(name)}.gguf"):
+        raise ModelNotSupportedError(f"there is no file {name}; did you mean {name}.gguf?", provider="Local")
+    if not _is_path(name) and not os.path.exists(name):  # which is also false for what no path can be
         raise ModelNotSupportedError(f"{_unknown(name)}; or give the path of a .gguf file", provider="Local")
     return str(check_gguf(name))
 
 
+def _is_path(name: str) -> bool:
+    """Return whether a name is meant as a path: owner/name may be one on the hub."""
+    return name.lower().endswith(".gguf") or name.startswith(("/", "~", ".")) or "\\" in name
+
+
 def _around_path(name: str) -> str:
     """Return what stands around the path of a .gguf file and does not belong there; "" for nothing."""
+    if name != name.strip() and name.strip().endswith(".gguf"):
+        return "the blank"
     if name[:1] in ("'", '"') and name.rstrip("'\"").endswith(".gguf"):
         return "the quotes"
     found = re.match(r"(?i)(local:|file:(?://)?).*\.gguf$", name)
@@ -161,10 +170,12 @@ def parse(name: str, *, revision: str | None = None, sha256: str | None = None) 
     elif name.startswith(("https:", "http:")):
         reference, sha256 = _parse_url(name, sha256), None
     elif os.path.isfile(name):
-        what = f"{name} is a file of your own and needs no download: name it as the model, with -m or Local(…)"
+        what = f"{name} is a file of your own, and is used where it is: name it as the model, with -m or Local(…)"
         raise ModelNotSupportedError(what, provider="Local")
     else:
-        raise ModelNotSupportedError(_unknown(name), provider="Local")
+        message = _unknown(name)
+        message += "" if "hf:" in message else "; or give a file on the hub as hf:owner/name"
+        raise ModelNotSupportedError(message, provider="Local")
     if revision or sha256:
         raise ValueError(f"{'revision' if revision else 'sha256'}= is not for {name!r}, which says it itself")
     return reference

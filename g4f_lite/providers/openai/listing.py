@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -15,8 +15,9 @@ from ..call import fetch
 from .address import NO_SUCH_PAGE, with_query
 from .base import OpenAIProvider
 from .models import is_for_embeddings, model_for_chats, read_models
-from .presets import NO_MODEL, Preset, plain, preset_at
+from .presets import NO_MODEL, PRESETS, Preset, plain
 
+_PORT = 11434  # of Ollama
 MOST_NAMES = 8  # in an error
 _NAMES_NONE = (400, 403, 404, 422)  # statuses of servers that were told no model, or one for something else
 
@@ -45,7 +46,7 @@ class ListingProvider(OpenAIProvider):
 
     def without_models(self) -> str:
         """Say what follows from an empty list."""
-        return no_model(self._preset) if self._preset.to_get else "lists no models; any name can be tried"
+        return no_model(self._preset) if self._preset.to_get else "lists no models: it has none, or takes any name"
 
     def advise(self, error: G4FLiteError, model: str, exchange: Exchange, *, embeds: bool = False) -> None:
         """Add to the refusal of a model what the server has instead; its list is asked for within the call's limits.
@@ -60,7 +61,9 @@ class ListingProvider(OpenAIProvider):
             names = self._list_models(exchange) if model or embeds else []
         except G4FLiteError:
             return  # the refusal is what counts
-        program = self._preset if self._preset.title else preset_at(self.base_url)
+        # Ollama is also known by its port, and by what it says.
+        is_ollama = urlsplit(self.base_url).port == _PORT or "try pulling it first" in error.message
+        program = PRESETS["ollama"] if is_ollama and not self._preset.title else self._preset
         error.message += sanitize(advice(model, names, program, embeds=embeds))
         error.args = (error.message,)
 
@@ -94,17 +97,17 @@ def no_model(program: Preset, model: str = "") -> str:
     return NO_MODEL + (program.pull.format(model) if model and program.pull else program.to_get)
 
 
-def advice(model: str, names: list[str], program: Preset | None, *, embeds: bool = False) -> str:
+def advice(model: str, names: list[str], program: Preset, *, embeds: bool = False) -> str:
     """Return what an error says behind the refusal of a model: similar names, or all of a few, or how one is had.
 
     :param model: the model that was sent; "" for none
     :param names: those that the server lists
-    :param program: what the server is, if that is known
+    :param program: what is known of the server
     :param embeds: whether texts were to be embedded
     """
     if model in names:
         return ""  # it is there, and was refused for another reason
-    if not names and program is not None and program.to_get:
+    if not names and program.to_get:
         return f"; it {no_model(program, model)}"
     fitting = [name for name in names if is_for_embeddings(name)] if embeds else names
     if not model:
@@ -114,7 +117,7 @@ def advice(model: str, names: list[str], program: Preset | None, *, embeds: bool
     told = f"; try {_listed(near)}" if near else f"; it has {_listed(fitting)}" if fitting else ""
     if model.endswith(".gguf"):
         told += "; a file on this machine is for Local(…)"
-    elif program is not None and program.pull and not service_of(model) and re.fullmatch(r"[\w./:-]+", model):
+    elif program.pull and not service_of(model) and re.fullmatch(r"[\w./:-]+", model):
         told += f"{', or' if near else ';'} {program.pull.format(model)}"
     return told
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from ...arguments import unknown_name
-from ...http.urls import is_loopback
 
 
 @dataclass(frozen=True)
@@ -96,18 +94,6 @@ def plain(name: str) -> str:
 def preset_named(name: str) -> str | None:
     """Return the key of a preset, regardless of case and punctuation; None if there is none."""
     return next((key for key in PRESETS if plain(key) == plain(name)), None)
-
-
-def preset_at(url: str) -> Preset | None:
-    """Return the preset of the program on this machine that usually listens at the port of a URL; None for no such."""
-    if not is_loopback(url):
-        return None
-    port = urlsplit(url).port
-    return next((one for one in PRESETS.values() if is_loopback(one.base_url) and _port(one) == port), None)
-
-
-def _port(preset: Preset) -> int | None:
-    return urlsplit(preset.base_url).port
 
 
 def unknown_preset(name: str, owner: str) -> str:
