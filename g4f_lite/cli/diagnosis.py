@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from .. import errors
 from ..http.failures import WRITE_HTTP
-from ..http.urls import is_loopback
+from ..http.urls import is_loopback, parse_origin
 from ..providers.base import BaseProvider, Provider
 from ..providers.local.gguf import NO_FILE, NOT_GGUF
 from ..providers.local.load_failure import CUT, LOAD, NO_MEMORY, PROJECTOR, UNKNOWN_KIND
 from ..providers.openai.address import USUAL_END
+from ..providers.openai.keys import OPENAI_ORIGIN
 from ..providers.openai.presets import NO_MODEL, PRESETS
 from ..providers.openai.provider import OpenAICompatible
 from ..providers.secret import Secret
@@ -111,6 +113,8 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
             return NOT_RUNNING, f"start the server, or correct its URL, {provider.base_url}"
         if WRITE_HTTP in error.message:
             return "it does not use TLS", "write http:// instead of https:// in its URL"
+        if _is_openai(provider) and os.environ.get("OPENAI_BASE_URL"):
+            return _TRANSPORT[error.cause][0], "OPENAI_BASE_URL does not change its URL; pass that as --base-url"
         return _TRANSPORT[error.cause]
     if isinstance(error, errors.ProviderNotConfiguredError):
         if NO_MODEL in error.message:
@@ -135,6 +139,10 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     if not isinstance(error, (TypeError, ValueError)):
         return "its code has a mistake", "report the message above to the author of this provider"
     return "its settings are invalid", "correct the setting that the message above names"
+
+
+def _is_openai(provider: BaseProvider | None) -> bool:
+    return isinstance(provider, OpenAICompatible) and parse_origin(provider.base_url) == OPENAI_ORIGIN
 
 
 def _missing_secrets(provider: BaseProvider | None) -> list[Secret]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from g4f_lite import OpenAICompatible, TransportError
+from g4f_lite.cli.diagnosis import diagnose
 from g4f_lite.emulator import Emulator
 
 from .command import assert_refused, call
@@ -48,3 +50,12 @@ def test_a_model_that_is_not_there(
 
 def test_the_command_that_downloads_the_model_is_whole() -> None:
     assert "To do: run `g4f-lite local pull qwen3-0.6b`.\n" in call("doctor", G4F_LITE_MODEL="qwen3-0.6b").stdout
+
+
+def test_the_address_of_another_server_is_not_openais(monkeypatch: pytest.MonkeyPatch) -> None:
+    unreachable = TransportError("could not find api.openai.com", cause="dns")
+    openai = OpenAICompatible.preset("openai")
+    assert "check the URL" in diagnose(unreachable, openai)[1]
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert diagnose(unreachable, openai)[1].startswith("OPENAI_BASE_URL does not change its URL; ")
+    assert "check the URL" in diagnose(unreachable, OpenAICompatible.preset("groq"))[1]
