@@ -102,7 +102,7 @@ def message_of(error: Exception) -> str:
             return f"{error}{asked if error.step == 'bootstrap' else ''}"  # where it fetches weights
         same = "`g4f-lite doctor`, with the same --provider or --base-url, tests it"
         return f"{error}; is {_program_at(refused[1])} running? {same}"
-    if isinstance(error, ProviderNotFoundError):
+    if isinstance(error, ProviderNotFoundError) and "G4F_LITE_BASE_URL" not in error.message:
         return f"{error}; `g4f-lite providers` lists them"
     if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):
         return f"{type(error).__name__}: {error}"  # from the code of a provider: the text of a KeyError is its key

@@ -16,6 +16,7 @@ from g4f_lite import (
     ServiceError,
     Timeout,
 )
+from g4f_lite.emulator import Emulator
 from g4f_lite.providers.openai.listing import near_names
 
 from .openai_answers import HELLO, whole
@@ -173,3 +174,12 @@ def test_embeddings_name_a_model_that_embeds(
             client.embeddings.create(input=["a"], model=model)
         assert str(caught.value).endswith(told)  # without a line that maps the name to the default model, for chats
         assert paths(server) == ["/embeddings", "/models"]
+
+
+def test_a_server_embeds_as_the_embedded_model_does(emulator: Emulator) -> None:
+    with Client(base_url=f"{emulator.url}/v1") as client:
+        wanted = [row.embedding for row in client.embeddings.create(["one", "two"], model="e").data]
+        with pytest.raises(AttributeError, match=r"no attribute 'embed'; write client\.embeddings\.create\(input=…\)"):
+            client.embed  # type: ignore[attr-defined]  # noqa: B018
+    with OpenAICompatible(f"{emulator.url}/v1") as server:
+        assert server.embed(["one", "two"], model="e") == wanted

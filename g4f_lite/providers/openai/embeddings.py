@@ -58,6 +58,17 @@ class EmbeddingProvider(ListingProvider):
 
     embedding_options: ClassVar[frozenset[str]] = OPTIONS
 
+    def embed(self, texts: str | Sequence[str], *, model: str | None = None) -> list[list[float]]:
+        """Return a vector for each text; the nearer two of them are, the more the texts have in common.
+
+        :param texts: one text, or several
+        :param model: the model that embeds
+        :raises TypeError: if they are not strings
+        :raises ValueError: if there is none, or an empty one
+        :raises G4FLiteError: if there are no vectors
+        """
+        return self.create_embeddings(texts, model).vectors
+
     def create_embeddings(
         self,
         input: Input,
