@@ -16,7 +16,7 @@ from . import tables
 from .inputs import Inputs
 from .plan import Plan
 from .progress import Progress
-from .result import Result
+from .result import OfBatch, Result
 from .run import BadPrompt, Outcome, Run
 from .summary import BatchUsage, Estimate, counted, estimate_of
 from .tables import Results
@@ -27,7 +27,7 @@ T = TypeVar("T")
 END = BadPrompt(-1, StopIteration())  # no prompt is left
 
 
-class BatchResults(Generic[T]):
+class BatchResults(OfBatch, Generic[T]):
     """The results of a batch, in the order of the prompts.  Nothing is sent before they are read::
 
         results = client.map(prompts, store="answers.db")

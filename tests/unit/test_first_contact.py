@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import pickle
 import subprocess
 import sys
 import traceback
@@ -285,3 +287,29 @@ def test_the_causes_of_an_error_are_there_and_in_the_log(caplog: pytest.LogCaptu
     assert record.levelno == logging.DEBUG
     assert "ConnectionRefusedError" in caplog.text
     assert "in _send_prompt" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("errors", "BatchResults has no attribute 'errors'; write .failed"),
+        ("answers", "BatchResults has no attribute 'answers'; write .texts()"),
+        ("to_csv", "BatchResults has no attribute 'to_csv'; write .to_frame().to_csv(…)"),
+        ("content", "BatchResults has no attribute 'content'"),
+        ("so_far.values", "Results has no attribute 'values'; write .outputs()"),
+        ("failed.errors", "Results has no attribute 'errors'"),
+        ("head(1)[0].content", "Result has no attribute 'content'; write .text"),
+        ("head(1)[0].prompt", "Result has no attribute 'prompt'; write .input"),
+        ("head(1)[0].answers", "Result has no attribute 'answers'"),
+    ],
+)
+def test_a_name_that_results_lack_leads_to_the_right_one(name: str, hint: str) -> None:
+    results = Client(Echo()).map(["x"])
+    with pytest.raises(AttributeError) as caught:
+        eval(f"results.{name}", {"results": results})
+    assert str(caught.value) == hint
+
+
+def test_results_that_hint_at_names_are_copied_and_pickled() -> None:
+    results = Client(Echo()).map(["x"]).head()
+    assert [each.text for each in (copy.copy(results[0]), *pickle.loads(pickle.dumps(results)))] == ["x", "x"]
