@@ -119,6 +119,7 @@ def test_the_link_counts_round_trips_and_takes_their_time(monkeypatch: pytest.Mo
     assert link.counted() == {"round_trips": 0}
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("framing", ["chunked", "length", "close", "gzip", "batch", "flood"])
 @pytest.mark.parametrize("pace", [0, 1])
 def test_the_server_speaks_each_framing(framing: str, pace: int) -> None:

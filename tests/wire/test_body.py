@@ -159,6 +159,7 @@ TRUNCATED: dict[str, tuple[bytes, ...]] = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("where", TRUNCATED)
 @pytest.mark.parametrize("by", ["close", "reset"])
 def test_a_cut_body_is_an_error_after_what_came(where: str, by: str, session: requests.Session, reading: str) -> None:

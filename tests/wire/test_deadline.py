@@ -166,6 +166,7 @@ def test_total_holds_in_a_tls_handshake(manner: str) -> None:
             _fails_in_time(lambda: provider.create(messages="hi"))
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("manner", ["silence", "drip"])
 def test_total_holds_at_a_proxy(scheme: str, manner: str) -> None:

@@ -81,6 +81,7 @@ def whole_after_thought(connection: Connection) -> None:
 THOUGHTFUL = [headers_then_thought, thought_before_the_headers, usage_then_thought, whole_after_thought]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("serve", THOUGHTFUL, ids=lambda function: function.__name__)
 @pytest.mark.parametrize("own", [False, True], ids=["our session", "a session of the caller's own"])
 def test_a_model_may_think_longer_than_the_read_limit(
@@ -92,6 +93,7 @@ def test_a_model_may_think_longer_than_the_read_limit(
         assert len(server.requests) == 1
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("serve", [usage_alone, silent])
 @pytest.mark.parametrize("own", [False, True], ids=["our session", "a session of the caller's own"])
 def test_a_prompt_that_was_taken_whole_is_not_sent_again(

@@ -113,6 +113,7 @@ def _when_wanted(provider: Any) -> bytes:
     return bytes(provider.create(messages="a cat").images[0].bytes())
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("name", ["OpenAICompatible", "AiEngine"])
 @pytest.mark.parametrize("url", [*PRIVATE.split()[:6], "http://changing.test:PORT/", "file:///etc/passwd", "//x/y"])
 def test_nor_when_it_is_fetched_later(name: str, url: str, connected: list[str]) -> None:

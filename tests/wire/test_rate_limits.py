@@ -185,6 +185,7 @@ def test_a_wait_is_kept_in_every_dialect(dialect: str, provide: Provide) -> None
     assert waits == [pytest.approx(0 if dialect in ("anthropic", "OpenRouter") else 0.03)]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("status", [409, 425, 520, 521, 522, 523, 524, 529])
 @pytest.mark.parametrize("body", [b"error code", b'{"error": {"message": "busy"}}', b'{"type": "error", "error": {}}'])
 def test_what_passes_by_waiting_is_sent_again(status: int, body: bytes, provide: Provide) -> None:

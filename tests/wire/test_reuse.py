@@ -178,6 +178,7 @@ def test_a_replaced_connection_is_not_replaced_again(provide: Provide) -> None:
         assert len(server.requests) == 3
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("bytes_sent", [b"H", b"HTTP/1.1 200 OK\r\nContent-"])
 @pytest.mark.parametrize("end", ["close", "reset"])
 def test_it_is_not_replaced_when_a_byte_had_come(bytes_sent: bytes, end: str, provide: Provide) -> None:

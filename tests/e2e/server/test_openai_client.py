@@ -102,6 +102,7 @@ FAILURES = [
 ]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(("fault", "settings", "error", "code"), FAILURES)
 def test_failures_of_the_service(

@@ -105,6 +105,7 @@ def test_dialects_are_spoken_together_until_they_are_changed(emulator: Emulator)
     assert emulator.settings.dialects == ()
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("name", DIALECTS)
 def test_every_dialect_answers_something(
