@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
 import sys
 from collections.abc import Generator, Iterator
+from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
@@ -47,6 +49,20 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Leave the folder of the sources, so that children of the tests import what is installed, and not its files."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("elsewhere"))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _what_is_installed_is_read_once() -> Iterator[None]:
+    """Read the entry points of all installed packages once for each ``sys.path``, and not for each name looked up."""
+    from g4f_lite.providers import registry
+
+    @functools.cache
+    def read(group: str, path: tuple[str, ...]) -> Any:
+        return entry_points(group=group)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "entry_points", lambda group: read(group, tuple(sys.path)))
         yield
 
 

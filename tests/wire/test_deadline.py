@@ -186,12 +186,12 @@ def test_total_holds_against_a_server_that_does_not_read(provide: Provide) -> No
 
 def test_a_long_prompt_may_take_longer_than_a_connection(provide: Provide) -> None:
     def answer(connection: Connection) -> None:
-        connection.server.ending.wait(0.7)
+        connection.server.ending.wait(0.45)
         connection.request()
         connection.send(hello())
 
     with RawServer(answer, receive_buffer=65536) as server:
-        provider = provide(server, timeout=Timeout(connect=0.5, read=5, total=10))
+        provider = provide(server, timeout=Timeout(connect=0.3, read=5, total=10))
         assert provider.create(messages="x" * 8_000_000) == "Hello world"
 
 
@@ -204,15 +204,15 @@ def test_an_upload_that_flows_is_not_silence(provide: Provide) -> None:
         got = 0
         while got < size:
             got += len(connection.sock.recv(size // 10))
-            connection.server.ending.wait(0.12)
+            connection.server.ending.wait(0.06)
         connection.send(hello())
 
     size = 1_500_000
     with RawServer(answer, receive_buffer=65536) as server:
-        provider = provide(server, timeout=Timeout(connect=5, read=1, total=20))
+        provider = provide(server, timeout=Timeout(connect=5, read=0.5, total=20))
         began = time.monotonic()
         assert provider.create(messages="x" * size) == "Hello world"
-        assert time.monotonic() - began > 1, "it was too short to tell"
+        assert time.monotonic() - began > 0.5, "it was too short to tell"
         assert server.connections == 1
 
 

@@ -194,11 +194,11 @@ def test_what_keeps_a_connection_alive_is_no_silence(provide: Provide) -> None:
         connection.send(head("Transfer-Encoding: chunked"))
         for _ in range(6):
             connection.send(chunk(b": processing\n\n"))
-            connection.server.ending.wait(0.2)
+            connection.server.ending.wait(0.1)
         connection.send(chunk(delta("Hi", "stop")), chunk(DONE), chunk(b""))
 
     with RawServer(comments) as server:
-        assert provide(server, timeout=Timeout(first=1)).create(messages="Hello") == "Hi"
+        assert provide(server, timeout=Timeout(first=FIRST)).create(messages="Hello") == "Hi"
 
 
 def test_a_pair_and_a_number_bound_the_silence_before_an_answer_too(provide: Provide) -> None:
@@ -221,5 +221,5 @@ def test_the_next_is_asked_when_the_share_is_over_and_the_chain_ends_with_its_to
         assert Fallback([provide(down), provide(server)]).create(messages="Hello", timeout=2 * FIRST) == "Hello world"
         began = time.monotonic()
         with pytest.raises(AllProvidersFailedError):
-            Fallback([provide(down)] * 3).create(messages="Hello", timeout=0.3)
+            Fallback([provide(down)] * 3).create(messages="Hello", timeout=0.15)
         assert time.monotonic() - began < 5
