@@ -21,6 +21,7 @@ _USE_SESSION = "pass session= to the provider: a requests.Session with params, a
 _NO_LOGPROBS = "it reports no log probabilities"
 _SET_CONTEXT = "set G4F_LITE_CONTEXT for the embedded model, or write Local(context=…); a server has its own setting"
 _SET_THREADS = "set G4F_LITE_THREADS for the embedded model, or write Local(threads=…)"
+_USE_RETRY = "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well"
 # Options of other libraries that are not supported, and what to do instead.
 _INSTEAD = {
     "n": "a call of it returns one answer; make another call for another answer",
@@ -35,21 +36,47 @@ _INSTEAD = {
     "http_client": _USE_SESSION,
     **dict.fromkeys(("context", "n_ctx", "num_ctx", "max_model_len"), _SET_CONTEXT),
     **dict.fromkeys(("threads", "n_threads", "num_thread"), _SET_THREADS),
-    "media": "pass images=",
-    "attachments": "pass images= to the call",
-    "system_prompt": "pass system= to the call",
+    **dict.fromkeys(("format", "json", "json_mode"), 'pass response_format={"type": "json_object"}, or output= a type'),
+    **dict.fromkeys(("stream", "streaming"), "call stream(…) in the place of ask(…)"),
+    "cache": "pass cache= to the client",
+    "history": "pass all messages as the prompt, or ask a Conversation",
     "request_timeout": "pass timeout=, in seconds, to the client or to a call",
-    "max_retries": "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well",
+    **dict.fromkeys(("max_retries", "num_retries", "retries"), _USE_RETRY),
+    **dict.fromkeys(("max_pause", "max_time", "on_error", "progress", "store", "tpm", "workers"), "it is one of map"),
+    "rpm": "it is one of map; for all calls pass pace=Pace(rpm=…) to the client",
+}
+
+# Arguments of ask and map as other libraries name them.
+_OF_A_CALL = {
+    **dict.fromkeys(("attachments", "files", "image", "media"), "images"),
+    **dict.fromkeys(("engine", "model_name"), "model"),
+    **dict.fromkeys(("instructions", "system_instruction", "system_message", "system_prompt"), "system"),
+    **dict.fromkeys(("max_new_tokens", "max_output_tokens", "max_tokens_to_sample", "num_predict"), "max_tokens"),
+    **dict.fromkeys(("output_type", "response_model", "result_type"), "output"),
+    **dict.fromkeys(("stop_sequences", "stop_words"), "stop"),
+    "max_repairs": "repairs",
+    "temp": "temperature",
+    "time_out": "timeout",
+    **dict.fromkeys(("concurrency", "jobs", "max_concurrency", "max_workers", "n_jobs", "n_workers"), "workers"),
+    **dict.fromkeys(("num_workers", "parallel", "worker"), "workers"),
+    **dict.fromkeys(("deadline", "time_limit", "total_timeout"), "max_time"),
+    **dict.fromkeys(("errors", "raise_errors", "raise_on_error"), "on_error"),
+    **dict.fromkeys(("progress_bar", "show_progress"), "progress"),
+    **dict.fromkeys(("rate_limit", "requests_per_minute"), "rpm"),
 }
 
 # Settings of a provider as other libraries name them.
 _SETTINGS = {
     **dict.fromkeys(("n_ctx", "num_ctx", "ctx_size", "context_size", "context_length", "max_model_len"), "context"),
     **dict.fromkeys(("n_threads", "num_thread", "num_threads"), "threads"),
-    **dict.fromkeys(("model_name", "model_path", "model_id", "filename"), "model"),
+    **dict.fromkeys(("default_model", "filename", "model_id", "model_name", "model_path", "path"), "model"),
     **dict.fromkeys(("url", "api_base", "endpoint", "host", "azure_endpoint"), "base_url"),
     **dict.fromkeys(("key", "token", "api_token"), "api_key"),
-    "proxies": "proxy",
+    **dict.fromkeys(("http_proxy", "https_proxy", "proxies"), "proxy"),
+    **dict.fromkeys(("num_retries", "retries"), "max_retries"),
+    **dict.fromkeys(("backend", "provider_name", "providers"), "provider"),
+    **dict.fromkeys(("cache_dir", "cache_path"), "cache"),
+    "history": "messages",
 }
 
 # Services by the words with which the names of their models begin, and which people take for the names of providers.
@@ -99,6 +126,9 @@ _OF_G4F = {
     "version": "g4f_lite.__version__",
 }
 
+# What a client has, and people take for a function of the package.
+_OF_A_CLIENT = ("batch", "chat", "conversation", "embeddings", "images", "map")
+
 # Names of OpenAI's client that are missing here, and what to write instead.
 _OF_OPENAI = {
     "APIConnectionError": "(TransportError, DeadlineExceededError)",
@@ -123,11 +153,15 @@ _OF_OPENAI = {
 
 def missing_attribute(owner: str, name: str) -> str:
     """Return the message of an AttributeError, with what to write instead of a name of g4f, or of OpenAI's client."""
-    hint = ""
-    for names, page in ((_OF_G4F, "from-g4f.md"), (_OF_OPENAI, "from-openai.md")):
+    return f"{owner} has no attribute {name!r}{_instead_of(name)}"
+
+
+def _instead_of(name: str) -> str:
+    """Return what to write instead of a name of g4f, or of OpenAI's client; "" for any other."""
+    for names, page in ((_OF_OPENAI, "from-openai.md"), (_OF_G4F, "from-g4f.md")):
         if name in names:
-            hint = f"; see docs/{page} for the replacement: {names[name]}"
-    return f"{owner} has no attribute {name!r}{hint}"
+            return f"; see docs/{page} for the replacement: {names[name]}"
+    return ""
 
 
 def raise_missing(module: str, name: str) -> NoReturn:
@@ -136,11 +170,17 @@ def raise_missing(module: str, name: str) -> NoReturn:
     :raises AttributeError: if it is asked for as an attribute
     :raises ImportError: if ``from … import`` asks for it, which would drop the message of an AttributeError
     """
-    message = missing_attribute(f"module {module!r}", name)
+    root = sys.modules[__name__.partition(".")[0]]
+    hint = _instead_of(name)
+    if name in _OF_A_CLIENT and module == root.__name__:
+        hint = f"; a client has it: Client().{name}"
+    elif name in root.__all__:
+        hint = f'; write "from {root.__name__} import {name}"'
+    message = f"module {module!r} has no attribute {name!r}{hint}"
     asked_by_from = sys._getframe(2).f_code.co_name == "_handle_fromlist"  # a step of Python's import statement
-    if asked_by_from and (name in _OF_G4F or name in _OF_OPENAI) and find_spec(f"{module}.{name}") is None:
+    if asked_by_from and hint and find_spec(f"{module}.{name}") is None:
         raise ImportError(message, name=module)
-    raise AttributeError(message, name=name)
+    raise AttributeError(message, name=name, obj=sys.modules[module])
 
 
 def check_name(name: Any, argument: str = "model") -> None:
@@ -259,6 +299,8 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
     """
     if kind == "option" and name in _INSTEAD:
         return f"{owner} has no option {name!r}: {_INSTEAD[name]}"
+    if kind == "option" and name in _OF_A_CALL:
+        return f"{owner} has no option {name!r}: write {_OF_A_CALL[name]}="
     import difflib
 
     service = service_of(name) if kind in ("preset", "provider") else None
@@ -273,7 +315,7 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
 
 
 def unknown_setting(name: str, known: Sequence[str], options: Collection[str], owner: str) -> str:
-    """Return an error message for an unknown argument of a provider's class, with what to write instead.
+    """Return an error message for an unknown argument of a client or of a provider's class, with what to write instead.
 
     :param known: the arguments that the class has
     :param options: the options of a call
@@ -281,11 +323,14 @@ def unknown_setting(name: str, known: Sequence[str], options: Collection[str], o
     """
     import difflib
 
-    if (same := _SETTINGS.get(name)) in known:
+    option = _OF_A_CALL.get(name, name)
+    if (same := _SETTINGS.get(name)) in known or (same := _OF_A_CALL.get(name)) in known:
         hint = f": write {same}="
     elif name in _INSTEAD:
         hint = f": {_INSTEAD[name]}"
-    elif name not in options and (near := difflib.get_close_matches(name, known, n=3)):
+    elif option in options:
+        hint = f": pass {option}= to the call, as in ask(…, {option}=…)"
+    elif near := difflib.get_close_matches(name, known, n=3):
         hint = f"; try {', '.join(f'{each}=' for each in near)}"
     elif near := difflib.get_close_matches(name, list(options), n=1):
         hint = f": pass {near[0]}= to the call, as in ask(…, {near[0]}=…)"

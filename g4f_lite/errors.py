@@ -95,7 +95,7 @@ class G4FLiteError(Exception):
             text += f" ({self.attempts} attempts in {self.elapsed:.1f} s)"
         if isinstance(self, RateLimitError) and self.retry_after:
             text += f"; the service asks to wait {self.retry_after:.0f} s"
-        if getattr(self, "partial", "") and isinstance(self, (StreamInterruptedError, DeadlineExceededError)):
+        if isinstance(self, (StreamInterruptedError, DeadlineExceededError, ServiceError)) and self.partial:
             text += PARTIAL_HINT
         return text
 
@@ -232,7 +232,7 @@ class RefusalError(ProviderError):
 
 
 class EmptyResponseError(ProviderError):
-    """A complete answer without text, image, tool call or reasoning.
+    """A complete answer without text, image or tool call: empty, or cut while the model was still reasoning.
 
     :param finish_reason: why the service ended it, such as ``"length"`` or ``"content_filter"``
     :param usage: token counts, as the service reports them

@@ -47,6 +47,8 @@ def to_messages(
     :raises ValueError: if no message has content, a role is unknown, or a message contains itself
     """
     if isinstance(messages, str):
+        if not messages.strip():
+            raise ValueError("the prompt is blank; give a text or a list of messages")
         messages = [{"role": "user", "content": messages}]
     if isinstance(messages, (bytes, dict)) or not isinstance(messages, Sequence):
         raise TypeError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..messages import valid_text
 from .deltas import ToolCall, Usage
@@ -84,6 +84,11 @@ class Answer(str):
         return answer
 
     @property
+    def is_cut(self) -> bool:
+        """Whether a limit of tokens, or the service's filter, cut the answer."""
+        return self.finish_reason in ("length", "content_filter")
+
+    @property
     def logprobs(self) -> Any:
         """The log probabilities of the tokens, as the service sent them; None if ``logprobs=True`` was not given."""
         return self.choice_fields.get("logprobs")
@@ -126,6 +131,13 @@ class Answer(str):
             if call.type == "function_call":
                 message["function_call"] = {"name": call.name, "arguments": call.arguments}
         return {**self.message_fields, **message} if self.tool_calls else message
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            of_others = ("choices", "content", "message", "output_text", "text")
+            hint = f"; an Answer is a str, the text itself: leave out .{name}" if name in of_others else ""
+            raise AttributeError(f"Answer has no attribute {name!r}{hint}", name=name, obj=self)
 
     def _repr_markdown_(self) -> str:
         answer = markdown_of(self, self.images)

@@ -181,6 +181,13 @@ class Buffer:
         return self.too_long or own or "audio" in self.attached or any(o.has_content for o in self.others.values())
 
     @property
+    def is_cut_in_reasoning(self) -> bool:
+        """Whether the model used up its tokens before the answer itself began."""
+        if self.finish_reason != "length" or self.too_long or self.others or "audio" in self.attached:
+            return False
+        return not any(is_content(delta) for delta in self.kept if not isinstance(delta, Reasoning))
+
+    @property
     def reasoning(self) -> str:
         return "".join(delta.text for delta in self.kept if isinstance(delta, Reasoning))
 

@@ -227,9 +227,11 @@ def shown(value: object) -> str:
     return "None" if value is None else f"{type(value).__name__} ({value!r:.80})"
 
 
-def no_content(finish_reason: str | None = None, usage: Usage | None = None, **context: Any) -> EmptyResponseError:
+def no_content(
+    finish_reason: str | None = None, usage: Usage | None = None, reasoning: str = "", **context: Any
+) -> EmptyResponseError:
     """Make the error for an answer without content, which says why the service ended it."""
-    text = NO_CONTENT
+    text = "the answer has no text, only reasoning" if reasoning else NO_CONTENT
     if finish_reason is not None:
         text += f"; it ended with finish_reason {finish_reason!r}"
         if usage is not None:
@@ -238,7 +240,7 @@ def no_content(finish_reason: str | None = None, usage: Usage | None = None, **c
         text += ": give a larger max_tokens, which a model that thinks first may use up"
     elif finish_reason == "content_filter":
         text += ": the service's filter held the answer back"
-    return EmptyResponseError(text, finish_reason=finish_reason, usage=usage, **context)
+    return EmptyResponseError(text, finish_reason=finish_reason, usage=usage, reasoning=reasoning, **context)
 
 
 def up_to_content(deltas: Iterator[Delta], taken: list[Delta]) -> None:

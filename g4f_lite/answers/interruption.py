@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from functools import wraps
+from typing import Any, Protocol, TypeVar, cast
 
 from ..errors import ResponseFormatError
 from .answer import Answer
 from .display import bind, in_ipython
+from .short_traceback import leave_out_frames
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 NAME = "_interrupted"  # of what had come, among the user's variables: sys.last_value changes with the next error
 
@@ -57,11 +61,12 @@ class BatchInterrupted(Interrupted):
 
 
 def tell_interrupt(error: KeyboardInterrupt, done: str, store: object) -> None:
-    """Give an interrupt that stays what it is the words for how far a batch is.
+    """Give an interrupt that stays what it is the words for how far a batch is, and a short traceback.
 
     :param done: how many results there are, and what goes on without the user
     :param store: the file that keeps them; None if there is none
     """
+    leave_out_frames(error)
     kept = f", kept in {store}; the same program goes on from there" if store else ""
     error.args = error.args or (f"the batch was interrupted after {done}{kept}",)
 
@@ -99,18 +104,27 @@ def part_of(stream: HasAnswer) -> Answer:
         return Answer(error.partial)
 
 
-@contextmanager
-def short_interrupt() -> Iterator[None]:
-    """Raise Interrupted for a KeyboardInterrupt in a ``with`` block where IPython would show each frame of it."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        if not in_ipython() or isinstance(error, Interrupted):
-            raise
-        raise Interrupted("the call was interrupted") from error
+def short_interrupt(function: F) -> F:
+    """Let a function raise a KeyboardInterrupt without the lines of this library, and Interrupted in IPython."""
+
+    @wraps(function)
+    def called(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except KeyboardInterrupt as error:
+            if in_ipython() and not isinstance(error, Interrupted):
+                raise Interrupted("the call was interrupted") from error
+            leave_out_frames(error)
+            raise error
+
+    return cast(F, called)
 
 
 def raise_interrupt(error: BaseException, stream: HasAnswer) -> None:
-    """Raise AnswerInterrupted for a KeyboardInterrupt where IPython would show each frame of it; else do nothing."""
-    if isinstance(error, KeyboardInterrupt) and in_ipython():
+    """Raise a KeyboardInterrupt with a short traceback, and as AnswerInterrupted in IPython; else do nothing."""
+    if not isinstance(error, KeyboardInterrupt):
+        return
+    if in_ipython():
         raise AnswerInterrupted(part_of(stream)) from error
+    leave_out_frames(error)
+    raise error

@@ -21,8 +21,7 @@ def shortened(error: G4FLiteError) -> G4FLiteError:
     Its cause stays as its ``__cause__`` and prints as one line.  What led to the cause is in the ``__context__`` of
     that, and in the log with all tracebacks, at the level DEBUG.
     """
-    if error.__traceback__ is not None and logger.isEnabledFor(logging.DEBUG):
-        logger.debug("%s, raised from here:", type(error).__name__, exc_info=error)
+    leave_out_frames(error)
     cause = error.__cause__
     if cause is not None and not isinstance(error, HookError):  # whose cause is in the code that has to be mended
         cause.__traceback__ = None
@@ -30,11 +29,18 @@ def shortened(error: G4FLiteError) -> G4FLiteError:
         if inner is not None:
             cause.__context__ = inner
         cause.__cause__ = None  # which also keeps the context out of a printed traceback
-    return error.with_traceback(None)
+    return error
+
+
+def leave_out_frames(error: BaseException) -> None:
+    """Take out of an error the traceback of what this library called; the log has it, at the level DEBUG."""
+    if error.__traceback__ is not None and logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s, raised from here:", type(error).__name__, exc_info=error)
+    error.__traceback__ = None
 
 
 def with_short_errors(function: F) -> F:
-    """Let a function raise our errors without the lines of this library, and notebooks show those of arguments so."""
+    """Let a function raise our errors and Ctrl-C without the lines of this library, and notebooks show others so."""
 
     @wraps(function)
     def called(*arguments: Any, **named: Any) -> Any:
@@ -42,6 +48,9 @@ def with_short_errors(function: F) -> F:
             return function(*arguments, **named)
         except G4FLiteError as error:
             raise shortened(error)  # noqa: B904  it is the same one
+        except KeyboardInterrupt as error:
+            leave_out_frames(error)
+            raise error  # not a bare raise, which restores the traceback on Python 3.10
         except (TypeError, ValueError) as error:
             if in_ipython() and not hasattr(error, "_render_traceback_"):
                 error._render_traceback_ = partial(G4FLiteError._render_traceback_, error)  # type: ignore[union-attr]

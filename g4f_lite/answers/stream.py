@@ -277,13 +277,13 @@ class AnswerStream(Generator[Piece, None, None]):
         """Raise unless the answer is complete; stages call this after their last delta.
 
         :raises StreamInterruptedError: if the answer was closed, or ended without the end that its protocol requires
-        :raises EmptyResponseError: if the answer has no content
+        :raises EmptyResponseError: if the answer has no content, or was cut before its reasoning ended
         """
         buffer = self._buffer
         if not buffer.finished and self._closed:
             raise StreamInterruptedError("the answer was closed before its end")
-        if not buffer.has_content:
-            raise no_content(buffer.finish_reason, buffer.usage)
+        if not buffer.has_content or buffer.is_cut_in_reasoning:
+            raise no_content(buffer.finish_reason, buffer.usage, buffer.reasoning)
         if not buffer.finished:
             raise StreamInterruptedError("the answer ended without the end that its protocol requires")
 

@@ -163,7 +163,7 @@ class HostedBatch(BatchResults[T]):
                 self._wait()
         except KeyboardInterrupt as error:
             self._raise_interrupt(error)
-            raise
+            raise error
         return self
 
     def _told(self) -> str:

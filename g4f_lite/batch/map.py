@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
@@ -33,6 +34,7 @@ def map_prompts(
     on_error: str = "return",
     max_failures_in_a_row: int = 20,
     max_pause: float = LONGEST_PAUSE,
+    max_time: float | None = None,
     progress: bool | None = None,
     fresh: bool = False,
     executor: Executor | None = None,
@@ -55,11 +57,12 @@ def map_prompts(
     plan = Plan(
         calls,
         defaults,
-        workers=Workers(workers, longest_pause=_seconds(max_pause)),
+        workers=Workers(workers, longest_pause=_pause(max_pause)),
         meters=(*([LocalMeter(rpm, tpm)] if rpm or tpm else []), *([pace.meter] if pace and executor else [])),
         fresh=fresh,
         raises=on_error == "raise",
         max_failures=check_whole_number(max_failures_in_a_row, "max_failures_in_a_row"),
+        max_time=math.inf if max_time is None else _time(max_time),
         progress=progress,
         executor=executor,
     )
@@ -73,12 +76,22 @@ def map_prompts(
     return BatchResults(inputs, plan)
 
 
-def _seconds(max_pause: Any) -> float:
-    if isinstance(max_pause, bool) or not isinstance(max_pause, (int, float)):
-        raise TypeError(f"max_pause must be seconds, not {type(max_pause).__name__}")
-    if not 0 <= max_pause <= LONGEST_PAUSE:
-        raise ValueError(f"max_pause must be from 0 to {LONGEST_PAUSE:.0f} seconds, a day, not {max_pause}")
-    return max_pause
+def _pause(seconds: Any) -> float:
+    if not 0 <= _checked(seconds, "max_pause") <= LONGEST_PAUSE:
+        raise ValueError(f"max_pause must be from 0 to {LONGEST_PAUSE:.0f} seconds, a day, not {seconds}")
+    return float(seconds)
+
+
+def _time(seconds: Any) -> float:
+    if not _checked(seconds, "max_time") > 0:
+        raise ValueError(f"max_time must be above 0 seconds, not {seconds}")
+    return float(seconds)
+
+
+def _checked(seconds: Any, name: str) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"{name} must be seconds, not {type(seconds).__name__}")
+    return seconds
 
 
 def host_prompts(

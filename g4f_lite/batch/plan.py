@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -30,6 +32,8 @@ class Plan:
     :param fresh: whether what is stored is asked again
     :param raises: whether a failure is raised where it is read
     :param max_failures: how many failures in a row stop the batch
+    :param max_time: the seconds after which nothing more is sent
+    :param clock: returns the time in seconds
     :param progress: whether progress is shown; None where somebody looks
     :param executor: what makes the calls; None for threads of our own
     :param labels: the labels of the prompts, where they are a pandas Series
@@ -44,6 +48,8 @@ class Plan:
     fresh: bool = False
     raises: bool = False
     max_failures: int = 20
+    max_time: float = math.inf
+    clock: Callable[[], float] = time.monotonic
     progress: bool | None = None
     executor: Executor | None = None
     labels: Sequence[Any] | None = None

@@ -8,11 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 from ..answers.display import LiveOutput, in_notebook
+from ..arguments import warn
 from ..errors import MissingDependencyError
 from .result import Result
 from .summary import counted, told_of_pause
 
 _BAR_CHARACTERS = 20
+_SILENT_SECONDS = 60.0  # a longer pause is a warning where no progress is shown
 # What tqdm shows during a pause, instead of a rate and a time left that would know nothing of it.
 _PAUSED = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 _PAUSED_WITHOUT_TOTAL = "{n_fmt} {unit} [{elapsed}{postfix}]"
@@ -78,6 +80,7 @@ class Progress:
         self._bar: Any = None
         self._failed = self._tokens = 0
         self._told = ""  # of a pause
+        self._warns = wanted is None  # of a long pause, once
         self._began_at = time.monotonic()
         if wanted is False:
             return
@@ -106,6 +109,9 @@ class Progress:
     def pause(self, seconds: float) -> None:
         """Show for how long the service has asked to wait; 0 if it has not, or not any more."""
         told = told_of_pause(seconds)
+        if self._bar is None and self._warns and seconds > _SILENT_SECONDS:
+            self._warns = False
+            warn(f"the batch is {told}; max_pause= limits such a wait, and progress=True shows it")
         if self._bar is None or told == self._told:
             return
         self._told = told

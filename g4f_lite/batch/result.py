@@ -68,7 +68,7 @@ class Result(Generic[T]):
     @property
     def is_cut(self) -> bool:
         """Whether a limit of tokens, or the service's filter, cut the answer."""
-        return self.finish_reason in ("length", "content_filter")
+        return self.answer is not None and self.answer.is_cut
 
     def __repr__(self) -> str:
         what = f"error={self.error!r:.200}" if self.error is not None else f"text={str(self.answer)[:80]!r}"

@@ -252,7 +252,7 @@ class BatchResults(Generic[T]):
                 yield self._given(self._known[index])
         except KeyboardInterrupt as error:
             self._raise_interrupt(error)
-            raise
+            raise error
         finally:
             self._stop(run)
 
@@ -278,7 +278,7 @@ class BatchResults(Generic[T]):
                 yield self._given(result)
         except KeyboardInterrupt as error:
             self._raise_interrupt(error)
-            raise
+            raise error
         finally:
             self._stop(run)
 

@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import (
     AllProvidersFailedError,
     AuthenticationError,
+    DeadlineExceededError,
     G4FLiteError,
     MissingDependencyError,
     ModelNotSupportedError,
@@ -104,9 +105,11 @@ class Run:
         self._answers = 0
         self._halted = threading.Event()  # nothing more is sent
         self._stopping = threading.Event()
+        self._ends_at = plan.clock() + plan.max_time
         self._shipment = None if plan.executor is None else Shipment(plan.calls.for_workers())
         self._bundles = self._shipment is not None and not plan.meters
         self._context = contextvars.copy_context()
+        self._out_of_time = DeadlineExceededError(f"the max_time of {plan.max_time:g} s has passed", limit="total")
         self.dropped = 0  # prompts whose calls were closed
         self.reason: BaseException | None = None  # why nothing more is sent
 
@@ -119,8 +122,11 @@ class Run:
                     return self._done.pop(index)
                 is_over = self._is_read and not self._waiting
                 if not self._running and (is_over or self.reason is not None):
+                    if is_over and self.reason is self._out_of_time:  # all the same, everything was sent
+                        self.reason = None
                     return None
                 if not self._wants_more():
+                    self._is_halted()
                     self._awaited = index
                     self._changed.wait(_LOOK_SECONDS)
                     self._awaited = None
@@ -178,7 +184,7 @@ class Run:
 
     def _dispatch(self) -> None:
         """Hand as many prompts to the workers as may be in progress; the lock is held."""
-        while not self._halted.is_set() and self._waiting and len(self._running) < self._workers.number:
+        while self._waiting and not self._is_halted() and len(self._running) < self._workers.number:
             size = min(self._bundle, len(self._waiting))
             if self._is_read:  # near the end smaller ones, so that all workers end together
                 size = min(size, math.ceil(len(self._waiting) / self._workers.number))
@@ -222,9 +228,9 @@ class Run:
 
     def _wait_for_place(self, task: Task) -> None:
         for meter in self._plan.meters:
-            wait_for_place(meter, tokens_of(task.prompt), self._halted.is_set, self._halted.wait)
-        while not self._halted.is_set():
-            while (left := self._workers.paused) and not self._halted.is_set():
+            wait_for_place(meter, tokens_of(task.prompt), self._is_halted, self._halted.wait)
+        while not self._is_halted():
+            while (left := self._workers.paused) and not self._is_halted():
                 self._halted.wait(min(left, _LOOK_SECONDS))  # another call may end the pause
             self._halted.wait(self._workers.reserve())
             if self._workers.may_send():
@@ -291,6 +297,12 @@ class Run:
             self._halt(error)
         except G4FLiteError as error:
             logger.info("an answer was not stored, because its image cannot be fetched: %s", error)
+
+    def _is_halted(self) -> bool:
+        """Return whether nothing more is sent, as after the time that the batch may take."""
+        if self._plan.clock() >= self._ends_at:
+            self._halt(self._out_of_time)
+        return self._halted.is_set()
 
     def _halt(self, error: BaseException) -> None:
         """Send nothing more."""

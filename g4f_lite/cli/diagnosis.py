@@ -7,7 +7,9 @@ from ..http.failures import WRITE_HTTP
 from ..http.urls import is_loopback
 from ..providers.base import BaseProvider, Provider
 from ..providers.local.gguf import NO_FILE, NOT_GGUF
-from ..providers.local.load_failure import CUT, NO_MEMORY, UNKNOWN_KIND
+from ..providers.local.load_failure import CUT, LOAD, NO_MEMORY, PROJECTOR, UNKNOWN_KIND
+from ..providers.openai.address import USUAL_END
+from ..providers.openai.models import NONE_YET
 from ..providers.openai.provider import OpenAICompatible
 from ..providers.secret import Secret
 from .failure import one_line
@@ -62,6 +64,8 @@ _OF_FILES = (
         "set a smaller context with --context or G4F_LITE_CONTEXT, or use a smaller model",
     ),
     (UNKNOWN_KIND, "llama.cpp does not know this kind of model", "upgrade xllamacpp, or use another model"),
+    (PROJECTOR, "its projector cannot be used", "give the projector that is published with the model"),
+    (LOAD, "llama.cpp cannot load its file", "download the file again, or upgrade xllamacpp"),
     (CUT, "its file is cut or damaged", "download the file again"),
     (NOT_GGUF, "its file is of another kind", "give the path of a .gguf file"),
     (NO_FILE, "its file is not there", "give the path of a .gguf file"),
@@ -109,10 +113,16 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     if isinstance(error, errors.ProviderNotConfiguredError):
         local = provider is not None and provider.name == "Local"
         return "it is not configured", "run `g4f-lite local pull`" if local else "do what the message above says"
+    if NONE_YET in str(error):
+        return "it has no model yet", "download one"
+    if USUAL_END in str(error):
+        return "its URL may be incomplete", "write the URL that the message above names"
     if isinstance(error, errors.G4FLiteError) and error.provider == "Local":
         for phrase, verdict, remedy in _OF_FILES:
             if phrase in error.message:
                 return verdict, remedy
+        if isinstance(error, errors.ModelNotSupportedError):
+            return "it cannot use this model", "do what the message above says"
     for kind, verdict, remedy in _REMEDIES:
         if isinstance(error, kind):
             return verdict, remedy

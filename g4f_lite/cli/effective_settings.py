@@ -70,7 +70,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         *(_key(name) for name in dict.fromkeys(key_variables()) if os.environ.get(name)),
         Setting("embedded model", embedded.file, embedded.source),
         *_memory(embedded),
-        *_projector(embedded),
+        *_projector(given.get("mmproj"), embedded),
         *(Setting(name, version(name), "installed") for name in ("g4f-lite", "requests", "urllib3")),
         Setting("python", f"{platform.python_version()} on {platform.platform(terse=True)}", "installed"),
     ]
@@ -109,8 +109,10 @@ def _context(row: Setting, embedded: EmbeddedModel) -> Setting:
     return Setting(row.name, f"{embedded.context} of at most {embedded.most} tokens, of the embedded model", row.source)
 
 
-def _projector(embedded: EmbeddedModel) -> list[Setting]:
-    """Return the projector of the environment, and what is wrong with it or why it is not used."""
+def _projector(given: str | None, embedded: EmbeddedModel) -> list[Setting]:
+    """Return the projector, and for that of the environment what is wrong with it or why it is not used."""
+    if given is not None:
+        return [Setting("mmproj", given, "command line")]
     if not (file := os.environ.get(VARIABLE)):
         return []
     note = "" if embedded.source == "G4F_LITE_MODEL" else f" (not used: it is {FOR_ITS_MODEL})"

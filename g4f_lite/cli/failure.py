@@ -18,6 +18,7 @@ import click
 from ..arguments import service_of
 from ..errors import G4FLiteError, ModelNotSupportedError, ProviderNotFoundError, TransportError, sanitize
 from ..http.urls import is_loopback
+from ..providers.openai.models import NONE_YET
 from ..providers.openai.presets import PRESETS
 from ..providers.registry import provider_names
 from .assignments import LISTED
@@ -80,7 +81,7 @@ def checking_arguments() -> Iterator[None]:
 
 def message_of(error: Exception) -> str:
     """Return the message of an error, with the command that lists the models if one is unknown."""
-    if isinstance(error, ModelNotSupportedError) and error.provider != "Local":
+    if isinstance(error, ModelNotSupportedError) and error.provider != "Local" and NONE_YET not in error.message:
         return f"{error}; `g4f-lite models`, with the same --provider or --base-url, lists them"
     if isinstance(error, ModelNotSupportedError) and (unknown := _UNKNOWN.search(error.message)):
         name = unknown[1]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 # Arguments that the command has as an option of another name.
 _OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image", "response_format": "--schema"}
-_OPTIONS |= {"max_tokens": "--max-tokens", "max_pause": "--max-pause"}
+_OPTIONS |= {"max_tokens": "--max-tokens", "max_pause": "--max-pause", "max_time": "--max-time"}
 _SAME = "context|mmproj|model|poll|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"  # and of the same name
 _MODEL = r"(?:its default|another) model"
 
@@ -33,8 +33,10 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"set G4F_LITE_(CONTEXT|THREADS) for the embedded model, or write Local\(\w+=…\)",
      lambda found: f"pass --{found[1].lower()} for the embedded model"),
     (r"(?<= with )Local\(context=(\w+)\)", r"--context \1"),
+    (r"(?<=give a larger )max_tokens\b", "--max-tokens"),
     (r"\bbase_url='([^']*)'", r"--base-url \1"),
     (rf"^(?P<place>(?:prompt \d+: )?)(?P<name>{_SAME})(?= must be )", lambda found: found["place"] + _option(found)),
+    (r"\b(?P<name>max_pause|max_time)\b(?= must be | of \d)", _option),
     (r"\b(?P<name>api_key|base_url|response_format)\b=?", _option),
     (rf"\b(?P<name>images|max_tokens|{_SAME})=(?!\w)", _option),
 )  # fmt: skip

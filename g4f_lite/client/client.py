@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..arguments import missing_attribute, unknown_name
+from ..arguments import missing_attribute, unknown_setting
 from ..messages import Message, Messages
 from ..providers.base import BaseProvider
 from ..providers.selection import ProviderLike
@@ -68,7 +69,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
     def __init__(
         self,
         provider: ProviderLike | None = None,
-        *,
+        *others: NoReturn,
         model: str | None = None,
         models: ModelMap | None = None,
         api_key: KeyLike | None = None,
@@ -88,8 +89,16 @@ class Client(Asking, ManyPrompts, HostedPrompts):
         pace: Pace | None = None,
         **unknown: NoReturn,
     ) -> None:
+        if others:
+            raise TypeError("Client takes one provider, or a list; write the rest by name, as in Client(…, model=…)")
         for name in unknown:
-            raise TypeError(unknown_name("option", name, [*(Client.__init__.__kwdefaults__ or ())], "Client"))
+            known, options = (list(inspect.signature(each).parameters) for each in (Client.__init__, Client.ask))
+            message = unknown_setting(name, known, options, "Client")
+            if message.endswith(f" {name}="):
+                message += (
+                    f": pass an option to the call, as in ask(…, {name}=…), and a provider's setting to its class"
+                )
+            raise TypeError(message)
         self._router = Router(
             provider,
             model=model,
@@ -157,7 +166,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
 
     def conversation(
         self,
-        *,
+        *others: NoReturn,
         system: str | None = None,
         messages: str | Sequence[Message] | None = None,
         model: str | None = None,
@@ -167,12 +176,14 @@ class Client(Asking, ManyPrompts, HostedPrompts):
         approve: Approve | None = None,
         max_turns: int = 5,
         on_turn: Callable[[Messages], object] | None = None,
+        **unknown: NoReturn,
     ) -> Conversation:
         """Start a conversation; see :class:`~g4f_lite.Conversation` for the arguments."""
         from ..conversation import Conversation
 
         return Conversation(
             self,
+            *others,
             system=system,
             messages=messages,
             model=model,
@@ -182,6 +193,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
             approve=approve,
             max_turns=max_turns,
             on_turn=on_turn,
+            **unknown,
         )
 
     def _as_provider(self, model: str | None = None) -> BaseProvider:

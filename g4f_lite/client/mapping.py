@@ -64,6 +64,7 @@ class ManyPrompts:
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
         max_pause: float = 86_400.0,
+        max_time: float | None = None,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[Answer]: ...
@@ -97,6 +98,7 @@ class ManyPrompts:
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
         max_pause: float = 86_400.0,
+        max_time: float | None = None,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[T]: ...
@@ -130,6 +132,7 @@ class ManyPrompts:
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
         max_pause: float = 86_400.0,
+        max_time: float | None = None,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[Any]: ...
@@ -163,6 +166,7 @@ class ManyPrompts:
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
         max_pause: float = 86_400.0,
+        max_time: float | None = None,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[Any]:
@@ -191,6 +195,8 @@ class ManyPrompts:
         :param on_error: ``"return"`` gives a failure as a result with ``.error``; ``"raise"`` raises it
         :param max_failures_in_a_row: how many failures, one after the other, stop the batch
         :param max_pause: the seconds for which the service may ask to wait; a longer wait stops the batch
+        :param max_time: the seconds, from when the results are read, after which the batch stops: nothing more is sent,
+            and what is in progress is finished; None without a limit
         :param progress: whether to show progress; None shows it in a notebook, and in a terminal if tqdm is installed
         :raises TypeError: if ``prompts`` is one prompt or a DataFrame, or one of them is not a prompt
         :raises ValueError: if one of them is empty, or none is given
@@ -228,6 +234,7 @@ class ManyPrompts:
             on_error=on_error,
             max_failures_in_a_row=max_failures_in_a_row,
             max_pause=max_pause,
+            max_time=max_time,
             progress=progress,
             fresh=fresh,
             pace=self._router.pace,

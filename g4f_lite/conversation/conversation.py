@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NoReturn, Protocol, runtime_checkable
 
-from ..arguments import check_callback, check_name, check_whole_number
+from ..arguments import check_callback, check_name, check_whole_number, unknown_setting
 from ..messages import Message, Messages, get_random_string, to_messages
 from ..providers.base import BaseProvider
 from ..providers.selection import ProviderLike, default_provider, provider_of
@@ -57,7 +58,7 @@ class Conversation(Turns):
     def __init__(
         self,
         provider: ProviderLike | ClientLike | None = None,
-        *,
+        *others: NoReturn,
         system: str | None = None,
         messages: str | Sequence[Message] | None = None,
         model: str | None = None,
@@ -68,7 +69,13 @@ class Conversation(Turns):
         max_turns: int = 5,
         on_turn: Callable[[Messages], object] | None = None,
         ask_timeout: TimeoutLike = None,
+        **unknown: NoReturn,
     ) -> None:
+        if others:
+            raise TypeError("Conversation takes one provider, or a list; write the rest by name, as in system=…")
+        for name in unknown:
+            known, options = (list(inspect.signature(each).parameters) for each in (Conversation.__init__, self.ask))
+            raise TypeError(unknown_setting(name, known, options, "Conversation"))
         if isinstance(provider, ClientLike):
             provider = provider._as_provider(model)
         self.provider = default_provider() if provider is None else provider_of(provider)

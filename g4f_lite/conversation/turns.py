@@ -373,5 +373,5 @@ def turn_of(prompt: Any) -> Messages:
     if isinstance(prompt, (list, tuple)) and prompt:
         return list(prompt)
     if isinstance(prompt, (str, list, tuple)):
-        raise ValueError("prompt is blank; give a text or a list of messages")
+        raise ValueError("the prompt is blank; give a text or a list of messages")
     raise TypeError(f"prompt must be a string or a list of messages, not {type(prompt).__name__}")

@@ -1,1 +1,10 @@
 """The services, one module each."""
+
+from typing import TYPE_CHECKING, Any
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module's
+
+    def __getattr__(name: str) -> Any:
+        from ..arguments import raise_missing
+
+        raise_missing(__name__, name)

@@ -203,13 +203,10 @@ class Call:
     def _send_prompt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt and wait for the first delta."""
         service = self._service
-        try:
+        with at_step(exchange, "bootstrap"):
             token = token_of(service, exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
-        except G4FLiteError as error:
-            exchange.failed(error, "bootstrap")
-            raise
         body = send_prompt(service, exchange, self._prompt, make_request(service, self._prompt, token))
         try:
             try:
@@ -270,7 +267,7 @@ def later_fetch(service: Service, exchange: Exchange, timeout: Timeout) -> Calla
     return lambda url: run(service, lambda later: fetch_later(later, url), timeout=timeout, route=route)
 
 
-@short_interrupt()
+@short_interrupt
 def run(
     service: Service,
     action: Callable[[Exchange], Result],
@@ -283,6 +280,11 @@ def run(
     """Call ``action`` under a retry policy, for requests other than prompts, such as a list of models."""
     lent = service.pool.lend() if session is None else _own(session)
     policy = service.retry if retry == "own" else retry
+
+    def act() -> Result:
+        with at_step(exchange, "bootstrap"):
+            return action(exchange)
+
     try:
         with (
             in_call(service, Deadline(timeout), route, lent) as exchange,
@@ -291,13 +293,13 @@ def run(
         ):
             exchange.login = exchange.pooled.login
             try:
-                return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
+                return attempts(service, exchange, act, policy, may_be_text=False)
             except AuthenticationError:
                 if exchange.login is None or exchange.bootstraps or not service.token_sources:
                     raise
                 exchange.abandon()
                 exchange.drop_token()  # an old one, which the service takes no more
-                return attempts(service, exchange, lambda: action(exchange), policy, may_be_text=False)
+                return attempts(service, exchange, act, policy, may_be_text=False)
     except G4FLiteError as error:
         raise shortened(error)  # noqa: B904  it is the same one
 

@@ -27,11 +27,13 @@ class CircuitBreaker:
 
     :param clock: returns the time in seconds
     :ivar failures: how many calls failed in a row; with none there is nothing to wait for
+    :ivar reason: why the last of them failed, in one line
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.failures = 0
+        self.reason = ""
         self._open_until = 0.0
         self._asked_to_wait = False  # by the service, with a time
 
@@ -61,6 +63,7 @@ class CircuitBreaker:
             return
         with _lock:
             self.failures += 1
+            self.reason = (error.message or type(error).__name__).partition("\n")[0].rstrip(":")
             wait = min(getattr(error, "retry_after", None) or 0.0, MAX_OPEN_SECONDS)
             self._asked_to_wait = wait > 0 and not isinstance(error, QuotaExceededError)
             if self.failures >= FAILURES_TO_OPEN:

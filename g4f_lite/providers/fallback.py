@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 import threading
@@ -9,12 +10,13 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
 from ..answers.source import Source, not_a_source
 from ..answers.stream import AnswerStream
+from ..arguments import unknown_setting
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
@@ -58,13 +60,20 @@ class Fallback(BaseProvider):
     def __init__(
         self,
         providers: Iterable[BaseProvider | type[BaseProvider] | str],
-        *,
+        *others: NoReturn,
         each: TimeoutLike = None,
         clock: Callable[[], float] = time.monotonic,
         shuffle: bool = False,
         single_provider_retry: bool = False,
         max_retries: int | None = None,
+        **unknown: NoReturn,
     ) -> None:
+        if others or isinstance(providers, (str, BaseProvider)):
+            raise TypeError('a Fallback needs a list of providers, as in Fallback(["groq", "ollama"], each=10)')
+        for name in unknown:
+            message = unknown_setting(name, list(inspect.signature(Fallback).parameters), (), "Fallback")
+            hint = ": pass it to the members, or to the call" if message.endswith(f" {name}=") else ""
+            raise TypeError(message + hint)
         if shuffle:
             raise TypeError("shuffle=True is not supported; pass random.sample(providers, len(providers))")
         if single_provider_retry:
@@ -74,7 +83,7 @@ class Fallback(BaseProvider):
                 f"to change how often, create the member with retry=RetryPolicy(attempts={times})"
             )
         given: Any = providers
-        if isinstance(given, str) or not isinstance(given, Iterable):
+        if not isinstance(given, Iterable):
             raise TypeError(f"a Fallback needs a list of providers, not {type(given).__name__}")
         self.providers = [_member(provider) for provider in given]
         if not self.providers:
@@ -260,7 +269,8 @@ class _Chain:
                 if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
                     breaker.failed(error)
                     raise
-                if not self._had_too_little_time(error, provider, began_at):
+                # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
+                if refusal is None and not self._had_too_little_time(error, provider, began_at):
                     breaker.failed(error)
                 errors[position] = error
                 logger.info("Fallback: no answer from %s", error)
@@ -278,6 +288,7 @@ class _Chain:
                 self._name_limit(error, limits)
                 raise
             except G4FLiteError as error:
+                self.scrub(error)
                 breaker.failed(error)
                 raise
             return
@@ -297,7 +308,7 @@ class _Chain:
         blocked: list[int] = []
         for position, (provider, breaker) in enumerate(self._members):
             if breaker.failures and (wait := breaker.wait()):
-                text = f"skipped, because it failed before; it will be tried again in {wait:.0f} s"
+                text = f"skipped, because it failed before ({breaker.reason}); it will be tried again in {wait:.0f} s"
                 errors[position] = ProviderError(text, provider=provider.name, retry_after=wait)
                 logger.info("Fallback: no answer from %s", errors[position])
                 blocked.append(position)

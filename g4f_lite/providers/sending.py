@@ -72,11 +72,13 @@ def not_read(error: BaseException, provider: Sender, exchange: Exchange, body: B
 
 @contextmanager
 def at_step(exchange: Exchange, step: str) -> Iterator[None]:
-    """Record the step in the errors that a ``with`` block raises."""
+    """Record the step in the errors that a ``with`` block raises; in one of a bootstrap, what its response says too."""
     try:
         yield
     except G4FLiteError as error:
         exchange.failed(error, step)
+        if step == "bootstrap" and exchange.bodies:
+            complete(error, exchange.bodies[-1])
         raise
 
 

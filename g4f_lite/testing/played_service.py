@@ -32,6 +32,7 @@ class Reply:
         return self.body.encode() if isinstance(self.body, str) else self.body
 
 
+REFUSAL = Reply(status=401)
 ReplyLike = str | bytes | Reply
 Replies = Mapping[str, "ReplyLike | Sequence[ReplyLike]"]
 
@@ -53,12 +54,14 @@ def replies_of(replies: Replies) -> dict[str, list[Reply]]:
     """Return the replies of each path as a list.
 
     :raises TypeError: if one is not a reply
-    :raises ValueError: if there is none
+    :raises ValueError: if there is none, or a path is not one of a service
     """
     if not replies:
         raise ValueError("replies is empty; give at least the reply to a prompt, by its path")
     made = {}
     for path, given in replies.items():
+        if not path.startswith("/"):
+            raise ValueError(f"a path of replies begins with a slash, as in '/chat', not {path!r}")
         several = given if isinstance(given, (list, tuple)) else [given]
         if not several:
             raise ValueError(f"the replies of {path} are an empty list")
@@ -66,26 +69,46 @@ def replies_of(replies: Replies) -> dict[str, list[Reply]]:
     return made
 
 
+def refusals_of(refusal: ReplyLike | Mapping[str, ReplyLike], paths: Sequence[str]) -> dict[str, Reply]:
+    """Return the reply of each path to a request that is refused.
+
+    :param refusal: that to the prompt, or some by their paths; the others are ``REFUSAL``
+    :param paths: all paths, that of the prompt last
+    :raises TypeError: if one is not a reply
+    :raises ValueError: if a path has no replies
+    """
+    given = refusal if isinstance(refusal, Mapping) else {paths[-1]: refusal}
+    for path in given:
+        if path not in paths:
+            raise ValueError(f"refusal has the path {path!r}, which has no reply; the paths are {', '.join(paths)}")
+    return {path: reply_of(given.get(path, REFUSAL), f"the refusal of {path}") for path in paths}
+
+
 class PlayedService:
     """A server that gives the replies of each path in turn, and then begins again with the first.
 
     :param replies: the replies of each path, that of the prompt last
-    :param refusal: the reply to a prompt that is refused
+    :param refusals: the reply of each path to a request that is refused
     :ivar way: how it sends the answer: ``"whole"``, ``"in single bytes"``, ``"cut"``, or ``"ended early"``
     :ivar length: how many bytes of it, if it is ended early
-    :ivar refused: how many prompts it still refuses
+    :ivar refused_path: the path whose requests it refuses
+    :ivar refused: how many of them it still refuses
     :ivar prompts: how many prompts it has got
     :ivar missing: the cookies that a prompt came without
+    :ivar unknown: the paths of requests that have no replies
+    :ivar last_path: the path of the last request that has
     """
 
-    def __init__(self, replies: Mapping[str, list[Reply]], refusal: Reply) -> None:
+    def __init__(self, replies: Mapping[str, list[Reply]], refusals: Mapping[str, Reply]) -> None:
         self.replies = replies
-        self.refusal = refusal
+        self.refusals = refusals
         self.way = "whole"
         self.length = 0
         self.refused = self.prompts = 0
         self.missing: list[str] = []
-        self.prompt_path = list(replies)[-1]
+        self.unknown: list[str] = []
+        self.last_path = ""
+        self.prompt_path = self.refused_path = list(replies)[-1]
         self.answer = replies[self.prompt_path][-1]
         self._given = dict.fromkeys(replies, 0)
         self._cookies: dict[str, str] = {}
@@ -108,14 +131,16 @@ class PlayedService:
         :param cookies: its ``Cookie`` header
         """
         if path not in self.replies:
+            self.unknown.append(path)
             return Reply(status=404)
+        self.last_path = path
         if path == self.prompt_path:
             sent = {name: morsel.value for name, morsel in SimpleCookie(cookies).items()}
             self.missing += [name for name, value in self._cookies.items() if sent.get(name) != value]
             self.prompts += 1
-            if self.refused:
-                self.refused -= 1
-                return self.refusal
+        if self.refused and path == self.refused_path:
+            self.refused -= 1
+            return self.refusals[path]
         several, given = self.replies[path], self._given[path]
         self._given[path] = (given + 1) % len(several)
         if path != self.prompt_path:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from unittest import mock
 
-from ..errors import AuthenticationError, G4FLiteError, HookError
+from ..errors import AuthenticationError, G4FLiteError, HookError, ProviderNotConfiguredError, TransportError
 from ..providers import sending
 from ..providers.base import Provider
 from ..providers.hooks import read_error
-from .played_service import PlayedService, Replies, Reply, ReplyLike, replies_of, reply_of
+from .played_service import REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
 
 EARLY_ENDS = 64  # places, evenly apart, at which an answer is ended too early
-REFUSAL = Reply(status=401)
+MOST_REFUSALS = 20  # of the requests to one path, after which a provider that still sends them is wrong
 
 # What services answer besides their own errors: nothing, a page, and JSON of any kind.
 _ODD_ERRORS: tuple[tuple[Any, str], ...] = (
@@ -36,14 +37,15 @@ def check_provider(
     *,
     text: str,
     prompt: str = "Hello",
-    refusal: ReplyLike = REFUSAL,
+    refusal: ReplyLike | Mapping[str, ReplyLike] = REFUSAL,
     unmarked_end: bool = False,
 ) -> None:
     """Check what callers rely on: a provider reads its answers in any pieces, and misses and shows nothing.
 
-    A server on loopback gives the replies.  The answer has to be the same whole, as a stream, and byte by byte; where
-    it is cut, ends too early or is refused, there has to be an error; a refused token has to be fetched again once;
-    and no pickle and no ``repr`` may hold a key::
+    A server on loopback gives the replies, and nothing can be sent elsewhere.  The answer has to be the same whole, as
+    a stream, and byte by byte; where it is cut or ends too early, there has to be an error; a refusal of the prompt, or
+    of any request before it, has to be an AuthenticationError; a refused token has to be fetched again once; and no
+    pickle and no ``repr`` may hold a key::
 
         check_provider(partial(Parley, api_key="a-key"), {"/chat": ANSWER}, text="Good day")
 
@@ -52,13 +54,21 @@ def check_provider(
         one after another, such as the states of a job until it is done
     :param text: the text of the answer
     :param prompt: what to send
-    :param refusal: the response to a prompt whose token, key or login is refused
+    :param refusal: the response to a prompt whose token, key or login is refused, or a dict of those for several paths;
+        that of any other path has status 401
     :param unmarked_end: whether the end of the body is the only end of an answer, so that an early one looks the same
     :raises AssertionError: if something does not hold
+    :raises TypeError: if ``make`` cannot be called, or something is not a reply
+    :raises ValueError: if a path is not one of the service, or there are no replies
     """
-    service = PlayedService(replies_of(replies), reply_of(refusal, "refusal"))
-    with service, mock.patch.object(sending, "pause"):
+    if not callable(make):
+        raise TypeError(f"make must be the class, or a function that makes a provider, not {type(make).__name__}")
+    made = replies_of(replies)
+    service = PlayedService(made, refusals_of(refusal, list(made)))
+    offline = mock.patch.dict(os.environ, G4F_LITE_OFFLINE="1")
+    with service, offline, mock.patch.object(sending, "pause"):
         provider = make(base_url=service.url, retry=None)
+        _check_requests(provider, service, prompt)
         for way in ("whole", "in single bytes"):
             service.way = way
             for found in (str(provider.ask(prompt)), "".join(map(str, provider.stream(prompt)))):
@@ -74,6 +84,23 @@ def check_provider(
             for secret in provider.secrets():
                 assert secret.encode() not in shown, f"{form} shows one of its secrets"
         provider.close()
+
+
+def _check_requests(provider: Provider, service: PlayedService, prompt: str) -> None:
+    """Check that what a provider sends for a prompt comes to the service, to paths that have replies."""
+    wrong: str | None = None
+    try:
+        provider.ask(prompt)
+    except G4FLiteError as error:
+        if service.unknown:
+            wrong = f"there is no reply for {service.unknown[0]}, to which a request came"
+        elif isinstance(error, (TransportError, ProviderNotConfiguredError)):
+            wrong = f"{error}; a request begins with self.base_url, which is {service.url} here"
+        if wrong is None:
+            raise
+        raise AssertionError(wrong) from error
+    last = service.prompt_path
+    assert service.last_path == last, f"the last request goes to {service.last_path}: put its reply last, after {last}"
 
 
 def _check_cuts(provider: Provider, service: PlayedService, prompt: str, text: str | None) -> None:
@@ -107,31 +134,38 @@ def _found(provider: Provider, prompt: str) -> str | None:
 
 
 def _check_refusals(provider: Provider, service: PlayedService, prompt: str) -> None:
-    """Check what a provider makes of a token that is refused, once or for good, and of unknown errors."""
-    service.refused = 1
+    """Check what a provider makes of requests that are refused, once or for good, and of unknown errors."""
     if provider.token_sources:
+        service.refused = 1
         before = service.prompts
-        _ask_refused(provider, prompt)
+        _ask_refused(provider, prompt, "the prompt")
         answers = len(service.replies[service.prompt_path])
         assert service.prompts == before + 1 + answers, "a refused token is not fetched again"
-        service.refused = 2
-    try:
-        _ask_refused(provider, prompt)
-    except AuthenticationError:
+    for path in service.replies:
+        provider.close()  # so that the requests before the prompt are sent again
+        service.refused_path, service.refused = path, MOST_REFUSALS
+        name = "the prompt" if path == service.prompt_path else f"the request to {path}"
+        try:
+            _ask_refused(provider, prompt, name)
+        except AuthenticationError:
+            pass
+        else:
+            assert service.refused == MOST_REFUSALS, f"a refusal of {name} is not an AuthenticationError"
         service.refused = 0
-    else:
-        raise AssertionError("a refused prompt is not an AuthenticationError")
     for parsed, body in _ODD_ERRORS:
         read_error(provider, 500, parsed, body)
 
 
-def _ask_refused(provider: Provider, prompt: str) -> None:
+def _ask_refused(provider: Provider, prompt: str, name: str) -> None:
     try:
         provider.ask(prompt)
-    except (AuthenticationError, HookError):
+    except AuthenticationError:
         raise
+    except HookError as error:
+        raise AssertionError(f"a refusal of {name}: {error}") from error
     except G4FLiteError as error:
         kind = type(error).__name__
+        hint = "; call self.check_response(body) before the body is read" if error.step == "bootstrap" else ""
         raise AssertionError(
-            f"a refused prompt is a {kind} ({error.message}), and not an AuthenticationError"
+            f"a refusal of {name} is a {kind} ({error.message}), and not an AuthenticationError{hint}"
         ) from error

@@ -12,7 +12,14 @@ from ..answers.answer import Answer
 from ..answers.deltas import COUNTS, Usage
 from ..answers.stream import AnswerStream
 from ..arguments import check_whole_number
-from ..errors import EmptyResponseError, G4FLiteError, OutputError, OutputTruncatedError, RefusalError
+from ..errors import (
+    DeadlineExceededError,
+    EmptyResponseError,
+    G4FLiteError,
+    OutputError,
+    OutputTruncatedError,
+    RefusalError,
+)
 from ..messages import Messages
 from ..prompt import Prompt
 from ..timeout import Timeout
@@ -77,7 +84,11 @@ class Question(Generic[T]):
         """
         check_whole_number(repairs, "repairs", least=0)
         while True:
-            answer = self.begin().whole()
+            try:
+                answer = self.begin().whole()
+            except DeadlineExceededError as error:
+                self._name_limit(error)
+                raise
             try:
                 return self.output.convert(answer)
             except Mismatch as error:
@@ -130,7 +141,11 @@ class Question(Generic[T]):
         :raises OutputTruncatedError: if it was cut before the end of the JSON
         :raises OutputError: if it calls a tool that is for the caller to run
         """
-        answer = self.stream.text()
+        try:
+            answer = self.stream.text()
+        except EmptyResponseError as error:
+            self._check_cut(error)
+            raise
         if answer.usage is not None:
             self._usages.append(answer.usage)
         if answer.refusal:
@@ -186,6 +201,13 @@ class Question(Generic[T]):
         error.__cause__ = cause
         self.stream.scrub(error)
         return error
+
+    def _name_limit(self, error: DeadlineExceededError) -> None:
+        """Say of an answer that was asked for again that the caller's limit passed, not what was left of it."""
+        if self.attempts > 1 and error.limit == "total" and self._total is not None:
+            text = f"the total time limit of {self._total:g} s passed while answer {self.attempts} was asked for"
+            error.message = f"{text}, as none before fitted; give a longer timeout= if that is too short"
+            error.args = (error.message,)
 
     def _has_time(self) -> bool:
         """Return whether a limit on the whole call leaves time for another answer, which is then limited to that."""

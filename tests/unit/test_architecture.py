@@ -19,7 +19,7 @@ PACKAGE = Path(g4f_lite.__file__).parent
 
 # From the ground up: a room imports from floors below its own, and from no room of its own floor.
 FLOORS = [
-    {"errors", "messages", "timeout", "arguments", "emulator"},
+    {"errors", "messages", "timeout", "arguments", "emulator", "Provider"},
     {"prompt", "answers", "http"},
     {"providers", "store", "typed"},
     {"conversation", "batch"},

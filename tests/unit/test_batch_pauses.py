@@ -132,7 +132,7 @@ def test_what_stops_a_batch_ends_a_pause() -> None:
             pass
         return QuotaExceededError("no credit is left")
 
-    results = Client(Refuses(error_of)).map(numbered(3), workers=2)
+    results = Client(Refuses(error_of)).map(numbered(3), workers=2, progress=False)
     with pytest.raises(BatchStoppedError, match="no credit is left"):
         results.texts()
 
@@ -232,6 +232,15 @@ def test_the_progress_bar_is_told_of_a_pause_while_a_result_is_waited_for(monkey
     results = Client(Refuses(error_of)).map(["one"])
     assert results.texts() == ["ONE"]
     assert 0 < max(told) <= 600
+
+
+def test_a_long_pause_is_a_warning_where_no_progress_is_shown(recwarn: pytest.WarningsRecorder) -> None:
+    for wanted, seconds in ((None, 59.0), (False, 3600.0), (None, 3600.0)):
+        progress = Progress(wanted, 3)
+        for _ in range(2):  # once
+            progress.pause(seconds)
+    told = "the batch is paused by the service for 60 min; max_pause= limits such a wait, and progress=True shows it"
+    assert [str(warning.message) for warning in recwarn] == [told]
 
 
 def test_a_pause_ends_when_another_provider_of_a_chain_answers() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -179,8 +180,39 @@ def test_a_name_of_openais_client_leads_to_its_page(line):
         exec(line)
 
 
+@pytest.mark.parametrize("line", ["import g4f_lite.Provider", "from g4f_lite.Provider import Bing"])
+def test_the_module_of_g4fs_providers_leads_to_the_page_about_g4f(line):
+    with pytest.raises(
+        ImportError, match=r"^g4f_lite.Provider is a class, .*; see docs/from-g4f.md .*: a name such as"
+    ):
+        exec(line)
+    assert isinstance(g4f_lite.Provider, type)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("from g4f_lite.providers import OpenAICompatible", 'write "from g4f_lite import OpenAICompatible"'),
+        ("g4f_lite.providers.Local", 'write "from g4f_lite import Local"'),
+        ("from g4f_lite import map", "a client has it: Client().map"),
+        ("g4f_lite.chat.completions.create", "a client has it: Client().chat"),
+    ],
+)
+def test_a_name_that_is_elsewhere_leads_there(line, instead):
+    with pytest.raises((AttributeError, ImportError), match=rf"has no attribute '\w+'; {re.escape(instead)}$"):
+        exec(line)
+
+
 def test_other_names_are_missing_as_usual():
-    for owner in (g4f_lite, g4f_lite.client, ChatCompletion, g4f_lite.Provider, Client(Echo()), Client(Echo()).models):
+    for owner in (
+        g4f_lite,
+        g4f_lite.client,
+        g4f_lite.providers,
+        ChatCompletion,
+        g4f_lite.Provider,
+        Client(Echo()),
+        Client(Echo()).models,
+    ):
         assert not hasattr(owner, "misspelt")
         with pytest.raises(AttributeError, match=r"has no attribute 'misspelt'$"):
             owner.misspelt  # noqa: B018

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
+from functools import partial
 
 import pytest
 
 import g4f_lite
-from g4f_lite import Client, Finish, Local, MissingDependencyError, OpenAICompatible, ResponseFormatError, Usage
+from g4f_lite import (
+    Client,
+    Conversation,
+    Finish,
+    Local,
+    MissingDependencyError,
+    OpenAICompatible,
+    ResponseFormatError,
+    Usage,
+)
 from g4f_lite.client.json_format import JsonFormat
 from g4f_lite.providers import selection as choice
 from g4f_lite.testing import Scripted
@@ -106,21 +117,68 @@ def test_what_asks_for_nothing_is_no_hindrance_and_not_sent():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"organization": "o"}, "'organization': pass default_headers={'OpenAI-Organization': …}"),
-        ({"project": "p"}, "'project': pass default_headers={'OpenAI-Project': …}"),
-        ({"http_client": object()}, "'http_client': pass session= to the provider"),
-        ({"modle": "m"}, "'modle'; try model"),
+        ({"organization": "o"}, "organization=: pass default_headers={'OpenAI-Organization': …}"),
+        ({"project": "p"}, "project=: pass default_headers={'OpenAI-Project': …}"),
+        ({"http_client": object()}, "http_client=: pass session= to the provider"),
+        ({"modle": "m"}, "modle=; try model="),
+        ({"model_name": "m"}, "model_name=: write model=$"),
+        ({"api_base": "http://x/v1"}, "api_base=: write base_url=$"),
+        ({"key": "k"}, "key=: write api_key=$"),
+        ({"num_retries": 2}, "num_retries=: write max_retries=$"),
+        ({"providers": ["groq"]}, "providers=: write provider=$"),
+        ({"system_prompt": "x"}, r"system_prompt=: pass system= to the call, as in ask\(…, system=…\)$"),
+        ({"temperature": 1}, r"temperature=: pass temperature= to the call, as in ask\(…, temperature=…\)$"),
+        ({"rpm": 60}, r"rpm=: it is one of map; for all calls pass pace=Pace\(rpm=…\) to the client$"),
+        ({"workers": 4}, "workers=: it is one of map$"),
+        ({"user": "me"}, r"user=: pass an option to the call, as in ask\(…, user=…\), and a provider's setting to its"),
     ],
 )
 def test_what_a_client_does_not_take_is_named_with_what_to_write(settings, message):
-    with pytest.raises(TypeError, match=f"Client has no option {message}"):
+    with pytest.raises(TypeError, match=f"Client does not accept {message}"):
         Client(**settings)
 
 
-@pytest.mark.parametrize(("option", "instead"), [("system_prompt", "system"), ("attachments", "images")])
+@pytest.mark.parametrize(
+    ("option", "instead"),
+    [
+        ("attachments", "write images="),
+        ("concurrency", "write workers="),
+        ("format", 'pass response_format={"type": "json_object"}, or output= a type'),
+        ("max_output_tokens", "write max_tokens="),
+        ("model_name", "write model="),
+        ("n_workers", "write workers="),
+        ("retries", "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well"),
+        ("show_progress", "write progress="),
+        ("stop_sequences", "write stop="),
+        ("system_prompt", "write system="),
+        ("temp", "write temperature="),
+        ("total_timeout", "write max_time="),
+        ("workers", "it is one of map"),
+    ],
+)
 def test_what_other_libraries_call_an_argument_is_named_with_ours(option, instead):
-    with pytest.raises(TypeError, match=f"Plain has no option '{option}': pass {instead}= to the call"):
+    message = f"Plain has no option {option!r}: {instead}"
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         Client(Plain()).ask("x", **{option: "y"})
+
+
+def test_what_is_written_by_position_belongs_behind_a_name():
+    with pytest.raises(TypeError, match=r"Client takes one provider, or a list; .* as in Client\(…, model=…\)$"):
+        Client("groq", "llama-3.3")
+    for make in (partial(Conversation, Plain()), Client(Plain()).conversation):
+        with pytest.raises(TypeError, match=r"Conversation takes one provider, or a list; .* by name, as in system=…$"):
+            make("You are a pirate.")
+        with pytest.raises(TypeError, match=r"Conversation does not accept system_prompt=: write system=$"):
+            make(system_prompt="You are a pirate.")
+
+
+@pytest.mark.parametrize("name", ["choices", "content", "message", "text"])
+def test_an_answer_says_that_it_is_the_text(name):
+    answer = Client(Plain("Hello")).ask("x")
+    with pytest.raises(AttributeError, match=f"^Answer has no attribute '{name}'; an Answer is a str, .* out .{name}$"):
+        getattr(answer, name)
+    with pytest.raises(AttributeError, match=r"^Answer has no attribute 'misspelt'$"):
+        answer.misspelt  # noqa: B018
 
 
 def test_a_chain_can_do_what_all_its_members_can():

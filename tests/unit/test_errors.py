@@ -6,6 +6,7 @@ import copy
 import pickle
 import re
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import requests
 
 import g4f_lite
-from g4f_lite import errors
+from g4f_lite import BaseProvider, Client, Prompt, errors
 from g4f_lite.errors import (
     AllProvidersFailedError,
     AuthenticationError,
@@ -207,3 +208,32 @@ def test_the_text_says_who_where_and_how_often(context: dict[str, Any], text: st
 )
 def test_what_is_not_known_has_a_value_too(error: G4FLiteError, name: str, value: object) -> None:
     assert getattr(error, name) == value
+
+
+class Interrupted(BaseProvider):
+    """A provider whose user presses Ctrl-C."""
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        yield from ()
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("ask", "most"),
+    [
+        (lambda client: client.ask("Hello"), 1),
+        (lambda client: client.ask("Hello", output=int), 1),
+        (lambda client: client.conversation().ask("Hello"), 1),
+        (lambda client: list(client.stream("Hello")), 3),
+        (lambda client: client.stream("Hello").text(), 3),
+        (lambda client: client.chat.completions.create("Hello"), 4),
+        (lambda client: client.provider.ask("Hello"), 4),
+        (lambda client: client.map(["Hello"]).texts(), 3),
+    ],
+)
+def test_ctrl_c_shows_the_line_of_the_caller_and_few_of_this_library(ask: Any, most: int) -> None:
+    with pytest.raises(KeyboardInterrupt) as caught:
+        ask(Client(Interrupted()))
+    package = Path(g4f_lite.__file__).parent
+    frames = [frame.name for frame in caught.traceback if package in Path(frame.path).parents]
+    assert len(frames) <= most, frames

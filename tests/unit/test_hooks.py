@@ -26,6 +26,7 @@ from g4f_lite import (
     OtherChoice,
     Prompt,
     Provider,
+    RateLimitError,
     Reasoning,
     Refusal,
     Revision,
@@ -372,3 +373,17 @@ def test_an_old_token_is_replaced_for_other_requests_too(service: responses.Requ
         provider.get_models()
     paths = [call.request.path_url for call in service.calls]
     assert paths == ["/token", "/models", "/models", "/token", "/models", "/models", "/token", "/models"]
+
+
+def test_a_limit_on_tokens_with_status_200_says_when_it_ends(service: responses.RequestsMock) -> None:
+    class Limited(WithToken):
+        def bootstrap(self, exchange: Exchange) -> str:
+            exchange.send(requests.Request("GET", f"{URL}/token"), "bootstrap")
+            raise RateLimitError("no more tokens")
+
+    headers = {"Retry-After": "300", "x-request-id": "r-1"}
+    service.replace(responses.GET, f"{URL}/token", json={}, headers=headers)
+    for call in (lambda: Limited().ask("x"), lambda: Limited().get_models()):
+        with pytest.raises(RateLimitError) as caught:
+            call()
+        assert (caught.value.retry_after, caught.value.request_id, caught.value.step) == (300, "r-1", "bootstrap")

@@ -156,7 +156,7 @@ def test_an_old_function_call_needs_no_content() -> None:
             r"messages\[1\]\.at\[1\]\.by is of type bytes",
         ),
         ([], ValueError, "empty"),
-        ("", ValueError, "empty"),
+        ("", ValueError, "the prompt is blank"),
         ([user(" \n")], ValueError, "empty"),
         ([user([])], ValueError, "empty"),
     ],

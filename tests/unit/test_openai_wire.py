@@ -294,7 +294,7 @@ def test_what_is_no_list_of_models(listed: Any) -> None:
     ("arguments", "kind", "words"),
     [
         ({"model": "hello"}, TypeError, "messages='hello'"),
-        ({"messages": ""}, ValueError, "empty"),
+        ({"messages": ""}, ValueError, "the prompt is blank"),
         ({"messages": []}, ValueError, "empty"),
         ({"messages": 3}, TypeError, "messages must be"),
         ({"messages": [{"role": "robot", "content": "x"}]}, ValueError, "robot"),

@@ -24,7 +24,7 @@ URL = "http://127.0.0.1:9/v1"
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        (lambda: Fallback("echo"), TypeError, "needs a list of providers, not str"),
+        (lambda: Fallback("echo"), TypeError, "needs a list of providers, as in Fallback"),
         (lambda: Fallback(5), TypeError, "needs a list of providers, not int"),  # type: ignore[arg-type]
         (lambda: Conversation("echo").ask(5), TypeError, "prompt must be a string or a list of messages, not int"),  # type: ignore[arg-type]
         (

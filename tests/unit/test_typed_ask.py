@@ -13,6 +13,7 @@ import g4f_lite
 from g4f_lite import (
     Client,
     Conversation,
+    DeadlineExceededError,
     EmptyResponseError,
     Finish,
     MissingDependencyError,
@@ -122,6 +123,17 @@ def test_the_limit_of_a_call_holds_for_all_of_its_answers(monkeypatch):
         Client(Slow("no", "no", "no", "no"), timeout=Timeout(total=100)).ask("x", output=Person, repairs=9)
     assert limits == [100, 60, 20]
     assert caught.value.attempts == 3
+
+
+def test_a_limit_that_passes_while_an_answer_is_repaired_is_the_callers():
+    class SlowTwice(Plain):
+        def begin(self, prompt):
+            if len(self.calls) == 1:
+                raise DeadlineExceededError("the total time limit of 19.9 s passed", limit="total")
+            return super().begin(prompt)
+
+    with pytest.raises(DeadlineExceededError, match=r"limit of 20 s passed while answer 2 was asked for"):
+        Client(SlowTwice("no"), timeout=20).ask("x", output=Person)
 
 
 # What cannot be repaired.

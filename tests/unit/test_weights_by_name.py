@@ -136,6 +136,10 @@ class TestFromAnAddress:
         ("address", "match"),
         [
             ("https://example.org/model.gguf", "needs the file's hash"),
+            ("https://huggingface.co/a/b-GGUF", r"is an address of the hub; write hf:a/b-GGUF$"),
+            ("https://huggingface.co/a/b-GGUF/tree/main", r"write hf:a/b-GGUF$"),
+            ("https://huggingface.co/a/b-GGUF/blob/main/c/d.gguf?download=true", r"write hf:a/b-GGUF/c/d\.gguf$"),
+            ("https://huggingface.co/a/b-GGUF/resolve/main/d.gguf", r"write hf:a/b-GGUF/d\.gguf$"),
             (f"https://example.org/model.gguf#sha256={SHA256[1:]}", "needs the file's hash"),
             (f"https://example.org/model.bin#sha256={SHA256}", r"not the address of a \.gguf"),
         ],

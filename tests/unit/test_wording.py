@@ -16,6 +16,9 @@ from g4f_lite.testing import Scripted
         ("prompts[0]: timeout must be more than 0 seconds", "--timeout must be more than 0 seconds"),
         ("prompts[2]: system must be a string, not int", "prompt 3: --system must be a string, not int"),
         ("rpm must be above 0, not 0.0", "--rpm must be above 0, not 0.0"),
+        ("max_time must be above 0 seconds, not 0.0", "--max-time must be above 0 seconds, not 0.0"),
+        ("stopped: the max_time of 60 s has passed", "stopped: the --max-time of 60 s has passed"),
+        ("it has no option 'jobs': write workers=", "it has no option 'jobs': write --workers"),
         ("max_turns must be at least 1", "max_turns must be at least 1"),
         ("the model must be loaded first", "the model must be loaded first"),
         ("no key: set GROQ_API_KEY, or give api_key=", "no key: set GROQ_API_KEY, or give --api-key-file"),
@@ -33,6 +36,7 @@ from g4f_lite.testing import Scripted
             "a larger one, or leave out earlier messages",
             "a larger one, or leave out earlier messages, as `g4f-lite chat --max-characters N` does",
         ),
+        ("after 5 tokens: give a larger max_tokens, which", "after 5 tokens: give a larger --max-tokens, which"),
         ("there is no model 'model=x'", "there is no model 'model=x'"),
     ],
 )

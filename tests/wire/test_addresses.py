@@ -166,6 +166,7 @@ def test_an_address_with_a_version_gets_no_advice(path: str) -> None:
     with Paths({}) as server, pytest.raises(ServiceError) as caught:
         OpenAICompatible(server.url + path, model="m").create(messages="hi")
     assert "base_url" not in str(caught.value)
+    assert str(caught.value).endswith(f"status 404 often means a wrong address, which is {server.url}{path} here")
 
 
 @responses.activate

@@ -286,9 +286,30 @@ def test_an_empty_answer_says_why(reason: str | None, place: str, provide: Provi
 
 
 def test_reasoning_alone_is_an_answer(provide: Provide) -> None:
-    with RawServer(every(streamed(piece({"reasoning_content": "hm"}, "length")))) as server:
+    with RawServer(every(streamed(piece({"reasoning_content": "hm"}, "stop")))) as server:
         answer = provide(server).create(messages="hi")
-    assert (answer, answer.reasoning, answer.finish_reason) == ("", "hm", "length")
+    assert (answer, answer.reasoning, answer.finish_reason) == ("", "hm", "stop")
+
+
+def test_an_answer_that_was_cut_before_it_began_is_empty(provide: Provide) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 500, "total_tokens": 509}
+    answer = streamed(piece({"reasoning_content": "hm"}), piece({"content": ""}, "length", usage=usage))
+    with RawServer(every(answer)) as server, pytest.raises(EmptyResponseError) as caught:
+        provide(server).create(messages="hi")
+    error = caught.value
+    assert (error.finish_reason, error.usage, error.reasoning) == ("length", Usage(9, 500, 509), "hm")
+    assert "only reasoning" in str(error)
+    assert "after 500 tokens: give a larger max_tokens" in str(error)
+
+
+TOOL_CALL = {"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize("delta", [{"content": "H"}, {"refusal": "No"}, {"tool_calls": [TOOL_CALL]}])
+def test_what_came_behind_the_reasoning_is_an_answer_though_it_is_cut(delta: dict[str, Any], provide: Provide) -> None:
+    with RawServer(every(streamed(piece({"reasoning_content": "hm", **delta}, "length")))) as server:
+        answer = provide(server).create(messages="hi")
+    assert (answer.reasoning, answer.is_cut) == ("hm", True)
 
 
 def test_nothing_is_lost_between_two_calls_on_one_connection(provide: Provide) -> None:

@@ -19,12 +19,17 @@ from ..batch_files import BatchFiles
 from ..batch_report import Price, told_before, told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
-from ..completion import FILE
+from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments
 from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
-_LIVE = {"workers": "auto", "store": None, "rpm": None, "tpm": None, "max_pause": LONGEST_PAUSE, "fresh": False}
+_LIVE = {
+    **dict.fromkeys(("store", "rpm", "tpm", "max_time")),
+    "workers": "auto",
+    "max_pause": LONGEST_PAUSE,
+    "fresh": False,
+}
 
 
 def _number_or_auto(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
@@ -46,7 +51,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 )
 @provider_options
 @engine_options
-@click.option("--model", "-m", metavar="NAME", help="The model.")
+@click.option("--model", "-m", metavar="NAME", shell_complete=complete_model, help="The model.")
 @click.option("--system", "-s", metavar="TEXT", help="A system message for all prompts.")
 @call_options("--option")
 @click.option("--workers", metavar="N|auto", callback=_number_or_auto, default="auto", help="How many calls at once.")
@@ -60,6 +65,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     default=LONGEST_PAUSE,
     help="Stop where the service asks to wait for longer than S seconds; a day by default.",
 )
+@click.option("--max-time", metavar="S", type=float, help="Stop after S seconds; the calls in progress are finished.")
 @click.option("--failed", metavar="FILE", type=FILE, help="A file for the rows that failed, which can be IN later.")
 @click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer the first N prompts only.")
 @click.option("--estimate", is_flag=True, help="Send nothing, and print what would be sent.")
@@ -191,4 +197,5 @@ def _refuse_live_options(options: dict[str, Any]) -> None:
     """
     for name, usual in _LIVE.items():
         if options[name] != usual:
-            raise Misuse(f"--{name} cannot be used with --hosted, where the service decides when it answers")
+            option = name.replace("_", "-")
+            raise Misuse(f"--{option} cannot be used with --hosted, where the service decides when it answers")

@@ -27,7 +27,7 @@ def command(provider_options: ProviderOptions, as_json: bool) -> None:
     for one in provider.providers if isinstance(provider, Fallback) else [provider]:
         names = models_of(one)
         if not names:
-            tell(f"{one.name} does not list its models; any name can be tried.")
+            tell(f"{one.name} lists no models: it has none, or takes any name.")
         rows += [{"provider": one.name, "model": name} for name in names]
     if as_json:
         write_json({"models": rows})

@@ -15,6 +15,9 @@ from .catalogue import WEIGHTS, HubFile, PackageFile
 from .gguf import check_gguf
 
 _HUB = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:/([^@:]+\.gguf)|:([\w.-]+))?(?:@([\w./-]+))?")
+_HUB_PAGE = re.compile(
+    r"https://(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)/*(?:(?:blob|tree|resolve)/[^/?]+/?([^?]+\.gguf)?)?"
+)
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 #: Which one of several is taken where none is named.
@@ -106,15 +109,24 @@ def name_of(name: str | None, own: str) -> str:
         return name
     if not os.path.exists(name) and (superfluous := _around_path(name)):
         raise ModelNotSupportedError(f"there is no file {name}; leave out {superfluous}", provider="Local")
-    if not name.endswith(".gguf") and not os.path.exists(name):  # which is also false for what no path can be
+    if _is_path(name) and os.path.isfile(f"{os.path.expanduser(name)}.gguf"):
+        raise ModelNotSupportedError(f"there is no file {name}; did you mean {name}.gguf?", provider="Local")
+    if not _is_path(name) and not os.path.exists(name):  # which is also false for what no path can be
         raise ModelNotSupportedError(
             f"{unknown_name('model', name, list(WEIGHTS), 'it')}; or give the path of a .gguf file", provider="Local"
         )
     return str(check_gguf(name))
 
 
+def _is_path(name: str) -> bool:
+    """Return whether a name is meant as a path: owner/name may be one on the hub."""
+    return name.lower().endswith(".gguf") or name.startswith(("/", "~", ".")) or "\\" in name
+
+
 def _around_path(name: str) -> str:
     """Return what stands around the path of a .gguf file and does not belong there; "" for nothing."""
+    if name != name.strip() and name.strip().endswith(".gguf"):
+        return "the blank"
     if name[:1] in ("'", '"') and name.rstrip("'\"").endswith(".gguf"):
         return "the quotes"
     found = re.match(r"(?i)(local:|file:(?://)?).*\.gguf$", name)
@@ -144,10 +156,11 @@ def parse(name: str, *, revision: str | None = None, sha256: str | None = None) 
     elif name.startswith(("https:", "http:")):
         reference, sha256 = _parse_url(name, sha256), None
     elif os.path.isfile(name):
-        what = f"{name} is a file of your own and needs no download: name it as the model, with -m or Local(…)"
+        what = f"{name} is a file of your own, and is used where it is: name it as the model, with -m or Local(…)"
         raise ModelNotSupportedError(what, provider="Local")
     else:
-        raise ModelNotSupportedError(unknown_name("model", name, list(WEIGHTS), "it"), provider="Local")
+        what = f"{unknown_name('model', name, list(WEIGHTS), 'it')}; or give a file on the hub as hf:owner/name"
+        raise ModelNotSupportedError(what, provider="Local")
     if revision or sha256:
         raise ValueError(f"{'revision' if revision else 'sha256'}= is not for {name!r}, which says it itself")
     return reference
@@ -157,6 +170,9 @@ def _parse_url(name: str, sha256: str | None) -> UrlFile:
     url, _, fragment = name.partition("#")
     given = sha256 or fragment.removeprefix("sha256=")
     if not _SHA256.fullmatch(given.lower()):
+        if found := _HUB_PAGE.match(url):
+            name = "/".join(filter(None, found.groups()))
+            raise ValueError(f"{safe_url(url)} is an address of the hub; write hf:{name}")
         raise ValueError(f"{safe_url(url)} needs the file's hash behind it: #sha256= and 64 hexadecimal digits")
     file = UrlFile(url, given.lower())
     if not file.file_name.endswith(".gguf"):

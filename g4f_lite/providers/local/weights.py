@@ -69,7 +69,7 @@ def find_or_allow(name: str, *, download: bool | str | None = None) -> Path | No
     return None
 
 
-@short_interrupt()
+@short_interrupt
 def pull(
     name: str = DEFAULT,
     *,

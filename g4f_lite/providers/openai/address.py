@@ -17,6 +17,8 @@ _HAS_VERSION = r"/v\d|/deployments/"
 _DEPLOYMENT = r"/deployments/([^/]+)"
 _NO_SUCH_ENDPOINT = r"(?i)(?:unexpected|unknown|no such|invalid) (?:endpoint|url|path|route)"
 NO_SUCH_PAGE = (404, 405, 501)  # statuses
+#: How the advice about an address begins.
+USUAL_END = "the address of such a server usually ends in /v1"
 _AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 Query = list[tuple[str, str]]
@@ -71,7 +73,7 @@ def version_hint(base_url: str) -> str | None:
     better = f"{base_url}/openai/v1" if is_azure(base_url) else f"{base_url}/v1"
     is_environments = read_address(os.environ.get("G4F_LITE_BASE_URL") or "").base.rstrip("/") == base_url
     setting = f"G4F_LITE_BASE_URL={better}" if is_environments else f"base_url={better!r}"
-    return f"the address of such a server usually ends in /v1, and {base_url} does not: try {setting}"
+    return f"{USUAL_END}, and {base_url} does not: try {setting}"
 
 
 def explain_address(error: G4FLiteError, base_url: str) -> None:
@@ -79,8 +81,13 @@ def explain_address(error: G4FLiteError, base_url: str) -> None:
     if advised := re.search(r"give base_url='([^']+)'", error.message):  # a redirect of one endpoint
         error.message = error.message.replace(advised[0], f"give base_url={read_address(advised[1]).base!r}")
         error.args = (error.message,)
+    if "base_url=" in error.message.lower() or not isinstance(error, ProviderError):
+        return
     hint = version_hint(base_url)
-    if hint is None or "base_url=" in error.message.lower() or not isinstance(error, ProviderError):
+    if hint is None:
+        if error.status == 404:
+            error.message = f"{error.message}; status 404 often means a wrong address, which is {base_url} here"
+            error.args = (error.message,)
         return
     is_page = isinstance(error, ResponseFormatError) and "web page" in error.message
     if error.status in NO_SUCH_PAGE or is_page or re.search(_NO_SUCH_ENDPOINT, error.message):

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import requests
 
 from ...answers.deltas import Delta
-from ...errors import G4FLiteError, ProviderError
+from ...errors import G4FLiteError, ModelNotSupportedError, ProviderError
 from ...http.body import Body
 from ...http.exchange import Exchange
 from ...prompt import Prompt
@@ -20,7 +20,7 @@ from . import errors
 from .address import NO_SUCH_PAGE, Query, explain_address, with_query
 from .answer import read_answer
 from .extras import check_extras, headers_of, query_of
-from .models import model_for_chats, read_models
+from .models import NO_NAME, NONE_YET, model_for_chats, read_models
 from .options import EXTRAS, OPTIONS
 from .refused_field import STREAM, STREAM_OPTIONS, give_up, refused_field
 
@@ -134,6 +134,9 @@ class OpenAIProvider(Provider):
 
     def explain(self, error: G4FLiteError) -> None:
         super().explain(error)
+        if isinstance(error, ModelNotSupportedError) and NO_NAME.search(error.message):
+            error.message = NONE_YET
+            error.args = (error.message,)
         explain_address(error, self.base_url)
 
     def _set_up(self) -> None:

@@ -17,6 +17,10 @@ _OTHER_THAN_CHATS = re.compile(
     r"|(?<![a-z0-9])(bge|e5|gte|clip|image|imagen|flux|sora|veo|tts)(?![a-z])"
 )
 
+#: Of a server such as Ollama that lists no model, and was therefore sent an empty name.
+NONE_YET = "the server has no model yet; download one first, with Ollama by `ollama pull llama3.2`"
+NO_NAME = re.compile(r"""model (?:""|'') not found""")
+
 
 def read_models(listed: Any) -> list[str]:
     """Read a list of models: OpenAI's, one without anything around it, or that of Ollama's ``/api/tags``.

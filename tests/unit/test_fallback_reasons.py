@@ -1,0 +1,100 @@
+"""The error of a chain says for each member why it did not answer, also for one that was not asked."""
+
+from __future__ import annotations
+
+import pickle
+from typing import NamedTuple
+
+import pytest
+import responses
+
+from g4f_lite import (
+    AllProvidersFailedError,
+    Client,
+    Fallback,
+    G4FLiteError,
+    OpenAICompatible,
+    OutputError,
+    RateLimitError,
+    TransportError,
+)
+from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
+from g4f_lite.testing import Scripted
+
+SERVER = "http://127.0.0.1:9/v1"
+
+
+class City(NamedTuple):
+    name: str
+
+
+def reasons(chain: Fallback) -> list[str]:
+    with pytest.raises(AllProvidersFailedError) as caught:
+        chain.ask("Hello", retry=None)
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def test_the_error_has_a_line_for_each() -> None:
+    chain = Fallback([Scripted(TransportError("no network")), Scripted(RateLimitError("slow down"))])
+    with pytest.raises(AllProvidersFailedError) as caught:
+        chain.create(messages="Hello")
+    assert str(caught.value).splitlines()[1:] == ["  Scripted: no network", "  Scripted: slow down"]
+    assert [type(error) for error in caught.value.errors] == [TransportError, RateLimitError]
+    assert [str(error) for error in pickle.loads(pickle.dumps(caught.value)).errors] == [
+        "Scripted: no network",
+        "Scripted: slow down",
+    ]
+
+
+def test_a_member_that_is_skipped_keeps_its_reason() -> None:
+    down = Scripted(*[TransportError("no network")] * FAILURES_TO_OPEN)
+    chain = Fallback([down, Scripted(RateLimitError("slow down", retry_after=99))], clock=lambda: 1000.0)
+    for _ in range(FAILURES_TO_OPEN):
+        reasons(chain)
+    assert reasons(chain) == [
+        "Scripted: skipped, because it failed before (no network); it will be tried again in 30 s",
+        "Scripted: skipped, because it failed before (slow down); it will be tried again in 99 s",
+    ]
+
+
+def test_the_reason_of_a_chain_in_a_chain_is_one_line() -> None:
+    inner = Fallback([Scripted(*[TransportError("no network")] * FAILURES_TO_OPEN)], clock=lambda: 1000.0)
+    chain = Fallback([inner], clock=lambda: 1000.0)
+    for _ in range(FAILURES_TO_OPEN):
+        assert len(reasons(chain)) == 2
+    expected = "skipped, because it failed before (no provider answered); it will be tried again in 30 s"
+    assert reasons(chain) == [f"Fallback: {expected}"]
+
+
+def test_the_reason_shows_no_key() -> None:
+    chain = Fallback([OpenAICompatible(SERVER, model="m", api_key="the-good-key")], clock=lambda: 1000.0)
+    with responses.RequestsMock() as service:
+        service.post(f"{SERVER}/chat/completions", "no the-good-key here", status=500)
+        for _ in range(FAILURES_TO_OPEN):
+            reasons(chain)
+    (line,) = reasons(chain)
+    assert "skipped, because it failed before (status 500: no *** here)" in line
+
+
+def test_a_member_that_lacked_its_key_is_asked_when_it_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = Fallback(["groq:m"], clock=lambda: 1000.0)
+    for _ in range(FAILURES_TO_OPEN + 1):
+        assert reasons(chain) == ["Groq: no key: set GROQ_API_KEY in the environment, or give api_key="]
+    monkeypatch.setenv("GROQ_API_KEY", "a-key")
+    with responses.RequestsMock() as service:
+        service.post("https://api.groq.com/openai/v1/chat/completions", status=503)
+        assert "status 503" in reasons(chain)[0]
+
+
+def test_where_an_answer_does_not_fit_its_type_each_member_is_asked_in_a_loop() -> None:
+    weak, good = Scripted("rubbish", "rubbish"), Scripted('{"name": "Oslo"}')
+    client, errors = Client(), []
+    with pytest.raises(OutputError):
+        client.ask("Hello", output=City, provider=Fallback([Scripted("rubbish", "rubbish"), Scripted()]))
+    for provider in (weak, good):
+        try:
+            city = client.ask("Hello", output=City, provider=provider)
+            break
+        except G4FLiteError as error:
+            errors.append(type(error))
+    assert (city, errors) == (City("Oslo"), [OutputError])
