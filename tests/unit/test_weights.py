@@ -190,7 +190,7 @@ class TestTogether:
         def download(requirement: str, directory: Path) -> None:
             asked.append(requirement)
             try:
-                both.wait(timeout=0.3)
+                both.wait(timeout=0.15)
             except threading.BrokenBarrierError:
                 asked.append("alone")
             make_wheel(directory)
