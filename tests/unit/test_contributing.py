@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def drawn_floors() -> list[list[str]]:
     return [floor for floor in reversed(rooms) if floor]
 
 
+@functools.cache
 def names_in(path: Path) -> set[str]:
     """List what a file defines: functions, classes, their methods, and constants."""
     found = set()

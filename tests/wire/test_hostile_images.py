@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from g4f_lite import AiChats, G4FLiteError, OpenAICompatible, ResponseFormatError, RetryPolicy
@@ -167,7 +167,6 @@ def test_what_is_no_picture(picture: bytes) -> None:
     assert error.step == "image"
 
 
-@settings(max_examples=200)
 @given(
     st.text(max_size=60)
     | st.sampled_from(
