@@ -68,14 +68,14 @@ def served(*arguments: str, **environment: str) -> Iterator[Served]:
             child.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def upstream() -> Iterator[Emulator]:
     """Run the service that the server asks."""
     with Emulator() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _one_for_all(upstream: Emulator) -> Iterator[Served]:
     with served(G4F_LITE_BASE_URL=f"{upstream.url}/v1") as running:
         yield running
@@ -83,7 +83,7 @@ def _one_for_all(upstream: Emulator) -> Iterator[Served]:
 
 @pytest.fixture
 def server(upstream: Emulator, _one_for_all: Served) -> Served:
-    """Give the server of most of these tests, and a service that knows nothing of the test before."""
+    """Give the server of this file, and a service that knows nothing of the test before."""
     upstream.reset()
     return _one_for_all
 
