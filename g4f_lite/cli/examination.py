@@ -13,8 +13,8 @@ from ..errors import HookError, TransportError
 from ..http.exchange import Exchange, refuse_when_offline
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
-from ..providers.hooks import token_of
 from ..providers.openai.provider import OpenAICompatible
+from ..providers.sending import token_of
 from .diagnosis import diagnose
 from .failure import message_of, one_line
 from .reachability import Endpoint, connect, handshake, look_up

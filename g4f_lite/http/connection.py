@@ -40,6 +40,15 @@ class Session(requests.Session):
         """Give None: following a redirect could take a prompt to another host, and looking at one reads its body."""
 
 
+def hand_over_redirect(response: requests.Response, **_: Any) -> None:
+    """Keep requests from a redirect, whose body it would read to the end, however long that is.
+
+    :raises requests.HTTPError: the response is a redirect; the error holds it
+    """
+    if response.is_redirect:
+        raise requests.HTTPError("a redirect", response=response)
+
+
 class DeadlineAdapter(HTTPAdapter):
     """The adapter of our sessions: for one call at a time, without retries of its own.
 

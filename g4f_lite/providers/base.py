@@ -30,8 +30,9 @@ from .basic import BaseProvider as BaseProvider
 from .call import Call, run
 from .environment import told_source
 from .g4f_names import G4FNames
-from .hooks import Requests, listing, read_error, token_of
+from .hooks import Requests, listing, read_error
 from .pickling import check_lost, state_without_secrets
+from .sending import token_of
 from .settings import (
     check_cert,
     check_fields,
@@ -191,7 +192,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     # What all of them share.
 
     def begin(self, prompt: Prompt) -> Call:
-        return Call(self, self.settled(prompt))
+        route = self.route(prompt.proxy)
+        return Call(self, self.settled(prompt), route)
 
     def settled(self, prompt: Prompt) -> Prompt:
         """Return a prompt with what it leaves to the provider: its model, its timeout and its retry policy."""
