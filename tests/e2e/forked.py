@@ -1,9 +1,10 @@
-"""The command as a fork of a Python that has imported the packages of others which it uses.
+"""The command as a fork of a Python that has imported what it uses.
 
-Importing requests, click and the like is most of what a start of the command costs, and the same each time.  The
-*template* is a process that has done it, with one thread and none of our modules.  For each order it forks, and the
-fork becomes the command: with descriptors, environment and folder of its own, it runs what ``python -m g4f_lite`` runs,
-imports all of our modules, and ends as any Python does.
+Imports are most of what a start of the command costs, and the same each time.  The *template* is a process that has
+done them, with one thread.  For each order it forks, and the fork becomes the command: with descriptors, environment
+and folder of its own, it runs what ``python -m g4f_lite`` runs, and ends as any Python does.  Our modules are imported
+anew where the environment says what to log, which is all that they read of it when they are imported; and tests of
+what a start loads start Python itself.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from typing import Any
 
 PRELOADED = """
     requests socks tenacity click rich.console rich.markdown waitress concurrent.futures html decimal difflib coverage
+    click.shell_completion filelock sqlite3 csv
+    g4f_lite.cli.commands.chat g4f_lite.cli.commands.batch g4f_lite.cli.commands.serve g4f_lite.cli.live
+    g4f_lite.providers.openai.provider g4f_lite.providers.local.weights
 """
 MEASURED = "COVERAGE_PROCESS_"  # with which names of the environment coverage has children measured
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -208,6 +212,9 @@ def _become_command(
         setattr(sys, f"__{name}__", new)
     if any(name.startswith(MEASURED) for name in environ):  # as what coverage installs does when Python starts
         importlib.import_module("coverage").process_startup()
+    if "G4F_LITE_LOG" in environ:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "g4f_lite"]:
+            del sys.modules[name]
     sys.path.insert(0, folder)
     sys.argv[:] = ["-c" if code else "g4f_lite", *argv]
     if code:
