@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import HookError, TransportError
-from ..http.exchange import Exchange, refuse_when_offline
+from ..http.exchange import Exchange
+from ..http.offline import refuse_when_offline
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
 from ..providers.openai.provider import OpenAICompatible

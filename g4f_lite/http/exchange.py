@@ -15,14 +15,16 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..arguments import check_proxy, is_switched_on, safe_url
-from ..errors import G4FLiteError, ProviderNotConfiguredError, ResponseFormatError, TransportError
+from ..arguments import check_proxy, safe_url
+from ..errors import G4FLiteError, ResponseFormatError, TransportError
 from .body import Body
-from .connection import Session, hand_over_redirect
 from .deadline import Deadline
-from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
+from .failures import FAILURES, closed_by_peer, translate
+from .offline import refuse_when_offline
 from .pool import Login, PooledSession
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
+from .session import Session, hand_over_redirect
+from .signals import pass_on_signal
 from .transfer import Transfer, running_transfer
 from .unsendable import not_a_method, unsendable
 from .urls import as_sent, is_loopback, origin_of, parse_origin, redirected
@@ -386,15 +388,3 @@ def _check_proxy(proxy: str) -> None:
         check_proxy(proxy if "://" in proxy else f"http://{proxy}", "the proxy in the environment or the session")
     except ValueError as error:
         raise TransportError(str(error), cause="proxy") from None
-
-
-def refuse_when_offline(url: str) -> None:
-    """Raise if ``G4F_LITE_OFFLINE=1`` forbids a request.
-
-    :raises ProviderNotConfiguredError: if the URL leads to another machine
-    :raises ValueError: if the variable's value makes no sense
-    """
-    if not is_loopback(url) and is_switched_on("G4F_LITE_OFFLINE"):
-        raise ProviderNotConfiguredError(
-            f"G4F_LITE_OFFLINE=1 allows nothing but loopback, and {origin_of(url)} is not; unset it to go there"
-        )

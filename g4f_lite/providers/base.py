@@ -18,12 +18,13 @@ from ..arguments import check_callback, check_name, check_proxy, check_whole_num
 from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
-from ..http.connection import Session
 from ..http.cooldown import CoolDowns
-from ..http.exchange import Exchange, Route, refuse_when_offline
+from ..http.exchange import Exchange, Route
+from ..http.offline import refuse_when_offline
 from ..http.pool import POOL_SIZE, SessionPool, set_cookies
 from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget
+from ..http.session import Session
 from ..prompt import Prompt
 from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .basic import BaseProvider as BaseProvider

@@ -18,7 +18,7 @@ from ..errors import EmptyResponseError, G4FLiteError, HookError, ResponseFormat
 from ..http.body import Body, is_cut_json
 from ..http.checks import shorten
 from ..http.exchange import Exchange
-from ..http.failures import pass_on_signal
+from ..http.signals import pass_on_signal
 from ..prompt import Prompt
 from ..timeout import CallRetry, Timeout
 
