@@ -94,16 +94,11 @@ def _call(place: str, manner: str, way: str, tls: ssl.SSLContext, authority_file
         assert len(server.requests) == 1, "a call whose time is over is not retried"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def called(tls: ssl.SSLContext, authority_file: str) -> Iterator[dict[tuple[str, str, str], Future[None]]]:
-    """Make all calls at once: they only wait."""
+    """Make all calls at once: they only wait, beside the other tests."""
     with ThreadPoolExecutor(len(CALLS)) as threads:
         yield {call: threads.submit(_call, *call, tls, authority_file) for call in CALLS}
-
-
-@pytest.mark.parametrize("call", CALLS, ids=", ".join)
-def test_total_holds(call: tuple[str, str, str], called: dict[tuple[str, str, str], Future[None]]) -> None:
-    called[call].result()
 
 
 def test_total_holds_for_a_connection_that_was_used_before(provide: Provide) -> None:
@@ -283,3 +278,8 @@ def test_a_caller_who_waits_between_pieces_gets_what_had_come(provide: Provide) 
         stream.source._deadline.end("total")
         pieces += stream
     assert pieces == ["Hello", " world"]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=", ".join)
+def test_total_holds(call: tuple[str, str, str], called: dict[tuple[str, str, str], Future[None]]) -> None:
+    called[call].result()
