@@ -57,7 +57,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
     found = [
         _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
         _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own"),
-        _first("model", given, [] if given.get("provider") else ["G4F_LITE_MODEL"], "the provider's own"),
+        _model(given),
         _context(_first("context", given, ["G4F_LITE_CONTEXT"], f"{CONTEXT} tokens, of the embedded model"), embedded),
         _first("threads", given, ["G4F_LITE_THREADS"], "the free cores, of the embedded model"),
         _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 300 s until it begins, 600 s in total"),
@@ -85,6 +85,14 @@ def _first(name: str, given: Mapping[str, str | None], variables: list[str], def
         if value := os.environ.get(variable):
             return Setting(name, value, variable)
     return Setting(name, default, DEFAULT)
+
+
+def _model(given: Mapping[str, str | None]) -> Setting:
+    """Return the model: that in the name of a provider goes before all others."""
+    provider = _first("provider", given, ["G4F_LITE_PROVIDER"], "")
+    if named := [model for part in provider.value.split(",") if (model := part.partition(":")[2].strip())]:
+        return Setting("model", ", ".join(named), provider.source)
+    return _first("model", given, [] if given.get("provider") else ["G4F_LITE_MODEL"], "the provider's own")
 
 
 def _key(variable: str) -> Setting:

@@ -63,6 +63,7 @@ class ProviderOptions:
             note_skipped(provider)
         if self.names:
             note_unused_model(provider)
+        note_file_of_this_machine(provider)
         return provider
 
 
@@ -140,6 +141,15 @@ def note_unused_model(provider: BaseProvider) -> None:
     if default and not named and (is_reference(model) or model.endswith(".gguf")):
         variable = "G4F_LITE_MODEL is for commands that name no provider"
         tell(f"Note: Local uses {DEFAULT}: {variable}; leave out --provider, or write --provider local:{model}")
+
+
+def note_file_of_this_machine(provider: BaseProvider) -> None:
+    """Note that ``--model`` names a file on this machine, although a server is asked."""
+    context = click.get_current_context(silent=True)
+    model = (context.params.get("model") if context is not None else None) or ""
+    local = any(one.name == "Local" for one in getattr(provider, "providers", [provider]))
+    if not local and model.endswith(".gguf") and os.path.isfile(os.path.expanduser(model)):
+        tell(f"Note: {model} is a file on this machine, which {provider.name} cannot read; write -p local:{model}")
 
 
 def engine_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -186,6 +186,9 @@ class Provider(BaseProvider, metaclass=G4FNames):
             error.message = told_source(error.message, self.model, local=self.name == "Local")
             error.args = (error.message,)
 
+    def advise(self, error: G4FLiteError, model: str, exchange: Exchange) -> None:
+        """Add to the refusal of a model what the service has instead, for which it may be asked in the same call."""
+
     def served_model(self, exchange: Exchange) -> str:
         """Return the model to use if none is named anywhere; "" if the service needs no name."""
         return ""

@@ -235,8 +235,12 @@ def test_a_failure_of_the_service_is_one_line(emulator: Emulator, here: list[str
 
 def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Emulator) -> None:
     emulator.configure(refuse_unknown_models=True)
+    emulator.configure(models=[f"toy-{number}" for number in range(9)])
     done = call("chat", "Hello", "--base-url", f"{emulator.url}/v1", "-m", "gpt-99")
-    assert_failed(done, "gpt-99", "`g4f-lite models`, with the same --provider or --base-url")
+    assert_failed(done, "gpt-99", "toy-7 and 1 more; `g4f-lite models`, with the same --provider or --base-url")
+    done = call("chat", "Hello", "--base-url", f"{emulator.url}/v1", "-m", "toi-1")
+    assert_failed(done, "toi-1", "; try toy-1\n")
+    assert "g4f-lite models" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -246,7 +250,8 @@ def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Em
         ("ollama:llama3.2:3b", "with its provider it is -p ollama:llama3.2:3b\n"),
         ("claude", "of the service anthropic, write -p anthropic\n"),
         ("gpt-4o", "of the service openai, write -p openai -m gpt-4o\n"),
-        ("ann/tiny", "of Hugging Face's hub, write hf:ann/tiny\n"),
+        ("ollama/llama3.2", "with its provider it is -p ollama:llama3.2\n"),
+        ("ann/tiny", "if it is on Hugging Face's hub, write hf:ann/tiny; or give the path of a .gguf file\n"),
     ],
 )
 def test_a_model_of_elsewhere_comes_with_what_names_the_place(model: str, advice: str) -> None:

@@ -269,8 +269,9 @@ def test_a_key_that_a_server_on_this_machine_requires(emulator: Emulator) -> Non
     done = call("doctor", "lmstudio", "--base-url", f"{emulator.url}/v1", G4F_LITE_API_KEY="unused")
     assert ": its key is missing\n" in done.stdout
     assert re.search(r"settings +ok .* no key\n", done.stdout)
-    assert "(no key was sent: set LM_API_TOKEN in the environment, or give --api-key-file)" in done.stdout
-    assert "To do: set LM_API_TOKEN in the environment, or give --api-key-file.\n" in done.stdout
+    unread = "(G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names)"
+    assert f"(no key was sent: set LM_API_TOKEN in the environment {unread}, or give --api-key-file)" in done.stdout
+    assert f"To do: set LM_API_TOKEN in the environment {unread}, or give --api-key-file.\n" in done.stdout
     emulator.fail("token", step="models")
     done = call("doctor", "lmstudio", "--base-url", f"{emulator.url}/v1", LM_API_TOKEN="wrong")
     assert ": it rejects the key or token\n" in done.stdout

@@ -44,7 +44,7 @@ def read_address(url: str) -> Address:
         query = parse_qsl(parts.query, keep_blank_values=True)
     except (AttributeError, TypeError, ValueError):
         return Address(url, [])
-    if "@" in url:  # credentials: what looks like a query may be a part of the password
+    if not parts.netloc or "@" in url:  # credentials: what looks like a query may be a part of the password
         return Address(url, [])
     path = re.sub(_CUT_ENDPOINT, r"\1", re.sub(_ENDPOINT, "", parts.path))
     path = re.sub(_OF_OLLAMA, "/v1", path)
