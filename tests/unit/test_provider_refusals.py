@@ -12,9 +12,15 @@ import requests
 
 from g4f_lite import AuthenticationError, Body, Finish, G4FLiteError, Prompt, RateLimitError
 from g4f_lite.http import Exchange, parse_json
-from g4f_lite.testing import Reply, check_provider
+from g4f_lite.testing import Reply, check_provider, provider_check
 
 from .quill_provider import REPLIES, TEXT, LogsIn, Quill
+
+
+@pytest.fixture(autouse=True)
+def _few_early_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the answers in few places: where is the point of other tests."""
+    monkeypatch.setattr(provider_check, "EARLY_ENDS", 3)
 
 
 class InTheBody(Quill):
