@@ -110,9 +110,8 @@ def test_more_cookies_than_any_server_takes_are_not_sent(provide: Provide) -> No
     assert "vvv" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["expires=1 a ", "max-age="])
-def test_a_cookie_with_a_number_that_python_refuses_to_read_is_dropped(name: str) -> None:
-    fields = [f"set-cookie: x=1; {name}{'9' * 5000}", "Set-Cookie: kept=1; path=/"]
+def test_a_cookie_with_a_number_that_python_refuses_to_read_is_dropped() -> None:
+    fields = [f"set-cookie: x=1; expires=1 a {'9' * 5000}", "Set-Cookie: kept=1; path=/"]
     answer = length(delta("Hello", "stop") + DONE, *fields)
     with RawServer(every(answer)) as server, OpenAICompatible(server.url, model="m", timeout=5) as provider:
         assert [provider.create(messages="hi") for _ in range(2)] == ["Hello"] * 2  # warnings are errors here
