@@ -97,8 +97,6 @@ class InteractiveChat:
                     write("\n")
         except EOFError:
             write("\n")
-        finally:
-            self._editor.save()
 
     def _obey(self, line: str) -> None:
         """Run a command, or send a message.
