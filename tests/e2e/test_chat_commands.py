@@ -27,7 +27,8 @@ def test_commands(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     file = tmp_path / "talk.json"
     with Terminal("chat", *here) as terminal:
         assert "/help" in terminal.wait_for("> ")
-        assert "/undo" in say(terminal, "/help")
+        shown = say(terminal, "/help")
+        assert ("/undo" in shown, max(map(len, shown.splitlines())) < 80) == (True, True)
         for wrong in ("/foo", "/etc/hosts", "/undo now", "/undo", "/retry", "/save", "/save /no/such/file"):
             assert say(terminal, wrong).startswith("Error: ")
         assert not [request for request in emulator.requests if request.step == "prompt"]
