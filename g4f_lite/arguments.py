@@ -157,11 +157,11 @@ def missing_attribute(owner: str, name: str) -> str:
 
 
 def _instead_of(name: str) -> str:
-    """Return what to write instead of a name of g4f, or of OpenAI's client; "" for any other."""
+    """Return what to write instead of a name of g4f, of OpenAI's client or of ``Local``; "" for any other."""
     for names, page in ((_OF_OPENAI, "from-openai.md"), (_OF_G4F, "from-g4f.md")):
         if name in names:
             return f"; see docs/{page} for the replacement: {names[name]}"
-    return ""
+    return "; write client.embeddings.create(input=…)" if name == "embed" else ""
 
 
 def raise_missing(module: str, name: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -116,18 +116,20 @@ class Prompt:
         extras = [self.options.get(name) or {} for name in ("extra_headers", "extra_query")]
         return [str(value) for values in extras if isinstance(values, dict) for value in values.values()]
 
-    def check_text_only(self, owner: str, remedy: str = "leave out images=") -> None:
+    def check_text_only(self, owner: str, remedy: Callable[[], str] | None = None) -> None:
         """Raise if a message contains an image or anything else that is not text.
 
         :param owner: the name of the provider, for the error
-        :param remedy: what to do, for the error
+        :param remedy: says what to do, for the error; None: to leave the images out
         :raises ValueError: if one does
         """
         for message in self.messages:
             content = message.get("content")
             for part in content if isinstance(content, list) else ():
                 if (kind := part.get("type", "text")) != "text":
-                    raise ValueError(f"{owner} accepts only text, and a message contains {kind!r}; {remedy}")
+                    what = "an image" if kind == "image_url" else repr(kind)
+                    do = "leave out images=" if remedy is None else remedy()
+                    raise ValueError(f"{owner} accepts only text, and a message contains {what}; {do}")
 
 
 def _checked_timeout(timeout: TimeoutLike) -> Timeout | tuple[float | None, float | None] | None:

@@ -9,6 +9,7 @@ from itertools import chain, groupby
 from typing import Any
 
 from .attached import join, size_of
+from .checked import not_a_delta
 from .deltas import (
     Attached,
     Delta,
@@ -21,7 +22,6 @@ from .deltas import (
     ToolCall,
     ToolCallDelta,
     Usage,
-    check_delta,
     is_content,
 )
 from .images import ImageResponse
@@ -31,6 +31,7 @@ MAX_ATTACHED_BYTES = 64 * 1024 * 1024  # of images in data: URIs, the service's 
 MAX_CHOICES = 128  # as OpenAI allows
 COMPACT_BYTES = 256 * 1024  # of recent deltas, before they are joined
 PIECE_BYTES = 64  # memory of a piece beyond its characters
+_KEPT_IN_ORDER = (str, Reasoning, Refusal, Revision, ToolCallDelta)
 
 
 @dataclass
@@ -43,6 +44,8 @@ class Buffer:
     :ivar recent: the deltas that are not joined yet
     :ivar room: bytes left before they are joined
     :ivar too_long: whether the answer is longer than what is kept; only its beginning is kept then
+    :ivar has_content: whether any text, image, tool call or reasoning has arrived
+    :ivar has_answer: the same without reasoning
     :ivar finished: whether the end of the protocol has arrived
     :ivar attached: fields that the service added to the message
     :ivar choice_fields: fields that the service added beside the message
@@ -52,6 +55,8 @@ class Buffer:
     recent: list[Delta] = field(default_factory=list)
     room: int = COMPACT_BYTES
     too_long: bool = False
+    has_content: bool = False
+    has_answer: bool = False
     identity: Identity | None = None
     usage: Usage | None = None
     finish_reason: str | None = None
@@ -69,19 +74,27 @@ class Buffer:
         :raises HookError: if it is something else
         """
         if type(delta) is str:  # as _keep does; nearly all are, and each call counts
+            if delta:
+                self.has_content = self.has_answer = True
             self.recent.append(delta)
             self.room -= PIECE_BYTES + len(delta)
             if self.room < 0:
                 self.compact()
             return
-        check_delta(delta, "begin")
         if isinstance(delta, Usage):
             self.usage = delta
         elif isinstance(delta, Finish):
             self.finish_reason, self.finished = delta.reason, True
         elif isinstance(delta, Identity):
             self.identity = delta
-        elif isinstance(delta, OtherChoice):
+        else:
+            self._add_part(delta)
+
+    def _add_part(self, delta: Delta) -> None:
+        if is_content(delta):
+            self.has_content = True
+            self.has_answer = self.has_answer or not isinstance(delta, Reasoning)
+        if isinstance(delta, OtherChoice):
             is_known = delta.index in self.others or len(self.others) < MAX_CHOICES
             if is_known and self._has_room_for(_size(delta.delta)):
                 self.others.setdefault(delta.index, Buffer()).add(delta.delta)
@@ -91,8 +104,10 @@ class Buffer:
         elif isinstance(delta, ImageResponse):
             if self._has_room_for(_size(delta)):
                 self._keep(delta, PIECE_BYTES)
-        else:
+        elif isinstance(delta, _KEPT_IN_ORDER):
             self._keep(delta, _size(delta))
+        else:
+            raise not_a_delta(delta, "begin")
 
     def _keep(self, delta: Delta, size: int) -> None:
         self.recent.append(delta)
@@ -173,19 +188,6 @@ class Buffer:
     @property
     def refusal(self) -> str | None:
         return "".join(delta.text for delta in self.kept if isinstance(delta, Refusal)) or None
-
-    @property
-    def has_content(self) -> bool:
-        """Whether any text, image, tool call or reasoning has arrived."""
-        own = any(delta if type(delta) is str else is_content(delta) for delta in self.kept)
-        return self.too_long or own or "audio" in self.attached or any(o.has_content for o in self.others.values())
-
-    @property
-    def is_cut_in_reasoning(self) -> bool:
-        """Whether the model used up its tokens before the answer itself began."""
-        if self.finish_reason != "length" or self.too_long or self.others or "audio" in self.attached:
-            return False
-        return not any(is_content(delta) for delta in self.kept if not isinstance(delta, Reasoning))
 
     @property
     def reasoning(self) -> str:

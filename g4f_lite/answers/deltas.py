@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..errors import EmptyResponseError, HookError
+from ..errors import EmptyResponseError
 from .images import ImageResponse
 from .json_text import parse_arguments
 
@@ -182,46 +182,6 @@ def is_content(delta: Delta) -> bool:
     return bool(delta) and not isinstance(delta, (Usage, Identity, Finish, Revision))
 
 
-# What the fields of a delta must be; everything that is made of an answer relies on it.
-_FIELDS: dict[type, tuple[tuple[str, str, tuple[type, ...]], ...]] = {
-    Reasoning: (("text", "str", (str,)),),
-    Refusal: (("text", "str", (str,)),),
-    Revision: (("text", "str", (str,)),),
-    ToolCallDelta: (("index", "int", (int,)), ("arguments", "str", (str,))),
-    Attached: (("fields", "dict", (dict,)),),
-    Usage: (
-        *((name, "int", (int,)) for name in COUNTS[:3]),
-        *((name, "int or None", (int, type(None))) for name in COUNTS[3:]),
-        ("extra", "dict", (dict,)),
-    ),
-    Finish: (("reason", "str or None", (str, type(None))),),
-    OtherChoice: (("index", "int", (int,)),),
-}
-
-
-def check_delta(value: object, hook: str) -> None:
-    """Check what a hook of a provider yielded, and was not text.
-
-    :raises HookError: if it is not a delta, or one of its fields has a wrong type
-    """
-    if not isinstance(value, DELTAS):
-        raise not_a_delta(value, hook)
-    for name, wanted, kinds in _FIELDS.get(type(value), ()):
-        if not isinstance(found := getattr(value, name), kinds):
-            what = f"{type(value).__name__} with {name}={found!r:.80}"
-            raise HookError(f"yielded {what}; make it {wanted}", step=hook)
-    if isinstance(value, OtherChoice):
-        check_delta(value.delta, hook)
-
-
-def not_a_delta(value: object, hook: str) -> HookError:
-    """Make the error for what a hook of a provider yielded in place of a delta."""
-    hint = "yield str, Finish or another Delta"
-    if isinstance(value, (bytes, bytearray)):
-        hint = 'write .decode("utf-8", "replace")'
-    return HookError(f"yielded {shown(value)}; {hint}", step=hook)
-
-
 def shown(value: object) -> str:
     """Return the type and the beginning of a value, for a message."""
     return "None" if value is None else f"{type(value).__name__} ({value!r:.80})"
@@ -248,11 +208,9 @@ def up_to_content(deltas: Iterator[Delta], taken: list[Delta]) -> None:
 
     :param taken: where they are put as they come, so that those before an error are known
     :raises EmptyResponseError: if none is content
-    :raises HookError: if one is something else
     """
     reason, usage = None, None
     for delta in deltas:
-        check_delta(delta, "begin")
         taken.append(delta)
         if is_content(delta):
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any, Protocol, TypeVar, cast
 
@@ -71,17 +71,20 @@ def tell_interrupt(error: KeyboardInterrupt, done: str, store: object) -> None:
     error.args = error.args or (f"the batch was interrupted after {done}{kept}",)
 
 
-@contextmanager
-def heard() -> Iterator[None]:
+def heard() -> AbstractContextManager[object]:
     """Let an interrupt end the wait in a ``with`` block, also in a notebook's cell with ``await``.
 
     For such a cell ipykernel keeps an interrupt until the cell awaits again, which a call that blocks does not do.
     """
     in_main_thread = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if in_main_thread else None
-    if not str(getattr(handler, "__module__", "")).startswith("ipykernel."):
-        yield
-        return
+    keeps_interrupts = str(getattr(handler, "__module__", "")).startswith("ipykernel.")
+    return _without(handler) if keeps_interrupts else nullcontext()
+
+
+@contextmanager
+def _without(handler: Any) -> Iterator[None]:
+    """Put Python's own handler of interrupts in the place of another one."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

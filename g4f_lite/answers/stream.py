@@ -20,13 +20,13 @@ from ..errors import (
 )
 from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
-from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, is_content, no_content
+from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, no_content
 from .images import ImageResponse
 from .interruption import heard, raise_interrupt
 from .progress import progress
 from .short_traceback import shortened
 from .show import show
-from .source import Scrub, Source, Stage, not_a_source
+from .source import Scrub, Source, Stage, deltas_of
 
 
 class AnswerStream(Generator[Piece, None, None]):
@@ -107,15 +107,16 @@ class AnswerStream(Generator[Piece, None, None]):
     def close(self) -> None:
         """End the answer, from any thread; a thread that is waiting for more gets StreamInterruptedError."""
         self._closed = True
-        if self._source is None:
-            return
-        self._tell_end()
-        try:
+        if self._source is not None:
+            self._tell_end()
+        with suppress(ValueError):  # another thread is reading, and closes the rest at its next delta
+            self._close_source()
+
+    def _close_source(self) -> None:
+        if self._source is not None:
             self._source.close()
-            if self._deltas is not None:  # the stages, which closing the source does not close
-                self._deltas.close()
-        except ValueError:  # another thread is reading, and closes the rest at its next delta
-            return
+        if self._deltas is not None:  # the stages, which closing the source does not close
+            self._deltas.close()
 
     def __del__(self) -> None:
         if not getattr(self, "_ended", True):
@@ -136,11 +137,8 @@ class AnswerStream(Generator[Piece, None, None]):
         :returns: the stream itself
         :raises G4FLiteError: if the answer does not begin
         """
-        begun = self._source is not None and self._buffer.has_content
-        while not begun:
-            delta = self._pull()
-            begun = is_content(delta)
-            if delta:
+        while not self._buffer.has_content:
+            if delta := self._pull():
                 self._waiting.append(delta)
         return self
 
@@ -151,8 +149,8 @@ class AnswerStream(Generator[Piece, None, None]):
         """
         self._waiting.clear()
         with suppress(StopIteration), heard():
-            while not self._buffer.too_long:
-                self._pull()
+            if not self._buffer.too_long:
+                self._pull(to_end=True)
             self.close()
         return self.answer
 
@@ -282,7 +280,7 @@ class AnswerStream(Generator[Piece, None, None]):
         buffer = self._buffer
         if not buffer.finished and self._closed:
             raise StreamInterruptedError("the answer was closed before its end")
-        if not buffer.has_content or buffer.is_cut_in_reasoning:
+        if not buffer.has_content or (buffer.finish_reason == "length" and not buffer.has_answer):
             raise no_content(buffer.finish_reason, buffer.usage, buffer.reasoning)
         if not buffer.finished:
             raise StreamInterruptedError("the answer ended without the end that its protocol requires")
@@ -292,25 +290,28 @@ class AnswerStream(Generator[Piece, None, None]):
         length = None if self._source is None else len(self._buffer.text)
         return f"<AnswerStream of {of}: {progress(length, self._error, ended=self._ended, closed=self._closed)}>"
 
-    def _pull(self) -> Delta:
-        """Read the next delta from the source, through the stages, and keep it."""
-        deltas = self._deltas
-        if deltas is None:
-            if self._closed:
-                raise StreamInterruptedError("the answer was closed before its prompt was sent", provider=self.provider)
-            deltas = self._open()
+    def _pull(self, *, to_end: bool = False) -> Delta:
+        """Read the next delta from the source, through the stages, and keep it.
+
+        :param to_end: read on until the end, or until the answer is too long to be kept
+        """
+        deltas = self._deltas or self._open()
         try:
-            delta = next(deltas)
-            if self._closed:
-                self.close()
-                raise StopIteration
-            self._buffer.add(delta)
+            for delta in deltas:
+                if self._closed:
+                    self.close()
+                    break
+                self._buffer.add(delta)
+                if not to_end or self._buffer.too_long:
+                    return delta
+                del delta  # which a traceback of a later error may show
+            raise StopIteration
         except StopIteration:
             self._finish()
             raise
         except G4FLiteError as error:
             self._record_failure(error)
-            deltas.close()
+            self._close_source()
             raise shortened(error)  # noqa: B904  it is the same one
         except ValueError as error:
             if "already executing" not in str(error):
@@ -323,7 +324,6 @@ class AnswerStream(Generator[Piece, None, None]):
             self._closed = True  # for instance Ctrl-C, after which there are no more deltas
             raise_interrupt(error, self)
             raise
-        return delta
 
     def check_length(self, *others: Buffer) -> None:
         """Raise ResponseFormatError if what has arrived is longer than the 4 MiB that are kept."""
@@ -340,19 +340,19 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def _open(self) -> Generator[Delta, None, None]:
         """Start the answer, once, in the thread that needs it first."""
+        if self.closed:
+            raise StreamInterruptedError("the answer was closed before its prompt was sent", provider=self.provider)
         with self._opening:
             if self._deltas is not None:
                 return self._deltas
             self._began_at = time.monotonic()
             try:
                 source = self._begin()
-                if not hasattr(source, "close"):  # as generators have, and nothing that is returned by mistake
-                    raise not_a_source(source, self._provider)
+                deltas = deltas_of(source, self._provider)
             except G4FLiteError as error:
                 self.scrub(error)
                 raise
             self._source = source
-            deltas = iter(source)
             for stage in self._stages:
                 deltas = stage(deltas)
             self._deltas = deltas

@@ -91,6 +91,7 @@ class Estimate(NamedTuple):
         key or model, or with other options
     :param largest: the tokens of the largest of these prompts
     :param repeated: how many of these prompts are equal to one before them, and are sent nevertheless
+    :param models: the models that would be asked, without those that a server chooses
     """
 
     calls: int
@@ -102,6 +103,7 @@ class Estimate(NamedTuple):
     unused: int = 0
     largest: int = 0
     repeated: int = 0
+    models: tuple[str, ...] = ()
 
 
 def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, unused: int = 0) -> Estimate:
@@ -140,6 +142,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         unused,
         max((tokens for tokens, _ in left), default=0),
         len(left) - len(seen),
+        tuple(dict.fromkeys(filter(None, (calls.model(task.prompt, task.provider) for task, _ in priced.values())))),
     )
 
 

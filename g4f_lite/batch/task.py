@@ -73,6 +73,9 @@ class Calls(Protocol):
     def count(self, used: list[Any]) -> None:
         """Count what the calls of a worker took."""
 
+    def model(self, prompt: Prompt, provider: Any) -> str:
+        """Return the model that a prompt asks; "" if the server chooses it."""
+
     def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
         """Return what so many tokens cost in US dollars; None if the price is not known."""
 

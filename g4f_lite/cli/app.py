@@ -16,6 +16,15 @@ from .output import prepare
 COMMANDS = (
     "chat", "batch", "image", "providers", "models", "doctor", "local", "emulate", "serve", "demo", "cache"
 )  # fmt: skip
+# What others call them.
+OTHER_NAMES = {
+    "ask": "chat",
+    "run": "chat",
+    "help": "--help",
+    "pull": "local pull",
+    "list": "local list",
+    "rm": "local rm",
+}
 
 
 class Commands(click.Group):
@@ -34,11 +43,13 @@ class Commands(click.Group):
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if arguments[0] not in COMMANDS:
+        if (name := arguments[0]) not in COMMANDS:
             import difflib
 
-            if near := difflib.get_close_matches(arguments[0], COMMANDS, n=1):
-                context.fail(f"there is no command {arguments[0]!r}; did you mean {near[0]}?")
+            if near := [OTHER_NAMES[name]] if name in OTHER_NAMES else difflib.get_close_matches(name, COMMANDS, n=1):
+                context.fail(f"there is no command {name!r}; did you mean {near[0]}?")
+            if " " in name:
+                context.fail(f"{name!r} is not a command; a prompt comes after one: g4f-lite chat {name!r}")
         return super().resolve_command(context, arguments)
 
 

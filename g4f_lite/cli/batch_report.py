@@ -56,16 +56,20 @@ def dollars(cost: float) -> str:
     return f"about ${cost:,.2f}" if cost >= 1 else f"about ${cost:.2g}"
 
 
-def told_before(estimate: Estimate, failed: int = 0, skipped: int = 0) -> str:
+def told_before(estimate: Estimate, failed: int = 0, skipped: int = 0, *, unpriced: bool = False) -> str:
     """Say what would be sent.
 
     :param failed: how many prompts have failed for good, so that they are neither sent nor stored
     :param skipped: how many rows were left out, because they are empty
+    :param unpriced: whether they have a price that is not known
     """
     longest = estimate.completion_tokens
     most = "" if longest is None else f", at most {longest:,} tokens of answers"
     only = " for the prompts only: --max-tokens limits the answers" if estimate.prompts_only else ""
-    price = f"; {dollars(estimate.cost)}{only}" if estimate.cost else ""
+    models = ", ".join(estimate.models[:3]) + (" and others" if len(estimate.models) > 3 else "")
+    price = f"; {f'{models}: ' if models else ''}{dollars(estimate.cost)}{only}" if estimate.cost else ""
+    if unpriced and models:
+        price = f"; {models}: no price known"
     repeated = f" ({estimate.repeated:,} of them repeated)" if estimate.repeated else ""
     known = f"{counted(estimate.stored, 'answer')} stored{f', {failed:,} failed' if failed else ''}{_told_of(skipped)}"
     largest = f" (the largest has {estimate.largest:,})" if estimate.calls > 1 else ""

@@ -27,7 +27,9 @@ def complete_file(context: click.Context, parameter: click.Parameter, begun: str
 
 def complete_model(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """List the models that begin with a text, of the provider that is named before; files where it is Local."""
-    named, server = ",".join(context.params["names"]), context.params["base_url"]
+    given = context.params
+    words = (*(given["providers"] or ()), *context.args) if "providers" in given else ()  # click leaves them in args
+    named, server = ",".join((*words, *given["names"])), given["base_url"]
     if not named and not server:
         named, server = os.environ.get("G4F_LITE_PROVIDER", ""), os.environ.get("G4F_LITE_BASE_URL")
     if not named and server:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 from .. import errors
 from ..http.failures import WRITE_HTTP
-from ..http.urls import is_loopback
+from ..http.urls import is_loopback, parse_origin
 from ..providers.base import BaseProvider, Provider
 from ..providers.local.gguf import NO_FILE, NOT_GGUF
-from ..providers.local.load_failure import CUT, NO_MEMORY, UNKNOWN_KIND
+from ..providers.local.load_failure import CUT, LOAD, NO_MEMORY, PROJECTOR, UNKNOWN_KIND
+from ..providers.openai.address import USUAL_END
+from ..providers.openai.keys import OPENAI_ORIGIN
+from ..providers.openai.presets import NO_MODEL, PRESETS
 from ..providers.openai.provider import OpenAICompatible
 from ..providers.secret import Secret
 from .failure import one_line
@@ -40,7 +46,7 @@ _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
     (
         errors.EngineError,
         "the process that runs the model crashed",
-        "try again; if it happens every time, run `g4f-lite local rm NAME`, then `g4f-lite local pull`",
+        "try again; if it happens every time, run `g4f-lite local rm NAME`, then `g4f-lite local pull NAME`",
     ),
     (
         errors.ResponseFormatError,
@@ -62,6 +68,8 @@ _OF_FILES = (
         "set a smaller context with --context or G4F_LITE_CONTEXT, or use a smaller model",
     ),
     (UNKNOWN_KIND, "llama.cpp does not know this kind of model", "upgrade xllamacpp, or use another model"),
+    (PROJECTOR, "its projector cannot be used", "give the projector that is published with the model"),
+    (LOAD, "llama.cpp cannot load its file", "download the file again, or upgrade xllamacpp"),
     (CUT, "its file is cut or damaged", "download the file again"),
     (NOT_GGUF, "its file is of another kind", "give the path of a .gguf file"),
     (NO_FILE, "its file is not there", "give the path of a .gguf file"),
@@ -105,20 +113,36 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
             return NOT_RUNNING, f"start the server, or correct its URL, {provider.base_url}"
         if WRITE_HTTP in error.message:
             return "it does not use TLS", "write http:// instead of https:// in its URL"
+        if _is_openai(provider) and os.environ.get("OPENAI_BASE_URL"):
+            return _TRANSPORT[error.cause][0], "OPENAI_BASE_URL does not change its URL; pass that as --base-url"
         return _TRANSPORT[error.cause]
     if isinstance(error, errors.ProviderNotConfiguredError):
-        local = provider is not None and provider.name == "Local"
-        return "it is not configured", "run `g4f-lite local pull`" if local else "do what the message above says"
+        if NO_MODEL in error.message:
+            return "it has no model", error.message.partition(NO_MODEL)[2]
+        pull = re.search("`g4f-lite local pull.*?`", error.message)
+        return "it is not configured", f"run {pull[0]}" if pull else "do what the message above says"
+    if USUAL_END in str(error):
+        return "its URL may be incomplete", "write the URL that the message above names"
+    if isinstance(error, errors.ModelNotSupportedError) and isinstance(provider, OpenAICompatible):
+        preset = next((name for name, one in PRESETS.items() if one.base_url == provider.base_url), None)
+        named = f"-p {preset}" if preset else f"--base-url {provider.base_url}"
+        return "it has no such model", f"name another model; `g4f-lite models {named}` lists them"
     if isinstance(error, errors.G4FLiteError) and error.provider == "Local":
         for phrase, verdict, remedy in _OF_FILES:
             if phrase in error.message:
                 return verdict, remedy
+        if isinstance(error, errors.ModelNotSupportedError):
+            return "it cannot use this model", "do what the message above says"
     for kind, verdict, remedy in _REMEDIES:
         if isinstance(error, kind):
             return verdict, remedy
     if not isinstance(error, (TypeError, ValueError)):
         return "its code has a mistake", "report the message above to the author of this provider"
     return "its settings are invalid", "correct the setting that the message above names"
+
+
+def _is_openai(provider: BaseProvider | None) -> bool:
+    return isinstance(provider, OpenAICompatible) and parse_origin(provider.base_url) == OPENAI_ORIGIN
 
 
 def _missing_secrets(provider: BaseProvider | None) -> list[Secret]:

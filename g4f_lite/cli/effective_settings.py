@@ -57,7 +57,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
     found = [
         _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
         _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own"),
-        _first("model", given, [] if given.get("provider") else ["G4F_LITE_MODEL"], "the provider's own"),
+        _model(given),
         _context(_first("context", given, ["G4F_LITE_CONTEXT"], f"{CONTEXT} tokens, of the embedded model"), embedded),
         _first("threads", given, ["G4F_LITE_THREADS"], "the free cores, of the embedded model"),
         _first("timeout", given, ["G4F_LITE_TIMEOUT"], "10 s to connect, 300 s until it begins, 600 s in total"),
@@ -70,7 +70,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         *(_key(name) for name in dict.fromkeys(key_variables()) if os.environ.get(name)),
         Setting("embedded model", embedded.file, embedded.source),
         *_memory(embedded),
-        *_projector(embedded),
+        *_projector(given.get("mmproj"), embedded),
         *(Setting(name, version(name), "installed") for name in ("g4f-lite", "requests", "urllib3")),
         Setting("python", f"{platform.python_version()} on {platform.platform(terse=True)}", "installed"),
     ]
@@ -85,6 +85,14 @@ def _first(name: str, given: Mapping[str, str | None], variables: list[str], def
         if value := os.environ.get(variable):
             return Setting(name, value, variable)
     return Setting(name, default, DEFAULT)
+
+
+def _model(given: Mapping[str, str | None]) -> Setting:
+    """Return the model: that in the name of a provider goes before all others."""
+    provider = _first("provider", given, ["G4F_LITE_PROVIDER"], "")
+    if named := [model for part in provider.value.split(",") if (model := part.partition(":")[2].strip())]:
+        return Setting("model", ", ".join(named), provider.source)
+    return _first("model", given, [] if given.get("provider") else ["G4F_LITE_MODEL"], "the provider's own")
 
 
 def _key(variable: str) -> Setting:
@@ -109,8 +117,10 @@ def _context(row: Setting, embedded: EmbeddedModel) -> Setting:
     return Setting(row.name, f"{embedded.context} of at most {embedded.most} tokens, of the embedded model", row.source)
 
 
-def _projector(embedded: EmbeddedModel) -> list[Setting]:
-    """Return the projector of the environment, and what is wrong with it or why it is not used."""
+def _projector(given: str | None, embedded: EmbeddedModel) -> list[Setting]:
+    """Return the projector, and for that of the environment what is wrong with it or why it is not used."""
+    if given is not None:
+        return [Setting("mmproj", given, "command line")]
     if not (file := os.environ.get(VARIABLE)):
         return []
     note = "" if embedded.source == "G4F_LITE_MODEL" else f" (not used: it is {FOR_ITS_MODEL})"

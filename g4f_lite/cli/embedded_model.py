@@ -49,7 +49,8 @@ def embedded_model(given: Mapping[str, str | None], default: str) -> EmbeddedMod
     except G4FLiteError as error:  # the other providers work without it
         return EmbeddedModel(error.message, source or default)
     try:
-        asked = context_setting() or CONTEXT
+        context = given.get("context")
+        asked = context_setting(None if context is None else int(context)) or CONTEXT
         file = weights.measured(path)
     except (G4FLiteError, ValueError):  # which the examination tells
         return EmbeddedModel(str(path), source or "found")

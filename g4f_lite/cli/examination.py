@@ -6,21 +6,30 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import HookError, TransportError
-from ..http.exchange import Exchange, refuse_when_offline
+from ..http.exchange import Exchange
+from ..http.offline import refuse_when_offline
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
-from ..providers.hooks import token_of
 from ..providers.openai.provider import OpenAICompatible
+from ..providers.sending import token_of
 from .diagnosis import diagnose
 from .failure import message_of, one_line
 from .reachability import Endpoint, connect, handshake, look_up
 
 STEPS = ("settings", "DNS", "connect", "TLS", "bootstrap", "first piece", "end")
 OK, FAILED, NOT_NEEDED, NOT_REACHED = "ok", "failed", "not needed", "not reached"
-PROMPT = "Say hello in one word."
+PROMPT, SOUGHT = "What is the capital of France?", "Paris"
+SHOWN = 60  # characters of the answer
+#: The embedded model has a short limit, because one whose weights are damaged never ends.
+OWN_LIMIT: dict[str, Any] = {"max_tokens": 64}
+NOT_SOUGHT = (
+    f"it works, but its answer has no {SOUGHT!r} in it",
+    "read the answer above; if it makes no sense, the file is damaged or not a model for chats: download it again",
+)
 
 
 @dataclass
@@ -100,7 +109,7 @@ class Examiner:
         found = self._found
         try:
             self._run_steps()
-            found.works, found.verdict = True, "it works"
+            found.works = True
         except Exception as error:  # noqa: BLE001  including those of other packages' modules
             found.verdict, found.remedy = diagnose(error, self._provider)
         finally:
@@ -125,13 +134,15 @@ class Examiner:
             assert isinstance(provider, Provider)  # only these have an address
             self._reach(provider)
             self._bootstrap(provider)
+        own = provider.name == "Local"
         with self._step("first piece"):
-            stream = provider.create_generator(messages=PROMPT).start()
+            stream = provider.create_generator(messages=PROMPT, **(OWN_LIMIT if own else {})).start()
         with self._step("end") as step, stream:
             answer = stream.text()
             reason = f", finish reason {answer.finish_reason}" if answer.finish_reason else ""
             model = f" from {answer.model}" if answer.model else ""
-            step.detail = f"{len(answer)} characters{model}{reason}"
+            step.detail = f"{len(answer)} characters{model}{reason}: {shorten(answer)}"
+        self._found.verdict, self._found.remedy = NOT_SOUGHT if own and SOUGHT not in answer else ("it works", None)
 
     def _reach(self, provider: Provider) -> None:
         """Look up and connect to the server, or the proxy in front of it, and perform the TLS handshake."""
@@ -189,6 +200,12 @@ class Examiner:
             if step.status == NOT_REACHED:
                 step.status = OK
             step.detail = one_line(redact(step.detail, self._secrets))
+
+
+def shorten(answer: str) -> str:
+    """Return the beginning of an answer, in one line and in quotes."""
+    line = " ".join(answer.split())
+    return f'"{line[:SHOWN]}{"…" * (len(line) > SHOWN)}"'
 
 
 def _way_of(exchange: Exchange, url: str) -> _Way:

@@ -18,8 +18,8 @@ import click
 from ..arguments import service_of
 from ..errors import G4FLiteError, ModelNotSupportedError, ProviderNotFoundError, TransportError, sanitize
 from ..http.urls import is_loopback
-from ..providers.openai.presets import PRESETS
-from ..providers.registry import provider_names
+from ..providers.openai.presets import NO_MODEL, PRESETS
+from ..providers.registry import is_provider_name
 from .assignments import LISTED
 from .wording import in_options
 
@@ -81,15 +81,18 @@ def checking_arguments() -> Iterator[None]:
 def message_of(error: Exception) -> str:
     """Return the message of an error, with the command that lists the models if one is unknown."""
     if isinstance(error, ModelNotSupportedError) and error.provider != "Local":
+        if NO_MODEL in error.message or re.search(r"; (?:try|it has) (?!.* more)", error.message):
+            return str(error)  # which names them
         return f"{error}; `g4f-lite models`, with the same --provider or --base-url, lists them"
     if isinstance(error, ModelNotSupportedError) and (unknown := _UNKNOWN.search(error.message)):
         name = unknown[1]
-        if name.partition(":")[0].lower() in map(str.lower, provider_names()):
-            return f"{error}; with its provider it is -p {name}"
-        if os.path.isabs(os.path.expanduser(name)):  # the path of a file that is not there
+        for first, sign, rest in (name.partition(":"), name.partition("/")):
+            if sign and is_provider_name(first):
+                return f"{error}; with its provider it is -p {first}:{rest}"
+        if os.path.isfile(f"{name}.gguf"):
+            return f"Local: there is no file {name}; did you mean {name}.gguf?"
+        if "/" in name:  # the path of a file that is not there, or the hub's, which the message tells
             return str(error)
-        if "/" in name:
-            return f"{error}; of Hugging Face's hub, write hf:{name}"
         if service := service_of(name):
             return f"{error}; of the service {service}, write -p {service}{'' if name.isalpha() else f' -m {name}'}"
         return f"{error}; if a server such as Ollama has it, name that too: -p ollama -m {name}"
@@ -99,7 +102,7 @@ def message_of(error: Exception) -> str:
             return f"{error}{asked if error.step == 'bootstrap' else ''}"  # where it fetches weights
         same = "`g4f-lite doctor`, with the same --provider or --base-url, tests it"
         return f"{error}; is {_program_at(refused[1])} running? {same}"
-    if isinstance(error, ProviderNotFoundError):
+    if isinstance(error, ProviderNotFoundError) and "G4F_LITE_BASE_URL" not in error.message:
         return f"{error}; `g4f-lite providers` lists them"
     if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):
         return f"{type(error).__name__}: {error}"  # from the code of a provider: the text of a KeyError is its key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -22,6 +22,8 @@ from .completion import FILE, complete_provider
 from .failure import Misuse, checking_arguments, one_line, tell
 
 EngineOptions = Mapping[str, Any]
+#: The end of the message about a missing key.
+OR_KEY = ", or give api_key="
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,13 @@ class ProviderOptions:
         with checking_arguments():
             local = {"download": DEFAULT, **(engine or {})}
             provider = choose_provider(name, base_url=self.base_url, local=local, **settings)
-        check_engine_options(engine or {}, provider)
-        if self.key_file is not None and isinstance(provider, Fallback):
+        members = provider.providers if isinstance(provider, Fallback) else [provider]
+        check_engine_options(engine or {}, [one.name for one in members])
+        if self.key_file is not None and len(members) > 1:
             raise Misuse("--api-key-file needs a single provider, and there are several; set their variables")
-        for one in provider.providers if isinstance(provider, Fallback) else [provider]:
+        if self.base_url is not None and len(members) > 1:
+            raise Misuse("--base-url needs a single provider, and there are several")
+        for one in members:
             if not one.working and getattr(one, "base_url", None) == getattr(type(one), "url", ""):
                 note = f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it"
                 tell(f"Note: {note}")
@@ -58,11 +63,20 @@ class ProviderOptions:
             note_skipped(provider)
         if self.names:
             note_unused_model(provider)
+        note_file_of_this_machine(provider)
         return provider
 
 
 def provider_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add these options to a command, as one argument ``provider_options``."""
+    key = click.option(
+        "--api-key-file", "key_file", metavar="FILE", type=FILE, help="A file with only the API key in it."
+    )
+    return key(keyless_options(command))
+
+
+def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add them except ``--api-key-file``, which is the key of its own server to ``g4f-lite serve``."""
 
     @click.option(
         "--provider",
@@ -74,7 +88,6 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
         help="The provider, such as ollama or groq:llama-3.3-70b. Repeat it to name fallbacks, in order.",
     )
     @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
-    @click.option("--api-key-file", "key_file", metavar="FILE", type=FILE, help="A file with only the API key in it.")
     @click.option("--proxy", metavar="URL", help="A proxy for all requests.")
     @click.option("--timeout", metavar="SECONDS", type=float, help="The time limit for the whole answer.")
     @wraps(command)
@@ -84,7 +97,7 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
         base_url: str | None,
         timeout: float | None,
         proxy: str | None,
-        key_file: Path | None,
+        key_file: Path | None = None,
         **options: Any,
     ) -> None:
         provider_options = ProviderOptions(names, base_url, timeout, proxy, key_file)
@@ -100,8 +113,7 @@ def note_skipped(chain: Fallback) -> None:
             if isinstance(one, Provider):
                 one.check_ready()
         except AuthenticationError as error:
-            reason = error.message.removesuffix(", or give api_key=")  # which is for a single provider
-            tell(f"Note: {one.name} is skipped: {reason}")
+            tell(f"Note: {one.name} is skipped: {error.message.removesuffix(OR_KEY)}")  # which is for a single provider
         except (G4FLiteError, ValueError):  # which the call tells
             continue
 
@@ -131,6 +143,15 @@ def note_unused_model(provider: BaseProvider) -> None:
         tell(f"Note: Local uses {DEFAULT}: {variable}; leave out --provider, or write --provider local:{model}")
 
 
+def note_file_of_this_machine(provider: BaseProvider) -> None:
+    """Note that ``--model`` names a file on this machine, although a server is asked."""
+    context = click.get_current_context(silent=True)
+    model = (context.params.get("model") if context is not None else None) or ""
+    local = any(one.name == "Local" for one in getattr(provider, "providers", [provider]))
+    if not local and model.endswith(".gguf") and os.path.isfile(os.path.expanduser(model)):
+        tell(f"Note: {model} is a file on this machine, which {provider.name} cannot read; write -p local:{model}")
+
+
 def engine_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options for the embedded model to a command, as one argument ``engine``: arguments of ``Local``."""
 
@@ -147,12 +168,13 @@ def engine_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def check_engine_options(engine: EngineOptions, provider: BaseProvider) -> None:
-    """Raise if there are options for the embedded model, and a provider does not use it.
+def check_engine_options(engine: EngineOptions, names: Sequence[str]) -> None:
+    """Raise if there are options for the embedded model, and none of the providers is it.
 
+    :param names: the names of the providers
     :raises click.ClickException: if so
     """
-    if engine and not any(one.name == "Local" for one in getattr(provider, "providers", [provider])):
+    if engine and "local" not in [name.partition(":")[0].strip().lower() for name in names]:
         option = f"--{next(iter(engine))}"
         raise Misuse(f"{option} is for the embedded model, which is not used here; a server has its own setting")
 

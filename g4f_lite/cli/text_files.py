@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable
 from pathlib import Path
 
 from .failure import Misuse
 
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # at the beginning of what Windows PowerShell writes with >
+
 
 def read_text_files(paths: Iterable[Path]) -> list[str]:
     """Return the texts of files, each with its name before it.
 
-    :raises click.ClickException: if a file cannot be read, or is not text in UTF-8
+    :raises click.ClickException: if a file cannot be read, or is not text in UTF-8, or in UTF-16 with its mark
     """
     return [f"{path}:\n\n{_read(path)}" for path in paths]
 
 
 def _read(path: Path) -> str:
+    if path == Path("-"):
+        raise Misuse("--file takes no standard input, which is added to the prompt without it")
     try:
-        return path.read_text(encoding="utf-8-sig").rstrip("\n")
+        data = path.read_bytes()
+        encoding = "utf-16" if data.startswith(UTF_16) else "utf-8-sig"
+        return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
     except OSError as error:
         raise Misuse(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

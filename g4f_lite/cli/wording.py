@@ -9,6 +9,7 @@ from collections.abc import Callable
 _OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image", "response_format": "--schema"}
 _OPTIONS |= {"max_tokens": "--max-tokens", "max_pause": "--max-pause", "max_time": "--max-time"}
 _SAME = "context|mmproj|model|poll|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"  # and of the same name
+_ELSEWHERE = r"if a server such as Ollama has it|for the service \w+|with its provider"
 _MODEL = r"(?:its default|another) model"
 
 
@@ -21,7 +22,7 @@ def _option(found: re.Match[str]) -> str:
 _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     # Advice that only a program can follow; of what the command can do, `message_of` says it.
     (rf"; to use {_MODEL} by this name, write: [\w.]*Client\(.*?\}}\)(?:\.[\w.]+\(…\))?", ""),
-    (r"; (?:if a server such as Ollama has it|for the service \w+), write: provider='.*?'(?=$|[;\n])", ""),
+    (rf"; (?:{_ELSEWHERE}), write: provider='.*?'(?=$|[;\n])", ""),
     (r"; Client\(drop_unsupported=True\) drops such options with a warning", ""),
     (r"; client\.chat\.completions\.create\(n=…\) gives several", ""),
     (r"; (?:what had arrived|the text) is in \.partial of this error", ""),
@@ -32,7 +33,9 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"has no Batch API; use map, or a service", "has no Batch API; leave out --hosted, or name a service"),
     (r"set G4F_LITE_(CONTEXT|THREADS) for the embedded model, or write Local\(\w+=…\)",
      lambda found: f"pass --{found[1].lower()} for the embedded model"),
+    (r"\ba file on this machine is for Local\(…\)", "a file on this machine is for --provider local"),
     (r"(?<= with )Local\(context=(\w+)\)", r"--context \1"),
+    (r"(?<=give a larger )max_tokens\b", "--max-tokens"),
     (r"\bbase_url='([^']*)'", r"--base-url \1"),
     (rf"^(?P<place>(?:prompt \d+: )?)(?P<name>{_SAME})(?= must be )", lambda found: found["place"] + _option(found)),
     (r"\b(?P<name>max_pause|max_time)\b(?= must be | of \d)", _option),

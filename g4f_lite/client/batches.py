@@ -90,12 +90,16 @@ class BatchCalls:
         usage = question.usage  # of all answers
         return kept._replace(deltas=[usage or delta if isinstance(delta, Usage) else delta for delta in kept.deltas])
 
+    def model(self, prompt: Prompt, provider: Any) -> str:
+        found, model = self._router.find(prompt.model, provider or self._provider)
+        return found.get_model(model) or ""
+
     def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
         from .prices import price_of
 
-        found, model = self._router.find(prompt.model, provider or self._provider)
+        found, _ = self._router.find(prompt.model, provider or self._provider)
         try:
-            price = price_of(found.priced_at, found.get_model(model) or "", usage, "default")
+            price = price_of(found.priced_at, self.model(prompt, provider), usage, "default")
         except MissingDependencyError:
             return None
         return None if price is None else float(price)

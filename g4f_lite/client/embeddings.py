@@ -144,7 +144,7 @@ class Embeddings:
         asked = name or found.get_model(None) or ""
         priced_at = found.priced_at
         try:
-            with self._router.explaining(model, found):
+            with self._router.explaining(model, found, may_map=False):
                 vectors: Vectors = embed(input, name, proxy, timeout, retry=retry, **wanted)
         except G4FLiteError as error:
             if error.attempts:

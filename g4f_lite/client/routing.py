@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers.deltas import Delta
 from ..answers.stream import AnswerStream
-from ..arguments import check_name, check_proxy, check_whole_number, service_of
-from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
+from ..arguments import check_name, check_proxy, check_whole_number
+from ..errors import G4FLiteError
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
 from ..providers.hooks import CallSettings, models_of
@@ -19,6 +19,7 @@ from ..providers.registry import is_provider_name
 from ..providers.selection import ProviderLike, choose_provider, default_provider, members_of, provider_of
 from ..providers.settings import check_verify
 from ..timeout import RETRY, CallRetry, RetryLike, RetryPolicy, Timeout, TimeoutLike, check_retry
+from .model_hints import add_model_hint
 from .options import divide
 from .usage import ClientUsage
 
@@ -190,12 +191,15 @@ class Router:
         return Timeout.of(self.timeout, getattr(self.find(model, provider)[0], "timeout", None))
 
     @contextmanager
-    def explaining(self, model: str | None, provider: BaseProvider) -> Iterator[None]:
-        """Add a hint to an error about an unknown model that a ``with`` block raises."""
+    def explaining(self, model: str | None, provider: BaseProvider, *, may_map: bool = True) -> Iterator[None]:
+        """Add a hint to an error about an unknown model that a ``with`` block raises.
+
+        :param may_map: whether the model that the provider uses for None might do as well
+        """
         try:
             yield
         except G4FLiteError as error:
-            self._add_hint(error, model, provider)
+            self._add_hint(error, model, provider, may_map=may_map)
             raise
 
     def _explained(
@@ -205,30 +209,11 @@ class Router:
         with self.explaining(model, provider):
             yield from deltas
 
-    def _add_hint(self, error: G4FLiteError, model: str | None, provider: BaseProvider) -> None:
-        """Add to an error about an unknown model how it is had from a server, or its name is mapped to another."""
-        causes = error.errors if isinstance(error, AllProvidersFailedError) else [error]
-        unknown = any(isinstance(cause, ModelNotSupportedError) for cause in causes)
-        if not model or not unknown or "by this name, write: " in error.message:
-            return
-        if provider.name == "Local":
-            error.message += f"; {self._elsewhere(model)}"
-        if self.call_template is None:
-            error.args = (error.message,)
-            return
-        default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
-        target = default or next(iter(provider.models), None)  # None stands for the default model
-        line = self.call_template.format(f"models={{{model!r}: {target!r}}}")
-        which = "its default model" if target is None else "another model"
-        error.message += f"; to use {which} by this name, write: {line}"
-        error.args = (error.message,)
-
-    def _elsewhere(self, model: str) -> str:
-        """Return how the caller writes a model that the embedded engine does not have."""
-        if service := service_of(model):
-            template = self.server_template.replace("ollama:{}" if model.isalpha() else "ollama", service)
-            return f"for the service {service}, write: {template.format(model)}"
-        return f"if a server such as Ollama has it, write: {self.server_template.format(model)}"
+    def _add_hint(
+        self, error: G4FLiteError, model: str | None, provider: BaseProvider, *, may_map: bool = True
+    ) -> None:
+        template = self.call_template if may_map else None
+        add_model_hint(error, model, provider, call_template=template, server_template=self.server_template)
 
     def _model_name(self, model: str | None, provider: ProviderLike | None) -> str | None:
         """Return the name of the model for a call; the client's own model is only for the client's provider."""

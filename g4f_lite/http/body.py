@@ -18,7 +18,8 @@ from ..errors import G4FLiteError, ResponseFormatError
 from ..timeout import Timeout
 from .deadline import Deadline
 from .events import MAX_LINE_BYTES, Event, iter_events, split_lines
-from .failures import FAILURES, pass_on_signal, translate
+from .failures import FAILURES, translate
+from .signals import pass_on_signal
 from .urls import origin_of
 
 Part = TypeVar("Part")

@@ -21,6 +21,7 @@ from typing import Any
 
 from ..errors import DeadlineExceededError, G4FLiteError, StreamInterruptedError
 from ..timeout import Timeout
+from .signals import pass_on_signal
 from .slices import wait
 
 logger = logging.getLogger(__name__)
@@ -107,8 +108,8 @@ class Deadline:
         try:
             if self.socket is not None:
                 self.socket.settimeout(self.limit("read"))
-        except OSError:
-            return  # it is closed already, which the next read will tell
+        except OSError as error:
+            pass_on_signal(error)  # any other: it is closed already, which the next read will tell
 
     def _bind(self, limit: str) -> None:
         seconds = self._limits[limit]
@@ -166,8 +167,8 @@ class Deadline:
         try:
             if self.socket is not None:
                 self.socket.settimeout(seconds)
-        except OSError:
-            return  # it is closed already: there is nothing left to wait for
+        except OSError as error:
+            pass_on_signal(error)  # any other: it is closed already, and there is nothing left to wait for
 
     def drained(self) -> None:
         """Take back what ``drain_within`` said."""
@@ -228,8 +229,8 @@ class Deadline:
                     self.socket.shutdown(socket.SHUT_RDWR)
                 elif self._shutdown is not None:
                     self._shutdown()
-        except (OSError, TypeError, ValueError, RuntimeError):
-            return  # it is closed already, which is all that is wanted
+        except (OSError, TypeError, ValueError, RuntimeError) as error:
+            pass_on_signal(error)  # any other: it is closed already, which is all that is wanted
 
 
 class Watchdog:

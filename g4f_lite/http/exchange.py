@@ -15,14 +15,16 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..arguments import check_proxy, is_switched_on, safe_url
-from ..errors import G4FLiteError, ProviderNotConfiguredError, ResponseFormatError, TransportError
+from ..arguments import check_proxy, safe_url
+from ..errors import G4FLiteError, ResponseFormatError, TransportError
 from .body import Body
-from .connection import Session
 from .deadline import Deadline
-from .failures import FAILURES, closed_by_peer, pass_on_signal, translate
+from .failures import FAILURES, closed_by_peer, translate
+from .offline import refuse_when_offline
 from .pool import Login, PooledSession
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
+from .session import Session, hand_over_redirect
+from .signals import pass_on_signal
 from .transfer import Transfer, running_transfer
 from .unsendable import not_a_method, unsendable
 from .urls import as_sent, is_loopback, origin_of, parse_origin, redirected
@@ -232,11 +234,12 @@ class Exchange:
             raise ResponseFormatError(f"{origin_of(request.url)} has set more cookies than the {limit} that are sent")
         self.sent.append((prepared.headers, prepared.url or "", request.url))
 
-    def keep_token(self, token: str) -> None:
-        """Use a newer token from now on, which came with a response."""
-        self.pooled.token = token
-        self.login = self.pooled.login
-        self.used.append(token)
+    def keep_token(self, token: str | None) -> None:
+        """Use a newer token from now on, which came with a response; None where none did."""
+        if token is not None:
+            self.pooled.token = token
+            self.login = self.pooled.login
+            self.used.append(token)
 
     def drop_token(self) -> bool:
         """Forget the token of this call, which was rejected.
@@ -268,6 +271,14 @@ class Exchange:
         """Note in an error at which step it happened."""
         error.step = error.step or step
         return error
+
+    def describe(self, error: G4FLiteError) -> None:
+        """Note in an error of the call whose it is and how far it came, and take this call's secrets out of it."""
+        error.provider = self.name
+        error.attempts = self.attempts
+        error.elapsed = self.deadline.elapsed
+        error.step = error.step or "stream"
+        self.scrub(error)
 
     def proxy_for(self, url: str) -> str | None:
         """Return the URL of the proxy that a request to ``url`` goes through, if any."""
@@ -377,24 +388,3 @@ def _check_proxy(proxy: str) -> None:
         check_proxy(proxy if "://" in proxy else f"http://{proxy}", "the proxy in the environment or the session")
     except ValueError as error:
         raise TransportError(str(error), cause="proxy") from None
-
-
-def hand_over_redirect(response: requests.Response, **_: Any) -> None:
-    """Keep requests from a redirect, whose body it would read to the end, however long that is.
-
-    :raises requests.HTTPError: the response is a redirect; the error holds it
-    """
-    if response.is_redirect:
-        raise requests.HTTPError("a redirect", response=response)
-
-
-def refuse_when_offline(url: str) -> None:
-    """Raise if ``G4F_LITE_OFFLINE=1`` forbids a request.
-
-    :raises ProviderNotConfiguredError: if the URL leads to another machine
-    :raises ValueError: if the variable's value makes no sense
-    """
-    if not is_loopback(url) and is_switched_on("G4F_LITE_OFFLINE"):
-        raise ProviderNotConfiguredError(
-            f"G4F_LITE_OFFLINE=1 allows nothing but loopback, and {origin_of(url)} is not; unset it to go there"
-        )

@@ -7,14 +7,11 @@ is raised by urllib3 or http.client, because the body is read past requests (psf
 from __future__ import annotations
 
 import http.client
-import itertools
 import re
 import socket
 import ssl
-import traceback
 import zlib
 from collections.abc import Iterable
-from types import FrameType
 
 import requests
 import urllib3.exceptions as urllib3_errors
@@ -28,6 +25,7 @@ from ..errors import (
     TransportError,
 )
 from .deadline import Deadline
+from .signals import links_of
 from .transfer import Transfer
 from .urls import is_loopback
 
@@ -72,39 +70,6 @@ _UNREADABLE = (
 _TOO_MANY_HEADERS = http.client.HTTPException  # the very class: http.client raises no subclass there
 
 
-def pass_on_signal(error: BaseException) -> None:
-    """Raise, untouched, what a signal handler of the caller's raised in the midst of the transport.
-
-    Python runs a signal handler wherever the main thread is.  Where it raises a TimeoutError, an OSError or a
-    ValueError, http.client, urllib3 and requests take that for a failure of the network and wrap it.
-
-    :param error: what came out of the transport; nothing happens where no signal handler raised it
-    """
-    running = {id(frame) for frame, _ in traceback.walk_stack(None)}
-    # From the innermost, because urllib3 gives its own errors the traceback of those that they wrap.
-    for link in reversed(_inside(error, contexts=True)):
-        frames = [frame for frame, _ in traceback.walk_tb(link.__traceback__)]
-        # What was caught in a frame that still runs is something that the caller is handling, and called us meanwhile.
-        if frames and (link is error or id(frames[0]) not in running) and _comes_from_signal(frames):
-            context = link.__context__
-            try:
-                raise link
-            finally:
-                link.__context__ = context  # Python has just put the error there that wraps this one
-
-
-def _comes_from_signal(frames: list[FrameType]) -> bool:
-    """Return whether one of these frames, each called by the one before, is a signal handler's.
-
-    Python calls a handler with the very frame that it interrupts, and nobody else passes that around.
-    """
-    for interrupted, frame in itertools.pairwise(frames):
-        for value in frame.f_locals.values():
-            if value is interrupted or (isinstance(value, tuple) and any(item is interrupted for item in value)):
-                return True
-    return False
-
-
 def translate(
     error: BaseException,
     deadline: Deadline,
@@ -124,7 +89,7 @@ def translate(
     at_proxy = transfer is not None and not transfer.past_proxy
     answer_began = transfer is None or transfer.answer_began
     proxy_host = (proxy or "").rpartition("@")[2].rpartition("//")[2]  # without credentials
-    links = _inside(error)
+    links = links_of(error)
     # An error of ours, such as an address guard's, comes wrapped by urllib3, which wraps whatever it meets.
     for link in links:
         if isinstance(link, G4FLiteError):
@@ -203,26 +168,7 @@ def without_tls(origin: str, links: Iterable[BaseException], reason: str) -> Tra
 
 def closed_by_peer(error: BaseException) -> bool:
     """Return whether a connection turned out closed, as a kept-alive one may at any time."""
-    return any(isinstance(link, _CLOSED) for link in _inside(error))
-
-
-def _inside(error: BaseException, *, contexts: bool = False) -> list[BaseException]:
-    """List an exception and those that it wraps, outermost first.
-
-    urllib3 keeps what it wraps as ``reason`` (MaxRetryError) or as an argument (ProtocolError), and not always as
-    the cause.
-
-    :param contexts: whether an exception wraps also the one that was being handled when it was raised
-    """
-    links: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting:
-        link = waiting.pop(0)
-        if isinstance(link, BaseException) and link not in links:
-            links.append(link)
-            waiting += [getattr(link, "reason", None), *link.args, link.__cause__]
-            waiting += [link.__context__] if contexts else []
-    return links
+    return any(isinstance(link, _CLOSED) for link in links_of(error))
 
 
 def _given_up_on(error: BaseException) -> int | None:

@@ -11,9 +11,9 @@ from typing import Any
 import requests
 from requests.cookies import create_cookie
 
-from .connection import Session
 from .forks import ForkSafeLock
 from .redact import secrets_in
+from .session import Session
 from .spellings import is_word
 
 POOL_SIZE = 64  # idle sessions that are kept

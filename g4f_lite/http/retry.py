@@ -1,10 +1,11 @@
-"""Decides when a request is sent again, and after which wait: a policy in plain numbers, run by tenacity."""
+"""Sends a request again: when, and after which wait, is a policy in plain numbers, run by tenacity."""
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import tenacity
 
@@ -18,9 +19,13 @@ from ..errors import (
     TransportError,
 )
 from ..timeout import RetryLike, RetryPolicy
+from .cooldown import CoolDowns
 from .deadline import Deadline
+from .exchange import Exchange
 from .forks import lock_free_in_children
 
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
 OnRetry = Callable[[G4FLiteError, int, float], None]
 
 BUDGET_REFUND = 0.5  # given back by each success
@@ -58,6 +63,72 @@ class RetryBudget:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RetryBudget, (self._size,)
+
+
+class Retried(Protocol):
+    """The part of a provider that is used here; see :class:`~g4f_lite.Provider`."""
+
+    name: str
+    on_retry: OnRetry | None
+    budget: RetryBudget
+    cool_downs: CoolDowns
+
+
+def attempts(
+    service: Retried,
+    exchange: Exchange,
+    action: Callable[[], Result],
+    retry: RetryLike,
+    *,
+    model: str | None = None,
+    may_be_text: bool = True,
+) -> Result:
+    """Call ``action`` under a retry policy and the provider's budget.
+
+    :param model: the model whose cool-down is kept; None for what is not a prompt
+    """
+    deadline = exchange.deadline
+
+    def counted() -> Result:
+        while pause := _pause(service, retry, model, deadline):
+            logger.info("%s: waiting %.2f s for a rate limit that another call met", service.name, pause)
+            deadline.sleep(pause)
+        exchange.attempts += 1
+        try:
+            return action()
+        except G4FLiteError as error:
+            if model is not None and names_cool_down(error):
+                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), _policy_of(retry).max_retry_after)
+            exchange.scrub(error)  # before the caller's own callbacks see it
+            exchange.abandon()
+            raise
+
+    def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
+        exchange.describe(error)
+        logger.info("%s: attempt %d failed, retrying in %.2f s: %s", service.name, attempt, wait, error)
+        if service.on_retry is not None:
+            service.on_retry(error, attempt, wait)
+
+    controller = retrying(retry, deadline, service.budget, on_retry, may_be_text=may_be_text)
+    try:
+        result: Result = controller(counted)
+    finally:
+        controller.iter_state.reset()  # which would keep the whole call until the next garbage collection
+    if service.budget.spent:
+        service.budget.give_back()
+    return result
+
+
+def _pause(service: Retried, retry: RetryLike, model: str | None, deadline: Deadline) -> float:
+    """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
+    if model is None or retry is None or not service.cool_downs.running:  # as nearly always
+        return 0.0
+    return service.cool_downs.wait(model, min(_policy_of(retry).max_retry_after, deadline.remaining()))
+
+
+def _policy_of(retry: RetryLike) -> RetryPolicy:
+    """Return a policy as it is, or the usual numbers for another kind of one, or none."""
+    return retry if isinstance(retry, RetryPolicy) else RetryPolicy()
 
 
 def retrying(

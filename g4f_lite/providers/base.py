@@ -18,20 +18,22 @@ from ..arguments import check_callback, check_name, check_proxy, check_whole_num
 from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
-from ..http.connection import Session
 from ..http.cooldown import CoolDowns
-from ..http.exchange import Exchange, Route, refuse_when_offline
+from ..http.exchange import Exchange, Route
+from ..http.offline import refuse_when_offline
 from ..http.pool import POOL_SIZE, SessionPool, set_cookies
 from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget
+from ..http.session import Session
 from ..prompt import Prompt
 from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .basic import BaseProvider as BaseProvider
 from .call import Call, run
 from .environment import told_source
 from .g4f_names import G4FNames
-from .hooks import Requests, listing, read_error, token_of
+from .hooks import Requests, listing, read_error
 from .pickling import check_lost, state_without_secrets
+from .sending import token_of
 from .settings import (
     check_cert,
     check_fields,
@@ -184,6 +186,9 @@ class Provider(BaseProvider, metaclass=G4FNames):
             error.message = told_source(error.message, self.model, local=self.name == "Local")
             error.args = (error.message,)
 
+    def advise(self, error: G4FLiteError, model: str, exchange: Exchange) -> None:
+        """Add to the refusal of a model what the service has instead, for which it may be asked in the same call."""
+
     def served_model(self, exchange: Exchange) -> str:
         """Return the model to use if none is named anywhere; "" if the service needs no name."""
         return ""
@@ -191,7 +196,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     # What all of them share.
 
     def begin(self, prompt: Prompt) -> Call:
-        return Call(self, self.settled(prompt))
+        route = self.route(prompt.proxy)
+        return Call(self, self.settled(prompt), route)
 
     def settled(self, prompt: Prompt) -> Prompt:
         """Return a prompt with what it leaves to the provider: its model, its timeout and its retry policy."""

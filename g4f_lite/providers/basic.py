@@ -61,7 +61,7 @@ class BaseProvider(Askable):
         return provider
 
     def __init__(self) -> None:
-        """Accept no arguments; a subclass may accept some."""
+        """Create the provider; the class says which arguments it takes."""
 
     @abstractmethod
     def begin(self, prompt: Prompt) -> Source | Generator[Delta, None, None]:

@@ -20,6 +20,7 @@ from ..answers.images import ImageResponse
 from ..answers.interruption import short_interrupt
 from ..answers.response import Response
 from ..answers.short_traceback import shortened
+from ..answers.source import CheckedSource
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
 from ..http.body import Body
 from ..http.checks import complete, refuses_headers
@@ -28,12 +29,12 @@ from ..http.deadline import Deadline
 from ..http.exchange import Exchange, Route
 from ..http.pool import PooledSession, SessionPool
 from ..http.redact import scrub
-from ..http.retry import OnRetry, RetryBudget, names_cool_down, retrying
+from ..http.retry import OnRetry, RetryBudget, attempts
 from ..prompt import Prompt
-from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
-from .hooks import Requests, make_request, naming, nothing_read, raise_unread, read_deltas, token_of
+from ..timeout import CallRetry, RetryLike, Timeout
+from .hooks import Requests, naming, nothing_read, raise_unread, read_deltas
 from .image_fetch import fetch_image
-from .sending import at_step, keep_token, not_read, send_prompt
+from .sending import at_step, not_read, send_prompt, token_of
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -62,26 +63,27 @@ class Service(Protocol):
     def explain(self, error: G4FLiteError) -> None: ...
     def refused_field(self, error: G4FLiteError, prompt: Prompt) -> str | None: ...
     def accepted(self, prompt: Prompt) -> None: ...
-    def route(self, proxy: str | None = None) -> Route: ...
+    def advise(self, error: G4FLiteError, model: str, exchange: Exchange) -> None: ...
     def secrets(self) -> list[str]: ...
 
 
-class Call:
+class Call(CheckedSource):
     """A call in progress: the source of an answer's deltas, which may be closed from any thread.
 
     :param service: the provider
     :param prompt: the prompt, with its model, its timeout and its retry policy
+    :param route: the proxy and TLS settings
     :ivar model: the model; if none was named, known once the server has listed its models
     """
 
-    def __init__(self, service: Service, prompt: Prompt) -> None:
+    def __init__(self, service: Service, prompt: Prompt, route: Route) -> None:
         assert isinstance(prompt.timeout, Timeout)
         assert not isinstance(prompt.retry, str)
         self._retry = prompt.retry
         self._service = service
         self._prompt = prompt
         self.model = prompt.model
-        self._route = service.route(prompt.proxy)
+        self._route = route
         self._deadline = Deadline(prompt.timeout, share=prompt.share)
         self._refreshed = 0
         self._renewed = False
@@ -89,10 +91,7 @@ class Call:
         self.response: Response | None = None  # once the answer has begun
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._exchange: Exchange | None = None
-        self._deltas = self._run()
-
-    def __iter__(self) -> Generator[Delta, None, None]:
-        return self._deltas
+        super().__init__()
 
     def close(self) -> None:
         """End the call; if another thread is reading, it is woken and does the cleaning up.
@@ -145,9 +144,7 @@ class Call:
                 complete(error, body)
                 raise
             finally:
-                if not body.complete:
-                    body.close()
-                keep_token(exchange, body)
+                exchange.keep_token(body.new_token)
 
     def scrub(self, error: BaseException) -> None:
         """Take out of an error all that this call must not show, in place."""
@@ -167,6 +164,7 @@ class Call:
                 if rejected is not None and isinstance(error, ServiceError) and error.step == "bootstrap":
                     raise rejected from error  # there is no other token
                 if not self._has_mended(error, exchange):
+                    self._service.advise(error, self._prompt.model or "", exchange)
                     raise
                 rejected = error if isinstance(error, AuthenticationError) else None
                 exchange.abandon()
@@ -207,7 +205,7 @@ class Call:
             token = token_of(service, exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
-        body = send_prompt(service, exchange, self._prompt, make_request(service, self._prompt, token))
+        body = send_prompt(service, exchange, self._prompt, token)
         try:
             try:
                 rest = read_deltas(service, body, self._prompt)
@@ -304,63 +302,6 @@ def run(
         raise shortened(error)  # noqa: B904  it is the same one
 
 
-def attempts(
-    service: Service,
-    exchange: Exchange,
-    action: Callable[[], Result],
-    retry: RetryLike,
-    *,
-    model: str | None = None,
-    may_be_text: bool = True,
-) -> Result:
-    """Call ``action`` under a retry policy and the provider's budget.
-
-    :param model: the model whose cool-down is kept; None for what is not a prompt
-    """
-    deadline = exchange.deadline
-
-    def counted() -> Result:
-        while pause := _pause(service, retry, model, deadline):
-            logger.info("%s: waiting %.2f s for a rate limit that another call met", service.name, pause)
-            deadline.sleep(pause)
-        exchange.attempts += 1
-        try:
-            return action()
-        except G4FLiteError as error:
-            if model is not None and names_cool_down(error):
-                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), _policy_of(retry).max_retry_after)
-            exchange.scrub(error)  # before the caller's own callbacks see it
-            exchange.abandon()
-            raise
-
-    def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
-        _describe(error, service, exchange)
-        logger.info("%s: attempt %d failed, retrying in %.2f s: %s", service.name, attempt, wait, error)
-        if service.on_retry is not None:
-            service.on_retry(error, attempt, wait)
-
-    controller = retrying(retry, deadline, service.budget, on_retry, may_be_text=may_be_text)
-    try:
-        result: Result = controller(counted)
-    finally:
-        controller.iter_state.reset()  # which would keep the whole call until the next garbage collection
-    if service.budget.spent:
-        service.budget.give_back()
-    return result
-
-
-def _pause(service: Service, retry: RetryLike, model: str | None, deadline: Deadline) -> float:
-    """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
-    if model is None or retry is None or not service.cool_downs.running:  # as nearly always
-        return 0.0
-    return service.cool_downs.wait(model, min(_policy_of(retry).max_retry_after, deadline.remaining()))
-
-
-def _policy_of(retry: RetryLike) -> RetryPolicy:
-    """Return a policy as it is, or the usual numbers for another kind of one, or none."""
-    return retry if isinstance(retry, RetryPolicy) else RetryPolicy()
-
-
 @contextmanager
 def in_call(
     service: Service, deadline: Deadline, route: Route, lent: AbstractContextManager[PooledSession]
@@ -378,7 +319,7 @@ def in_call(
             if refuses_headers(error):
                 service.pool.renew(pooled)
             if isinstance(error, G4FLiteError):
-                _describe(error, service, exchange)
+                exchange.describe(error)
             raise
         exchange.close()
 
@@ -386,11 +327,3 @@ def in_call(
 @contextmanager
 def _own(session: requests.Session) -> Iterator[PooledSession]:
     yield PooledSession(session)
-
-
-def _describe(error: G4FLiteError, service: Service, exchange: Exchange) -> None:
-    error.provider = service.name
-    error.attempts = exchange.attempts
-    error.elapsed = exchange.deadline.elapsed
-    error.step = error.step or "stream"
-    exchange.scrub(error)

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
-from ..answers.source import Source, not_a_source
+from ..answers.source import CheckedSource, Source, deltas_of
 from ..answers.stream import AnswerStream
 from ..arguments import unknown_setting
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
@@ -183,7 +183,7 @@ def _rebuild(providers: list[BaseProvider], each: Timeout | None) -> Fallback:
     return Fallback(providers, each=each)
 
 
-class _Chain:
+class _Chain(CheckedSource):
     """One call of a chain: the source of its deltas, which may be closed from any thread.
 
     :param chain: the chain
@@ -192,8 +192,12 @@ class _Chain:
     """
 
     def __init__(self, chain: Fallback, prompt: Prompt, refusals: list[Exception | None]) -> None:
+        # Of the member that answers, once it has begun; None where it does not say.
         self.provider: str | None = None
         self.model: str | None = None
+        self.attempts: int | None = None
+        self.priced_at: str | None = None
+        self.response: Response | None = None
         self._chain = chain
         self._prompt = prompt
         self._refusals = refusals
@@ -203,25 +207,7 @@ class _Chain:
         self._source: Source | None = None
         self._members = list(zip(chain.providers, chain._breakers, strict=True))
         self._ended = threading.Event()  # set when this call is closed
-        self._deltas = self._run()
-
-    @property
-    def attempts(self) -> int | None:
-        """How often the member that answers was asked; None where it does not say."""
-        return getattr(self._source, "attempts", None)
-
-    @property
-    def priced_at(self) -> str | None:
-        """The URL whose prices count for the member that answers; None where it does not say."""
-        return getattr(self._source, "priced_at", None)
-
-    @property
-    def response(self) -> Response | None:
-        """The head of the response of the member that answers; None where it has none."""
-        return getattr(self._source, "response", None)
-
-    def __iter__(self) -> Generator[Delta, None, None]:
-        return self._deltas
+        super().__init__()
 
     def scrub(self, error: BaseException) -> None:
         """Take out of an error the secrets of all members, and what the member that was asked last has sent."""
@@ -252,13 +238,11 @@ class _Chain:
                     raise refusal
                 asked = replace(self._prompt, timeout=limits, share=share)
                 source = provider.begin(asked)
-                if not hasattr(source, "close"):  # which every source has
-                    raise not_a_source(source, provider.name)
+                deltas = deltas_of(source, provider.name)
                 self._source = source
                 if self._ended.is_set():  # while this member was prepared
                     source.close()
                     return
-                deltas = iter(source)
                 up_to_content(deltas, first)
             except G4FLiteError as error:
                 self.scrub(error)  # here, because the next member does not know what this one has sent
@@ -279,6 +263,9 @@ class _Chain:
                 breaker.succeeded()
             self.provider = getattr(source, "provider", None) or provider.name
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
+            self.attempts = getattr(source, "attempts", None)
+            self.priced_at = getattr(source, "priced_at", None)
+            self.response = getattr(source, "response", None)
             if errors and self._chain.on_fallback is not None:
                 self._chain.on_fallback([errors[each] for each in sorted(errors)], self.provider)
             try:

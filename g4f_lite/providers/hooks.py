@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,14 +12,13 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..answers.characters import whole_characters
+from ..answers.checked import checked
 from ..answers.deltas import Delta, no_content, shown
 from ..errors import EmptyResponseError, G4FLiteError, HookError, ResponseFormatError, StreamInterruptedError
 from ..http.body import Body, is_cut_json
 from ..http.checks import shorten
 from ..http.exchange import Exchange
-from ..http.failures import pass_on_signal
-from ..http.pool import Login
+from ..http.signals import pass_on_signal
 from ..prompt import Prompt
 from ..timeout import CallRetry, Timeout
 
@@ -39,81 +37,8 @@ class Hooks(Protocol):
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None: ...
 
 
-def token_of(provider: Hooks, exchange: Exchange) -> str:
-    """Return the token of the session, for which ``bootstrap`` is called if it has none.
-
-    Of the threads that share a session, one calls ``bootstrap``; the others wait for its token.
-
-    :raises HookError: if the code of ``bootstrap`` has a mistake
-    """
-    pooled = exchange.pooled
-    login = pooled.login
-    if login is None:
-        with pooled.logging_in.held(exchange.deadline.check):
-            login = pooled.login  # another thread may have logged in meanwhile
-            if login is None:
-                with naming(provider, "bootstrap"):
-                    returned: object = provider.bootstrap(exchange)
-                if not isinstance(returned, str):  # which may have the token in it
-                    kind = "None" if returned is None else type(returned).__name__
-                    raise _mistake(provider, "bootstrap", f'returned {kind}; return a str, "" if there is no token')
-                login = pooled.login = Login(returned)
-                exchange.bootstraps += 1
-    exchange.login = login
-    exchange.used.append(login.token)
-    return login.token
-
-
-def make_request(provider: Hooks, prompt: Prompt, token: str) -> requests.Request | Requests:
-    """Call ``request``, and return what is to be sent, or the generator that yields it.
-
-    :raises HookError: if its code has a mistake
-    """
-    try:
-        request: object = provider.request(prompt, token)
-    except Exception as error:
-        raise_mistake(error, provider, "request")
-        raise
-    if isinstance(request, requests.Request):
-        return checked_request(provider, request, "returned")
-    if isinstance(request, Generator):
-        return request
-    raise _wrong(provider, "request", request, "a requests.Request, which is prepared and sent later")
-
-
-def checked_request(provider: Hooks, request: requests.Request, gave: str) -> requests.Request:
-    """Check a request, and return it.
-
-    :param gave: how ``request`` gave it: ``"returned"`` or ``"yielded"``
-    :raises HookError: if it cannot be sent
-    """
-    url: object = request.url
-    if not (isinstance(url, str) and re.match(r"[\w+.-]+://[^/?#]", url)):
-        raise _mistake(provider, "request", f'{gave} a request to {shown(url)}; write f"{{self.base_url}}/…"')
-    headers: object = request.headers
-    for name, value in headers.items() if isinstance(headers, Mapping) else ():
-        if value is not None and not isinstance(value, (str, bytes)):  # None leaves out a header of the session
-            raise _mistake(provider, "request", f"{gave} the header {name} as {type(value).__name__}; make it a str")
-    return request
-
-
-def wrong_step(provider: Hooks, value: object) -> HookError:
-    """Make the error for what ``request`` yielded in place of a request or of seconds."""
-    return _mistake(provider, "request", f"yielded {shown(value)}; yield a requests.Request, or seconds to wait")
-
-
-def wrong_end(provider: Hooks, value: object) -> HookError:
-    """Make the error for a ``request`` that yields, and ends without a response, or with a value.
-
-    :param value: what it returned at its end
-    """
-    if value is not None:
-        return _mistake(provider, "request", f"returned {shown(value)} after it had yielded; yield it instead")
-    return _mistake(provider, "request", "yielded no request that succeeded; yield each one that is to be sent")
-
-
 def read_deltas(provider: Hooks, body: Body, prompt: Prompt) -> Iterator[Delta]:
-    """Call ``deltas``, and return an iterator over the deltas of an answer, with whole characters.
+    """Call ``deltas``, and return an iterator over the deltas of an answer, checked, with whole characters.
 
     What the iterator raises is for :func:`raise_unread` where it is read.
 
@@ -121,8 +46,8 @@ def read_deltas(provider: Hooks, body: Body, prompt: Prompt) -> Iterator[Delta]:
     """
     deltas: object = provider.deltas(body, prompt)
     if not isinstance(deltas, Iterable) or isinstance(deltas, (str, bytes, Mapping)):
-        raise _wrong(provider, "deltas", deltas, "an iterator: write it with yield")
-    return whole_characters(deltas)
+        raise wrong(provider, "deltas", deltas, "an iterator: write it with yield")
+    return checked(deltas, "deltas")
 
 
 def raise_unread(error: Exception, provider: Hooks, body: Body, *, begun: bool) -> None:
@@ -161,7 +86,7 @@ def read_error(provider: Hooks, status: int, parsed: Any, text: str) -> G4FLiteE
     with naming(provider, "service_error"):
         error: object = provider.service_error(status, parsed, text)
     if error is not None and not isinstance(error, G4FLiteError):
-        raise _wrong(provider, "service_error", error, "an error such as ServiceError(…), or None")
+        raise wrong(provider, "service_error", error, "an error such as ServiceError(…), or None")
     return error
 
 
@@ -193,7 +118,7 @@ def models_of(provider: Any, settings: CallSettings | None = None) -> list[str]:
         listed = list(names)
         if all(isinstance(name, str) for name in listed):
             return listed
-    raise _wrong(provider, "get_models", names, "a list of names")
+    raise wrong(provider, "get_models", names, "a list of names")
 
 
 @contextmanager
@@ -225,7 +150,7 @@ def raise_mistake(error: Exception, provider: Any, name: str, method: Any = None
     while own is not None and own.tb_frame.f_globals.get("__name__") != module:
         own = own.tb_next  # past the frames that called the hook
     place = f" ({_file(own)}, line {own.tb_lineno})" if own else ""
-    raise _mistake(provider, name, f"raised {type(error).__name__}: {error}{place}") from error.with_traceback(own)
+    raise mistake(provider, name, f"raised {type(error).__name__}: {error}{place}") from error.with_traceback(own)
 
 
 def _is_ours(hook: Any) -> bool:
@@ -237,9 +162,9 @@ def _file(frames: TracebackType) -> str:
     return frames.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
 
 
-def _wrong(provider: Hooks, hook: str, value: object, wanted: str) -> HookError:
-    return _mistake(provider, hook, f"returned {shown(value)}; return {wanted}")
+def wrong(provider: Hooks, hook: str, value: object, wanted: str) -> HookError:
+    return mistake(provider, hook, f"returned {shown(value)}; return {wanted}")
 
 
-def _mistake(provider: Hooks, hook: str, text: str) -> HookError:
+def mistake(provider: Hooks, hook: str, text: str) -> HookError:
     return HookError(text, step=hook, provider=provider.name)

@@ -16,10 +16,11 @@ from ..answers.images import MAX_IMAGE_BYTES
 from ..errors import G4FLiteError, ResponseFormatError
 from ..http.body import Body
 from ..http.checks import check
-from ..http.connection import Session
 from ..http.exchange import Exchange
-from ..http.failures import pass_on_signal
+from ..http.offline import refuse_when_offline
 from ..http.pool import PooledSession
+from ..http.session import Session
+from ..http.signals import pass_on_signal
 from ..http.urls import as_sent, is_loopback, is_plain, parse_origin, redirected
 from ..messages import image_type
 
@@ -93,6 +94,7 @@ def _send_to_other_host(exchange: Exchange, url: str) -> Body:
     other = Exchange(PooledSession(session), exchange.deadline, route, exchange.name, exchange.hidden, exchange.sent)
     other.used = exchange.used
     if other.proxy_for(url):  # the proxy connects, so that only this look-up can be checked
+        refuse_when_offline(url)  # a name that is looked up can tell something, too
         _refuse_private_host(url)
     try:
         body = other.send(_request(url), "image", guard=refuse_private)

@@ -18,6 +18,7 @@ ENTRY_POINTS = "g4f_lite.providers"
 
 # Python's messages about an unknown or a missing parameter of a class.
 _REFUSED = re.compile(r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'")
+_SEPARATED = re.compile(r"[\s;|]+")
 _MISSING = re.compile(r"\.__init__\(\) missing .* arguments?: '(\w+)'")
 
 # The module of each built-in provider, imported when the provider is used.
@@ -126,6 +127,8 @@ def find_class(name: str) -> type[BaseProvider]:
     first, slash, model = name.partition("/")
     if slash and plain(first) in map(plain, provider_names()):  # as litellm and instructor write it
         message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"
+    elif plain(_SEPARATED.split(name)[0]) in map(plain, provider_names()):
+        message = f"g4f_lite has no provider {name!r}; separate several by commas"
     raise ProviderNotFoundError(message)
 
 

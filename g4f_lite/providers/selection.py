@@ -97,7 +97,10 @@ def choose_provider(
             raise ProviderNotFoundError("G4F_LITE_PROVIDER is a URL; set G4F_LITE_BASE_URL to it instead")
         base_url = None if name else os.environ.get("G4F_LITE_BASE_URL") or None
         if base_url is not None:
-            check_url(base_url, "G4F_LITE_BASE_URL")
+            try:
+                check_url(base_url, "G4F_LITE_BASE_URL")
+            except ValueError as error:
+                raise ProviderNotFoundError(str(error)) from None
         if model:
             settings.setdefault("model", model)
     names = [part.strip() for part in (name or "").split(",") if part.strip()]

@@ -1,23 +1,26 @@
-"""Sends what a provider's ``request`` asks for: one request, or several that it yields one after another."""
+"""What a provider sends for a prompt: its ``bootstrap``, and its ``request``, or several that it yields."""
 
 from __future__ import annotations
 
 import itertools
+import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from ..errors import G4FLiteError, ProviderError, RateLimitError, TransportError
+from ..answers.deltas import shown
+from ..errors import G4FLiteError, HookError, ProviderError, RateLimitError, TransportError
 from ..http.body import Body
 from ..http.checks import complete
 from ..http.exchange import Exchange
 from ..http.observer import observer
+from ..http.pool import Login
 from ..prompt import Prompt
-from .hooks import Hooks, Requests, checked_request, naming, wrong_end, wrong_step
+from .hooks import Hooks, Requests, mistake, naming, raise_mistake, wrong
 
 TOO_MANY = 429
 _END = object()
@@ -30,13 +33,39 @@ class Sender(Hooks, Protocol):
     def explain(self, error: G4FLiteError) -> None: ...
 
 
-def send_prompt(provider: Sender, exchange: Exchange, prompt: Prompt, asked: requests.Request | Requests) -> Body:
+def token_of(provider: Hooks, exchange: Exchange) -> str:
+    """Return the token of the session, for which ``bootstrap`` is called if it has none.
+
+    Of the threads that share a session, one calls ``bootstrap``; the others wait for its token.
+
+    :raises HookError: if the code of ``bootstrap`` has a mistake
+    """
+    pooled = exchange.pooled
+    login = pooled.login
+    if login is None:
+        with pooled.logging_in.held(exchange.deadline.check):
+            login = pooled.login  # another thread may have logged in meanwhile
+            if login is None:
+                with naming(provider, "bootstrap"):
+                    returned: object = provider.bootstrap(exchange)
+                if not isinstance(returned, str):  # which may have the token in it
+                    kind = "None" if returned is None else type(returned).__name__
+                    raise mistake(provider, "bootstrap", f'returned {kind}; return a str, "" if there is no token')
+                login = pooled.login = Login(returned)
+                exchange.bootstraps += 1
+    exchange.login = login
+    exchange.used.append(login.token)
+    return login.token
+
+
+def send_prompt(provider: Sender, exchange: Exchange, prompt: Prompt, token: str) -> Body:
     """Send the requests for a prompt; return the successful response to the last one, to be read from its beginning.
 
-    :param asked: what ``request`` returned
+    :param token: what ``bootstrap`` returned
     :raises G4FLiteError: if one of them does not succeed
     :raises HookError: if the code of ``request`` has a mistake
     """
+    asked = _made(provider, prompt, token)
     if isinstance(asked, requests.Request):
         return _answered(provider, exchange, prompt, asked)
     with at_step(exchange, "prompt"):
@@ -47,6 +76,49 @@ def send_prompt(provider: Sender, exchange: Exchange, prompt: Prompt, asked: req
             with suppress(Exception):
                 asked.close()
             raise
+
+
+def _made(provider: Hooks, prompt: Prompt, token: str) -> requests.Request | Requests:
+    """Call ``request``, and return what is to be sent, or the generator that yields it.
+
+    :raises HookError: if its code has a mistake
+    """
+    try:
+        request: object = provider.request(prompt, token)
+    except Exception as error:
+        raise_mistake(error, provider, "request")
+        raise
+    if isinstance(request, requests.Request):
+        return _checked(provider, request, "returned")
+    if isinstance(request, Generator):
+        return request
+    raise wrong(provider, "request", request, "a requests.Request, which is prepared and sent later")
+
+
+def _checked(provider: Hooks, request: requests.Request, gave: str) -> requests.Request:
+    """Check a request, and return it.
+
+    :param gave: how ``request`` gave it: ``"returned"`` or ``"yielded"``
+    :raises HookError: if it cannot be sent
+    """
+    url: object = request.url
+    if not (isinstance(url, str) and re.match(r"[\w+.-]+://[^/?#]", url)):
+        raise mistake(provider, "request", f'{gave} a request to {shown(url)}; write f"{{self.base_url}}/…"')
+    headers: object = request.headers
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
+        if value is not None and not isinstance(value, (str, bytes)):  # None leaves out a header of the session
+            raise mistake(provider, "request", f"{gave} the header {name} as {type(value).__name__}; make it a str")
+    return request
+
+
+def _wrong_end(provider: Hooks, value: object) -> HookError:
+    """Make the error for a ``request`` that yields, and ends without a response, or with a value.
+
+    :param value: what it returned at its end
+    """
+    if value is not None:
+        return mistake(provider, "request", f"returned {shown(value)} after it had yielded; yield it instead")
+    return mistake(provider, "request", "yielded no request that succeeded; yield each one that is to be sent")
 
 
 @contextmanager
@@ -63,7 +135,7 @@ def reading(provider: Sender, exchange: Exchange, body: Body | None) -> Iterator
 def not_read(error: BaseException, provider: Sender, exchange: Exchange, body: Body) -> None:
     """Close a response that could not be read, and add to the error what the response says about it."""
     body.close()
-    keep_token(exchange, body)
+    exchange.keep_token(body.new_token)
     if isinstance(error, G4FLiteError):
         exchange.failed(error, "prompt")
         complete(error, body)
@@ -80,12 +152,6 @@ def at_step(exchange: Exchange, step: str) -> Iterator[None]:
         if step == "bootstrap" and exchange.bodies:
             complete(error, exchange.bodies[-1])
         raise
-
-
-def keep_token(exchange: Exchange, body: Body) -> None:
-    """Use the newer token that came with a response, if one did, from now on."""
-    if body.new_token is not None:
-        exchange.keep_token(body.new_token)
 
 
 def pause(exchange: Exchange, seconds: float) -> None:
@@ -132,7 +198,7 @@ def _send_all(provider: Sender, exchange: Exchange, prompt: Prompt, asked: Reque
                     step = asked.throw(failure)
             except StopIteration as end:
                 if answer is None or end.value is not None:
-                    raise wrong_end(provider, end.value) from None
+                    raise _wrong_end(provider, end.value) from None
         failure = None
         if answer is not None and step is _END:
             answer.rewind()
@@ -141,8 +207,8 @@ def _send_all(provider: Sender, exchange: Exchange, prompt: Prompt, asked: Reque
             pause(exchange, step)
             continue
         if not isinstance(step, requests.Request):
-            raise wrong_step(provider, step)
-        request = checked_request(provider, step, "yielded")
+            raise mistake(provider, "request", f"yielded {shown(step)}; yield a requests.Request, or seconds to wait")
+        request = _checked(provider, step, "yielded")
         if answer is not None:
             answer.done(exchange)
             answer = None
@@ -174,4 +240,4 @@ class _Answer:
     def done(self, exchange: Exchange) -> None:
         """Let its connection serve the next request."""
         self.body.drain()
-        keep_token(exchange, self.body)
+        exchange.keep_token(self.body.new_token)

@@ -80,12 +80,22 @@ def check_url(url: Any, name: str, owner: str = "") -> str:
     except ValueError:
         valid = False
     if not valid or not url.isprintable() or re.search(r"[\s\\]", url):
-        raise ValueError(f"{name} must be a URL such as http://localhost:8080/v1, not {safe_url(url)!r}")
+        shown = safe_url(url)
+        raise ValueError(f"{name} must be a URL such as http://localhost:8080/v1, not {shown!r}{_meant(shown)}")
     if "@" in url or parts.query or parts.fragment:  # also in a path, where an unescaped / of a password would put it
         raise ValueError(
             f"{name} must not contain a user, password or query; pass keys as api_key= or headers=: {safe_url(url)!r}"
         )
     return url.rstrip("/")
+
+
+def _meant(url: str) -> str:
+    """Ask whether a URL was meant whose beginning is missing or cut; "" where it is not known."""
+    found = re.fullmatch(r"(?:(https?):/*)?([\w.-]+(:\d+)?(?:/[\w./-]*)?)", url, re.ASCII)
+    if found is None or not re.search(r"[:./]", found[2]):
+        return ""
+    scheme = found[1] or ("http" if found[3] or found[2].startswith("localhost") else "https")
+    return f"; did you mean {scheme}://{found[2]}?"
 
 
 def require_socks(proxy: str) -> None:

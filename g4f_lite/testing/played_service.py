@@ -54,12 +54,14 @@ def replies_of(replies: Replies) -> dict[str, list[Reply]]:
     """Return the replies of each path as a list.
 
     :raises TypeError: if one is not a reply
-    :raises ValueError: if there is none
+    :raises ValueError: if there is none, or a path is not one of a service
     """
     if not replies:
         raise ValueError("replies is empty; give at least the reply to a prompt, by its path")
     made = {}
     for path, given in replies.items():
+        if not path.startswith("/"):
+            raise ValueError(f"a path of replies begins with a slash, as in '/chat', not {path!r}")
         several = given if isinstance(given, (list, tuple)) else [given]
         if not several:
             raise ValueError(f"the replies of {path} are an empty list")
@@ -93,6 +95,8 @@ class PlayedService:
     :ivar refused: how many of them it still refuses
     :ivar prompts: how many prompts it has got
     :ivar missing: the cookies that a prompt came without
+    :ivar unknown: the paths of requests that have no replies
+    :ivar last_path: the path of the last request that has
     """
 
     def __init__(self, replies: Mapping[str, list[Reply]], refusals: Mapping[str, Reply]) -> None:
@@ -102,6 +106,8 @@ class PlayedService:
         self.length = 0
         self.refused = self.prompts = 0
         self.missing: list[str] = []
+        self.unknown: list[str] = []
+        self.last_path = ""
         self.prompt_path = self.refused_path = list(replies)[-1]
         self.answer = replies[self.prompt_path][-1]
         self._given = dict.fromkeys(replies, 0)
@@ -125,7 +131,9 @@ class PlayedService:
         :param cookies: its ``Cookie`` header
         """
         if path not in self.replies:
+            self.unknown.append(path)
             return Reply(status=404)
+        self.last_path = path
         if path == self.prompt_path:
             sent = {name: morsel.value for name, morsel in SimpleCookie(cookies).items()}
             self.missing += [name for name, value in self._cookies.items() if sent.get(name) != value]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 from unittest import mock
 
-from ..errors import AuthenticationError, G4FLiteError, HookError
+from ..errors import AuthenticationError, G4FLiteError, HookError, ProviderNotConfiguredError, TransportError
 from ..providers import sending
 from ..providers.base import Provider
 from ..providers.hooks import read_error
@@ -41,10 +42,10 @@ def check_provider(
 ) -> None:
     """Check what callers rely on: a provider reads its answers in any pieces, and misses and shows nothing.
 
-    A server on loopback gives the replies.  The answer has to be the same whole, as a stream, and byte by byte; where
-    it is cut or ends too early, there has to be an error; a refusal of the prompt, or of any request before it, has to
-    be an AuthenticationError; a refused token has to be fetched again once; and no pickle and no ``repr`` may hold a
-    key::
+    A server on loopback gives the replies, and nothing can be sent elsewhere.  The answer has to be the same whole, as
+    a stream, and byte by byte; where it is cut or ends too early, there has to be an error; a refusal of the prompt, or
+    of any request before it, has to be an AuthenticationError; a refused token has to be fetched again once; and no
+    pickle and no ``repr`` may hold a key::
 
         check_provider(partial(Parley, api_key="a-key"), {"/chat": ANSWER}, text="Good day")
 
@@ -57,11 +58,17 @@ def check_provider(
         that of any other path has status 401
     :param unmarked_end: whether the end of the body is the only end of an answer, so that an early one looks the same
     :raises AssertionError: if something does not hold
+    :raises TypeError: if ``make`` cannot be called, or something is not a reply
+    :raises ValueError: if a path is not one of the service, or there are no replies
     """
+    if not callable(make):
+        raise TypeError(f"make must be the class, or a function that makes a provider, not {type(make).__name__}")
     made = replies_of(replies)
     service = PlayedService(made, refusals_of(refusal, list(made)))
-    with service, mock.patch.object(sending, "pause"):
+    offline = mock.patch.dict(os.environ, G4F_LITE_OFFLINE="1")
+    with service, offline, mock.patch.object(sending, "pause"):
         provider = make(base_url=service.url, retry=None)
+        _check_requests(provider, service, prompt)
         for way in ("whole", "in single bytes"):
             service.way = way
             for found in (str(provider.ask(prompt)), "".join(map(str, provider.stream(prompt)))):
@@ -77,6 +84,23 @@ def check_provider(
             for secret in provider.secrets():
                 assert secret.encode() not in shown, f"{form} shows one of its secrets"
         provider.close()
+
+
+def _check_requests(provider: Provider, service: PlayedService, prompt: str) -> None:
+    """Check that what a provider sends for a prompt comes to the service, to paths that have replies."""
+    wrong: str | None = None
+    try:
+        provider.ask(prompt)
+    except G4FLiteError as error:
+        if service.unknown:
+            wrong = f"there is no reply for {service.unknown[0]}, to which a request came"
+        elif isinstance(error, (TransportError, ProviderNotConfiguredError)):
+            wrong = f"{error}; a request begins with self.base_url, which is {service.url} here"
+        if wrong is None:
+            raise
+        raise AssertionError(wrong) from error
+    last = service.prompt_path
+    assert service.last_path == last, f"the last request goes to {service.last_path}: put its reply last, after {last}"
 
 
 def _check_cuts(provider: Provider, service: PlayedService, prompt: str, text: str | None) -> None:

@@ -23,6 +23,7 @@ def _refuse(constant: str) -> Any:
 _READER = json.JSONDecoder(strict=False, parse_constant=_refuse)  # which accepts line breaks in strings
 _BEGINNING = re.compile(r"[\[{]")
 _ATTEMPTS = 50  # at finding JSON in a text with many brackets
+_MAX_READ = 8 * 1024 * 1024  # characters that attempts which fail may read, all together
 
 
 def without_thoughts(text: str) -> str:
@@ -41,13 +42,16 @@ def json_in(text: str) -> Iterator[Any]:
         if isinstance(whole, str):  # JSON in a string of JSON, as some write the arguments of tools
             yield from json_in(whole)
         return
-    end = 0
+    end = read = 0
     for beginning in islice(_BEGINNING.finditer(text), _ATTEMPTS):
         if beginning.start() < end:
             continue
         try:
             value, end = _READER.raw_decode(text, beginning.start())
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            read += getattr(error, "pos", len(text)) - beginning.start()
+            if read > _MAX_READ:
+                return
             continue
         yield value
 

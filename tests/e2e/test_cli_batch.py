@@ -330,15 +330,19 @@ def test_an_estimate_needs_no_key_and_says_what_the_price_is_for(tmp_path: Path)
     done = call(*command, **environment)
     assert done.stdout == (
         "1 prompt to send, 0 answers stored; about 100,000 tokens of prompts; "
-        "about $0.015 for the prompts only: --max-tokens limits the answers\n"
+        "gpt-4o-mini: about $0.015 for the prompts only: --max-tokens limits the answers\n"
     )
-    assert call(*command, "--max-tokens", "100000", **environment).stdout.endswith("; about $0.075\n")
+    assert call(*command, "--max-tokens", "100000", **environment).stdout.endswith("; gpt-4o-mini: about $0.075\n")
+    command[command.index("openai:gpt-4o-mini")] = "openai"
+    assert "; gpt-4o-mini: about $0.015 for" in call(*command, **environment).stdout
+    command[command.index("openai")] = "openai:gpt-4o-mni"
+    assert call(*command, **environment).stdout.endswith("; gpt-4o-mni: no price known\n")
 
 
 def test_the_price_of_a_gateway_is_an_option(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("one two\n", encoding="utf-8")
     command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.csv"), "--price", "1000,500000", *here]
-    assert call(*command, "--estimate", "--max-tokens", "4").stdout.endswith("; about $2.00\n")
+    assert call(*command, "--estimate", "--max-tokens", "4").stdout.endswith("; echo: about $2.00\n")
     assert "; 2 tokens of prompts and 2 of answers, about $1.00; kept in " in call(*command).stdout
 
 

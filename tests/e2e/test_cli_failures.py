@@ -103,7 +103,7 @@ def test_doctor_tells_it_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     monkeypatch.setenv("G4F_LITE_MODEL", "qwen3-0.6b")
     for source in ("the default", "named"):
         assert capsys.readouterr().err == ""
-        make_target(Target("local", source), {"retry": None})
+        make_target(Target("local", source), {"retry": None}, {})
     assert capsys.readouterr().err.startswith("Note: Local uses smollm2: G4F_LITE_MODEL is for commands that")
 
 
@@ -115,7 +115,7 @@ def test_the_projector_of_a_model_that_sees_is_an_option(tmp_path: Path, monkeyp
     projector.write_bytes(gguf({"general.architecture": "clip"}))
     image, given = ["-i", "https://example.org/cat.png"], ["--mmproj", str(projector)]
     refused = call("chat", "What?", "-m", str(model), *image)
-    assert_refused(refused, "the projector of a model that can see with --mmproj or G4F_LITE_MMPROJ\n")
+    assert_refused(refused, "give the model's projector with --mmproj: mmproj.gguf, beside the model, may be it\n")
     assert_refused(call("chat", "What?", "-m", str(model), *given, *image), "Local downloads no images")
     for chosen in ("", str(model)):
         refused = call("chat", "What?", "--mmproj", "none.gguf", G4F_LITE_MODEL=chosen)
@@ -185,6 +185,8 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
     ("arguments", "stdin", "words"),
     [
         (["caht"], b"", "there is no command 'caht'; did you mean chat?"),
+        (["pull", "smollm2"], b"", "there is no command 'pull'; did you mean local pull?"),
+        (["Hi, you"], b"", "'Hi, you' is not a command; a prompt comes after one: g4f-lite chat 'Hi, you'"),
         (["chat", "What", "is it?"], b"", 'the prompt is several arguments; put it in quotes: "What is it?"'),
         (["chat", "-p", "echo"], b"\xff\x00", "standard input is not text in UTF-8\n"),
         (["chat", "Hi", "-p", "echo", "-i", "-"], b"text", "standard input is not a PNG"),
@@ -233,8 +235,12 @@ def test_a_failure_of_the_service_is_one_line(emulator: Emulator, here: list[str
 
 def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Emulator) -> None:
     emulator.configure(refuse_unknown_models=True)
+    emulator.configure(models=[f"toy-{number}" for number in range(9)])
     done = call("chat", "Hello", "--base-url", f"{emulator.url}/v1", "-m", "gpt-99")
-    assert_failed(done, "gpt-99", "`g4f-lite models`, with the same --provider or --base-url")
+    assert_failed(done, "gpt-99", "toy-7 and 1 more; `g4f-lite models`, with the same --provider or --base-url")
+    done = call("chat", "Hello", "--base-url", f"{emulator.url}/v1", "-m", "toi-1")
+    assert_failed(done, "toi-1", "; try toy-1\n")
+    assert "g4f-lite models" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -244,7 +250,8 @@ def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Em
         ("ollama:llama3.2:3b", "with its provider it is -p ollama:llama3.2:3b\n"),
         ("claude", "of the service anthropic, write -p anthropic\n"),
         ("gpt-4o", "of the service openai, write -p openai -m gpt-4o\n"),
-        ("ann/tiny", "of Hugging Face's hub, write hf:ann/tiny\n"),
+        ("ollama/llama3.2", "with its provider it is -p ollama:llama3.2\n"),
+        ("ann/tiny", "if it is on Hugging Face's hub, write hf:ann/tiny; or give the path of a .gguf file\n"),
     ],
 )
 def test_a_model_of_elsewhere_comes_with_what_names_the_place(model: str, advice: str) -> None:
@@ -258,6 +265,10 @@ def test_the_context_has_an_option_of_its_own() -> None:
     assert_refused(call("chat", "Hello", "--threads", "0"), "--threads must be at least 1, not 0")
     assert_refused(call("serve", "--context", "64"), "--context must be at least 256, not 64")
     assert_refused(call("serve", "ollama", "--context", "512"), "--context is for the embedded model")
+    assert_refused(call("doctor", "ollama", "--threads", "2"), "--threads is for the embedded model")
+    assert_refused(
+        call("chat", "x", "-p", "ollama,groq", "--base-url", "http://x/v1"), "--base-url needs a single provider"
+    )
     elsewhere = call("chat", "Hello", "-p", "ollama", "-p", "groq", "--threads", "2")
     assert_refused(elsewhere, "--threads is for the embedded model, which is not used here")
     options = ProviderOptions(("groq", "local"), None, None, None, None)

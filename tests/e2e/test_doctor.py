@@ -19,12 +19,10 @@ from click.testing import CliRunner
 from g4f_lite import Body, OpenAICompatible, Prompt, Provider, Secret
 from g4f_lite.cli import reachability
 from g4f_lite.cli.commands import doctor
-from g4f_lite.cli.diagnosis import diagnose
 from g4f_lite.cli.examination import STEPS, Examination, Examiner
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers import registry
 from g4f_lite.providers.base import BaseProvider
-from g4f_lite.providers.local.load_failure import not_loaded
 from g4f_lite.providers.openai.presets import PRESETS
 from g4f_lite.testing import Echo
 
@@ -271,54 +269,23 @@ def test_a_key_that_a_server_on_this_machine_requires(emulator: Emulator) -> Non
     done = call("doctor", "lmstudio", "--base-url", f"{emulator.url}/v1", G4F_LITE_API_KEY="unused")
     assert ": its key is missing\n" in done.stdout
     assert re.search(r"settings +ok .* no key\n", done.stdout)
-    assert "(no key was sent: set LM_API_TOKEN in the environment, or give --api-key-file)" in done.stdout
-    assert "To do: set LM_API_TOKEN in the environment, or give --api-key-file.\n" in done.stdout
+    unread = "(G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names)"
+    assert f"(no key was sent: set LM_API_TOKEN in the environment {unread}, or give --api-key-file)" in done.stdout
+    assert f"To do: set LM_API_TOKEN in the environment {unread}, or give --api-key-file.\n" in done.stdout
     emulator.fail("token", step="models")
     done = call("doctor", "lmstudio", "--base-url", f"{emulator.url}/v1", LM_API_TOKEN="wrong")
     assert ": it rejects the key or token\n" in done.stdout
 
 
+def test_a_url_that_lacks_its_end(emulator: Emulator) -> None:
+    done = call("doctor", "--base-url", emulator.url)
+    assert f"try --base-url {emulator.url}/v1" in done.stdout
+    assert "(named): its URL may be incomplete\n" in done.stdout
+
+
 def test_wrong_settings() -> None:
     found = examine(lambda: OpenAICompatible("localhost"))
     assert (found.verdict, states(found)[0]) == ("its settings are invalid", "failed")
-
-
-@pytest.mark.parametrize(
-    ("error", "verdict", "remedy"),
-    [
-        (not_loaded("m.gguf", 4096, b"insufficient memory"), "too little memory", "a smaller context with --context"),
-        (not_loaded("m.gguf", 4096, b"data is not within the file bounds"), "cut or damaged", "download"),
-        (not_loaded("m.gguf", 4096, b"unknown model architecture: 'x'"), "know this kind", "upgrade xllamacpp"),
-        (not_loaded("m.gguf", 4096, b"what?"), "cut or damaged", "download"),
-    ],
-)
-def test_why_a_model_is_not_loaded(error: Exception, verdict: str, remedy: str) -> None:
-    found = diagnose(error, None)
-    assert verdict in found[0]
-    assert remedy in found[1]
-
-
-@pytest.mark.parametrize(
-    ("content", "verdict", "remedy"),
-    [
-        (None, "its file is not there", "give the path of a .gguf file"),
-        ("my notes", "its file is of another kind", "give the path of a .gguf file"),
-        ("GGUF", "its file is cut or damaged", "download the file again"),
-    ],
-)
-def test_a_file_that_is_no_model(tmp_path: Path, content: str | None, verdict: str, remedy: str) -> None:
-    path = tmp_path / "model.gguf"
-    if content is not None:
-        path.write_text(content)
-    done = call("doctor", "local", "-m", str(path))
-    assert f"\nlocal (named): {verdict}\n" in done.stdout
-    assert done.stdout.endswith(f"  To do: {remedy}.\n")
-
-
-def test_a_model_that_nobody_has() -> None:
-    done = call("doctor", "local", "-m", "nosuch")
-    assert "local (named): it has no such model\n" in done.stdout
-    assert "To do: choose one of `g4f-lite local list`, or the path of a .gguf file.\n" in done.stdout
 
 
 def test_tls(tmp_path: Path) -> None:

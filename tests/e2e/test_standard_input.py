@@ -60,7 +60,7 @@ def test_a_file_is_added_to_the_prompt_unless_something_else_is_reading_it(
 def test_text_files_are_added_to_the_prompt(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     one, two = tmp_path / "one.txt", tmp_path / "two.md"
     one.write_text("\ufefferste Zeile\n", encoding="utf-8")
-    two.write_text("zweite", encoding="utf-8")
+    two.write_bytes("\ufeffzweite\r\n".encode("utf-16-le"))
     files = ["-f", str(one), "--file", str(two)]
     assert call("chat", "Sum up:", *files, *here, stdin="three\n").returncode == 0
     assert call("chat", *files[:2], *here).returncode == 0
@@ -74,6 +74,7 @@ def test_files_that_are_not_text(emulator: Emulator, here: list[str], tmp_path: 
     (tmp_path / "red.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     for name, word in (("red.png", "is not text in UTF-8"), ("none.txt", "cannot read"), (".", "cannot read")):
         assert_refused(call("chat", "Sum up:", "-f", str(tmp_path / name), *here), word)
+    assert_refused(call("chat", "Sum up:", "-f", "-", *here), "--file takes no standard input, which is added to the")
     assert emulator.requests == []
 
 

@@ -51,8 +51,8 @@ def test_results_are_in_the_order_of_the_prompts(client: Client) -> None:
 def test_nothing_is_sent_before_the_results_are_read(client: Client, shout: Shout) -> None:
     results = client.map(numbered(3))
     assert shout.asked == []
-    assert results.estimate() == (3, 0, 9, None, None, True, 0, 3, 0)
-    assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30, None, False, 0, 3, 0)
+    assert results.estimate() == (3, 0, 9, None, None, True, 0, 3, 0, ("m",))
+    assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30, None, False, 0, 3, 0, ("m",))
     assert shout.asked == []
     assert repr(results) == "<BatchResults: 0 of 3 done, 0 failed>"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from g4f_lite import OtherChoice, ResponseFormatError, ToolCallDelta
-from g4f_lite.answers.characters import MAX_HALVES, whole_characters
+from g4f_lite.answers.checked import MAX_HALVES, checked
 from g4f_lite.providers.openai import chunks, tool_calls
 from g4f_lite.providers.openai.chunks import ChunkReader
 from g4f_lite.providers.openai.tool_calls import ToolCalls
@@ -90,7 +90,7 @@ def test_an_answer_has_not_more_choices_than_anybody_asks_for(several: bool) -> 
 
 def test_halves_of_characters_under_ever_new_indices_do_not_pile_up() -> None:
     halves = (ToolCallDelta(number, arguments="\ud83d") for number in range(MAX_HALVES + 2))
-    read = list(whole_characters(halves))
+    read = list(checked(halves, "deltas"))
     first = [ToolCallDelta(number, arguments="") for number in range(MAX_HALVES)]
     lone = [ToolCallDelta(number, arguments="\ufffd") for number in range(MAX_HALVES)]
     assert read[: 2 * MAX_HALVES] == [*first, *lone]

@@ -9,11 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4f_lite import AnswerStream, Finish, ImageResponse, Reasoning, ResponseFormatError, ToolCallDelta, Usage
+from g4f_lite import (
+    AnswerStream,
+    Finish,
+    HookError,
+    ImageResponse,
+    Reasoning,
+    ResponseFormatError,
+    ToolCallDelta,
+    Usage,
+)
 from g4f_lite.answers import buffer
 from g4f_lite.answers.attached import CONTAINER_BYTES
 from g4f_lite.answers.buffer import COMPACT_BYTES, MAX_ATTACHED_BYTES, MAX_BYTES, Buffer
-from g4f_lite.answers.deltas import Attached, Delta, OtherChoice, Revision
+from g4f_lite.answers.deltas import Attached, Delta, Identity, OtherChoice, Revision
 
 words = st.text(max_size=5)
 DELTAS = st.lists(
@@ -142,6 +151,37 @@ def test_pieces_of_no_length_are_not_looked_at_again_and_again() -> None:
     stream = AnswerStream(lambda: iterate(*[Empty()] * 1000, "a", Finish()), provider="Test")
     assert next(stream.start()) == "a"
     assert looks <= 3000
+
+
+@pytest.mark.parametrize(
+    ("deltas", "has_content", "has_answer"),
+    [
+        ([], False, False),
+        (["", Usage(1, 2, 3), Finish(), Identity("1"), Revision("x"), Attached({"notes": [1]})], False, False),
+        ([Reasoning("x")], True, False),
+        ([Reasoning("x"), "", Finish("length")], True, False),
+        ([Reasoning("x"), "y"], True, True),
+        ([ToolCallDelta(0)], True, True),
+        ([Attached({"audio": {}})], True, True),
+        ([OtherChoice(1, "x")], True, True),
+        ([ImageResponse("https://images.test/a.png")], True, True),
+    ],
+)
+def test_content_and_what_of_it_is_the_answer(deltas: list[Delta], has_content: bool, has_answer: bool) -> None:
+    collected = Buffer()
+    for delta in deltas:
+        collected.add(delta)
+    assert (collected.has_content, collected.has_answer) == (has_content, has_answer)
+
+
+@pytest.mark.parametrize("delta", [None, b"x", 3])
+def test_what_a_stage_yields_is_a_delta(delta: Any) -> None:
+    def stage(deltas: Generator[Delta, None, None]) -> Generator[Delta, None, None]:
+        yield from deltas
+        yield delta
+
+    with pytest.raises(HookError, match="yielded"):
+        AnswerStream(lambda: iterate("a", Finish()), provider="Test").through(stage).text()
 
 
 @pytest.mark.parametrize("delta", [ToolCallDelta(0, name="x" * 1000), ToolCallDelta(0, id="x" * 1000)])

@@ -52,3 +52,7 @@ def test_context_and_memory_stand_beside_what_there_is(
     shown = {setting.name: setting.value for setting in effective_settings({})}
     assert shown["context"] == "4096 of at most 8192 tokens, of the embedded model"
     assert shown["its memory"] == expected
+    given = {setting.name: setting for setting in effective_settings({"context": "1024", "mmproj": "eye.gguf"})}
+    assert given["context"].value == "1024 of at most 8192 tokens, of the embedded model"
+    assert given["its memory"].value.startswith("about 0.1 GB")
+    assert (given["mmproj"].value, given["mmproj"].source) == ("eye.gguf", "command line")

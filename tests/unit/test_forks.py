@@ -17,7 +17,7 @@ from g4f_lite.batch.pace import LocalMeter
 from g4f_lite.http import Exchange, PooledSession
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.forks import ForkSafeLock
-from g4f_lite.providers.hooks import token_of
+from g4f_lite.providers.sending import token_of
 from g4f_lite.store.answers import AnswerStore, Kept
 
 pytestmark = [

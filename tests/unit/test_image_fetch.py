@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import pytest
 import responses
 
-from g4f_lite import G4FLiteError, ResponseFormatError, ResponseStatusError
+from g4f_lite import G4FLiteError, ProviderNotConfiguredError, ResponseFormatError, ResponseStatusError
 from g4f_lite.answers.images import MAX_IMAGE_BYTES
-from g4f_lite.http.connection import Session
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.exchange import Exchange, Route
 from g4f_lite.http.pool import PooledSession, set_cookies
+from g4f_lite.http.session import Session
 from g4f_lite.providers.image_fetch import MAX_REDIRECTS, fetch_image, refuse_private
 from g4f_lite.timeout import Timeout
 
@@ -274,6 +274,17 @@ def test_through_a_proxy_no_spelling_of_a_private_host_is_asked(
     exchange.route = Route("http://proxy.test:3128")
     with pytest.raises(ResponseFormatError, match="not a public address"):
         fetch_image(exchange, f"http://{host}/cat", home=HOME)
+    assert not web.calls
+
+
+def test_offline_no_name_is_looked_up_for_a_proxy(
+    web: responses.RequestsMock, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4F_LITE_OFFLINE", "1")
+    monkeypatch.setattr(socket, "getaddrinfo", None)
+    exchange.route = Route("http://127.0.0.1:3128")
+    with pytest.raises(ProviderNotConfiguredError, match="G4F_LITE_OFFLINE=1"):
+        fetch_image(exchange, "https://secret.pictures.test/cat", home=HOME)
     assert not web.calls
 
 

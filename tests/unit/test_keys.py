@@ -125,6 +125,8 @@ def test_a_key_that_cannot_be_one_is_refused_unseen(bad: str, monkeypatch: pytes
         ("Bearer sekret", "is not a valid key: leave out 'Bearer'"),
         ("bearer\tsekret", "is not a valid key: leave out 'bearer'"),
         ("Authorization: Bearer sekret", "is not a valid key: leave out 'Authorization: Bearer'"),
+        ("GROQ_API_KEY=sekret", "is not a valid key: leave out what is before it, 'GROQ_API_KEY='"),
+        ("export GROQ_API_KEY = sekret", "is not a valid key: leave out what is before it, 'GROQ_API_KEY='"),
         ('"sekret"', "is not a valid key: leave out the quotes"),
         ("'sekret'", "is not a valid key: leave out the quotes"),
         ("\u201csekret\u201d", "is not a valid key: leave out the quotes"),
@@ -343,3 +345,35 @@ def test_a_token_of_a_function_is_in_no_error() -> None:
             provider.create("m", "hi")
     assert "wrong: " in str(caught.value)
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("preset", "variable", "told"),
+    [
+        (
+            "google",
+            "GOOGLE_API_KEY",
+            "set GEMINI_API_KEY in the environment (GOOGLE_API_KEY is set, and is not read)",
+        ),
+        ("groq", "GROQ_KEY", "set GROQ_API_KEY in the environment (GROQ_KEY is set, and is not read), or"),
+        ("xai", "GROK_API_KEY", "(GROK_API_KEY is set, and is not read)"),
+        ("openai", "OPENAI_TOKEN", "(OPENAI_TOKEN is set, and is not read)"),
+        ("groq", "G4F_LITE_API_KEY", "(G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names)"),
+        ("groq", "GROQ_PROJECT", "set GROQ_API_KEY in the environment, or give"),
+        ("google", "GOOGLE_MAPS_API_KEY", "set GEMINI_API_KEY in the environment, or give"),
+        ("groq", "OPENAI_API_KEY", "set GROQ_API_KEY in the environment, or give"),
+    ],
+)
+def test_a_key_in_a_variable_that_is_not_read_is_told(
+    preset: str, variable: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, KEY)
+    with pytest.raises(AuthenticationError) as caught:
+        OpenAICompatible.preset(preset).ask("hi")
+    assert told in caught.value.message
+    assert KEY not in caught.value.message
+
+
+def test_a_key_may_end_in_signs_of_base64() -> None:
+    for key in ("QUJD==", "A_B=", "A_B=="):
+        assert OpenAICompatible(ELSEWHERE, api_key=key).key.value() == key

@@ -53,6 +53,14 @@ def test_too_little_memory_is_an_error_of_the_engine(words: bytes, context: int,
             ),
         ),
         (
+            b"0.1 E mtmd_init_from_file: error: mismatch between text model (n_embd = 32) and mmproj (n_embd = 64)\n",
+            (
+                "llama.cpp cannot load m.gguf: the projector is of another model, or damaged; give the one that is "
+                "published with the model (mtmd_init_from_file: error: mismatch between text model (n_embd = 32) and "
+                "mmproj (n_embd = 64))"
+            ),
+        ),
+        (
             b"0.1 E nobody has seen this\n",
             (
                 "llama.cpp cannot load m.gguf: it is cut or damaged, or is of a kind that this version does not know; "

@@ -372,3 +372,16 @@ class TestSlots:
             assert {first, second} == {0, 1}
             assert self.slot(slots, "s", "a") is None
         assert self.slot(slots, "s", "a") is not None
+
+    def test_a_second_question_about_a_document_gets_the_slot_of_the_first(self) -> None:
+        document, slots = "A long document. " * 20, Slots(4)
+        assert [self.slot(slots, "s", f"{document}{question}") for question in "ab"] == [0, 0]
+        assert self.slot(slots, "s", f"Another. {document}") == 1
+        assert self.slot(slots, "s", f"{document}c") == 0
+        assert self.slot(slots, "s", f"{document}c", "answer", "go on") == 0
+        assert self.slot(slots, "s", f"{document}d") == 2  # the conversation stays where it is
+
+    def test_little_that_is_shared_moves_nothing(self) -> None:
+        document, slots = "A long document. " * 20, Slots(4)
+        assert [self.slot(slots, f"{document}{one * 400}") for one in "ab"] == [0, 1]
+        assert [self.slot(slots, f"{'A short one.' * 20}{one}") for one in "ab"] == [2, 3]

@@ -44,8 +44,22 @@ def test_images_are_taken_with_a_projector(seeing: Local, provider: Local) -> No
     seeing.create_generator(messages="What is this?", images=PNG)
     with pytest.raises(ValueError, match="Local accepts only text") as caught:
         provider.create_generator(messages="What is this?", images=PNG)
-    advice = "leave out images=, or give the projector of a model that can see with mmproj= or G4F_LITE_MMPROJ"
-    assert str(caught.value).endswith(f"; {advice}")
+    advice = "leave out images=, or give the model's projector with mmproj=: mmproj.gguf, beside the model, may be it"
+    assert str(caught.value) == f"Local accepts only text, and a message contains an image; {advice}"
+
+
+def test_where_the_projector_is_depends_on_the_model(provider: Local) -> None:
+    with pytest.raises(ValueError, match=r"with mmproj=: a second file, with mmproj in its name, published with the"):
+        provider.create_generator(messages="What is this?", images=PNG)
+    with pytest.raises(
+        ValueError, match=r"or use a model that can see, with its projector in mmproj=; smollm2 sees none$"
+    ):
+        Local(download=False).create_generator(messages="What is this?", images=PNG)
+
+
+def test_an_image_that_llama_cpp_cannot_read_is_told_at_the_call(seeing: Local) -> None:
+    with pytest.raises(ValueError, match="Local reads PNG, JPEG, GIF and BMP, and an image is WebP; convert it"):
+        seeing.create_generator(messages="What is this?", images=b"RIFF\0\0\0\0WEBPVP8 ")
 
 
 def test_images_are_not_downloaded(seeing: Local) -> None:

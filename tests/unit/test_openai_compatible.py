@@ -228,7 +228,7 @@ def test_the_services_own_words(
         provider.create(messages="Hi")
     assert type(caught.value) is kind
     assert caught.value.step == "prompt"
-    assert len(web.calls) == attempts
+    assert [call.request.method for call in web.calls].count("POST") == attempts
 
 
 def test_an_error_after_text_keeps_it_and_is_not_tried_again(provider: OpenAICompatible, web: Web) -> None:
@@ -304,4 +304,15 @@ def test_an_address_without_v1_is_told(status: int) -> None:
     with pytest.raises(
         ResponseStatusError, match=rf"status {status}: .* usually ends in /v1, and http://server\.example does not"
     ):
+        provider.create(messages="hi")
+
+
+@responses.activate
+def test_a_server_that_has_no_model_yet_says_so() -> None:
+    """Ollama, as it is after its installation."""
+    responses.get("http://server.example/v1/models", json={"object": "list", "data": None})
+    failure = {"message": 'model "" not found, try pulling it first', "type": "not_found_error"}
+    responses.post("http://server.example/v1/chat/completions", status=404, json={"error": failure})
+    provider = OpenAICompatible("http://server.example/v1", retry=None)
+    with pytest.raises(ModelNotSupportedError, match=r"it has no model yet: .* with `ollama pull llama3\.2`"):
         provider.create(messages="hi")

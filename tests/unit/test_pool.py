@@ -9,8 +9,8 @@ import pytest
 import requests
 import responses
 
-from g4f_lite.http.connection import Session
 from g4f_lite.http.pool import MAX_COOKIE_BYTES, PooledSession, SessionPool, set_cookies
+from g4f_lite.http.session import Session
 
 
 def test_the_session_used_last_is_lent_first() -> None:

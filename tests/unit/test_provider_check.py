@@ -179,6 +179,7 @@ def test_replies_that_are_none_are_refused() -> None:
         ({}, "replies is empty"),
         ({"/chat": []}, "the replies of /chat are an empty list"),
         ({"/chat": 7}, "a reply of /chat must be a str, bytes or a Reply, not int"),
+        ({"chat": "x"}, "a path of replies begins with a slash, as in '/chat', not 'chat'"),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             check_provider(Plain, replies, text="Good day")  # type: ignore[arg-type]
@@ -188,3 +189,36 @@ def test_replies_that_are_none_are_refused() -> None:
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             check_provider(Plain, {"/say": "Good day"}, text="Good day", refusal=refusal)  # type: ignore[arg-type]
+
+
+class Elsewhere(Plain):
+    """Sends its prompt to the service itself, whatever its base_url."""
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return requests.Request("POST", f"{self.url}/say")
+
+
+@pytest.mark.parametrize(
+    ("kind", "replies", "message"),
+    [
+        (
+            Elsewhere,
+            {"/say": "x"},
+            "and http://plain.example is not; .*; a request begins with self.base_url, which is",
+        ),
+        (Plain, {"/chat": "x"}, "there is no reply for /say, to which a request came"),
+        (
+            partial(Quill, api_key="the-good-key"),
+            dict(reversed(REPLIES.items())),
+            "the last request goes to /chat: put its reply last, after /token",
+        ),
+    ],
+)
+def test_where_its_requests_go_is_checked_first(kind: Any, replies: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_provider(kind, replies, text="x")
+
+
+def test_a_provider_in_the_place_of_its_class_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"make must be the class, or a function that makes a provider, not Plain$"):
+        check_provider(Plain(), {"/say": "x"}, text="x")  # type: ignore[arg-type]

@@ -73,6 +73,12 @@ def test_a_slash_before_the_model_is_told_to_be_a_colon(name: str) -> None:
         registry.make_provider(name)
 
 
+@pytest.mark.parametrize("name", ["ollama;groq", "ollama groq", "Ollama | local"])
+def test_several_names_in_one_are_told_how_to_separate(name: str) -> None:
+    with pytest.raises(ProviderNotFoundError, match=r"; separate several by commas$"):
+        registry.find_class(name)
+
+
 @pytest.mark.parametrize(
     ("name", "advice"),
     [

@@ -41,7 +41,14 @@ def _nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["hf:owner/name", f"https://x.example/m.gguf#sha256={'0' * 64}", "{here}/m.gguf", "{here}/text", "{here}/no"],
+    [
+        "hf:owner/name",
+        "HF.co/owner/name",
+        f"https://x.example/m.gguf#sha256={'0' * 64}",
+        "{here}/m.gguf",
+        "{here}/text",
+        "{here}/no",
+    ],
 )
 @pytest.mark.parametrize("is_chain", [False, True])
 def test_a_file_is_neither_read_nor_downloaded(name: str, is_chain: bool, tmp_path: Path) -> None:

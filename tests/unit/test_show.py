@@ -67,10 +67,14 @@ def test_show_writes_what_the_file_has_characters_for(encoding: str, errors: str
     assert out.buffer.getvalue() == written  # type: ignore[attr-defined]
 
 
-def test_half_a_character_does_not_stop_show() -> None:
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [(("a \ud83d", "\ude42"), "a 🙂"), (("a \ud83d",), "a \ufffd"), (("a \ude42", "b"), "a \ufffdb")],
+)
+def test_half_a_character_does_not_stop_show(pieces: tuple[str, ...], shown: str) -> None:
     out = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
-    assert stream_of("a \ud83d", "\ude42", Finish())[0].show(out) == "a 🙂"
-    assert out.buffer.getvalue() == b"a ??\n"  # type: ignore[attr-defined]
+    assert stream_of(*pieces, Finish())[0].show(out) == shown
+    assert out.buffer.getvalue() == f"{shown}\n".encode()  # type: ignore[attr-defined]
 
 
 def test_an_object_that_can_be_written_to_is_file_enough() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
+from g4f_lite.typed import lenient
 from g4f_lite.typed.mismatch import Mismatch
 from g4f_lite.typed.output import Output
 
@@ -131,6 +132,20 @@ def test_what_does_not_fit_says_why(kind, text, reason):
 def test_a_text_full_of_brackets_takes_no_longer_than_others():
     with pytest.raises(Mismatch):
         Output.of(Owner).convert("[{" * 100_000)
+
+
+def test_a_text_is_not_read_again_from_each_bracket_to_its_end(monkeypatch):
+    read = []
+
+    class Counting(json.JSONDecoder):
+        def raw_decode(self, text, idx=0):
+            read.append(idx)
+            return super().raw_decode(text, idx)
+
+    monkeypatch.setattr(lenient, "_READER", Counting(strict=False))
+    with pytest.raises(Mismatch):
+        Output.of(list[int]).convert("[" * 40 + "1e5," * (1024 * 1024) + "x")
+    assert len(read) <= 4  # as whole, and three times from a bracket, each 4 MiB
 
 
 def test_the_output_of_a_type_is_made_once():

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from g4f_lite.errors import ProviderNotConfiguredError
-from g4f_lite.http.connection import Session
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.exchange import Exchange
 from g4f_lite.http.pool import PooledSession
+from g4f_lite.http.session import Session
 from g4f_lite.http.urls import Origin, as_sent, is_loopback, is_plain, parse_origin, redirected
 from g4f_lite.timeout import Timeout
 

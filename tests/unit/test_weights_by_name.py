@@ -144,6 +144,30 @@ class TestFromAnAddress:
         with pytest.raises(ValueError, match=match):
             Local.pull(address)
 
+    @pytest.mark.parametrize(
+        ("address", "name"),
+        [
+            ("https://huggingface.co/a/b-GGUF", "hf:a/b-GGUF"),
+            ("https://huggingface.co/a/b-GGUF/?library=x", "hf:a/b-GGUF"),
+            ("https://huggingface.co/a/b-GGUF/tree/main", "hf:a/b-GGUF"),
+            ("https://huggingface.co/a/b-GGUF/tree/v2", "hf:a/b-GGUF@v2"),
+            ("https://huggingface.co/a/b/blob/main/c/d%20e.gguf?download=true", "hf:a/b/c/d e.gguf"),
+            ("https://huggingface.co/a/b/resolve/v2/d.gguf", "hf:a/b/d.gguf@v2"),
+            ("http://www.huggingface.co/a/b", "hf:a/b"),
+            ("hf.co/a/b-GGUF:Q8_0", "hf:a/b-GGUF:Q8_0"),
+            ("hf:a/b", "hf:a/b"),
+            ("a/b", "a/b"),
+            ("https://huggingface.co/a", "https://huggingface.co/a"),
+            ("https://hf.co.example/a/b", "https://hf.co.example/a/b"),
+            (f"https://hf.co/a/b/resolve/main/d.gguf#sha256={SHA256}",) * 2,
+        ],
+    )
+    def test_an_address_of_the_hub_is_a_name_on_it(self, address: str, name: str) -> None:
+        assert references.hub_name(address) == name
+        if name.startswith("hf:"):
+            assert Local(address).get_model() == name
+            assert isinstance(references.parse(address), references.HubReference)
+
     @pytest.mark.parametrize("settings", [{"revision": "main"}, {"sha256": SHA256}])
     def test_a_known_name_has_its_own(self, settings: dict[str, str]) -> None:
         with pytest.raises(ValueError, match=f"{next(iter(settings))}= is not for 'smollm2'"):

@@ -75,7 +75,7 @@ def test_a_file_that_is_here_needs_neither(command: str, tmp_path: Path) -> None
     path.write_bytes(MODEL)
     done = call(command, str(path))
     assert done.exit_code == 2
-    advice = "is a file of your own and needs no download: name it as the model, with -m or Local(…)"
+    advice = "is a file of your own, and is used where it is: name it as the model, with -m or Local(…)"
     assert done.output == f"Error: Local: {path} {advice}\n"
     assert path.exists()
 

@@ -36,6 +36,7 @@ from g4f_lite.testing import Scripted
             "a larger one, or leave out earlier messages",
             "a larger one, or leave out earlier messages, as `g4f-lite chat --max-characters N` does",
         ),
+        ("after 5 tokens: give a larger max_tokens, which", "after 5 tokens: give a larger --max-tokens, which"),
         ("there is no model 'model=x'", "there is no model 'model=x'"),
     ],
 )

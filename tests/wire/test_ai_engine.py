@@ -334,7 +334,7 @@ def test_nothing_of_a_user_is_a_bad_argument(site: AiEngine) -> None:
 
 
 def test_pictures_are_refused_at_the_call(site: AiEngine) -> None:
-    with pytest.raises(ValueError, match=r"AiEngine accepts only text, and a message contains 'image_url'"):
+    with pytest.raises(ValueError, match=r"AiEngine accepts only text, and a message contains an image"):
         site.create_generator(messages="What is this?", images=[PNG])
 
 

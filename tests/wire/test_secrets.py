@@ -22,8 +22,8 @@ from g4f_lite import (
 )
 from g4f_lite.emulator import Emulator
 from g4f_lite.http.body import Body
-from g4f_lite.http.connection import Session
 from g4f_lite.http.pool import PooledSession
+from g4f_lite.http.session import Session
 from g4f_lite.prompt import Prompt
 
 from .canaries import ANSWERS, KEY, PLACES, TOKEN, Notes, echo_everything, fail, serve, settings_for, take_notes  # noqa: F401  a fixture

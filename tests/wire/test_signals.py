@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import functools
 import json
+import queue
 import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import FrameType
+from typing import Any, cast
 
 import pytest
 import requests
 
-from g4f_lite import OpenAICompatible, RetryPolicy, TransportError
+from g4f_lite import OpenAICompatible, RetryPolicy, Timeout, TransportError
 from g4f_lite.http import body
+from g4f_lite.http.connection import keep_little_unsent
+from g4f_lite.http.deadline import Deadline
 
-from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, head, hello
+from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, every, head, hello
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of Unix")
 
@@ -157,6 +161,47 @@ def test_a_handlers_exception_is_no_reason_to_try_another_address(monkeypatch: p
         with OpenAICompatible(f"http://service.test:{server.port}", model="m", timeout=5) as provider:
             _passes_untouched(lambda: provider.create(messages="hi"), error)
         assert server.connections == 0
+
+
+class InterruptedSocket:
+    """A socket of which each setting is interrupted by a signal."""
+
+    def settimeout(self, seconds: float) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+
+    def setsockopt(self, *_: int) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+
+
+@pytest.mark.parametrize("kind", ["TimeoutError", "OSError"])
+@pytest.mark.parametrize("step", ["lift_first_limit", "drain_within", "keep_little_unsent"])
+def test_a_handlers_exception_passes_untouched_while_a_socket_is_set(step: str, kind: str) -> None:
+    deadline, sock = Deadline(Timeout(total=60)), cast("socket.socket", InterruptedSocket())
+    deadline.hold(sock)
+    steps: dict[str, Callable[[], None]] = {
+        "lift_first_limit": deadline.lift_first_limit,
+        "drain_within": lambda: deadline.drain_within(1),
+        "keep_little_unsent": lambda: keep_little_unsent(sock),
+    }
+    waiting.append(error := RAISED[kind]())
+    _passes_untouched(steps[step], error)
+
+
+def test_no_lock_of_pythons_own_code_can_be_left_held_by_a_handlers_exception() -> None:
+    entered: list[str] = []
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code.co_filename == queue.__file__:
+            entered.append(frame.f_code.co_name)
+
+    with RawServer(every(hello())) as server, OpenAICompatible(server.url, model="m", timeout=5) as provider:
+        provider.create(messages="hi")
+        sys.setprofile(note)
+        try:
+            provider.create(messages="hi")
+        finally:
+            sys.setprofile(None)
+        assert (entered, server.connections) == ([], 1)
 
 
 class Handler:

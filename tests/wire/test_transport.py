@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import pickle
 import socket
@@ -32,7 +33,7 @@ from g4f_lite.http.transfer import Transfer
 
 from .conftest import Provide
 from .proxies import HTTPProxy, Proxy, SOCKSProxy
-from .raw_server import Connection, RawServer, every, hello, length
+from .raw_server import DONE, Connection, RawServer, delta, every, hello, length
 from .transport import FAST, failure_of, provider_at
 
 # TLS
@@ -97,6 +98,24 @@ def test_verify_false_is_taken_and_warned_of(tls: ssl.SSLContext) -> None:
     warned = pytest.warns(urllib3.exceptions.InsecureRequestWarning)
     with RawServer(every(hello()), tls=tls) as server, provider_at(server.url, verify=False) as provider, warned:
         assert provider.create(messages="hi") == "Hello world"
+
+
+def test_what_came_ahead_of_a_prompt_is_not_its_answer_though_tls_has_decrypted_it_already(
+    tls: ssl.SSLContext, authority_file: str
+) -> None:
+    events = delta("Hello", "stop") + DONE
+    head_bytes = len(length(b"." * 8000)) - 8000
+    comment = b":" + b"." * (io.DEFAULT_BUFFER_SIZE - head_bytes - len(events) - 3) + b"\n\n"
+    first = length(comment + events)  # http.client reads all of it at once, and nothing behind it
+
+    def answer(connection: Connection) -> None:
+        while connection.request():
+            connection.send(first + length(delta("another's", "stop") + DONE))  # in one record of TLS
+
+    with RawServer(answer, tls=tls) as server, provider_at(server.url, verify=authority_file) as provider:
+        assert len(first) == io.DEFAULT_BUFFER_SIZE
+        assert [provider.create(messages="hi") for _ in range(3)] == ["Hello"] * 3
+        assert (len(server.requests), server.connections) == (3, 3)
 
 
 @pytest.mark.parametrize("variable", CA_BUNDLES)

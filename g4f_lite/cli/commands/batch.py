@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from ...batch.summary import Estimate
 from ...batch.workers import LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
+from ...http.urls import is_loopback
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
 from ..batch_report import Price, told_before, told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
-from ..completion import FILE
+from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments
 from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
 
@@ -51,7 +53,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 )
 @provider_options
 @engine_options
-@click.option("--model", "-m", metavar="NAME", help="The model.")
+@click.option("--model", "-m", metavar="NAME", shell_complete=complete_model, help="The model.")
 @click.option("--system", "-s", metavar="TEXT", help="A system message for all prompts.")
 @call_options("--option")
 @click.option("--workers", metavar="N|auto", callback=_number_or_auto, default="auto", help="How many calls at once.")
@@ -162,7 +164,9 @@ def command(
 
     with client:
         if estimate:
-            _tell_estimate(results, files, price, 0 if is_new or hosted else unused())
+            address = client.provider.priced_at or ""
+            is_paid = find_spec("genai_prices") is not None and bool(address) and not is_loopback(address)
+            _tell_estimate(results, files, price, 0 if is_new or hosted else unused(), is_paid=is_paid)
             return
         results.check()
         if not (is_new or hosted or options["fresh"]):
@@ -170,10 +174,13 @@ def command(
         BatchRun(client, results, rows, files, check, price, options["fresh"]).run()
 
 
-def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price | None, unused: int) -> None:
+def _tell_estimate(
+    results: BatchResults[Any], files: BatchFiles, price: Price | None, unused: int, *, is_paid: bool
+) -> None:
     """Print what would be sent.
 
     :param unused: how many answers in the store are to other questions than those of the file
+    :param is_paid: whether it goes to a service whose models may have a price
     """
     estimate = results.estimate()._replace(unused=unused)
     _tell_unused(estimate, files)
@@ -181,7 +188,7 @@ def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price |
         cost = price.cost(estimate.prompt_tokens, estimate.completion_tokens or 0)
         estimate = estimate._replace(cost=cost)
     failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
-    click.echo(told_before(estimate, failed, files.skipped))
+    click.echo(told_before(estimate, failed, files.skipped, unpriced=is_paid and estimate.cost is None))
 
 
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:

@@ -18,11 +18,11 @@ from ...providers.base import BaseProvider, Provider
 from ...providers.environment import warn_of_unknown_variables
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, make_provider
-from ..completion import FILE, complete_provider
+from ..completion import FILE, complete_model, complete_provider
 from ..diagnosis import NOT_RUNNING
 from ..effective_settings import Setting, effective_settings, known_secrets
 from ..examination import Examination, Examiner
-from ..options import note_unused_model, read_key
+from ..options import EngineOptions, check_engine_options, engine_options, note_unused_model, read_key
 from ..output import write, write_json
 
 SECONDS = 30.0  # for each step, by default
@@ -48,27 +48,29 @@ class Target:
 @click.option(
     "--provider",
     "-p",
-    "more",
+    "names",
     multiple=True,
     metavar="NAME",
     shell_complete=complete_provider,
     help="The same as PROVIDER.",
 )
 @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
-@click.option("--model", "-m", metavar="NAME", help="The model.")
+@click.option("--model", "-m", metavar="NAME", shell_complete=complete_model, help="The model.")
 @click.option("--api-key-file", "key_file", metavar="FILE", type=FILE, help="A file with only the API key in it.")
 @click.option("--proxy", metavar="URL", help="A proxy for all requests.")
+@engine_options
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="The limit of each step.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(
     context: click.Context,
     providers: tuple[str, ...],
-    more: tuple[str, ...],
+    names: tuple[str, ...],
     base_url: str | None,
     model: str | None,
     key_file: Path | None,
     proxy: str | None,
+    engine: EngineOptions,
     timeout: float | None,
     as_json: bool,
 ) -> None:
@@ -79,7 +81,7 @@ def command(
 
     The exit code is 0 if all named or chosen providers work.
     """
-    providers = (*providers, *(name.strip() for names in more for name in names.split(",") if name.strip()))
+    providers = (*providers, *(name.strip() for named in names for name in named.split(",") if name.strip()))
     if base_url is not None and len(providers) > 1:
         raise click.UsageError("--base-url needs a single provider")
     if key_file is not None and len(providers) != 1 and base_url is None:
@@ -90,14 +92,17 @@ def command(
         settings["api_key"] = read_key(key_file)
         secrets.append(settings["api_key"])
     named = ",".join(providers) or ("OpenAICompatible" if base_url else None)
+    tested = list(targets(providers, base_url, model))
+    check_engine_options(engine, [target.name for target in tested])
     given = {"provider": named, "base_url": base_url, "model": model, "proxy": proxy}
+    given |= {name: str(value) for name, value in engine.items()}
     warn_of_unknown_variables()
     rows = effective_settings({**given, "timeout": None if timeout is None else f"{timeout:g} s for each step"})
     if not as_json:
         write_settings(rows)
     found = []
-    for target in targets(providers, base_url, model):
-        make = partial(make_target, target, settings)
+    for target in tested:
+        make = partial(make_target, target, settings, engine)
         examiner = Examiner(
             make, target.name, target.source, counts=target.counts, seconds=timeout or SECONDS, secrets=secrets
         )
@@ -143,7 +148,7 @@ def not_tested(tested: set[str]) -> list[str]:
     return [name for name, preset in keyed if preset.title not in tested]
 
 
-def make_target(target: Target, settings: dict[str, Any]) -> BaseProvider:
+def make_target(target: Target, settings: dict[str, Any], engine: EngineOptions) -> BaseProvider:
     """Create the provider; nothing is downloaded for it."""
     name = target.name.partition(":")[0].strip()
     with suppress(ProviderNotFoundError):  # it is a preset, or does not exist
@@ -152,7 +157,7 @@ def make_target(target: Target, settings: dict[str, Any]) -> BaseProvider:
     wanted = {**settings, "base_url": target.base_url, "model": target.model}
     wanted = {key: value for key, value in wanted.items() if value is not None or key == "retry"}
     if name.lower() == "local":
-        wanted["download"] = False
+        wanted |= {"download": False, **engine}
     provider = make_provider(target.name, **wanted)
     if target.source == "named":
         note_unused_model(provider)

@@ -8,6 +8,7 @@ import click
 
 from ...providers.fallback import Fallback
 from ...providers.hooks import models_of
+from ...providers.openai.listing import ListingProvider
 from ..failure import tell
 from ..options import ProviderOptions, provider_options
 from ..output import write, write_json
@@ -27,7 +28,8 @@ def command(provider_options: ProviderOptions, as_json: bool) -> None:
     for one in provider.providers if isinstance(provider, Fallback) else [provider]:
         names = models_of(one)
         if not names:
-            tell(f"{one.name} does not list its models; any name can be tried.")
+            listed = "lists no models: it has none, or takes any name"
+            tell(f"{one.name} {one.without_models() if isinstance(one, ListingProvider) else listed}.")
         rows += [{"provider": one.name, "model": name} for name in names]
     if as_json:
         write_json({"models": rows})

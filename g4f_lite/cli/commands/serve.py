@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from ...errors import G4FLiteError
+from ...errors import AuthenticationError, G4FLiteError
 from ...http.urls import is_loopback
+from ...providers.base import BaseProvider
+from ...providers.fallback import Fallback
 from ...providers.openai.keys import clean
-from ..completion import FILE, complete_provider
-from ..failure import Failure, Misuse, checking_arguments, one_line
-from ..options import EngineOptions, check_engine_options, engine_options, read_key
+from ..completion import FILE, complete_model, complete_provider
+from ..failure import Failure, Misuse, checking_arguments, one_line, tell
+from ..options import OR_KEY, EngineOptions, ProviderOptions, engine_options, keyless_options, read_key
 from ..output import write
-
-if TYPE_CHECKING:
-    from ...providers.base import BaseProvider
 
 PORT = 1337
 KEY_VARIABLE = "G4F_LITE_SERVER_KEY"
@@ -34,14 +35,19 @@ USAGE = """\
 
 @click.command()
 @click.argument("providers", nargs=-1, metavar="[PROVIDER]...", shell_complete=complete_provider)
+@keyless_options
+@engine_options
+@click.option(
+    "--model", "-m", metavar="NAME", shell_complete=complete_model, help="The model for requests that name none."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="The port; 0 for any.")
 @click.option(
     "--api-key-file",
-    "key_file",
+    "server_key_file",
     metavar="FILE",
     type=FILE,
-    help=f"A file with the key that each request must have; {KEY_VARIABLE} may hold it instead.",
+    help=f"A file with the key that each request to this server must have; {KEY_VARIABLE} may hold it instead.",
 )
 @click.option(
     "--origin",
@@ -50,38 +56,39 @@ USAGE = """\
     metavar="ORIGIN",
     help="A site whose pages may call the server, such as https://chat.example.org; can be repeated.",
 )
-@engine_options
 @click.option("--any-model", is_flag=True, help="Answer every model name with the provider's default model.")
 @click.option("--max-streams", type=click.IntRange(1), default=64, show_default=True, help="Answers at once.")
 @click.option("--quiet", is_flag=True, help="Show no line for each request.")
 def command(
     providers: tuple[str, ...],
+    provider_options: ProviderOptions,
+    engine: EngineOptions,
+    model: str | None,
     host: str,
     port: int,
-    key_file: Path | None,
+    server_key_file: Path | None,
     origins: tuple[str, ...],
-    engine: EngineOptions,
     any_model: bool,
     max_streams: int,
     quiet: bool,
 ) -> None:
     """Serve a provider to any OpenAI client, and a page to chat with.
 
-    PROVIDER is a name such as ollama or groq:llama-3.3-70b; several are fallbacks, in order. Without one the
-    environment chooses, or else the embedded model answers. Only programs on this machine can reach the server, unless
-    --host names another address, which needs a key.
+    PROVIDER is a name such as ollama or groq:llama-3.3-70b, as after --provider; several are fallbacks, in order.
+    Without one the environment chooses, or else the embedded model answers. A provider's key is read from its own
+    variable. Only programs on this machine can reach the server, unless --host names another address, which needs a
+    key.
     """
     from ...contrib.server.app import create_app
     from ...contrib.server.serving import Server
-    from ...providers.local.catalogue import DEFAULT
-    from ...providers.selection import choose_provider
 
-    key = _key(key_file)
+    key = _key(server_key_file)
     if key is None and not is_loopback(f"//{f'[{host}]' if ':' in host else host}"):
         raise Misuse(f"--host {host} lets other machines in, which needs a key: use --api-key-file or {KEY_VARIABLE}")
+    options = replace(provider_options, names=(*providers, *provider_options.names))
+    settings = {"model": model, "timeout": options.timeout, "proxy": options.proxy}
+    provider = options.choose(engine, **{name: value for name, value in settings.items() if value is not None})
     with checking_arguments():
-        provider: BaseProvider = choose_provider(",".join(providers) or None, local={"download": DEFAULT, **engine})
-        check_engine_options(engine, provider)
         models = {"*": None} if any_model else None
         app = create_app(provider, models=models, api_key=key, origins=origins, max_streams=max_streams)
     _warn_if_not_ready(provider)
@@ -90,10 +97,11 @@ def command(
     try:
         server = Server(app, host, port, max_streams)
     except OSError as error:
-        raise Failure(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+        other = "; choose another with --port" if error.errno == errno.EADDRINUSE else ""
+        raise Failure(f"cannot listen on {host}, port {port}: {error.strerror}{other}") from error
     write(
         USAGE.format(
-            name=provider.name,
+            name=" or ".join(member.name for member in _members(provider)),
             url=server.url,
             key=" with your key" if key else "",
             shown="your key" if key else "none",
@@ -115,13 +123,19 @@ def _key(path: Path | None) -> str | None:
         return clean(value, KEY_VARIABLE)
 
 
+def _members(provider: BaseProvider) -> Sequence[BaseProvider]:
+    return provider.providers if isinstance(provider, Fallback) else [provider]
+
+
 def _warn_if_not_ready(provider: BaseProvider) -> None:
-    """Say what each request would fail for, such as a key that is missing."""
-    for member in getattr(provider, "providers", (provider,)):
+    """Say what each request would fail for, such as a key that is missing; of a chain, it was noted."""
+    members = _members(provider)
+    for member in members:
         try:
             getattr(member, "check_ready", lambda: None)()
         except (G4FLiteError, ValueError) as error:
-            click.echo(f"Warning: {one_line(str(error))}", err=True)
+            if len(members) == 1 or not isinstance(error, AuthenticationError):
+                tell(f"Warning: {one_line(str(error).removesuffix(OR_KEY))}")  # the option is for the server's own
 
 
 def _show_requests() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 import sys
 from typing import Any
 
@@ -82,7 +83,9 @@ class ChatMagics(Magics):
         try:
             given = parse_argstring(self.chat, line)
         except (UsageError, ValueError) as error:  # of a quotation mark that is not closed
-            raise UsageError(f"{error}; the prompt goes below the line") from error
+            named = re.search(r"(?:^|\s)(?:-p|--provider)[ =]?(\S+)", line)
+            advice = f"a provider is given as -m {named[1]}" if named else "the prompt goes below the line"
+            raise UsageError(f"{error}; {advice}") from error
         if not cell.strip():
             raise UsageError("the prompt is blank; it goes below the line")
         if given.output and (keyword.iskeyword(given.output) or not given.output.isidentifier()):

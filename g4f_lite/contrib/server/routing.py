@@ -13,7 +13,9 @@ from ...providers.local.base import EngineProvider
 from ...providers.selection import ProviderLike
 
 # What ``Local`` takes for a file on this machine, or for one to download: both are for the one who runs the server.
-_FILE = re.compile(r"hf:|https?:|[/\\.~]|[A-Za-z]:|.*\.gguf$|.*\.\.", re.DOTALL)
+_FILE = re.compile(
+    r"hf:|https?:|(?:www\.)?(?:hf|huggingface)\.co/|[/\\.~]|[A-Z]:|.*\.gguf$|.*\.\.", re.DOTALL | re.IGNORECASE
+)
 
 
 class ClientsRouter(Router):

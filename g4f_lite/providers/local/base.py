@@ -26,6 +26,7 @@ from .engine import BearerAuth
 from .forced_call import as_call, is_forced, with_schema
 from .gguf import Metadata
 from .keep_alive import seconds_of
+from .kinds import check_chats
 from .manners import is_limited, manner_of, well_asked
 from .options import check_options
 from .runner import Runner
@@ -67,13 +68,14 @@ class EngineProvider(OpenAIProvider):
 
     def check(self, prompt: Prompt) -> None:
         super().check(prompt)
-        if self.runner.projector(self.get_model(prompt.model)) is None:
-            prompt.check_text_only(self.name, without_projector())
+        model = self.get_model(prompt.model)
+        if self.runner.projector(model) is None:
+            prompt.check_text_only(self.name, lambda: without_projector(model))
         else:
             check_images(prompt.messages, self.name)
         check_options(prompt.options)
         try:  # here, so that a model which has to be fetched first takes no time of the answer's
-            self.runner.metadata(self.get_model(prompt.model))
+            check_chats(self.runner.path(model), self.runner.metadata(model))
         except ModelNotSupportedError as error:
             self.explain(error)
             raise
@@ -82,7 +84,7 @@ class EngineProvider(OpenAIProvider):
         model, options = self.get_model(prompt.model), dict(prompt.options)
         keep_alive = seconds_of(options.pop("keep_alive", self.runner.keep_alive))
         prompt = replace(self.settled(prompt), options=options)
-        return EngineCall(self, prompt, lambda call: self.runner.engine(model, call), keep_alive)
+        return EngineCall(self, prompt, self.route(), lambda call: self.runner.engine(model, call), keep_alive)
 
     def request(self, prompt: Prompt, token: str) -> requests.Request:
         metadata = self._metadata(prompt)

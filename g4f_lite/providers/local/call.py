@@ -10,7 +10,7 @@ from ...answers.deltas import Delta
 from ...errors import G4FLiteError, TransportError
 from ...http.body import Body
 from ...http.deadline import Deadline
-from ...http.exchange import Exchange
+from ...http.exchange import Exchange, Route
 from ...prompt import Prompt
 from ..call import Call, Service
 from ..sending import at_step
@@ -25,9 +25,14 @@ class EngineCall(Call):
     """
 
     def __init__(
-        self, service: Service, prompt: Prompt, engine_of: Callable[[Deadline], Engine], keep_alive: float
+        self,
+        service: Service,
+        prompt: Prompt,
+        route: Route,
+        engine_of: Callable[[Deadline], Engine],
+        keep_alive: float,
     ) -> None:
-        super().__init__(service, prompt)
+        super().__init__(service, prompt, route)
         self._engine_of = engine_of
         self._keep_alive = keep_alive
         self._held = ExitStack()  # the engine, and the slot that is lent to this call

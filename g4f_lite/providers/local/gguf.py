@@ -46,7 +46,7 @@ class Metadata:
 
     @property
     def is_projector(self) -> bool:
-        """Whether it is no model, but the file with which one sees images."""
+        """Whether it is the file with which a model sees images."""
         return self.values.get("general.architecture") == "clip"
 
     @property

@@ -12,6 +12,8 @@ PROVIDER = "Local"
 #: Phrases of the messages, by which :mod:`g4f_lite.cli.diagnosis` tells them apart.
 NO_MEMORY = "there is too little memory"
 CUT = "is cut or damaged"
+LOAD = "llama.cpp cannot load"
+PROJECTOR = "the projector is of another model"
 UNKNOWN_KIND = "is of a kind that this version of llama.cpp does not know"
 
 Fits = Callable[[int], bool]
@@ -24,6 +26,7 @@ _MEMORY = re.compile(
     re.IGNORECASE,
 )
 _CUT = re.compile(r"not within the file bounds|corrupted or incomplete|failed to read")
+_EYE = re.compile(r"CLIP model|\b(?:mtmd|clip)_")  # the part of llama.cpp that loads projectors
 _KIND = re.compile(r"unknown model architecture|unknown pre-tokenizer type|only supports up to version")
 _KILLED = -getattr(signal, "SIGKILL", 9)  # how Linux ends a program where the memory runs out
 
@@ -42,13 +45,15 @@ def not_loaded(files: str, context: int, words: bytes, fits: Fits = _always) -> 
     """
     if line := _line(words, _MEMORY):
         return _no_memory(files, context, line, words, fits)
-    if line := _line(words, _KIND):
+    if line := _line(words, _EYE):
+        what = f"{LOAD} {files}: {PROJECTOR}, or damaged; give the one that is published with the model ({line})"
+    elif line := _line(words, _KIND):
         what = f"{files} {UNKNOWN_KIND}; upgrade xllamacpp, or use another model ({line})"
     elif line := _line(words, _CUT):
         what = f"{files} {CUT}; download it again ({line})"
     else:  # llama.cpp says the reason first
         what = (
-            f"llama.cpp cannot load {files}: it {CUT}, or is of a kind that this version does not know; download it "
+            f"{LOAD} {files}: it {CUT}, or is of a kind that this version does not know; download it "
             f"again, or upgrade xllamacpp{line_in_brackets(words, 0)}"
         )
     return ModelNotSupportedError(what, provider=PROVIDER)

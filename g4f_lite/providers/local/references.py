@@ -11,10 +11,16 @@ from urllib.parse import unquote, urlsplit
 
 from ...arguments import safe_url, unknown_name
 from ...errors import ModelNotSupportedError
+from ..openai.presets import preset_named
 from .catalogue import WEIGHTS, HubFile, PackageFile
 from .gguf import check_gguf
 
 _HUB = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:/([^@:]+\.gguf)|:([\w.-]+))?(?:@([\w./-]+))?")
+# An address that is copied from the hub's pages, or what Ollama calls a model of the hub.
+_HUB_PAGE = re.compile(
+    r"(?i)(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)"
+    r"(?:/(?:tree|blob|resolve)/([^/?#]+)(?:/([^?#:]+\.gguf))?)?(?::([\w.-]+))?/?(?:\?[^#]*)?"
+)
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 #: Which one of several is taken where none is named.
@@ -87,7 +93,18 @@ Reference = PackageFile | HubFile | HubReference | UrlFile
 
 def is_reference(name: str) -> bool:
     """Return whether a name is one that :func:`parse` reads, and not the path of a file."""
-    return name in WEIGHTS or name.startswith(("hf:", "https:", "http:"))
+    return name in WEIGHTS or hub_name(name).startswith(("hf:", "https:", "http:"))
+
+
+def hub_name(name: str) -> str:
+    """Return what an address on the hub, such as ``https://huggingface.co/owner/name``, is called here.
+
+    Any other name is given as it is, and so is an address with a hash.
+    """
+    if (found := _HUB_PAGE.fullmatch(name)) is None:
+        return name
+    repository, revision, file, quantization = (part and unquote(part) for part in found.groups())
+    return str(HubReference(repository, file, quantization, None if revision == "main" else revision))
 
 
 def name_of(name: str | None, own: str) -> str:
@@ -100,21 +117,28 @@ def name_of(name: str | None, own: str) -> str:
     """
     files = {known: weights.file_name for known, weights in WEIGHTS.items()}
     files.setdefault(own, own)  # behind the others, so that of two files of one name its own is meant
-    name = {Path(file).stem: known for known, file in files.items()}.get(name or own, name or own)
+    name = hub_name({Path(file).stem: known for known, file in files.items()}.get(name or own, name or own))
     if is_reference(name):
         parse(name)
         return name
     if not os.path.exists(name) and (superfluous := _around_path(name)):
         raise ModelNotSupportedError(f"there is no file {name}; leave out {superfluous}", provider="Local")
-    if not name.endswith(".gguf") and not os.path.exists(name):  # which is also false for what no path can be
-        raise ModelNotSupportedError(
-            f"{unknown_name('model', name, list(WEIGHTS), 'it')}; or give the path of a .gguf file", provider="Local"
-        )
+    if _is_path(name) and os.path.isfile(f"{os.path.expanduser(name)}.gguf"):
+        raise ModelNotSupportedError(f"there is no file {name}; did you mean {name}.gguf?", provider="Local")
+    if not _is_path(name) and not os.path.exists(name):  # which is also false for what no path can be
+        raise ModelNotSupportedError(f"{_unknown(name)}; or give the path of a .gguf file", provider="Local")
     return str(check_gguf(name))
+
+
+def _is_path(name: str) -> bool:
+    """Return whether a name is meant as a path: owner/name may be one on the hub."""
+    return name.lower().endswith(".gguf") or name.startswith(("/", "~", ".")) or "\\" in name
 
 
 def _around_path(name: str) -> str:
     """Return what stands around the path of a .gguf file and does not belong there; "" for nothing."""
+    if name != name.strip() and name.strip().endswith(".gguf"):
+        return "the blank"
     if name[:1] in ("'", '"') and name.rstrip("'\"").endswith(".gguf"):
         return "the quotes"
     found = re.match(r"(?i)(local:|file:(?://)?).*\.gguf$", name)
@@ -129,6 +153,8 @@ def parse(name: str, *, revision: str | None = None, sha256: str | None = None) 
     :raises ModelNotSupportedError: if no model has this name
     :raises ValueError: if an address without a hash, or a revision or hash for what has none
     """
+    if sha256 is None:
+        name = hub_name(name)
     if name in WEIGHTS:
         reference: Reference = WEIGHTS[name]
     elif name.startswith("hf:"):
@@ -144,13 +170,22 @@ def parse(name: str, *, revision: str | None = None, sha256: str | None = None) 
     elif name.startswith(("https:", "http:")):
         reference, sha256 = _parse_url(name, sha256), None
     elif os.path.isfile(name):
-        what = f"{name} is a file of your own and needs no download: name it as the model, with -m or Local(…)"
+        what = f"{name} is a file of your own, and is used where it is: name it as the model, with -m or Local(…)"
         raise ModelNotSupportedError(what, provider="Local")
     else:
-        raise ModelNotSupportedError(unknown_name("model", name, list(WEIGHTS), "it"), provider="Local")
+        message = _unknown(name)
+        message += "" if "hf:" in message else "; or give a file on the hub as hf:owner/name"
+        raise ModelNotSupportedError(message, provider="Local")
     if revision or sha256:
         raise ValueError(f"{'revision' if revision else 'sha256'}= is not for {name!r}, which says it itself")
     return reference
+
+
+def _unknown(name: str) -> str:
+    message = unknown_name("model", name, list(WEIGHTS), "it")
+    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(?::[\w.-]+)?", name) and preset_named(name.partition("/")[0]) is None:
+        message += f"; if it is on Hugging Face's hub, write hf:{name}"
+    return message
 
 
 def _parse_url(name: str, sha256: str | None) -> UrlFile:

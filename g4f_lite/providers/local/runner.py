@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 from ...arguments import number_setting, warn
-from ...errors import ModelNotSupportedError
 from ...http.deadline import Deadline
 from . import weights
 from .engine import Engine, EngineSettings
 from .engines import engine_for
 from .gguf import Metadata, read_metadata
 from .keep_alive import KeepAlive, seconds_of
+from .kinds import check_model, check_projector
 from .process import check_installed
 from .references import is_reference
 from .vision import checked_file
@@ -90,21 +90,17 @@ class Runner:
         if self._mmproj is None or self._seeing not in (None, model):
             return None
         path = self.path(self._mmproj)
-        if not read_metadata(path).is_projector:
-            what = f"{path} is a model, not a projector; the projector of a model that can see has mmproj in its name"
-            raise ModelNotSupportedError(what, provider="Local")
+        check_projector(path, read_metadata(path))
         return path
 
     def metadata(self, model: str) -> Metadata:
         """Return what a model's file says about it.
 
-        :raises ModelNotSupportedError: if it is a projector
+        :raises ModelNotSupportedError: if it is damaged, or holds no whole model
         """
         path = self.path(model)
         metadata = read_metadata(path)
-        if metadata.is_projector:
-            what = f"{path} is a projector, not a model; name the model, and give this file with mmproj="
-            raise ModelNotSupportedError(what, provider="Local")
+        check_model(path, metadata)
         return metadata
 
     def context_of(self, model: str) -> int:

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ...messages import Messages
+from ...messages import Messages, text_of
+
+LEAST_SHARED = 256  # characters: fewer are computed in an instant
 
 
 @dataclass
@@ -33,6 +35,18 @@ class Slot:
         has_turn = any(message["role"] == "user" for message in known)
         return len(known) if has_turn and messages[: len(known)] == known else 0
 
+    def shares(self, messages: Messages) -> int:
+        """Return how many characters this slot has of the beginning of another prompt, such as the same document.
+
+        0 where that is little, or less than half of what the slot has, and where a conversation has gone on in it.
+        """
+        if any(message["role"] == "assistant" for message in self.messages):
+            return 0
+        mine, new = ("\n".join(text_of(message["content"]) for message in some) for some in (self.messages, messages))
+        pairs = enumerate(zip(mine, new, strict=False))
+        shared = next((index for index, (one, other) in pairs if one != other), min(len(mine), len(new)))
+        return shared if shared >= max(LEAST_SHARED, len(mine) / 2) else 0
+
 
 class Slots:
     """The slots of an engine.
@@ -49,8 +63,8 @@ class Slots:
     def lend(self, messages: Messages) -> Iterator[int | None]:
         """Lend a slot for an answer to messages; None where all are in use: the engine takes the next free one."""
         with self._lock:
-            # Where none knows any of them, the first.
-            slot = max(self._free, key=lambda free: free.knows(messages), default=None)
+            # Where none has any of them, the first.
+            slot = max(self._free, key=lambda free: (free.knows(messages), free.shares(messages)), default=None)
             if slot is not None:
                 self._free.remove(slot)
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from ...errors import ModelNotSupportedError
 from ...messages import Messages
+from .catalogue import WEIGHTS
 from .gguf import check_gguf
 from .references import is_reference, parse
 
@@ -33,11 +35,19 @@ def checked_file(file: str, source: str) -> str:
         raise
 
 
-def without_projector() -> str:
-    """Return what to do about images for a model that has no projector."""
+def without_projector(model: str) -> str:
+    """Return what to do about images for a model that has no projector.
+
+    :param model: a known name, a reference, or a path
+    """
     if os.environ.get(VARIABLE):
         return f"leave out images=, or give the model's projector with mmproj=: {VARIABLE} is set, but {FOR_ITS_MODEL}"
-    return f"leave out images=, or give the projector of a model that can see with mmproj= or {VARIABLE}"
+    if model in WEIGHTS:
+        return f"leave out images=, or use a model that can see, with its projector in mmproj=; {model} sees none"
+    where = "a second file, with mmproj in its name, published with the model"
+    if not is_reference(model) and (beside := sorted(Path(model).parent.glob("*mmproj*.gguf"))):
+        where = f"{beside[0].name}, beside the model, may be it"
+    return f"leave out images=, or give the model's projector with mmproj=: {where}"
 
 
 def check_images(messages: Messages, owner: str) -> None:
@@ -58,3 +68,5 @@ def check_images(messages: Messages, owner: str) -> None:
             url = image.get("url") if isinstance(image, dict) else image
             if kind == "image_url" and not str(url)[:5].lower() == "data:":
                 raise ValueError(f"{owner} downloads no images: give the bytes or the path of an image, not its URL")
+            if str(url)[:15].lower() == "data:image/webp":
+                raise ValueError(f"{owner} reads PNG, JPEG, GIF and BMP, and an image is WebP; convert it")

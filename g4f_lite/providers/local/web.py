@@ -19,10 +19,10 @@ from ...errors import (
 )
 from ...http.body import Body
 from ...http.checks import check
-from ...http.connection import Session
 from ...http.deadline import Deadline
 from ...http.exchange import Exchange, Route
 from ...http.pool import PooledSession
+from ...http.session import Session
 from ...http.urls import origin_of, parse_origin, redirected
 from ...timeout import Timeout
 from .engine import BearerAuth

@@ -17,6 +17,8 @@ _HAS_VERSION = r"/v\d|/deployments/"
 _DEPLOYMENT = r"/deployments/([^/]+)"
 _NO_SUCH_ENDPOINT = r"(?i)(?:unexpected|unknown|no such|invalid) (?:endpoint|url|path|route)"
 NO_SUCH_PAGE = (404, 405, 501)  # statuses
+#: How the advice about an address begins.
+USUAL_END = "the address of such a server usually ends in /v1"
 _AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 Query = list[tuple[str, str]]
@@ -42,7 +44,7 @@ def read_address(url: str) -> Address:
         query = parse_qsl(parts.query, keep_blank_values=True)
     except (AttributeError, TypeError, ValueError):
         return Address(url, [])
-    if "@" in url:  # credentials: what looks like a query may be a part of the password
+    if not parts.netloc or "@" in url:  # credentials: what looks like a query may be a part of the password
         return Address(url, [])
     path = re.sub(_CUT_ENDPOINT, r"\1", re.sub(_ENDPOINT, "", parts.path))
     path = re.sub(_OF_OLLAMA, "/v1", path)
@@ -71,7 +73,7 @@ def version_hint(base_url: str) -> str | None:
     better = f"{base_url}/openai/v1" if is_azure(base_url) else f"{base_url}/v1"
     is_environments = read_address(os.environ.get("G4F_LITE_BASE_URL") or "").base.rstrip("/") == base_url
     setting = f"G4F_LITE_BASE_URL={better}" if is_environments else f"base_url={better!r}"
-    return f"the address of such a server usually ends in /v1, and {base_url} does not: try {setting}"
+    return f"{USUAL_END}, and {base_url} does not: try {setting}"
 
 
 def explain_address(error: G4FLiteError, base_url: str) -> None:

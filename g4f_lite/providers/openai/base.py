@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
-from urllib.parse import urljoin
 
 import requests
 
 from ...answers.deltas import Delta
-from ...errors import G4FLiteError, ProviderError
+from ...errors import G4FLiteError
 from ...http.body import Body
-from ...http.exchange import Exchange
 from ...prompt import Prompt
 from ..base import Provider
-from ..call import fetch
 from . import errors
-from .address import NO_SUCH_PAGE, Query, explain_address, with_query
+from .address import Query, explain_address, with_query
 from .answer import read_answer
 from .extras import check_extras, headers_of, query_of
-from .models import model_for_chats, read_models
 from .options import EXTRAS, OPTIONS
 from .refused_field import STREAM, STREAM_OPTIONS, give_up, refused_field
 
@@ -37,7 +32,6 @@ class OpenAIProvider(Provider):
     known_options = OPTIONS
     reports_usage = True
     query: Query = []  # noqa: RUF012  never changed in place
-    _served_model = ""
 
     def auth(self) -> Any:
         """Return what signs a request, as ``requests`` takes it; None for nothing."""
@@ -47,37 +41,6 @@ class OpenAIProvider(Provider):
         super().check(prompt)
         if EXTRAS & prompt.options.keys():
             check_extras(prompt.options)
-
-    def get_models(self) -> list[str]:
-        """Ask the server for the names of its models."""
-        return list(self.run(self._list_models))
-
-    def _list_models(self, exchange: Exchange) -> list[str]:
-        try:
-            return self._read_list(exchange, self.to_send("GET", "/models"))
-        except ProviderError as error:
-            if error.status not in NO_SUCH_PAGE:
-                raise
-            with suppress(G4FLiteError):  # Ollama had a list under another address before it had OpenAI's
-                url = with_query(urljoin(self.base_url, "/api/tags"), self.query)
-                return self._read_list(exchange, requests.Request("GET", url, auth=self.auth()))
-            raise
-
-    def _read_list(self, exchange: Exchange, request: requests.Request) -> list[str]:
-        body = fetch(exchange, request, "bootstrap", self)
-        try:
-            return read_models(body.json())
-        except G4FLiteError as error:
-            self.explain(error)
-            raise
-        finally:
-            body.close()
-
-    def served_model(self, exchange: Exchange) -> str:
-        """Ask the server for its models, once, and take the first that is for chats."""
-        if not self._served_model:
-            self._served_model = model_for_chats(self._list_models(exchange))
-        return self._served_model
 
     def request(self, prompt: Prompt, token: str) -> requests.Request:
         return self.to_send("POST", self.api_endpoint, self.body(prompt), prompt.options)

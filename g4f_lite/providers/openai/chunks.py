@@ -79,7 +79,8 @@ class ChunkReader:
         self._held: list[Delta] = []  # what came before the answer had begun, and says nothing by itself
         self._room_to_hold = MAX_HELD
         self._choices: set[int] = set()
-        self._said: dict[int, TextSoFar] = defaultdict(TextSoFar)  # of each choice
+        self._pieces: dict[int, list[str]] = defaultdict(list)  # of the text of each choice
+        self._said: dict[int, TextSoFar] = {}  # the same, once a message has come, which may say it once more
         self._room_to_compare = MAX_COMPARED
         self._streamed: set[type] = set()  # what else has come in a delta, so that a message says it once more
 
@@ -138,25 +139,24 @@ class ChunkReader:
         if is_alone:  # and noted as by _note_text, without its call, which would be one more for each piece
             self._room_to_compare -= PIECE_BYTES + len(text)
             if self._room_to_compare > 0:
-                self._said[self._text_index].pieces.append(text)
+                self._pieces[self._text_index].append(text)
         return text if is_alone else None
 
-    def rest(self) -> Iterator[Delta]:
+    def rest(self) -> list[Delta]:
         """Return what was held until the answer began, where it never did."""
         held, self._held = self._held, []
-        yield from held
+        return held
 
-    def end(self) -> Iterator[Delta]:
+    def end(self) -> list[Delta]:
         """Return what is certain only when nothing more comes, and the end of each choice."""
-        yield from self.rest()
+        deltas = self.rest()
         for index, calls in self._calls.items():
-            yield from (OtherChoice(index, delta) if index else delta for delta in calls.rest())
+            deltas += (OtherChoice(index, delta) if index else delta for delta in calls.rest())
         if self._named and self._extra != self._identity.extra:
-            yield replace(self._identity, extra=self._extra)
-        for index, reason in self.ends.reasons.items():
-            if self._several and index:
-                yield OtherChoice(index, Finish(reason))
-        yield Finish(self._reason)
+            deltas.append(replace(self._identity, extra=self._extra))
+        if self._several:
+            deltas += (OtherChoice(index, Finish(reason)) for index, reason in self.ends.reasons.items() if index)
+        return [*deltas, Finish(self._reason)]
 
     @property
     def _reason(self) -> str | None:
@@ -194,7 +194,8 @@ class ChunkReader:
     def _read_choice(self, choice: dict[str, Any], index: int, chunk: dict[str, Any]) -> Iterator[Delta]:
         for delta in self._deltas(choice, index):
             self.has_read = True
-            self.ends.note(index, delta)
+            if self.ends.reasons or self._several:
+                self.ends.note(index, delta)
             if self._several or isinstance(delta, (str, Reasoning, Refusal, ToolCallDelta)):
                 number = self._number_of(index, str if isinstance(delta, str) else type(delta))
                 delta = OtherChoice(number, delta) if number else delta
@@ -269,7 +270,7 @@ class ChunkReader:
         """Keep a piece of text, to compare it with a message at the end; not of an answer that is too long for that."""
         self._room_to_compare -= PIECE_BYTES + len(text)
         if self._room_to_compare > 0:
-            self._said[index].pieces.append(text)
+            self._pieces[index].append(text)
 
     def _not_yet_said(self, message: dict[str, Any], index: int, reason: Any) -> dict[str, Any]:
         """Return of a message, which says the whole once more at the end of a stream, what was not said before.
@@ -282,9 +283,10 @@ class ChunkReader:
         for kind, names in ((Reasoning, _THOUGHTS), (Refusal, {"refusal"})):
             if kind in self._streamed:
                 message = {name: value for name, value in message.items() if name not in names}
-        before, content = self._said.get(index), message.get("content")
-        if before is None:
+        content = message.get("content")
+        if index not in self._pieces:
             return message
+        before = self._said.setdefault(index, TextSoFar(self._pieces[index]))
         if not is_said(content):
             return {**message, "content": None}
         parts = [content] if isinstance(content, str) else list(read_parts(content))

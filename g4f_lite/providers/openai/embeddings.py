@@ -21,10 +21,10 @@ from ...http.exchange import Exchange
 from ...timeout import CallRetry, Timeout, TimeoutLike, check_retry
 from ..call import fetch, run
 from ..sending import at_step
-from .base import OpenAIProvider
 from .errors import failure_in
 from .extras import check_extras
 from .fields import count_in, text_in
+from .listing import ListingProvider
 from .options import EXTRAS
 from .usage import read_usage
 
@@ -53,10 +53,21 @@ class Vectors:
     attempts: int = 1
 
 
-class EmbeddingProvider(OpenAIProvider):
+class EmbeddingProvider(ListingProvider):
     """A server that speaks OpenAI's chat completions and embeds texts too."""
 
     embedding_options: ClassVar[frozenset[str]] = OPTIONS
+
+    def embed(self, texts: str | Sequence[str], *, model: str | None = None) -> list[list[float]]:
+        """Return a vector for each text; the nearer two of them are, the more the texts have in common.
+
+        :param texts: one text, or several
+        :param model: the model that embeds
+        :raises TypeError: if they are not strings
+        :raises ValueError: if there is none, or an empty one
+        :raises G4FLiteError: if there are no vectors
+        """
+        return self.create_embeddings(texts, model).vectors
 
     def create_embeddings(
         self,
@@ -78,7 +89,7 @@ class EmbeddingProvider(OpenAIProvider):
         :raises ValueError: if there is no text, or an empty one
         :raises G4FLiteError: if there are no vectors
         """
-        count = check_input(input)
+        count, named = check_input(input), model or self.model or ""
         model = self.get_model(model) if model is None else model
         if model:
             check_name(model)
@@ -94,7 +105,11 @@ class EmbeddingProvider(OpenAIProvider):
         self.check_ready()
 
         def ask(exchange: Exchange) -> Vectors:
-            answer = fetch(exchange, self.to_send("POST", "/embeddings", body, options), "prompt", self)
+            try:
+                answer = fetch(exchange, self.to_send("POST", "/embeddings", body, options), "prompt", self)
+            except G4FLiteError as error:
+                self.advise(error, named, exchange, embeds=True)
+                raise
             try:
                 with at_step(exchange, "prompt"):
                     parsed = parse_json(answer.read(MAX_BYTES))

@@ -51,11 +51,11 @@ class Ends:
             self._open.clear()
 
     def note(self, index: int, delta: Delta) -> None:
-        """Note a delta of a choice.
+        """Note a delta of a choice, where one has ended or there are several.
 
         :raises ResponseFormatError: if it is a part of the answer, and one before it could not be read
         """
-        if not (self.reasons or self._several) or not _is_piece(delta):
+        if not _is_piece(delta):
             return
         self.went_on = self.went_on or not self._several or index in self.reasons
         if self._lost is not None:

@@ -15,10 +15,10 @@ from ...messages import to_data_uri
 from ...timeout import CallRetry, Timeout, TimeoutLike
 from ..call import fetch, later_fetch, run
 from ..sending import at_step
-from .base import OpenAIProvider
 from .errors import failure_in
 from .extras import check_extras
 from .fields import count_in, objects_in, text_in
+from .listing import ListingProvider
 from .options import EXTRAS
 
 OPTIONS = EXTRAS | frozenset(
@@ -27,7 +27,7 @@ OPTIONS = EXTRAS | frozenset(
 )
 
 
-class ImageProvider(OpenAIProvider):
+class ImageProvider(ListingProvider):
     """A server that speaks OpenAI's chat completions and makes images too."""
 
     image_options: ClassVar[frozenset[str]] = OPTIONS

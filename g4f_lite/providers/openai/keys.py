@@ -17,6 +17,9 @@ from .address import is_azure
 _TOKEN = "eyJ"  # how a signed token begins, which Azure takes where everybody does
 _QUOTES = "'\"`\u2018\u2019\u201c\u201d"  # of a shell, as a file of settings keeps them, or of a text program
 _SCHEME = re.compile(r"(?i)((?:authorization:\s*)?bearer)\s")  # what goes before the key in a header
+# As in a file of settings.
+_ASSIGNED = re.compile(r"(?:(?:export|set)\s+)?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\s*=\s*[^=\s]")
+_OTHER_NAMES = {"ANTHROPIC": "CLAUDE", "GEMINI": "GOOGLE", "TOGETHER": "TOGETHERAI", "XAI": "GROK"}  # of services
 KeyLike = str | Callable[[], str]
 OPENAI_ORIGIN = ("https", "api.openai.com", 443)
 
@@ -122,7 +125,7 @@ class Key:
     def way(self) -> str:
         """Say how a key is given."""
         if self.reads:
-            return f"set {self.variable} in the environment, or give api_key="
+            return f"set {self.variable} in the environment{_unread(self.variable)}, or give api_key="
         if os.environ.get(self.variable):
             return f"give api_key=; {self.variable} is only for the server that {self.named_in} names"
         return "give api_key="
@@ -164,6 +167,21 @@ class Key:
         return Key, (None, self.variable, *kept, self.for_azure, self.address, self.named_in)
 
 
+def _unread(variable: str) -> str:
+    """Say which variable that seems to be meant is set in the place of another; "" for none.
+
+    It is not read all the same, because a key is sent only where its variable belongs.
+    """
+    service = variable.partition("_API_")[0]
+    meant = rf"(?:{service}|{_OTHER_NAMES.get(service, service)})_?(?:API_?)?(?:KEY|TOKEN)"
+    for name in os.environ:
+        if name != variable and os.environ[name] and re.fullmatch(meant, name, re.IGNORECASE):
+            return f" ({name} is set, and is not read)"
+    if os.environ.get("G4F_LITE_API_KEY"):
+        return " (G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names)"
+    return ""
+
+
 def _names(variable: str, address: str) -> bool:
     """Return whether an environment variable names the server at an address."""
     named = os.environ.get(variable)
@@ -174,7 +192,7 @@ def clean(key: Any, name: str) -> str:
     """Strip a key.
 
     :raises TypeError: if it is no string
-    :raises ValueError: if it is empty, in quotes, or contains a space or a character outside ASCII
+    :raises ValueError: if it is empty, in quotes, a line ``NAME=key``, or contains a space or a character outside ASCII
     """
     if not isinstance(key, str):
         raise TypeError(f"{name} must be a string, not {type(key).__name__}")
@@ -183,6 +201,8 @@ def clean(key: Any, name: str) -> str:
         raise ValueError(f"{name} is empty")
     if stripped[0] in _QUOTES and stripped[-1] in _QUOTES:
         raise ValueError(f"{name} is not a valid key: leave out the quotes")
+    if assigned := _ASSIGNED.match(stripped):
+        raise ValueError(f"{name} is not a valid key: leave out what is before it, '{assigned[1]}='")
     if scheme := _SCHEME.match(stripped):
         raise ValueError(f"{name} is not a valid key: leave out {scheme[1]!r}")
     if not stripped.isascii() or not stripped.isprintable() or " " in stripped:

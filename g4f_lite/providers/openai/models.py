@@ -11,10 +11,11 @@ from ...http.checks import shorten
 from .errors import failure_in
 from .fields import text_in
 
-# What names of models that make no text say: for embeddings and rankings, images and videos, speech, moderation.
+# What names of models that make no text say: for embeddings, and for rankings, images and videos, speech, moderation.
+_EMBEDDINGS = r"embed|minilm|paraphrase-multilingual|(?<![a-z0-9])(?:bge|e5|gte)(?![a-z])"
 _OTHER_THAN_CHATS = re.compile(
-    r"embed|rerank|minilm|paraphrase-multilingual|dall-e|diffusion|sdxl|whisper|transcribe|moderation"
-    r"|(?<![a-z0-9])(bge|e5|gte|clip|image|imagen|flux|sora|veo|tts)(?![a-z])"
+    _EMBEDDINGS + r"|rerank|dall-e|diffusion|sdxl|whisper|transcribe|moderation"
+    r"|(?<![a-z0-9])(clip|image|imagen|flux|sora|veo|tts)(?![a-z])"
 )
 
 
@@ -47,6 +48,11 @@ def model_for_chats(names: list[str]) -> str:
     :returns: the first name of all if none is left, and "" if there is none
     """
     return next((name for name in names if not _OTHER_THAN_CHATS.search(name.lower())), names[0] if names else "")
+
+
+def is_for_embeddings(name: str) -> bool:
+    """Return whether a model is one for embeddings, by its name."""
+    return bool(re.search(_EMBEDDINGS, name.lower())) and "rerank" not in name.lower()
 
 
 def _name_of(row: Any) -> str:

@@ -20,6 +20,8 @@ class Preset:
     :param reports_usage: False where the service refuses the field ``stream_options``
     :param reads_schema: whether the service shows a model the schema in ``response_format``, and takes OpenAI's strict
         form only; the others make a grammar of it, or say that it should be in the prompt too
+    :param to_get: what gets a program on this machine its first model, without which it cannot answer
+    :param pull: what gets it the model ``{}``
     """
 
     title: str
@@ -28,13 +30,36 @@ class Preset:
     key_variable: str | None = None
     reports_usage: bool = True
     reads_schema: bool = False
+    to_get: str = ""
+    pull: str = ""
 
 
+NO_MODEL = "has no model yet: "  # of a program on this machine
 PRESETS = {
-    "ollama": Preset("Ollama", "http://localhost:11434/v1"),
-    "llama.cpp": Preset("llama.cpp", "http://localhost:8080/v1", key_variable="LLAMA_API_KEY"),
-    "lmstudio": Preset("LM Studio", "http://localhost:1234/v1", key_variable="LM_API_TOKEN"),
-    "vllm": Preset("vLLM", "http://localhost:8000/v1", key_variable="VLLM_API_KEY"),
+    "ollama": Preset(
+        "Ollama",
+        "http://localhost:11434/v1",
+        to_get="get one with `ollama pull llama3.2`",
+        pull="get it with `ollama pull {}`",
+    ),
+    "llama.cpp": Preset(
+        "llama.cpp",
+        "http://localhost:8080/v1",
+        key_variable="LLAMA_API_KEY",
+        to_get="start it with one, as in `llama-server -m model.gguf`",
+    ),
+    "lmstudio": Preset(
+        "LM Studio",
+        "http://localhost:1234/v1",
+        key_variable="LM_API_TOKEN",
+        to_get="download one in its window, or with `lms get`",
+    ),
+    "vllm": Preset(
+        "vLLM",
+        "http://localhost:8000/v1",
+        key_variable="VLLM_API_KEY",
+        to_get="start it with one, as in `vllm serve Qwen/Qwen3-0.6B`",
+    ),
     "openai": Preset("OpenAI", "https://api.openai.com/v1", "gpt-4o-mini", "OPENAI_API_KEY", reads_schema=True),
     "openrouter": Preset("OpenRouter", "https://openrouter.ai/api/v1", "openrouter/auto", "OPENROUTER_API_KEY"),
     "groq": Preset("Groq", "https://api.groq.com/openai/v1", "llama-3.3-70b-versatile", "GROQ_API_KEY"),

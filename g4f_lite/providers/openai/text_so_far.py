@@ -6,11 +6,11 @@ from __future__ import annotations
 class TextSoFar:
     """The pieces of a text, which are looked at as little as a comparison needs: any number of messages may come.
 
-    :ivar pieces: the pieces, to which whoever reads one adds it
+    :param pieces: the pieces, to which whoever reads one adds it
     """
 
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
+    def __init__(self, pieces: list[str]) -> None:
+        self.pieces = pieces
         self._counted = 0  # pieces whose characters are counted
         self._length = 0
         self._solid = 0  # characters that are not blank

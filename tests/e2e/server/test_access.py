@@ -11,7 +11,7 @@ import requests
 
 from g4f_lite.emulator import Emulator
 
-from ..command import SECONDS, assert_refused, call
+from ..command import SECONDS, assert_failed, assert_refused, call, run
 from .conftest import Serve, Served, served
 
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -120,8 +120,24 @@ def test_another_address_needs_a_key(host: str) -> None:
 def test_a_provider_that_lacks_its_key_is_said_at_the_start() -> None:
     with served("groq", G4F_LITE_OFFLINE="0") as server:
         assert server.post(PROMPT).status_code == 502
-        assert "Warning: Groq" in (log := server.end())
-        assert "GROQ_API_KEY" in log
+        assert "Warning: Groq: no key: set GROQ_API_KEY in the environment\n" in server.end()
+
+
+def test_the_provider_has_the_options_of_the_other_commands(upstream: Emulator) -> None:
+    upstream.reset()
+    with served("-p", "openai", "--base-url", f"{upstream.url}/v1", "-m", "mine", "--timeout", "30") as server:
+        assert server.said.startswith(b"OpenAI answers at ")
+        assert server.post(PROMPT).status_code == 200
+        assert upstream.requests[-1].json()["model"] == "mine"
+    with served("echo", "-p", "groq,ollama", G4F_LITE_OFFLINE="0") as server:
+        assert server.said.startswith(b"Echo or Groq or Ollama answers at ")
+        assert server.get("/health").status_code == 200
+        assert server.end().startswith("Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n")
+
+
+def test_a_port_that_is_in_use_is_told(server: Served) -> None:
+    port = server.url.rpartition(":")[2]
+    assert_failed(run("serve", "echo", "--port", port), f"cannot listen on 127.0.0.1, port {port}: ", "with --port\n")
 
 
 def test_bad_options_are_refused() -> None:

@@ -1,0 +1,49 @@
+"""What an error about an unknown model says of the ways to have it."""
+
+from __future__ import annotations
+
+from ..arguments import service_of
+from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
+from ..providers.base import BaseProvider
+from ..providers.registry import is_provider_name
+
+
+def add_model_hint(
+    error: G4FLiteError,
+    model: str | None,
+    provider: BaseProvider,
+    *,
+    call_template: str | None,
+    server_template: str,
+) -> None:
+    """Add to an error about an unknown model how it is had from a server, or its name is mapped to another.
+
+    :param call_template: how the caller writes a call with ``models=``, as ``{}``; None for no such hint
+    :param server_template: how the caller names a server, whose model is ``{}``
+    """
+    causes = error.errors if isinstance(error, AllProvidersFailedError) else [error]
+    unknown = any(isinstance(cause, ModelNotSupportedError) for cause in causes)
+    if not model or not unknown or "by this name, write: " in error.message:
+        return
+    if provider.name == "Local":
+        error.message += f"; {_elsewhere(model, server_template)}"
+    if call_template is not None:
+        default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
+        target = default or next(iter(provider.models), None)  # None stands for the default model
+        line = call_template.format(f"models={{{model!r}: {target!r}}}")
+        which = "its default model" if target is None else "another model"
+        error.message += f"; to use {which} by this name, write: {line}"
+    error.args = (error.message,)
+
+
+def _elsewhere(model: str, template: str) -> str:
+    """Return how the caller writes a model that the embedded engine does not have."""
+    for sign in ":/":
+        first, _, rest = model.partition(sign)
+        if rest and is_provider_name(first):
+            named = template.replace("ollama", first).format(rest)
+            return f"with its provider, write: {named}"
+    if service := service_of(model):
+        template = template.replace("ollama:{}" if model.isalpha() else "ollama", service)
+        return f"for the service {service}, write: {template.format(model)}"
+    return f"if a server such as Ollama has it, write: {template.format(model)}"
