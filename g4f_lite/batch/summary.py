@@ -146,8 +146,14 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
     )
 
 
-def told_of_pause(seconds: float) -> str:
-    """Say for how long the service has asked to wait; nothing if it has not."""
+def told_of_pause(seconds: float, outage: float = 0.0) -> str:
+    """Say for how long nothing is sent, and why; nothing if calls are sent.
+
+    :param outage: the seconds for which the service has been out of reach
+    """
+    if outage > 0:
+        again = f", tried again in {duration(max(1, seconds))}" if seconds > 0 else ""
+        return f"out of reach for {duration(max(1, outage))}{again}"
     return f"paused by the service for {duration(max(1, seconds))}" if seconds > 0 else ""
 
 

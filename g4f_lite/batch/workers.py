@@ -23,6 +23,8 @@ _FEW, _DOUBLING_SECONDS_OF_FEW = 20, 3.0  # a refusal among few calls says littl
 _COMPARED_SECONDS, _FEWER = 4.0, 0.85
 _SOON = 10  # answers between two refusals; with fewer, the service takes less than before
 _MOST_KEPT = 4096  # times of calls, for the comparison
+LONGEST_OUTAGE = 600.0  # seconds
+_FIRST_TRY, _LAST_TRY = 1.0, 15.0  # seconds between two tries in an outage, which become more
 LONGEST_PAUSE = 86_400.0  # seconds; what is used up for a day is back within it, and a longer wait is no pause
 _KEPT = 0.9  # of the means of tokens and seconds, with each answer
 _BUNDLE_SECONDS, _MOST_IN_BUNDLE = 0.75, 10
@@ -41,6 +43,7 @@ class Workers:
 
     :param number: the number, or ``"auto"``
     :param longest_pause: the seconds for which the service may ask to wait
+    :param longest_outage: the seconds for which it may be out of reach
     :param clock: tells the time in seconds; a test gives its own
     :raises TypeError: if it is neither a whole number nor ``"auto"``
     :raises ValueError: if it is less than 1
@@ -51,6 +54,7 @@ class Workers:
         number: int | str = "auto",
         *,
         longest_pause: float = LONGEST_PAUSE,
+        longest_outage: float = LONGEST_OUTAGE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.adapts = number == "auto"
@@ -58,6 +62,7 @@ class Workers:
             raise TypeError(f"workers must be a whole number or 'auto', not {number!r}")
         self._number = _FIRST if isinstance(number, str) else check_whole_number(number, "workers")
         self.longest_pause = longest_pause
+        self.longest_outage = longest_outage
         self._clock = clock
         self._lock = threading.Lock()
         self._successes = 0  # since the number changed
@@ -70,6 +75,8 @@ class Workers:
         self._crowd_until = -math.inf
         self._calm_until = -math.inf
         self._waits_until = -math.inf  # because the service asked everybody to wait
+        self._out_since = math.inf  # when the service was found out of reach
+        self.outages = 0  # how many have begun or ended
         self._pause_ends = -math.inf  # of the last pause that calls were put back for
         self._rate = math.inf  # calls a second at the last refusal
         self._answers = 0
@@ -87,6 +94,11 @@ class Workers:
     def paused(self) -> float:
         """The seconds for which the service has asked everybody to wait; 0 if it has not, or they have passed."""
         return max(0.0, self._waits_until - self._clock())
+
+    @property
+    def outage(self) -> float:
+        """The seconds for which the service has been out of reach; 0 if it is not."""
+        return max(0.0, self._clock() - self._out_since)
 
     @property
     def bundle(self) -> int:
@@ -113,6 +125,8 @@ class Workers:
             now = self._clock()
             if now < self._waits_until:
                 return False
+            if self._out_since < math.inf:
+                self._wait_for_service(now)  # the others wait for what comes of this one
             if self.adapts:
                 self._sent.append(now)
                 if len(self._sent) > _MOST_KEPT:
@@ -179,6 +193,20 @@ class Workers:
             self._waits_until = max(self._waits_until, now + seconds)
             return is_new
 
+    def missed(self) -> bool:
+        """Let all but one call at a time wait for a service that is out of reach; False if it has been for too long."""
+        with self._lock:
+            now = self._clock()
+            if math.isinf(self._out_since):
+                self._out_since = now
+                self.outages += 1
+            self._wait_for_service(now)
+            return now - self._out_since < self.longest_outage
+
+    def _wait_for_service(self, now: float) -> None:
+        gap = min(_LAST_TRY, max(_FIRST_TRY, now - self._out_since))
+        self._waits_until = max(self._waits_until, now + gap)
+
     def resume(self) -> None:
         """End a pause: another provider of a chain answers meanwhile."""
         with self._lock:
@@ -193,6 +221,10 @@ class Workers:
         :param tokens: those of its prompt and its own
         :param seconds: how long it took
         """
+        if self._clock() - seconds > self._out_since:  # not an answer that was on its way when the outage began
+            with self._lock:
+                self.outages += 1
+                self._out_since, self._waits_until = math.inf, min(self._waits_until, self._clock())
         if tokens:
             self._tokens = tokens if not self._tokens else _KEPT * self._tokens + (1 - _KEPT) * tokens
         self._seconds = seconds if math.isinf(self._seconds) else _KEPT * self._seconds + (1 - _KEPT) * seconds

@@ -119,7 +119,7 @@ class Progress:
 
     :param usage: gives what the batch has taken so far
     :param total: how many prompts there are
-    :param paused: gives the seconds for which the service has asked to wait, or 0
+    :param paused: gives the seconds for which nothing is sent, and those for which the service has been out of reach
     :param is_shown: whether it is shown; False where nothing is to be seen, or the answers are
     """
 
@@ -128,7 +128,7 @@ class Progress:
         usage: Callable[[], BatchUsage],
         total: int,
         *,
-        paused: Callable[[], float] = lambda: 0.0,
+        paused: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0),
         is_shown: bool = True,
     ) -> None:
         self._usage = usage
@@ -154,7 +154,7 @@ class Progress:
         parts = [f"{usage.done:,} of {self._total:,} done"]
         if usage.failures:
             parts.append(f"{usage.failures:,} failed")
-        if told := told_of_pause(self._paused()):  # a time left would know nothing of how long the next ones are
+        if told := told_of_pause(*self._paused()):  # a time left would know nothing of how long the next ones are
             parts.append(told)
         elif usage.calls and usage.done < self._total:
             left = (self._total - usage.done) * seconds / usage.calls

@@ -10,16 +10,23 @@ from typing import Any
 
 import click
 
+from ..batch.causes import is_hopeless
 from ..batch.files import Row
 from ..batch.hosted import HostedBatch
 from ..batch.result import Result
 from ..batch.results import BatchResults
 from ..batch.summary import counted
 from ..client.client import Client
-from ..errors import BatchStoppedError, MissingDependencyError, ResponseFormatError
+from ..errors import BatchStoppedError, MissingDependencyError, QuotaExceededError, ResponseFormatError
 from .batch_files import BatchFiles
 from .batch_report import Price, Progress, told_after, told_of_cost
 from .failure import Failure, message_of, one_line, tell
+
+
+class Stopped(Failure):
+    """A batch that stopped for what passes: the same command goes on later."""
+
+    exit_code = 3
 
 
 def checked(result: Result[Any], check: Callable[[str], object] | None) -> Result[Any]:
@@ -100,7 +107,9 @@ class BatchRun:
         if isinstance(results, HostedBatch) and not results.done:
             tell(one_line(f"{self.files.hosted}: {results.status}; waiting"))
         is_shown = not is_seen and not isinstance(results, HostedBatch)
-        with Progress(lambda: results.usage, len(self.rows), paused=lambda: results.paused, is_shown=is_shown):
+        with Progress(
+            lambda: results.usage, len(self.rows), paused=lambda: (results.paused, results.outage), is_shown=is_shown
+        ):
             for row, given in zip(self.rows, results, strict=True):
                 result = checked(given, self.check)
                 with output.writing():
@@ -121,7 +130,9 @@ class BatchRun:
         try:
             yield
         except BatchStoppedError as error:
-            raise Failure(f"{message_of(error)}; {self._hint()}") from error
+            passes = error.error is None or not is_hopeless(error.error) or isinstance(error.error, QuotaExceededError)
+            kind = Stopped if passes else Failure
+            raise kind(f"{message_of(error)}; {self._hint()}") from error
         except Failure as error:
             raise Failure(f"{error.message}; {self._hint()}") from error
         except KeyboardInterrupt:
