@@ -216,6 +216,8 @@ class Run:
     def _outcomes(self, bundle: Bundle) -> list[tuple[Kept | Exception, float]]:
         """Return the answer or the error of each prompt that was sent, and its seconds."""
         began_at = time.monotonic()
+        for task in bundle.tasks:
+            task.began_at = began_at
         try:
             if self._shipment is not None:
                 return ask_by_executor(self._plan, self._shipment, bundle)
@@ -311,13 +313,13 @@ class Run:
         """
         if not self._answers or not self._workers.longest_outage or not is_outage(error):
             return False
-        if task.outage not in (0, self._workers.outages):
+        outage = self._workers.missed(task.began_at)
+        if task.outage not in (0, outage):
             return False
+        task.outage = outage
         task.sent = result.attempts or task.sent + 1
         self._waiting.append(task)
-        is_short = self._workers.missed()
-        task.outage = self._workers.outages
-        if not is_short:
+        if self._workers.outage >= self._workers.longest_outage:
             if isinstance(error, G4FLiteError):
                 error.message += f"; it was out of reach for the max_outage of {self._workers.longest_outage:g} s"
             self._halt(error)
@@ -329,6 +331,7 @@ class Run:
         if error is None:
             self._failures = 0
             self._answers += 1
+            self._workers.reached(task.began_at)
             self._workers.succeeded(0 if result.usage is None else result.usage.total_tokens, result.seconds)
         elif self._put_back(task, result, error) or self._wait_for_service(task, result, error):
             return True

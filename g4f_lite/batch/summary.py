@@ -24,6 +24,7 @@ class BatchUsage:
     :param failures: how many failed
     :param retries: how many times a prompt was sent again
     :param cut: how many answers a limit of tokens, or the service's filter, cut
+    :param refused: how many prompts the model refused
     :param prompt_tokens: tokens of the prompts that were sent, as the service reports them
     :param completion_tokens: tokens of their answers
     :param total_tokens: the sum of both
@@ -35,6 +36,7 @@ class BatchUsage:
     failures: int = 0
     retries: int = 0
     cut: int = 0
+    refused: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
@@ -46,6 +48,7 @@ class BatchUsage:
             self.done += 1
             self.failures += result.error is not None
             self.cut += result.is_cut
+            self.refused += result.refusal is not None
             if result.is_stored:
                 self.stored += 1
                 return

@@ -76,7 +76,8 @@ class Workers:
         self._calm_until = -math.inf
         self._waits_until = -math.inf  # because the service asked everybody to wait
         self._out_since = math.inf  # when the service was found out of reach
-        self.outages = 0  # how many have begun or ended
+        self._back_at = -math.inf  # when it was in reach again
+        self._outages = 0
         self._pause_ends = -math.inf  # of the last pause that calls were put back for
         self._rate = math.inf  # calls a second at the last refusal
         self._answers = 0
@@ -193,15 +194,26 @@ class Workers:
             self._waits_until = max(self._waits_until, now + seconds)
             return is_new
 
-    def missed(self) -> bool:
-        """Let all but one call at a time wait for a service that is out of reach; False if it has been for too long."""
+    def missed(self, began_at: float) -> int:
+        """Let all but one call at a time wait for a service that is out of reach, and return the number of the outage.
+
+        :param began_at: when the call began that found it so; an outage that has ended since is the one
+        """
         with self._lock:
-            now = self._clock()
             if math.isinf(self._out_since):
-                self._out_since = now
-                self.outages += 1
-            self._wait_for_service(now)
-            return now - self._out_since < self.longest_outage
+                if began_at <= self._back_at:
+                    return self._outages
+                self._out_since = self._clock()
+                self._outages += 1
+            self._wait_for_service(self._clock())
+            return self._outages
+
+    def reached(self, began_at: float) -> None:
+        """Count an answer, which ends an outage unless its call had begun before."""
+        with self._lock:
+            if began_at > self._out_since:
+                self._out_since, self._back_at = math.inf, self._clock()
+                self._waits_until = min(self._waits_until, self._back_at)
 
     def _wait_for_service(self, now: float) -> None:
         gap = min(_LAST_TRY, max(_FIRST_TRY, now - self._out_since))
@@ -221,10 +233,6 @@ class Workers:
         :param tokens: those of its prompt and its own
         :param seconds: how long it took
         """
-        if self._clock() - seconds > self._out_since:  # not an answer that was on its way when the outage began
-            with self._lock:
-                self.outages += 1
-                self._out_since, self._waits_until = math.inf, min(self._waits_until, self._clock())
         if tokens:
             self._tokens = tokens if not self._tokens else _KEPT * self._tokens + (1 - _KEPT) * tokens
         self._seconds = seconds if math.isinf(self._seconds) else _KEPT * self._seconds + (1 - _KEPT) * seconds

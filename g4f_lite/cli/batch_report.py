@@ -96,10 +96,12 @@ def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float
     :param skipped: how many rows were left out, because they are empty
     """
     known = f" ({usage.stored:,} of them from {store})" if store and usage.stored else ""
-    cut = f", {usage.cut:,} cut" if usage.cut else ""
     answered = usage.done - failures
+    cut = f"; {usage.cut:,} of the answers CUT, by a limit of tokens or a filter" if usage.cut else ""
+    refused = f", {usage.refused:,} refused by the model" if usage.refused else ""
     kept = f"; kept in {store}" if store and answered and not known else ""
-    return f"{answered:,} answered{known}, {failures:,} failed{cut}{_told_of(skipped)}{told_of_cost(usage, cost)}{kept}"
+    rest = f"{refused}{_told_of(skipped)}{cut}{told_of_cost(usage, cost)}{kept}"
+    return f"{answered:,} answered{known}, {failures:,} failed{rest}"
 
 
 def _told_of(skipped: int) -> str:

@@ -101,19 +101,25 @@ def test_one_call_at_a_time_tries_a_service_that_is_out_of_reach(monkeypatch: py
     monkeypatch.setattr("g4f_lite.batch.workers._FIRST_TRY", 1.0)
     monkeypatch.setattr("g4f_lite.batch.workers._LAST_TRY", 15.0)
     now = 100.0
-    workers = Workers(8, clock=lambda: now, longest_outage=60)
+    workers = Workers(8, clock=lambda: now)
     waits = []
-    assert workers.missed()
+    assert workers.missed(now) == 1
     while True:
         waits.append(workers.paused)
         now += workers.paused
         assert [workers.may_send(), workers.may_send()] == [True, False]
-        if not workers.missed():
+        assert workers.missed(now) == 1
+        if workers.outage >= 60:
             break
     assert waits == [1, 1, 2, 4, 8, 15, 15, 15]
     assert workers.outage == 61
-    workers.succeeded()
+    workers.reached(now - 70)  # it was on its way when the outage began
+    assert workers.outage == 61
+    workers.reached(now)
     assert (workers.outage, workers.paused, workers.may_send(), workers.may_send()) == (0, 0, True, True)
+    now += 5
+    assert [workers.missed(now - 6), workers.outage] == [1, 0]  # it began before the end
+    assert workers.missed(now - 4) == 2
 
 
 @pytest.mark.parametrize(
