@@ -148,8 +148,32 @@ _OF_OPENAI = {
     "UnprocessableEntityError": "ServiceError",
     "batches": "client.batch(…)",
     "beta": "client.chat.completions.parse",
+    "completions": "client.chat.completions.create",
     "responses": "client.chat.completions.create",
 }
+
+# Attributes of the results of a batch, or of one of them, as people guess them.
+_OF_RESULTS = {
+    **dict.fromkeys(("answers", "contents", "responses"), "texts()"),
+    **dict.fromkeys(("as_dataframe", "dataframe", "df", "to_df", "to_dataframe", "to_pandas"), "to_frame()"),
+    **dict.fromkeys(("content", "message", "response"), "text"),
+    **dict.fromkeys(("errors", "failures"), "failed"),
+    **dict.fromkeys(("parsed", "value"), "output"),
+    "values": "outputs()",
+    "exception": "error",
+    "prompt": "input",
+    "to_csv": "to_frame().to_csv(…)",
+    "to_excel": "to_frame().to_excel(…)",
+    "to_json": "to_frame().to_json(…)",
+    "to_parquet": "to_frame().to_parquet(…)",
+}
+
+
+def missing_of_results(owner: object, name: str) -> AttributeError:
+    """Return the error for an attribute that the results of a batch, or one of them, lack."""
+    right = _OF_RESULTS.get(name, "")
+    hint = f"; write .{right}" if right and hasattr(owner, right.partition("(")[0]) else ""
+    return AttributeError(f"{type(owner).__name__} has no attribute {name!r}{hint}", name=name, obj=owner)
 
 
 def missing_attribute(owner: str, name: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
 import sys
 from collections.abc import Generator, Iterator
+from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 # A shell lets what it runs in the background ignore Ctrl-C, and whatever that starts as well.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -20,9 +21,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# The same examples each day, for as long as a busy machine takes; the long forms look for others.
-settings.register_profile("every day", deadline=None, derandomize=True, database=None)
-settings.load_profile("every day")
+
+def pytest_configure() -> None:
+    """Let Hypothesis try the same examples each day, for as long as a busy machine takes; the long forms try others.
+
+    CI tries more of them, with ``--hypothesis-profile CI``.  It is imported here, where what it compiles is kept.
+    """
+    from hypothesis import settings
+
+    settings.register_profile("CI", deadline=None, derandomize=True, database=None)
+    settings.register_profile("every day", settings.get_profile("CI"), max_examples=25)
+    settings.load_profile("every day")
 
 
 def _is_setting(name: str) -> bool:
@@ -43,6 +52,20 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _what_is_installed_is_read_once() -> Iterator[None]:
+    """Read the entry points of all installed packages once for each ``sys.path``, and not for each name looked up."""
+    from g4f_lite.providers import registry
+
+    @functools.cache
+    def read(group: str, path: tuple[str, ...]) -> Any:
+        return entry_points(group=group)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "entry_points", lambda group: read(group, tuple(sys.path)))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_machine() -> Iterator[None]:
     """Hide keys, proxies and settings of whoever runs the tests; what a module's fixtures download may need them."""
@@ -60,6 +83,31 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the cases of each ``product`` with ``once``, but for a diagonal, in which each value of each kind is met."""
+    products: dict[object, list[pytest.Function]] = {}
+    for item in items:
+        is_left_out = any(item.get_closest_marker(name) for name in ("long", "once"))
+        if isinstance(item, pytest.Function) and item.get_closest_marker("product") and not is_left_out:
+            products.setdefault((item.parent, item.originalname), []).append(item)
+    for cases in products.values():
+        kinds = [list(dict.fromkeys(values)) for values in zip(*map(_values, cases), strict=True)]
+        every_day = {tuple(kind[number % len(kind)] for kind in kinds) for number in range(max(map(len, kinds)))}
+        for item in cases:
+            if _values(item) not in every_day:
+                item.add_marker(pytest.mark.once)
+
+
+def _values(item: pytest.Function) -> tuple[tuple[int, ...], ...]:
+    """Tell an item's values of each kind: those of one ``parametrize``, or of a fixture with parameters."""
+    params = item.callspec.params
+    kinds = [mark.args[0] for mark in item.iter_markers("parametrize")]
+    kinds = [[name.strip() for name in names.split(",")] if isinstance(names, str) else names for names in kinds]
+    fixtures = [[name] for name in params if not any(name in names for names in kinds)]
+    return tuple(tuple(id(params[name]) for name in names) for names in (*kinds, *fixtures))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
 from functools import partial, wraps
+from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from ..errors import G4FLiteError, HookError
@@ -13,6 +15,9 @@ from .display import in_ipython
 logger = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_OWN = __name__.partition(".")[0] + "."
+_OF_ARGUMENTS = (TypeError, ValueError, OSError)  # the last for a file that an argument names
 
 
 def shortened(error: G4FLiteError) -> G4FLiteError:
@@ -40,20 +45,46 @@ def leave_out_frames(error: BaseException) -> None:
 
 
 def with_short_errors(function: F) -> F:
-    """Let a function raise our errors and Ctrl-C without the lines of this library, and notebooks show others so."""
+    """Let a function, or a generator, raise errors and Ctrl-C with few lines of this library."""
 
     @wraps(function)
     def called(*arguments: Any, **named: Any) -> Any:
         try:
             return function(*arguments, **named)
-        except G4FLiteError as error:
-            raise shortened(error)  # noqa: B904  it is the same one
-        except KeyboardInterrupt as error:
-            leave_out_frames(error)
-            raise error  # not a bare raise, which restores the traceback on Python 3.10
-        except (TypeError, ValueError) as error:
-            if in_ipython() and not hasattr(error, "_render_traceback_"):
-                error._render_traceback_ = partial(G4FLiteError._render_traceback_, error)  # type: ignore[union-attr]
-            raise
+        except (G4FLiteError, KeyboardInterrupt, *_OF_ARGUMENTS) as error:
+            raise _short(error)  # noqa: B904  it is the same one
 
-    return cast(F, called)
+    @wraps(function)
+    def iterated(*arguments: Any, **named: Any) -> Any:
+        try:
+            yield from function(*arguments, **named)
+        except (G4FLiteError, KeyboardInterrupt, *_OF_ARGUMENTS) as error:
+            raise _short(error)  # noqa: B904
+
+    return cast(F, iterated if inspect.isgeneratorfunction(function) else called)
+
+
+def _short(error: BaseException) -> BaseException:
+    if isinstance(error, G4FLiteError):
+        return shortened(error)
+    steps = error.__traceback__
+    leave_out_frames(error)
+    if isinstance(error, _OF_ARGUMENTS):  # or of a function that the caller gave, whose lines are left
+        error.__traceback__ = last = _last_own(steps)
+        if last is None and str(error).endswith(" were given"):
+            error.args = (f"{error}; write all but the first by name, such as model= or system=",)
+        if in_ipython() and not hasattr(error, "_render_traceback_"):
+            error._render_traceback_ = partial(G4FLiteError._render_traceback_, error)  # type: ignore[union-attr]
+    return error  # not for a bare raise, which restores the traceback on Python 3.10
+
+
+def _last_own(steps: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the last line of this library on; None for one of a single line."""
+    last = steps and steps.tb_next
+    while last is not None and (step := last.tb_next) is not None and _is_own(step):
+        last = step
+    return last
+
+
+def _is_own(step: TracebackType) -> bool:
+    return str(step.tb_frame.f_globals.get("__name__")).startswith(_OWN)

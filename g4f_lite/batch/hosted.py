@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ..answers.interruption import heard
+from ..answers.short_traceback import with_short_errors
 from ..errors import (
     DeadlineExceededError,
     G4FLiteError,
@@ -110,6 +111,7 @@ class HostedBatch(BatchResults[T]):
             if part.completed + part.failed > len(file.indexes) - len(missing.intersection(file.indexes)):
                 part.is_fetched = False  # each download was cut; the service may have the rest now
 
+    @with_short_errors
     def submit(self) -> HostedBatch[T]:
         """Upload the prompts and create the batch, unless that has been done; what fails is tried again next time.
 
@@ -123,6 +125,7 @@ class HostedBatch(BatchResults[T]):
         return self
 
     @property
+    @with_short_errors
     def done(self) -> bool:
         """Whether the service has ended the batch, which it is asked; a batch that was not submitted is submitted."""
         if not self._state.is_fetched:
@@ -136,6 +139,7 @@ class HostedBatch(BatchResults[T]):
         unended = [part for part in self._state.parts if not part.is_over] or self._state.parts
         return unended[0].status or "not submitted"
 
+    @with_short_errors
     def cancel(self) -> None:
         """Cancel the batch; what was answered until then can be read, and is paid for.
 
@@ -153,6 +157,7 @@ class HostedBatch(BatchResults[T]):
                     self._cancel(file, part)
                 self._state.save()
 
+    @with_short_errors
     def wait(self) -> HostedBatch[T]:
         """Wait until the batch has ended.
 
@@ -162,8 +167,7 @@ class HostedBatch(BatchResults[T]):
             with heard():
                 self._wait()
         except KeyboardInterrupt as error:
-            self._raise_interrupt(error)
-            raise error
+            raise self._interrupt(error)  # noqa: B904  in most cases the same one
         return self
 
     def _told(self) -> str:
@@ -197,6 +201,7 @@ class HostedBatch(BatchResults[T]):
         super().retry_failed()
         return self
 
+    @with_short_errors
     def _at(self, indexes: range) -> Iterator[Result[T]]:
         self.wait()
         yield from super()._at(indexes)

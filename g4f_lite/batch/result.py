@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..answers.answer import Answer
 from ..answers.deltas import Usage
+from ..arguments import missing_of_results
 from ..errors import G4FLiteError, RefusalError
 
 T = TypeVar("T")
 
 
+class OfBatch:
+    """What results have in common: they say what to write instead of a name that they lack."""
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_of_results(self, name)
+
+
 @dataclass(frozen=True, eq=False)
-class Result(Generic[T]):
+class Result(OfBatch, Generic[T]):
     """The result of one prompt: its answer, or the error that it failed with.
 
     :param index: the position of the prompt, from 0

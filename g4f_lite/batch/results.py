@@ -9,14 +9,14 @@ from typing import Any, Generic, TypeVar
 
 from ..answers.display import in_ipython
 from ..answers.interruption import BatchInterrupted, heard, tell_interrupt
-from ..answers.short_traceback import shortened
-from ..errors import AuthenticationError, BatchStoppedError, G4FLiteError
+from ..answers.short_traceback import with_short_errors
+from ..errors import AuthenticationError, BatchStoppedError
 from ..store.answers import Key
 from . import tables
 from .inputs import Inputs
 from .plan import Plan
 from .progress import Progress
-from .result import Result
+from .result import OfBatch, Result
 from .run import BadPrompt, Outcome, Run
 from .summary import BatchUsage, Estimate, counted, estimate_of
 from .tables import NotAColumn, Results
@@ -24,11 +24,10 @@ from .task import Task
 
 T = TypeVar("T")
 
-_END: Any = object()
 END = BadPrompt(-1, StopIteration())  # no prompt is left
 
 
-class BatchResults(NotAColumn, Generic[T]):
+class BatchResults(NotAColumn, OfBatch, Generic[T]):
     """The results of a batch, in the order of the prompts.  Nothing is sent before they are read::
 
         results = client.map(prompts, store="answers.db")
@@ -238,6 +237,7 @@ class BatchResults(NotAColumn, Generic[T]):
                 if needs_key:
                     raise
 
+    @with_short_errors
     def _at(self, indexes: range) -> Iterator[Result[T]]:
         """Yield the results of prompts that are all there."""
         run: Run | None = None
@@ -248,11 +248,11 @@ class BatchResults(NotAColumn, Generic[T]):
                     self._wait_for(index, run)
                 yield self._given(self._known[index])
         except KeyboardInterrupt as error:
-            self._raise_interrupt(error)
-            raise error
+            raise self._interrupt(error)  # noqa: B904  in most cases the same one
         finally:
             self._stop(run)
 
+    @with_short_errors
     def _next_ones(self, most: int | None = None) -> Iterator[Result[T]]:
         """Yield the next results of prompts that come from an iterator.
 
@@ -274,8 +274,7 @@ class BatchResults(NotAColumn, Generic[T]):
                     result = self._known.pop(index)
                 yield self._given(result)
         except KeyboardInterrupt as error:
-            self._raise_interrupt(error)
-            raise error
+            raise self._interrupt(error)  # noqa: B904  in most cases the same one
         finally:
             self._stop(run)
 
@@ -286,7 +285,7 @@ class BatchResults(NotAColumn, Generic[T]):
             self._failed.pop(result.index, None)
             if (task := self._lost.pop(result.index, None)) is not None:
                 self._undone[result.index], self._position = task, result.index
-            raise shortened(result.error) if isinstance(result.error, G4FLiteError) else result.error
+            raise result.error
         return result
 
     def _wait_for(self, index: int, run: Run) -> bool:
@@ -325,10 +324,11 @@ class BatchResults(NotAColumn, Generic[T]):
         text = f"the batch stopped after {self._usage.in_words()}: {str(reason) or type(reason).__name__}"
         raise BatchStoppedError(text, results=self, error=reason) from reason
 
-    def _raise_interrupt(self, error: KeyboardInterrupt) -> None:
+    def _interrupt(self, error: KeyboardInterrupt) -> KeyboardInterrupt:
         if in_ipython():
-            raise BatchInterrupted(self, self._told()) from error
+            return BatchInterrupted(self, self._told())
         tell_interrupt(error, self._told(), self._plan.store and self._plan.store.database.path)
+        return error
 
     def _told(self) -> str:
         """Say how many results there are, and what goes on without the user."""
@@ -366,8 +366,8 @@ class BatchResults(NotAColumn, Generic[T]):
                     return self._stored(index) or self._task(index)
                 if index < self._read:
                     return None  # its result was given
-                item = next(self._inputs.items, _END)  # type: ignore[arg-type]
-                if item is _END:
+                item = next(self._inputs.items, END)  # type: ignore[arg-type]
+                if item is END:
                     return END
                 self._read += 1
                 task = self._plan.task(index, item)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from ..answers.short_traceback import with_short_errors
 from ..errors import MissingDependencyError
 from .inputs import Inputs
-from .result import Result
+from .result import OfBatch, Result
 from .summary import BatchUsage
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ _READ = "call <code>.texts()</code>, or iterate over the results."
 _SO_FAR = "<code>.so_far</code> has what has come, and sends nothing."
 
 
-class Results(list[Result[T]]):
+class Results(OfBatch, list[Result[T]]):
     """A list of results, which can be made a table.
 
     :param results: some of a batch, in the order of the prompts

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..answers.short_traceback import with_short_errors
 from ..arguments import missing_attribute, unknown_setting
 from ..messages import Message, Messages
 from ..providers.base import BaseProvider
@@ -66,6 +67,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
     :raises TypeError: if a setting is unknown, or the provider is an object, which has settings of its own
     """
 
+    @with_short_errors
     def __init__(
         self,
         provider: ProviderLike | None = None,
@@ -164,6 +166,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
         """The provider for calls that name none."""
         return self._router.provider()
 
+    @with_short_errors
     def conversation(
         self,
         *others: NoReturn,
@@ -200,6 +203,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
         """Return what a Conversation asks in the place of a provider."""
         return RoutedProvider(self._router, model)
 
+    @with_short_errors
     def count_tokens(
         self, prompt: str | Sequence[Message], *, model: str | None = None, provider: ProviderLike | None = None
     ) -> TokenCount:
@@ -220,6 +224,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
         found, name = self._router.find(model, provider)
         return count_tokens(found, name, prompt)
 
+    @with_short_errors
     def with_options(
         self,
         *,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..answers.deltas import Usage
 from ..answers.response import Response
+from ..answers.short_traceback import with_short_errors
 from ..arguments import check_proxy
 from ..errors import G4FLiteError, ProviderNotConfiguredError
 from ..providers.base import BaseProvider
@@ -91,6 +92,7 @@ class Embeddings:
         """The same methods, which return the head of the response too."""
         return RawEmbeddings(self)
 
+    @with_short_errors
     def create(
         self,
         input: Input,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 from ..answers.images import ImageResponse
-from ..answers.short_traceback import shortened
+from ..answers.short_traceback import shortened, with_short_errors
 from ..answers.stream import AnswerStream
 from ..arguments import check_proxy
 from ..errors import AllProvidersFailedError, G4FLiteError, ResponseFormatError
@@ -37,6 +37,7 @@ class Images:
     def __repr__(self) -> str:
         return "<client.images, with generate(…)>"
 
+    @with_short_errors
     def generate(
         self,
         prompt: str,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol, runtime_checkable
 
+from ..answers.short_traceback import with_short_errors
 from ..arguments import check_callback, check_name, check_whole_number, unknown_setting
 from ..messages import Message, Messages, get_random_string, to_messages
 from ..providers.base import BaseProvider
@@ -55,6 +56,7 @@ class Conversation(Turns):
     :raises ValueError: if an argument has an invalid value
     """
 
+    @with_short_errors
     def __init__(
         self,
         provider: ProviderLike | ClientLike | None = None,

@@ -142,7 +142,7 @@ def translate(
     if unreadable and not has(_CLOSED):
         return ResponseFormatError(f"{origin} sent what is not an HTTP answer: {reason}")
     if has((http.client.IncompleteRead, urllib3_errors.IncompleteRead)):
-        return TransportError(f"{origin} cut its answer short")
+        return TransportError(f"{origin} ended its response early")
     if answer_began or closed_by_peer(error):
         return TransportError(f"lost the connection to {origin}: {reason}")
     cause = "tls" if "TLS CA certificate bundle" in reason else "connection"

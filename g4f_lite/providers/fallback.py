@@ -283,7 +283,7 @@ class _Chain(CheckedSource):
             return
         given = [errors[position] for position in sorted(errors)]
         lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in given)
-        raise AllProvidersFailedError(f"no provider answered:{lines}", errors=given) from given[-1]
+        raise AllProvidersFailedError(f"no provider answered:{lines}", errors=given, step="prompt") from given[-1]
 
     def _turns(self, errors: dict[int, G4FLiteError]) -> Iterator[tuple[int, int]]:
         """Yield the position of each member that is to be asked, and how many are left.

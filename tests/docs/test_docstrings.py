@@ -5,11 +5,20 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "g4f_lite"
 SECOND_FIELD = re.compile(r"\S.*\s:(?:param|raises|returns|ivar)\b[^`]*:")
+
+
+def _blocks(node: ast.AST) -> Iterator[ast.AST]:
+    """Give a module and all of its statements; their expressions, which are most of it, have no docstrings."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+            yield from _blocks(child)
 
 
 @functools.cache
@@ -18,7 +27,7 @@ def docstrings() -> list[tuple[str, str]]:
     return [
         (path.relative_to(PACKAGE).as_posix(), text)
         for path in sorted(PACKAGE.rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in _blocks(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (text := ast.get_docstring(node))
     ]
 

@@ -35,14 +35,18 @@ IN_TERMINAL = (
 
 
 def run(
-    *arguments: str, stdin: str | bytes | None = None, program: list[str] | None = None, **environment: str
+    *arguments: str,
+    stdin: str | bytes | None = None,
+    program: list[str] | None = None,
+    code: str | None = None,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, and give its exit code and what it wrote; None is no standard input, not a pipe."""
     if stdin is None:
-        with start(*arguments, program=program, **environment) as child:
+        with start(*arguments, program=program, code=code, **environment) as child:
             out, err = child.communicate(timeout=SECONDS)
-            code = child.wait()
-        return subprocess.CompletedProcess(arguments, code, out.decode(errors="backslashreplace"), err.decode())
+            returned = child.wait()
+        return subprocess.CompletedProcess(arguments, returned, out.decode(errors="backslashreplace"), err.decode())
     given = stdin.encode() if isinstance(stdin, str) else stdin
     settings = {**os.environ, **ENVIRONMENT, **environment}
     if program is None and can_be_forked(environment):
@@ -52,12 +56,12 @@ def run(
             with contextlib.suppress(BrokenPipeError), open(sink, "wb") as pipe:
                 pipe.write(given)
             out, err = child.communicate(SECONDS)
-            code = child.wait()
+            returned = child.wait()
     else:
         command = [*(program or COMMAND), *arguments]
         done = subprocess.run(command, input=given, capture_output=True, timeout=SECONDS, env=settings, check=False)
-        out, err, code = done.stdout, done.stderr, done.returncode
-    return subprocess.CompletedProcess(arguments, code, out.decode(errors="backslashreplace"), err.decode())
+        out, err, returned = done.stdout, done.stderr, done.returncode
+    return subprocess.CompletedProcess(arguments, returned, out.decode(errors="backslashreplace"), err.decode())
 
 
 def call(*arguments: str, stdin: str | bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -99,13 +103,16 @@ def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert_failed(done, *words, code=2)
 
 
-def start(*arguments: str, program: list[str] | None = None, **environment: str) -> subprocess.Popen[bytes] | Child:
-    """Start the command with pipes; standard input is the null device."""
+def start(
+    *arguments: str, program: list[str] | None = None, code: str | None = None, **environment: str
+) -> subprocess.Popen[bytes] | Child:
+    """Start the command with pipes, or another program, or code for Python; standard input is the null device."""
     settings = {**os.environ, **ENVIRONMENT, **environment}
     with open(os.devnull, "rb") as nothing:
         if program is None and can_be_forked(environment):
-            return Child(arguments, settings, nothing.fileno())
+            return Child(arguments, settings, nothing.fileno(), code=code)
         pipe = subprocess.PIPE
+        program = [sys.executable, "-c", code] if code else program
         return subprocess.Popen(
             [*(program or COMMAND), *arguments], stdin=nothing, stdout=pipe, stderr=pipe, env=settings
         )

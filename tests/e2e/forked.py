@@ -1,9 +1,10 @@
-"""The command as a fork of a Python that has imported the packages of others which it uses.
+"""The command as a fork of a Python that has imported what it uses.
 
-Importing requests, click and the like is most of what a start of the command costs, and the same each time.  The
-*template* is a process that has done it, with one thread and none of our modules.  For each order it forks, and the
-fork becomes the command: with descriptors, environment and folder of its own, it runs what ``python -m g4f_lite`` runs,
-imports all of our modules, and ends as any Python does.
+Imports are most of what a start of the command costs, and the same each time.  The *template* is a process that has
+done them, with one thread.  For each order it forks, and the fork becomes the command: with descriptors, environment
+and folder of its own, it runs what ``python -m g4f_lite`` runs, and ends as any Python does.  Our modules are imported
+anew where the environment says what to log, which is all that they read of it when they are imported; and tests of
+what a start loads start Python itself.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from typing import Any
 
 PRELOADED = """
     requests socks tenacity click rich.console rich.markdown waitress concurrent.futures html decimal difflib coverage
+    click.shell_completion filelock sqlite3 csv
+    g4f_lite.cli.commands.chat g4f_lite.cli.commands.batch g4f_lite.cli.commands.serve g4f_lite.cli.live
+    g4f_lite.providers.openai.provider g4f_lite.providers.local.weights
 """
 MEASURED = "COVERAGE_PROCESS_"  # with which names of the environment coverage has children measured
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -34,21 +38,29 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 def can_be_forked(environment: dict[str, str]) -> bool:
     """Tell whether a fork is the same as a start: not where Python reads the environment when it starts."""
-    return hasattr(os, "fork") and not any(name.startswith(("PYTHON", "LANG", "LC_")) for name in environment)
+    names = environment.keys() - {"PYTHONIOENCODING"}  # which the fork reads as Python does
+    return hasattr(os, "fork") and not any(name.startswith(("PYTHON", "LANG", "LC_")) for name in names)
 
 
 class Child:
     """The command while it runs: what ``subprocess.Popen`` gives, as far as the tests use it.
 
     :param stdin: the descriptor of its standard input
+    :param code: a program that runs in place of the command, as with ``python -c``
     :param terminal: the descriptor of a terminal that is all three, and whose Ctrl-C it gets; pipes are read if None
     """
 
     def __init__(
-        self, arguments: tuple[str, ...], environment: dict[str, str], stdin: int, terminal: int | None = None
+        self,
+        arguments: tuple[str, ...],
+        environment: dict[str, str],
+        stdin: int,
+        terminal: int | None = None,
+        code: str | None = None,
     ) -> None:
         self.returncode: int | None = None
         order = {"argv": arguments, "environ": environment, "folder": os.getcwd(), "terminal": terminal is not None}
+        order["code"] = code
         pipes = [os.pipe() for _ in range(3 if terminal is None else 1)]
         reads, writes = zip(*pipes, strict=True)
         self._reported, *streams = (open(read, "rb") for read in reads)  # noqa: SIM115
@@ -173,7 +185,7 @@ def _report_end(descriptors: list[int]) -> None:
 
 
 def _become_command(
-    descriptors: list[int], argv: list[str], environ: dict[str, str], folder: str, terminal: bool
+    descriptors: list[int], argv: list[str], environ: dict[str, str], folder: str, terminal: bool, code: str | None
 ) -> None:
     for number, stream in enumerate(descriptors[1:]):
         os.dup2(stream, number)
@@ -188,14 +200,24 @@ def _become_command(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)
+    wanted, _, handler = environ.get("PYTHONIOENCODING", "").partition(":")
     for number, name in enumerate(("stdin", "stdout", "stderr")):  # as Python makes them when it starts
         old, mode = getattr(sys, name), "w" if number else "r"
-        new = open(number, mode, encoding=old.encoding, errors=old.errors, newline="\n", closefd=False)  # noqa: SIM115
+        encoding, errors = wanted or old.encoding, old.errors
+        if wanted and name != "stderr":
+            errors = handler or "strict"
+        new = open(number, mode, encoding=encoding, errors=errors, newline="\n", closefd=False)  # noqa: SIM115
         new.reconfigure(line_buffering=new.line_buffering or name == "stderr")
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
     if any(name.startswith(MEASURED) for name in environ):  # as what coverage installs does when Python starts
         importlib.import_module("coverage").process_startup()
+    if "G4F_LITE_LOG" in environ:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "g4f_lite"]:
+            del sys.modules[name]
     sys.path.insert(0, folder)
-    sys.argv[:] = ["g4f_lite", *argv]
-    runpy.run_module("g4f_lite", run_name="__main__", alter_sys=True)
+    sys.argv[:] = ["-c" if code else "g4f_lite", *argv]
+    if code:
+        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        runpy.run_module("g4f_lite", run_name="__main__", alter_sys=True)

@@ -282,6 +282,7 @@ def test_weights_that_cannot_be_fetched_are_one_line(tmp_path: Path) -> None:
         assert_failed(call(*arguments, **environment), "G4F_LITE_OFFLINE=1")
 
 
+@pytest.mark.once
 def test_the_embedded_model_answers(local_weights: Path) -> None:
     assert call("local", "pull").stdout == f"{local_weights}\n"
     done = run("chat", "What is the capital of France?", "--json")  # this process may have the model already

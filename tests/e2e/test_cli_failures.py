@@ -319,11 +319,11 @@ def test_wrong_usage_is_code_2(arguments: list[str]) -> None:
 
 
 def test_a_mistake_in_the_program_shows_where_it_is() -> None:
-    program = (
+    code = (
         "from g4f_lite import cli, testing; from g4f_lite.providers import selection;"
         "selection.replacement = testing.Scripted(['a piece', ValueError('a mistake')]); cli.main()"
     )
-    done = run("chat", "Hello", program=[sys.executable, "-c", program])
+    done = run("chat", "Hello", code=code)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "ValueError: a mistake" in done.stderr
@@ -370,6 +370,6 @@ def test_closed_streams_end_nothing() -> None:
 @pytest.mark.parametrize(("command", "code"), [("chat", 0), ("chatt", 2)])
 def test_a_program_without_standard_streams(emulator: Emulator, here: list[str], command: str, code: int) -> None:
     as_pythonw = "import sys; sys.stdin = sys.stdout = sys.stderr = None; from g4f_lite.cli import main; main()"
-    done = run(command, "Hello", *here, program=[sys.executable, "-c", as_pythonw])
+    done = run(command, "Hello", *here, code=as_pythonw)
     assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
     assert len(emulator.requests) == (command == "chat")

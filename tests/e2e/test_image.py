@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from g4f_lite.emulator import Emulator
 from g4f_lite.messages import image_type
 
-from .command import COMMAND, ENVIRONMENT, SECONDS, asked, assert_failed, assert_refused, call
+from .command import SECONDS, asked, assert_failed, assert_refused, call, start
 
 
 def draw(emulator: Emulator, target: Path | str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -66,15 +65,10 @@ def test_an_image_that_is_paid_for_is_kept_though_its_right_name_is_taken(emulat
 
 def test_standard_output(emulator: Emulator) -> None:
     options = ["image", "A cat", "-p", "AiChats", "--base-url", emulator.url, "-o", "-"]
-    done = subprocess.run(
-        [*COMMAND, *options],
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        timeout=SECONDS,
-        env={**os.environ, **ENVIRONMENT},
-        check=True,
-    )
-    assert image_type(done.stdout) == "image/png"
+    with start(*options) as child:
+        image, _ = child.communicate(timeout=SECONDS)
+    assert child.returncode == 0
+    assert image_type(image) == "image/png"
 
 
 def test_of_several_each_is_tried(tmp_path: Path) -> None:

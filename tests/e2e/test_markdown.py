@@ -110,10 +110,10 @@ def test_reading_does_not_wait_for_the_screen() -> None:
 
     screen = Stopped(40, 5)
     with MarkdownWriter(Console(file=screen, force_terminal=True, width=40, height=5, legacy_windows=False)) as writer:
-        for number in range(1000):
+        for number in range(500):
             writer.feed(f"- line {number}\n")
         taken.set()
-    assert screen.lines() == [f" • line {number}" for number in range(1000)]
+    assert screen.lines() == [f" • line {number}" for number in range(500)]
 
 
 def test_an_error_of_the_screen_is_raised() -> None:

@@ -97,6 +97,7 @@ def test_a_proxys_url(url: str, error: str) -> None:
     assert "word" not in str(caught.value).replace("password", "")
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("sign", ["/", "?", "#", "@", "\\", " ", "\n", "\t", ":", "[", "]", "//", "://", "\x1b"])
 @pytest.mark.parametrize("setting", ["base_url", "proxy"])
 def test_no_error_shows_a_password(setting: str, sign: str) -> None:

@@ -127,7 +127,8 @@ def test_answers_in_the_store_have_come(tmp_path: Path) -> None:
 
 def test_a_loop_sees_what_has_come_before_its_turn(holding: Holding) -> None:
     results = Client(holding).map(numbered(4), workers=2)
-    for _ in itertools.islice(results, 2):
+    reading = iter(results)  # kept until the provider is let go, for its end waits for what still runs
+    for _ in itertools.islice(reading, 2):
         while len(results.so_far) < 3:
             time.sleep(0.001)
         assert [result.index for result in results.so_far] == [0, 1, 3]

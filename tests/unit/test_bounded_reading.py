@@ -46,6 +46,7 @@ def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "MAX_COMPARED", 400_000)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("several", [False, True])
 def test_an_endless_answer(kind: str, several: bool) -> None:

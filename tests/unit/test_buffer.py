@@ -192,9 +192,10 @@ def test_names_and_ids_count(delta: Delta) -> None:
     assert list(collected.kept) == [delta, *collected.recent]
 
 
-def test_tool_calls_without_number_are_bounded() -> None:
+def test_tool_calls_without_number_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffer, "MAX_BYTES", 1_000_000)
     collected = Buffer()
-    for index in range(MAX_BYTES // 64 + 1000):
+    for index in range(1_000_000 // 64 + 1000):
         collected.add(ToolCallDelta(index))
     assert collected.too_long
 

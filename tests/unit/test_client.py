@@ -170,6 +170,7 @@ def test_a_name_that_is_gone_leads_to_the_page_about_g4f(line):
     [
         "g4f_lite.AsyncOpenAI",
         "Client(Echo()).beta",
+        "Client(Echo()).completions",
         "Client(Echo()).responses",
         "from g4f_lite import OpenAI",
         "from g4f_lite import APIError, RateLimitError",

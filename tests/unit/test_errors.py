@@ -136,6 +136,7 @@ def test_the_page_of_errors_draws_the_same_tree() -> None:
     assert f"```text\n{textwrap.dedent(drawn[1])}\n```" in page
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("remake", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
 def test_a_copy_has_everything(kind: type[G4FLiteError], remake: Any) -> None:

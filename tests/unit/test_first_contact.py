@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import pickle
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
 import pytest
 import requests
@@ -16,13 +18,16 @@ import responses
 
 from g4f_lite import (
     AiChatOnline,
+    BatchStoppedError,
     Client,
     Conversation,
     Fallback,
     Finish,
     G4FLiteError,
     Local,
+    ModelNotSupportedError,
     OpenAICompatible,
+    Prompt,
     StreamInterruptedError,
     TransportError,
 )
@@ -225,6 +230,48 @@ def test_a_dead_server_fills_at_most_25_lines(ask: Callable[[], Any]) -> None:
     )
 
 
+class Unknown(Scripted):
+    """A provider that has no model."""
+
+    def begin(self, prompt: Prompt) -> NoReturn:
+        raise ModelNotSupportedError("no such model")
+
+
+def prompts_with_a_mistake() -> Iterator[str]:
+    yield "x"
+    yield str(int("y"))
+
+
+WRONG: dict[str, tuple[Callable[[], Any], list[str]]] = {
+    "batch that stops": (lambda: list(Client(Unknown()).map(["x", "y"])), ["iterated"]),
+    "texts": (lambda: Client(Unknown()).map(["x"]).texts(), ["texts", "_all", "iterated"]),
+    "failure that is raised": (lambda: Client(Unknown()).map(["x"], on_error="raise")[0], ["__getitem__", "iterated"]),
+    "no prompts": (lambda: Client(Echo()).map([]), ["called", "__init__"]),
+    "blank prompt": (lambda: Client(Echo()).ask(""), ["called", "to_messages"]),
+    "blank turn": (lambda: Client(Echo()).conversation().stream(""), ["called", "turn_of"]),
+    "prompt by position": (lambda: Client(Echo()).ask("x", "y"), ["called"]),  # type: ignore[call-overload]
+    "timeout": (lambda: Client(timeout="x"), ["called", "_seconds"]),  # type: ignore[arg-type]
+    "provider": (lambda: Client("nobody"), ["called"]),
+    "file": (lambda: Client(Echo()).ask("x", images="no.png"), ["called", "image_part"]),
+    "prompts of the caller": (
+        lambda: Client(Echo()).map(prompts_with_a_mistake()).head(2),
+        ["head", "_all", "iterated", "_next_task", "prompts_with_a_mistake"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "steps"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_with_a_call_shows_few_steps_of_this_library(call: Callable[[], Any], steps: list[str]) -> None:
+    with pytest.raises((BatchStoppedError, ModelNotSupportedError, TypeError, ValueError, OSError)) as caught:
+        call()
+    assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][2:] == steps
+
+
+def test_a_second_argument_by_position_is_told_how_to_write_it() -> None:
+    with pytest.raises(TypeError, match=r"3 were given; write all but the first by name, such as model= or system=$"):
+        Client(Echo()).ask("x", "be brief")  # type: ignore[call-overload]
+
+
 def test_the_causes_of_an_error_are_there_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "g4f_lite"), pytest.raises(TransportError) as caught:
         dead().ask("x")
@@ -240,3 +287,29 @@ def test_the_causes_of_an_error_are_there_and_in_the_log(caplog: pytest.LogCaptu
     assert record.levelno == logging.DEBUG
     assert "ConnectionRefusedError" in caplog.text
     assert "in _send_prompt" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("errors", "BatchResults has no attribute 'errors'; write .failed"),
+        ("answers", "BatchResults has no attribute 'answers'; write .texts()"),
+        ("to_csv", "BatchResults has no attribute 'to_csv'; write .to_frame().to_csv(…)"),
+        ("content", "BatchResults has no attribute 'content'"),
+        ("so_far.values", "Results has no attribute 'values'; write .outputs()"),
+        ("failed.errors", "Results has no attribute 'errors'"),
+        ("head(1)[0].content", "Result has no attribute 'content'; write .text"),
+        ("head(1)[0].prompt", "Result has no attribute 'prompt'; write .input"),
+        ("head(1)[0].answers", "Result has no attribute 'answers'"),
+    ],
+)
+def test_a_name_that_results_lack_leads_to_the_right_one(name: str, hint: str) -> None:
+    results = Client(Echo()).map(["x"])
+    with pytest.raises(AttributeError) as caught:
+        eval(f"results.{name}", {"results": results})
+    assert str(caught.value) == hint
+
+
+def test_results_that_hint_at_names_are_copied_and_pickled() -> None:
+    results = Client(Echo()).map(["x"]).head()
+    assert [each.text for each in (copy.copy(results[0]), *pickle.loads(pickle.dumps(results)))] == ["x", "x"]

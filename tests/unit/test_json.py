@@ -66,6 +66,6 @@ def test_very_many_parts_are_never_looked_at(part: str, monkeypatch: pytest.Monk
 def test_quotes_without_an_end_take_no_time(quotes: str) -> None:
     """Looked at once, and not once for each: that would be hours."""
     with pytest.raises(ResponseFormatError):
-        parse_json("[" * (MAX_JSON_DEPTH + 1) + quotes * 500_000)
+        parse_json("[" * (MAX_JSON_DEPTH + 1) + quotes * 200_000)
     with pytest.raises(ResponseFormatError):
-        parse_json('"' + quotes * 500_001 + "[" * (MAX_JSON_DEPTH + 1))
+        parse_json('"' + quotes * 200_001 + "[" * (MAX_JSON_DEPTH + 1))

@@ -119,6 +119,7 @@ def test_a_key_that_cannot_be_one_is_refused_unseen(bad: str, monkeypatch: pytes
         assert bad not in f"{refused.value!r}"
 
 
+@pytest.mark.product
 @pytest.mark.parametrize(
     ("bad", "remedy"),
     [

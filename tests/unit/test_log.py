@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 ASK = """
 import g4f_lite
 retry = g4f_lite.RetryPolicy(backoff=0)
@@ -15,30 +17,37 @@ except g4f_lite.TransportError:
 """
 
 
-def errors_of(level: str) -> str:
-    """Ask a dead port in a new process and give its standard error."""
-    environment = {"G4F_LITE_LOG": level, "PATH": ""}
-    done = subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=True)
-    return done.stderr
+@pytest.fixture(scope="module")
+def errors() -> dict[str, str]:
+    """Ask a dead port in a new process for each level, all at once, and give their standard errors."""
+    processes = {
+        level: subprocess.Popen(
+            [sys.executable, "-c", ASK], env={"G4F_LITE_LOG": level, "PATH": ""}, stderr=subprocess.PIPE, text=True
+        )
+        for level in ("info", "debug", "loud", "")
+    }
+    written = {level: process.communicate()[1] for level, process in processes.items()}
+    assert {process.returncode for process in processes.values()} == {0}, written
+    return written
 
 
-def test_info_tells_of_retries() -> None:
-    lines = errors_of("info").splitlines()
+def test_info_tells_of_retries(errors: dict[str, str]) -> None:
+    lines = errors["info"].splitlines()
     assert len(lines) == 2
     assert all("INFO OpenAICompatible: attempt" in line and "Connection refused" in line for line in lines)
 
 
-def test_debug_tells_of_each_request() -> None:
-    *lines, raised = [line for line in errors_of("debug").splitlines() if " DEBUG " in line]
+def test_debug_tells_of_each_request(errors: dict[str, str]) -> None:
+    *lines, raised = [line for line in errors["debug"].splitlines() if " DEBUG " in line]
     assert raised.endswith("g4f_lite.answers.short_traceback DEBUG TransportError, raised from here:")
     assert len(lines) == 3
     asked = "g4f_lite.http.exchange DEBUG OpenAICompatible: prompt: POST http://127.0.0.1:9/chat/completions"
     assert all(f"{asked}: no answer, TransportError after 0." in line for line in lines)
 
 
-def test_a_word_that_is_no_level_is_a_warning() -> None:
-    assert "UserWarning: G4F_LITE_LOG must be info or debug, not 'loud'" in errors_of("loud")
+def test_a_word_that_is_no_level_is_a_warning(errors: dict[str, str]) -> None:
+    assert "UserWarning: G4F_LITE_LOG must be info or debug, not 'loud'" in errors["loud"]
 
 
-def test_nothing_is_said_otherwise() -> None:
-    assert errors_of("") == ""
+def test_nothing_is_said_otherwise(errors: dict[str, str]) -> None:
+    assert errors[""] == ""

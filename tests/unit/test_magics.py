@@ -179,6 +179,8 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
         ("%chat reset now", "%%chat"),
         ("%%chat What is\nthe sky?", "unrecognized arguments: What is; the prompt goes below the line"),
         ("%%chat -p ollama\nWhat?", "unrecognized arguments: -p ollama; a provider is given as -m ollama"),
+        ("%%chat --client c\nWhat?", "unrecognized arguments: --client c; a client is given as -m c"),
+        ("%%chat --modle x\nWhat?", "--modle x; the prompt goes below the line, and %%chat --help lists the options"),
         ("%%chat What is the sky?", "unrecognized arguments: What is the sky\\?; the prompt goes below the line"),
         # IPython splits a line as the system's shell does, and that of Windows closes the quotation.
         ("%%chat -s 'list[int\na", "No closing quotation; the prompt goes below the line|unterminated string"),

@@ -182,6 +182,7 @@ def _kind(status: int) -> type[G4FLiteError]:
     return special.get(status, ResponseStatusError)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("status", [301, 303, 400, 401, 402, 403, 404, 408, 409, 413, 422, 425, 429, 451])
 @pytest.mark.parametrize("body", ["", "plain words"])
 def test_a_status(status: int, body: str, provider: OpenAICompatible, web: Web) -> None:
@@ -196,6 +197,7 @@ def test_a_status(status: int, body: str, provider: OpenAICompatible, web: Web) 
     assert body in str(error)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 520, 529])
 @pytest.mark.parametrize("body", ["", "<html><body>Bad gateway</body></html>", '{"error": {"message": "overloaded"}}'])
 def test_a_servers_trouble(status: int, body: str, provider: OpenAICompatible, web: Web) -> None:

@@ -109,10 +109,10 @@ def test_a_long_text_is_searched_in_a_moment(part: str) -> None:
 
 
 def test_a_long_text_is_searched_for_many_secrets_in_a_moment() -> None:
-    text = r"%41\u0041 lorem ipsum dolor " * 40_000
+    text = r"%41\u0041 lorem ipsum dolor " * 20_000
     began = time.process_time()
-    hide(text, [f"{number:08x}" for number in range(6_000)])
-    assert time.process_time() - began < 2  # some tenths of a second
+    hide(text, [f"{number:08x}" for number in range(3_000)])
+    assert time.process_time() - began < 1  # a tenth of a second
 
 
 def test_what_is_too_long_to_be_searched_for_all_secrets_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import json
 import pickle
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from g4f_lite import (
@@ -102,7 +102,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=50)
 @given(st.lists(VALUES, max_size=5), st.booleans(), st.booleans(), st.data())
 def test_any_json_cut_anywhere(values, ascii_only, wrapped, data):
     text = json.dumps({"value": values} if wrapped else values, ensure_ascii=ascii_only)

@@ -131,7 +131,7 @@ def test_a_watchdog_that_cannot_even_look_has_no_successor(monkeypatch: pytest.M
 AT_THE_END = """
 import sys
 from g4f_lite import G4FLiteError, OpenAICompatible
-provider = OpenAICompatible("http://127.0.0.1:9/v1", model="m", timeout=3)
+provider = OpenAICompatible("http://127.0.0.1:9/v1", model="m", timeout=3, retry=None)
 class Report:
     def __del__(self):
         try:

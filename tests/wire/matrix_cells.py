@@ -1,8 +1,8 @@
 """The cells of the matrix: a row, a provider, a way of asking, a route, and how often the fault strikes.
 
-All of them are the long form.  Every day runs those that ``pairwise`` chooses, where two providers that speak to the
-same software count as one; what it adds for each provider, and those that wait for a read limit of seconds, twice, run
-once, in CI.
+All of them are the long form.  Every day runs those that ``pairwise`` chooses, where a fault and its place are two
+values, and two providers that speak to the same software are one; what it adds for each row and each provider, and
+those that wait for a read limit of seconds, twice, run once, in CI.
 """
 
 from __future__ import annotations
@@ -69,14 +69,14 @@ class Cell:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The values that ``pairwise`` pairs; those of different kinds differ."""
+        """The values that ``pairwise`` pairs in CI; those of different kinds differ."""
         proxy, tls = self.route.removesuffix("tls").strip(), self.route.endswith("tls")
         return (self.row.name, self.provider, proxy or "direct", "tls" if tls else "plain", self.way, self.strikes)
 
     @property
-    def values_of_software(self) -> tuple[str, ...]:
-        """The same, with the software of the service in place of the provider."""
-        return (self.row.name, PROVIDERS[self.provider][0], *self.values[2:])
+    def values_of_every_day(self) -> tuple[str, ...]:
+        """Those that it pairs for every day: place, fault and limits in place of the row, software for provider."""
+        return (*self.row.parts, PROVIDERS[self.provider][0], *self.values[2:])
 
     @property
     def outcome(self) -> Outcome:
@@ -131,7 +131,7 @@ def _cells_of(row: Row) -> Iterator[Cell]:
 def everyday_cells() -> dict[str, Cell]:
     """Give those for every day, by their names."""
     cells = [cell for cell in all_cells() if cell.row.limits != "read"]
-    return {cell.name: cell for cell in pairwise(cells, lambda cell: pairs(cell.values_of_software))}
+    return {cell.name: cell for cell in pairwise(cells, lambda cell: pairs(cell.values_of_every_day))}
 
 
 @functools.cache

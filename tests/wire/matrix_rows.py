@@ -14,6 +14,7 @@ The rows are written from the rules, not from what the code does:
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,10 +91,16 @@ class Row:
     struck: str = "text"
 
     @property
-    def name(self) -> str:
-        """Its fault, place and limits, with what else tells it from the others."""
+    def parts(self) -> tuple[str, str, str]:
+        """What is struck and where, the fault with its settings, and the limits of the call."""
         shown = {key: value for key, value in {**self.settings, **self.server}.items() if key != "after"}
         fault = self.fault + "".join(f" {key}={value}" for key, value in shown.items())
+        return f"{self.struck} {self.place}", fault, self.limits
+
+    @functools.cached_property
+    def name(self) -> str:
+        """Its fault, place and limits, with what else tells it from the others."""
+        _, fault, _ = self.parts
         limits = () if self.limits == "long" else (self.limits,)
         return "-".join((self.struck, fault, self.place, *limits))
 

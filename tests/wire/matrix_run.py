@@ -19,7 +19,7 @@ from .matrix_cells import PROVIDERS, Cell, Result
 from .proxies import HTTPProxy, Proxy, SOCKSProxy
 
 # What is not meant to pass is never reached; what is meant to is long for a busy machine, and far from the others.
-LIMITS = {"long": Timeout(30, 30, 60), "read": Timeout(30, 3.0, 60, 3.0), "total": Timeout(30, 30, 1.5)}
+LIMITS = {"long": Timeout(30, 30, 60), "read": Timeout(30, 3.0, 60, 3.0), "total": Timeout(30, 30, 1.0)}
 PROMPTLY = 15.0  # seconds for a call; a limit that passes where none should takes 30
 PATIENCE = 20.0  # seconds for what another thread is about to do
 RETRY = RetryPolicy(attempts=2, backoff=0, max_retry_after=5)

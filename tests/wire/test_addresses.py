@@ -129,6 +129,7 @@ NOWHERE = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("kind", NOWHERE)
 @pytest.mark.parametrize("model", ["m", None])
 @pytest.mark.parametrize("path", ["", "/openai"])

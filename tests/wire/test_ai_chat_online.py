@@ -210,6 +210,7 @@ def test_a_token_that_is_not_given(service: AiChatOnline, emulator: Emulator) ->
 # Answers
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
 def test_pieces(framing: Any, newline: str, ask: Ask) -> None:
@@ -252,6 +253,7 @@ def test_done_ends_an_answer_whose_connection_stays_open(ask: Ask) -> None:
 # Errors
 
 
+@pytest.mark.product
 @pytest.mark.parametrize(
     ("code", "message", "kind"),
     [

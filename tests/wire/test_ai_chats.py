@@ -163,6 +163,7 @@ def test_every_request_goes_through_the_proxy(emulator: Emulator, model: str, wh
 # Text
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
 def test_pieces(framing: Any, newline: str, ask: Ask) -> None:
@@ -243,6 +244,7 @@ def test_an_error_event(service: AiChats, emulator: Emulator) -> None:
     assert caught.value.partial == "Hello"
 
 
+@pytest.mark.product
 @MODELS
 @pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error", "400 Bad Request"])
 @pytest.mark.parametrize(
@@ -269,6 +271,7 @@ def test_a_rate_limit(ask: Ask) -> None:
     assert (type(error), error.retry_after) == (RateLimitError, 7)
 
 
+@pytest.mark.product
 @MODELS
 @pytest.mark.parametrize("step", ["bootstrap", "prompt"])
 @pytest.mark.parametrize("status", [200, 403, 503])

@@ -24,6 +24,7 @@ from .conftest import Ask, Serve
 from .raw_server import Connection, RawServer, chunked, length
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("version", ["2.4.3", "2.4.4", "2.6.3", "2.8.3", "2.8.5", "3.6.2"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("framing", ["chunked", "length", "close"])

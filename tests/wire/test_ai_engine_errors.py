@@ -66,6 +66,7 @@ def test_an_unknown_bot_of_an_old_version(emulator: Emulator, ask: Ask) -> None:
     assert paths(emulator) == [SESSION, SUBMIT]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("version", ["2.6.3", "3.6.2"])
 @pytest.mark.parametrize(("message", "size"), [("x" * 513, "513"), ("\u4f60" * 600, "600"), ("x " * 1000, "2,000")])
 def test_a_message_that_is_too_long_in_a_stream(emulator: Emulator, version: str, message: str, size: str) -> None:
@@ -120,6 +121,7 @@ MODEL_ERRORS = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("text", MODEL_ERRORS.values(), ids=MODEL_ERRORS)
 @pytest.mark.parametrize("form", ["stream", "json"])
 def test_an_error_of_the_sites_model(emulator: Emulator, ask: Ask, text: str, form: str) -> None:
@@ -203,6 +205,7 @@ def test_an_end_without_success(site: AiEngine, emulator: Emulator, after: int) 
     assert caught.value.partial == ("Hello" if after else "")
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
 @pytest.mark.parametrize("fault", ["end", "truncate"])
 def test_a_stream_without_its_end_keeps_the_partial_text(framing: Any, fault: str) -> None:

@@ -31,6 +31,7 @@ def site(emulator: Emulator) -> Iterator[AiEngine]:
         yield provider
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("permalinks", ["pretty", "plain", "plain-home"])
 def test_every_version_answers_at_every_address(
@@ -162,6 +163,7 @@ def test_an_image_bot_shows_its_image_once(emulator: Emulator, version: str) -> 
     assert image.bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("limit", ["guests", "users", "system"])
 def test_each_limit_is_a_used_up_limit(site: AiEngine, emulator: Emulator, version: str, limit: str) -> None:

@@ -159,6 +159,7 @@ TRUNCATED: dict[str, tuple[bytes, ...]] = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("where", TRUNCATED)
 @pytest.mark.parametrize("by", ["close", "reset"])
 def test_a_cut_body_is_an_error_after_what_came(where: str, by: str, session: requests.Session, reading: str) -> None:
@@ -267,7 +268,7 @@ def test_the_beginning_of_a_cut_body_is_given_for_messages(session: requests.Ses
 
 def test_silence_is_a_read_limit(session: requests.Session) -> None:
     serve = lambda c: (c.request(), c.send(head(), b"a\n"), c.silence())  # noqa: E731
-    with RawServer(serve) as server, _get(server, session, timeout=1) as response:
+    with RawServer(serve) as server, _get(server, session, timeout=0.3) as response:
         lines = iter_lines(response)
         assert next(lines) == b"a"
         with pytest.raises(DeadlineExceededError) as caught:

@@ -121,6 +121,7 @@ COPILOT: dict[str, list[dict[str, Any]]] = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("form", COPILOT)
 @pytest.mark.parametrize("write", ["whole", "streamed"])
 def test_a_whole_answer_in_two_choices_is_one(form: str, write: str, provide: Provide) -> None:

@@ -148,6 +148,7 @@ except OpenAIError as error:
 """
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("script", [*G4F_SCRIPTS.values(), OPENAI_SCRIPT], ids=[*G4F_SCRIPTS, "the official client"])
 @pytest.mark.parametrize("inside", ["a script", "an event loop"])
 def test_scripts_with_only_their_imports_changed(chosen: Emulator, script: str, inside: str) -> None:

@@ -62,8 +62,8 @@ def ask(provider: OpenAICompatible, pieces: int) -> None:
 
 def calls_of_each(read: Callable[[int], Any]) -> tuple[float, float]:
     """Count the calls, Python's and built-in ones, that each further piece of an answer costs."""
-    few, many = (calls_of(lambda pieces=pieces: read(pieces)) for pieces in (1000, 3000))  # type: ignore[misc]
-    return (many["call"] - few["call"]) / 2000, (many["c_call"] - few["c_call"]) / 2000
+    few, many = (calls_of(lambda pieces=pieces: read(pieces)) for pieces in (500, 1500))  # type: ignore[misc]
+    return (many["call"] - few["call"]) / 1000, (many["c_call"] - few["c_call"]) / 1000
 
 
 def test_calls_of_a_piece(provider: OpenAICompatible) -> None:

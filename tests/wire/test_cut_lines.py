@@ -85,6 +85,7 @@ OUTCOMES: list[tuple[list[bytes], type[G4FLiteError] | None, str]] = [
 ]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("kind", [Lines, AsText, Events])
 @pytest.mark.parametrize("has_length", [False, True], ids=["until the end", "length"])
 @pytest.mark.parametrize(("lines", "error", "text"), OUTCOMES)

@@ -94,16 +94,11 @@ def _call(place: str, manner: str, way: str, tls: ssl.SSLContext, authority_file
         assert len(server.requests) == 1, "a call whose time is over is not retried"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def called(tls: ssl.SSLContext, authority_file: str) -> Iterator[dict[tuple[str, str, str], Future[None]]]:
-    """Make all calls at once: they only wait."""
+    """Make all calls at once: they only wait, beside the other tests."""
     with ThreadPoolExecutor(len(CALLS)) as threads:
         yield {call: threads.submit(_call, *call, tls, authority_file) for call in CALLS}
-
-
-@pytest.mark.parametrize("call", CALLS, ids=", ".join)
-def test_total_holds(call: tuple[str, str, str], called: dict[tuple[str, str, str], Future[None]]) -> None:
-    called[call].result()
 
 
 def test_total_holds_for_a_connection_that_was_used_before(provide: Provide) -> None:
@@ -166,6 +161,7 @@ def test_total_holds_in_a_tls_handshake(manner: str) -> None:
             _fails_in_time(lambda: provider.create(messages="hi"))
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("manner", ["silence", "drip"])
 def test_total_holds_at_a_proxy(scheme: str, manner: str) -> None:
@@ -185,12 +181,12 @@ def test_total_holds_against_a_server_that_does_not_read(provide: Provide) -> No
 
 def test_a_long_prompt_may_take_longer_than_a_connection(provide: Provide) -> None:
     def answer(connection: Connection) -> None:
-        connection.server.ending.wait(0.7)
+        connection.server.ending.wait(0.45)
         connection.request()
         connection.send(hello())
 
     with RawServer(answer, receive_buffer=65536) as server:
-        provider = provide(server, timeout=Timeout(connect=0.5, read=5, total=10))
+        provider = provide(server, timeout=Timeout(connect=0.3, read=5, total=10))
         assert provider.create(messages="x" * 8_000_000) == "Hello world"
 
 
@@ -203,15 +199,15 @@ def test_an_upload_that_flows_is_not_silence(provide: Provide) -> None:
         got = 0
         while got < size:
             got += len(connection.sock.recv(size // 10))
-            connection.server.ending.wait(0.12)
+            connection.server.ending.wait(0.06)
         connection.send(hello())
 
     size = 1_500_000
     with RawServer(answer, receive_buffer=65536) as server:
-        provider = provide(server, timeout=Timeout(connect=5, read=1, total=20))
+        provider = provide(server, timeout=Timeout(connect=5, read=0.5, total=20))
         began = time.monotonic()
         assert provider.create(messages="x" * size) == "Hello world"
-        assert time.monotonic() - began > 1, "it was too short to tell"
+        assert time.monotonic() - began > 0.5, "it was too short to tell"
         assert server.connections == 1
 
 
@@ -282,3 +278,8 @@ def test_a_caller_who_waits_between_pieces_gets_what_had_come(provide: Provide) 
         stream.source._deadline.end("total")
         pieces += stream
     assert pieces == ["Hello", " world"]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=", ".join)
+def test_total_holds(call: tuple[str, str, str], called: dict[tuple[str, str, str], Future[None]]) -> None:
+    called[call].result()

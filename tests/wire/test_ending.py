@@ -52,6 +52,7 @@ def full_listener() -> Iterator[int]:
             sock.close()
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("kind", [HTTPProxy, SOCKSProxy])
 def test_total_holds_at_a_proxy_that_drips(kind: type[Proxy], scheme: str, emulator: Emulator) -> None:
@@ -73,6 +74,7 @@ def _socks_drip(connection: Connection) -> None:
     connection.drip(b"a" * 255, 0.02)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4"])
 @pytest.mark.parametrize("target", ["http", "https"])
 def test_total_holds_at_a_socks_proxy(scheme: str, target: str) -> None:
@@ -132,6 +134,7 @@ def _check_that_it_ends(provider: OpenAICompatible, end: str) -> None:
     assert took < LATEST
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("where", WAITS)
 @pytest.mark.parametrize("end", ["close", "total"])
 def test_a_call_that_waits_for_a_handshake_can_be_ended(where: str, end: str) -> None:

@@ -46,6 +46,7 @@ def test_where_every_piece_has_a_finish_reason_none_may_be_lost(lost: str, provi
     assert caught.value.partial == "Take two"
 
 
+@pytest.mark.product
 @pytest.mark.parametrize(
     "events",
     [

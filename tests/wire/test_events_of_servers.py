@@ -54,6 +54,7 @@ EXTRA_EVENTS: dict[str, dict[str, Any] | bytes] = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("extra", EXTRA_EVENTS)
 @pytest.mark.parametrize("place", ["first", "in the middle", "last"])
 def test_an_event_that_holds_nothing_of_the_answer_is_skipped(extra: str, place: str, provide: Provide) -> None:
@@ -107,6 +108,7 @@ MAY_BE_PIECES: dict[str, dict[str, Any] | bytes] = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("lost", MAY_BE_PIECES)
 @pytest.mark.parametrize("before", ["", "Hel"])
 def test_an_answer_with_a_hole_is_an_error(lost: str, before: str, provide: Provide) -> None:
@@ -265,6 +267,7 @@ def test_a_choice_without_an_index_is_the_first(provide: Provide) -> None:
 # An empty answer says why
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("reason", ["length", "content_filter", "stop", None])
 @pytest.mark.parametrize("place", ["a chunk", "a choice", "one JSON"])
 def test_an_empty_answer_says_why(reason: str | None, place: str, provide: Provide) -> None:

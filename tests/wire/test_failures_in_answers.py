@@ -252,6 +252,7 @@ KINDS: dict[str, tuple[Any, type[G4FLiteError]]] = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("write", [whole, streamed])
 def test_the_kind_of_an_error_inside_an_answer(kind: str, write: Any, provide: Provide) -> None:

@@ -81,6 +81,7 @@ def whole_after_thought(connection: Connection) -> None:
 THOUGHTFUL = [headers_then_thought, thought_before_the_headers, usage_then_thought, whole_after_thought]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("serve", THOUGHTFUL, ids=lambda function: function.__name__)
 @pytest.mark.parametrize("own", [False, True], ids=["our session", "a session of the caller's own"])
 def test_a_model_may_think_longer_than_the_read_limit(
@@ -92,16 +93,17 @@ def test_a_model_may_think_longer_than_the_read_limit(
         assert len(server.requests) == 1
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("serve", [usage_alone, silent])
 @pytest.mark.parametrize("own", [False, True], ids=["our session", "a session of the caller's own"])
 def test_a_prompt_that_was_taken_whole_is_not_sent_again(
     serve: Callable[[Connection], None], own: bool, provide: Provide
 ) -> None:
     with RawServer(serve) as server, requests.Session() as session:
-        limits = Timeout(read=5, first=0.2)
+        limits = Timeout(read=5, first=0.1)
         provider = provide(server, timeout=limits, retry=TRIED_AGAIN, session=session if own else None)
         with pytest.raises(
-            DeadlineExceededError, match=r"after it took the prompt for 0\.2 s, the first limit"
+            DeadlineExceededError, match=r"after it took the prompt for 0\.1 s, the first limit"
         ) as caught:
             provider.create(messages="Hello")
         assert (caught.value.limit, caught.value.partial) == ("first", "")
@@ -156,7 +158,7 @@ def test_a_whole_answer_with_nothing_but_usage_leads_to_the_next_member(provide:
 
 def test_an_image_that_is_being_drawn_is_not_asked_for_again(provide: Provide) -> None:
     with RawServer(silent) as server:
-        provider = provide(server, timeout=Timeout(read=5, first=0.2), retry=TRIED_AGAIN)
+        provider = provide(server, timeout=Timeout(read=5, first=0.1), retry=TRIED_AGAIN)
         with pytest.raises(DeadlineExceededError) as caught:
             provider.generate_image("a cat")
         assert (caught.value.limit, len(server.requests)) == ("first", 1)
@@ -192,20 +194,20 @@ def test_what_keeps_a_connection_alive_is_no_silence(provide: Provide) -> None:
         connection.send(head("Transfer-Encoding: chunked"))
         for _ in range(6):
             connection.send(chunk(b": processing\n\n"))
-            connection.server.ending.wait(0.2)
+            connection.server.ending.wait(0.1)
         connection.send(chunk(delta("Hi", "stop")), chunk(DONE), chunk(b""))
 
     with RawServer(comments) as server:
-        assert provide(server, timeout=Timeout(first=1)).create(messages="Hello") == "Hi"
+        assert provide(server, timeout=Timeout(first=FIRST)).create(messages="Hello") == "Hi"
 
 
 def test_a_pair_and_a_number_bound_the_silence_before_an_answer_too(provide: Provide) -> None:
     with RawServer(silent) as server:
         with pytest.raises(DeadlineExceededError) as caught:
-            provide(server, timeout=(5, 0.2)).create(messages="Hello")
+            provide(server, timeout=(5, 0.1)).create(messages="Hello")
         assert caught.value.limit == "first"
         with pytest.raises(DeadlineExceededError):
-            provide(server, timeout=0.2).create(messages="Hello")
+            provide(server, timeout=0.1).create(messages="Hello")
 
 
 def test_a_member_of_a_chain_that_answers_may_take_longer_than_its_share(provide: Provide) -> None:
@@ -219,5 +221,5 @@ def test_the_next_is_asked_when_the_share_is_over_and_the_chain_ends_with_its_to
         assert Fallback([provide(down), provide(server)]).create(messages="Hello", timeout=2 * FIRST) == "Hello world"
         began = time.monotonic()
         with pytest.raises(AllProvidersFailedError):
-            Fallback([provide(down)] * 3).create(messages="Hello", timeout=0.3)
+            Fallback([provide(down)] * 3).create(messages="Hello", timeout=0.15)
         assert time.monotonic() - began < 5

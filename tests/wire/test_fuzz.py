@@ -307,6 +307,7 @@ def test_two_waits_that_contradict_each_other_are_none(server: HostileServer) ->
     assert error.retry_after is None
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("location", ["http://other.test/", "file:///etc/passwd", "http://[", "http://me:word@{}/", ""])
 def test_a_prompt_is_not_redirected_elsewhere(name: str, location: str, server: HostileServer) -> None:
@@ -317,6 +318,7 @@ def test_a_prompt_is_not_redirected_elsewhere(name: str, location: str, server: 
     assert server.connections == 1
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("location", ["/again", "//"])
 def test_redirects_in_a_circle_come_to_an_end(name: str, location: str, server: HostileServer) -> None:

@@ -151,6 +151,7 @@ def test_a_store_that_is_gone_is_filled_again(client: Client, emulator: Emulator
     assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 2}
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("prompts", [PROMPTS, ["a", "a long one", "another"]], ids=["after a line", "in a line"])
 @pytest.mark.parametrize("fault", [("truncate", {}), ("cut", {"after": "end"}), ("cut", {"after": 0})], ids=str)
 def test_a_download_that_is_cut_is_begun_again(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from g4f_lite import AiChats, G4FLiteError, OpenAICompatible, ResponseFormatError, RetryPolicy
@@ -113,6 +113,7 @@ def _when_wanted(provider: Any) -> bytes:
     return bytes(provider.create(messages="a cat").images[0].bytes())
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("name", ["OpenAICompatible", "AiEngine"])
 @pytest.mark.parametrize("url", [*PRIVATE.split()[:6], "http://changing.test:PORT/", "file:///etc/passwd", "//x/y"])
 def test_nor_when_it_is_fetched_later(name: str, url: str, connected: list[str]) -> None:
@@ -166,7 +167,6 @@ def test_what_is_no_picture(picture: bytes) -> None:
     assert error.step == "image"
 
 
-@settings(max_examples=200)
 @given(
     st.text(max_size=60)
     | st.sampled_from(

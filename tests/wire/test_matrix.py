@@ -105,12 +105,13 @@ def test_all_cells_of(row: object, surroundings: Surroundings) -> None:
 
 
 def test_each_two_values_meet() -> None:
-    """Of software every day, and of providers in CI."""
+    """Of faults, places and software every day, and of rows and providers in CI."""
     everything = all_cells()
     every_day, without_read = everyday_cells().values(), [cell for cell in everything if cell.row.limits != "read"]
     assert len(every_day) < len(everything) / 10
-    software, all_software = ([pairs(cell.values_of_software) for cell in cells] for cells in (every_day, without_read))
-    assert set().union(*software) == set().union(*all_software)
+    daily, all_pairs = ([pairs(cell.values_of_every_day) for cell in cells] for cells in (every_day, without_read))
+    assert set().union(*daily) == set().union(*all_pairs)
+    assert {cell.row.name for cell in every_day} == {cell.row.name for cell in without_read}
     providers, all_providers = ([pairs(cell.values) for cell in cells] for cells in (CHOSEN.values(), everything))
     assert set().union(*providers) == set().union(*all_providers)
 

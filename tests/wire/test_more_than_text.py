@@ -59,6 +59,7 @@ IMAGES: dict[str, Any] = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("form", IMAGES)
 @pytest.mark.parametrize("text", ["", "Here:"])
 def test_images_in_a_delta(form: str, text: str, provide: Provide, ask: Ask) -> None:
@@ -104,6 +105,7 @@ def test_a_line_beyond_the_bound(provide: Provide) -> None:
             stream.text()
 
 
+@pytest.mark.product
 @pytest.mark.parametrize(
     ("usage", "counted"),
     [

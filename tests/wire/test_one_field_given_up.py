@@ -130,6 +130,7 @@ NO_OPTIONS = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("refusal", NO_OPTIONS)
 @pytest.mark.parametrize("retry", [None, RetryPolicy(backoff=0)])
 def test_stream_options_are_given_up(refusal: str, retry: RetryPolicy | None, provide: Provide) -> None:

@@ -101,6 +101,7 @@ def test_loopback_is_reached_without_the_environments_proxy(
         assert provider.create(messages="hi") == "Hello world"
 
 
+@pytest.mark.product
 @pytest.mark.parametrize(
     "url",
     ["http://user:pass/canary@127.0.0.1:9", "socks5://127.0.0.1", "http://127.0.0.1:99999", "http://user:[canary@x"],

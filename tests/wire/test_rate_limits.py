@@ -87,7 +87,7 @@ def test_a_limit_of_one_model_does_not_hold_up_another(provide: Provide) -> None
 
 @pytest.mark.parametrize("who", ["the same call", "another call", "another call that never waits"])
 def test_who_waits(who: str, provide: Provide) -> None:
-    wait = "retry-after-ms: 30000" if "never" in who else "retry-after-ms: 150"
+    wait = "retry-after-ms: 30000" if "never" in who else "retry-after-ms: 60"
     with RawServer(every(limited(wait), HELLO)) as server:
         patient = provide(server, retry=RetryPolicy(attempts=1 if "another" in who else 2))
         began = time.monotonic()
@@ -98,7 +98,7 @@ def test_who_waits(who: str, provide: Provide) -> None:
                 patient.retry = None
         assert patient.create(messages="hi") == "Hello"
         took = time.monotonic() - began
-        assert took < 30 if "never" in who else took >= 0.14
+        assert took < 30 if "never" in who else took >= 0.055
 
 
 BUSY = refused({"message": "busy"}, "503 Busy", "retry-after-ms: 5")
@@ -185,6 +185,7 @@ def test_a_wait_is_kept_in_every_dialect(dialect: str, provide: Provide) -> None
     assert waits == [pytest.approx(0 if dialect in ("anthropic", "OpenRouter") else 0.03)]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("status", [409, 425, 520, 521, 522, 523, 524, 529])
 @pytest.mark.parametrize("body", [b"error code", b'{"error": {"message": "busy"}}', b'{"type": "error", "error": {}}'])
 def test_what_passes_by_waiting_is_sent_again(status: int, body: bytes, provide: Provide) -> None:

@@ -22,6 +22,7 @@ EVENTS = data({"choices": [{"delta": {"content": "Hello"}}]}, {"choices": [{"fin
 STREAM = chunked(EVENTS + DONE, fields=("Content-Type: text/event-stream", *FIELDS))
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("answer", [WHOLE, STREAM])
 @pytest.mark.parametrize("chain", [False, True])
 def test_the_head_of_a_completion(answer: bytes, chain: bool, provide: Provide) -> None:

@@ -221,7 +221,7 @@ def test_a_retry_after_without_sense_is_none(value: str, provide: Provide) -> No
         assert provide(server, retry=FAST).create(messages="hi") == "Hello world"
 
 
-def test_64_threads_and_a_dead_service_send_64_and_20(provide: Provide) -> None:
+def test_32_threads_and_a_dead_service_send_32_and_20(provide: Provide) -> None:
     with RawServer(every(_error("503 No"))) as server:
         provider = provide(server, retry=RetryPolicy(attempts=5, backoff=0.001), timeout=30)
 
@@ -230,9 +230,9 @@ def test_64_threads_and_a_dead_service_send_64_and_20(provide: Provide) -> None:
                 provider.create(messages="hi")
             return type(caught.value)
 
-        with ThreadPoolExecutor(64) as threads:
-            assert set(threads.map(ask, range(64))) == {ResponseStatusError}
-        assert len(server.requests) == 64 + 20
+        with ThreadPoolExecutor(32) as threads:
+            assert set(threads.map(ask, range(32))) == {ResponseStatusError}
+        assert len(server.requests) == 32 + 20
 
 
 def test_on_retry_gets_the_error_the_attempt_and_the_wait(provide: Provide) -> None:

@@ -74,6 +74,7 @@ def test_what_was_given(what: str, place: str, notes: Notes) -> None:
         assert server.requests
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("place", ["a refusal", "a failure", "a redirect", "a stream", "an answer that is cut"])
 @pytest.mark.parametrize("name", ["sig", "code", "api_key"])
 def test_what_the_query_of_an_address_holds(
@@ -173,6 +174,7 @@ def test_an_exception_that_the_caller_handles_is_the_callers() -> None:
     assert mine.response is not None
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", FETCHED)
 def test_what_was_fetched(name: str, place: str, notes: Notes) -> None:

@@ -32,6 +32,7 @@ class Person(pydantic.BaseModel):
     name: int
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("output", [int, Place, Person, Literal["a", "b"]])
 @pytest.mark.parametrize(
     "message",

@@ -45,6 +45,7 @@ def note_all(notes: Notes, error: AllProvidersFailedError) -> None:
         notes.error(each, variables=False)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("place", [*PLACES, "an empty answer"])
 @pytest.mark.parametrize("given", [{"api_key": KEY}, {"api_key": lambda: KEY}, {"cookies": {"sid": KEY}}])
 def test_a_chain_whose_last_member_knows_nothing_of_the_key(given: dict[str, Any], place: str, notes: Notes) -> None:

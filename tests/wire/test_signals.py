@@ -93,6 +93,7 @@ PLACES = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("own", [False, True], ids=["pool", "own session"])
 @pytest.mark.parametrize("kind", RAISED)
 @pytest.mark.parametrize("place", PLACES)

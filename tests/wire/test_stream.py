@@ -88,6 +88,7 @@ def test_text_has_what_was_iterated_and_sends_nothing_twice(taken: int, provide:
         assert list(stream) == []
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
 @pytest.mark.parametrize("cut", ["close", "reset"])
 @pytest.mark.parametrize("after", [b"", b"data: {", delta("x")[:-10]])

@@ -280,6 +280,7 @@ CALLING: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("case", CALLING)
 @pytest.mark.parametrize("write", ["streamed", "whole"])
 @pytest.mark.parametrize("way", ["the message", "its fields", "a conversation"])

@@ -79,6 +79,7 @@ def server() -> Iterator[RawServer]:
         yield running
 
 
+@pytest.mark.product
 @pytest.mark.parametrize(("kind", "hook"), [(Quill, "request"), (Bootstraps, "bootstrap")])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(

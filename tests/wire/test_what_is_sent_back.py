@@ -34,6 +34,7 @@ def _adding(place: str, value: Any) -> dict[str, Any]:
     return {"tool_calls": [{**WEATHER, "function": {"name": "weather", "arguments": ARGUMENTS, "own": value}}]}
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("place", ["the message", "the call", "the function"])
 @pytest.mark.parametrize("write", ["streamed", "whole"])
 def test_what_could_not_be_sent_back_is_an_error_when_it_comes(place: str, write: str, provide: Provide) -> None:

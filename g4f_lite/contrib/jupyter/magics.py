@@ -83,8 +83,10 @@ class ChatMagics(Magics):
         try:
             given = parse_argstring(self.chat, line)
         except (UsageError, ValueError) as error:  # of a quotation mark that is not closed
-            named = re.search(r"(?:^|\s)(?:-p|--provider)[ =]?(\S+)", line)
-            advice = f"a provider is given as -m {named[1]}" if named else "the prompt goes below the line"
+            named = re.search(r"(?:^|\s)(?:-p|--(provider|client|conversation))[ =]?(\S+)", line)
+            advice = "the prompt goes below the line, and %%chat --help lists the options"
+            if named:
+                advice = f"a {named[1] or 'provider'} is given as -m {named[2]}"
             raise UsageError(f"{error}; {advice}") from error
         if not cell.strip():
             raise UsageError("the prompt is blank; it goes below the line")

@@ -95,7 +95,10 @@ class Server:
         while any(map(_is_answering, list(self._sockets.values()))) and time.monotonic() < ends:
             if self._is_over.wait(LOOK_SECONDS):
                 return
-        signal.raise_signal(signal.SIGTERM)
+        if hasattr(signal, "pthread_kill"):  # wakes the main thread, where it waits for what comes within a second
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        else:
+            signal.raise_signal(signal.SIGTERM)
 
 
 def _is_answering(socket: Any) -> bool:

@@ -32,8 +32,8 @@ class Served:
         self.said, _ = read_past(child.stdout.fileno(), b"Why is the sky blue?", b"")
         self.url = re.findall(r"http://[\d.]+:\d+", self.said.decode())[0]
         self._log: list[bytes] = []
-        self._reader = threading.Thread(target=lambda: self._log.extend(child.stderr), daemon=True)
-        self._reader.start()
+        self.reader = threading.Thread(target=lambda: self._log.extend(child.stderr), daemon=True)
+        self.reader.start()
 
     def client(self, api_key: str = "none") -> openai.OpenAI:
         """Give OpenAI's own client for the server; it asks once."""
@@ -52,7 +52,7 @@ class Served:
         """Stop the server, and give what it wrote to standard error."""
         self.child.terminate()
         assert self.child.wait(SECONDS) == 0
-        self._reader.join(SECONDS)
+        self.reader.join(SECONDS)
         return b"".join(self._log).decode()
 
 
@@ -66,6 +66,7 @@ def served(*arguments: str, **environment: str) -> Iterator[Served]:
                 yield server
         finally:
             child.kill()
+        server.reader.join(SECONDS)  # it must not read what is closed next
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ def ended(upstream: Emulator) -> bool:
     return bool(upstream.requests) and upstream.requests[-1].ended is not None
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("after", [None, 2])
 def test_a_client_that_leaves_ends_what_it_asked_for(

@@ -142,6 +142,7 @@ def test_backend_that_dies_in_mid_stream_looks_like_a_whole_answer(caplog: pytes
     assert "the backend failed" in caplog.text
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize(("fault", "text"), [("error", "The server had an error"), ("quota", "insufficient_quota")])
 def test_failures_have_the_model_s_words(

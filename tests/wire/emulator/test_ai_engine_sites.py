@@ -37,6 +37,7 @@ def test_the_message_0_was_refused_up_to_2_9_9(version: str, status: int) -> Non
 ALL = ["success", "reply", "images", "actions", "shortcuts", "blocks", "usage"]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize(
     ("version", "fields", "usage"),
     [
