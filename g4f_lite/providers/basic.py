@@ -52,6 +52,8 @@ class BaseProvider(Askable):
         for name in ("models", "known_options"):
             if isinstance(value := vars(cls).get(name), str):  # of which each letter would be a name
                 raise TypeError(f"{cls.__name__}.{name} must be a collection of names; write [{value!r}]")
+        if isinstance(options := vars(cls).get("known_options"), (list, tuple, set)):
+            cls.known_options = frozenset(options)  # type: ignore[assignment,method-assign]  # as it is declared
         cls.declared_secrets = secrets_of(cls)
         cls.__signature__ = full_signature(cls)  # which inspect would look for in __new__
 

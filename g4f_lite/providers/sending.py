@@ -13,7 +13,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 from ..answers.deltas import shown
-from ..errors import G4FLiteError, HookError, ProviderError, RateLimitError, TransportError
+from ..errors import AuthenticationError, G4FLiteError, HookError, ProviderError, RateLimitError, TransportError
 from ..http.body import Body
 from ..http.checks import complete
 from ..http.exchange import Exchange
@@ -21,6 +21,8 @@ from ..http.observer import observer
 from ..http.pool import Login
 from ..prompt import Prompt
 from .hooks import Hooks, Requests, mistake, naming, raise_mistake, wrong
+
+MAX_REFUSALS = 10  # of a key or login, which request() may catch in an attempt
 
 TOO_MANY = 429
 _END = object()
@@ -188,6 +190,7 @@ def _send_all(provider: Sender, exchange: Exchange, prompt: Prompt, asked: Reque
     """
     answer: _Answer | None = None
     failure: ProviderError | TransportError | None = None
+    refusals = 0
     while True:
         step: Any = _END
         with naming(provider, "request"), reading(provider, exchange, None if answer is None else answer.body):
@@ -215,7 +218,10 @@ def _send_all(provider: Sender, exchange: Exchange, prompt: Prompt, asked: Reque
         try:
             answer = _Answer(_answered(provider, exchange, prompt, request))
         except (ProviderError, TransportError) as error:
+            refusals += isinstance(error, AuthenticationError)
             if exchange.deadline.ended is not None:  # by its caller, which is not for request() to catch
+                raise
+            if refusals == MAX_REFUSALS:  # a request() that logs in again each time would not end
                 raise
             failure = error
 

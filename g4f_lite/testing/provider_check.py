@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import pickle
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 from unittest import mock
 
@@ -15,7 +17,7 @@ from ..providers.hooks import read_error
 from .played_service import REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
 
 EARLY_ENDS = 64  # places, evenly apart, at which an answer is ended too early
-MOST_REFUSALS = 20  # of the requests to one path, after which a provider that still sends them is wrong
+MOST_REFUSALS = 5  # of the requests to one path, after which a provider that still sends them is wrong
 
 # What services answer besides their own errors: nothing, a page, and JSON of any kind.
 _ODD_ERRORS: tuple[tuple[Any, str], ...] = (
@@ -68,6 +70,7 @@ def check_provider(
     offline = mock.patch.dict(os.environ, G4F_LITE_OFFLINE="1")
     with service, offline, mock.patch.object(sending, "pause"):
         provider = make(base_url=service.url, retry=None)
+        _check_class(provider)
         _check_requests(provider, service, prompt)
         for way in ("whole", "in single bytes"):
             service.way = way
@@ -80,10 +83,30 @@ def check_provider(
         _check_refusals(provider, service, prompt)
         provider.close()
         assert provider.ask(prompt) == text, "no answer after close()"
-        for form, shown in (("its repr", repr(provider).encode()), ("a pickle of it", pickle.dumps(provider))):
+        for form, shown in (("its repr", repr(provider).encode()), ("a pickle of it", _pickled(provider))):
             for secret in provider.secrets():
                 assert secret.encode() not in shown, f"{form} shows one of its secrets"
         provider.close()
+
+
+def _pickled(provider: Provider) -> bytes:
+    kind = type(provider)
+    if "<locals>" in kind.__qualname__:
+        raise AssertionError(f"{kind.__name__} cannot be pickled; define the class at the top of a module")
+    return pickle.dumps(provider)
+
+
+def _check_class(provider: Provider) -> None:
+    """Check what is set in a class, and would otherwise be noticed by nobody."""
+    kind = type(provider)
+    if provider.token_sources and kind.bootstrap is Provider.bootstrap:
+        raise AssertionError(f"{kind.__name__} has token_sources, and no bootstrap() that fetches a token")
+    if provider.models and provider.default_model not in provider.models:
+        raise AssertionError(f"default_model is {provider.default_model!r}, which is not among models")
+    hooks = {name for name in dir(Provider) if callable(getattr(Provider, name)) and not name.startswith("_")}
+    for name, value in vars(kind).items():
+        if name not in hooks and inspect.isfunction(value) and (near := get_close_matches(name, hooks, 1, 0.85)):
+            raise AssertionError(f"{kind.__name__}.{name}() is not a hook; did you mean {near[0]}()?")
 
 
 def _check_requests(provider: Provider, service: PlayedService, prompt: str) -> None:
@@ -150,6 +173,10 @@ def _check_refusals(provider: Provider, service: PlayedService, prompt: str) -> 
         except AuthenticationError:
             pass
         else:
+            assert service.refused, (
+                f"{name} was refused {MOST_REFUSALS} times, and the provider asked again each time; raise the second "
+                "AuthenticationError"
+            )
             assert service.refused == MOST_REFUSALS, f"a refusal of {name} is not an AuthenticationError"
         service.refused = 0
     for parsed, body in _ODD_ERRORS:

@@ -31,7 +31,7 @@ FILE_NAME = re.compile(r"# (\w+\.\w+)\n")
 
 CODE = [block[2] for block in FENCE.finditer(PAGE) if block[1] != "sh"]
 FILES = {name[1]: code for code in CODE if (name := FILE_NAME.match(code))}
-ASKING, WITH_KEY, WITH_TOKEN, WITH_JOBS = (code for code in CODE if not FILE_NAME.match(code))
+ASKING, WITH_KEY, WITH_TOKEN, WITH_JOBS, WITH_LONG_JOBS = (code for code in CODE if not FILE_NAME.match(code))
 
 REFUSED_TOKEN = """
 import responses
@@ -195,6 +195,35 @@ def test_a_token_that_is_refused_is_fetched_again(environment: Environment) -> N
 def test_a_job_is_asked_for_until_it_is_done(environment: Environment) -> None:
     """The block checks its own provider, with a server on loopback."""
     assert environment.run("-c", WITH_JOBS + 'print(ParleyJobs.request.__name__, "checked")') == "request checked\n"
+
+
+RENEWED = """
+import responses
+
+with responses.RequestsMock() as service:
+    service.post("http://127.0.0.1:8080/login", json={"token": "first"})
+    service.post("http://127.0.0.1:8080/login", json={"token": "second"})
+    service.post("http://127.0.0.1:8080/jobs", json={"id": 7})
+    service.get("http://127.0.0.1:8080/jobs/7", status=401)
+    service.get("http://127.0.0.1:8080/jobs/7", json={"state": "done", "text": "Good day"})
+    with ParleyLongJobs() as provider:
+        print(provider.ask("Hello"), provider.ask("Hello"))
+    for call in service.calls:
+        print(call.request.path_url, call.request.headers.get("Authorization"))
+"""
+
+
+def test_a_job_that_outlives_its_login_logs_in_again_and_the_next_one_need_not(environment: Environment) -> None:
+    assert environment.run("-c", WITH_JOBS + WITH_LONG_JOBS + RENEWED).splitlines() == [
+        "Good day Good day",
+        "/login None",
+        "/jobs Bearer first",
+        "/jobs/7 Bearer first",
+        "/login None",
+        "/jobs/7 Bearer second",
+        "/jobs Bearer second",
+        "/jobs/7 Bearer second",
+    ]
 
 
 def test_an_error_with_status_200_says_when_to_come_back(environment: Environment) -> None:

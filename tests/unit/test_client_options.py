@@ -331,3 +331,11 @@ def test_a_service_that_knows_formats_is_told():
     provider = Scripted("anything")
     assert Client(provider).ask("x", response_format=SCHEMA) == "anything"
     assert provider.calls[0].options == {"response_format": SCHEMA}
+
+
+def test_known_options_may_be_any_collection_of_names() -> None:
+    for names in (["seed"], ("seed",), {"seed"}):
+        knows = type("Knows", (Scripted,), {"known_options": names})
+        assert Client(knows("Hello")).ask("x", seed=1) == "Hello"
+        with pytest.raises(TypeError, match="option"):
+            Client(knows("Hello")).ask("x", sed=1)

@@ -191,6 +191,41 @@ def test_replies_that_are_none_are_refused() -> None:
             check_provider(Plain, {"/say": "Good day"}, text="Good day", refusal=refusal)  # type: ignore[arg-type]
 
 
+class NoBootstrap(Plain):
+    token_sources = 1
+
+
+class OtherDefault(Plain):
+    models = ("a", "b")
+    default_model = "c"
+
+
+class Misspelt(Plain):
+    def service_eror(self, status: int, parsed: Any, text: str) -> None:
+        """Never called."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (NoBootstrap, r"has token_sources, and no bootstrap\(\)"),
+        (OtherDefault, "default_model is 'c', which is not among models"),
+        (Misspelt, r"Misspelt.service_eror\(\) is not a hook; did you mean service_error\(\)"),
+    ],
+)
+def test_what_nobody_would_notice_of_a_class_is_said(kind: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_provider(kind, {"/say": "Good day"}, text="Good day", unmarked_end=True)
+
+
+def test_a_class_within_a_function_is_named_instead_of_pickles_error() -> None:
+    class Within(Plain):
+        pass
+
+    with pytest.raises(AssertionError, match="Within cannot be pickled; define the class at the top of a module"):
+        check_provider(Within, {"/say": "Good day"}, text="Good day", unmarked_end=True)
+
+
 class Elsewhere(Plain):
     """Sends its prompt to the service itself, whatever its base_url."""
 

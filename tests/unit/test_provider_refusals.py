@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import requests
+import responses
 
 from g4f_lite import AuthenticationError, Body, Finish, G4FLiteError, Prompt, RateLimitError
 from g4f_lite.http import Exchange, parse_json
+from g4f_lite.providers.sending import MAX_REFUSALS
 from g4f_lite.testing import Reply, check_provider, provider_check
 
 from .quill_provider import REPLIES, TEXT, LogsIn, Quill
@@ -189,7 +191,7 @@ JOB = {"/token": REPLIES["/token"], "/jobs": '{"id": 7}', "/jobs/7": STATES}
     ("kind", "message"),
     [
         (GoesOn, "a refusal of the request to /jobs is not an AuthenticationError"),
-        (LogsInItself, "a refusal of the prompt is not an AuthenticationError"),
+        (LogsInItself, "the prompt was refused 5 times, and the provider asked again each time; raise the second"),
         (LogsInOnce, None),
     ],
 )
@@ -200,6 +202,16 @@ def test_any_request_of_a_job_may_be_refused(kind: type[Quill], message: str | N
     else:
         with pytest.raises(AssertionError, match=message):
             check_provider(make, JOB, text="Good day")
+
+
+def test_a_login_that_is_refused_for_good_ends_the_call() -> None:
+    with responses.RequestsMock() as web:
+        web.post("http://quill.test/jobs", json={"id": 7})
+        web.get("http://quill.test/jobs/7", status=401)
+        web.get("http://quill.test/token", json={"token": "t"})
+        with pytest.raises(AuthenticationError):
+            LogsInItself(base_url="http://quill.test", api_key="the-good-key").ask("Hello")
+        assert [call.request.path_url for call in web.calls].count("/jobs/7") == MAX_REFUSALS
 
 
 def test_a_job_is_asked_for_until_it_is_done() -> None:
