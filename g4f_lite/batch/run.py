@@ -122,7 +122,8 @@ class Run:
             self._inbox.put(None)
         ends = time.monotonic() + _END_SECONDS
         for thread in self._threads:
-            thread.join(max(0.0, ends - time.monotonic()))
+            if thread.is_alive():  # an interrupt may have kept it from starting
+                thread.join(max(0.0, ends - time.monotonic()))
         self._on_end()
         return self.untaken()
 
