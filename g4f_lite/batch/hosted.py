@@ -18,9 +18,11 @@ from ..errors import (
     ProviderError,
     ResponseFormatError,
     ResponseStatusError,
+    StoreError,
     StreamInterruptedError,
     TransportError,
 )
+from ..http.redact import redact
 from ..providers.openai.batches import BatchAPI, redacted
 from ..store.answers import AnswerStore, Kept
 from .hosted_requests import RequestFile, files_of, index_in
@@ -310,8 +312,14 @@ class HostedBatch(BatchResults[T]):
                 kept = self._kept_in(index, line, used[index], secrets)
             except G4FLiteError:
                 failures[index] = redacted(line, secrets)
-            else:
+                return
+            try:
                 self._store.keep(self._keys[index], kept)  # type: ignore[arg-type]
+            except StoreError:
+                raise
+            except G4FLiteError as error:  # an image of it cannot be fetched
+                failures[index] = {"error": {"message": redact(str(error), secrets)}}
+            else:
                 answered.add(index)
 
         for file_id, count in ((part.output_file_id, part.completed), (part.error_file_id, part.failed)):

@@ -109,7 +109,13 @@ class HostedCalls(BatchCalls):
         return Question.of(prompt, self._output, found, send)
 
     def _api(self, provider: OpenAICompatible, asked: Prompt) -> BatchAPI:
-        """Return the Batch API of a provider, the same one each time."""
+        """Return the Batch API of a provider, the same one each time.
+
+        :raises TypeError: if a prompt has another proxy than the one before
+        """
         if id(provider) not in self._apis:
             self._apis[id(provider)] = BatchAPI(provider, Timeout.of(asked.timeout, provider.timeout), asked.proxy)
-        return self._apis[id(provider)]
+        api = self._apis[id(provider)]
+        if api.proxy != asked.proxy:
+            raise TypeError("proxy= must be the same for all prompts of a batch, which are sent in one file")
+        return api

@@ -16,6 +16,8 @@ from urllib3.util import Url, parse_url
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+_HOST = r"[\w.-]+|\[[\w:.%-]+\]"  # as it is sent; the % is that of the zone of an IPv6 address
+
 Origin = tuple[str, "str | None", "int | None"]
 
 
@@ -49,11 +51,13 @@ def parse_origin(url: str | None) -> Origin:
 def is_plain(url: str) -> bool:
     """Return whether a URL that a service names can be followed: http or https, and nothing that programs read apart.
 
-    A backslash, white space, control characters and credentials have no place in it; no service needs them there.
+    A backslash, white space, control characters and credentials have no place in it, and no other sign than those of
+    names and addresses in its host; no service needs them there.
     """
     if not url.isprintable() or re.search(r"[\s\\]", url):
         return False
-    return parse_origin(url)[1] is not None and "@" not in _authority(url.partition("://")[2])
+    host = parse_origin(url)[1] or ""
+    return re.fullmatch(_HOST, host, re.ASCII) is not None and "@" not in _authority(url.partition("://")[2])
 
 
 def redirected(url: str, location: str | None) -> str | None:

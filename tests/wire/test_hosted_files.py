@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import sys
 from collections import Counter
@@ -233,3 +234,34 @@ def test_lines_that_no_service_should_send(client: Client, emulator: Emulator, p
         'OpenAICompatible, stream: no file at "https://a.test/?sig=***".',
         "OpenAICompatible, stream: the service's files lack this prompt's result",
     ]
+
+
+def test_an_image_that_cannot_be_fetched_fails_its_own_line_only(
+    client: Client, emulator: Emulator, path: Path
+) -> None:
+    batch = batch_of(client, path, ["zero", "one"]).submit()
+    image = {"type": "image_url", "image_url": {"url": "http://10.0.0.1/cat.png"}}
+    messages = [{"role": "assistant", "content": "Here:", "images": [image]}, {"role": "assistant", "content": "Hello"}]
+    lines = [
+        {
+            "custom_id": f"request-{index}",
+            "response": {"status_code": 200, "body": {"choices": [{"message": message, "finish_reason": "stop"}]}},
+        }
+        for index, message in enumerate(messages)
+    ]
+    assert batch_of(client, path, ["zero", "one"]).done
+    file_id = batch._state.path.read_text().split('"output_file_id": "')[1].split('"')[0]
+    emulator._openai.files._files[file_id] = ({}, "\n".join(map(json.dumps, lines)).encode())
+    for file in path.parent.glob("run.json.store*"):
+        file.unlink()
+    for _ in range(2):  # the second time nothing is fetched
+        failed, whole = batch_of(client, path, ["zero", "one"])
+        assert "10.0.0.1, which is not a public address" in str(failed.error)
+        assert whole.text == "Hello"
+
+
+def test_the_prompts_of_a_batch_have_one_proxy(client: Client, emulator: Emulator, path: Path) -> None:
+    prompts = ["zero", {"prompt": "one", "proxy": "http://127.0.0.1:3128"}]
+    with pytest.raises(TypeError, match="proxy= must be the same for all prompts of a batch"):
+        client.batch(prompts, path=path)
+    assert emulator.requests == []

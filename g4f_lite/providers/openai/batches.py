@@ -11,6 +11,7 @@ from urllib.parse import quote
 import requests
 
 from ...answers.deltas import Delta
+from ...answers.images import ImageResponse
 from ...errors import G4FLiteError, ProviderError, ResponseFormatError, ServiceError
 from ...http.body import parse_json
 from ...http.checks import shorten
@@ -19,6 +20,7 @@ from ...http.exchange import Exchange
 from ...http.redact import redact
 from ...timeout import Timeout
 from ..call import fetch, in_call, run
+from ..image_fetch import fetch_image
 from ..sending import at_step
 from .address import NO_SUCH_PAGE
 from .answer import MAX_LINE_BYTES, read_completion
@@ -48,7 +50,7 @@ class BatchAPI:
     def __init__(self, provider: OpenAIProvider, timeout: Timeout, proxy: str | None = None) -> None:
         self.provider = provider
         self._timeout = timeout
-        self._proxy = proxy
+        self.proxy = proxy
 
     def upload(self, file: BinaryIO, name: str) -> str:
         """Upload a file of requests, and return its id."""
@@ -76,7 +78,7 @@ class BatchAPI:
         provider = self.provider
         provider.check_ready()
         lent = provider.pool.lend()
-        with in_call(provider, Deadline(self._timeout), provider.route(self._proxy), lent) as exchange:
+        with in_call(provider, Deadline(self._timeout), provider.route(self.proxy), lent) as exchange:
             exchange.attempts = 1
             exchange.abandon()  # on a connection of its own: one that was kept may be lost, and replaced
             with at_step(exchange, _STEP):
@@ -140,11 +142,17 @@ class BatchAPI:
         status = count_in(response, "status_code") if isinstance(response, dict) else None
         body = response.get("body") if isinstance(response, dict) else None
         if status is not None and 200 <= status < 300:
-            yield from read_completion(body)
+            for delta in read_completion(body):
+                if isinstance(delta, ImageResponse):
+                    delta.fetch = self._fetch_image
+                yield delta
             return
         error = None if status is None else service_error(status, body)
         error = error or error_of(line.get("error"), status, dict(line))
         raise with_body(error or ServiceError(f"the request failed: {shorten(json.dumps(line))}", status=status), line)
+
+    def _fetch_image(self, url: str) -> bytes:
+        return self._run(lambda exchange: fetch_image(exchange, url, home=self.provider.base_url))
 
     def _page(self, after: str) -> tuple[Any, Iterable[str]]:
         """Return a page of the list of batches, and the strings that no message may show."""
@@ -163,7 +171,7 @@ class BatchAPI:
             with at_step(exchange, _STEP):
                 return action(exchange)
 
-        return run(self.provider, at_batch, timeout=self._timeout, route=self.provider.route(self._proxy))
+        return run(self.provider, at_batch, timeout=self._timeout, route=self.provider.route(self.proxy))
 
     def _read(self, exchange: Exchange, request: requests.Request) -> Any:
         try:
