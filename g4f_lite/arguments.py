@@ -42,7 +42,8 @@ _INSTEAD = {
     "history": "pass all messages as the prompt, or ask a Conversation",
     "request_timeout": "pass timeout=, in seconds, to the client or to a call",
     **dict.fromkeys(("max_retries", "num_retries", "retries"), _USE_RETRY),
-    **dict.fromkeys(("max_pause", "max_time", "on_error", "progress", "store", "tpm", "workers"), "it is one of map"),
+    **dict.fromkeys(("max_outage", "max_pause", "max_time", "on_error", "progress"), "it is one of map"),
+    **dict.fromkeys(("store", "tpm", "workers"), "it is one of map"),
     "rpm": "it is one of map; for all calls pass pace=Pace(rpm=…) to the client",
 }
 

@@ -95,7 +95,7 @@ class LiveOutput:
         :param content: returns the Markdown, and is called when it is drawn
         """
         self._content = content
-        if self._timer is not None and self._timer.is_alive():
+        if self._timer is not None:
             return
         wait = self._drawn_at + REDRAW_SECONDS - time.monotonic()
         if wait <= 0:
@@ -109,16 +109,17 @@ class LiveOutput:
         from IPython.display import display
 
         with self._drawing:
-            markdown = self._content() if self._content is not None else ""
             self._drawn_at = time.monotonic()
+            self._timer = None  # what comes from now on needs another one
+            markdown = self._content() if self._content is not None else ""
             if markdown == self._drawn:
                 return
-            self._drawn = markdown
             data = {"text/markdown": markdown, "text/plain": sanitize(markdown)}
             if self._handle is None:
                 self._handle = display(data, raw=True, display_id=True)
             else:
                 self._handle.update(data, raw=True)
+            self._drawn = markdown  # not before: an interrupt may have kept it from being drawn
 
     def __enter__(self) -> LiveOutput:
         return self
@@ -128,9 +129,9 @@ class LiveOutput:
 
     def end(self) -> None:
         """Draw what came last."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer.join()
+        # The timer is not joined, as an interrupt may have kept it from starting: if it is late, it has nothing new.
+        if (timer := self._timer) is not None:
+            timer.cancel()
         self._draw_now()
 
 

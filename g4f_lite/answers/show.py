@@ -18,6 +18,8 @@ class Shown(HasAnswer, Iterable[Piece], Protocol):
 
     def deltas(self) -> Iterator[Delta]: ...
 
+    def close(self) -> None: ...
+
 
 def show(stream: Shown, so_far: Buffer, file: TextIO | None, *, plain: bool, again: bool) -> Answer:
     """Show an answer as it arrives, and return it whole.
@@ -36,6 +38,7 @@ def show(stream: Shown, so_far: Buffer, file: TextIO | None, *, plain: bool, aga
                 pieces: Iterable[object] = [so_far.text, *so_far.images] if again else stream
                 print_pieces(pieces, sys.stdout if file is None else file)
     except KeyboardInterrupt as error:
+        stream.close()  # which does not know of it, if it came while a piece was shown
         raise_interrupt(error, stream)
         raise
     answer = stream.answer

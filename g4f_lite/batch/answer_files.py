@@ -14,7 +14,7 @@ from .files import DELIMITERS, MAX_FIELD_BYTES, Row, opened
 from .result import Result
 
 # The columns that a table has beside those of the input; JSON lines have these facts too, and more.
-_ADDED = ("answer", "error", "finish_reason", "prompt_tokens", "completion_tokens")
+_ADDED = ("answer", "error", "finish_reason", "refusal", "prompt_tokens", "completion_tokens")
 
 
 class Writer:
@@ -69,6 +69,7 @@ class Writer:
             result.text,
             self._say(result.error_text) or None,
             result.finish_reason,
+            result.refusal,
             None if usage is None else usage.prompt_tokens,
             None if usage is None else usage.completion_tokens,
         )
@@ -141,7 +142,7 @@ def _told(result: Result[Any], error: str) -> dict[str, Any]:
     if result.answer is None:
         return {"answer": None, "error": error or None}
     told = result.answer.to_dict()
-    names = ("provider", "model", "finish_reason", "usage")
+    names = ("provider", "model", "finish_reason", "refusal", "usage")
     return {"answer": told["text"], "error": error or None, **{name: told[name] for name in names}}
 
 

@@ -16,7 +16,7 @@ from .pace import LocalMeter, Pace, check_rate
 from .plan import Plan
 from .results import BatchResults
 from .task import Calls
-from .workers import LONGEST_PAUSE, Workers
+from .workers import LONGEST_OUTAGE, LONGEST_PAUSE, Workers
 
 if TYPE_CHECKING:
     from .hosted import HostedBatch, HostedCalls
@@ -34,6 +34,7 @@ def map_prompts(
     on_error: str = "return",
     max_failures_in_a_row: int = 20,
     max_pause: float = LONGEST_PAUSE,
+    max_outage: float = LONGEST_OUTAGE,
     max_time: float | None = None,
     progress: bool | None = None,
     fresh: bool = False,
@@ -57,7 +58,9 @@ def map_prompts(
     plan = Plan(
         calls,
         defaults,
-        workers=Workers(workers, longest_pause=_pause(max_pause)),
+        workers=Workers(
+            workers, longest_pause=_wait(max_pause, "max_pause"), longest_outage=_wait(max_outage, "max_outage")
+        ),
         meters=(*([LocalMeter(rpm, tpm)] if rpm or tpm else []), *([pace.meter] if pace and executor else [])),
         fresh=fresh,
         raises=on_error == "raise",
@@ -76,9 +79,9 @@ def map_prompts(
     return BatchResults(inputs, plan)
 
 
-def _pause(seconds: Any) -> float:
-    if not 0 <= _checked(seconds, "max_pause") <= LONGEST_PAUSE:
-        raise ValueError(f"max_pause must be from 0 to {LONGEST_PAUSE:.0f} seconds, a day, not {seconds}")
+def _wait(seconds: Any, name: str) -> float:
+    if not 0 <= _checked(seconds, name) <= LONGEST_PAUSE:
+        raise ValueError(f"{name} must be from 0 to {LONGEST_PAUSE:.0f} seconds, a day, not {seconds}")
     return float(seconds)
 
 

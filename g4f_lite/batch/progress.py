@@ -106,9 +106,12 @@ class Progress:
             self._tokens += result.usage.total_tokens
         self._show(1)
 
-    def pause(self, seconds: float) -> None:
-        """Show for how long the service has asked to wait; 0 if it has not, or not any more."""
-        told = told_of_pause(seconds)
+    def pause(self, seconds: float, outage: float = 0.0) -> None:
+        """Show for how long nothing is sent; 0 if calls are sent.
+
+        :param outage: the seconds for which the service has been out of reach
+        """
+        told = told_of_pause(seconds, outage)
         if self._bar is None and self._warns and seconds > _SILENT_SECONDS:
             self._warns = False
             warn(f"the batch is {told}; max_pause= limits such a wait, and progress=True shows it")

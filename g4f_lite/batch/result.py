@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ..answers.answer import Answer
 from ..answers.deltas import Usage
 from ..arguments import missing_of_results
-from ..errors import G4FLiteError
+from ..errors import G4FLiteError, RefusalError
 
 T = TypeVar("T")
 
@@ -62,8 +62,8 @@ class Result(OfBatch, Generic[T]):
 
     @property
     def usage(self) -> Usage | None:
-        """Token counts, or None if the service did not report them."""
-        return None if self.answer is None else self.answer.usage
+        """Token counts, also those of an answer that failed; None if the service did not report them."""
+        return getattr(self.error, "usage", None) if self.answer is None else self.answer.usage
 
     @property
     def provider(self) -> str | None:
@@ -74,6 +74,13 @@ class Result(OfBatch, Generic[T]):
     def finish_reason(self) -> str | None:
         """Why the answer ended, or None."""
         return None if self.answer is None else self.answer.finish_reason
+
+    @property
+    def refusal(self) -> str | None:
+        """The model's refusal, where the service distinguishes it from an answer; None if there is none."""
+        if isinstance(self.error, RefusalError):
+            return self.error.partial
+        return None if self.answer is None else self.answer.refusal
 
     @property
     def is_cut(self) -> bool:

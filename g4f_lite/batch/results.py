@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..answers.display import in_ipython
 from ..answers.interruption import BatchInterrupted, heard, tell_interrupt
@@ -19,7 +19,7 @@ from .progress import Progress
 from .result import OfBatch, Result
 from .run import BadPrompt, Outcome, Run
 from .summary import BatchUsage, Estimate, counted, estimate_of
-from .tables import Results
+from .tables import NotAColumn, Results
 from .task import Task
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 END = BadPrompt(-1, StopIteration())  # no prompt is left
 
 
-class BatchResults(OfBatch, Generic[T]):
+class BatchResults(NotAColumn, OfBatch, Generic[T]):
     """The results of a batch, in the order of the prompts.  Nothing is sent before they are read::
 
         results = client.map(prompts, store="answers.db")
@@ -183,18 +183,18 @@ class BatchResults(OfBatch, Generic[T]):
 
     @property
     def paused(self) -> float:
-        """The seconds for which the service has asked to wait, so that nothing is sent; 0 if it has not."""
+        """The seconds for which nothing is sent, as the service asked or because it is out of reach; 0 if it is."""
         return self._plan.workers.paused
+
+    @property
+    def outage(self) -> float:
+        """The seconds for which the service has been out of reach; 0 if it is not."""
+        return self._plan.workers.outage
 
     def close(self) -> None:
         """Close the store; it is opened again when it is needed."""
         if self._plan.store is not None:
             self._plan.store.close()
-
-    @with_short_errors
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:  # pandas would make a column of Result objects
-        hint = "take .outputs() or .texts() of them, which keep the index of a Series, or the table .to_frame()"
-        raise TypeError(f"results are not a column: {hint}")
 
     def __repr__(self) -> str:
         total = f" of {len(self)}" if self._inputs.is_sized else ""
@@ -202,9 +202,6 @@ class BatchResults(OfBatch, Generic[T]):
 
     def _repr_html_(self) -> str:
         return tables.html(self._usage, len(self) if self._inputs.is_sized else None, self.failed, self._reason)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("the results of a batch cannot be copied or pickled; pickle list(results)")
 
     def _all(self, results: Iterable[Result[T]]) -> Results[T]:
         """Read results.  Where the prompts come from an iterator, and the reading ends early, they are given again."""

@@ -11,46 +11,23 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import (
-    AllProvidersFailedError,
-    AuthenticationError,
-    DeadlineExceededError,
-    G4FLiteError,
-    MissingDependencyError,
-    ModelNotSupportedError,
-    ProviderNotConfiguredError,
-    ProviderNotFoundError,
-    QuotaExceededError,
-    RateLimitError,
-    StoreError,
-)
+from ..errors import DeadlineExceededError, G4FLiteError, RateLimitError, StoreError
 from ..http.observer import observer
 from ..http.waits import named_wait
 from ..store.answers import AnswerStore, Kept, Key
+from .causes import is_hopeless, is_outage, wait_named_by
 from .elsewhere import Shipment, ask_by_executor
 from .pace import tokens_of, wait_for_place
 from .plan import Plan
 from .result import Result
 from .task import Bundle, Task
-from .workers import LONGEST_PAUSE, TOO_MANY
+from .workers import TOO_MANY
 
 logger = logging.getLogger(__name__)
 
-# Errors that would meet every later prompt as well.
-HOPELESS = (
-    BrokenExecutor,
-    AuthenticationError,
-    MissingDependencyError,
-    ModelNotSupportedError,
-    ProviderNotConfiguredError,
-    ProviderNotFoundError,
-    QuotaExceededError,
-    StoreError,
-)
 _AHEAD_OF_EACH_WORKER = 4  # prompts that are read before their turn; an answer that takes long holds up no others
 _LEAST_AHEAD = 64
 _LOOK_SECONDS = 0.5  # Windows tells a thread that waits nothing of Ctrl-C
@@ -75,8 +52,8 @@ class Run:
     :param plan: how they are to be answered
     :param on_result: called with each result, one call at a time
     :param on_end: called at the end of the run
-    :param on_pause: called now and then, while a result is waited for, with the seconds that the service has asked to
-        wait; 0 if it has not
+    :param on_pause: called now and then, while a result is waited for, with the seconds that nothing is sent, and those
+        for which the service has been out of reach
     """
 
     def __init__(
@@ -85,7 +62,7 @@ class Run:
         plan: Plan,
         on_result: Callable[[Result[Any]], None],
         on_end: Callable[[], None],
-        on_pause: Callable[[float], None] = lambda seconds: None,
+        on_pause: Callable[[float, float], None] = lambda seconds, outage: None,
     ) -> None:
         self._tasks = tasks
         self._plan = plan
@@ -130,7 +107,7 @@ class Run:
                     self._awaited = index
                     self._changed.wait(_LOOK_SECONDS)
                     self._awaited = None
-            self._on_pause(self._workers.paused)
+            self._on_pause(self._workers.paused, self._workers.outage)
 
     def close(self) -> list[Outcome]:
         """End what is in progress, and return the results that nobody has taken."""
@@ -145,7 +122,8 @@ class Run:
             self._inbox.put(None)
         ends = time.monotonic() + _END_SECONDS
         for thread in self._threads:
-            thread.join(max(0.0, ends - time.monotonic()))
+            if thread.is_alive():  # an interrupt may have kept it from starting
+                thread.join(max(0.0, ends - time.monotonic()))
         self._on_end()
         return self.untaken()
 
@@ -239,6 +217,8 @@ class Run:
     def _outcomes(self, bundle: Bundle) -> list[tuple[Kept | Exception, float]]:
         """Return the answer or the error of each prompt that was sent, and its seconds."""
         began_at = time.monotonic()
+        for task in bundle.tasks:
+            task.began_at = began_at
         try:
             if self._shipment is not None:
                 return ask_by_executor(self._plan, self._shipment, bundle)
@@ -327,14 +307,34 @@ class Run:
             self._halt(error)
         return True
 
+    def _wait_for_service(self, task: Task, result: Result[Any], error: Exception) -> bool:
+        """Put a prompt back that found the service out of reach, which has answered before; the lock is held.
+
+        :returns: False if another outage has put it back before, so that it may be the reason itself
+        """
+        if not self._answers or not self._workers.longest_outage or not is_outage(error):
+            return False
+        outage = self._workers.missed(task.began_at)
+        if task.outage not in (0, outage):
+            return False
+        task.outage = outage
+        task.sent = result.attempts or task.sent + 1
+        self._waiting.append(task)
+        if self._workers.outage >= self._workers.longest_outage:
+            if isinstance(error, G4FLiteError):
+                error.message += f"; it was out of reach for the max_outage of {self._workers.longest_outage:g} s"
+            self._halt(error)
+        return True
+
     def _note(self, task: Task, result: Result[Any]) -> bool:
         """Count a result; False if it is an error that stops the batch.  The lock is held."""
         error = result.error
         if error is None:
             self._failures = 0
             self._answers += 1
+            self._workers.reached(task.began_at)
             self._workers.succeeded(0 if result.usage is None else result.usage.total_tokens, result.seconds)
-        elif self._put_back(task, result, error):
+        elif self._put_back(task, result, error) or self._wait_for_service(task, result, error):
             return True
         else:
             self._failures += 1
@@ -348,23 +348,6 @@ class Run:
         self._done[result.index] = result
         self._on_result(result)
         return True
-
-
-def is_hopeless(error: Exception) -> bool:
-    """Return whether an error would meet all other prompts too."""
-    if isinstance(error, AllProvidersFailedError):
-        return bool(error.errors) and all(map(is_hopeless, error.errors))
-    return isinstance(error, HOPELESS)
-
-
-def wait_named_by(error: Exception) -> float | None:
-    """Return the seconds after which a service that refuses a prompt for now says it takes one; None for others."""
-    if isinstance(error, AllProvidersFailedError):
-        waits = [wait for wait in map(wait_named_by, error.errors) if wait is not None]
-        return min(waits, default=None)
-    if not isinstance(error, RateLimitError) or isinstance(error, QuotaExceededError) or error.retry_after is None:
-        return None
-    return error.retry_after if error.retry_after <= LONGEST_PAUSE else None
 
 
 def _times(task: Task, attempts: int | None) -> int | None:

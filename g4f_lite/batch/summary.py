@@ -24,6 +24,7 @@ class BatchUsage:
     :param failures: how many failed
     :param retries: how many times a prompt was sent again
     :param cut: how many answers a limit of tokens, or the service's filter, cut
+    :param refused: how many prompts the model refused
     :param prompt_tokens: tokens of the prompts that were sent, as the service reports them
     :param completion_tokens: tokens of their answers
     :param total_tokens: the sum of both
@@ -35,6 +36,7 @@ class BatchUsage:
     failures: int = 0
     retries: int = 0
     cut: int = 0
+    refused: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
@@ -46,6 +48,7 @@ class BatchUsage:
             self.done += 1
             self.failures += result.error is not None
             self.cut += result.is_cut
+            self.refused += result.refusal is not None
             if result.is_stored:
                 self.stored += 1
                 return
@@ -146,8 +149,14 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
     )
 
 
-def told_of_pause(seconds: float) -> str:
-    """Say for how long the service has asked to wait; nothing if it has not."""
+def told_of_pause(seconds: float, outage: float = 0.0) -> str:
+    """Say for how long nothing is sent, and why; nothing if calls are sent.
+
+    :param outage: the seconds for which the service has been out of reach
+    """
+    if outage > 0:
+        again = f", tried again in {duration(max(1, seconds))}" if seconds > 0 else ""
+        return f"out of reach for {duration(max(1, outage))}{again}"
     return f"paused by the service for {duration(max(1, seconds))}" if seconds > 0 else ""
 
 

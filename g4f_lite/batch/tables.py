@@ -7,8 +7,9 @@ import html as html_library
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
+from ..answers.short_traceback import with_short_errors
 from ..errors import MissingDependencyError
 from .inputs import Inputs
 from .result import OfBatch, Result
@@ -79,6 +80,18 @@ class Results(OfBatch, list[Result[T]]):
         if self._index is None:
             return None if positions == [*range(len(self))] else positions
         return self._index if len(self) == len(self._index) else self._index.take(positions)
+
+
+class NotAColumn:
+    """Results that can be neither a column of a DataFrame nor copied."""
+
+    @with_short_errors
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:  # pandas would make a column of Result objects
+        hint = "take .outputs() or .texts() of them, which keep the index of a Series, or the table .to_frame()"
+        raise TypeError(f"results are not a column: {hint}")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("the results of a batch cannot be copied or pickled; pickle list(results)")
 
 
 def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]], reason: BaseException | None) -> str:

@@ -23,6 +23,8 @@ class Task:
     :param key: its place in the store; None without a store
     :ivar sent: how many times it was sent before it was put back, because the service refused it for now
     :ivar answers_before: how many answers the run had when it was put back
+    :ivar began_at: when it was sent last
+    :ivar outage: the number of the outage for which it was put back; 0 if there was none
     """
 
     index: int
@@ -32,6 +34,8 @@ class Task:
     key: Key | None = None
     sent: int = 0
     answers_before: int = -1
+    outage: int = 0
+    began_at: float = 0.0
 
 
 @dataclass(eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 
 from ..arguments import check_whole_number
@@ -14,14 +14,17 @@ from ..http.waits import named_wait
 MOST = 64
 _FIRST = 4
 _SHRINK = 0.75  # what a refusal leaves of the number
-_CALM_SECONDS = 1.0  # after a refusal, in which others belong to the same crowd
+_CROWD_SECONDS = 1.0  # after a refusal, and the wait that the service asks for, in which others belong to it
 _RECENT_SECONDS = 1.0  # in which the calls that were sent say how many the service takes
 _CARE = 0.95  # of what it took then
 _GROWTH, _DOUBLING_SECONDS = 0.001, 30.0  # how the pace grows again: by 5 % in half a minute, sevenfold in two
 _FEW, _DOUBLING_SECONDS_OF_FEW = 20, 3.0  # a refusal among few calls says little: twofold in 12 seconds
-# Refusals have another reason than the pace if each has many answers before it, and there are some at a small share of
-# the pace, too.
-_LEAST, _LAST, _MANY, _SMALL = 5, 12, 20, 0.4
+# The pace is not the reason of a refusal before which fewer calls were sent than the service has taken in such a time.
+_COMPARED_SECONDS, _FEWER = 4.0, 0.85
+_SOON = 10  # answers between two refusals; with fewer, the service takes less than before
+_MOST_KEPT = 4096  # times of calls, for the comparison
+LONGEST_OUTAGE = 600.0  # seconds
+_FIRST_TRY, _LAST_TRY = 1.0, 15.0  # seconds between two tries in an outage, which become more
 LONGEST_PAUSE = 86_400.0  # seconds; what is used up for a day is back within it, and a longer wait is no pause
 _KEPT = 0.9  # of the means of tokens and seconds, with each answer
 _BUNDLE_SECONDS, _MOST_IN_BUNDLE = 0.75, 10
@@ -35,11 +38,12 @@ class Workers:
 
     ``"auto"`` starts with 4, and each half of them that succeed bring one more.  If a call is refused by 429, a quarter
     of them goes, and calls are sent a little more slowly than in the second before, evenly spread; this pace then grows
-    again.  Where few calls are refused, and at less than half of the pace too, the pace is not the reason and stays.
-    There are never more workers than the service says is left of its limits, and at most 64.
+    again.  Where the service has taken more calls than those before a refusal, the pace is not the reason, and there is
+    none.  There are never more workers than the service says is left of its limits, and at most 64.
 
     :param number: the number, or ``"auto"``
     :param longest_pause: the seconds for which the service may ask to wait
+    :param longest_outage: the seconds for which it may be out of reach
     :param clock: tells the time in seconds; a test gives its own
     :raises TypeError: if it is neither a whole number nor ``"auto"``
     :raises ValueError: if it is less than 1
@@ -50,6 +54,7 @@ class Workers:
         number: int | str = "auto",
         *,
         longest_pause: float = LONGEST_PAUSE,
+        longest_outage: float = LONGEST_OUTAGE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.adapts = number == "auto"
@@ -57,22 +62,26 @@ class Workers:
             raise TypeError(f"workers must be a whole number or 'auto', not {number!r}")
         self._number = _FIRST if isinstance(number, str) else check_whole_number(number, "workers")
         self.longest_pause = longest_pause
+        self.longest_outage = longest_outage
         self._clock = clock
         self._lock = threading.Lock()
         self._successes = 0  # since the number changed
         self._left = math.inf  # requests that the service says are left
         self._tokens = 0.0  # of a call, as a mean of the last ones
         self._seconds = math.inf  # likewise
-        self._sent: deque[float] = deque()  # when the last calls were sent
+        self._sent: list[float] = []  # when the last calls were sent, without those that were refused
+        self._most_taken = 0  # of the calls that were sent in some seconds, the last of which was answered
         self._refused_at = -math.inf
+        self._crowd_until = -math.inf
         self._calm_until = -math.inf
         self._waits_until = -math.inf  # because the service asked everybody to wait
+        self._out_since = math.inf  # when the service was found out of reach
+        self._back_at = -math.inf  # when it was in reach again
+        self._outages = 0
         self._pause_ends = -math.inf  # of the last pause that calls were put back for
         self._rate = math.inf  # calls a second at the last refusal
-        self._first_rate = math.inf  # likewise, at the first of those that made it less and less
         self._answers = 0
-        self._answers_before: deque[int] = deque(maxlen=_LAST)  # each of the last refusals
-        self._is_chance = False  # whether refusals have another reason than the pace
+        self._answers_before = -math.inf  # the last refusal
         self._doubling = _DOUBLING_SECONDS
         self._next = -math.inf  # when the next call may be sent
         self.refusals = 0
@@ -86,6 +95,11 @@ class Workers:
     def paused(self) -> float:
         """The seconds for which the service has asked everybody to wait; 0 if it has not, or they have passed."""
         return max(0.0, self._waits_until - self._clock())
+
+    @property
+    def outage(self) -> float:
+        """The seconds for which the service has been out of reach; 0 if it is not."""
+        return max(0.0, self._clock() - self._out_since)
 
     @property
     def bundle(self) -> int:
@@ -112,9 +126,12 @@ class Workers:
             now = self._clock()
             if now < self._waits_until:
                 return False
+            if self._out_since < math.inf:
+                self._wait_for_service(now)  # the others wait for what comes of this one
             if self.adapts:
                 self._sent.append(now)
-                self._forget(now)
+                if len(self._sent) > _MOST_KEPT:
+                    del self._sent[: _MOST_KEPT // 2]
             return True
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
@@ -137,32 +154,36 @@ class Workers:
                 self._waits_until = max(self._waits_until, now + wait)
             if not self.adapts:
                 return
-            self._answers_before.append(self._answers)
-            count = len(self._answers_before)
-            are_few = count >= _LEAST and self._answers - self._answers_before[0] >= (count - 1) * _MANY
-            self._is_chance = self._is_chance and are_few
-            if self._is_chance:
-                return
-            if now < self._calm_until:
+            if now < self._crowd_until:
                 self._rate = max(1.0, self._rate - 1 / _RECENT_SECONDS)  # it was counted among those that were taken
                 return
-            self._forget(now)
-            taken = (len(self._sent) - 1) / _RECENT_SECONDS  # without the one that was refused
-            self._doubling = _DOUBLING_SECONDS if taken >= _FEW else _DOUBLING_SECONDS_OF_FEW
-            # In the second after a wait there are fewer than the service takes.
-            rate = max(1.0, taken if math.isinf(self._rate) else max(taken, self._rate * _SHRINK))
-            if math.isinf(self._rate) or rate > self._first_rate:
-                self._first_rate = rate
-            self._is_chance = are_few and rate < _SMALL * self._first_rate
-            if self._is_chance:
-                self._forget_rate(now)
-                return
-            self._rate = rate
+            ends = max(now, self._waits_until)
+            self._crowd_until = ends + _CROWD_SECONDS
             self._number = max(1, math.floor(self._number * _SHRINK))
             self._successes = 0
+            self._set_rate(now, ends)
+
+    def _set_rate(self, now: float, ends: float) -> None:
+        """Slow the calls down after a refusal, if the pace may be its reason.
+
+        :param ends: when the wait ends that the service asked for
+        """
+        before, taken = self._sent_within(_COMPARED_SECONDS, now), self._sent_within(_RECENT_SECONDS, now) - 1
+        if self._sent:
+            self._sent.pop()  # the one that was refused
+        is_soon = self._answers - self._answers_before < _SOON
+        self._answers_before = self._answers
+        if is_soon:
+            self._most_taken = 0
+        if before <= _FEWER * self._most_taken:
+            self._forget_rate(now)
+        elif is_soon or taken >= _FEW or not math.isinf(self._rate):
+            # In the second after a wait there are fewer than the service takes.
+            self._rate = max(1.0, taken if math.isinf(self._rate) else max(taken, self._rate * _SHRINK))
+            self._doubling = _DOUBLING_SECONDS if taken >= _FEW else _DOUBLING_SECONDS_OF_FEW
             self._refused_at = now
-            self._next = max(now, self._waits_until)
-            self._calm_until = max(self._next, now + _CALM_SECONDS)
+            self._next = ends
+            self._calm_until = self._crowd_until
 
     def pause(self, seconds: float) -> bool:
         """Let everybody wait, and return whether this is a new pause: a crowd of calls is refused at once."""
@@ -173,12 +194,37 @@ class Workers:
             self._waits_until = max(self._waits_until, now + seconds)
             return is_new
 
+    def missed(self, began_at: float) -> int:
+        """Let all but one call at a time wait for a service that is out of reach, and return the number of the outage.
+
+        :param began_at: when the call began that found it so; an outage that has ended since is the one
+        """
+        with self._lock:
+            if math.isinf(self._out_since):
+                if began_at <= self._back_at:
+                    return self._outages
+                self._out_since = self._clock()
+                self._outages += 1
+            self._wait_for_service(self._clock())
+            return self._outages
+
+    def reached(self, began_at: float) -> None:
+        """Count an answer, which ends an outage unless its call had begun before."""
+        with self._lock:
+            if began_at > self._out_since:
+                self._out_since, self._back_at = math.inf, self._clock()
+                self._waits_until = min(self._waits_until, self._back_at)
+
+    def _wait_for_service(self, now: float) -> None:
+        gap = min(_LAST_TRY, max(_FIRST_TRY, now - self._out_since))
+        self._waits_until = max(self._waits_until, now + gap)
+
     def resume(self) -> None:
         """End a pause: another provider of a chain answers meanwhile."""
         with self._lock:
             now = self._clock()
             self._waits_until = min(self._waits_until, now)
-            self._calm_until = min(self._calm_until, now + _CALM_SECONDS)
+            self._calm_until = self._crowd_until = min(self._crowd_until, now + _CROWD_SECONDS)
             self._forget_rate(now)  # that of the provider which refused
 
     def succeeded(self, tokens: int = 0, seconds: float = 0.0) -> None:
@@ -195,6 +241,7 @@ class Workers:
         with self._lock:
             now = self._clock()
             self._answers += 1
+            self._most_taken = max(self._most_taken, self._sent_within(_COMPARED_SECONDS, now - seconds))
             if self._number >= MOST:
                 return
             if now < self._calm_until or self._next > now + self._gap(now):  # others are waiting for their places
@@ -217,10 +264,9 @@ class Workers:
         self._rate = math.inf
         self._next = min(self._next, now)
 
-    def _forget(self, now: float) -> None:
-        """Forget calls that were not sent in the last second."""
-        while self._sent and self._sent[0] < now - _RECENT_SECONDS:
-            self._sent.popleft()
+    def _sent_within(self, seconds: float, end: float) -> int:
+        """Count the calls that were sent in the seconds before a time."""
+        return bisect_right(self._sent, end) - bisect_left(self._sent, end - seconds)
 
     def __repr__(self) -> str:
         return f"Workers({self.number}{', adapting' if self.adapts else ''})"

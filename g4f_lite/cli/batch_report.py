@@ -96,10 +96,12 @@ def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float
     :param skipped: how many rows were left out, because they are empty
     """
     known = f" ({usage.stored:,} of them from {store})" if store and usage.stored else ""
-    cut = f", {usage.cut:,} cut" if usage.cut else ""
     answered = usage.done - failures
+    cut = f"; {usage.cut:,} of the answers CUT, by a limit of tokens or a filter" if usage.cut else ""
+    refused = f", {usage.refused:,} refused by the model" if usage.refused else ""
     kept = f"; kept in {store}" if store and answered and not known else ""
-    return f"{answered:,} answered{known}, {failures:,} failed{cut}{_told_of(skipped)}{told_of_cost(usage, cost)}{kept}"
+    rest = f"{refused}{_told_of(skipped)}{cut}{told_of_cost(usage, cost)}{kept}"
+    return f"{answered:,} answered{known}, {failures:,} failed{rest}"
 
 
 def _told_of(skipped: int) -> str:
@@ -119,7 +121,7 @@ class Progress:
 
     :param usage: gives what the batch has taken so far
     :param total: how many prompts there are
-    :param paused: gives the seconds for which the service has asked to wait, or 0
+    :param paused: gives the seconds for which nothing is sent, and those for which the service has been out of reach
     :param is_shown: whether it is shown; False where nothing is to be seen, or the answers are
     """
 
@@ -128,7 +130,7 @@ class Progress:
         usage: Callable[[], BatchUsage],
         total: int,
         *,
-        paused: Callable[[], float] = lambda: 0.0,
+        paused: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0),
         is_shown: bool = True,
     ) -> None:
         self._usage = usage
@@ -154,7 +156,7 @@ class Progress:
         parts = [f"{usage.done:,} of {self._total:,} done"]
         if usage.failures:
             parts.append(f"{usage.failures:,} failed")
-        if told := told_of_pause(self._paused()):  # a time left would know nothing of how long the next ones are
+        if told := told_of_pause(*self._paused()):  # a time left would know nothing of how long the next ones are
             parts.append(told)
         elif usage.calls and usage.done < self._total:
             left = (self._total - usage.done) * seconds / usage.calls

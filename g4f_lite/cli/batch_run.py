@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -10,16 +14,26 @@ from typing import Any
 
 import click
 
+from ..batch.causes import is_hopeless, is_outage
 from ..batch.files import Row
 from ..batch.hosted import HostedBatch
 from ..batch.result import Result
 from ..batch.results import BatchResults
 from ..batch.summary import counted
 from ..client.client import Client
-from ..errors import BatchStoppedError, MissingDependencyError, ResponseFormatError
+from ..errors import BatchStoppedError, MissingDependencyError, QuotaExceededError, RefusalError, ResponseFormatError
 from .batch_files import BatchFiles
 from .batch_report import Price, Progress, told_after, told_of_cost
 from .failure import Failure, message_of, one_line, tell
+
+_SHOWN_REASONS = 3
+_NUMBERS = re.compile(r"\d+(?:\.\d+)?|'[^']*'")  # which differ between failures for the same reason
+
+
+class Stopped(Failure):
+    """A batch that stopped for what passes: the same command goes on later."""
+
+    exit_code = 3
 
 
 def checked(result: Result[Any], check: Callable[[str], object] | None) -> Result[Any]:
@@ -28,11 +42,31 @@ def checked(result: Result[Any], check: Callable[[str], object] | None) -> Resul
     :param check: raises for an answer that does not have it; None if any will do
     """
     if check is not None and result.answer is not None:
+        if result.refusal is not None:
+            return replace(result, error=RefusalError(f"the model refuses: {result.refusal}", partial=result.refusal))
         try:
             check(str(result.answer))
         except ResponseFormatError as error:
             return replace(result, error=error)
     return result
+
+
+def reasons_of(failures: Sequence[Result[Any]]) -> str:
+    """Say why prompts failed, the most frequent reason first, with how many failed for each."""
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for result in failures:
+        if result.error is not None:
+            told = message_of(result.error)
+            kind = _NUMBERS.sub("", told)
+            first.setdefault(kind, told)
+            counts[kind] += 1
+    if len(counts) == 1:
+        return next(iter(first.values()))
+    shown = counts.most_common(_SHOWN_REASONS)
+    more = len(failures) - sum(count for _, count in shown)
+    told_of_more = f"; {more:,} for other reasons" if more else ""
+    return "; ".join(f"{count:,} × {first[kind]}" for kind, count in shown) + told_of_more
 
 
 @dataclass
@@ -66,6 +100,7 @@ class BatchRun:
             stack.enter_context(output)
             if failures is not None:
                 stack.enter_context(failures)
+            stack.enter_context(_terminated_as_interrupted())
             stack.enter_context(self._ending())
             wrong = self._write()
             is_kept_back = len(self.rows) - len(wrong) < self.files.earlier
@@ -80,9 +115,7 @@ class BatchRun:
         elif self.files.skipped:
             tell(f"Note: {counted(self.files.skipped, 'empty row')} skipped")
         if wrong:
-            first = wrong[0].error
-            assert first is not None
-            text = f"{len(wrong):,} of {counted(len(self.rows), 'prompt')} failed; the first: {message_of(first)}"
+            text = f"{len(wrong):,} of {counted(len(self.rows), 'prompt')} failed: {reasons_of(wrong)}"
             if isinstance(self.results, HostedBatch) or any(result.answer is not None for result in wrong):
                 text += "; the same command with --retry-failed asks for them again"
             if is_kept_back:
@@ -100,7 +133,9 @@ class BatchRun:
         if isinstance(results, HostedBatch) and not results.done:
             tell(one_line(f"{self.files.hosted}: {results.status}; waiting"))
         is_shown = not is_seen and not isinstance(results, HostedBatch)
-        with Progress(lambda: results.usage, len(self.rows), paused=lambda: results.paused, is_shown=is_shown):
+        with Progress(
+            lambda: results.usage, len(self.rows), paused=lambda: (results.paused, results.outage), is_shown=is_shown
+        ):
             for row, given in zip(self.rows, results, strict=True):
                 result = checked(given, self.check)
                 with output.writing():
@@ -121,7 +156,8 @@ class BatchRun:
         try:
             yield
         except BatchStoppedError as error:
-            raise Failure(f"{message_of(error)}; {self._hint()}") from error
+            kind = Stopped if self._passes(error.error) else Failure
+            raise kind(f"{message_of(error)}; {self._hint()}") from error
         except Failure as error:
             raise Failure(f"{error.message}; {self._hint()}") from error
         except KeyboardInterrupt:
@@ -132,6 +168,14 @@ class BatchRun:
             raise
         finally:
             self.results.close()
+
+    def _passes(self, reason: Exception | None) -> bool:
+        """Return whether the batch stopped for what passes, so that the same command goes on later."""
+        if reason is None or isinstance(reason, QuotaExceededError):
+            return True
+        usage = self.results.usage
+        is_nowhere = is_outage(reason) and usage.done == usage.failures  # as at a wrong address
+        return not is_hopeless(reason) and not is_nowhere
 
     def _hint(self) -> str:
         """Say how to go on."""
@@ -159,3 +203,20 @@ class BatchRun:
             if not self.client.usage.unpriced:
                 return self.client.usage.cost
         return None
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a ``with`` block as Ctrl-C does, as ``timeout`` and service managers send it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -7,7 +7,12 @@ from collections.abc import Callable
 
 # Arguments that the command has as an option of another name.
 _OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image", "response_format": "--schema"}
-_OPTIONS |= {"max_tokens": "--max-tokens", "max_pause": "--max-pause", "max_time": "--max-time"}
+_OPTIONS |= {
+    "max_tokens": "--max-tokens",
+    "max_pause": "--max-pause",
+    "max_outage": "--max-outage",
+    "max_time": "--max-time",
+}
 _SAME = "context|mmproj|model|poll|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"  # and of the same name
 _ELSEWHERE = r"if a server such as Ollama has it|for the service \w+|with its provider"
 _MODEL = r"(?:its default|another) model"
@@ -38,7 +43,7 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"(?<=give a larger )max_tokens\b", "--max-tokens"),
     (r"\bbase_url='([^']*)'", r"--base-url \1"),
     (rf"^(?P<place>(?:prompt \d+: )?)(?P<name>{_SAME})(?= must be )", lambda found: found["place"] + _option(found)),
-    (r"\b(?P<name>max_pause|max_time)\b(?= must be | of \d)", _option),
+    (r"\b(?P<name>max_outage|max_pause|max_time)\b(?= must be | of \d)", _option),
     (r"\b(?P<name>api_key|base_url|response_format)\b=?", _option),
     (rf"\b(?P<name>images|max_tokens|{_SAME})=(?!\w)", _option),
 )  # fmt: skip

@@ -64,6 +64,7 @@ class ManyPrompts:
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
         max_pause: float = 86_400.0,
+        max_outage: float = 600.0,
         max_time: float | None = None,
         progress: bool | None = None,
         **options: Any,
@@ -98,6 +99,7 @@ class ManyPrompts:
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
         max_pause: float = 86_400.0,
+        max_outage: float = 600.0,
         max_time: float | None = None,
         progress: bool | None = None,
         **options: Any,
@@ -132,6 +134,7 @@ class ManyPrompts:
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
         max_pause: float = 86_400.0,
+        max_outage: float = 600.0,
         max_time: float | None = None,
         progress: bool | None = None,
         **options: Any,
@@ -166,6 +169,7 @@ class ManyPrompts:
         on_error: Literal["return", "raise"] = "return",
         max_failures_in_a_row: int = 20,
         max_pause: float = 86_400.0,
+        max_outage: float = 600.0,
         max_time: float | None = None,
         progress: bool | None = None,
         **options: Any,
@@ -195,6 +199,8 @@ class ManyPrompts:
         :param on_error: ``"return"`` gives a failure as a result with ``.error``; ``"raise"`` raises it
         :param max_failures_in_a_row: how many failures, one after the other, stop the batch
         :param max_pause: the seconds for which the service may ask to wait; a longer wait stops the batch
+        :param max_outage: the seconds for which the service may be out of reach, once it has answered; a longer outage
+            stops the batch
         :param max_time: the seconds, from when the results are read, after which the batch stops: nothing more is sent,
             and what is in progress is finished; None without a limit
         :param progress: whether to show progress; None shows it in a notebook, and in a terminal if tqdm is installed
@@ -234,6 +240,7 @@ class ManyPrompts:
             on_error=on_error,
             max_failures_in_a_row=max_failures_in_a_row,
             max_pause=max_pause,
+            max_outage=max_outage,
             max_time=max_time,
             progress=progress,
             fresh=fresh,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 import ssl
 import sys
@@ -21,6 +22,7 @@ from .transfer import Transfer, running_transfer
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 PIECE_BYTES = 16 * 1024  # of a request, sent at a time
 UNSENT_BYTES = 128 * 1024  # of a request that may wait in its socket
+_COOKIE_WITH_LONG_NUMBER = re.compile(rb"(?i)set-cookie:.*\d{4000}")
 
 
 class TrackedResponse(http.client.HTTPResponse):
@@ -75,6 +77,9 @@ class _Head:
 
     def readline(self, limit: int = -1) -> bytes:
         self.last_line = self._file.readline(limit)
+        # A number that Python refuses to read is a bug of its own to its cookie jar, which warns with a traceback.
+        while len(self.last_line) > 4000 and _COOKIE_WITH_LONG_NUMBER.match(self.last_line):
+            self.last_line = self._file.readline(limit)
         return self.last_line
 
     def close(self) -> None:

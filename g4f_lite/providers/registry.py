@@ -62,7 +62,9 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
     if not isinstance(name, str):
         raise TypeError(f"the name of a provider must be a string, not {type(name).__name__}")
     if is_url(name):
-        raise ProviderNotFoundError("the name of the provider is a URL; pass it as base_url=")
+        raise ProviderNotFoundError(
+            "the name of the provider is a URL; pass it as base_url=, or OpenAICompatible(url) in a list"
+        )
     whole = name.strip()
     name, _, model = whole.partition(":")
     if model:

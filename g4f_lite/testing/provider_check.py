@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import pickle
 from collections.abc import Callable, Mapping
@@ -99,14 +98,20 @@ def _pickled(provider: Provider) -> bytes:
 def _check_class(provider: Provider) -> None:
     """Check what is set in a class, and would otherwise be noticed by nobody."""
     kind = type(provider)
-    if provider.token_sources and kind.bootstrap is Provider.bootstrap:
+    has_bootstrap = kind.bootstrap is not Provider.bootstrap
+    if provider.token_sources and not has_bootstrap:
         raise AssertionError(f"{kind.__name__} has token_sources, and no bootstrap() that fetches a token")
+    if has_bootstrap and not any(
+        "token_sources" in vars(base) for base in kind.__mro__[: kind.__mro__.index(Provider)]
+    ):
+        text = "has a bootstrap(), and no token_sources: set token_sources = 1, or an expired token is kept (0 if not)"
+        raise AssertionError(f"{kind.__name__} {text}")
     if provider.models and provider.default_model not in provider.models:
         raise AssertionError(f"default_model is {provider.default_model!r}, which is not among models")
-    hooks = {name for name in dir(Provider) if callable(getattr(Provider, name)) and not name.startswith("_")}
-    for name, value in vars(kind).items():
-        if name not in hooks and inspect.isfunction(value) and (near := get_close_matches(name, hooks, 1, 0.85)):
-            raise AssertionError(f"{kind.__name__}.{name}() is not a hook; did you mean {near[0]}()?")
+    known = [name for name in dir(Provider) if not name.startswith("_")]
+    for name in vars(kind):
+        if name not in known and (near := get_close_matches(name, known, 1, 0.85)):
+            raise AssertionError(f"{kind.__name__}.{name} has no effect; did you mean {near[0]}?")
 
 
 def _check_requests(provider: Provider, service: PlayedService, prompt: str) -> None:

@@ -49,7 +49,7 @@ def test_a_text_file_has_a_prompt_in_each_line(emulator: Emulator, here: list[st
 def test_columns_of_a_csv_file_make_the_prompt(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text('id,text\n1,"a, b"\n2,"c\nd"\n', encoding="utf-8")
     template = "Summarise {{{text}}}: {id}"
-    facts = {"finish_reason": "stop", "prompt_tokens": "4", "completion_tokens": "4"}
+    facts = {"finish_reason": "stop", "refusal": "", "prompt_tokens": "4", "completion_tokens": "4"}
     done = call("batch", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--prompt", template, *here)
     assert done.returncode == 0, done.stderr
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
@@ -279,7 +279,7 @@ def test_options_of_a_call_and_a_schema(emulator: Emulator, here: list[str], tmp
     done = call("batch", str(tmp_path / "in.txt"), *files, *options, *here)
     assert done.returncode == 1
     assert done.stdout.startswith("1 answered, 1 failed; ")
-    assert "1 of 2 prompts failed; the first: the answer does not match the schema in --schema, at $" in done.stderr
+    assert "1 of 2 prompts failed: the answer does not match the schema in --schema, at $" in done.stderr
     body = emulator.requests[-1].json()
     assert (body["temperature"], body["top_p"], body["response_format"]["type"]) == (0.5, 0.9, "json_schema")
     assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ['{"city": 1}', "{}"]  # which is paid for

@@ -43,7 +43,7 @@ def test_a_hosted_batch_is_answered_by_the_service(emulator: Emulator, here: lis
     for _ in range(2):  # the second time from the files
         done = call(*hosted, *here)
         assert (done.returncode, done.stdout[:20]) == (1, "2 answered, 1 failed"), done.stderr
-        assert "1 of 3 prompts failed; the first: " in done.stderr
+        assert "1 of 3 prompts failed: " in done.stderr
         assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ["one", None, "three"]
         assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["two"]
     assert [request.method for request in emulator.requests if request.step == "batches"] == ["POST", "GET", "GET"]

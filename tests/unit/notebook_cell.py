@@ -27,10 +27,13 @@ class Notebook:
         number = self._outputs = self._outputs + 1
 
         def update(content: Any, *, raw: bool = False) -> None:
-            self.drawn.append((number, content["text/markdown"] if raw else content))
+            self.draw(number, content["text/markdown"] if raw else content)
 
         update(content, raw=raw)
         return SimpleNamespace(update=update)
+
+    def draw(self, number: int, content: object) -> None:
+        self.drawn.append((number, content))
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and run the timers that are due."""
@@ -51,14 +54,8 @@ class Timer:
         self.notebook.timers.append(self)
 
     def cancel(self) -> None:
-        if self.is_alive():
+        if self in self.notebook.timers:
             self.notebook.timers.remove(self)
-
-    def is_alive(self) -> bool:
-        return self in self.notebook.timers
-
-    def join(self) -> None:
-        pass
 
 
 @pytest.fixture(name="notebook")

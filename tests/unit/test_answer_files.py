@@ -30,9 +30,9 @@ def written(kind: str, **options: Any) -> str:
 
 def test_a_table_says_that_an_answer_was_cut_and_what_it_took() -> None:
     assert written("csv").splitlines() == [
-        "id,answer,error,finish_reason,prompt_tokens,completion_tokens",
-        "1,on,,length,3,1",
-        "1,,it failed,,,",
+        "id,answer,error,finish_reason,refusal,prompt_tokens,completion_tokens",
+        "1,on,,length,,3,1",
+        "1,,it failed,,,,",
     ]
     assert written("csv", delimiter=";", fields=["mood"]).splitlines()[0].endswith(";completion_tokens;mood")
 

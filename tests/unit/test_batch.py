@@ -203,6 +203,7 @@ def test_usage_is_counted(client: Client) -> None:
         "failures": 1,
         "retries": 0,
         "cut": 1,
+        "refused": 0,
         "prompt_tokens": 6,
         "completion_tokens": 4,
         "total_tokens": 10,

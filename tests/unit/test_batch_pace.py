@@ -61,6 +61,7 @@ def test_a_refusal_takes_a_quarter_and_others_of_the_same_crowd_take_nothing() -
     clock = Clock()
     workers = Workers(clock=clock)
     succeed(workers, 2000)
+    send(workers, clock, 30, 0.01)
     for _ in range(10):
         workers.observe(429, {})
     assert workers.number == 48

@@ -22,9 +22,9 @@ from g4f_lite import (
     RateLimitError,
     ServiceError,
 )
+from g4f_lite.batch.causes import wait_named_by
 from g4f_lite.batch.progress import Progress
 from g4f_lite.batch.result import Result
-from g4f_lite.batch.run import wait_named_by
 from g4f_lite.batch.summary import told_of_pause
 from g4f_lite.batch.workers import Workers
 from g4f_lite.messages import last_user_message
@@ -216,7 +216,7 @@ def test_the_progress_bar_is_told_of_a_pause_while_a_result_is_waited_for(monkey
     monkeypatch.setattr("g4f_lite.batch.run._LOOK_SECONDS", MOMENT)
     go = threading.Event()
 
-    def pause(_: Progress, seconds: float) -> None:
+    def pause(_: Progress, seconds: float, outage: float) -> None:
         told.append(seconds)
         if seconds > 0:
             go.set()

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from g4f_lite import Body, Finish, G4FLiteError, Prompt, Provider, ServiceError
-from g4f_lite.http import parse_json
+from g4f_lite.http import Exchange, parse_json
 from g4f_lite.testing import Reply, check_provider
 
 from .quill_provider import REPLIES, TEXT, LogsIn, Quill
@@ -195,6 +195,15 @@ class NoBootstrap(Plain):
     token_sources = 1
 
 
+class OnlyBootstrap(Plain):
+    def bootstrap(self, exchange: Exchange) -> str:
+        return "a-token"
+
+
+class MisspeltSetting(Plain):
+    token_source = 1
+
+
 class OtherDefault(Plain):
     models = ("a", "b")
     default_model = "c"
@@ -210,7 +219,9 @@ class Misspelt(Plain):
     [
         (NoBootstrap, r"has token_sources, and no bootstrap\(\)"),
         (OtherDefault, "default_model is 'c', which is not among models"),
-        (Misspelt, r"Misspelt.service_eror\(\) is not a hook; did you mean service_error\(\)"),
+        (OnlyBootstrap, "set token_sources = 1, or an expired token is kept"),
+        (Misspelt, r"Misspelt.service_eror has no effect; did you mean service_error\?"),
+        (MisspeltSetting, r"MisspeltSetting.token_source has no effect; did you mean token_sources\?"),
     ],
 )
 def test_what_nobody_would_notice_of_a_class_is_said(kind: Any, message: str) -> None:

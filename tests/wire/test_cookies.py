@@ -108,3 +108,11 @@ def test_more_cookies_than_any_server_takes_are_not_sent(provide: Provide) -> No
             provide(server).create(messages="hi")
         assert (len(server.requests), caught.value.step) == (1, "prompt")
     assert "vvv" not in str(caught.value)
+
+
+def test_a_cookie_with_a_number_that_python_refuses_to_read_is_dropped() -> None:
+    fields = [f"set-cookie: x=1; expires=1 a {'9' * 5000}", "Set-Cookie: kept=1; path=/"]
+    answer = length(delta("Hello", "stop") + DONE, *fields)
+    with RawServer(every(answer)) as server, OpenAICompatible(server.url, model="m", timeout=5) as provider:
+        assert [provider.create(messages="hi") for _ in range(2)] == ["Hello"] * 2  # warnings are errors here
+        assert server.requests[1].headers["cookie"] == "kept=1"

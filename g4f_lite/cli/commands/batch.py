@@ -12,7 +12,7 @@ import click
 from ...batch.files import FORMATS
 from ...batch.results import BatchResults
 from ...batch.summary import Estimate
-from ...batch.workers import LONGEST_PAUSE
+from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
 from ...http.urls import is_loopback
@@ -30,6 +30,7 @@ _LIVE = {
     **dict.fromkeys(("store", "rpm", "tpm", "max_time")),
     "workers": "auto",
     "max_pause": LONGEST_PAUSE,
+    "max_outage": LONGEST_OUTAGE,
     "fresh": False,
 }
 
@@ -66,6 +67,13 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     type=float,
     default=LONGEST_PAUSE,
     help="Stop where the service asks to wait for longer than S seconds; a day by default.",
+)
+@click.option(
+    "--max-outage",
+    metavar="S",
+    type=float,
+    default=LONGEST_OUTAGE,
+    help="Stop where the service, once it has answered, is out of reach for longer than S seconds; 600 by default.",
 )
 @click.option("--max-time", metavar="S", type=float, help="Stop after S seconds; the calls in progress are finished.")
 @click.option("--failed", metavar="FILE", type=FILE, help="A file for the rows that failed, which can be IN later.")

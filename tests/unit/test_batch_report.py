@@ -1,0 +1,114 @@
+"""What ``g4f-lite batch`` says at its end: refusals, cut answers, the reasons of failures, and what was paid for."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("click")
+
+from g4f_lite import (
+    Answer,
+    AuthenticationError,
+    BaseProvider,
+    Client,
+    DeadlineExceededError,
+    EmptyResponseError,
+    Finish,
+    Prompt,
+    QuotaExceededError,
+    RateLimitError,
+    Refusal,
+    RefusalError,
+    ServiceError,
+    TransportError,
+    Usage,
+)
+from g4f_lite.batch.result import Result
+from g4f_lite.batch.summary import BatchUsage
+from g4f_lite.cli.batch_report import told_after
+from g4f_lite.cli.batch_run import BatchRun, Stopped, _terminated_as_interrupted, checked, reasons_of
+from g4f_lite.messages import last_user_message
+
+
+class Refuses(BaseProvider):
+    """A provider that refuses a prompt, or answers nothing, where the prompt says so."""
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        text = last_user_message(prompt.messages)
+        if text == "refuse":
+            yield Refusal("I cannot do that.")
+        elif text == "say nothing":
+            raise EmptyResponseError("an empty answer", usage=Usage(5, 3, 8))
+        else:
+            yield "yes"
+        yield Usage(5, 1, 6)
+        yield Finish()
+
+
+def test_refusals_are_told_and_what_failed_answers_took_is_counted() -> None:
+    results = Client(Refuses()).map(["one", "refuse", "say nothing"], progress=False)
+    assert [result.refusal for result in results] == [None, "I cannot do that.", None]
+    assert results[2].usage == Usage(5, 3, 8)
+    usage = results.usage
+    assert (usage.refused, usage.prompt_tokens, usage.completion_tokens) == (1, 15, 5)
+
+
+def test_a_refusal_in_the_place_of_json_is_a_refusal() -> None:
+    result = checked(Result(0, "one", Answer("I cannot.", refusal="I cannot.")), lambda text: None)
+    assert isinstance(result.error, RefusalError)
+    assert (str(result.error), result.refusal) == ("the model refuses: I cannot.", "I cannot.")
+    assert checked(Result(0, "one", Answer("{}")), lambda text: None).error is None
+
+
+def failed(*messages: str) -> list[Result[Any]]:
+    return [Result(index, "one", error=ServiceError(message)) for index, message in enumerate(messages)]
+
+
+@pytest.mark.parametrize(
+    ("messages", "told"),
+    [
+        (["filtered", "filtered"], "filtered"),
+        (["empty after 3 tokens", "filtered", "empty after 4 tokens"], "2 × empty after 3 tokens; 1 × filtered"),
+        (["a", "b", "c", "d", "e", "b"], "2 × b; 1 × a; 1 × c; 2 for other reasons"),
+    ],
+)
+def test_failures_are_told_by_their_reasons(messages: list[str], told: str) -> None:
+    assert reasons_of(failed(*messages)) == told
+
+
+def test_cut_answers_and_refusals_are_told_at_the_end() -> None:
+    assert told_after(BatchUsage(done=20, cut=19, refused=2), 0, None, None) == (
+        "20 answered, 0 failed, 2 refused by the model; 19 of the answers CUT, by a limit of tokens or a filter"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "answers", "passes"),
+    [
+        (DeadlineExceededError("the max_time of 60 s has passed", limit="total"), 0, True),
+        (RateLimitError("too many requests"), 0, True),
+        (QuotaExceededError("no tokens are left today"), 0, True),
+        (TransportError("could not connect"), 3, True),
+        (TransportError("could not connect"), 0, False),  # as at a wrong address
+        (AuthenticationError("a wrong key"), 3, False),
+    ],
+)
+def test_which_stops_have_an_exit_code_of_their_own(reason: Exception, answers: int, passes: bool) -> None:
+    results = SimpleNamespace(usage=BatchUsage(done=answers))
+    run: Any = SimpleNamespace(results=results)
+    assert BatchRun._passes(run, reason) is passes
+    assert Stopped.exit_code == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process of Windows at once")
+def test_a_signal_to_terminate_is_an_interrupt() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), _terminated_as_interrupted():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -1,0 +1,131 @@
+"""An interrupt that comes while something is shown in a notebook, and not while it is awaited."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from g4f_lite import Client, Conversation
+from g4f_lite.answers import display
+from g4f_lite.answers.display import LiveOutput
+from g4f_lite.answers.interruption import AnswerInterrupted, BatchInterrupted
+from g4f_lite.testing import Scripted
+
+from .batch_providers import Shout, numbered
+from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
+
+
+class Unstarted(threading.Timer):
+    """A timer that an interrupt keeps from starting."""
+
+    def start(self) -> None:
+        raise KeyboardInterrupt
+
+
+class Interrupting(threading.Timer):
+    """A timer that has started when the interrupt comes."""
+
+    def start(self) -> None:
+        super().start()
+        raise KeyboardInterrupt
+
+
+def interrupt_at_a_timer(timer: type[threading.Timer]) -> Callable[[Notebook, pytest.MonkeyPatch], None]:
+    def interrupt(notebook: Notebook, patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(display.threading, "Timer", timer)
+
+    return interrupt
+
+
+def interrupt_at_a_redraw(notebook: Notebook, patch: pytest.MonkeyPatch) -> None:
+    """Interrupt the first redraw before it is sent; the clock goes on, so that no timer is needed."""
+    interrupts = [KeyboardInterrupt()]
+    plain = notebook.draw
+
+    def draw(number: int, content: object) -> None:
+        if content == "one two " and interrupts:
+            raise interrupts.pop()
+        plain(number, content)
+
+    patch.setattr(notebook, "draw", draw)
+    patch.setattr(display.time, "monotonic", time.perf_counter)
+    patch.setattr(display, "REDRAW_SECONDS", 0.0)
+
+
+PLACES = {
+    "before a timer starts": interrupt_at_a_timer(Unstarted),
+    "after a timer has started": interrupt_at_a_timer(Interrupting),
+    "at a redraw": interrupt_at_a_redraw,
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_answer_keeps_its_part_and_is_closed(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    PLACES[place](notebook, monkeypatch)
+    talk = Conversation(Scripted(["one ", "two ", "three"]), keep_interrupted=True)
+    stream = talk.stream("Count.")
+    with pytest.raises(AnswerInterrupted) as caught:
+        stream.show()
+    assert caught.value.partial == "one two "
+    assert [message["content"] for message in talk.messages] == ["Count.", "one two "]
+    assert stream.closed
+    assert notebook.drawn == [(1, "one "), (1, "one two ")]
+
+
+def test_an_interrupt_of_print_keeps_the_part_and_closes_the_answer() -> None:
+    class Terminal:
+        def write(self, text: str) -> None:
+            if text == "two ":
+                raise KeyboardInterrupt
+
+        def flush(self) -> None:
+            pass
+
+    talk = Conversation(Scripted(["one ", "two ", "three"]), keep_interrupted=True)
+    stream = talk.stream("Count.")
+    with pytest.raises(KeyboardInterrupt):
+        stream.show(Terminal())  # type: ignore[arg-type]
+    assert talk.messages[-1]["content"] == "one two "
+    assert stream.closed
+
+
+def test_what_comes_while_a_timer_draws_is_drawn_by_the_next_one(notebook: Notebook) -> None:
+    output = LiveOutput()
+
+    def content() -> str:
+        output.draw(lambda: "abc")  # as another thread may, at this moment
+        return "ab"
+
+    output.draw(lambda: "a")
+    output.draw(content)
+    notebook.advance(0.1)
+    notebook.advance(0.1)
+    assert notebook.drawn == [(1, "a"), (1, "ab"), (1, "abc")]
+
+
+@pytest.mark.parametrize("has_started", [False, True])
+def test_a_batch_is_interrupted_while_a_worker_starts(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, has_started: bool
+) -> None:
+    started: list[Any] = []
+    plain = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        started.append(thread)
+        if len(started) != 3 or has_started:
+            plain(thread)
+        if len(started) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    results = Client(Shout()).map(numbered(6), workers=4)
+    with pytest.raises(BatchInterrupted) as caught:
+        results.texts()
+    assert caught.value.results is results
+    assert results.texts() == [f"PROMPT {number}" for number in range(6)]
