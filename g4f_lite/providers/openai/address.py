@@ -90,7 +90,10 @@ def explain_address(error: G4FLiteError, base_url: str) -> None:
     hint = version_hint(base_url)
     if hint is None:
         if error.status == 404:
-            error.message = f"{error.message}; status 404 often means a wrong address, which is {base_url} here"
+            advice = f"status 404 often means a wrong address, which is {base_url} here"
+            if error.step == "image":
+                advice = "this server probably generates no images; name a provider that does, for example openai"
+            error.message = f"{error.message}; {advice}"
             error.args = (error.message,)
         return
     is_page = isinstance(error, ResponseFormatError) and "web page" in error.message
