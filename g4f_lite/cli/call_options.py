@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from .completion import FILE
+from .completion import complete_file
 from .failure import Misuse
 
 
@@ -27,7 +27,12 @@ def _with_options(command: Callable[..., None], names: Sequence[str]) -> Callabl
     @click.option("--temperature", metavar="NUMBER", type=float, help="How random the answer is; 0 is not at all.")
     @click.option("--max-tokens", metavar="N", type=click.IntRange(min=1), help="The most tokens of the answer.")
     @click.option("--stop", multiple=True, metavar="TEXT", help="End the answer before this text; can be repeated.")
-    @click.option("--schema", metavar="FILE", type=FILE, help="A JSON schema that the answer, in JSON, should fit.")
+    @click.option(
+        "--schema",
+        metavar="FILE|JSON",
+        shell_complete=complete_file,
+        help="A JSON schema that the answer, in JSON, should fit.",
+    )
     @click.option(
         *names,
         "more",
@@ -41,7 +46,7 @@ def _with_options(command: Callable[..., None], names: Sequence[str]) -> Callabl
         temperature: float | None,
         max_tokens: int | None,
         stop: tuple[str, ...],
-        schema: Path | None,
+        schema: str | None,
         more: tuple[str, ...],
         **options: Any,
     ) -> None:
@@ -94,17 +99,19 @@ _TAKEN = {name: f"; pass --{name}" for name in ("model", "provider", "proxy", "s
 }
 
 
-def _format(path: Path) -> dict[str, Any]:
-    """Return the JSON format of answers that fit the schema in a file.
+def _format(given: str) -> dict[str, Any]:
+    """Return the JSON format of answers that fit a schema: one that begins with a brace, or the one in a file.
 
     :raises click.ClickException: if the file cannot be read, or is not a JSON object
     """
+    is_inline = given.lstrip().startswith("{")
+    path = Path("schema" if is_inline else given)
     try:
-        schema = json.loads(path.read_text(encoding="utf-8-sig"))
+        schema = json.loads(given if is_inline else path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise Misuse(f"cannot read the schema {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise Misuse(f"the schema {path} is not JSON: {error}") from error
+        raise Misuse(f"the schema {given} is not JSON: {error}") from error
     if not isinstance(schema, dict):
         raise Misuse(f"the schema {path} is not a JSON object")
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", path.stem)[:64] or "schema"

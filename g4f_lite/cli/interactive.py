@@ -27,11 +27,11 @@ HELP = """\
 /new           start over, with the same system message
 /retry         send the last message again; its turn is taken back
 /undo          take back the last turn
-/model NAME    use another model of the provider; without NAME, say which one is used
-/system TEXT   replace the system message; none removes it; without TEXT, show it
+/model NAME    use another model of the provider; without NAME, show it
+/system TEXT   replace the system message; none removes it; alone, show it
 /save FILE     save the conversation to a new file, and each further turn
 /edit          write a message in your editor, as $VISUAL or $EDITOR names it
-/quit          quit, as Ctrl-D does; so do /exit, /bye, and a message that is only exit or quit
+/quit          quit, as Ctrl-D does; so do /exit, /bye, exit and quit
 Alt-Enter begins another line, and Ctrl-C clears what you have typed.
 A message that begins with a slash is sent after two: //etc/hosts.
 """
@@ -97,8 +97,6 @@ class InteractiveChat:
                     write("\n")
         except EOFError:
             write("\n")
-        finally:
-            self._editor.save()
 
     def _obey(self, line: str) -> None:
         """Run a command, or send a message.

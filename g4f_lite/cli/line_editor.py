@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-LENGTH = 1000  # messages that the history file keeps
-NEWLINE = "\r"  # in a message of the history file, which has a line for each; no key and no paste gives one
+from . import history
+
 PROMPT = "> "
 SAVE = "/save "  # after which the Tab key completes paths
 QUIT_HINT = "Press Ctrl-C again, or Ctrl-D, to quit."
@@ -25,6 +25,7 @@ class LineEditor:
     def __init__(self, commands: Sequence[str]) -> None:
         self._commands = commands
         self._file = _history_file()
+        self._last = ""
         self._readline: Any = None
         try:
             import readline
@@ -40,10 +41,11 @@ class LineEditor:
             readline.parse_and_bind(r'"\e\C-m": "\C-v\C-j"')  # Alt-Enter, as if the newline were quoted
             if os.environ.get("TERM") not in ("dumb", "unknown"):
                 readline.parse_and_bind("set enable-bracketed-paste on")  # which Python switches off
+        readline.set_auto_history(False)
         readline.clear_history()
-        with contextlib.suppress(OSError, ValueError):
-            readline.read_history_file(self._file)
-        self._replace_in_history(NEWLINE, "\n")
+        with contextlib.suppress(OSError):
+            for message in history.load(self._file):
+                self._recall(message)
 
     def read(self) -> str:
         """Return the next message.  Ctrl-C clears the line.
@@ -54,7 +56,9 @@ class LineEditor:
         warned = False
         while True:
             try:
-                return input(PROMPT).strip()
+                message = input(PROMPT).strip()
+                self.add(message)
+                return message
             except KeyboardInterrupt:
                 has_text = self._has_text()
                 if warned and not has_text:
@@ -63,34 +67,22 @@ class LineEditor:
                 sys.stdout.write("\n" if has_text else f"\n{QUIT_HINT}\n")
 
     def add(self, message: str) -> None:
-        """Add a message that was written elsewhere to the history."""
-        if self._readline is not None:
-            self._readline.add_history(message)
-
-    def _replace_in_history(self, old: str, new: str) -> None:
-        """Replace a text in all messages; libedit's file keeps newlines by itself."""
-        if "libedit" in (self._readline.__doc__ or ""):
+        """Add a message to the history and to its file at once: the terminal may be closed during the answer."""
+        if self._readline is None or not message or message == self._last:
             return
-        for number in range(self._readline.get_current_history_length()):
-            message = self._readline.get_history_item(number + 1)  # which counts from 1, and the next line from 0
-            if message and old in message:
-                self._readline.replace_history_item(number, message.replace(old, new))
+        self._recall(message)
+        with contextlib.suppress(OSError):  # for instance a directory that is not writable
+            history.append(self._file, message)
+
+    def _recall(self, message: str) -> None:
+        """Let the Up key recall a message."""
+        self._last = message
+        with contextlib.suppress(ValueError):  # not in the encoding of the locale, or with a NUL
+            self._readline.add_history(message)
 
     def _has_text(self) -> bool:
         """Return whether something was typed before Ctrl-C."""
         return self._readline is not None and bool(self._readline.get_line_buffer())
-
-    def save(self) -> None:
-        """Write the history to its file, which only the user can read; a directory that is not writable is no error."""
-        if self._readline is None:
-            return
-        self._readline.set_history_length(LENGTH)
-        with contextlib.suppress(OSError):
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o600))
-            self._replace_in_history("\n", NEWLINE)
-            self._readline.write_history_file(self._file)
-            self._file.chmod(0o600)
 
     def _complete(self, text: str, number: int) -> str | None:
         if text.startswith(SAVE):

@@ -1,4 +1,4 @@
-"""A conversation's file that several commands may write at the same time."""
+"""A file that several commands may write at the same time: a conversation's, above all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def append_turn(path: Path, conversation: Conversation, known: int, first: Messa
     :raises OSError: if the file cannot be written, or its lock cannot be taken
     :raises ValueError: if the file is not a conversation any more
     """
-    with _lock_of(path):
+    with lock_of(path):
         added = conversation.messages[len(first) + known :]
         if path.exists():
             current = Conversation.load(path, conversation.provider)
@@ -40,7 +40,7 @@ def replace(path: Path, conversation: Conversation, known: int) -> None:
     :raises OSError: if the file cannot be written, or its lock cannot be taken
     :raises ValueError: if another command has added a turn
     """
-    with _lock_of(path):
+    with lock_of(path):
         current = Conversation.load(path, conversation.provider)
         if len(current.messages) != known:
             raise ValueError("another command has added a turn to it")
@@ -48,7 +48,7 @@ def replace(path: Path, conversation: Conversation, known: int) -> None:
         current.save(path)
 
 
-def _lock_of(path: Path) -> filelock.BaseFileLock:
+def lock_of(path: Path) -> filelock.BaseFileLock:
     """Return the lock beside a file: beside the same one, by whichever link the file is named."""
     real = path.resolve()
     return filelock.FileLock(real.with_name(f".{real.name}.lock"), timeout=LOCK_SECONDS)

@@ -46,6 +46,8 @@ def read_prompt(argument: str | None, files: Sequence[str] = (), images: Sequenc
     if read and argument is not None and not piped.strip() and STANDARD_INPUT not in (images or ()) and _is_pipe():
         tell("Note: standard input was empty; the prompt is sent without it")
     if argument is None and not files and not piped.strip():
+        if _is_pipe():
+            raise click.UsageError("standard input was empty, and there is no other prompt")
         raise click.UsageError("there is no prompt; give it as an argument, or on standard input")
     return "\n\n".join(part for part in (given, *files, piped) if part.strip())
 

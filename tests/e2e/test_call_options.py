@@ -52,6 +52,10 @@ def test_a_schema(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
         "type": "json_schema",
         "json_schema": {"name": "a_city", "schema": schema},
     }
+    emulator.answer('{"city": "Paris"}')
+    inline = '{"type": "object", "$id": "https://example.org/city"}'
+    assert call("chat", "Where?", *here, "--schema", inline).stdout == '{"city": "Paris"}\n'
+    assert asked(emulator)["response_format"]["json_schema"] == {"name": "schema", "schema": json.loads(inline)}
 
 
 def test_a_schema_for_a_service_that_knows_none_is_in_the_prompt(
@@ -116,6 +120,7 @@ def test_a_schema_without_the_package_that_checks_it(
         (["--temperature", "nan"], "temperature"),
         (["--schema", "/no/such/file"], "cannot read"),
         (["--schema", __file__], "is not JSON"),
+        (["--schema", '{"type": '], "is not JSON"),
         (["-o", 'response_format={"type": "json_schema"}'], "no schema"),
         (["-o", "workers=2"], "workers cannot be given with --option"),
     ],

@@ -27,7 +27,8 @@ def test_commands(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     file = tmp_path / "talk.json"
     with Terminal("chat", *here) as terminal:
         assert "/help" in terminal.wait_for("> ")
-        assert "/undo" in say(terminal, "/help")
+        shown = say(terminal, "/help")
+        assert ("/undo" in shown, max(map(len, shown.splitlines())) < 80) == (True, True)
         for wrong in ("/foo", "/etc/hosts", "/undo now", "/undo", "/retry", "/save", "/save /no/such/file"):
             assert say(terminal, wrong).startswith("Error: ")
         assert not [request for request in emulator.requests if request.step == "prompt"]
@@ -157,6 +158,22 @@ def test_the_history_and_completion(emulator: Emulator, here: list[str], tmp_pat
         terminal.wait_for("> ")
         terminal.type("/he\t\n")
         terminal.wait_for("/undo")
+
+
+def test_chats_at_the_same_time_keep_the_messages_of_both_at_once(here: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("readline")
+    file = tmp_path / "g4f-lite" / "history"
+    file.parent.mkdir()
+    file.write_text("".join(f"{number}\n" for number in range(1200)))
+    settings = {"XDG_STATE_HOME": str(tmp_path)}
+    with Terminal("chat", *here, **settings) as one, Terminal("chat", *here, **settings) as other:
+        one.wait_for("> ")
+        other.wait_for("> ")
+        say(one, "first")
+        say(other, "second")
+        say(one, "third")
+        lines = file.read_text().splitlines()  # while both are open: what ends them later loses nothing
+    assert (len(lines), lines[0], lines[-4:]) == (1003, "200", ["1199", "first", "second", "third"])
 
 
 def test_a_message_of_several_lines_is_one_in_the_next_chat(

@@ -218,7 +218,8 @@ def test_providers_are_listed_with_what_they_take() -> None:
     done = call("providers", MISTRAL_API_KEY="")
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in done.stdout.splitlines()[1:]}
     assert done.returncode == 0
-    assert [*rows] == provider_names()
+    assert sorted(rows) == sorted(provider_names())
+    assert [row[0] for row in rows.values()] == sorted((row[0] for row in rows.values()), reverse=True)  # yes, then no
     assert rows["Local"][0] == "yes"
     assert rows["Local"][1].split() == ["none", "yes"]
     assert rows["ollama"][1].split() == ["none", "yes"]

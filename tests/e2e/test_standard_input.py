@@ -39,6 +39,8 @@ def test_a_dash_is_standard_input_alone(emulator: Emulator, here: list[str]) -> 
     assert asked(emulator)["messages"][-1]["content"] == "one\ntwo"
     done = call("chat", "-", *here)
     assert (done.returncode, "there is no prompt" in done.stderr) == (2, True)
+    done = run("chat", *here, stdin="")
+    assert (done.returncode, "standard input was empty" in done.stderr) == (2, True)
 
 
 def test_a_pipe_is_added_to_the_prompt(emulator: Emulator, here: list[str]) -> None:

@@ -28,6 +28,10 @@ from g4f_lite.testing import Scripted
             "it has no Batch API; use map, or a service such",
             "it has no Batch API; leave out --hosted, or name a service such",
         ),
+        (
+            "Groq, stream: the answer ended without the end that its protocol requires",
+            "Groq, stream: the connection was cut, and the answer is incomplete; ask again",
+        ),
         ("n=2: this gives one answer; client.chat.completions.create(n=…) gives several", "n=2: this gives one answer"),
         ("make it larger with Local(context=8192), or images=", "make it larger with --context 8192, or --image"),
         ("give the projector with mmproj= or", "give the projector with --mmproj or"),

@@ -36,7 +36,10 @@ def command() -> None:
     The columns: whether a provider works, the variable of its key, and whether it is local. No request is sent. A
     local provider runs on this machine, and no prompt leaves it.
     """
-    rows = [Row(*(field.name.upper() for field in fields(Row))), *map(describe, provider_names())]
+    listed = sorted(
+        map(describe, provider_names()), key=lambda row: row.working != YES
+    )  # what is of no use stands last
+    rows = [Row(*(field.name.upper() for field in fields(Row))), *listed]
     widths = [max(len(getattr(row, field.name)) for row in rows) for field in fields(Row)]
     for row in rows:
         cells = (getattr(row, field.name).ljust(width) for field, width in zip(fields(Row), widths, strict=True))
