@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ..errors import AuthenticationError, G4FLiteError
+from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
 from ..providers.fallback import Fallback
 from ..providers.local.catalogue import DEFAULT
@@ -187,7 +188,9 @@ def read_key(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise Misuse(f"cannot read the key file {path}: {error.strerror}") from error
+        shown = redact(str(path))
+        told = "" if shown == str(path) else "; --api-key-file takes the path of a file that has the key in it"
+        raise Misuse(f"cannot read the key file {shown}: {error.strerror}{told}") from error
     except UnicodeDecodeError:
         raise Misuse(f"the key file {path} is not a text file") from None  # the cause would show the bytes of the file
     with checking_arguments():

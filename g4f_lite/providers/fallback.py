@@ -23,6 +23,7 @@ from ..prompt import Prompt
 from ..timeout import RETRY, Timeout, TimeoutLike, patience
 from .base import BaseProvider
 from .circuit_breaker import CircuitBreaker
+from .hooks import listing, models_of
 from .registry import make, make_provider
 
 logger = logging.getLogger(__name__)
@@ -142,8 +143,24 @@ class Fallback(BaseProvider):
         raise refusals[0]
 
     def get_models(self) -> list[str]:
-        """Return the model names of all members that are known without a request."""
-        return list(dict.fromkeys(name for provider in self.providers for name in provider.models))
+        """Return the names of the members' models, in order, of each member its own model first.
+
+        A member that does not return its models is left out.
+
+        :raises AllProvidersFailedError: if none returns them
+        """
+        names: list[str] = []
+        errors: list[G4FLiteError] = []
+        for provider in self.providers:
+            try:
+                listed = models_of(provider, listing.get())
+                names += [own, *listed] if (own := provider.get_model()) else listed
+            except G4FLiteError as error:
+                error.provider = error.provider or provider.name
+                errors.append(error)
+        if len(errors) == len(self.providers):
+            raise _all_failed("no provider listed its models", errors, "bootstrap") from errors[-1]
+        return list(dict.fromkeys(names))
 
     def secrets(self) -> list[str]:
         """List the strings that messages must not show: those of all members."""
@@ -177,6 +194,11 @@ def _member(given: Any) -> BaseProvider:
     if isinstance(given, type) and issubclass(given, BaseProvider):
         return make(given, given.__name__, {})
     raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
+
+
+def _all_failed(what: str, errors: list[G4FLiteError], step: str) -> AllProvidersFailedError:
+    lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in errors)
+    return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
 
 
 def _rebuild(providers: list[BaseProvider], each: Timeout | None) -> Fallback:
@@ -282,8 +304,7 @@ class _Chain(CheckedSource):
         if self._ended.is_set():
             return
         given = [errors[position] for position in sorted(errors)]
-        lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in given)
-        raise AllProvidersFailedError(f"no provider answered:{lines}", errors=given, step="prompt") from given[-1]
+        raise _all_failed("no provider answered", given, "prompt") from given[-1]
 
     def _turns(self, errors: dict[int, G4FLiteError]) -> Iterator[tuple[int, int]]:
         """Yield the position of each member that is to be asked, and how many are left.

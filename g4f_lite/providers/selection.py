@@ -110,7 +110,8 @@ def choose_provider(
         settings["base_url"] = base_url
         names = names or ["OpenAICompatible"]
     try:
-        made = [_make(one, settings, local or {}) for one in names or ["Local"]]
+        spare = model if by_environment and len(names) > 1 else None
+        made = [_make(one, settings, local or {}, spare) for one in names or ["Local"]]
     except (ProviderNotFoundError, ModelNotSupportedError) as error:
         if by_environment and isinstance(error, ProviderNotFoundError):
             error.message = f"G4F_LITE_PROVIDER: {error.message}"
@@ -134,7 +135,21 @@ def default_provider() -> BaseProvider:
         return _made[key]
 
 
-def _make(name: str, settings: dict[str, Any], local: Mapping[str, Any]) -> BaseProvider:
-    if name.partition(":")[0].strip().lower() == "local":
+def _make(name: str, settings: dict[str, Any], local: Mapping[str, Any], spare: str | None) -> BaseProvider:
+    """Create a provider.
+
+    :param spare: the model of the environment for a chain, which may be that of a server before ``Local``
+    """
+    first, colon, _ = name.partition(":")
+    if first.strip().lower() == "local":
         settings = {**local, **settings}
+        if spare and not colon and settings.get("model") == spare:
+            try:
+                return make_provider(name, **settings)
+            except ModelNotSupportedError:
+                from .local.references import is_path, is_reference  # which few programs need
+
+                if is_path(spare) or is_reference(spare):
+                    raise
+                del settings["model"]
     return make_provider(name, **settings)

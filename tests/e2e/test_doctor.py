@@ -124,6 +124,9 @@ def test_nothing_that_is_offline_is_looked_up() -> None:
 def test_wrong_usage(tmp_path: Path) -> None:
     assert call("doctor", "ollama", "vllm", "--base-url", "http://127.0.0.1:9").returncode == 2
     assert_refused(call("doctor", "groq", "--api-key-file", str(tmp_path / "none")), "cannot read the key file")
+    failed = call("doctor", "groq", "--api-key-file", "gsk_abcdefgh1234")
+    assert_refused(failed, "key file ***: ", "; --api-key-file takes the path of a file that has the key in it")
+    assert "gsk_" not in failed.stderr
 
 
 def test_who_counts(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:

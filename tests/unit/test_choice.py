@@ -227,3 +227,28 @@ def test_a_named_service_at_another_address() -> None:
         "llama-3.3-70b-versatile",
     )
     assert not chosen.key.reads  # the service's own key stays at home
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"), [("llama3.2", ["llama3.2", "smollm2"]), ("qwen3-0.6b", ["qwen3-0.6b", "qwen3-0.6b"])]
+)
+def test_a_servers_model_in_the_environment_leaves_local_its_own_in_a_chain(
+    monkeypatch: pytest.MonkeyPatch, model: str, expected: list[str]
+) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "ollama,local")
+    monkeypatch.setenv("G4F_LITE_MODEL", model)
+    chain = choose_provider()
+    assert isinstance(chain, Fallback)
+    assert [member.get_model() for member in chain.providers] == expected
+
+
+@pytest.mark.parametrize(
+    ("providers", "model"), [("local", "llama3.2"), ("ollama,local", "./lost"), ("ollama,local", "hf:a")]
+)
+def test_a_model_that_can_only_be_meant_for_local_is_refused(
+    monkeypatch: pytest.MonkeyPatch, providers: str, model: str
+) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", providers)
+    monkeypatch.setenv("G4F_LITE_MODEL", model)
+    with pytest.raises(ModelNotSupportedError, match="the model is from G4F_LITE_MODEL"):
+        choose_provider()

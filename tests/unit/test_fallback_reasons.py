@@ -19,6 +19,7 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
+from g4f_lite.providers.hooks import listing
 from g4f_lite.testing import Scripted
 
 SERVER = "http://127.0.0.1:9/v1"
@@ -98,3 +99,28 @@ def test_where_an_answer_does_not_fit_its_type_each_member_is_asked_in_a_loop() 
         except G4FLiteError as error:
             errors.append(type(error))
     assert (city, errors) == (City("Oslo"), [OutputError])
+
+
+@responses.activate
+def test_the_models_of_a_chain_are_those_of_its_members_that_list_any() -> None:
+    """Each member's own first, which is asked where none is named."""
+    responses.get(f"{SERVER}/models", json={"data": [{"id": "embedder"}, {"id": "large"}, {"id": "small"}]})
+    down = "http://127.0.0.2:9/v1"
+    responses.get(f"{down}/models", status=401)
+    server, broken = OpenAICompatible(SERVER, model="small"), OpenAICompatible(down, model="lost")
+    expected = ["small", "embedder", "large", "tiny"]
+    chain = Fallback([broken, server, Scripted(model="tiny"), server])
+    assert chain.get_models() == expected
+    assert [model.id for model in Client(chain).models.list()] == expected
+    with pytest.raises(AllProvidersFailedError, match=r"no provider listed its models:\n  .*401") as caught:
+        Fallback([broken]).get_models()
+    assert len(caught.value.errors) == 1
+
+
+def test_the_models_of_a_chain_are_listed_with_the_clients_settings() -> None:
+    class Noting(Scripted):
+        def get_models(self) -> list[str]:
+            timeout = listing.get().timeout
+            return [f"{timeout and timeout.total:g}"]
+
+    assert Client(Fallback([Noting()]), timeout=5).models.get_all() == ["5"]

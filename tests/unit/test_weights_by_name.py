@@ -289,3 +289,12 @@ def test_the_catalogue_is_complete() -> None:
         assert int(file.sha256, 16), name
         assert file.file_name.endswith(".gguf")
         assert os.sep not in file.file_name
+
+
+def test_the_models_of_local_are_its_own_and_those_that_are_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    there = {"qwen3-0.6b": tmp_path}
+    monkeypatch.setattr(weights, "find", there.get)
+    assert Local().get_models() == ["smollm2", "qwen3-0.6b"]
+    assert Local("qwen3-0.6b").get_models() == ["qwen3-0.6b"]

@@ -358,3 +358,23 @@ def test_an_address_that_is_none_is_refused_without_its_query() -> None:
     assert "canary" not in str(caught.value)
     with pytest.raises(G4FLiteError):
         OpenAICompatible("http://127.0.0.1:9/v1?key=canary", model="m", retry=None).create(messages="hi")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("http://localhost:11434/api", "http://localhost:11434/v1"),
+        ("http://localhost:11434/api/", "http://localhost:11434/v1"),
+        ("https://openrouter.ai/api", "https://openrouter.ai/api"),
+        ("http://localhost:3000/api", "http://localhost:3000/api"),
+    ],
+)
+def test_the_root_of_ollamas_own_api_is_known_by_its_port(given: str, expected: str) -> None:
+    assert OpenAICompatible(given).base_url == expected
+
+
+@responses.activate
+def test_a_server_without_images_is_told_from_a_wrong_address() -> None:
+    responses.post("http://127.0.0.1:9/v1/images/generations", status=404, body="404 page not found")
+    with pytest.raises(ProviderError, match=r"generates no images; name a provider that does, for example openai$"):
+        OpenAICompatible("http://127.0.0.1:9/v1").generate_image("a cat")

@@ -118,7 +118,8 @@ class EngineProvider(OpenAIProvider):
 
         :raises ProviderNotConfiguredError: always
         """
-        raise ProviderNotConfiguredError("it generates no images; use a provider that does", provider=self.name)
+        advice = "name a provider that does, for example openai"
+        raise ProviderNotConfiguredError(f"it generates no images; {advice}", provider=self.name)
 
     def _metadata(self, prompt: Prompt) -> Metadata:
         return self.runner.metadata(self.get_model(prompt.model))

@@ -73,7 +73,8 @@ class Local(EngineProvider):
         return name_of(name, getattr(self, "model", None) or self.default_model)
 
     def get_models(self) -> list[str]:
-        return [self.get_model()]
+        """Return its own model, and the known ones whose weights are on this machine."""
+        return list(dict.fromkeys([self.get_model(), *(name for name in WEIGHTS if weights.find(name))]))
 
     def embed(self, texts: str | Sequence[str], *, model: str | None = None) -> list[list[float]]:
         """Return a vector for each text; the nearer two of them are, the more the texts have in common.

@@ -123,14 +123,14 @@ def name_of(name: str | None, own: str) -> str:
         return name
     if not os.path.exists(name) and (superfluous := _around_path(name)):
         raise ModelNotSupportedError(f"there is no file {name}; leave out {superfluous}", provider="Local")
-    if _is_path(name) and os.path.isfile(f"{os.path.expanduser(name)}.gguf"):
+    if is_path(name) and os.path.isfile(f"{os.path.expanduser(name)}.gguf"):
         raise ModelNotSupportedError(f"there is no file {name}; did you mean {name}.gguf?", provider="Local")
-    if not _is_path(name) and not os.path.exists(name):  # which is also false for what no path can be
+    if not is_path(name) and not os.path.exists(name):  # which is also false for what no path can be
         raise ModelNotSupportedError(f"{_unknown(name)}; or give the path of a .gguf file", provider="Local")
     return str(check_gguf(name))
 
 
-def _is_path(name: str) -> bool:
+def is_path(name: str) -> bool:
     """Return whether a name is meant as a path: owner/name may be one on the hub."""
     return name.lower().endswith(".gguf") or name.startswith(("/", "~", ".")) or "\\" in name
 

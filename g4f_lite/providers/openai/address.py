@@ -13,6 +13,8 @@ from ...errors import G4FLiteError, ProviderError, ResponseFormatError
 _ENDPOINT = r"/(?:chat/completions|completions|responses|models|embeddings|images/generations)/*$"
 _CUT_ENDPOINT = r"(/v\d\w*)/chat/*$"
 _OF_OLLAMA = r"/api/(?:chat|generate|tags)/*$"  # of its own API, beside which it speaks OpenAI's
+_BARE_OF_OLLAMA = r"/api/*$"  # only at its port: elsewhere, as at OpenRouter, /v1 follows
+_OLLAMAS_PORT = ":11434"
 _HAS_VERSION = r"/v\d|/deployments/"
 _DEPLOYMENT = r"/deployments/([^/]+)"
 _NO_SUCH_ENDPOINT = r"(?i)(?:unexpected|unknown|no such|invalid) (?:endpoint|url|path|route)"
@@ -48,6 +50,8 @@ def read_address(url: str) -> Address:
         return Address(url, [])
     path = re.sub(_CUT_ENDPOINT, r"\1", re.sub(_ENDPOINT, "", parts.path))
     path = re.sub(_OF_OLLAMA, "/v1", path)
+    if parts.netloc.endswith(_OLLAMAS_PORT):
+        path = re.sub(_BARE_OF_OLLAMA, "/v1", path)
     return Address(urlunsplit(parts._replace(path=path, query="")), query)
 
 
@@ -86,7 +90,10 @@ def explain_address(error: G4FLiteError, base_url: str) -> None:
     hint = version_hint(base_url)
     if hint is None:
         if error.status == 404:
-            error.message = f"{error.message}; status 404 often means a wrong address, which is {base_url} here"
+            advice = f"status 404 often means a wrong address, which is {base_url} here"
+            if error.step == "image":
+                advice = "this server probably generates no images; name a provider that does, for example openai"
+            error.message = f"{error.message}; {advice}"
             error.args = (error.message,)
         return
     is_page = isinstance(error, ResponseFormatError) and "web page" in error.message
