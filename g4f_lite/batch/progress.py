@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from datetime import timedelta
@@ -15,6 +16,7 @@ from .summary import counted, told_of_pause
 
 _BAR_CHARACTERS = 20
 _SILENT_SECONDS = 60.0  # a longer pause is a warning where no progress is shown
+_DOUBT_SECONDS = 1.0  # that a pause may last only until another provider of a chain answers
 # What tqdm shows during a pause, instead of a rate and a time left that would know nothing of it.
 _PAUSED = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 _PAUSED_WITHOUT_TOTAL = "{n_fmt} {unit} [{elapsed}{postfix}]"
@@ -81,6 +83,7 @@ class Progress:
         self._failed = self._tokens = 0
         self._told = ""  # of a pause
         self._warns = wanted is None  # of a long pause, once
+        self._long_since = math.inf  # when a long pause was first seen
         self._began_at = time.monotonic()
         if wanted is False:
             return
@@ -112,7 +115,12 @@ class Progress:
         :param outage: the seconds for which the service has been out of reach
         """
         told = told_of_pause(seconds, outage)
-        if self._bar is None and self._warns and seconds > _SILENT_SECONDS:
+        if seconds <= _SILENT_SECONDS:
+            self._long_since = math.inf
+        elif self._bar is None and self._warns:
+            self._long_since = min(self._long_since, time.monotonic())
+            if time.monotonic() < self._long_since + _DOUBT_SECONDS:
+                return
             self._warns = False
             warn(f"the batch is {told}; max_pause= limits such a wait, and progress=True shows it")
         if self._bar is None or told == self._told:

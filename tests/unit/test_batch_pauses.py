@@ -234,11 +234,20 @@ def test_the_progress_bar_is_told_of_a_pause_while_a_result_is_waited_for(monkey
     assert 0 < max(told) <= 600
 
 
-def test_a_long_pause_is_a_warning_where_no_progress_is_shown(recwarn: pytest.WarningsRecorder) -> None:
+def test_a_long_pause_is_a_warning_where_no_progress_is_shown(
+    recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("g4f_lite.batch.progress.time.monotonic", lambda: now[0])
     for wanted, seconds in ((None, 59.0), (False, 3600.0), (None, 3600.0)):
         progress = Progress(wanted, 3)
-        for _ in range(2):  # once
+        for _ in range(3):  # once
             progress.pause(seconds)
+            now[0] += 1
+    progress = Progress(None, 3)
+    for seconds in (3600, 0, 3600, 0):  # a chain, whose other provider has answered
+        progress.pause(seconds)
+        now[0] += 1
     told = "the batch is paused by the service for 60 min; max_pause= limits such a wait, and progress=True shows it"
     assert [str(warning.message) for warning in recwarn] == [told]
 
