@@ -198,6 +198,10 @@ class Run:
             self._wait_for_place(task)
         if self._halted.is_set():
             return []
+        # Prompts are read ahead: meanwhile another program may have stored their answers.
+        stored = [self._plan.stored(task.index, task.input, task.key) for task in bundle.tasks]
+        if None not in stored:
+            return stored
         try:
             outcomes = self._outcomes(bundle)
         finally:
@@ -329,7 +333,9 @@ class Run:
     def _note(self, task: Task, result: Result[Any]) -> bool:
         """Count a result; False if it is an error that stops the batch.  The lock is held."""
         error = result.error
-        if error is None:
+        if result.is_stored:
+            pass  # it says nothing about the service
+        elif error is None:
             self._failures = 0
             self._answers += 1
             self._workers.reached(task.began_at)

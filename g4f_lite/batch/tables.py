@@ -134,6 +134,8 @@ def _parts(output: Any) -> dict[str, Any]:
         return {"text": str(output)}
     if isinstance(output, Mapping):
         return {str(name): value for name, value in output.items()}
+    if isinstance(output, tuple) and hasattr(output, "_asdict"):
+        return output._asdict()  # type: ignore[no-any-return]  # of a NamedTuple
     if dataclasses.is_dataclass(output):
         return {field.name: getattr(output, field.name) for field in dataclasses.fields(output)}
     for names in ("model_fields", "__struct_fields__"):  # pydantic's, msgspec's

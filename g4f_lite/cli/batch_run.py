@@ -26,7 +26,7 @@ from .batch_files import BatchFiles
 from .batch_report import Price, Progress, told_after, told_of_cost
 from .failure import Failure, message_of, one_line, tell
 
-_SHOWN_REASONS = 3
+_SHOWN_REASONS = 6
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?|'[^']*'")  # which differ between failures for the same reason
 
 

@@ -75,7 +75,10 @@ def failed(*messages: str) -> list[Result[Any]]:
     [
         (["filtered", "filtered"], "filtered"),
         (["empty after 3 tokens", "filtered", "empty after 4 tokens"], "2 × empty after 3 tokens; 1 × filtered"),
-        (["a", "b", "c", "d", "e", "b"], "2 × b; 1 × a; 1 × c; 2 for other reasons"),
+        (
+            ["a", "b", "c", "d", "e", "b", "f", "g", "h"],
+            "2 × b; 1 × a; 1 × c; 1 × d; 1 × e; 1 × f; 2 for other reasons",
+        ),
     ],
 )
 def test_failures_are_told_by_their_reasons(messages: list[str], told: str) -> None:

@@ -25,6 +25,7 @@ from g4f_lite import (
     ToolCallDelta,
     Usage,
 )
+from g4f_lite.messages import last_user_message
 from g4f_lite.providers.identity import identity_of
 from g4f_lite.store.answers import AnswerStore
 from g4f_lite.store.delta_json import from_json, to_json
@@ -45,6 +46,20 @@ def test_what_is_stored_is_not_asked_again(tmp_path: Path) -> None:
     assert results.estimate() == (1, 2, 1, None, None, True, 0, 1, 0, ())
     assert [(result.text, result.is_stored) for result in results] == [("a 1", True), ("b 2", True), ("c 3", False)]
     assert (results.usage.calls, results.usage.stored) == (1, 2)
+
+
+def test_what_another_program_has_stored_meanwhile_is_not_asked(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+
+    class Beside(Counts):
+        def begin(self, prompt: Prompt) -> Any:
+            if last_user_message(prompt.messages) == "a":
+                texts(self, ["b"], path)  # by now the other batch has read all three
+            return super().begin(prompt)
+
+    results = Client(provider := Beside()).map(["a", "b", "c"], store=path, workers=1)
+    assert [(result.text, result.is_stored) for result in results] == [("a 2", False), ("b 1", True), ("c 3", False)]
+    assert (len(provider.asked), results.usage.calls, results.usage.stored) == (3, 2, 1)
 
 
 def test_changed_prompts_are_asked_and_old_answers_stay(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -30,6 +30,11 @@ from g4f_lite.messages import last_user_message
 from g4f_lite.testing import Scripted
 
 from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
+
+
+class Named(NamedTuple):
+    name: str
+    age: int
 
 
 class People(BaseProvider):
@@ -162,6 +167,8 @@ def test_a_frame_has_the_values_of_enums() -> None:
 
     frame = Client(Scripted('{"mood": "bad"}')).map(["one"], output=Review).to_frame(meta=False)
     assert frame.to_csv(index=False) == "mood\nbad\n"
+    frame = Client(Scripted('{"name": "Ada", "age": 36}')).map(["one"], output=Named).to_frame(meta=False)
+    assert frame.to_csv(index=False) == "name,age\nAda,36\n"
     frame = Client(Scripted('"bad"')).map(["one"], output=Mood).to_frame(meta=False)
     assert frame.to_csv(index=False) == "output\nbad\n"
 
