@@ -93,7 +93,8 @@ def _split(text: str) -> Iterator[tuple[bool, str]]:
             continue
         code = list(_up_to_the_end(opening, lines))
         name = _language(opening)
-        if name == "mermaid":  # a diagram, which may load images, and which nbconvert does not escape
+        # A diagram, which may load images.  nbconvert does not escape it, and takes whatever begins so for one.
+        if name.lower().startswith("mermaid"):
             name = "text"
         ticks = "`" * max(3, *(len(run) + 1 for line in code for run in re.findall("`+", line)), 3)
         yield False, "\n".join([*between, "", ""])

@@ -16,6 +16,8 @@ from ..errors import sanitize
 
 MAX_URL = 300  # characters of the URL of an image that are shown
 COLUMN = 4  # characters that a column of a table needs at least, including what is between columns
+MAX_HIGHLIGHTED = 4_000  # characters of code; of some languages the time that it takes grows with the square
+MAX_BLOCK = 64_000  # characters that are rendered; a longer block is shown as it is
 MAX_NESTING = 16  # levels of lists and quotes, which the parser counts; deeper ones would leave no room for text
 
 # As rich parses, but tags such as <div> stay text, of which rich would show nothing, and so do definitions of links:
@@ -52,7 +54,7 @@ class Block(Markdown):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         is_deep = any(token.level >= MAX_NESTING for token in self.parsed)
-        if is_deep or self._columns * COLUMN > options.max_width:
+        if is_deep or len(self._source) > MAX_BLOCK or self._columns * COLUMN > options.max_width:
             yield Text(self._source, overflow="fold")
         else:
             yield from super().__rich_console__(console, options)
@@ -100,6 +102,8 @@ def _clean(tokens: Iterable[Token]) -> None:
             url = str(token.attrs.get("src", ""))
             shown = url if len(url) <= MAX_URL else f"{url[:MAX_URL]}…"
             token.type, token.tag, token.content, token.children = "text", "", f"{token.content} ({shown})", None
+        if token.type == "fence" and len(token.content) > MAX_HIGHLIGHTED:
+            token.info = ""
         token.content = sanitize(token.content)
         token.info = sanitize(token.info)
         _clean(token.children or ())

@@ -9,7 +9,7 @@ import threading
 import pytest
 from rich.console import Console
 
-from g4f_lite.cli.markdown import split
+from g4f_lite.cli.markdown import MAX_BLOCK, MAX_HIGHLIGHTED, blocks, split
 from g4f_lite.cli.writer import MarkdownWriter
 from g4f_lite.emulator import Emulator
 
@@ -142,3 +142,22 @@ def test_an_error_of_the_screen_is_raised() -> None:
 )
 def test_what_is_over(text: str, over: str) -> None:
     assert split(text)[1] == text[len(over) :]
+
+
+def printed(text: str) -> str:
+    console = Console(file=Screen(60, 20), width=60, height=20, force_terminal=True, color_system="standard")
+    with console.capture() as capture:
+        console.print(*blocks(text))
+    return capture.get()
+
+
+def test_long_code_is_not_coloured_as_that_can_take_minutes() -> None:
+    line = "x = 1\n"
+    short, long = line * 10, line * (MAX_HIGHLIGHTED // len(line) + 1)
+    assert "\x1b[94m" in printed(f"```python\n{short}```")
+    assert "\x1b[94m" not in printed(f"```python\n{long}```")
+
+
+def test_a_very_long_block_is_shown_as_it_is() -> None:
+    assert "**" not in printed("**bold**")
+    assert "**bold**" in printed("**bold** " + "word " * (MAX_BLOCK // 5))

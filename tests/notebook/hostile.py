@@ -36,6 +36,10 @@ $$ <img src="HOST/math"> $$
 </pre><img src="HOST/diagram"><script>{RUN}</script>
 ```
 
+```mermaid.js
+</pre><img src="HOST/another"><script>{RUN}</script>
+```
+
 [here](javascript:{RUN}) $\\href{{javascript:{RUN}}}{{x}}$ $\\style{{background:url(HOST/style)}}{{x}}$
 &#36;&#92;mmlToken{{mi}}[href="javascript:{RUN}"]{{x}}&#36; $\\bbox[background-image:url(HOST/box)]{{x}}$"""
 

@@ -107,8 +107,9 @@ def test_a_fence_holds_fences_of_fewer_backticks() -> None:
     assert safe_markdown("````\n```\n<b>\n```\n````") == "\n````\n```\n<b>\n```\n````\n\n"
 
 
-def test_a_diagram_is_shown_as_text() -> None:
-    assert safe_markdown("```mermaid\nA@{ img: 'http://e.test/' }\n```") == (
+@pytest.mark.parametrize("name", ["mermaid", "mermaid.js", "mermaid-x", "Mermaid"])
+def test_a_diagram_is_shown_as_text(name: str) -> None:
+    assert safe_markdown(f"```{name}\nA@{{ img: 'http://e.test/' }}\n```") == (
         "\n```text\nA@{ img: 'http://e.test/' }\n```\n\n"
     )
 
