@@ -7,6 +7,7 @@ import logging
 import pickle
 import socket
 import ssl
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -283,7 +284,11 @@ def test_no_error_log_or_pickle_shows_a_secret(
             assert secret not in "".join(texts)
 
 
-@pytest.mark.parametrize("kind", [None, HTTPProxy, SOCKSProxy])
+# By an assertion of its own in server/sock.c, for which the run then waits until it is ended.
+ENDS_WINE = pytest.mark.skipif(sys.platform == "win32", reason="Wine's server ends here now and then")
+
+
+@pytest.mark.parametrize("kind", [None, HTTPProxy, pytest.param(SOCKSProxy, marks=ENDS_WINE)])
 def test_what_is_sent_does_not_wait_for_an_acknowledgement(provide: Provide, kind: type[Proxy] | None) -> None:
     with ExitStack() as stack:
         server = stack.enter_context(RawServer(every(hello())))
