@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from g4f_lite import Client, Conversation
+from g4f_lite import Client, Conversation, Prompt
 from g4f_lite.answers import display
 from g4f_lite.answers.display import LiveOutput
 from g4f_lite.answers.interruption import AnswerInterrupted, BatchInterrupted
@@ -114,17 +114,23 @@ def test_a_batch_is_interrupted_while_a_worker_starts(
     notebook: Notebook, monkeypatch: pytest.MonkeyPatch, has_started: bool
 ) -> None:
     started: list[Any] = []
-    plain = threading.Thread.start
+    plain, interrupted = threading.Thread.start, threading.Event()
+
+    class Waits(Shout):  # so that a third worker is needed
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            interrupted.wait()
+            yield from super().begin(prompt)
 
     def start(thread: threading.Thread) -> None:
         started.append(thread)
         if len(started) != 3 or has_started:
             plain(thread)
         if len(started) == 3:
+            interrupted.set()
             raise KeyboardInterrupt
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    results = Client(Shout()).map(numbered(6), workers=4)
+    results = Client(Waits()).map(numbered(6), workers=4)
     with pytest.raises(BatchInterrupted) as caught:
         results.texts()
     assert caught.value.results is results
