@@ -10,12 +10,12 @@ from ..errors import (
     DeadlineExceededError,
     MissingDependencyError,
     ModelNotSupportedError,
+    ProviderError,
     ProviderNotConfiguredError,
     ProviderNotFoundError,
     QuotaExceededError,
     RateLimitError,
     StoreError,
-    StreamInterruptedError,
     TransportError,
 )
 from .workers import LONGEST_PAUSE
@@ -42,15 +42,18 @@ def is_hopeless(error: Exception) -> bool:
 
 
 def is_outage(error: Exception) -> bool:
-    """Return whether an error says that the service, or the way to it, is down for now."""
+    """Return whether an error says that the service, or the way to it, is down for now.
+
+    One that came in the midst of an answer does not count: what had begun is never sent again by itself.
+    """
     if isinstance(error, AllProvidersFailedError):
         return bool(error.errors) and all(map(is_outage, error.errors))
     if isinstance(error, DeadlineExceededError):
         return error.limit == "connect"
-    if isinstance(error, RateLimitError):
-        return False
-    is_cut = isinstance(error, (TransportError, StreamInterruptedError))
-    return is_cut or getattr(error, "status", None) in _OUT_OF_REACH
+    if isinstance(error, TransportError):
+        return True
+    in_answer = isinstance(error, ProviderError) and (error.step == "stream" or error.partial)
+    return not isinstance(error, RateLimitError) and not in_answer and getattr(error, "status", None) in _OUT_OF_REACH
 
 
 def wait_named_by(error: Exception) -> float | None:
