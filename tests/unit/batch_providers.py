@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from g4f_lite import (
@@ -10,6 +11,7 @@ from g4f_lite import (
     AuthenticationError,
     BaseProvider,
     Finish,
+    G4FLiteError,
     Identity,
     ModelNotSupportedError,
     OtherChoice,
@@ -64,6 +66,29 @@ class Shout(BaseProvider):
         if name is not None and name not in self.models:
             raise ModelNotSupportedError(f"no model {name}")
         return name or "m"
+
+
+class Refuses(BaseProvider):
+    """A provider that refuses the prompts for which a function returns an error.
+
+    :param error_of: gets the prompt, and how many prompts have come
+    """
+
+    def __init__(self, error_of: Callable[[str, int], G4FLiteError | None]) -> None:
+        self.asked: list[str] = []
+        self._error_of = error_of
+        self._lock = threading.Lock()
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        text = last_user_message(prompt.messages)
+        with self._lock:
+            self.asked.append(text)
+            count = len(self.asked)
+        error = self._error_of(text, count)
+        if error is not None:
+            raise error
+        yield text.upper()
+        yield Finish()
 
 
 class Counts(BaseProvider):

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from g4f_lite import (
     AllProvidersFailedError,
-    BaseProvider,
     BatchStoppedError,
     Client,
     DeadlineExceededError,
-    Finish,
-    Prompt,
     RateLimitError,
     ServiceError,
     StreamInterruptedError,
@@ -24,9 +20,8 @@ from g4f_lite import (
 from g4f_lite.batch.causes import is_outage
 from g4f_lite.batch.summary import told_of_pause
 from g4f_lite.batch.workers import Workers
-from g4f_lite.messages import last_user_message
 
-from .batch_providers import numbered
+from .batch_providers import Refuses, numbered
 
 
 @pytest.fixture(autouse=True)
@@ -35,31 +30,18 @@ def _moments(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"g4f_lite.batch.workers.{name}", 0.001)
 
 
-class GoesDown(BaseProvider):
-    """A provider that is out of reach for some of its calls.
+def goes_down(is_down: Callable[[str, int], bool]) -> Refuses:
+    """Make a provider that is out of reach for some of its calls.
 
     :param is_down: gets the prompt and the number of the call, from 1
     """
-
-    def __init__(self, is_down: Callable[[str, int], bool]) -> None:
-        self.asked: list[str] = []
-        self._is_down = is_down
-        self._lock = threading.Lock()
-
-    def begin(self, prompt: Prompt) -> Iterator[Any]:
-        text = last_user_message(prompt.messages)
-        with self._lock:
-            self.asked.append(text)
-            count = len(self.asked)
-        if self._is_down(text, count):
-            raise TransportError("could not connect to http://127.0.0.1:9: Connection refused")
-        yield text.upper()
-        yield Finish()
+    message = "could not connect to http://127.0.0.1:9: Connection refused"
+    return Refuses(lambda text, count: TransportError(message) if is_down(text, count) else None)
 
 
 @pytest.mark.parametrize("workers", [1, 4, "auto"])
 def test_an_outage_is_waited_for_and_fails_no_prompt(workers: int | str) -> None:
-    provider = GoesDown(lambda text, count: 5 < count <= 60)
+    provider = goes_down(lambda text, count: 5 < count <= 60)
     results = Client(provider).map(numbered(20), workers=workers, progress=False)
     assert results.texts() == [text.upper() for text in numbered(20)]
     assert len(provider.asked) == 20 + 55
@@ -67,31 +49,32 @@ def test_an_outage_is_waited_for_and_fails_no_prompt(workers: int | str) -> None
 
 
 def test_a_service_that_never_answered_stops_the_batch() -> None:
-    provider = GoesDown(lambda text, count: True)
+    provider = goes_down(lambda text, count: True)
     with pytest.raises(BatchStoppedError, match=r"after 0 answers and 7 failures: .*Connection refused$"):
         Client(provider).map(numbered(50), workers=1, max_failures_in_a_row=7, progress=False).texts()
     assert len(provider.asked) == 7
 
 
 def test_an_outage_that_lasts_too_long_stops_the_batch_and_fails_no_prompt() -> None:
-    provider = GoesDown(lambda text, count: 3 < count < 1000)
+    is_back = threading.Event()
+    provider = goes_down(lambda text, count: count > 3 and not is_back.is_set())
     results = Client(provider).map(numbered(9), workers=1, max_outage=0.01, progress=False)
     stopped = r"after 3 answers: .*Connection refused; it was out of reach for the max_outage of 0\.01 s$"
     with pytest.raises(BatchStoppedError, match=stopped):
         results.texts()
     assert results.failed == []
-    provider._is_down = lambda text, count: False
+    is_back.set()
     assert results.texts() == [text.upper() for text in numbered(9)]
 
 
 def test_without_an_outage_that_is_waited_for_each_prompt_fails() -> None:
-    provider = GoesDown(lambda text, count: count == 3)
+    provider = goes_down(lambda text, count: count == 3)
     results = Client(provider).map(numbered(5), workers=1, max_outage=0, progress=False)
     assert [result.index for result in results if result.error] == [2]
 
 
 def test_a_prompt_that_alone_finds_the_service_out_of_reach_has_failed() -> None:
-    provider = GoesDown(lambda text, count: text == "prompt 1")
+    provider = goes_down(lambda text, count: text == "prompt 1")
     results = Client(provider).map(numbered(5), workers=1, progress=False)
     assert [result.index for result in results if result.error] == [1]
     assert provider.asked.count("prompt 1") == 2

@@ -5,19 +5,14 @@ from __future__ import annotations
 import io
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from g4f_lite import (
     AllProvidersFailedError,
-    BaseProvider,
     BatchStoppedError,
     Client,
-    Finish,
     G4FLiteError,
-    Prompt,
     QuotaExceededError,
     RateLimitError,
     ServiceError,
@@ -27,9 +22,8 @@ from g4f_lite.batch.progress import Progress
 from g4f_lite.batch.result import Result
 from g4f_lite.batch.summary import told_of_pause
 from g4f_lite.batch.workers import Workers
-from g4f_lite.messages import last_user_message
 
-from .batch_providers import numbered
+from .batch_providers import Refuses, numbered
 
 MOMENT = 0.001  # seconds
 DAY = 86_400
@@ -37,29 +31,6 @@ DAY = 86_400
 
 def refusal(seconds: float | None = MOMENT) -> RateLimitError:
     return RateLimitError("too many requests", retry_after=seconds, attempts=3)
-
-
-class Refuses(BaseProvider):
-    """A provider that refuses the prompts for which a function returns an error.
-
-    :param error_of: gets the prompt, and how many prompts have come
-    """
-
-    def __init__(self, error_of: Callable[[str, int], G4FLiteError | None]) -> None:
-        self.asked: list[str] = []
-        self._error_of = error_of
-        self._lock = threading.Lock()
-
-    def begin(self, prompt: Prompt) -> Iterator[Any]:
-        text = last_user_message(prompt.messages)
-        with self._lock:
-            self.asked.append(text)
-            count = len(self.asked)
-        error = self._error_of(text, count)
-        if error is not None:
-            raise error
-        yield text.upper()
-        yield Finish()
 
 
 def test_prompts_that_are_refused_for_now_are_sent_again_after_the_others() -> None:
