@@ -9,7 +9,6 @@ from itertools import chain, groupby
 from typing import Any
 
 from .attached import join, size_of
-from .checked import not_a_delta
 from .deltas import (
     Attached,
     Delta,
@@ -23,6 +22,7 @@ from .deltas import (
     ToolCallDelta,
     Usage,
     is_content,
+    not_a_delta,
 )
 from .images import ImageResponse
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
 
-from ..answers.deltas import Delta, Finish, is_content
+from ..answers.deltas import Delta, Finish, checked, is_content
 from ..answers.images import ImageResponse
 from ..answers.interruption import short_interrupt
 from ..answers.response import Response
@@ -32,7 +32,7 @@ from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, attempts
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, Timeout
-from .hooks import Requests, naming, nothing_read, raise_unread, read_deltas
+from .hooks import Requests, naming, nothing_read, raise_unread
 from .image_fetch import fetch_image
 from .sending import at_step, not_read, send_prompt, token_of
 
@@ -208,7 +208,7 @@ class Call(CheckedSource):
         body = send_prompt(service, exchange, self._prompt, token)
         try:
             try:
-                rest = read_deltas(service, body, self._prompt)
+                rest = checked(service.deltas(body, self._prompt), "deltas")
                 first = next(rest, None)
             except Exception as error:
                 raise_unread(error, service, body, begun=False)
