@@ -4,9 +4,10 @@ from ..timeout import RetryPolicy, Timeout
 from .body import Body, iter_lines, parse_json
 from .deadline import Deadline
 from .events import Event, iter_events
-from .exchange import Exchange, Route
+from .exchange import Exchange
 from .pool import PooledSession, SessionPool
 from .retry import RetryBudget
+from .route import Route
 
 __all__ = [
     "Body",

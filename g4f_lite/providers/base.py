@@ -19,11 +19,11 @@ from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
 from ..http.cooldown import CoolDowns
-from ..http.exchange import Exchange, Route
-from ..http.offline import refuse_when_offline
+from ..http.exchange import Exchange
 from ..http.pool import POOL_SIZE, SessionPool, set_cookies
 from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget
+from ..http.route import Route, refuse_when_offline
 from ..http.session import Session
 from ..prompt import Prompt
 from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry

@@ -29,7 +29,7 @@ from g4f_lite import (
 from g4f_lite.cli.diagnosis import diagnose
 from g4f_lite.cli.reachability import Endpoint, connect, handshake, look_up
 from g4f_lite.http.connection import UnderDeadline
-from g4f_lite.http.exchange import CA_BUNDLES
+from g4f_lite.http.route import CA_BUNDLES
 from g4f_lite.http.transfer import Transfer
 
 from .conftest import Provide
