@@ -14,9 +14,10 @@ import requests
 
 from ..answers.deltas import Delta, no_content, shown
 from ..errors import EmptyResponseError, G4FLiteError, HookError, ResponseFormatError, StreamInterruptedError
-from ..http.body import Body, is_cut_json
+from ..http.body import Body
 from ..http.checks import shorten
 from ..http.exchange import Exchange
+from ..http.parsing import is_cut_json
 from ..http.signals import pass_on_signal
 from ..prompt import Prompt
 from ..timeout import CallRetry, Timeout

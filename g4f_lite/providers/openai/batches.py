@@ -13,10 +13,10 @@ import requests
 from ...answers.deltas import Delta
 from ...answers.images import ImageResponse
 from ...errors import G4FLiteError, ProviderError, ResponseFormatError, ServiceError
-from ...http.body import parse_json
 from ...http.checks import shorten
 from ...http.deadline import Deadline
 from ...http.exchange import Exchange
+from ...http.parsing import parse_json
 from ...http.redact import redact
 from ...timeout import Timeout
 from ..call import fetch, run
