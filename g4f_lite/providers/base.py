@@ -206,12 +206,16 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def check(self, prompt: Prompt) -> None:
         self.get_model(prompt.model)
-        for name in prompt.options:
-            if name not in self.known_options:
-                raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
+        for name, value in prompt.options.items():
+            self._check_option(name, value)
         if proxy := prompt.proxy or self.proxy:
             require_socks(proxy)
         self.check_ready()
+
+    def _check_option(self, name: str, value: Any) -> None:
+        """Raise if this provider does not support an option, or cannot send its value."""
+        if name not in self.known_options:
+            raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
 
     def get_model(self, name: str | None = None) -> str:
         """Return the model name to send for a name or alias; the default model for None.
