@@ -16,10 +16,9 @@ from .secret import Secret
 
 ENTRY_POINTS = "g4f_lite.providers"
 
-# Python's messages about an unknown or a missing parameter of a class.
-_REFUSED = re.compile(r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'")
-_SEPARATED = re.compile(r"[\s;|]+")
-_MISSING = re.compile(r"\.__init__\(\) missing .* arguments?: '(\w+)'")
+# Python's messages about an unknown or a missing parameter of a class.  Patterns are compiled by re at their first use.
+_REFUSED = r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'"
+_MISSING = r"\.__init__\(\) missing .* arguments?: '(\w+)'"
 
 # The module of each built-in provider, imported when the provider is used.
 _BUILT_IN = {
@@ -105,9 +104,9 @@ def make(kind: Callable[..., BaseProvider], name: str, settings: dict[str, Any])
         if keys and "does not accept api_key=" in str(error):
             variables = " and ".join(key.variable for key in keys.values())
             raise TypeError(f"{name} does not accept api_key=; set {variables} in the environment") from error
-        if refused := _REFUSED.search(str(error)):
+        if refused := re.search(_REFUSED, str(error)):
             raise TypeError(f"{name} does not accept {refused[1]}=") from error
-        if missing := _MISSING.search(str(error)):
+        if missing := re.search(_MISSING, str(error)):
             raise TypeError(f"{name} needs {missing[1]}=") from error
         raise
 
@@ -129,7 +128,7 @@ def find_class(name: str) -> type[BaseProvider]:
     first, slash, model = name.partition("/")
     if slash and plain(first) in map(plain, provider_names()):  # as litellm and instructor write it
         message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"
-    elif plain(_SEPARATED.split(name)[0]) in map(plain, provider_names()):
+    elif plain(re.split(r"[\s;|]+", name)[0]) in map(plain, provider_names()):
         message = f"g4f_lite has no provider {name!r}; separate several by commas"
     raise ProviderNotFoundError(message)
 
