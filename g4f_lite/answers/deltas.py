@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import EmptyResponseError, HookError
-from ..messages import SURROGATE, valid_text
+from ..messages import is_valid, valid_text
 from .images import ImageResponse
 from .json_text import parse_arguments
 
@@ -225,7 +224,7 @@ def up_to_content(deltas: Iterator[Delta], taken: list[Delta]) -> None:
 
 # JSON writes a character such as an emoji as a pair of surrogates, \ud83d\ude42.  A service that cuts between them
 # sends two halves that are valid JSON, and no text that could be printed or saved.
-_FIRST_HALF = re.compile(r"[\ud800-\udbff]\Z")
+_FIRST_HALVES = "\ud800", "\udbff"  # from, and up to
 _LONE = "\ufffd"
 MAX_HALVES = 1_000  # that wait for the other one, each in a choice or a call of its own
 _WITH_TEXT = (str, ToolCallDelta, Reasoning, Refusal)
@@ -260,7 +259,7 @@ def checked(deltas: object, hook: str) -> Generator[Delta, None, None]:
         raise HookError(f"returned {shown(deltas)}; return an iterator: write it with yield", step=hook)
     halves: dict[Where, str] = {}
     for delta in deltas:
-        if type(delta) is str and not halves and (delta.isascii() or not SURROGATE.search(delta)):
+        if type(delta) is str and not halves and (delta.isascii() or is_valid(delta)):
             yield delta
             continue
         _check(delta, hook)
@@ -272,15 +271,14 @@ def checked(deltas: object, hook: str) -> Generator[Delta, None, None]:
             continue
         text = inner if isinstance(inner, str) else inner.arguments if isinstance(inner, ToolCallDelta) else inner.text
         where = type(inner), choice, inner.index if isinstance(inner, ToolCallDelta) else 0
-        if where not in halves and (text.isascii() or not SURROGATE.search(text)):
+        if where not in halves and (text.isascii() or is_valid(text)):
             yield delta
             continue
         text = halves.pop(where, "") + text
         if len(halves) == MAX_HALVES:
             yield from _left_over(halves)
-        if half := _FIRST_HALF.search(text):
-            halves[where] = half.group()
-            text = text[:-1]
+        if _FIRST_HALVES[0] <= text[-1:] <= _FIRST_HALVES[1]:
+            halves[where], text = text[-1], text[:-1]
         if text or isinstance(inner, ToolCallDelta):
             whole = _with_text(inner, valid_text(text))
             yield OtherChoice(choice, whole) if choice else whole
