@@ -11,10 +11,7 @@ from types import TracebackType
 from typing import Any, NoReturn, TextIO
 
 from ..errors import (
-    DeadlineExceededError,
-    EngineError,
     G4FLiteError,
-    ProviderError,
     ResponseFormatError,
     StreamInterruptedError,
 )
@@ -393,7 +390,6 @@ class AnswerStream(Generator[Piece, None, None]):
     def _record_failure(self, error: G4FLiteError) -> None:
         """Record the failure of the answer, and add the text so far to the error."""
         self._error, self._seconds = error, time.monotonic() - self._began_at
-        if isinstance(error, (ProviderError, DeadlineExceededError, EngineError)):
-            error.partial = self._buffer.text or error.partial
+        error.partial = self._buffer.text or error.partial
         self._add_context(error)
         self._tell_end()
