@@ -107,7 +107,12 @@ class Call(CheckedSource):
             exchange.secrets = partial(_secrets, service, self._prompt)  # without the call, which has the exchange
             self._exchange = exchange
             opened: Any = attempts(
-                service, exchange, lambda: self._attempt(exchange), self._retry, model=self._prompt.model or ""
+                service,
+                exchange,
+                lambda: self._attempt(exchange),
+                self._retry,
+                model=self._prompt.model or "",
+                has_fallback=self._prompt.has_fallback,
             )
             self.attempts = exchange.attempts
             if isinstance(opened, str):  # the result of a tenacity retry_error_callback
