@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
@@ -19,11 +20,11 @@ from ..arguments import unknown_setting
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
 from ..prompt import Prompt
 from ..timeout import Timeout, TimeoutLike
-from .base import BaseProvider
+from .base import BaseProvider, Provider
 from .circuit_breaker import CircuitBreaker
 from .hooks import listing, models_of
 from .registry import make, make_provider
-from .turns import Turns
+from .turns import Member, Turns
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Fallback(BaseProvider):
     instance an image or an option, is skipped.  A provider that failed three times in a row is skipped for 30 s, or
     for its Retry-After, at most an hour; then one call tries it again.  If no other provider answers, one whose
     Retry-After fits in the timeout and in the retry policy is waited for.  The ``provider`` of an answer is the name
-    of the provider that answered.
+    of the provider that answered, with its address where others of that name have another one.
 
     :param providers: the providers, in order: objects, classes or names
     :param each: the timeout of each provider, within the ``timeout`` of a call
@@ -92,7 +93,10 @@ class Fallback(BaseProvider):
         self.timeout = self._usual  # for calls without a timeout
         self.on_fallback: Callable[[list[G4FLiteError], str], None] | None = None
         self._clock = clock
-        self._breakers = [CircuitBreaker(clock) for _ in self.providers]
+        self._members = [
+            Member(provider, CircuitBreaker(clock), name)
+            for provider, name in zip(self.providers, _names(self.providers), strict=True)
+        ]
 
     @property
     def known_options(self) -> frozenset[str] | None:
@@ -149,12 +153,13 @@ class Fallback(BaseProvider):
         """
         names: list[str] = []
         errors: list[G4FLiteError] = []
-        for provider in self.providers:
+        for member in self._members:
+            provider = member.provider
             try:
                 listed = models_of(provider, listing.get())
                 names += [own, *listed] if (own := provider.get_model()) else listed
             except G4FLiteError as error:
-                error.provider = error.provider or provider.name
+                member.name_in(error)
                 errors.append(error)
         if len(errors) == len(self.providers):
             raise _all_failed("no provider listed its models", errors, "bootstrap") from errors[-1]
@@ -194,6 +199,20 @@ def _member(given: Any) -> BaseProvider:
     raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
 
 
+def _names(providers: list[BaseProvider]) -> list[str]:
+    """Return the names of members in answers and errors: with the address where servers of one name differ in it."""
+
+    def address(provider: BaseProvider) -> str:
+        return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
+
+    names = []
+    for provider in providers:
+        known = {address(each) for each in providers if each.name == provider.name}
+        own = address(provider)
+        names.append(f"{provider.name} ({own})" if own and len(known) > 1 else provider.name)
+    return names
+
+
 def _all_failed(what: str, errors: list[G4FLiteError], step: str) -> AllProvidersFailedError:
     lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in errors)
     return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
@@ -225,7 +244,7 @@ class _Chain(CheckedSource):
         self._whole = Timeout.of(prompt.timeout, chain.timeout)
         self._began_at = self._clock()
         self._source: Source | None = None
-        self._members = list(zip(chain.providers, chain._breakers, strict=True))
+        self._members = chain._members
         self._turns = Turns(self._members, prompt, self._refusal, self._left_until_first)
         super().__init__()
 
@@ -244,11 +263,12 @@ class _Chain(CheckedSource):
     def _run(self) -> Generator[Delta, None, None]:
         errors: dict[int, G4FLiteError] = {}
         for position, members_left in self._turns.of(errors):
-            provider, breaker = self._members[position]
+            member = self._members[position]
+            provider, breaker, name = member
             refusal = self._refusal(position)
             if refusal is not None and not isinstance(refusal, G4FLiteError):
                 # The next member may accept what this one does not, such as images.
-                errors[position] = ProviderError(f"skipped: {refusal}", provider=provider.name)
+                errors[position] = ProviderError(f"skipped: {refusal}", provider=name)
                 continue
             began_at = self._clock()
             limits, share = self._limits(provider, members_left)
@@ -269,7 +289,7 @@ class _Chain(CheckedSource):
                 self.scrub(error)  # here, because the next member does not know what this one has sent
                 if self._turns.ended.is_set():
                     raise
-                error.provider = error.provider or provider.name
+                member.name_in(error)
                 self._name_limit(error, limits)
                 if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
                     breaker.failed(error)
@@ -282,7 +302,8 @@ class _Chain(CheckedSource):
                 continue
             if breaker.failures:
                 breaker.succeeded()
-            self.provider = getattr(source, "provider", None) or provider.name
+            answered = getattr(source, "provider", None) or name
+            self.provider = name if answered == provider.name else answered
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             self.attempts = getattr(source, "attempts", None)
             self.priced_at = getattr(source, "priced_at", None)
@@ -293,10 +314,12 @@ class _Chain(CheckedSource):
                 yield from first
                 yield from deltas
             except DeadlineExceededError as error:  # not a failure of the provider, because it did answer
+                member.name_in(error)
                 self._name_limit(error, limits)
                 raise
             except G4FLiteError as error:
                 self.scrub(error)
+                member.name_in(error)
                 breaker.failed(error)
                 raise
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from ..errors import AllProvidersFailedError, G4FLiteError, ProviderError
 from ..http.retry import is_retryable
@@ -19,10 +20,28 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0  # between two looks at whether a blocked member is free, which another call may have found out
 
 
+class Member(NamedTuple):
+    """A member of a chain.
+
+    :param provider: the provider
+    :param breaker: its circuit breaker
+    :param name: its name in answers and errors, which tells it from the others
+    """
+
+    provider: BaseProvider
+    breaker: CircuitBreaker
+    name: str
+
+    def name_in(self, error: G4FLiteError) -> None:
+        """Name this member in an error of its provider."""
+        if error.provider in (None, self.provider.name):
+            error.provider = self.name
+
+
 class Turns:
     """The turns of the members of a chain in one call.
 
-    :param members: the members, each with its circuit breaker
+    :param members: the members, in order
     :param prompt: the prompt
     :param refusal: returns a member's refusal of the prompt by its position; None if it accepts the prompt
     :param left: returns the seconds that are left until the first delta
@@ -31,7 +50,7 @@ class Turns:
 
     def __init__(
         self,
-        members: list[tuple[BaseProvider, CircuitBreaker]],
+        members: list[Member],
         prompt: Prompt,
         refusal: Callable[[int], Exception | None],
         left: Callable[[], float],
@@ -51,10 +70,10 @@ class Turns:
         :param errors: the error of each member that has failed; that of a member that is skipped is put there
         """
         blocked: list[int] = []
-        for position, (provider, breaker) in enumerate(self._members):
+        for position, (provider, breaker, name) in enumerate(self._members):
             if breaker.failures and (wait := breaker.wait()):
                 text = f"skipped, because it failed before ({breaker.reason}); it will be tried again in {wait:.0f} s"
-                errors[position] = ProviderError(text, provider=provider.name, retry_after=wait)
+                errors[position] = ProviderError(text, provider=name, retry_after=wait)
                 logger.info("Fallback: no answer from %s", errors[position])
                 blocked.append(position)
                 continue
@@ -68,13 +87,13 @@ class Turns:
             position = min(waits, key=lambda each: (waits[each], each))
             if waits[position]:
                 if not waited:
-                    logger.info("Fallback: waiting for %s, %.2f s", self._members[position][0].name, waits[position])
+                    logger.info("Fallback: waiting for %s, %.2f s", self._members[position].name, waits[position])
                 pause = min(waits[position], LOOK_SECONDS)
                 wait_for(self.ended, pause)
                 waited += pause
                 if self.ended.is_set():
                     return
-            elif not self._members[position][1].wait():
+            elif not self._members[position].breaker.wait():
                 blocked.remove(position)
                 yield position, len(blocked) + 1
 
@@ -83,11 +102,11 @@ class Turns:
 
         :param waited: the seconds that this call has waited already
         """
-        provider, breaker = self._members[position]
-        seconds = breaker.known_wait()
+        member = self._members[position]
+        seconds = member.breaker.known_wait()
         if seconds is None:
             return None
-        policy = self._policy(provider)
+        policy = self._policy(member.provider)
         most = patience(before_others(policy) if self._prompt.has_fallback else policy) - waited
         return seconds if seconds <= most and seconds < self._left() else None
 
