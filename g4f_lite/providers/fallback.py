@@ -39,11 +39,12 @@ class Fallback(BaseProvider):
 
         Fallback([OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama"), Local()])
 
-    The next provider is used only before the answer has begun.  A provider that does not accept the prompt, for
-    instance an image or an option, is skipped.  A provider that failed three times in a row is skipped for 30 s, or
-    for its Retry-After, at most an hour; then one call tries it again.  If no other provider answers, one whose
-    Retry-After fits in the timeout and in the retry policy is waited for.  The ``provider`` of an answer is the name
-    of the provider that answered, with its address where others of that name have another one.
+    The next provider is used only before the answer has begun, and at once where a service names a longer wait by
+    Retry-After than the ``max_backoff`` of its provider's retry policy, 8 s.  A provider that does not accept the
+    prompt, for instance an image or an option, is skipped.  A provider that failed three times in a row is skipped for
+    30 s, or for its Retry-After, at most an hour; then one call tries it again.  If no other provider answers, one
+    whose Retry-After fits in the timeout and in the retry policy is waited for.  The ``provider`` of an answer is the
+    name of the provider that answered, with its address where others of that name have another one.
 
     :param providers: the providers, in order: objects, classes or names
     :param each: the timeout of each provider, within the ``timeout`` of a call
@@ -94,8 +95,8 @@ class Fallback(BaseProvider):
         self.on_fallback: Callable[[list[G4FLiteError], str], None] | None = None
         self._clock = clock
         self._members = [
-            Member(provider, CircuitBreaker(clock), name)
-            for provider, name in zip(self.providers, _names(self.providers), strict=True)
+            Member(provider, CircuitBreaker(clock), address)
+            for provider, address in zip(self.providers, _telling_addresses(self.providers), strict=True)
         ]
 
     @property
@@ -199,18 +200,16 @@ def _member(given: Any) -> BaseProvider:
     raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
 
 
-def _names(providers: list[BaseProvider]) -> list[str]:
-    """Return the names of members in answers and errors: with the address where servers of one name differ in it."""
+def _telling_addresses(providers: list[BaseProvider]) -> list[str]:
+    """Return the address of each member whose name others have too, at another address; "" for the others."""
 
     def address(provider: BaseProvider) -> str:
         return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
 
-    names = []
-    for provider in providers:
-        known = {address(each) for each in providers if each.name == provider.name}
-        own = address(provider)
-        names.append(f"{provider.name} ({own})" if own and len(known) > 1 else provider.name)
-    return names
+    def is_alone(provider: BaseProvider) -> bool:
+        return len({address(each) for each in providers if each.name == provider.name}) == 1
+
+    return ["" if is_alone(provider) else address(provider) for provider in providers]
 
 
 def _all_failed(what: str, errors: list[G4FLiteError], step: str) -> AllProvidersFailedError:
@@ -264,11 +263,11 @@ class _Chain(CheckedSource):
         errors: dict[int, G4FLiteError] = {}
         for position, members_left in self._turns.of(errors):
             member = self._members[position]
-            provider, breaker, name = member
+            provider, breaker = member.provider, member.breaker
             refusal = self._refusal(position)
             if refusal is not None and not isinstance(refusal, G4FLiteError):
                 # The next member may accept what this one does not, such as images.
-                errors[position] = ProviderError(f"skipped: {refusal}", provider=name)
+                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name)
                 continue
             began_at = self._clock()
             limits, share = self._limits(provider, members_left)
@@ -302,8 +301,8 @@ class _Chain(CheckedSource):
                 continue
             if breaker.failures:
                 breaker.succeeded()
-            answered = getattr(source, "provider", None) or name
-            self.provider = name if answered == provider.name else answered
+            answered = getattr(source, "provider", None) or provider.name
+            self.provider = member.name if answered == provider.name else answered
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             self.attempts = getattr(source, "attempts", None)
             self.priced_at = getattr(source, "priced_at", None)

@@ -25,12 +25,17 @@ class Member(NamedTuple):
 
     :param provider: the provider
     :param breaker: its circuit breaker
-    :param name: its name in answers and errors, which tells it from the others
+    :param address: what tells it from others of its name; "" if none has it
     """
 
     provider: BaseProvider
     breaker: CircuitBreaker
-    name: str
+    address: str
+
+    @property
+    def name(self) -> str:
+        """Its name in answers and errors."""
+        return f"{self.provider.name} ({self.address})" if self.address else self.provider.name
 
     def name_in(self, error: G4FLiteError) -> None:
         """Name this member in an error of its provider."""
@@ -70,16 +75,17 @@ class Turns:
         :param errors: the error of each member that has failed; that of a member that is skipped is put there
         """
         blocked: list[int] = []
-        for position, (provider, breaker, name) in enumerate(self._members):
+        for position, member in enumerate(self._members):
+            breaker = member.breaker
             if breaker.failures and (wait := breaker.wait()):
                 text = f"skipped, because it failed before ({breaker.reason}); it will be tried again in {wait:.0f} s"
-                errors[position] = ProviderError(text, provider=name, retry_after=wait)
+                errors[position] = ProviderError(text, provider=member.name, retry_after=wait)
                 logger.info("Fallback: no answer from %s", errors[position])
                 blocked.append(position)
                 continue
             members_left = len(self._members) - position
             yield position, members_left
-            if members_left > 1 and self._left_its_wait(errors[position], self._policy(provider)):
+            if members_left > 1 and self._left_its_wait(errors[position], self._policy(member.provider)):
                 blocked.append(position)
         waited = 0.0
         blocked = [each for each in blocked if self._refusal(each) is None]
