@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..answers.deltas import Usage
 from ..store.answers import digest_of
-from .pace import tokens_of
+from .pace import longest_answer
 from .result import Result
 from .task import Calls, Task
 
@@ -85,7 +85,8 @@ class Estimate(NamedTuple):
 
     :param calls: how many prompts would be sent
     :param stored: how many answers are in the store
-    :param prompt_tokens: the tokens of the prompts that would be sent, at four characters each
+    :param prompt_tokens: the tokens of the prompts that would be sent, at four characters each, with the schemas
+        and the tools that go with them
     :param completion_tokens: the most tokens that their answers can have; None unless ``max_tokens`` limits all of them
     :param cost: what these tokens cost in US dollars; None if a price is not known, or the extra ``prices`` is not
         installed
@@ -113,7 +114,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
     """Estimate what prompts would take.
 
     :param tasks: each prompt, and its result if that is known: an answer in the store, or a failure for good
-    :param calls: knows the prices
+    :param calls: knows what is sent, and the prices
     :param unused: how many answers in the store are to other questions
     """
     stored = 0
@@ -124,9 +125,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         if result is not None:
             stored += result.error is None
             continue
-        limit = task.prompt.options.get("max_completion_tokens") or task.prompt.options.get("max_tokens")
-        most = limit if isinstance(limit, int) else None
-        tokens = tokens_of(task.prompt) - (most or 0)
+        most, tokens = longest_answer(task.prompt), calls.tokens(task.prompt, task.provider)
         left.append((tokens, most))
         kind = (task.prompt.model, id(task.provider))
         seen.add(digest_of(task.prompt, str(kind)))

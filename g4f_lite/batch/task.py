@@ -80,6 +80,9 @@ class Calls(Protocol):
     def model(self, prompt: Prompt, provider: Any) -> str:
         """Return the model that a prompt asks; "" if the server chooses it."""
 
+    def tokens(self, prompt: Prompt, provider: Any) -> int:
+        """Estimate the tokens of a prompt, with the schema and the tools that are sent with it."""
+
     def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
         """Return what so many tokens cost in US dollars; None if the price is not known."""
 
