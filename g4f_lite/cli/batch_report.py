@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import threading
@@ -11,42 +10,25 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 from ..batch.summary import BatchUsage, Estimate, counted, duration, told_of_pause
+from ..providers.price import Price
 
 LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
 MOST_LOG_SECONDS = 300.0
 TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
 
 
-class Price(NamedTuple):
-    """What a million tokens cost in US dollars.
+def price_of(text: str) -> Price:
+    """Read a price such as ``0.15,0.60``.
 
-    :param prompts: of prompts
-    :param answers: of answers
+    :raises ValueError: if it is something else
     """
-
-    prompts: float
-    answers: float
-
-    @classmethod
-    def of(cls, text: str) -> Price:
-        """Read a price such as ``0.15,0.60``.
-
-        :raises ValueError: if it is something else
-        """
-        try:
-            price = cls(*map(float, text.split(",")))
-        except (TypeError, ValueError):
-            price = cls(math.nan, math.nan)
-        if not all(0 <= part < math.inf for part in price):
-            raise ValueError(f"a price is two numbers, of a million tokens of prompts and of answers, not {text!r}")
-        return price
-
-    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """Return what so many tokens cost."""
-        return (self.prompts * prompt_tokens + self.answers * completion_tokens) / 1e6
+    try:
+        return Price.of([float(part) for part in text.split(",")])
+    except (TypeError, ValueError):
+        what = "of a million tokens of prompts and of answers"
+        raise ValueError(f"a price is two numbers, {what}, not {text!r}") from None
 
 
 def dollars(cost: float) -> str:

@@ -22,8 +22,9 @@ from ..batch.results import BatchResults
 from ..batch.summary import counted
 from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, QuotaExceededError, RefusalError, ResponseFormatError
+from ..providers.price import Price
 from .batch_files import BatchFiles
-from .batch_report import Price, Progress, told_after, told_of_cost
+from .batch_report import Progress, told_after, told_of_cost
 from .failure import Failure, message_of, one_line, tell
 
 _SHOWN_REASONS = 6
@@ -200,8 +201,7 @@ class BatchRun:
         if isinstance(self.results, HostedBatch):
             return None
         with suppress(MissingDependencyError):
-            if not self.client.usage.unpriced:
-                return self.client.usage.cost
+            return self.client.usage.cost
         return None
 
 
