@@ -14,7 +14,7 @@ from ..errors import AuthenticationError, BatchStoppedError
 from ..store.answers import Key
 from . import tables
 from .inputs import Inputs
-from .plan import Plan
+from .plan import Plan, Watched
 from .progress import Progress
 from .result import OfBatch, Result
 from .run import BadPrompt, Outcome, Run
@@ -27,7 +27,7 @@ T = TypeVar("T")
 END = BadPrompt(-1, StopIteration())  # no prompt is left
 
 
-class BatchResults(NotAColumn, OfBatch, Generic[T]):
+class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
     """The results of a batch, in the order of the prompts.  Nothing is sent before they are read::
 
         results = client.map(prompts, store="answers.db")
@@ -181,16 +181,6 @@ class BatchResults(NotAColumn, OfBatch, Generic[T]):
         """What the batch has taken so far."""
         return self._usage.copy()
 
-    @property
-    def paused(self) -> float:
-        """The seconds for which nothing is sent, as the service asked or because it is out of reach; 0 if it is."""
-        return self._plan.workers.paused
-
-    @property
-    def outage(self) -> float:
-        """The seconds for which the service has been out of reach; 0 if it is not."""
-        return self._plan.workers.outage
-
     def close(self) -> None:
         """Close the store; it is opened again when it is needed."""
         if self._plan.store is not None:
@@ -338,7 +328,8 @@ class BatchResults(NotAColumn, OfBatch, Generic[T]):
         self.check()
         self._reason = None
         plan = self._plan
-        progress = Progress(plan.progress, len(self) if self._inputs.is_sized else None, self._usage.done)
+        total = len(self) if self._inputs.is_sized else None
+        progress = Progress(plan.progress, total, self._usage.done, plan.calls.spent, lambda: self.pace)
 
         def tasks() -> Iterator[Task | Outcome]:
             for index in indexes:

@@ -159,6 +159,18 @@ def told_of_pause(seconds: float, outage: float = 0.0) -> str:
     return f"paused by the service for {duration(max(1, seconds))}" if seconds > 0 else ""
 
 
+def told_of_pace(pace: float | None) -> str:
+    """Say how many calls a second are sent at most; nothing if nothing waits for that."""
+    return "" if pace is None else f"paced at {pace:.1f}/s"
+
+
+def dollars(cost: float) -> str:
+    """Return an amount, with as many digits as a small one needs."""
+    if cost < 0.0001:
+        return "less than $0.0001"
+    return f"about ${cost:,.2f}" if cost >= 1 else f"about ${cost:.2g}"
+
+
 def duration(seconds: float) -> str:
     """Return a time in the unit that suits it."""
     if seconds < 90:

@@ -86,5 +86,8 @@ class Calls(Protocol):
     def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
         """Return what so many tokens cost in US dollars; None if the price is not known."""
 
+    def spent(self) -> tuple[float, int]:
+        """Return what all calls of the client have cost in US dollars, and how many of them have no known price."""
+
     def output(self, answer: Answer) -> Any:
         """Return the answer as the type that was asked for."""

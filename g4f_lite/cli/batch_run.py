@@ -135,7 +135,12 @@ class BatchRun:
             tell(one_line(f"{self.files.hosted}: {results.status}; waiting"))
         is_shown = not is_seen and not isinstance(results, HostedBatch)
         with Progress(
-            lambda: results.usage, len(self.rows), paused=lambda: (results.paused, results.outage), is_shown=is_shown
+            lambda: results.usage,
+            len(self.rows),
+            paused=lambda: (results.paused, results.outage),
+            pace=lambda: results.pace,
+            cost=self._cost,
+            is_shown=is_shown,
         ):
             for row, given in zip(self.rows, results, strict=True):
                 result = checked(given, self.check)

@@ -135,6 +135,13 @@ class BatchCalls:
             return None
         return None if price is None else float(price)
 
+    def spent(self) -> tuple[float, int]:
+        usage = self._router.usage
+        try:
+            return usage.known_cost, usage.unpriced
+        except MissingDependencyError:
+            return 0.0, usage.unpriced
+
     def output(self, answer: Answer) -> Any:
         return answer if self._output is None else self._kind.convert(answer)
 
