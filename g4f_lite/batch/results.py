@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from ..answers.display import in_ipython
 from ..answers.interruption import BatchInterrupted, heard, tell_interrupt
 from ..answers.short_traceback import with_short_errors
+from ..arguments import warn
 from ..errors import AuthenticationError, BatchStoppedError
 from ..store.answers import Key
 from . import tables
@@ -18,7 +19,7 @@ from .plan import Plan, Watched
 from .progress import Progress
 from .result import OfBatch, Result
 from .run import BadPrompt, Outcome, Run
-from .summary import BatchUsage, Estimate, counted, estimate_of
+from .summary import BatchUsage, Estimate, counted, estimate_of, told_of_failures
 from .tables import NotAColumn, Results
 from .task import Task
 
@@ -111,12 +112,15 @@ class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
         return Results((come[index] for index in sorted(come)), self._inputs)
 
     def texts(self) -> Any:
-        """Return all texts, None for a failure: a list, or a Series with the same index where the prompts were one."""
-        return self._all(self).texts()
+        """Return all texts, None for a failure: a list, or a Series with the same index where the prompts were one.
+
+        Failures are a UserWarning, unless ``progress=False``.
+        """
+        return self._whole().texts()
 
     def outputs(self) -> Any:
-        """Return all outputs, None for a failure: a list, or a Series as ``texts()`` does."""
-        return self._all(self).outputs()
+        """Return all outputs, None for a failure, as ``texts()`` does."""
+        return self._whole().outputs()
 
     def to_frame(self, meta: bool = True) -> Any:
         """Return all results as a DataFrame: of polars where the prompts were a Series of polars, else of pandas.
@@ -192,6 +196,13 @@ class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
 
     def _repr_html_(self) -> str:
         return tables.html(self._usage, len(self) if self._inputs.is_sized else None, self.failed, self._reason)
+
+    def _whole(self) -> Results[T]:
+        """Read all results, and warn of failures, which a column does not show."""
+        come = self._all(self)
+        if self._plan.progress is not False and (told := told_of_failures(come)):
+            warn(f"{told}; it is None in this column, and results.failed has the errors")
+        return come
 
     def _all(self, results: Iterable[Result[T]]) -> Results[T]:
         """Read results.  Where the prompts come from an iterator, and the reading ends early, they are given again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -146,6 +146,12 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         len(left) - len(seen),
         tuple(dict.fromkeys(filter(None, (calls.model(task.prompt, task.provider) for task, _ in priced.values())))),
     )
+
+
+def told_of_failures(results: Sequence[Result[Any]]) -> str:
+    """Say how many prompts failed, and why the first of them did; nothing if none failed."""
+    failed = [result for result in results if result.error is not None]
+    return f"{len(failed):,} of {counted(len(results), 'prompt')} failed: {failed[0].error_text:.300}" if failed else ""
 
 
 def told_of_pause(seconds: float, outage: float = 0.0) -> str:

@@ -28,6 +28,8 @@ from g4f_lite.messages import last_user_message
 
 from .batch_providers import Shout, numbered
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
+
 
 @pytest.fixture
 def shout() -> Shout:

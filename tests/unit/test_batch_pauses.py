@@ -26,6 +26,8 @@ from g4f_lite.batch.workers import Workers
 
 from .batch_providers import Refuses, numbered
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
+
 MOMENT = 0.001  # seconds
 DAY = 86_400
 

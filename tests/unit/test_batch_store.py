@@ -32,6 +32,8 @@ from g4f_lite.store.delta_json import from_json, to_json
 
 from .batch_providers import DELTAS, PNG, Counts
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
+
 
 def texts(provider: BaseProvider, prompts: Any, store: Path, **options: Any) -> list[str | None]:
     found: list[str | None] = Client(provider).map(prompts, store=store, workers=1, **options).texts()

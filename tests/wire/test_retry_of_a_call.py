@@ -15,6 +15,8 @@ from .conftest import Provide
 from .openai_answers import HELLO, refused
 from .raw_server import RawServer, every
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
+
 BUSY = refused({"message": "busy"}, "503 Service Unavailable", "Retry-After: 0")
 POLICY = RetryPolicy(attempts=2, backoff=0)
 
