@@ -138,10 +138,9 @@ class Plan:
 
         :raises StoreError: if the store cannot be read
         """
-        store = self.store
-        if store is None or not (kept := store.count()):
+        if self.store is None:
             return 0
-        return kept - sum(key is not None and store.find(key) is not None for key in keys)
+        return len({*self.store.keys()}.difference(keys))  # of one moment: others may add answers meanwhile
 
     def label(self, index: int) -> Any:
         """Return the label of a prompt; its position where the prompts have none."""

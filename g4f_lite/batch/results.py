@@ -116,11 +116,11 @@ class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
 
         Failures are a UserWarning, unless ``progress=False``.
         """
-        return self._whole().texts()
+        return self._warned(self._all(self)).texts()
 
     def outputs(self) -> Any:
         """Return all outputs, None for a failure, as ``texts()`` does."""
-        return self._whole().outputs()
+        return self._warned(self._all(self)).outputs()
 
     def to_frame(self, meta: bool = True) -> Any:
         """Return all results as a DataFrame: of polars where the prompts were a Series of polars, else of pandas.
@@ -195,11 +195,10 @@ class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
         return f"<BatchResults: {self._usage.done}{total} done, {len(self._failed)} failed>"
 
     def _repr_html_(self) -> str:
-        return tables.html(self._usage, len(self) if self._inputs.is_sized else None, self.failed, self._reason)
+        return tables.html(self.usage, len(self) if self._inputs.is_sized else None, self.failed, self._reason)
 
-    def _whole(self) -> Results[T]:
-        """Read all results, and warn of failures, which a column does not show."""
-        come = self._all(self)
+    def _warned(self, come: Results[T]) -> Results[T]:
+        """Return results, and warn of their failures, which a column does not show."""
         if self._plan.progress is not False and (told := told_of_failures(come)):
             warn(f"{told}; it is None in this column, and results.failed has the errors")
         return come

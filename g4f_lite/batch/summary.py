@@ -67,13 +67,15 @@ class BatchUsage:
             self.failures -= failures
 
     def copy(self) -> BatchUsage:
-        """Return what has been counted so far."""
-        return replace(self, _lock=threading.Lock())
+        """Return what has been counted so far, without half of a result."""
+        with self._lock:
+            return replace(self, _lock=threading.Lock())
 
     def in_words(self) -> str:
         """Return how many answers there are, and how many failures."""
-        answers = counted(self.done - self.failures, "answer")
-        return f"{answers} and {counted(self.failures, 'failure')}" if self.failures else answers
+        now = self.copy()
+        answers = counted(now.done - now.failures, "answer")
+        return f"{answers} and {counted(now.failures, 'failure')}" if now.failures else answers
 
     def to_dict(self) -> dict[str, int]:
         """Return the counts as a dict."""

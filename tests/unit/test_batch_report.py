@@ -92,6 +92,27 @@ def test_cut_answers_and_refusals_are_told_at_the_end() -> None:
     )
 
 
+class Late:
+    """A lock of counts, which others hold until a result is counted whole."""
+
+    def __init__(self, usage: BatchUsage) -> None:
+        self._usage = usage
+
+    def __enter__(self) -> None:
+        self._usage.done = self._usage.failures
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_a_result_that_is_being_counted_is_told_whole_or_not_at_all() -> None:
+    usage = BatchUsage(done=4, failures=5)  # between two lines of add()
+    usage._lock = Late(usage)
+    assert usage.in_words() == "0 answers and 5 failures"
+    usage.done = 4
+    assert usage.copy().done == 5
+
+
 @pytest.mark.parametrize(
     ("reason", "answers", "passes"),
     [
