@@ -200,7 +200,7 @@ class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
     def _warned(self, come: Results[T]) -> Results[T]:
         """Return results, and warn of their failures, which a column does not show."""
         if self._plan.progress is not False and (told := told_of_failures(come)):
-            warn(f"{told}; it is None in this column, and results.failed has the errors")
+            warn(f"{told}; failures are None here, and results.failed has the errors")
         return come
 
     def _all(self, results: Iterable[Result[T]]) -> Results[T]:
