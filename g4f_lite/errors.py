@@ -10,6 +10,7 @@
     │   ├── ServiceError                the service's own error message
     │   ├── HookError                   a mistake in the code of a provider
     │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
+    │   │   ├── NotJsonError            text that is not JSON, where Answer.json() or a tool needs it
     │   │   └── OutputError             a typed answer that does not fit its type
     │   │       └── OutputTruncatedError    one that was cut: by max_tokens or by a content filter
     │   ├── RefusalError                a refusal in the place of a typed answer

@@ -35,23 +35,19 @@ _lock = lock_free_in_children()  # of all budgets
 class RetryBudget:
     """Keeps many threads from hammering a dead service: a retry costs 1 token, a success gives back half a token.
 
-    :param tokens: what it holds at first, and at most
     :ivar spent: the tokens that retries have cost, and that no success has given back yet
     """
 
-    def __init__(self, tokens: float = RetryPolicy.budget) -> None:
-        self._size = tokens
+    def __init__(self) -> None:
         self.spent = 0.0
 
-    @classmethod
-    def of(cls, retry: RetryLike) -> RetryBudget:
-        """Make the budget of a provider with this policy."""
-        return cls(retry.budget) if isinstance(retry, RetryPolicy) else cls()
+    def take(self, size: float = RetryPolicy.budget) -> bool:
+        """Take a token for a retry; False when none is left.
 
-    def take(self) -> bool:
-        """Take a token for a retry; False when none is left."""
+        :param size: the most that may be spent, by the policy of the call
+        """
         with _lock:
-            if self._size - self.spent < 1:
+            if size - self.spent < 1:
                 return False
             self.spent += 1
             return True
@@ -62,7 +58,7 @@ class RetryBudget:
             self.spent = max(0.0, self.spent - BUDGET_REFUND)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RetryBudget, (self._size,)
+        return RetryBudget, ()
 
 
 class Retried(Protocol):
@@ -174,7 +170,7 @@ def retrying(
         if deadline.ended is not None or state.upcoming_sleep >= deadline.remaining():
             return True
         error = error_of(state)
-        if names_cool_down(error) or budget.take():
+        if names_cool_down(error) or budget.take(policy.budget):
             return False
         if isinstance(error, G4FLiteError):
             error.message += "; not sent again: the retry budget of this provider is used up by its failures"

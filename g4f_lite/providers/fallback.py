@@ -234,7 +234,7 @@ class _Chain(CheckedSource):
         self.provider: str | None = None
         self.model: str | None = None
         self.attempts: int | None = None
-        self.priced_at: str | None = None
+        self.priced_at: Any = None
         self.response: Response | None = None
         self._chain = chain
         self._prompt = prompt

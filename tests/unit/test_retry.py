@@ -124,8 +124,7 @@ def _fail() -> None:
 
 
 def test_a_great_many_attempts_do_not_overflow() -> None:
-    budget = RetryBudget(math.inf)
-    assert _run(RetryPolicy(attempts=2000), Call(), TransportError("x"), budget=budget) == 2000
+    assert _run(RetryPolicy(attempts=2000, budget=math.inf), Call(), TransportError("x")) == 2000
 
 
 def test_none_is_one_attempt() -> None:
