@@ -97,7 +97,7 @@ def test_an_interrupt_of_a_silent_service(kernel: Kernel, emulator: Emulator) ->
     assert texts == ["AnswerInterrupted: the answer was interrupted"]
 
 
-def test_a_value_that_has_not_begun_is_awaited_with_an_ellipsis(kernel: Kernel, emulator: Emulator) -> None:
+def test_of_a_value_that_does_not_come_no_ellipsis_is_left(kernel: Kernel, emulator: Emulator) -> None:
     emulator.configure(first_delay=20)
 
     def interrupt() -> None:
@@ -109,12 +109,22 @@ def test_a_value_that_has_not_begun_is_awaited_with_an_ellipsis(kernel: Kernel, 
     thread.start()
     texts = shown(kernel.run("%%chat -s int\nThink"))
     thread.join()
-    assert texts == ["…", "AnswerInterrupted: the answer was interrupted"]
+    assert texts == ["AnswerInterrupted: the answer was interrupted"]
     emulator.configure(first_delay=0)
     emulator.answer('{"value": 42}')
     assert shown(kernel.run("%%chat -s int\nThink")) == ["42"]
     emulator.answer('{"value": null}')
     assert shown(kernel.run('%%chat -s "int | None"\nThink')) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"), [("I *cannot*", "I *cannot*"), ('{"value": "no"}', '\n```json\n"no"\n```\n\n')]
+)
+def test_what_is_not_a_value_stays_to_be_seen(kernel: Kernel, emulator: Emulator, answer: str, left: str) -> None:
+    emulator.answer(answer)
+    text, error = shown(kernel.run("%%chat -s int\nThink"))
+    assert text == left
+    assert "OutputError" in error
 
 
 @pytest.mark.parametrize(
