@@ -46,6 +46,11 @@ def _shell() -> object:
     return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
 
 
+def prints_in_cell() -> bool:
+    """Return whether standard output goes to a notebook's cell, and not to a file or to ``%%capture``."""
+    return in_notebook() and type(sys.stdout).__module__.startswith("ipykernel.")
+
+
 def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
     """Write and flush each piece as it arrives, then a newline.
 
@@ -79,9 +84,12 @@ class LiveOutput:
             output.draw(lambda: "**so far**")
 
     Nothing is shown before there is something to draw, and the end of the block draws what came last.
+
+    :param plain: whether it is drawn as text, instead of Markdown
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, plain: bool = False) -> None:
+        self._plain = plain
         self._content: Callable[[], str] | None = None
         self._drawn = ""
         self._drawn_at = 0.0
@@ -92,7 +100,7 @@ class LiveOutput:
     def draw(self, content: Callable[[], str]) -> None:
         """Draw soon.
 
-        :param content: returns the Markdown, and is called when it is drawn
+        :param content: returns the Markdown or the text, and is called when it is drawn
         """
         self._content = content
         if self._timer is not None:
@@ -111,15 +119,17 @@ class LiveOutput:
         with self._drawing:
             self._drawn_at = time.monotonic()
             self._timer = None  # what comes from now on needs another one
-            markdown = self._content() if self._content is not None else ""
-            if markdown == self._drawn:
+            content = self._content() if self._content is not None else ""
+            if content == self._drawn:
                 return
-            data = {"text/markdown": markdown, "text/plain": sanitize(markdown)}
+            data = {"text/plain": sanitize(content)}
+            if not self._plain:
+                data["text/markdown"] = content
             if self._handle is None:
                 self._handle = display(data, raw=True, display_id=True)
             else:
                 self._handle.update(data, raw=True)
-            self._drawn = markdown  # not before: an interrupt may have kept it from being drawn
+            self._drawn = content  # not before: an interrupt may have kept it from being drawn
 
     def __enter__(self) -> LiveOutput:
         return self
@@ -133,6 +143,18 @@ class LiveOutput:
         if (timer := self._timer) is not None:
             timer.cancel()
         self._draw_now()
+
+
+def print_in_cell(pieces: Iterable[object]) -> None:
+    """Show pieces of text in a notebook's cell as they arrive, as one output.
+
+    What is printed and flushed piece by piece is an output each, and nbconvert writes each on a line of its own.
+    """
+    shown: list[str] = []
+    with LiveOutput(plain=True) as output:
+        for piece in pieces:
+            shown.append(str(piece))
+            output.draw(lambda: "".join(shown))
 
 
 def show_in_cell(deltas: Iterable[Delta], so_far: Buffer, markdown: Callable[[], str]) -> None:

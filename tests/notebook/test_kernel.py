@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from g4f_lite.emulator import Emulator
 
 from .conftest import environment_of
-from .kernels import Kernel
+from .kernels import Kernel, nbformat
 
 SOON = 3.0  # in seconds; half of one, where nothing else runs
 
@@ -243,6 +244,28 @@ def test_an_interrupt_of_what_is_no_stream_is_one_line(
     thread.join()
     assert text.startswith(told)
     assert len(text.splitlines()) == 1
+
+
+PLAIN = "  *First* <b>line</b> $x$\n\n\n```\n\tcode \\\\ %\n```\n" + "word " * 50 + "漢字 🙂\nend"
+
+
+def test_plain_text_is_exported_as_it_is(kernel: Kernel, emulator: Emulator) -> None:
+    nbconvert = pytest.importorskip("nbconvert", reason="nbconvert is not installed")
+    emulator.answer(PLAIN)
+    emulator.answer(PLAIN)
+    cells = [kernel.run("%%chat -f text\nHi"), kernel.run("import g4f_lite\ng4f_lite.stream('Hi').show(plain=True)")]
+    assert [shown(cell) for cell in cells] == [[PLAIN]] * 2
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    markdown, _ = nbconvert.MarkdownExporter().from_notebook_node(notebook)
+    assert markdown.count("".join(f"    {line}\n" for line in PLAIN.split("\n"))) == 2
+    html, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
+    assert html.count(f"<pre>{escape(PLAIN, quote=False)}</pre>") == 2
+
+
+def test_plain_text_can_be_captured(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.answer(PLAIN)
+    kernel.run("%%capture captured\nimport g4f_lite\ng4f_lite.stream('Hi').show(plain=True)")
+    assert shown(kernel.run("print(captured.stdout, end='')")) == [f"{PLAIN}\n"]
 
 
 @pytest.mark.parametrize("call", ["g4f_lite.ask('')", "g4f_lite.ask(42)", "g4f_lite.ask('a', temprature=1)"])

@@ -11,6 +11,7 @@ import pytest
 
 from g4f_lite import Answer, Finish, Reasoning
 
+from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
 from .streams import stream_of
 
 
@@ -87,3 +88,26 @@ def test_an_object_that_can_be_written_to_is_file_enough() -> None:
 def test_show_without_standard_output_gives_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     assert stream_of("a", Finish())[0].show() == "a"
+
+
+class CellOutput(io.StringIO):
+    """Standard output of a kernel."""
+
+
+CellOutput.__module__ = "ipykernel.iostream"
+
+
+def test_plain_text_is_one_output_of_a_cell(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is flushed piece by piece would be an output each, and a line each where it is exported."""
+    monkeypatch.setattr(sys, "stdout", CellOutput())
+    stream, _ = stream_of("*a*", " <b>\n\n", "\x1b[2J", Finish())
+    assert stream.show(plain=True) == "*a* <b>\n\n\x1b[2J"
+    stream.show(plain=True)
+    assert notebook.drawn == [(1, "*a*"), (1, "*a* <b>\n\n\ufffd[2J"), (2, "*a* <b>\n\n\ufffd[2J")]
+    assert sys.stdout.getvalue() == ""
+
+
+def test_plain_text_that_is_captured_is_printed(notebook: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
+    stream_of("*a*", " <b>", Finish())[0].show(plain=True)
+    assert capsys.readouterr().out == "*a* <b>\n"
+    assert notebook.drawn == []
