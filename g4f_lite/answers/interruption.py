@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any, Protocol, TypeVar, cast
@@ -15,6 +15,7 @@ from .display import bind, in_ipython
 from .short_traceback import leave_out_frames
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 NAME = "_interrupted"  # of what had come, among the user's variables: sys.last_value changes with the next error
 
@@ -76,10 +77,30 @@ def heard() -> AbstractContextManager[object]:
 
     For such a cell ipykernel keeps an interrupt until the cell awaits again, which a call that blocks does not do.
     """
+    handler = _handler_that_waits()
+    return nullcontext() if handler is None else _without(handler)
+
+
+def each_heard(deltas: Generator[T, None, None]) -> Generator[T, None, None]:
+    """Return deltas for a loop of the caller's, in which an interrupt ends the wait for each, as in :func:`heard`."""
+    return deltas if _handler_that_waits() is None else _each_heard(deltas)
+
+
+def _each_heard(deltas: Generator[T, None, None]) -> Generator[T, None, None]:
+    while True:
+        with heard():
+            try:
+                delta = next(deltas)
+            except StopIteration:
+                return
+        yield delta
+
+
+def _handler_that_waits() -> Any:
+    """Return ipykernel's handler of interrupts for a cell with ``await``, if it is in use in this thread."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if in_main_thread else None
-    keeps_interrupts = str(getattr(handler, "__module__", "")).startswith("ipykernel.")
-    return _without(handler) if keeps_interrupts else nullcontext()
+    return handler if str(getattr(handler, "__module__", "")).startswith("ipykernel.") else None
 
 
 @contextmanager

@@ -136,6 +136,8 @@ def test_what_is_not_a_value_stays_to_be_seen(kernel: Kernel, emulator: Emulator
         "g4f_lite.Client().conversation().stream('SLOW').show(plain=True)",
         "for piece in g4f_lite.stream('SLOW'): pass",
         "await asyncio.sleep(0)\ng4f_lite.ask('SLOW')",
+        "await asyncio.sleep(0)\nfor piece in g4f_lite.stream('SLOW'): print(piece)",
+        "await asyncio.sleep(0)\nfor chunk in create('SLOW', stream=True): pass",
         "await asyncio.sleep(0)\ng4f_lite.stream('SLOW').show()",
     ],
 )
@@ -150,7 +152,7 @@ def test_an_interrupt_of_a_call_is_one_line(kernel: Kernel, emulator: Emulator, 
         time.sleep(0.8)
         began.append(kernel.interrupt())
 
-    kernel.run("import asyncio, g4f_lite, sys")
+    kernel.run("import asyncio, g4f_lite, sys; create = g4f_lite.Client().chat.completions.create")
     thread = threading.Thread(target=interrupt)
     thread.start()
     cell = kernel.run(call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Client, Conversation, Prompt
+from g4f_lite import AnswerStream, Client, Conversation, Finish, Prompt
 from g4f_lite.answers import display
 from g4f_lite.answers.display import LiveOutput
 from g4f_lite.answers.interruption import AnswerInterrupted, BatchInterrupted
@@ -17,6 +18,7 @@ from g4f_lite.testing import Scripted
 
 from .batch_providers import Shout, numbered
 from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
+from .streams import Source, stream_of
 
 
 class Unstarted(threading.Timer):
@@ -135,3 +137,41 @@ def test_a_batch_is_interrupted_while_a_worker_starts(
         results.texts()
     assert caught.value.results is results
     assert results.texts() == [f"PROMPT {number}" for number in range(6)]
+
+
+@pytest.fixture
+def kept() -> Iterator[list[int]]:
+    """Keep interrupts, as ipykernel does in a cell with ``await``, and list them."""
+    interrupts: list[int] = []
+
+    def keep(number: int, _frame: object) -> None:
+        interrupts.append(number)
+
+    keep.__module__ = "ipykernel.ipkernel"
+    before = signal.signal(signal.SIGINT, keep)
+    yield interrupts
+    assert signal.signal(signal.SIGINT, before) is keep
+
+
+def interrupted_at_the_second() -> AnswerStream:
+    def pieces() -> Iterator[str]:
+        yield "one "
+        signal.raise_signal(signal.SIGINT)
+        yield "two"
+
+    return AnswerStream(lambda: Source(pieces()), provider="Test")
+
+
+def test_a_loop_over_a_stream_is_interrupted_where_a_cell_awaits(kept: list[int], notebook: Notebook) -> None:
+    stream = interrupted_at_the_second()
+    assert next(stream) == "one "
+    with pytest.raises(AnswerInterrupted) as caught:
+        next(stream)
+    assert caught.value.partial == "one "
+    assert kept == []
+
+
+def test_what_a_loop_does_itself_is_interrupted_as_elsewhere_in_the_cell(kept: list[int]) -> None:
+    for _ in stream_of("one ", "two", Finish())[0]:
+        signal.raise_signal(signal.SIGINT)
+    assert kept == [signal.SIGINT] * 2
