@@ -46,9 +46,13 @@ def _shell() -> object:
     return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
 
 
-def prints_in_cell() -> bool:
-    """Return whether standard output goes to a notebook's cell, and not to a file or to ``%%capture``."""
-    return in_notebook() and type(sys.stdout).__module__.startswith("ipykernel.")
+def is_watched() -> bool:
+    """Return whether somebody may see output as it arrives, and not only in a notebook that a program executes.
+
+    Programs such as nbconvert let the kernel ask for no input.  They keep each text that is flushed as an output of
+    its own, and export each with lines of its own, where JupyterLab joins them.
+    """
+    return getattr(getattr(_shell(), "kernel", None), "_allow_stdin", True) is not False
 
 
 def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
@@ -63,6 +67,17 @@ def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
             _write(str(piece), out)
     if out is not None:
         _write("\n", out)
+
+
+def print_together(pieces: Iterable[object], out: TextIO | None) -> None:
+    """Write all pieces at once, with a newline, when the last one has arrived; as far as they come if they fail."""
+    arrived: list[str] = []
+    try:
+        for piece in pieces:
+            arrived.append(str(piece))
+    finally:
+        if arrived and out is not None:
+            _write("".join([*arrived, "\n"]), out)
 
 
 def _write(text: str, out: TextIO) -> None:
@@ -84,12 +99,9 @@ class LiveOutput:
             output.draw(lambda: "**so far**")
 
     Nothing is shown before there is something to draw, and the end of the block draws what came last.
-
-    :param plain: whether it is drawn as text, instead of Markdown
     """
 
-    def __init__(self, *, plain: bool = False) -> None:
-        self._plain = plain
+    def __init__(self) -> None:
         self._content: Callable[[], str] | None = None
         self._drawn = ""
         self._drawn_at = 0.0
@@ -100,7 +112,7 @@ class LiveOutput:
     def draw(self, content: Callable[[], str]) -> None:
         """Draw soon.
 
-        :param content: returns the Markdown or the text, and is called when it is drawn
+        :param content: returns the Markdown, and is called when it is drawn
         """
         self._content = content
         if self._timer is not None:
@@ -119,17 +131,15 @@ class LiveOutput:
         with self._drawing:
             self._drawn_at = time.monotonic()
             self._timer = None  # what comes from now on needs another one
-            content = self._content() if self._content is not None else ""
-            if content == self._drawn:
+            markdown = self._content() if self._content is not None else ""
+            if markdown == self._drawn:
                 return
-            data = {"text/plain": sanitize(content)}
-            if not self._plain:
-                data["text/markdown"] = content
+            data = {"text/markdown": markdown, "text/plain": sanitize(markdown)}
             if self._handle is None:
                 self._handle = display(data, raw=True, display_id=True)
             else:
                 self._handle.update(data, raw=True)
-            self._drawn = content  # not before: an interrupt may have kept it from being drawn
+            self._drawn = markdown  # not before: an interrupt may have kept it from being drawn
 
     def __enter__(self) -> LiveOutput:
         return self
@@ -143,18 +153,6 @@ class LiveOutput:
         if (timer := self._timer) is not None:
             timer.cancel()
         self._draw_now()
-
-
-def print_in_cell(pieces: Iterable[object]) -> None:
-    """Show pieces of text in a notebook's cell as they arrive, as one output.
-
-    What is printed and flushed piece by piece is an output each, and nbconvert writes each on a line of its own.
-    """
-    shown: list[str] = []
-    with LiveOutput(plain=True) as output:
-        for piece in pieces:
-            shown.append(str(piece))
-            output.draw(lambda: "".join(shown))
 
 
 def show_in_cell(deltas: Iterable[Delta], so_far: Buffer, markdown: Callable[[], str]) -> None:

@@ -256,12 +256,12 @@ def test_plain_text_is_exported_as_it_is(kernel: Kernel, emulator: Emulator) -> 
     emulator.answer(PLAIN)
     emulator.answer(PLAIN)
     cells = [kernel.run("%%chat -f text\nHi"), kernel.run("import g4f_lite\ng4f_lite.stream('Hi').show(plain=True)")]
-    assert [shown(cell) for cell in cells] == [[PLAIN]] * 2
+    assert [shown(cell) for cell in cells] == [[f"{PLAIN}\n"]] * 2
     notebook = nbformat.v4.new_notebook(cells=cells)
     markdown, _ = nbconvert.MarkdownExporter().from_notebook_node(notebook)
     assert markdown.count("".join(f"    {line}\n" for line in PLAIN.split("\n"))) == 2
     html, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
-    assert html.count(f"<pre>{escape(PLAIN, quote=False)}</pre>") == 2
+    assert html.count(f"<pre>{escape(PLAIN, quote=False)}\n</pre>") == 2
 
 
 def test_plain_text_can_be_captured(kernel: Kernel, emulator: Emulator) -> None:

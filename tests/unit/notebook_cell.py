@@ -27,7 +27,7 @@ class Notebook:
         number = self._outputs = self._outputs + 1
 
         def update(content: Any, *, raw: bool = False) -> None:
-            self.draw(number, content.get("text/markdown", content["text/plain"]) if raw else content)
+            self.draw(number, content["text/markdown"] if raw else content)
 
         update(content, raw=raw)
         return SimpleNamespace(update=update)

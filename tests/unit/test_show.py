@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Answer, Finish, Reasoning
+from g4f_lite import Answer, Finish, RateLimitError, Reasoning
 
 from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
 from .streams import stream_of
@@ -90,24 +90,23 @@ def test_show_without_standard_output_gives_the_answer(monkeypatch: pytest.Monke
     assert stream_of("a", Finish())[0].show() == "a"
 
 
-class CellOutput(io.StringIO):
-    """Standard output of a kernel."""
-
-
-CellOutput.__module__ = "ipykernel.iostream"
-
-
-def test_plain_text_is_one_output_of_a_cell(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is flushed piece by piece would be an output each, and a line each where it is exported."""
-    monkeypatch.setattr(sys, "stdout", CellOutput())
-    stream, _ = stream_of("*a*", " <b>\n\n", "\x1b[2J", Finish())
-    assert stream.show(plain=True) == "*a* <b>\n\n\x1b[2J"
-    stream.show(plain=True)
-    assert notebook.drawn == [(1, "*a*"), (1, "*a* <b>\n\n\ufffd[2J"), (2, "*a* <b>\n\n\ufffd[2J")]
-    assert sys.stdout.getvalue() == ""
-
-
-def test_plain_text_that_is_captured_is_printed(notebook: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
-    stream_of("*a*", " <b>", Finish())[0].show(plain=True)
-    assert capsys.readouterr().out == "*a* <b>\n"
+def test_plain_text_is_written_at_once_in_a_notebook_that_nobody_watches(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that executes a notebook makes each flushed piece an output, and exports each on lines of its own."""
+    written: list[str] = []
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=written.append, flush=lambda: written.append("")))
+    for is_asked, expected in ((True, ["*a*", "", " <b>", "", "\n", ""]), (False, ["*a* <b>\n", ""])):
+        written.clear()
+        notebook.kernel = SimpleNamespace(_allow_stdin=is_asked)
+        stream_of("*a*", " <b>", Finish())[0].show(plain=True)
+        assert written == expected
     assert notebook.drawn == []
+
+
+def test_of_an_answer_that_fails_the_part_is_written(notebook: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
+    notebook.kernel = SimpleNamespace(_allow_stdin=False)
+    for pieces in (["a", "b"], []):
+        with pytest.raises(RateLimitError):
+            stream_of(*pieces, RateLimitError("slow down"))[0].show(plain=True)
+    assert capsys.readouterr().out == "ab\n"
