@@ -76,6 +76,7 @@ def heard() -> AbstractContextManager[object]:
     """Let an interrupt end the wait in a ``with`` block, also in a notebook's cell with ``await``.
 
     For such a cell ipykernel keeps an interrupt until the cell awaits again, which a call that blocks does not do.
+    That is also how it stays in other tasks than the cell's own: asyncio would end the whole kernel.
     """
     handler = _handler_that_waits()
     return nullcontext() if handler is None else _without(handler)
@@ -97,10 +98,22 @@ def _each_heard(deltas: Generator[T, None, None]) -> Generator[T, None, None]:
 
 
 def _handler_that_waits() -> Any:
-    """Return ipykernel's handler of interrupts for a cell with ``await``, if it is in use in this thread."""
+    """Return ipykernel's handler of interrupts for a cell with ``await``, if it is in use and the cell is running."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if in_main_thread else None
-    return handler if str(getattr(handler, "__module__", "")).startswith("ipykernel.") else None
+    is_ipykernels = str(getattr(handler, "__module__", "")).startswith("ipykernel.")
+    return handler if is_ipykernels and _in_task_of_cell() else None
+
+
+def _in_task_of_cell() -> bool:
+    """Return whether the cell's own task runs, in which IPython handles a KeyboardInterrupt."""
+    import asyncio
+
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no event loop runs in this thread
+        return False
+    return task is not None and getattr(task.get_coro(), "__name__", "") == "run_cell_async"
 
 
 @contextmanager

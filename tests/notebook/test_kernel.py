@@ -165,6 +165,23 @@ def test_an_interrupt_of_a_call_is_one_line(kernel: Kernel, emulator: Emulator, 
     assert shown(kernel.run("print(_interrupted.startswith('word word'))")) == ["True\n"]
 
 
+def test_an_interrupt_of_other_tasks_does_not_end_the_kernel(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.configure(first_delay=0.5)
+    kernel.run("import asyncio, g4f_lite\nasync def ask():\n    return g4f_lite.ask('one')")
+
+    def interrupt() -> None:
+        while not emulator.requests:
+            time.sleep(0.01)
+        kernel.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    cell = kernel.run("await asyncio.gather(ask(), ask())")
+    thread.join()
+    assert cell.outputs[-1].ename == "CancelledError"
+    assert shown(kernel.run("print(await ask())")) == ["one\n"]
+
+
 def test_an_interrupt_of_a_batch_keeps_its_results(kernel: Kernel, emulator: Emulator) -> None:
     emulator.answer("one")
     emulator.configure(first_delay=0.05)

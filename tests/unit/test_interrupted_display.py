@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -19,6 +20,8 @@ from g4f_lite.testing import Scripted
 from .batch_providers import Shout, numbered
 from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
 from .streams import Source, stream_of
+
+T = TypeVar("T")
 
 
 class Unstarted(threading.Timer):
@@ -158,20 +161,42 @@ def interrupted_at_the_second() -> AnswerStream:
         yield "one "
         signal.raise_signal(signal.SIGINT)
         yield "two"
+        yield Finish()
 
     return AnswerStream(lambda: Source(pieces()), provider="Test")
 
 
+async def run_cell_async(function: Callable[[], T]) -> T:
+    """Call a function as IPython runs a cell with ``await``: in a task of this name."""
+    return function()
+
+
 def test_a_loop_over_a_stream_is_interrupted_where_a_cell_awaits(kept: list[int], notebook: Notebook) -> None:
     stream = interrupted_at_the_second()
-    assert next(stream) == "one "
+    assert asyncio.run(run_cell_async(lambda: next(stream))) == "one "
     with pytest.raises(AnswerInterrupted) as caught:
-        next(stream)
+        asyncio.run(run_cell_async(lambda: next(stream)))
     assert caught.value.partial == "one "
     assert kept == []
 
 
+@pytest.mark.parametrize("read", [list, AnswerStream.text, lambda stream: stream.show()])
+def test_no_interrupt_is_raised_in_another_task_than_the_cells(
+    kept: list[int], notebook: Notebook, read: Callable[[AnswerStream], object]
+) -> None:
+    """Of a KeyboardInterrupt in a task, asyncio would end the kernel."""
+
+    async def another() -> None:
+        read(interrupted_at_the_second())
+
+    asyncio.run(another())
+    assert kept == [signal.SIGINT]
+
+
 def test_what_a_loop_does_itself_is_interrupted_as_elsewhere_in_the_cell(kept: list[int]) -> None:
-    for _ in stream_of("one ", "two", Finish())[0]:
-        signal.raise_signal(signal.SIGINT)
+    def loop() -> None:
+        for _ in stream_of("one ", "two", Finish())[0]:
+            signal.raise_signal(signal.SIGINT)
+
+    asyncio.run(run_cell_async(loop))
     assert kept == [signal.SIGINT] * 2
