@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from g4f_lite import Answer, Client, Conversation, Local, ModelNotSupportedError, OutputError, RateLimitError
-from g4f_lite.testing import Scripted
+from g4f_lite.testing import Echo, Scripted
 
 
 @pytest.fixture(scope="module")
@@ -329,6 +329,9 @@ def test_a_model_that_is_chosen_is_named(
         ("%%chat -", "-m", "abs"),
         ("%%chat ", "-m", "abs"),
         ("%%chat -m echo_", "echo_server", "Echo"),
+        ("%%chat -m llama3:l", "latest", "--model"),
+        ("%%chat -m echo:", "echo-1", "-m"),
+        ("%%chat -m $echo_", "echo_server", "Echo"),
         ("%chat u", "undo", "users"),
         ("%chat ", "history", "Local"),
         ("%chat model ol", "ollama", "openai"),
@@ -339,7 +342,8 @@ def test_a_model_that_is_chosen_is_named(
 def test_completion(
     shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch, line: str, has: str, has_not: str
 ) -> None:
-    monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["small", "large"])
+    monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["small", "large", "llama3:latest"])
+    monkeypatch.setattr(Echo, "get_models", lambda _: ["echo-1"])
     shell.user_ns.update(Person=type("Person", (), {}), people=[], echo_server=Scripted(), users=[])
     with provisionalcompleter():  # as a kernel asks
         found = [completion.text for completion in shell.Completer.completions(line, len(line))]

@@ -233,7 +233,7 @@ class ChatMagics(Magics):
 
         ``reset`` forgets all messages but the system message, and ``undo`` the last question with its answer.
         ``model`` and ``system`` alone return what they are; ``model default`` and ``system none`` take them back.
-        ``history`` returns the messages.
+        ``history`` returns the messages.  ``%%chat --help`` lists the options of a cell that is a prompt.
         """
         command, _, rest = line.strip().partition(" ")
         rest = _unquoted(rest.strip())
