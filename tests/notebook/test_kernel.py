@@ -366,6 +366,13 @@ def test_an_error_shows_the_own_lines_only(kernel: Kernel, emulator: Emulator) -
     assert "g4f_lite/" not in text
 
 
+def test_an_error_of_a_cell_does_not_repeat_its_prompt(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.fail("status", status=401)
+    (text,) = shown(kernel.run("%%chat\n" + "a long prompt " * 100))
+    assert text.startswith("AuthenticationError: ")
+    assert "a long prompt" not in text
+
+
 def test_prompts_hold_braces_and_dollars(kernel: Kernel, emulator: Emulator) -> None:
     kernel.run("name = 'Ada'")
     assert shown(kernel.run('%%chat\n{"a": "$name {name}"}')) == ['{"a": "$name {name}"}']
