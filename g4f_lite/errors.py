@@ -104,10 +104,10 @@ class G4FLiteError(Exception):
         """Return the lines that IPython and notebooks show: the end of the caller's own code, and the message."""
         import traceback
 
-        frames = traceback.extract_tb(self.__traceback__)
+        # The line that calls a magic has all of its cell in it.
+        frames = [step for step in traceback.extract_tb(self.__traceback__) if "run_cell_magic(" not in str(step.line)]
         own = [frame for frame in frames if not (frame.filename.startswith(_NOT_OWN) or "-packages" in frame.filename)]
-        lines = [line.rstrip("\n") for line in traceback.format_list(own[-5:])]
-        return [*lines, f"{type(self).__name__}: {self}"]
+        return [*map(str.rstrip, traceback.format_list(own[-5:])), f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._state())
