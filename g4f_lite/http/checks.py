@@ -21,7 +21,8 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from .body import BLANK, Body, parse_json
+from .body import Body
+from .parsing import BLANK, parse_json
 from .waits import named_wait, reset_wait
 
 ERROR_BODY_BYTES = 64 * 1024

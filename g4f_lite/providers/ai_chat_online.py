@@ -16,9 +16,10 @@ from ..errors import (
     ResponseFormatError,
     ServiceError,
 )
-from ..http.body import BLANK, Body, parse_json
+from ..http.body import Body
 from ..http.checks import rate_limit_error, says_rate_limit, shorten
 from ..http.exchange import Exchange
+from ..http.parsing import BLANK, parse_json
 from ..http.urls import origin_of
 from ..messages import format_prompt, get_random_string
 from ..prompt import Prompt

@@ -19,11 +19,11 @@ from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
 from ..http.cooldown import CoolDowns
-from ..http.exchange import Exchange, Route
-from ..http.offline import refuse_when_offline
+from ..http.exchange import Exchange
 from ..http.pool import POOL_SIZE, SessionPool, set_cookies
 from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget
+from ..http.route import Route, refuse_when_offline
 from ..http.session import Session
 from ..prompt import Prompt
 from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
@@ -206,12 +206,16 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def check(self, prompt: Prompt) -> None:
         self.get_model(prompt.model)
-        for name in prompt.options:
-            if name not in self.known_options:
-                raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
+        for name, value in prompt.options.items():
+            self._check_option(name, value)
         if proxy := prompt.proxy or self.proxy:
             require_socks(proxy)
         self.check_ready()
+
+    def _check_option(self, name: str, value: Any) -> None:
+        """Raise if this provider does not support an option, or cannot send its value."""
+        if name not in self.known_options:
+            raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
 
     def get_model(self, name: str | None = None) -> str:
         """Return the model name to send for a name or alias; the default model for None.

@@ -97,8 +97,9 @@ class BaseProvider(Askable):
         :raises TypeError: if this provider does not support an option
         :raises ValueError: if this provider cannot send something in the messages
         """
+        model = self.get_model(prompt.model) or None
         self.check(prompt)
-        begin, model = partial(self.begin, prompt), self.get_model(prompt.model) or None
+        begin = partial(self.begin, prompt)
         return AnswerStream(begin, provider=self.name, model=model, scrub=self.scrub)
 
     def get_model(self, name: str | None = None) -> str | None:

@@ -16,12 +16,11 @@ from .secret import Secret
 
 ENTRY_POINTS = "g4f_lite.providers"
 
-# Python's messages about an unknown or a missing parameter of a class.
-_REFUSED = re.compile(r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'")
-_SEPARATED = re.compile(r"[\s;|]+")
+# Python's messages about an unknown or a missing parameter of a class.  Patterns are compiled by re at their first use.
+_REFUSED = r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'"
+_MISSING = r"\.__init__\(\) missing .* arguments?: '(\w+)'"
 # Names of models, such as llama3.2, mistral:7b and qwen3:latest, which are no names of providers.
-_MODEL = re.compile(r"(?i)[\w.-]*\d[\w.-]*(?::.*)?|[\w.-]+:(?:latest|[\dx.]+[bm]\b.*)")
-_MISSING = re.compile(r"\.__init__\(\) missing .* arguments?: '(\w+)'")
+_MODEL = r"(?i)[\w.-]*\d[\w.-]*(?::.*)?|[\w.-]+:(?:latest|[\dx.]+[bm]\b.*)"
 
 # The module of each built-in provider, imported when the provider is used.
 _BUILT_IN = {
@@ -82,7 +81,7 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
         if whole.endswith(".gguf") or is_reference(whole):
             message = f"{whole!r} is a model and not a provider; write {f'local:{whole}'!r}"
             raise ProviderNotFoundError(message) from None
-        if _MODEL.fullmatch(whole) and service_of(whole) is None:
+        if re.fullmatch(_MODEL, whole) and service_of(whole) is None:
             hint = f"a model is written behind its provider: {f'ollama:{whole}'!r}"
             raise ProviderNotFoundError(f"g4f_lite has no provider {name!r}; {hint}") from None
         raise
@@ -110,9 +109,9 @@ def make(kind: Callable[..., BaseProvider], name: str, settings: dict[str, Any])
         if keys and "does not accept api_key=" in str(error):
             variables = " and ".join(key.variable for key in keys.values())
             raise TypeError(f"{name} does not accept api_key=; set {variables} in the environment") from error
-        if refused := _REFUSED.search(str(error)):
+        if refused := re.search(_REFUSED, str(error)):
             raise TypeError(f"{name} does not accept {refused[1]}=") from error
-        if missing := _MISSING.search(str(error)):
+        if missing := re.search(_MISSING, str(error)):
             raise TypeError(f"{name} needs {missing[1]}=") from error
         raise
 
@@ -134,7 +133,7 @@ def find_class(name: str) -> type[BaseProvider]:
     first, slash, model = name.partition("/")
     if slash and plain(first) in map(plain, provider_names()):  # as litellm and instructor write it
         message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"
-    elif plain(_SEPARATED.split(name)[0]) in map(plain, provider_names()):
+    elif plain(re.split(r"[\s;|]+", name)[0]) in map(plain, provider_names()):
         message = f"g4f_lite has no provider {name!r}; separate several by commas"
     raise ProviderNotFoundError(message)
 

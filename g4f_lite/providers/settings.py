@@ -14,9 +14,9 @@ import requests
 
 from ..arguments import safe_url
 from ..errors import MissingDependencyError
-from ..http.exchange import CA_BUNDLES
 from ..http.failures import NEEDS_PYSOCKS
 from ..http.retry import OnRetry
+from ..http.route import CA_BUNDLES
 from ..timeout import RetryLike, TimeoutLike
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ import requests
 from ...answers.deltas import Delta, Finish
 from ...answers.images import ImageResponse
 from ...errors import AuthenticationError, G4FLiteError
-from ...http.body import BLANK, Body
+from ...http.body import Body
 from ...http.checks import ERROR_BODY_BYTES, raise_challenge
 from ...http.exchange import Exchange
+from ...http.parsing import BLANK
 from ...http.urls import origin_of
 from ...messages import last_user_message
 from ...prompt import Prompt
