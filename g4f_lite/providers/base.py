@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ..answers.deltas import Delta
-from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name, unknown_setting
+from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name
 from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
@@ -43,6 +42,7 @@ from .settings import (
     check_verify,
     full_signature,
     given_cookies,
+    refused_setting,
     require_socks,
 )
 
@@ -101,8 +101,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         **unknown: NoReturn,
     ) -> None:
         for name in unknown:
-            known = list(inspect.signature(type(self)).parameters)
-            raise TypeError(unknown_setting(name, known, self.known_options, type(self).__name__))
+            raise refused_setting(type(self), name)
         self.base_url = self.priced_at = check_url(self.url if base_url is None else base_url, "base_url", self.name)
         self.proxy = None if proxy is None else check_proxy(proxy)
         self.timeout = Timeout.of(timeout, Timeout.of_environment())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -12,7 +12,6 @@ from ..arguments import unknown_name
 from ..errors import ProviderNotConfiguredError, ProviderNotFoundError
 from .base import BaseProvider
 from .openai.presets import PRESETS, plain, preset_named
-from .secret import Secret
 
 ENTRY_POINTS = "g4f_lite.providers"
 
@@ -101,10 +100,6 @@ def make(kind: Callable[..., BaseProvider], name: str, settings: dict[str, Any])
     try:
         return kind(**settings)
     except TypeError as error:
-        keys: Mapping[str, Secret] = getattr(kind, "declared_secrets", {})
-        if keys and "does not accept api_key=" in str(error):
-            variables = " and ".join(key.variable for key in keys.values())
-            raise TypeError(f"{name} does not accept api_key=; set {variables} in the environment") from error
         if refused := _REFUSED.search(str(error)):
             raise TypeError(f"{name} does not accept {refused[1]}=") from error
         if missing := _MISSING.search(str(error)):

@@ -220,7 +220,7 @@ class Heron(Provider):
 def test_a_key_of_another_name_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     offered = [EntryPoint("heron", f"{__name__}:Heron", registry.ENTRY_POINTS)]
     monkeypatch.setattr(registry, "entry_points", lambda group: offered)
-    with pytest.raises(TypeError, match=r"^heron does not accept api_key=; set HERON_PASSWORD in the environment$"):
+    with pytest.raises(TypeError, match=r"^Heron does not accept api_key=; set HERON_PASSWORD in the environment$"):
         registry.make_provider("heron", api_key="a-key")
     with pytest.raises(TypeError, match=r"^Heron does not accept colour=$"):
         registry.make_provider("heron", colour="red")
