@@ -96,7 +96,7 @@ class PlayedService:
     :ivar prompts: how many prompts it has got
     :ivar missing: the cookies that a prompt came without
     :ivar unknown: the paths of requests that have no replies
-    :ivar last_path: the path of the last request that has
+    :ivar asked: the paths of requests that have
     """
 
     def __init__(self, replies: Mapping[str, list[Reply]], refusals: Mapping[str, Reply]) -> None:
@@ -107,7 +107,7 @@ class PlayedService:
         self.refused = self.prompts = 0
         self.missing: list[str] = []
         self.unknown: list[str] = []
-        self.last_path = ""
+        self.asked: list[str] = []
         self.prompt_path = self.refused_path = list(replies)[-1]
         self.answer = replies[self.prompt_path][-1]
         self._given = dict.fromkeys(replies, 0)
@@ -133,7 +133,7 @@ class PlayedService:
         if path not in self.replies:
             self.unknown.append(path)
             return Reply(status=404)
-        self.last_path = path
+        self.asked.append(path)
         if path == self.prompt_path:
             sent = {name: morsel.value for name, morsel in SimpleCookie(cookies).items()}
             self.missing += [name for name, value in self._cookies.items() if sent.get(name) != value]

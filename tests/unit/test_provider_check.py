@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import sys
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -10,11 +11,11 @@ from typing import Any
 import pytest
 import requests
 
-from g4f_lite import Body, Finish, G4FLiteError, Prompt, Provider, ServiceError
+from g4f_lite import Body, Finish, G4FLiteError, Prompt, ServiceError, Usage
 from g4f_lite.http import Exchange, parse_json
 from g4f_lite.testing import Reply, check_provider
 
-from .quill_provider import REPLIES, TEXT, LogsIn, Quill
+from .quill_provider import REPLIES, TEXT, LogsIn, Plain, Quill
 
 
 def check(kind: type[Quill]) -> None:
@@ -116,6 +117,66 @@ class Forgets(Quill):
         yield from super().deltas(body, prompt)
 
 
+class GoesOn(Quill):
+    """Does not stop at the end."""
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
+        yield from super().deltas(body, prompt)
+        yield "."
+
+
+class Counts(Quill):
+    """Says at the very end how many tokens there were."""
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish | Usage]:
+        yield from super().deltas(body, prompt)
+        yield Usage(1, 2, 3)
+
+
+class Remembers(Quill):
+    """Keeps on itself what belongs to one call."""
+
+    last = 0
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        self.last = 7
+        return super().request(prompt, token)
+
+
+class Collects(Quill):
+    """The same, with a list that every call adds to."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.seen: list[str] = []
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        self.seen.append(token)
+        return super().request(prompt, token)
+
+
+class KnowsItsUser(Quill):
+    """Finds out once what does not change."""
+
+    user = ""
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        self.user or setattr(self, "user", "ann")  # as a lock would guard it
+        return super().request(prompt, token)
+
+
+class Prints(Quill):
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        sys.stdout.write("asked\n")
+        return super().request(prompt, token)
+
+
+class SendsItself(Quill):
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        requests.get(f"{self.base_url}/token", timeout=5)
+        return super().request(prompt, token)
+
+
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
@@ -128,6 +189,14 @@ class Forgets(Quill):
         ),
         (KeepsItsToken, r"a refusal of the prompt is a ServiceError \(refused\), and not an AuthenticationError"),
         (ShowsItsKey, "its repr shows one of its secrets"),
+        (GoesOn, r"deltas yields '\.' after Finish; yield Finish last"),
+        (Remembers, r"a call changes self\.last, as a call in another thread would"),
+        (Collects, r"a call changes self\.seen, as a call in another thread would"),
+        (Prints, r"the provider prints 'asked\\nasked.*; use logging\.getLogger"),
+        (
+            SendsItself,
+            r"SendsItself\.request raised AssertionError: requests is called directly; .*, line",
+        ),
         (KnowsOneError, r"KnowsOneError\.service_error raised TypeError: 'NoneType' object is not subscriptable"),
     ],
 )
@@ -136,18 +205,9 @@ def test_what_is_wrong_is_said(kind: type[Quill], message: str) -> None:
         check(kind)
 
 
-class Plain(Provider):
-    """Reads text that ends where the body ends."""
-
-    url = "http://plain.example"
-
-    def request(self, prompt: Prompt, token: str) -> requests.Request:
-        return requests.Request("POST", f"{self.base_url}/say", json=prompt.messages)
-
-    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
-        for line in body.lines():
-            yield line.decode("utf-8", "replace")
-        yield Finish()
+@pytest.mark.parametrize("kind", [Counts, KnowsItsUser])
+def test_what_is_odd_but_right_passes(kind: type[Quill]) -> None:
+    check(kind)
 
 
 def test_a_service_may_mark_no_end() -> None:
