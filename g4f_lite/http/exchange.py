@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
+from requests.cookies import RequestsCookieJar
 
 from ..arguments import check_proxy, safe_url
 from ..errors import G4FLiteError, ResponseFormatError, TransportError
@@ -96,6 +97,11 @@ class Exchange:
         self.bootstraps = 0
         self.login: Login | None = None
         self.bodies: list[Body] = []
+
+    @property
+    def cookies(self) -> RequestsCookieJar:
+        """The cookies of its session."""
+        return self.pooled.session.cookies
 
     def __repr__(self) -> str:
         return f"Exchange({self.name!r}, {self.pooled!r}, {self.route!r})"  # without its secrets

@@ -19,10 +19,13 @@ import requests
 from ..answers.deltas import Finish, is_content
 from ..errors import AuthenticationError, G4FLiteError, HookError, ProviderNotConfiguredError, TransportError
 from ..http.spellings import SHORTEST_SECRET
+from ..messages import Message
 from ..providers import sending
 from ..providers.base import Provider
 from ..providers.hooks import models_of, read_error
 from .played_service import REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
+
+Asked = str | Sequence[Message]
 
 EARLY_ENDS = 64  # places, evenly apart, at which an answer is ended too early
 MOST_REFUSALS = 5  # of the requests to one path, after which a provider that still sends them is wrong
@@ -46,7 +49,7 @@ def check_provider(
     replies: Replies,
     *,
     text: str,
-    prompt: str = "Hello",
+    prompt: Asked = "Hello",
     refusal: ReplyLike | Mapping[str, ReplyLike] = REFUSAL,
     unmarked_end: bool = False,
     models: Sequence[str] | None = None,
@@ -65,7 +68,7 @@ def check_provider(
         the requests of ``get_models`` before it; a list gives one after another, such as the states of a job until it
         is done
     :param text: the text of the answer
-    :param prompt: what to send
+    :param prompt: what to send; a list of messages where the service is to get images
     :param refusal: the response to a prompt whose token, key or login is refused, or a dict of those for several paths;
         that of any other path has status 401
     :param unmarked_end: whether the end of the body is the only end of an answer, so that an early one looks the same
@@ -174,7 +177,7 @@ def _check_class(provider: Provider) -> None:
             raise AssertionError(f"{kind.__name__}.{name} has no effect; did you mean {near[0]}?")
 
 
-def _check_requests(provider: Provider, service: PlayedService, prompt: str) -> None:
+def _check_requests(provider: Provider, service: PlayedService, prompt: Asked) -> None:
     """Check that what a provider sends for a prompt comes to the service, to paths that have replies."""
     wrong: str | None = None
     try:
@@ -191,7 +194,7 @@ def _check_requests(provider: Provider, service: PlayedService, prompt: str) -> 
     assert path == last, f"the last request goes to {path}: put its reply last, after {last}"
 
 
-def _check_deltas(provider: Provider, prompt: str) -> None:
+def _check_deltas(provider: Provider, prompt: Asked) -> None:
     """Check that no part of an answer comes after its end."""
     has_ended = False
     for delta in provider.stream(prompt).deltas():
@@ -199,7 +202,7 @@ def _check_deltas(provider: Provider, prompt: str) -> None:
         has_ended = has_ended or isinstance(delta, Finish)
 
 
-def _check_state(provider: Provider, prompt: str) -> None:
+def _check_state(provider: Provider, prompt: Asked) -> None:
     """Check that a call leaves the provider, which has what it keeps for all calls by now, as it was."""
     kind, changed = type(provider), list[str]()
     set_attribute = kind.__setattr__
@@ -231,7 +234,7 @@ def _check_models(provider: Provider, service: PlayedService, models: Sequence[s
     assert models is None or found == list(models), f"get_models returns {found!r:.200}, and not {models!r:.200}"
 
 
-def _check_cuts(provider: Provider, service: PlayedService, prompt: str, text: str | None) -> None:
+def _check_cuts(provider: Provider, service: PlayedService, prompt: Asked, text: str | None) -> None:
     """Check what a provider makes of an answer that is cut, or ends too early.
 
     :param text: the text of the answer; None if an early end cannot be told from another
@@ -251,7 +254,7 @@ def _check_cuts(provider: Provider, service: PlayedService, prompt: str, text: s
     service.way = "whole"
 
 
-def _found(provider: Provider, prompt: str) -> str | None:
+def _found(provider: Provider, prompt: Asked) -> str | None:
     """Return what a provider makes of a damaged answer; None for an error."""
     try:
         return str(provider.ask(prompt))
@@ -261,7 +264,7 @@ def _found(provider: Provider, prompt: str) -> str | None:
         return None
 
 
-def _check_refusals(provider: Provider, service: PlayedService, prompt: str, of_prompts: set[str]) -> None:
+def _check_refusals(provider: Provider, service: PlayedService, prompt: Asked, of_prompts: set[str]) -> None:
     """Check what a provider makes of requests that are refused, once or for good, and of unknown errors.
 
     :param of_prompts: the paths that are asked for a prompt; the others are asked for models
