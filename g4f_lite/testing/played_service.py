@@ -112,7 +112,7 @@ class PlayedService:
         self.answer = replies[self.prompt_path][-1]
         self._given = dict.fromkeys(replies, 0)
         self._cookies: dict[str, str] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -146,6 +146,11 @@ class PlayedService:
         if path != self.prompt_path:
             self._cookies.update(several[given].cookies)
         return several[given]
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing where a client closes its connection before it has read all."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -17,17 +17,27 @@ from unittest import mock
 import requests
 
 from ..answers.deltas import Finish, is_content
-from ..errors import AuthenticationError, G4FLiteError, HookError, ProviderNotConfiguredError, TransportError
+from ..errors import (
+    AuthenticationError,
+    DeadlineExceededError,
+    G4FLiteError,
+    HookError,
+    ProviderNotConfiguredError,
+    TransportError,
+)
 from ..http.spellings import SHORTEST_SECRET
 from ..messages import Message
+from ..prompt import Prompt
 from ..providers import sending
 from ..providers.base import Provider
 from ..providers.hooks import models_of, read_error
+from ..providers.secret import Secret
 from .played_service import REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
 
 Asked = str | Sequence[Message]
 
 EARLY_ENDS = 64  # places, evenly apart, at which an answer is ended too early
+CALL_SECONDS = 20  # after which a call is taken to have no end
 MOST_REFUSALS = 5  # of the requests to one path, after which a provider that still sends them is wrong
 
 # What services answer besides their own errors: nothing, a page, and JSON of any kind.
@@ -114,14 +124,19 @@ def _made(make: Callable[..., Provider], url: str) -> Provider:
     """Create the provider.
 
     :raises TypeError: if that is not possible with the arguments of all providers
+    :raises AssertionError: if they have no effect
     """
     try:
         provider: object = make(base_url=url, retry=None)
     except TypeError as error:
+        if "argument" not in str(error):
+            raise
         advice = "make gets base_url= and retry=; give it the rest, as in partial(Parley, user='ann')"
         raise TypeError(f"{error}; {advice}") from error
     if not isinstance(provider, Provider):
         raise TypeError(f"make must return a provider of a service over HTTP, not {type(provider).__name__}")
+    if not provider.base_url.startswith(url):
+        raise AssertionError(f"{type(provider).__name__}.__init__ does not pass base_url= on to super().__init__")
     return provider
 
 
@@ -134,7 +149,8 @@ def _nothing_printed() -> Iterator[None]:
             yield
     finally:
         sys.stdout.write(printed.getvalue())
-    assert not printed.getvalue(), f"the provider prints {printed.getvalue()!r:.80}; use logging.getLogger(__name__)"
+    first = printed.getvalue().partition("\n")[0]
+    assert not printed.getvalue(), f"the provider prints {first!r:.80}; use logging.getLogger(__name__)"
 
 
 @contextmanager
@@ -171,8 +187,13 @@ def _check_class(provider: Provider) -> None:
         raise AssertionError(f"{kind.__name__} {text}")
     if provider.models and provider.default_model not in provider.models:
         raise AssertionError(f"default_model is {provider.default_model!r}, which is not among models")
+    asked = Prompt.of(messages="Hello", an_option_that_no_service_has=1)
+    assert provider.refusal(asked), f"{kind.__name__}.check accepts any option; call super().check(prompt) in it"
     known = [name for name in dir(Provider) if not name.startswith("_")]
-    for name in vars(kind):
+    for name, value in vars(kind).items():
+        assert value is not Secret, (
+            f"{kind.__name__}.{name} is the class Secret; write Secret(…) with the name of a variable"
+        )
         if name not in known and (near := get_close_matches(name, known, 1, 0.85)):
             raise AssertionError(f"{kind.__name__}.{name} has no effect; did you mean {near[0]}?")
 
@@ -203,7 +224,7 @@ def _check_deltas(provider: Provider, prompt: Asked) -> None:
 
 
 def _check_state(provider: Provider, prompt: Asked) -> None:
-    """Check that a call leaves the provider, which has what it keeps for all calls by now, as it was."""
+    """Check that a call, from its first request on, leaves the provider as an earlier one has left it."""
     kind, changed = type(provider), list[str]()
     set_attribute = kind.__setattr__
 
@@ -212,6 +233,7 @@ def _check_state(provider: Provider, prompt: Asked) -> None:
         set_attribute(owner, name, value)
 
     collections = {name: copy(value) for name, value in vars(provider).items() if isinstance(value, (list, dict, set))}
+    provider.close()  # so that a token is fetched again
     with mock.patch.object(kind, "__setattr__", note):
         provider.ask(prompt)
     changed += [name for name, value in collections.items() if vars(provider)[name] != value]
@@ -239,6 +261,7 @@ def _check_cuts(provider: Provider, service: PlayedService, prompt: Asked, text:
 
     :param text: the text of the answer; None if an early end cannot be told from another
     """
+    pieces = sum(1 for delta in provider.stream(prompt).deltas() if is_content(delta))
     service.way = "cut"
     found = _found(provider, prompt)
     assert found is None, f"a cut answer is read as {found!r}, without an error"
@@ -251,13 +274,19 @@ def _check_cuts(provider: Provider, service: PlayedService, prompt: Asked, text:
             f"an answer that ends too early is read as {found!r}, without an error; yield Finish where the service "
             "says that the answer ends, and not at the end of the body; if it never says so, pass unmarked_end=True"
         )
+        assert found is None or pieces > 1 or not service.answer.content[length:].strip(), (
+            f"an answer that ends before {service.answer.content[length:]!r:.80} is taken for complete; if that is "
+            "right, give a reply whose text comes in two pieces, so that an end between them can be tried"
+        )
     service.way = "whole"
 
 
 def _found(provider: Provider, prompt: Asked) -> str | None:
     """Return what a provider makes of a damaged answer; None for an error."""
     try:
-        return str(provider.ask(prompt))
+        return str(provider.ask(prompt, timeout=CALL_SECONDS))
+    except DeadlineExceededError as error:
+        raise AssertionError(f"a cut answer is no error in {CALL_SECONDS} s; let errors of a request end it") from error
     except HookError as error:
         raise AssertionError(f"a cut answer: {error}") from error
     except G4FLiteError:
@@ -269,7 +298,7 @@ def _check_refusals(provider: Provider, service: PlayedService, prompt: Asked, o
 
     :param of_prompts: the paths that are asked for a prompt; the others are asked for models
     """
-    ask = partial(provider.ask, prompt)
+    ask = partial(provider.ask, prompt, timeout=CALL_SECONDS)
     if provider.token_sources:
         service.refused = 1
         before = service.prompts

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import pytest
 import requests
 
-from g4f_lite import Body, Finish, G4FLiteError, Prompt, ServiceError, Usage
+from g4f_lite import Body, Finish, G4FLiteError, Prompt, Secret, ServiceError, Usage
 from g4f_lite.http import Exchange, parse_json
-from g4f_lite.testing import Reply, check_provider
+from g4f_lite.testing import Reply, check_provider, provider_check
 
 from .quill_provider import REPLIES, TEXT, LogsIn, Plain, Quill
 
@@ -143,6 +144,16 @@ class Remembers(Quill):
         return super().request(prompt, token)
 
 
+class KeepsItsTokenItself(Quill):
+    """Keeps the token of a session where all threads find it."""
+
+    token = ""
+
+    def bootstrap(self, exchange: Exchange) -> str:
+        self.token = super().bootstrap(exchange)
+        return self.token
+
+
 class Collects(Quill):
     """The same, with a list that every call adds to."""
 
@@ -192,7 +203,8 @@ class SendsItself(Quill):
         (GoesOn, r"deltas yields '\.' after Finish; yield Finish last"),
         (Remembers, r"a call changes self\.last, as a call in another thread would"),
         (Collects, r"a call changes self\.seen, as a call in another thread would"),
-        (Prints, r"the provider prints 'asked\\nasked.*; use logging\.getLogger"),
+        (KeepsItsTokenItself, r"a call changes self\.token, as a call in another thread would"),
+        (Prints, r"the provider prints 'asked'; use logging\.getLogger"),
         (
             SendsItself,
             r"SendsItself\.request raised AssertionError: requests is called directly; .*, line",
@@ -203,6 +215,38 @@ class SendsItself(Quill):
 def test_what_is_wrong_is_said(kind: type[Quill], message: str) -> None:
     with pytest.raises((AssertionError, G4FLiteError), match=message):
         check(kind)
+
+
+class TakesAnEarlyEnd(Quill):
+    """Reads what it gets, and makes an end of whatever comes then."""
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
+        with suppress(G4FLiteError):
+            yield from (part for part in super().deltas(body, prompt) if isinstance(part, str))
+        yield Finish()
+
+
+def test_an_answer_in_one_piece_hides_no_early_end() -> None:
+    replies = {**REPLIES, "/chat": 'data: "Good day"\n\ndata: [DONE]\n\n'}
+    check_provider(partial(Quill, api_key="the-good-key"), replies, text="Good day")
+    with pytest.raises(AssertionError, match=r"ends before b'.*\[DONE\].*' is taken for complete; .* in two pieces"):
+        check_provider(partial(TakesAnEarlyEnd, api_key="the-good-key"), replies, text="Good day")
+
+
+class NeverGivesUp(Quill):
+    """Asks for its result again, whatever happens to the request."""
+
+    def request(self, prompt: Prompt, token: str) -> Generator[requests.Request | float, Body, None]:
+        while True:
+            with suppress(G4FLiteError):
+                (yield super().request(prompt, token)).read()
+                return
+
+
+def test_a_request_that_never_gives_up_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider_check, "CALL_SECONDS", 0.3)
+    with pytest.raises(AssertionError, match=r"no error in 0\.3 s; let errors of a request end it"):
+        check(NeverGivesUp)
 
 
 @pytest.mark.parametrize("kind", [Counts, KnowsItsUser])
@@ -269,6 +313,15 @@ class OtherDefault(Plain):
     default_model = "c"
 
 
+class AcceptsAnything(Plain):
+    def check(self, prompt: Prompt) -> None:
+        """Accept whatever is asked."""
+
+
+class Undeclared(Plain):
+    api_key = Secret
+
+
 class Misspelt(Plain):
     def service_eror(self, status: int, parsed: Any, text: str) -> None:
         """Never called."""
@@ -280,6 +333,8 @@ class Misspelt(Plain):
         (NoBootstrap, r"has token_sources, and no bootstrap\(\)"),
         (OtherDefault, "default_model is 'c', which is not among models"),
         (OnlyBootstrap, "set token_sources = 1, or an expired token is kept"),
+        (AcceptsAnything, r"AcceptsAnything\.check accepts any option; call super\(\)\.check\(prompt\) in it"),
+        (Undeclared, r"Undeclared\.api_key is the class Secret; write Secret\(…\) with the name of a variable"),
         (Misspelt, r"Misspelt.service_eror has no effect; did you mean service_error\?"),
         (MisspeltSetting, r"MisspeltSetting.token_source has no effect; did you mean token_sources\?"),
     ],

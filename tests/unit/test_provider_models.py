@@ -85,6 +85,16 @@ class Closed(Plain):
         super().__init__()
 
 
+class DropsItsSettings(Plain):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+
+
+def test_settings_that_have_no_effect() -> None:
+    with pytest.raises(AssertionError, match=r"^DropsItsSettings\.__init__ does not pass base_url= on to super"):
+        check_provider(DropsItsSettings, {"/say": "x"}, text="x")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
