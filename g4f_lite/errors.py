@@ -10,6 +10,7 @@
     │   ├── ServiceError                the service's own error message
     │   ├── HookError                   a mistake in the code of a provider
     │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
+    │   │   ├── NotJsonError            text that is not JSON, where Answer.json() or a tool needs it
     │   │   └── OutputError             a typed answer that does not fit its type
     │   │       └── OutputTruncatedError    one that was cut: by max_tokens or by a content filter
     │   ├── RefusalError                a refusal in the place of a typed answer
@@ -103,10 +104,10 @@ class G4FLiteError(Exception):
         """Return the lines that IPython and notebooks show: the end of the caller's own code, and the message."""
         import traceback
 
-        frames = traceback.extract_tb(self.__traceback__)
+        # The line that calls a magic has all of its cell in it.
+        frames = [step for step in traceback.extract_tb(self.__traceback__) if "run_cell_magic(" not in str(step.line)]
         own = [frame for frame in frames if not (frame.filename.startswith(_NOT_OWN) or "-packages" in frame.filename)]
-        lines = [line.rstrip("\n") for line in traceback.format_list(own[-5:])]
-        return [*lines, f"{type(self).__name__}: {self}"]
+        return [*map(str.rstrip, traceback.format_list(own[-5:])), f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._state())

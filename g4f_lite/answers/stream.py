@@ -22,7 +22,7 @@ from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, no_content
 from .images import ImageResponse
-from .interruption import heard, raise_interrupt
+from .interruption import each_heard, heard, raise_interrupt
 from .progress import progress
 from .short_traceback import shortened
 from .show import show
@@ -355,7 +355,7 @@ class AnswerStream(Generator[Piece, None, None]):
             self._source = source
             for stage in self._stages:
                 deltas = stage(deltas)
-            self._deltas = deltas
+            self._deltas = deltas = each_heard(deltas)
         if self._closed:  # by another thread in the meantime
             self.close()
         return deltas

@@ -232,9 +232,22 @@ def wait_for_place(
 
 def tokens_of(prompt: Prompt) -> int:
     """Estimate the tokens of a prompt, and of its answer if ``max_tokens`` limits it."""
+    return prompt_tokens(prompt) + (longest_answer(prompt) or 0)
+
+
+def prompt_tokens(prompt: Prompt, beside: str = "") -> int:
+    """Estimate the tokens of a prompt.
+
+    :param beside: what the model is shown beside the messages
+    """
     characters = sum(len(text_of(message.get("content"))) for message in prompt.messages)
-    longest = prompt.options.get("max_completion_tokens") or prompt.options.get("max_tokens") or 0
-    return characters // CHARACTERS_PER_TOKEN + 1 + (longest if isinstance(longest, int) else 0)
+    return (characters + len(beside)) // CHARACTERS_PER_TOKEN + 1
+
+
+def longest_answer(prompt: Prompt) -> int | None:
+    """Return the most tokens that an answer can have; None if nothing limits them."""
+    limit = prompt.options.get("max_completion_tokens") or prompt.options.get("max_tokens")
+    return limit if isinstance(limit, int) else None
 
 
 def secrets_of(storage: str) -> list[str]:

@@ -26,6 +26,12 @@ OTHER_NAMES = {
     "rm": "local rm",
 }
 
+OTHER_OPTIONS = {
+    **dict.fromkeys(("--concurrency", "--jobs", "--max-concurrency", "--max-workers", "--parallel"), "--workers"),
+    **dict.fromkeys(("--dry-run", "--cost"), "--estimate"),
+    "--limit": "--head",
+}
+
 
 class Commands(click.Group):
     """A group that imports a command when it is used."""
@@ -59,6 +65,14 @@ def app() -> None:
     """Chat with a model on this machine, on your own server or of a service."""
 
 
+def _suggesting(error: click.NoSuchOption) -> click.UsageError:
+    """Return an error about an unknown option that suggests the option of the command that others call so."""
+    meant, context = OTHER_OPTIONS.get(error.option_name), error.ctx
+    if meant is None or context is None or not any(meant in option.opts for option in context.command.params):
+        return error
+    return click.UsageError(f"there is no option {error.option_name!r}; did you mean {meant}?", context)
+
+
 def run() -> int:
     """Run the command that the arguments name, and return the exit code.
 
@@ -73,7 +87,7 @@ def run() -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the process at once, without a traceback
         raise KeyboardInterrupt from error
     except click.ClickException as error:
-        error.show()
+        (_suggesting(error) if isinstance(error, click.NoSuchOption) else error).show()
         return error.exit_code
     except G4FLiteError as error:
         Failure(message_of(error)).show()
