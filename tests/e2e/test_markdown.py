@@ -9,7 +9,7 @@ import threading
 import pytest
 from rich.console import Console
 
-from g4f_lite.cli.markdown import MAX_BLOCK, MAX_HIGHLIGHTED, blocks, split
+from g4f_lite.cli.markdown import MAX_BLOCK, MAX_HIGHLIGHTED, MAX_TEXT, blocks, split
 from g4f_lite.cli.writer import MarkdownWriter
 from g4f_lite.emulator import Emulator
 
@@ -160,4 +160,13 @@ def test_long_code_is_not_coloured_as_that_can_take_minutes() -> None:
 
 def test_a_very_long_block_is_shown_as_it_is() -> None:
     assert "**" not in printed("**bold**")
-    assert "**bold**" in printed("**bold** " + "word " * (MAX_BLOCK // 5))
+    assert "**bold**" not in printed("- **bold**\n" + "- word\n" * 10)
+    assert "**bold**" in printed("- **bold**\n" + "- word\n" * (MAX_BLOCK // 7))
+
+
+def test_a_very_long_paragraph_is_shown_as_it_is_because_its_parsing_could_take_minutes() -> None:
+    word, many = "word ", MAX_TEXT // 5
+    assert "**bold**" not in printed("**bold** " + word * 10)
+    assert "**bold**" in printed("**bold** " + word * many)
+    assert "**bold**" in printed(f"> | a |\n> |---|\n> | **bold** {word * many} |\n")
+    assert len(printed("![" * 500_000).replace("\n", "")) == 1_000_000
