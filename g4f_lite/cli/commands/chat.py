@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...client.routing import RoutedProvider, Router
-from ...providers.base import BaseProvider
+from ...providers.base import BaseProvider, Provider
 from ...providers.fallback import Fallback
 from ..answer_format import format_check
 from ..call_options import call_options
@@ -23,7 +23,7 @@ from ..output import write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
 from ..text_files import read_text_files
-from .local import suggest_better_models
+from .local import note_download, suggest_better_models
 
 
 @click.command()
@@ -107,6 +107,10 @@ def command(
             provider.on_fallback = note_fallback
         conversation = file.open(_with_options(provider, call_options), system=system, model=model)
         conversation.max_characters = max_characters
+        with checking_arguments():
+            note_download(provider, conversation.model)
+            if interactive and isinstance(provider, Provider):
+                provider.check_ready()  # no message can be answered without a key, for instance
     if interactive:
         from ..interactive import InteractiveChat
 

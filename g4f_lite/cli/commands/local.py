@@ -70,6 +70,22 @@ def rm(name: str) -> None:
     write(f"{path}\n")
 
 
+def note_download(provider: BaseProvider, model: str | None) -> None:
+    """Note that the weights of the embedded model are fetched before the first answer, if they are not here yet.
+
+    :param model: the model that is asked; None for the provider's own
+    :raises G4FLiteError: if there is no engine, or if the weights are not here and would not be fetched
+    """
+    if provider.name != "Local":
+        return  # the module of the embedded model need not be loaded
+    from ...providers.local.catalogue import WEIGHTS
+    from ...providers.local.provider import Local
+
+    if isinstance(provider, Local) and not provider.runner.check_here(name := provider.get_model(model)):
+        size = f"{WEIGHTS[name].size // 10**6} MB"
+        tell(f"Note: the weights of {name} ({size}) are downloaded before the first answer, and kept")
+
+
 def suggest_better_models(provider: BaseProvider) -> None:
     """Say once, on a terminal, how to get a better model than the one that comes by itself."""
     from ...providers.local import weights
