@@ -38,8 +38,9 @@ from g4f_lite.testing import Scripted
         ("none; for the service xai, write: provider='xai:grok-4'; so", "none; so"),
         ("not found: try base_url='http://127.0.0.1:1/v1'", "not found: try --base-url http://127.0.0.1:1/v1"),
         (
-            "a larger one, or leave out earlier messages",
-            "a larger one, or leave out earlier messages, as `g4f-lite chat --max-characters N` does",
+            "take a model that can have a larger one, or leave out earlier messages",
+            "take a model that can have a larger one, as `g4f-lite local list` shows, "
+            "or leave out earlier messages, as `g4f-lite chat --max-characters N` does",
         ),
         ("after 5 tokens: give a larger max_tokens, which", "after 5 tokens: give a larger --max-tokens, which"),
         ("there is no model 'model=x'", "there is no model 'model=x'"),
