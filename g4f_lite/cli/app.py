@@ -25,6 +25,14 @@ OTHER_NAMES = {
     "list": "local list",
     "rm": "local rm",
 }
+# What others call their options, and the one that is meant where the command has it.
+OTHER_OPTIONS = {
+    **dict.fromkeys(("--concurrency", "--parallel", "--jobs", "-j"), "--workers"),
+    **dict.fromkeys(("--api-key", "--key"), "--api-key-file"),
+    **dict.fromkeys(("--url", "--endpoint", "--api-base"), "--base-url"),
+    "--temp": "--temperature",
+    "--limit": "--head",
+}
 
 
 class Commands(click.Group):
@@ -73,9 +81,18 @@ def run() -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the process at once, without a traceback
         raise KeyboardInterrupt from error
     except click.ClickException as error:
-        error.show()
+        _suggested(error).show()
         return error.exit_code
     except G4FLiteError as error:
         Failure(message_of(error)).show()
         return Failure.exit_code
     return status or 0
+
+
+def _suggested(error: click.ClickException) -> click.ClickException:
+    """Return an error, or one that names the command's option for which another program has this name."""
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        meant = OTHER_OPTIONS.get(error.option_name, "")
+        if any(meant in parameter.opts for parameter in error.ctx.command.params):
+            return click.UsageError(f"there is no option {error.option_name}; did you mean {meant}?", error.ctx)
+    return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -23,6 +24,8 @@ from .completion import FILE, complete_provider
 from .failure import Misuse, checking_arguments, one_line, tell
 
 EngineOptions = Mapping[str, Any]
+# A message up to its first semicolon, unless that is in parentheses, which would stay open.
+_UP_TO_ADVICE = re.compile(r"^((?:\([^)]*\)|(?!; ).)*).*", re.DOTALL)
 #: The end of the message about a missing key.
 OR_KEY = ", or give api_key="
 
@@ -127,7 +130,7 @@ def note_fallback(errors: list[G4FLiteError], answering: str) -> None:
     for error in errors:
         if isinstance(error, AuthenticationError) and error.status is None:
             continue  # which `note_skipped` has told
-        reason = one_line(error.message).partition("; ")[0]
+        reason = _UP_TO_ADVICE.sub(r"\1", one_line(error.message))
         skipped = reason.removeprefix("skipped: ")
         what = f"did not answer ({reason})" if skipped == reason else f"is skipped: {skipped}"
         tell(f"Note: {error.provider} {what}; {answering} answers")

@@ -13,9 +13,10 @@ import pytest
 from unit.gguf_files import SMOLLM2, gguf
 
 from g4f_lite.cli.commands.doctor import Target, make_target
-from g4f_lite.cli.options import ProviderOptions
+from g4f_lite.cli.options import ProviderOptions, note_fallback
 from g4f_lite.cli.output import prepare
 from g4f_lite.emulator import Emulator
+from g4f_lite.errors import TransportError
 
 from .command import COMMAND, ENVIRONMENT, SECONDS, assert_failed, assert_refused, call, read_until, run, start
 
@@ -141,6 +142,19 @@ def test_a_member_of_a_chain_that_failed_is_told_before_the_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("it is down; try later", "it is down"),
+        ("HTTP 503 (busy; 3 attempts) now; try later", "HTTP 503 (busy; 3 attempts) now"),
+        ("busy\nvery", "busy"),
+    ],
+)
+def test_the_reason_in_a_note_is_whole(message: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    note_fallback([TransportError(message, provider="Groq")], "Echo")
+    assert capsys.readouterr().err == f"Note: Groq did not answer ({reason}); Echo answers\n"
+
+
+@pytest.mark.parametrize(
     ("name", "superfluous"),
     [('"/models/big.gguf"', "the quotes"), ("local:/models/big.gguf", "local:"), ("file:///big.gguf", "file://")],
 )
@@ -186,6 +200,7 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
     [
         (["caht"], b"", "there is no command 'caht'; did you mean chat?"),
         (["pull", "smollm2"], b"", "there is no command 'pull'; did you mean local pull?"),
+        (["batch", "--concurrency", "8", "in.txt"], b"", "no option --concurrency; did you mean --workers?"),
         (["Hi, you"], b"", "'Hi, you' is not a command; a prompt comes after one: g4f-lite chat 'Hi, you'"),
         (["chat", "What", "is it?"], b"", 'the prompt is several arguments; put it in quotes: "What is it?"'),
         (["chat", "-p", "echo"], b"\xff\x00", "standard input is not text in UTF-8\n"),

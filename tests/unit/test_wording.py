@@ -38,9 +38,12 @@ from g4f_lite.testing import Scripted
         ("none; for the service xai, write: provider='xai:grok-4'; so", "none; so"),
         ("not found: try base_url='http://127.0.0.1:1/v1'", "not found: try --base-url http://127.0.0.1:1/v1"),
         (
-            "take a model that can have a larger one, or leave out earlier messages",
-            "take a model that can have a larger one, as `g4f-lite local list` shows, "
-            "or leave out earlier messages, as `g4f-lite chat --max-characters N` does",
+            "a larger one, or leave out earlier messages",
+            "a larger one, or leave out earlier messages, as `g4f-lite chat --max-characters N` does",
+        ),
+        (
+            "take a model that can have a larger one, or",
+            "take a model that can have a larger one, as `g4f-lite local list` shows, or",
         ),
         ("after 5 tokens: give a larger max_tokens, which", "after 5 tokens: give a larger --max-tokens, which"),
         ("there is no model 'model=x'", "there is no model 'model=x'"),
