@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import sys
 from importlib import import_module
 
 import click
@@ -90,9 +92,12 @@ def run() -> int:
 
 
 def _suggested(error: click.ClickException) -> click.ClickException:
-    """Return an error, or one that names the command's option for which another program has this name."""
+    """Return an error, or one that says what may be meant by an option that the command does not have."""
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         meant = OTHER_OPTIONS.get(error.option_name, "")
         if any(meant in parameter.opts for parameter in error.ctx.command.params):
             return click.UsageError(f"there is no option {error.option_name}; did you mean {meant}?", error.ctx)
+        dashed = any(re.match(r"-[^=]*\s", argument) for argument in sys.argv[1:])
+        if dashed and any(parameter.name == "prompt" for parameter in error.ctx.command.params):
+            return click.UsageError("a prompt that begins with a dash comes after --, as in -- '- one'", error.ctx)
     return error
