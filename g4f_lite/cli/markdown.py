@@ -111,7 +111,7 @@ def _groups(text: str) -> list[tuple[int, list[Token]]]:
 
 
 def _clean(tokens: Iterable[Token]) -> None:
-    """Remove control characters, which entities such as ``&#27;`` stand for, from tokens.
+    """Remove control characters, which entities such as ``&#27;`` stand for, from tokens, and keep the ends of lines.
 
     An image becomes text, because rich does not show the URL of an image.
     """
@@ -120,6 +120,8 @@ def _clean(tokens: Iterable[Token]) -> None:
             url = str(token.attrs.get("src", ""))
             shown = url if len(url) <= MAX_URL else f"{url[:MAX_URL]}…"
             token.type, token.tag, token.content, token.children = "text", "", f"{token.content} ({shown})", None
+        if token.type == "softbreak":  # the lines of a poem or of an address, which a model ends where they end
+            token.type, token.tag = "hardbreak", "br"
         if token.type == "fence" and len(token.content) > MAX_HIGHLIGHTED:
             token.info = ""
         token.content = sanitize(token.content)

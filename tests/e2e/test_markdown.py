@@ -151,6 +151,12 @@ def printed(text: str) -> str:
     return capture.get()
 
 
+def test_the_lines_of_a_poem_stay_lines() -> None:
+    assert seen(printed("The *sea*,\nthe sky.\n\n- one\n  two\n\n> three\n> four")) == [
+        *("The sea,", "the sky.", "• one", "two", "▌ three", "▌ four"),
+    ]
+
+
 def test_long_code_is_not_coloured_as_that_can_take_minutes() -> None:
     line = "x = 1\n"
     short, long = line * 10, line * (MAX_HIGHLIGHTED // len(line) + 1)
