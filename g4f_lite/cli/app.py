@@ -66,7 +66,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="g4f-lite", message="%(prog)s %(version)s")
 def app() -> None:
-    """Chat with a model on this machine, on your own server or of a service."""
+    """Chat with a model on this machine, on your own server, or from a service."""
 
 
 def run() -> int:

@@ -73,9 +73,7 @@ class ProviderOptions:
 
 def provider_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add these options to a command, as one argument ``provider_options``."""
-    key = click.option(
-        "--api-key-file", "key_file", metavar="FILE", type=FILE, help="A file with only the API key in it."
-    )
+    key = click.option("--api-key-file", "key_file", metavar="FILE", type=FILE, help="Read the API key from this file.")
     return key(keyless_options(command))
 
 
@@ -89,11 +87,13 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
         multiple=True,
         metavar="NAME",
         shell_complete=complete_provider,
-        help="The provider, such as ollama or groq:llama-3.3-70b. Repeat it to name fallbacks, in order.",
+        help="The provider, such as ollama or groq:llama-3.3-70b; repeat it to name fallbacks, in order.",
     )
     @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
-    @click.option("--proxy", metavar="URL", help="A proxy for all requests.")
-    @click.option("--timeout", metavar="SECONDS", type=float, help="The time limit for the whole answer.")
+    @click.option("--proxy", metavar="URL", help="Send all requests through this proxy.")
+    @click.option(
+        "--timeout", metavar="SECONDS", type=float, help="Give up if the answer is not complete after this time."
+    )
     @wraps(command)
     def with_options(
         *arguments: Any,
@@ -159,9 +159,13 @@ def note_file_of_this_machine(provider: BaseProvider) -> None:
 def engine_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options for the embedded model to a command, as one argument ``engine``: arguments of ``Local``."""
 
-    @click.option("--context", metavar="N", type=int, help="Tokens of a prompt and its answer, of the embedded model.")
-    @click.option("--threads", metavar="N", type=int, help="Threads of the embedded model.")
-    @click.option("--mmproj", metavar="FILE", type=click.Path(), help="The embedded model's projector, for images.")
+    @click.option(
+        "--context", metavar="N", type=int, help="The embedded model's context: the tokens of a prompt and its answer."
+    )
+    @click.option("--threads", metavar="N", type=int, help="The embedded model's number of threads.")
+    @click.option(
+        "--mmproj", metavar="FILE", type=click.Path(), help="The embedded model's projector, with which it sees images."
+    )
     @wraps(command)
     def with_options(
         *arguments: Any, context: int | None, threads: int | None, mmproj: str | None, **options: Any
