@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -53,7 +54,8 @@ class ProviderOptions:
         with checking_arguments():
             local = {"download": DEFAULT, **(engine or {})}
             provider = choose_provider(name, base_url=self.base_url, local=local, **settings)
-        members = provider.providers if isinstance(provider, Fallback) else [provider]
+            members = provider.providers if isinstance(provider, Fallback) else [provider]
+            check_environment(members)
         check_engine_options(engine or {}, [one.name for one in members])
         if self.key_file is not None and len(members) > 1:
             raise Misuse("--api-key-file needs a single provider, and there are several; set their variables")
@@ -108,6 +110,20 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*arguments, provider_options=provider_options, **options)
 
     return with_options
+
+
+def check_environment(members: Sequence[BaseProvider]) -> None:
+    """Raise for a proxy, or for the only provider a file of certificates, that the environment names wrongly.
+
+    :param members: the providers that may be asked
+    :raises ValueError: if so
+    """
+    for one in members:
+        if isinstance(one, Provider):
+            with suppress(G4FLiteError):  # which the call tells
+                one.route()
+                if len(members) == 1:
+                    one.check_ready()
 
 
 def note_skipped(chain: Fallback) -> None:
