@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
+from requests.cookies import RequestsCookieJar
 
 from ..arguments import safe_url
 from ..errors import G4FLiteError, ResponseFormatError
@@ -72,6 +73,11 @@ class Exchange:
         self.bootstraps = 0
         self.login: Login | None = None
         self.bodies: list[Body] = []
+
+    @property
+    def cookies(self) -> RequestsCookieJar:
+        """The cookies of its session."""
+        return self.pooled.session.cookies
 
     def __enter__(self) -> Exchange:
         return self

@@ -12,6 +12,7 @@ import queue
 import re
 import socket
 import ssl
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -250,6 +251,7 @@ class TrackedResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
+        self._sock = sock
         transfer = running_transfer.get()
         if slices.NEEDED and transfer is not None and isinstance(self.fp, io.BufferedReader):
             deadline = transfer.deadline
@@ -284,6 +286,28 @@ class TrackedResponse(http.client.HTTPResponse):
             raise http.client.IncompleteRead(b"")
         # What could not be read as a header.  urllib3 would log it as a warning, with cookies and all.
         self.msg.set_payload("")
+
+    def _close_conn(self) -> None:
+        # What came behind the answer is lost with this file.  The server may be sending an answer twice, whose rest the
+        # connection's next call would take for its own.
+        at_end = self.length == 0 or (self.chunked and not self.closed)
+        if at_end and not self.will_close and self._has_more():
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+        super()._close_conn()  # type: ignore[misc]
+
+    def _has_more(self) -> bool:
+        if not hasattr(self.fp, "peek"):  # a test double's
+            return False
+        try:
+            limit = self._sock.gettimeout()
+            self._sock.settimeout(0)
+            try:
+                return bool(self.fp.peek(1))
+            finally:
+                self._sock.settimeout(limit)
+        except OSError:  # as TLS reports that nothing has come
+            return False
 
 
 class _Head:

@@ -56,8 +56,7 @@ class AiChatOnline(Provider):
 
     def bootstrap(self, exchange: Exchange) -> str:
         url = f"{self.base_url}{self.token_endpoint}?canvas=-{get_random_string()}"
-        headers = {**self._page_headers(), "Content-Type": None}
-        body = fetch(exchange, requests.Request("GET", url, headers=headers), "bootstrap", self)
+        body = fetch(exchange, requests.Request("GET", url, headers=self._page_headers()), "bootstrap", self)
         answer = body.json()
         body.close()
         token = answer.get("data") if isinstance(answer, dict) else None

@@ -119,7 +119,10 @@ class BaseProvider(Askable):
         return self._own_settings.facts(vars(self))
 
     def secrets(self) -> list[str]:
-        """List the strings that messages must not show: what is declared as a Secret, and arguments named like one."""
+        """List the strings that messages must not show: what is declared as a Secret, and arguments named like one.
+
+        Those of three characters or fewer are shown all the same, because without them a text could not be read.
+        """
         declared = (getattr(self, name) for name in self.declared_secrets)
         return [*filter(None, declared), *self._own_settings.secrets.values()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from ..errors import G4FLiteError, ModelNotSupportedError, ProviderNotFoundError
 from ..http.forks import lock_free_in_children
 from .base import BaseProvider
 from .environment import warn_of_unknown_variables
-from .registry import is_url, make, make_provider
+from .registry import find_class, is_url, make, make_provider
 from .settings import check_url
 
 ProviderLike = BaseProvider | type[BaseProvider] | str | Iterable[BaseProvider | type[BaseProvider] | str]
@@ -67,6 +68,27 @@ def members_of(providers: Any) -> tuple[BaseProvider | type[BaseProvider] | str,
     if not members:
         raise ValueError("provider is an empty list")
     return members
+
+
+def setting_of_provider(name: str, provider: Any) -> str:
+    """Return the error message for an argument of a client that is one of its provider; "" if it is not.
+
+    :param provider: the provider, its class or its name
+    """
+    kind: Any = provider if isinstance(provider, (type, str)) else type(provider)
+    if isinstance(kind, str):
+        try:
+            kind = find_class(kind.partition(":")[0])
+        except G4FLiteError:
+            return ""
+    if not issubclass(kind, BaseProvider):
+        return ""
+    if name in inspect.signature(kind).parameters:
+        return f"Client does not accept {name}=: pass it to the provider, as in Client({kind.__name__}({name}=…))"
+    options: Any = kind.known_options  # a property, if any is accepted
+    if isinstance(options, frozenset) and name in options:
+        return f"Client does not accept {name}=: pass {name}= to the call, as in ask(…, {name}=…)"
+    return ""
 
 
 def choose_provider(

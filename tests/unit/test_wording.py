@@ -41,6 +41,10 @@ from g4f_lite.testing import Scripted
             "a larger one, or leave out earlier messages",
             "a larger one, or leave out earlier messages, as `g4f-lite chat --max-characters N` does",
         ),
+        (
+            "take a model that can have a larger one, or",
+            "take a model that can have a larger one, as `g4f-lite local list` shows, or",
+        ),
         ("after 5 tokens: give a larger max_tokens, which", "after 5 tokens: give a larger --max-tokens, which"),
         ("there is no model 'model=x'", "there is no model 'model=x'"),
     ],
