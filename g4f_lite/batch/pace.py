@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator
 from fractions import Fraction
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from ..answers.deltas import Delta
 from ..answers.source import Stage
@@ -16,6 +16,7 @@ from ..arguments import safe_url
 from ..errors import MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
 from ..http.forks import ForkSafeLock, lock_free_in_children
 from ..http.redact import names_secret, password_in, scrub
+from ..http.route import refuse_when_offline
 from ..messages import text_of
 from ..prompt import Prompt
 
@@ -88,7 +89,7 @@ class SharedMeter:
     :param tpm: tokens per minute; None without a limit
     :param storage: the URL of the storage, such as ``redis://127.0.0.1:6379``
     :raises MissingDependencyError: if ``limits``, or the client of the storage, is not installed
-    :raises ProviderNotConfiguredError: if the storage cannot be used
+    :raises ProviderNotConfiguredError: if the storage cannot be used, or ``G4F_LITE_OFFLINE=1`` forbids it
     """
 
     def __init__(self, rpm: float | None, tpm: float | None, storage: str) -> None:
@@ -101,6 +102,8 @@ class SharedMeter:
             message = f'a shared pace needs {error.name}: pip install "g4f-lite[batch]"'
             raise MissingDependencyError(message) from error
         self._place, self._secrets = safe_url(storage), secrets_of(storage)
+        if urlsplit(storage).hostname:  # unlike memory:// and redis+unix:///path
+            refuse_when_offline(storage)
         options: dict[str, Any] = {}
         if storage.startswith(("redis", "valkey")):  # other storages have other names for these
             options = {"socket_timeout": 5, "socket_connect_timeout": 5}

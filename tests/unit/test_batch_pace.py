@@ -335,6 +335,34 @@ def test_an_answer_is_given_whose_tokens_a_storage_cannot_count(
     assert "the server went away" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("storage", "allowed"),
+    [
+        ("memory://", True),
+        ("redis://127.0.0.1:6379", True),
+        ("redis://:secret@redis.example:6379", False),
+        ("redis+cluster://redis.example:6379", False),
+    ],
+)
+def test_a_storage_on_another_machine_is_refused_offline(
+    storage: str, allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("redis")
+    limits = pytest.importorskip("limits")
+    monkeypatch.setenv("G4F_LITE_OFFLINE", "1")
+    opened: list[str] = []
+    monkeypatch.setattr(
+        limits.storage, "storage_from_string", lambda url, **_: opened.append(url) or limits.storage.MemoryStorage()
+    )
+    pace = Pace(rpm=5, storage=storage)
+    if allowed:
+        assert pace.meter
+    else:
+        with pytest.raises(ProviderNotConfiguredError, match=r"nothing but loopback, and redis\S*://redis\.example:6379 is not"):
+            pace.meter  # noqa: B018  it is made now
+    assert opened == ([storage] if allowed else [])
+
+
 def test_an_unknown_storage_is_named_without_its_password() -> None:
     pytest.importorskip("limits")
     with pytest.raises(ProviderNotConfiguredError, match=r"the storage nosuch://\*\*\*@host cannot be used"):
