@@ -142,6 +142,7 @@ def test_what_does_not_belong_to_the_path_of_a_model_is_told(name: str, superflu
     ("arguments", "words"),
     [
         (["-p", "no-such-provider"], "no-such-provider"),
+        (["-p", ""], "provider '' contains no name; leave it out"),
         (["-p", "local", "-m", "no-such-file.gguf"], "no-such-file.gguf"),
         (["-p", "local", "-m", __file__], ".gguf file"),
         (["-p", "local", "--base-url", "http://127.0.0.1:9/v1"], "Local has no use for --base-url"),
