@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator
 from fractions import Fraction
@@ -17,6 +18,8 @@ from ..http.forks import ForkSafeLock, lock_free_in_children
 from ..http.redact import names_secret, password_in, scrub
 from ..messages import text_of
 from ..prompt import Prompt
+
+logger = logging.getLogger(__name__)
 
 CHARACTERS_PER_TOKEN = 4  # in English, roughly; the service's own count corrects it afterwards
 _LOOK_SECONDS = 0.05  # how often a call that waits looks whether it was closed
@@ -98,8 +101,11 @@ class SharedMeter:
             message = f'a shared pace needs {error.name}: pip install "g4f-lite[batch]"'
             raise MissingDependencyError(message) from error
         self._place, self._secrets = safe_url(storage), secrets_of(storage)
+        options: dict[str, Any] = {}
+        if storage.startswith(("redis", "valkey")):  # other storages have other names for these
+            options = {"socket_timeout": 5, "socket_connect_timeout": 5}
         try:
-            self._limiter = SlidingWindowCounterRateLimiter(storage_from_string(storage))
+            self._limiter = SlidingWindowCounterRateLimiter(storage_from_string(storage, **options))
         except (ConfigurationError, ValueError, TypeError) as error:
             if "prerequisite" in str(error):
                 message = f'the storage {self._place} needs a package: pip install "g4f-lite[batch]"'
@@ -199,7 +205,10 @@ class Pace:
                 raise StreamInterruptedError("the answer was closed before its prompt was sent")
             yield from deltas
             if stream.usage is not None:
-                self.meter.correct(stream.usage.total_tokens - reserved)
+                try:
+                    self.meter.correct(stream.usage.total_tokens - reserved)
+                except ProviderNotConfiguredError as error:  # the answer is whole, and paid for
+                    logger.warning("the tokens of an answer are not counted: %s", error)
 
         return paced
 
@@ -232,9 +241,22 @@ def wait_for_place(
 
 def tokens_of(prompt: Prompt) -> int:
     """Estimate the tokens of a prompt, and of its answer if ``max_tokens`` limits it."""
+    return prompt_tokens(prompt) + (longest_answer(prompt) or 0)
+
+
+def prompt_tokens(prompt: Prompt, beside: str = "") -> int:
+    """Estimate the tokens of a prompt.
+
+    :param beside: what the model is shown beside the messages
+    """
     characters = sum(len(text_of(message.get("content"))) for message in prompt.messages)
-    longest = prompt.options.get("max_completion_tokens") or prompt.options.get("max_tokens") or 0
-    return characters // CHARACTERS_PER_TOKEN + 1 + (longest if isinstance(longest, int) else 0)
+    return (characters + len(beside)) // CHARACTERS_PER_TOKEN + 1
+
+
+def longest_answer(prompt: Prompt) -> int | None:
+    """Return the most tokens that an answer can have; None if nothing limits them."""
+    limit = prompt.options.get("max_completion_tokens") or prompt.options.get("max_tokens")
+    return limit if isinstance(limit, int) else None
 
 
 def secrets_of(storage: str) -> list[str]:

@@ -50,6 +50,8 @@ class Client(Asking, ManyPrompts, HostedPrompts):
     :param base_url: the URL of the named provider, or of an OpenAI-compatible server
     :param default_headers: headers for every request to it
     :param default_query: query parameters for every request to it
+    :param price: dollars for a million tokens of its prompts and of its answers, as in ``(0.15, 0.60)``; if None, what
+        the extra ``prices`` knows
     :param proxy: the URL of a proxy for every request
     :param proxies: g4f's name for ``proxy``
     :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
@@ -78,6 +80,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
         base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
+        price: tuple[float, float] | None = None,
         proxy: str | None = None,
         proxies: str | Mapping[str, str] | None = None,
         timeout: TimeoutLike = None,
@@ -109,6 +112,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
             base_url=base_url,
             default_headers=default_headers,
             default_query=default_query,
+            price=price,
             proxy=one_proxy(proxy, proxies),
             timeout=timeout,
             ask_timeout=ask_timeout,

@@ -56,6 +56,7 @@ class Router:
         base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
+        price: tuple[float, float] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
         ask_timeout: TimeoutLike = None,
@@ -91,6 +92,7 @@ class Router:
             "base_url": base_url,
             "default_headers": default_headers,
             "default_query": default_query,
+            "price": price,
         }
         own = {name: value for name, value in given.items() if value is not None}
         if provider is None and api_key is not None and base_url is None:

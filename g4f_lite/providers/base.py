@@ -289,7 +289,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         return [*secrets_in(self.headers), *super().secrets()]
 
     def _set_up(self) -> None:
-        self.budget, self.cool_downs = RetryBudget.of(self.retry), CoolDowns()
+        self.budget, self.cool_downs = RetryBudget(), CoolDowns()
         self.pool = SessionPool(own=self._own_session, make=self._make_session, size=self._pool_size)
 
     def _make_session(self) -> requests.Session:

@@ -34,6 +34,7 @@ from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, Timeout
 from .hooks import Requests, naming, nothing_read, raise_unread, read_deltas
 from .image_fetch import fetch_image
+from .price import Price
 from .sending import at_step, not_read, send_prompt, token_of
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class Service(Protocol):
 
     name: str
     base_url: str
-    priced_at: str | None
+    priced_at: str | Price | None
     token_sources: ClassVar[int]
     fetches_images: ClassVar[bool]
     retry: RetryLike
@@ -107,7 +108,12 @@ class Call(CheckedSource):
             exchange.secrets = partial(_secrets, service, self._prompt)  # without the call, which has the exchange
             self._exchange = exchange
             opened: Any = attempts(
-                service, exchange, lambda: self._attempt(exchange), self._retry, model=self._prompt.model or ""
+                service,
+                exchange,
+                lambda: self._attempt(exchange),
+                self._retry,
+                model=self._prompt.model or "",
+                has_fallback=self._prompt.has_fallback,
             )
             self.attempts = exchange.attempts
             if isinstance(opened, str):  # the result of a tenacity retry_error_callback

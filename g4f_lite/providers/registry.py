@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..arguments import unknown_name
+from ..arguments import service_of, unknown_name
 from ..errors import ProviderNotConfiguredError, ProviderNotFoundError
 from .base import BaseProvider
 from .openai.presets import PRESETS, plain, preset_named
@@ -19,6 +19,8 @@ ENTRY_POINTS = "g4f_lite.providers"
 # Python's messages about an unknown or a missing parameter of a class.
 _REFUSED = re.compile(r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'")
 _SEPARATED = re.compile(r"[\s;|]+")
+# Names of models, such as llama3.2, mistral:7b and qwen3:latest, which are no names of providers.
+_MODEL = re.compile(r"(?i)[\w.-]*\d[\w.-]*(?::.*)?|[\w.-]+:(?:latest|[\dx.]+[bm]\b.*)")
 _MISSING = re.compile(r"\.__init__\(\) missing .* arguments?: '(\w+)'")
 
 # The module of each built-in provider, imported when the provider is used.
@@ -80,6 +82,9 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
         if whole.endswith(".gguf") or is_reference(whole):
             message = f"{whole!r} is a model and not a provider; write {f'local:{whole}'!r}"
             raise ProviderNotFoundError(message) from None
+        if _MODEL.fullmatch(whole) and service_of(whole) is None:
+            hint = f"a model is written behind its provider: {f'ollama:{whole}'!r}"
+            raise ProviderNotFoundError(f"g4f_lite has no provider {name!r}; {hint}") from None
         raise
     return make(found, name, settings)
 

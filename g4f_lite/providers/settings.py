@@ -22,6 +22,8 @@ from ..timeout import RetryLike, TimeoutLike
 if TYPE_CHECKING:
     from typing_extensions import Unpack as Unpack
 
+_LINE_BREAKS = "\r\n"
+
 
 class SettingsBesideURL(TypedDict, total=False):
     """The settings of a provider with a ``base_url`` of its own."""
@@ -81,12 +83,23 @@ def check_url(url: Any, name: str, owner: str = "") -> str:
         valid = False
     if not valid or not url.isprintable() or re.search(r"[\s\\]", url):
         shown = safe_url(url)
-        raise ValueError(f"{name} must be a URL such as http://localhost:8080/v1, not {shown!r}{_meant(shown)}")
+        hint = _around(url) or _meant(shown)
+        raise ValueError(f"{name} must be a URL such as http://localhost:8080/v1, not {shown!r}{hint}")
     if "@" in url or parts.query or parts.fragment:  # also in a path, where an unescaped / of a password would put it
         raise ValueError(
             f"{name} must not contain a user, password or query; pass keys as api_key= or headers=: {safe_url(url)!r}"
         )
     return url.rstrip("/")
+
+
+def _around(url: str) -> str:
+    """Tell what stands around a URL, as it may in a file of settings; "" for nothing."""
+    inner = url.strip()
+    if inner != inner.strip("\"'“”‘’"):
+        return "; leave out the quotes"
+    if inner == url:
+        return ""
+    return f"; leave out the {'line break at its end' if url[-1] in _LINE_BREAKS else 'blank around it'}"
 
 
 def _meant(url: str) -> str:

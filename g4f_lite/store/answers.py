@@ -161,6 +161,10 @@ class AnswerStore:
             connection.execute("UPDATE facts SET value = value + ? WHERE name = 'bytes'", (added,))
         return size
 
+    def keys(self) -> list[Key]:
+        """Return the keys of all answers."""
+        return self.database.rows("SELECT key, occurrence FROM answers")
+
     def count(self) -> int:
         """Return how many answers there are."""
         return int(self.database.rows("SELECT count(*) FROM answers")[0][0])

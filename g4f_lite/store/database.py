@@ -230,7 +230,7 @@ class Database:
         """Raise what SQLite reports as a StoreError that says what it means."""
         try:
             yield
-        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:  # a name or a number that nobody wrote, too
             if isinstance(error, sqlite3.ProgrammingError):
                 raise  # a mistake in this library
             said = str(error)

@@ -317,6 +317,24 @@ def test_a_storage_that_sends_back_its_password(monkeypatch: pytest.MonkeyPatch)
     assert "pass-word-7" not in f"{caught.value.__cause__!r} {vars(caught.value)}"
 
 
+def test_an_answer_is_given_whose_tokens_a_storage_cannot_count(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = pytest.importorskip("limits")
+    client = Client(Answers(), pace=Pace(tpm=600, storage="memory://"))
+    hit = limits.strategies.SlidingWindowCounterRateLimiter.hit
+
+    def count_few(*arguments: Any, cost: int) -> bool:
+        if cost > 5:  # what the answer took beyond its prompt
+            raise RuntimeError("the server went away")
+        return bool(hit(*arguments, cost=cost))
+
+    monkeypatch.setattr(limits.strategies.SlidingWindowCounterRateLimiter, "hit", count_few)
+    assert client.ask("Hello") == "yes"
+    assert "the tokens of an answer are not counted" in caplog.text
+    assert "the server went away" in caplog.text
+
+
 def test_an_unknown_storage_is_named_without_its_password() -> None:
     pytest.importorskip("limits")
     with pytest.raises(ProviderNotConfiguredError, match=r"the storage nosuch://\*\*\*@host cannot be used"):

@@ -73,6 +73,18 @@ def test_a_slash_before_the_model_is_told_to_be_a_colon(name: str) -> None:
         registry.make_provider(name)
 
 
+@pytest.mark.parametrize("name", ["llama3", "llama3.2", "llama3.2:1b", "deepseek-r1", "mixtral:8x7b", "qwq:latest"])
+def test_the_name_of_a_model_is_told_to_follow_its_provider(name: str) -> None:
+    with pytest.raises(ProviderNotFoundError, match=f"; a model is written behind its provider: 'ollama:{name}'$"):
+        registry.make_provider(name)
+
+
+@pytest.mark.parametrize("name", ["ollma", "ollma:llama3.2", "my-model"])
+def test_the_name_of_no_model_leads_to_similar_providers(name: str) -> None:
+    with pytest.raises(ProviderNotFoundError, match=f"^g4f_lite has no provider '{name.partition(':')[0]}'; try "):
+        registry.make_provider(name)
+
+
 @pytest.mark.parametrize("name", ["ollama;groq", "ollama groq", "Ollama | local"])
 def test_several_names_in_one_are_told_how_to_separate(name: str) -> None:
     with pytest.raises(ProviderNotFoundError, match=r"; separate several by commas$"):

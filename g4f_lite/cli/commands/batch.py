@@ -16,9 +16,10 @@ from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
 from ...http.urls import is_loopback
+from ...providers.price import Price
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
-from ..batch_report import Price, told_before, told_of_unused
+from ..batch_report import price_of, told_before, told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE, complete_model
@@ -153,7 +154,7 @@ def command(
     rows = files.read(template, empty=empty, head=head)
     check = format_check(call_options)
     with checking_arguments():
-        price = None if price_text is None else Price.of(price_text)
+        price = None if price_text is None else price_of(price_text)
     if not estimate:
         files.check_earlier(len(rows), fresh=options["fresh"])
     if provider_options.timeout is not None:
@@ -191,8 +192,9 @@ def command(
 
     with client:
         if estimate:
-            address = client.provider.priced_at or ""
-            is_paid = find_spec("genai_prices") is not None and bool(address) and not is_loopback(address)
+            address = client.provider.priced_at
+            is_listed = isinstance(address, str) and bool(address) and not is_loopback(address)
+            is_paid = find_spec("genai_prices") is not None and is_listed
             _tell_estimate(results, files, price, 0 if is_new or hosted else unused(), is_paid=is_paid)
             return
         results.check()
