@@ -360,7 +360,7 @@ def unknown_setting(name: str, known: Sequence[str], options: Collection[str], o
         hint = f": pass {option}= to the call, as in ask(…, {option}=…)"
     elif near := difflib.get_close_matches(name, known, n=3):
         hint = f"; try {', '.join(f'{each}=' for each in near)}"
-    elif near := difflib.get_close_matches(name, list(options), n=1):
+    elif near := difflib.get_close_matches(name, list(options), n=1, cutoff=0.75):
         hint = f": pass {near[0]}= to the call, as in ask(…, {near[0]}=…)"
     else:
         hint = ""

@@ -350,8 +350,8 @@ class AnswerStream(Generator[Piece, None, None]):
                 self.scrub(error)
                 raise
             self._source = source
-            for stage in self._stages:
-                deltas = stage(deltas)
+            while self._stages:  # not kept: one may hold the stream, which would then wait for a garbage collection
+                deltas = self._stages.pop(0)(deltas)
             self._deltas = deltas = each_heard(deltas)
         if self._closed:  # by another thread in the meantime
             self.close()

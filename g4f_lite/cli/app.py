@@ -29,7 +29,7 @@ OTHER_NAMES = {
 }
 # What others call their options, and the one that is meant where the command has it.
 OTHER_OPTIONS = {
-    **dict.fromkeys(("--concurrency", "--jobs", "--max-concurrency", "--max-workers", "--parallel", "-j"), "--workers"),
+    **dict.fromkeys(("--concurrency", "--max-concurrency", "--max-workers", "--parallel", "--jobs", "-j"), "--workers"),
     **dict.fromkeys(("--dry-run", "--cost"), "--estimate"),
     **dict.fromkeys(("--api-key", "--key"), "--api-key-file"),
     **dict.fromkeys(("--url", "--endpoint", "--api-base"), "--base-url"),
@@ -97,7 +97,7 @@ def _suggested(error: click.ClickException) -> click.ClickException:
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         meant = OTHER_OPTIONS.get(error.option_name, "")
         if any(meant in parameter.opts for parameter in error.ctx.command.params):
-            return click.UsageError(f"there is no option {error.option_name!r}; did you mean {meant}?", error.ctx)
+            return click.UsageError(f"there is no option {error.option_name}; did you mean {meant}?", error.ctx)
         dashed = any(re.match(r"-[^=]*\s", argument) for argument in sys.argv[1:])
         if dashed and any(parameter.name == "prompt" for parameter in error.ctx.command.params):
             return click.UsageError("a prompt that begins with a dash comes after --, as in -- '- one'", error.ctx)

@@ -12,7 +12,7 @@ from ..answers.short_traceback import with_short_errors
 from ..arguments import missing_attribute, unknown_setting
 from ..messages import Message, Messages
 from ..providers.base import BaseProvider
-from ..providers.selection import ProviderLike
+from ..providers.selection import ProviderLike, setting_of_provider
 from ..timeout import RETRY, CallRetry, RetryLike, TimeoutLike
 from .asking import Asking
 from .hosting import HostedPrompts
@@ -98,7 +98,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
             raise TypeError("Client takes one provider, or a list; write the rest by name, as in Client(…, model=…)")
         for name in unknown:
             known, options = (list(inspect.signature(each).parameters) for each in (Client.__init__, Client.ask))
-            message = unknown_setting(name, known, options, "Client")
+            message = setting_of_provider(name, provider) or unknown_setting(name, known, options, "Client")
             if message.endswith(f" {name}="):
                 message += (
                     f": pass an option to the call, as in ask(…, {name}=…), and a provider's setting to its class"

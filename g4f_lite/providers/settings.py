@@ -6,17 +6,17 @@ import importlib.util
 import inspect
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 import requests
 
-from ..arguments import safe_url
+from ..arguments import safe_url, unknown_setting
 from ..errors import MissingDependencyError
-from ..http.exchange import CA_BUNDLES
 from ..http.failures import NEEDS_PYSOCKS
 from ..http.retry import OnRetry
+from ..http.route import CA_BUNDLES
 from ..timeout import RetryLike, TimeoutLike
 
 if TYPE_CHECKING:
@@ -62,6 +62,33 @@ def full_signature(kind: type, base: type | None = None) -> inspect.Signature:
         names = {parameter.name for parameter in own}.union(getattr(kind, "fixed_settings", ()))
         own[-1:] = [settings[name] for name in Settings.__annotations__ if name not in names]
     return inspect.Signature(own)
+
+
+def refuse_unknown(kind: Any, given: Iterable[str]) -> None:
+    """Raise for an argument that the constructor of a class of providers does not accept.
+
+    One with ``**settings`` may have more arguments than it names: the base class refuses what it does not pass on.
+
+    :param kind: the class
+    :param given: the names of the arguments
+    :raises TypeError: if one is not accepted; it says what to write instead
+    """
+    unknown = [name for name in given if name not in kind.__signature__.parameters]
+    own = inspect.signature(kind.__init__).parameters.values() if unknown else ()
+    if unknown and all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in own):
+        raise refused_setting(kind, unknown[0])
+
+
+def refused_setting(kind: Any, name: str) -> TypeError:
+    """Make the error for an argument that a class of providers does not accept, with what to write instead."""
+    known, keys = kind.__signature__.parameters, kind.declared_secrets
+    asked_for = [name] if name in keys else [*keys] if name == "api_key" else []
+    if variables := " and ".join(keys[each].variable for each in asked_for):
+        return TypeError(f"{kind.__name__} does not accept {name}=; set {variables} in the environment")
+    if name in Settings.__annotations__:  # so it has no **settings
+        remedy = "add **settings to its __init__, and pass them on: super().__init__(**settings)"
+        return TypeError(f"{kind.__name__} does not accept {name}=, which every provider should; {remedy}")
+    return TypeError(unknown_setting(name, list(known), kind.known_options, kind.__name__))
 
 
 def check_url(url: Any, name: str, owner: str = "") -> str:

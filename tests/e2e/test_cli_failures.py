@@ -172,7 +172,6 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
         (["pull", "smollm2"], b"", "there is no command 'pull'; did you mean local pull?"),
         (["chat", "- one\n- two"], b"", "a prompt that begins with a dash comes after --, as in -- '- one'"),
         (["Hi, you"], b"", "'Hi, you' is not a command; a prompt comes after one: g4f-lite chat 'Hi, you'"),
-        (["batch", "in.txt", "--concurrency", "8"], b"", "there is no option '--concurrency'; did you mean --workers?"),
         (["batch", "in.txt", "--dry-run"], b"", "; did you mean --estimate?"),
         (["batch", "in.txt", "--limit", "8"], b"", "; did you mean --head?"),
         (["chat", "What", "is it?"], b"", 'the prompt is several arguments; put it in quotes: "What is it?"'),

@@ -25,7 +25,7 @@ from g4f_lite import (
     ProviderNotConfiguredError,
 )
 from g4f_lite.arguments import check_proxy, is_switched_on, warn
-from g4f_lite.http.exchange import CA_BUNDLES
+from g4f_lite.http.route import CA_BUNDLES
 from g4f_lite.testing import Echo
 
 from .services import PIXEL

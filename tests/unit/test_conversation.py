@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -386,3 +387,12 @@ def test_options_go_to_the_provider_and_none_is_not_sent() -> None:
     conversation.ask("x", temperature=0, max_tokens=5, top_k=1)
     conversation.stream("y", stop="z").text()
     assert [call.options for call in provider.calls] == [{"temperature": 0, "max_tokens": 5, "top_k": 1}, {"stop": "z"}]
+
+
+def test_a_stream_that_was_read_is_freed_at_once() -> None:
+    """It holds up to 4 MiB of an answer, which is not to wait for a garbage collection."""
+    stream = Conversation(Scripted("Hello, Ada.")).stream("My name is Ada.")
+    freed = weakref.ref(stream)
+    assert stream.text() == "Hello, Ada."
+    del stream
+    assert freed() is None

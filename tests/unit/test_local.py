@@ -11,7 +11,7 @@ import requests
 
 from g4f_lite import Local, ModelNotSupportedError
 from g4f_lite.answers.deltas import Finish
-from g4f_lite.http.exchange import Route
+from g4f_lite.http.route import Route
 from g4f_lite.prompt import Prompt
 from g4f_lite.providers.local.control_tokens import broken_up
 from g4f_lite.providers.local.endings import HELD_PIECES, REPETITION, well_ended

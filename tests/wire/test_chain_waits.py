@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,7 +70,7 @@ def test_a_chain_of_the_environment_goes_on_too(
     limited: OpenAICompatible, healthy: OpenAICompatible, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, member in (("ollama", limited), ("lmstudio", healthy)):
-        monkeypatch.setitem(PRESETS, name, replace(PRESETS[name], base_url=member.base_url, default_model="m"))
+        monkeypatch.setitem(PRESETS, name, PRESETS[name]._replace(base_url=member.base_url, default_model="m"))
     monkeypatch.setattr(selection, "replacement", None)
     monkeypatch.setenv("G4F_LITE_PROVIDER", "ollama,lmstudio")
     with Client() as client:

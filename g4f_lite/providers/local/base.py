@@ -14,7 +14,7 @@ from ...errors import G4FLiteError, ModelNotSupportedError, ProviderNotConfigure
 from ...http.body import Body
 from ...http.checks import check
 from ...http.deadline import Deadline
-from ...http.exchange import Route
+from ...http.route import Route
 from ...prompt import Prompt
 from ..hooks import read_error
 from ..openai.base import OpenAIProvider
