@@ -358,7 +358,8 @@ def test_a_storage_on_another_machine_is_refused_offline(
     if allowed:
         assert pace.meter
     else:
-        with pytest.raises(ProviderNotConfiguredError, match=r"nothing but loopback, and redis\S*://redis\.example:6379 is not"):
+        refusal = r"nothing but loopback, and redis\S*://redis\.example:6379 is not"
+        with pytest.raises(ProviderNotConfiguredError, match=refusal):
             pace.meter  # noqa: B018  it is made now
     assert opened == ([storage] if allowed else [])
 
