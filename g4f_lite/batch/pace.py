@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Generator
 from fractions import Fraction
@@ -13,7 +14,7 @@ from ..answers.deltas import Delta
 from ..answers.source import Stage
 from ..answers.stream import AnswerStream
 from ..arguments import safe_url
-from ..errors import MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
+from ..errors import DeadlineExceededError, MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
 from ..http.forks import ForkSafeLock, lock_free_in_children
 from ..http.redact import names_secret, password_in, scrub
 from ..http.route import refuse_when_offline
@@ -31,8 +32,11 @@ _TOKEN_SECONDS = 10.0  # the tokens of so many seconds may be used at once
 class Meter(Protocol):
     """Counts against the limits."""
 
-    def reserve(self, tokens: int) -> float:
-        """Take a place for a request of so many tokens, and return the seconds to wait for it."""
+    def reserve(self, tokens: int, longest: float = math.inf) -> float:
+        """Take a place for a request of so many tokens, and return the seconds to wait for it.
+
+        :param longest: how many seconds the caller may wait; no place is taken where that is too short
+        """
 
     def correct(self, tokens: int) -> None:
         """Count tokens that were used beyond those that were reserved; a negative number gives some back."""
@@ -57,17 +61,16 @@ class LocalMeter:
         self._size = self._left = self._refill * _TOKEN_SECONDS
         self._filled_at = clock()
 
-    def reserve(self, tokens: int) -> float:
+    def reserve(self, tokens: int, longest: float = math.inf) -> float:
         with self._lock.held():
             now = self._clock()
-            at = now
-            if self._gap:
-                at = max(now, self._next)
-                self._next = at + self._gap
+            at = max(now, self._next) if self._gap else now
             if self._refill:
                 self._fill(now)
                 if self._left < 0:
                     at = max(at, now - self._left / self._refill)
+            if at - now <= longest:
+                self._next = at + self._gap
                 self._left -= tokens
             return at - now
 
@@ -121,7 +124,7 @@ class SharedMeter:
         self._requests = share and RateLimitItemPerSecond(share.numerator, share.denominator, namespace="g4f_lite")
         self._tokens = RateLimitItemPerMinute(round(tpm), namespace="g4f_lite") if tpm else None
 
-    def reserve(self, tokens: int) -> float:
+    def reserve(self, tokens: int, longest: float = math.inf) -> float:
         """Take a place, and return 0; or take none, and return the seconds after which to try again, negated."""
         limiter = self._limiter
         try:
@@ -198,12 +201,15 @@ class Pace:
                 )
             return self._meter
 
-    def stage(self, stream: AnswerStream, prompt: Prompt) -> Stage:
-        """Return the stage that waits for a place before the prompt is sent, and counts the tokens afterwards."""
+    def stage(self, stream: AnswerStream, prompt: Prompt, limit: float | None) -> Stage:
+        """Return the stage that waits for a place before the prompt is sent, and counts the tokens afterwards.
+
+        :param limit: the total time limit of the call, in seconds
+        """
 
         def paced(deltas: Generator[Delta, None, None]) -> Generator[Delta, None, None]:
             reserved = tokens_of(prompt)
-            wait_for_place(self.meter, reserved, lambda: stream.closed)
+            wait_for_place(self.meter, reserved, lambda: stream.closed, limit=limit)
             if stream.closed:
                 raise StreamInterruptedError("the answer was closed before its prompt was sent")
             yield from deltas
@@ -226,15 +232,26 @@ class Pace:
 
 
 def wait_for_place(
-    meter: Meter, tokens: int, is_closed: Callable[[], bool], sleep: Callable[[float], Any] = time.sleep
+    meter: Meter,
+    tokens: int,
+    is_closed: Callable[[], bool],
+    sleep: Callable[[float], Any] = time.sleep,
+    limit: float | None = None,
 ) -> None:
     """Wait until a request may be sent, or nobody wants it any more.
 
     :param is_closed: says that nobody does
+    :param limit: the total time limit of the call, in seconds
+    :raises DeadlineExceededError: at once, if there is no place within the limit; none is taken then
     """
+    ends_at = math.inf if limit is None else time.monotonic() + limit
     while not is_closed():
-        wait = meter.reserve(tokens)
+        longest = ends_at - time.monotonic()
+        wait = meter.reserve(tokens, longest)
         left = abs(wait)
+        if left > longest:
+            message = f"the pace has no place for the prompt within the total time limit of {limit:g} s"
+            raise DeadlineExceededError(f"{message}; pass a longer timeout=, or send fewer at a time", limit="total")
         while left > 0 and not is_closed():
             sleep(min(left, _LOOK_SECONDS))
             left -= _LOOK_SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from g4f_lite import (
     BaseProvider,
     Client,
+    DeadlineExceededError,
     Finish,
     MissingDependencyError,
     Pace,
@@ -22,6 +24,7 @@ from g4f_lite import (
 )
 from g4f_lite.batch.pace import LocalMeter, tokens_of, wait_for_place
 from g4f_lite.batch.workers import Workers
+from g4f_lite.testing import Scripted
 
 
 class Clock:
@@ -250,11 +253,32 @@ def test_the_pace_of_a_client_counts_each_call(monkeypatch: pytest.MonkeyPatch) 
     pace = Pace(rpm=600, tpm=60_000)
     pace._meter = LocalMeter(600, 60_000, clock=clock)
     client = Client(Answers(), pace=pace)
-    monkeypatch.setattr("g4f_lite.batch.pace.wait_for_place.__defaults__", (sleep,))
+    monkeypatch.setattr("g4f_lite.batch.pace.wait_for_place.__defaults__", (sleep, None))
     for _ in range(5):
         assert client.ask("Hello") == "yes"
     assert sum(slept) == pytest.approx(0.4)
     assert pace.meter._left == pytest.approx(10_000 - 250 + 0.4 * 1000, abs=200)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("settings", [{"rpm": 3}, {"tpm": 600}])
+def test_a_call_does_not_wait_for_a_pace_beyond_its_time_limit(settings: dict[str, float]) -> None:
+    pace = Pace(**settings)
+    client = Client(scripted := Scripted("one", "two"), pace=pace)
+    assert client.ask("x" * 6000) == "one"
+    meter: Any = pace.meter
+    before = (meter._next, meter._left)
+    with pytest.raises(DeadlineExceededError, match="the pace has no place for the prompt within") as caught:
+        client.ask("Hello", timeout=2)
+    assert caught.value.limit == "total"
+    assert len(scripted.calls) == 1
+    assert meter._next == before[0]  # no place was taken
+    assert meter._left >= before[1]
+
+
+def test_a_batch_waits_for_the_pace_of_its_client_before_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("g4f_lite.batch.pace.LocalMeter.reserve", lambda meter, tokens, longest=math.inf: 0.2)
+    client = Client(Scripted("one", "two"), timeout=0.1, pace=Pace(rpm=3))
+    assert client.map(["a", "b"], workers=1).texts() == ["one", "two"]
 
 
 def test_a_pace_can_be_pickled_without_its_counts() -> None:
