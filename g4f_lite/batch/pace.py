@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Generator
 from fractions import Fraction
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from ..answers.deltas import Delta
 from ..answers.source import Stage
 from ..answers.stream import AnswerStream
 from ..arguments import safe_url
-from ..errors import MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
+from ..errors import DeadlineExceededError, MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
 from ..http.forks import ForkSafeLock, lock_free_in_children
 from ..http.redact import names_secret, password_in, scrub
+from ..http.route import refuse_when_offline
 from ..messages import text_of
 from ..prompt import Prompt
 
@@ -30,8 +32,11 @@ _TOKEN_SECONDS = 10.0  # the tokens of so many seconds may be used at once
 class Meter(Protocol):
     """Counts against the limits."""
 
-    def reserve(self, tokens: int) -> float:
-        """Take a place for a request of so many tokens, and return the seconds to wait for it."""
+    def reserve(self, tokens: int, longest: float = math.inf) -> float:
+        """Take a place for a request of so many tokens, and return the seconds to wait for it.
+
+        :param longest: how many seconds the caller may wait; no place is taken where that is too short
+        """
 
     def correct(self, tokens: int) -> None:
         """Count tokens that were used beyond those that were reserved; a negative number gives some back."""
@@ -56,17 +61,16 @@ class LocalMeter:
         self._size = self._left = self._refill * _TOKEN_SECONDS
         self._filled_at = clock()
 
-    def reserve(self, tokens: int) -> float:
+    def reserve(self, tokens: int, longest: float = math.inf) -> float:
         with self._lock.held():
             now = self._clock()
-            at = now
-            if self._gap:
-                at = max(now, self._next)
-                self._next = at + self._gap
+            at = max(now, self._next) if self._gap else now
             if self._refill:
                 self._fill(now)
                 if self._left < 0:
                     at = max(at, now - self._left / self._refill)
+            if at - now <= longest:
+                self._next = at + self._gap
                 self._left -= tokens
             return at - now
 
@@ -88,7 +92,7 @@ class SharedMeter:
     :param tpm: tokens per minute; None without a limit
     :param storage: the URL of the storage, such as ``redis://127.0.0.1:6379``
     :raises MissingDependencyError: if ``limits``, or the client of the storage, is not installed
-    :raises ProviderNotConfiguredError: if the storage cannot be used
+    :raises ProviderNotConfiguredError: if the storage cannot be used, or ``G4F_LITE_OFFLINE=1`` forbids it
     """
 
     def __init__(self, rpm: float | None, tpm: float | None, storage: str) -> None:
@@ -101,6 +105,8 @@ class SharedMeter:
             message = f'a shared pace needs {error.name}: pip install "g4f-lite[batch]"'
             raise MissingDependencyError(message) from error
         self._place, self._secrets = safe_url(storage), secrets_of(storage)
+        if urlsplit(storage).hostname:  # unlike memory:// and redis+unix:///path
+            refuse_when_offline(storage)
         options: dict[str, Any] = {}
         if storage.startswith(("redis", "valkey")):  # other storages have other names for these
             options = {"socket_timeout": 5, "socket_connect_timeout": 5}
@@ -118,7 +124,7 @@ class SharedMeter:
         self._requests = share and RateLimitItemPerSecond(share.numerator, share.denominator, namespace="g4f_lite")
         self._tokens = RateLimitItemPerMinute(round(tpm), namespace="g4f_lite") if tpm else None
 
-    def reserve(self, tokens: int) -> float:
+    def reserve(self, tokens: int, longest: float = math.inf) -> float:
         """Take a place, and return 0; or take none, and return the seconds after which to try again, negated."""
         limiter = self._limiter
         try:
@@ -195,12 +201,15 @@ class Pace:
                 )
             return self._meter
 
-    def stage(self, stream: AnswerStream, prompt: Prompt) -> Stage:
-        """Return the stage that waits for a place before the prompt is sent, and counts the tokens afterwards."""
+    def stage(self, stream: AnswerStream, prompt: Prompt, limit: float | None) -> Stage:
+        """Return the stage that waits for a place before the prompt is sent, and counts the tokens afterwards.
+
+        :param limit: the total time limit of the call, in seconds
+        """
 
         def paced(deltas: Generator[Delta, None, None]) -> Generator[Delta, None, None]:
             reserved = tokens_of(prompt)
-            wait_for_place(self.meter, reserved, lambda: stream.closed)
+            wait_for_place(self.meter, reserved, lambda: stream.closed, limit=limit)
             if stream.closed:
                 raise StreamInterruptedError("the answer was closed before its prompt was sent")
             yield from deltas
@@ -223,15 +232,26 @@ class Pace:
 
 
 def wait_for_place(
-    meter: Meter, tokens: int, is_closed: Callable[[], bool], sleep: Callable[[float], Any] = time.sleep
+    meter: Meter,
+    tokens: int,
+    is_closed: Callable[[], bool],
+    sleep: Callable[[float], Any] = time.sleep,
+    limit: float | None = None,
 ) -> None:
     """Wait until a request may be sent, or nobody wants it any more.
 
     :param is_closed: says that nobody does
+    :param limit: the total time limit of the call, in seconds
+    :raises DeadlineExceededError: at once, if there is no place within the limit; none is taken then
     """
+    ends_at = math.inf if limit is None else time.monotonic() + limit
     while not is_closed():
-        wait = meter.reserve(tokens)
+        longest = ends_at - time.monotonic()
+        wait = meter.reserve(tokens, longest)
         left = abs(wait)
+        if left > longest:
+            message = f"the pace has no place for the prompt within the total time limit of {limit:g} s"
+            raise DeadlineExceededError(f"{message}; pass a longer timeout=, or send fewer at a time", limit="total")
         while left > 0 and not is_closed():
             sleep(min(left, _LOOK_SECONDS))
             left -= _LOOK_SECONDS

@@ -50,7 +50,7 @@ class ProviderOptions:
         """
         if self.key_file is not None:
             settings["api_key"] = read_key(self.key_file)
-        name = ",".join(self.names) or None
+        name = ",".join(self.names) if self.names else None  # -p "$UNSET" is a mistake
         with checking_arguments():
             local = {"download": DEFAULT, **(engine or {})}
             provider = choose_provider(name, base_url=self.base_url, local=local, **settings)

@@ -47,7 +47,8 @@ class BatchCalls:
         repairs: int = 1,
         use: ToolUse | None = None,
     ) -> None:
-        self._router = router
+        self._router = copy.copy(router)
+        self._router.pace = None  # a batch waits before the call, whose time limits that does not use up
         self._provider = provider
         self._output = output
         self._repairs = repairs
@@ -61,7 +62,7 @@ class BatchCalls:
 
     def for_workers(self) -> BatchCalls:
         made, made._router = copy.copy(self), copy.copy(self._router)
-        made._router.pace, made._router.usage = None, UncountedUsage()
+        made._router.usage = UncountedUsage()
         return made
 
     def used(self) -> list[CallUsage]:

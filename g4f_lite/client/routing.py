@@ -128,7 +128,8 @@ class Router:
             self._add_hint(error, name, found)
             raise
         if self.pace is not None:
-            stream.through(self.pace.stage(stream, asked))
+            limit = Timeout.of(asked.timeout, getattr(found, "timeout", None)).total
+            stream.through(self.pace.stage(stream, asked, limit))
         if name:
             stream.through(lambda deltas: self._explained(deltas, name, found))
         for stage in stages:

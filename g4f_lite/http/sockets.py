@@ -62,6 +62,8 @@ def open_socket(connection: Any, transfer: Transfer) -> socket.socket:
 
 
 def _addresses(connection: Any, name: str, port: int) -> list[tuple[int, Any]]:
+    if name.lower().rstrip(".").endswith(".localhost"):  # this machine's by RFC 6761, but some resolvers ask a server
+        name = "localhost"
     try:
         found = socket.getaddrinfo(name, port, allowed_gai_family(), socket.SOCK_STREAM)
     except socket.gaierror as error:

@@ -142,6 +142,7 @@ def test_what_does_not_belong_to_the_path_of_a_model_is_told(name: str, superflu
     ("arguments", "words"),
     [
         (["-p", "no-such-provider"], "no-such-provider"),
+        (["-p", ""], "provider '' contains no name; leave it out"),
         (["-p", "local", "-m", "no-such-file.gguf"], "no-such-file.gguf"),
         (["-p", "local", "-m", __file__], ".gguf file"),
         (["-p", "local", "--base-url", "http://127.0.0.1:9/v1"], "Local has no use for --base-url"),
@@ -169,7 +170,6 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
     [
         (["caht"], b"", "there is no command 'caht'; did you mean chat?"),
         (["pull", "smollm2"], b"", "there is no command 'pull'; did you mean local pull?"),
-        (["batch", "--concurrency", "8", "in.txt"], b"", "no option --concurrency; did you mean --workers?"),
         (["chat", "- one\n- two"], b"", "a prompt that begins with a dash comes after --, as in -- '- one'"),
         (["Hi, you"], b"", "'Hi, you' is not a command; a prompt comes after one: g4f-lite chat 'Hi, you'"),
         (["batch", "in.txt", "--dry-run"], b"", "; did you mean --estimate?"),

@@ -292,7 +292,13 @@ def test_providers_that_prompts_name_are_told_apart_when_they_are_gone(tmp_path:
     assert [f"Counts {number % 2}" in scope for number, scope in enumerate(scopes)] == [True] * 100
 
 
-@pytest.mark.parametrize("text", ["null", '[{"is": "unknown"}]', '[{"text": "x"}]', "[5]", "[", '[{"is": "usage"}]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("null", "[", "[5]", '[{"text": "x"}]', '[{"is": "unknown"}]', '[{"is": "usage"}]'),
+        *('[{"is": "reasoning", "text": 3}]', '[{"is": "choice", "index": [], "delta": "x"}]'),
+    ],
+)
 def test_json_that_is_not_deltas_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"not the deltas|Expecting"):
         from_json(text)

@@ -257,6 +257,28 @@ def test_a_file_that_someone_else_wrote_is_left_alone(tmp_path: Path) -> None:
     assert json.loads(file.read_text(encoding="utf-8")) == first.messages
 
 
+def test_a_file_that_someone_else_writes_meanwhile_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "talk.json"
+    first = Conversation(Scripted("one"))
+    first.save(file)
+    second = Conversation.load(file, Scripted("two"))
+    second.ask("2")
+    first.ask("1")
+    fsync = os.fsync
+
+    def write_first(number: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        second.save(file)
+
+    monkeypatch.setattr(os, "fsync", write_first)
+    with pytest.raises(ConversationChangedError, match="was changed"):
+        first.save(file)
+    assert json.loads(file.read_text(encoding="utf-8")) == second.messages
+    assert [each.name for each in tmp_path.iterdir()] == [file.name]
+
+
 def test_a_file_that_only_looks_changed_is_written(tmp_path: Path) -> None:
     file = tmp_path / "talk.json"
     conversation = Conversation(Scripted("one"))
