@@ -123,13 +123,14 @@ def test_an_estimate_and_the_first_few(emulator: Emulator, here: list[str], tmp_
     store = ["--store", str(tmp_path / "answers.db")]
     source = ["batch", str(tmp_path / "in.txt"), *here]
     assert call(*source, "--estimate", *store).stdout == (
-        "100 prompts to send, 0 answers stored; about 300 tokens of prompts (the largest has 3)\n"
+        "100 prompts to send, 0 answers stored; about 300 tokens of prompts (the largest has 3); "
+        "echo: no price known; give --price P,A\n"
     )
     assert not (tmp_path / "answers.db").exists()
     assert len(call(*source, "--head", "3", *store).stdout.splitlines()) == 3
     assert call(*source, "--estimate", "--max-tokens", "10").stdout == (
         "100 prompts to send, 0 answers stored; about 300 tokens of prompts (the largest has 3), "
-        "at most 1,000 tokens of answers\n"
+        "at most 1,000 tokens of answers; echo: no price known; give --price P,A\n"
     )
     assert call(*source, "--estimate", *store).stdout.startswith("97 prompts to send, 3 answers stored")
     assert len(prompts(emulator)) == 3
@@ -336,7 +337,7 @@ def test_an_estimate_needs_no_key_and_says_what_the_price_is_for(tmp_path: Path)
     command[command.index("openai:gpt-4o-mini")] = "openai"
     assert "; gpt-4o-mini: about $0.015 for" in call(*command, **environment).stdout
     command[command.index("openai")] = "openai:gpt-4o-mni"
-    assert call(*command, **environment).stdout.endswith("; gpt-4o-mni: no price known\n")
+    assert call(*command, **environment).stdout.endswith("; gpt-4o-mni: no price known; give --price P,A\n")
 
 
 def test_the_price_of_a_gateway_is_an_option(emulator: Emulator, here: list[str], tmp_path: Path) -> None:

@@ -55,7 +55,10 @@ def test_rows_behind_the_first_few_were_not_skipped(here: list[str], table: list
     done = call(*table, "--head", "2", *here)
     assert (len(done.stdout.splitlines()), done.stderr) == (2, "Note: 1 empty row skipped\n")
     done = call(*table, "--head", "1", "--estimate", *here)
-    assert done.stdout == "1 prompt to send, 0 answers stored; about 1 token of prompts\n"
+    assert (
+        done.stdout
+        == "1 prompt to send, 0 answers stored; about 1 token of prompts; echo: no price known; give --price P,A\n"
+    )
 
 
 def test_an_estimate_tells_prompts_that_are_repeated(here: list[str], tmp_path: Path) -> None:

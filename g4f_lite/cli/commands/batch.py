@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,16 @@ from ...batch.summary import Estimate
 from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
-from ...http.urls import is_loopback
 from ...providers.price import Price
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
-from ..batch_report import price_of, told_before, told_of_unused
+from ..batch_report import price_of, told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments
 from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
+from ..wording import in_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
 _LIVE = {
@@ -192,10 +191,7 @@ def command(
 
     with client:
         if estimate:
-            address = client.provider.priced_at
-            is_listed = isinstance(address, str) and bool(address) and not is_loopback(address)
-            is_paid = find_spec("genai_prices") is not None and is_listed
-            _tell_estimate(results, files, price, 0 if is_new or hosted else unused(), is_paid=is_paid)
+            _tell_estimate(results, files, price, 0 if is_new or hosted else unused())
             return
         results.check()
         if not (is_new or hosted or options["fresh"]):
@@ -203,13 +199,10 @@ def command(
         BatchRun(client, results, rows, files, check, price, options["fresh"]).run()
 
 
-def _tell_estimate(
-    results: BatchResults[Any], files: BatchFiles, price: Price | None, unused: int, *, is_paid: bool
-) -> None:
+def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price | None, unused: int) -> None:
     """Print what would be sent.
 
     :param unused: how many answers in the store are to other questions than those of the file
-    :param is_paid: whether it goes to a service whose models may have a price
     """
     estimate = results.estimate()._replace(unused=unused)
     _tell_unused(estimate, files)
@@ -217,7 +210,7 @@ def _tell_estimate(
         cost = price.cost(estimate.prompt_tokens, estimate.completion_tokens or 0)
         estimate = estimate._replace(cost=cost)
     failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
-    click.echo(told_before(estimate, failed, files.skipped, unpriced=is_paid and estimate.cost is None))
+    click.echo(in_options(estimate.in_words(failed, files.skipped)))
 
 
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
