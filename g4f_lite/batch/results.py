@@ -17,7 +17,7 @@ from . import tables
 from .inputs import Inputs
 from .plan import Plan, Watched
 from .progress import Progress
-from .result import OfBatch, Result
+from .result import Result
 from .run import BadPrompt, Outcome, Run
 from .summary import BatchUsage, Estimate, counted, estimate_of, told_of_failures
 from .tables import NotAColumn, Results
@@ -28,7 +28,7 @@ T = TypeVar("T")
 END = BadPrompt(-1, StopIteration())  # no prompt is left
 
 
-class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
+class BatchResults(Watched, NotAColumn, Generic[T]):
     """The results of a batch, in the order of the prompts.  Nothing is sent before they are read::
 
         results = client.map(prompts, store="answers.db")

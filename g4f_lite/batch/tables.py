@@ -7,7 +7,7 @@ import html as html_library
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..answers.short_traceback import with_short_errors
 from ..errors import MissingDependencyError
@@ -82,8 +82,15 @@ class Results(OfBatch, list[Result[T]]):
         return self._index if len(self) == len(self._index) else self._index.take(positions)
 
 
-class NotAColumn:
+class NotAColumn(OfBatch):
     """Results that can be neither a column of a DataFrame nor copied."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "ndim":  # pandas asks for it before it compares the lengths, whose error would not help
+                self.__array__()
+            return super().__getattr__(name)
 
     @with_short_errors
     def __array__(self, *_: Any, **__: Any) -> NoReturn:  # pandas would make a column of Result objects
