@@ -136,7 +136,7 @@ def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
     """Return what a row asks: a text, or a dict of arguments."""
     if template is not None:
         if all(place[1] is None for place in _PLACE.finditer(template)):
-            name = next(iter(values), "text")
+            name = _likely_column(values)
             raise ValueError(f"the prompt names no column, so that all rows would ask the same; write {{{name}}} in it")
         return fill(template, values)
     if "custom_id" in values and isinstance(body := values.get("body"), dict):
@@ -147,9 +147,15 @@ def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
         if len(values) == 1:
             (value,) = values.values()
             return "" if value is None else str(value)
-        hint = f"--prompt '{{{next(iter(values), 'text')}}}'"
+        hint = f"--prompt '{{{_likely_column(values)}}}'"
         raise ValueError(f"there is no column 'prompt'; name the columns to use, as in {hint}")
     return {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")} or ""
+
+
+def _likely_column(values: dict[str, Any]) -> str:
+    """Return the name of the column with the longest text, which is more likely to be asked than a number."""
+    lengths = {name: len(value) for name, value in values.items() if isinstance(value, str)}
+    return max(lengths, key=lengths.__getitem__, default=next(iter(values), "text"))
 
 
 def _empty_column(values: dict[str, Any], template: str | None, prompt: Any) -> str | None:

@@ -199,15 +199,15 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
         ("in.jsonl", '{"prompt": "", "system": "x"}', ["--empty", "send"], "line 1: the prompt is empty"),
         (
             "in.csv",
-            "a,b\n1,2\n",
+            "id,text,stars\n1000,It leaks.,4\n",
             [],
-            "line 2: there is no column 'prompt'; name the columns to use, as in --prompt '{a}'",
+            "line 2: there is no column 'prompt'; name the columns to use, as in --prompt '{text}'",
         ),
         (
             "in.csv",
-            "a,b\n1,2\n",
+            "a,b\n1,22\n",
             ["--prompt", "Classify {{a}}"],
-            "names no column, so that all rows would ask the same",
+            "names no column, so that all rows would ask the same; write {b} in it",
         ),
         ("in.csv", "a,b\n1,2\n", ["--prompt", "{c}"], "line 2: there is no column 'c' for the prompt; there are a, b"),
         (
@@ -224,6 +224,8 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
             [],
             "line 1: the body has 'proxy', which is not a field of OpenAI's API",
         ),
+        ("in.jsonl", '{"a": 1, "b": 2}', [], "name the columns to use, as in --prompt '{a}'"),
+        ("in.jsonl", "{}", [], "name the columns to use, as in --prompt '{text}'"),
         ("in.jsonl", "[1]", [], "line 1 must be an object or a string, not '[1]'"),
         ("in.jsonl", '"one"\n{"prompt": ""}', [], "line 2: the prompt is empty"),
         ("in.xlsx", "", [], "has the ending '.xlsx'; known are .jsonl, .ndjson, .csv, .tsv, .txt"),
