@@ -163,14 +163,14 @@ class BatchRun:
             yield
         except BatchStoppedError as error:
             kind = Stopped if self._passes(error.error) else Failure
-            raise kind(f"{message_of(error)}; {self._hint()}") from error
+            raise kind("; ".join([message_of(error), *self._hints(error.error)])) from error
         except Failure as error:
-            raise Failure(f"{error.message}; {self._hint()}") from error
+            raise Failure("; ".join([error.message, *self._hints()])) from error
         except KeyboardInterrupt:
             done = f"{self.results.usage.done:,} of {counted(len(self.rows), 'prompt')}"
             dropped = self.results.dropped
             again = f"; {counted(dropped, 'call')} in progress will be sent again" if dropped else ""
-            click.echo(f"\nInterrupted after {done}; {self._hint()}{again}", err=True)
+            click.echo(f"\nInterrupted after {'; '.join([done, *self._hints()])}{again}", err=True)
             raise
         finally:
             self.results.close()
@@ -183,20 +183,26 @@ class BatchRun:
         is_nowhere = is_outage(reason) and usage.done == usage.failures  # as at a wrong address
         return not is_hopeless(reason) and not is_nowhere
 
-    def _hint(self) -> str:
-        """Say how to go on."""
+    def _hints(self, reason: Exception | None = None) -> list[str]:
+        """Say how to go on, and what is as it was.
+
+        :param reason: why the batch stopped
+        """
         if isinstance(self.results, HostedBatch):
-            return "the service goes on, and the same command fetches the answers"
+            return ["the service goes on, and the same command fetches the answers"]
         usage, files = self.results.usage, self.files
+        has_answers = usage.done > usage.failures
+        earlier = [f"{files.output.path} is as it was"] if files.earlier else []
+        if not has_answers and reason is not None and is_hopeless(reason) and not self._passes(reason):
+            return earlier  # the same command would end in the same way
         spent = told_of_cost(usage, self._cost())
         if files.store is None:
-            return f"use --store to go on later{spent}"
-        earlier = f"; {files.output.path} is as it was" if files.earlier else ""
-        if usage.done == usage.failures:
-            return f"the same command tries again{earlier}"
+            return [f"use --store to go on later{spent}"]
+        if not has_answers:
+            return ["the same command tries again", *earlier]
         rows = f", their rows in {files.output.partial}" if files.output.partial else ""
         again = "the same command, without --fresh," if self.fresh else "the same command"
-        return f"the answers so far are in {files.store}{rows}, and {again} goes on{spent}{earlier}"
+        return [f"the answers so far are in {files.store}{rows}, and {again} goes on{spent}", *earlier]
 
     def _cost(self) -> float | None:
         """Return what the calls cost in US dollars; None if that is not known, as that of a hosted batch is not."""
