@@ -63,8 +63,6 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         self.dropped = 0  # calls in progress that the end of the last reading closed, and that are sent again
         if inputs.is_sized:
             self._check_all(needs_key=False)
-            if not self._keys:
-                raise ValueError("prompts is empty; give at least one prompt")
 
     def __len__(self) -> int:
         if not self._inputs.is_sized:
@@ -267,8 +265,6 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
                     if index not in self._known:
                         run = run or self._start(itertools.count(index) if last is None else range(index, last))
                         if not self._wait_for(index, run):
-                            if index == 0:
-                                raise ValueError("prompts is empty; give at least one prompt")
                             return
                     self._position += 1
                     result = self._known.pop(index)

@@ -81,7 +81,7 @@ class BatchFiles:
         """Read all rows, so that a bad one is found before anything is sent.
 
         :param head: how many rows to take; None for all
-        :raises click.ClickException: if there are none, if one does not make a prompt, or if the target has something
+        :raises click.ClickException: if one does not make a prompt, or if the target has something
             that answers to these rows should not replace
         """
         if self.failed is not None and _is_same(self.failed, self.source) and (head is not None or empty == "skip"):
@@ -89,8 +89,6 @@ class BatchFiles:
         self.all_rows = self._rows(template, empty)
         rows = self.all_rows[:head]
         self.skipped = sum(before < len(rows) or head is None for before in self._skips)
-        if not rows:
-            raise Misuse(f"{self._name} has no prompts")
         with checking_arguments():
             check_names(rows, self._fields)
             if self.output.path is not None and self.output.partial is not None:
@@ -124,7 +122,8 @@ class BatchFiles:
                 raise Misuse(f"{has}, and there are none in {self.store}, so that all would be asked again; {hint}")
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """The source, as a message names it."""
         return "standard input" if _is_standard(self.source) else str(self.source)
 
     def _rows(self, template: str | None, empty: str) -> list[Row]:
@@ -140,14 +139,12 @@ class BatchFiles:
                     rows.extend(read_rows(file, self._kind or "text", template, **how))
             return rows
         except OSError as error:
-            raise Misuse(f"cannot read {self._name}: {error.strerror}") from error
+            raise Misuse(f"cannot read {self.name}: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise Misuse(
-                f"{self._name} is not UTF-8 text: {error.reason} at byte {error.start:,}{_AS_UTF_8}"
-            ) from error
+            raise Misuse(f"{self.name} is not UTF-8 text: {error.reason} at byte {error.start:,}{_AS_UTF_8}") from error
         except ValueError as error:
             hint = next((hint for words, hint in _HINTS.items() if str(error).endswith(words)), "")
-            raise Misuse(f"{self._name}, {error}{hint}") from error
+            raise Misuse(f"{self.name}, {error}{hint}") from error
 
     @staticmethod
     def _check_different(files: dict[str, Path | None]) -> None:

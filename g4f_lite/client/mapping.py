@@ -205,7 +205,7 @@ class ManyPrompts:
             and what is in progress is finished; None without a limit
         :param progress: whether to show progress; None shows it in a notebook, and in a terminal if tqdm is installed
         :raises TypeError: if ``prompts`` is one prompt or a DataFrame, or one of them is not a prompt
-        :raises ValueError: if one of them is empty, or none is given
+        :raises ValueError: if one of them is empty; where there are none, there are no results
         :raises StoreError: if the store cannot be used
         """
         from ..batch.map import map_prompts

@@ -170,8 +170,6 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
 @pytest.mark.parametrize(
     ("name", "content", "options", "words"),
     [
-        ("in.txt", "", [], "in.txt has no prompts"),
-        ("in.csv", "a,b\n", [], "in.csv has no prompts"),
         (
             "in.csv",
             "id;text\n1;x\n",

@@ -10,7 +10,7 @@ import click
 
 from ...batch.files import FORMATS
 from ...batch.results import BatchResults
-from ...batch.summary import Estimate
+from ...batch.summary import Estimate, counted
 from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
@@ -21,7 +21,7 @@ from ..batch_report import price_of, told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE, complete_model
-from ..failure import Misuse, checking_arguments
+from ..failure import Misuse, checking_arguments, tell
 from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
 from ..wording import in_options
 
@@ -154,6 +154,10 @@ def command(
     check = format_check(call_options)
     with checking_arguments():
         price = None if price_text is None else price_of(price_text)
+    if not rows:  # as of a nightly job on a day without new ones
+        skipped = f", {counted(files.skipped, 'empty row')} skipped" if files.skipped else ""
+        tell(f"Note: {files.name} has no prompts{skipped}; nothing is sent, and no file is written")
+        return
     if not estimate:
         files.check_earlier(len(rows), fresh=options["fresh"])
     if provider_options.timeout is not None:
