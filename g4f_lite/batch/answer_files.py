@@ -53,15 +53,27 @@ class Writer:
             value = {**row.values, **_told(result, error)} if is_plain else _batch_line(row, result, error)
             self.file.write(json.dumps(value, ensure_ascii=False) + "\n")
 
+    def begin_failed(self, row: Row) -> None:
+        """Write the names of the columns of a table for failures, which may have no rows.
+
+        :param row: any row of the input
+        """
+        if self._kind in DELIMITERS:
+            self._begin_columns([*{**row.values, **self._error(row, "")}])
+
     def write_failed(self, row: Row, result: Result[Any]) -> None:
         """Write a row that failed, so that the file can be asked again."""
-        error = {"error": self._say(result.error_text)} if row.custom_id is None else {}
+        error = self._error(row, self._say(result.error_text))
         if self._kind in DELIMITERS:
             self._write_columns({**row.values, **error})
         elif self._kind == "jsonl":
             self.file.write(json.dumps({**row.values, **error}, ensure_ascii=False) + "\n")
         else:
             self.file.write(" ".join(str(row.values["prompt"]).split()) + "\n")
+
+    @staticmethod
+    def _error(row: Row, error: str) -> dict[str, str]:
+        return {"error": error} if row.custom_id is None else {}
 
     def _columns(self, result: Result[Any]) -> dict[str, Any]:
         usage = result.usage
@@ -77,9 +89,12 @@ class Writer:
 
     def _write_columns(self, values: dict[str, Any]) -> None:
         if self._csv is None:
-            self._csv = csv.DictWriter(self.file, list(values), delimiter=self._delimiter, extrasaction="ignore")
-            self._csv.writeheader()
+            self._begin_columns([*values])
         self._csv.writerow(values)
+
+    def _begin_columns(self, names: list[str]) -> None:
+        self._csv = csv.DictWriter(self.file, names, delimiter=self._delimiter, extrasaction="ignore")
+        self._csv.writeheader()
 
 
 def check_names(rows: Sequence[Row], fields: Sequence[str]) -> None:

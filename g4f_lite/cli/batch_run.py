@@ -151,6 +151,9 @@ class BatchRun:
                     if failures is not None and writer_of_failures is not None:
                         with failures.writing():
                             writer_of_failures.write_failed(row, result)
+        if failures is not None and writer_of_failures is not None and not wrong:
+            with failures.writing():
+                writer_of_failures.begin_failed(self.rows[0])
         return wrong
 
     @contextmanager

@@ -175,6 +175,10 @@ def test_the_rows_that_failed_take_the_place_of_the_input_at_the_end(
         ["id", "text"],
         ["3", "prompt 3"],
     ]
+    again = [*command, *failed, "-o", str(table.with_name("again.csv"))]
+    assert call(*again).returncode == 0
+    assert table.read_text(encoding="utf-8").split() == ["id,text,error"]
+    assert call(*again).stderr == f"Note: {table} has no prompts; nothing is sent, and no file is written\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only an administrator makes symbolic links there")
