@@ -24,6 +24,7 @@ class Writer:
     :param kind: its format
     :param delimiter: what separates the columns, if it is not the usual character of the format
     :param fields: fields of answers in JSON, which become columns of a table
+    :param is_json: whether answers are JSON, whose value is ``output`` in JSON lines
     :param say: gives the words for what an error says
     """
 
@@ -34,12 +35,14 @@ class Writer:
         *,
         delimiter: str | None = None,
         fields: Sequence[str] = (),
+        is_json: bool = False,
         say: Callable[[str], str] = str,
     ) -> None:
         self.file = file
         self._kind = kind
         self._delimiter = delimiter or DELIMITERS.get(kind, ",")
         self._fields = fields
+        self._is_json = is_json
         self._say = say
         self._csv: Any = None
 
@@ -49,8 +52,11 @@ class Writer:
             self._write_columns({**row.values, **self._columns(result)})
         else:
             error = self._say(result.error_text)
-            is_plain = row.custom_id is None
-            value = {**row.values, **_told(result, error)} if is_plain else _batch_line(row, result, error)
+            if row.custom_id is None:
+                output = {"output": _output_of(result)} if self._is_json else {}
+                value = {**row.values, **_told(result, error), **output}
+            else:
+                value = _batch_line(row, result, error)
             self.file.write(json.dumps(value, ensure_ascii=False) + "\n")
 
     def begin_failed(self, row: Row) -> None:
@@ -142,14 +148,23 @@ def _has_answer(line: Any) -> bool:
 
 def _fields_in(text: str | None, names: Sequence[str]) -> dict[str, Any]:
     """Return fields of an answer in JSON as columns; empty where it does not have them."""
-    value: Any = None
-    with suppress(ValueError, RecursionError):
-        value = json.loads(text or "")
+    value = _json_in(text)
     found = value if isinstance(value, dict) else {}
     return {
         name: field if isinstance(field := found.get(name, ""), str) else json.dumps(field, ensure_ascii=False)
         for name in names
     }
+
+
+def _output_of(result: Result[Any]) -> Any:
+    """Return the value of an answer in JSON; None for one that is not what was asked for."""
+    return None if result.error is not None else _json_in(result.text)
+
+
+def _json_in(text: str | None) -> Any:
+    with suppress(ValueError, RecursionError):
+        return json.loads(text or "")
+    return None
 
 
 def _told(result: Result[Any], error: str) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class BatchFiles:
             raise Misuse(f"--delimiter must be one character, such as ';', not {delimiter!r}")
         self._delimiter = delimiter
         self._fields = _fields_of(schema)
+        self._is_json = schema is not None
         with checking_arguments():
             if not _is_standard(source):
                 kind = kind or _kind_of_source(source)  # of standard input, its beginning says it
@@ -90,15 +91,15 @@ class BatchFiles:
         rows = self.all_rows[:head]
         self.skipped = sum(before < len(rows) or head is None for before in self._skips)
         with checking_arguments():
-            check_names(rows, self._fields)
+            check_names(rows, ["output"] if self._is_json and self._target_kind == "jsonl" else self._fields)
             if self.output.path is not None and self.output.partial is not None:
                 self.earlier = answers_in(self.output.path, self._target_kind, self._delimiter)
         return rows
 
     def writer(self) -> Writer:
         """Return what writes the answers."""
-        columns, how = self._fields, self._delimiter
-        return Writer(self.output.file, self._target_kind, delimiter=how, fields=columns, say=in_options)
+        how: dict[str, Any] = {"delimiter": self._delimiter, "fields": self._fields, "is_json": self._is_json}
+        return Writer(self.output.file, self._target_kind, **how, say=in_options)
 
     def writer_of_failures(self) -> Writer:
         """Return what writes the rows that failed."""

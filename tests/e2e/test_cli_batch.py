@@ -283,7 +283,10 @@ def test_options_of_a_call_and_a_schema(emulator: Emulator, here: list[str], tmp
     assert "1 of 2 prompts failed: the answer does not match the schema in --schema, at $" in done.stderr
     body = emulator.requests[-1].json()
     assert (body["temperature"], body["top_p"], body["response_format"]["type"]) == (0.5, 0.9, "json_schema")
-    assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ['{"city": 1}', "{}"]  # which is paid for
+    assert [(line["answer"], line["output"]) for line in lines(tmp_path / "out.jsonl")] == [
+        ('{"city": 1}', {"city": 1}),
+        ("{}", None),  # an answer that does not fit, and is paid for
+    ]
     assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["{}"]
 
 

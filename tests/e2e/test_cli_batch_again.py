@@ -171,3 +171,13 @@ def test_the_error_of_a_row_names_the_options_of_the_command(emulator: Emulator,
     done = call("batch", str(tmp_path / "in.txt"), *url)
     error = json.loads(done.stdout)["error"]
     assert f"try --base-url {emulator.url}/v1" in error
+
+
+def test_json_lines_have_the_value_in_a_field_that_no_column_may_have(here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "mood.json").write_text('{"properties": {"mood": {"type": "string"}}}', encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.csv"), "--schema", str(tmp_path / "mood.json"), *here]
+    (tmp_path / "in.csv").write_text('prompt,mood\n"{""mood"": ""good""}",y\n', encoding="utf-8")
+    line = json.loads(call(*command).stdout)
+    assert (line["mood"], line["output"]) == ("y", {"mood": "good"})
+    (tmp_path / "in.csv").write_text("prompt,output\nx,y\n", encoding="utf-8")
+    assert_refused(call(*command), "a column is called 'output', as one of the answers would be; rename it")
