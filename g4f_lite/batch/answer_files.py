@@ -181,6 +181,8 @@ def _batch_line(row: Row, result: Result[Any], error: str) -> dict[str, Any]:
     line: dict[str, Any] = {"id": f"batch_req_{result.index}", "custom_id": row.custom_id}
     line |= {"response": None, "error": None}
     answer: Answer | None = result.answer
+    if answer is None and result.error is None:  # of an empty row that is kept
+        return line
     if answer is None or result.error is not None:
         return {**line, "error": {"code": type(result.error).__name__, "message": error}}
     usage = answer.to_dict()["usage"]

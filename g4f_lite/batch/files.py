@@ -26,7 +26,7 @@ class Row(NamedTuple):
     """One row of a file.
 
     :param values: its columns by name
-    :param prompt: the prompt that it makes
+    :param prompt: the prompt that it makes; None for an empty row that is kept
     """
 
     values: dict[str, Any]
@@ -65,8 +65,8 @@ def read_rows(
         file has a prompt in each line, and other files a column ``prompt`` or ``messages``, or a single one
     :param delimiter: what separates the columns, if it is not the usual character of the format
     :param empty: what to do with a row in which the prompt, or a column for it, is empty: ``"error"``; ``"skip"``
-        leaves it out, and ``"send"`` sends what the other columns make
-    :param on_skip: called for each row that is left out
+        leaves it out, ``"keep"`` makes a row without a prompt, and ``"send"`` sends what the other columns make
+    :param on_skip: called for each row that is left out or has no prompt
     :raises ValueError: if a row does not make a prompt; the message names its line
     """
     if kind in DELIMITERS:
@@ -81,8 +81,10 @@ def read_rows(
             raise ValueError(f"line {line}: {error}") from None
         if lacks is None or (empty == "send" and template is not None and prompt.strip()):
             yield Row(values, prompt)
-        elif empty == "skip":
+        elif empty in ("skip", "keep"):
             on_skip()
+            if empty == "keep":
+                yield Row(values, None)
         else:
             raise ValueError(f"line {line}: {lacks} is empty")
 

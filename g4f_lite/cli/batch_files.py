@@ -18,7 +18,7 @@ from .wording import in_options
 
 # What to do about errors in the input, by how their message ends.
 _HINTS = {
-    "is empty": "; --empty skip leaves such rows out, and --empty send sends what the other columns make",
+    "is empty": "; --empty skip leaves such rows out, keep writes them without an answer, and send sends what is there",
     "give the delimiter": " with --delimiter",
 }
 _AS_UTF_8 = "; save it as UTF-8, which a spreadsheet calls 'CSV UTF-8'"
@@ -75,7 +75,7 @@ class BatchFiles:
             self._failed_kind = "text" if is_text else _kind_of_output(failed)
         self.earlier = 0  # answers in the target
         self.all_rows: list[Row] = []  # of the source, also those behind the head
-        self.skipped = 0  # empty rows
+        self.skipped = 0  # empty rows, which are left out or kept without an answer
         self._skips: list[int] = []  # for each empty row of the source, how many others are before it
 
     def read(self, template: str | None, *, empty: str, head: int | None) -> list[Row]:

@@ -116,7 +116,7 @@ class BatchRun:
         elif self.files.skipped:
             tell(f"Note: {counted(self.files.skipped, 'empty row')} skipped")
         if wrong:
-            text = f"{len(wrong):,} of {counted(len(self.rows), 'prompt')} failed: {reasons_of(wrong)}"
+            text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed: {reasons_of(wrong)}"
             if isinstance(self.results, HostedBatch) or any(result.answer is not None for result in wrong):
                 text += "; the same command with --retry-failed asks for them again"
             if is_kept_back:
@@ -136,13 +136,13 @@ class BatchRun:
         is_shown = not is_seen and not isinstance(results, HostedBatch)
         with Progress(
             lambda: results.usage,
-            len(self.rows),
+            len(results),
             paused=lambda: (results.paused, results.outage),
             pace=lambda: results.pace,
             cost=self._cost,
             is_shown=is_shown,
         ):
-            for row, given in zip(self.rows, results, strict=True):
+            for row, given in self._answered():
                 result = checked(given, self.check)
                 with output.writing():
                     writer.write(row, result)
@@ -155,6 +155,18 @@ class BatchRun:
             with failures.writing():
                 writer_of_failures.begin_failed(self.rows[0])
         return wrong
+
+    def _answered(self) -> Iterator[tuple[Row, Result[Any]]]:
+        """Yield each row with its result; that of an empty row that is kept has neither an answer nor an error."""
+        rows = iter(self.rows)
+        for result in self.results:
+            for row in rows:
+                if row.prompt is not None:
+                    yield row, result
+                    break
+                yield row, Result(-1, None)
+        for row in rows:
+            yield row, Result(-1, None)
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
@@ -170,7 +182,7 @@ class BatchRun:
         except Failure as error:
             raise Failure("; ".join([error.message, *self._hints()])) from error
         except KeyboardInterrupt:
-            done = f"{self.results.usage.done:,} of {counted(len(self.rows), 'prompt')}"
+            done = f"{self.results.usage.done:,} of {counted(len(self.results), 'prompt')}"
             dropped = self.results.dropped
             again = f"; {counted(dropped, 'call')} in progress will be sent again" if dropped else ""
             click.echo(f"\nInterrupted after {'; '.join([done, *self._hints()])}{again}", err=True)

@@ -189,7 +189,7 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
             "in.csv",
             "id,text\n1,x\n2, \n",
             ["--prompt", "{id}: {text}"],
-            "line 3: the column 'text' is empty; --empty skip leaves such rows out, and --empty send sends",
+            "line 3: the column 'text' is empty; --empty skip leaves such rows out, keep writes them without an answer",
         ),
         ("in.csv", 'text\nx\n""\n', [], "line 3: the column 'text' is empty"),
         ("in.csv", "text\nx\n \n", ["--prompt", "{text}", "--empty", "send"], "line 3: the column 'text' is empty"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,38 @@ def test_the_end_and_the_estimate_tell_how_many_empty_rows_were_skipped(
     done = call(*table, "-o", str(tmp_path / "out.csv"), *here)
     assert done.stdout.startswith("3 answered (3 of them from "), done.stderr
     assert ", 3 empty rows skipped\n" in done.stdout
+
+
+def test_empty_rows_may_be_kept_without_an_answer(
+    emulator: Emulator, here: list[str], tmp_path: Path, table: list[str]
+) -> None:
+    out, command = tmp_path / "out.csv", [*table[:2], "--empty", "keep", *here]
+    for stored in ("", f" (3 of them from {out}.store)"):  # also where they are there already
+        done = call(*command, "-o", str(out))
+        assert done.stdout.startswith(f"3 answered{stored}, 0 failed, 3 empty rows skipped"), done.stderr
+        with out.open(newline="", encoding="utf-8") as file:
+            rows = [(row["text"], row["answer"], row["error"]) for row in csv.DictReader(file)]
+        assert rows == [
+            ("one", "one", ""),
+            ("", "", ""),
+            ("two", "two", ""),
+            (" ", "", ""),
+            ("three", "three", ""),
+            ("", "", ""),
+        ]
+    assert sorted(asked(emulator)) == ["one", "three", "two"]
+    lines = call(*command, "--head", "2").stdout.splitlines()
+    assert [(line["answer"], line["error"]) for line in map(json.loads, lines)] == [("one", None), (None, None)]
+
+
+def test_an_empty_request_of_a_batch_api_may_be_kept(here: list[str], tmp_path: Path) -> None:
+    body = {"model": "echo", "messages": [{"role": "user", "content": "one"}]}
+    requests = [{"custom_id": "a", "body": {"model": "echo"}}, {"custom_id": "b", "body": body}]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, requests)), encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.jsonl"), "--empty", "keep", *here)
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["custom_id"], first["response"], first["error"]) == ("a", None, None)
+    assert (second["custom_id"], second["error"]) == ("b", None)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option("--delimiter", metavar="CHAR", help="The delimiter between columns, such as ';'.")
 @click.option(
     "--empty",
-    type=click.Choice(("error", "skip", "send")),
+    type=click.Choice(("error", "skip", "keep", "send")),
     default="error",
     show_default=True,
     help="What to do with a row that has nothing in a column of the prompt.",
@@ -154,7 +154,8 @@ def command(
     check = format_check(call_options)
     with checking_arguments():
         price = None if price_text is None else price_of(price_text)
-    if not rows:  # as of a nightly job on a day without new ones
+    prompts = [row.prompt for row in rows if row.prompt is not None]
+    if not prompts:  # as of a nightly job on a day without new ones
         skipped = f", {counted(files.skipped, 'empty row')} skipped" if files.skipped else ""
         tell(f"Note: {files.name} has no prompts{skipped}; nothing is sent, and no file is written")
         return
@@ -164,8 +165,6 @@ def command(
         options["timeout"] = provider_options.timeout
     options.update(call_options, proxy=provider_options.proxy)
     is_new = files.store is None or not files.store.exists()
-
-    prompts = [row.prompt for row in rows]
 
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
         client = Client(provider_options.choose(engine, **settings))
@@ -189,7 +188,7 @@ def command(
         """Count the answers in the store to other questions than those of the file."""
         if len(files.all_rows) > len(rows):
             with suppress(TypeError, ValueError, G4FLiteError):  # of a row that is not sent
-                every = [row.prompt for row in files.all_rows]
+                every = [row.prompt for row in files.all_rows if row.prompt is not None]
                 return client.map(every, store=files.store, progress=False, **options).estimate().unused
         return results.estimate().unused
 
