@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from .answers.images import ImageResponse
     from .answers.interruption import AnswerInterrupted, BatchInterrupted
+    from .answers.json_text import NotJsonError
     from .answers.stream import AnswerStream
     from .batch.hosted import HostedBatch
     from .batch.pace import Pace
@@ -130,6 +131,7 @@ __all__ = [
     "Local",
     "MissingDependencyError",
     "ModelNotSupportedError",
+    "NotJsonError",
     "OpenAICompatible",
     "OtherChoice",
     "OutputError",
@@ -186,6 +188,7 @@ _NAMES = {
     ),
     ".answers.images": ("ImageResponse",),
     ".answers.interruption": ("AnswerInterrupted", "BatchInterrupted"),
+    ".answers.json_text": ("NotJsonError",),
     ".answers.stream": ("AnswerStream",),
     ".batch.hosted": ("HostedBatch",),
     ".batch.pace": ("Pace",),

@@ -22,6 +22,7 @@ _NO_LOGPROBS = "it reports no log probabilities"
 _SET_CONTEXT = "set G4F_LITE_CONTEXT for the embedded model, or write Local(context=…); a server has its own setting"
 _SET_THREADS = "set G4F_LITE_THREADS for the embedded model, or write Local(threads=…)"
 _USE_RETRY = "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well"
+_NO_COST_LIMIT = "map(…).estimate() tells the cost before, and client.usage.cost afterwards"
 # Options of other libraries that are not supported, and what to do instead.
 _INSTEAD = {
     "n": "a call of it returns one answer; make another call for another answer",
@@ -44,6 +45,8 @@ _INSTEAD = {
     **dict.fromkeys(("max_retries", "num_retries", "retries"), _USE_RETRY),
     **dict.fromkeys(("max_outage", "max_pause", "max_time", "on_error", "progress"), "it is one of map"),
     **dict.fromkeys(("store", "tpm", "workers"), "it is one of map"),
+    **dict.fromkeys(("budget", "cost_limit", "max_budget", "max_cost"), _NO_COST_LIMIT),
+    "price": "it is for a server with OpenAI's protocol, as in Client(base_url=…, price=(0.15, 0.60))",
     "rpm": "it is one of map; for all calls pass pace=Pace(rpm=…) to the client",
 }
 
@@ -357,7 +360,7 @@ def unknown_setting(name: str, known: Sequence[str], options: Collection[str], o
         hint = f": pass {option}= to the call, as in ask(…, {option}=…)"
     elif near := difflib.get_close_matches(name, known, n=3):
         hint = f"; try {', '.join(f'{each}=' for each in near)}"
-    elif near := difflib.get_close_matches(name, list(options), n=1):
+    elif near := difflib.get_close_matches(name, list(options), n=1, cutoff=0.75):
         hint = f": pass {near[0]}= to the call, as in ask(…, {near[0]}=…)"
     else:
         hint = ""

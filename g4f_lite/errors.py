@@ -10,6 +10,7 @@
     │   ├── ServiceError                the service's own error message
     │   ├── HookError                   a mistake in the code of a provider
     │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
+    │   │   ├── NotJsonError            text that is not JSON, where Answer.json() or a tool needs it
     │   │   └── OutputError             a typed answer that does not fit its type
     │   │       └── OutputTruncatedError    one that was cut: by max_tokens or by a content filter
     │   ├── RefusalError                a refusal in the place of a typed answer
@@ -69,6 +70,7 @@ class G4FLiteError(Exception):
     :param step: where the call failed: ``"bootstrap"``, ``"prompt"``, ``"stream"``, ``"image"`` or ``"batch"``
     :param attempts: how many times the request was sent
     :param elapsed: seconds since the call began
+    :param partial: the text of the answer that had arrived
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class G4FLiteError(Exception):
         step: str | None = None,
         attempts: int | None = None,
         elapsed: float | None = None,
+        partial: str = "",
     ) -> None:
         message = sanitize(message)  # it may quote a service
         super().__init__(message)
@@ -87,6 +90,7 @@ class G4FLiteError(Exception):
         self.step = step
         self.attempts = attempts
         self.elapsed = elapsed
+        self.partial = partial
 
     def __str__(self) -> str:
         place = ", ".join(part for part in (self.provider, self.step) if part)
@@ -95,7 +99,7 @@ class G4FLiteError(Exception):
             text += f" ({self.attempts} attempts in {self.elapsed:.1f} s)"
         if isinstance(self, RateLimitError) and self.retry_after:
             text += f"; the service asks to wait {self.retry_after:.0f} s"
-        if isinstance(self, (StreamInterruptedError, DeadlineExceededError, ServiceError)) and self.partial:
+        if self.partial and not isinstance(self, (ResponseFormatError, RefusalError)):  # whose messages are about it
             text += PARTIAL_HINT
         return text
 
@@ -103,10 +107,10 @@ class G4FLiteError(Exception):
         """Return the lines that IPython and notebooks show: the end of the caller's own code, and the message."""
         import traceback
 
-        frames = traceback.extract_tb(self.__traceback__)
+        # The line that calls a magic has all of its cell in it.
+        frames = [step for step in traceback.extract_tb(self.__traceback__) if "run_cell_magic(" not in str(step.line)]
         own = [frame for frame in frames if not (frame.filename.startswith(_NOT_OWN) or "-packages" in frame.filename)]
-        lines = [line.rstrip("\n") for line in traceback.format_list(own[-5:])]
-        return [*lines, f"{type(self).__name__}: {self}"]
+        return [*map(str.rstrip, traceback.format_list(own[-5:])), f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._state())
@@ -130,7 +134,6 @@ class ProviderError(G4FLiteError):
 
     :param status: the HTTP status, if there was a response
     :param retry_after: the seconds to wait that the service requested, if it did
-    :param partial: the text that had arrived before
     :param body: the body of the service's response, at most 64 KiB and without secrets; "" if there was none
     :param request_id: the service's id of the request, which its support asks for
     :ivar may_retry: whether the service allows the same request to be sent again
@@ -142,7 +145,6 @@ class ProviderError(G4FLiteError):
         *,
         status: int | None = None,
         retry_after: float | None = None,
-        partial: str = "",
         body: str = "",
         request_id: str | None = None,
         **context: Any,
@@ -150,7 +152,6 @@ class ProviderError(G4FLiteError):
         super().__init__(message, **context)
         self.status = status
         self.retry_after = retry_after
-        self.partial = partial
         self.body = body
         self.request_id = request_id
         self.may_retry = True
@@ -273,13 +274,11 @@ class DeadlineExceededError(G4FLiteError, requests.Timeout):
     """A timeout.
 
     :param limit: the limit that was exceeded: ``"connect"``, ``"read"``, ``"total"`` or ``"first"``
-    :param partial: the text that had arrived before
     """
 
-    def __init__(self, message: str, *, limit: str, partial: str = "", **context: Any) -> None:
+    def __init__(self, message: str, *, limit: str, **context: Any) -> None:
         super().__init__(message, **context)
         self.limit = limit
-        self.partial = partial
 
 
 class ModelNotSupportedError(G4FLiteError, ValueError):
@@ -333,13 +332,11 @@ class EngineError(G4FLiteError):
     """The process of the embedded model crashed, or has too little memory; the next call starts it again.
 
     :param last_words: the end of what the process wrote
-    :param partial: the text that had arrived
     """
 
-    def __init__(self, message: str, *, last_words: str = "", partial: str = "", **context: Any) -> None:
+    def __init__(self, message: str, *, last_words: str = "", **context: Any) -> None:
         super().__init__(message, **context)
         self.last_words = last_words
-        self.partial = partial
 
 
 class BatchStoppedError(G4FLiteError):

@@ -6,7 +6,6 @@ import base64
 import io
 import math
 import os
-import re
 import secrets
 import string
 import sys
@@ -28,7 +27,6 @@ _IMAGE_TYPES = (
     (b"BM", "image/bmp"),
 )
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")  # of Pillow's images, those that PNG has
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_messages(
@@ -146,9 +144,18 @@ def valid_text(text: str) -> str:
 
     JSON writes an emoji as two halves, ``\\ud83d\\ude42``, and a program that cuts a text by UTF-16 units leaves one.
     """
-    if text.isascii() or not SURROGATE.search(text):
+    if text.isascii() or is_valid(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def is_valid(text: str) -> bool:
+    """Return whether a text can be encoded: there is no half of a character in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _has_content(message: Message) -> bool:

@@ -34,6 +34,7 @@ class Prompt:
     :param stream: whether the service is to send the answer as it comes, and not as a whole
     :param retry: the retry policy of this call; None for one attempt, ``"own"`` for the provider's own
     :param share: seconds until the first delta in all, for a member of a chain; None without such a limit
+    :param has_fallback: whether a chain can ask another provider, so that its member leaves a long wait to the chain
     :param fresh: whether an answer that is cached does not count
     :param without: fields that the service has refused, which are left out of what is sent
     """
@@ -46,6 +47,7 @@ class Prompt:
     stream: bool = True
     retry: CallRetry = "own"
     share: float | None = None
+    has_fallback: bool = False
     fresh: bool = False
     without: frozenset[str] = frozenset()
 

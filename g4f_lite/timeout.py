@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Literal, Union
 
 import tenacity
@@ -96,7 +96,8 @@ class RetryPolicy:
 
     :param attempts: requests in all, the first one included
     :param backoff: seconds; the n-th wait is drawn from 0 … backoff · 2ⁿ⁻¹ ("full jitter")
-    :param max_backoff: seconds, the longest of these waits
+    :param max_backoff: seconds, the longest of these waits; and the longest Retry-After that a member of a chain waits
+        for while others are behind it
     :param max_retry_after: seconds, the longest Retry-After that is waited for; where a service asks for more,
         its error is raised at once, with ``retry_after``
     :param budget: retries that all calls of one provider have in hand together; each success gives half a retry back
@@ -131,6 +132,13 @@ CallRetry = RetryLike | Literal["own"]  # of one call; "own" is the provider's o
 def patience(retry: RetryLike) -> float:
     """Return the most seconds that a policy waits for a service that asks its callers to wait; 0 for one attempt."""
     return 0.0 if retry is None else (retry if isinstance(retry, RetryPolicy) else RETRY).max_retry_after
+
+
+def before_others(retry: RetryLike) -> RetryLike:
+    """Return the policy of a chain's member with others behind it, which leaves a long wait to the chain."""
+    if not isinstance(retry, RetryPolicy) or retry.max_retry_after <= retry.max_backoff:
+        return retry
+    return replace(retry, max_retry_after=retry.max_backoff)
 
 
 def check_retry(retry: Any) -> RetryLike:

@@ -6,7 +6,6 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..messages import valid_text
 from .deltas import ToolCall, Usage
 from .display import cell_number
 from .images import ImageResponse
@@ -66,13 +65,13 @@ class Answer(str):
         message_fields: dict[str, Any] | None = None,
         choice_fields: dict[str, Any] | None = None,
     ) -> Answer:
-        answer = super().__new__(cls, valid_text(text))
+        answer = super().__new__(cls, text)
         answer.usage = usage
         answer.finish_reason = finish_reason
         answer.model = model
         answer.provider = provider
         answer.seconds = seconds
-        answer.reasoning = valid_text(reasoning)
+        answer.reasoning = reasoning
         answer.tool_calls = tool_calls or []
         answer.images = images or []
         answer.refusal = refusal

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import Any
 
 from .attached import join, size_of
-from .checked import not_a_delta
 from .deltas import (
     Attached,
     Delta,
@@ -23,6 +21,7 @@ from .deltas import (
     ToolCallDelta,
     Usage,
     is_content,
+    not_a_delta,
 )
 from .images import ImageResponse
 
@@ -34,7 +33,6 @@ PIECE_BYTES = 64  # memory of a piece beyond its characters
 _KEPT_IN_ORDER = (str, Reasoning, Refusal, Revision, ToolCallDelta)
 
 
-@dataclass
 class Buffer:
     """The deltas of an answer, up to ``MAX_BYTES``.
 
@@ -52,21 +50,19 @@ class Buffer:
     :ivar others: the other choices, by their index
     """
 
-    recent: list[Delta] = field(default_factory=list)
-    room: int = COMPACT_BYTES
-    too_long: bool = False
-    has_content: bool = False
-    has_answer: bool = False
-    identity: Identity | None = None
-    usage: Usage | None = None
-    finish_reason: str | None = None
-    finished: bool = False
-    attached: dict[str, Any] = field(default_factory=dict)
-    choice_fields: dict[str, Any] = field(default_factory=dict)
-    others: dict[int, Buffer] = field(default_factory=dict)
-    _attached_bytes: int = 0
-    _joined: list[Delta] = field(default_factory=list)
-    _bytes: int = 0
+    def __init__(self) -> None:
+        self.recent: list[Delta] = []
+        self.room = COMPACT_BYTES
+        self.too_long = self.has_content = self.has_answer = False
+        self.identity: Identity | None = None
+        self.usage: Usage | None = None
+        self.finish_reason: str | None = None
+        self.finished = False
+        self.attached: dict[str, Any] = {}
+        self.choice_fields: dict[str, Any] = {}
+        self.others: dict[int, Buffer] = {}
+        self._attached_bytes = self._bytes = 0
+        self._joined: list[Delta] = []
 
     def add(self, delta: Delta) -> None:
         """Keep a delta.

@@ -46,6 +46,15 @@ def _shell() -> object:
     return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
 
 
+def is_watched() -> bool:
+    """Return whether somebody may see output as it arrives, and not only in a notebook that a program executes.
+
+    Programs such as nbconvert let the kernel ask for no input.  They keep each text that is flushed as an output of
+    its own, and export each with lines of its own, where JupyterLab joins them.
+    """
+    return getattr(getattr(_shell(), "kernel", None), "_allow_stdin", True) is not False
+
+
 def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
     """Write and flush each piece as it arrives, then a newline.
 
@@ -58,6 +67,17 @@ def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
             _write(str(piece), out)
     if out is not None:
         _write("\n", out)
+
+
+def print_together(pieces: Iterable[object], out: TextIO | None) -> None:
+    """Write all pieces at once, with a newline, when the last one has arrived; as far as they come if they fail."""
+    arrived: list[str] = []
+    try:
+        for piece in pieces:
+            arrived.append(str(piece))
+    finally:
+        if arrived and out is not None:
+            _write("".join([*arrived, "\n"]), out)
 
 
 def _write(text: str, out: TextIO) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp", "image/bmp": ".bmp"}
-_DEVICE_NAMES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+_DEVICE_NAMES = r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)"
 
 Fetch = Callable[[str], bytes]
 
@@ -192,7 +192,7 @@ def _file_name(url: str) -> str:
     """Derive a safe file name, without a suffix, from the last part of a URL."""
     last = "" if url.startswith("data:") else Path(unquote(urlsplit(url).path)).name
     name = re.sub(r"[^\w-]+", "-", last.rpartition(".")[0] or last, flags=re.ASCII).strip("-_")[:80]
-    return f"image-{name}" if not name or _DEVICE_NAMES.match(name) else name
+    return f"image-{name}" if not name or re.match(_DEVICE_NAMES, name) else name
 
 
 def _for_markdown(url: str) -> str:

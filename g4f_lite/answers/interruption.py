@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any, Protocol, TypeVar, cast
@@ -15,6 +15,7 @@ from .display import bind, in_ipython
 from .short_traceback import leave_out_frames
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 NAME = "_interrupted"  # of what had come, among the user's variables: sys.last_value changes with the next error
 
@@ -75,11 +76,44 @@ def heard() -> AbstractContextManager[object]:
     """Let an interrupt end the wait in a ``with`` block, also in a notebook's cell with ``await``.
 
     For such a cell ipykernel keeps an interrupt until the cell awaits again, which a call that blocks does not do.
+    That is also how it stays in other tasks than the cell's own: asyncio would end the whole kernel.
     """
+    handler = _handler_that_waits()
+    return nullcontext() if handler is None else _without(handler)
+
+
+def each_heard(deltas: Generator[T, None, None]) -> Generator[T, None, None]:
+    """Return deltas for a loop of the caller's, in which an interrupt ends the wait for each, as in :func:`heard`."""
+    return deltas if _handler_that_waits() is None else _each_heard(deltas)
+
+
+def _each_heard(deltas: Generator[T, None, None]) -> Generator[T, None, None]:
+    while True:
+        with heard():
+            try:
+                delta = next(deltas)
+            except StopIteration:
+                return
+        yield delta
+
+
+def _handler_that_waits() -> Any:
+    """Return ipykernel's handler of interrupts for a cell with ``await``, if it is in use and the cell is running."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if in_main_thread else None
-    keeps_interrupts = str(getattr(handler, "__module__", "")).startswith("ipykernel.")
-    return _without(handler) if keeps_interrupts else nullcontext()
+    is_ipykernels = str(getattr(handler, "__module__", "")).startswith("ipykernel.")
+    return handler if is_ipykernels and _in_task_of_cell() else None
+
+
+def _in_task_of_cell() -> bool:
+    """Return whether the cell's own task runs, in which IPython handles a KeyboardInterrupt."""
+    import asyncio
+
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no event loop runs in this thread
+        return False
+    return task is not None and getattr(task.get_coro(), "__name__", "") == "run_cell_async"
 
 
 @contextmanager

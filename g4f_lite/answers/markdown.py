@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+# Patterns are compiled by re at their first use: a notebook needs them, an import does not.
 _TAG = r"<(?=[A-Za-z/!?])"
 _SAFE_LINK = r"(?i:https?://|mailto:|\#)"
 _IMAGE = "(?:png|jpeg|gif|webp|bmp)"  # without SVG, which may contain scripts
-_ACTIVE = re.compile(rf"{_TAG}|!(?=\[)|\](?=\s*[(:])")  # the beginning of a tag, an image, or the target of a link
-_OUTSIDE_FENCES = re.compile(
-    rf"""
+_ACTIVE = rf"{_TAG}|!(?=\[)|\](?=\s*[(:])"  # the beginning of a tag, an image, or the target of a link
+_OUTSIDE_FENCES = rf"""(?x)
     (?P<code>   (?<!`) (?P<ticks>`{{1,2}}) (?!`) (?P<inner>[^`\n]+) (?P=ticks) (?!`) )
   | (?P<inline> (?<!\\) \\\( (?P<term> (?: [^\\$\n] | \\[^()\n] )+? ) \\\) )
   | (?P<block>  (?<!\\) \\\[ (?! [\w\s,;.-]* \\\] )
@@ -27,16 +27,12 @@ _OUTSIDE_FENCES = re.compile(
   | (?P<image>  (?<!!) !+ (?=\[) )
   | (?P<link>   \] \s* \( (?!{_SAFE_LINK}) )
   | (?P<target> \] : (?![ \t]*{_SAFE_LINK}) )
-    """,
-    re.VERBOSE,
-)
+    """
 _DOLLAR = "<span>&#36;</span>"  # MathJax looks for formulas in the page too, but not across the borders of elements
 _IN_MATH = {"<": r"\lt ", "!": "!{}", "]": "]{}"}  # which TeX reads alike
-_FENCE = re.compile(r"(?P<margin>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)")
-_LANGUAGE = re.compile(r"[\w.+#-]*")
-_LONG_MATH = re.compile(
-    r"\$\$|\\(?=begin\{)|(?<!\\)\\+(?=\\[\[(])"
-)  # the beginning of a formula that may have several lines
+_FENCE = r"(?P<margin>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)"
+_LANGUAGE = r"[\w.+#-]*"
+_LONG_MATH = r"\$\$|\\(?=begin\{)|(?<!\\)\\+(?=\\[\[(])"  # the beginning of a formula that may have several lines
 
 
 def safe_markdown(text: str) -> str:
@@ -48,7 +44,7 @@ def safe_markdown(text: str) -> str:
     """
     parts = list(_split(text))
     # A renderer may take a fence between two marks of a formula for a part of the formula.
-    keeps_long_math = not any(_ACTIVE.search(code) for is_code, code in parts if is_code)
+    keeps_long_math = not any(re.search(_ACTIVE, code) for is_code, code in parts if is_code)
     return "".join(part if is_code else _safe(part, keeps_long_math) for is_code, part in parts)
 
 
@@ -65,7 +61,7 @@ def fences(text: str) -> Iterator[tuple[str, str]]:
     """List the fences in Markdown: the language of each, or "", and the code."""
     lines = iter(_lines(text))
     for line in lines:
-        if opening := _FENCE.fullmatch(line):
+        if opening := re.fullmatch(_FENCE, line):
             yield _language(opening), "\n".join(_up_to_the_end(opening, lines))
 
 
@@ -75,7 +71,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _language(opening: re.Match[str]) -> str:
-    found = _LANGUAGE.match(opening["info"].strip())
+    found = re.match(_LANGUAGE, opening["info"].strip())
     return found.group() if found else ""
 
 
@@ -87,7 +83,7 @@ def _split(text: str) -> Iterator[tuple[bool, str]]:
     between: list[str] = []
     lines = iter(_lines(text))
     for line in lines:
-        opening = _FENCE.fullmatch(line)
+        opening = re.fullmatch(_FENCE, line)
         if opening is None:
             between.append(line)
             continue
@@ -117,8 +113,8 @@ def _up_to_the_end(opening: re.Match[str], lines: Iterator[str]) -> Iterator[str
 
 def _safe(text: str, keeps_long_math: bool) -> str:
     has_pair = text.count("$") > 1
-    text = _OUTSIDE_FENCES.sub(lambda found: _replaced(found, has_pair), text)
-    return text if keeps_long_math else _LONG_MATH.sub(lambda found: _as_entities(found.group()), text)
+    text = re.sub(_OUTSIDE_FENCES, lambda found: _replaced(found, has_pair), text)
+    return text if keeps_long_math else re.sub(_LONG_MATH, lambda found: _as_entities(found.group()), text)
 
 
 def _replaced(found: re.Match[str], has_pair: bool) -> str:
@@ -128,7 +124,7 @@ def _replaced(found: re.Match[str], has_pair: bool) -> str:
     """
     kind, given = found.lastgroup, found.group()
     if kind == "code":  # where it begins and ends depends on what is before it, so that it is safe without being code
-        return f"<code>{_as_entities(found['inner'].strip())}</code>" if _ACTIVE.search(given) else given
+        return f"<code>{_as_entities(found['inner'].strip())}</code>" if re.search(_ACTIVE, given) else given
     if kind == "math":
         return _in_math(given)
     if kind == "inline":  # Markdown takes the backslashes of TeX's own delimiters for its own
@@ -147,7 +143,7 @@ def _replaced(found: re.Match[str], has_pair: bool) -> str:
 
 
 def _in_math(formula: str) -> str:
-    return _ACTIVE.sub(lambda active: _IN_MATH[active.group()], formula)
+    return re.sub(_ACTIVE, lambda active: _IN_MATH[active.group()], formula)
 
 
 def _as_entities(text: str) -> str:

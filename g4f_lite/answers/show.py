@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 from .answer import Answer, markdown_of
 from .buffer import Buffer
 from .deltas import Delta, Piece
-from .display import cell_number, in_notebook, print_pieces, show_in_cell
+from .display import cell_number, in_notebook, is_watched, print_pieces, print_together, show_in_cell
 from .interruption import HasAnswer, heard, raise_interrupt
 
 
@@ -36,7 +36,8 @@ def show(stream: Shown, so_far: Buffer, file: TextIO | None, *, plain: bool, aga
                 show_in_cell(deltas, so_far, lambda: markdown_of(so_far.text, so_far.images))
             else:
                 pieces: Iterable[object] = [so_far.text, *so_far.images] if again else stream
-                print_pieces(pieces, sys.stdout if file is None else file)
+                put = print_pieces if file is not None or is_watched() else print_together
+                put(pieces, sys.stdout if file is None else file)
     except KeyboardInterrupt as error:
         stream.close()  # which does not know of it, if it came while a piece was shown
         raise_interrupt(error, stream)

@@ -7,8 +7,7 @@ from collections.abc import Callable, Generator
 from typing import Protocol
 
 from ..errors import HookError
-from .checked import checked
-from .deltas import Delta, shown
+from .deltas import Delta, checked, shown
 
 # A step between a provider and the caller: takes the deltas of an answer and yields those to pass on.
 Stage = Callable[[Generator[Delta, None, None]], Generator[Delta, None, None]]

@@ -11,10 +11,7 @@ from types import TracebackType
 from typing import Any, NoReturn, TextIO
 
 from ..errors import (
-    DeadlineExceededError,
-    EngineError,
     G4FLiteError,
-    ProviderError,
     ResponseFormatError,
     StreamInterruptedError,
 )
@@ -22,7 +19,7 @@ from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, no_content
 from .images import ImageResponse
-from .interruption import heard, raise_interrupt
+from .interruption import each_heard, heard, raise_interrupt
 from .progress import progress
 from .short_traceback import shortened
 from .show import show
@@ -353,9 +350,9 @@ class AnswerStream(Generator[Piece, None, None]):
                 self.scrub(error)
                 raise
             self._source = source
-            for stage in self._stages:
-                deltas = stage(deltas)
-            self._deltas = deltas
+            while self._stages:  # not kept: one may hold the stream, which would then wait for a garbage collection
+                deltas = self._stages.pop(0)(deltas)
+            self._deltas = deltas = each_heard(deltas)
         if self._closed:  # by another thread in the meantime
             self.close()
         return deltas
@@ -393,7 +390,6 @@ class AnswerStream(Generator[Piece, None, None]):
     def _record_failure(self, error: G4FLiteError) -> None:
         """Record the failure of the answer, and add the text so far to the error."""
         self._error, self._seconds = error, time.monotonic() - self._began_at
-        if isinstance(error, (ProviderError, DeadlineExceededError, EngineError)):
-            error.partial = self._buffer.text or error.partial
+        error.partial = self._buffer.text or error.partial
         self._add_context(error)
         self._tell_end()

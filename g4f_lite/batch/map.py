@@ -47,7 +47,7 @@ def map_prompts(
 
     :param calls: sends the prompts
     :param defaults: the arguments that hold for all prompts
-    :param pace: the client's, which its own threads keep without this; those of an executor do not
+    :param pace: the client's
     """
     if on_error not in ("return", "raise"):
         raise ValueError(f"on_error must be 'return' or 'raise', not {on_error!r}")
@@ -61,7 +61,7 @@ def map_prompts(
         workers=Workers(
             workers, longest_pause=_wait(max_pause, "max_pause"), longest_outage=_wait(max_outage, "max_outage")
         ),
-        meters=(*([LocalMeter(rpm, tpm)] if rpm or tpm else []), *([pace.meter] if pace and executor else [])),
+        meters=(*([LocalMeter(rpm, tpm)] if rpm or tpm else []), *([pace.meter] if pace else [])),
         fresh=fresh,
         raises=on_error == "raise",
         max_failures=check_whole_number(max_failures_in_a_row, "max_failures_in_a_row"),

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from collections.abc import Callable, Generator
 from fractions import Fraction
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from ..answers.deltas import Delta
 from ..answers.source import Stage
 from ..answers.stream import AnswerStream
 from ..arguments import safe_url
-from ..errors import MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
+from ..errors import DeadlineExceededError, MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
 from ..http.forks import ForkSafeLock, lock_free_in_children
 from ..http.redact import names_secret, password_in, scrub
+from ..http.route import refuse_when_offline
 from ..messages import text_of
 from ..prompt import Prompt
+
+logger = logging.getLogger(__name__)
 
 CHARACTERS_PER_TOKEN = 4  # in English, roughly; the service's own count corrects it afterwards
 _LOOK_SECONDS = 0.05  # how often a call that waits looks whether it was closed
@@ -27,8 +32,11 @@ _TOKEN_SECONDS = 10.0  # the tokens of so many seconds may be used at once
 class Meter(Protocol):
     """Counts against the limits."""
 
-    def reserve(self, tokens: int) -> float:
-        """Take a place for a request of so many tokens, and return the seconds to wait for it."""
+    def reserve(self, tokens: int, longest: float = math.inf) -> float:
+        """Take a place for a request of so many tokens, and return the seconds to wait for it.
+
+        :param longest: how many seconds the caller may wait; no place is taken where that is too short
+        """
 
     def correct(self, tokens: int) -> None:
         """Count tokens that were used beyond those that were reserved; a negative number gives some back."""
@@ -53,17 +61,16 @@ class LocalMeter:
         self._size = self._left = self._refill * _TOKEN_SECONDS
         self._filled_at = clock()
 
-    def reserve(self, tokens: int) -> float:
+    def reserve(self, tokens: int, longest: float = math.inf) -> float:
         with self._lock.held():
             now = self._clock()
-            at = now
-            if self._gap:
-                at = max(now, self._next)
-                self._next = at + self._gap
+            at = max(now, self._next) if self._gap else now
             if self._refill:
                 self._fill(now)
                 if self._left < 0:
                     at = max(at, now - self._left / self._refill)
+            if at - now <= longest:
+                self._next = at + self._gap
                 self._left -= tokens
             return at - now
 
@@ -85,7 +92,7 @@ class SharedMeter:
     :param tpm: tokens per minute; None without a limit
     :param storage: the URL of the storage, such as ``redis://127.0.0.1:6379``
     :raises MissingDependencyError: if ``limits``, or the client of the storage, is not installed
-    :raises ProviderNotConfiguredError: if the storage cannot be used
+    :raises ProviderNotConfiguredError: if the storage cannot be used, or ``G4F_LITE_OFFLINE=1`` forbids it
     """
 
     def __init__(self, rpm: float | None, tpm: float | None, storage: str) -> None:
@@ -98,8 +105,13 @@ class SharedMeter:
             message = f'a shared pace needs {error.name}: pip install "g4f-lite[batch]"'
             raise MissingDependencyError(message) from error
         self._place, self._secrets = safe_url(storage), secrets_of(storage)
+        if urlsplit(storage).hostname:  # unlike memory:// and redis+unix:///path
+            refuse_when_offline(storage)
+        options: dict[str, Any] = {}
+        if storage.startswith(("redis", "valkey")):  # other storages have other names for these
+            options = {"socket_timeout": 5, "socket_connect_timeout": 5}
         try:
-            self._limiter = SlidingWindowCounterRateLimiter(storage_from_string(storage))
+            self._limiter = SlidingWindowCounterRateLimiter(storage_from_string(storage, **options))
         except (ConfigurationError, ValueError, TypeError) as error:
             if "prerequisite" in str(error):
                 message = f'the storage {self._place} needs a package: pip install "g4f-lite[batch]"'
@@ -112,7 +124,7 @@ class SharedMeter:
         self._requests = share and RateLimitItemPerSecond(share.numerator, share.denominator, namespace="g4f_lite")
         self._tokens = RateLimitItemPerMinute(round(tpm), namespace="g4f_lite") if tpm else None
 
-    def reserve(self, tokens: int) -> float:
+    def reserve(self, tokens: int, longest: float = math.inf) -> float:
         """Take a place, and return 0; or take none, and return the seconds after which to try again, negated."""
         limiter = self._limiter
         try:
@@ -189,17 +201,23 @@ class Pace:
                 )
             return self._meter
 
-    def stage(self, stream: AnswerStream, prompt: Prompt) -> Stage:
-        """Return the stage that waits for a place before the prompt is sent, and counts the tokens afterwards."""
+    def stage(self, stream: AnswerStream, prompt: Prompt, limit: float | None) -> Stage:
+        """Return the stage that waits for a place before the prompt is sent, and counts the tokens afterwards.
+
+        :param limit: the total time limit of the call, in seconds
+        """
 
         def paced(deltas: Generator[Delta, None, None]) -> Generator[Delta, None, None]:
             reserved = tokens_of(prompt)
-            wait_for_place(self.meter, reserved, lambda: stream.closed)
+            wait_for_place(self.meter, reserved, lambda: stream.closed, limit=limit)
             if stream.closed:
                 raise StreamInterruptedError("the answer was closed before its prompt was sent")
             yield from deltas
             if stream.usage is not None:
-                self.meter.correct(stream.usage.total_tokens - reserved)
+                try:
+                    self.meter.correct(stream.usage.total_tokens - reserved)
+                except ProviderNotConfiguredError as error:  # the answer is whole, and paid for
+                    logger.warning("the tokens of an answer are not counted: %s", error)
 
         return paced
 
@@ -214,15 +232,26 @@ class Pace:
 
 
 def wait_for_place(
-    meter: Meter, tokens: int, is_closed: Callable[[], bool], sleep: Callable[[float], Any] = time.sleep
+    meter: Meter,
+    tokens: int,
+    is_closed: Callable[[], bool],
+    sleep: Callable[[float], Any] = time.sleep,
+    limit: float | None = None,
 ) -> None:
     """Wait until a request may be sent, or nobody wants it any more.
 
     :param is_closed: says that nobody does
+    :param limit: the total time limit of the call, in seconds
+    :raises DeadlineExceededError: at once, if there is no place within the limit; none is taken then
     """
+    ends_at = math.inf if limit is None else time.monotonic() + limit
     while not is_closed():
-        wait = meter.reserve(tokens)
+        longest = ends_at - time.monotonic()
+        wait = meter.reserve(tokens, longest)
         left = abs(wait)
+        if left > longest:
+            message = f"the pace has no place for the prompt within the total time limit of {limit:g} s"
+            raise DeadlineExceededError(f"{message}; pass a longer timeout=, or send fewer at a time", limit="total")
         while left > 0 and not is_closed():
             sleep(min(left, _LOOK_SECONDS))
             left -= _LOOK_SECONDS
@@ -232,9 +261,22 @@ def wait_for_place(
 
 def tokens_of(prompt: Prompt) -> int:
     """Estimate the tokens of a prompt, and of its answer if ``max_tokens`` limits it."""
+    return prompt_tokens(prompt) + (longest_answer(prompt) or 0)
+
+
+def prompt_tokens(prompt: Prompt, beside: str = "") -> int:
+    """Estimate the tokens of a prompt.
+
+    :param beside: what the model is shown beside the messages
+    """
     characters = sum(len(text_of(message.get("content"))) for message in prompt.messages)
-    longest = prompt.options.get("max_completion_tokens") or prompt.options.get("max_tokens") or 0
-    return characters // CHARACTERS_PER_TOKEN + 1 + (longest if isinstance(longest, int) else 0)
+    return (characters + len(beside)) // CHARACTERS_PER_TOKEN + 1
+
+
+def longest_answer(prompt: Prompt) -> int | None:
+    """Return the most tokens that an answer can have; None if nothing limits them."""
+    limit = prompt.options.get("max_completion_tokens") or prompt.options.get("max_tokens")
+    return limit if isinstance(limit, int) else None
 
 
 def secrets_of(storage: str) -> list[str]:

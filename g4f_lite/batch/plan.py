@@ -138,11 +138,34 @@ class Plan:
 
         :raises StoreError: if the store cannot be read
         """
-        store = self.store
-        if store is None or not (kept := store.count()):
+        if self.store is None:
             return 0
-        return kept - sum(key is not None and store.find(key) is not None for key in keys)
+        return len({*self.store.keys()}.difference(keys))  # of one moment: others may add answers meanwhile
 
     def label(self, index: int) -> Any:
         """Return the label of a prompt; its position where the prompts have none."""
         return index if self.labels is None else self.labels[index]
+
+
+class Watched:
+    """How a batch is on its way, for those who look at its results.
+
+    :ivar _plan: how it is to be answered
+    """
+
+    _plan: Plan
+
+    @property
+    def paused(self) -> float:
+        """The seconds for which nothing is sent, as the service asked or because it is out of reach; 0 otherwise."""
+        return self._plan.workers.paused
+
+    @property
+    def outage(self) -> float:
+        """The seconds for which the service has been out of reach; 0 if it is not."""
+        return self._plan.workers.outage
+
+    @property
+    def pace(self) -> float | None:
+        """The most calls a second that are sent, because the service refused more; None if nothing waits for that."""
+        return self._plan.workers.pace

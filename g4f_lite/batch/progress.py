@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +13,10 @@ from ..answers.display import LiveOutput, in_notebook
 from ..arguments import warn
 from ..errors import MissingDependencyError
 from .result import Result
-from .summary import counted, told_of_pause
+from .summary import counted, dollars, told_of_pace, told_of_pause
 
 _BAR_CHARACTERS = 20
+_COST_SECONDS = 1.0  # between two looks at what the calls have cost
 _SILENT_SECONDS = 60.0  # a longer pause is a warning where no progress is shown
 _DOUBT_SECONDS = 1.0  # that a pause may last only until another provider of a chain answers
 # What tqdm shows during a pause, instead of a rate and a time left that would know nothing of it.
@@ -70,15 +72,28 @@ class CellBar:
 
 
 class Progress:
-    """Shows how many prompts are done, how many failed, tokens a minute, the time left, and pauses.
+    """Shows how many prompts are done, how many failed, tokens a minute, the cost, the time left, the pace, and pauses.
 
     :param wanted: True, False, or None to show it in a notebook and, if tqdm is installed, in a terminal
     :param total: how many prompts there are; None if that is not known
     :param done: how many are done already
+    :param spent: gives what calls have cost until now, and how many of them have no known price
+    :param pace: gives the calls a second that are sent at most; None if nothing waits for that
     :raises MissingDependencyError: if ``wanted`` is True outside of a notebook, and tqdm is not installed
     """
 
-    def __init__(self, wanted: bool | None, total: int | None, done: int = 0) -> None:
+    def __init__(
+        self,
+        wanted: bool | None,
+        total: int | None,
+        done: int = 0,
+        spent: Callable[[], tuple[float, int]] = lambda: (0.0, 0),
+        pace: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        self._spent, self._pace = spent, pace
+        self._spent_before = (0.0, 0)
+        self._cost = ""  # and when it is looked for again
+        self._cost_until = -math.inf
         self._bar: Any = None
         self._failed = self._tokens = 0
         self._told = ""  # of a pause
@@ -89,6 +104,7 @@ class Progress:
             return
         if in_notebook():
             self._bar = CellBar(total, done)
+            self._spent_before = spent()
             return
         if wanted is None and not (sys.stderr is not None and sys.stderr.isatty()):
             return
@@ -96,6 +112,7 @@ class Progress:
             from tqdm import tqdm
 
             self._bar = tqdm(total=total, initial=done, unit="prompt", dynamic_ncols=True)
+            self._spent_before = spent()
         except ModuleNotFoundError as error:
             if wanted:
                 raise MissingDependencyError('progress=True needs tqdm: pip install "g4f-lite[batch]"') from error
@@ -137,12 +154,22 @@ class Progress:
         shown = {"failed": self._failed} if self._failed else {}
         if self._tokens:
             shown["tokens/min"] = round(self._tokens * 60 / max(0.001, time.monotonic() - self._began_at))
-        parts = [*(f"{name}={value}" for name, value in shown.items()), self._told]
+        parts = [*(f"{name}={value}" for name, value in shown.items()), self._told_of_cost()]
+        parts.append(self._told or told_of_pace(self._pace()))
         try:
             self._bar.set_postfix_str(", ".join(filter(None, parts)), refresh=not more)
             self._bar.update(more)
         except (OSError, ValueError):  # nobody reads standard error any more
             self._bar = None
+
+    def _told_of_cost(self) -> str:
+        """Say what the calls have cost since the beginning; nothing if that is not known."""
+        if time.monotonic() >= self._cost_until:
+            (cost, unpriced), (cost_before, unpriced_before) = self._spent(), self._spent_before
+            is_known = cost > cost_before and unpriced == unpriced_before
+            self._cost = dollars(cost - cost_before) if is_known else ""
+            self._cost_until = time.monotonic() + _COST_SECONDS
+        return self._cost
 
     def close(self) -> None:
         """Leave what is shown as it is."""

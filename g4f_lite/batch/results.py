@@ -10,15 +10,16 @@ from typing import Any, Generic, TypeVar
 from ..answers.display import in_ipython
 from ..answers.interruption import BatchInterrupted, heard, tell_interrupt
 from ..answers.short_traceback import with_short_errors
+from ..arguments import warn
 from ..errors import AuthenticationError, BatchStoppedError
 from ..store.answers import Key
 from . import tables
 from .inputs import Inputs
-from .plan import Plan
+from .plan import Plan, Watched
 from .progress import Progress
 from .result import OfBatch, Result
 from .run import BadPrompt, Outcome, Run
-from .summary import BatchUsage, Estimate, counted, estimate_of
+from .summary import BatchUsage, Estimate, counted, estimate_of, told_of_failures
 from .tables import NotAColumn, Results
 from .task import Task
 
@@ -27,7 +28,7 @@ T = TypeVar("T")
 END = BadPrompt(-1, StopIteration())  # no prompt is left
 
 
-class BatchResults(NotAColumn, OfBatch, Generic[T]):
+class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
     """The results of a batch, in the order of the prompts.  Nothing is sent before they are read::
 
         results = client.map(prompts, store="answers.db")
@@ -111,12 +112,15 @@ class BatchResults(NotAColumn, OfBatch, Generic[T]):
         return Results((come[index] for index in sorted(come)), self._inputs)
 
     def texts(self) -> Any:
-        """Return all texts, None for a failure: a list, or a Series with the same index where the prompts were one."""
-        return self._all(self).texts()
+        """Return all texts, None for a failure: a list, or a Series with the same index where the prompts were one.
+
+        Failures are a UserWarning, unless ``progress=False``.
+        """
+        return self._warned(self._all(self)).texts()
 
     def outputs(self) -> Any:
-        """Return all outputs, None for a failure: a list, or a Series as ``texts()`` does."""
-        return self._all(self).outputs()
+        """Return all outputs, None for a failure, as ``texts()`` does."""
+        return self._warned(self._all(self)).outputs()
 
     def to_frame(self, meta: bool = True) -> Any:
         """Return all results as a DataFrame: of polars where the prompts were a Series of polars, else of pandas.
@@ -181,16 +185,6 @@ class BatchResults(NotAColumn, OfBatch, Generic[T]):
         """What the batch has taken so far."""
         return self._usage.copy()
 
-    @property
-    def paused(self) -> float:
-        """The seconds for which nothing is sent, as the service asked or because it is out of reach; 0 if it is."""
-        return self._plan.workers.paused
-
-    @property
-    def outage(self) -> float:
-        """The seconds for which the service has been out of reach; 0 if it is not."""
-        return self._plan.workers.outage
-
     def close(self) -> None:
         """Close the store; it is opened again when it is needed."""
         if self._plan.store is not None:
@@ -201,7 +195,13 @@ class BatchResults(NotAColumn, OfBatch, Generic[T]):
         return f"<BatchResults: {self._usage.done}{total} done, {len(self._failed)} failed>"
 
     def _repr_html_(self) -> str:
-        return tables.html(self._usage, len(self) if self._inputs.is_sized else None, self.failed, self._reason)
+        return tables.html(self.usage, len(self) if self._inputs.is_sized else None, self.failed, self._reason)
+
+    def _warned(self, come: Results[T]) -> Results[T]:
+        """Return results, and warn of their failures, which a column does not show."""
+        if self._plan.progress is not False and (told := told_of_failures(come)):
+            warn(f"{told}; failures are None here, and results.failed has the errors")
+        return come
 
     def _all(self, results: Iterable[Result[T]]) -> Results[T]:
         """Read results.  Where the prompts come from an iterator, and the reading ends early, they are given again."""
@@ -338,7 +338,8 @@ class BatchResults(NotAColumn, OfBatch, Generic[T]):
         self.check()
         self._reason = None
         plan = self._plan
-        progress = Progress(plan.progress, len(self) if self._inputs.is_sized else None, self._usage.done)
+        total = len(self) if self._inputs.is_sized else None
+        progress = Progress(plan.progress, total, self._usage.done, plan.calls.spent, lambda: self.pace)
 
         def tasks() -> Iterator[Task | Outcome]:
             for index in indexes:

@@ -344,6 +344,7 @@ class Run:
             return True
         else:
             self._failures += 1
+            logger.warning("prompts[%s] failed: %s", self._plan.label(task.index), result.error_text)
             if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows
                 self._workers.refused(error.retry_after)
             if is_hopeless(error) or (wait_named_by(error) or 0.0) > self._workers.longest_pause:

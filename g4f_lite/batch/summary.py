@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..answers.deltas import Usage
 from ..store.answers import digest_of
-from .pace import tokens_of
+from .pace import longest_answer
 from .result import Result
 from .task import Calls, Task
 
@@ -67,13 +67,15 @@ class BatchUsage:
             self.failures -= failures
 
     def copy(self) -> BatchUsage:
-        """Return what has been counted so far."""
-        return replace(self, _lock=threading.Lock())
+        """Return what has been counted so far, without half of a result."""
+        with self._lock:
+            return replace(self, _lock=threading.Lock())
 
     def in_words(self) -> str:
         """Return how many answers there are, and how many failures."""
-        answers = counted(self.done - self.failures, "answer")
-        return f"{answers} and {counted(self.failures, 'failure')}" if self.failures else answers
+        now = self.copy()
+        answers = counted(now.done - now.failures, "answer")
+        return f"{answers} and {counted(now.failures, 'failure')}" if now.failures else answers
 
     def to_dict(self) -> dict[str, int]:
         """Return the counts as a dict."""
@@ -85,7 +87,8 @@ class Estimate(NamedTuple):
 
     :param calls: how many prompts would be sent
     :param stored: how many answers are in the store
-    :param prompt_tokens: the tokens of the prompts that would be sent, at four characters each
+    :param prompt_tokens: the tokens of the prompts that would be sent, at four characters each, with the schemas
+        and the tools that go with them
     :param completion_tokens: the most tokens that their answers can have; None unless ``max_tokens`` limits all of them
     :param cost: what these tokens cost in US dollars; None if a price is not known, or the extra ``prices`` is not
         installed
@@ -113,7 +116,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
     """Estimate what prompts would take.
 
     :param tasks: each prompt, and its result if that is known: an answer in the store, or a failure for good
-    :param calls: knows the prices
+    :param calls: knows what is sent, and the prices
     :param unused: how many answers in the store are to other questions
     """
     stored = 0
@@ -124,9 +127,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         if result is not None:
             stored += result.error is None
             continue
-        limit = task.prompt.options.get("max_completion_tokens") or task.prompt.options.get("max_tokens")
-        most = limit if isinstance(limit, int) else None
-        tokens = tokens_of(task.prompt) - (most or 0)
+        most, tokens = longest_answer(task.prompt), calls.tokens(task.prompt, task.provider)
         left.append((tokens, most))
         kind = (task.prompt.model, id(task.provider))
         seen.add(digest_of(task.prompt, str(kind)))
@@ -149,6 +150,12 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
     )
 
 
+def told_of_failures(results: Sequence[Result[Any]]) -> str:
+    """Say how many prompts failed, and why the first of them did; nothing if none failed."""
+    failed = [result for result in results if result.error is not None]
+    return f"{len(failed):,} of {counted(len(results), 'prompt')} failed: {failed[0].error_text:.300}" if failed else ""
+
+
 def told_of_pause(seconds: float, outage: float = 0.0) -> str:
     """Say for how long nothing is sent, and why; nothing if calls are sent.
 
@@ -158,6 +165,18 @@ def told_of_pause(seconds: float, outage: float = 0.0) -> str:
         again = f", tried again in {duration(max(1, seconds))}" if seconds > 0 else ""
         return f"out of reach for {duration(max(1, outage))}{again}"
     return f"paused by the service for {duration(max(1, seconds))}" if seconds > 0 else ""
+
+
+def told_of_pace(pace: float | None) -> str:
+    """Say how many calls a second are sent at most; nothing if nothing waits for that."""
+    return "" if pace is None else f"paced at {pace:.1f}/s"
+
+
+def dollars(cost: float) -> str:
+    """Return an amount, with as many digits as a small one needs."""
+    if cost < 0.0001:
+        return "less than $0.0001"
+    return f"about ${cost:,.2f}" if cost >= 1 else f"about ${cost:.2g}"
 
 
 def duration(seconds: float) -> str:

@@ -80,8 +80,14 @@ class Calls(Protocol):
     def model(self, prompt: Prompt, provider: Any) -> str:
         """Return the model that a prompt asks; "" if the server chooses it."""
 
+    def tokens(self, prompt: Prompt, provider: Any) -> int:
+        """Estimate the tokens of a prompt, with the schema and the tools that are sent with it."""
+
     def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
         """Return what so many tokens cost in US dollars; None if the price is not known."""
+
+    def spent(self) -> tuple[float, int]:
+        """Return what all calls of the client have cost in US dollars, and how many of them have no known price."""
 
     def output(self, answer: Answer) -> Any:
         """Return the answer as the type that was asked for."""

@@ -102,6 +102,12 @@ class Workers:
         return max(0.0, self._clock() - self._out_since)
 
     @property
+    def pace(self) -> float | None:
+        """The most calls a second that are sent, because the service refused more; None if nothing waits for that."""
+        gap = self._gap(self._clock()) if self.adapts else 0.0
+        return 1 / gap if gap > self._seconds / self.number else None
+
+    @property
     def bundle(self) -> int:
         """How many prompts an executor gets at once: those of half a second, unless a limit of the service is known.
 

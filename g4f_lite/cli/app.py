@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import sys
 from importlib import import_module
 
 import click
@@ -24,6 +26,15 @@ OTHER_NAMES = {
     "pull": "local pull",
     "list": "local list",
     "rm": "local rm",
+}
+# What others call their options, and the one that is meant where the command has it.
+OTHER_OPTIONS = {
+    **dict.fromkeys(("--concurrency", "--max-concurrency", "--max-workers", "--parallel", "--jobs", "-j"), "--workers"),
+    **dict.fromkeys(("--dry-run", "--cost"), "--estimate"),
+    **dict.fromkeys(("--api-key", "--key"), "--api-key-file"),
+    **dict.fromkeys(("--url", "--endpoint", "--api-base"), "--base-url"),
+    "--temp": "--temperature",
+    "--limit": "--head",
 }
 
 
@@ -56,7 +67,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="g4f-lite", message="%(prog)s %(version)s")
 def app() -> None:
-    """Chat with a model on this machine, on your own server or of a service."""
+    """Chat with a model on this machine, on your own server, or from a service."""
 
 
 def run() -> int:
@@ -73,9 +84,21 @@ def run() -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the process at once, without a traceback
         raise KeyboardInterrupt from error
     except click.ClickException as error:
-        error.show()
+        _suggested(error).show()
         return error.exit_code
     except G4FLiteError as error:
         Failure(message_of(error)).show()
         return Failure.exit_code
     return status or 0
+
+
+def _suggested(error: click.ClickException) -> click.ClickException:
+    """Return an error, or one that says what may be meant by an option that the command does not have."""
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        meant = OTHER_OPTIONS.get(error.option_name, "")
+        if any(meant in parameter.opts for parameter in error.ctx.command.params):
+            return click.UsageError(f"there is no option {error.option_name}; did you mean {meant}?", error.ctx)
+        dashed = any(re.match(r"-[^=]*\s", argument) for argument in sys.argv[1:])
+        if dashed and any(parameter.name == "prompt" for parameter in error.ctx.command.params):
+            return click.UsageError("a prompt that begins with a dash comes after --, as in -- '- one'", error.ctx)
+    return error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import threading
@@ -11,49 +10,25 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
-from ..batch.summary import BatchUsage, Estimate, counted, duration, told_of_pause
+from ..batch.summary import BatchUsage, Estimate, counted, dollars, duration, told_of_pace, told_of_pause
+from ..providers.price import Price
 
 LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
 MOST_LOG_SECONDS = 300.0
 TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
 
 
-class Price(NamedTuple):
-    """What a million tokens cost in US dollars.
+def price_of(text: str) -> Price:
+    """Read a price such as ``0.15,0.60``.
 
-    :param prompts: of prompts
-    :param answers: of answers
+    :raises ValueError: if it is something else
     """
-
-    prompts: float
-    answers: float
-
-    @classmethod
-    def of(cls, text: str) -> Price:
-        """Read a price such as ``0.15,0.60``.
-
-        :raises ValueError: if it is something else
-        """
-        try:
-            price = cls(*map(float, text.split(",")))
-        except (TypeError, ValueError):
-            price = cls(math.nan, math.nan)
-        if not all(0 <= part < math.inf for part in price):
-            raise ValueError(f"a price is two numbers, of a million tokens of prompts and of answers, not {text!r}")
-        return price
-
-    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """Return what so many tokens cost."""
-        return (self.prompts * prompt_tokens + self.answers * completion_tokens) / 1e6
-
-
-def dollars(cost: float) -> str:
-    """Return an amount, with as many digits as a small one needs."""
-    if cost < 0.0001:
-        return "less than $0.0001"
-    return f"about ${cost:,.2f}" if cost >= 1 else f"about ${cost:.2g}"
+    try:
+        return Price.of([float(part) for part in text.split(",")])
+    except (TypeError, ValueError):
+        what = "of a million tokens of prompts and of answers"
+        raise ValueError(f"a price is two numbers, {what}, not {text!r}") from None
 
 
 def told_before(estimate: Estimate, failed: int = 0, skipped: int = 0, *, unpriced: bool = False) -> str:
@@ -122,6 +97,8 @@ class Progress:
     :param usage: gives what the batch has taken so far
     :param total: how many prompts there are
     :param paused: gives the seconds for which nothing is sent, and those for which the service has been out of reach
+    :param pace: gives the calls a second that are sent at most; None if nothing waits for that
+    :param cost: gives what the calls have cost in US dollars; None if that is not known
     :param is_shown: whether it is shown; False where nothing is to be seen, or the answers are
     """
 
@@ -131,10 +108,14 @@ class Progress:
         total: int,
         *,
         paused: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0),
+        pace: Callable[[], float | None] = lambda: None,
+        cost: Callable[[], float | None] = lambda: None,
         is_shown: bool = True,
     ) -> None:
         self._usage = usage
         self._paused = paused
+        self._pace = pace
+        self._cost = cost
         self._total = total
         self._is_line = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._is_shown = is_shown
@@ -156,12 +137,15 @@ class Progress:
         parts = [f"{usage.done:,} of {self._total:,} done"]
         if usage.failures:
             parts.append(f"{usage.failures:,} failed")
+        if cost := self._cost():
+            parts.append(dollars(cost))
         if told := told_of_pause(*self._paused()):  # a time left would know nothing of how long the next ones are
             parts.append(told)
         elif usage.calls and usage.done < self._total:
             left = (self._total - usage.done) * seconds / usage.calls
-            parts.append(f"{usage.calls * 60 / seconds:,.0f} a minute, {duration(left)} left")
-        return ", ".join(parts)
+            rate = f"{usage.calls * 60 / seconds:,.0f} a minute"
+            parts += [rate, told_of_pace(self._pace()), f"{duration(left)} left"]
+        return ", ".join(filter(None, parts))
 
     def _write(self, text: str) -> None:
         with suppress(OSError, ValueError):  # nobody reads standard error any more

@@ -22,8 +22,9 @@ from ..batch.results import BatchResults
 from ..batch.summary import counted
 from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, QuotaExceededError, RefusalError, ResponseFormatError
+from ..providers.price import Price
 from .batch_files import BatchFiles
-from .batch_report import Price, Progress, told_after, told_of_cost
+from .batch_report import Progress, told_after, told_of_cost
 from .failure import Failure, message_of, one_line, tell
 
 _SHOWN_REASONS = 6
@@ -134,7 +135,12 @@ class BatchRun:
             tell(one_line(f"{self.files.hosted}: {results.status}; waiting"))
         is_shown = not is_seen and not isinstance(results, HostedBatch)
         with Progress(
-            lambda: results.usage, len(self.rows), paused=lambda: (results.paused, results.outage), is_shown=is_shown
+            lambda: results.usage,
+            len(self.rows),
+            paused=lambda: (results.paused, results.outage),
+            pace=lambda: results.pace,
+            cost=self._cost,
+            is_shown=is_shown,
         ):
             for row, given in zip(self.rows, results, strict=True):
                 result = checked(given, self.check)
@@ -200,8 +206,7 @@ class BatchRun:
         if isinstance(self.results, HostedBatch):
             return None
         with suppress(MissingDependencyError):
-            if not self.client.usage.unpriced:
-                return self.client.usage.cost
+            return self.client.usage.cost
         return None
 
 

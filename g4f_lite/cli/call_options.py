@@ -24,21 +24,25 @@ def call_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., N
 
 
 def _with_options(command: Callable[..., None], names: Sequence[str]) -> Callable[..., None]:
-    @click.option("--temperature", metavar="NUMBER", type=float, help="How random the answer is; 0 is not at all.")
-    @click.option("--max-tokens", metavar="N", type=click.IntRange(min=1), help="The most tokens of the answer.")
+    @click.option(
+        "--temperature", metavar="NUMBER", type=float, help="How random the answer is; 0 is the least random."
+    )
+    @click.option(
+        "--max-tokens", metavar="N", type=click.IntRange(min=1), help="The maximum length of the answer, in tokens."
+    )
     @click.option("--stop", multiple=True, metavar="TEXT", help="End the answer before this text; can be repeated.")
     @click.option(
         "--schema",
         metavar="FILE|JSON",
         shell_complete=complete_file,
-        help="A JSON schema that the answer, in JSON, should fit.",
+        help="Ask for JSON that matches this JSON schema.",
     )
     @click.option(
         *names,
         "more",
         multiple=True,
         metavar="KEY=VALUE",
-        help="A further option of the provider, such as top_p=0.9 or seed=1; can be repeated.",
+        help="Another option of the provider, such as top_p=0.9 or seed=1; can be repeated.",
     )
     @wraps(command)
     def with_options(

@@ -11,8 +11,8 @@ from importlib.metadata import version
 import certifi
 
 from ..errors import ModelNotSupportedError
-from ..http.exchange import CA_BUNDLES
 from ..http.redact import HIDDEN, password_in, redact
+from ..http.route import CA_BUNDLES
 from ..providers.local.memory import free_memory
 from ..providers.local.runner import CONTEXT
 from ..providers.local.vision import FOR_ITS_MODEL, PROJECTOR_FROM, VARIABLE, checked_file

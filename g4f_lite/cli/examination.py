@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from ..errors import HookError, TransportError
 from ..http.exchange import Exchange
-from ..http.offline import refuse_when_offline
 from ..http.redact import redact
+from ..http.route import refuse_when_offline
 from ..providers.base import BaseProvider, Provider
 from ..providers.openai.provider import OpenAICompatible
 from ..providers.sending import token_of
@@ -209,8 +209,9 @@ def shorten(answer: str) -> str:
 
 
 def _way_of(exchange: Exchange, url: str) -> _Way:
-    settings = exchange.settings_for(url)
-    return _Way(exchange.proxy_for(url), settings["verify"], settings["cert"])
+    session = exchange.pooled.session
+    settings = exchange.route.settings_for(session, url)
+    return _Way(exchange.route.proxy_for(session, url), settings["verify"], settings["cert"])
 
 
 def _words(error: Exception) -> str:

@@ -101,7 +101,10 @@ def message_of(error: Exception) -> str:
             asked = "; is the server running that HF_ENDPOINT or the name of the model leads to?"
             return f"{error}{asked if error.step == 'bootstrap' else ''}"  # where it fetches weights
         same = "`g4f-lite doctor`, with the same --provider or --base-url, tests it"
-        return f"{error}; is {_program_at(refused[1])} running? {same}"
+        program = _program_at(refused[1])
+        if error.provider == program:
+            same += "; with -p ollama:llama3.2,local, say, the embedded model answers where it does not run"
+        return f"{error}; is {program} running? {same}"
     if isinstance(error, ProviderNotFoundError) and "G4F_LITE_BASE_URL" not in error.message:
         return f"{error}; `g4f-lite providers` lists them"
     if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from ..arguments import check_name
 from ..conversation import Conversation
 from ..errors import G4FLiteError
 from ..messages import Image, Message, text_of
+from ..providers.hooks import CallSettings, models_of
+from ..timeout import Timeout
 from .conversation_file import ConversationFile, is_instruction
 from .failure import Failure, checking_arguments, message_of
-from .line_editor import LineEditor
+from .keyboard import silent_keyboard
+from .line_editor import LineEditor, paths
 from .output import write
 from .prompt import as_text
 from .show import show
@@ -28,6 +32,7 @@ HELP = """\
 /retry         send the last message again; its turn is taken back
 /undo          take back the last turn
 /model NAME    use another model of the provider; without NAME, show it
+/models        list the models of the provider
 /system TEXT   replace the system message; none removes it; alone, show it
 /save FILE     save the conversation to a new file, and each further turn
 /edit          write a message in your editor, as $VISUAL or $EDITOR names it
@@ -36,8 +41,8 @@ Alt-Enter begins another line, and Ctrl-C clears what you have typed.
 A message that begins with a slash is sent after two: //etc/hosts.
 """
 QUIT = ("/quit", "/exit", "/bye", "quit", "exit")  # as other programs with a prompt call it
-COMMANDS = ("/edit", "/help", "/model", "/new", "/quit", "/retry", "/save", "/system", "/undo")
-WITH_ARGUMENT = ("/model", "/save", "/system")
+COMMANDS = ("/edit", "/help", "/model", "/models", "/new", "/quit", "/retry", "/save", "/system", "/undo")
+TAB_SECONDS = 3.0  # that the Tab key waits for a server to list its models
 
 
 class InteractiveChat:
@@ -75,7 +80,9 @@ class InteractiveChat:
         self._whole = whole
         self._raw = raw
         self._check = check
-        self._editor = LineEditor([f"{command} " if command in WITH_ARGUMENT else command for command in COMMANDS])
+        arguments = {"/model": self._models_from, "/save": paths, "/system": lambda begun: []}
+        self._editor = LineEditor(COMMANDS, arguments)
+        self._models: list[str] = []  # that the provider has listed
         self._unanswered: str | None = None  # the last message, if there was no answer
 
     def run(self) -> None:
@@ -120,6 +127,8 @@ class InteractiveChat:
             raise Failure(f"there is no command {line!r}; /help lists them, and //… sends a message with a slash")
         elif command == "/help":
             write(HELP)
+        elif command == "/models":
+            self._list_models()
         elif command == "/new":
             self._start_over()
         elif command == "/undo":
@@ -157,6 +166,25 @@ class InteractiveChat:
             self._conversation.provider.get_model(name)  # an error, where the provider knows its models
         self._conversation.model = name
         write(f"The model is {name} from now on.\n")
+
+    def _list_models(self) -> None:
+        provider = self._conversation.provider
+        try:
+            with silent_keyboard(), checking_arguments():
+                limit = self._options.get("timeout")
+                settings = CallSettings(self._options.get("proxy"), None if limit is None else Timeout.of(limit))
+                self._models = list(dict.fromkeys(models_of(provider, settings)))
+        except G4FLiteError as error:
+            raise Failure(message_of(error)) from error
+        write("".join(f"{name}\n" for name in self._models) or f"{provider.name} lists no models.\n")
+
+    def _models_from(self, begun: str) -> list[str]:
+        """Return the names of models that begin with a text; the provider is asked once for all of them."""
+        if not self._models:
+            settings = CallSettings(self._options.get("proxy"), Timeout.of(TAB_SECONDS), None)
+            with suppress(G4FLiteError):
+                self._models = list(dict.fromkeys(models_of(self._conversation.provider, settings)))
+        return [name for name in self._models if name.startswith(begun)]
 
     def _set_system(self, text: str) -> None:
         messages = self._conversation.messages

@@ -5,25 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from . import history
 
 PROMPT = "> "
-SAVE = "/save "  # after which the Tab key completes paths
 QUIT_HINT = "Press Ctrl-C again, or Ctrl-D, to quit."
 
 
 class LineEditor:
     """Reads messages; pasted lines are one message.
 
-    :param commands: what the Tab key completes at the beginning of a message; a blank follows where an argument can
+    :param commands: what the Tab key completes at the beginning of a message
+    :param arguments: for those that have an argument, what lists those that begin with a text
     """
 
-    def __init__(self, commands: Sequence[str]) -> None:
-        self._commands = commands
+    def __init__(self, commands: Sequence[str], arguments: Mapping[str, Callable[[str], list[str]]]) -> None:
+        self._commands = [f"{command} " if command in arguments else command for command in commands]
+        self._arguments = arguments
+        self._found: list[str] = []
         self._file = _history_file()
         self._last = ""
         self._readline: Any = None
@@ -85,14 +87,18 @@ class LineEditor:
         return self._readline is not None and bool(self._readline.get_line_buffer())
 
     def _complete(self, text: str, number: int) -> str | None:
-        if text.startswith(SAVE):
-            found = [SAVE + path for path in _paths(text.removeprefix(SAVE))]
-        else:
-            found = [command for command in self._commands if text.startswith("/") and command.startswith(text)]
-        return found[number] if number < len(found) else None
+        if not number:
+            command, blank, begun = text.partition(" ")
+            if not blank:
+                self._found = [name for name in self._commands if text.startswith("/") and name.startswith(text)]
+            elif list_arguments := self._arguments.get(command):
+                self._found = [f"{command} {argument}" for argument in list_arguments(begun)]
+            else:
+                self._found = []
+        return self._found[number] if number < len(self._found) else None
 
 
-def _paths(begun: str) -> list[str]:
+def paths(begun: str) -> list[str]:
     """List the paths that begin with a text; a directory ends with a slash."""
     directory, begun_name = os.path.split(begun)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import Markdown, TableElement
@@ -18,11 +19,23 @@ MAX_URL = 300  # characters of the URL of an image that are shown
 COLUMN = 4  # characters that a column of a table needs at least, including what is between columns
 MAX_HIGHLIGHTED = 4_000  # characters of code; of some languages the time that it takes grows with the square
 MAX_BLOCK = 64_000  # characters that are rendered; a longer block is shown as it is
+MAX_TEXT = 16_000  # characters of a paragraph in it; of some, such as ``![![``, the time grows with their square
 MAX_NESTING = 16  # levels of lists and quotes, which the parser counts; deeper ones would leave no room for text
 
 # As rich parses, but tags such as <div> stay text, of which rich would show nothing, and so do definitions of links:
 # whether `[1]` is a link would depend on a line that may come after the block has been written.
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("strikethrough").enable("table").disable("reference")
+
+
+def _parse_short(state: StateCore) -> None:
+    """Parse what is in paragraphs, headings and cells, if it can be rendered."""
+    for token in state.tokens:
+        if token.type == "inline" and len(token.content) <= MAX_TEXT:
+            token.children = []
+            state.md.inline.parse(token.content, state.md, state.env, token.children)
+
+
+_PARSER.core.ruler.at("inline", _parse_short)
 
 
 class WholeTable(TableElement):
@@ -47,14 +60,16 @@ class Block(Markdown):
 
     def __init__(self, tokens: list[Token], source: str) -> None:
         super().__init__("", hyperlinks=False, code_theme="ansi_dark")  # the terminal's own colours
+        texts = [token for token in tokens if token.type == "inline"]
         _clean(tokens)
         self.parsed = tokens
         self._source = source.strip("\n")
         self._columns = sum(token.type == "th_open" for token in tokens)
+        self._is_long = len(self._source) > MAX_BLOCK or any(len(token.content) > MAX_TEXT for token in texts)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         is_deep = any(token.level >= MAX_NESTING for token in self.parsed)
-        if is_deep or len(self._source) > MAX_BLOCK or self._columns * COLUMN > options.max_width:
+        if is_deep or self._is_long or self._columns * COLUMN > options.max_width:
             yield Text(self._source, overflow="fold")
         else:
             yield from super().__rich_console__(console, options)
@@ -62,10 +77,7 @@ class Block(Markdown):
 
 def blocks(text: str) -> list[Block]:
     """Parse Markdown into its blocks at the top level."""
-    groups = _groups(text)
-    lines = text.split("\n")  # as the parser counts them
-    starts = [start for start, _ in groups] + [len(lines)]
-    return [Block(tokens, "\n".join(lines[start : starts[number]])) for number, (start, tokens) in enumerate(groups, 1)]
+    return _sourced(_groups(text), text.split("\n"))  # lines as the parser counts them
 
 
 def split(text: str) -> tuple[list[Block], str]:
@@ -73,13 +85,19 @@ def split(text: str) -> tuple[list[Block], str]:
 
     An incomplete line does not begin a block: ``#`` could become a heading or a hashtag.
     """
-    lines, newline, incomplete = text.rpartition("\n")
-    groups = _groups(lines + newline)
+    complete, newline, incomplete = text.rpartition("\n")
+    groups = _groups(complete + newline)
     if len(groups) < 2:
         return [], text
     start = groups[-1][0]
-    complete, last = lines.split("\n")[:start], lines.split("\n")[start:]
-    return blocks("\n".join(complete)), "\n".join([*last, incomplete])
+    lines = complete.split("\n")
+    return _sourced(groups[:-1], lines[:start]), "\n".join([*lines[start:], incomplete])
+
+
+def _sourced(groups: list[tuple[int, list[Token]]], lines: list[str]) -> list[Block]:
+    """Make blocks of what the parser made of some lines."""
+    starts = [start for start, _ in groups] + [len(lines)]
+    return [Block(tokens, "\n".join(lines[start : starts[number]])) for number, (start, tokens) in enumerate(groups, 1)]
 
 
 def _groups(text: str) -> list[tuple[int, list[Token]]]:
@@ -93,7 +111,7 @@ def _groups(text: str) -> list[tuple[int, list[Token]]]:
 
 
 def _clean(tokens: Iterable[Token]) -> None:
-    """Remove control characters, which entities such as ``&#27;`` stand for, from tokens.
+    """Remove control characters, which entities such as ``&#27;`` stand for, from tokens, and keep the ends of lines.
 
     An image becomes text, because rich does not show the URL of an image.
     """
@@ -102,6 +120,8 @@ def _clean(tokens: Iterable[Token]) -> None:
             url = str(token.attrs.get("src", ""))
             shown = url if len(url) <= MAX_URL else f"{url[:MAX_URL]}…"
             token.type, token.tag, token.content, token.children = "text", "", f"{token.content} ({shown})", None
+        if token.type == "softbreak":  # the lines of a poem or of an address, which a model ends where they end
+            token.type, token.tag = "hardbreak", "br"
         if token.type == "fence" and len(token.content) > MAX_HIGHLIGHTED:
             token.info = ""
         token.content = sanitize(token.content)

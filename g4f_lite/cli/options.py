@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -23,6 +25,8 @@ from .completion import FILE, complete_provider
 from .failure import Misuse, checking_arguments, one_line, tell
 
 EngineOptions = Mapping[str, Any]
+# A message up to its first semicolon, unless that is in parentheses, which would stay open.
+_UP_TO_ADVICE = re.compile(r"^((?:\([^)]*\)|(?!; ).)*).*", re.DOTALL)
 #: The end of the message about a missing key.
 OR_KEY = ", or give api_key="
 
@@ -46,11 +50,12 @@ class ProviderOptions:
         """
         if self.key_file is not None:
             settings["api_key"] = read_key(self.key_file)
-        name = ",".join(self.names) or None
+        name = ",".join(self.names) if self.names else None  # -p "$UNSET" is a mistake
         with checking_arguments():
             local = {"download": DEFAULT, **(engine or {})}
             provider = choose_provider(name, base_url=self.base_url, local=local, **settings)
-        members = provider.providers if isinstance(provider, Fallback) else [provider]
+            members = provider.providers if isinstance(provider, Fallback) else [provider]
+            check_environment(members)
         check_engine_options(engine or {}, [one.name for one in members])
         if self.key_file is not None and len(members) > 1:
             raise Misuse("--api-key-file needs a single provider, and there are several; set their variables")
@@ -70,9 +75,7 @@ class ProviderOptions:
 
 def provider_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add these options to a command, as one argument ``provider_options``."""
-    key = click.option(
-        "--api-key-file", "key_file", metavar="FILE", type=FILE, help="A file with only the API key in it."
-    )
+    key = click.option("--api-key-file", "key_file", metavar="FILE", type=FILE, help="Read the API key from this file.")
     return key(keyless_options(command))
 
 
@@ -86,11 +89,13 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
         multiple=True,
         metavar="NAME",
         shell_complete=complete_provider,
-        help="The provider, such as ollama or groq:llama-3.3-70b. Repeat it to name fallbacks, in order.",
+        help="The provider, such as ollama or groq:llama-3.3-70b; repeat it to name fallbacks, in order.",
     )
     @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
-    @click.option("--proxy", metavar="URL", help="A proxy for all requests.")
-    @click.option("--timeout", metavar="SECONDS", type=float, help="The time limit for the whole answer.")
+    @click.option("--proxy", metavar="URL", help="Send all requests through this proxy.")
+    @click.option(
+        "--timeout", metavar="SECONDS", type=float, help="Give up if the answer is not complete after this time."
+    )
     @wraps(command)
     def with_options(
         *arguments: Any,
@@ -105,6 +110,20 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*arguments, provider_options=provider_options, **options)
 
     return with_options
+
+
+def check_environment(members: Sequence[BaseProvider]) -> None:
+    """Raise for a proxy, or for the only provider a file of certificates, that the environment names wrongly.
+
+    :param members: the providers that may be asked
+    :raises ValueError: if so
+    """
+    for one in members:
+        if isinstance(one, Provider):
+            with suppress(G4FLiteError):  # which the call tells
+                one.route()
+                if len(members) == 1:
+                    one.check_ready()
 
 
 def note_skipped(chain: Fallback) -> None:
@@ -127,7 +146,7 @@ def note_fallback(errors: list[G4FLiteError], answering: str) -> None:
     for error in errors:
         if isinstance(error, AuthenticationError) and error.status is None:
             continue  # which `note_skipped` has told
-        reason = one_line(error.message).partition("; ")[0]
+        reason = _UP_TO_ADVICE.sub(r"\1", one_line(error.message))
         skipped = reason.removeprefix("skipped: ")
         what = f"did not answer ({reason})" if skipped == reason else f"is skipped: {skipped}"
         tell(f"Note: {error.provider} {what}; {answering} answers")
@@ -156,9 +175,13 @@ def note_file_of_this_machine(provider: BaseProvider) -> None:
 def engine_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options for the embedded model to a command, as one argument ``engine``: arguments of ``Local``."""
 
-    @click.option("--context", metavar="N", type=int, help="Tokens of a prompt and its answer, of the embedded model.")
-    @click.option("--threads", metavar="N", type=int, help="Threads of the embedded model.")
-    @click.option("--mmproj", metavar="FILE", type=click.Path(), help="The embedded model's projector, for images.")
+    @click.option(
+        "--context", metavar="N", type=int, help="The embedded model's context: the tokens of a prompt and its answer."
+    )
+    @click.option("--threads", metavar="N", type=int, help="The embedded model's number of threads.")
+    @click.option(
+        "--mmproj", metavar="FILE", type=click.Path(), help="The embedded model's projector, with which it sees images."
+    )
     @wraps(command)
     def with_options(
         *arguments: Any, context: int | None, threads: int | None, mmproj: str | None, **options: Any

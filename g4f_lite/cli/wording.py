@@ -32,6 +32,8 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"; client\.chat\.completions\.create\(n=…\) gives several", ""),
     (r"; (?:what had arrived|the text) is in \.partial of this error", ""),
     (r"\bleave out earlier messages\b", "leave out earlier messages, as `g4f-lite chat --max-characters N` does"),
+    (r"\btake a model that can have a larger one\b",
+     "take a model that can have a larger one, as `g4f-lite local list` shows"),
     (r"the answer ended without the end that its protocol requires",
      "the connection was cut, and the answer is incomplete; ask again"),
     # Arguments, and where they stand.

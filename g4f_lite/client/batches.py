@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers.answer import Answer
 from ..answers.deltas import Usage
+from ..answers.stream import AnswerStream
+from ..batch.pace import prompt_tokens
 from ..errors import MissingDependencyError
 from ..prompt import Prompt
 from ..providers.identity import identity_of
@@ -19,8 +21,11 @@ from .routing import Router
 from .usage import CallUsage, UncountedUsage
 
 if TYPE_CHECKING:
+    from ..typed.ask import Question
     from ..typed.loop import ToolUse
     from ..typed.output import Output
+
+_SHOWN = frozenset({"response_format", "tools", "functions"})  # options that a model is shown as tokens
 
 
 class BatchCalls:
@@ -42,7 +47,8 @@ class BatchCalls:
         repairs: int = 1,
         use: ToolUse | None = None,
     ) -> None:
-        self._router = router
+        self._router = copy.copy(router)
+        self._router.pace = None  # a batch waits before the call, whose time limits that does not use up
         self._provider = provider
         self._output = output
         self._repairs = repairs
@@ -56,7 +62,7 @@ class BatchCalls:
 
     def for_workers(self) -> BatchCalls:
         made, made._router = copy.copy(self), copy.copy(self._router)
-        made._router.pace, made._router.usage = None, UncountedUsage()
+        made._router.usage = UncountedUsage()
         return made
 
     def used(self) -> list[CallUsage]:
@@ -94,6 +100,32 @@ class BatchCalls:
         found, model = self._router.find(prompt.model, provider or self._provider)
         return found.get_model(model) or ""
 
+    def tokens(self, prompt: Prompt, provider: Any) -> int:
+        sent = self.as_sent(prompt, provider)
+        shown = {name: value for name, value in sent.options.items() if name in _SHOWN}
+        if self._output is not None and not self._router.find(prompt.model, provider or self._provider)[0].reads_schema:
+            shown.pop("response_format", None)  # its schema is in the messages
+        return prompt_tokens(sent, json.dumps([*shown.values()], ensure_ascii=False) if shown else "")
+
+    def as_sent(self, prompt: Prompt, provider: Any) -> Prompt:
+        """Return the prompt as it asks for the type of the answer; nothing is sent."""
+        if self._output is None:
+            return prompt
+        asked: list[Prompt] = []
+
+        def note(prompt: Prompt) -> AnswerStream:
+            asked.append(prompt)
+            return AnswerStream(lambda: iter(()), provider="")  # type: ignore[arg-type,return-value]  # never begun
+
+        self._question(prompt, provider, note)
+        return asked[0]
+
+    def _question(self, prompt: Prompt, provider: Any, send: Callable[[Prompt], AnswerStream]) -> Question[Any]:
+        from ..typed.ask import Question
+
+        found, _ = self._router.find(prompt.model, provider or self._provider)
+        return Question.of(prompt, self._output, found, send)
+
     def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
         from .prices import price_of
 
@@ -103,6 +135,13 @@ class BatchCalls:
         except MissingDependencyError:
             return None
         return None if price is None else float(price)
+
+    def spent(self) -> tuple[float, int]:
+        usage = self._router.usage
+        try:
+            return usage.known_cost, usage.unpriced
+        except MissingDependencyError:
+            return 0.0, usage.unpriced
 
     def output(self, answer: Answer) -> Any:
         return answer if self._output is None else self._kind.convert(answer)

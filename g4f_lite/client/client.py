@@ -12,7 +12,7 @@ from ..answers.short_traceback import with_short_errors
 from ..arguments import missing_attribute, unknown_setting
 from ..messages import Message, Messages
 from ..providers.base import BaseProvider
-from ..providers.selection import ProviderLike
+from ..providers.selection import ProviderLike, setting_of_provider
 from ..timeout import RETRY, CallRetry, RetryLike, TimeoutLike
 from .asking import Asking
 from .hosting import HostedPrompts
@@ -50,6 +50,8 @@ class Client(Asking, ManyPrompts, HostedPrompts):
     :param base_url: the URL of the named provider, or of an OpenAI-compatible server
     :param default_headers: headers for every request to it
     :param default_query: query parameters for every request to it
+    :param price: dollars for a million tokens of its prompts and of its answers, as in ``(0.15, 0.60)``; if None, what
+        the extra ``prices`` knows
     :param proxy: the URL of a proxy for every request
     :param proxies: g4f's name for ``proxy``
     :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
@@ -78,6 +80,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
         base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
+        price: tuple[float, float] | None = None,
         proxy: str | None = None,
         proxies: str | Mapping[str, str] | None = None,
         timeout: TimeoutLike = None,
@@ -95,7 +98,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
             raise TypeError("Client takes one provider, or a list; write the rest by name, as in Client(…, model=…)")
         for name in unknown:
             known, options = (list(inspect.signature(each).parameters) for each in (Client.__init__, Client.ask))
-            message = unknown_setting(name, known, options, "Client")
+            message = setting_of_provider(name, provider) or unknown_setting(name, known, options, "Client")
             if message.endswith(f" {name}="):
                 message += (
                     f": pass an option to the call, as in ask(…, {name}=…), and a provider's setting to its class"
@@ -109,6 +112,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
             base_url=base_url,
             default_headers=default_headers,
             default_query=default_query,
+            price=price,
             proxy=one_proxy(proxy, proxies),
             timeout=timeout,
             ask_timeout=ask_timeout,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..answers.stream import AnswerStream
 from ..http.redact import scrub
@@ -17,9 +17,6 @@ from ..timeout import Timeout
 from .batches import BatchCalls
 from .options import divide
 from .usage import CallUsage
-
-if TYPE_CHECKING:
-    from ..typed.ask import Question
 
 
 class HostedCalls(BatchCalls):
@@ -39,7 +36,7 @@ class HostedCalls(BatchCalls):
         :raises TypeError: if the provider has no Batch API, or an option cannot be in a file
         :raises ValueError: if no model is named
         """
-        found, asked = self._router.addressed(self._as_sent(prompt, provider), provider or self._provider)
+        found, asked = self._router.addressed(self.as_sent(prompt, provider), provider or self._provider)
         if not isinstance(found, OpenAICompatible):
             raise TypeError(f"{found.name} has no Batch API; use map, or a service such as OpenAI or Groq")
         for name in sorted(EXTRAS & asked.options.keys()):
@@ -88,25 +85,6 @@ class HostedCalls(BatchCalls):
             question.checked(question.whole())
             stream = question.stream
         return Kept.of(stream)
-
-    def _as_sent(self, prompt: Prompt, provider: Any) -> Prompt:
-        """Return the prompt as it asks for the type of the answer."""
-        if self._output is None:
-            return prompt
-        asked: list[Prompt] = []
-
-        def note(prompt: Prompt) -> AnswerStream:
-            asked.append(prompt)
-            return AnswerStream(lambda: iter(()), provider="")  # type: ignore[arg-type,return-value]  # never begun
-
-        self._question(prompt, provider, note)
-        return asked[0]
-
-    def _question(self, prompt: Prompt, provider: Any, send: Callable[[Prompt], AnswerStream]) -> Question[Any]:
-        from ..typed.ask import Question
-
-        found, _ = self._router.find(prompt.model, provider or self._provider)
-        return Question.of(prompt, self._output, found, send)
 
     def _api(self, provider: OpenAICompatible, asked: Prompt) -> BatchAPI:
         """Return the Batch API of a provider, the same one each time.

@@ -1,4 +1,7 @@
-"""What calls cost, by the price list of the package ``genai-prices``, which is part of it: nothing is downloaded."""
+"""What calls cost, by the caller's price, or else by the list that is part of the package ``genai-prices``.
+
+Nothing is downloaded.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from decimal import Decimal
 
 from ..answers.deltas import Usage
 from ..errors import MissingDependencyError
+from ..providers.price import Price
 
 # Further counts of OpenAI's API, which have prices of their own.
 _FURTHER = {
@@ -29,19 +33,25 @@ def check_installed() -> None:
         raise MissingDependencyError(message) from error
 
 
-def price_of(priced_at: str | None, model: str, usage: Usage, service_tier: str | None = None) -> Decimal | None:
-    """Return what a call cost in US dollars; None if the list does not say.
+def price_of(
+    priced_at: str | Price | None, model: str, usage: Usage, service_tier: str | None = None
+) -> Decimal | None:
+    """Return what a call cost in US dollars; None if that is not known.
 
-    :param priced_at: the URL of the service; "" for a model on this machine, which costs nothing
+    :param priced_at: the caller's price, or the URL of the service; "" for a model on this machine, which costs nothing
     :param model: the model that answered
-    :raises MissingDependencyError: if the package is missing
+    :raises MissingDependencyError: if the package with the list is needed and missing
     """
     if priced_at == "":
         return Decimal(0)
+    if isinstance(priced_at, Price):
+        return Decimal(str(priced_at.cost(usage.prompt_tokens, usage.completion_tokens)))
+    if priced_at is None:
+        return None
     check_installed()
     import genai_prices
 
-    if priced_at is None or service_tier not in _AT_LIST_PRICE:
+    if service_tier not in _AT_LIST_PRICE:
         return None
     try:
         counted = genai_prices.Usage(

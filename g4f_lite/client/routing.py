@@ -56,6 +56,7 @@ class Router:
         base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
+        price: tuple[float, float] | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
         ask_timeout: TimeoutLike = None,
@@ -91,6 +92,7 @@ class Router:
             "base_url": base_url,
             "default_headers": default_headers,
             "default_query": default_query,
+            "price": price,
         }
         own = {name: value for name, value in given.items() if value is not None}
         if provider is None and api_key is not None and base_url is None:
@@ -126,7 +128,8 @@ class Router:
             self._add_hint(error, name, found)
             raise
         if self.pace is not None:
-            stream.through(self.pace.stage(stream, asked))
+            limit = Timeout.of(asked.timeout, getattr(found, "timeout", None)).total
+            stream.through(self.pace.stage(stream, asked, limit))
         if name:
             stream.through(lambda deltas: self._explained(deltas, name, found))
         for stage in stages:

@@ -10,6 +10,7 @@ from ..answers.deltas import Usage
 from ..answers.stream import AnswerStream
 from ..errors import AllProvidersFailedError, G4FLiteError, MissingDependencyError
 from ..http.forks import lock_free_in_children
+from ..providers.price import Price
 
 MOST_TO_PRICE = 10_000  # calls of one model whose price waits until somebody asks for it
 _lock = lock_free_in_children()  # of all usages
@@ -22,7 +23,8 @@ class CallUsage(NamedTuple):
     """What one call took.
 
     :param model: the model that answered, or was asked
-    :param priced_at: the URL whose prices count; "" where nothing costs anything, None for unknown prices
+    :param priced_at: the caller's price, or the URL whose prices count; "" where nothing costs anything, None for
+        unknown prices
     :param usage: the tokens, or None if the service did not report them
     :param failed: whether it ended with an error
     :param retries: how often it was sent again
@@ -31,7 +33,7 @@ class CallUsage(NamedTuple):
     """
 
     model: str
-    priced_at: str | None = None
+    priced_at: str | Price | None = None
     usage: Usage | None = None
     failed: bool = False
     retries: int = 0
@@ -57,20 +59,31 @@ class ModelUsage:
         self.prompt_tokens = self.completion_tokens = self.cached_tokens = self.reasoning_tokens = 0
         self._price: Any = 0  # a Decimal, once there is one
         self._unpriced = 0
+        self._lacks_list = False  # of prices, for calls that are no longer kept
         self._to_price: list[CallUsage] = []
 
     @property
-    def cost(self) -> float:
+    def cost(self) -> float | None:
+        """What they cost in US dollars; None if one is ``unpriced``.
+
+        :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
+        """
+        known = self.known_cost
+        return None if self._unpriced else known
+
+    @property
+    def known_cost(self) -> float:
         """What they cost in US dollars, without those that are ``unpriced``.
 
-        :raises MissingDependencyError: if the extra ``prices`` is not installed
+        :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
         """
         from .prices import check_installed
 
-        check_installed()
         with _lock:
+            if self._lacks_list:
+                check_installed()
             self._find_prices()
-        return float(self._price)
+            return float(self._price)
 
     @property
     def unpriced(self) -> int:
@@ -102,6 +115,7 @@ class ModelUsage:
             except MissingDependencyError:
                 self._unpriced += len(self._to_price)
                 self._to_price.clear()
+                self._lacks_list = True
 
     def _find_prices(self) -> None:
         from .prices import price_of
@@ -144,7 +158,7 @@ class ClientUsage:
     :ivar completion_tokens: tokens of the answers
     :ivar cached_tokens: those of the prompts that were in the service's cache
     :ivar reasoning_tokens: those of the answers that were reasoning
-    :ivar unpriced: calls without a known price, which ``cost`` leaves out
+    :ivar unpriced: calls without a known price, of which ``cost`` is None
     """
 
     calls = _Total()
@@ -170,17 +184,24 @@ class ClientUsage:
             return dict(self._models)
 
     @property
-    def cost(self) -> float:
+    def cost(self) -> float | None:
+        """What the calls cost in US dollars; None if one is ``unpriced``.
+
+        The prices are ``price=`` of the provider, or else those of the package ``genai-prices``, which come with it:
+        nothing is downloaded.
+
+        :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
+        """
+        costs = [each.cost for each in self.by_model.values()]
+        return None if None in costs else sum(cost or 0.0 for cost in costs)
+
+    @property
+    def known_cost(self) -> float:
         """What the calls cost in US dollars, without those that are ``unpriced``.
 
-        The prices are those of the package ``genai-prices``, which come with it: nothing is downloaded.
-
-        :raises MissingDependencyError: if the extra ``prices`` is not installed
+        :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
         """
-        from .prices import check_installed
-
-        check_installed()
-        return sum(each.cost for each in self.by_model.values())
+        return sum(each.known_cost for each in self.by_model.values())
 
     def reset(self) -> None:
         """Begin again at zero."""

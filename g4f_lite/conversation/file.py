@@ -22,15 +22,18 @@ def write_messages(messages: Messages, target: Path, files: dict[str, str]) -> N
     """
     text = json.dumps(json_copy(messages, "messages"), ensure_ascii=False, indent=2) + "\n"
     real = os.path.realpath(target)
-    try:
-        known = files.get(real)
+    known = files.get(real)
+
+    def check() -> None:
         if known is not None and os.path.exists(real) and digest(Path(real).read_bytes()) != known:
             raise ConversationChangedError(
                 f"{target} was changed since this conversation loaded or saved it; "
                 "load it again, or save to another file"
             )
+
+    try:
         data = text.encode()
-        write_whole(real, data)
+        write_whole(real, data, check)
         files[real] = digest(data)
     except OSError as error:  # it names the temporary file, which the caller does not know
         raise OSError(error.errno, error.strerror, str(target)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..answers.answer import Answer
@@ -292,7 +293,7 @@ class Turns:
 
     def _answer(self, prompt: Prompt, turn: Messages, use: ToolUse | None) -> AnswerStream:
         stream = self._answers(use)(prompt)
-        return stream.through(lambda deltas: self._remember(deltas, stream, turn))
+        return stream.through(partial(self._remember, stream, turn))
 
     def _question(self, prompt: Prompt, output: Any, use: ToolUse | None) -> Question[Any]:
         from ..typed.ask import Question
@@ -318,7 +319,7 @@ class Turns:
         return ToolUse(toolbox, max_turns, self.approve if approve is None else approve, on_tool)
 
     def _remember(
-        self, deltas: Generator[Delta, None, None], stream: AnswerStream, turn: Messages
+        self, stream: AnswerStream, turn: Messages, deltas: Generator[Delta, None, None]
     ) -> Generator[Delta, None, None]:
         """Pass on the deltas of an answer, and add the turn to the history when it ends."""
         try:

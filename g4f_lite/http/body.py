@@ -6,9 +6,6 @@ import functools
 import http.client
 import io
 import itertools
-import json
-import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -17,8 +14,8 @@ import requests
 from ..errors import G4FLiteError, ResponseFormatError
 from ..timeout import Timeout
 from .deadline import Deadline
-from .events import MAX_LINE_BYTES, Event, iter_events, split_lines
 from .failures import FAILURES, translate
+from .parsing import BLANK, MAX_LINE_BYTES, Event, iter_events, parse_json, split_lines
 from .signals import pass_on_signal
 from .urls import origin_of
 
@@ -27,12 +24,8 @@ Part = TypeVar("Part")
 READ_BYTES = 64 * 1024  # the most that one read gives
 MAX_DECODED_BYTES = 64 * 1024 * 1024  # of a compressed body
 MAX_JSON_BYTES = 32 * 1024 * 1024
-MAX_JSON_DEPTH = 200
-MAX_JSON_PARTS = 1_000_000  # objects and lists: each takes many times its bytes, and time that no limit can end
 DRAIN_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.1
-_decode = json.JSONDecoder().raw_decode  # json.loads without its two searches for blanks, a fifth of its time
-BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before an answer: a byte order mark, white space
 
 
 class Body:
@@ -256,55 +249,3 @@ def iter_lines(response: requests.Response | Body, *, max_line_bytes: int = MAX_
     """
     body = response if isinstance(response, Body) else Body(response)
     return body.lines(max_line_bytes=max_line_bytes)
-
-
-def parse_json(text: str | bytes) -> Any:
-    """Parse JSON that a service sent.
-
-    :param text: the JSON; bytes, such as a line of a body, are read as UTF-8
-    :raises ResponseFormatError: if it is not JSON, has too many parts, or is nested too deeply
-    """
-    if isinstance(text, bytes):
-        text = text.lstrip(BLANK).decode("utf-8", "replace")
-    parts = text.count("{") + text.count("[") if len(text) > 2 * MAX_JSON_DEPTH else 0
-    if parts > MAX_JSON_PARTS:
-        raise ResponseFormatError(f"the JSON has more than {MAX_JSON_PARTS:,} objects and lists")
-    if parts > MAX_JSON_DEPTH:
-        _check_depth(text)
-    try:
-        value, end = _decode(text)
-    except (ValueError, RecursionError):
-        end = -1
-    if end != len(text):  # there are blanks around it, or it is not JSON
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ResponseFormatError(f"expected JSON, got {text[:200]!r}") from error
-    return value
-
-
-def _check_depth(text: str) -> None:
-    """Refuse JSON that is nested too deeply, before json parses it, which recurses as deep.
-
-    :raises ResponseFormatError: if it is nested too deeply
-    """
-    if any(depth > MAX_JSON_DEPTH for depth in _depths(text)):
-        raise ResponseFormatError(f"the JSON is nested more than {MAX_JSON_DEPTH} levels deep")
-
-
-def is_cut_json(text: str) -> bool:
-    """Return whether a text that is not JSON may be the beginning of it: not all its brackets are closed."""
-    return sum(deque(_depths(text), maxlen=1)) > 0  # the last of them, if there is one
-
-
-def _depths(text: str) -> Iterator[int]:
-    """Return how many brackets are open after each bracket of JSON."""
-    depth = 0
-    string_or_bracket = r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]'
-    for found in re.finditer(string_or_bracket, text, re.DOTALL):
-        if text[found.start()] in "[{":
-            depth += 1
-            yield depth
-        elif text[found.start()] in "]}":
-            depth -= 1
-            yield depth

@@ -21,7 +21,8 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from .body import BLANK, Body, parse_json
+from .body import Body
+from .parsing import BLANK, parse_json
 from .waits import named_wait, reset_wait
 
 ERROR_BODY_BYTES = 64 * 1024
@@ -55,13 +56,14 @@ def check(body: Body, service_error: ServiceErrorReader) -> None:
     :raises G4FLiteError: of the kind that fits best
     """
     if 200 <= body.status < 300:
-        if body.peek().lstrip(BLANK).startswith(b"<"):
-            text = body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace")
-            raise_challenge(body, text)
-            raise ResponseFormatError(
-                f"expected an answer, got a web page: {shorten(_visible(text))!r}", status=body.status
-            )
-        return
+        if not body.peek().lstrip(BLANK).startswith(b"<"):
+            return
+        text = body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace")
+        raise_challenge(body, text)
+        page = f"expected an answer, got a web page: {shorten(_visible(text))!r}"
+        error = service_error(body.status, None, text) or ResponseFormatError(page, status=body.status)
+        complete(error, body)
+        raise error
     text = body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace")
     raise_challenge(body, text)
     try:

@@ -5,29 +5,27 @@ from __future__ import annotations
 import copy
 import functools
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
 
 import requests
+from requests.cookies import RequestsCookieJar
 
-from ..arguments import check_proxy, safe_url
-from ..errors import G4FLiteError, ResponseFormatError, TransportError
+from ..arguments import safe_url
+from ..errors import G4FLiteError, ResponseFormatError
 from .body import Body
 from .deadline import Deadline
 from .failures import FAILURES, closed_by_peer, translate
-from .offline import refuse_when_offline
 from .pool import Login, PooledSession
 from .redact import password_in, redact, scrub, secrets_in, secrets_in_query
+from .route import Route, check_found_proxy, proxy_among, refuse_when_offline
 from .session import Session, hand_over_redirect
 from .signals import pass_on_signal
 from .transfer import Transfer, running_transfer
 from .unsendable import not_a_method, unsendable
-from .urls import as_sent, is_loopback, origin_of, parse_origin, redirected
+from .urls import as_sent, origin_of, parse_origin, redirected
 
 logger = logging.getLogger(__name__)
 
@@ -37,32 +35,11 @@ MAX_SENT_COOKIE_BYTES = 64 * 1024  # more than servers take: nginx and gunicorn 
 _KEEPS_METHOD = (307, 308)
 _FOLLOWED_BY_GET = (301, 302, 303, *_KEEPS_METHOD)
 
-# The variables that may name a CA bundle, the first one set wins.  requests leaves out OpenSSL's own SSL_CERT_FILE.
-CA_BUNDLES = ("G4F_LITE_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-
-
-class Route(NamedTuple):
-    """How requests travel; None leaves a choice to the session and the environment.
-
-    :param proxy: the URL of the proxy for every request
-    :param direct: whether no proxy is used, whoever has set one: neither the session's nor the environment's
-    :param verify: True, False, or the path of a CA bundle
-    :param cert: the path of a client certificate, or a pair with its key
-    :param proxies_loopback: whether the proxy is for this machine's own addresses too
-    """
-
-    proxy: str | None = None
-    verify: bool | str | None = None
-    cert: str | tuple[str, str] | None = None
-    proxies_loopback: bool = True
-    direct: bool = False
-
-    def __repr__(self) -> str:
-        return f"Route(verify={self.verify!r}, cert={self.cert!r})"  # a proxy may hold a password
-
 
 class Exchange:
     """The requests of one call.
+
+    As a context manager it closes what the call leaves behind, and completes an error that ends the call.
 
     :param pooled: the session that is lent to the call, with its token
     :param deadline: the limits of the call
@@ -96,6 +73,22 @@ class Exchange:
         self.bootstraps = 0
         self.login: Login | None = None
         self.bodies: list[Body] = []
+
+    @property
+    def cookies(self) -> RequestsCookieJar:
+        """The cookies of its session."""
+        return self.pooled.session.cookies
+
+    def __enter__(self) -> Exchange:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if error is None:
+            self.close()
+            return
+        self.abandon()
+        if isinstance(error, G4FLiteError):
+            self.describe(error)
 
     def __repr__(self) -> str:
         return f"Exchange({self.name!r}, {self.pooled!r}, {self.route!r})"  # without its secrets
@@ -142,11 +135,11 @@ class Exchange:
                 raise not_a_method(method, step)
             send, url = self._sender(session, request)
             refuse_when_offline(url)
-            settings = self.settings_for(url)
-            proxy = _proxy_among(settings["proxies"], url)
+            settings = self.route.settings_for(session, url)
+            proxy = proxy_among(settings["proxies"], url)
             if proxy:
                 self.used += password_in(proxy)
-                _check_proxy(proxy)
+                check_found_proxy(proxy)
                 refuse_when_offline(proxy)
             try:
                 response = _send(send, settings, transfer)
@@ -280,43 +273,6 @@ class Exchange:
         error.step = error.step or "stream"
         self.scrub(error)
 
-    def proxy_for(self, url: str) -> str | None:
-        """Return the URL of the proxy that a request to ``url`` goes through, if any."""
-        return _proxy_among(self.settings_for(url)["proxies"], url)
-
-    def settings_for(self, url: str) -> dict[str, Any]:
-        """Choose proxy, CA bundle and certificate: the call's, else the session's, else the environment's.
-
-        :param url: where the request goes
-        :returns: keyword arguments for ``requests.Session.send``
-        """
-        if self.route.direct:
-            return {"proxies": {}, "stream": True, "verify": True, "cert": None}
-        # All are passed with each request, because the environment's proxies would win over the session's
-        # (psf/requests#2018), and its CA bundle over the session's verify (psf/requests#3829).
-        session = self.pooled.session
-        proxies = dict(session.proxies)
-        verify = self.route.verify
-        if verify is None and session.verify is True:
-            names = CA_BUNDLES if session.trust_env else CA_BUNDLES[:1]
-            verify = next((path for name in names if (path := os.environ.get(name))), None)
-        elif verify is None:
-            verify = session.verify
-        if self.route.proxy and (self.route.proxies_loopback or not is_loopback(url)):
-            proxies = {"http": self.route.proxy, "https": self.route.proxy}
-        elif is_loopback(url) and not _proxy_among(proxies, url):
-            # Nothing of the environment matters for loopback by http, and requests takes long to look there.
-            if url.startswith("http:"):
-                return {"proxies": {}, "stream": True, "verify": True, "cert": None}
-            # requests would send loopback addresses to the environment's proxy.  An empty proxy prevents that; its
-            # no_proxy= would write to os.environ, which all threads see.
-            proxies[urlsplit(url).scheme] = ""
-        settings = _merged(session, url, proxies, verify, self.route.cert)
-        # Without what the session adds: its proxy for this very host would win over the call's.
-        if self.route.proxy and self.route.proxy in proxies.values():
-            settings["proxies"] = proxies
-        return settings
-
     def hidden(self) -> list[str]:
         """List the strings that no message may show now."""
         sent = (text for headers, *urls in self.sent for text in (*secrets_in(headers), *secrets_in_query(*urls)))
@@ -339,19 +295,6 @@ class Exchange:
 
     def _shown(self, request: requests.Request, step: str) -> str:
         return f"{self.name}: {step}: {request.method} {redact(safe_url(request.url), self.hidden())}"
-
-
-def _proxy_among(proxies: dict[str, str], url: str) -> str | None:
-    return requests.utils.select_proxy(url, proxies) or None if proxies else None  # it parses the URL three times
-
-
-def _merged(session: requests.Session, url: str, proxies: Any, verify: Any, cert: Any) -> dict[str, Any]:
-    """Add the session's and the environment's settings to those of a call."""
-    for _ in range(3):
-        # urllib iterates over os.environ, which raises when another thread removes a variable meanwhile.
-        with suppress(KeyError):
-            return dict(session.merge_environment_settings(url, proxies, True, verify, cert))
-    return dict(session.merge_environment_settings(url, proxies, True, verify, cert))
 
 
 def _overrides_request(session: requests.Session) -> bool:
@@ -377,14 +320,3 @@ def _send(send: Callable[..., Any], settings: dict[str, Any], transfer: Transfer
         return error.response
     finally:
         running_transfer.reset(reset)
-
-
-def _check_proxy(proxy: str) -> None:
-    """Check a proxy that may be the environment's or a session's; these may leave out ``http://``.
-
-    :raises TransportError: if it is not a URL of a proxy
-    """
-    try:
-        check_proxy(proxy if "://" in proxy else f"http://{proxy}", "the proxy in the environment or the session")
-    except ValueError as error:
-        raise TransportError(str(error), cause="proxy") from None

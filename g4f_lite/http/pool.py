@@ -11,6 +11,7 @@ from typing import Any
 import requests
 from requests.cookies import create_cookie
 
+from .checks import refuses_headers
 from .forks import ForkSafeLock
 from .redact import secrets_in
 from .session import Session
@@ -105,10 +106,14 @@ class SessionPool:
 
     @contextmanager
     def lend(self) -> Iterator[PooledSession]:
-        """Lend a session for the length of a ``with`` block."""
+        """Lend a session for the length of a ``with`` block; a new one replaces it if its headers are refused there."""
         pooled = self._take()
         try:
             yield pooled
+        except BaseException as error:
+            if refuses_headers(error):
+                self.renew(pooled)
+            raise
         finally:
             self._give_back(pooled)
 

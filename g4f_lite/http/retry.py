@@ -18,7 +18,7 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from ..timeout import RetryLike, RetryPolicy
+from ..timeout import RetryLike, RetryPolicy, before_others
 from .cooldown import CoolDowns
 from .deadline import Deadline
 from .exchange import Exchange
@@ -35,23 +35,19 @@ _lock = lock_free_in_children()  # of all budgets
 class RetryBudget:
     """Keeps many threads from hammering a dead service: a retry costs 1 token, a success gives back half a token.
 
-    :param tokens: what it holds at first, and at most
     :ivar spent: the tokens that retries have cost, and that no success has given back yet
     """
 
-    def __init__(self, tokens: float = RetryPolicy.budget) -> None:
-        self._size = tokens
+    def __init__(self) -> None:
         self.spent = 0.0
 
-    @classmethod
-    def of(cls, retry: RetryLike) -> RetryBudget:
-        """Make the budget of a provider with this policy."""
-        return cls(retry.budget) if isinstance(retry, RetryPolicy) else cls()
+    def take(self, size: float = RetryPolicy.budget) -> bool:
+        """Take a token for a retry; False when none is left.
 
-    def take(self) -> bool:
-        """Take a token for a retry; False when none is left."""
+        :param size: the most that may be spent, by the policy of the call
+        """
         with _lock:
-            if self._size - self.spent < 1:
+            if size - self.spent < 1:
                 return False
             self.spent += 1
             return True
@@ -62,7 +58,7 @@ class RetryBudget:
             self.spent = max(0.0, self.spent - BUDGET_REFUND)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RetryBudget, (self._size,)
+        return RetryBudget, ()
 
 
 class Retried(Protocol):
@@ -82,12 +78,16 @@ def attempts(
     *,
     model: str | None = None,
     may_be_text: bool = True,
+    has_fallback: bool = False,
 ) -> Result:
     """Call ``action`` under a retry policy and the provider's budget.
 
     :param model: the model whose cool-down is kept; None for what is not a prompt
+    :param has_fallback: whether another provider can be asked, so that a long wait is not for this call
     """
     deadline = exchange.deadline
+    longest = _policy_of(retry).max_retry_after  # for other calls, which may have no other provider
+    retry = before_others(retry) if has_fallback else retry
 
     def counted() -> Result:
         while pause := _pause(service, retry, model, deadline):
@@ -98,7 +98,7 @@ def attempts(
             return action()
         except G4FLiteError as error:
             if model is not None and names_cool_down(error):
-                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), _policy_of(retry).max_retry_after)
+                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), longest)
             exchange.scrub(error)  # before the caller's own callbacks see it
             exchange.abandon()
             raise
@@ -164,13 +164,13 @@ def retrying(
             return float(asked)
         return draw(0, min(policy.max_backoff, policy.backoff * 2.0 ** min(state.attempt_number - 1, 60)))
 
-    retryable = tenacity.retry_if_exception(lambda error: is_retryable(error, policy, deadline))
+    retryable = tenacity.retry_if_exception(lambda error: is_retryable(error, policy, deadline.remaining()))
 
     def may_not_go_on(state: tenacity.RetryCallState) -> bool:
         if deadline.ended is not None or state.upcoming_sleep >= deadline.remaining():
             return True
         error = error_of(state)
-        if names_cool_down(error) or budget.take():
+        if names_cool_down(error) or budget.take(policy.budget):
             return False
         if isinstance(error, G4FLiteError):
             error.message += "; not sent again: the retry budget of this provider is used up by its failures"
@@ -219,12 +219,15 @@ def names_cool_down(error: BaseException | None) -> bool:
     return isinstance(error, RateLimitError) and bool(error.retry_after) and not isinstance(error, QuotaExceededError)
 
 
-def is_retryable(error: BaseException | None, policy: RetryPolicy, deadline: Deadline) -> bool:
-    """Return whether the same request may be sent again, and may then succeed."""
+def is_retryable(error: BaseException | None, policy: RetryPolicy, left: float) -> bool:
+    """Return whether the same request may be sent again, and may then succeed.
+
+    :param left: the seconds that the call has left
+    """
     asked = error.retry_after if isinstance(error, ProviderError) else None
     if isinstance(error, ProviderError) and not error.may_retry:
         return False
-    if asked is not None and asked > min(policy.max_retry_after, deadline.remaining()):
+    if asked is not None and asked > min(policy.max_retry_after, left):
         return False
     if isinstance(error, TransportError):
         return error.cause not in ("tls", "proxy")

@@ -1,17 +1,30 @@
-"""Sessions whose connections are under a deadline, and what they keep of them between two calls."""
+"""Sessions whose connections are under a deadline: each of their waits can be ended.
+
+From the outside in: a session has adapters, an adapter has a pool for each host, and a pool has connections.
+"""
 
 from __future__ import annotations
 
 import functools
+import http.client
+import io
 import queue
+import re
+import socket
 import ssl
+from contextlib import suppress
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.poolmanager import PoolManager
 
-from .connection import TrackedResponse, UnderDeadline
+from . import slices
+from .sockets import close_half_made, open_socket
+from .transfer import Transfer, running_transfer
+
+PIECE_BYTES = 16 * 1024  # of a request, sent at a time
+_COOKIE_WITH_LONG_NUMBER = rb"(?i)set-cookie:.*\d{4000}"
 
 
 class Session(requests.Session):
@@ -132,6 +145,187 @@ class _Pool:
 def _has_unread(sock: Any) -> bool:
     """Return whether TLS has decrypted something that nobody asked for, which urllib3 does not see."""
     return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+
+
+class UnderDeadline:
+    """Mixed into urllib3's connection classes; without a running transfer it changes nothing."""
+
+    sock: socket.socket | None
+    timeout: Any
+    _twin: socket.socket | None = None
+    _served_before = False  # since it was connected
+
+    def connect(self) -> None:
+        transfer = running_transfer.get()
+        if transfer is None:
+            super().connect()  # type: ignore[misc]
+            return
+        transfer.connecting = True
+        self._served_before = False
+        try:
+            super().connect()  # type: ignore[misc]
+        except OSError as error:
+            close_half_made(error)
+            raise
+        finally:
+            transfer.deadline.let_go()
+            if self._twin is not None:
+                self._twin.close()
+                self._twin = None
+        transfer.connecting = False
+        self._prepare_to_send(transfer)
+
+    def _tunnel(self) -> None:
+        super()._tunnel()  # type: ignore[misc]
+        transfer = running_transfer.get()
+        if transfer is not None:
+            transfer.deadline.check()  # http.client takes a proxy's answer that was cut for a whole one
+            transfer.past_proxy = True
+
+    def _new_conn(self) -> socket.socket:
+        transfer = running_transfer.get()
+        if transfer is None:
+            return super()._new_conn()  # type: ignore[misc,no-any-return]
+        sock = open_socket(self, transfer)
+        try:
+            # ssl.wrap_socket detaches this object from the connection, so the deadline holds a second one.
+            # By sock.dup(), because on Windows os.dup() knows no sockets.
+            self._twin = sock.dup()
+            transfer.deadline.hold(self._twin)
+            sock.settimeout(transfer.deadline.limit("connect"))
+        except BaseException:  # such as the end of the call, just now
+            sock.close()
+            raise
+        return sock
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        transfer = running_transfer.get()
+        if transfer is not None and self.sock is not None:
+            transfer.reused_connection = self._served_before
+            self._prepare_to_send(transfer)
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        # A socket's timeout bounds a whole sendall(), so that a large prompt to a slow server would time out although
+        # it never stops flowing.  In pieces, the timeout bounds each piece.
+        if running_transfer.get() is None or not isinstance(data, bytes):
+            super().send(data)  # type: ignore[misc]
+            return
+        for start in range(0, len(data), PIECE_BYTES):
+            super().send(data[start : start + PIECE_BYTES])  # type: ignore[misc]
+
+    def _prepare_to_send(self, transfer: Transfer) -> None:
+        transfer.past_proxy = True
+        # Held until the answer has ended, because http.client takes the socket from the connection where a body ends
+        # with it.
+        transfer.deadline.hold(self.sock)
+        # urllib3 leaves the connect timeout on the socket, and a prompt with images may take longer to send than a
+        # connection may take to be made.
+        self.timeout = transfer.deadline.limit("read")
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)
+
+    def getresponse(self) -> Any:
+        transfer = running_transfer.get()
+        if transfer is not None:
+            # The request's last byte is sent.  urllib3 puts this on the socket before it reads.
+            transfer.silence = transfer.awaits
+            self.timeout = transfer.deadline.limit(transfer.awaits)
+        self._served_before = True
+        try:
+            return super().getresponse()  # type: ignore[misc]
+        except BaseException:
+            if transfer is not None and transfer.response is not None:
+                # The response holds the socket, and the exception's frames may hold the response for long.
+                transfer.response.close()
+            raise
+        finally:
+            if transfer is not None:
+                transfer.response = None
+
+
+class TrackedResponse(http.client.HTTPResponse):
+    """A response that notes when its first byte came, and accepts no head that was cut."""
+
+    fp: Any
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._sock = sock
+        transfer = running_transfer.get()
+        if slices.NEEDED and transfer is not None and isinstance(self.fp, io.BufferedReader):
+            deadline = transfer.deadline
+            self.fp = io.BufferedReader(slices.SlicedReads(self.fp.detach(), sock, lambda: deadline.ended is not None))
+
+    def begin(self) -> None:
+        transfer = running_transfer.get()
+        if transfer is not None:
+            transfer.response = self
+        if transfer is not None and not transfer.answer_began:
+            # Up to the first byte a reused connection may be replaced (psf/requests#4664), so this is told apart.
+            # A test double's file, such as mocket's, may have no peek.
+            if hasattr(self.fp, "peek") and not self.fp.peek(1):
+                raise http.client.RemoteDisconnected("the server closed the connection without an answer")
+            transfer.answer_began = True
+        plain = self.fp
+        self.fp = head = _Head(plain)
+        try:
+            super().begin()
+            # http.client reads over 100 Continue alone.  It takes any other interim response, such as 103 Early Hints,
+            # for the answer; the real one would then be read as the answer to the connection's next request.
+            while self.status < 200:
+                if self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:  # to which nobody here listens
+                    raise http.client.BadStatusLine(f"{self.status} {self.reason}")
+                self.headers = self.msg = None  # type: ignore[assignment]
+                super().begin()
+        finally:
+            if self.fp is head:  # http.client sets it to None where there is no body
+                self.fp = plain
+        # A connection that ends within the headers looks to http.client like an answer with these headers.
+        if not head.last_line:
+            raise http.client.IncompleteRead(b"")
+        # What could not be read as a header.  urllib3 would log it as a warning, with cookies and all.
+        self.msg.set_payload("")
+
+    def _close_conn(self) -> None:
+        # What came behind the answer is lost with this file.  The server may be sending an answer twice, whose rest the
+        # connection's next call would take for its own.
+        at_end = self.length == 0 or (self.chunked and not self.closed)
+        if at_end and not self.will_close and self._has_more():
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+        super()._close_conn()  # type: ignore[misc]
+
+    def _has_more(self) -> bool:
+        if not hasattr(self.fp, "peek"):  # a test double's
+            return False
+        try:
+            limit = self._sock.gettimeout()
+            self._sock.settimeout(0)
+            try:
+                return bool(self.fp.peek(1))
+            finally:
+                self._sock.settimeout(limit)
+        except OSError:  # as TLS reports that nothing has come
+            return False
+
+
+class _Head:
+    """The file that an answer's head is read from; remembers its last line, which is empty where the head was cut."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.last_line = b""
+
+    def readline(self, limit: int = -1) -> bytes:
+        self.last_line = self._file.readline(limit)
+        # A number that Python refuses to read is a bug of its own to its cookie jar, which warns with a traceback.
+        while len(self.last_line) > 4000 and re.match(_COOKIE_WITH_LONG_NUMBER, self.last_line):
+            self.last_line = self._file.readline(limit)
+        return self.last_line
+
+    def close(self) -> None:
+        self._file.close()
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import html
 import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, unquote
@@ -112,7 +111,9 @@ def _origins(text: str, levels: int) -> list[int]:
 def _character(escape: str) -> str:
     """Return the character that an escape stands for; what stands for no single one is given as it is."""
     if escape[0] == "&":
-        character = html.unescape(escape)
+        from html import unescape  # which few answers need
+
+        character = unescape(escape)
         return character if len(character) == 1 else escape
     if escape[0] == "%":
         return unquote(escape, "latin-1")

@@ -16,9 +16,10 @@ from ..errors import (
     ResponseFormatError,
     ServiceError,
 )
-from ..http.body import BLANK, Body, parse_json
+from ..http.body import Body
 from ..http.checks import rate_limit_error, says_rate_limit, shorten
 from ..http.exchange import Exchange
+from ..http.parsing import BLANK, parse_json
 from ..http.urls import origin_of
 from ..messages import format_prompt, get_random_string
 from ..prompt import Prompt
@@ -55,8 +56,7 @@ class AiChatOnline(Provider):
 
     def bootstrap(self, exchange: Exchange) -> str:
         url = f"{self.base_url}{self.token_endpoint}?canvas=-{get_random_string()}"
-        headers = {**self._page_headers(), "Content-Type": None}
-        body = fetch(exchange, requests.Request("GET", url, headers=headers), "bootstrap", self)
+        body = fetch(exchange, requests.Request("GET", url, headers=self._page_headers()), "bootstrap", self)
         answer = body.json()
         body.close()
         token = answer.get("data") if isinstance(answer, dict) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -14,16 +13,16 @@ from urllib.parse import urlsplit
 import requests
 
 from ..answers.deltas import Delta
-from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name, unknown_setting
+from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name
 from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.body import Body
 from ..http.checks import check
 from ..http.cooldown import CoolDowns
-from ..http.exchange import Exchange, Route
-from ..http.offline import refuse_when_offline
+from ..http.exchange import Exchange
 from ..http.pool import POOL_SIZE, SessionPool, set_cookies
 from ..http.redact import secrets_in
 from ..http.retry import OnRetry, RetryBudget
+from ..http.route import Route, refuse_when_offline
 from ..http.session import Session
 from ..prompt import Prompt
 from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
@@ -43,6 +42,7 @@ from .settings import (
     check_verify,
     full_signature,
     given_cookies,
+    refused_setting,
     require_socks,
 )
 
@@ -101,8 +101,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         **unknown: NoReturn,
     ) -> None:
         for name in unknown:
-            known = list(inspect.signature(type(self)).parameters)
-            raise TypeError(unknown_setting(name, known, self.known_options, type(self).__name__))
+            raise refused_setting(type(self), name)
         self.base_url = self.priced_at = check_url(self.url if base_url is None else base_url, "base_url", self.name)
         self.proxy = None if proxy is None else check_proxy(proxy)
         self.timeout = Timeout.of(timeout, Timeout.of_environment())
@@ -156,6 +155,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
         """Return the error in the body of a failed request; None if the body adds nothing to the status.
 
+        It is called for every status but 2xx, and for a web page with status 200 in the place of an answer.
+
         :param status: the HTTP status
         :param parsed: the body as JSON, or None if it is not JSON
         :param text: the body
@@ -163,7 +164,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         return None
 
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
-        """Raise unless a response is successful.
+        """Raise unless a response is successful; a web page is not.
 
         :param prompt: the prompt that was sent; None for another request
         :raises G4FLiteError: if the response is an error
@@ -206,12 +207,16 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def check(self, prompt: Prompt) -> None:
         self.get_model(prompt.model)
-        for name in prompt.options:
-            if name not in self.known_options:
-                raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
+        for name, value in prompt.options.items():
+            self._check_option(name, value)
         if proxy := prompt.proxy or self.proxy:
             require_socks(proxy)
         self.check_ready()
+
+    def _check_option(self, name: str, value: Any) -> None:
+        """Raise if this provider does not support an option, or cannot send its value."""
+        if name not in self.known_options:
+            raise TypeError(unknown_name("option", name, sorted(self.known_options), self.name))
 
     def get_model(self, name: str | None = None) -> str:
         """Return the model name to send for a name or alias; the default model for None.
@@ -254,8 +259,11 @@ class Provider(BaseProvider, metaclass=G4FNames):
         return token_of(self, exchange)
 
     def headers_with(self, **more: str) -> dict[str, Any]:
-        """Return these headers and the caller's; without compression, which would delay the pieces of a stream."""
-        return {"Accept-Encoding": "identity", "Content-Type": "application/json", **more, **self.headers}
+        """Return these headers and the caller's; without compression, which would delay the pieces of a stream.
+
+        The type of the content is not among them: requests adds that of ``json=``, ``data=`` or ``files=``.
+        """
+        return {"Accept-Encoding": "identity", **more, **self.headers}
 
     def route(self, proxy: str | None = None) -> Route:
         """Return the proxy and TLS settings of a call: its own proxy, or the provider's or the environment's.
@@ -289,7 +297,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         return [*secrets_in(self.headers), *super().secrets()]
 
     def _set_up(self) -> None:
-        self.budget, self.cool_downs = RetryBudget.of(self.retry), CoolDowns()
+        self.budget, self.cool_downs = RetryBudget(), CoolDowns()
         self.pool = SessionPool(own=self._own_session, make=self._make_session, size=self._pool_size)
 
     def _make_session(self) -> requests.Session:

@@ -16,6 +16,7 @@ from ..http.redact import scrub
 from ..prompt import Prompt
 from .askable import Askable
 from .own_settings import OwnSettings
+from .price import Price
 from .secret import Secret, secrets_of
 from .settings import full_signature
 
@@ -34,7 +35,8 @@ class BaseProvider(Askable):
     name: str = ""  # for errors and logs; the name of the class, unless it has another
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
-    priced_at: str | None = None  # the URL whose prices count; "" where nothing costs anything, None for unknown prices
+    # The caller's price, or the URL whose prices count; "" where nothing costs anything, None for unknown prices.
+    priced_at: str | Price | None = None
     declared_secrets: ClassVar[dict[str, Secret]] = {}
     _own_settings: OwnSettings
     __signature__: ClassVar[inspect.Signature]
@@ -95,8 +97,9 @@ class BaseProvider(Askable):
         :raises TypeError: if this provider does not support an option
         :raises ValueError: if this provider cannot send something in the messages
         """
+        model = self.get_model(prompt.model) or None
         self.check(prompt)
-        begin, model = partial(self.begin, prompt), self.get_model(prompt.model) or None
+        begin = partial(self.begin, prompt)
         return AnswerStream(begin, provider=self.name, model=model, scrub=self.scrub)
 
     def get_model(self, name: str | None = None) -> str | None:
@@ -116,7 +119,10 @@ class BaseProvider(Askable):
         return self._own_settings.facts(vars(self))
 
     def secrets(self) -> list[str]:
-        """List the strings that messages must not show: what is declared as a Secret, and arguments named like one."""
+        """List the strings that messages must not show: what is declared as a Secret, and arguments named like one.
+
+        Those of three characters or fewer are shown all the same, because without them a text could not be read.
+        """
         declared = (getattr(self, name) for name in self.declared_secrets)
         return [*filter(None, declared), *self._own_settings.secrets.values()]
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
 
-from ..answers.deltas import Delta, Finish, is_content
+from ..answers.deltas import Delta, Finish, checked, is_content
 from ..answers.images import ImageResponse
 from ..answers.interruption import short_interrupt
 from ..answers.response import Response
@@ -26,14 +26,16 @@ from ..http.body import Body
 from ..http.checks import complete, refuses_headers
 from ..http.cooldown import CoolDowns
 from ..http.deadline import Deadline
-from ..http.exchange import Exchange, Route
+from ..http.exchange import Exchange
 from ..http.pool import PooledSession, SessionPool
 from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, attempts
+from ..http.route import Route
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, Timeout
-from .hooks import Requests, naming, nothing_read, raise_unread, read_deltas
+from .hooks import Requests, naming, nothing_read, raise_unread
 from .image_fetch import fetch_image
+from .price import Price
 from .sending import at_step, not_read, send_prompt, token_of
 
 logger = logging.getLogger(__name__)
@@ -45,7 +47,7 @@ class Service(Protocol):
 
     name: str
     base_url: str
-    priced_at: str | None
+    priced_at: str | Price | None
     token_sources: ClassVar[int]
     fetches_images: ClassVar[bool]
     retry: RetryLike
@@ -103,11 +105,20 @@ class Call(CheckedSource):
 
     def _run(self) -> Generator[Delta, None, None]:
         service, deadline = self._service, self._deadline
-        with in_call(service, deadline, self._route, service.pool.lend()) as exchange:
-            exchange.secrets = partial(_secrets, service, self._prompt)  # without the call, which has the exchange
+        secrets = partial(_secrets, service, self._prompt)  # without the call, which has the exchange
+        with (
+            deadline,
+            service.pool.lend() as pooled,
+            Exchange(pooled, deadline, self._route, service.name, secrets) as exchange,
+        ):
             self._exchange = exchange
             opened: Any = attempts(
-                service, exchange, lambda: self._attempt(exchange), self._retry, model=self._prompt.model or ""
+                service,
+                exchange,
+                lambda: self._attempt(exchange),
+                self._retry,
+                model=self._prompt.model or "",
+                has_fallback=self._prompt.has_fallback,
             )
             self.attempts = exchange.attempts
             if isinstance(opened, str):  # the result of a tenacity retry_error_callback
@@ -208,7 +219,7 @@ class Call(CheckedSource):
         body = send_prompt(service, exchange, self._prompt, token)
         try:
             try:
-                rest = read_deltas(service, body, self._prompt)
+                rest = checked(service.deltas(body, self._prompt), "deltas")
                 first = next(rest, None)
             except Exception as error:
                 raise_unread(error, service, body, begun=False)
@@ -276,7 +287,7 @@ def run(
     retry: CallRetry = "own",
 ) -> Result:
     """Call ``action`` under a retry policy, for requests other than prompts, such as a list of models."""
-    lent = service.pool.lend() if session is None else _own(session)
+    lent = service.pool.lend() if session is None else nullcontext(PooledSession(session))
     policy = service.retry if retry == "own" else retry
 
     def act() -> Result:
@@ -285,11 +296,13 @@ def run(
 
     try:
         with (
-            in_call(service, Deadline(timeout), route, lent) as exchange,
+            Deadline(timeout) as deadline,
+            lent as pooled,
+            Exchange(pooled, deadline, route, service.name, service.secrets) as exchange,
             at_step(exchange, "bootstrap"),
             naming(service, getattr(action, "__name__", "run"), action),
         ):
-            exchange.login = exchange.pooled.login
+            exchange.login = pooled.login
             try:
                 return attempts(service, exchange, act, policy, may_be_text=False)
             except AuthenticationError:
@@ -300,30 +313,3 @@ def run(
                 return attempts(service, exchange, act, policy, may_be_text=False)
     except G4FLiteError as error:
         raise shortened(error)  # noqa: B904  it is the same one
-
-
-@contextmanager
-def in_call(
-    service: Service, deadline: Deadline, route: Route, lent: AbstractContextManager[PooledSession]
-) -> Iterator[Exchange]:
-    """Return the exchange of a call, under its deadline; errors get their context and lose their secrets.
-
-    :param lent: lends the session
-    """
-    with deadline, lent as pooled:
-        exchange = Exchange(pooled, deadline, route, service.name, service.secrets)
-        try:
-            yield exchange
-        except BaseException as error:
-            exchange.abandon()
-            if refuses_headers(error):
-                service.pool.renew(pooled)
-            if isinstance(error, G4FLiteError):
-                exchange.describe(error)
-            raise
-        exchange.close()
-
-
-@contextmanager
-def _own(session: requests.Session) -> Iterator[PooledSession]:
-    yield PooledSession(session)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
@@ -18,20 +18,19 @@ from ..answers.source import CheckedSource, Source, deltas_of
 from ..answers.stream import AnswerStream
 from ..arguments import unknown_setting
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
-from ..http.slices import wait as wait_for
 from ..prompt import Prompt
-from ..timeout import RETRY, Timeout, TimeoutLike, patience
-from .base import BaseProvider
+from ..timeout import Timeout, TimeoutLike
+from .base import BaseProvider, Provider
 from .circuit_breaker import CircuitBreaker
 from .hooks import listing, models_of
 from .registry import make, make_provider
+from .turns import Member, Turns
 
 logger = logging.getLogger(__name__)
 
 FOR_ONE_SERVICE = frozenset({"extra_headers", "extra_query"})  # not for another service to see
 _NO_ANSWER = (EmptyResponseError, DeadlineExceededError)  # whole, or not to be waited for any longer
 _BEGUN = (Attached, Usage)  # what is no content, and shows that a model has begun all the same
-LOOK_SECONDS = 1.0  # between two looks at whether a blocked member is free, which another call may have found out
 FAIR_SECONDS = 10.0  # a timeout of less than this does not count as a failure of the provider
 
 
@@ -40,11 +39,12 @@ class Fallback(BaseProvider):
 
         Fallback([OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama"), Local()])
 
-    The next provider is used only before the answer has begun.  A provider that does not accept the prompt, for
-    instance an image or an option, is skipped.  A provider that failed three times in a row is skipped for 30 s, or
-    for its Retry-After, at most an hour; then one call tries it again.  If no other provider answers, one whose
-    Retry-After fits in the timeout and in the retry policy is waited for.  The ``provider`` of an answer is the name
-    of the provider that answered.
+    The next provider is used only before the answer has begun, and at once where a service names a longer wait by
+    Retry-After than the ``max_backoff`` of its provider's retry policy, 8 s.  A provider that does not accept the
+    prompt, for instance an image or an option, is skipped.  A provider that failed three times in a row is skipped for
+    30 s, or for its Retry-After, at most an hour; then one call tries it again.  If no other provider answers, one
+    whose Retry-After fits in the timeout and in the retry policy is waited for.  The ``provider`` of an answer is the
+    name of the provider that answered, with its address where others of that name have another one.
 
     :param providers: the providers, in order: objects, classes or names
     :param each: the timeout of each provider, within the ``timeout`` of a call
@@ -94,7 +94,10 @@ class Fallback(BaseProvider):
         self.timeout = self._usual  # for calls without a timeout
         self.on_fallback: Callable[[list[G4FLiteError], str], None] | None = None
         self._clock = clock
-        self._breakers = [CircuitBreaker(clock) for _ in self.providers]
+        self._members = [
+            Member(provider, CircuitBreaker(clock), address)
+            for provider, address in zip(self.providers, _telling_addresses(self.providers), strict=True)
+        ]
 
     @property
     def known_options(self) -> frozenset[str] | None:
@@ -151,12 +154,13 @@ class Fallback(BaseProvider):
         """
         names: list[str] = []
         errors: list[G4FLiteError] = []
-        for provider in self.providers:
+        for member in self._members:
+            provider = member.provider
             try:
                 listed = models_of(provider, listing.get())
                 names += [own, *listed] if (own := provider.get_model()) else listed
             except G4FLiteError as error:
-                error.provider = error.provider or provider.name
+                member.name_in(error)
                 errors.append(error)
         if len(errors) == len(self.providers):
             raise _all_failed("no provider listed its models", errors, "bootstrap") from errors[-1]
@@ -196,6 +200,18 @@ def _member(given: Any) -> BaseProvider:
     raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
 
 
+def _telling_addresses(providers: list[BaseProvider]) -> list[str]:
+    """Return the address of each member whose name others have too, at another address; "" for the others."""
+
+    def address(provider: BaseProvider) -> str:
+        return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
+
+    def is_alone(provider: BaseProvider) -> bool:
+        return len({address(each) for each in providers if each.name == provider.name}) == 1
+
+    return ["" if is_alone(provider) else address(provider) for provider in providers]
+
+
 def _all_failed(what: str, errors: list[G4FLiteError], step: str) -> AllProvidersFailedError:
     lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in errors)
     return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
@@ -218,7 +234,7 @@ class _Chain(CheckedSource):
         self.provider: str | None = None
         self.model: str | None = None
         self.attempts: int | None = None
-        self.priced_at: str | None = None
+        self.priced_at: Any = None
         self.response: Response | None = None
         self._chain = chain
         self._prompt = prompt
@@ -227,8 +243,8 @@ class _Chain(CheckedSource):
         self._whole = Timeout.of(prompt.timeout, chain.timeout)
         self._began_at = self._clock()
         self._source: Source | None = None
-        self._members = list(zip(chain.providers, chain._breakers, strict=True))
-        self._ended = threading.Event()  # set when this call is closed
+        self._members = chain._members
+        self._turns = Turns(self._members, prompt, self._refusal, self._left_until_first)
         super().__init__()
 
     def scrub(self, error: BaseException) -> None:
@@ -238,19 +254,20 @@ class _Chain(CheckedSource):
         self._chain.scrub(error)
 
     def close(self) -> None:
-        self._ended.set()
+        self._turns.ended.set()
         if self._source is not None:
             self._source.close()
         self._deltas.close()
 
     def _run(self) -> Generator[Delta, None, None]:
         errors: dict[int, G4FLiteError] = {}
-        for position, members_left in self._turns(errors):
-            provider, breaker = self._members[position]
+        for position, members_left in self._turns.of(errors):
+            member = self._members[position]
+            provider, breaker = member.provider, member.breaker
             refusal = self._refusal(position)
             if refusal is not None and not isinstance(refusal, G4FLiteError):
                 # The next member may accept what this one does not, such as images.
-                errors[position] = ProviderError(f"skipped: {refusal}", provider=provider.name)
+                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name)
                 continue
             began_at = self._clock()
             limits, share = self._limits(provider, members_left)
@@ -258,19 +275,20 @@ class _Chain(CheckedSource):
             try:
                 if refusal is not None:
                     raise refusal
-                asked = replace(self._prompt, timeout=limits, share=share)
+                has_fallback = members_left > 1 or self._prompt.has_fallback
+                asked = replace(self._prompt, timeout=limits, share=share, has_fallback=has_fallback)
                 source = provider.begin(asked)
                 deltas = deltas_of(source, provider.name)
                 self._source = source
-                if self._ended.is_set():  # while this member was prepared
+                if self._turns.ended.is_set():  # while this member was prepared
                     source.close()
                     return
                 up_to_content(deltas, first)
             except G4FLiteError as error:
                 self.scrub(error)  # here, because the next member does not know what this one has sent
-                if self._ended.is_set():
+                if self._turns.ended.is_set():
                     raise
-                error.provider = error.provider or provider.name
+                member.name_in(error)
                 self._name_limit(error, limits)
                 if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
                     breaker.failed(error)
@@ -283,7 +301,8 @@ class _Chain(CheckedSource):
                 continue
             if breaker.failures:
                 breaker.succeeded()
-            self.provider = getattr(source, "provider", None) or provider.name
+            answered = getattr(source, "provider", None) or provider.name
+            self.provider = member.name if answered == provider.name else answered
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             self.attempts = getattr(source, "attempts", None)
             self.priced_at = getattr(source, "priced_at", None)
@@ -294,62 +313,19 @@ class _Chain(CheckedSource):
                 yield from first
                 yield from deltas
             except DeadlineExceededError as error:  # not a failure of the provider, because it did answer
+                member.name_in(error)
                 self._name_limit(error, limits)
                 raise
             except G4FLiteError as error:
                 self.scrub(error)
+                member.name_in(error)
                 breaker.failed(error)
                 raise
             return
-        if self._ended.is_set():
+        if self._turns.ended.is_set():
             return
         given = [errors[position] for position in sorted(errors)]
         raise _all_failed("no provider answered", given, "prompt") from given[-1]
-
-    def _turns(self, errors: dict[int, G4FLiteError]) -> Iterator[tuple[int, int]]:
-        """Yield the position of each member that is to be asked, and how many are left.
-
-        First those that are free, in order; then each that its service has blocked for a time, when it is free again.
-
-        :param errors: where the error of a member that is skipped is put
-        """
-        blocked: list[int] = []
-        for position, (provider, breaker) in enumerate(self._members):
-            if breaker.failures and (wait := breaker.wait()):
-                text = f"skipped, because it failed before ({breaker.reason}); it will be tried again in {wait:.0f} s"
-                errors[position] = ProviderError(text, provider=provider.name, retry_after=wait)
-                logger.info("Fallback: no answer from %s", errors[position])
-                blocked.append(position)
-            else:
-                yield position, len(self._members) - position
-        waited = 0.0
-        blocked = [each for each in blocked if self._refusal(each) is None]
-        while waits := {each: seconds for each in blocked if (seconds := self._wait(each, waited)) is not None}:
-            position = min(waits, key=lambda each: (waits[each], each))
-            if waits[position]:
-                if not waited:
-                    logger.info("Fallback: waiting for %s, %.2f s", self._members[position][0].name, waits[position])
-                pause = min(waits[position], LOOK_SECONDS)
-                wait_for(self._ended, pause)
-                waited += pause
-                if self._ended.is_set():
-                    return
-            elif not self._members[position][1].wait():
-                blocked.remove(position)
-                yield position, len(blocked) + 1
-
-    def _wait(self, position: int, waited: float) -> float | None:
-        """Return the seconds until a member is free; None if that is not known, or longer than this call may wait.
-
-        :param waited: the seconds that this call has waited already
-        """
-        provider, breaker = self._members[position]
-        seconds, retry = breaker.known_wait(), self._prompt.retry
-        if seconds is None:
-            return None
-        most = patience(getattr(provider, "retry", RETRY) if isinstance(retry, str) else retry) - waited
-        left = min(self._left(self._whole.total), self._left(self._prompt.share))
-        return seconds if seconds <= most and seconds < left else None
 
     def _refusal(self, position: int) -> Exception | None:
         """Return a member's refusal of the prompt; None if it accepts it."""
@@ -368,9 +344,12 @@ class _Chain(CheckedSource):
         """Return the timeout of a member, and the seconds until its first delta: its share of the time left."""
         own = self._own_limits(provider)
         limits = self._whole if own is None else own if self._prompt.timeout is None else own.within(self._whole)
-        left = self._left(self._whole.total)
-        share = min(left, self._left(self._prompt.share)) / members_left
+        left, share = self._left(self._whole.total), self._left_until_first() / members_left
         return replace(limits, total=min(limits.total or left, left)), None if share == math.inf else share
+
+    def _left_until_first(self) -> float:
+        """Return the seconds left until the first delta."""
+        return min(self._left(self._whole.total), self._left(self._prompt.share))
 
     def _left(self, seconds: float | None) -> float:
         """Return the seconds left of a limit of this call, rounded up to hundredths."""

@@ -1,4 +1,4 @@
-"""Names what is wrong with a use of ``Provider``: g4f's names for providers, and a constructor that is cut off."""
+"""Names what is wrong with a use of ``Provider``: g4f's names for providers, and what is wrong with its constructor."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers.short_traceback import shortened
 from ..errors import G4FLiteError
+from .settings import refuse_unknown
 
 
 class G4FNames(ABCMeta):
     """The metaclass of ``Provider``: an unknown attribute is an error that names the page about g4f.
 
-    So is a constructor that does not call that of its base class, without which every call would fail.
+    So is a constructor that does not call that of its base class, without which every call would fail, and an argument
+    that it does not accept.
     """
 
     def __call__(cls, *arguments: Any, **settings: Any) -> Any:
+        refuse_unknown(cls, settings)
         try:
             provider = super().__call__(*arguments, **settings)
         except G4FLiteError as error:  # such as a file that is not there

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..answers.checked import checked
 from ..answers.deltas import Delta, no_content, shown
 from ..errors import EmptyResponseError, G4FLiteError, HookError, ResponseFormatError, StreamInterruptedError
-from ..http.body import Body, is_cut_json
+from ..http.body import Body
 from ..http.checks import shorten
 from ..http.exchange import Exchange
+from ..http.parsing import is_cut_json
 from ..http.signals import pass_on_signal
 from ..prompt import Prompt
 from ..timeout import CallRetry, Timeout
@@ -35,19 +35,6 @@ class Hooks(Protocol):
     def request(self, prompt: Prompt, token: str) -> requests.Request | Requests: ...
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]: ...
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None: ...
-
-
-def read_deltas(provider: Hooks, body: Body, prompt: Prompt) -> Iterator[Delta]:
-    """Call ``deltas``, and return an iterator over the deltas of an answer, checked, with whole characters.
-
-    What the iterator raises is for :func:`raise_unread` where it is read.
-
-    :raises HookError: if its code has a mistake
-    """
-    deltas: object = provider.deltas(body, prompt)
-    if not isinstance(deltas, Iterable) or isinstance(deltas, (str, bytes, Mapping)):
-        raise wrong(provider, "deltas", deltas, "an iterator: write it with yield")
-    return checked(deltas, "deltas")
 
 
 def raise_unread(error: Exception, provider: Hooks, body: Body, *, begun: bool) -> None:

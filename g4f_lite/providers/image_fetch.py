@@ -17,8 +17,8 @@ from ..errors import G4FLiteError, ResponseFormatError
 from ..http.body import Body
 from ..http.checks import check
 from ..http.exchange import Exchange
-from ..http.offline import refuse_when_offline
 from ..http.pool import PooledSession
+from ..http.route import refuse_when_offline
 from ..http.session import Session
 from ..http.signals import pass_on_signal
 from ..http.urls import as_sent, is_loopback, is_plain, parse_origin, redirected
@@ -93,7 +93,7 @@ def _send_to_other_host(exchange: Exchange, url: str) -> Body:
     route = exchange.route._replace(cert=None)
     other = Exchange(PooledSession(session), exchange.deadline, route, exchange.name, exchange.hidden, exchange.sent)
     other.used = exchange.used
-    if other.proxy_for(url):  # the proxy connects, so that only this look-up can be checked
+    if other.route.proxy_for(other.pooled.session, url):  # the proxy connects, so that only this look-up can be checked
         refuse_when_offline(url)  # a name that is looked up can tell something, too
         _refuse_private_host(url)
     try:

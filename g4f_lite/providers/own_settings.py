@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-import uuid
 from collections.abc import Collection, ItemsView, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, time, timedelta
-from decimal import Decimal
 from enum import Enum
 from functools import cached_property
 from pathlib import PurePath
+from secrets import token_hex
 from types import FunctionType
 from typing import Any
 
@@ -21,7 +20,6 @@ from .settings import Settings
 # The names of arguments that hold a secret, where their class does not declare it: api_key, client_secret, password.
 _SECRET_NAME = r"(?i)(^|_)(api)?(key|token|secret|password|passphrase|credential)s?$"
 _BASE_SETTINGS = {*Settings.__annotations__}  # which have attributes, and facts, of their own
-_EXACT = (date, time, timedelta, Decimal, PurePath, uuid.UUID)  # what a text stands for completely
 _PICKLED = "left out of a pickle"
 
 
@@ -38,7 +36,7 @@ class OwnSettings:
 
     def __init__(self, kind: type | None, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> None:
         self._call = kind, arguments, named
-        self.only = uuid.uuid4().hex
+        self.only = token_hex()
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -83,7 +81,7 @@ class OwnSettings:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        only, kept = uuid.uuid4().hex, {}
+        only, kept = token_hex(), {}
         for name, value in self.values.items():
             kept[name] = _PICKLED if _is_secret(name, value) or _has_secret_field(value) else plain(value, only)
         return OwnSettings, (None, (), kept)
@@ -115,6 +113,14 @@ def holds(value: Any, secrets: Collection[str]) -> bool:
     return isinstance(items, (list, tuple, set, frozenset)) and any(holds(item, secrets) for item in items)
 
 
+def _is_exact(value: Any) -> bool:
+    """Return whether a text stands for a value completely."""
+    from decimal import Decimal  # which few programs need
+    from uuid import UUID
+
+    return isinstance(value, (date, time, timedelta, PurePath, Decimal, UUID))
+
+
 def plain(value: Any, other: str) -> Any:
     """Return a value as what JSON can write, so that equal values give equal JSON, in every process.
 
@@ -127,7 +133,7 @@ def plain(value: Any, other: str) -> Any:
         return [kind, value.name]
     if isinstance(value, (bytes, bytearray)):
         return [kind, bytes(value).hex()]
-    if isinstance(value, _EXACT):
+    if _is_exact(value):
         return [kind, str(value)]
     if isinstance(value, (list, tuple)):
         return [plain(item, other) for item in value]

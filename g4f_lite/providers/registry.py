@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..arguments import unknown_name
+from ..arguments import service_of, unknown_name
 from ..errors import ProviderNotConfiguredError, ProviderNotFoundError
 from .base import BaseProvider
 from .openai.presets import PRESETS, plain, preset_named
-from .secret import Secret
 
 ENTRY_POINTS = "g4f_lite.providers"
 
-# Python's messages about an unknown or a missing parameter of a class.
-_REFUSED = re.compile(r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'")
-_SEPARATED = re.compile(r"[\s;|]+")
-_MISSING = re.compile(r"\.__init__\(\) missing .* arguments?: '(\w+)'")
+# Python's messages about an unknown or a missing parameter of a class.  Patterns are compiled by re at their first use.
+_REFUSED = r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'"
+_MISSING = r"\.__init__\(\) missing .* arguments?: '(\w+)'"
+# Names of models, such as llama3.2, mistral:7b and qwen3:latest, which are no names of providers.
+_MODEL = r"(?i)[\w.-]*\d[\w.-]*(?::.*)?|[\w.-]+:(?:latest|[\dx.]+[bm]\b.*)"
 
 # The module of each built-in provider, imported when the provider is used.
 _BUILT_IN = {
@@ -80,6 +80,9 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
         if whole.endswith(".gguf") or is_reference(whole):
             message = f"{whole!r} is a model and not a provider; write {f'local:{whole}'!r}"
             raise ProviderNotFoundError(message) from None
+        if re.fullmatch(_MODEL, whole) and service_of(whole) is None:
+            hint = f"a model is written behind its provider: {f'ollama:{whole}'!r}"
+            raise ProviderNotFoundError(f"g4f_lite has no provider {name!r}; {hint}") from None
         raise
     return make(found, name, settings)
 
@@ -101,13 +104,9 @@ def make(kind: Callable[..., BaseProvider], name: str, settings: dict[str, Any])
     try:
         return kind(**settings)
     except TypeError as error:
-        keys: Mapping[str, Secret] = getattr(kind, "declared_secrets", {})
-        if keys and "does not accept api_key=" in str(error):
-            variables = " and ".join(key.variable for key in keys.values())
-            raise TypeError(f"{name} does not accept api_key=; set {variables} in the environment") from error
-        if refused := _REFUSED.search(str(error)):
+        if refused := re.search(_REFUSED, str(error)):
             raise TypeError(f"{name} does not accept {refused[1]}=") from error
-        if missing := _MISSING.search(str(error)):
+        if missing := re.search(_MISSING, str(error)):
             raise TypeError(f"{name} needs {missing[1]}=") from error
         raise
 
@@ -122,16 +121,26 @@ def find_class(name: str) -> type[BaseProvider]:
         if plain(class_name) == wanted:
             found: type[BaseProvider] = getattr(import_module(f".{module}", __package__), class_name)
             return found
-    for entry_name, entry_point in _entry_points().items():
-        if plain(entry_name) == wanted:
-            return _loaded(entry_point)
+    if offered := [each for each in entry_points(group=ENTRY_POINTS) if plain(each.name) == wanted]:
+        _refuse_several(name, offered)
+        return _loaded(offered[0])
     message = unknown_name("provider", name, suggested_names(), "g4f_lite")
     first, slash, model = name.partition("/")
     if slash and plain(first) in map(plain, provider_names()):  # as litellm and instructor write it
         message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"
-    elif plain(_SEPARATED.split(name)[0]) in map(plain, provider_names()):
+    elif plain(re.split(r"[\s;|]+", name)[0]) in map(plain, provider_names()):
         message = f"g4f_lite has no provider {name!r}; separate several by commas"
     raise ProviderNotFoundError(message)
+
+
+def _refuse_several(name: str, offered: list[EntryPoint]) -> None:
+    """Raise if several packages offer different providers by one name: a prompt may not go to one by chance.
+
+    :raises ProviderNotConfiguredError: if they do
+    """
+    if len({entry_point.value for entry_point in offered}) > 1:
+        each = (f"{found.value} of {found.dist.name if found.dist else 'a package'}" for found in offered)
+        raise ProviderNotConfiguredError(f"several providers have the name {name!r}: {', '.join(each)}; uninstall one")
 
 
 def _loaded(entry_point: EntryPoint) -> type[BaseProvider]:
@@ -145,7 +154,7 @@ def _loaded(entry_point: EntryPoint) -> type[BaseProvider]:
         loaded = entry_point.load()
     except AttributeError as error:
         raise ProviderNotFoundError(f"the entry point {which} does not exist: {error}") from error
-    except Exception as error:  # whatever the code of another package raises
+    except (Exception, SystemExit) as error:  # whatever the code of another package raises
         what, advice = f"{type(error).__name__}: {error}", "; correct its code, or reinstall its package"
         if isinstance(error, ImportError):
             what, advice = str(error), "; reinstall the package that provides it"

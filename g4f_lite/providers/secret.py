@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any, overload
 
@@ -18,8 +19,8 @@ class Secret:
                 super().__init__(**settings)
                 self.api_key = api_key
 
-    No error, log line, repr or pickle shows it.  Where it is missing, a call raises an AuthenticationError that names
-    the variable, before anything is sent.
+    No error, log line, repr or pickle shows it, but errors and log lines do show one of three characters or fewer.
+    Where it is missing, a call raises an AuthenticationError that names the variable, before anything is sent.
 
     :param variable: the environment variable, which is read when the key is needed
     :param required: whether there can be no answer without it
@@ -79,7 +80,9 @@ class Secret:
         """
         if self.is_missing(provider):
             lack = "was not pickled" if self.name in provider._lost else "is missing"
-            remedy = f"set {self.variable} in the environment, or pass {self.name}="
+            remedy = f"set {self.variable} in the environment"
+            if self.name in inspect.signature(type(provider)).parameters:
+                remedy += f", or pass {self.name}="
             raise AuthenticationError(f"the {self.label} {lack}: {remedy}", provider=provider.name)
 
 

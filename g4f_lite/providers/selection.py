@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..answers.short_traceback import shortened
-from ..errors import ModelNotSupportedError, ProviderNotFoundError
+from ..errors import G4FLiteError, ModelNotSupportedError, ProviderNotFoundError
 from ..http.forks import lock_free_in_children
 from .base import BaseProvider
 from .environment import warn_of_unknown_variables
-from .fallback import Fallback
-from .local.vision import PROJECTOR_FROM
-from .registry import is_url, make, make_provider
+from .registry import find_class, is_url, make, make_provider
 from .settings import check_url
 
 ProviderLike = BaseProvider | type[BaseProvider] | str | Iterable[BaseProvider | type[BaseProvider] | str]
@@ -51,7 +50,7 @@ def provider_of(provider: ProviderLike, **settings: Any) -> BaseProvider:
     if isinstance(provider, type) and issubclass(provider, BaseProvider):
         return make(provider, provider.__name__, settings)
     made = [provider_of(member, **settings) for member in members_of(provider)]
-    return made[0] if len(made) == 1 else Fallback(made)
+    return _one_of(made)
 
 
 def members_of(providers: Any) -> tuple[BaseProvider | type[BaseProvider] | str, ...]:
@@ -69,6 +68,27 @@ def members_of(providers: Any) -> tuple[BaseProvider | type[BaseProvider] | str,
     if not members:
         raise ValueError("provider is an empty list")
     return members
+
+
+def setting_of_provider(name: str, provider: Any) -> str:
+    """Return the error message for an argument of a client that is one of its provider; "" if it is not.
+
+    :param provider: the provider, its class or its name
+    """
+    kind: Any = provider if isinstance(provider, (type, str)) else type(provider)
+    if isinstance(kind, str):
+        try:
+            kind = find_class(kind.partition(":")[0])
+        except G4FLiteError:
+            return ""
+    if not issubclass(kind, BaseProvider):
+        return ""
+    if name in inspect.signature(kind).parameters:
+        return f"Client does not accept {name}=: pass it to the provider, as in Client({kind.__name__}({name}=…))"
+    options: Any = kind.known_options  # a property, if any is accepted
+    if isinstance(options, frozenset) and name in options:
+        return f"Client does not accept {name}=: pass {name}= to the call, as in ask(…, {name}=…)"
+    return ""
 
 
 def choose_provider(
@@ -115,13 +135,13 @@ def choose_provider(
     except (ProviderNotFoundError, ModelNotSupportedError) as error:
         if by_environment and isinstance(error, ProviderNotFoundError):
             error.message = f"G4F_LITE_PROVIDER: {error.message}"
-        elif by_environment and "G4F_LITE_" not in error.message and PROJECTOR_FROM not in error.message:
+        elif by_environment and "G4F_LITE_" not in error.message and not _names_projector(error):
             own = any(":" in one for one in names)
             if own or (model and settings.get("model") == model):
                 error.message += f" (the model is from {'G4F_LITE_PROVIDER' if own else 'G4F_LITE_MODEL'})"
         error.args = (error.message,)
         raise shortened(error)  # noqa: B904  it is the same one
-    return made[0] if len(made) == 1 else Fallback(made)
+    return _one_of(made)
 
 
 def default_provider() -> BaseProvider:
@@ -133,6 +153,22 @@ def default_provider() -> BaseProvider:
         if key not in _made:
             _made[key] = choose_provider()
         return _made[key]
+
+
+def _one_of(providers: list[BaseProvider]) -> BaseProvider:
+    """Return the only provider of a list, or a chain of several."""
+    if len(providers) == 1:
+        return providers[0]
+    from .fallback import Fallback  # which few programs need
+
+    return Fallback(providers)
+
+
+def _names_projector(error: G4FLiteError) -> bool:
+    """Return whether an error says who named a projector, which is not the model."""
+    from .local.vision import PROJECTOR_FROM  # which few programs need
+
+    return PROJECTOR_FROM in error.message
 
 
 def _make(name: str, settings: dict[str, Any], local: Mapping[str, Any], spare: str | None) -> BaseProvider:

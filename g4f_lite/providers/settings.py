@@ -6,21 +6,23 @@ import importlib.util
 import inspect
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 import requests
 
-from ..arguments import safe_url
+from ..arguments import safe_url, unknown_setting
 from ..errors import MissingDependencyError
-from ..http.exchange import CA_BUNDLES
 from ..http.failures import NEEDS_PYSOCKS
 from ..http.retry import OnRetry
+from ..http.route import CA_BUNDLES
 from ..timeout import RetryLike, TimeoutLike
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack as Unpack
+
+_LINE_BREAKS = "\r\n"
 
 
 class SettingsBesideURL(TypedDict, total=False):
@@ -62,6 +64,33 @@ def full_signature(kind: type, base: type | None = None) -> inspect.Signature:
     return inspect.Signature(own)
 
 
+def refuse_unknown(kind: Any, given: Iterable[str]) -> None:
+    """Raise for an argument that the constructor of a class of providers does not accept.
+
+    One with ``**settings`` may have more arguments than it names: the base class refuses what it does not pass on.
+
+    :param kind: the class
+    :param given: the names of the arguments
+    :raises TypeError: if one is not accepted; it says what to write instead
+    """
+    unknown = [name for name in given if name not in kind.__signature__.parameters]
+    own = inspect.signature(kind.__init__).parameters.values() if unknown else ()
+    if unknown and all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in own):
+        raise refused_setting(kind, unknown[0])
+
+
+def refused_setting(kind: Any, name: str) -> TypeError:
+    """Make the error for an argument that a class of providers does not accept, with what to write instead."""
+    known, keys = kind.__signature__.parameters, kind.declared_secrets
+    asked_for = [name] if name in keys else [*keys] if name == "api_key" else []
+    if variables := " and ".join(keys[each].variable for each in asked_for):
+        return TypeError(f"{kind.__name__} does not accept {name}=; set {variables} in the environment")
+    if name in Settings.__annotations__:  # so it has no **settings
+        remedy = "add **settings to its __init__, and pass them on: super().__init__(**settings)"
+        return TypeError(f"{kind.__name__} does not accept {name}=, which every provider should; {remedy}")
+    return TypeError(unknown_setting(name, list(known), kind.known_options, kind.__name__))
+
+
 def check_url(url: Any, name: str, owner: str = "") -> str:
     """Check the URL of a service, and return it without a trailing slash.
 
@@ -81,12 +110,23 @@ def check_url(url: Any, name: str, owner: str = "") -> str:
         valid = False
     if not valid or not url.isprintable() or re.search(r"[\s\\]", url):
         shown = safe_url(url)
-        raise ValueError(f"{name} must be a URL such as http://localhost:8080/v1, not {shown!r}{_meant(shown)}")
+        hint = _around(url) or _meant(shown)
+        raise ValueError(f"{name} must be a URL such as http://localhost:8080/v1, not {shown!r}{hint}")
     if "@" in url or parts.query or parts.fragment:  # also in a path, where an unescaped / of a password would put it
         raise ValueError(
             f"{name} must not contain a user, password or query; pass keys as api_key= or headers=: {safe_url(url)!r}"
         )
     return url.rstrip("/")
+
+
+def _around(url: str) -> str:
+    """Tell what stands around a URL, as it may in a file of settings; "" for nothing."""
+    inner = url.strip()
+    if inner != inner.strip("\"'“”‘’"):
+        return "; leave out the quotes"
+    if inner == url:
+        return ""
+    return f"; leave out the {'line break at its end' if url[-1] in _LINE_BREAKS else 'blank around it'}"
 
 
 def _meant(url: str) -> str:

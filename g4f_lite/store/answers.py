@@ -38,7 +38,8 @@ _SCHEMA = (
     """,
 )
 BATCH = Kind("the answers of batches", 0x67346662, (_SCHEMA,))
-CACHE = Kind("cached answers", 0x67346663, ((*_SCHEMA, "CREATE INDEX by_use ON answers (used, size)"),))
+_CACHE_SCHEMA = (*_SCHEMA, "CREATE INDEX by_use ON answers (used, size)")
+CACHE = Kind("cached answers", 0x67346663, (_CACHE_SCHEMA,), busy_seconds=1.0)  # within a call, which has time limits
 
 Key = tuple[bytes, int]
 
@@ -149,7 +150,7 @@ class AnswerStore:
         deltas = to_json(kept.deltas)
         size, now = len(deltas.encode()) + 200, time.time()  # 200: the other columns, and the index
         row = (*key, deltas, kept.provider, kept.model, kept.seconds, kept.attempts, size, now, now)
-        with self._writing.held(), self.database.transaction() as connection:
+        with self._writing.held(self.database.patience()), self.database.transaction() as connection:
             added = size
             if replace:
                 old = connection.execute("SELECT size FROM answers WHERE key = ? AND occurrence = ?", key).fetchone()
@@ -161,13 +162,17 @@ class AnswerStore:
             connection.execute("UPDATE facts SET value = value + ? WHERE name = 'bytes'", (added,))
         return size
 
+    def keys(self) -> list[Key]:
+        """Return the keys of all answers."""
+        return self.database.rows("SELECT key, occurrence FROM answers")
+
     def count(self) -> int:
         """Return how many answers there are."""
         return int(self.database.rows("SELECT count(*) FROM answers")[0][0])
 
     def bytes(self) -> int:
         """Return how many bytes the answers take."""
-        return int(self.database.rows("SELECT value FROM facts WHERE name = 'bytes'")[0][0])
+        return int(self.database.rows("SELECT total(value) FROM facts WHERE name = 'bytes'")[0][0])
 
     def close(self) -> None:
         """Close the file."""

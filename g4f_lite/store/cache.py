@@ -163,8 +163,11 @@ class Cache:
         if kept is not None:
             due = store.database.rows("SELECT 1 FROM answers WHERE key = ? AND used < ?", (key[0], now - _USE_SECONDS))
             if due:
-                with store.database.transaction() as connection:
-                    connection.execute("UPDATE answers SET used = ? WHERE key = ?", (now, key[0]))
+                try:
+                    with store.database.transaction() as connection:
+                        connection.execute("UPDATE answers SET used = ? WHERE key = ?", (now, key[0]))
+                except StoreError as error:  # the answer is there nevertheless
+                    logger.info("the last use of a cached answer was not written: %s", error)
         return kept
 
     def _keep(self, store: AnswerStore, key: tuple[bytes, int], kept: Kept, *, replace: bool) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ..errors import StoreError
 from ..http.forks import lock_free_in_children
 
-BUSY_SECONDS = 30.0  # that a statement waits while another process writes
+BUSY_SECONDS = 30.0  # that a statement waits while another process writes, unless the kind of file says otherwise
 _RETRY_SECONDS = 0.01  # between tries to switch to WAL, during which SQLite itself does not wait
 _lock = lock_free_in_children()  # of the connections of all databases
 _inherited: list[Any] = []  # connections of a parent process, which must be neither used nor closed after a fork
@@ -25,7 +25,7 @@ _REASONS = {
     "disk is full": ("full", "the disk is full; make room, or name a file on another disk"),
     "readonly": ("unwritable", "it cannot be written; check its permissions and those of its folder"),
     "unable to open": ("unwritable", "it cannot be opened; check its permissions and those of its folder"),
-    "is locked": ("locked", f"another process has been writing to it for {BUSY_SECONDS:.0f} s"),
+    "is locked": ("locked", "another process keeps writing to it"),
     "not a database": ("foreign", "it is not a SQLite file; name another file"),
     "malformed": ("damaged", "it is damaged; move it away, or restore a copy"),
     "no such table": ("damaged", "a table is missing in it; move it away, or restore a copy"),
@@ -40,11 +40,13 @@ class Kind(NamedTuple):
     :param what: what the file holds, for errors, such as ``"answers"``
     :param application_id: the number in the header that tells this kind from all other files
     :param versions: the SQL statements that make each version from the one before; the last is the present version
+    :param busy_seconds: how long to wait while another process or thread writes; None for 30 s
     """
 
     what: str
     application_id: int
     versions: Sequence[Sequence[str]]
+    busy_seconds: float | None = None
 
 
 class _Idle:
@@ -121,11 +123,25 @@ class Database:
         with self._translating(), self._connection() as connection:
             return connection.execute(sql, parameters).fetchall()
 
+    def patience(self) -> Callable[[], None]:
+        """Return a check for who waits for another thread that writes; it raises when that takes too long."""
+        ends = time.monotonic() + self._busy_seconds
+
+        def check() -> None:
+            if time.monotonic() > ends:
+                raise self._error(*_REASONS["is locked"])
+
+        return check
+
     def close(self) -> None:
         """Close the connections of this process, those in use as soon as they are not; the next use opens new ones."""
         with _lock:
             self._closed += 1
         self._idle.close()
+
+    @property
+    def _busy_seconds(self) -> float:
+        return BUSY_SECONDS if self._kind.busy_seconds is None else self._kind.busy_seconds
 
     def __enter__(self) -> Database:
         return self
@@ -178,12 +194,14 @@ class Database:
             os.close(descriptor)
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
+        )
         try:
             connection.execute("BEGIN")  # both reads see the file as it was at one moment: another may be making it now
             self._check(connection)
             connection.execute("COMMIT")
-            _switch_to_wal(connection)
+            _switch_to_wal(connection, self._busy_seconds)
             # What is committed survives the end of the process; only a power failure may take the last moments back.
             connection.execute("PRAGMA synchronous=NORMAL")
             if self._version(connection) < len(self._kind.versions):
@@ -230,7 +248,7 @@ class Database:
         """Raise what SQLite reports as a StoreError that says what it means."""
         try:
             yield
-        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:  # a name or a number that nobody wrote, too
             if isinstance(error, sqlite3.ProgrammingError):
                 raise  # a mistake in this library
             said = str(error)
@@ -242,16 +260,16 @@ class Database:
         """Raise what fails while values of the file are read as a StoreError: something else has written them."""
         try:
             yield
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
             raise self._error("damaged", f"it is damaged: {error}; move it away, or restore a copy") from error
 
     def _error(self, reason: str, meaning: str) -> StoreError:
         return StoreError(f"cannot use {self.path} for {self._kind.what}: {meaning}", self.path, reason=reason)
 
 
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
+def _switch_to_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
     """Switch the file to WAL mode, in which it then stays; a disk that does not support it keeps its own mode."""
-    ends = time.monotonic() + BUSY_SECONDS
+    ends = time.monotonic() + busy_seconds
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")

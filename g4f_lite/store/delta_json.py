@@ -18,8 +18,10 @@ from ..answers.deltas import (
     Revision,
     ToolCallDelta,
     Usage,
+    checked,
 )
 from ..answers.images import ImageResponse
+from ..errors import HookError
 from ..messages import valid_text
 
 # The names are part of the format of the files: an older one must still be read after a class was renamed.
@@ -53,8 +55,8 @@ def from_json(text: str) -> list[Delta]:
     :raises ValueError: if it is something else
     """
     try:
-        return [_read(value) for value in json.loads(text)]
-    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        return list(checked([_read(value) for value in json.loads(text)], "from_json"))
+    except (TypeError, KeyError, AttributeError, RecursionError, HookError) as error:
         raise ValueError(f"not the deltas of an answer: {text!r:.80}") from error
 
 

@@ -96,7 +96,7 @@ class PlayedService:
     :ivar prompts: how many prompts it has got
     :ivar missing: the cookies that a prompt came without
     :ivar unknown: the paths of requests that have no replies
-    :ivar last_path: the path of the last request that has
+    :ivar asked: the paths of requests that have
     """
 
     def __init__(self, replies: Mapping[str, list[Reply]], refusals: Mapping[str, Reply]) -> None:
@@ -107,12 +107,12 @@ class PlayedService:
         self.refused = self.prompts = 0
         self.missing: list[str] = []
         self.unknown: list[str] = []
-        self.last_path = ""
+        self.asked: list[str] = []
         self.prompt_path = self.refused_path = list(replies)[-1]
         self.answer = replies[self.prompt_path][-1]
         self._given = dict.fromkeys(replies, 0)
         self._cookies: dict[str, str] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -133,7 +133,7 @@ class PlayedService:
         if path not in self.replies:
             self.unknown.append(path)
             return Reply(status=404)
-        self.last_path = path
+        self.asked.append(path)
         if path == self.prompt_path:
             sent = {name: morsel.value for name, morsel in SimpleCookie(cookies).items()}
             self.missing += [name for name, value in self._cookies.items() if sent.get(name) != value]
@@ -146,6 +146,11 @@ class PlayedService:
         if path != self.prompt_path:
             self._cookies.update(several[given].cookies)
         return several[given]
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing where a client closes its connection before it has read all."""
 
 
 class _Handler(BaseHTTPRequestHandler):

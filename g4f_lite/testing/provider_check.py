@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from copy import copy
 from difflib import get_close_matches
+from functools import partial
+from io import StringIO
 from typing import Any
 from unittest import mock
 
-from ..errors import AuthenticationError, G4FLiteError, HookError, ProviderNotConfiguredError, TransportError
+import requests
+
+from ..answers.deltas import Finish, is_content
+from ..errors import (
+    AuthenticationError,
+    DeadlineExceededError,
+    G4FLiteError,
+    HookError,
+    ProviderNotConfiguredError,
+    TransportError,
+)
+from ..http.spellings import SHORTEST_SECRET
+from ..messages import Message
+from ..prompt import Prompt
 from ..providers import sending
 from ..providers.base import Provider
-from ..providers.hooks import read_error
+from ..providers.hooks import models_of, read_error
+from ..providers.secret import Secret
 from .played_service import REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
 
+Asked = str | Sequence[Message]
+
 EARLY_ENDS = 64  # places, evenly apart, at which an answer is ended too early
+CALL_SECONDS = 20  # after which a call is taken to have no end
 MOST_REFUSALS = 5  # of the requests to one path, after which a provider that still sends them is wrong
 
 # What services answer besides their own errors: nothing, a page, and JSON of any kind.
@@ -37,27 +59,30 @@ def check_provider(
     replies: Replies,
     *,
     text: str,
-    prompt: str = "Hello",
+    prompt: Asked = "Hello",
     refusal: ReplyLike | Mapping[str, ReplyLike] = REFUSAL,
     unmarked_end: bool = False,
+    models: Sequence[str] | None = None,
 ) -> None:
     """Check what callers rely on: a provider reads its answers in any pieces, and misses and shows nothing.
 
     A server on loopback gives the replies, and nothing can be sent elsewhere.  The answer has to be the same whole, as
     a stream, and byte by byte; where it is cut or ends too early, there has to be an error; a refusal of the prompt, or
-    of any request before it, has to be an AuthenticationError; a refused token has to be fetched again once; and no
-    pickle and no ``repr`` may hold a key::
+    of any other request, has to be an AuthenticationError; a refused token has to be fetched again once; no call may
+    change the provider, which may be shared between threads; and no pickle and no ``repr`` may hold a key::
 
         check_provider(partial(Parley, api_key="a-key"), {"/chat": ANSWER}, text="Good day")
 
     :param make: the class of the provider, or a function that makes one; gets ``base_url=`` and ``retry=``
-    :param replies: the body of a successful response for each path, or a Reply, that of the prompt last; a list gives
-        one after another, such as the states of a job until it is done
+    :param replies: the body of a successful response for each path, or a Reply, that of the prompt last, and those to
+        the requests of ``get_models`` before it; a list gives one after another, such as the states of a job until it
+        is done
     :param text: the text of the answer
-    :param prompt: what to send
+    :param prompt: what to send; a list of messages where the service is to get images
     :param refusal: the response to a prompt whose token, key or login is refused, or a dict of those for several paths;
         that of any other path has status 401
     :param unmarked_end: whether the end of the body is the only end of an answer, so that an early one looks the same
+    :param models: what ``get_models`` returns; None for any names
     :raises AssertionError: if something does not hold
     :raises TypeError: if ``make`` cannot be called, or something is not a reply
     :raises ValueError: if a path is not one of the service, or there are no replies
@@ -67,10 +92,13 @@ def check_provider(
     made = replies_of(replies)
     service = PlayedService(made, refusals_of(refusal, list(made)))
     offline = mock.patch.dict(os.environ, G4F_LITE_OFFLINE="1")
-    with service, offline, mock.patch.object(sending, "pause"):
-        provider = make(base_url=service.url, retry=None)
+    with service, offline, mock.patch.object(sending, "pause"), _nothing_printed():
+        provider = _made(make, service.url)
         _check_class(provider)
-        _check_requests(provider, service, prompt)
+        with _no_other_sessions(provider):
+            _check_requests(provider, service, prompt)
+        of_prompts = set(service.asked)
+        _check_deltas(provider, prompt)
         for way in ("whole", "in single bytes"):
             service.way = way
             for found in (str(provider.ask(prompt)), "".join(map(str, provider.stream(prompt)))):
@@ -78,14 +106,65 @@ def check_provider(
         assert not service.missing, (
             f"the prompt came without the cookie {service.missing[0]}, which the service had set"
         )
+        _check_state(provider, prompt)
+        _check_models(provider, service, models)
         _check_cuts(provider, service, prompt, None if unmarked_end else text)
-        _check_refusals(provider, service, prompt)
+        _check_refusals(provider, service, prompt, of_prompts)
         provider.close()
         assert provider.ask(prompt) == text, "no answer after close()"
         for form, shown in (("its repr", repr(provider).encode()), ("a pickle of it", _pickled(provider))):
             for secret in provider.secrets():
+                if len(secret) < SHORTEST_SECRET:
+                    continue
                 assert secret.encode() not in shown, f"{form} shows one of its secrets"
         provider.close()
+
+
+def _made(make: Callable[..., Provider], url: str) -> Provider:
+    """Create the provider.
+
+    :raises TypeError: if that is not possible with the arguments of all providers
+    :raises AssertionError: if they have no effect
+    """
+    try:
+        provider: object = make(base_url=url, retry=None)
+    except TypeError as error:
+        if "argument" not in str(error):
+            raise
+        advice = "make gets base_url= and retry=; give it the rest, as in partial(Parley, user='ann')"
+        raise TypeError(f"{error}; {advice}") from error
+    if not isinstance(provider, Provider):
+        raise TypeError(f"make must return a provider of a service over HTTP, not {type(provider).__name__}")
+    if not provider.base_url.startswith(url):
+        raise AssertionError(f"{type(provider).__name__}.__init__ does not pass base_url= on to super().__init__")
+    return provider
+
+
+@contextmanager
+def _nothing_printed() -> Iterator[None]:
+    """Raise if a ``with`` block prints something: the output of a program is its own."""
+    printed = StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        sys.stdout.write(printed.getvalue())
+    first = printed.getvalue().partition("\n")[0]
+    assert not printed.getvalue(), f"the provider prints {first!r:.80}; use logging.getLogger(__name__)"
+
+
+@contextmanager
+def _no_other_sessions(provider: Provider) -> Iterator[None]:
+    """Raise where a hook sends something itself, without the proxy, the timeout and the retries of its call."""
+    send = requests.Session.request
+
+    def request(session: requests.Session, *arguments: Any, **settings: Any) -> requests.Response:
+        if type(session) is requests.Session and session is not provider._own_session:
+            raise AssertionError("requests is called directly; return or yield the Request, or use exchange.send")
+        return send(session, *arguments, **settings)
+
+    with mock.patch.object(requests.Session, "request", request):
+        yield
 
 
 def _pickled(provider: Provider) -> bytes:
@@ -108,13 +187,18 @@ def _check_class(provider: Provider) -> None:
         raise AssertionError(f"{kind.__name__} {text}")
     if provider.models and provider.default_model not in provider.models:
         raise AssertionError(f"default_model is {provider.default_model!r}, which is not among models")
+    asked = Prompt.of(messages="Hello", an_option_that_no_service_has=1)
+    assert provider.refusal(asked), f"{kind.__name__}.check accepts any option; call super().check(prompt) in it"
     known = [name for name in dir(Provider) if not name.startswith("_")]
-    for name in vars(kind):
+    for name, value in vars(kind).items():
+        assert value is not Secret, (
+            f"{kind.__name__}.{name} is the class Secret; write Secret(…) with the name of a variable"
+        )
         if name not in known and (near := get_close_matches(name, known, 1, 0.85)):
             raise AssertionError(f"{kind.__name__}.{name} has no effect; did you mean {near[0]}?")
 
 
-def _check_requests(provider: Provider, service: PlayedService, prompt: str) -> None:
+def _check_requests(provider: Provider, service: PlayedService, prompt: Asked) -> None:
     """Check that what a provider sends for a prompt comes to the service, to paths that have replies."""
     wrong: str | None = None
     try:
@@ -127,15 +211,57 @@ def _check_requests(provider: Provider, service: PlayedService, prompt: str) -> 
         if wrong is None:
             raise
         raise AssertionError(wrong) from error
-    last = service.prompt_path
-    assert service.last_path == last, f"the last request goes to {service.last_path}: put its reply last, after {last}"
+    path, last = service.asked[-1], service.prompt_path
+    assert path == last, f"the last request goes to {path}: put its reply last, after {last}"
 
 
-def _check_cuts(provider: Provider, service: PlayedService, prompt: str, text: str | None) -> None:
+def _check_deltas(provider: Provider, prompt: Asked) -> None:
+    """Check that no part of an answer comes after its end."""
+    has_ended = False
+    for delta in provider.stream(prompt).deltas():
+        assert not (has_ended and is_content(delta)), f"deltas yields {delta!r:.80} after Finish; yield Finish last"
+        has_ended = has_ended or isinstance(delta, Finish)
+
+
+def _check_state(provider: Provider, prompt: Asked) -> None:
+    """Check that a call, from its first request on, leaves the provider as an earlier one has left it."""
+    kind, changed = type(provider), list[str]()
+    set_attribute = kind.__setattr__
+
+    def note(owner: Any, name: str, value: Any) -> None:
+        changed.append(name)
+        set_attribute(owner, name, value)
+
+    collections = {name: copy(value) for name, value in vars(provider).items() if isinstance(value, (list, dict, set))}
+    provider.close()  # so that a token is fetched again
+    with mock.patch.object(kind, "__setattr__", note):
+        provider.ask(prompt)
+    changed += [name for name, value in collections.items() if vars(provider)[name] != value]
+    assert not changed, (
+        f"a call changes self.{changed[0]}, as a call in another thread would at the same time; use a local variable, "
+        "or the token that bootstrap returns"
+    )
+
+
+def _check_models(provider: Provider, service: PlayedService, models: Sequence[str] | None) -> None:
+    """Check what ``get_models`` returns, if the provider has one or something is expected of it."""
+    service.unknown.clear()
+    try:
+        found = models_of(provider)
+    except G4FLiteError as error:
+        if not service.unknown:
+            raise AssertionError(f"get_models: {error}") from error
+        path = service.unknown[0]
+        raise AssertionError(f"there is no reply for {path}, to which get_models sent a request") from error
+    assert models is None or found == list(models), f"get_models returns {found!r:.200}, and not {models!r:.200}"
+
+
+def _check_cuts(provider: Provider, service: PlayedService, prompt: Asked, text: str | None) -> None:
     """Check what a provider makes of an answer that is cut, or ends too early.
 
     :param text: the text of the answer; None if an early end cannot be told from another
     """
+    pieces = sum(1 for delta in provider.stream(prompt).deltas() if is_content(delta))
     service.way = "cut"
     found = _found(provider, prompt)
     assert found is None, f"a cut answer is read as {found!r}, without an error"
@@ -148,25 +274,35 @@ def _check_cuts(provider: Provider, service: PlayedService, prompt: str, text: s
             f"an answer that ends too early is read as {found!r}, without an error; yield Finish where the service "
             "says that the answer ends, and not at the end of the body; if it never says so, pass unmarked_end=True"
         )
+        assert found is None or pieces > 1 or not service.answer.content[length:].strip(), (
+            f"an answer that ends before {service.answer.content[length:]!r:.80} is taken for complete; if that is "
+            "right, give a reply whose text comes in two pieces, so that an end between them can be tried"
+        )
     service.way = "whole"
 
 
-def _found(provider: Provider, prompt: str) -> str | None:
+def _found(provider: Provider, prompt: Asked) -> str | None:
     """Return what a provider makes of a damaged answer; None for an error."""
     try:
-        return str(provider.ask(prompt))
+        return str(provider.ask(prompt, timeout=CALL_SECONDS))
+    except DeadlineExceededError as error:
+        raise AssertionError(f"a cut answer is no error in {CALL_SECONDS} s; let errors of a request end it") from error
     except HookError as error:
         raise AssertionError(f"a cut answer: {error}") from error
     except G4FLiteError:
         return None
 
 
-def _check_refusals(provider: Provider, service: PlayedService, prompt: str) -> None:
-    """Check what a provider makes of requests that are refused, once or for good, and of unknown errors."""
+def _check_refusals(provider: Provider, service: PlayedService, prompt: Asked, of_prompts: set[str]) -> None:
+    """Check what a provider makes of requests that are refused, once or for good, and of unknown errors.
+
+    :param of_prompts: the paths that are asked for a prompt; the others are asked for models
+    """
+    ask = partial(provider.ask, prompt, timeout=CALL_SECONDS)
     if provider.token_sources:
         service.refused = 1
         before = service.prompts
-        _ask_refused(provider, prompt, "the prompt")
+        _do_refused(ask, "the prompt")
         answers = len(service.replies[service.prompt_path])
         assert service.prompts == before + 1 + answers, "a refused token is not fetched again"
     for path in service.replies:
@@ -174,7 +310,7 @@ def _check_refusals(provider: Provider, service: PlayedService, prompt: str) -> 
         service.refused_path, service.refused = path, MOST_REFUSALS
         name = "the prompt" if path == service.prompt_path else f"the request to {path}"
         try:
-            _ask_refused(provider, prompt, name)
+            _do_refused(ask if path in of_prompts else partial(models_of, provider), name)
         except AuthenticationError:
             pass
         else:
@@ -188,9 +324,10 @@ def _check_refusals(provider: Provider, service: PlayedService, prompt: str) -> 
         read_error(provider, 500, parsed, body)
 
 
-def _ask_refused(provider: Provider, prompt: str, name: str) -> None:
+def _do_refused(action: Callable[[], object], name: str) -> None:
+    """Call what sends a request that is refused, and has to raise an AuthenticationError."""
     try:
-        provider.ask(prompt)
+        action()
     except AuthenticationError:
         raise
     except HookError as error:

@@ -164,7 +164,8 @@ class Loop:
 
         :raises ResponseFormatError: if these are more than an answer keeps
         """
-        rest = Buffer(finished=True)
+        rest = Buffer()
+        rest.finished = True
         used = None
         for delta in deltas:
             if isinstance(delta, (ToolCallDelta, Attached, Finish)):

@@ -168,6 +168,11 @@ def test_the_command_asks_it(environment: Environment) -> None:
     assert environment.run_beside_the_server(*command).split() == ["Good", "morning", "to", "you"]
 
 
+def test_the_command_lists_it(environment: Environment) -> None:
+    lines = environment.run("-m", "g4f_lite", "providers").splitlines()
+    assert [line.split() for line in lines if line.startswith("parley")] == [["parley", "yes", "none", "yes"]]
+
+
 def test_its_tests_pass(environment: Environment) -> None:
     quick = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
     tests = len(re.findall(r"^def test_", FILES["test_parley.py"], re.MULTILINE))

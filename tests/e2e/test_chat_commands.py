@@ -107,6 +107,37 @@ def test_a_message_that_failed_can_be_sent_again(emulator: Emulator, here: list[
         assert history(emulator) == ["first", "first", "second"]
 
 
+def test_the_models_of_the_provider_are_listed_and_completed(emulator: Emulator, here: list[str]) -> None:
+    pytest.importorskip("readline")
+    with Terminal("chat", *here) as terminal:
+        terminal.wait_for("> ")
+        terminal.type("/model gpt-4o\t\n")
+        assert "The model is gpt-4o-mini from now on.\r\n" in terminal.wait_for("> ")
+        assert say(terminal, "/models") == "gpt-4o-mini\r\ngpt-4\r\n> "
+        assert [request.step for request in emulator.requests] == ["models", "models"]
+    with Terminal("chat", "--provider", "echo") as terminal:
+        terminal.wait_for("> ")
+        terminal.type("/model x\ty\n")  # nothing is completed
+        assert "The model is xy from now on.\r\n" in terminal.wait_for("> ")
+        assert say(terminal, "/models") == "Echo lists no models.\r\n> "
+
+
+def test_models_that_cannot_be_listed(emulator: Emulator, here: list[str]) -> None:
+    pytest.importorskip("readline")
+    with Terminal("chat", *here) as terminal:
+        terminal.wait_for("> ")
+        emulator.stop_listening()
+        terminal.type("/model ec\t\n")
+        assert "The model is ec from now on.\r\n" in terminal.wait_for("> ")
+        assert "could not connect" in say(terminal, "/models")
+
+
+def test_a_chat_that_nobody_can_answer_ends_at_once() -> None:
+    with Terminal("chat", "--provider", "groq", G4F_LITE_OFFLINE="", GROQ_API_KEY="") as terminal:
+        code, shown = terminal.end()
+    assert (code, shown[:30]) == (1, "Error: Groq: no key: set GROQ_")
+
+
 def test_a_model_that_the_provider_does_not_know(emulator: Emulator) -> None:
     with Terminal("chat", "--provider", "local") as terminal:
         terminal.wait_for("> ")

@@ -123,23 +123,6 @@ def test_the_projector_of_a_model_that_sees_is_an_option(tmp_path: Path, monkeyp
     assert_refused(call("chat", "What?", "-p", "ollama", *given), "--mmproj is for the embedded model")
 
 
-def test_a_member_of_a_chain_without_a_key_is_told(emulator: Emulator) -> None:
-    done = call("chat", "Hello", "-p", "groq,echo", G4F_LITE_OFFLINE="0", GROQ_API_KEY="")
-    assert (done.returncode, done.stdout) == (0, "Hello\n")
-    assert done.stderr == "Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n"
-    done = call("chat", "Hello", G4F_LITE_PROVIDER="echo,groq", G4F_LITE_OFFLINE="0", GROQ_API_KEY='"quoted"')
-    assert done.stderr == "Note: Groq is skipped: GROQ_API_KEY is not a valid key: leave out the quotes\n"
-    assert call("chat", "Hello", "-p", "echo,groq", G4F_LITE_OFFLINE="0", GROQ_API_KEY=KEY).stderr == ""
-
-
-def test_a_member_of_a_chain_that_failed_is_told_before_the_answer() -> None:
-    done = call("chat", "Hello", "-p", "groq,echo", GROQ_API_KEY=KEY)
-    assert (done.returncode, done.stdout) == (0, "Hello\n")
-    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
-    assert done.stderr == f"Note: Groq did not answer ({reason}); Echo answers\n"
-    assert call("chat", "Hello", "-p", "echo,groq", GROQ_API_KEY=KEY).stderr == ""
-
-
 @pytest.mark.parametrize(
     ("name", "superfluous"),
     [('"/models/big.gguf"', "the quotes"), ("local:/models/big.gguf", "local:"), ("file:///big.gguf", "file://")],
@@ -159,6 +142,7 @@ def test_what_does_not_belong_to_the_path_of_a_model_is_told(name: str, superflu
     ("arguments", "words"),
     [
         (["-p", "no-such-provider"], "no-such-provider"),
+        (["-p", ""], "provider '' contains no name; leave it out"),
         (["-p", "local", "-m", "no-such-file.gguf"], "no-such-file.gguf"),
         (["-p", "local", "-m", __file__], ".gguf file"),
         (["-p", "local", "--base-url", "http://127.0.0.1:9/v1"], "Local has no use for --base-url"),
@@ -186,7 +170,10 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
     [
         (["caht"], b"", "there is no command 'caht'; did you mean chat?"),
         (["pull", "smollm2"], b"", "there is no command 'pull'; did you mean local pull?"),
+        (["chat", "- one\n- two"], b"", "a prompt that begins with a dash comes after --, as in -- '- one'"),
         (["Hi, you"], b"", "'Hi, you' is not a command; a prompt comes after one: g4f-lite chat 'Hi, you'"),
+        (["batch", "in.txt", "--dry-run"], b"", "; did you mean --estimate?"),
+        (["batch", "in.txt", "--limit", "8"], b"", "; did you mean --head?"),
         (["chat", "What", "is it?"], b"", 'the prompt is several arguments; put it in quotes: "What is it?"'),
         (["chat", "-p", "echo"], b"\xff\x00", "standard input is not text in UTF-8\n"),
         (["chat", "Hi", "-p", "echo", "-i", "-"], b"text", "standard input is not a PNG"),
@@ -221,6 +208,22 @@ def test_a_terminal_gets_an_error_broken_between_words() -> None:
 def test_a_missing_key_is_one_line() -> None:
     done = call("chat", "Hello", "-p", "groq", G4F_LITE_OFFLINE="")
     assert_failed(done, "GROQ_API_KEY in the environment, or give --api-key-file")
+
+
+@pytest.mark.parametrize("command", [["chat", "Hello"], ["models"]])
+@pytest.mark.parametrize(
+    ("provider", "name", "value", "words"),
+    [
+        ("ollama", "G4F_LITE_PROXY", "nowhere", "G4F_LITE_PROXY must be a URL"),
+        ("echo,ollama", "G4F_LITE_PROXY", "nowhere", "G4F_LITE_PROXY must be a URL"),
+        ("groq", "REQUESTS_CA_BUNDLE", "/no/such/file", "REQUESTS_CA_BUNDLE is '/no/such/file', which does not exist"),
+    ],
+)
+def test_a_wrong_setting_of_the_environment_is_one_line(
+    command: list[str], provider: str, name: str, value: str, words: str
+) -> None:
+    environment = {name: value, "G4F_LITE_OFFLINE": "", "GROQ_API_KEY": KEY}
+    assert_refused(call(*command, "-p", provider, **environment), words)
 
 
 def test_an_empty_prompt_is_one_line() -> None:

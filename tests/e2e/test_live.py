@@ -177,7 +177,7 @@ def test_lines_of_another_program_are_not_erased() -> None:
     live.add("three")
     live.draw()
     live.end()
-    assert screen.lines() == ["one", "", "two", "stopped", "", "two three"]
+    assert screen.lines() == ["one", "", "two", "stopped", "", "two", "three"]
 
 
 def test_deeply_nested_text_is_whole() -> None:

@@ -9,7 +9,7 @@ import threading
 import pytest
 from rich.console import Console
 
-from g4f_lite.cli.markdown import MAX_BLOCK, MAX_HIGHLIGHTED, blocks, split
+from g4f_lite.cli.markdown import MAX_BLOCK, MAX_HIGHLIGHTED, MAX_TEXT, blocks, split
 from g4f_lite.cli.writer import MarkdownWriter
 from g4f_lite.emulator import Emulator
 
@@ -151,6 +151,12 @@ def printed(text: str) -> str:
     return capture.get()
 
 
+def test_the_lines_of_a_poem_stay_lines() -> None:
+    assert seen(printed("The *sea*,\nthe sky.\n\n- one\n  two\n\n> three\n> four")) == [
+        *("The sea,", "the sky.", "• one", "two", "▌ three", "▌ four"),
+    ]
+
+
 def test_long_code_is_not_coloured_as_that_can_take_minutes() -> None:
     line = "x = 1\n"
     short, long = line * 10, line * (MAX_HIGHLIGHTED // len(line) + 1)
@@ -160,4 +166,13 @@ def test_long_code_is_not_coloured_as_that_can_take_minutes() -> None:
 
 def test_a_very_long_block_is_shown_as_it_is() -> None:
     assert "**" not in printed("**bold**")
-    assert "**bold**" in printed("**bold** " + "word " * (MAX_BLOCK // 5))
+    assert "**bold**" not in printed("- **bold**\n" + "- word\n" * 10)
+    assert "**bold**" in printed("- **bold**\n" + "- word\n" * (MAX_BLOCK // 7))
+
+
+def test_a_very_long_paragraph_is_shown_as_it_is_because_its_parsing_could_take_minutes() -> None:
+    word, many = "word ", MAX_TEXT // 5
+    assert "**bold**" not in printed("**bold** " + word * 10)
+    assert "**bold**" in printed("**bold** " + word * many)
+    assert "**bold**" in printed(f"> | a |\n> |---|\n> | **bold** {word * many} |\n")
+    assert len(printed("![" * 500_000).replace("\n", "")) == 1_000_000

@@ -18,7 +18,8 @@ def import_flask_part() -> None:
 
 
 with Emulator() as emulator, OpenAICompatible(f"{emulator.url}/v1", model="echo") as provider:
-    assert provider.ask("hello") == "hello"
+    paid = Client(provider)
+    assert paid.ask("hello") == "hello"
 
 client = Client("echo")
 schema = {"type": "json_schema", "json_schema": {"name": "number", "schema": {"type": "integer"}}}
@@ -32,7 +33,7 @@ features: dict[str, tuple[str, Callable[[], object]]] = {
     "a JSON schema": ("typed", lambda: plain.ask("7", response_format=schema)),
     "the embedded model": ("local", lambda: Local().ask("hello")),
     "its download": ("local", lambda: Local.pull("smollm2")),
-    "the cost of calls": ("prices", lambda: client.usage.cost),
+    "the cost of calls": ("prices", lambda: paid.usage.cost),
     "a progress bar": ("batch", lambda: client.map(["hello"], progress=True).texts()),
     "a shared pace": ("batch", lambda: shared.ask("hello")),
     "Flask apps": ("flask", import_flask_part),

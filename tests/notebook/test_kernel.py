@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from g4f_lite.emulator import Emulator
 
 from .conftest import environment_of
-from .kernels import Kernel
+from .kernels import Kernel, nbformat
 
 SOON = 3.0  # in seconds; half of one, where nothing else runs
 
@@ -97,7 +98,7 @@ def test_an_interrupt_of_a_silent_service(kernel: Kernel, emulator: Emulator) ->
     assert texts == ["AnswerInterrupted: the answer was interrupted"]
 
 
-def test_a_value_that_has_not_begun_is_awaited_with_an_ellipsis(kernel: Kernel, emulator: Emulator) -> None:
+def test_of_a_value_that_does_not_come_no_ellipsis_is_left(kernel: Kernel, emulator: Emulator) -> None:
     emulator.configure(first_delay=20)
 
     def interrupt() -> None:
@@ -109,12 +110,22 @@ def test_a_value_that_has_not_begun_is_awaited_with_an_ellipsis(kernel: Kernel, 
     thread.start()
     texts = shown(kernel.run("%%chat -s int\nThink"))
     thread.join()
-    assert texts == ["…", "AnswerInterrupted: the answer was interrupted"]
+    assert texts == ["AnswerInterrupted: the answer was interrupted"]
     emulator.configure(first_delay=0)
     emulator.answer('{"value": 42}')
     assert shown(kernel.run("%%chat -s int\nThink")) == ["42"]
     emulator.answer('{"value": null}')
     assert shown(kernel.run('%%chat -s "int | None"\nThink')) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"), [("I *cannot*", "I *cannot*"), ('{"value": "no"}', '\n```json\n"no"\n```\n\n')]
+)
+def test_what_is_not_a_value_stays_to_be_seen(kernel: Kernel, emulator: Emulator, answer: str, left: str) -> None:
+    emulator.answer(answer)
+    text, error = shown(kernel.run("%%chat -s int\nThink"))
+    assert text == left
+    assert "OutputError" in error
 
 
 @pytest.mark.parametrize(
@@ -125,6 +136,8 @@ def test_a_value_that_has_not_begun_is_awaited_with_an_ellipsis(kernel: Kernel, 
         "g4f_lite.Client().conversation().stream('SLOW').show(plain=True)",
         "for piece in g4f_lite.stream('SLOW'): pass",
         "await asyncio.sleep(0)\ng4f_lite.ask('SLOW')",
+        "await asyncio.sleep(0)\nfor piece in g4f_lite.stream('SLOW'): print(piece)",
+        "await asyncio.sleep(0)\nfor chunk in create('SLOW', stream=True): pass",
         "await asyncio.sleep(0)\ng4f_lite.stream('SLOW').show()",
     ],
 )
@@ -139,7 +152,7 @@ def test_an_interrupt_of_a_call_is_one_line(kernel: Kernel, emulator: Emulator, 
         time.sleep(0.8)
         began.append(kernel.interrupt())
 
-    kernel.run("import asyncio, g4f_lite, sys")
+    kernel.run("import asyncio, g4f_lite, sys; create = g4f_lite.Client().chat.completions.create")
     thread = threading.Thread(target=interrupt)
     thread.start()
     cell = kernel.run(call)
@@ -150,6 +163,23 @@ def test_an_interrupt_of_a_call_is_one_line(kernel: Kernel, emulator: Emulator, 
     assert shown(cell)[-1] == ("AnswerInterrupted: the answer was interrupted; what had arrived is in _interrupted")
     kernel.run("no_name")  # an error, after which sys.last_value is another
     assert shown(kernel.run("print(_interrupted.startswith('word word'))")) == ["True\n"]
+
+
+def test_an_interrupt_of_other_tasks_does_not_end_the_kernel(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.configure(first_delay=0.5)
+    kernel.run("import asyncio, g4f_lite\nasync def ask():\n    return g4f_lite.ask('one')")
+
+    def interrupt() -> None:
+        while not emulator.requests:
+            time.sleep(0.01)
+        kernel.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    cell = kernel.run("await asyncio.gather(ask(), ask())")
+    thread.join()
+    assert cell.outputs[-1].ename == "CancelledError"
+    assert shown(kernel.run("print(await ask())")) == ["one\n"]
 
 
 def test_an_interrupt_of_a_batch_keeps_its_results(kernel: Kernel, emulator: Emulator) -> None:
@@ -235,6 +265,28 @@ def test_an_interrupt_of_what_is_no_stream_is_one_line(
     assert len(text.splitlines()) == 1
 
 
+PLAIN = "  *First* <b>line</b> $x$\n\n\n```\n\tcode \\\\ %\n```\n" + "word " * 50 + "漢字 🙂\nend"
+
+
+def test_plain_text_is_exported_as_it_is(kernel: Kernel, emulator: Emulator) -> None:
+    nbconvert = pytest.importorskip("nbconvert", reason="nbconvert is not installed")
+    emulator.answer(PLAIN)
+    emulator.answer(PLAIN)
+    cells = [kernel.run("%%chat -f text\nHi"), kernel.run("import g4f_lite\ng4f_lite.stream('Hi').show(plain=True)")]
+    assert [shown(cell) for cell in cells] == [[f"{PLAIN}\n"]] * 2
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    markdown, _ = nbconvert.MarkdownExporter().from_notebook_node(notebook)
+    assert markdown.count("".join(f"    {line}\n" for line in PLAIN.split("\n"))) == 2
+    html, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
+    assert html.count(f"<pre>{escape(PLAIN, quote=False)}\n</pre>") == 2
+
+
+def test_plain_text_can_be_captured(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.answer(PLAIN)
+    kernel.run("%%capture captured\nimport g4f_lite\ng4f_lite.stream('Hi').show(plain=True)")
+    assert shown(kernel.run("print(captured.stdout, end='')")) == [f"{PLAIN}\n"]
+
+
 @pytest.mark.parametrize("call", ["g4f_lite.ask('')", "g4f_lite.ask(42)", "g4f_lite.ask('a', temprature=1)"])
 def test_a_wrong_argument_shows_the_own_lines_only(kernel: Kernel, call: str) -> None:
     kernel.run("import g4f_lite")
@@ -312,6 +364,13 @@ def test_an_error_shows_the_own_lines_only(kernel: Kernel, emulator: Emulator) -
     assert text.count("\n") < 8
     assert "site-packages" not in text
     assert "g4f_lite/" not in text
+
+
+def test_an_error_of_a_cell_does_not_repeat_its_prompt(kernel: Kernel, emulator: Emulator) -> None:
+    emulator.fail("status", status=401)
+    (text,) = shown(kernel.run("%%chat\n" + "a long prompt " * 100))
+    assert text.startswith("AuthenticationError: ")
+    assert "a long prompt" not in text
 
 
 def test_prompts_hold_braces_and_dollars(kernel: Kernel, emulator: Emulator) -> None:

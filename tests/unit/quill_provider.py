@@ -55,3 +55,17 @@ class LogsIn(Quill):
             self.check_response(body)
             raise ResponseStatusError("no login")
         return ""
+
+
+class Plain(Provider):
+    """Reads text that ends where the body ends."""
+
+    url = "http://plain.example"
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return requests.Request("POST", f"{self.base_url}/say", json=prompt.messages)
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
+        for line in body.lines():
+            yield line.decode("utf-8", "replace")
+        yield Finish()

@@ -25,7 +25,7 @@ from g4f_lite import (
     ProviderNotConfiguredError,
 )
 from g4f_lite.arguments import check_proxy, is_switched_on, warn
-from g4f_lite.http.exchange import CA_BUNDLES
+from g4f_lite.http.route import CA_BUNDLES
 from g4f_lite.testing import Echo
 
 from .services import PIXEL
@@ -358,6 +358,6 @@ def test_the_repr_of_a_prompt_hides_what_may_be_secret() -> None:
     assert repr(prompt) == (
         "Prompt(messages=[{'role': 'user', 'content': 'Hello'}], model='m', options={'temperature': 0, "
         "'extra_headers': '***', 'extra_query': '***', 'extra_body': '***'}, timeout=None, stream=True, retry='own', "
-        "share=None, fresh=False, without=frozenset())"
+        "share=None, has_fallback=False, fresh=False, without=frozenset())"
     )
     assert prompt.options["extra_headers"] == {"X-Key": secret}

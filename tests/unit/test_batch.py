@@ -28,6 +28,8 @@ from g4f_lite.messages import last_user_message
 
 from .batch_providers import Shout, numbered
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
+
 
 @pytest.fixture
 def shout() -> Shout:
@@ -55,38 +57,6 @@ def test_nothing_is_sent_before_the_results_are_read(client: Client, shout: Shou
     assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30, None, False, 0, 3, 0, ("m",))
     assert shout.asked == []
     assert repr(results) == "<BatchResults: 0 of 3 done, 0 failed>"
-
-
-def test_an_estimate_tells_the_largest_prompt_and_those_that_are_repeated(client: Client) -> None:
-    prompts: list[Any] = ["one", "two", "one", {"prompt": "one"}, {"prompt": "one", "temperature": 1}, "x" * 400]
-    estimate = client.map([*prompts, {"prompt": "one", "model": "other"}], system="Be brief.").estimate()
-    assert (estimate.calls, estimate.largest, estimate.repeated) == (7, 103, 2)
-
-
-def test_an_estimate_needs_no_key_and_reading_the_results_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    client = Client("openai", model="gpt-4o")
-    results = client.map(["one", "two"])
-    assert results.estimate().calls == 2
-    for _ in range(2):
-        with pytest.raises(AuthenticationError, match="OPENAI_API_KEY"):
-            results.texts()
-    with pytest.raises(AuthenticationError, match="OPENAI_API_KEY"):
-        results.check()
-    with pytest.raises(TypeError, match=r"prompts\[0\]: .*temprature"):
-        client.map(["one"], temprature=1)
-    with pytest.raises(TypeError, match=r"prompts\[1\]: .*temprature"):
-        client.map(["one", {"prompt": "two", "temprature": 1}])
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
-    results.check()
-
-
-def test_an_estimate_has_the_cost_where_the_price_is_known() -> None:
-    pytest.importorskip("genai_prices")
-    client = Client("openai", api_key="sk-none", model="gpt-4o")
-    cost = client.map(["x" * 399_999] * 10, max_tokens=1000).estimate().cost
-    assert cost == pytest.approx(10 * (0.1 * 2.5 + 0.001 * 10), rel=0.01)  # dollars for a million tokens
-    assert client.map(["x"], model="nobody-knows-this").estimate().cost is None
 
 
 def test_reading_again_asks_nothing_again(client: Client, shout: Shout) -> None:

@@ -194,7 +194,7 @@ def test_the_pace_of_a_client_holds_for_the_calls_of_an_executor(pickles: bool) 
     corrected: list[int] = []
 
     class Counting(LocalMeter):
-        def reserve(self, tokens: int) -> float:
+        def reserve(self, tokens: int, longest: float = 0.0) -> float:
             reserved.append(tokens)
             return 0.0
 

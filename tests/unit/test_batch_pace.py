@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from g4f_lite import (
     BaseProvider,
     Client,
+    DeadlineExceededError,
     Finish,
     MissingDependencyError,
     Pace,
@@ -22,6 +24,7 @@ from g4f_lite import (
 )
 from g4f_lite.batch.pace import LocalMeter, tokens_of, wait_for_place
 from g4f_lite.batch.workers import Workers
+from g4f_lite.testing import Scripted
 
 
 class Clock:
@@ -250,11 +253,32 @@ def test_the_pace_of_a_client_counts_each_call(monkeypatch: pytest.MonkeyPatch) 
     pace = Pace(rpm=600, tpm=60_000)
     pace._meter = LocalMeter(600, 60_000, clock=clock)
     client = Client(Answers(), pace=pace)
-    monkeypatch.setattr("g4f_lite.batch.pace.wait_for_place.__defaults__", (sleep,))
+    monkeypatch.setattr("g4f_lite.batch.pace.wait_for_place.__defaults__", (sleep, None))
     for _ in range(5):
         assert client.ask("Hello") == "yes"
     assert sum(slept) == pytest.approx(0.4)
     assert pace.meter._left == pytest.approx(10_000 - 250 + 0.4 * 1000, abs=200)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("settings", [{"rpm": 3}, {"tpm": 600}])
+def test_a_call_does_not_wait_for_a_pace_beyond_its_time_limit(settings: dict[str, float]) -> None:
+    pace = Pace(**settings)
+    client = Client(scripted := Scripted("one", "two"), pace=pace)
+    assert client.ask("x" * 6000) == "one"
+    meter: Any = pace.meter
+    before = (meter._next, meter._left)
+    with pytest.raises(DeadlineExceededError, match="the pace has no place for the prompt within") as caught:
+        client.ask("Hello", timeout=2)
+    assert caught.value.limit == "total"
+    assert len(scripted.calls) == 1
+    assert meter._next == before[0]  # no place was taken
+    assert meter._left >= before[1]
+
+
+def test_a_batch_waits_for_the_pace_of_its_client_before_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("g4f_lite.batch.pace.LocalMeter.reserve", lambda meter, tokens, longest=math.inf: 0.2)
+    client = Client(Scripted("one", "two"), timeout=0.1, pace=Pace(rpm=3))
+    assert client.map(["a", "b"], workers=1).texts() == ["one", "two"]
 
 
 def test_a_pace_can_be_pickled_without_its_counts() -> None:
@@ -315,6 +339,53 @@ def test_a_storage_that_sends_back_its_password(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ProviderNotConfiguredError, match=r"beginning with: '\*\*\*'") as caught:
         Client(Answers(), pace=Pace(rpm=600, storage="memory://:pass-word-7@host")).ask("Hello")
     assert "pass-word-7" not in f"{caught.value.__cause__!r} {vars(caught.value)}"
+
+
+def test_an_answer_is_given_whose_tokens_a_storage_cannot_count(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = pytest.importorskip("limits")
+    client = Client(Answers(), pace=Pace(tpm=600, storage="memory://"))
+    hit = limits.strategies.SlidingWindowCounterRateLimiter.hit
+
+    def count_few(*arguments: Any, cost: int) -> bool:
+        if cost > 5:  # what the answer took beyond its prompt
+            raise RuntimeError("the server went away")
+        return bool(hit(*arguments, cost=cost))
+
+    monkeypatch.setattr(limits.strategies.SlidingWindowCounterRateLimiter, "hit", count_few)
+    assert client.ask("Hello") == "yes"
+    assert "the tokens of an answer are not counted" in caplog.text
+    assert "the server went away" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("storage", "allowed"),
+    [
+        ("memory://", True),
+        ("redis://127.0.0.1:6379", True),
+        ("redis://:secret@redis.example:6379", False),
+        ("redis+cluster://redis.example:6379", False),
+    ],
+)
+def test_a_storage_on_another_machine_is_refused_offline(
+    storage: str, allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("redis")
+    limits = pytest.importorskip("limits")
+    monkeypatch.setenv("G4F_LITE_OFFLINE", "1")
+    opened: list[str] = []
+    monkeypatch.setattr(
+        limits.storage, "storage_from_string", lambda url, **_: opened.append(url) or limits.storage.MemoryStorage()
+    )
+    pace = Pace(rpm=5, storage=storage)
+    if allowed:
+        assert pace.meter
+    else:
+        refusal = r"nothing but loopback, and redis\S*://redis\.example:6379 is not"
+        with pytest.raises(ProviderNotConfiguredError, match=refusal):
+            pace.meter  # noqa: B018  it is made now
+    assert opened == ([storage] if allowed else [])
 
 
 def test_an_unknown_storage_is_named_without_its_password() -> None:

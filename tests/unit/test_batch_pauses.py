@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +25,8 @@ from g4f_lite.batch.summary import told_of_pause
 from g4f_lite.batch.workers import Workers
 
 from .batch_providers import Refuses, numbered
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
 
 MOMENT = 0.001  # seconds
 DAY = 86_400
@@ -184,6 +187,47 @@ def test_the_progress_bar_shows_a_pause_in_the_place_of_a_time_left(
         assert "paused" not in shown()
     finally:
         progress.close()
+
+
+def test_the_progress_bar_shows_the_cost_and_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tqdm")
+    now = [100.0]
+    monkeypatch.setattr("g4f_lite.batch.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(sys, "stderr", screen := io.StringIO())
+    spent, pace = [(0.5, 2)], [None, 3.21]
+    progress = Progress(True, 3, 0, lambda: spent[-1], lambda: pace[-1])
+    told = []
+    try:
+        for now_spent in ((0.5, 2), (0.62, 2), (0.7, 3)):  # nothing, a priced call, and one whose price is not known
+            spent.append(now_spent)
+            progress.add(Result(0, "one"))
+            for seconds in (58, 0):  # at the end of a pause the bar is drawn at once
+                progress.pause(seconds)
+            told.append(screen.getvalue().rpartition("\r")[2])
+            now[0] += 10
+    finally:
+        progress.close()
+    assert ["about $0.12" in text for text in told] == [False, True, False], told
+    assert ["$" in text for text in told] == [False, True, False], told
+    assert all("paced at 3.2/s]" in text for text in told), told
+
+
+def test_the_pace_is_told_where_calls_wait_for_it() -> None:
+    now = [100.0]
+    workers = Workers(clock=lambda: now[0])
+    for _ in range(40):  # 40 a second
+        assert workers.may_send()
+        workers.succeeded(0, 0.01)
+        now[0] += 0.025
+    assert workers.pace is None
+    assert workers.may_send()
+    workers.observe(429, {})
+    assert workers.pace == pytest.approx(38, abs=1)  # a little less than that
+    workers.succeeded(0, 1000)  # the answers take so long that the workers are slower
+    assert workers.pace is None
+    fixed = Workers(4, clock=lambda: now[0])
+    fixed.observe(429, {})
+    assert fixed.pace is None
 
 
 def test_the_progress_bar_is_told_of_a_pause_while_a_result_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

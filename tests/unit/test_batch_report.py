@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +30,7 @@ from g4f_lite import (
     Usage,
 )
 from g4f_lite.batch.result import Result
+from g4f_lite.batch.results import BatchResults
 from g4f_lite.batch.summary import BatchUsage
 from g4f_lite.cli.batch_report import told_after
 from g4f_lite.cli.batch_run import BatchRun, Stopped, _terminated_as_interrupted, checked, reasons_of
@@ -91,6 +92,27 @@ def test_cut_answers_and_refusals_are_told_at_the_end() -> None:
     )
 
 
+class Late:
+    """A lock of counts, which others hold until a result is counted whole."""
+
+    def __init__(self, usage: BatchUsage) -> None:
+        self._usage = usage
+
+    def __enter__(self) -> None:
+        self._usage.done = self._usage.failures
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_a_result_that_is_being_counted_is_told_whole_or_not_at_all() -> None:
+    usage = BatchUsage(done=4, failures=5)  # between two lines of add()
+    usage._lock = Late(usage)
+    assert usage.in_words() == "0 answers and 5 failures"
+    usage.done = 4
+    assert usage.copy().done == 5
+
+
 @pytest.mark.parametrize(
     ("reason", "answers", "passes"),
     [
@@ -115,3 +137,22 @@ def test_a_signal_to_terminate_is_an_interrupt() -> None:
     with pytest.raises(KeyboardInterrupt), _terminated_as_interrupted():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+FAIL: list[Any] = ["one", "say nothing", "say nothing"]
+
+
+@pytest.mark.parametrize("read", [BatchResults.texts, BatchResults.outputs])
+def test_a_column_warns_of_failures_that_it_does_not_show(read: Callable[[Any], Any]) -> None:
+    with pytest.warns(UserWarning, match="^2 of 3 prompts failed: .*an empty answer; .*results.failed") as caught:
+        assert read(Client(Refuses()).map(FAIL)) == ["yes", None, None]
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_failures_that_are_shown_or_are_to_be_silent_are_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    client = Client(Refuses())
+    assert client.map(FAIL, progress=False).texts() == ["yes", None, None]
+    assert [result.text for result in client.map(FAIL)] == ["yes", None, None]
+    logged = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    told = "failed: Refuses, stream: an empty answer"
+    assert sorted(logged) == [f"prompts[{index}] {told}" for index in (1, 1, 2, 2)]

@@ -18,6 +18,8 @@ from g4f_lite.messages import last_user_message
 
 from .batch_providers import Shout, numbered
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
+
 
 class Holding(Shout):
     """Answers "prompt 2" when it is let go, and not before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -28,9 +29,12 @@ from g4f_lite import (
 from g4f_lite.messages import last_user_message
 from g4f_lite.providers.identity import identity_of
 from g4f_lite.store.answers import AnswerStore
+from g4f_lite.store.database import Database
 from g4f_lite.store.delta_json import from_json, to_json
 
 from .batch_providers import DELTAS, PNG, Counts
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
 
 
 def texts(provider: BaseProvider, prompts: Any, store: Path, **options: Any) -> list[str | None]:
@@ -117,6 +121,25 @@ def test_equal_prompts_are_asked_each_and_stored_each(tmp_path: Path) -> None:
     provider, path = Counts(), tmp_path / "answers.db"
     assert texts(provider, ["a", "a", "b", "a"], path) == ["a 1", "a 2", "b 3", "a 4"]
     assert texts(provider, iter(["a", "b", "a", "a", "a"]), path) == ["a 1", "b 3", "a 2", "a 4", "a 5"]
+
+
+def test_answers_that_another_program_adds_meanwhile_are_none_to_other_questions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "answers.db"
+    Client(Counts()).map(["one"], store=path).texts()
+    other = Client(Counts()).map(["one", "two", "three"], store=path)
+    read, reads = Database.rows, itertools.count()
+
+    def rows(database: Database, *query: Any) -> list[Any]:
+        found = read(database, *query)
+        if database is not other._plan.store.database and next(reads) == 0:  # type: ignore[union-attr]
+            other.texts()  # after the first look of the estimate
+        return found
+
+    results = Client(Counts()).map(["one", "two", "three"], store=path)
+    monkeypatch.setattr(Database, "rows", rows)
+    assert results.estimate().unused == 0
 
 
 def test_a_failure_is_not_stored(tmp_path: Path) -> None:
@@ -269,7 +292,13 @@ def test_providers_that_prompts_name_are_told_apart_when_they_are_gone(tmp_path:
     assert [f"Counts {number % 2}" in scope for number, scope in enumerate(scopes)] == [True] * 100
 
 
-@pytest.mark.parametrize("text", ["null", '[{"is": "unknown"}]', '[{"text": "x"}]', "[5]", "[", '[{"is": "usage"}]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("null", "[", "[5]", '[{"text": "x"}]', '[{"is": "unknown"}]', '[{"is": "usage"}]'),
+        *('[{"is": "reasoning", "text": 3}]', '[{"is": "choice", "index": [], "delta": "x"}]'),
+    ],
+)
 def test_json_that_is_not_deltas_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"not the deltas|Expecting"):
         from_json(text)

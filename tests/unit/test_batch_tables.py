@@ -31,6 +31,8 @@ from g4f_lite.testing import Scripted
 
 from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
+
 
 class Named(NamedTuple):
     name: str

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from g4f_lite import OtherChoice, ResponseFormatError, ToolCallDelta
-from g4f_lite.answers.checked import MAX_HALVES, checked
+from g4f_lite.answers.deltas import MAX_HALVES, checked
 from g4f_lite.providers.openai import chunks, tool_calls
 from g4f_lite.providers.openai.chunks import ChunkReader
 from g4f_lite.providers.openai.tool_calls import ToolCalls

@@ -6,6 +6,7 @@ import itertools
 import pickle
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from g4f_lite import (
     ServiceError,
 )
 from g4f_lite.answers.buffer import MAX_BYTES
+from g4f_lite.store.answers import CACHE
+from g4f_lite.store.database import Database
 
 from .batch_providers import DELTAS, Counts
 
@@ -166,3 +169,24 @@ def test_a_client_with_a_cache_can_be_pickled(tmp_path: Path) -> None:
 def test_bad_settings_of_a_cache_are_refused(make: Any, error: type[Exception], message: str) -> None:
     with warnings.catch_warnings(), pytest.raises(error, match=message):
         make()
+
+
+def test_an_answer_is_given_while_another_process_keeps_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert CACHE.busy_seconds == 1  # which is waited within a call
+    monkeypatch.setattr("g4f_lite.store.cache.CACHE", CACHE._replace(busy_seconds=0.01))
+    monkeypatch.setattr("g4f_lite.store.cache._USE_SECONDS", -1)  # so that each use is written
+    provider, path = Counts(), tmp_path / "cache.db"
+    cache = Cache(path)
+    with Client(provider, cache=cache) as client, Database(path, CACHE) as other:
+        first = client.ask("a")
+        with other.transaction():
+            with pytest.warns(UserWarning, match="the answer was not cached: .* another process keeps writing to it"):
+                assert client.ask("b")
+            assert client.ask("a") == first
+        warned = pytest.warns(UserWarning, match="the answer was not cached: .* another process keeps writing to it")
+        with cache._store()._writing.held(), ThreadPoolExecutor(1) as thread, warned:
+            assert thread.submit(client.ask, "c").result()
+        assert client.ask("b")
+    assert provider.asked == ["a", "b", "c", "b"]

@@ -101,6 +101,30 @@ def test_what_the_environment_got_wrong_is_called_by_its_name(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
+    ("url", "shown", "hint"),
+    [
+        ("http://a.test/v1\r", r"'http://a.test/v1\r'", "leave out the line break at its end"),
+        ("http://a.test/v1\r\n", r"'http://a.test/v1\r\n'", "leave out the line break at its end"),
+        ("'http://a.test/v1'", "\"'http://a.test/v1'\"", "leave out the quotes"),
+        ('"http://a.test/v1"\r', r"""'"http://a.test/v1"\r'""", "leave out the quotes"),
+        ("“http://a.test/v1”", "'“http://a.test/v1”'", "leave out the quotes"),
+        ("'http://a.test/v1?key=secret'", '"\'http://a.test/v1"', "leave out the quotes"),
+        ("http://me:secret@a.test/v1\r", r"'http://***@a.test/v1\r'", "leave out the line break at its end"),
+        (" http://a.test/v1", "' http://a.test/v1'", "leave out the blank around it"),
+        ("http://a.test/v1 ", "'http://a.test/v1 '", "leave out the blank around it"),
+    ],
+)
+def test_what_a_file_of_settings_put_around_a_url_is_named(
+    url: str, shown: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4F_LITE_BASE_URL", url)
+    with pytest.raises(ProviderNotFoundError) as caught:
+        choose_provider()
+    message = f"G4F_LITE_BASE_URL must be a URL such as http://localhost:8080/v1, not {shown}; {hint}"
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
     ("provider", "model", "named"),
     [
         ("", "no-such.gguf", "G4F_LITE_MODEL"),

@@ -130,6 +130,7 @@ def test_what_asks_for_nothing_is_no_hindrance_and_not_sent():
         ({"temperature": 1}, r"temperature=: pass temperature= to the call, as in ask\(…, temperature=…\)$"),
         ({"rpm": 60}, r"rpm=: it is one of map; for all calls pass pace=Pace\(rpm=…\) to the client$"),
         ({"workers": 4}, "workers=: it is one of map$"),
+        ({"max_cost": 5}, r"max_cost=: map\(…\).estimate\(\) tells the cost before, and client.usage.cost afterwards$"),
         ({"user": "me"}, r"user=: pass an option to the call, as in ask\(…, user=…\), and a provider's setting to its"),
     ],
 )
@@ -145,8 +146,10 @@ def test_what_a_client_does_not_take_is_named_with_what_to_write(settings, messa
         ("concurrency", "write workers="),
         ("format", 'pass response_format={"type": "json_object"}, or output= a type'),
         ("max_output_tokens", "write max_tokens="),
+        ("max_cost", "map(…).estimate() tells the cost before, and client.usage.cost afterwards"),
         ("model_name", "write model="),
         ("n_workers", "write workers="),
+        ("price", "it is for a server with OpenAI's protocol, as in Client(base_url=…, price=(0.15, 0.60))"),
         ("retries", "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well"),
         ("show_progress", "write progress="),
         ("stop_sequences", "write stop="),

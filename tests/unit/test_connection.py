@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from g4f_lite import Timeout
-from g4f_lite.http.connection import PIECE_BYTES, UnderDeadline
 from g4f_lite.http.deadline import Deadline
+from g4f_lite.http.session import PIECE_BYTES, UnderDeadline
 from g4f_lite.http.transfer import Transfer, running_transfer
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -256,6 +257,28 @@ def test_a_file_that_someone_else_wrote_is_left_alone(tmp_path: Path) -> None:
     assert json.loads(file.read_text(encoding="utf-8")) == first.messages
 
 
+def test_a_file_that_someone_else_writes_meanwhile_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "talk.json"
+    first = Conversation(Scripted("one"))
+    first.save(file)
+    second = Conversation.load(file, Scripted("two"))
+    second.ask("2")
+    first.ask("1")
+    fsync = os.fsync
+
+    def write_first(number: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        second.save(file)
+
+    monkeypatch.setattr(os, "fsync", write_first)
+    with pytest.raises(ConversationChangedError, match="was changed"):
+        first.save(file)
+    assert json.loads(file.read_text(encoding="utf-8")) == second.messages
+    assert [each.name for each in tmp_path.iterdir()] == [file.name]
+
+
 def test_a_file_that_only_looks_changed_is_written(tmp_path: Path) -> None:
     file = tmp_path / "talk.json"
     conversation = Conversation(Scripted("one"))
@@ -386,3 +409,12 @@ def test_options_go_to_the_provider_and_none_is_not_sent() -> None:
     conversation.ask("x", temperature=0, max_tokens=5, top_k=1)
     conversation.stream("y", stop="z").text()
     assert [call.options for call in provider.calls] == [{"temperature": 0, "max_tokens": 5, "top_k": 1}, {"stop": "z"}]
+
+
+def test_a_stream_that_was_read_is_freed_at_once() -> None:
+    """It holds up to 4 MiB of an answer, which is not to wait for a garbage collection."""
+    stream = Conversation(Scripted("Hello, Ada.")).stream("My name is Ada.")
+    freed = weakref.ref(stream)
+    assert stream.text() == "Hello, Ada."
+    del stream
+    assert freed() is None

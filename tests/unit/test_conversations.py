@@ -219,8 +219,9 @@ def test_a_turn_that_cannot_be_written_is_an_error_and_not_in_the_history(talks:
     id = talks.create()
     talk = Conversation(Scripted("Hello."), on_turn=lambda turn: talks.append(id, turn))
     talks.delete(id)
-    with pytest.raises(ConversationNotFoundError):
+    with pytest.raises(ConversationNotFoundError, match="what had arrived is in") as caught:
         talk.ask("Hello")
+    assert caught.value.partial == "Hello."
     assert talk.messages == []
 
 

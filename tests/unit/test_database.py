@@ -254,7 +254,7 @@ def test_a_store_that_another_process_holds_is_named_so(tmp_path: Path, monkeypa
     monkeypatch.setattr("g4f_lite.store.database.BUSY_SECONDS", 0.01)
     path = tmp_path / "notes.db"
     with Database(path, NOTES) as holder, Database(path, NOTES) as other, holder.transaction():  # noqa: SIM117
-        with pytest.raises(StoreError, match="another process has been writing") as caught:
+        with pytest.raises(StoreError, match="another process keeps writing") as caught:
             write(other, "two")
     assert caught.value.reason == "locked"
 

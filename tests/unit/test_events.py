@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from g4f_lite import ResponseFormatError
-from g4f_lite.http.events import MAX_EVENT_BYTES, Event, iter_events, split_lines
+from g4f_lite.http.parsing import MAX_EVENT_BYTES, Event, iter_events, split_lines
 
 
 def parse(text: bytes, **how: bool) -> list[Event]:

@@ -47,6 +47,31 @@ def test_the_error_has_a_line_for_each() -> None:
     ]
 
 
+FIRST, SECOND = "http://127.0.0.1:8001/v1", "http://127.0.0.1:8002/v1"
+
+
+@pytest.mark.parametrize(
+    ("urls", "own", "names"),
+    [
+        ((FIRST, SECOND), None, ("OpenAICompatible (127.0.0.1:8001)", "OpenAICompatible (127.0.0.1:8002)")),
+        ((FIRST, FIRST), None, ("OpenAICompatible", "OpenAICompatible")),
+        ((FIRST, SECOND), "mine", ("mine", "OpenAICompatible")),
+    ],
+)
+@responses.activate
+def test_servers_of_one_name_are_told_apart_by_their_addresses(
+    urls: tuple[str, str], own: str | None, names: tuple[str, str]
+) -> None:
+    for url in set(urls):
+        responses.post(f"{url}/chat/completions", status=500)
+    chain = Fallback([OpenAICompatible(urls[0], model="m", name=own), OpenAICompatible(urls[1], model="m")])
+    assert tuple(line.partition(", prompt: ")[0] for line in reasons(chain)) == names
+    responses.replace(responses.POST, f"{urls[1]}/chat/completions", json={"choices": [{"message": {"content": "hi"}}]})
+    if urls[0] != urls[1]:
+        assert chain.ask("Hello", retry=None).provider == names[1]
+        assert [provider.name for provider in chain.providers] == [own or "OpenAICompatible", "OpenAICompatible"]
+
+
 def test_a_member_that_is_skipped_keeps_its_reason() -> None:
     down = Scripted(*[TransportError("no network")] * FAILURES_TO_OPEN)
     chain = Fallback([down, Scripted(RateLimitError("slow down", retry_after=99))], clock=lambda: 1000.0)

@@ -10,6 +10,7 @@ import tenacity
 
 from g4f_lite import (
     AllProvidersFailedError,
+    AuthenticationError,
     Client,
     Fallback,
     Prompt,
@@ -18,12 +19,13 @@ from g4f_lite import (
     RateLimitError,
     ResponseStatusError,
     RetryPolicy,
+    ServiceError,
     StreamInterruptedError,
     Timeout,
     TransportError,
 )
 from g4f_lite.errors import G4FLiteError
-from g4f_lite.providers import fallback
+from g4f_lite.providers import turns
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, OPEN_SECONDS
 from g4f_lite.testing import Scripted
 
@@ -34,7 +36,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
         self.meanwhile: Callable[[], object] = list
-        monkeypatch.setattr(fallback, "wait_for", self.wait, raising=False)
+        monkeypatch.setattr(turns, "wait_for", self.wait)
 
     def __call__(self) -> float:
         return self.now
@@ -61,7 +63,7 @@ def blocked(clock: Clock, *members: Scripted, each: float | None = None) -> Fall
     """Make a chain whose members have each failed once."""
     chain = Fallback(members, clock=clock, each=each)
     with pytest.raises(AllProvidersFailedError):
-        chain.ask("first")
+        chain.ask("first", retry=None)
     return chain
 
 
@@ -187,7 +189,7 @@ def test_who_does_not_accept_the_prompt_is_not_waited_for(clock: Clock) -> None:
 def test_a_success_of_another_call_ends_the_wait(clock: Clock) -> None:
     member = Scripted(slow(30), "one")
     chain = blocked(clock, member)
-    clock.meanwhile = lambda: chain._breakers[0].succeeded() if clock.waited >= 10 else None
+    clock.meanwhile = lambda: chain._members[0].breaker.succeeded() if clock.waited >= 10 else None
     assert chain.ask("Hello") == "one"
     assert 10 <= clock.waited < 30
 
@@ -205,14 +207,93 @@ def test_a_chain_in_a_chain_waits_in_its_share(clock: Clock) -> None:
     inner = Scripted(slow(20), slow(20), "one")
     chain = Fallback([Fallback([inner], clock=clock), Scripted(slow(40), "two", "two")], clock=clock)
     with pytest.raises(AllProvidersFailedError):
-        chain.ask("Hello")
+        chain.ask("Hello", retry=None)
     assert chain.ask("Hello", timeout=60) == "two"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "retry", "waits"),
+    [
+        (20, RetryPolicy(), True),
+        (9, RetryPolicy(), True),
+        (8, RetryPolicy(), False),  # which the member has waited for itself
+        (60, RetryPolicy(), True),
+        (61, RetryPolicy(), False),
+        (20, RetryPolicy(max_backoff=19), True),
+        (20, RetryPolicy(max_backoff=20), False),
+        (20, RetryPolicy(max_retry_after=19), False),
+        (20, RetryPolicy(attempts=1), False),
+        (20, None, False),
+        (20, tenacity.Retrying(stop=tenacity.stop_after_attempt(2)), False),
+    ],
+)
+@pytest.mark.parametrize("of", ["the member", "the call"])
+def test_a_long_wait_is_for_the_time_when_all_others_have_failed(
+    seconds: float, retry: Any, waits: bool, of: str, clock: Clock
+) -> None:
+    first, second = Scripted(slow(seconds), "one"), Scripted(TransportError("down"))
+    first.retry = retry  # type: ignore[attr-defined]
+    chain = Fallback([first, second], clock=clock)
+    options = {"retry": retry} if of == "the call" else {}
+    if waits:
+        assert chain.ask("Hello", **options) == "one"
+    else:
+        with pytest.raises(AllProvidersFailedError):
+            chain.ask("Hello", **options)
+    assert clock.waited == (seconds if waits else 0)
+    assert len(second.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"),
+    [
+        (slow(20), True),
+        (ResponseStatusError("busy", status=503, retry_after=20), True),
+        (ResponseStatusError("broken", status=501, retry_after=20), False),
+        (QuotaExceededError("used up", retry_after=20), False),
+        (AuthenticationError("no", status=401, retry_after=20), False),
+        (ServiceError("no", retry_after=20), False),
+        (TransportError("down"), False),
+    ],
+)
+def test_what_would_not_have_been_sent_again_is_not_waited_for(error: G4FLiteError, waits: bool, clock: Clock) -> None:
+    first = Scripted(error, "one")
+    chain = Fallback([first, Scripted(TransportError("down"))], clock=clock)
+    if waits:
+        assert chain.ask("Hello") == "one"
+    else:
+        with pytest.raises(AllProvidersFailedError):
+            chain.ask("Hello")
+    assert (clock.waited, len(first.calls)) == ((20, 2) if waits else (0, 1))
+
+
+def test_the_last_one_is_not_asked_again(clock: Clock) -> None:
+    first, last = Scripted(TransportError("down")), Scripted(slow(20), "two")
+    with pytest.raises(AllProvidersFailedError):
+        Fallback([first, last], clock=clock).ask("Hello")
+    assert (clock.waited, len(last.calls)) == (0, 1)
+
+
+def test_a_chain_with_others_behind_it_leaves_a_long_wait_to_the_outer_one(clock: Clock) -> None:
+    inner, second = Scripted(slow(20), "one"), Scripted("two", "two", TransportError("down"))
+    chain = Fallback([Fallback([inner, Scripted(*[TransportError("down")] * 9)], clock=clock), second], clock=clock)
+    assert [chain.ask("Hello") for _ in range(2)] == ["two", "two"]
+    assert clock.waited == 0
+    assert chain.ask("Hello") == "one"
+    assert clock.waited == 20
+
+
+def test_a_chain_in_a_chain_is_waited_for_where_the_others_fail(clock: Clock) -> None:
+    down = TransportError("down")
+    inner = Fallback([Scripted(slow(20), "one"), Scripted(down)], clock=clock)
+    assert Fallback([inner, Scripted(down)], clock=clock).ask("Hello") == "one"
+    assert clock.waited == 20
 
 
 def test_a_clock_that_stands_still_ends_the_wait(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     chain = blocked(clock, Scripted(slow(30), "one"))
-    monkeypatch.setattr(fallback, "wait_for", lambda event, seconds: waits.append(seconds))
+    monkeypatch.setattr(turns, "wait_for", lambda event, seconds: waits.append(seconds))
     with pytest.raises(AllProvidersFailedError):
         chain.ask("Hello")
     assert sum(waits) <= RetryPolicy().max_retry_after

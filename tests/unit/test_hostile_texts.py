@@ -10,10 +10,10 @@ import pytest
 
 from g4f_lite import QuotaExceededError, RateLimitError, ServiceError
 from g4f_lite.cli.failure import one_line
-from g4f_lite.http.body import parse_json
 from g4f_lite.http.checks import ERROR_BODY_BYTES, rate_limit_error, shorten
 from g4f_lite.http.checks import _visible as visible
 from g4f_lite.http.checks import _without_title as without_title
+from g4f_lite.http.parsing import parse_json
 from g4f_lite.http.redact import redact
 from g4f_lite.http.waits import parse_retry_after
 from g4f_lite.providers.ai_engine import errors as ai_engine_errors

@@ -12,8 +12,9 @@ import responses
 from g4f_lite import G4FLiteError, ProviderNotConfiguredError, ResponseFormatError, ResponseStatusError
 from g4f_lite.answers.images import MAX_IMAGE_BYTES
 from g4f_lite.http.deadline import Deadline
-from g4f_lite.http.exchange import Exchange, Route
+from g4f_lite.http.exchange import Exchange
 from g4f_lite.http.pool import PooledSession, set_cookies
+from g4f_lite.http.route import Route
 from g4f_lite.http.session import Session
 from g4f_lite.providers.image_fetch import MAX_REDIRECTS, fetch_image, refuse_private
 from g4f_lite.timeout import Timeout

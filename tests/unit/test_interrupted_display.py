@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
-from g4f_lite import Client, Conversation, Prompt
+from g4f_lite import AnswerStream, Client, Conversation, Finish, Prompt
 from g4f_lite.answers import display
 from g4f_lite.answers.display import LiveOutput
 from g4f_lite.answers.interruption import AnswerInterrupted, BatchInterrupted
@@ -17,6 +19,9 @@ from g4f_lite.testing import Scripted
 
 from .batch_providers import Shout, numbered
 from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
+from .streams import Source, stream_of
+
+T = TypeVar("T")
 
 
 class Unstarted(threading.Timer):
@@ -135,3 +140,63 @@ def test_a_batch_is_interrupted_while_a_worker_starts(
         results.texts()
     assert caught.value.results is results
     assert results.texts() == [f"PROMPT {number}" for number in range(6)]
+
+
+@pytest.fixture
+def kept() -> Iterator[list[int]]:
+    """Keep interrupts, as ipykernel does in a cell with ``await``, and list them."""
+    interrupts: list[int] = []
+
+    def keep(number: int, _frame: object) -> None:
+        interrupts.append(number)
+
+    keep.__module__ = "ipykernel.ipkernel"
+    before = signal.signal(signal.SIGINT, keep)
+    yield interrupts
+    assert signal.signal(signal.SIGINT, before) is keep
+
+
+def interrupted_at_the_second() -> AnswerStream:
+    def pieces() -> Iterator[str]:
+        yield "one "
+        signal.raise_signal(signal.SIGINT)
+        yield "two"
+        yield Finish()
+
+    return AnswerStream(lambda: Source(pieces()), provider="Test")
+
+
+async def run_cell_async(function: Callable[[], T]) -> T:
+    """Call a function as IPython runs a cell with ``await``: in a task of this name."""
+    return function()
+
+
+def test_a_loop_over_a_stream_is_interrupted_where_a_cell_awaits(kept: list[int], notebook: Notebook) -> None:
+    stream = interrupted_at_the_second()
+    assert asyncio.run(run_cell_async(lambda: next(stream))) == "one "
+    with pytest.raises(AnswerInterrupted) as caught:
+        asyncio.run(run_cell_async(lambda: next(stream)))
+    assert caught.value.partial == "one "
+    assert kept == []
+
+
+@pytest.mark.parametrize("read", [list, AnswerStream.text, lambda stream: stream.show()])
+def test_no_interrupt_is_raised_in_another_task_than_the_cells(
+    kept: list[int], notebook: Notebook, read: Callable[[AnswerStream], object]
+) -> None:
+    """Of a KeyboardInterrupt in a task, asyncio would end the kernel."""
+
+    async def another() -> None:
+        read(interrupted_at_the_second())
+
+    asyncio.run(another())
+    assert kept == [signal.SIGINT]
+
+
+def test_what_a_loop_does_itself_is_interrupted_as_elsewhere_in_the_cell(kept: list[int]) -> None:
+    def loop() -> None:
+        for _ in stream_of("one ", "two", Finish())[0]:
+            signal.raise_signal(signal.SIGINT)
+
+    asyncio.run(run_cell_async(loop))
+    assert kept == [signal.SIGINT] * 2

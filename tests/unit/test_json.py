@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from g4f_lite import ResponseFormatError
-from g4f_lite.http import body
-from g4f_lite.http.body import MAX_JSON_DEPTH, MAX_JSON_PARTS, parse_json
+from g4f_lite.http import parsing
+from g4f_lite.http.parsing import MAX_JSON_DEPTH, MAX_JSON_PARTS, parse_json
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text('ab"\\[]{}\n', max_size=30),
@@ -49,7 +49,7 @@ def test_brackets_in_a_text_are_no_levels() -> None:
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 900 + "1" + "}" * 900])
 def test_what_is_too_deep_is_never_parsed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A parser that recurses so deeply leaves no room for finalizers, which the collector may run there."""
-    monkeypatch.setattr(body, "_decode", lambda _: pytest.fail("it was parsed"))
+    monkeypatch.setattr(parsing, "_decode", lambda _: pytest.fail("it was parsed"))
     with pytest.raises(ResponseFormatError):
         parse_json(text)
 
@@ -57,7 +57,7 @@ def test_what_is_too_deep_is_never_parsed(text: str, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("part", ["[],", '{"":{}},'])
 def test_very_many_parts_are_never_looked_at(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_decode", "_check_depth"):
-        monkeypatch.setattr(body, name, lambda _: pytest.fail("it was looked at"))
+        monkeypatch.setattr(parsing, name, lambda _: pytest.fail("it was looked at"))
     with pytest.raises(ResponseFormatError, match="more than 1,000,000"):
         parse_json(f"[{part * MAX_JSON_PARTS}0]")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,17 @@ def test_a_model_for_embeddings_is_refused_for_answers_only(tmp_path: Path) -> N
         (" {path}.gguf", "there is no file  {path}.gguf; leave out the blank"),
         ("'{path}.gguf'", "there is no file '{path}.gguf'; leave out the quotes"),
         ("file://{path}.gguf", "there is no file file://{path}.gguf; leave out file://"),
-        ("{path}.GGUF-1", "there is no file {path}.GGUF-1; give the path of a .gguf file"),
+        ("{path}-Q4.gguf", "there is no file {path}-Q4.gguf; did you mean {path}.gguf?"),
+        ("{folder}modl.gguf", "there is no file {folder}modl.gguf; did you mean {path}.gguf?"),
+        ("{folder}other.gguf", "there is no file {folder}other.gguf; give the path of a .gguf file"),
+        ("{folder}no{sep}model.gguf", "there is no file {folder}no{sep}model.gguf; give the path of a .gguf file"),
+        ("{path}.GGUF-1", "there is no file {path}.GGUF-1; did you mean {path}.gguf?"),
     ],
 )
 def test_a_path_that_is_nearly_right_says_what_is_wrong_with_it(name: str, advice: str, tmp_path: Path) -> None:
     path = tmp_path.resolve() / "model"
+    places = {"path": path, "folder": f"{path.parent}{os.sep}", "sep": os.sep}
     (tmp_path / "model.gguf").write_bytes(gguf(SMOLLM2))
     with pytest.raises(ModelNotSupportedError) as caught:
-        Local(name.format(path=path))
-    assert caught.value.message == advice.format(path=path)
+        Local(name.format(**places))
+    assert caught.value.message == advice.format(**places)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from g4f_lite import ResponseFormatError
-from g4f_lite.http.events import split_lines
+from g4f_lite.http.parsing import split_lines
 
 # Bytes that matter: line ends, the byte 0x85 inside "Å" and "✅", and the beginning of a field.
 body = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"data: ", "Å✅\u2028".encode(), b"\x00"])).map(b"".join)

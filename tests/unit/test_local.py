@@ -10,10 +10,9 @@ import pytest
 import requests
 
 from g4f_lite import Local, ModelNotSupportedError
-from g4f_lite.answers.deltas import Finish, Usage
-from g4f_lite.http.exchange import Route
+from g4f_lite.answers.deltas import Finish
+from g4f_lite.http.route import Route
 from g4f_lite.prompt import Prompt
-from g4f_lite.providers.local.context import context_error, context_told
 from g4f_lite.providers.local.control_tokens import broken_up
 from g4f_lite.providers.local.endings import HELD_PIECES, REPETITION, well_ended
 from g4f_lite.providers.local.keep_alive import seconds_of
@@ -301,35 +300,6 @@ class TestEndings:
     def test_a_table_is_not_a_loop(self) -> None:
         text = "".join(f"| {number} | {number * 7} | product of 7 and {number} |\n" for number in range(1, 60))
         assert self.ended([text[at : at + 4] for at in range(0, len(text), 4)] + [Finish("stop")], None)[1] == "stop"
-
-
-TOO_LONG = {"error": {"type": "exceed_context_size_error", "n_prompt_tokens": 640, "n_ctx": 512}}
-ANOTHER_MODEL = "take a model that can have a larger one, or leave out earlier messages"
-
-
-def test_a_prompt_that_does_not_fit_is_told_in_our_words() -> None:
-    what = "the prompt has 640 tokens, more than the context of 512; "
-    assert (
-        str(context_error(TOO_LONG, 512))
-        == what + "make it larger with Local(context=2048), or leave out earlier messages"
-    )
-    assert str(context_error(TOO_LONG, 4096)) == what + ANOTHER_MODEL
-    for most, advised in ((1200, 1200), (4096, 2048)):  # 640, and 512 for the answer
-        assert f"Local(context={advised}), or" in str(context_error(TOO_LONG, 512, most))
-    assert str(context_error(TOO_LONG, 512, 1000)) == what + ANOTHER_MODEL
-    assert context_error({"error": {"type": "invalid_request_error"}}, 512) is None
-
-
-def test_an_answer_that_fills_the_context_warns() -> None:
-    full = ["x", Usage(12, 500, 512), Finish("length")]
-    with pytest.warns(UserWarning, match=r"fill the context of 512; .*Local\(context=1024\), or leave out"):
-        list(context_told(iter(full), 512, 512))
-    for asked in (4096, 512):
-        with pytest.warns(UserWarning, match=f"fill the context of 512; {ANOTHER_MODEL}"):
-            list(context_told(iter(full), 512, asked, 512))
-    with pytest.warns(UserWarning, match=r"Local\(context=700\), or leave out"):
-        list(context_told(iter(full), 512, 512, 700))
-    list(context_told(iter(["x", Usage(12, 499, 511), Finish("length")]), 512, 512))
 
 
 @pytest.mark.parametrize(

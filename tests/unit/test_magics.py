@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from g4f_lite import Answer, Client, Conversation, Local, ModelNotSupportedError, OutputError, RateLimitError
-from g4f_lite.testing import Scripted
+from g4f_lite.testing import Echo, Scripted
 
 
 @pytest.fixture(scope="module")
@@ -124,14 +124,15 @@ def test_an_interrupt_keeps_the_part(
     assert sent(g4f_scripted)[-1] == ["a", "so far", "go on"]
 
 
-def test_a_type_gives_a_value(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+@pytest.mark.parametrize("as_written", ['"dict[str, int]"', "'dict[str, int]'", "dict[str, int]", "dict[str,int]"])
+def test_a_type_gives_a_value(shell: InteractiveShell, g4f_scripted: Scripted, as_written: str) -> None:
     pytest.importorskip("msgspec", reason="msgspec is not installed")
     run(shell, "from dataclasses import dataclass\n@dataclass\nclass Person:\n    name: str\n    age: int")
     g4f_scripted.queue('{"name": "Ada", "age": 36}', '{"Ada": 36}', "36")
     ada = run(shell, "%%chat -s Person -o ada\nWho wrote the first program?")
     assert ada == shell.user_ns["Person"]("Ada", 36)
     assert shell.user_ns["ada"] is ada
-    assert run(shell, '%%chat -s "dict[str, int]"\nAnd as a dict?') == {"Ada": 36}
+    assert run(shell, f"%%chat -s {as_written} -o ages\nAnd as a dict?") == {"Ada": 36}
     with pytest.raises(OutputError):
         run(shell, "%%chat -s Person -o part\nAgain")
     assert shell.user_ns["part"] == "36"
@@ -176,18 +177,22 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
         ("%chat What is the sky", "%%chat"),
         ("%chat What is the sky?", "%%chat"),
         ("%chat", "%%chat"),
-        ("%chat reset now", "%%chat"),
+        ("%chat reset now", "^%chat reset"),
+        ("%chat sytem Be brief.", "^did you mean %chat system\\? %chat reset"),
         ("%%chat What is\nthe sky?", "unrecognized arguments: What is; the prompt goes below the line"),
         ("%%chat -p ollama\nWhat?", "unrecognized arguments: -p ollama; a provider is given as -m ollama"),
         ("%%chat --client c\nWhat?", "unrecognized arguments: --client c; a client is given as -m c"),
-        ("%%chat --modle x\nWhat?", "--modle x; the prompt goes below the line, and %%chat --help lists the options"),
+        ("%%chat --modle x\nWhat?", "unrecognized arguments: --modle x; did you mean --model\\?"),
+        ("%%chat -x y\nWhat?", "-x y; the prompt goes below the line, and %%chat --help lists the options"),
         ("%%chat What is the sky?", "unrecognized arguments: What is the sky\\?; the prompt goes below the line"),
         # IPython splits a line as the system's shell does, and that of Windows closes the quotation.
         ("%%chat -s 'list[int\na", "No closing quotation; the prompt goes below the line|unterminated string"),
         ("%%chat -f html\na", "invalid choice: 'html'"),
         ("%%chat -o 1st\na", "-o needs the name of a variable, not '1st'"),
         ("%%chat -o class\na", "-o needs the name of a variable, not 'class'"),
-        ("%%chat -s Persn\na", "-s Persn: name 'Persn' is not defined"),
+        ("%%chat -s Persn\na", "-s Persn: name 'Persn' is not defined; try Person$"),
+        ("%%chat -s Literal[1, 2]\na", "name 'Literal' is not defined; try from typing import Literal$"),
+        ("%%chat -s int What is\na", "-s int What is: this is not a type; the prompt goes below the line"),
         ("%%chat -s 3\na", "3"),
         ("%%chat -s int -f code\na", "-s gives a value and -f code a text; leave one of them out"),
         ("%%chat -i\n{''}", "prompt is blank"),
@@ -200,6 +205,7 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
     ],
 )
 def test_wrong_usage_sends_nothing(shell: InteractiveShell, g4f_scripted: Scripted, cell: str, message: str) -> None:
+    shell.user_ns["Person"] = type("Person", (), {})
     with pytest.raises(UsageError, match=message):
         run(shell, cell)
     assert g4f_scripted.calls == []
@@ -218,6 +224,8 @@ def test_help(shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.Ca
     for cell in ("%%chat --help", "%%chat -h\nHello"):
         run(shell, cell)
         assert capsys.readouterr().out.startswith("%%chat [-m MODEL]")
+    run(shell, "%chat --help")
+    assert capsys.readouterr().out.startswith("Change or show the conversation of %%chat:\n\n    %chat reset\n")
     assert g4f_scripted.calls == []
 
 
@@ -237,7 +245,7 @@ def test_a_variable_names_who_answers(shell: InteractiveShell, g4f_scripted: Scr
     assert g4f_scripted.calls == []
 
 
-def test_ways_back(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+def test_ways_back(shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     g4f_scripted.queue("A", "B", "C")
     run(shell, "%chat model large")
     run(shell, "%chat system Be brief.")
@@ -251,8 +259,10 @@ def test_ways_back(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
     assert g4f_scripted.calls[-1].model is None
     run(shell, "%chat system none")
     assert run(shell, "%chat system") is None
+    capsys.readouterr()
     for _ in range(2):
         run(shell, "%chat undo")
+    assert capsys.readouterr().out == "Taken back, with its answer: c\nTaken back, with its answer: a\n"
     with pytest.raises(UsageError, match="there is no question to take back"):
         run(shell, "%chat undo")
 
@@ -277,6 +287,37 @@ def test_a_model_that_nobody_has(
     assert run(shell, "%chat model") is None
 
 
+NOT_LISTED = "Scripted answers the next cells with {}, which is not in its list of models"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gpt-4", "Scripted answers the next cells with gpt-4.\n"),
+        ("llama3", "Scripted answers the next cells with llama3.\n"),
+        ("gpt4", f"{NOT_LISTED.format('gpt4')}; try gpt-4.\n"),
+        ("opnai", f"{NOT_LISTED.format('opnai')}; try gpt-4, llama3:latest, or the provider openai.\n"),
+        ("x", f"{NOT_LISTED.format('x')}; try gpt-4, llama3:latest.\n"),
+        ("echo", "Echo answers the next cells.\n"),
+        ("default", "Scripted answers the next cells.\n"),
+        ("talk", "talk answers the next cells.\n"),
+    ],
+)
+def test_a_model_that_is_chosen_is_named(
+    shell: InteractiveShell,
+    g4f_scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    said: str,
+) -> None:
+    monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["gpt-4", "llama3:latest"])
+    shell.user_ns["talk"] = Conversation(Scripted())
+    run(shell, f"%chat model {name}")
+    assert capsys.readouterr().out == said
+    assert g4f_scripted.calls == []
+
+
 @pytest.mark.parametrize(
     ("line", "has", "has_not"),
     [
@@ -288,6 +329,9 @@ def test_a_model_that_nobody_has(
         ("%%chat -", "-m", "abs"),
         ("%%chat ", "-m", "abs"),
         ("%%chat -m echo_", "echo_server", "Echo"),
+        ("%%chat -m llama3:l", "latest", "--model"),
+        ("%%chat -m echo:", "echo-1", "-m"),
+        ("%%chat -m $echo_", "echo_server", "Echo"),
         ("%chat u", "undo", "users"),
         ("%chat ", "history", "Local"),
         ("%chat model ol", "ollama", "openai"),
@@ -298,7 +342,8 @@ def test_a_model_that_nobody_has(
 def test_completion(
     shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch, line: str, has: str, has_not: str
 ) -> None:
-    monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["small", "large"])
+    monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["small", "large", "llama3:latest"])
+    monkeypatch.setattr(Echo, "get_models", lambda _: ["echo-1"])
     shell.user_ns.update(Person=type("Person", (), {}), people=[], echo_server=Scripted(), users=[])
     with provisionalcompleter():  # as a kernel asks
         found = [completion.text for completion in shell.Completer.completions(line, len(line))]
@@ -306,8 +351,26 @@ def test_completion(
     assert has_not not in found
 
 
+def test_a_model_that_has_come_since_is_in_the_list(
+    shell: InteractiveShell,
+    g4f_scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = ["small"]
+    monkeypatch.setattr(g4f_scripted, "get_models", lambda: [*names])
+    run(shell, "%chat model large")
+    names.append("large")
+    run(shell, "%chat model large")
+    said = f"{NOT_LISTED.format('large')}; try small.\nScripted answers the next cells with large.\n"
+    assert capsys.readouterr().out == said
+
+
 def test_models_that_cannot_be_listed_are_left_out(
-    shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+    shell: InteractiveShell,
+    g4f_scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def get_models() -> list[str]:
         raise RuntimeError("a bug of somebody's")
@@ -316,6 +379,8 @@ def test_models_that_cannot_be_listed_are_left_out(
     with provisionalcompleter():
         found = [completion.text for completion in shell.Completer.completions("%%chat -m op", 12)]
     assert {"openai", "openrouter"} <= {*found}
+    run(shell, "%chat model x")
+    assert capsys.readouterr().out == "Scripted answers the next cells with x.\n"
 
 
 def test_loading_again_starts_a_new_conversation(shell: InteractiveShell, g4f_scripted: Scripted) -> None:

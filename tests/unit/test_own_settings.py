@@ -305,3 +305,58 @@ def test_all_settings_are_in_its_signature_and_in_settings() -> None:
     assert set(Settings.__annotations__) == own
     for kind in (Local, EngineProvider):  # whose URL is nobody's choice
         assert "base_url" not in inspect.signature(kind).parameters
+
+
+class Constructed(Quill):
+    """A provider whose constructor has none of the arguments of its base class."""
+
+    api_key = Secret("QUILL_API_KEY")
+    known_options = frozenset({"mood"})
+
+    def __init__(self, *, team: str = "blue", token: str | None = None) -> None:
+        super().__init__()
+        self.api_key = token
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Constructed(timeout=3),
+            "Constructed does not accept timeout=, which every provider should; add **settings to its __init__, and",
+        ),
+        (lambda: Client(Constructed, retry=None), "Constructed does not accept retry=, which every provider should"),
+        (lambda: Constructed(teem="red"), "Constructed does not accept teem=; try team="),
+        (lambda: Constructed(api_key="x"), "Constructed does not accept api_key=; set QUILL_API_KEY in the environ"),
+        (
+            lambda: Client(Constructed, team="red"),
+            "Client does not accept team=: pass it to the provider, as in Client(Constructed(team=…))",
+        ),
+        (
+            lambda: Client(Constructed(), team="red"),
+            "Client does not accept team=: pass it to the provider, as in Client(Constructed(team=…))",
+        ),
+        (
+            lambda: Client(Constructed, mood="calm"),
+            "Client does not accept mood=: pass mood= to the call, as in ask(…, mood=…)",
+        ),
+        (
+            lambda: Client("echo", team="red"),
+            "Client does not accept team=: pass an option to the call, as in ask(…, team=…), and a provider's setting",
+        ),
+    ],
+)
+def test_an_argument_that_a_constructor_does_not_have_is_named_with_what_it_does(make: Any, message: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        make()
+    assert str(caught.value).startswith(message)
+
+
+def test_a_missing_key_names_its_argument_only_where_there_is_one() -> None:
+    for provider, remedy in (
+        (Constructed(), "Constructed: the key is missing: set QUILL_API_KEY in the environment"),
+        (Keyed(), "Keyed: the key is missing: set QUILL_API_KEY in the environment, or pass api_key="),
+    ):
+        with pytest.raises(AuthenticationError) as caught:
+            provider.ask("Hello")
+        assert str(caught.value) == remedy

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import pytest
 import requests
 
-from g4f_lite import Body, Finish, G4FLiteError, Prompt, Provider, ServiceError
+from g4f_lite import Body, Finish, G4FLiteError, Prompt, Secret, ServiceError, Usage
 from g4f_lite.http import Exchange, parse_json
-from g4f_lite.testing import Reply, check_provider
+from g4f_lite.testing import Reply, check_provider, provider_check
 
-from .quill_provider import REPLIES, TEXT, LogsIn, Quill
+from .quill_provider import REPLIES, TEXT, LogsIn, Plain, Quill
 
 
 def check(kind: type[Quill]) -> None:
@@ -116,6 +118,76 @@ class Forgets(Quill):
         yield from super().deltas(body, prompt)
 
 
+class GoesOn(Quill):
+    """Does not stop at the end."""
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
+        yield from super().deltas(body, prompt)
+        yield "."
+
+
+class Counts(Quill):
+    """Says at the very end how many tokens there were."""
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish | Usage]:
+        yield from super().deltas(body, prompt)
+        yield Usage(1, 2, 3)
+
+
+class Remembers(Quill):
+    """Keeps on itself what belongs to one call."""
+
+    last = 0
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        self.last = 7
+        return super().request(prompt, token)
+
+
+class KeepsItsTokenItself(Quill):
+    """Keeps the token of a session where all threads find it."""
+
+    token = ""
+
+    def bootstrap(self, exchange: Exchange) -> str:
+        self.token = super().bootstrap(exchange)
+        return self.token
+
+
+class Collects(Quill):
+    """The same, with a list that every call adds to."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.seen: list[str] = []
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        self.seen.append(token)
+        return super().request(prompt, token)
+
+
+class KnowsItsUser(Quill):
+    """Finds out once what does not change."""
+
+    user = ""
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        self.user or setattr(self, "user", "ann")  # as a lock would guard it
+        return super().request(prompt, token)
+
+
+class Prints(Quill):
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        sys.stdout.write("asked\n")
+        return super().request(prompt, token)
+
+
+class SendsItself(Quill):
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        requests.get(f"{self.base_url}/token", timeout=5)
+        return super().request(prompt, token)
+
+
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
@@ -128,6 +200,15 @@ class Forgets(Quill):
         ),
         (KeepsItsToken, r"a refusal of the prompt is a ServiceError \(refused\), and not an AuthenticationError"),
         (ShowsItsKey, "its repr shows one of its secrets"),
+        (GoesOn, r"deltas yields '\.' after Finish; yield Finish last"),
+        (Remembers, r"a call changes self\.last, as a call in another thread would"),
+        (Collects, r"a call changes self\.seen, as a call in another thread would"),
+        (KeepsItsTokenItself, r"a call changes self\.token, as a call in another thread would"),
+        (Prints, r"the provider prints 'asked'; use logging\.getLogger"),
+        (
+            SendsItself,
+            r"SendsItself\.request raised AssertionError: requests is called directly; .*, line",
+        ),
         (KnowsOneError, r"KnowsOneError\.service_error raised TypeError: 'NoneType' object is not subscriptable"),
     ],
 )
@@ -136,18 +217,41 @@ def test_what_is_wrong_is_said(kind: type[Quill], message: str) -> None:
         check(kind)
 
 
-class Plain(Provider):
-    """Reads text that ends where the body ends."""
-
-    url = "http://plain.example"
-
-    def request(self, prompt: Prompt, token: str) -> requests.Request:
-        return requests.Request("POST", f"{self.base_url}/say", json=prompt.messages)
+class TakesAnEarlyEnd(Quill):
+    """Reads what it gets, and makes an end of whatever comes then."""
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
-        for line in body.lines():
-            yield line.decode("utf-8", "replace")
+        with suppress(G4FLiteError):
+            yield from (part for part in super().deltas(body, prompt) if isinstance(part, str))
         yield Finish()
+
+
+def test_an_answer_in_one_piece_hides_no_early_end() -> None:
+    replies = {**REPLIES, "/chat": 'data: "Good day"\n\ndata: [DONE]\n\n'}
+    check_provider(partial(Quill, api_key="the-good-key"), replies, text="Good day")
+    with pytest.raises(AssertionError, match=r"ends before b'.*\[DONE\].*' is taken for complete; .* in two pieces"):
+        check_provider(partial(TakesAnEarlyEnd, api_key="the-good-key"), replies, text="Good day")
+
+
+class NeverGivesUp(Quill):
+    """Asks for its result again, whatever happens to the request."""
+
+    def request(self, prompt: Prompt, token: str) -> Generator[requests.Request | float, Body, None]:
+        while True:
+            with suppress(G4FLiteError):
+                (yield super().request(prompt, token)).read()
+                return
+
+
+def test_a_request_that_never_gives_up_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider_check, "CALL_SECONDS", 0.3)
+    with pytest.raises(AssertionError, match=r"no error in 0\.3 s; let errors of a request end it"):
+        check(NeverGivesUp)
+
+
+@pytest.mark.parametrize("kind", [Counts, KnowsItsUser])
+def test_what_is_odd_but_right_passes(kind: type[Quill]) -> None:
+    check(kind)
 
 
 def test_a_service_may_mark_no_end() -> None:
@@ -209,6 +313,15 @@ class OtherDefault(Plain):
     default_model = "c"
 
 
+class AcceptsAnything(Plain):
+    def check(self, prompt: Prompt) -> None:
+        """Accept whatever is asked."""
+
+
+class Undeclared(Plain):
+    api_key = Secret
+
+
 class Misspelt(Plain):
     def service_eror(self, status: int, parsed: Any, text: str) -> None:
         """Never called."""
@@ -220,6 +333,8 @@ class Misspelt(Plain):
         (NoBootstrap, r"has token_sources, and no bootstrap\(\)"),
         (OtherDefault, "default_model is 'c', which is not among models"),
         (OnlyBootstrap, "set token_sources = 1, or an expired token is kept"),
+        (AcceptsAnything, r"AcceptsAnything\.check accepts any option; call super\(\)\.check\(prompt\) in it"),
+        (Undeclared, r"Undeclared\.api_key is the class Secret; write Secret\(…\) with the name of a variable"),
         (Misspelt, r"Misspelt.service_eror has no effect; did you mean service_error\?"),
         (MisspeltSetting, r"MisspeltSetting.token_source has no effect; did you mean token_sources\?"),
     ],

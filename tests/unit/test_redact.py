@@ -21,7 +21,7 @@ from g4f_lite import (
     Usage,
 )
 from g4f_lite.http import spellings
-from g4f_lite.http.body import parse_json
+from g4f_lite.http.parsing import parse_json
 from g4f_lite.http.redact import HIDDEN, hide, password_in, redact, scrub, secrets_in, secrets_in_query
 
 SECRET = "canary-1f2e3d4c"

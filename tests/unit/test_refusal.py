@@ -41,7 +41,8 @@ def test_a_long_one_is_kept_whole_and_for_itself(monkeypatch):
     monkeypatch.setattr("g4f_lite.answers.buffer.COMPACT_BYTES", 100)
     answer = Client(Scripted(["a", *[Refusal("no ")] * 50, "b"])).ask("x")
     assert (answer.refusal, answer) == ("no " * 50, "ab" + "no " * 50)
-    collected = Buffer(list(PIECES))
+    collected = Buffer()
+    collected.recent = list(PIECES)
     collected.compact()
     assert list(collected.kept) == [Refusal("I cannot help.")]
 

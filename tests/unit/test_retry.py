@@ -124,8 +124,7 @@ def _fail() -> None:
 
 
 def test_a_great_many_attempts_do_not_overflow() -> None:
-    budget = RetryBudget(math.inf)
-    assert _run(RetryPolicy(attempts=2000), Call(), TransportError("x"), budget=budget) == 2000
+    assert _run(RetryPolicy(attempts=2000, budget=math.inf), Call(), TransportError("x")) == 2000
 
 
 def test_none_is_one_attempt() -> None:
@@ -256,10 +255,10 @@ def test_without_budget_there_is_one_attempt_and_only_retries_cost() -> None:
     ],
 )
 def test_what_may_be_sent_again(error: BaseException | None, expected: bool) -> None:
-    assert is_retryable(error, RetryPolicy(), Call()) is expected
+    assert is_retryable(error, RetryPolicy(), math.inf) is expected
 
 
 def test_a_policy_without_429_does_not_retry_it() -> None:
     policy = RetryPolicy(statuses=frozenset({503}))
-    assert not is_retryable(RateLimitError("x", status=429), policy, Call())
-    assert is_retryable(ResponseStatusError("x", status=503), policy, Call())
+    assert not is_retryable(RateLimitError("x", status=429), policy, math.inf)
+    assert is_retryable(ResponseStatusError("x", status=503), policy, math.inf)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Answer, Finish, Reasoning
+from g4f_lite import Answer, Finish, RateLimitError, Reasoning
 
+from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
 from .streams import stream_of
 
 
@@ -87,3 +88,25 @@ def test_an_object_that_can_be_written_to_is_file_enough() -> None:
 def test_show_without_standard_output_gives_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     assert stream_of("a", Finish())[0].show() == "a"
+
+
+def test_plain_text_is_written_at_once_in_a_notebook_that_nobody_watches(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that executes a notebook makes each flushed piece an output, and exports each on lines of its own."""
+    written: list[str] = []
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=written.append, flush=lambda: written.append("")))
+    for is_asked, expected in ((True, ["*a*", "", " <b>", "", "\n", ""]), (False, ["*a* <b>\n", ""])):
+        written.clear()
+        notebook.kernel = SimpleNamespace(_allow_stdin=is_asked)
+        stream_of("*a*", " <b>", Finish())[0].show(plain=True)
+        assert written == expected
+    assert notebook.drawn == []
+
+
+def test_of_an_answer_that_fails_the_part_is_written(notebook: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
+    notebook.kernel = SimpleNamespace(_allow_stdin=False)
+    for pieces in (["a", "b"], []):
+        with pytest.raises(RateLimitError):
+            stream_of(*pieces, RateLimitError("slow down"))[0].show(plain=True)
+    assert capsys.readouterr().out == "ab\n"

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import gc
 import pickle
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,17 +18,14 @@ from g4f_lite import (
     Fallback,
     G4FLiteError,
     Identity,
-    MissingDependencyError,
     RateLimitError,
     ToolCallDelta,
     Usage,
 )
 from g4f_lite.client import usage as usage_module
-from g4f_lite.client.prices import price_of
 from g4f_lite.client.usage import CallUsage, ClientUsage
 from g4f_lite.testing import Scripted
 
-OPENAI = "https://api.openai.com/v1"
 COUNTED = Usage(10, 5, 15, 4, 3)
 
 
@@ -193,135 +187,6 @@ def test_a_call_that_ends_while_another_is_added_is_not_lost(monkeypatch: pytest
     monkeypatch.setattr(usage_module.ModelUsage, "add", add)
     usage.add(CallUsage("m", usage=Usage(1, 1, 2)))
     assert counts(usage) == (2, 0, 2, 2)
-
-
-# Prices
-
-
-@pytest.fixture
-def prices() -> Any:
-    return pytest.importorskip("genai_prices", reason="the extra `prices` is not installed")
-
-
-class At(Scripted):
-    """A scripted service with an address."""
-
-    def __init__(self, priced_at: str | None, *answers: Any) -> None:
-        super().__init__(*answers)
-        self.priced_at = priced_at
-
-    def begin(self, prompt: Any) -> Any:
-        return _Source(super().begin(prompt), self.priced_at)
-
-
-class _Source:
-    def __init__(self, deltas: Any, priced_at: str | None) -> None:
-        self._deltas, self.priced_at = deltas, priced_at
-
-    def __iter__(self) -> Any:
-        return self._deltas
-
-    def close(self) -> None:
-        self._deltas.close()
-
-
-def test_the_price_is_that_of_the_list(prices: Any) -> None:
-    """By hand: 0.15 and 0.60 dollars for a million tokens, and 0.075 for cached ones."""
-    client = Client(At(OPENAI, ["a", Usage(1_000_000, 500_000, 1_500_000, 200_000)]))
-    client.ask("x", model="gpt-4o-mini")
-    assert client.usage.cost == pytest.approx(0.8 * 0.15 + 0.2 * 0.075 + 0.5 * 0.60)
-    assert client.usage.by_model["gpt-4o-mini"].cost == client.usage.cost
-    assert client.usage.unpriced == 0
-
-
-def test_counts_with_a_price_of_their_own_are_told_apart(prices: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    counted: list[dict[str, Any]] = []
-    monkeypatch.setattr(prices, "Usage", lambda **counts: counted.append(counts))
-    monkeypatch.setattr(prices, "calc_price", lambda *_, **__: SimpleNamespace(total_price=1))
-    prompt = {"audio_tokens": 4, "cache_write_tokens": 3, "text_tokens": 2}
-    extra = {"prompt_tokens_details": prompt, "completion_tokens_details": {"audio_tokens": 0}, "cost": 7}
-    assert price_of(OPENAI, "gpt-audio", Usage(10, 5, 15, extra=extra)) == 1
-    told = {"input_tokens": 10, "output_tokens": 5, "cache_read_tokens": None}
-    assert counted == [{**told, "cache_write_tokens": 3, "input_audio_tokens": 4}]
-
-
-@pytest.mark.parametrize(
-    ("priced_at", "model", "usage", "tier"),
-    [
-        ("http://127.0.0.1:8080/v1", "gpt-4o", Usage(9, 9, 18), None),
-        (None, "gpt-4o", Usage(9, 9, 18), None),
-        (OPENAI, "a-model-that-nobody-knows", Usage(9, 9, 18), None),
-        (OPENAI, "", Usage(9, 9, 18), None),
-        (OPENAI, "gpt-4o", Usage(9, 9, 18, cached_tokens=10), None),
-        (OPENAI, "gpt-4o", Usage(9, 9, 18), "flex"),
-    ],
-)
-def test_what_the_list_does_not_know_is_unpriced(
-    prices: Any, priced_at: str | None, model: str, usage: Usage, tier: str | None
-) -> None:
-    counted = ClientUsage()
-    counted.add(CallUsage(model, priced_at, usage, service_tier=tier))
-    assert (counted.cost, counted.unpriced) == (0.0, 1)
-
-
-def test_a_tier_at_the_list_price_has_it(prices: Any) -> None:
-    assert price_of(OPENAI, "gpt-4o", Usage(9, 9, 18), "default") == price_of(OPENAI, "gpt-4o", Usage(9, 9, 18))
-
-
-def test_an_answer_without_a_count_is_unpriced(prices: Any) -> None:
-    client = Client(At(OPENAI, ["a"], ["b", Usage(10, 10, 20)], RateLimitError("no")))
-    client.ask("x", model="gpt-4o")
-    client.ask("x", model="gpt-4o")
-    with pytest.raises(RateLimitError):
-        client.ask("x", model="gpt-4o")
-    assert client.usage.cost > 0
-    assert client.usage.unpriced == 1
-
-
-def test_a_model_on_this_machine_costs_nothing(prices: Any) -> None:
-    client = Client(At("", ["a", Usage(10, 10, 20)]))
-    client.ask("x")
-    assert (client.usage.cost, client.usage.unpriced) == (0.0, 0)
-
-
-def test_many_calls_are_priced_before_they_take_memory(prices: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_module, "MOST_TO_PRICE", 10)
-    usage = ClientUsage()
-    for _ in range(25):
-        usage.add(CallUsage("gpt-4o", OPENAI, Usage(1_000_000, 0, 1_000_000)))
-    assert len(usage.by_model["gpt-4o"]._to_price) <= 10
-    assert usage.cost == pytest.approx(25 * 2.5)
-
-
-def test_without_the_extra_the_cost_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "genai_prices", None)
-    monkeypatch.setattr(usage_module, "MOST_TO_PRICE", 2)
-    usage = ClientUsage()
-    with pytest.raises(MissingDependencyError, match=r'pip install "g4f-lite\[prices\]"'):
-        _ = usage.cost
-    for _ in range(4):
-        usage.add(CallUsage("gpt-4o", OPENAI, Usage(1, 1, 2)))
-    assert (usage.unpriced, usage.prompt_tokens) == (4, 4)
-    with pytest.raises(MissingDependencyError):
-        _ = usage.by_model["gpt-4o"].cost
-
-
-SCRIPT = """
-import sys
-from g4f_lite import Client, Usage
-from g4f_lite.testing import Scripted
-client = Client(Scripted(["a", Usage(1, 1, 2)]))
-client.ask("x")
-assert "genai_prices" not in sys.modules, "a call loads it"
-def refuse(event, arguments):
-    assert not event.startswith("socket."), (event, arguments)
-sys.addaudithook(refuse)
-assert client.usage.cost == 0
-"""
-
-
-def test_prices_are_loaded_when_they_are_used_and_nothing_is_downloaded(prices: Any) -> None:
-    subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True)
 
 
 @dataclass

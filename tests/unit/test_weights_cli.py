@@ -10,7 +10,7 @@ pytest.importorskip("click", reason="the extra `cli` is not installed")
 
 from click.testing import CliRunner, Result
 
-from g4f_lite import Local
+from g4f_lite import Local, ProviderNotConfiguredError
 from g4f_lite.cli.app import app
 from g4f_lite.cli.commands import local
 from g4f_lite.testing import Scripted
@@ -95,3 +95,17 @@ def test_a_better_model_is_told_of_once(
         local.suggest_better_models(Scripted())
         local.suggest_better_models(Local())
     assert capsys.readouterr().err.count("`g4f-lite local pull qwen3-0.6b`") == 1
+
+
+def test_a_download_before_the_answer_is_noted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("g4f_lite.providers.local.runner.check_installed", lambda: None)
+    monkeypatch.delenv("G4F_LITE_OFFLINE", raising=False)
+    local.note_download(Local(download="smollm2"), None)
+    noted = "Note: the weights of smollm2 (98 MB) are downloaded before the first answer, and kept\n"
+    assert capsys.readouterr().err == noted
+    local.note_download(Scripted(["Hello"]), None)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(ProviderNotConfiguredError, match="only those of smollm2 are fetched without being asked for"):
+        local.note_download(Local(download="smollm2"), "qwen3-0.6b")

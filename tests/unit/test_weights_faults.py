@@ -113,6 +113,26 @@ class TestFaults:
             Local.pull(NAME)
         assert hub.delivered == []
 
+    def test_a_file_without_end_leaves_room_on_the_disk(
+        self, hub: FakeHub, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        usage = namedtuple("usage", "total used free")
+        looks: list[Path] = []
+
+        def fills_up(path: Path) -> usage:
+            looks.append(path)
+            return usage(1 << 30, 0, download.SPARE_BYTES - (len(looks) > 1))
+
+        monkeypatch.setattr(shutil, "disk_usage", fills_up)
+        hub.faults = [Fault(tells_length=False)]
+        url = f"{hub.cdn}/{Q4}"
+        with pytest.raises(
+            ProviderNotConfiguredError, match=r"disk is full: 64 MiB are needed .*, and 63 MiB are free"
+        ):
+            Local.pull(url, sha256=SHA256)
+        assert len(looks) == 2  # before it, and at its first piece
+        assert not list(cache.rglob("*.partial"))
+
     def test_a_disk_that_fills_up_is_told(self, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(_: int) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")

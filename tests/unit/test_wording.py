@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from g4f_lite import Client, ModelNotSupportedError
-from g4f_lite.cli.failure import one_line
+from g4f_lite import Client, ModelNotSupportedError, TransportError
+from g4f_lite.cli.failure import message_of, one_line
 from g4f_lite.testing import Scripted
 
 
@@ -41,12 +41,36 @@ from g4f_lite.testing import Scripted
             "a larger one, or leave out earlier messages",
             "a larger one, or leave out earlier messages, as `g4f-lite chat --max-characters N` does",
         ),
+        (
+            "take a model that can have a larger one, or",
+            "take a model that can have a larger one, as `g4f-lite local list` shows, or",
+        ),
         ("after 5 tokens: give a larger max_tokens, which", "after 5 tokens: give a larger --max-tokens, which"),
         ("there is no model 'model=x'", "there is no model 'model=x'"),
     ],
 )
 def test_advice_names_the_options_of_the_command(said: str, expected: str) -> None:
     assert one_line(said) == expected
+
+
+@pytest.mark.parametrize(
+    ("provider", "where", "program", "chain"),
+    [
+        (
+            "Ollama",
+            "http://localhost:11434",
+            "Ollama",
+            "; with -p ollama:llama3.2,local, say, ",
+        ),
+        ("OpenAICompatible", "http://localhost:11434", "Ollama", ""),
+        ("OpenAICompatible", "http://127.0.0.1:9", "the server", ""),
+    ],
+)
+def test_who_is_alone_and_does_not_run_leads_to_a_chain(provider: str, where: str, program: str, chain: str) -> None:
+    told = message_of(TransportError(f"could not connect to {where}: Connection refused", provider=provider))
+    assert f"; is {program} running? `g4f-lite doctor`" in told
+    assert told.rpartition("tests it")[2].startswith(chain)
+    assert bool(chain) or told.endswith("tests it")
 
 
 @pytest.mark.parametrize("name", ["gpt-4", "it's", "a'}b"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import socket
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from g4f_lite import (
 )
 
 from .openai_answers import HELLO, whole
-from .raw_server import Connection, RawServer, length
+from .raw_server import Connection, RawServer, every, hello, length
 
 MODELS = whole({"data": [{"id": "m"}]})
 
@@ -87,6 +88,20 @@ def test_an_address_is_understood(written: str, asked: str) -> None:
         assert provider.create(messages="hi") == "Hello"
         assert server.asked == [asked]
         assert "?" not in provider.base_url
+
+
+@pytest.mark.parametrize("name", ["chat.localhost", "a.b.LOCALHOST", "chat.localhost."])
+def test_a_name_in_localhost_is_this_machine_and_is_not_looked_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    look_up, asked = socket.getaddrinfo, set()
+
+    def getaddrinfo(host: str, *rest: Any, **more: Any) -> Any:
+        asked.add(host)
+        return look_up("127.0.0.1", *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with RawServer(every(hello())) as server, OpenAICompatible(f"http://{name}:{server.port}", model="m") as provider:
+        assert provider.create(messages="hi") == "Hello world"
+    assert asked == {"localhost"}
 
 
 def test_the_query_of_an_address_goes_with_every_request() -> None:

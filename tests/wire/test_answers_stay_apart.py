@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 
 import pytest
@@ -108,6 +109,27 @@ def test_a_session_of_the_callers_own_does_not_keep_what_may_have_a_body_yet(fai
         with pytest.raises(G4FLiteError):
             provider.create(messages="first")
         assert provider.create(messages="second") == "own"
+
+
+@pytest.mark.parametrize("framed", [length, lambda body: head("Transfer-Encoding: chunked") + chunk(body) + LAST])
+@pytest.mark.parametrize("more", [b"H", b"HTTP/1.1 200 OK\r\n", FOREIGN])
+@pytest.mark.parametrize("over_tls", [False, True])
+def test_a_connection_on_which_more_came_than_the_answer_is_not_used_again(
+    framed: Callable[[bytes], bytes],
+    more: bytes,
+    over_tls: bool,
+    provide: Provide,
+    tls: ssl.SSLContext,
+    authority_file: str,
+) -> None:
+    def answer(connection: Connection) -> None:
+        while connection.request() is not None:
+            connection.send(framed(delta("own", "stop") + DONE) + more)
+
+    with RawServer(answer, tls=tls if over_tls else None) as server:
+        provider = provide(server, verify=authority_file if over_tls else True)
+        assert [provider.create(messages="hi") for _ in range(3)] == ["own"] * 3
+        assert server.connections == 3
 
 
 class WithToken(OpenAICompatible):

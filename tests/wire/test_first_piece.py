@@ -143,7 +143,7 @@ def test_an_answer_that_has_begun_is_not_asked_of_the_next_member(event: dict[st
     with RawServer(then_cut(event)) as first, RawServer(every(HELLO)) as second:
         with pytest.raises(StreamInterruptedError) as caught:
             Fallback([provide(first, retry=None), provide(second)]).create(messages="Hello")
-        assert caught.value.provider == "OpenAICompatible"
+        assert caught.value.provider == f"OpenAICompatible ({first.url.removeprefix('http://')})"
         assert (len(first.requests), len(second.requests)) == (1, 0)
 
 

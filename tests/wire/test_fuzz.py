@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from g4f_lite import DeadlineExceededError, G4FLiteError, RateLimitError, ResponseFormatError
-from g4f_lite.http.events import iter_events, split_lines
+from g4f_lite.http.parsing import iter_events, split_lines
 from g4f_lite.http.redact import redact
 from g4f_lite.http.waits import parse_retry_after
 

@@ -27,6 +27,8 @@ from g4f_lite.providers.openai import batches
 
 from .hosted import KEY, PROMPTS, batch_of, errors_of, sent
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
+
 
 @pytest.fixture
 def client(emulator: Emulator) -> Client:

@@ -15,6 +15,8 @@ from .conftest import Provide
 from .openai_answers import HELLO, refused
 from .raw_server import RawServer, every
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
+
 BUSY = refused({"message": "busy"}, "503 Service Unavailable", "Retry-After: 0")
 POLICY = RetryPolicy(attempts=2, backoff=0)
 
@@ -48,6 +50,20 @@ def test_attempts_of_one_call(way: str, provide: Provide) -> None:
             call(client)
         assert len(server.requests) == attempts
     assert raised.value.attempts == attempts
+
+
+@pytest.mark.parametrize("budget", [0, 2])
+def test_the_budget_of_a_policy_holds_for_the_calls_that_have_it(provide: Provide, budget: int) -> None:
+    policy = RetryPolicy(attempts=9, backoff=0, budget=budget)
+    with RawServer(every(*[BUSY] * 9)) as server:
+        client = Client(provide(server, retry=RetryPolicy(attempts=4, backoff=0)))
+        failed = client.map(["one", "two", "three"], workers=1, retry=policy)
+        assert failed.texts() == [None] * 3
+        assert len(server.requests) == 3 + budget
+        assert all("retry budget of this provider is used up" in result.error_text for result in failed)
+        with pytest.raises(ResponseStatusError):
+            client.ask("hi")  # whose policy leaves more
+        assert len(server.requests) == 3 + budget + 4
 
 
 def test_a_chain_hands_it_to_its_members(provide: Provide) -> None:

@@ -19,8 +19,8 @@ import requests
 
 from g4f_lite import OpenAICompatible, RetryPolicy, Timeout, TransportError
 from g4f_lite.http import body
-from g4f_lite.http.connection import keep_little_unsent
 from g4f_lite.http.deadline import Deadline
+from g4f_lite.http.sockets import keep_little_unsent
 
 from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, every, head, hello
 

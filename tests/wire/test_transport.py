@@ -28,8 +28,8 @@ from g4f_lite import (
 )
 from g4f_lite.cli.diagnosis import diagnose
 from g4f_lite.cli.reachability import Endpoint, connect, handshake, look_up
-from g4f_lite.http.connection import UnderDeadline
-from g4f_lite.http.exchange import CA_BUNDLES
+from g4f_lite.http.route import CA_BUNDLES
+from g4f_lite.http.sockets import open_socket
 from g4f_lite.http.transfer import Transfer
 
 from .conftest import Provide
@@ -302,14 +302,14 @@ def test_what_is_sent_does_not_wait_for_an_acknowledgement(provide: Provide, kin
 def test_a_call_that_ends_when_it_is_connected_leaves_no_socket(
     provide: Provide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connected, made = UnderDeadline._connected, []
+    made: list[socket.socket] = []
 
     def just_in_time(connection: Any, transfer: Transfer) -> socket.socket:
-        made.append(connected(connection, transfer))
+        made.append(open_socket(connection, transfer))
         transfer.deadline.end("total")
         return made[-1]
 
-    monkeypatch.setattr(UnderDeadline, "_connected", just_in_time)
+    monkeypatch.setattr("g4f_lite.http.session.open_socket", just_in_time)
     with RawServer(every(hello())) as server:
         with pytest.raises(DeadlineExceededError):
             provide(server).create(messages="Hello")

@@ -16,9 +16,10 @@ from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
 from ...http.urls import is_loopback
+from ...providers.price import Price
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
-from ..batch_report import Price, told_before, told_of_unused
+from ..batch_report import price_of, told_before, told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE, complete_model
@@ -41,58 +42,77 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 
 @click.command()
 @click.argument("source", metavar="IN", type=FILE)
-@click.option("--output", "-o", "target", metavar="OUT", type=FILE, help="The file for the answers: .jsonl or .csv.")
-@click.option("--prompt", "template", metavar="TEXT", help="The prompt, with columns in braces: 'Summarise: {text}'.")
-@click.option("--format", "kind", type=click.Choice(FORMATS), help="The format of IN, if its name does not say it.")
-@click.option("--delimiter", metavar="CHAR", help="What separates the columns of tables, such as ';'.")
+@click.option(
+    "--output", "-o", "target", metavar="OUT", type=FILE, help="The file for the answers: .jsonl, .csv or .tsv."
+)
+@click.option(
+    "--prompt", "template", metavar="TEXT", help="The prompt for each row, with columns in braces: 'Summarise: {text}'."
+)
+@click.option(
+    "--format", "kind", type=click.Choice(FORMATS), help="The format of IN, if it does not follow from the name."
+)
+@click.option("--delimiter", metavar="CHAR", help="The delimiter between columns, such as ';'.")
 @click.option(
     "--empty",
     type=click.Choice(("error", "skip", "send")),
     default="error",
     show_default=True,
-    help="What to do about a row that has nothing in a column of the prompt.",
+    help="What to do with a row that has nothing in a column of the prompt.",
 )
 @provider_options
 @engine_options
 @click.option("--model", "-m", metavar="NAME", shell_complete=complete_model, help="The model.")
 @click.option("--system", "-s", metavar="TEXT", help="A system message for all prompts.")
 @call_options("--option")
-@click.option("--workers", metavar="N|auto", callback=_number_or_auto, default="auto", help="How many calls at once.")
-@click.option("--store", metavar="FILE", type=FILE, help="Where answers are kept as they come, instead of OUT.store.")
-@click.option("--rpm", metavar="N", type=float, help="Requests per minute.")
-@click.option("--tpm", metavar="N", type=float, help="Tokens per minute.")
+@click.option(
+    "--workers", metavar="N|auto", callback=_number_or_auto, default="auto", help="How many prompts to send at once."
+)
+@click.option(
+    "--store", metavar="FILE", type=FILE, help="Keep answers in this file as they arrive, instead of OUT.store."
+)
+@click.option("--rpm", metavar="N", type=float, help="The maximum number of requests per minute.")
+@click.option("--tpm", metavar="N", type=float, help="The maximum number of tokens per minute.")
 @click.option(
     "--max-pause",
     metavar="S",
     type=float,
     default=LONGEST_PAUSE,
-    help="Stop where the service asks to wait for longer than S seconds; a day by default.",
+    help="Stop if the service asks for a wait of more than S seconds; a day by default.",
 )
 @click.option(
     "--max-outage",
     metavar="S",
     type=float,
     default=LONGEST_OUTAGE,
-    help="Stop where the service, once it has answered, is out of reach for longer than S seconds; 600 by default.",
+    help="Stop if the service, having answered before, is out of reach for more than S seconds; 600 by default.",
 )
-@click.option("--max-time", metavar="S", type=float, help="Stop after S seconds; the calls in progress are finished.")
-@click.option("--failed", metavar="FILE", type=FILE, help="A file for the rows that failed, which can be IN later.")
-@click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer the first N prompts only.")
-@click.option("--estimate", is_flag=True, help="Send nothing, and print what would be sent.")
+@click.option(
+    "--max-time", metavar="S", type=float, help="Send nothing more after S seconds; the calls in progress are finished."
+)
+@click.option(
+    "--failed",
+    metavar="FILE",
+    type=FILE,
+    help="Write the rows that failed to this file, which can be IN of a later batch.",
+)
+@click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer only the first N prompts.")
+@click.option("--estimate", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option(
     "--price",
     "price_text",
     metavar="P,A",
-    help="Dollars for a million tokens of prompts and of answers, as in 0.15,0.60.",
+    help="Dollars per million tokens of prompts and of answers, such as 0.15,0.60.",
 )
-@click.option("--fresh", is_flag=True, help="Ask again for what is stored.")
+@click.option("--fresh", is_flag=True, help="Ask again even where an answer is stored.")
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Ask again for stored answers that do not fit --schema, and for what failed with --hosted.",
+    help="Ask again where a stored answer does not match --schema, and what failed with --hosted.",
 )
-@click.option("--hosted", metavar="FILE", type=FILE, help="Use the service's Batch API; FILE keeps how far it is.")
-@click.option("--poll", metavar="S", type=float, default=30.0, help="With --hosted: seconds between two looks at it.")
+@click.option("--hosted", metavar="FILE", type=FILE, help="Use the service's Batch API, and keep track of it in FILE.")
+@click.option(
+    "--poll", metavar="S", type=float, default=30.0, help="With --hosted: how many seconds to wait between checks."
+)
 def command(
     source: Path,
     target: Path | None,
@@ -115,13 +135,13 @@ def command(
 ) -> None:
     """Answer the prompts in the file IN, several at a time.
 
-    IN is a text file with a prompt in each line, a .csv, .tsv or .jsonl file, also one for OpenAI's Batch API, or - for
-    standard input: JSON lines or a prompt in each line, unless --format says otherwise. Without -o, the answers are
-    printed as JSON lines, and kept only if --store names a file.
+    IN is a text file with one prompt per line, a .csv, .tsv or .jsonl file (also one for OpenAI's Batch API), or - for
+    standard input, which has JSON lines or one prompt per line, unless --format says otherwise. Without -o, the answers
+    are printed as JSON lines, and kept only if --store names a file.
 
-    Answers are kept in OUT.store as they come, and stay there: after Ctrl-C, a crash or an error, the same command goes
-    on, and sends again only what had no answer yet, such as the calls that were in progress. OUT is written when the
-    batch is complete; until then its rows are in OUT.partial.
+    Answers are kept in OUT.store as they arrive, and stay there: after Ctrl-C, a crash or an error, the same command
+    goes on, and sends again only what had no answer yet, such as the calls that were in progress. OUT is written when
+    the batch is complete; until then its rows are in OUT.partial.
 
     With --hosted the service answers in its own time, usually within hours, at half the price. The command waits; after
     Ctrl-C the service goes on, and the same command fetches the answers.
@@ -134,7 +154,7 @@ def command(
     rows = files.read(template, empty=empty, head=head)
     check = format_check(call_options)
     with checking_arguments():
-        price = None if price_text is None else Price.of(price_text)
+        price = None if price_text is None else price_of(price_text)
     if not estimate:
         files.check_earlier(len(rows), fresh=options["fresh"])
     if provider_options.timeout is not None:
@@ -172,8 +192,9 @@ def command(
 
     with client:
         if estimate:
-            address = client.provider.priced_at or ""
-            is_paid = find_spec("genai_prices") is not None and bool(address) and not is_loopback(address)
+            address = client.provider.priced_at
+            is_listed = isinstance(address, str) and bool(address) and not is_loopback(address)
+            is_paid = find_spec("genai_prices") is not None and is_listed
             _tell_estimate(results, files, price, 0 if is_new or hosted else unused(), is_paid=is_paid)
             return
         results.check()

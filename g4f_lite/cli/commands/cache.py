@@ -15,12 +15,12 @@ from ..failure import Failure
 def command() -> None:
     """Show or clear the cache of answers.
 
-    Client(cache=True) fills it.
+    A program fills it with Client(cache=True).
     """
 
 
 @command.command()
-@click.option("--path", metavar="FILE", type=FILE, help="Another cache than the default one.")
+@click.option("--path", metavar="FILE", type=FILE, help="The file of the cache, if it is not the default one.")
 def info(path: Path | None) -> None:
     """Show where the cache is, and how much is in it."""
     cache = Cache(path)
@@ -32,7 +32,7 @@ def info(path: Path | None) -> None:
 
 
 @command.command()
-@click.option("--path", metavar="FILE", type=FILE, help="Another cache than the default one.")
+@click.option("--path", metavar="FILE", type=FILE, help="The file of the cache, if it is not the default one.")
 def clear(path: Path | None) -> None:
     """Remove all answers from the cache."""
     cache = Cache(path)

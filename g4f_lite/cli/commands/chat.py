@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...client.routing import RoutedProvider, Router
-from ...providers.base import BaseProvider
+from ...providers.base import BaseProvider, Provider
 from ...providers.fallback import Fallback
 from ..answer_format import format_check
 from ..call_options import call_options
@@ -23,7 +23,7 @@ from ..output import write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
 from ..text_files import read_text_files
-from .local import suggest_better_models
+from .local import note_download, suggest_better_models
 
 
 @click.command()
@@ -35,9 +35,9 @@ from .local import suggest_better_models
     "-m",
     metavar="NAME",
     shell_complete=complete_model,
-    help="The model; a .gguf file works as well, with the provider local.",
+    help="The model; with the provider local, the path of a .gguf file works as well.",
 )
-@click.option("--system", "-s", metavar="TEXT", help="A system message, which tells the model how to behave.")
+@click.option("--system", "-s", metavar="TEXT", help="The system message, which tells the model how to behave.")
 @click.option(
     "--file",
     "-f",
@@ -45,7 +45,7 @@ from .local import suggest_better_models
     multiple=True,
     metavar="FILE",
     type=FILE,
-    help="A text file to add to the prompt, with its name; can be repeated.",
+    help="Add a text file to the prompt, with its name; can be repeated.",
 )
 @click.option(
     "--image",
@@ -54,7 +54,7 @@ from .local import suggest_better_models
     multiple=True,
     metavar="FILE|URL|-",
     shell_complete=complete_file,
-    help="An image to send; can be repeated.",
+    help="Send an image with the prompt; can be repeated.",
 )
 @call_options("--option", "-o")
 @click.option("--save", metavar="FILE", type=FILE, help="Save the conversation to a new file.")
@@ -63,9 +63,9 @@ from .local import suggest_better_models
     "--max-characters",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Leave out the oldest turns of the conversation beyond this length; the file keeps them.",
+    help="Send no more of the conversation than this, without its oldest turns; the file keeps them.",
 )
-@click.option("--no-stream", is_flag=True, help="Print nothing before the answer is complete.")
+@click.option("--no-stream", is_flag=True, help="Print the answer only when it is complete.")
 @click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")
 def command(
@@ -86,8 +86,8 @@ def command(
 ) -> None:
     """Send a prompt and print the answer as it arrives.
 
-    Standard input is added to PROMPT, or is the prompt if there is no argument or PROMPT is -. Without both, on a
-    terminal, an interactive chat starts. With --continue the file is updated, or left as it is if --save names another.
+    The prompt is PROMPT, standard input (also as -), or both. With neither, on a terminal, an interactive chat starts.
+    --continue adds the turn to the file of the conversation, unless --save names a new file for it.
     """
     interactive = prompt is None and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
@@ -107,6 +107,10 @@ def command(
             provider.on_fallback = note_fallback
         conversation = file.open(_with_options(provider, call_options), system=system, model=model)
         conversation.max_characters = max_characters
+        with checking_arguments():
+            note_download(provider, conversation.model)
+            if interactive and isinstance(provider, Provider):
+                provider.check_ready()  # no message can be answered without a key, for instance
     if interactive:
         from ..interactive import InteractiveChat
 

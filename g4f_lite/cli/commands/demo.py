@@ -40,8 +40,8 @@ ITALY = [
 def command(backend: str, faults: tuple[str, ...], save: Path | None) -> None:
     """Run the providers against emulated services.
 
-    The services are emulated by a server on this machine, with the embedded model behind it.  Requests and answers are
-    shown, the requests as this server received them.
+    The services are emulated by a server on this machine, with the embedded model behind it. The requests are shown as
+    that server received them, and then the answers.
     """
     if save is not None and not save.is_dir():
         raise Misuse(f"{save} is not a directory")

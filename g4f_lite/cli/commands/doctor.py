@@ -59,7 +59,9 @@ class Target:
 @click.option("--api-key-file", "key_file", metavar="FILE", type=FILE, help="A file with only the API key in it.")
 @click.option("--proxy", metavar="URL", help="A proxy for all requests.")
 @engine_options
-@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="The limit of each step.")
+@click.option(
+    "--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="The time limit for each step."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(
@@ -76,10 +78,10 @@ def command(
 ) -> None:
     """Test providers, and say what to do if one fails.
 
-    The effective settings are shown first. Without PROVIDER the providers that the environment chooses are tested,
-    and those on this machine. Each gets a short prompt. No key is shown.
+    The effective settings are shown first. Without PROVIDER, the providers that the environment chooses are tested, and
+    servers on this machine. Each is sent a short prompt. No key is shown.
 
-    The exit code is 0 if all named or chosen providers work.
+    The exit code is 0 if all providers that were named or chosen work, and 1 otherwise.
     """
     providers = (*providers, *(name.strip() for named in names for name in named.split(",") if name.strip()))
     if base_url is not None and len(providers) > 1:

@@ -48,7 +48,12 @@ Requests:
 @backend_option
 @fail_option
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), help=f"The port; {PORT} by default, or any free one.")
+@click.option(
+    "--port",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    help=f"The port; 0 is any free one. By default {PORT}, or a free one.",
+)
 @click.option("--tls", metavar="FILE", type=FILE, help="Use https, with the certificate and the key in this file.")
 @click.option(
     "--set",
@@ -62,9 +67,9 @@ def command(
 ) -> None:
     """Emulate the services on this machine.
 
-    They are AiChatOnline, AiChats, AI Engine and the OpenAI protocol.  Answers come from the backend, and images are
-    generated.  Nothing leaves this machine unless the backend sends
-    it.  Each request is shown in one line, without its headers and its text.
+    They are AiChatOnline, AiChats, AI Engine and OpenAI's API. Answers come from the backend, and images are made up.
+    Nothing leaves this machine unless the backend sends it. A line is printed for each request, without its headers and
+    its text.
     """
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     with checking_arguments():

@@ -24,10 +24,12 @@ STANDARD_OUTPUT = Path("-")
 @click.command()
 @prompt_argument
 @provider_options
-@click.option("--model", "-m", metavar="NAME", help="The image model. Default: the provider's own.")
+@click.option("--model", "-m", metavar="NAME", help="The image model; the provider's own by default.")
 @click.option("--size", metavar="WIDTHxHEIGHT", help="The size, if the service supports it.")
-@click.option("--output", "-o", required=True, metavar="FILE", type=FILE, help="The file, or - for standard output.")
-@click.option("--force", is_flag=True, help="Replace an existing file.")
+@click.option(
+    "--output", "-o", required=True, metavar="FILE", type=FILE, help="The file for the image, or - for standard output."
+)
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def command(
     prompt: str | None,
     provider_options: ProviderOptions,

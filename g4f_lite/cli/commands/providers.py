@@ -33,8 +33,8 @@ class Row:
 def command() -> None:
     """List the providers and what they need.
 
-    The columns: whether a provider works, the variable of its key, and whether it is local. No request is sent. A
-    local provider runs on this machine, and no prompt leaves it.
+    The columns say whether a provider works, which environment variable has its key, and whether it is local, so that
+    no prompt leaves this machine. No request is sent.
     """
     listed = sorted(
         map(describe, provider_names()), key=lambda row: row.working != YES

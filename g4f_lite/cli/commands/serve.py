@@ -41,7 +41,14 @@ USAGE = """\
     "--model", "-m", metavar="NAME", shell_complete=complete_model, help="The model for requests that name none."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="The port; 0 for any.")
+@click.option(
+    "--port",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    default=PORT,
+    show_default=True,
+    help="The port; 0 is any free one.",
+)
 @click.option(
     "--api-key-file",
     "server_key_file",
@@ -57,8 +64,15 @@ USAGE = """\
     help="A site whose pages may call the server, such as https://chat.example.org; can be repeated.",
 )
 @click.option("--any-model", is_flag=True, help="Answer every model name with the provider's default model.")
-@click.option("--max-streams", type=click.IntRange(1), default=64, show_default=True, help="Answers at once.")
-@click.option("--quiet", is_flag=True, help="Show no line for each request.")
+@click.option(
+    "--max-streams",
+    metavar="N",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="How many answers may be in progress at once.",
+)
+@click.option("--quiet", is_flag=True, help="Do not print a line for each request.")
 def command(
     providers: tuple[str, ...],
     provider_options: ProviderOptions,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import keyword
 import re
 import sys
+import typing
+from collections.abc import Iterable, Sequence
+from inspect import cleandoc
+from textwrap import shorten
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -17,13 +22,14 @@ from ...answers.interruption import AnswerInterrupted, part_of
 from ...answers.markdown import fences
 from ...client.client import Client
 from ...conversation import Conversation
-from ...errors import G4FLiteError, ModelNotSupportedError
+from ...errors import G4FLiteError, ModelNotSupportedError, sanitize
 from ...providers.base import BaseProvider
 from .talk import Answerer, History, Talk, explain
 from .values import show_value
 
 FORMS = ("markdown", "code", "text")
 COMMANDS = ("reset", "undo", "model", "system", "history")
+OPTIONS = ("-m", "--model", "-f", "--format", "-o", "--output", "-s", "--schema", "-i", "--interpolate")
 USAGE = "%chat reset | undo | model NAME | system TEXT | history; a prompt goes below a line %%chat"
 ANSWERERS = (BaseProvider, Client, Conversation)
 PYTHON = {"python", "py", "python3", "ipython", "ipython3"}
@@ -32,6 +38,14 @@ PYTHON = {"python", "py", "python3", "ipython", "ipython3"}
 def _unquoted(word: str) -> str:
     """Return an argument without the quotation marks around it, which IPython leaves there."""
     return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"" else word
+
+
+def _near(words: Iterable[str], known: Sequence[str]) -> str | None:
+    """Return the known word that one of the words may be a misprint of, if there is one."""
+    for word in words:
+        if near := difflib.get_close_matches(word, known, n=1, cutoff=0.7):
+            return near[0]
+    return None
 
 
 def _stream(conversation: Conversation, prompt: str, options: dict[str, Any]) -> Any:
@@ -69,7 +83,7 @@ class ChatMagics(Magics):
         help="markdown shows the answer rendered, text as it is, and code puts its Python into the next cell as well",
     )
     @argument("-o", "--output", metavar="NAME", help="variable for the answer")
-    @argument("-s", "--schema", metavar="TYPE", help="type of a value to return instead of the answer's text")
+    @argument("-s", "--schema", metavar=("TYPE", ""), nargs="+", help="type of a value to return instead of the text")
     @argument("-i", "--interpolate", action="store_true", help="replace {expressions} in the prompt by their values")
     @cell_magic
     def chat(self, line: str, cell: str) -> Any:
@@ -87,6 +101,8 @@ class ChatMagics(Magics):
             advice = "the prompt goes below the line, and %%chat --help lists the options"
             if named:
                 advice = f"a {named[1] or 'provider'} is given as -m {named[2]}"
+            elif misspelt := _near([word for word in line.split() if word not in OPTIONS], OPTIONS):
+                advice = f"did you mean {misspelt}?"
             raise UsageError(f"{error}; {advice}") from error
         if not cell.strip():
             raise UsageError("the prompt is blank; it goes below the line")
@@ -94,7 +110,7 @@ class ChatMagics(Magics):
             raise UsageError(f"-o needs the name of a variable, not {given.output!r}")
         if given.schema and given.format != "markdown":
             raise UsageError(f"-s gives a value and -f {given.format} a text; leave one of them out")
-        options = {"output": self._type(given.schema)} if given.schema else {}
+        options = {"output": self._type(" ".join(given.schema))} if given.schema else {}
         prompt = self._interpolated(cell) if given.interpolate else cell
         value = self._ask(prompt.strip(), given, options)
         if given.output:
@@ -141,6 +157,14 @@ class ChatMagics(Magics):
             raise UsageError(f"-m {word}: {name} is not a variable with a provider, a Client or a Conversation")
         return word
 
+    def _choose(self, word: str) -> None:
+        """Let the model that a word names answer the next cells, and say who that is."""
+        model = self.talk.model = None if word == "default" else self._checked(self._answerer(word))
+        if model is None or isinstance(model, str):
+            sys.stdout.write(f"{self.talk.who_answers(model)}.\n")
+        else:
+            sys.stdout.write(f"{word} answers the next cells.\n")
+
     def _checked(self, answerer: Answerer) -> Answerer:
         """Return who is to answer, unless it is known that nobody does; nothing is sent."""
         try:
@@ -149,6 +173,10 @@ class ChatMagics(Magics):
             explain(error, answerer)
             raise
         return answerer
+
+    def types(self) -> list[str]:
+        """List the variables that ``-s`` may name."""
+        return [name for name, value in self.shell.user_ns.items() if isinstance(value, type) and name[0] != "_"]
 
     def variables(self) -> list[str]:
         """List the variables that ``-m`` may name."""
@@ -176,8 +204,12 @@ class ChatMagics(Magics):
         text = _unquoted(expression)
         try:
             return eval(text, self.shell.user_global_ns, self.shell.user_ns)  # as Python evaluates a cell
+        except SyntaxError as error:
+            raise UsageError(f"-s {text}: this is not a type; the prompt goes below the line") from error
         except Exception as error:
-            raise UsageError(f"-s {text}: {error}") from error
+            name = getattr(error, "name", None) or ""
+            near = f"from typing import {name}" if name in typing.__all__ else _near([name], self.types())
+            raise UsageError(f"-s {text}: {error}" + (f"; try {near}" if near else "")) from error
 
     def _interpolated(self, cell: str) -> str:
         """Replace the expressions in braces by their values."""
@@ -201,26 +233,32 @@ class ChatMagics(Magics):
 
         ``reset`` forgets all messages but the system message, and ``undo`` the last question with its answer.
         ``model`` and ``system`` alone return what they are; ``model default`` and ``system none`` take them back.
-        ``history`` returns the messages.
+        ``history`` returns the messages.  ``%%chat --help`` lists the options of a cell that is a prompt.
         """
         command, _, rest = line.strip().partition(" ")
         rest = _unquoted(rest.strip())
         if command == "reset" and not rest:
-            return self.talk.reset()
+            sys.stdout.write(f"Messages forgotten: {self.talk.reset()}\n")
+            return None
         if command == "undo" and not rest:
-            if not self.talk.undo():
+            question = self.talk.undo()
+            if question is None:
                 raise UsageError("there is no question to take back")
+            sys.stdout.write(f"Taken back, with its answer: {shorten(sanitize(question), 80, placeholder=' …')}\n")
             return None
         if command == "history" and not rest:
             return History(self.talk.messages)
         if command == "model":
             if not rest:
                 return self.talk.model
-            self.talk.model = None if rest == "default" else self._checked(self._answerer(rest))
-            return None
+            return self._choose(rest)
         if command == "system":
             if not rest:
                 return self.talk.system
             self.talk.system = None if rest == "none" else rest
             return None
-        raise UsageError(USAGE)
+        if command in ("help", "-h", "--help"):
+            sys.stdout.write(cleandoc(self.chat_command.__doc__ or "").replace("``", "").replace("::", ":") + "\n")
+            return None
+        near = None if command in COMMANDS else _near([command], COMMANDS)
+        raise UsageError((f"did you mean %chat {near}? " if near else "") + USAGE)

@@ -11,7 +11,11 @@ from ...conversation import Conversation
 from ...errors import G4FLiteError
 from ...messages import Messages, text_of
 from ...providers.base import BaseProvider
+from ...providers.openai.listing import near_names
 from ...providers.registry import is_provider_name, suggested_names
+from .models import ModelLists
+
+MOST = 5  # models that are named where none is similar
 
 Answerer: TypeAlias = str | BaseProvider | Client | Conversation
 
@@ -30,9 +34,11 @@ class Talk:
     :ivar model: who answers: the name of a model, of a provider, or of both, ``"groq:llama-3.3-70b"``, or an object;
         None lets the environment choose
     :ivar messages: the messages so far
+    :ivar lists: the models that there are
     """
 
     def __init__(self) -> None:
+        self.lists = ModelLists()
         self.model: Answerer | None = None
         self.messages: Messages = []
         self._clients: dict[str | BaseProvider | None, Client] = {}
@@ -62,15 +68,44 @@ class Talk:
         name = model if isinstance(model, str) else None
         return self.client(model).conversation(model=name, messages=self.messages or None, keep_interrupted=True)
 
-    def undo(self) -> bool:
-        """Take the last question and its answer back; False if there is none."""
-        asked = [number for number, message in enumerate(self.messages) if message["role"] == "user"]
-        self.messages = self.messages[: asked[-1]] if asked else self.messages
-        return bool(asked)
+    def addressed(self, model: str | None) -> tuple[BaseProvider, str | None]:
+        """Return the provider that answers for a name, and the model that it is asked for; None for its default.
 
-    def reset(self) -> None:
-        """Forget all messages but the system message."""
+        :raises G4FLiteError: if its provider cannot be made
+        """
+        provider, asked = self.client(model)._router.find(model)
+        return provider, asked or getattr(provider, "model", None)
+
+    def who_answers(self, model: str | None) -> str:
+        """Return who answers the next cells, and what to try if the provider's list of models does not have the model.
+
+        The list is asked for anew, but not waited for longer than a second.  A model that is not in it may work.
+
+        :raises G4FLiteError: if its provider cannot be made
+        """
+        provider, asked = self.addressed(model)
+        text = f"{provider.name} answers the next cells" + (f" with {asked}" if asked else "")
+        listed = self.lists.of(provider, anew=True) if model and asked else []
+        if not listed or {asked, f"{asked}:latest"} & {*listed}:  # Ollama's tag need not be written
+            return text
+        near = near_names(str(asked), list(listed))
+        others = [] if near else [f"or the provider {name}" for name in near_provider(str(model))]
+        return f"{text}, which is not in its list of models; try {', '.join([*(near or listed[:MOST]), *others])}"
+
+    def undo(self) -> str | None:
+        """Take the last question and its answer back, and return the question; None if there is none."""
+        asked = [number for number, message in enumerate(self.messages) if message["role"] == "user"]
+        if not asked:
+            return None
+        question = text_of(self.messages[asked[-1]].get("content"))
+        self.messages = self.messages[: asked[-1]]
+        return question
+
+    def reset(self) -> int:
+        """Forget all messages but the system message, and return how many."""
+        before = len(self.messages)
         self.messages = [message for message in self.messages if message["role"] == "system"]
+        return before - len(self.messages)
 
     @property
     def system(self) -> str | None:
@@ -84,15 +119,21 @@ class Talk:
         self.messages = [*([] if text is None else [{"role": "system", "content": text}]), *others]
 
 
-def explain(error: G4FLiteError, model: Answerer | None) -> None:
-    """Say that an unknown model may be the name of a provider, misprinted."""
+def near_provider(model: str) -> list[str]:
+    """Return the name of the provider that an unknown model may be a misprint of, if there is one."""
     import difflib
 
-    written = model.partition(":")[0] if isinstance(model, str) else ""
+    written = model.partition(":")[0]
+    if is_provider_name(written):
+        return []
     service = service_of(written)
-    if service and written == model:
-        return  # the message names the service
-    near = [service] if service else difflib.get_close_matches(written.lower(), suggested_names(), n=1, cutoff=0.75)
-    if near and not is_provider_name(written):
-        error.message = f"there is no model {model!r}, and no provider {written!r}; try {near[0]}"
+    return [service] if service else difflib.get_close_matches(written.lower(), suggested_names(), n=1, cutoff=0.75)
+
+
+def explain(error: G4FLiteError, model: Answerer | None) -> None:
+    """Say that an unknown model may be the name of a provider, misprinted."""
+    if not isinstance(model, str) or (":" not in model and service_of(model)):  # the message names the service
+        return
+    if near := near_provider(model):
+        error.message = f"there is no model {model!r}, and no provider {model.partition(':')[0]!r}; try {near[0]}"
         error.args = (error.message,)

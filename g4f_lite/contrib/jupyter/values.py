@@ -9,6 +9,7 @@ from typing import TypeVar
 from IPython.display import clear_output
 
 from ...answers.display import LiveOutput, in_notebook
+from ...answers.interruption import part_of
 from ...answers.markdown import safe_markdown
 from ...typed.stream import TypedStream
 
@@ -21,13 +22,23 @@ def show_value(stream: TypedStream[T]) -> T:
     :raises OutputError: if the answer does not fit the type; what has arrived stays to be seen
     :raises G4FLiteError: if there is no whole answer
     """
-    if in_notebook():
-        with LiveOutput() as output:
-            output.draw(lambda: "…")
+    if not in_notebook():
+        return stream.output
+    with LiveOutput() as output:
+        output.draw(lambda: "…")
+        has_json = False
+        try:
             for snapshot in stream.partials():
+                has_json = True
                 text = json.dumps(snapshot, ensure_ascii=False, indent=2)
                 output.draw(partial(safe_markdown, f"```json\n{text}\n```"))
-    value = stream.output
-    if in_notebook():
-        clear_output(wait=value is not None)  # when the value is displayed, as the cell's result; None is not
+            value = stream.output
+        except BaseException:
+            text = "" if has_json else part_of(stream)
+            if text:
+                output.draw(partial(safe_markdown, text))
+            elif not has_json:
+                clear_output(wait=True)  # when the error is displayed: nothing is awaited any more
+            raise
+    clear_output(wait=value is not None)  # when the value is displayed, as the cell's result; None is not
     return value

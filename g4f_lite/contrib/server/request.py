@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from ...http.body import MAX_JSON_PARTS
+from ...http.parsing import MAX_JSON_PARTS
 from ..replies import to_json
 from .failures import ApiError
 

@@ -11,9 +11,10 @@ import requests
 from ...answers.deltas import Delta, Finish
 from ...answers.images import ImageResponse
 from ...errors import AuthenticationError, G4FLiteError
-from ...http.body import BLANK, Body
+from ...http.body import Body
 from ...http.checks import ERROR_BODY_BYTES, raise_challenge
 from ...http.exchange import Exchange
+from ...http.parsing import BLANK
 from ...http.urls import origin_of
 from ...messages import last_user_message
 from ...prompt import Prompt
@@ -57,12 +58,12 @@ class AiChats(Provider):
                 raise AuthenticationError("the site rejected the cookies given as cookies=; pass newer ones")
             exchange.pooled.state["sent given cookies"] = True
             return ""
-        headers = {**self._page_headers("chat"), "Accept": "text/html", "Content-Type": None, "Origin": None}
+        headers = {**self._page_headers("chat"), "Accept": "text/html", "Origin": None}
         body = exchange.send(requests.Request("GET", f"{self.base_url}/chat/", headers=headers), "bootstrap")
         try:
             if body.status != 200:
                 self.check_response(body)
-            if not any(cookie.name == "_csrf-front" for cookie in exchange.pooled.session.cookies):
+            if not any(cookie.name == "_csrf-front" for cookie in exchange.cookies):
                 raise_challenge(body, body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace"))
             body.drain()
         finally:

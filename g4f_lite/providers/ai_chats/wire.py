@@ -17,8 +17,9 @@ from ...errors import (
     ResponseFormatError,
     ServiceError,
 )
-from ...http.body import BLANK, Body
+from ...http.body import Body
 from ...http.checks import rate_limit_error, says_rate_limit, shorten
+from ...http.parsing import BLANK
 from ...messages import Messages, text_of
 
 _FIELDS = (b"", b"data", b"event", b"id", b"retry")  # of an event stream; "" is a comment

@@ -9,7 +9,8 @@ import re
 from typing import Any
 
 from ...errors import ResponseFormatError, ServiceError
-from ...http.body import Body, parse_json
+from ...http.body import Body
+from ...http.parsing import parse_json
 from ...http.urls import is_plain, parse_origin
 from . import errors
 

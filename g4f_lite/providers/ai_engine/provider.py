@@ -60,7 +60,7 @@ class AiEngine(Provider):
 
     def bootstrap(self, exchange: Exchange, headers: dict[str, str] | None = None) -> str:
         """Fetch a nonce.  The request carries none: a stale one is refused here, too, which locks a caller out."""
-        sent = {**self._site_headers(), **(headers or {}), "X-WP-Nonce": None, "Content-Type": None}
+        sent = {**self._site_headers(), **(headers or {}), "X-WP-Nonce": None}
         site = Site(self, exchange, sent, self.base_url, self._rest or self.base_url + REST)
         fetched = site.fetch_nonce(self.session_endpoint.removeprefix(REST))
         self._rest = site.rest

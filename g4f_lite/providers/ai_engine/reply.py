@@ -12,9 +12,9 @@ from typing import Any
 from ...answers.deltas import Delta, Finish, Revision
 from ...answers.images import ImageResponse
 from ...errors import ResponseFormatError
-from ...http.body import BLANK, Body, parse_json
+from ...http.body import Body
 from ...http.checks import shorten
-from ...http.events import MAX_LINE_BYTES
+from ...http.parsing import BLANK, MAX_LINE_BYTES, parse_json
 from ..openai.usage import read_usage
 from . import errors, nonce
 from .actions import read_actions

@@ -14,7 +14,7 @@ from ...errors import G4FLiteError, ModelNotSupportedError, ProviderNotConfigure
 from ...http.body import Body
 from ...http.checks import check
 from ...http.deadline import Deadline
-from ...http.exchange import Route
+from ...http.route import Route
 from ...prompt import Prompt
 from ..hooks import read_error
 from ..openai.base import OpenAIProvider
@@ -96,7 +96,7 @@ class EngineProvider(OpenAIProvider):
         metadata = self._metadata(prompt)
         model = self.get_model(prompt.model)
         context, most = self.runner.context_of(model), self.runner.largest_context(model)
-        deltas = context_told(super().deltas(body, prompt), context, self.runner.context, most)
+        deltas = context_told(super().deltas(body, prompt), context, self.runner.context, most, prompt.messages)
         if is_forced(prompt, metadata):
             return as_call(deltas)
         limit = manner_of(metadata).max_tokens
@@ -104,8 +104,12 @@ class EngineProvider(OpenAIProvider):
 
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
         def error_of(status: int, parsed: Any, text: str) -> G4FLiteError | None:
-            most = None if prompt is None else self.runner.largest_context(self.get_model(prompt.model))
-            return context_error(parsed, self.runner.context, most) or read_error(self, status, parsed, text)
+            if prompt is None:
+                refused = context_error(parsed, self.runner.context)
+            else:
+                most = self.runner.largest_context(self.get_model(prompt.model))
+                refused = context_error(parsed, self.runner.context, most, prompt.messages)
+            return refused or read_error(self, status, parsed, text)
 
         check(body, error_of)
 

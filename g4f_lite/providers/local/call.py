@@ -10,7 +10,8 @@ from ...answers.deltas import Delta
 from ...errors import G4FLiteError, TransportError
 from ...http.body import Body
 from ...http.deadline import Deadline
-from ...http.exchange import Exchange, Route
+from ...http.exchange import Exchange
+from ...http.route import Route
 from ...prompt import Prompt
 from ..call import Call, Service
 from ..sending import at_step

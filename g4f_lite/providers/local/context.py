@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...answers.deltas import Delta, Usage
 from ...arguments import warn
 from ...errors import ServiceError
+from ...messages import Message, text_of
 
 #: What the engine says of a text that is to become a vector.
 _TEXT_TOO_LONG = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)")
 _ANSWER_TOKENS = 512  # that an answer needs beside its prompt
 
 
-def context_error(parsed: Any, asked: int, most: int | None = None) -> ServiceError | None:
+def context_error(
+    parsed: Any, asked: int, most: int | None = None, messages: Sequence[Message] = ()
+) -> ServiceError | None:
     """Make the error for a prompt that does not fit; None where the engine's refusal is about something else.
 
     :param parsed: the refusal
     :param asked: the context that the caller has asked for
     :param most: the largest context that the model can have; None if that is not known
+    :param messages: those of the prompt
     """
     error = parsed.get("error") if isinstance(parsed, dict) else None
     if not isinstance(error, dict):
@@ -28,9 +32,12 @@ def context_error(parsed: Any, asked: int, most: int | None = None) -> ServiceEr
     context = error.get("n_ctx")
     if error.get("type") == "exceed_context_size_error" and isinstance(context, int):
         tokens = error.get("n_prompt_tokens")
-        too_long = f"the prompt has {tokens} tokens, more than the context of {context}"
-        needed = tokens + _ANSWER_TOKENS if isinstance(tokens, int) else context
-        return ServiceError(f"{too_long}; {_remedy(context, asked, needed, most)}", status=400)
+        if not isinstance(tokens, int):
+            tokens = context
+        more = f"{tokens - context} more" if tokens > context else "no fewer"
+        too_long = f"the prompt has {tokens} tokens, {more} than the context of {context}"
+        remedy = _remedy(context, asked, tokens + _ANSWER_TOKENS, most, _shorter(messages, tokens, context))
+        return ServiceError(f"{too_long}; {remedy}", status=400)
     if found := _TEXT_TOO_LONG.match(str(error.get("message"))):
         return ServiceError(
             f"a text has {found[1]} tokens, more than the context of {found[2]}; "
@@ -40,27 +47,45 @@ def context_error(parsed: Any, asked: int, most: int | None = None) -> ServiceEr
     return None
 
 
-def context_told(deltas: Iterator[Delta], context: int, asked: int, most: int | None = None) -> Iterator[Delta]:
+def context_told(
+    deltas: Iterator[Delta], context: int, asked: int, most: int | None = None, messages: Sequence[Message] = ()
+) -> Iterator[Delta]:
     """Pass an answer's deltas on, and warn where it ends because the context is full.
 
     :param context: how many tokens it has
     :param asked: the context that the caller has asked for
     :param most: the largest context that the model can have; None if that is not known
+    :param messages: those of the prompt
     """
     for delta in deltas:
         if isinstance(delta, Usage) and delta.total_tokens >= context:
             full = f"it and the prompt fill the context of {context}"
-            warn(f"the answer was cut, because {full}; {_remedy(context, asked, context + 1, most)}")
+            shorter = _shorter(messages, delta.prompt_tokens or context, context)
+            warn(f"the answer was cut, because {full}; {_remedy(context, asked, context + 1, most, shorter)}")
         yield delta
 
 
-def _remedy(context: int, asked: int, needed: int, most: int | None) -> str:
+def _shorter(messages: Sequence[Message], tokens: int, context: int) -> str:
+    """Say how a prompt gets shorter: by its earlier messages, if it has any, or else itself.
+
+    :param tokens: how many the prompt has
+    """
+    if sum(message["role"] == "user" for message in messages) != 1:
+        return "leave out earlier messages"
+    room = max(context - _ANSWER_TOKENS, context // 2)
+    if tokens <= room:
+        return "send a shorter prompt"
+    characters = sum(len(text_of(message["content"])) for message in messages) * room // tokens
+    return f"send a shorter prompt, of about {characters // 100 * 100 or characters} characters"
+
+
+def _remedy(context: int, asked: int, needed: int, most: int | None, shorter: str) -> str:
     wanted = 2 * context
     while wanted < needed:
         wanted *= 2
     if most is not None and needed <= most:
         wanted = min(wanted, most)
-    return f"{_more(context, asked, wanted, most)}, or leave out earlier messages"
+    return f"{_more(context, asked, wanted, most)}, or {shorter}"
 
 
 def _more(context: int, asked: int, wanted: int, most: int | None) -> str:

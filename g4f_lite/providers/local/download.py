@@ -72,6 +72,10 @@ class Download:
                 if self.size is None or before < self.size:
                     self._receive(web, before)
                 break
+            except ProviderNotConfiguredError:
+                if self.size is None:  # it may be without end, so there is nothing to go on with
+                    self._partial.unlink(missing_ok=True)
+                raise
             except (TransportError, DeadlineExceededError, ResponseStatusError, RateLimitError) as error:
                 if getattr(error, "status", None) == 416:  # there is no more of it; whether it is right is seen below
                     break
@@ -110,7 +114,9 @@ class Download:
                 here = begin
                 for chunk in body:
                     here += len(chunk)
-                    if self.size is not None and here > self.size:
+                    if self.size is None:
+                        self._check_room()
+                    elif here > self.size:
                         break
                     file.write(chunk)
                     if self.progress is not None:
@@ -121,9 +127,13 @@ class Download:
             raise TransportError(f"{safe_url(self.url)} was cut after {here:,} of {self.size:,} bytes")
 
     def _check_room(self) -> None:
+        """Check that the disk has room for the rest; of a file of unknown size, for the next piece.
+
+        :raises ProviderNotConfiguredError: if it does not
+        """
         free = shutil.disk_usage(self.target.parent).free
-        needed = (self.size or 0) - self._here()
-        if self.size is not None and free < needed + SPARE_BYTES:
+        needed = 0 if self.size is None else self.size - self._here()
+        if free < needed + SPARE_BYTES:
             raise ProviderNotConfiguredError(
                 f"the disk is full: {(needed + SPARE_BYTES) >> 20} MiB are needed in {self.target.parent}, and "
                 f"{free >> 20} MiB are free",

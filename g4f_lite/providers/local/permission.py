@@ -6,7 +6,7 @@ import sys
 
 from ...answers.display import in_notebook
 from ...errors import ProviderNotConfiguredError
-from ...http.offline import refuse_when_offline
+from ...http.route import refuse_when_offline
 from .catalogue import DEFAULT
 from .store import cache_directory
 from .web import hub

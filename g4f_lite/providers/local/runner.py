@@ -73,14 +73,13 @@ class Runner:
             self._paths[model] = weights.fetch(model, download=self._download) if named else Path(model)
         return self._paths[model]
 
-    def check_here(self, model: str) -> None:
-        """Raise if the engine, or a model's file that no call would fetch, is not here; nothing is downloaded.
+    def check_here(self, model: str) -> bool:
+        """Return whether a model's file is here; raise if no call would fetch it, or if the engine is not here.
 
         :param model: as in :meth:`path`
         """
         check_installed()
-        if is_reference(model):
-            weights.find_or_allow(model, download=self._download)
+        return not is_reference(model) or weights.find_or_allow(model, download=self._download) is not None
 
     def projector(self, model: str) -> Path | None:
         """Return the file with which a model sees images, fetched where it is not here; None for text only.

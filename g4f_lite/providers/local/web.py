@@ -20,8 +20,9 @@ from ...errors import (
 from ...http.body import Body
 from ...http.checks import check
 from ...http.deadline import Deadline
-from ...http.exchange import Exchange, Route
+from ...http.exchange import Exchange
 from ...http.pool import PooledSession
+from ...http.route import Route
 from ...http.session import Session
 from ...http.urls import origin_of, parse_origin, redirected
 from ...timeout import Timeout

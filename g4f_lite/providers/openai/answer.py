@@ -9,9 +9,9 @@ from typing import Any
 
 from ...answers.deltas import Delta
 from ...errors import DeadlineExceededError, G4FLiteError, ResponseFormatError, ServiceError, TransportError
-from ...http.body import BLANK, MAX_JSON_BYTES, Body, parse_json
+from ...http.body import MAX_JSON_BYTES, Body
 from ...http.checks import ERROR_BODY_BYTES, shorten
-from ...http.events import Event, iter_events
+from ...http.parsing import BLANK, Event, iter_events, parse_json
 from .chunks import ChunkReader
 from .errors import failure_in, names_failure, tells_of_failure, with_body
 

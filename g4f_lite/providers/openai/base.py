@@ -37,11 +37,6 @@ class OpenAIProvider(Provider):
         """Return what signs a request, as ``requests`` takes it; None for nothing."""
         return None
 
-    def check(self, prompt: Prompt) -> None:
-        super().check(prompt)
-        if EXTRAS & prompt.options.keys():
-            check_extras(prompt.options)
-
     def request(self, prompt: Prompt, token: str) -> requests.Request:
         return self.to_send("POST", self.api_endpoint, self.body(prompt), prompt.options)
 
@@ -98,6 +93,11 @@ class OpenAIProvider(Provider):
     def explain(self, error: G4FLiteError) -> None:
         super().explain(error)
         explain_address(error, self.base_url)
+
+    def _check_option(self, name: str, value: Any) -> None:
+        super()._check_option(name, value)
+        if name in EXTRAS:
+            check_extras({name: value})
 
     def _set_up(self) -> None:
         super()._set_up()

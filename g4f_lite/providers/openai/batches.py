@@ -13,13 +13,13 @@ import requests
 from ...answers.deltas import Delta
 from ...answers.images import ImageResponse
 from ...errors import G4FLiteError, ProviderError, ResponseFormatError, ServiceError
-from ...http.body import parse_json
 from ...http.checks import shorten
 from ...http.deadline import Deadline
 from ...http.exchange import Exchange
+from ...http.parsing import parse_json
 from ...http.redact import redact
 from ...timeout import Timeout
-from ..call import fetch, in_call, run
+from ..call import fetch, run
 from ..image_fetch import fetch_image
 from ..sending import at_step
 from .address import NO_SUCH_PAGE
@@ -77,8 +77,12 @@ class BatchAPI:
         }
         provider = self.provider
         provider.check_ready()
-        lent = provider.pool.lend()
-        with in_call(provider, Deadline(self._timeout), provider.route(self.proxy), lent) as exchange:
+        route = provider.route(self.proxy)
+        with (
+            Deadline(self._timeout) as deadline,
+            provider.pool.lend() as pooled,
+            Exchange(pooled, deadline, route, provider.name, provider.secrets) as exchange,
+        ):
             exchange.attempts = 1
             exchange.abandon()  # on a connection of its own: one that was kept may be lost, and replaced
             with at_step(exchange, _STEP):

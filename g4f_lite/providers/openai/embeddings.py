@@ -15,9 +15,9 @@ from ...answers.deltas import Usage
 from ...answers.response import Response
 from ...arguments import check_name, check_proxy, unknown_name
 from ...errors import G4FLiteError, ResponseFormatError
-from ...http.body import parse_json
 from ...http.checks import shorten
 from ...http.exchange import Exchange
+from ...http.parsing import parse_json
 from ...timeout import CallRetry, Timeout, TimeoutLike, check_retry
 from ..call import fetch, run
 from ..sending import at_step

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...arguments import unknown_name
 
 
-@dataclass(frozen=True)
-class Preset:
+class Preset(NamedTuple):
     """Where a service is and how it differs.
 
     :param title: its name for people

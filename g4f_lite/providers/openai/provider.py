@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ...arguments import check_name
 from ...errors import AuthenticationError, G4FLiteError, ProviderNotFoundError
 from ...http.redact import names_secret
+from ..price import Price
 from ..settings import check_fields
 from .address import read_address
 from .embeddings import EmbeddingProvider
@@ -32,6 +33,8 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
     :param name: its name in answers and errors, where there are several servers; None is that of the preset or class
     :param default_headers: headers for every request, as ``headers``, by the name that OpenAI's client has for it
     :param default_query: what goes behind the ``?`` of every address
+    :param price: dollars for a million tokens of prompts and of answers, as in ``(0.15, 0.60)``; if None, what the
+        extra ``prices`` knows
     :param more: the settings of every :class:`Provider`
     """
 
@@ -45,6 +48,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         name: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
+        price: tuple[float, float] | None = None,
         **more: Unpack[SettingsBesideURL],
     ) -> None:
         if name is not None:
@@ -59,6 +63,8 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         if default_headers is not None:
             more["headers"] = {**check_fields(default_headers, "default_headers"), **(more.get("headers") or {})}
         super().__init__(base_url=address.base, **more)
+        if price is not None:
+            self.priced_at = Price.of(price)
         self.query = [*address.query, *query_pairs(default_query or {}, "default_query")]
         self.default_model = self._preset.default_model or address.model
         self.reports_usage = self._preset.reports_usage
@@ -101,7 +107,9 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
     def identity(self) -> Any:
         # A function may return the key of whoever is asking, and secrets() has none of its keys.
         key = [self.key.value()] if callable(self.key.given) else []
-        return [super().identity(), self.query, *key]
+        own = super().identity()
+        own.pop("price", None)  # which changes no answer
+        return [own, self.query, *key]
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ...errors import ResponseFormatError
-from ...http.body import parse_json
+from ...http.parsing import parse_json
 from ...messages import valid_text
 from .fields import text_in
 

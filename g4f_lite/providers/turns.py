@@ -1,0 +1,132 @@
+"""The turns of a chain: which member a call asks next, and which one it waits for."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ..errors import AllProvidersFailedError, G4FLiteError, ProviderError
+from ..http.retry import is_retryable
+from ..http.slices import wait as wait_for
+from ..prompt import Prompt
+from ..timeout import RETRY, RetryLike, RetryPolicy, before_others, patience
+from .base import BaseProvider
+from .circuit_breaker import CircuitBreaker
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0  # between two looks at whether a blocked member is free, which another call may have found out
+
+
+class Member(NamedTuple):
+    """A member of a chain.
+
+    :param provider: the provider
+    :param breaker: its circuit breaker
+    :param address: what tells it from others of its name; "" if none has it
+    """
+
+    provider: BaseProvider
+    breaker: CircuitBreaker
+    address: str
+
+    @property
+    def name(self) -> str:
+        """Its name in answers and errors."""
+        return f"{self.provider.name} ({self.address})" if self.address else self.provider.name
+
+    def name_in(self, error: G4FLiteError) -> None:
+        """Name this member in an error of its provider."""
+        if error.provider in (None, self.provider.name):
+            error.provider = self.name
+
+
+class Turns:
+    """The turns of the members of a chain in one call.
+
+    :param members: the members, in order
+    :param prompt: the prompt
+    :param refusal: returns a member's refusal of the prompt by its position; None if it accepts the prompt
+    :param left: returns the seconds that are left until the first delta
+    :ivar ended: set when the call is closed, which ends a wait
+    """
+
+    def __init__(
+        self,
+        members: list[Member],
+        prompt: Prompt,
+        refusal: Callable[[int], Exception | None],
+        left: Callable[[], float],
+    ) -> None:
+        self.ended = threading.Event()
+        self._members = members
+        self._prompt = prompt
+        self._refusal = refusal
+        self._left = left
+
+    def of(self, errors: dict[int, G4FLiteError]) -> Iterator[tuple[int, int]]:
+        """Yield the position of each member that is to be asked, and how many are left.
+
+        First those that are free, in order; then each that its service has blocked for a time, when it is free again:
+        those that were skipped, and those that would have waited in this call if no other had been behind them.
+
+        :param errors: the error of each member that has failed; that of a member that is skipped is put there
+        """
+        blocked: list[int] = []
+        for position, member in enumerate(self._members):
+            breaker = member.breaker
+            if breaker.failures and (wait := breaker.wait()):
+                text = f"skipped, because it failed before ({breaker.reason}); it will be tried again in {wait:.0f} s"
+                errors[position] = ProviderError(text, provider=member.name, retry_after=wait)
+                logger.info("Fallback: no answer from %s", errors[position])
+                blocked.append(position)
+                continue
+            members_left = len(self._members) - position
+            yield position, members_left
+            if members_left > 1 and self._left_its_wait(errors[position], self._policy(member.provider)):
+                blocked.append(position)
+        waited = 0.0
+        blocked = [each for each in blocked if self._refusal(each) is None]
+        while waits := {each: seconds for each in blocked if (seconds := self._wait(each, waited)) is not None}:
+            position = min(waits, key=lambda each: (waits[each], each))
+            if waits[position]:
+                if not waited:
+                    logger.info("Fallback: waiting for %s, %.2f s", self._members[position].name, waits[position])
+                pause = min(waits[position], LOOK_SECONDS)
+                wait_for(self.ended, pause)
+                waited += pause
+                if self.ended.is_set():
+                    return
+            elif not self._members[position].breaker.wait():
+                blocked.remove(position)
+                yield position, len(blocked) + 1
+
+    def _wait(self, position: int, waited: float) -> float | None:
+        """Return the seconds until a member is free; None if that is not known, or longer than this call may wait.
+
+        :param waited: the seconds that this call has waited already
+        """
+        member = self._members[position]
+        seconds = member.breaker.known_wait()
+        if seconds is None:
+            return None
+        policy = self._policy(member.provider)
+        most = patience(before_others(policy) if self._prompt.has_fallback else policy) - waited
+        return seconds if seconds <= most and seconds < self._left() else None
+
+    def _left_its_wait(self, error: G4FLiteError, policy: RetryLike) -> bool:
+        """Return whether a member would have waited for its service if there had been no other to ask."""
+        if isinstance(error, AllProvidersFailedError):  # of a chain in this one
+            return any(self._left_its_wait(each, policy) for each in error.errors)
+        if not isinstance(policy, RetryPolicy) or policy.attempts == 1:
+            return False
+        asked = getattr(error, "retry_after", None) or 0.0
+        return asked > policy.max_backoff and is_retryable(error, policy, self._left())
+
+    def _policy(self, provider: BaseProvider) -> RetryLike:
+        """Return the retry policy of a member in this call."""
+        retry = self._prompt.retry
+        own: RetryLike = getattr(provider, "retry", RETRY)
+        return own if isinstance(retry, str) else retry

@@ -1,0 +1,43 @@
+"""What the command notes of the providers that did not answer before another one did."""
+
+from __future__ import annotations
+
+import pytest
+
+from g4f_lite.cli.options import note_fallback
+from g4f_lite.emulator import Emulator
+from g4f_lite.errors import TransportError
+
+from .command import call
+
+KEY = "sk-a-secret-that-nobody-shall-see"
+
+
+def test_a_member_of_a_chain_without_a_key_is_told(emulator: Emulator) -> None:
+    done = call("chat", "Hello", "-p", "groq,echo", G4F_LITE_OFFLINE="0", GROQ_API_KEY="")
+    assert (done.returncode, done.stdout) == (0, "Hello\n")
+    assert done.stderr == "Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n"
+    done = call("chat", "Hello", G4F_LITE_PROVIDER="echo,groq", G4F_LITE_OFFLINE="0", GROQ_API_KEY='"quoted"')
+    assert done.stderr == "Note: Groq is skipped: GROQ_API_KEY is not a valid key: leave out the quotes\n"
+    assert call("chat", "Hello", "-p", "echo,groq", G4F_LITE_OFFLINE="0", GROQ_API_KEY=KEY).stderr == ""
+
+
+def test_a_member_of_a_chain_that_failed_is_told_before_the_answer() -> None:
+    done = call("chat", "Hello", "-p", "groq,echo", GROQ_API_KEY=KEY)
+    assert (done.returncode, done.stdout) == (0, "Hello\n")
+    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
+    assert done.stderr == f"Note: Groq did not answer ({reason}); Echo answers\n"
+    assert call("chat", "Hello", "-p", "echo,groq", GROQ_API_KEY=KEY).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("it is down; try later", "it is down"),
+        ("HTTP 503 (busy; 3 attempts) now; try later", "HTTP 503 (busy; 3 attempts) now"),
+        ("busy\nvery", "busy"),
+    ],
+)
+def test_the_reason_in_a_note_is_whole(message: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    note_fallback([TransportError(message, provider="Groq")], "Echo")
+    assert capsys.readouterr().err == f"Note: Groq did not answer ({reason}); Echo answers\n"

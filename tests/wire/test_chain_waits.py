@@ -1,0 +1,129 @@
+"""A member of a chain does not wait long for its service while another one may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import tenacity
+
+from g4f_lite import Client, Fallback, OpenAICompatible, RetryPolicy
+from g4f_lite.providers import selection
+from g4f_lite.providers.openai.presets import PRESETS
+
+from .conftest import Provide
+from .openai_answers import HELLO, piece, refused, streamed
+from .raw_server import RawServer, every
+
+TOO_LONG = refused({"message": "slow down"}, "429 Too Many Requests", "Retry-After: 20")
+BUSY = refused({"message": "busy"}, "503 Service Unavailable", "Retry-After: 20")
+SHORT = refused({"message": "slow down"}, "429 Too Many Requests", "Retry-After: 0.02")
+DOWN = refused({"message": "broken"}, "500 Internal Server Error")
+OTHER = streamed(piece({"content": "Other"}, "stop"))
+Waits = list[float]
+
+
+@pytest.fixture
+def waits() -> Waits:
+    """Give the list of the waits of the first member."""
+    return []
+
+
+@pytest.fixture
+def limited(provide: Provide, waits: Waits) -> Iterator[OpenAICompatible]:
+    """Give a provider whose service asks each prompt to wait for 20 s."""
+    with RawServer(every(TOO_LONG)) as server:
+        yield provide(
+            server, timeout=600, retry=RetryPolicy(), on_retry=lambda error, attempt, wait: waits.append(wait)
+        )
+
+
+@pytest.fixture
+def healthy(provide: Provide) -> Iterator[OpenAICompatible]:
+    with RawServer(every(OTHER)) as server:
+        yield provide(server, timeout=600, retry=RetryPolicy())
+
+
+WAYS: dict[str, Callable[[OpenAICompatible, OpenAICompatible], object]] = {
+    "chain": lambda *members: Fallback(members).ask("hi"),
+    "stream of a chain": lambda *members: Fallback(members).stream("hi").text(),
+    "client": lambda *members: Client(list(members)).ask("hi"),
+    "create": lambda *members: Client(list(members)).chat.completions.create("hi").choices[0].message.content,
+    "policy of the call": lambda *members: Client(list(members)).ask("hi", retry=RetryPolicy(attempts=9)),
+    "chain in a chain": lambda first, second: Fallback([Fallback([first]), second]).ask("hi"),
+    "chain behind": lambda first, second: Fallback([first, Fallback([second])]).ask("hi"),
+    "texts": lambda *members: Client(list(members)).map(["hi"] * 3).texts()[2],
+    "map": lambda *members: [result.answer for result in Client(list(members)).map(["hi"] * 3)][2],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_long_wait_of_the_first_is_not_waited_for(
+    way: str, limited: OpenAICompatible, healthy: OpenAICompatible, waits: Waits
+) -> None:
+    assert WAYS[way](limited, healthy) == "Other"
+    assert waits == []
+
+
+def test_a_chain_of_the_environment_goes_on_too(
+    limited: OpenAICompatible, healthy: OpenAICompatible, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, member in (("ollama", limited), ("lmstudio", healthy)):
+        monkeypatch.setitem(PRESETS, name, PRESETS[name]._replace(base_url=member.base_url, default_model="m"))
+    monkeypatch.setattr(selection, "replacement", None)
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "ollama,lmstudio")
+    with Client() as client:
+        answer = client.ask("hi")
+    assert (answer, answer.provider) == ("Other", "LM Studio")
+
+
+def test_a_cool_down_of_another_call_is_not_waited_for(
+    limited: OpenAICompatible, healthy: OpenAICompatible, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "g4f_lite")
+    limited.cool_downs.begin("m", 20, 60)
+    assert Fallback([limited, healthy]).ask("hi") == "Other"
+    assert "waiting" not in caplog.text
+
+
+def test_other_calls_of_the_member_keep_its_cool_down(limited: OpenAICompatible, healthy: OpenAICompatible) -> None:
+    assert Fallback([limited, healthy]).ask("hi") == "Other"
+    assert 15 < limited.cool_downs.wait("m", 60) <= 24
+
+
+def test_a_short_wait_is_the_members_own(provide: Provide, healthy: OpenAICompatible, waits: Waits) -> None:
+    with RawServer(every(SHORT, HELLO)) as server:
+        first = provide(server, retry=RetryPolicy(), on_retry=lambda error, attempt, wait: waits.append(wait))
+        assert Fallback([first, healthy]).ask("hi") == "Hello"
+    assert waits == [0.02]
+
+
+@pytest.mark.parametrize(
+    "retry", [RetryPolicy(max_backoff=0.01), tenacity.Retrying(stop=tenacity.stop_after_attempt(1))]
+)
+def test_the_last_one_waits_as_long_as_it_does_alone(retry: Any, provide: Provide, waits: Waits) -> None:
+    with RawServer(every(DOWN)) as down, RawServer(every(SHORT, HELLO)) as server:
+        last = provide(
+            server, retry=RetryPolicy(max_backoff=0.01), on_retry=lambda error, attempt, wait: waits.append(wait)
+        )
+        assert Fallback([provide(down, retry=retry), last]).ask("hi") == "Hello"
+    assert waits == [0.02]
+
+
+def test_the_first_one_is_waited_for_where_the_others_fail(provide: Provide, waits: Waits) -> None:
+    with RawServer(every(SHORT, HELLO)) as server, RawServer(every(DOWN)) as down:
+        first = provide(
+            server, retry=RetryPolicy(max_backoff=0.01), on_retry=lambda error, attempt, wait: waits.append(wait)
+        )
+        answer = Fallback([first, provide(down)]).ask("hi")
+        assert (answer, len(server.requests), len(down.requests)) == ("Hello", 2, 1)
+    assert waits == []  # the chain has waited, not the member
+
+
+def test_a_tenacity_policy_keeps_its_waits(provide: Provide, healthy: OpenAICompatible, waits: Waits) -> None:
+    patient = tenacity.Retrying(stop=tenacity.stop_after_attempt(2), wait=tenacity.wait_fixed(0.02))
+    with RawServer(every(BUSY, HELLO)) as server:
+        first = provide(server, timeout=600, retry=patient, on_retry=lambda error, attempt, wait: waits.append(wait))
+        assert Fallback([first, healthy]).ask("hi") == "Hello"
+    assert waits == [0.02]
