@@ -157,9 +157,10 @@ def test_a_second_copy_of_a_model_in_one_program_is_told(tmp_path: Path) -> None
 
 
 @pytest.fixture(scope="module", autouse=True)
-def unused(tiny: Path) -> tuple[Local, Engine]:
+def unused(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Local, Engine]:
     """Give a provider, and its engine, which nobody uses while the other tests run."""
-    local = Local(tiny, context=COPY_CONTEXT + 2, timeout=60, retry=None)
+    path = write_tiny_model(tmp_path_factory.mktemp("unused") / "unused.gguf")
+    local = Local(path, context=COPY_CONTEXT, timeout=60, retry=None)
     local.create(messages="Hello", max_tokens=1, keep_alive=0)
     return local, engines._engines[next(reversed(engines._engines))]
 
