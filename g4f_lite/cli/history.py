@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..store.whole_file import write_whole
 from .locked_file import lock_of
 
 LENGTH = 1000  # messages that the file keeps
@@ -20,7 +21,7 @@ def load(path: Path) -> list[str]:
     if len(lines) > LENGTH:
         with lock_of(path):
             lines = _lines(path)[-LENGTH:]  # read again: another chat may have written a message
-            _write(path, lines, os.O_TRUNC)
+            write_whole(os.path.realpath(path), _data(lines))
     return [line.replace(NEWLINE, "\n") for line in lines]
 
 
@@ -31,15 +32,14 @@ def append(path: Path, message: str) -> None:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with lock_of(path):
-        _write(path, [message.replace("\n", NEWLINE)], os.O_APPEND)
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), "wb") as file:
+            file.write(_data([message.replace("\n", NEWLINE)]))
+        path.chmod(0o600)
 
 
 def _lines(path: Path) -> list[str]:
     return path.read_bytes().decode("utf-8", "surrogateescape").split("\n")[:-1]
 
 
-def _write(path: Path, lines: list[str], how: int) -> None:
-    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-    with open(os.open(path, os.O_CREAT | os.O_WRONLY | how, 0o600), "wb") as file:
-        file.write(data)
-    path.chmod(0o600)
+def _data(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
