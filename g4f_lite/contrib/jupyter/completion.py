@@ -50,12 +50,13 @@ class Completer:
 
     def _answerers(self, begun: str) -> list[str]:
         name, colon, _ = begun.partition(":")
-        named = name if colon and is_provider_name(name) else None
+        variables = self._magics.variables()
+        named = bool(colon) and (name in variables or is_provider_name(name))
         try:
-            provider, _ = self._magics.talk.addressed(named)
+            provider, _ = self._magics.talk.addressed(self._magics.answerer(name if named else ""))
             models = self._magics.talk.lists.of(provider)
         except (G4FLiteError, ValueError):
             models = []
         if named:
-            return [f"{named}:{model}" for model in models]
-        return sorted({*models, *provider_names(), *self._magics.variables()})
+            return [f"{name}:{model}" for model in models]
+        return sorted({*models, *provider_names(), *variables})

@@ -31,7 +31,7 @@ FORMS = ("markdown", "code", "text")
 COMMANDS = ("reset", "undo", "model", "system", "history")
 OPTIONS = ("-m", "--model", "-f", "--format", "-o", "--output", "-s", "--schema", "-i", "--interpolate")
 USAGE = "%chat reset | undo | model NAME | system TEXT | history; a prompt goes below a line %%chat"
-ANSWERERS = (BaseProvider, Client, Conversation)
+SOURCES = (BaseProvider, Client, Conversation)
 PYTHON = {"python", "py", "python3", "ipython", "ipython3"}
 
 
@@ -74,7 +74,7 @@ class ChatMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("-m", "--model", help="model, provider, provider:model or variable that answers this cell")
+    @argument("-m", "--model", help="model, provider, provider:model, variable or variable:model")
     @argument(
         "-f",
         "--format",
@@ -118,10 +118,10 @@ class ChatMagics(Magics):
         return value
 
     def _ask(self, prompt: str, given: Any, options: dict[str, Any]) -> Any:
-        answerer = self._answerer(given.model or "") or self.talk.model
+        answerer = self.answerer(given.model or "")
         conversation = self.talk.conversation(answerer)
         try:
-            stream = _stream(conversation, prompt, options)
+            stream = _stream(conversation, prompt, {**options, "model": answerer.model})
         except ModelNotSupportedError as error:
             explain(error, answerer)
             raise
@@ -137,42 +137,39 @@ class ChatMagics(Magics):
                 explain(error, answerer)
             raise
         finally:
-            if conversation is not answerer:
+            if conversation is not answerer.source:
                 self.talk.messages = conversation.messages
         if given.format == "code":
             self._offer_code(value)
         return value
 
-    def _answerer(self, word: str) -> Answerer:
-        """Return what ``-m`` names: a variable's provider, client or conversation, or else a model or provider.
+    def answerer(self, word: str) -> Answerer:
+        """Return who answers for what ``-m`` is given; for nothing, who answers now.
 
-        :raises UsageError: if it is written as a variable, ``$name`` or ``{name}``, and is not one of these
+        :raises UsageError: if it is written as a variable, ``$name`` or ``{name}``, and is not one that can answer
         """
         word = _unquoted(word)
-        name = word[1:-1] if word[:1] + word[-1:] == "{}" else word.removeprefix("$")
+        first, colon, model = word.partition(":")
+        name = first[1:-1] if first[:1] + first[-1:] == "{}" else first.removeprefix("$")
         value = self.shell.user_ns.get(name)
-        if isinstance(value, ANSWERERS) or (name != word and isinstance(value, str)):
-            return value
-        if name != word:
-            raise UsageError(f"-m {word}: {name} is not a variable with a provider, a Client or a Conversation")
-        return word
+        if isinstance(value, SOURCES):
+            return Answerer(value, model or None, name)
+        if name != first:
+            if not isinstance(value, str):
+                raise UsageError(f"-m {word}: {name} is not a variable with a provider, a Client or a Conversation")
+            word = value + colon + model
+        return self.talk.named(word) if word else self.talk.model
 
     def _choose(self, word: str) -> None:
         """Let the model that a word names answer the next cells, and say who that is."""
-        model = self.talk.model = None if word == "default" else self._checked(self._answerer(word))
-        if model is None or isinstance(model, str):
-            sys.stdout.write(f"{self.talk.who_answers(model)}.\n")
-        else:
-            sys.stdout.write(f"{word} answers the next cells.\n")
-
-    def _checked(self, answerer: Answerer) -> Answerer:
-        """Return who is to answer, unless it is known that nobody does; nothing is sent."""
+        answerer = Answerer() if word == "default" else self.answerer(word)
         try:
-            self.talk.conversation(answerer).stream("Hello").close()
+            self.talk.conversation(answerer).stream("Hello", model=answerer.model).close()  # nothing is sent
         except ModelNotSupportedError as error:
             explain(error, answerer)
             raise
-        return answerer
+        self.talk.model = answerer
+        sys.stdout.write(f"{self.talk.who_answers(answerer)}.\n")
 
     def types(self) -> list[str]:
         """List the variables that ``-s`` may name."""
@@ -180,7 +177,7 @@ class ChatMagics(Magics):
 
     def variables(self) -> list[str]:
         """List the variables that ``-m`` may name."""
-        return [name for name, value in self.shell.user_ns.items() if isinstance(value, ANSWERERS) and name[0] != "_"]
+        return [name for name, value in self.shell.user_ns.items() if isinstance(value, SOURCES) and name[0] != "_"]
 
     def _keep_part(self, stream: Any, name: str | None) -> Answer:
         """Bind what has arrived of an answer that is not whole, if anything has, and return it."""
@@ -250,7 +247,7 @@ class ChatMagics(Magics):
             return History(self.talk.messages)
         if command == "model":
             if not rest:
-                return self.talk.model
+                return self.talk.model.name or None
             return self._choose(rest)
         if command == "system":
             if not rest:
