@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+from dataclasses import dataclass
+
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -127,6 +130,87 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
     assert [call.prompt for call in g4f_scripted.calls] == [prompt, "I am Ada {name}, 10, {name}"]
 
 
+@dataclass
+class Rows:
+    """What has attributes, as a DataFrame."""
+
+    stars: list[int]
+
+    def mean(self) -> float:
+        return sum(self.stars) / len(self.stars)
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("{rows.mean():.2f} stars", "3.67 stars"),
+        ("{count:,}", "1,234,567"),
+        ("Hi {name:>5}|{name:<5}|", "Hi   Ada|Ada  |"),
+        ("{name!r}", "'Ada'"),
+        ("{name!r:<7}|", "'Ada'  |"),
+        ("{count=}", "count=1234567"),
+        ("Now{ count = }", "Now count = 1234567"),
+        ("{count=:,}", "count=1,234,567"),
+        ("{name=} {name=!s}", "name='Ada' name=Ada"),
+        ("{name:{width}}|", "Ada   |"),
+        ("{rows.stars[1:]}", "[4, 5]"),
+        ("{rows.stars[1:][0]:02}", "04"),
+        ("{{1: 2}}", "{1: 2}"),
+        ("{ {1: 2}[1] }", "2"),
+        ("{{{name}}}", "{Ada}"),
+        ("{count == 1} {count != 1} {count <= 1}", "False True False"),
+        ("{name if count != 1 else 2}", "Ada"),
+        ("{max(rows.stars, key=lambda star: -star)}", "2"),
+        ('{"\\n".join(map(str, rows.stars))}', "2\n4\n5"),
+        ('{"}:!r=".join("ab")}', "a}:!r=b"),
+        ("{(\n    name,\n)}", "('Ada',)"),
+        ("{braces}", "{name}"),
+        ("{day:%d.%m.%Y}", "01.02.2026"),
+        ("no braces", "no braces"),
+    ],
+)
+def test_expressions_are_those_of_an_f_string(
+    shell: InteractiveShell, g4f_scripted: Scripted, written: str, sent: str
+) -> None:
+    rows, day = Rows([2, 4, 5]), datetime.date(2026, 2, 1)
+    shell.user_ns.update(rows=rows, count=1234567, name="Ada", width=6, braces="{name}", day=day)
+    run(shell, f"%%chat -i\n{written}")
+    assert g4f_scripted.calls[0].prompt == sent
+
+
+TWICE = "; braces that are part of the prompt are written twice, {{ and }}"
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{nothing}", f"-i {{nothing}}: NameError: name 'nothing' is not defined{TWICE}"),
+        ("{\n  nothing:,}", f"-i {{ nothing:,}}: NameError: name 'nothing' is not defined{TWICE}"),
+        ('{"median": number}', f'-i {{"median": number}}: this is not an expression{TWICE}'),
+        ('{"count":10}', f'-i {{"count":10}}: this is not an expression{TWICE}'),
+        ("{}", f"-i {{}}: this is not an expression{TWICE}"),
+        ("a { b", f"-i {{ b: this is not an expression{TWICE}"),
+        (
+            "{1 +} of all of them, and much else, and more",
+            f"-i {{1 +}} of all of them, and much else,…: this is not an expression{TWICE}",
+        ),
+        ("{name:>10", f"-i {{name:>10: this is not an expression{TWICE}"),
+        ("a } b", f"-i: a closing brace has no opening one{TWICE}"),
+        ("{1 / 0}", "-i {1 / 0}: ZeroDivisionError: division by zero"),
+        ("{{}} {empty['a']}", "-i {empty['a']}: KeyError: 'a'"),
+        ("{name:,}", "-i {name:,}: ValueError: Cannot specify ',' with 's'."),
+    ],
+)
+def test_what_cannot_be_replaced_is_quoted(
+    shell: InteractiveShell, g4f_scripted: Scripted, written: str, message: str
+) -> None:
+    shell.user_ns.update(name="Ada", empty={})
+    with pytest.raises(UsageError) as caught:
+        run(shell, f"%%chat -i\n{written}")
+    assert str(caught.value) == message
+    assert g4f_scripted.calls == []
+
+
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
@@ -152,8 +236,6 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
         ("%%chat -s 3\na", "3"),
         ("%%chat -s int -f code\na", "-s gives a value and -f code a text; leave one of them out"),
         ("%%chat -i\n{''}", "prompt is blank"),
-        ("%%chat -i\n{nothing}", "-i: name 'nothing' is not defined; braces"),
-        ("%%chat -i\n{", "-i: .*; braces that are part of the prompt are written twice, {{ and }}"),
         ("%%chat\n \n", "the prompt is blank"),
         ("%%chat", "the prompt is blank; it goes below the line"),
         ("%%chat -m $nobody\na", "-m \\$nobody: nobody is not a variable with a provider, a Client or a Conversation"),

@@ -10,12 +10,12 @@ import typing
 from collections.abc import Iterable, Sequence
 from inspect import cleandoc
 from textwrap import shorten
+from types import CodeType
 from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
-from IPython.utils.text import FullEvalFormatter
 
 from ...answers.answer import Answer
 from ...answers.interruption import AnswerInterrupted, part_of
@@ -24,6 +24,7 @@ from ...client.client import Client
 from ...conversation import Conversation
 from ...errors import G4FLiteError, ModelNotSupportedError, sanitize
 from ...providers.base import BaseProvider
+from .interpolation import interpolated
 from .talk import Answerer, History, Talk, explain
 from .values import show_value
 
@@ -111,7 +112,7 @@ class ChatMagics(Magics):
         if given.schema and given.format != "markdown":
             raise UsageError(f"-s gives a value and -f {given.format} a text; leave one of them out")
         options = {"output": self._type(" ".join(given.schema))} if given.schema else {}
-        prompt = self._interpolated(cell) if given.interpolate else cell
+        prompt = interpolated(cell, self._evaluated) if given.interpolate else cell
         value = self._ask(prompt.strip(), given, options)
         if given.output:
             self.shell.user_ns[given.output] = value
@@ -196,26 +197,20 @@ class ChatMagics(Magics):
         else:
             sys.stdout.write("The answer has no Python code.\n")
 
+    def _evaluated(self, expression: str | CodeType) -> Any:
+        return eval(expression, self.shell.user_global_ns, self.shell.user_ns)  # as Python evaluates a cell
+
     def _type(self, expression: str) -> Any:
         """Evaluate the type that ``-s`` names, which may be in quotes."""
         text = _unquoted(expression)
         try:
-            return eval(text, self.shell.user_global_ns, self.shell.user_ns)  # as Python evaluates a cell
+            return self._evaluated(text)
         except SyntaxError as error:
             raise UsageError(f"-s {text}: this is not a type; the prompt goes below the line") from error
         except Exception as error:
             name = getattr(error, "name", None) or ""
             near = f"from typing import {name}" if name in typing.__all__ else _near([name], self.types())
             raise UsageError(f"-s {text}: {error}" + (f"; try {near}" if near else "")) from error
-
-    def _interpolated(self, cell: str) -> str:
-        """Replace the expressions in braces by their values."""
-        try:
-            return str(FullEvalFormatter().vformat(cell, (), self.shell.user_ns))
-        except Exception as error:
-            raise UsageError(
-                f"-i: {error}; braces that are part of the prompt are written twice, {{{{ and }}}}"
-            ) from error
 
     @no_var_expand
     @line_magic("chat")
