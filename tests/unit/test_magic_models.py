@@ -101,10 +101,13 @@ def test_a_model_that_nobody_has(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     monkeypatch.setattr("g4f_lite.providers.selection.replacement", Local())
-    for cell in (f"%chat model {name}", f"%%chat -m {name}\nHello"):
-        with pytest.raises(ModelNotSupportedError, match=message):
-            run(shell, cell)
-    assert run(shell, "%chat model") is None
+    with pytest.raises(ModelNotSupportedError, match=message):
+        run(shell, f"%%chat -m {name}\nHello")
+    for chosen, stays in (("default", "the default"), ("smollm2", "smollm2")):
+        run(shell, f"%chat model {chosen}")
+        with pytest.raises(ModelNotSupportedError, match=message.replace("$", rf" \(the model stays {stays}\)$")):
+            run(shell, f"%chat model {name}")
+    assert run(shell, "%chat model") == "smollm2"
 
 
 @pytest.mark.parametrize(

@@ -166,8 +166,11 @@ class ChatMagics(Magics):
         answerer = Answerer() if word == "default" else self.answerer(word)
         try:
             self.talk.conversation(answerer).stream("Hello", model=answerer.model).close()  # nothing is sent
-        except ModelNotSupportedError as error:
-            explain(error, answerer)
+        except G4FLiteError as error:
+            if isinstance(error, ModelNotSupportedError):
+                explain(error, answerer)
+            error.message += f" (the model stays {self.talk.model.name or 'the default'})"
+            error.args = (error.message,)
             raise
         self.talk.model = answerer
         sys.stdout.write(f"{self.talk.who_answers(answerer)}.\n")
