@@ -177,6 +177,15 @@ def test_completion(
     assert has_not not in found
 
 
+def test_what_is_at_hand_is_completed_first(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Echo, "get_models", lambda _: ["small", "large"])
+    shell.user_ns.update(server=Echo(), client=Client(Echo()))
+    run(shell, "%chat model server")
+    with provisionalcompleter():
+        found = [completion.text for completion in shell.Completer.completions("%%chat -m ", 10)]
+    assert found[:6] == ["client", "server", "large", "small", "Local", "AiEngine"]
+
+
 def test_a_model_that_has_come_since_is_in_the_list(
     shell: InteractiveShell,
     g4f_scripted: Scripted,

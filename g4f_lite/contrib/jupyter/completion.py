@@ -5,7 +5,7 @@ from __future__ import annotations
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from ...errors import G4FLiteError
-from ...providers.registry import is_provider_name, provider_names
+from ...providers.registry import is_provider_name, suggested_names
 from .magics import COMMANDS, FORMS, OPTIONS, ChatMagics
 
 
@@ -59,4 +59,5 @@ class Completer:
             models = []
         if named:
             return [f"{name}:{model}" for model in models]
-        return sorted({*models, *provider_names(), *variables})
+        providers = sorted(suggested_names(), key=str.lower)
+        return [*dict.fromkeys([*sorted(variables), *sorted(models), "Local", *providers])]
