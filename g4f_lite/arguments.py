@@ -162,6 +162,7 @@ _OF_RESULTS = {
     **dict.fromkeys(("content", "message", "response"), "text"),
     **dict.fromkeys(("errors", "failures"), "failed"),
     **dict.fromkeys(("parsed", "value"), "output"),
+    "show": "to_frame()",
     "values": "outputs()",
     "exception": "error",
     "prompt": "input",

@@ -295,6 +295,7 @@ def test_the_causes_of_an_error_are_there_and_in_the_log(caplog: pytest.LogCaptu
         ("errors", "BatchResults has no attribute 'errors'; write .failed"),
         ("answers", "BatchResults has no attribute 'answers'; write .texts()"),
         ("to_csv", "BatchResults has no attribute 'to_csv'; write .to_frame().to_csv(…)"),
+        ("show", "BatchResults has no attribute 'show'; write .to_frame()"),
         ("content", "BatchResults has no attribute 'content'"),
         ("so_far.values", "Results has no attribute 'values'; write .outputs()"),
         ("failed.errors", "Results has no attribute 'errors'"),
