@@ -123,7 +123,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
     def to_frame(self, meta: bool = True) -> Any:
         """Return all results as a DataFrame: of polars where the prompts were a Series of polars, else of pandas.
 
-        :param meta: whether there are columns such as ``call_error`` and ``call_seconds``
+        :param meta: whether there are columns beside ``text``, ``output`` or the type's fields, such as ``call_error``
         :raises MissingDependencyError: if pandas is not installed
         """
         return self._all(self).to_frame(meta)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
@@ -174,6 +174,27 @@ def test_a_frame_has_the_values_of_enums() -> None:
     assert frame.to_csv(index=False) == "name,age\nAda,36\n"
     frame = Client(Scripted('"bad"')).map(["one"], output=Mood).to_frame(meta=False)
     assert frame.to_csv(index=False) == "output\nbad\n"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("kind", "answer", "column", "value"),
+    [
+        (None, "fine", "text", "fine"),
+        (str, "fine", "output", "fine"),
+        (Literal["good", "bad"], '"bad"', "output", "bad"),
+        (Mood, '"bad"', "output", "bad"),
+        (int, "3", "output", 3),
+        (bool, "true", "output", True),
+        (list[str], '["a", "b"]', "output", ["a", "b"]),
+        (dict[str, int], '{"stars": 3}', "stars", 3),
+    ],
+)
+def test_a_value_without_fields_is_in_the_column_of_outputs(kind: Any, answer: str, column: str, value: Any) -> None:
+    pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+    frame = Client(Scripted(answer)).map(["one"], output=kind).to_frame(meta=False)
+    assert frame.to_dict("list") == {column: [value]}
 
 
 @pytest.mark.once
