@@ -39,12 +39,12 @@ class Fallback(BaseProvider):
 
         Fallback([OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama"), Local()])
 
-    The next provider is used only before the answer has begun, and at once where a service names a longer wait by
-    Retry-After than the ``max_backoff`` of its provider's retry policy, 8 s.  A provider that does not accept the
-    prompt, for instance an image or an option, is skipped.  A provider that failed three times in a row is skipped for
-    30 s, or for its Retry-After, at most an hour; then one call tries it again.  If no other provider answers, one
-    whose Retry-After fits in the timeout and in the retry policy is waited for.  The ``provider`` of an answer is the
-    name of the provider that answered, with its address where others of that name have another one.
+    The next provider is used only before the answer has begun, and at once where the waits that a service names by
+    Retry-After are longer in all than the ``max_backoff`` of its provider's retry policy, 8 s.  A provider that does
+    not accept the prompt, for instance an image or an option, is skipped.  A provider that failed three times in a row
+    is skipped for 30 s, or for its Retry-After, at most an hour; then one call tries it again.  If no other provider
+    answers, one whose Retry-After fits in the timeout and in the retry policy is waited for.  The ``provider`` of an
+    answer is the name of the provider that answered, with its address where others of that name have another one.
 
     :param providers: the providers, in order: objects, classes or names
     :param each: the timeout of each provider, within the ``timeout`` of a call
