@@ -27,6 +27,7 @@
     ├── EngineError                     the process of the embedded model crashed, or lacks memory
     ├── BatchStoppedError               a batch that cannot go on
     ├── StoreError                      a file of answers or conversations that cannot be used
+    │   └── ConversationFileError       a file that is not a list of messages
     ├── ToolDenied                      a tool call that was not allowed; the model is told
     ├── TurnsExceededError              a model that goes on calling tools
     └── MissingDependencyError
@@ -90,8 +91,7 @@ class G4FLiteError(Exception):
         self.provider = provider
         self.step = step
         self.attempts = attempts
-        self.elapsed = elapsed
-        self.waited = 0.0
+        self.elapsed, self.waited = elapsed, 0.0
         self.partial = partial
 
     def __str__(self) -> str:
