@@ -49,8 +49,9 @@ def to_messages(
             raise ValueError("the prompt is blank; give a text or a list of messages")
         messages = [{"role": "user", "content": messages}]
     if isinstance(messages, (bytes, dict)) or not isinstance(messages, Sequence):
+        hint = ": pass its .read_text()" if isinstance(messages, os.PathLike) else ""
         raise TypeError(
-            f"messages must be a string or a list of {{'role': …, 'content': …}}, not {type(messages).__name__}"
+            f"messages must be a string or a list of {{'role': …, 'content': …}}, not {type(messages).__name__}{hint}"
         )
     result = [_checked(message, index) for index, message in enumerate(messages)]
     if not any(_has_content(message) for message in result):
