@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .client.client import Client, ask, stream
     from .client.legacy import ChatCompletion
     from .conversation import Conversation
+    from .conversation.file import ConversationFileError
     from .errors import (
         AllProvidersFailedError,
         AuthenticationError,
@@ -114,6 +115,7 @@ __all__ = [
     "Client",
     "Conversation",
     "ConversationChangedError",
+    "ConversationFileError",
     "ConversationInfo",
     "ConversationNotFoundError",
     "Conversations",
@@ -197,6 +199,7 @@ _NAMES = {
     ".client.client": ("Client", "ask", "stream"),
     ".client.legacy": ("ChatCompletion",),
     ".conversation": ("Conversation",),
+    ".conversation.file": ("ConversationFileError",),
     ".errors": (
         "AllProvidersFailedError",
         "AuthenticationError",

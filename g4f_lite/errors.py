@@ -27,6 +27,7 @@
     ├── EngineError                     the process of the embedded model crashed, or lacks memory
     ├── BatchStoppedError               a batch that cannot go on
     ├── StoreError                      a file of answers or conversations that cannot be used
+    │   └── ConversationFileError       a file that is not a list of messages
     ├── ToolDenied                      a tool call that was not allowed; the model is told
     ├── TurnsExceededError              a model that goes on calling tools
     └── MissingDependencyError
@@ -72,6 +73,7 @@ class G4FLiteError(Exception):
     :param attempts: how many times the request was sent
     :param elapsed: seconds since the call began
     :param partial: the text of the answer that had arrived
+    :ivar waited: seconds of ``elapsed`` that the call waited because the service had asked for it
     """
 
     def __init__(
@@ -90,7 +92,7 @@ class G4FLiteError(Exception):
         self.provider = provider
         self.step = step
         self.attempts = attempts
-        self.elapsed = elapsed
+        self.elapsed, self.waited = elapsed, 0.0
         self.partial = partial
 
     def __str__(self) -> str:
@@ -98,6 +100,8 @@ class G4FLiteError(Exception):
         text = f"{place}: {self.message}" if place else self.message
         if self.attempts and self.attempts > 1 and self.elapsed is not None:
             text += f" ({self.attempts} attempts in {self.elapsed:.1f} s)"
+        if self.waited:
+            text += f"; the call waited {self.waited:.1f} s because the service had asked for it"
         if isinstance(self, RateLimitError) and self.retry_after:
             text += f"; the service asks to wait {self.retry_after:.0f} s"
         if self.partial and not isinstance(self, (ResponseFormatError, RefusalError)):  # whose messages are about it

@@ -52,6 +52,7 @@ def to_messages(
         messages = [{"role": "user", "content": messages}]
     if isinstance(messages, (bytes, dict)) or not isinstance(messages, Sequence):
         hint = _MANY if hasattr(messages, "to_list") else ""  # a Series of pandas or polars
+        hint = ": pass its .read_text()" if isinstance(messages, os.PathLike) else hint
         kind = type(messages).__name__
         raise TypeError(f"messages must be a string or a list of {{'role': …, 'content': …}}, not {kind}{hint}")
     result = [_checked(message, index) for index, message in enumerate(messages)]

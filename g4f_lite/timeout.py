@@ -14,6 +14,7 @@ TimeoutLike = Union["Timeout", float, tuple[float | None, float | None], None]
 # HTTP statuses of a trouble that passes by waiting.  520 to 524 are Cloudflare's, for a server behind it that fails;
 # 529 says that a service is overloaded.
 PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+WAIT_SHARE = 0.8  # of the time left, which a wait that a service asks for may take: the rest is for the answer
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ class RetryPolicy:
 
     :param attempts: requests in all, the first one included
     :param backoff: seconds; the n-th wait is drawn from 0 … backoff · 2ⁿ⁻¹ ("full jitter")
-    :param max_backoff: seconds, the longest of these waits; and the longest Retry-After that a member of a chain waits
-        for while others are behind it
+    :param max_backoff: seconds, the longest of these waits; and what a member of a chain waits in all for Retry-After
+        while others are behind it
     :param max_retry_after: seconds, the longest Retry-After that is waited for; where a service asks for more,
         its error is raised at once, with ``retry_after``
     :param budget: retries that all calls of one provider have in hand together; each success gives half a retry back

@@ -1,5 +1,6 @@
 """Errors as a caller sees them: with the caller's own lines, and one line for the cause."""
 
+# ruff: noqa: B904  it is the same error that is raised again, and a traceback shows that line
 from __future__ import annotations
 
 import inspect
@@ -52,14 +53,14 @@ def with_short_errors(function: F) -> F:
         try:
             return function(*arguments, **named)
         except (G4FLiteError, KeyboardInterrupt, *_OF_ARGUMENTS) as error:
-            raise _short(error)  # noqa: B904  it is the same one
+            raise _short(error)
 
     @wraps(function)
     def iterated(*arguments: Any, **named: Any) -> Any:
         try:
             yield from function(*arguments, **named)
         except (G4FLiteError, KeyboardInterrupt, *_OF_ARGUMENTS) as error:
-            raise _short(error)  # noqa: B904
+            raise _short(error)
 
     return cast(F, iterated if inspect.isgeneratorfunction(function) else called)
 

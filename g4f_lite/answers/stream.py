@@ -1,5 +1,6 @@
 """The stream that a caller iterates."""
 
+# ruff: noqa: B904  it is the same error that is raised again, and a traceback shows that line
 from __future__ import annotations
 
 import threading
@@ -309,7 +310,7 @@ class AnswerStream(Generator[Piece, None, None]):
         except G4FLiteError as error:
             self._record_failure(error)
             self._close_source()
-            raise shortened(error)  # noqa: B904  it is the same one
+            raise shortened(error)
         except ValueError as error:
             if "already executing" not in str(error):
                 raise

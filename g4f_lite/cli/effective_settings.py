@@ -90,7 +90,8 @@ def _first(name: str, given: Mapping[str, str | None], variables: list[str], def
 def _model(given: Mapping[str, str | None]) -> Setting:
     """Return the model: that in the name of a provider goes before all others."""
     provider = _first("provider", given, ["G4F_LITE_PROVIDER"], "")
-    if named := [model for part in provider.value.split(",") if (model := part.partition(":")[2].strip())]:
+    parts = [part for part in provider.value.split(",") if "://" not in part]  # which is a URL, and a mistake
+    if named := [model for part in parts if (model := part.partition(":")[2].strip())]:
         return Setting("model", ", ".join(named), provider.source)
     return _first("model", given, [] if given.get("provider") else ["G4F_LITE_MODEL"], "the provider's own")
 

@@ -146,7 +146,7 @@ class Conversation(Turns):
 
         :param path: the file
         :raises OSError: if the file cannot be read
-        :raises ValueError: if the file is not a JSON list of messages
+        :raises ConversationFileError: if the file is not a JSON list of messages; it is also a ValueError
         """
         messages, found = read_messages(path)
         conversation = cls(

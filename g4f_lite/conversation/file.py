@@ -8,9 +8,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConversationChangedError
-from ..messages import Messages, json_copy
+from ..errors import ConversationChangedError, StoreError
+from ..messages import Messages, json_copy, to_messages
 from ..store.whole_file import write_whole
+
+
+class ConversationFileError(StoreError, ValueError):
+    """A file that :meth:`Conversation.load` cannot read: it is empty, damaged, or not a JSON list of messages."""
 
 
 def write_messages(messages: Messages, target: Path, files: dict[str, str]) -> None:
@@ -39,22 +43,28 @@ def write_messages(messages: Messages, target: Path, files: dict[str, str]) -> N
         raise OSError(error.errno, error.strerror, str(target)) from error
 
 
-def read_messages(path: str | os.PathLike[str]) -> tuple[list[Any], str]:
+def read_messages(path: str | os.PathLike[str]) -> tuple[Messages, str]:
     """Read a JSON list of messages; return it, and the digest of the file.
 
     :raises OSError: if the file cannot be read
-    :raises ValueError: if the file is not a JSON list
+    :raises ConversationFileError: if the file is not a JSON list of messages
     """
     data = Path(path).read_bytes()
+    if not data:
+        raise ConversationFileError(f"{path} is empty, and not a JSON list of messages", path)
     try:
-        messages = json.loads(data.decode("utf-8-sig"))
+        messages: Any = json.loads(data.decode("utf-8-sig"))
     except ValueError as error:
-        raise ValueError(f"{path} is not a JSON file") from error
+        raise ConversationFileError(f"{path} is not a JSON file: {error}", path) from error
     except RecursionError as error:
-        raise ValueError(f"{path} is not a JSON list of messages: it is nested too deeply") from error
+        message = f"{path} is not a JSON list of messages: it is nested too deeply"
+        raise ConversationFileError(message, path) from error
     if not isinstance(messages, list):
-        raise ValueError(f"{path} is not a JSON list of messages")
-    return messages, digest(data)
+        raise ConversationFileError(f"{path} is not a JSON list of messages", path)
+    try:
+        return to_messages(messages) if messages else [], digest(data)
+    except (TypeError, ValueError) as error:
+        raise ConversationFileError(f"{path} is not a JSON list of messages: {error}", path) from error
 
 
 def digest(data: bytes) -> str:

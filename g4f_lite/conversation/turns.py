@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -375,4 +376,5 @@ def turn_of(prompt: Any) -> Messages:
         return list(prompt)
     if isinstance(prompt, (str, list, tuple)):
         raise ValueError("the prompt is blank; give a text or a list of messages")
-    raise TypeError(f"prompt must be a string or a list of messages, not {type(prompt).__name__}")
+    hint = ": pass its .read_text()" if isinstance(prompt, os.PathLike) else ""
+    raise TypeError(f"prompt must be a string or a list of messages, not {type(prompt).__name__}{hint}")

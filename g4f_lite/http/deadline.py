@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import DeadlineExceededError, G4FLiteError, StreamInterruptedError
-from ..timeout import Timeout
+from ..timeout import WAIT_SHARE, Timeout
 from .signals import pass_on_signal
 from .slices import wait
 
@@ -41,6 +41,8 @@ class Deadline:
     :param share: seconds until the first delta in all; None where the total limit alone bounds them
     :param clock: tells the time in seconds; a test gives its own
     :param work: tells the seconds that this thread has worked, as ``clock`` does the time
+    :ivar patience: seconds that the call may wait in all because its service asks for it
+    :ivar waited: seconds that it has waited so
     :ivar awaits: the limit of the silence that the call is in: ``"first"`` before the first delta, else ``"read"``
     """
 
@@ -57,6 +59,7 @@ class Deadline:
         self.began = clock()
         self.ended: str | None = None
         self.socket: socket.socket | None = None
+        self.patience, self.waited = math.inf, 0.0
         self._clock, self._work = clock, work
         self._work_ends_at: float | None = None
         self._limits = {"total": timeout.total, "first": share}
@@ -84,6 +87,10 @@ class Deadline:
     def remaining(self) -> float:
         """Return the seconds left: 0 when none is, infinity without a total limit."""
         return max(0.0, self._ends_at - self._clock())
+
+    def may_wait(self) -> float:
+        """Return the seconds that the call may wait now for its service, so that an answer can come after it."""
+        return min(self.patience - self.waited, WAIT_SHARE * self.remaining())
 
     def limit(self, kind: str) -> float | None:
         """Return the seconds that a socket may wait now: its own limit, or what is left of the call if that is less.

@@ -270,6 +270,7 @@ class Exchange:
         error.provider = self.name
         error.attempts = self.attempts
         error.elapsed = self.deadline.elapsed
+        error.waited = self.deadline.waited
         error.step = error.step or "stream"
         self.scrub(error)
 

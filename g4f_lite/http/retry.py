@@ -18,7 +18,7 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from ..timeout import RetryLike, RetryPolicy, before_others
+from ..timeout import RetryLike, RetryPolicy
 from .cooldown import CoolDowns
 from .deadline import Deadline
 from .exchange import Exchange
@@ -87,11 +87,13 @@ def attempts(
     """
     deadline = exchange.deadline
     longest = _policy_of(retry).max_retry_after  # for other calls, which may have no other provider
-    retry = before_others(retry) if has_fallback else retry
+    if has_fallback and isinstance(retry, RetryPolicy):
+        deadline.patience = retry.max_backoff
 
     def counted() -> Result:
         while pause := _pause(service, retry, model, deadline):
             logger.info("%s: waiting %.2f s for a rate limit that another call met", service.name, pause)
+            deadline.waited += pause
             deadline.sleep(pause)
         exchange.attempts += 1
         try:
@@ -105,6 +107,8 @@ def attempts(
 
     def on_retry(error: G4FLiteError, attempt: int, wait: float) -> None:
         exchange.describe(error)
+        if getattr(error, "retry_after", None):
+            deadline.waited += wait
         logger.info("%s: attempt %d failed, retrying in %.2f s: %s", service.name, attempt, wait, error)
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
@@ -120,10 +124,18 @@ def attempts(
 
 
 def _pause(service: Retried, retry: RetryLike, model: str | None, deadline: Deadline) -> float:
-    """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
+    """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none.
+
+    :raises RateLimitError: if the call may not wait so long
+    """
     if model is None or retry is None or not service.cool_downs.running:  # as nearly always
         return 0.0
-    return service.cool_downs.wait(model, min(_policy_of(retry).max_retry_after, deadline.remaining()))
+    most = min(_policy_of(retry).max_retry_after, deadline.may_wait())
+    pause = service.cool_downs.wait(model, most)
+    if pause > most:
+        text = "not sent, because of a rate limit that another call met"
+        raise RateLimitError(text, step="prompt", retry_after=pause)
+    return pause
 
 
 def _policy_of(retry: RetryLike) -> RetryPolicy:
@@ -164,7 +176,7 @@ def retrying(
             return float(asked)
         return draw(0, min(policy.max_backoff, policy.backoff * 2.0 ** min(state.attempt_number - 1, 60)))
 
-    retryable = tenacity.retry_if_exception(lambda error: is_retryable(error, policy, deadline.remaining()))
+    retryable = tenacity.retry_if_exception(lambda error: is_retryable(error, policy, deadline.may_wait()))
 
     def may_not_go_on(state: tenacity.RetryCallState) -> bool:
         if deadline.ended is not None or state.upcoming_sleep >= deadline.remaining():
@@ -219,15 +231,15 @@ def names_cool_down(error: BaseException | None) -> bool:
     return isinstance(error, RateLimitError) and bool(error.retry_after) and not isinstance(error, QuotaExceededError)
 
 
-def is_retryable(error: BaseException | None, policy: RetryPolicy, left: float) -> bool:
+def is_retryable(error: BaseException | None, policy: RetryPolicy, most: float) -> bool:
     """Return whether the same request may be sent again, and may then succeed.
 
-    :param left: the seconds that the call has left
+    :param most: the seconds that the call may wait
     """
     asked = error.retry_after if isinstance(error, ProviderError) else None
     if isinstance(error, ProviderError) and not error.may_retry:
         return False
-    if asked is not None and asked > min(policy.max_retry_after, left):
+    if asked is not None and asked > min(policy.max_retry_after, most):
         return False
     if isinstance(error, TransportError):
         return error.cause not in ("tls", "proxy")

@@ -3,6 +3,7 @@
 A provider defines what to send and how to read the answer; this module does the rest, for all providers.
 """
 
+# ruff: noqa: B904  it is the same error that is raised again, and a traceback shows that line
 from __future__ import annotations
 
 import logging
@@ -312,4 +313,4 @@ def run(
                 exchange.drop_token()  # an old one, which the service takes no more
                 return attempts(service, exchange, act, policy, may_be_text=False)
     except G4FLiteError as error:
-        raise shortened(error)  # noqa: B904  it is the same one
+        raise shortened(error)

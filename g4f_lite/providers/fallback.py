@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 FOR_ONE_SERVICE = frozenset({"extra_headers", "extra_query"})  # not for another service to see
 _NO_ANSWER = (EmptyResponseError, DeadlineExceededError)  # whole, or not to be waited for any longer
 _BEGUN = (Attached, Usage)  # what is no content, and shows that a model has begun all the same
+OnFallback = Callable[[list[G4FLiteError], str], None]
 FAIR_SECONDS = 10.0  # a timeout of less than this does not count as a failure of the provider
 
 
@@ -39,22 +40,22 @@ class Fallback(BaseProvider):
 
         Fallback([OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama"), Local()])
 
-    The next provider is used only before the answer has begun, and at once where a service names a longer wait by
-    Retry-After than the ``max_backoff`` of its provider's retry policy, 8 s.  A provider that does not accept the
-    prompt, for instance an image or an option, is skipped.  A provider that failed three times in a row is skipped for
-    30 s, or for its Retry-After, at most an hour; then one call tries it again.  If no other provider answers, one
-    whose Retry-After fits in the timeout and in the retry policy is waited for.  The ``provider`` of an answer is the
-    name of the provider that answered, with its address where others of that name have another one.
+    The next provider is used only before the answer has begun, and at once where the waits that a service names by
+    Retry-After are longer in all than the ``max_backoff`` of its provider's retry policy, 8 s.  A provider that does
+    not accept the prompt, for instance an image or an option, is skipped.  A provider that failed three times in a row
+    is skipped for 30 s, or for its Retry-After, at most an hour; then one call tries it again.  If no other provider
+    answers, one whose Retry-After fits in the timeout and in the retry policy is waited for.  The ``provider`` of an
+    answer is the name of the provider that answered, with its address where others of that name have another one.
 
     :param providers: the providers, in order: objects, classes or names
     :param each: the timeout of each provider, within the ``timeout`` of a call
+    :param on_fallback: called before an answer for which others failed first, with a list of their errors, and with the
+        name of the provider that answers
     :param clock: returns the time in seconds
     :param shuffle: only False, because the order is kept; it is accepted for scripts that were written for g4f, like
         the next two
     :param single_provider_retry: only False, because each provider retries by its own ``retry``
     :param max_retries: without effect, like ``single_provider_retry``
-    :ivar on_fallback: called before an answer for which others failed first, with their errors and with the name of the
-        provider that answers; None by default
     :raises TypeError: if something is not a provider, or an argument asks for what a Fallback does not do
     """
 
@@ -63,6 +64,7 @@ class Fallback(BaseProvider):
         providers: Iterable[BaseProvider | type[BaseProvider] | str],
         *others: NoReturn,
         each: TimeoutLike = None,
+        on_fallback: OnFallback | None = None,
         clock: Callable[[], float] = time.monotonic,
         shuffle: bool = False,
         single_provider_retry: bool = False,
@@ -92,7 +94,7 @@ class Fallback(BaseProvider):
         self.each = None if each is None else Timeout.of(each)
         self._usual = Timeout.of_environment() or Timeout()  # which a member has that was given none
         self.timeout = self._usual  # for calls without a timeout
-        self.on_fallback: Callable[[list[G4FLiteError], str], None] | None = None
+        self.on_fallback = on_fallback
         self._clock = clock
         self._members = [
             Member(provider, CircuitBreaker(clock), address)
@@ -179,7 +181,7 @@ class Fallback(BaseProvider):
             provider.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.providers, self.each)
+        return _rebuild, (self.providers, self.each, self.on_fallback)
 
     def __repr__(self) -> str:
         return f"Fallback({self.providers!r})"
@@ -217,8 +219,8 @@ def _all_failed(what: str, errors: list[G4FLiteError], step: str) -> AllProvider
     return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
 
 
-def _rebuild(providers: list[BaseProvider], each: Timeout | None) -> Fallback:
-    return Fallback(providers, each=each)
+def _rebuild(providers: list[BaseProvider], each: Timeout | None, on_fallback: OnFallback | None) -> Fallback:
+    return Fallback(providers, each=each, on_fallback=on_fallback)
 
 
 class _Chain(CheckedSource):

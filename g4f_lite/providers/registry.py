@@ -14,6 +14,7 @@ from .base import BaseProvider
 from .openai.presets import PRESETS, plain, preset_named
 
 ENTRY_POINTS = "g4f_lite.providers"
+NAME_IS_URL = "the name of the provider is a URL"
 
 # Python's messages about an unknown or a missing parameter of a class.  Patterns are compiled by re at their first use.
 _REFUSED = r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'"
@@ -62,9 +63,7 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
     if not isinstance(name, str):
         raise TypeError(f"the name of a provider must be a string, not {type(name).__name__}")
     if is_url(name):
-        raise ProviderNotFoundError(
-            "the name of the provider is a URL; pass it as base_url=, or OpenAICompatible(url) in a list"
-        )
+        raise ProviderNotFoundError(f"{NAME_IS_URL}; pass it as base_url=, or OpenAICompatible(url) in a list")
     whole = name.strip()
     name, _, model = whole.partition(":")
     if model:

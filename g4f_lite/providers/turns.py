@@ -11,7 +11,7 @@ from ..errors import AllProvidersFailedError, G4FLiteError, ProviderError
 from ..http.retry import is_retryable
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
-from ..timeout import RETRY, RetryLike, RetryPolicy, before_others, patience
+from ..timeout import RETRY, WAIT_SHARE, RetryLike, RetryPolicy, before_others, patience
 from .base import BaseProvider
 from .circuit_breaker import CircuitBreaker
 
@@ -114,7 +114,7 @@ class Turns:
             return None
         policy = self._policy(member.provider)
         most = patience(before_others(policy) if self._prompt.has_fallback else policy) - waited
-        return seconds if seconds <= most and seconds < self._left() else None
+        return seconds if seconds <= min(most, WAIT_SHARE * self._left()) else None
 
     def _left_its_wait(self, error: G4FLiteError, policy: RetryLike) -> bool:
         """Return whether a member would have waited for its service if there had been no other to ask."""
@@ -123,7 +123,8 @@ class Turns:
         if not isinstance(policy, RetryPolicy) or policy.attempts == 1:
             return False
         asked = getattr(error, "retry_after", None) or 0.0
-        return asked > policy.max_backoff and is_retryable(error, policy, self._left())
+        is_left = asked > 0 and asked + error.waited > policy.max_backoff and (error.attempts or 0) < policy.attempts
+        return is_left and is_retryable(error, policy, WAIT_SHARE * self._left())
 
     def _policy(self, provider: BaseProvider) -> RetryLike:
         """Return the retry policy of a member in this call."""

@@ -1,4 +1,4 @@
-"""The examples of README.md that the embedded model is to answer are answered rightly by the real one."""
+"""The examples of README.md and docs/ that the embedded model is to answer are answered rightly by the real one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if importlib.util.find_spec("xllamacpp") is None:  # not imported: the engine do
 
 pytestmark = pytest.mark.once
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
 
 
 class City(NamedTuple):
@@ -42,6 +43,20 @@ def client() -> Iterator[Client]:
 def test_it_knows_what_it_is_asked(client: Client, prompt: str, word: str) -> None:
     assert f'"{prompt}"' in README
     assert word in client.ask(prompt)
+
+
+def test_it_remembers_what_was_said(client: Client) -> None:
+    pages = [(DOCS / name).read_text(encoding="utf-8") for name in ("client.md", "quickstart.md", "command-line.md")]
+    assert all('"What is the capital of France?"' in page and '"And of Italy?"' in page for page in pages)
+    conversation = client.conversation(system="Be brief.")
+    assert "Paris" in conversation.ask("What is the capital of France?")
+    assert "Rome" in conversation.ask("And of Italy?", max_tokens=20)
+    messages = [
+        {"role": "user", "content": "What is the capital of France?"},
+        {"role": "assistant", "content": "Paris."},
+        {"role": "user", "content": "And of Italy?"},
+    ]
+    assert "Rome" in client.ask(messages, system="Answer in one sentence.")
 
 
 def test_it_fills_in_a_type(client: Client) -> None:

@@ -15,6 +15,7 @@ from g4f_lite import (
     Client,
     Conversation,
     ConversationChangedError,
+    ConversationFileError,
     Fallback,
     StreamInterruptedError,
     ToolCallDelta,
@@ -307,6 +308,7 @@ def test_the_mark_that_windows_programs_put_first_is_skipped(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "text",
     [
+        "",
         "no JSON",
         '{"role": "user"}',
         '"text"',
@@ -320,8 +322,9 @@ def test_the_mark_that_windows_programs_put_first_is_skipped(tmp_path: Path) -> 
 def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "talk.json"
     file.write_text(text)
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises(ConversationFileError, match=r"talk\.json is (empty, and )?not a JSON") as caught:
         Conversation.load(file, Scripted())
+    assert (caught.value.path, caught.value.reason) == (file, "damaged")
 
 
 def test_a_system_text_alone_is_a_beginning(tmp_path: Path) -> None:

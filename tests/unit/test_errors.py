@@ -14,7 +14,7 @@ import pytest
 import requests
 
 import g4f_lite
-from g4f_lite import BaseProvider, Client, NotJsonError, Prompt, errors
+from g4f_lite import BaseProvider, Client, ConversationFileError, NotJsonError, Prompt, errors
 from g4f_lite.errors import (
     AllProvidersFailedError,
     AuthenticationError,
@@ -73,6 +73,7 @@ TREE = [
     (ConversationNotFoundError, G4FLiteError, LookupError),
     (EngineError, G4FLiteError, None),
     (StoreError, G4FLiteError, None),
+    (ConversationFileError, StoreError, ValueError),
     (BatchStoppedError, G4FLiteError, None),
     (ToolDenied, G4FLiteError, None),
     (TurnsExceededError, G4FLiteError, None),

@@ -15,6 +15,7 @@ from g4f_lite import (
     G4FLiteError,
     OpenAICompatible,
     OutputError,
+    Prompt,
     RateLimitError,
     TransportError,
 )
@@ -70,6 +71,35 @@ def test_servers_of_one_name_are_told_apart_by_their_addresses(
     if urls[0] != urls[1]:
         assert chain.ask("Hello", retry=None).provider == names[1]
         assert [provider.name for provider in chain.providers] == [own or "OpenAICompatible", "OpenAICompatible"]
+
+
+class TextOnly(Scripted):
+    def check(self, prompt: Prompt) -> None:
+        prompt.check_text_only("TextOnly")
+
+
+def test_a_program_is_told_who_failed_before_another_answers() -> None:
+    told: list[tuple[list[tuple[str | None, str]], str]] = []
+    chain = Fallback(
+        [TextOnly("one"), OpenAICompatible(SERVER, model="m", name="my box"), Scripted("three", "four")],
+        on_fallback=lambda errors, name: told.append(([(error.provider, str(error)) for error in errors], name)),
+    )
+    with responses.RequestsMock() as service:
+        service.post(f"{SERVER}/chat/completions", status=401)
+        assert chain.ask("Hello", images=b"\x89PNG\r\n\x1a\n") == "three"
+    (errors, answering) = told[0]
+    assert ([name for name, _ in errors], answering) == (["TextOnly", "my box"], "Scripted")
+    assert [text.partition(":")[0] for _, text in errors] == ["TextOnly", "my box, prompt"]
+
+
+def test_nobody_is_told_where_the_first_one_answers() -> None:
+    told: list[object] = []
+    chain = Fallback([Scripted("one"), Scripted("two")], on_fallback=lambda *arguments: told.append(arguments))
+    assert (chain.ask("Hello"), told) == ("one", [])
+
+
+def test_a_pickled_chain_tells_the_same_function() -> None:
+    assert pickle.loads(pickle.dumps(Fallback([OpenAICompatible(SERVER)], on_fallback=print))).on_fallback is print
 
 
 def test_a_member_that_is_skipped_keeps_its_reason() -> None:

@@ -116,8 +116,8 @@ def test_each_is_asked_once(clock: Clock) -> None:
     [
         (59, {}, True),
         (61, {}, False),
-        (20, {"timeout": 21}, True),
-        (20, {"timeout": 20}, False),
+        (20, {"timeout": 26}, True),
+        (20, {"timeout": 24}, False),  # less than a fifth of the time would be left for the answer
         (20, {"timeout": Timeout(total=None)}, True),
         (20, {"retry": None}, False),
         (20, {"retry": RetryPolicy(attempts=1)}, True),

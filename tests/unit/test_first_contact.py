@@ -226,6 +226,7 @@ def test_a_dead_server_fills_at_most_25_lines(ask: Callable[[], Any]) -> None:
         ask()
     lines = "".join(traceback.format_exception(caught.value)).splitlines()
     assert len(lines) <= 25
+    assert not [line for line in lines if "noqa" in line], "a user is shown what is for ruff"
     assert lines[-1].startswith(f"g4f_lite.errors.{type(caught.value).__name__}: ") or "no provider" in str(
         caught.value
     )

@@ -9,9 +9,11 @@ import random
 import signal
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 
 from g4f_lite import (
     AuthenticationError,
@@ -27,8 +29,11 @@ from g4f_lite import (
     Timeout,
     TransportError,
 )
+from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.http.deadline import Deadline
-from g4f_lite.http.retry import RetryBudget, is_retryable, retrying
+from g4f_lite.http.exchange import Exchange
+from g4f_lite.http.pool import PooledSession
+from g4f_lite.http.retry import RetryBudget, attempts, is_retryable, retrying
 
 
 class Call(Deadline):
@@ -143,7 +148,9 @@ def test_none_is_one_attempt() -> None:
         (math.inf, None, 1, []),
         (5, 12, 3, [5, 5]),
         (5, 7, 2, [5]),
-        (5, 5, 1, []),  # nothing would be left of the time
+        (8, 10, 2, [8]),
+        (8.1, 10, 1, []),  # less than a fifth of the time would be left for the answer
+        (5, 5, 1, []),
         (5, 4, 1, []),
     ],
 )
@@ -153,6 +160,37 @@ def test_retry_after_is_waited_for_where_it_fits(
     call = Call(total)
     assert _run(RetryPolicy(), call, RateLimitError("slow", status=429, retry_after=asked)) == attempts
     assert call.slept == waits
+
+
+@pytest.mark.parametrize("who", ["this call", "another call"])
+def test_a_timeout_says_what_was_a_wait_for_the_service(who: str) -> None:
+    call = Call(total=8)
+    service = SimpleNamespace(
+        name="mine",
+        on_retry=None,
+        budget=RetryBudget(),
+        cool_downs=CoolDowns(clock=lambda: call.now, draw=lambda low, high: low),
+    )
+    limits = [RateLimitError("slow", retry_after=6)]
+    if who == "another call":
+        service.cool_downs.begin("m", 6, 60)
+        limits.clear()
+
+    def action() -> None:
+        if limits:
+            raise limits.pop()
+        call.now = 8
+        call.check()
+
+    with (
+        pytest.raises(DeadlineExceededError) as caught,
+        Exchange(PooledSession(requests.Session()), call, name="mine") as exchange,
+    ):
+        attempts(service, exchange, action, RetryPolicy(), model="m")
+    assert caught.value.waited == 6
+    assert "the total time limit of 8 s passed" in str(caught.value)
+    assert str(caught.value).endswith("; the call waited 6.0 s because the service had asked for it")
+    assert pickle.loads(pickle.dumps(caught.value)).waited == 6
 
 
 def test_no_sleep_passes_the_total_limit() -> None:

@@ -27,6 +27,8 @@ URL = "http://127.0.0.1:9/v1"
         (lambda: Fallback("echo"), TypeError, "needs a list of providers, as in Fallback"),
         (lambda: Fallback(5), TypeError, "needs a list of providers, not int"),  # type: ignore[arg-type]
         (lambda: Conversation("echo").ask(5), TypeError, "prompt must be a string or a list of messages, not int"),  # type: ignore[arg-type]
+        (lambda: Conversation("echo").ask(Path("a.txt")), TypeError, r"not \w+Path: pass its \.read_text\(\)$"),  # type: ignore[arg-type]
+        (lambda: Echo().ask(Path("a.txt")), TypeError, r"not \w+Path: pass its \.read_text\(\)$"),
         (
             lambda: Client("echo").chat.completions.create("x", response_format="json"),  # type: ignore[call-overload]
             TypeError,

@@ -99,6 +99,18 @@ def test_a_short_wait_is_the_members_own(provide: Provide, healthy: OpenAICompat
     assert waits == [0.02]
 
 
+@pytest.mark.parametrize("others", [DOWN, OTHER])
+def test_short_waits_are_the_members_own_until_they_are_a_long_one(
+    others: bytes, provide: Provide, waits: Waits
+) -> None:
+    with RawServer(every(SHORT, SHORT, HELLO)) as server, RawServer(every(others)) as behind:
+        policy = RetryPolicy(max_backoff=0.03)
+        first = provide(server, retry=policy, on_retry=lambda error, attempt, wait: waits.append(wait))
+        answer = Fallback([first, provide(behind)]).ask("hi")
+        assert (answer, len(behind.requests)) == ("Hello" if others == DOWN else "Other", 1)
+    assert waits == [0.02]
+
+
 @pytest.mark.parametrize(
     "retry", [RetryPolicy(max_backoff=0.01), tenacity.Retrying(stop=tenacity.stop_after_attempt(1))]
 )

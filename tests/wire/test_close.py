@@ -114,7 +114,7 @@ def test_while_a_prompt_is_sent_to_a_server_that_does_not_read(provide: Provide)
 
 def test_while_it_sleeps_between_two_attempts(provide: Provide) -> None:
     with RawServer(lambda c: (c.request(), c.send(length(b"", "Retry-After: 4", status="503 No")))) as server:
-        stream = provide(server, retry=RetryPolicy()).create_generator(messages="hi")
+        stream = provide(server, timeout=20, retry=RetryPolicy()).create_generator(messages="hi")
         error = _close_while_reading(stream.text, stream.close, lambda: len(server.requests) == 1)
         assert isinstance(error, G4FLiteError)
         assert type(error) is StreamInterruptedError
