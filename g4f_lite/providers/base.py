@@ -155,7 +155,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
         """Return the error in the body of a failed request; None if the body adds nothing to the status.
 
-        It is called for every status but 2xx, and for a web page with status 200 in the place of an answer.
+        It is called for every status but 2xx, and for a web page with status 200 in the place of an answer.  The status
+        decides whether the request is sent again, unless the error has ``may_retry=False``.
 
         :param status: the HTTP status
         :param parsed: the body as JSON, or None if it is not JSON

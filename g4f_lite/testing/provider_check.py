@@ -23,6 +23,7 @@ from ..errors import (
     G4FLiteError,
     HookError,
     ProviderNotConfiguredError,
+    RateLimitError,
     TransportError,
 )
 from ..http.spellings import SHORTEST_SECRET
@@ -32,6 +33,7 @@ from ..providers import sending
 from ..providers.base import Provider
 from ..providers.hooks import models_of, read_error
 from ..providers.secret import Secret
+from ..providers.sending import TOO_MANY
 from .played_service import REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
 
 Asked = str | Sequence[Message]
@@ -322,6 +324,11 @@ def _check_refusals(provider: Provider, service: PlayedService, prompt: Asked, o
         service.refused = 0
     for parsed, body in _ODD_ERRORS:
         read_error(provider, 500, parsed, body)
+        limit = read_error(provider, TOO_MANY, parsed, body)
+        assert limit is None or isinstance(limit, RateLimitError), (
+            f"service_error makes a {type(limit).__name__} of status 429 and the body {body!r}, which no caller takes "
+            "for a rate limit; return RateLimitError(…), or None"
+        )
 
 
 def _do_refused(action: Callable[[], object], name: str) -> None:

@@ -99,6 +99,13 @@ class KeepsItsToken(Quill):
         return ServiceError("refused")
 
 
+class HidesALimit(Quill):
+    """Words the errors of every status itself, but for that of a token."""
+
+    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
+        return None if status == 401 else ServiceError(f"Quill says: {text}")
+
+
 class ShowsItsKey(Quill):
     def __repr__(self) -> str:
         return f"ShowsItsKey({self.api_key})"
@@ -199,6 +206,7 @@ class SendsItself(Quill):
             "an answer that ends too early is read as 'Sch.*; yield Finish where the service .*unmarked_end",
         ),
         (KeepsItsToken, r"a refusal of the prompt is a ServiceError \(refused\), and not an AuthenticationError"),
+        (HidesALimit, r"makes a ServiceError of status 429 .*; return RateLimitError\(…\), or None"),
         (ShowsItsKey, "its repr shows one of its secrets"),
         (GoesOn, r"deltas yields '\.' after Finish; yield Finish last"),
         (Remembers, r"a call changes self\.last, as a call in another thread would"),
