@@ -12,6 +12,7 @@ import responses
 from g4f_lite import (
     AuthenticationError,
     Body,
+    EmptyResponseError,
     Finish,
     G4FLiteError,
     ModelNotSupportedError,
@@ -23,6 +24,7 @@ from g4f_lite import (
     ResponseStatusError,
     RetryPolicy,
     ServiceError,
+    StreamInterruptedError,
 )
 
 URL = "http://heron.example/talk"
@@ -110,3 +112,37 @@ def test_an_error_within_an_answer_is_not_sent_again(service: responses.Requests
     with pytest.raises(ServiceError, match="31 out of order") as caught:
         Heron().ask("Hello")
     assert (len(service.calls), caught.value.status) == (1, 200)
+    assert caught.value.body == "!E 31 out of order\n"
+
+
+class Silent(Heron):
+    """Passes over the lines that it does not know, and takes the end of the body for that of the answer."""
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
+        for line in body.lines():
+            if line.startswith(b"D "):
+                yield line[2:].decode()
+        yield Finish("eof")
+
+
+@pytest.mark.parametrize("kind", [Heron, Silent])
+def test_a_response_that_says_nothing_known_is_quoted(service: responses.RequestsMock, kind: type[Heron]) -> None:
+    service.post(URL, "?E 31 refused\nfor you, ann-s3cret-77\n" + "é" * 2000)
+    with pytest.raises(EmptyResponseError) as caught:
+        kind(headers={"Authorization": "ann-s3cret-77"}).ask("Hello")
+    message = r": deltas yielded nothing from the response to POST /talk, which begins with '?E 31 refused for you, ***"
+    assert message in str(caught.value)
+    assert caught.value.body.startswith("?E 31 refused\nfor you, ***")
+    assert "s3cret" not in repr(vars(caught.value))
+    assert 150 < len(caught.value.body) <= 200
+    assert (len(service.calls), caught.value.status) == (1, 200)
+
+
+def test_an_answer_that_has_begun_is_not_quoted(service: responses.RequestsMock) -> None:
+    service.post(URL, "D Good\n!E 31 out of order\n")
+    with pytest.raises(ServiceError) as caught:
+        Heron().ask("Hello")
+    assert (caught.value.partial, caught.value.body, caught.value.status) == ("Good", "", 200)
+    service.replace(responses.POST, URL, "D Good\n")
+    with pytest.raises(StreamInterruptedError):
+        Heron().ask("Hello")
