@@ -263,8 +263,12 @@ class Provider(BaseProvider, metaclass=G4FNames):
         """Return these headers and the caller's; without compression, which would delay the pieces of a stream.
 
         The type of the content is not among them: requests adds that of ``json=``, ``data=`` or ``files=``.
+
+        :param more: headers, with ``_`` in place of each ``-``: ``X_Ticket=ticket`` is the header ``X-Ticket``, because
+            servers drop headers with an underscore
         """
-        return {"Accept-Encoding": "identity", **more, **self.headers}
+        named = {name.replace("_", "-"): value for name, value in more.items()}
+        return {"Accept-Encoding": "identity", **named, **self.headers}
 
     def route(self, proxy: str | None = None) -> Route:
         """Return the proxy and TLS settings of a call: its own proxy, or the provider's or the environment's.

@@ -387,3 +387,8 @@ def test_a_limit_on_tokens_with_status_200_says_when_it_ends(service: responses.
         with pytest.raises(RateLimitError) as caught:
             call()
         assert (caught.value.retry_after, caught.value.request_id, caught.value.step) == (300, "r-1", "bootstrap")
+
+
+def test_a_header_is_named_with_underscores() -> None:
+    made = Quill(headers={"X_As_It_Is": "yes"}).headers_with(X_Quill_Ticket="t-1", Accept="*/*")
+    assert made == {"Accept-Encoding": "identity", "X-Quill-Ticket": "t-1", "Accept": "*/*", "X_As_It_Is": "yes"}
