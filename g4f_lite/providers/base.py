@@ -37,6 +37,7 @@ from .settings import (
     check_cert,
     check_fields,
     check_files,
+    check_names,
     check_session,
     check_url,
     check_verify,
@@ -81,6 +82,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
+        check_names(cls)
         cls.__signature__ = full_signature(cls, Provider)
 
     def __init__(
