@@ -146,3 +146,20 @@ def test_an_answer_that_has_begun_is_not_quoted(service: responses.RequestsMock)
     service.replace(responses.POST, URL, "D Good\n")
     with pytest.raises(StreamInterruptedError):
         Heron().ask("Hello")
+
+
+def test_a_wait_may_be_in_a_header_of_the_services_own(service: responses.RequestsMock) -> None:
+    class Waits(Heron):
+        def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
+            if body.status == 420:
+                raise RateLimitError("slow down", retry_after=int(body.headers["X-Wait-Ms"]) / 1000)
+            super().check_response(body, prompt)
+
+    service.post(URL, status=420, headers={"X-Wait-Ms": "1"})
+    service.post(URL, "D Good\nZ\n")
+    assert Waits().ask("Hello") == "Good"
+    service.reset()
+    service.post(URL, "slow down", status=420, headers={"X-Wait-Ms": "120000"})
+    with pytest.raises(RateLimitError, match="the service asks to wait 120 s") as caught:
+        Waits().ask("Hello")
+    assert (caught.value.retry_after, caught.value.status, len(service.calls)) == (120, 420, 1)
