@@ -122,7 +122,9 @@ def check_url(url: Any, name: str, owner: str = "") -> str:
     if not isinstance(url, str):
         raise TypeError(f"{name} must be a string, not {type(url).__name__}")
     if not url and owner:
-        raise ValueError(f"{owner} needs {name}=, the URL of a server such as http://localhost:8080/v1")
+        raise ValueError(
+            f"{owner} needs {name}=, the URL of a server such as http://localhost:8080/v1, or url = … in its class"
+        )
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)

@@ -50,3 +50,9 @@ def test_another_value_of_a_setting_is_refused_when_an_object_is_created(name: s
     with pytest.raises(TypeError, match=message):
         made(__init__=create)()
     assert made()(**{name: {"a": "b"}})
+
+
+def test_a_class_without_a_url_says_where_to_set_it() -> None:
+    with pytest.raises(ValueError, match=r"^Heron needs base_url=, the URL of a server .*, or url = … in its class$"):
+        made(url="")()
+    assert made(url="")(base_url="http://heron.example/").base_url == "http://heron.example"
