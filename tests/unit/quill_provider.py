@@ -63,7 +63,7 @@ class Plain(Provider):
     url = "http://plain.example"
 
     def request(self, prompt: Prompt, token: str) -> requests.Request:
-        return requests.Request("POST", f"{self.base_url}/say", json=prompt.messages)
+        return requests.Request("POST", f"{self.base_url}/say", json=prompt.messages, headers=self.headers_with())
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
         for line in body.lines():
