@@ -10,7 +10,7 @@ import requests
 
 from g4f_lite import Answer, G4FLiteError, Prompt, Secret
 from g4f_lite.http import Exchange
-from g4f_lite.testing import check_provider
+from g4f_lite.testing import Reply, check_provider
 
 from .quill_provider import Plain
 
@@ -144,6 +144,13 @@ class SendsForms(Plain):
 @pytest.mark.parametrize("kind", [AcceptsText, SendsForms])
 def test_an_image_may_be_refused_or_sent_in_any_form(kind: type[Plain]) -> None:
     check(kind)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_check_sends_nothing_again(status: int) -> None:
+    replies = {"/say": [Reply("slow down", status=status), "Good day"]}
+    with pytest.raises(AssertionError, match=rf"status {status}.*; the check sends nothing again, so test .*responses"):
+        check_provider(Plain, replies, text="Good day", unmarked_end=True)
 
 
 class LogsInElsewhere(Plain):
