@@ -130,7 +130,16 @@ def find_class(name: str) -> type[BaseProvider]:
         message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"
     elif plain(re.split(r"[\s;|]+", name)[0]) in map(plain, provider_names()):
         message = f"g4f_lite has no provider {name!r}; separate several by commas"
+    elif group := _similar_group(name):
+        hint = f"an entry point is in the group {group!r}: write {ENTRY_POINTS!r}"
+        message = f"g4f_lite has no provider {name!r}; {hint}"
     raise ProviderNotFoundError(message)
+
+
+def _similar_group(name: str) -> str | None:
+    """Return a misspelt group of entry points in which a package offers a provider; None if there is none."""
+    groups = (each.group for each in entry_points(name=name))
+    return next((group for group in groups if plain(group).startswith(plain("g4f_lite"))), None)
 
 
 def _refuse_several(name: str, offered: list[EntryPoint]) -> None:

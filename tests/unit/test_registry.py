@@ -57,6 +57,21 @@ def test_a_preset_by_its_name(name: str) -> None:
     assert provider.model == "some-model:free"
 
 
+@pytest.mark.parametrize("group", ["g4f_lite.provider", "g4f-lite.providers", "other.providers"])
+def test_an_entry_point_in_a_misspelt_group_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: str
+) -> None:
+    package = tmp_path / "heron-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: heron\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(f"[{group}]\nheron = g4f_lite.testing:Echo\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ProviderNotFoundError, match=r"no provider 'heron'; ") as caught:
+        registry.find_class("heron")
+    hint = f"; an entry point is in the group {group!r}: write 'g4f_lite.providers'"
+    assert str(caught.value).endswith(hint) is (group != "other.providers")
+
+
 @pytest.mark.parametrize("name", ["grok", "groqq", "nobody", "", ":"])
 def test_an_unknown_name_is_an_error_that_lists_near_ones(name: str) -> None:
     with pytest.raises(ProviderNotFoundError, match=r"; try \w") as caught:
