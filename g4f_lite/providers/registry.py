@@ -84,7 +84,16 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
             hint = f"a model is written behind its provider: {f'ollama:{whole}'!r}"
             raise ProviderNotFoundError(f"g4f_lite has no provider {name!r}; {hint}") from None
         raise
-    return make(found, name, settings)
+    return make(found, name, _with_its_key(found, settings))
+
+
+def _with_its_key(kind: type[BaseProvider], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings in which ``api_key`` is the argument of a class for its only secret, whatever that is called."""
+    known = kind.__signature__.parameters
+    if "api_key" not in settings or "api_key" in known or len(kind.declared_secrets) != 1:
+        return settings
+    (secret,) = kind.declared_secrets
+    return {secret if name == "api_key" and secret in known else name: value for name, value in settings.items()}
 
 
 def is_url(name: str) -> bool:
