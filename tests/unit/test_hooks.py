@@ -111,7 +111,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"request": request_of(url=None)}, 'Quill.request returned a request to None; write f"{self.base_url}/…"'),
     ({"request": request_of(headers={"X-N": 42})}, "Quill.request returned the header X-N as int; make it a str"),
-    ({"request": request_of(headers={"X-N": "key\n-7"})}, "Quill.request made a request with a header that is not a "),
+    ({"request": request_of(headers={"X-N": "key\n-7"})}, "Quill.request made a request with a header 'X-N' that is "),
     ({"bootstrap": returning(None)}, 'Quill.bootstrap returned None; return a str, "" if there is no token'),
     ({"bootstrap": returning(b"the-token")}, 'Quill.bootstrap returned bytes; return a str, "" if there is no token'),
     ({"bootstrap": raising}, "Quill.bootstrap raised KeyError: 'token' (test_hooks.py, line "),
