@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from pathlib import Path
 
-from .background import ROOT
 from .clients import BARE, G4F, HTTPX, LITELLM, OPENAI, OURS, SETTINGS
 from .table import Numbers
 
@@ -24,9 +24,13 @@ STATEMENTS = {  # as scripts really write them
 
 
 def imports(client: str, python: str) -> Numbers:
-    """Time by the clock, in milliseconds, of a whole process that imports the client and does nothing else."""
+    """Time by the clock, in milliseconds, of a whole process that imports the client and does nothing else.
+
+    It runs outside the checkout, whose code may not be compiled yet: each client is imported as it is installed.
+    """
+    place, settings = Path(python).parent, {**os.environ, **SETTINGS}
     began = time.perf_counter()
-    process = subprocess.run([python, "-c", STATEMENTS[client]], cwd=ROOT, env={**os.environ, **SETTINGS}, check=False)
+    process = subprocess.run([python, "-c", STATEMENTS[client]], cwd=place, env=settings, check=False)
     seconds = time.perf_counter() - began
     if process.returncode:
         raise RuntimeError(f"the import ended with {process.returncode}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -99,8 +99,11 @@ def _each_heard(deltas: Generator[T, None, None]) -> Generator[T, None, None]:
 
 def _handler_that_waits() -> Any:
     """Return ipykernel's handler of interrupts for a cell with ``await``, if it is in use and the cell is running."""
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if in_main_thread else None
+    if "ipykernel" not in sys.modules or threading.current_thread() is not threading.main_thread():
+        return None
+    import signal  # which few programs need
+
+    handler = signal.getsignal(signal.SIGINT)
     is_ipykernels = str(getattr(handler, "__module__", "")).startswith("ipykernel.")
     return handler if is_ipykernels and _in_task_of_cell() else None
 
@@ -119,6 +122,8 @@ def _in_task_of_cell() -> bool:
 @contextmanager
 def _without(handler: Any) -> Iterator[None]:
     """Put Python's own handler of interrupts in the place of another one."""
+    import signal
+
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

@@ -23,7 +23,7 @@ from ..errors import (
     TransportError,
 )
 from ..http.redact import redact
-from ..providers.openai.batches import BatchAPI, redacted
+from ..providers.openai.batches import BatchAPI, of_failure, redacted
 from ..store.answers import AnswerStore, Kept
 from .hosted_requests import RequestFile, files_of, index_in
 from .hosted_state import Part, State
@@ -311,7 +311,7 @@ class HostedBatch(BatchResults[T]):
             try:
                 kept = self._kept_in(index, line, used[index], secrets)
             except G4FLiteError:
-                failures[index] = redacted(line, secrets)
+                failures[index] = redacted(of_failure(line), secrets)
                 return
             try:
                 self._store.keep(self._keys[index], kept)  # type: ignore[arg-type]

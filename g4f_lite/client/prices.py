@@ -5,7 +5,9 @@ Nothing is downloaded.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from ..answers.deltas import Usage
 from ..errors import MissingDependencyError
@@ -65,7 +67,18 @@ def price_of(
         return None
 
 
+def without_the_rest(usage: Usage) -> Usage:
+    """Return token counts with those alone that have prices, as what a service adds to them may be of any size."""
+    extra: dict[str, Any] = {}
+    for place, name in _FURTHER:
+        counts = usage.extra.get(place)
+        if isinstance(counts, dict) and isinstance(count := counts.get(name), int):
+            extra.setdefault(place, {})[name] = count
+    return replace(usage, extra=extra)
+
+
 def _further(usage: Usage) -> dict[str, int]:
     """Return further counts by the names that the price list has for them."""
-    counts = {name: usage.extra.get(place, {}).get(theirs) for (place, theirs), name in _FURTHER.items()}
-    return {name: count for name, count in counts.items() if isinstance(count, int) and count > 0}
+    known = without_the_rest(usage).extra
+    counts = {name: known.get(place, {}).get(theirs, 0) for (place, theirs), name in _FURTHER.items()}
+    return {name: count for name, count in counts.items() if count > 0}

@@ -13,6 +13,9 @@ from ..http.forks import lock_free_in_children
 from ..providers.price import Price
 
 MOST_TO_PRICE = 10_000  # calls of one model whose price waits until somebody asks for it
+MOST_MODELS = 1000  # that are told apart; a service may name another in each answer
+OTHER_MODELS = "…"
+NAME_CHARACTERS = 200  # of the name of a model or a tier
 _lock = lock_free_in_children()  # of all usages
 _COUNTS = (
     "calls", "cached", "failures", "retries", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens",
@@ -45,10 +48,14 @@ class CallUsage(NamedTuple):
         """Return what the call of an answer that has ended took."""
         identity, error, usage, source = stream.identity, stream.error, stream.usage, stream.source
         model = (identity.model if identity else None) or stream.model or ""
-        tier = str(identity.extra.get("service_tier", "default")) if identity else None
+        tier = str(identity.extra.get("service_tier", "default"))[:NAME_CHARACTERS] if identity else None
         retries = _retries_of(error) if error is not None else (getattr(source, "attempts", None) or 1) - 1
         priced_at = getattr(source, "priced_at", None)
-        return cls(model, priced_at, usage, error is not None, retries, stream.cached, tier)
+        if usage is not None and usage.extra:
+            from .prices import without_the_rest
+
+            usage = without_the_rest(usage)
+        return cls(model[:NAME_CHARACTERS], priced_at, usage, error is not None, retries, stream.cached, tier)
 
 
 class ModelUsage:
@@ -178,7 +185,10 @@ class ClientUsage:
 
     @property
     def by_model(self) -> dict[str, ModelUsage]:
-        """The same for each model, by the name that the service reports; "" for calls that named none."""
+        """The same for each model, by the name that the service reports; "" for calls that named none.
+
+        Beyond 1,000 models, the others are together under ``"…"``.
+        """
         with _lock:
             self._add_up()
             return dict(self._models)
@@ -236,9 +246,10 @@ class ClientUsage:
         try:
             while self._ended:
                 call = self._ended.popleft()
-                if call.model not in self._models:
-                    self._models[call.model] = ModelUsage()
-                self._models[call.model].add(call)
+                name = call.model if call.model in self._models or len(self._models) < MOST_MODELS else OTHER_MODELS
+                if name not in self._models:
+                    self._models[name] = ModelUsage()
+                self._models[name].add(call)
         finally:
             self._is_adding = False
 

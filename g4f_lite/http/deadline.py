@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import signal
 import socket
 import ssl
 import sys
@@ -309,6 +308,8 @@ def _look(call: Deadline) -> None:
 
 def leave_interrupts_to_main_thread() -> None:
     """Block SIGINT in this thread: the kernel may deliver it to any thread, although the main one has blocked it."""
+    import signal  # which a call needs, and an import does not
+
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 

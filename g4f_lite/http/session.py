@@ -12,7 +12,6 @@ import queue
 import re
 import socket
 import ssl
-from contextlib import suppress
 from typing import Any
 
 import requests
@@ -20,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.poolmanager import PoolManager
 
 from . import slices
+from .signals import pass_on_signal
 from .sockets import close_half_made, open_socket
 from .transfer import Transfer, running_transfer
 
@@ -292,8 +292,10 @@ class TrackedResponse(http.client.HTTPResponse):
         # connection's next call would take for its own.
         at_end = self.length == 0 or (self.chunked and not self.closed)
         if at_end and not self.will_close and self._has_more():
-            with suppress(OSError):
+            try:
                 self._sock.shutdown(socket.SHUT_RDWR)
+            except OSError as error:
+                pass_on_signal(error)
         super()._close_conn()  # type: ignore[misc]
 
     def _has_more(self) -> bool:
@@ -306,7 +308,10 @@ class TrackedResponse(http.client.HTTPResponse):
                 return bool(self.fp.peek(1))
             finally:
                 self._sock.settimeout(limit)
-        except OSError:  # as TLS reports that nothing has come
+        except ssl.SSLWantReadError:  # nothing has come
+            return False
+        except OSError as error:
+            pass_on_signal(error)
             return False
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any, TypeVar
 
 import pytest
@@ -143,7 +145,7 @@ def test_a_batch_is_interrupted_while_a_worker_starts(
 
 
 @pytest.fixture
-def kept() -> Iterator[list[int]]:
+def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Keep interrupts, as ipykernel does in a cell with ``await``, and list them."""
     interrupts: list[int] = []
 
@@ -151,6 +153,7 @@ def kept() -> Iterator[list[int]]:
         interrupts.append(number)
 
     keep.__module__ = "ipykernel.ipkernel"
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
     before = signal.signal(signal.SIGINT, keep)
     yield interrupts
     assert signal.signal(signal.SIGINT, before) is keep

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import pickle
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +16,20 @@ import pytest
 from g4f_lite import (
     AllProvidersFailedError,
     Attached,
+    BaseProvider,
     Client,
     Fallback,
+    Finish,
     G4FLiteError,
     Identity,
+    Prompt,
     RateLimitError,
     ToolCallDelta,
     Usage,
 )
 from g4f_lite.client import usage as usage_module
-from g4f_lite.client.usage import CallUsage, ClientUsage
+from g4f_lite.client.prices import _further
+from g4f_lite.client.usage import MOST_MODELS, CallUsage, ClientUsage
 from g4f_lite.testing import Scripted
 
 COUNTED = Usage(10, 5, 15, 4, 3)
@@ -215,3 +221,33 @@ def test_the_end_of_an_answer_is_told_once_to_everybody() -> None:
     stream.text()
     stream.close()
     assert told == [stream, stream]
+
+
+def test_what_a_service_reports_takes_little_room() -> None:
+    """A service may name another model in each answer, and add anything to its counts."""
+    usage = Usage(
+        1, 1, 2, extra={"prompt_tokens_details": {"audio_tokens": 3, "more": "x" * 1000}, "more": ["x"] * 1000}
+    )
+
+    class Names(BaseProvider):
+        names = itertools.count()
+
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            yield Identity(model=f"{next(self.names)} " + "x" * 1000, extra={"service_tier": "x" * 1000})
+            yield from ("yes", usage, Finish())
+
+    client = Client(Names())
+    for _ in range(MOST_MODELS + 3):
+        client.ask("Hello")
+    models = client.usage.by_model
+    assert len(models) == MOST_MODELS + 1
+    assert max(map(len, models)) == 200
+    assert models["…"].calls == 3
+    assert client.usage.calls == MOST_MODELS + 3
+    kept = models["…"]._to_price[0]
+    assert (len(kept.service_tier), kept.usage.extra) == (200, {"prompt_tokens_details": {"audio_tokens": 3}})
+
+
+@pytest.mark.parametrize("details", [None, [], "x", {"audio_tokens": "3"}, {"audio_tokens": -1}])
+def test_counts_of_a_wrong_kind_have_no_price(details: Any) -> None:
+    assert _further(Usage(1, 1, 2, extra={"prompt_tokens_details": details})) == {}

@@ -155,7 +155,7 @@ def test_a_pace_is_for_what_is_sent_live(client: Client, emulator: Emulator, pat
     reserved: list[int] = []
 
     class Counting(LocalMeter):
-        def reserve(self, tokens: int) -> float:
+        def reserve(self, tokens: int, longest: float = 0.0) -> float:
             reserved.append(tokens)
             return 0.0
 

@@ -145,6 +145,22 @@ def test_a_handlers_exception_passes_untouched_before_the_prompt_is_sent(
         assert not server.requests
 
 
+@pytest.mark.parametrize("kind", ["TimeoutError", "OSError", "ValueError"])
+def test_a_handlers_exception_passes_untouched_at_the_end_of_an_answer(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(sock: socket.socket, seconds: float | None) -> None:
+        if seconds == 0:  # to see what came behind the answer
+            signal.raise_signal(signal.SIGUSR1)
+        set_timeout(sock, seconds)
+
+    error, set_timeout = RAISED[kind](), socket.socket.settimeout
+    waiting.append(error)
+    with RawServer(every(hello())) as server, OpenAICompatible(server.url, model="m", timeout=5) as provider:
+        monkeypatch.setattr(socket.socket, "settimeout", interrupted)
+        _passes_untouched(lambda: provider.create(messages="hi"), error)
+
+
 def test_a_handlers_exception_is_no_reason_to_try_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(sock: socket.socket, address: tuple[str, int]) -> None:
         if address[0] == "127.0.0.2":
