@@ -89,11 +89,13 @@ class HostedBatch(BatchResults[T]):
     :param path: the file
     :param poll: seconds between two looks at how the batch is
     :raises StoreError: if the file cannot be used
-    :raises ValueError: if it belongs to other prompts
+    :raises ValueError: if it belongs to other prompts, or there are none
     """
 
     def __init__(self, inputs: Inputs, plan: Plan, calls: HostedCalls, path: Path, poll: float) -> None:
         super().__init__(inputs if inputs.is_sized else Inputs(list(inputs.items), True), plan)
+        if not len(self):
+            raise ValueError("prompts is empty, and a Batch API takes at least one prompt; leave out the call")
         self.check()  # the key too: a hosted batch has no estimate that does without
         self._calls = calls
         self._poll = poll
