@@ -336,7 +336,7 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
         whole = kind == "preset" or name.isalpha()
         near = [service if whole else f"{service}:{name}", *difflib.get_close_matches(name, known, n=1, cutoff=0.75)]
     else:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.6 if kind == "option" else 0.5)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.75 if kind == "option" else 0.5)
     near = near or ([] if kind == "option" else list(known)[:8])
     hint = f"; try {', '.join(near)}" if near else ""
     return f"{owner} has no {kind} {name!r}{hint}"

@@ -140,7 +140,7 @@ class ProviderError(G4FLiteError):
     :param retry_after: the seconds to wait that the service requested, if it did
     :param body: the body of the service's response, at most 64 KiB and without secrets; "" if there was none
     :param request_id: the service's id of the request, which its support asks for
-    :ivar may_retry: whether the service allows the same request to be sent again
+    :param may_retry: whether the same request may be sent again, if the status is one that passes by waiting
     """
 
     def __init__(
@@ -151,6 +151,7 @@ class ProviderError(G4FLiteError):
         retry_after: float | None = None,
         body: str = "",
         request_id: str | None = None,
+        may_retry: bool = True,
         **context: Any,
     ) -> None:
         super().__init__(message, **context)
@@ -158,7 +159,7 @@ class ProviderError(G4FLiteError):
         self.retry_after = retry_after
         self.body = body
         self.request_id = request_id
-        self.may_retry = True
+        self.may_retry = may_retry
 
     @property
     def status_code(self) -> int | None:

@@ -58,11 +58,11 @@ def _what_is_installed_is_read_once() -> Iterator[None]:
     from g4f_lite.providers import registry
 
     @functools.cache
-    def read(group: str, path: tuple[str, ...]) -> Any:
-        return entry_points(group=group)
+    def read(selected: tuple[tuple[str, str], ...], path: tuple[str, ...]) -> Any:
+        return entry_points(**dict(selected))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "entry_points", lambda group: read(group, tuple(sys.path)))
+        patch.setattr(registry, "entry_points", lambda **selected: read(tuple(selected.items()), tuple(sys.path)))
         yield
 
 

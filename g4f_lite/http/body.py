@@ -26,6 +26,7 @@ MAX_DECODED_BYTES = 64 * 1024 * 1024  # of a compressed body
 MAX_JSON_BYTES = 32 * 1024 * 1024
 DRAIN_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.1
+START_BYTES = 1024  # which an error quotes of
 
 
 class Body:
@@ -38,6 +39,7 @@ class Body:
     :param deadline: the limits of the call that the response belongs to; None without limits
     :ivar status: the HTTP status
     :ivar headers: the headers of the response, found in upper and lower case
+    :ivar start: the first bytes that have been read, for errors
     :ivar new_token: a newer token that the service sent with this response; a provider that reads one sets it
     :ivar complete: whether the body was read to its end
     :ivar ends_in_line: whether it was read by lines, and the last one has no end: it may have been cut
@@ -49,7 +51,7 @@ class Body:
         self.response = response
         self.status = response.status_code
         self.headers = response.headers
-        self.bytes = 0
+        self.bytes, self.start = 0, b""
         self.new_token: str | None = None
         self.complete = self.ends_in_line = False
         self.on_close: Callable[[], None] | None = None
@@ -189,6 +191,8 @@ class Body:
                 self._ended()
                 deadline.let_go()
                 return
+            if self.bytes < START_BYTES:
+                self.start += chunk[: START_BYTES - self.bytes]
             self.bytes += len(chunk)
             if limit is not None and self.bytes > limit:
                 raise ResponseFormatError(f"{self.origin} sent a compressed body of more than {limit:,} bytes")

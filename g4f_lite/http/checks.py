@@ -78,10 +78,11 @@ def check(body: Body, service_error: ServiceErrorReader) -> None:
 
 
 def complete(error: G4FLiteError, body: Body) -> None:
-    """Add to an error what the headers say: how long to wait, whether to retry, and the request's id."""
+    """Add to an error what its response says: the status, how long to wait, whether to retry, the request's id."""
     headers = body.headers
-    if isinstance(error, (ProviderError, ModelNotSupportedError)) and error.request_id is None:
-        error.request_id = request_id_of(headers)
+    if isinstance(error, (ProviderError, ModelNotSupportedError)):
+        error.status = body.status if error.status is None else error.status
+        error.request_id = error.request_id or request_id_of(headers)
     if not isinstance(error, ProviderError):
         return
     wait = named_wait(headers)

@@ -158,7 +158,7 @@ class Exchange:
             raise self.failed(error, step)  # noqa: B904  it is the same one
         except (*FAILURES, TypeError, AttributeError) as error:
             pass_on_signal(error)
-            failure: G4FLiteError | None = unsendable(error, step)
+            failure: G4FLiteError | None = unsendable(error, request, step)
             if failure is None:
                 if not isinstance(error, FAILURES):
                     raise

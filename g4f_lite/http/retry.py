@@ -10,12 +10,13 @@ from typing import Any, Protocol, TypeVar
 import tenacity
 
 from ..errors import (
+    AuthenticationError,
+    ChallengeError,
     DeadlineExceededError,
     G4FLiteError,
     ProviderError,
     QuotaExceededError,
     RateLimitError,
-    ResponseStatusError,
     TransportError,
 )
 from ..timeout import RetryLike, RetryPolicy
@@ -247,4 +248,6 @@ def is_retryable(error: BaseException | None, policy: RetryPolicy, most: float) 
         return error.limit not in ("total", "first")
     if isinstance(error, RateLimitError):  # from status 429, or from a text that says so under any status
         return not isinstance(error, QuotaExceededError) and (error.status != 429 or 429 in policy.statuses)
-    return isinstance(error, ResponseStatusError) and error.status in policy.statuses
+    if isinstance(error, (AuthenticationError, ChallengeError)):
+        return False
+    return isinstance(error, ProviderError) and error.status in policy.statuses

@@ -23,7 +23,7 @@ def not_a_method(method: object, step: str) -> HookError:
     return _mistake(f'the method {what}; write Request("POST", …)', step)
 
 
-def unsendable(error: BaseException, step: str) -> HookError | None:
+def unsendable(error: BaseException, request: requests.Request, step: str) -> HookError | None:
     """Make the error for a request that could not be sent to any server; None if something else went wrong.
 
     A header's value may be a secret, and is not shown.
@@ -31,7 +31,7 @@ def unsendable(error: BaseException, step: str) -> HookError | None:
     :param error: what was raised while the request was prepared or sent
     """
     if isinstance(error, requests.exceptions.InvalidHeader):
-        reason = "a header that is not a string, or has a line break or a space around it"
+        reason = f"{_invalid_header(request)} that is not a string, or has a line break or a space around it"
         error.args = (reason,)
         return _mistake(reason, step)
     if isinstance(error, _INVALID_URL):
@@ -49,6 +49,16 @@ def unsendable(error: BaseException, step: str) -> HookError | None:
     if not caused or (preparing and requests.PreparedRequest.prepare_auth.__code__ in codes):
         return None
     return HookError(f"made a request that cannot be sent: {type(error).__name__}: {error}", step=_hook(step))
+
+
+def _invalid_header(request: requests.Request) -> str:
+    """Name the header that requests refuses; it may be one of the session instead."""
+    for name, value in request.headers.items():
+        try:
+            requests.utils.check_header_validity((name, value))
+        except requests.exceptions.InvalidHeader:
+            return f"a header {name!r:.80}"
+    return "a header"
 
 
 def _mistake(reason: str, step: str) -> HookError:

@@ -110,4 +110,4 @@ class AiChatOnline(Provider):
             return rate_limit_error(message, message, status=status)
         kinds: dict[int, type[ProviderError]]
         kinds = {401: AuthenticationError, 402: QuotaExceededError, 403: AuthenticationError}
-        return kinds.get(code, ServiceError)(f"{message} (code {code})", status=status)
+        return kinds.get(code, ServiceError)(f"{message} (code {code})", status=status, may_retry=False)

@@ -37,6 +37,7 @@ from .settings import (
     check_cert,
     check_fields,
     check_files,
+    check_names,
     check_session,
     check_url,
     check_verify,
@@ -81,6 +82,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
+        check_names(cls)
         cls.__signature__ = full_signature(cls, Provider)
 
     def __init__(
@@ -155,7 +157,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
         """Return the error in the body of a failed request; None if the body adds nothing to the status.
 
-        It is called for every status but 2xx, and for a web page with status 200 in the place of an answer.
+        It is called for every status but 2xx, and for a web page with status 200 in the place of an answer.  The status
+        decides whether the request is sent again, unless the error has ``may_retry=False``.
 
         :param status: the HTTP status
         :param parsed: the body as JSON, or None if it is not JSON
@@ -262,8 +265,12 @@ class Provider(BaseProvider, metaclass=G4FNames):
         """Return these headers and the caller's; without compression, which would delay the pieces of a stream.
 
         The type of the content is not among them: requests adds that of ``json=``, ``data=`` or ``files=``.
+
+        :param more: headers, with ``_`` in place of each ``-``: ``X_Ticket=ticket`` is the header ``X-Ticket``, because
+            servers drop headers with an underscore
         """
-        return {"Accept-Encoding": "identity", **more, **self.headers}
+        named = {name.replace("_", "-"): value for name, value in more.items()}
+        return {"Accept-Encoding": "identity", **named, **self.headers}
 
     def route(self, proxy: str | None = None) -> Route:
         """Return the proxy and TLS settings of a call: its own proxy, or the provider's or the environment's.

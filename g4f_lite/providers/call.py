@@ -34,7 +34,7 @@ from ..http.retry import OnRetry, RetryBudget, attempts
 from ..http.route import Route
 from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, Timeout
-from .hooks import Requests, naming, nothing_read, raise_unread
+from .hooks import Requests, first_of, naming, quote, raise_unread
 from .image_fetch import fetch_image
 from .price import Price
 from .sending import at_step, not_read, send_prompt, token_of
@@ -221,15 +221,14 @@ class Call(CheckedSource):
         try:
             try:
                 rest = checked(service.deltas(body, self._prompt), "deltas")
-                first = next(rest, None)
+                first = first_of(rest, service, body)
             except Exception as error:
                 raise_unread(error, service, body, begun=False)
                 raise
-            if first is None:
-                raise nothing_read(service, body)
             if isinstance(first, ImageResponse):
                 self._fetch(first, exchange)
         except BaseException as error:
+            quote(error, body)
             not_read(error, service, exchange, body)
             raise
         return first, rest, body

@@ -25,6 +25,10 @@ class G4FNames(ABCMeta):
             raise shortened(error)  # noqa: B904  it is the same one
         if "pool" not in vars(provider):
             raise TypeError(f"{cls.__name__}.__init__ does not call super().__init__(**settings)")
+        for name in ("cookies", "headers"):
+            if not isinstance(value := getattr(provider, name), dict):
+                what = f"self.{name} to {type(value).__name__}, but that is the setting {name}=, a dict"
+                raise TypeError(f"{cls.__name__}.__init__ sets {what}; give the attribute another name")
         return provider
 
     if not TYPE_CHECKING:  # a type checker would take any name for an attribute

@@ -12,8 +12,16 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..answers.deltas import Delta, no_content, shown
-from ..errors import EmptyResponseError, G4FLiteError, HookError, ResponseFormatError, StreamInterruptedError
+from ..answers.deltas import Delta, Finish, no_content, shown
+from ..errors import (
+    EmptyResponseError,
+    G4FLiteError,
+    HookError,
+    ModelNotSupportedError,
+    ProviderError,
+    ResponseFormatError,
+    StreamInterruptedError,
+)
 from ..http.body import Body
 from ..http.checks import shorten
 from ..http.exchange import Exchange
@@ -21,6 +29,8 @@ from ..http.parsing import is_cut_json
 from ..http.signals import pass_on_signal
 from ..prompt import Prompt
 from ..timeout import CallRetry, Timeout
+
+QUOTED_CHARACTERS = 200  # of a response that cannot be read
 
 Requests = Generator[requests.Request | float, Body, None]  # each is sent, and each number waited for
 
@@ -56,13 +66,33 @@ def raise_unread(error: Exception, provider: Hooks, body: Body, *, begun: bool) 
         raise kind(f"the answer was cut: it ends in the middle of the line {line!r}") from error
 
 
-def nothing_read(provider: Hooks, body: Body) -> EmptyResponseError:
-    """Make the error for a response from which ``deltas`` has read nothing; it says which response that was."""
-    error, sent = no_content(), body.response.request
-    if _is_ours(provider.deltas) or sent is None:
-        return error
-    place = f"{sent.method} {urlsplit(sent.url or '').path}"
-    return EmptyResponseError(f"{error.message}: deltas yielded nothing from the response to {place}")
+def first_of(deltas: Iterator[Delta], provider: Hooks, body: Body) -> Delta:
+    """Return the first delta of a response; the error for none quotes the response, as that may be a refusal.
+
+    :raises EmptyResponseError: if there is none, or if it is the end in a class of one's own
+    """
+    first = next(deltas, None)
+    sent, is_ours = body.response.request, _is_ours(provider.deltas)
+    if first is not None and (is_ours or not isinstance(first, Finish)):
+        return first
+    error = no_content(None if first is None else first.reason)
+    if not is_ours and sent is not None:
+        quoted = shorten(_start_of(body))
+        begins = f"which begins with {quoted!r}" if quoted else "which is empty"
+        place = f"{sent.method} {urlsplit(sent.url or '').path}"
+        error.message += f": deltas yielded nothing from the response to {place}, {begins}"
+        error.args = (error.message,)
+    raise error
+
+
+def quote(error: BaseException, body: Body) -> None:
+    """Put the beginning of a response into an error that was raised when it was read, if it has no ``body`` yet."""
+    if isinstance(error, (ProviderError, ModelNotSupportedError)):
+        error.body = error.body or _start_of(body)
+
+
+def _start_of(body: Body) -> str:
+    return body.start.decode("utf-8", "replace")[:QUOTED_CHARACTERS]
 
 
 def read_error(provider: Hooks, status: int, parsed: Any, text: str) -> G4FLiteError | None:

@@ -83,7 +83,16 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
             hint = f"a model is written behind its provider: {f'ollama:{whole}'!r}"
             raise ProviderNotFoundError(f"g4f_lite has no provider {name!r}; {hint}") from None
         raise
-    return make(found, name, settings)
+    return make(found, name, _with_its_key(found, settings))
+
+
+def _with_its_key(kind: type[BaseProvider], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings in which ``api_key`` is the argument of a class for its only secret, whatever that is called."""
+    known = kind.__signature__.parameters
+    if "api_key" not in settings or "api_key" in known or len(kind.declared_secrets) != 1:
+        return settings
+    (secret,) = kind.declared_secrets
+    return {secret if name == "api_key" and secret in known else name: value for name, value in settings.items()}
 
 
 def is_url(name: str) -> bool:
@@ -129,7 +138,16 @@ def find_class(name: str) -> type[BaseProvider]:
         message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"
     elif plain(re.split(r"[\s;|]+", name)[0]) in map(plain, provider_names()):
         message = f"g4f_lite has no provider {name!r}; separate several by commas"
+    elif group := _similar_group(name):
+        hint = f"an entry point is in the group {group!r}: write {ENTRY_POINTS!r}"
+        message = f"g4f_lite has no provider {name!r}; {hint}"
     raise ProviderNotFoundError(message)
+
+
+def _similar_group(name: str) -> str | None:
+    """Return a misspelt group of entry points in which a package offers a provider; None if there is none."""
+    groups = (each.group for each in entry_points(name=name))
+    return next((group for group in groups if plain(group).startswith(plain("g4f_lite"))), None)
 
 
 def _refuse_several(name: str, offered: list[EntryPoint]) -> None:

@@ -91,6 +91,26 @@ def refused_setting(kind: Any, name: str) -> TypeError:
     return TypeError(unknown_setting(name, list(known), kind.known_options, kind.__name__))
 
 
+_IN_A_CLASS = {  # what to write in a class in place of a setting
+    "base_url": "set url = … in the class",
+    "model": "set default_model = … in the class",
+}
+
+
+def check_names(kind: type) -> None:
+    """Raise if a class has an attribute or a method with the name of a setting, which hides it in each object.
+
+    :raises TypeError: if it has one
+    """
+    for name, value in vars(kind).items():
+        if name not in Settings.__annotations__ or hasattr(type(value), "__set__"):  # as a property has
+            continue
+        remedy = _IN_A_CLASS.get(name, f"pass it on in __init__: super().__init__(**{{{name!r}: …, **settings}})")
+        if inspect.isfunction(value):
+            remedy = "give the method another name"
+        raise TypeError(f"{kind.__name__}.{name} is hidden by the setting {name}=; {remedy}")
+
+
 def check_url(url: Any, name: str, owner: str = "") -> str:
     """Check the URL of a service, and return it without a trailing slash.
 
@@ -102,7 +122,9 @@ def check_url(url: Any, name: str, owner: str = "") -> str:
     if not isinstance(url, str):
         raise TypeError(f"{name} must be a string, not {type(url).__name__}")
     if not url and owner:
-        raise ValueError(f"{owner} needs {name}=, the URL of a server such as http://localhost:8080/v1")
+        raise ValueError(
+            f"{owner} needs {name}=, the URL of a server such as http://localhost:8080/v1, or url = … in its class"
+        )
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from email.message import Message
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -33,6 +34,7 @@ class Reply:
 
 
 REFUSAL = Reply(status=401)
+CALLERS_HEADER = "X-Headers-Of-The-Caller"
 ReplyLike = str | bytes | Reply
 Replies = Mapping[str, "ReplyLike | Sequence[ReplyLike]"]
 
@@ -95,6 +97,8 @@ class PlayedService:
     :ivar refused: how many of them it still refuses
     :ivar prompts: how many prompts it has got
     :ivar missing: the cookies that a prompt came without
+    :ivar lacks_headers: whether a prompt came without the header ``CALLERS_HEADER``
+    :ivar contents: the bodies of the requests
     :ivar unknown: the paths of requests that have no replies
     :ivar asked: the paths of requests that have
     """
@@ -106,6 +110,8 @@ class PlayedService:
         self.length = 0
         self.refused = self.prompts = 0
         self.missing: list[str] = []
+        self.lacks_headers = False
+        self.contents: list[bytes] = []
         self.unknown: list[str] = []
         self.asked: list[str] = []
         self.prompt_path = self.refused_path = list(replies)[-1]
@@ -125,18 +131,16 @@ class PlayedService:
         self._thread.join()
         self._server.server_close()
 
-    def reply_to(self, path: str, cookies: str) -> Reply:
-        """Return the reply to a request.
-
-        :param cookies: its ``Cookie`` header
-        """
+    def reply_to(self, path: str, headers: Message) -> Reply:
+        """Return the reply to a request."""
         if path not in self.replies:
             self.unknown.append(path)
             return Reply(status=404)
         self.asked.append(path)
         if path == self.prompt_path:
-            sent = {name: morsel.value for name, morsel in SimpleCookie(cookies).items()}
+            sent = {name: morsel.value for name, morsel in SimpleCookie(headers.get("Cookie") or "").items()}
             self.missing += [name for name, value in self._cookies.items() if sent.get(name) != value]
+            self.lacks_headers = self.lacks_headers or CALLERS_HEADER not in headers
             self.prompts += 1
         if self.refused and path == self.refused_path:
             self.refused -= 1
@@ -159,9 +163,9 @@ class _Handler(BaseHTTPRequestHandler):
     service: PlayedService
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
         service = self.service
-        reply = service.reply_to(self.path.partition("?")[0], self.headers.get("Cookie") or "")
+        service.contents.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        reply = service.reply_to(self.path.partition("?")[0], self.headers)
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from copy import copy
-from difflib import get_close_matches
 from functools import partial
 from io import StringIO
 from typing import Any
 from unittest import mock
+from urllib.parse import urlsplit
 
 import requests
 
@@ -22,23 +23,30 @@ from ..errors import (
     DeadlineExceededError,
     G4FLiteError,
     HookError,
-    ProviderNotConfiguredError,
-    TransportError,
+    RateLimitError,
 )
+from ..http.body import Body
+from ..http.exchange import Exchange
+from ..http.retry import is_retryable
 from ..http.spellings import SHORTEST_SECRET
 from ..messages import Message
-from ..prompt import Prompt
 from ..providers import sending
 from ..providers.base import Provider
 from ..providers.hooks import models_of, read_error
-from ..providers.secret import Secret
-from .played_service import REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
+from ..providers.sending import TOO_MANY
+from ..timeout import RETRY
+from .class_check import check_class
+from .played_service import CALLERS_HEADER, REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
 
 Asked = str | Sequence[Message]
 
 EARLY_ENDS = 64  # places, evenly apart, at which an answer is ended too early
 CALL_SECONDS = 20  # after which a call is taken to have no end
 MOST_REFUSALS = 5  # of the requests to one path, after which a provider that still sends them is wrong
+
+_IMAGE = b64decode(  # a PNG of one pixel, whose first bytes have the same base64 in a form
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 # What services answer besides their own errors: nothing, a page, and JSON of any kind.
 _ODD_ERRORS: tuple[tuple[Any, str], ...] = (
@@ -68,8 +76,9 @@ def check_provider(
 
     A server on loopback gives the replies, and nothing can be sent elsewhere.  The answer has to be the same whole, as
     a stream, and byte by byte; where it is cut or ends too early, there has to be an error; a refusal of the prompt, or
-    of any other request, has to be an AuthenticationError; a refused token has to be fetched again once; no call may
-    change the provider, which may be shared between threads; and no pickle and no ``repr`` may hold a key::
+    of any other request, has to be an AuthenticationError; a refused token has to be fetched again once; an
+    image has to be sent or refused; no call may change the provider, which may be shared between threads; and no pickle
+    and no ``repr`` may hold a key::
 
         check_provider(partial(Parley, api_key="a-key"), {"/chat": ANSWER}, text="Good day")
 
@@ -92,9 +101,9 @@ def check_provider(
     made = replies_of(replies)
     service = PlayedService(made, refusals_of(refusal, list(made)))
     offline = mock.patch.dict(os.environ, G4F_LITE_OFFLINE="1")
-    with service, offline, mock.patch.object(sending, "pause"), _nothing_printed():
+    with service, offline, mock.patch.object(sending, "pause"), _nothing_printed(), _nothing_sent_elsewhere(service):
         provider = _made(make, service.url)
-        _check_class(provider)
+        check_class(provider)
         with _no_other_sessions(provider):
             _check_requests(provider, service, prompt)
         of_prompts = set(service.asked)
@@ -106,12 +115,17 @@ def check_provider(
         assert not service.missing, (
             f"the prompt came without the cookie {service.missing[0]}, which the service had set"
         )
+        assert not service.lacks_headers, (
+            "the prompt came without the headers= of the caller; write headers=self.headers_with(…)"
+        )
         _check_state(provider, prompt)
         _check_models(provider, service, models)
         _check_cuts(provider, service, prompt, None if unmarked_end else text)
         _check_refusals(provider, service, prompt, of_prompts)
         provider.close()
         assert provider.ask(prompt) == text, "no answer after close()"
+        if "image_url" not in str(prompt):
+            _check_images(provider, service)
         for form, shown in (("its repr", repr(provider).encode()), ("a pickle of it", _pickled(provider))):
             for secret in provider.secrets():
                 if len(secret) < SHORTEST_SECRET:
@@ -137,6 +151,7 @@ def _made(make: Callable[..., Provider], url: str) -> Provider:
         raise TypeError(f"make must return a provider of a service over HTTP, not {type(provider).__name__}")
     if not provider.base_url.startswith(url):
         raise AssertionError(f"{type(provider).__name__}.__init__ does not pass base_url= on to super().__init__")
+    provider.headers = {**provider.headers, CALLERS_HEADER: "yes"}
     return provider
 
 
@@ -151,6 +166,24 @@ def _nothing_printed() -> Iterator[None]:
         sys.stdout.write(printed.getvalue())
     first = printed.getvalue().partition("\n")[0]
     assert not printed.getvalue(), f"the provider prints {first!r:.80}; use logging.getLogger(__name__)"
+
+
+@contextmanager
+def _nothing_sent_elsewhere(service: PlayedService) -> Iterator[None]:
+    """Raise where a request goes to another server, such as the service itself, before it is sent."""
+    send = Exchange.send
+
+    def checked(exchange: Exchange, request: requests.Request, step: str, **settings: Any) -> Body:
+        parts = urlsplit(str(request.url))
+        if parts.netloc and step != "image" and f"{parts.scheme}://{parts.netloc}" != service.url:
+            raise AssertionError(
+                f"a request goes to {parts.scheme}://{parts.netloc}, and not to self.base_url, which is {service.url} "
+                'here; write f"{self.base_url}/…"'
+            )
+        return send(exchange, request, step, **settings)
+
+    with mock.patch.object(Exchange, "send", checked):
+        yield
 
 
 @contextmanager
@@ -174,43 +207,18 @@ def _pickled(provider: Provider) -> bytes:
     return pickle.dumps(provider)
 
 
-def _check_class(provider: Provider) -> None:
-    """Check what is set in a class, and would otherwise be noticed by nobody."""
-    kind = type(provider)
-    has_bootstrap = kind.bootstrap is not Provider.bootstrap
-    if provider.token_sources and not has_bootstrap:
-        raise AssertionError(f"{kind.__name__} has token_sources, and no bootstrap() that fetches a token")
-    if has_bootstrap and not any(
-        "token_sources" in vars(base) for base in kind.__mro__[: kind.__mro__.index(Provider)]
-    ):
-        text = "has a bootstrap(), and no token_sources: set token_sources = 1, or an expired token is kept (0 if not)"
-        raise AssertionError(f"{kind.__name__} {text}")
-    if provider.models and provider.default_model not in provider.models:
-        raise AssertionError(f"default_model is {provider.default_model!r}, which is not among models")
-    asked = Prompt.of(messages="Hello", an_option_that_no_service_has=1)
-    assert provider.refusal(asked), f"{kind.__name__}.check accepts any option; call super().check(prompt) in it"
-    known = [name for name in dir(Provider) if not name.startswith("_")]
-    for name, value in vars(kind).items():
-        assert value is not Secret, (
-            f"{kind.__name__}.{name} is the class Secret; write Secret(…) with the name of a variable"
-        )
-        if name not in known and (near := get_close_matches(name, known, 1, 0.85)):
-            raise AssertionError(f"{kind.__name__}.{name} has no effect; did you mean {near[0]}?")
-
-
 def _check_requests(provider: Provider, service: PlayedService, prompt: Asked) -> None:
     """Check that what a provider sends for a prompt comes to the service, to paths that have replies."""
-    wrong: str | None = None
     try:
         provider.ask(prompt)
     except G4FLiteError as error:
         if service.unknown:
-            wrong = f"there is no reply for {service.unknown[0]}, to which a request came"
-        elif isinstance(error, (TransportError, ProviderNotConfiguredError)):
-            wrong = f"{error}; a request begins with self.base_url, which is {service.url} here"
-        if wrong is None:
-            raise
-        raise AssertionError(wrong) from error
+            raise AssertionError(f"there is no reply for {service.unknown[0]}, to which a request came") from error
+        if is_retryable(error, RETRY, CALL_SECONDS):
+            advice = "the check sends nothing again, so test a failure that passes with responses"
+            raise AssertionError(f"{error}; {advice}") from error
+        raise
+    assert service.asked, "a prompt sends no request; implement request(prompt, token), and do not override ask()"
     path, last = service.asked[-1], service.prompt_path
     assert path == last, f"the last request goes to {path}: put its reply last, after {last}"
 
@@ -254,6 +262,22 @@ def _check_models(provider: Provider, service: PlayedService, models: Sequence[s
         path = service.unknown[0]
         raise AssertionError(f"there is no reply for {path}, to which get_models sent a request") from error
     assert models is None or found == list(models), f"get_models returns {found!r:.200}, and not {models!r:.200}"
+
+
+def _check_images(provider: Provider, service: PlayedService) -> None:
+    """Check that an image is refused, or sent in some way."""
+    advice = "override check(prompt), and call super().check(prompt) and prompt.check_text_only(self.name)"
+    service.contents.clear()
+    try:
+        provider.ask("Hello", images=[_IMAGE], timeout=CALL_SECONDS)
+    except HookError as error:
+        raise AssertionError(f"a prompt with an image: {error}; if the service takes only text, {advice}") from error
+    except (G4FLiteError, TypeError, ValueError):  # its refusal, or that of an upload, to which there is no reply
+        return
+    forms = _IMAGE[:33], b64encode(_IMAGE[:33])
+    assert any(form in content for form in forms for content in service.contents), (
+        f"an image is neither sent nor refused: {advice}"
+    )
 
 
 def _check_cuts(provider: Provider, service: PlayedService, prompt: Asked, text: str | None) -> None:
@@ -322,6 +346,11 @@ def _check_refusals(provider: Provider, service: PlayedService, prompt: Asked, o
         service.refused = 0
     for parsed, body in _ODD_ERRORS:
         read_error(provider, 500, parsed, body)
+        limit = read_error(provider, TOO_MANY, parsed, body)
+        assert limit is None or isinstance(limit, RateLimitError), (
+            f"service_error makes a {type(limit).__name__} of status 429 and the body {body!r}, which no caller takes "
+            "for a rate limit; return RateLimitError(…), or None"
+        )
 
 
 def _do_refused(action: Callable[[], object], name: str) -> None:

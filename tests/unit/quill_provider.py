@@ -40,7 +40,7 @@ class Quill(Provider):
             yield parse_json(event.data)
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        error = parsed.get("error") if isinstance(parsed, dict) else None
+        error = parsed.get("error") if isinstance(parsed, dict) and status != 429 else None
         return ServiceError(error) if isinstance(error, str) else None
 
 
@@ -63,7 +63,7 @@ class Plain(Provider):
     url = "http://plain.example"
 
     def request(self, prompt: Prompt, token: str) -> requests.Request:
-        return requests.Request("POST", f"{self.base_url}/say", json=prompt.messages)
+        return requests.Request("POST", f"{self.base_url}/say", json=prompt.messages, headers=self.headers_with())
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
         for line in body.lines():

@@ -58,6 +58,10 @@ class Form(Provider):
         form = {"csrf": token, "text": prompt.messages[-1]["content"]}
         return Request("POST", f"{self.base_url}/send", data=form, headers=self.headers_with())
 
+    def check(self, prompt: Prompt) -> None:
+        super().check(prompt)
+        prompt.check_text_only(self.name)
+
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
         for event in body.events():
             if event.event == "word":

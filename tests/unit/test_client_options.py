@@ -73,6 +73,8 @@ def test_a_hint_names_near_options_or_none():
         Client(knows()).ask("x", temprature=0)
     with pytest.raises(TypeError, match=r"no option 'timout'; try timeout$"):
         Client(knows()).ask("x", timout=3)
+    with pytest.raises(TypeError, match="no option 'top_p'; Client"):  # and not stop
+        Client(knows()).ask("x", top_p=1)
     with pytest.raises(TypeError, match="no option 'tools'; Client"):
         Client(knows()).ask("x", tools=[{"type": "function", "function": {"name": "f"}}])
     with pytest.raises(TypeError, match="no option 'request_timeout': pass timeout=, in seconds"):

@@ -111,7 +111,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"request": request_of(url=None)}, 'Quill.request returned a request to None; write f"{self.base_url}/…"'),
     ({"request": request_of(headers={"X-N": 42})}, "Quill.request returned the header X-N as int; make it a str"),
-    ({"request": request_of(headers={"X-N": "key\n-7"})}, "Quill.request made a request with a header that is not a "),
+    ({"request": request_of(headers={"X-N": "key\n-7"})}, "Quill.request made a request with a header 'X-N' that is "),
     ({"bootstrap": returning(None)}, 'Quill.bootstrap returned None; return a str, "" if there is no token'),
     ({"bootstrap": returning(b"the-token")}, 'Quill.bootstrap returned bytes; return a str, "" if there is no token'),
     ({"bootstrap": raising}, "Quill.bootstrap raised KeyError: 'token' (test_hooks.py, line "),
@@ -387,3 +387,8 @@ def test_a_limit_on_tokens_with_status_200_says_when_it_ends(service: responses.
         with pytest.raises(RateLimitError) as caught:
             call()
         assert (caught.value.retry_after, caught.value.request_id, caught.value.step) == (300, "r-1", "bootstrap")
+
+
+def test_a_header_is_named_with_underscores() -> None:
+    made = Quill(headers={"X_As_It_Is": "yes"}).headers_with(X_Quill_Ticket="t-1", Accept="*/*")
+    assert made == {"Accept-Encoding": "identity", "X-Quill-Ticket": "t-1", "Accept": "*/*", "X_As_It_Is": "yes"}

@@ -116,7 +116,7 @@ class Polls(Quill):
 
     def request(self, prompt: Prompt, token: str) -> Generator[requests.Request | float, Body, None]:
         headers = self.headers_with(Authorization=token)
-        job = yield requests.Request("POST", f"{self.base_url}/jobs", headers=headers)
+        job = yield requests.Request("POST", f"{self.base_url}/jobs", json=prompt.messages, headers=headers)
         url = f"{self.base_url}/jobs/{job.json()['id']}"
         while (yield requests.Request("GET", url, headers=headers)).json()["state"] == "running":
             yield 600.0
@@ -130,7 +130,7 @@ class Impatient(Polls):
     """Takes what it gets."""
 
     def request(self, prompt: Prompt, token: str) -> Generator[requests.Request | float, Body, None]:
-        yield requests.Request("POST", f"{self.base_url}/jobs")
+        yield requests.Request("POST", f"{self.base_url}/jobs", json=prompt.messages)
         yield requests.Request("GET", f"{self.base_url}/jobs/7")
 
 
@@ -140,7 +140,7 @@ class GoesOn(Polls):
     def request(self, prompt: Prompt, token: str) -> Generator[requests.Request | float, Body, None]:
         headers = self.headers_with(Authorization=token)
         with suppress(AuthenticationError):
-            yield requests.Request("POST", f"{self.base_url}/jobs", headers=headers)
+            yield requests.Request("POST", f"{self.base_url}/jobs", json=prompt.messages, headers=headers)
         while (yield requests.Request("GET", f"{self.base_url}/jobs/7", headers=headers)).json()["state"] == "running":
             yield 600.0
 
@@ -151,10 +151,12 @@ class LogsInItself(Polls):
     token_sources = 0
 
     def request(self, prompt: Prompt, token: str) -> Generator[requests.Request | float, Body, None]:
-        yield requests.Request("POST", f"{self.base_url}/jobs")
+        yield requests.Request("POST", f"{self.base_url}/jobs", json=prompt.messages)
         while True:
             try:
-                job = yield requests.Request("GET", f"{self.base_url}/jobs/7", headers={"Authorization": token})
+                job = yield requests.Request(
+                    "GET", f"{self.base_url}/jobs/7", headers=self.headers_with(Authorization=token)
+                )
             except AuthenticationError:
                 token = (yield requests.Request("GET", f"{self.base_url}/token")).json()["token"]
             else:
@@ -168,11 +170,11 @@ class LogsInOnce(Polls):
     token_sources = 0
 
     def request(self, prompt: Prompt, token: str) -> Generator[requests.Request | float, Body, None]:
-        yield requests.Request("POST", f"{self.base_url}/jobs")
+        yield requests.Request("POST", f"{self.base_url}/jobs", json=prompt.messages)
         url, tokens_left = f"{self.base_url}/jobs/7", 1
         while True:
             try:
-                job = yield requests.Request("GET", url, headers={"Authorization": token})
+                job = yield requests.Request("GET", url, headers=self.headers_with(Authorization=token))
             except AuthenticationError:
                 if not tokens_left:
                     raise

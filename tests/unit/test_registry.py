@@ -57,6 +57,21 @@ def test_a_preset_by_its_name(name: str) -> None:
     assert provider.model == "some-model:free"
 
 
+@pytest.mark.parametrize("group", ["g4f_lite.provider", "g4f-lite.providers", "other.providers"])
+def test_an_entry_point_in_a_misspelt_group_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: str
+) -> None:
+    package = tmp_path / "heron-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: heron\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(f"[{group}]\nheron = g4f_lite.testing:Echo\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ProviderNotFoundError, match=r"no provider 'heron'; ") as caught:
+        registry.find_class("heron")
+    hint = f"; an entry point is in the group {group!r}: write 'g4f_lite.providers'"
+    assert str(caught.value).endswith(hint) is (group != "other.providers")
+
+
 @pytest.mark.parametrize("name", ["grok", "groqq", "nobody", "", ":"])
 def test_an_unknown_name_is_an_error_that_lists_near_ones(name: str) -> None:
     with pytest.raises(ProviderNotFoundError, match=r"; try \w") as caught:
@@ -228,13 +243,43 @@ class Heron(Provider):
         yield Finish()
 
 
-def test_a_key_of_another_name_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    offered = [EntryPoint("heron", f"{__name__}:Heron", registry.ENTRY_POINTS)]
+class TwiceLocked(Heron):
+    pin = Secret("HERON_PIN")
+
+
+class Sealed(Heron):
+    """Takes its key from the environment alone."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+
+
+def offer(monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
+    offered = [EntryPoint("heron", f"{__name__}:{kind.__name__}", registry.ENTRY_POINTS)]
     monkeypatch.setattr(registry, "entry_points", lambda group: offered)
-    with pytest.raises(TypeError, match=r"^Heron does not accept api_key=; set HERON_PASSWORD in the environment$"):
-        registry.make_provider("heron", api_key="a-key")
-    with pytest.raises(TypeError, match=r"^Heron does not accept colour=$"):
-        registry.make_provider("heron", colour="red")
+
+
+def test_a_key_is_the_only_secret_of_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(monkeypatch, Heron)
+    provider = registry.make_provider("heron", api_key="the-key")
+    assert isinstance(provider, Heron)
+    assert provider.password == "the-key"
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting", "message"),
+    [
+        (TwiceLocked, "api_key", r"api_key=; set HERON_PASSWORD and HERON_PIN in the environment"),
+        (Sealed, "api_key", r"api_key=; set HERON_PASSWORD in the environment"),
+        (Heron, "colour", r"colour="),
+    ],
+)
+def test_a_setting_that_a_class_does_not_have_is_named(
+    monkeypatch: pytest.MonkeyPatch, kind: type, setting: str, message: str
+) -> None:
+    offer(monkeypatch, kind)
+    with pytest.raises(TypeError, match=f"^{kind.__name__} does not accept {message}$"):
+        registry.make_provider("heron", **{setting: "x"})
 
 
 def test_a_module_that_exits_is_an_error_of_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

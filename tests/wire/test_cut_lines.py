@@ -133,4 +133,4 @@ def test_nothing_that_is_read_names_the_response_that_was_read() -> None:
 
     with RawServer(every(length(b""))) as server, pytest.raises(EmptyResponseError) as caught:
         Job(base_url=server.url, retry=None, timeout=20).ask("x")
-    assert str(caught.value).endswith(": deltas yielded nothing from the response to POST /jobs")
+    assert str(caught.value).endswith(": deltas yielded nothing from the response to POST /jobs, which is empty")

@@ -281,3 +281,10 @@ def test_a_busy_server_in_the_body_of_a_status_is_a_status(provide: Provide) -> 
     answer = refused({"type": "overloaded_error", "message": "Overloaded"}, "529 Overloaded")
     with RawServer(every(answer)) as server, pytest.raises(ResponseStatusError, match="529: Overloaded"):
         provide(server).create(messages="hi")
+
+
+@pytest.mark.parametrize("answer", [streamed({"error": FAIL}), whole({"error": FAIL})])
+def test_a_failure_in_an_answer_is_not_sent_again_whatever_its_code(provide: Provide, answer: bytes) -> None:
+    with RawServer(every(*[answer] * 3)) as server, pytest.raises(ServiceError) as caught:
+        provide(server, retry=RetryPolicy(backoff=0)).ask("hi")
+    assert (caught.value.status, len(server.requests)) == (502, 1)

@@ -28,7 +28,10 @@ SENT: list[tuple[dict[str, Any], str]] = [
     ({"headers": ["Accept"]}, "a request that cannot be sent: AttributeError: 'list' object has no attribute 'items'"),
     ({"headers": {3: "x"}}, "a request that cannot be sent: AttributeError: 'int' object has no attribute 'lower'"),
     ({"headers": {"X": "\u0142"}}, "a request that cannot be sent: UnicodeEncodeError: 'latin-1' codec can't encode"),
-    ({"headers": {"X": "a\nb"}}, "a request with a header that is not a string, or has a line break or a space around"),
+    (
+        {"headers": {"A": "b", "X-N": "a\nb"}},
+        "a request with a header 'X-N' that is not a string, or has a line",
+    ),
     ({"params": 5}, "a request that cannot be sent: TypeError: "),
     ({"files": 5}, "a request that cannot be sent: ValueError: cannot encode objects that are not 2-tuples"),
     ({"files": [5]}, "a request that cannot be sent: TypeError: "),

@@ -97,7 +97,7 @@ def error_of(message: str, status: int) -> ProviderError:
     message = shorten(message)
     if status == 429 or says_rate_limit(message):
         return rate_limit_error(message, message, status=status)
-    return ServiceError(message, status=status)
+    return ServiceError(message, status=status, may_retry=False)
 
 
 def unexpected(answer: str) -> ResponseFormatError:

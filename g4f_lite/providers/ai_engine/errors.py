@@ -56,4 +56,4 @@ def error_of(said: Any, status: int, message: str) -> ProviderError:
             f" The message has {len(message):,} characters; a site takes {MESSAGE_LIMIT} unless its owner"
             " raised that limit (old versions count bytes), and earlier turns are not counted"
         )
-    return ServiceError(text, status=status)
+    return ServiceError(text, status=status, may_retry=False)

@@ -152,7 +152,7 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
     label = " ".join(str(each) for each in labels if isinstance(each, (str, int))).lower()
     code = _status_in(error) if status is None else status
     if is_too_large(said, code):
-        return ServiceError(text, status=code)
+        return ServiceError(text, status=code, may_retry=False)
     if is_limit(label, said, code):
         return limit_error(error if isinstance(error, dict) else sent, label, said, text, code)
     words = re.sub(r"/\S*", "", said).lower()  # without paths, such as that of a list of models
@@ -165,7 +165,7 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
         kind = QuotaExceededError
     elif status is not None and (status in PASSING_STATUSES or status >= 500):
         return ResponseStatusError(f"status {status}: {text}", status=status)
-    return kind(text, status=code)
+    return kind(text, status=code, may_retry=False)
 
 
 def _status_in(error: Any) -> int | None:
