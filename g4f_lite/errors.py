@@ -89,9 +89,7 @@ class G4FLiteError(Exception):
         message = sanitize(message)  # it may quote a service
         super().__init__(message)
         self.message = message
-        self.provider = provider
-        self.step = step
-        self.attempts = attempts
+        self.provider, self.step, self.attempts = provider, step, attempts
         self.elapsed, self.waited = elapsed, 0.0
         self.partial = partial
 

@@ -248,7 +248,7 @@ WRONG: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "batch that stops": (lambda: list(Client(Unknown()).map(["x", "y"])), ["iterated"]),
     "texts": (lambda: Client(Unknown()).map(["x"]).texts(), ["texts", "_all", "iterated"]),
     "failure that is raised": (lambda: Client(Unknown()).map(["x"], on_error="raise")[0], ["__getitem__", "iterated"]),
-    "no prompts": (lambda: Client(Echo()).map([]), ["called", "__init__"]),
+    "one prompt": (lambda: Client(Echo()).map("x"), ["called", "of"]),
     "blank prompt": (lambda: Client(Echo()).ask(""), ["called", "to_messages"]),
     "blank turn": (lambda: Client(Echo()).conversation().stream(""), ["called", "turn_of"]),
     "prompt by position": (lambda: Client(Echo()).ask("x", "y"), ["called"]),  # type: ignore[call-overload]
