@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from ..errors import G4FLiteError
-from .failure import Failure, message_of
+from .failure import failure_of
 from .keyboard import silent_keyboard
 from .output import prepare
 
@@ -87,8 +87,9 @@ def run() -> int:
         _suggested(error).show()
         return error.exit_code
     except G4FLiteError as error:
-        Failure(message_of(error)).show()
-        return Failure.exit_code
+        failure = failure_of(error)
+        failure.show()
+        return failure.exit_code
     return status or 0
 
 

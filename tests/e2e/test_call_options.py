@@ -167,7 +167,9 @@ def test_names_are_completed(typed: str, environment: dict[str, str], found: str
 
 def test_a_server_that_does_not_run() -> None:
     done = call("chat", "hello", "--base-url", "http://127.0.0.1:9/v1", "--model", "m")
-    assert_failed(done, "is the server running? `g4f-lite doctor`, with the same --provider or --base-url, tests it\n")
+    assert_failed(
+        done, "is the server running? `g4f-lite doctor`, with the same --provider or --base-url, tests it\n", code=3
+    )
 
 
 def test_a_provider_that_did_not_work() -> None:

@@ -96,7 +96,7 @@ def test_a_turn_that_fails_changes_no_file(emulator: Emulator, here: list[str], 
     for options in (["--continue", str(kept)], ["--save", str(tmp_path / "new.json")]):
         emulator.answer(["one", " two"])
         emulator.fail("cut", after=1)
-        assert_failed(call("chat", "Count", *options, *here), "cut", printed="one\n")
+        assert_failed(call("chat", "Count", *options, *here), "cut", printed="one\n", code=3)
     assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
     assert list(tmp_path.iterdir()) == [kept]
 

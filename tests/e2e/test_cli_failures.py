@@ -190,7 +190,7 @@ def test_a_cut_answer_does_not_name_an_attribute_of_python(emulator: Emulator, h
     emulator.answer(["one", " two"])
     emulator.fail("cut", after=1)
     done = call("chat", "Count", *here)
-    assert_failed(done, "cut", printed="one\n")
+    assert_failed(done, "cut", printed="one\n", code=3)
     assert "partial" not in done.stderr
 
 
@@ -230,10 +230,12 @@ def test_an_empty_prompt_is_one_line() -> None:
     assert_refused(call("chat", "", "-p", "echo"), "blank")
 
 
-@pytest.mark.parametrize("fault", ["challenge", "quota", "token", "not_json", "reset"])
-def test_a_failure_of_the_service_is_one_line(emulator: Emulator, here: list[str], fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "code"), [("challenge", 1), ("quota", 3), ("token", 1), ("not_json", 1), ("reset", 3)]
+)
+def test_a_failure_of_the_service_is_one_line(emulator: Emulator, here: list[str], fault: str, code: int) -> None:
     emulator.fail(fault, times=None)
-    assert_failed(call("chat", "Hello", *here))
+    assert_failed(call("chat", "Hello", *here), code=code)
 
 
 def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Emulator) -> None:
@@ -291,7 +293,7 @@ def test_a_remedy_in_python_is_one_for_the_command_line(
 def test_a_hub_that_does_not_answer_is_no_provider_to_test(tmp_path: Path) -> None:
     hub = {"HF_ENDPOINT": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(tmp_path)}
     done = call("local", "pull", "hf:owner/name", **hub)
-    assert_failed(done, "is the server running that HF_ENDPOINT or the name of the model leads to?\n")
+    assert_failed(done, "is the server running that HF_ENDPOINT or the name of the model leads to?\n", code=3)
 
 
 def test_an_address_without_v1_comes_with_what_to_write(emulator: Emulator) -> None:

@@ -19,7 +19,7 @@ from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
-from ..output import write_json
+from ..output import errors_in_json, write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
 from ..text_files import read_text_files
@@ -101,7 +101,7 @@ def command(
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
-    with silent_keyboard():
+    with silent_keyboard(), errors_in_json(as_json):
         provider = provider_options.choose(engine)
         if isinstance(provider, Fallback):
             provider.on_fallback = note_fallback
@@ -117,11 +117,12 @@ def command(
         how: Any = {"texts": texts, "whole": no_stream, "raw": raw, "file": file, "check": check}
         InteractiveChat(conversation, options, attached, **how).run()
         return
-    with checking_arguments():
+    with errors_in_json(as_json), checking_arguments():
         stream = conversation.stream(text, images=attached, **options)
     with stream:
         if as_json:
-            answer = stream.text()
+            with errors_in_json(as_json):
+                answer = stream.text()
             file.save(conversation)
             write_json(answer.to_dict())
             note_if_cut(stream)
