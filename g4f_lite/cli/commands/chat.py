@@ -87,7 +87,8 @@ def command(
     """Send a prompt and print the answer as it arrives.
 
     The prompt is PROMPT, standard input (also as -), or both. With neither, on a terminal, an interactive chat starts.
-    --continue adds the turn to the file of the conversation, unless --save names a new file for it.
+    --continue adds the turn to the file of the conversation, unless --save names a new file for it. If both name the
+    same file, it may be a new one.
     """
     interactive = prompt is None and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
