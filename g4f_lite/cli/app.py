@@ -36,6 +36,34 @@ OTHER_OPTIONS = {
     "--temp": "--temperature",
     "--limit": "--head",
 }
+COMPLETION = 'eval "$(_G4F_LITE_COMPLETE=bash_source g4f-lite)"'
+# The character after which click leaves the lines of a paragraph as they are stands before each.
+EPILOGUE = f"""\
+\b
+Environment variables:
+  G4F_LITE_PROVIDER  The provider, such as ollama or groq:llama-3.3-70b.
+  G4F_LITE_MODEL     The model, if that names none.
+  G4F_LITE_BASE_URL  The URL of a server, and G4F_LITE_API_KEY its key.
+  GROQ_API_KEY, …    The key of a service; `g4f-lite providers` lists them.
+  G4F_LITE_TIMEOUT   Seconds for a whole call.
+  G4F_LITE_PROXY     The URL of a proxy.
+
+\b
+Exit codes:
+  0    Success.
+  1    An error; one line on standard error says what.
+  2    The command line is invalid; nothing was sent.
+  3    An error that may pass by itself, such as a rate limit or a timeout.
+  130  Ctrl-C.
+
+\b
+Completion of commands and options, in ~/.bashrc; for zsh, write zsh_source:
+  {COMPLETION}
+
+\b
+The documentation is in the folder docs of the package's source;
+docs/command-line.md is about this command, docs/settings.md about variables.
+"""
 
 
 class Commands(click.Group):
@@ -64,7 +92,7 @@ class Commands(click.Group):
         return super().resolve_command(context, arguments)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, epilog=EPILOGUE, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="g4f-lite", message="%(prog)s %(version)s")
 def app() -> None:
     """Chat with a model on this machine, on your own server, or from a service."""

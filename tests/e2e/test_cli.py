@@ -176,7 +176,9 @@ def test_version() -> None:
 
 @pytest.mark.parametrize("group", [[], ["local"], ["cache"]])
 def test_the_help_says_what_each_command_does_without_cutting_it_off(group: list[str]) -> None:
-    listed = call(*group, "--help", COLUMNS="80").stdout.partition("\nCommands:\n")[2].splitlines()
+    shown = call(*group, "--help", COLUMNS="80").stdout
+    assert max(map(len, shown.splitlines())) < 80
+    listed = shown.partition("\nCommands:\n")[2].partition("\n\n")[0].splitlines()
     assert len(listed) > 1
     assert [line for line in listed if not re.fullmatch(r"  \w+ +[A-Z].*[^.]\.", line)] == []
 

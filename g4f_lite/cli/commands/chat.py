@@ -26,7 +26,7 @@ from ..text_files import read_text_files
 from .local import note_download, suggest_better_models
 
 
-@click.command()
+@click.command(epilog="`g4f-lite --help` lists the environment variables and the exit codes.")
 @prompt_argument
 @provider_options
 @engine_options
