@@ -122,6 +122,44 @@ def test_the_models_of_the_provider_are_listed_and_completed(emulator: Emulator,
         assert say(terminal, "/models") == "Echo lists no models.\r\n> "
 
 
+def test_a_model_that_the_provider_does_not_list_is_not_used(emulator: Emulator, here: list[str]) -> None:
+    with Terminal("chat", *here, COLUMNS="200") as terminal:
+        terminal.wait_for("> ")
+        refused = "Error: OpenAICompatible does not list the model"
+        assert say(terminal, "/model gpt-4o-mimi") == f"{refused} 'gpt-4o-mimi'; try gpt-4o-mini, gpt-4\r\n> "
+        assert say(terminal, "/model groq").endswith("; another provider is named with its model, as groq:MODEL\r\n> ")
+        assert say(terminal, "/model") == "echo\r\n> "
+        emulator.configure(models=["mistral:7b", "llama3.2:latest"])  # tags, as those of Ollama
+        assert say(terminal, "/model mistral:7b") == "The model is mistral:7b from now on.\r\n> "
+        assert say(terminal, "/model llama3.2") == "The model is llama3.2 from now on.\r\n> "
+
+
+def test_another_provider_can_go_on(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    options = [*here, "--save", str(file), "--temperature", "0"]
+    with Terminal("chat", *options, COLUMNS="200", G4F_LITE_OFFLINE="", GROQ_API_KEY="") as terminal:
+        terminal.wait_for("> ")
+        say(terminal, "first")
+        assert say(terminal, "/model groq:llama3").startswith("Error: Groq: no key: set GROQ_API_KEY")
+        assert say(terminal, "/model local:nosuch").startswith("Error: Local: it has no model 'nosuch'")
+        assert say(terminal, "/model") == "echo\r\n> "
+        assert say(terminal, "/model echo:any") == "Chatting with Echo (any) from now on.\r\n> "
+        assert say(terminal, "second") == "second\r\n> "
+        assert say(terminal, "/models") == "Echo lists no models.\r\n> "
+    assert history(emulator) == ["first"]
+    assert roles(file) == ["user", "assistant"] * 2
+
+
+def test_weights_that_are_missing_are_told_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp")
+    nowhere = {"XDG_CACHE_HOME": str(tmp_path), "HF_HOME": str(tmp_path), "HOME": str(tmp_path), "COLUMNS": "200"}
+    with Terminal("chat", "--provider", "echo", **nowhere) as terminal:
+        terminal.wait_for("> ")
+        for name in ("local:qwen3-0.6b", "local:smollm2"):
+            assert "`g4f-lite local pull" in " ".join(say(terminal, f"/model {name}").split())
+        assert say(terminal, "/model") == "The provider chooses the model.\r\n> "
+
+
 def test_models_that_cannot_be_listed(emulator: Emulator, here: list[str]) -> None:
     pytest.importorskip("readline")
     with Terminal("chat", *here) as terminal:

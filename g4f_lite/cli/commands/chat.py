@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,19 +104,27 @@ def command(
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
     with silent_keyboard(), errors_in_json(as_json):
-        provider = provider_options.choose(engine)
-        if isinstance(provider, Fallback):
-            provider.on_fallback = note_fallback
+        provider = _made(provider_options, engine)
         conversation = file.open(_with_options(provider, call_options), system=system, model=model)
         conversation.max_characters = max_characters
         with checking_arguments():
             note_download(provider, conversation.model)
-            if interactive and isinstance(provider, Provider):
-                provider.check_ready()  # no message can be answered without a key, for instance
+            if interactive:
+                _check_ready(provider)
     if interactive:
+
+        def choose(name: str) -> tuple[BaseProvider, BaseProvider]:
+            is_local = name.partition(":")[0].strip().lower() == "local"
+            options = replace(provider_options, names=(name,), base_url=None, key_file=None)
+            other = _made(options, engine if is_local else {})
+            note_download(other, None)
+            _check_ready(other)
+            return other, _with_options(other, call_options)
+
         from ..interactive import InteractiveChat
 
         how: Any = {"texts": texts, "whole": no_stream, "raw": raw, "file": file, "check": check}
+        how |= {"provider": provider, "choose": choose}
         InteractiveChat(conversation, options, attached, **how).run()
         return
     with errors_in_json(as_json), checking_arguments():
@@ -135,6 +144,20 @@ def command(
             if check is not None:
                 check(str(stream.text()))
             suggest_better_models(provider)
+
+
+def _made(options: ProviderOptions, engine: EngineOptions) -> BaseProvider:
+    """Return the provider that the options choose; what a chain of several skips is told."""
+    provider = options.choose(engine)
+    if isinstance(provider, Fallback):
+        provider.on_fallback = note_fallback
+    return provider
+
+
+def _check_ready(provider: BaseProvider) -> None:
+    """Raise if no message of an interactive chat can be answered, for instance without a key."""
+    if isinstance(provider, Provider):
+        provider.check_ready()
 
 
 def _with_options(provider: BaseProvider, options: dict[str, Any]) -> BaseProvider:
