@@ -13,6 +13,7 @@ import click
 from ..arguments import check_name
 from ..conversation import Conversation
 from ..errors import G4FLiteError
+from ..http.urls import origin_of
 from ..messages import Image, Message, text_of
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
@@ -154,7 +155,7 @@ class InteractiveChat:
 
     def _banner(self) -> str:
         """Return what is shown first: who answers, what is continued, and what waits to be sent."""
-        lines = [f"Chatting with {self._provider.name}{self._model(' ({})')}."]
+        lines = [f"Chatting with {self._who()}."]
         if self._file.source is not None:
             messages = sum(1 for message in self._conversation.messages if not is_instruction(message))
             lines.append(f"Continuing {self._file.source}: {_counted(messages, 'message')}.")
@@ -163,6 +164,13 @@ class InteractiveChat:
             listed = ", ".join(_counted(number, name) for number, name in waiting if number)
             lines.append(f"Sent with your first message: {listed}.")
         return "\n".join([*lines, HINT, ""])
+
+    def _who(self) -> str:
+        """Return the name of the provider, or the address of a server that has none, and the model if one is named."""
+        name = self._provider.name
+        if name == "OpenAICompatible":
+            name = origin_of(getattr(self._provider, "base_url", "")).partition("//")[2] or name
+        return name + self._model(" ({})")
 
     def _model(self, form: str) -> str:
         """Return the name of the model in a text, or nothing if there is none."""
@@ -198,7 +206,7 @@ class InteractiveChat:
             models.check(model)
         self._provider, self._conversation.provider, self._models = provider, asked, models
         self._conversation.model = None  # the provider's own
-        write(f"Chatting with {provider.name}{self._model(' ({})')} from now on.\n")
+        write(f"Chatting with {self._who()} from now on.\n")
 
     def _list_models(self) -> None:
         with silent_keyboard(), _failing():

@@ -122,6 +122,13 @@ def test_the_models_of_the_provider_are_listed_and_completed(emulator: Emulator,
         assert say(terminal, "/models") == "Echo lists no models.\r\n> "
 
 
+def test_who_answers_is_shown_first(emulator: Emulator, here: list[str]) -> None:
+    host = emulator.url.partition("//")[2]
+    for arguments, shown in ((here, f"{host} (echo)"), (here[:2], host), (["-p", "echo"], "Echo")):
+        with Terminal("chat", *arguments) as terminal:
+            assert terminal.wait_for("> ").startswith(f"Chatting with {shown}.\r\n")
+
+
 def test_a_model_that_the_provider_does_not_list_is_not_used(emulator: Emulator, here: list[str]) -> None:
     with Terminal("chat", *here, COLUMNS="200") as terminal:
         terminal.wait_for("> ")
