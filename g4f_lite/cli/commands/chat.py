@@ -70,7 +70,7 @@ from .local import note_download, suggest_better_models
 @click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")
 def command(
-    prompt: str | None,
+    prompt: tuple[str, ...],
     provider_options: ProviderOptions,
     engine: EngineOptions,
     call_options: dict[str, Any],
@@ -87,11 +87,13 @@ def command(
 ) -> None:
     """Send a prompt and print the answer as it arrives.
 
-    The prompt is PROMPT, standard input (also as -), or both. With neither, on a terminal, an interactive chat starts.
+    The prompt is PROMPT, standard input, or both; with - as well as PROMPT, standard input must not be empty. With
+    neither, on a terminal, an interactive chat starts.
+
     --continue adds the turn to the file of the conversation, unless --save names a new file for it. If both name the
     same file, it may be a new one.
     """
-    interactive = prompt is None and sys.stdin.isatty() and sys.stdout.isatty()
+    interactive = not prompt and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
         raise click.UsageError("--json needs a prompt")
     file = ConversationFile(continued, save)

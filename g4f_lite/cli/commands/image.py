@@ -31,7 +31,7 @@ STANDARD_OUTPUT = Path("-")
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def command(
-    prompt: str | None,
+    prompt: tuple[str, ...],
     provider_options: ProviderOptions,
     model: str | None,
     size: str | None,
