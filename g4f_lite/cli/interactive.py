@@ -22,9 +22,9 @@ from .commands.local import note_download
 from .conversation_file import ConversationFile, is_instruction
 from .failure import Failure, checking_arguments, message_of
 from .keyboard import silent_keyboard
-from .line_editor import LineEditor, paths
+from .line_editor import PROMPT, LineEditor, paths
 from .model_list import ModelList
-from .output import write
+from .output import write, write_dimmed
 from .prompt import as_text
 from .show import show
 
@@ -106,6 +106,8 @@ class InteractiveChat:
         :raises KeyboardInterrupt: if the user quits with Ctrl-C
         """
         write(self._banner())
+        if self._file.source is not None:
+            write_dimmed(self._last_turn())
         try:
             while True:
                 line = self._editor.read()
@@ -164,6 +166,15 @@ class InteractiveChat:
             listed = ", ".join(_counted(number, name) for number, name in waiting if number)
             lines.append(f"Sent with your first message: {listed}.")
         return "\n".join([*lines, HINT, ""])
+
+    def _last_turn(self) -> str:
+        """Return the last message of the user as one line, and what was answered; "" if there is none."""
+        messages = self._conversation.messages
+        turns = [number for number, message in enumerate(messages) if message["role"] == "user"]
+        if not turns:
+            return ""
+        asked, *rest = (text_of(message.get("content")) for message in messages[turns[-1] :])
+        return "\n".join([f"{PROMPT}{_shortened(asked)}", *filter(None, rest), ""])
 
     def _who(self) -> str:
         """Return the name of the provider, or the address of a server that has none, and the model if one is named."""

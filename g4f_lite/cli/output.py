@@ -54,6 +54,17 @@ def write(text: str) -> None:
         out.flush()
 
 
+def write_dimmed(text: str) -> None:
+    """Write a text to a terminal as what was there before, if the terminal can show that.
+
+    :raises click.ClickException: if writing fails
+    """
+    is_plain = os.environ.get("TERM") in ("dumb", "unknown") or "NO_COLOR" in os.environ
+    with writing():
+        click.echo(sanitize(text) if is_plain else click.style(sanitize(text), dim=True), nl=False)
+        sys.stdout.flush()
+
+
 def write_bytes(data: bytes) -> None:
     """Write binary data.
 

@@ -13,7 +13,7 @@ from g4f_lite.emulator import Emulator
 if sys.platform == "win32":
     pytest.skip("Windows has no pseudo-terminals in the standard library", allow_module_level=True)
 
-from .command import Terminal, asked
+from .command import Terminal, asked, call
 from .test_cli_terminal import CTRL_D, CTRL_P, history, say
 
 pytestmark = pytest.mark.usefixtures("interruptible")
@@ -286,3 +286,17 @@ def test_a_path_after_save_is_completed(here: list[str], tmp_path: Path) -> None
         (tmp_path / "a folder" / "one.json").touch()
         terminal.type(f"/save {tmp_path}/a\t\t\n")
         terminal.wait_for("one.json already exists")
+
+
+@pytest.mark.parametrize(("terminal_type", "dim", "end"), [("dumb", "", ""), ("xterm", "\x1b[2m", "\x1b[0m")])
+def test_a_chat_that_is_continued_shows_its_last_turn(
+    emulator: Emulator, here: list[str], tmp_path: Path, terminal_type: str, dim: str, end: str
+) -> None:
+    file = tmp_path / "talk.json"
+    call("chat", "My name is Ada.", "--save", str(file), *here)
+    emulator.answer("You are\nAda.\x1b[2J")
+    call("chat", "Who\nam I?", "--continue", str(file), *here)
+    with Terminal("chat", "--continue", str(file), *here, TERM=terminal_type) as terminal:
+        terminal.wait_for("stops an answer.\r\n")
+        shown = f"{dim}> Who am I?\r\nYou are\r\nAda.\ufffd[2J\r\n{end}"
+        assert terminal.wait_for(shown) == shown
