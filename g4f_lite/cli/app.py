@@ -37,6 +37,7 @@ OTHER_OPTIONS = {
     "--limit": "--head",
 }
 COMPLETION = 'eval "$(_G4F_LITE_COMPLETE=bash_source g4f-lite)"'
+COMPLETION_NAMES = ("completion", "completions", "complete", "autocomplete")  # commands of others
 # The character after which click leaves the lines of a paragraph as they are stands before each.
 EPILOGUE = f"""\
 \b
@@ -82,13 +83,14 @@ class Commands(click.Group):
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if (name := arguments[0]) not in COMMANDS:
+        if (name := arguments[0]) not in COMMANDS and not context.resilient_parsing:
             import difflib
 
             if near := [OTHER_NAMES[name]] if name in OTHER_NAMES else difflib.get_close_matches(name, COMMANDS, n=1):
                 context.fail(f"there is no command {name!r}; did you mean {near[0]}?")
-            if " " in name:
-                context.fail(f"{name!r} is not a command; a prompt comes after one: g4f-lite chat {name!r}")
+            if name in COMPLETION_NAMES:
+                context.fail(f"there is no command {name!r}; for completion in bash, add to ~/.bashrc: {COMPLETION}")
+            context.fail(f"{name!r} is not a command; a prompt comes after one: g4f-lite chat {name!r}")
         return super().resolve_command(context, arguments)
 
 

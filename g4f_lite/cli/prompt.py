@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from ..messages import image_type
-from .failure import Failure, Misuse, tell
+from .failure import Misuse, tell
 
 STANDARD_INPUT = "-"
 
@@ -42,7 +42,7 @@ def read_prompt(words: Sequence[str], files: Sequence[str] = (), images: Sequenc
     read = argument is None or is_required or _is_piped()
     data = _standard_input() if read else b""
     if images is not None and image_type(data) is not None and not _is_utf8(data):  # a text may begin with BM, too
-        raise Failure("standard input is an image, not text; send it with --image -")
+        raise Misuse("standard input is an image, not text; send it with --image -")
     piped = _decoded(data)
     if is_required and not piped.strip() and (files or argument is not None):
         raise click.UsageError("standard input was empty, and - requires it")
@@ -116,5 +116,5 @@ def _decoded(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
     if codecs.lookup(sys.stdin.encoding or "utf-8").name == "utf-8":
-        raise Failure("standard input is not text in UTF-8")
-    raise Failure(f"standard input is text neither in UTF-8 nor in {sys.stdin.encoding}")
+        raise Misuse("standard input is not text in UTF-8")
+    raise Misuse(f"standard input is text neither in UTF-8 nor in {sys.stdin.encoding}")

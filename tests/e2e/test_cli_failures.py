@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from unit.gguf_files import SMOLLM2, gguf
 
+from g4f_lite.cli.app import COMPLETION
 from g4f_lite.cli.commands.doctor import Target, make_target
 from g4f_lite.cli.options import ProviderOptions
 from g4f_lite.cli.output import prepare
@@ -171,6 +172,10 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
         (["caht"], b"", "there is no command 'caht'; did you mean chat?"),
         (["pull", "smollm2"], b"", "there is no command 'pull'; did you mean local pull?"),
         (["chat", "- one\n- two"], b"", "a prompt that begins with a dash comes after --, as in -- '- one'"),
+        (["hello"], b"", "'hello' is not a command; a prompt comes after one: g4f-lite chat 'hello'"),
+        (["completion"], b"", f"for completion in bash, add to ~/.bashrc: {COMPLETION}"),
+        (["chat", "Hi", "--timeout", "1m"], b"", "'1m' is not a valid number of seconds"),
+        (["batch", "in.txt", "--max-time", "1h"], b"", "'1h' is not a valid number of seconds"),
         (["Hi, you"], b"", "'Hi, you' is not a command; a prompt comes after one: g4f-lite chat 'Hi, you'"),
         (["batch", "in.txt", "--dry-run"], b"", "; did you mean --estimate?"),
         (["batch", "in.txt", "--limit", "8"], b"", "; did you mean --head?"),
@@ -310,7 +315,7 @@ def test_a_message_of_several_lines_is_one_line(emulator: Emulator, here: list[s
 
 
 def test_bytes_that_are_no_text_are_one_line() -> None:
-    assert_failed(run("chat", "-p", "echo", stdin=b"\xff\xfe\x00", PYTHONUTF8="1"), "standard input")
+    assert_refused(run("chat", "-p", "echo", stdin=b"\xff\xfe\x00", PYTHONUTF8="1"), "standard input")
     assert_refused(run("chat", "-p", "echo", os.fsdecode(b"\xff"), PYTHONUTF8="1"), "not valid utf-8")
 
 

@@ -102,7 +102,7 @@ def test_an_empty_pipe_is_pointed_out(emulator: Emulator, here: list[str], tmp_p
     assert run("chat", "Write a message", "-i", "-", *here, stdin=PNG).stderr == ""
     done = call("chat", "what", *here, stdin=PNG)
     assert (done.returncode, done.stderr) == (
-        1,
+        2,
         "Error: standard input is an image, not text; send it with --image -\n",
     )
     assert call("chat", "Sum up:", *here, stdin="BMW builds cars.").stdout == "Sum up:\n\nBMW builds cars.\n"
