@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from unit.gguf_files import SMOLLM2, gguf
 
 from g4f_lite.emulator import Emulator
 
@@ -165,6 +166,11 @@ def test_weights_that_are_missing_are_told_at_once(tmp_path: Path) -> None:
         for name in ("local:qwen3-0.6b", "local:smollm2"):
             assert "`g4f-lite local pull" in " ".join(say(terminal, f"/model {name}").split())
         assert say(terminal, "/model") == "The provider chooses the model.\r\n> "
+    (tmp_path / "own.gguf").write_bytes(gguf(SMOLLM2))
+    with Terminal("chat", "--model", str(tmp_path / "own.gguf"), **nowhere) as terminal:
+        terminal.wait_for("> ")
+        assert "`g4f-lite local pull" in " ".join(say(terminal, "/model qwen3-0.6b").split())
+        assert say(terminal, "/model").endswith("own.gguf\r\n> ")
 
 
 def test_models_that_cannot_be_listed(emulator: Emulator, here: list[str]) -> None:
