@@ -104,6 +104,7 @@ def host_prompts(
     *,
     path: str | os.PathLike[str],
     poll: float = 30.0,
+    pace: Pace | None = None,
 ) -> HostedBatch[Any]:
     """Check the arguments of a hosted batch and return it; nothing is sent.
 
@@ -111,6 +112,7 @@ def host_prompts(
 
     :param calls: writes and reads the requests, and sends those that are tried again
     :param defaults: the arguments that hold for all prompts
+    :param pace: the client's, for what is sent again
     """
     from .hosted import HostedBatch
 
@@ -121,5 +123,7 @@ def host_prompts(
     if not 0 < poll < float("inf"):
         raise ValueError(f"poll must be a positive number of seconds, not {poll!r}")
     inputs = Inputs.of(prompts)
-    plan = Plan(calls, defaults, fresh=True, labels=inputs.labels)  # an answer to a retry replaces what is stored
+    meters = (pace.meter,) if pace else ()
+    # An answer to a retry replaces what is stored.
+    plan = Plan(calls, defaults, fresh=True, labels=inputs.labels, meters=meters)
     return HostedBatch(inputs, plan, calls, Path(os.path.abspath(path)), poll)

@@ -110,4 +110,4 @@ class HostedPrompts:
         calls = HostedCalls(self._router, provider, output=output, repairs=repairs)
         given = {"model": model, **options}
         defaults = {name: value for name, value in given.items() if value is not None}
-        return host_prompts(prompts, calls, defaults, path=path, poll=poll)
+        return host_prompts(prompts, calls, defaults, path=path, poll=poll, pace=self._router.pace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -209,13 +210,20 @@ class TestBadFiles:
 
     def test_the_engines_reason_is_told(self, tiny: Path, tmp_path: Path) -> None:
         """Its first line, and not its last, which says only that it gives up."""
-        path = tmp_path / "other.gguf"
-        path.write_bytes(tiny.read_bytes().replace(b"llama", b"lamma"))
-        with pytest.raises(ModelNotSupportedError, match=r"\(llama_model_load: .*unknown model arch.*'lamma'\)"):
-            Local(path, retry=None).create(messages="Hello")
-        path.write_bytes(write_tiny_projector(path).read_bytes().replace(b"mlp", b"plm"))
-        with pytest.raises(ModelNotSupportedError, match=r"cannot load .*tiny\.gguf with .*other\.gguf: .*\.gguf\)$"):
-            Local(tiny, mmproj=path, context=COPY_CONTEXT + 3, retry=None).create(messages="Hello")
+        model, projector = tmp_path / "model.gguf", write_tiny_projector(tmp_path / "projector.gguf")
+        model.write_bytes(tiny.read_bytes().replace(b"llama", b"lamma"))
+        projector.write_bytes(projector.read_bytes().replace(b"mlp", b"plm"))
+
+        def reason(local: Local) -> str:
+            with pytest.raises(ModelNotSupportedError) as caught:
+                local.create(messages="Hello")
+            return str(caught.value)
+
+        with_it = Local(tiny, mmproj=projector, context=COPY_CONTEXT + 3, retry=None)
+        with ThreadPoolExecutor(2) as threads:  # each waits for llama.cpp to write its log
+            of_model, of_projector = threads.map(reason, [Local(model, retry=None), with_it])
+        assert re.search(r"\(llama_model_load: .*unknown model arch.*'lamma'\)", of_model)
+        assert re.search(r"cannot load .*tiny\.gguf with .*projector\.gguf: .*\.gguf\)$", of_projector)
 
 
 def test_an_import_starts_nothing() -> None:

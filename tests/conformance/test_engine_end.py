@@ -156,6 +156,15 @@ def test_a_second_copy_of_a_model_in_one_program_is_told(tmp_path: Path) -> None
         Local(path, context=COPY_CONTEXT + 1, keep_alive=0).start()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unused(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Local, Engine]:
+    """Give a provider, and its engine, which nobody uses while the other tests run."""
+    path = write_tiny_model(tmp_path_factory.mktemp("unused") / "unused.gguf")
+    local = Local(path, context=COPY_CONTEXT, timeout=60, retry=None)
+    local.create(messages="Hello", max_tokens=1, keep_alive=0)
+    return local, engines._engines[next(reversed(engines._engines))]
+
+
 @pytest.fixture
 def provider(copy: Path) -> Local:
     """Give a provider whose engine runs, and is nobody else's."""
@@ -199,10 +208,8 @@ def caught_error() -> Exception:
     return TransportError("lost")
 
 
-def test_unused_it_ends_and_comes_back(tiny: Path) -> None:
-    provider = Local(tiny, context=COPY_CONTEXT + 2, timeout=60, retry=None)
-    provider.create(messages="Hello", max_tokens=1, keep_alive=0)
-    first = engines._engines[next(reversed(engines._engines))]
+def test_unused_it_ends_and_comes_back(unused: tuple[Local, Engine]) -> None:
+    provider, first = unused
     assert first._ended.wait(GONE_SECONDS)
     assert first.left()
     assert provider.create(messages="Hello", max_tokens=1, keep_alive="1m")

@@ -147,7 +147,7 @@ def test_options_reach_the_service(emulator: Emulator, tmp_path: Path) -> None:
 
 def test_a_time_limit_ends_a_silent_service(emulator: Emulator, here: list[str]) -> None:
     emulator.fail("stall", times=None)
-    assert_failed(call("chat", "Why?", "--timeout", "0.3", *here), "0.3 s", code=3)
+    assert_failed(call("chat", "Why?", "--timeout", "0.1", *here), "0.1 s", code=3)
 
 
 def test_a_proxy_gets_the_request(emulator: Emulator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -75,7 +76,10 @@ def imports_of(path: Path) -> set[str]:
     return {file_of(module) for module in found if module.split(".")[0] == "g4f_lite"}
 
 
-IMPORTS = {name_of(path): imports_of(path) for path in modules()}
+@functools.cache
+def all_imports() -> dict[str, set[str]]:
+    """List for each file of this package the others that it imports."""
+    return {name_of(path): imports_of(path) for path in modules()}
 
 
 def floor_of(room: str) -> int:
@@ -92,7 +96,7 @@ def test_the_house_has_these_rooms_and_no_other() -> None:
 def test_imports_point_down() -> None:
     between = [
         (name, imported)
-        for name, imports in IMPORTS.items()
+        for name, imports in all_imports().items()
         for imported in imports
         if room_of(imported) != room_of(name)
     ]
@@ -101,13 +105,13 @@ def test_imports_point_down() -> None:
 
 
 def test_few_import_the_emulator_which_is_the_other_side_of_the_wire() -> None:
-    users = {room_of(name) for name, imports in IMPORTS.items() if "emulator" in map(room_of, imports)}
+    users = {room_of(name) for name, imports in all_imports().items() if "emulator" in map(room_of, imports)}
     assert users == USE_THE_EMULATOR | {"emulator"}
 
 
 def test_no_files_import_each_other() -> None:
     """Take away the files that import none of those left, until none is left: the rest is a circle."""
-    left = {name: imports - {name} for name, imports in IMPORTS.items()}
+    left = {name: imports - {name} for name, imports in all_imports().items()}
     while free := {name for name, imports in left.items() if not imports & left.keys()}:
         left = {name: imports for name, imports in left.items() if name not in free}
     assert left == {}

@@ -99,9 +99,13 @@ def test_a_crowd_that_is_refused_at_once_counts_as_one_failure_in_a_row() -> Non
 
 
 def test_what_stops_a_batch_ends_a_pause() -> None:
+    is_sent = threading.Event()
+
     def error_of(text: str, count: int) -> G4FLiteError | None:
         if text != "prompt 0":
+            is_sent.wait()  # else the pause may begin before, and hold it back
             return refusal(3600)
+        is_sent.set()
         while not results.paused:
             pass
         return QuotaExceededError("no credit is left")

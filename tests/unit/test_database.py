@@ -142,7 +142,7 @@ def test_closing_again_and_again_disturbs_no_thread(tmp_path: Path) -> None:
 
     def work() -> None:
         try:
-            for _ in range(20):
+            for _ in range(50):
                 database.rows("SELECT text FROM notes")
         except BaseException as error:
             failures.append(error)
@@ -152,6 +152,7 @@ def test_closing_again_and_again_disturbs_no_thread(tmp_path: Path) -> None:
         thread.start()
     while any(thread.is_alive() for thread in threads):
         database.close()
+        threads[0].join(0.0001)  # which lets the others run
     assert failures == []
     database.close()
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from contextlib import ExitStack
 
 import pytest
+from e2e.command import SECONDS, start
 
 ASK = """
 import g4f_lite
@@ -20,13 +20,10 @@ except g4f_lite.TransportError:
 @pytest.fixture(scope="module")
 def errors() -> dict[str, str]:
     """Ask a dead port in a new process for each level, all at once, and give their standard errors."""
-    processes = {
-        level: subprocess.Popen(
-            [sys.executable, "-c", ASK], env={"G4F_LITE_LOG": level, "PATH": ""}, stderr=subprocess.PIPE, text=True
-        )
-        for level in ("info", "debug", "loud", "")
-    }
-    written = {level: process.communicate()[1] for level, process in processes.items()}
+    with ExitStack() as stack:
+        levels = ("info", "debug", "loud", "")
+        processes = {level: stack.enter_context(start(code=ASK, G4F_LITE_LOG=level)) for level in levels}
+        written = {level: process.communicate(timeout=SECONDS)[1].decode() for level, process in processes.items()}
     assert {process.returncode for process in processes.values()} == {0}, written
     return written
 

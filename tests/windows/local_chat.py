@@ -8,5 +8,5 @@ from g4f_lite import Local
 
 if __name__ == "__main__":
     # One thread: those of llama.cpp wait for each other on every layer, which takes Wine a second.
-    stream = Local(sys.argv[1], threads=1).create_generator(messages="Why is the sky blue?", max_tokens=4)
+    stream = Local(sys.argv[1], threads=1).create_generator(messages="Why is the sky blue?", max_tokens=2)
     print("embedded model:", [str(piece) for piece in stream], stream.finish_reason)

@@ -41,6 +41,11 @@ unset DISPLAY PYTHONPATH PYTHONHOME
 install() {
     local folder="$1"
     shift
+    if command -v uv >/dev/null; then # which takes 2 seconds where pip takes 20
+        uv pip install --quiet --python "$python" --target "$folder" --upgrade \
+            --only-binary=:all: --python-platform x86_64-pc-windows-msvc --python-version 3.13 "$@"
+        return
+    fi
     "$python" -m pip install --quiet --disable-pip-version-check --target "$folder" --upgrade \
         --only-binary=:all: --platform win_amd64 --implementation cp --python-version 3.13 "$@"
 }

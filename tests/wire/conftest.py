@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import trustme
@@ -23,6 +23,13 @@ Ask = Callable[..., Answer]
 @pytest.fixture
 def provide() -> Iterator[Provide]:
     """Give a function that makes a provider for a raw server, closed at the end of the test."""
+    with providing() as make:
+        yield make
+
+
+@contextmanager
+def providing() -> Iterator[Provide]:
+    """Give that function for a ``with`` block."""
     with ExitStack() as stack:
 
         def make(server: RawServer, **settings: object) -> OpenAICompatible:

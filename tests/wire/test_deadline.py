@@ -181,12 +181,12 @@ def test_total_holds_against_a_server_that_does_not_read(provide: Provide) -> No
 
 def test_a_long_prompt_may_take_longer_than_a_connection(provide: Provide) -> None:
     def answer(connection: Connection) -> None:
-        connection.server.ending.wait(0.45)
+        connection.server.ending.wait(0.3)
         connection.request()
         connection.send(hello())
 
     with RawServer(answer, receive_buffer=65536) as server:
-        provider = provide(server, timeout=Timeout(connect=0.3, read=5, total=10))
+        provider = provide(server, timeout=Timeout(connect=0.2, read=5, total=10))
         assert provider.create(messages="x" * 8_000_000) == "Hello world"
 
 
@@ -198,8 +198,8 @@ def test_an_upload_that_flows_is_not_silence(provide: Provide) -> None:
         connection.sock.settimeout(PATIENCE)
         got = 0
         while got < size:
-            got += len(connection.sock.recv(size // 10))
-            connection.server.ending.wait(0.06)
+            got += len(connection.sock.recv(size // 20))
+            connection.server.ending.wait(0.03)
         connection.send(hello())
 
     size = 1_500_000

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import requests
 
 from g4f_lite import (
     AllProvidersFailedError,
+    Answer,
     DeadlineExceededError,
     Fallback,
     RetryPolicy,
@@ -19,9 +21,11 @@ from g4f_lite import (
     TransportError,
 )
 
-from .conftest import Provide
+from .conftest import Provide, providing
 from .openai_answers import HELLO, completion, data, piece, streamed, whole
 from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, every, head, hello, length
+
+Slow = dict[Callable[[Provide], Answer], "Future[Answer]"]
 
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":5}}\n\n'
 FIRST = 0.5  # seconds, which a busy machine keeps to
@@ -188,19 +192,6 @@ def test_the_read_limit_holds_while_the_prompt_is_sent(provide: Provide) -> None
         assert caught.value.limit == "read"
 
 
-def test_what_keeps_a_connection_alive_is_no_silence(provide: Provide) -> None:
-    def comments(connection: Connection) -> None:
-        connection.request()
-        connection.send(head("Transfer-Encoding: chunked"))
-        for _ in range(6):
-            connection.send(chunk(b": processing\n\n"))
-            connection.server.ending.wait(0.1)
-        connection.send(chunk(delta("Hi", "stop")), chunk(DONE), chunk(b""))
-
-    with RawServer(comments) as server:
-        assert provide(server, timeout=Timeout(first=FIRST)).create(messages="Hello") == "Hi"
-
-
 def test_a_pair_and_a_number_bound_the_silence_before_an_answer_too(provide: Provide) -> None:
     with RawServer(silent) as server:
         with pytest.raises(DeadlineExceededError) as caught:
@@ -210,15 +201,51 @@ def test_a_pair_and_a_number_bound_the_silence_before_an_answer_too(provide: Pro
             provide(server, timeout=0.1).create(messages="Hello")
 
 
-def test_a_member_of_a_chain_that_answers_may_take_longer_than_its_share(provide: Provide) -> None:
+def kept_alive(provide: Provide) -> Answer:
+    def comments(connection: Connection) -> None:
+        connection.request()
+        connection.send(head("Transfer-Encoding: chunked"))
+        for _ in range(6):
+            connection.send(chunk(b": processing\n\n"))
+            connection.server.ending.wait(0.1)
+        connection.send(chunk(delta("Hi", "stop")), chunk(DONE), chunk(b""))
+
+    with RawServer(comments) as server:
+        return provide(server, timeout=Timeout(first=FIRST)).create(messages="Hello")
+
+
+def of_a_chain(provide: Provide) -> Answer:
     with RawServer(slow_after_the_first) as server:
-        chain = Fallback([provide(server)] * 4)
-        assert chain.create(messages="Hello", timeout=4 * FIRST) == "one two"
+        return Fallback([provide(server)] * 4).create(messages="Hello", timeout=4 * FIRST)
 
 
-def test_the_next_is_asked_when_the_share_is_over_and_the_chain_ends_with_its_total(provide: Provide) -> None:
+def of_the_next(provide: Provide) -> Answer:
     with RawServer(silent) as down, RawServer(lambda c: (c.request(), c.send(hello()))) as server:
-        assert Fallback([provide(down), provide(server)]).create(messages="Hello", timeout=2 * FIRST) == "Hello world"
+        return Fallback([provide(down), provide(server)]).create(messages="Hello", timeout=2 * FIRST)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slow() -> Iterator[Slow]:
+    """Make the calls that take longer than a share: they only wait, beside the other tests."""
+    calls = [kept_alive, of_a_chain, of_the_next]
+    with providing() as provide, ThreadPoolExecutor(len(calls)) as threads:
+        yield {call: threads.submit(call, provide) for call in calls}
+
+
+def test_what_keeps_a_connection_alive_is_no_silence(slow: Slow) -> None:
+    assert slow[kept_alive].result() == "Hi"
+
+
+def test_a_member_of_a_chain_that_answers_may_take_longer_than_its_share(slow: Slow) -> None:
+    assert slow[of_a_chain].result() == "one two"
+
+
+def test_the_next_is_asked_when_the_share_is_over(slow: Slow) -> None:
+    assert slow[of_the_next].result() == "Hello world"
+
+
+def test_a_chain_ends_with_its_total(provide: Provide) -> None:
+    with RawServer(silent) as down:
         began = time.monotonic()
         with pytest.raises(AllProvidersFailedError):
             Fallback([provide(down)] * 3).create(messages="Hello", timeout=0.15)

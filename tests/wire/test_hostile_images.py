@@ -119,7 +119,11 @@ def _when_wanted(provider: Any) -> bytes:
 def test_nor_when_it_is_fetched_later(name: str, url: str, connected: list[str]) -> None:
     with RawServer(lambda connection: connection.request()) as private:
         server = _service(url.replace("PORT", str(private.port)), b"")
-        with server, PROVIDERS[name][1](server.url, timeout=5) as provider, pytest.raises(G4FLiteError) as caught:
+        with (
+            server,
+            PROVIDERS[name][1](server.url, timeout=5, retry=RetryPolicy(backoff=0)) as provider,
+            pytest.raises(G4FLiteError) as caught,
+        ):
             _when_wanted(provider)
         assert private.connections == 0
     assert caught.value.step == "image"

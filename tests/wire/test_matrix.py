@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def _parts(names: Iterable[str]) -> tuple[list[str], list[str]]:
 
 AT_ONCE, WAITING = _parts(everyday_cells())
 AT_ONCE_IN_CI, WAITING_IN_CI = _parts(once_cells())
+TOGETHER = {"every day": WAITING, "CI": WAITING_IN_CI}
 
 
 def _threads(name: str) -> list[str]:
@@ -56,6 +58,17 @@ def descriptors_before() -> int:
 def surroundings(tls: ssl.SSLContext, authority_file: str, descriptors_before: int) -> Iterator[Surroundings]:
     with Surroundings(tls, authority_file).running() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def together(request: pytest.FixtureRequest, surroundings: Surroundings) -> Iterator[dict[str, Future[list[Ran]]]]:
+    """Let those that wait for a limit wait beside the others, if they are to be run at all."""
+    wanted = {name for name in TOGETHER for item in request.session.items if item.name.endswith(f"_limit[{name}]")}
+    with ThreadPoolExecutor() as threads:
+        yield {
+            name: threads.submit(surroundings.run_together, [CHOSEN[cell] for cell in TOGETHER[name]])
+            for name in wanted
+        }
 
 
 def _check(cell: Cell, ran: Ran) -> None:
@@ -80,17 +93,15 @@ def _check_all(cells: Sequence[Cell], runs: Sequence[Ran]) -> None:
         pytest.fail("\n".join(wrong))
 
 
+@pytest.mark.usefixtures("together")
 @pytest.mark.parametrize("name", [*AT_ONCE, *(pytest.param(name, marks=pytest.mark.once) for name in AT_ONCE_IN_CI)])
 def test_cell_(name: str, surroundings: Surroundings) -> None:
     _check(CHOSEN[name], surroundings.run(CHOSEN[name]))
 
 
-@pytest.mark.parametrize(
-    "names", [WAITING, pytest.param(WAITING_IN_CI, marks=pytest.mark.once)], ids=["every day", "CI"]
-)
-def test_cells_that_wait_for_a_limit(names: list[str], surroundings: Surroundings) -> None:
-    cells = [CHOSEN[name] for name in names]
-    _check_all(cells, surroundings.run_together(cells))
+@pytest.mark.parametrize("name", ["every day", pytest.param("CI", marks=pytest.mark.once)])
+def test_cells_that_wait_for_a_limit(name: str, together: dict[str, Future[list[Ran]]]) -> None:
+    _check_all([CHOSEN[cell] for cell in TOGETHER[name]], together[name].result())
 
 
 @pytest.mark.long

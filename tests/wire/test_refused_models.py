@@ -37,7 +37,9 @@ def refusing(names: Any, prompt: bytes | None = None) -> Callable[[Connection], 
         while (request := connection.request()) is not None:
             if "/models" in request.line or "/api/tags" in request.line:
                 connection.silence() if listed == "silence" else connection.send(listed)
-                continue
+                if listed:
+                    continue
+                return
             unknown = {"error": {"message": f"model '{request.json.get('model')}' not found"}}
             connection.send(prompt or whole(unknown, status="404 Not Found"))
 
@@ -134,7 +136,7 @@ def test_of_many_models_some_are_named() -> None:
 def test_a_list_that_fails_does_not_hide_the_refusal(listed: Any) -> None:
     with (
         RawServer(refusing(listed)) as server,
-        OpenAICompatible(server.url, timeout=Timeout(total=0.3)) as provider,
+        OpenAICompatible(server.url, retry=None, timeout=Timeout(total=0.3)) as provider,
         pytest.raises(ModelNotSupportedError, match=r"model 'x' not found$"),
     ):
         provider.ask("hi", model="x")

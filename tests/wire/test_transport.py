@@ -59,7 +59,7 @@ def test_another_hosts_certificate_is_refused(authority: trustme.CA, authority_f
     [
         (lambda c: (c.sock.recv(9), c.send(b"HTTP/1.1 400 Bad\r\n\r\n")), 9, ": the server does not speak it;"),
         (lambda c: c.sock.recv(9999), 9, "; if the server does not speak it,"),
-        (lambda c: c.silence(), 0.2, ": The handshake operation timed out; if the server does not speak it,"),
+        (lambda c: c.silence(), 0.1, ": The handshake operation timed out; if the server does not speak it,"),
     ],
     ids=["a refusal in plain text", "the end", "silence"],
 )
