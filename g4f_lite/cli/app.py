@@ -45,7 +45,7 @@ Environment variables:
   G4F_LITE_PROVIDER  The provider, such as ollama or groq:llama-3.3-70b.
   G4F_LITE_MODEL     The model, if that names none.
   G4F_LITE_BASE_URL  The URL of a server, and G4F_LITE_API_KEY its key.
-  GROQ_API_KEY, …    The key of a service; `g4f-lite providers` lists them.
+  GROQ_API_KEY etc.  The key of a service; `g4f-lite providers` lists them.
   G4F_LITE_TIMEOUT   Seconds for a whole call.
   G4F_LITE_PROXY     The URL of a proxy.
 
