@@ -13,7 +13,10 @@ NEEDS_CLICK = 'The command line needs the package click: pip install "g4f-lite[c
 
 
 def main() -> None:
-    """Run the command line and exit: 0, 1 for an error, 2 for wrong usage; Ctrl-C ends it as a signal does."""
+    """Run the command line and exit: 0, 1 for an error, 2 for wrong usage, or 3 for an error that may pass by itself.
+
+    Ctrl-C ends it as a signal does.
+    """
     try:
         with silent_keyboard():  # what is typed this early would stand before the answer
             from .app import run

@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from ..errors import G4FLiteError
-from .failure import Failure, message_of
+from .failure import failure_of
 from .keyboard import silent_keyboard
 from .output import prepare
 
@@ -36,6 +36,35 @@ OTHER_OPTIONS = {
     "--temp": "--temperature",
     "--limit": "--head",
 }
+COMPLETION = 'eval "$(_G4F_LITE_COMPLETE=bash_source g4f-lite)"'
+COMPLETION_NAMES = ("completion", "completions", "complete", "autocomplete")  # commands of others
+# The character after which click leaves the lines of a paragraph as they are stands before each.
+EPILOGUE = f"""\
+\b
+Environment variables:
+  G4F_LITE_PROVIDER  The provider, such as ollama or groq:llama-3.3-70b.
+  G4F_LITE_MODEL     The model, if that names none.
+  G4F_LITE_BASE_URL  The URL of a server, and G4F_LITE_API_KEY its key.
+  GROQ_API_KEY etc.  The key of a service; `g4f-lite providers` lists them.
+  G4F_LITE_TIMEOUT   Seconds for a whole call.
+  G4F_LITE_PROXY     The URL of a proxy.
+
+\b
+Exit codes:
+  0    Success.
+  1    An error; one line on standard error says what.
+  2    The command line is invalid; nothing was sent.
+  3    An error that may pass by itself, such as a rate limit or a timeout.
+  130  Ctrl-C.
+
+\b
+Completion of commands and options, in ~/.bashrc; for zsh, write zsh_source:
+  {COMPLETION}
+
+\b
+The documentation is in the folder docs of the package's source;
+docs/command-line.md is about this command, docs/settings.md about variables.
+"""
 
 
 class Commands(click.Group):
@@ -54,17 +83,18 @@ class Commands(click.Group):
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if (name := arguments[0]) not in COMMANDS:
+        if (name := arguments[0]) not in COMMANDS and not context.resilient_parsing:
             import difflib
 
             if near := [OTHER_NAMES[name]] if name in OTHER_NAMES else difflib.get_close_matches(name, COMMANDS, n=1):
                 context.fail(f"there is no command {name!r}; did you mean {near[0]}?")
-            if " " in name:
-                context.fail(f"{name!r} is not a command; a prompt comes after one: g4f-lite chat {name!r}")
+            if name in COMPLETION_NAMES:
+                context.fail(f"there is no command {name!r}; for completion in bash, add to ~/.bashrc: {COMPLETION}")
+            context.fail(f"{name!r} is not a command; a prompt comes after one: g4f-lite chat {name!r}")
         return super().resolve_command(context, arguments)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, epilog=EPILOGUE, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="g4f-lite", message="%(prog)s %(version)s")
 def app() -> None:
     """Chat with a model on this machine, on your own server, or from a service."""
@@ -87,8 +117,9 @@ def run() -> int:
         _suggested(error).show()
         return error.exit_code
     except G4FLiteError as error:
-        Failure(message_of(error)).show()
-        return Failure.exit_code
+        failure = failure_of(error)
+        failure.show()
+        return failure.exit_code
     return status or 0
 
 

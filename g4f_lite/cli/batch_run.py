@@ -25,16 +25,10 @@ from ..errors import BatchStoppedError, MissingDependencyError, QuotaExceededErr
 from ..providers.price import Price
 from .batch_files import BatchFiles
 from .batch_report import Progress, told_after, told_of_cost
-from .failure import Failure, message_of, one_line, tell
+from .failure import Failure, Passing, message_of, one_line, tell
 
 _SHOWN_REASONS = 6
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?|'[^']*'")  # which differ between failures for the same reason
-
-
-class Stopped(Failure):
-    """A batch that stopped for what passes: the same command goes on later."""
-
-    exit_code = 3
 
 
 def checked(result: Result[Any], check: Callable[[str], object] | None) -> Result[Any]:
@@ -177,7 +171,7 @@ class BatchRun:
         try:
             yield
         except BatchStoppedError as error:
-            kind = Stopped if self._passes(error.error) else Failure
+            kind = Passing if self._passes(error.error) else Failure
             raise kind("; ".join([message_of(error), *self._hints(error.error)])) from error
         except Failure as error:
             raise Failure("; ".join([error.message, *self._hints()])) from error

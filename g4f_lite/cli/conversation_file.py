@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..conversation import Conversation
@@ -14,12 +15,14 @@ class ConversationFile:
     """Loads a conversation, and saves it after each turn.
 
     :param source: the file of an earlier conversation, or None
-    :param target: a new file to save to; the source if None
-    :ivar source: the file of the earlier conversation, or None
+    :param target: a new file to save to; the source if None.  If both are the same file, it may exist or not
+    :ivar source: the file of the earlier conversation, or None if a new one begins
     :raises click.ClickException: if the target exists, or its directory does not
     """
 
     def __init__(self, source: Path | None, target: Path | None) -> None:
+        if source is not None and target is not None and os.path.abspath(source) == os.path.abspath(target):
+            source, target = (source, None) if target.exists() else (None, target)
         self.source = source
         self._target = source if target is None else target
         self._known = 0  # messages of the conversation that the file has
@@ -51,7 +54,9 @@ class ConversationFile:
                 return conversation
         except Misuse as error:
             if isinstance(error.__cause__, OSError):
-                raise Misuse(f"cannot read {self.source}: {error.__cause__.strerror}") from error
+                is_missing = isinstance(error.__cause__, FileNotFoundError)
+                hint = f"; --save {self.source} begins a new conversation, also beside --continue" if is_missing else ""
+                raise Misuse(f"cannot read {self.source}: {error.__cause__.strerror}{hint}") from error
             raise
 
     def _begin(self, conversation: Conversation, system: str) -> None:

@@ -16,10 +16,22 @@ from urllib.parse import urlsplit
 import click
 
 from ..arguments import service_of
-from ..errors import G4FLiteError, ModelNotSupportedError, ProviderNotFoundError, TransportError, sanitize
+from ..errors import (
+    AllProvidersFailedError,
+    ChallengeError,
+    DeadlineExceededError,
+    G4FLiteError,
+    ModelNotSupportedError,
+    ProviderNotFoundError,
+    RateLimitError,
+    StreamInterruptedError,
+    TransportError,
+    sanitize,
+)
 from ..http.urls import is_loopback
 from ..providers.openai.presets import NO_MODEL, PRESETS
 from ..providers.registry import is_provider_name
+from ..timeout import PASSING_STATUSES
 from .assignments import LISTED
 from .wording import in_options
 
@@ -53,6 +65,41 @@ class Misuse(Failure):
     """An error in the command line itself; nothing was sent."""
 
     exit_code = 2
+
+
+class Passing(Failure):
+    """An error that may pass by itself, so that the same command may work later."""
+
+    exit_code = 3
+
+
+def failure_of(error: G4FLiteError) -> Failure:
+    """Return an error of the library with its exit code."""
+    return (Passing if may_pass(error) else Failure)(message_of(error))
+
+
+def may_pass(error: Exception) -> bool:
+    """Return whether an error may pass by itself: a limit of requests, a connection, a timeout, a server's trouble.
+
+    A connection that TLS or a proxy refuses fails until somebody changes a setting.
+    """
+    if isinstance(error, AllProvidersFailedError):
+        return any(map(may_pass, error.errors))
+    if isinstance(error, TransportError):
+        return error.cause in ("connection", "dns")
+    if isinstance(error, (DeadlineExceededError, RateLimitError, StreamInterruptedError)):
+        return True
+    return not isinstance(error, ChallengeError) and getattr(error, "status", None) in PASSING_STATUSES
+
+
+def fields_of(error: G4FLiteError) -> dict[str, Any]:
+    """Return an error of the library as plain JSON types."""
+    names = ("provider", "step", "status", "request_id", "retry_after", "attempts", "elapsed", "partial")
+    fields: dict[str, Any] = {"type": type(error).__name__, "message": one_line(message_of(error))}
+    fields |= {name: getattr(error, name, None) for name in names}
+    if isinstance(error, AllProvidersFailedError):
+        fields["errors"] = [fields_of(each) for each in error.errors]
+    return fields
 
 
 def one_line(text: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,18 @@ import click
 from ..arguments import check_name
 from ..conversation import Conversation
 from ..errors import G4FLiteError
+from ..http.urls import origin_of
 from ..messages import Image, Message, text_of
-from ..providers.hooks import CallSettings, models_of
-from ..timeout import Timeout
+from ..providers.base import BaseProvider
+from ..providers.fallback import Fallback
+from ..providers.registry import is_provider_name
+from .commands.local import note_download
 from .conversation_file import ConversationFile, is_instruction
 from .failure import Failure, checking_arguments, message_of
 from .keyboard import silent_keyboard
-from .line_editor import LineEditor, paths
-from .output import write
+from .line_editor import PROMPT, LineEditor, paths
+from .model_list import ModelList
+from .output import write, write_dimmed
 from .prompt import as_text
 from .show import show
 
@@ -31,7 +35,7 @@ HELP = """\
 /new           start over, with the same system message
 /retry         send the last message again; its turn is taken back
 /undo          take back the last turn
-/model NAME    use another model of the provider; without NAME, show it
+/model NAME    use another model, or PROVIDER:MODEL; without NAME, show it
 /models        list the models of the provider
 /system TEXT   replace the system message; none removes it; alone, show it
 /save FILE     save the conversation to a new file, and each further turn
@@ -42,7 +46,8 @@ A message that begins with a slash is sent after two: //etc/hosts.
 """
 QUIT = ("/quit", "/exit", "/bye", "quit", "exit")  # as other programs with a prompt call it
 COMMANDS = ("/edit", "/help", "/model", "/models", "/new", "/quit", "/retry", "/save", "/system", "/undo")
-TAB_SECONDS = 3.0  # that the Tab key waits for a server to list its models
+# What makes a provider of its name: the provider, and what the conversation asks, which may be an adapter of it.
+Choose = Callable[[str], tuple[BaseProvider, BaseProvider]]
 
 
 class InteractiveChat:
@@ -56,6 +61,8 @@ class InteractiveChat:
     :param texts: texts to add to the first message
     :param whole: whether to write each answer only when it is complete
     :param raw: whether to write answers without rendering them
+    :param provider: the provider that the conversation asks, without an adapter
+    :param choose: makes another provider, which can answer
     :param file: the file of the conversation
     :param check: raises for an answer that does not have the requested format; None if any will do
     """
@@ -69,10 +76,14 @@ class InteractiveChat:
         texts: Sequence[str] = (),
         whole: bool,
         raw: bool,
+        provider: BaseProvider,
+        choose: Choose,
         file: ConversationFile,
         check: Callable[[str], object] | None = None,
     ) -> None:
         self._conversation = conversation
+        self._provider = provider
+        self._choose = choose
         self._file = file
         self._options = options
         self._images = images
@@ -80,9 +91,13 @@ class InteractiveChat:
         self._whole = whole
         self._raw = raw
         self._check = check
-        arguments = {"/model": self._models_from, "/save": paths, "/system": lambda begun: []}
+        self._models = ModelList(provider, options.get("proxy"))
+        arguments = {
+            "/model": lambda begun: self._models.begun(begun),
+            "/save": paths,
+            "/system": lambda begun: [],
+        }
         self._editor = LineEditor(COMMANDS, arguments)
-        self._models: list[str] = []  # that the provider has listed
         self._unanswered: str | None = None  # the last message, if there was no answer
 
     def run(self) -> None:
@@ -91,6 +106,8 @@ class InteractiveChat:
         :raises KeyboardInterrupt: if the user quits with Ctrl-C
         """
         write(self._banner())
+        if self._file.source is not None:
+            write_dimmed(self._last_turn())
         try:
             while True:
                 line = self._editor.read()
@@ -140,7 +157,7 @@ class InteractiveChat:
 
     def _banner(self) -> str:
         """Return what is shown first: who answers, what is continued, and what waits to be sent."""
-        lines = [f"Chatting with {self._conversation.provider.name}{self._model(' ({})')}."]
+        lines = [f"Chatting with {self._who()}."]
         if self._file.source is not None:
             messages = sum(1 for message in self._conversation.messages if not is_instruction(message))
             lines.append(f"Continuing {self._file.source}: {_counted(messages, 'message')}.")
@@ -150,9 +167,25 @@ class InteractiveChat:
             lines.append(f"Sent with your first message: {listed}.")
         return "\n".join([*lines, HINT, ""])
 
+    def _last_turn(self) -> str:
+        """Return the last message of the user as one line, and what was answered; "" if there is none."""
+        messages = self._conversation.messages
+        turns = [number for number, message in enumerate(messages) if message["role"] == "user"]
+        if not turns:
+            return ""
+        asked, *rest = (text_of(message.get("content")) for message in messages[turns[-1] :])
+        return "\n".join([f"{PROMPT}{_shortened(asked)}", *filter(None, rest), ""])
+
+    def _who(self) -> str:
+        """Return the name of the provider, or the address of a server that has none, and the model if one is named."""
+        name = self._provider.name
+        if name == "OpenAICompatible":
+            name = origin_of(getattr(self._provider, "base_url", "")).partition("//")[2] or name
+        return name + self._model(" ({})")
+
     def _model(self, form: str) -> str:
         """Return the name of the model in a text, or nothing if there is none."""
-        provider = self._conversation.provider
+        provider = self._provider
         names = self._conversation.model, getattr(provider, "model", None), getattr(provider, "default_model", None)
         model = next(filter(None, names), None)
         return form.format(model) if model else ""
@@ -163,28 +196,33 @@ class InteractiveChat:
             return
         with checking_arguments():
             check_name(name)
-            self._conversation.provider.get_model(name)  # an error, where the provider knows its models
+        with silent_keyboard(), _failing():
+            first, _, rest = name.partition(":")
+            if rest and is_provider_name(first) and not self._models.has(name):  # mistral:7b is a model of Ollama
+                self._set_provider(name)
+                return
+            sent = self._provider.get_model(name)  # an error, where the provider knows its models
+            note_download(self._provider, name)
+            if self._provider.name != "Local":  # which lists what is on this machine, and takes any file
+                self._models.check(sent or name)
         self._conversation.model = name
         write(f"The model is {name} from now on.\n")
 
-    def _list_models(self) -> None:
-        provider = self._conversation.provider
-        try:
-            with silent_keyboard(), checking_arguments():
-                limit = self._options.get("timeout")
-                settings = CallSettings(self._options.get("proxy"), None if limit is None else Timeout.of(limit))
-                self._models = list(dict.fromkeys(models_of(provider, settings)))
-        except G4FLiteError as error:
-            raise Failure(message_of(error)) from error
-        write("".join(f"{name}\n" for name in self._models) or f"{provider.name} lists no models.\n")
+    def _set_provider(self, name: str) -> None:
+        """Use another provider from now on, if it has the model that is named behind it."""
+        provider, asked = self._choose(name)
+        models = ModelList(provider, self._options.get("proxy"))
+        model = getattr(provider, "model", None)
+        if model and provider.name != "Local" and not isinstance(provider, Fallback):
+            models.check(model)
+        self._provider, self._conversation.provider, self._models = provider, asked, models
+        self._conversation.model = None  # the provider's own
+        write(f"Chatting with {self._who()} from now on.\n")
 
-    def _models_from(self, begun: str) -> list[str]:
-        """Return the names of models that begin with a text; the provider is asked once for all of them."""
-        if not self._models:
-            settings = CallSettings(self._options.get("proxy"), Timeout.of(TAB_SECONDS), None)
-            with suppress(G4FLiteError):
-                self._models = list(dict.fromkeys(models_of(self._conversation.provider, settings)))
-        return [name for name in self._models if name.startswith(begun)]
+    def _list_models(self) -> None:
+        with silent_keyboard(), _failing():
+            names = self._models.ask(self._options.get("timeout"))
+        write("".join(f"{name}\n" for name in names) or f"{self._provider.name} lists no models.\n")
 
     def _set_system(self, text: str) -> None:
         messages = self._conversation.messages
@@ -278,6 +316,16 @@ class InteractiveChat:
             error.show()
         except G4FLiteError as error:
             Failure(message_of(error)).show()
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Raise an error of the library in a ``with`` block as one that is shown, after which the chat goes on."""
+    try:
+        with checking_arguments():
+            yield
+    except G4FLiteError as error:
+        raise Failure(message_of(error)) from error
 
 
 def _counted(number: int, name: str) -> str:

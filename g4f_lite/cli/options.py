@@ -31,6 +31,12 @@ _UP_TO_ADVICE = re.compile(r"^((?:\([^)]*\)|(?!; ).)*).*", re.DOTALL)
 OR_KEY = ", or give api_key="
 
 
+class Seconds(click.types.FloatParamType):
+    """A number of seconds; an error about another text says so."""
+
+    name = "number of seconds"
+
+
 @dataclass(frozen=True)
 class ProviderOptions:
     """The options for the provider; None and () leave the choice to the environment."""
@@ -94,7 +100,7 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
     @click.option("--proxy", metavar="URL", help="Send all requests through this proxy.")
     @click.option(
-        "--timeout", metavar="SECONDS", type=float, help="Give up if the answer is not complete after this time."
+        "--timeout", metavar="SECONDS", type=Seconds(), help="Give up if the answer is not complete after this time."
     )
     @wraps(command)
     def with_options(

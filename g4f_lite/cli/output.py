@@ -14,8 +14,8 @@ from typing import Any, TextIO
 
 import click
 
-from ..errors import sanitize
-from .failure import Failure, one_line, tell
+from ..errors import G4FLiteError, sanitize
+from .failure import Failure, fields_of, one_line, tell
 
 BROKEN_PIPE = 141  # the exit code that a shell reports for a program killed by SIGPIPE
 
@@ -54,6 +54,17 @@ def write(text: str) -> None:
         out.flush()
 
 
+def write_dimmed(text: str) -> None:
+    """Write a text to a terminal as what was there before, if the terminal can show that.
+
+    :raises click.ClickException: if writing fails
+    """
+    is_plain = os.environ.get("TERM") in ("dumb", "unknown") or "NO_COLOR" in os.environ
+    with writing():
+        click.echo(sanitize(text) if is_plain else click.style(sanitize(text), dim=True), nl=False)
+        sys.stdout.flush()
+
+
 def write_bytes(data: bytes) -> None:
     """Write binary data.
 
@@ -87,6 +98,20 @@ def write_json(value: Any) -> None:
     """Write a value as one line of JSON, in ASCII unless the encoding is UTF-8."""
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     write(json.dumps(value, ensure_ascii=ascii_only) + "\n")
+
+
+@contextmanager
+def errors_in_json(wanted: bool) -> Iterator[None]:
+    """Write an error of the library in a ``with`` block as a JSON object, and raise it.
+
+    :param wanted: whether to write it
+    """
+    try:
+        yield
+    except G4FLiteError as error:
+        if wanted:
+            write_json({"error": fields_of(error)})
+        raise
 
 
 def _is_broken_pipe(error: OSError) -> bool:

@@ -12,37 +12,40 @@ from collections.abc import Sequence
 import click
 
 from ..messages import image_type
-from .failure import Failure, Misuse, tell
+from .failure import Misuse, tell
 
 STANDARD_INPUT = "-"
 
 
-def _one_argument(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> str | None:
-    if len(words) > 1:
+def _one_argument(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    if len([word for word in words if word != STANDARD_INPUT]) > 1:
         raise click.UsageError(f'the prompt is several arguments; put it in quotes: "{" ".join(words)}"', context)
-    return words[0] if words else None
+    return words
 
 
+# The prompt, if there is one, and a dash, if standard input is required.
 prompt_argument = click.argument("prompt", nargs=-1, metavar="[PROMPT]", callback=_one_argument)
 
 
-def read_prompt(argument: str | None, files: Sequence[str] = (), images: Sequence[str] | None = None) -> str:
+def read_prompt(words: Sequence[str], files: Sequence[str] = (), images: Sequence[str] | None = None) -> str:
     """Return the argument, the texts of files, and standard input, separated by blank lines.
 
-    :param argument: the argument; None without one, and ``-`` for standard input alone
+    :param words: the argument, ``-`` if standard input must not be empty, both, or none
     :param files: the texts of files
     :param images: what the option for images names; None for a command without that option
     :raises click.UsageError: if there is none of them
     :raises click.ClickException: if one is not text
     """
-    if argument == STANDARD_INPUT:
-        argument = None
+    is_required = STANDARD_INPUT in words
+    argument = next((word for word in words if word != STANDARD_INPUT), None)
     given = "" if argument is None else as_text(argument)
-    read = argument is None or _is_piped()
+    read = argument is None or is_required or _is_piped()
     data = _standard_input() if read else b""
     if images is not None and image_type(data) is not None and not _is_utf8(data):  # a text may begin with BM, too
-        raise Failure("standard input is an image, not text; send it with --image -")
+        raise Misuse("standard input is an image, not text; send it with --image -")
     piped = _decoded(data)
+    if is_required and not piped.strip() and (files or argument is not None):
+        raise click.UsageError("standard input was empty, and - requires it")
     if read and argument is not None and not piped.strip() and STANDARD_INPUT not in (images or ()) and _is_pipe():
         tell("Note: standard input was empty; the prompt is sent without it")
     if argument is None and not files and not piped.strip():
@@ -113,5 +116,5 @@ def _decoded(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
     if codecs.lookup(sys.stdin.encoding or "utf-8").name == "utf-8":
-        raise Failure("standard input is not text in UTF-8")
-    raise Failure(f"standard input is text neither in UTF-8 nor in {sys.stdin.encoding}")
+        raise Misuse("standard input is not text in UTF-8")
+    raise Misuse(f"standard input is text neither in UTF-8 nor in {sys.stdin.encoding}")

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from g4f_lite.cli.app import app
+from g4f_lite.cli.app import COMPLETION, EPILOGUE, app
+from g4f_lite.providers.environment import VARIABLES
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -35,3 +36,14 @@ def test_the_command_and_its_options_are_documented(name: str) -> None:
     options = {option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")}
     assert about_it
     assert options - {"--help"} - set(re.findall(r"--[\w-]+", about_it)) == set()
+
+
+def test_the_help_has_the_variables_the_exit_codes_and_the_completion_that_are_documented() -> None:
+    page = (DOCS / "command-line.md").read_text(encoding="utf-8")
+    variables = set(re.findall(r"G4F_LITE_[A-Z_]+", EPILOGUE)) - {"G4F_LITE_COMPLETE"}
+    assert "G4F_LITE_PROVIDER" in variables
+    assert variables <= set(VARIABLES)
+    codes = re.findall(r"^  (\d+) +[A-Z]", EPILOGUE, flags=re.MULTILINE)
+    assert codes == re.findall(r"^\| (\d+) \|", page.partition("## Exit codes")[2], flags=re.MULTILINE)
+    assert f"\n  {COMPLETION}\n" in EPILOGUE
+    assert COMPLETION in page

@@ -154,6 +154,7 @@ def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> N
         ("chat -p AiChats -m g", {}, "plain,gpt-4\n"),
         ("chat -p nosuch -m g", {}, "\n"),
         ("chat --save t", {}, "file,t\n"),
+        ("hello --ver", {}, "plain,--version\n"),
         ("chat -m g", {"G4F_LITE_PROVIDER": "openai:o3"}, "plain,gpt-4o-mini\n"),
         ("chat -m s", {"G4F_LITE_BASE_URL": "http://127.0.0.1:9/v1"}, "\n"),
         ("chat --base-url http://127.0.0.1:9/v1 -m s", {}, "\n"),
@@ -167,7 +168,9 @@ def test_names_are_completed(typed: str, environment: dict[str, str], found: str
 
 def test_a_server_that_does_not_run() -> None:
     done = call("chat", "hello", "--base-url", "http://127.0.0.1:9/v1", "--model", "m")
-    assert_failed(done, "is the server running? `g4f-lite doctor`, with the same --provider or --base-url, tests it\n")
+    assert_failed(
+        done, "is the server running? `g4f-lite doctor`, with the same --provider or --base-url, tests it\n", code=3
+    )
 
 
 def test_a_provider_that_did_not_work() -> None:

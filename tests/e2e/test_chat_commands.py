@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from unit.gguf_files import SMOLLM2, gguf
 
 from g4f_lite.emulator import Emulator
 
 if sys.platform == "win32":
     pytest.skip("Windows has no pseudo-terminals in the standard library", allow_module_level=True)
 
-from .command import Terminal, asked
+from .command import Terminal, asked, call
 from .test_cli_terminal import CTRL_D, CTRL_P, history, say
 
 pytestmark = pytest.mark.usefixtures("interruptible")
@@ -120,6 +121,56 @@ def test_the_models_of_the_provider_are_listed_and_completed(emulator: Emulator,
         terminal.type("/model x\ty\n")  # nothing is completed
         assert "The model is xy from now on.\r\n" in terminal.wait_for("> ")
         assert say(terminal, "/models") == "Echo lists no models.\r\n> "
+
+
+def test_who_answers_is_shown_first(emulator: Emulator, here: list[str]) -> None:
+    host = emulator.url.partition("//")[2]
+    for arguments, shown in ((here, f"{host} (echo)"), (here[:2], host), (["-p", "echo"], "Echo")):
+        with Terminal("chat", *arguments) as terminal:
+            assert terminal.wait_for("> ").startswith(f"Chatting with {shown}.\r\n")
+
+
+def test_a_model_that_the_provider_does_not_list_is_not_used(emulator: Emulator, here: list[str]) -> None:
+    with Terminal("chat", *here, COLUMNS="200") as terminal:
+        terminal.wait_for("> ")
+        refused = "Error: OpenAICompatible does not list the model"
+        assert say(terminal, "/model gpt-4o-mimi") == f"{refused} 'gpt-4o-mimi'; try gpt-4o-mini, gpt-4\r\n> "
+        assert say(terminal, "/model groq").endswith("; another provider is named with its model, as groq:MODEL\r\n> ")
+        assert say(terminal, "/model") == "echo\r\n> "
+        emulator.configure(models=["mistral:7b", "llama3.2:latest"])  # tags, as those of Ollama
+        assert say(terminal, "/model mistral:7b") == "The model is mistral:7b from now on.\r\n> "
+        assert say(terminal, "/model llama3.2") == "The model is llama3.2 from now on.\r\n> "
+
+
+def test_another_provider_can_go_on(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    options = [*here, "--save", str(file), "--temperature", "0"]
+    with Terminal("chat", *options, COLUMNS="200", G4F_LITE_OFFLINE="", GROQ_API_KEY="") as terminal:
+        terminal.wait_for("> ")
+        say(terminal, "first")
+        assert say(terminal, "/model groq:llama3").startswith("Error: Groq: no key: set GROQ_API_KEY")
+        assert say(terminal, "/model local:nosuch").startswith("Error: Local: it has no model 'nosuch'")
+        assert say(terminal, "/model") == "echo\r\n> "
+        assert say(terminal, "/model echo:any") == "Chatting with Echo (any) from now on.\r\n> "
+        assert say(terminal, "second") == "second\r\n> "
+        assert say(terminal, "/models") == "Echo lists no models.\r\n> "
+    assert history(emulator) == ["first"]
+    assert roles(file) == ["user", "assistant"] * 2
+
+
+def test_weights_that_are_missing_are_told_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp")
+    nowhere = {"XDG_CACHE_HOME": str(tmp_path), "HF_HOME": str(tmp_path), "HOME": str(tmp_path), "COLUMNS": "200"}
+    with Terminal("chat", "--provider", "echo", **nowhere) as terminal:
+        terminal.wait_for("> ")
+        for name in ("local:qwen3-0.6b", "local:smollm2"):
+            assert "`g4f-lite local pull" in " ".join(say(terminal, f"/model {name}").split())
+        assert say(terminal, "/model") == "The provider chooses the model.\r\n> "
+    (tmp_path / "own.gguf").write_bytes(gguf(SMOLLM2))
+    with Terminal("chat", "--model", str(tmp_path / "own.gguf"), **nowhere) as terminal:
+        terminal.wait_for("> ")
+        assert "`g4f-lite local pull" in " ".join(say(terminal, "/model qwen3-0.6b").split())
+        assert say(terminal, "/model").endswith("own.gguf\r\n> ")
 
 
 def test_models_that_cannot_be_listed(emulator: Emulator, here: list[str]) -> None:
@@ -241,3 +292,17 @@ def test_a_path_after_save_is_completed(here: list[str], tmp_path: Path) -> None
         (tmp_path / "a folder" / "one.json").touch()
         terminal.type(f"/save {tmp_path}/a\t\t\n")
         terminal.wait_for("one.json already exists")
+
+
+@pytest.mark.parametrize(("terminal_type", "dim", "end"), [("dumb", "", ""), ("xterm", "\x1b[2m", "\x1b[0m")])
+def test_a_chat_that_is_continued_shows_its_last_turn(
+    emulator: Emulator, here: list[str], tmp_path: Path, terminal_type: str, dim: str, end: str
+) -> None:
+    file = tmp_path / "talk.json"
+    call("chat", "My name is Ada.", "--save", str(file), *here)
+    emulator.answer("You are\nAda.\x1b[2J")
+    call("chat", "Who\nam I?", "--continue", str(file), *here)
+    with Terminal("chat", "--continue", str(file), *here, TERM=terminal_type) as terminal:
+        terminal.wait_for("stops an answer.\r\n")
+        shown = f"{dim}> Who am I?\r\nYou are\r\nAda.\ufffd[2J\r\n{end}"
+        assert terminal.wait_for(shown) == shown

@@ -92,11 +92,25 @@ def test_a_branch(emulator: Emulator, here: list[str], kept: Path, tmp_path: Pat
     assert texts(branch) == ["My name is Ada.", "Hello, Ada.", "Bye", "Bye"]
 
 
+def test_the_same_file_for_both_is_continued_or_begun(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "new.json"
+    for prompt, name in (("one", path), ("two", path.parent / "." / path.name), ("three", path)):
+        assert call("chat", prompt, "--continue", str(name), "--save", str(path), *here).returncode == 0
+    assert texts(path) == ["one", "one", "two", "two", "three", "three"]
+    assert len(asked(emulator)["messages"]) == 5
+
+
+def test_a_missing_file_leads_to_the_option_that_makes_it(here: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "none.json"
+    assert_refused(call("chat", "Hi", "--continue", str(path), *here), "No such file", f"; --save {path} begins a new")
+    assert "--save" not in call("chat", "Hi", "--continue", str(tmp_path), *here).stderr
+
+
 def test_a_turn_that_fails_changes_no_file(emulator: Emulator, here: list[str], kept: Path, tmp_path: Path) -> None:
     for options in (["--continue", str(kept)], ["--save", str(tmp_path / "new.json")]):
         emulator.answer(["one", " two"])
         emulator.fail("cut", after=1)
-        assert_failed(call("chat", "Count", *options, *here), "cut", printed="one\n")
+        assert_failed(call("chat", "Count", *options, *here), "cut", printed="one\n", code=3)
     assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
     assert list(tmp_path.iterdir()) == [kept]
 

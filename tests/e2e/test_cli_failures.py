@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from unit.gguf_files import SMOLLM2, gguf
 
+from g4f_lite.cli.app import COMPLETION
 from g4f_lite.cli.commands.doctor import Target, make_target
 from g4f_lite.cli.options import ProviderOptions
 from g4f_lite.cli.output import prepare
@@ -171,6 +172,10 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
         (["caht"], b"", "there is no command 'caht'; did you mean chat?"),
         (["pull", "smollm2"], b"", "there is no command 'pull'; did you mean local pull?"),
         (["chat", "- one\n- two"], b"", "a prompt that begins with a dash comes after --, as in -- '- one'"),
+        (["hello"], b"", "'hello' is not a command; a prompt comes after one: g4f-lite chat 'hello'"),
+        (["completion"], b"", f"for completion in bash, add to ~/.bashrc: {COMPLETION}"),
+        (["chat", "Hi", "--timeout", "1m"], b"", "'1m' is not a valid number of seconds"),
+        (["batch", "in.txt", "--max-time", "1h"], b"", "'1h' is not a valid number of seconds"),
         (["Hi, you"], b"", "'Hi, you' is not a command; a prompt comes after one: g4f-lite chat 'Hi, you'"),
         (["batch", "in.txt", "--dry-run"], b"", "; did you mean --estimate?"),
         (["batch", "in.txt", "--limit", "8"], b"", "; did you mean --head?"),
@@ -190,7 +195,7 @@ def test_a_cut_answer_does_not_name_an_attribute_of_python(emulator: Emulator, h
     emulator.answer(["one", " two"])
     emulator.fail("cut", after=1)
     done = call("chat", "Count", *here)
-    assert_failed(done, "cut", printed="one\n")
+    assert_failed(done, "cut", printed="one\n", code=3)
     assert "partial" not in done.stderr
 
 
@@ -230,10 +235,12 @@ def test_an_empty_prompt_is_one_line() -> None:
     assert_refused(call("chat", "", "-p", "echo"), "blank")
 
 
-@pytest.mark.parametrize("fault", ["challenge", "quota", "token", "not_json", "reset"])
-def test_a_failure_of_the_service_is_one_line(emulator: Emulator, here: list[str], fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "code"), [("challenge", 1), ("quota", 3), ("token", 1), ("not_json", 1), ("reset", 3)]
+)
+def test_a_failure_of_the_service_is_one_line(emulator: Emulator, here: list[str], fault: str, code: int) -> None:
     emulator.fail(fault, times=None)
-    assert_failed(call("chat", "Hello", *here))
+    assert_failed(call("chat", "Hello", *here), code=code)
 
 
 def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Emulator) -> None:
@@ -291,7 +298,7 @@ def test_a_remedy_in_python_is_one_for_the_command_line(
 def test_a_hub_that_does_not_answer_is_no_provider_to_test(tmp_path: Path) -> None:
     hub = {"HF_ENDPOINT": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(tmp_path)}
     done = call("local", "pull", "hf:owner/name", **hub)
-    assert_failed(done, "is the server running that HF_ENDPOINT or the name of the model leads to?\n")
+    assert_failed(done, "is the server running that HF_ENDPOINT or the name of the model leads to?\n", code=3)
 
 
 def test_an_address_without_v1_comes_with_what_to_write(emulator: Emulator) -> None:
@@ -308,7 +315,7 @@ def test_a_message_of_several_lines_is_one_line(emulator: Emulator, here: list[s
 
 
 def test_bytes_that_are_no_text_are_one_line() -> None:
-    assert_failed(run("chat", "-p", "echo", stdin=b"\xff\xfe\x00", PYTHONUTF8="1"), "standard input")
+    assert_refused(run("chat", "-p", "echo", stdin=b"\xff\xfe\x00", PYTHONUTF8="1"), "standard input")
     assert_refused(run("chat", "-p", "echo", os.fsdecode(b"\xff"), PYTHONUTF8="1"), "not valid utf-8")
 
 

@@ -79,16 +79,16 @@ def test_what_is_shown_is_what_happened() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "last", "words"),
+    ("fault", "code", "last", "words"),
     [
-        ("error:times=none", 'sentence."}', "AiChatOnline, prompt: "),
-        ("cut:service=ai_chats,after=2", "              What colour", "AiChats, stream: "),
-        ("challenge:path=/wp-json/*", "(connection 3, new)", "Chatgpt4Online, bootstrap: "),
+        ("error:times=none", 1, 'sentence."}', "AiChatOnline, prompt: "),
+        ("cut:service=ai_chats,after=2", 3, "              What colour", "AiChats, stream: "),
+        ("challenge:path=/wp-json/*", 1, "(connection 3, new)", "Chatgpt4Online, bootstrap: "),
     ],
 )
-def test_a_failure_is_one_line_behind_what_happened(fault: str, last: str, words: str) -> None:
+def test_a_failure_is_one_line_behind_what_happened(fault: str, code: int, last: str, words: str) -> None:
     done = demo("--fail", fault)
-    assert done.returncode == 1
+    assert done.returncode == code
     assert done.stdout.endswith(f"{last}\n")
     assert done.stderr.startswith(f"Error: {words}")
     assert done.stderr.count("\n") == 1

@@ -71,7 +71,7 @@ def test_a_cut_answer_stays_before_its_error(emulator: Emulator, here: list[str]
     emulator.answer(["The **sky", "** is", " blue."])
     emulator.fail("cut", after=2)
     code, output = answer("Why?", *here)
-    assert code == 1
+    assert code == 3
     lines = seen(output)
     assert lines[0] == "The sky is"
     assert lines[1].startswith("Error: ")

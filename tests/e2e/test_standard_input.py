@@ -48,6 +48,19 @@ def test_a_pipe_is_added_to_the_prompt(emulator: Emulator, here: list[str]) -> N
     assert prompts(emulator) == ["Sum up:\n\none"]
 
 
+def test_a_dash_beside_the_prompt_requires_standard_input(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    for arguments in (["Sum up:", "-"], ["-", "Sum up:"]):
+        assert call("chat", *arguments, *here, stdin="one\n").stdout == "Sum up:\n\none\n"
+    (tmp_path / "lines.txt").write_text("one\ntwo\n", encoding="utf-8")
+    run_with(tmp_path / "lines.txt", 4, "chat", "Sum up:", "-", *here)
+    assert prompts(emulator) == ["Sum up:\n\none"] * 2 + ["Sum up:\n\ntwo"]
+    for arguments in (["Sum up:", "-"], ["-", "-f", str(tmp_path / "lines.txt")]):
+        done = call("chat", *arguments, *here, stdin=" \n")
+        assert (done.returncode, "standard input was empty, and - requires it" in done.stderr) == (2, True)
+    assert len(prompts(emulator)) == 3
+    assert "several arguments" in call("chat", "one", "two", "-", *here).stderr
+
+
 def test_a_file_is_added_to_the_prompt_unless_something_else_is_reading_it(
     emulator: Emulator, here: list[str], tmp_path: Path
 ) -> None:
@@ -89,7 +102,7 @@ def test_an_empty_pipe_is_pointed_out(emulator: Emulator, here: list[str], tmp_p
     assert run("chat", "Write a message", "-i", "-", *here, stdin=PNG).stderr == ""
     done = call("chat", "what", *here, stdin=PNG)
     assert (done.returncode, done.stderr) == (
-        1,
+        2,
         "Error: standard input is an image, not text; send it with --image -\n",
     )
     assert call("chat", "Sum up:", *here, stdin="BMW builds cars.").stdout == "Sum up:\n\nBMW builds cars.\n"

@@ -33,7 +33,8 @@ from g4f_lite.batch.result import Result
 from g4f_lite.batch.results import BatchResults
 from g4f_lite.batch.summary import BatchUsage
 from g4f_lite.cli.batch_report import told_after
-from g4f_lite.cli.batch_run import BatchRun, Stopped, _terminated_as_interrupted, checked, reasons_of
+from g4f_lite.cli.batch_run import BatchRun, _terminated_as_interrupted, checked, reasons_of
+from g4f_lite.cli.failure import Passing
 from g4f_lite.messages import last_user_message
 
 
@@ -128,7 +129,7 @@ def test_which_stops_have_an_exit_code_of_their_own(reason: Exception, answers: 
     results = SimpleNamespace(usage=BatchUsage(done=answers))
     run: Any = SimpleNamespace(results=results)
     assert BatchRun._passes(run, reason) is passes
-    assert Stopped.exit_code == 3
+    assert Passing.exit_code == 3
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process of Windows at once")

@@ -61,7 +61,7 @@ def test_an_answer_in_a_file(emulator: Emulator, tmp_path: Path) -> None:
 def test_a_failure_is_one_line(emulator: Emulator) -> None:
     emulator.fail("reset", times=None)
     code, said, complained = run("chat", "Why?")
-    assert (code, said) == (1, b"")
+    assert (code, said) == (3, b"")
     assert complained.startswith(b"Error: ")
     assert complained.count(b"\n") == 1
 

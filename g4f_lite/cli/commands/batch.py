@@ -22,7 +22,7 @@ from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments, tell
-from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
+from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
 from ..wording import in_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
@@ -74,19 +74,22 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option(
     "--max-pause",
     metavar="S",
-    type=float,
+    type=Seconds(),
     default=LONGEST_PAUSE,
     help="Stop if the service asks for a wait of more than S seconds; a day by default.",
 )
 @click.option(
     "--max-outage",
     metavar="S",
-    type=float,
+    type=Seconds(),
     default=LONGEST_OUTAGE,
     help="Stop if the service, having answered before, is out of reach for more than S seconds; 600 by default.",
 )
 @click.option(
-    "--max-time", metavar="S", type=float, help="Send nothing more after S seconds; the calls in progress are finished."
+    "--max-time",
+    metavar="S",
+    type=Seconds(),
+    help="Send nothing more after S seconds; the calls in progress are finished.",
 )
 @click.option(
     "--failed",
@@ -110,7 +113,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 )
 @click.option("--hosted", metavar="FILE", type=FILE, help="Use the service's Batch API, and keep track of it in FILE.")
 @click.option(
-    "--poll", metavar="S", type=float, default=30.0, help="With --hosted: how many seconds to wait between checks."
+    "--poll", metavar="S", type=Seconds(), default=30.0, help="With --hosted: how many seconds to wait between checks."
 )
 def command(
     source: Path,

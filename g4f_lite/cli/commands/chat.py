@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,14 @@ from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
-from ..output import write_json
+from ..output import errors_in_json, write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
 from ..text_files import read_text_files
 from .local import note_download, suggest_better_models
 
 
-@click.command()
+@click.command(epilog="`g4f-lite --help` lists the environment variables and the exit codes.")
 @prompt_argument
 @provider_options
 @engine_options
@@ -69,7 +70,7 @@ from .local import note_download, suggest_better_models
 @click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")
 def command(
-    prompt: str | None,
+    prompt: tuple[str, ...],
     provider_options: ProviderOptions,
     engine: EngineOptions,
     call_options: dict[str, Any],
@@ -86,10 +87,13 @@ def command(
 ) -> None:
     """Send a prompt and print the answer as it arrives.
 
-    The prompt is PROMPT, standard input (also as -), or both. With neither, on a terminal, an interactive chat starts.
-    --continue adds the turn to the file of the conversation, unless --save names a new file for it.
+    The prompt is PROMPT, standard input, or both; with - as well as PROMPT, standard input must not be empty. With
+    neither, on a terminal, an interactive chat starts.
+
+    --continue adds the turn to the file of the conversation, unless --save names a new file for it. If both name the
+    same file, it may be a new one.
     """
-    interactive = prompt is None and sys.stdin.isatty() and sys.stdout.isatty()
+    interactive = not prompt and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
         raise click.UsageError("--json needs a prompt")
     file = ConversationFile(continued, save)
@@ -101,27 +105,36 @@ def command(
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
-    with silent_keyboard():
-        provider = provider_options.choose(engine)
-        if isinstance(provider, Fallback):
-            provider.on_fallback = note_fallback
+    with silent_keyboard(), errors_in_json(as_json):
+        provider = _made(provider_options, engine)
         conversation = file.open(_with_options(provider, call_options), system=system, model=model)
         conversation.max_characters = max_characters
         with checking_arguments():
             note_download(provider, conversation.model)
-            if interactive and isinstance(provider, Provider):
-                provider.check_ready()  # no message can be answered without a key, for instance
+            if interactive:
+                _check_ready(provider)
     if interactive:
+
+        def choose(name: str) -> tuple[BaseProvider, BaseProvider]:
+            is_local = name.partition(":")[0].strip().lower() == "local"
+            options = replace(provider_options, names=(name,), base_url=None, key_file=None)
+            other = _made(options, engine if is_local else {})
+            note_download(other, None)
+            _check_ready(other)
+            return other, _with_options(other, call_options)
+
         from ..interactive import InteractiveChat
 
         how: Any = {"texts": texts, "whole": no_stream, "raw": raw, "file": file, "check": check}
+        how |= {"provider": provider, "choose": choose}
         InteractiveChat(conversation, options, attached, **how).run()
         return
-    with checking_arguments():
+    with errors_in_json(as_json), checking_arguments():
         stream = conversation.stream(text, images=attached, **options)
     with stream:
         if as_json:
-            answer = stream.text()
+            with errors_in_json(as_json):
+                answer = stream.text()
             file.save(conversation)
             write_json(answer.to_dict())
             note_if_cut(stream)
@@ -133,6 +146,20 @@ def command(
             if check is not None:
                 check(str(stream.text()))
             suggest_better_models(provider)
+
+
+def _made(options: ProviderOptions, engine: EngineOptions) -> BaseProvider:
+    """Return the provider that the options choose; what a chain of several skips is told."""
+    provider = options.choose(engine)
+    if isinstance(provider, Fallback):
+        provider.on_fallback = note_fallback
+    return provider
+
+
+def _check_ready(provider: BaseProvider) -> None:
+    """Raise if no message of an interactive chat can be answered, for instance without a key."""
+    if isinstance(provider, Provider):
+        provider.check_ready()
 
 
 def _with_options(provider: BaseProvider, options: dict[str, Any]) -> BaseProvider:

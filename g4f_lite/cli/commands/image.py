@@ -21,7 +21,7 @@ from ..prompt import prompt_argument, read_prompt
 STANDARD_OUTPUT = Path("-")
 
 
-@click.command()
+@click.command(epilog="`g4f-lite --help` lists the environment variables and the exit codes.")
 @prompt_argument
 @provider_options
 @click.option("--model", "-m", metavar="NAME", help="The image model; the provider's own by default.")
@@ -31,7 +31,7 @@ STANDARD_OUTPUT = Path("-")
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def command(
-    prompt: str | None,
+    prompt: tuple[str, ...],
     provider_options: ProviderOptions,
     model: str | None,
     size: str | None,

@@ -1,0 +1,67 @@
+"""The models that the provider of an interactive chat lists."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from ..errors import G4FLiteError
+from ..providers.base import BaseProvider
+from ..providers.hooks import CallSettings, models_of
+from ..providers.openai.listing import near_names
+from ..providers.registry import is_provider_name
+from ..timeout import Timeout, TimeoutLike
+from .failure import Failure
+
+SECONDS = 3.0  # that the Tab key and /model wait for a server to list its models
+MOST = 8  # names in an error
+
+
+class ModelList:
+    """The list of one provider, which is asked for it when it is needed.
+
+    :param provider: the provider
+    :param proxy: the proxy of the chat
+    """
+
+    def __init__(self, provider: BaseProvider, proxy: str | None) -> None:
+        self._provider = provider
+        self._proxy = proxy
+        self._names: list[str] = []
+
+    def ask(self, timeout: TimeoutLike) -> list[str]:
+        """Ask the provider for its models.
+
+        :raises G4FLiteError: if it does not tell them
+        """
+        settings = CallSettings(self._proxy, None if timeout is None else Timeout.of(timeout))
+        self._names = list(dict.fromkeys(models_of(self._provider, settings)))
+        return self._names
+
+    def begun(self, text: str) -> list[str]:
+        """Return the names that begin with a text; the provider is asked once."""
+        if not self._names:
+            self._ask_briefly()
+        return [name for name in self._names if name.startswith(text)]
+
+    def has(self, name: str) -> bool:
+        """Return whether the provider lists a model; it is asked again if it did not list it before."""
+        wanted = {name, f"{name}:latest"}  # Ollama's tag need not be written
+        if wanted.isdisjoint(self._names):
+            self._ask_briefly()
+        return not wanted.isdisjoint(self._names)
+
+    def check(self, name: str) -> None:
+        """Raise if the provider lists models, and not this one.
+
+        :raises click.ClickException: if so
+        """
+        if self.has(name) or not self._names:
+            return
+        near = near_names(name, self._names) or self._names[:MOST]
+        hint = f"; another provider is named with its model, as {name}:MODEL" if is_provider_name(name) else ""
+        raise Failure(f"{self._provider.name} does not list the model {name!r}; try {', '.join(near)}{hint}")
+
+    def _ask_briefly(self) -> None:
+        settings = CallSettings(self._proxy, Timeout.of(SECONDS), None)
+        with suppress(G4FLiteError):
+            self._names = list(dict.fromkeys(models_of(self._provider, settings)))
