@@ -115,7 +115,7 @@ def command(
         raise Failure(f"cannot listen on {host}, port {port}: {error.strerror}{other}") from error
     write(
         USAGE.format(
-            name=" or ".join(member.name for member in _members(provider)),
+            name=" or ".join(map(_named, _members(provider))),
             url=server.url,
             key=" with your key" if key else "",
             shown="your key" if key else "none",
@@ -139,6 +139,12 @@ def _key(path: Path | None) -> str | None:
 
 def _members(provider: BaseProvider) -> Sequence[BaseProvider]:
     return provider.providers if isinstance(provider, Fallback) else [provider]
+
+
+def _named(provider: BaseProvider) -> str:
+    """Return the name of a provider, with its model if it has one of its own."""
+    model = getattr(provider, "model", None) or getattr(provider, "default_model", None)
+    return f"{provider.name} ({model})" if model else provider.name
 
 
 def _warn_if_not_ready(provider: BaseProvider) -> None:

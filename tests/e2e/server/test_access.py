@@ -126,11 +126,11 @@ def test_a_provider_that_lacks_its_key_is_said_at_the_start() -> None:
 def test_the_provider_has_the_options_of_the_other_commands(upstream: Emulator) -> None:
     upstream.reset()
     with served("-p", "openai", "--base-url", f"{upstream.url}/v1", "-m", "mine", "--timeout", "30") as server:
-        assert server.said.startswith(b"OpenAI answers at ")
+        assert server.said.startswith(b"OpenAI (mine) answers at ")
         assert server.post(PROMPT).status_code == 200
         assert upstream.requests[-1].json()["model"] == "mine"
     with served("echo", "-p", "groq,ollama", G4F_LITE_OFFLINE="0") as server:
-        assert server.said.startswith(b"Echo or Groq or Ollama answers at ")
+        assert server.said.startswith(b"Echo or Groq (llama-3.3-70b-versatile) or Ollama answers at ")
         assert server.get("/health").status_code == 200
         assert server.end().startswith("Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n")
 
