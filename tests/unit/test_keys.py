@@ -386,6 +386,13 @@ def test_openais_key_is_told_where_the_environment_chooses_another_server(monkey
     assert way == f"set G4F_LITE_API_KEY in the environment ({OPENAIS}), or give api_key="
 
 
+def test_a_file_of_settings_is_told_where_a_key_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"GROQ_API_KEY={KEY}\n")
+    way = "set GROQ_API_KEY in the environment (the file .env in this folder is not read), or give api_key="
+    assert OpenAICompatible.preset("groq").key.way() == way
+
+
 def test_a_key_may_end_in_signs_of_base64() -> None:
     for key in ("QUJD==", "A_B=", "A_B=="):
         assert OpenAICompatible(ELSEWHERE, api_key=key).key.value() == key

@@ -171,7 +171,7 @@ class Key:
 
 
 def _unread(variable: str) -> str:
-    """Say which variable that seems to be meant is set in the place of another; "" for none.
+    """Say which variable that seems to be meant is set in the place of another, or may be in a file; "" for none.
 
     It is not read all the same, because a key is sent only where its variable belongs.
     """
@@ -184,7 +184,7 @@ def _unread(variable: str) -> str:
         return f" ({_ONLY_OPENAI})"
     if os.environ.get("G4F_LITE_API_KEY"):
         return " (G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names)"
-    return ""
+    return " (the file .env in this folder is not read)" if os.path.isfile(".env") else ""
 
 
 def _names(variable: str, address: str) -> bool:
