@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from ...arguments import unknown_name
+from ...http.urls import is_loopback
 
 
 class Preset(NamedTuple):
@@ -31,6 +32,10 @@ class Preset(NamedTuple):
     reads_schema: bool = False
     to_get: str = ""
     pull: str = ""
+
+    def is_free_at(self, base_url: str) -> bool:
+        """Return whether it is a program on this machine, whose calls cost nothing."""
+        return bool(self.to_get) and is_loopback(base_url)
 
 
 NO_MODEL = "has no model yet: "  # of a program on this machine
