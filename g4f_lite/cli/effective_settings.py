@@ -66,7 +66,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         _first("ca_bundle", given, list(CA_BUNDLES), certifi.where()),
         _first("offline", given, ["G4F_LITE_OFFLINE"], "0"),
         _first("log", given, ["G4F_LITE_LOG"], "warnings"),
-        _first("OPENAI_BASE_URL", given, ["OPENAI_BASE_URL"], "not set"),
+        _openais(given),
         *(_key(name) for name in dict.fromkeys(key_variables()) if os.environ.get(name)),
         Setting("embedded model", embedded.file, embedded.source),
         *_memory(embedded),
@@ -95,6 +95,15 @@ def _base_url(given: Mapping[str, str | None]) -> Setting:
         first = "the named provider" if provider.source == "command line" else provider.source
         return replace(row, value=f"{row.value} (not used: {first} goes first)")
     return row
+
+
+def _openais(given: Mapping[str, str | None]) -> Setting:
+    """Return the variable of OpenAI's own client, which says here only where OpenAI's key may go."""
+    row = _first("OPENAI_BASE_URL", given, ["OPENAI_BASE_URL"], "not set")
+    chosen = given.get("provider") or os.environ.get("G4F_LITE_PROVIDER") or os.environ.get("G4F_LITE_BASE_URL")
+    if row.source == DEFAULT or chosen:
+        return row
+    return replace(row, value=f"{row.value} (chooses no server; set G4F_LITE_BASE_URL)")
 
 
 def _model(given: Mapping[str, str | None]) -> Setting:

@@ -109,6 +109,8 @@ def command(
             make, target.name, target.source, counts=target.counts, seconds=timeout or SECONDS, secrets=secrets
         )
         found.append(examiner.examine())
+        if found[-1].works and tested[0].source == "the default" and not target.counts:
+            found[-1].verdict += f"; G4F_LITE_PROVIDER={target.name} makes it the default"
         if not as_json:
             write_examination(found[-1])
     all_work = all(one.works for one in found if one.counts)
