@@ -8,29 +8,35 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from socket import gethostname
 
 import click
 
-from ...errors import AuthenticationError, G4FLiteError
+from ...errors import AuthenticationError, G4FLiteError, TransportError
 from ...http.urls import is_loopback
 from ...providers.base import BaseProvider
 from ...providers.fallback import Fallback
 from ...providers.openai.keys import clean
+from ...providers.openai.provider import OpenAICompatible
 from ..completion import FILE, complete_model, complete_provider
 from ..failure import Failure, Misuse, checking_arguments, one_line, tell
 from ..options import OR_KEY, EngineOptions, ProviderOptions, engine_options, keyless_options, read_key
 from ..output import write
+from ..reachability import Endpoint, connect, look_up
 
 PORT = 1337
+SECONDS = 2.0  # to see whether a server on this machine runs
+EVERYWHERE = ("0.0.0.0", "::")  # as --host
 KEY_VARIABLE = "G4F_LITE_SERVER_KEY"
 USAGE = """\
 {name} answers at {url}/v1 as OpenAI's API does{key}. Press Ctrl-C to stop.
 
   The page to chat with:  {url}/
-  Python:                 openai.OpenAI(base_url="{url}/v1", api_key="{shown}")
+{others}  Python:                 openai.OpenAI(base_url="{url}/v1", api_key="{shown}")
   curl:                   curl {url}/v1/chat/completions{header} -H "Content-Type: application/json" \\
                             -d '{{"messages": [{{"role": "user", "content": "Why is the sky blue?"}}]}}'
 """
+OTHERS = "  From other machines:    http://{name}:{port}/v1, or with the address of this machine for {name}\n"
 
 
 @click.command()
@@ -106,6 +112,7 @@ def command(
         models = {"*": None} if any_model else None
         app = create_app(provider, models=models, api_key=key, origins=origins, max_streams=max_streams)
     _warn_if_not_ready(provider)
+    _note_if_not_running(provider)
     if not quiet:
         _show_requests()
     try:
@@ -119,6 +126,7 @@ def command(
             url=server.url,
             key=" with your key" if key else "",
             shown="your key" if key else "none",
+            others=OTHERS.format(name=gethostname(), port=server.url.rpartition(":")[2]) if host in EVERYWHERE else "",
             header=' -H "Authorization: Bearer KEY"' if key else "",
         )
     )
@@ -156,6 +164,17 @@ def _warn_if_not_ready(provider: BaseProvider) -> None:
         except (G4FLiteError, ValueError) as error:
             if len(members) == 1 or not isinstance(error, AuthenticationError):
                 tell(f"Warning: {one_line(str(error).removesuffix(OR_KEY))}")  # the option is for the server's own
+
+
+def _note_if_not_running(provider: BaseProvider) -> None:
+    """Say that a server on this machine does not run, which may be started after this one."""
+    for member in _members(provider):
+        if isinstance(member, OpenAICompatible) and is_loopback(member.base_url):
+            endpoint = Endpoint.of(member.base_url)
+            try:
+                connect(endpoint, look_up(endpoint, SECONDS), SECONDS).close()
+            except TransportError as error:
+                tell(f"Note: {member.name} does not run yet: {one_line(error.message)}")
 
 
 def _show_requests() -> None:
