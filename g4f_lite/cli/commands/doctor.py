@@ -143,7 +143,8 @@ def targets(names: tuple[str, ...], base_url: str | None, model: str | None) -> 
         yield Target("Local", "the default", model=model)
     for name, preset in PRESETS.items():
         if is_loopback(preset.base_url) and name not in [one.partition(":")[0] for one in chosen]:
-            yield Target(name, "on this machine, if running", counts=False)
+            variable = preset.host_variable if os.environ.get(preset.host_variable) else ""
+            yield Target(name, f"{variable or 'on this machine'}, if running", counts=False)
 
 
 def not_tested(tested: set[str]) -> list[str]:

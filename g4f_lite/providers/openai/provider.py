@@ -59,7 +59,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
                 f"{self.name} needs base_url=; G4F_LITE_BASE_URL is the server of calls that name no provider, "
                 "so leave the provider out, or pass its URL as well"
             )
-        address = read_address(self._preset.base_url if base_url is None else base_url)
+        address = read_address(self._preset.address() if base_url is None else base_url)
         if default_headers is not None:
             more["headers"] = {**check_fields(default_headers, "default_headers"), **(more.get("headers") or {})}
         super().__init__(base_url=address.base, **more)
