@@ -257,9 +257,9 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of this modu
         if name == "__version__":
             return globals().setdefault(name, _version())
         if name not in _MODULES:
-            from .arguments import raise_missing
+            from .arguments import missing_name
 
-            raise_missing(__name__, name)
+            raise missing_name(__name__, name)
         value = globals()[name] = getattr(import_module(_MODULES[name], __name__), name)
         return value
 

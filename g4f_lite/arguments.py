@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Collection, Sequence
 from importlib.util import find_spec
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 # What ask and stream say of a prompt of None, and ask of stream=True; stream=False asks for the answer in one piece.
@@ -162,6 +162,7 @@ _OF_RESULTS = {
     **dict.fromkeys(("content", "message", "response"), "text"),
     **dict.fromkeys(("errors", "failures"), "failed"),
     **dict.fromkeys(("parsed", "value"), "output"),
+    "show": "to_frame()",
     "values": "outputs()",
     "exception": "error",
     "prompt": "input",
@@ -192,11 +193,10 @@ def _instead_of(name: str) -> str:
     return "; write client.embeddings.create(input=…)" if name == "embed" else ""
 
 
-def raise_missing(module: str, name: str) -> NoReturn:
-    """Raise for a name that a module does not have, from its ``__getattr__``.
+def missing_name(module: str, name: str) -> Exception:
+    """Return the error for a name that a module does not have, for its ``__getattr__``.
 
-    :raises AttributeError: if it is asked for as an attribute
-    :raises ImportError: if ``from … import`` asks for it, which would drop the message of an AttributeError
+    It is an AttributeError, or an ImportError for ``from … import``, which would drop the message of the other.
     """
     root = sys.modules[__name__.partition(".")[0]]
     hint = _instead_of(name)
@@ -207,8 +207,8 @@ def raise_missing(module: str, name: str) -> NoReturn:
     message = f"module {module!r} has no attribute {name!r}{hint}"
     asked_by_from = sys._getframe(2).f_code.co_name == "_handle_fromlist"  # a step of Python's import statement
     if asked_by_from and hint and find_spec(f"{module}.{name}") is None:
-        raise ImportError(message, name=module)
-    raise AttributeError(message, name=name, obj=sys.modules[module])
+        return ImportError(message, name=module)
+    return AttributeError(message, name=name, obj=sys.modules[module])
 
 
 def check_name(name: Any, argument: str = "model") -> None:

@@ -55,6 +55,7 @@ _HARMLESS = {
 
 PARTIAL_HINT = "; what had arrived is in .partial of this error"
 _NOT_OWN = (os.path.dirname(__file__), os.path.dirname(os.__file__), "<")  # files that are not the caller's
+_MAGIC = "get_ipython().run_"  # the beginning of what IPython makes of a magic: all of its cell, in one line
 
 
 def sanitize(text: str) -> str:
@@ -107,8 +108,7 @@ class G4FLiteError(Exception):
         """Return the lines that IPython and notebooks show: the end of the caller's own code, and the message."""
         import traceback
 
-        # The line that calls a magic has all of its cell in it.
-        frames = [step for step in traceback.extract_tb(self.__traceback__) if "run_cell_magic(" not in str(step.line)]
+        frames = [step for step in traceback.extract_tb(self.__traceback__) if _MAGIC not in str(step.line)]
         own = [frame for frame in frames if not (frame.filename.startswith(_NOT_OWN) or "-packages" in frame.filename)]
         return [*map(str.rstrip, traceback.format_list(own[-5:])), f"{type(self).__name__}: {self}"]
 

@@ -19,6 +19,8 @@ Image = Union[str, bytes, "os.PathLike[str]", Any]
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 MAX_DEPTH = 100  # levels of lists and objects in a message or an option; a value that contains itself exceeds it
 
+_MANY = "; many prompts are answered by Client().map(…)"
+
 _IMAGE_TYPES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -49,9 +51,9 @@ def to_messages(
             raise ValueError("the prompt is blank; give a text or a list of messages")
         messages = [{"role": "user", "content": messages}]
     if isinstance(messages, (bytes, dict)) or not isinstance(messages, Sequence):
-        raise TypeError(
-            f"messages must be a string or a list of {{'role': …, 'content': …}}, not {type(messages).__name__}"
-        )
+        hint = _MANY if hasattr(messages, "to_list") else ""  # a Series of pandas or polars
+        kind = type(messages).__name__
+        raise TypeError(f"messages must be a string or a list of {{'role': …, 'content': …}}, not {kind}{hint}")
     result = [_checked(message, index) for index, message in enumerate(messages)]
     if not any(_has_content(message) for message in result):
         raise ValueError("messages is empty; give at least one message with content")
@@ -71,7 +73,8 @@ def _checked(message: Any, index: int) -> Message:
         if refusal := message.pop("refusal", None):  # not all servers know the field, so it is sent as text
             message["content"] = f"{message.get('content') or ''}{refusal}"
     if not isinstance(message, dict):
-        raise TypeError(f"{place} must be {{'role': …, 'content': …}}, not {type(message).__name__}")
+        hint = _MANY if isinstance(message, str) else ""
+        raise TypeError(f"{place} must be {{'role': …, 'content': …}}, not {type(message).__name__}{hint}")
     role, content = message.get("role"), message.get("content")
     if role not in ROLES:
         raise ValueError(f"{place} has the role {role!r}; known roles are {', '.join(ROLES)}")

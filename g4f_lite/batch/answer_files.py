@@ -24,6 +24,7 @@ class Writer:
     :param kind: its format
     :param delimiter: what separates the columns, if it is not the usual character of the format
     :param fields: fields of answers in JSON, which become columns of a table
+    :param is_json: whether answers are JSON, whose value is ``output`` in JSON lines
     :param say: gives the words for what an error says
     """
 
@@ -34,12 +35,14 @@ class Writer:
         *,
         delimiter: str | None = None,
         fields: Sequence[str] = (),
+        is_json: bool = False,
         say: Callable[[str], str] = str,
     ) -> None:
         self.file = file
         self._kind = kind
         self._delimiter = delimiter or DELIMITERS.get(kind, ",")
         self._fields = fields
+        self._is_json = is_json
         self._say = say
         self._csv: Any = None
 
@@ -49,19 +52,34 @@ class Writer:
             self._write_columns({**row.values, **self._columns(result)})
         else:
             error = self._say(result.error_text)
-            is_plain = row.custom_id is None
-            value = {**row.values, **_told(result, error)} if is_plain else _batch_line(row, result, error)
+            if row.custom_id is None:
+                output = {"output": _output_of(result)} if self._is_json else {}
+                value = {**row.values, **_told(result, error), **output}
+            else:
+                value = _batch_line(row, result, error)
             self.file.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+    def begin_failed(self, row: Row) -> None:
+        """Write the names of the columns of a table for failures, which may have no rows.
+
+        :param row: any row of the input
+        """
+        if self._kind in DELIMITERS:
+            self._begin_columns([*{**row.values, **self._error(row, "")}])
 
     def write_failed(self, row: Row, result: Result[Any]) -> None:
         """Write a row that failed, so that the file can be asked again."""
-        error = {"error": self._say(result.error_text)} if row.custom_id is None else {}
+        error = self._error(row, self._say(result.error_text))
         if self._kind in DELIMITERS:
             self._write_columns({**row.values, **error})
         elif self._kind == "jsonl":
             self.file.write(json.dumps({**row.values, **error}, ensure_ascii=False) + "\n")
         else:
             self.file.write(" ".join(str(row.values["prompt"]).split()) + "\n")
+
+    @staticmethod
+    def _error(row: Row, error: str) -> dict[str, str]:
+        return {"error": error} if row.custom_id is None else {}
 
     def _columns(self, result: Result[Any]) -> dict[str, Any]:
         usage = result.usage
@@ -77,9 +95,12 @@ class Writer:
 
     def _write_columns(self, values: dict[str, Any]) -> None:
         if self._csv is None:
-            self._csv = csv.DictWriter(self.file, list(values), delimiter=self._delimiter, extrasaction="ignore")
-            self._csv.writeheader()
+            self._begin_columns([*values])
         self._csv.writerow(values)
+
+    def _begin_columns(self, names: list[str]) -> None:
+        self._csv = csv.DictWriter(self.file, names, delimiter=self._delimiter, extrasaction="ignore")
+        self._csv.writeheader()
 
 
 def check_names(rows: Sequence[Row], fields: Sequence[str]) -> None:
@@ -127,14 +148,23 @@ def _has_answer(line: Any) -> bool:
 
 def _fields_in(text: str | None, names: Sequence[str]) -> dict[str, Any]:
     """Return fields of an answer in JSON as columns; empty where it does not have them."""
-    value: Any = None
-    with suppress(ValueError, RecursionError):
-        value = json.loads(text or "")
+    value = _json_in(text)
     found = value if isinstance(value, dict) else {}
     return {
         name: field if isinstance(field := found.get(name, ""), str) else json.dumps(field, ensure_ascii=False)
         for name in names
     }
+
+
+def _output_of(result: Result[Any]) -> Any:
+    """Return the value of an answer in JSON; None for one that is not what was asked for."""
+    return None if result.error is not None else _json_in(result.text)
+
+
+def _json_in(text: str | None) -> Any:
+    with suppress(ValueError, RecursionError):
+        return json.loads(text or "")
+    return None
 
 
 def _told(result: Result[Any], error: str) -> dict[str, Any]:
@@ -151,6 +181,8 @@ def _batch_line(row: Row, result: Result[Any], error: str) -> dict[str, Any]:
     line: dict[str, Any] = {"id": f"batch_req_{result.index}", "custom_id": row.custom_id}
     line |= {"response": None, "error": None}
     answer: Answer | None = result.answer
+    if answer is None and result.error is None:  # of an empty row that is kept
+        return line
     if answer is None or result.error is not None:
         return {**line, "error": {"code": type(result.error).__name__, "message": error}}
     usage = answer.to_dict()["usage"]

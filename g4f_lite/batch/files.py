@@ -26,7 +26,7 @@ class Row(NamedTuple):
     """One row of a file.
 
     :param values: its columns by name
-    :param prompt: the prompt that it makes
+    :param prompt: the prompt that it makes; None for an empty row that is kept
     """
 
     values: dict[str, Any]
@@ -65,8 +65,8 @@ def read_rows(
         file has a prompt in each line, and other files a column ``prompt`` or ``messages``, or a single one
     :param delimiter: what separates the columns, if it is not the usual character of the format
     :param empty: what to do with a row in which the prompt, or a column for it, is empty: ``"error"``; ``"skip"``
-        leaves it out, and ``"send"`` sends what the other columns make
-    :param on_skip: called for each row that is left out
+        leaves it out, ``"keep"`` makes a row without a prompt, and ``"send"`` sends what the other columns make
+    :param on_skip: called for each row that is left out or has no prompt
     :raises ValueError: if a row does not make a prompt; the message names its line
     """
     if kind in DELIMITERS:
@@ -81,8 +81,10 @@ def read_rows(
             raise ValueError(f"line {line}: {error}") from None
         if lacks is None or (empty == "send" and template is not None and prompt.strip()):
             yield Row(values, prompt)
-        elif empty == "skip":
+        elif empty in ("skip", "keep"):
             on_skip()
+            if empty == "keep":
+                yield Row(values, None)
         else:
             raise ValueError(f"line {line}: {lacks} is empty")
 
@@ -136,7 +138,7 @@ def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
     """Return what a row asks: a text, or a dict of arguments."""
     if template is not None:
         if all(place[1] is None for place in _PLACE.finditer(template)):
-            name = next(iter(values), "text")
+            name = _likely_column(values)
             raise ValueError(f"the prompt names no column, so that all rows would ask the same; write {{{name}}} in it")
         return fill(template, values)
     if "custom_id" in values and isinstance(body := values.get("body"), dict):
@@ -147,9 +149,15 @@ def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
         if len(values) == 1:
             (value,) = values.values()
             return "" if value is None else str(value)
-        hint = f"--prompt '{{{next(iter(values), 'text')}}}'"
+        hint = f"--prompt '{{{_likely_column(values)}}}'"
         raise ValueError(f"there is no column 'prompt'; name the columns to use, as in {hint}")
     return {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")} or ""
+
+
+def _likely_column(values: dict[str, Any]) -> str:
+    """Return the name of the column with the longest text, which is more likely to be asked than a number."""
+    lengths = {name: len(value) for name, value in values.items() if isinstance(value, str)}
+    return max(lengths, key=lengths.__getitem__, default=next(iter(values), "text"))
 
 
 def _empty_column(values: dict[str, Any], template: str | None, prompt: Any) -> str | None:

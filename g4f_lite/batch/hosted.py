@@ -23,7 +23,7 @@ from ..errors import (
     TransportError,
 )
 from ..http.redact import redact
-from ..providers.openai.batches import BatchAPI, redacted
+from ..providers.openai.batches import BatchAPI, of_failure, redacted
 from ..store.answers import AnswerStore, Kept
 from .hosted_requests import RequestFile, files_of, index_in
 from .hosted_state import Part, State
@@ -89,11 +89,13 @@ class HostedBatch(BatchResults[T]):
     :param path: the file
     :param poll: seconds between two looks at how the batch is
     :raises StoreError: if the file cannot be used
-    :raises ValueError: if it belongs to other prompts
+    :raises ValueError: if it belongs to other prompts, or there are none
     """
 
     def __init__(self, inputs: Inputs, plan: Plan, calls: HostedCalls, path: Path, poll: float) -> None:
         super().__init__(inputs if inputs.is_sized else Inputs(list(inputs.items), True), plan)
+        if not len(self):
+            raise ValueError("prompts is empty, and a Batch API takes at least one prompt; leave out the call")
         self.check()  # the key too: a hosted batch has no estimate that does without
         self._calls = calls
         self._poll = poll
@@ -311,7 +313,7 @@ class HostedBatch(BatchResults[T]):
             try:
                 kept = self._kept_in(index, line, used[index], secrets)
             except G4FLiteError:
-                failures[index] = redacted(line, secrets)
+                failures[index] = redacted(of_failure(line), secrets)
                 return
             try:
                 self._store.keep(self._keys[index], kept)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from . import tables
 from .inputs import Inputs
 from .plan import Plan, Watched
 from .progress import Progress
-from .result import OfBatch, Result
+from .result import Result
 from .run import BadPrompt, Outcome, Run
 from .summary import BatchUsage, Estimate, counted, estimate_of, told_of_failures
 from .tables import NotAColumn, Results
@@ -28,7 +28,7 @@ T = TypeVar("T")
 END = BadPrompt(-1, StopIteration())  # no prompt is left
 
 
-class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
+class BatchResults(Watched, NotAColumn, Generic[T]):
     """The results of a batch, in the order of the prompts.  Nothing is sent before they are read::
 
         results = client.map(prompts, store="answers.db")
@@ -63,8 +63,6 @@ class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
         self.dropped = 0  # calls in progress that the end of the last reading closed, and that are sent again
         if inputs.is_sized:
             self._check_all(needs_key=False)
-            if not self._keys:
-                raise ValueError("prompts is empty; give at least one prompt")
 
     def __len__(self) -> int:
         if not self._inputs.is_sized:
@@ -125,7 +123,7 @@ class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
     def to_frame(self, meta: bool = True) -> Any:
         """Return all results as a DataFrame: of polars where the prompts were a Series of polars, else of pandas.
 
-        :param meta: whether there are columns such as ``call_error`` and ``call_seconds``
+        :param meta: whether there are columns beside ``text``, ``output`` or the type's fields, such as ``call_error``
         :raises MissingDependencyError: if pandas is not installed
         """
         return self._all(self).to_frame(meta)
@@ -267,8 +265,6 @@ class BatchResults(Watched, NotAColumn, OfBatch, Generic[T]):
                     if index not in self._known:
                         run = run or self._start(itertools.count(index) if last is None else range(index, last))
                         if not self._wait_for(index, run):
-                            if index == 0:
-                                raise ValueError("prompts is empty; give at least one prompt")
                             return
                     self._position += 1
                     result = self._known.pop(index)

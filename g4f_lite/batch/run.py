@@ -157,6 +157,7 @@ class Run:
                     if isinstance(task, BadPrompt):
                         self._is_read = True
                     else:
+                        self._workers.was_reached |= task.is_stored
                         self._on_result(task)
                     return  # it may be the one that is awaited
 
@@ -316,7 +317,7 @@ class Run:
 
         :returns: False if another outage has put it back before, so that it may be the reason itself
         """
-        if not self._answers or not self._workers.longest_outage or not is_outage(error):
+        if not self._workers.was_reached or not self._workers.longest_outage or not is_outage(error):
             return False
         outage = self._workers.missed(task.began_at)
         if task.outage not in (0, outage):
@@ -334,7 +335,7 @@ class Run:
         """Count a result; False if it is an error that stops the batch.  The lock is held."""
         error = result.error
         if result.is_stored:
-            pass  # it says nothing about the service
+            self._workers.was_reached = True  # it says nothing about the service now
         elif error is None:
             self._failures = 0
             self._answers += 1

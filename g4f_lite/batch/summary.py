@@ -111,6 +111,37 @@ class Estimate(NamedTuple):
     repeated: int = 0
     models: tuple[str, ...] = ()
 
+    def in_words(self, failed: int = 0, skipped: int = 0) -> str:
+        """Say what would be sent, to which model and at what price.
+
+        :param failed: how many prompts have failed for good, so that they are neither sent nor stored
+        :param skipped: how many rows were left out, because they are empty
+        """
+        repeated = f" ({self.repeated:,} of them repeated)" if self.repeated else ""
+        known = f"{counted(self.stored, 'answer')} stored"
+        known += f", {failed:,} failed" if failed else ""
+        known += f", {counted(skipped, 'empty row')} skipped" if skipped else ""
+        largest = f" (the largest has {self.largest:,})" if self.calls > 1 else ""
+        tokens = f"about {counted(self.prompt_tokens, 'token')} of prompts{largest}"
+        longest = self.completion_tokens
+        most = "" if longest is None else f", at most {longest:,} tokens of answers"
+        price = f"; {self._price_in_words()}" if self.calls else ""
+        return f"{counted(self.calls, 'prompt')} to send{repeated}, {known}; {tokens}{most}{price}"
+
+    def _price_in_words(self) -> str:
+        models = ", ".join(self.models[:3]) + (" and others" if len(self.models) > 3 else "")
+        if self.cost is None:
+            price = "no price known; give price=(P, A)"
+        elif self.cost:
+            only = " for the prompts only: max_tokens= limits the answers" if self.prompts_only else ""
+            price = f"{dollars(self.cost)}{only}"
+        else:
+            price = "costs nothing"
+        return f"{models}: {price}" if models else price
+
+    def __str__(self) -> str:
+        return self.in_words()
+
 
 def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, unused: int = 0) -> Estimate:
     """Estimate what prompts would take.

@@ -7,8 +7,9 @@ import html as html_library
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from ..answers.answer import Answer
 from ..answers.short_traceback import with_short_errors
 from ..errors import MissingDependencyError
 from .inputs import Inputs
@@ -43,11 +44,13 @@ class Results(OfBatch, list[Result[T]]):
         return self._column([result.output for result in self])
 
     def to_frame(self, meta: bool = True) -> Any:
-        """Return the results as a DataFrame: the fields of the outputs or the text, and what is known about the calls.
+        """Return the results as a DataFrame, whose index in pandas has the prompts' labels, or else their positions.
 
-        Its index in pandas has the labels of the prompts' Series, or else their positions.
+        The columns are ``text``; with ``output=`` the fields of its type, or the keys of a dict, and ``output`` for a
+        type without them, such as int.  The others are ``call_error``, ``call_provider``, ``call_attempts``,
+        ``call_seconds``, ``call_finish_reason``, ``call_prompt_tokens`` and ``call_completion_tokens``.
 
-        :param meta: whether there are columns such as ``call_error`` and ``call_seconds``
+        :param meta: whether there are the columns that begin with ``call_``
         :raises MissingDependencyError: if pandas is not installed
         """
         library = self._library or "pandas"
@@ -82,8 +85,15 @@ class Results(OfBatch, list[Result[T]]):
         return self._index if len(self) == len(self._index) else self._index.take(positions)
 
 
-class NotAColumn:
+class NotAColumn(OfBatch):
     """Results that can be neither a column of a DataFrame nor copied."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "ndim":  # pandas asks for it before it compares the lengths, whose error would not help
+                self.__array__()
+            return super().__getattr__(name)
 
     @with_short_errors
     def __array__(self, *_: Any, **__: Any) -> NoReturn:  # pandas would make a column of Result objects
@@ -130,7 +140,7 @@ def _fields(result: Result[Any]) -> dict[str, Any]:
 def _parts(output: Any) -> dict[str, Any]:
     if output is None:
         return {}
-    if isinstance(output, str):
+    if isinstance(output, Answer):  # without output=
         return {"text": str(output)}
     if isinstance(output, Mapping):
         return {str(name): value for name, value in output.items()}

@@ -85,6 +85,7 @@ class Workers:
         self._doubling = _DOUBLING_SECONDS
         self._next = -math.inf  # when the next call may be sent
         self.refusals = 0
+        self.was_reached = False  # the service has answered, in this run, an earlier one, or for the store
 
     @property
     def number(self) -> int:
@@ -217,6 +218,7 @@ class Workers:
     def reached(self, began_at: float) -> None:
         """Count an answer, which ends an outage unless its call had begun before."""
         with self._lock:
+            self.was_reached = True
             if began_at > self._out_since:
                 self._out_since, self._back_at = math.inf, self._clock()
                 self._waits_until = min(self._waits_until, self._back_at)

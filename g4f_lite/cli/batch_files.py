@@ -18,7 +18,7 @@ from .wording import in_options
 
 # What to do about errors in the input, by how their message ends.
 _HINTS = {
-    "is empty": "; --empty skip leaves such rows out, and --empty send sends what the other columns make",
+    "is empty": "; --empty skip leaves such rows out, keep writes them without an answer, and send sends what is there",
     "give the delimiter": " with --delimiter",
 }
 _AS_UTF_8 = "; save it as UTF-8, which a spreadsheet calls 'CSV UTF-8'"
@@ -65,6 +65,7 @@ class BatchFiles:
             raise Misuse(f"--delimiter must be one character, such as ';', not {delimiter!r}")
         self._delimiter = delimiter
         self._fields = _fields_of(schema)
+        self._is_json = schema is not None
         with checking_arguments():
             if not _is_standard(source):
                 kind = kind or _kind_of_source(source)  # of standard input, its beginning says it
@@ -74,14 +75,14 @@ class BatchFiles:
             self._failed_kind = "text" if is_text else _kind_of_output(failed)
         self.earlier = 0  # answers in the target
         self.all_rows: list[Row] = []  # of the source, also those behind the head
-        self.skipped = 0  # empty rows
+        self.skipped = 0  # empty rows, which are left out or kept without an answer
         self._skips: list[int] = []  # for each empty row of the source, how many others are before it
 
     def read(self, template: str | None, *, empty: str, head: int | None) -> list[Row]:
         """Read all rows, so that a bad one is found before anything is sent.
 
         :param head: how many rows to take; None for all
-        :raises click.ClickException: if there are none, if one does not make a prompt, or if the target has something
+        :raises click.ClickException: if one does not make a prompt, or if the target has something
             that answers to these rows should not replace
         """
         if self.failed is not None and _is_same(self.failed, self.source) and (head is not None or empty == "skip"):
@@ -89,18 +90,16 @@ class BatchFiles:
         self.all_rows = self._rows(template, empty)
         rows = self.all_rows[:head]
         self.skipped = sum(before < len(rows) or head is None for before in self._skips)
-        if not rows:
-            raise Misuse(f"{self._name} has no prompts")
         with checking_arguments():
-            check_names(rows, self._fields)
+            check_names(rows, ["output"] if self._is_json and self._target_kind == "jsonl" else self._fields)
             if self.output.path is not None and self.output.partial is not None:
                 self.earlier = answers_in(self.output.path, self._target_kind, self._delimiter)
         return rows
 
     def writer(self) -> Writer:
         """Return what writes the answers."""
-        columns, how = self._fields, self._delimiter
-        return Writer(self.output.file, self._target_kind, delimiter=how, fields=columns, say=in_options)
+        how: dict[str, Any] = {"delimiter": self._delimiter, "fields": self._fields, "is_json": self._is_json}
+        return Writer(self.output.file, self._target_kind, **how, say=in_options)
 
     def writer_of_failures(self) -> Writer:
         """Return what writes the rows that failed."""
@@ -124,7 +123,8 @@ class BatchFiles:
                 raise Misuse(f"{has}, and there are none in {self.store}, so that all would be asked again; {hint}")
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """The source, as a message names it."""
         return "standard input" if _is_standard(self.source) else str(self.source)
 
     def _rows(self, template: str | None, empty: str) -> list[Row]:
@@ -140,14 +140,12 @@ class BatchFiles:
                     rows.extend(read_rows(file, self._kind or "text", template, **how))
             return rows
         except OSError as error:
-            raise Misuse(f"cannot read {self._name}: {error.strerror}") from error
+            raise Misuse(f"cannot read {self.name}: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise Misuse(
-                f"{self._name} is not UTF-8 text: {error.reason} at byte {error.start:,}{_AS_UTF_8}"
-            ) from error
+            raise Misuse(f"{self.name} is not UTF-8 text: {error.reason} at byte {error.start:,}{_AS_UTF_8}") from error
         except ValueError as error:
             hint = next((hint for words, hint in _HINTS.items() if str(error).endswith(words)), "")
-            raise Misuse(f"{self._name}, {error}{hint}") from error
+            raise Misuse(f"{self.name}, {error}{hint}") from error
 
     @staticmethod
     def _check_different(files: dict[str, Path | None]) -> None:

@@ -31,27 +31,6 @@ def price_of(text: str) -> Price:
         raise ValueError(f"a price is two numbers, {what}, not {text!r}") from None
 
 
-def told_before(estimate: Estimate, failed: int = 0, skipped: int = 0, *, unpriced: bool = False) -> str:
-    """Say what would be sent.
-
-    :param failed: how many prompts have failed for good, so that they are neither sent nor stored
-    :param skipped: how many rows were left out, because they are empty
-    :param unpriced: whether they have a price that is not known
-    """
-    longest = estimate.completion_tokens
-    most = "" if longest is None else f", at most {longest:,} tokens of answers"
-    only = " for the prompts only: --max-tokens limits the answers" if estimate.prompts_only else ""
-    models = ", ".join(estimate.models[:3]) + (" and others" if len(estimate.models) > 3 else "")
-    price = f"; {f'{models}: ' if models else ''}{dollars(estimate.cost)}{only}" if estimate.cost else ""
-    if unpriced and models:
-        price = f"; {models}: no price known"
-    repeated = f" ({estimate.repeated:,} of them repeated)" if estimate.repeated else ""
-    known = f"{counted(estimate.stored, 'answer')} stored{f', {failed:,} failed' if failed else ''}{_told_of(skipped)}"
-    largest = f" (the largest has {estimate.largest:,})" if estimate.calls > 1 else ""
-    tokens = f"about {counted(estimate.prompt_tokens, 'token')} of prompts{largest}"
-    return f"{counted(estimate.calls, 'prompt')} to send{repeated}, {known}; {tokens}{most}{price}"
-
-
 def told_of_unused(estimate: Estimate, store: Path) -> str | None:
     """Say if answers in a store are not used, which may be paid for once more; None if there is nothing to say."""
     if not estimate.unused or not estimate.calls:
@@ -75,12 +54,9 @@ def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float
     cut = f"; {usage.cut:,} of the answers CUT, by a limit of tokens or a filter" if usage.cut else ""
     refused = f", {usage.refused:,} refused by the model" if usage.refused else ""
     kept = f"; kept in {store}" if store and answered and not known else ""
-    rest = f"{refused}{_told_of(skipped)}{cut}{told_of_cost(usage, cost)}{kept}"
+    empty = f", {counted(skipped, 'empty row')} skipped" if skipped else ""
+    rest = f"{refused}{empty}{cut}{told_of_cost(usage, cost)}{kept}"
     return f"{answered:,} answered{known}, {failures:,} failed{rest}"
-
-
-def _told_of(skipped: int) -> str:
-    return f", {counted(skipped, 'empty row')} skipped" if skipped else ""
 
 
 def told_of_cost(usage: BatchUsage, cost: float | None) -> str:

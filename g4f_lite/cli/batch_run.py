@@ -116,7 +116,7 @@ class BatchRun:
         elif self.files.skipped:
             tell(f"Note: {counted(self.files.skipped, 'empty row')} skipped")
         if wrong:
-            text = f"{len(wrong):,} of {counted(len(self.rows), 'prompt')} failed: {reasons_of(wrong)}"
+            text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed: {reasons_of(wrong)}"
             if isinstance(self.results, HostedBatch) or any(result.answer is not None for result in wrong):
                 text += "; the same command with --retry-failed asks for them again"
             if is_kept_back:
@@ -136,13 +136,13 @@ class BatchRun:
         is_shown = not is_seen and not isinstance(results, HostedBatch)
         with Progress(
             lambda: results.usage,
-            len(self.rows),
+            len(results),
             paused=lambda: (results.paused, results.outage),
             pace=lambda: results.pace,
             cost=self._cost,
             is_shown=is_shown,
         ):
-            for row, given in zip(self.rows, results, strict=True):
+            for row, given in self._answered():
                 result = checked(given, self.check)
                 with output.writing():
                     writer.write(row, result)
@@ -151,7 +151,22 @@ class BatchRun:
                     if failures is not None and writer_of_failures is not None:
                         with failures.writing():
                             writer_of_failures.write_failed(row, result)
+        if failures is not None and writer_of_failures is not None and not wrong:
+            with failures.writing():
+                writer_of_failures.begin_failed(self.rows[0])
         return wrong
+
+    def _answered(self) -> Iterator[tuple[Row, Result[Any]]]:
+        """Yield each row with its result; that of an empty row that is kept has neither an answer nor an error."""
+        rows = iter(self.rows)
+        for result in self.results:
+            for row in rows:
+                if row.prompt is not None:
+                    yield row, result
+                    break
+                yield row, Result(-1, None)
+        for row in rows:
+            yield row, Result(-1, None)
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
@@ -163,14 +178,14 @@ class BatchRun:
             yield
         except BatchStoppedError as error:
             kind = Stopped if self._passes(error.error) else Failure
-            raise kind(f"{message_of(error)}; {self._hint()}") from error
+            raise kind("; ".join([message_of(error), *self._hints(error.error)])) from error
         except Failure as error:
-            raise Failure(f"{error.message}; {self._hint()}") from error
+            raise Failure("; ".join([error.message, *self._hints()])) from error
         except KeyboardInterrupt:
-            done = f"{self.results.usage.done:,} of {counted(len(self.rows), 'prompt')}"
+            done = f"{self.results.usage.done:,} of {counted(len(self.results), 'prompt')}"
             dropped = self.results.dropped
             again = f"; {counted(dropped, 'call')} in progress will be sent again" if dropped else ""
-            click.echo(f"\nInterrupted after {done}; {self._hint()}{again}", err=True)
+            click.echo(f"\nInterrupted after {'; '.join([done, *self._hints()])}{again}", err=True)
             raise
         finally:
             self.results.close()
@@ -183,20 +198,26 @@ class BatchRun:
         is_nowhere = is_outage(reason) and usage.done == usage.failures  # as at a wrong address
         return not is_hopeless(reason) and not is_nowhere
 
-    def _hint(self) -> str:
-        """Say how to go on."""
+    def _hints(self, reason: Exception | None = None) -> list[str]:
+        """Say how to go on, and what is as it was.
+
+        :param reason: why the batch stopped
+        """
         if isinstance(self.results, HostedBatch):
-            return "the service goes on, and the same command fetches the answers"
+            return ["the service goes on, and the same command fetches the answers"]
         usage, files = self.results.usage, self.files
+        has_answers = usage.done > usage.failures
+        earlier = [f"{files.output.path} is as it was"] if files.earlier else []
+        if not has_answers and reason is not None and is_hopeless(reason) and not self._passes(reason):
+            return earlier  # the same command would end in the same way
         spent = told_of_cost(usage, self._cost())
         if files.store is None:
-            return f"use --store to go on later{spent}"
-        earlier = f"; {files.output.path} is as it was" if files.earlier else ""
-        if usage.done == usage.failures:
-            return f"the same command tries again{earlier}"
+            return [f"use --store to go on later{spent}"]
+        if not has_answers:
+            return ["the same command tries again", *earlier]
         rows = f", their rows in {files.output.partial}" if files.output.partial else ""
         again = "the same command, without --fresh," if self.fresh else "the same command"
-        return f"the answers so far are in {files.store}{rows}, and {again} goes on{spent}{earlier}"
+        return [f"the answers so far are in {files.store}{rows}, and {again} goes on{spent}", *earlier]
 
     def _cost(self) -> float | None:
         """Return what the calls cost in US dollars; None if that is not known, as that of a hosted batch is not."""

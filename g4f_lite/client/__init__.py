@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import raise_missing
+from ..arguments import missing_name
 from .client import Client, ask, stream
 
 __all__ = ["Client", "ask", "stream"]
@@ -10,4 +10,4 @@ __all__ = ["Client", "ask", "stream"]
 if not TYPE_CHECKING:  # a type checker would take any name for one of this module's
 
     def __getattr__(name: str) -> Any:
-        raise_missing(__name__, name)
+        raise missing_name(__name__, name)

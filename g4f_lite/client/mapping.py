@@ -199,13 +199,13 @@ class ManyPrompts:
         :param on_error: ``"return"`` gives a failure as a result with ``.error``; ``"raise"`` raises it
         :param max_failures_in_a_row: how many failures, one after the other, stop the batch
         :param max_pause: the seconds for which the service may ask to wait; a longer wait stops the batch
-        :param max_outage: the seconds for which the service may be out of reach, once it has answered; a longer outage
-            stops the batch
+        :param max_outage: the seconds for which the service may be out of reach, once it has answered, which answers in
+            the store show too; a longer outage stops the batch
         :param max_time: the seconds, from when the results are read, after which the batch stops: nothing more is sent,
             and what is in progress is finished; None without a limit
         :param progress: whether to show progress; None shows it in a notebook, and in a terminal if tqdm is installed
         :raises TypeError: if ``prompts`` is one prompt or a DataFrame, or one of them is not a prompt
-        :raises ValueError: if one of them is empty, or none is given
+        :raises ValueError: if one of them is empty; where there are none, there are no results
         :raises StoreError: if the store cannot be used
         """
         from ..batch.map import map_prompts

@@ -283,4 +283,8 @@ def _retries_of(error: G4FLiteError) -> int:
 
 
 def _shown(usage: ClientUsage | ModelUsage) -> str:
-    return f"{type(usage).__name__}({', '.join(f'{name}={getattr(usage, name)}' for name in _COUNTS)})"
+    counts = [f"{name}={getattr(usage, name)}" for name in (*_COUNTS, "unpriced")]
+    cost = None
+    with suppress(MissingDependencyError):
+        cost = usage.cost
+    return f"{type(usage).__name__}({', '.join(counts)}, cost={cost if cost is None else format(cost, '.6g')})"

@@ -173,7 +173,7 @@ def retrying(
         if names_cool_down(error) or budget.take(policy.budget):
             return False
         if isinstance(error, G4FLiteError):
-            error.message += "; not sent again: the retry budget of this provider is used up by its failures"
+            error.message += "; not sent again: too many calls of this provider are failing"
             error.args = (error.message,)
         return True
 

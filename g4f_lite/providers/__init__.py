@@ -5,6 +5,6 @@ from typing import TYPE_CHECKING, Any
 if not TYPE_CHECKING:  # a type checker would take any name for one of this module's
 
     def __getattr__(name: str) -> Any:
-        from ..arguments import raise_missing
+        from ..arguments import missing_name
 
-        raise_missing(__name__, name)
+        raise missing_name(__name__, name)

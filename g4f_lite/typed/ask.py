@@ -89,20 +89,44 @@ class Question(Generic[T]):
             except DeadlineExceededError as error:
                 self._name_limit(error)
                 raise
+            except EmptyResponseError as error:
+                self._count(error)
+                if error.finish_reason is None or not self._may_ask_again(repairs):  # one that was cut has none
+                    raise
+                self._ask_again("", "there is no text")
+                continue
             try:
                 return self.output.convert(answer)
             except Mismatch as error:
                 self.stream.scrub(error)
-                if self.attempts > repairs or not self._has_time():
+                if not self._may_ask_again(repairs):
                     raise self.mismatched(error) from error
-                logger.info("the answer is not a valid %s; asking again: %s", self.output.name, error)
-                schema = None if in_prompt(self._ways[0], self.provider) else self.output.schema
-                if results := self.stream.messages[:-1]:
-                    self._results += results
-                    self.prompt = self.prompt.after_call()
-                self.messages = asked_again([*self.messages, *results], answer, str(error), schema)
-            self.attempts += 1
-            self.stream = self._stream()
+                self._ask_again(answer, str(error))
+
+    def _may_ask_again(self, repairs: int) -> bool:
+        return self.attempts <= repairs and self._has_time()
+
+    def _ask_again(self, text: str, wrong: str) -> None:
+        """Prepare another answer.
+
+        :param text: the last one
+        :param wrong: why it does not fit
+        """
+        logger.info("the answer is not a valid %s; asking again: %s", self.output.name, wrong)
+        schema = None if in_prompt(self._ways[0], self.provider) else self.output.schema
+        if results := self.stream.messages[:-1]:
+            self._results += results
+            self.prompt = self.prompt.after_call()
+        self.messages = asked_again([*self.messages, *results], text, wrong, schema)
+        self.attempts += 1
+        self.stream = self._stream()
+
+    def _count(self, error: EmptyResponseError) -> None:
+        """Count what an answer without text took, with what those before it did."""
+        if error.usage is not None:
+            self._usages.append(error.usage)
+        if self.attempts > 1:
+            error.usage = self.usage
 
     @property
     def added(self) -> Messages:

@@ -123,13 +123,14 @@ def test_an_estimate_and_the_first_few(emulator: Emulator, here: list[str], tmp_
     store = ["--store", str(tmp_path / "answers.db")]
     source = ["batch", str(tmp_path / "in.txt"), *here]
     assert call(*source, "--estimate", *store).stdout == (
-        "100 prompts to send, 0 answers stored; about 300 tokens of prompts (the largest has 3)\n"
+        "100 prompts to send, 0 answers stored; about 300 tokens of prompts (the largest has 3); "
+        "echo: no price known; give --price P,A\n"
     )
     assert not (tmp_path / "answers.db").exists()
     assert len(call(*source, "--head", "3", *store).stdout.splitlines()) == 3
     assert call(*source, "--estimate", "--max-tokens", "10").stdout == (
         "100 prompts to send, 0 answers stored; about 300 tokens of prompts (the largest has 3), "
-        "at most 1,000 tokens of answers\n"
+        "at most 1,000 tokens of answers; echo: no price known; give --price P,A\n"
     )
     assert call(*source, "--estimate", *store).stdout.startswith("97 prompts to send, 3 answers stored")
     assert len(prompts(emulator)) == 3
@@ -169,8 +170,6 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
 @pytest.mark.parametrize(
     ("name", "content", "options", "words"),
     [
-        ("in.txt", "", [], "in.txt has no prompts"),
-        ("in.csv", "a,b\n", [], "in.csv has no prompts"),
         (
             "in.csv",
             "id;text\n1;x\n",
@@ -190,7 +189,7 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
             "in.csv",
             "id,text\n1,x\n2, \n",
             ["--prompt", "{id}: {text}"],
-            "line 3: the column 'text' is empty; --empty skip leaves such rows out, and --empty send sends",
+            "line 3: the column 'text' is empty; --empty skip leaves such rows out, keep writes them without an answer",
         ),
         ("in.csv", 'text\nx\n""\n', [], "line 3: the column 'text' is empty"),
         ("in.csv", "text\nx\n \n", ["--prompt", "{text}", "--empty", "send"], "line 3: the column 'text' is empty"),
@@ -198,15 +197,15 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
         ("in.jsonl", '{"prompt": "", "system": "x"}', ["--empty", "send"], "line 1: the prompt is empty"),
         (
             "in.csv",
-            "a,b\n1,2\n",
+            "id,text,stars\n1000,It leaks.,4\n",
             [],
-            "line 2: there is no column 'prompt'; name the columns to use, as in --prompt '{a}'",
+            "line 2: there is no column 'prompt'; name the columns to use, as in --prompt '{text}'",
         ),
         (
             "in.csv",
-            "a,b\n1,2\n",
+            "a,b\n1,22\n",
             ["--prompt", "Classify {{a}}"],
-            "names no column, so that all rows would ask the same",
+            "names no column, so that all rows would ask the same; write {b} in it",
         ),
         ("in.csv", "a,b\n1,2\n", ["--prompt", "{c}"], "line 2: there is no column 'c' for the prompt; there are a, b"),
         (
@@ -223,6 +222,8 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
             [],
             "line 1: the body has 'proxy', which is not a field of OpenAI's API",
         ),
+        ("in.jsonl", '{"a": 1, "b": 2}', [], "name the columns to use, as in --prompt '{a}'"),
+        ("in.jsonl", "{}", [], "name the columns to use, as in --prompt '{text}'"),
         ("in.jsonl", "[1]", [], "line 1 must be an object or a string, not '[1]'"),
         ("in.jsonl", '"one"\n{"prompt": ""}', [], "line 2: the prompt is empty"),
         ("in.xlsx", "", [], "has the ending '.xlsx'; known are .jsonl, .ndjson, .csv, .tsv, .txt"),
@@ -282,7 +283,10 @@ def test_options_of_a_call_and_a_schema(emulator: Emulator, here: list[str], tmp
     assert "1 of 2 prompts failed: the answer does not match the schema in --schema, at $" in done.stderr
     body = emulator.requests[-1].json()
     assert (body["temperature"], body["top_p"], body["response_format"]["type"]) == (0.5, 0.9, "json_schema")
-    assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ['{"city": 1}', "{}"]  # which is paid for
+    assert [(line["answer"], line["output"]) for line in lines(tmp_path / "out.jsonl")] == [
+        ('{"city": 1}', {"city": 1}),
+        ("{}", None),  # an answer that does not fit, and is paid for
+    ]
     assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["{}"]
 
 
@@ -336,7 +340,7 @@ def test_an_estimate_needs_no_key_and_says_what_the_price_is_for(tmp_path: Path)
     command[command.index("openai:gpt-4o-mini")] = "openai"
     assert "; gpt-4o-mini: about $0.015 for" in call(*command, **environment).stdout
     command[command.index("openai")] = "openai:gpt-4o-mni"
-    assert call(*command, **environment).stdout.endswith("; gpt-4o-mni: no price known\n")
+    assert call(*command, **environment).stdout.endswith("; gpt-4o-mni: no price known; give --price P,A\n")
 
 
 def test_the_price_of_a_gateway_is_an_option(emulator: Emulator, here: list[str], tmp_path: Path) -> None:

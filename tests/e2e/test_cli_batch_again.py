@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,63 @@ def test_the_end_and_the_estimate_tell_how_many_empty_rows_were_skipped(
     assert ", 3 empty rows skipped\n" in done.stdout
 
 
+def test_empty_rows_may_be_kept_without_an_answer(
+    emulator: Emulator, here: list[str], tmp_path: Path, table: list[str]
+) -> None:
+    out, command = tmp_path / "out.csv", [*table[:2], "--empty", "keep", *here]
+    for stored in ("", f" (3 of them from {out}.store)"):  # also where they are there already
+        done = call(*command, "-o", str(out))
+        assert done.stdout.startswith(f"3 answered{stored}, 0 failed, 3 empty rows skipped"), done.stderr
+        with out.open(newline="", encoding="utf-8") as file:
+            rows = [(row["text"], row["answer"], row["error"]) for row in csv.DictReader(file)]
+        assert rows == [
+            ("one", "one", ""),
+            ("", "", ""),
+            ("two", "two", ""),
+            (" ", "", ""),
+            ("three", "three", ""),
+            ("", "", ""),
+        ]
+    assert sorted(asked(emulator)) == ["one", "three", "two"]
+    lines = call(*command, "--head", "2").stdout.splitlines()
+    assert [(line["answer"], line["error"]) for line in map(json.loads, lines)] == [("one", None), (None, None)]
+
+
+def test_an_empty_request_of_a_batch_api_may_be_kept(here: list[str], tmp_path: Path) -> None:
+    body = {"model": "echo", "messages": [{"role": "user", "content": "one"}]}
+    requests = [{"custom_id": "a", "body": {"model": "echo"}}, {"custom_id": "b", "body": body}]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, requests)), encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.jsonl"), "--empty", "keep", *here)
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["custom_id"], first["response"], first["error"]) == ("a", None, None)
+    assert (second["custom_id"], second["error"]) == ("b", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "skipped"),
+    [
+        ("in.txt", "\n", [], ""),
+        ("in.csv", "id,text\n", ["--prompt", "{text}", "--estimate"], ""),
+        ("in.csv", "id,text\n1,\n2,\n", ["--prompt", "{text}", "--empty", "skip"], ", 2 empty rows skipped"),
+        ("in.jsonl", "", ["--hosted", "run.json"], ""),
+    ],
+)
+def test_a_file_without_prompts_is_a_note(
+    here: list[str], tmp_path: Path, name: str, content: str, options: list[str], skipped: str
+) -> None:
+    source, out = tmp_path / name, tmp_path / "out.csv"
+    source.write_text(content, encoding="utf-8")
+    done = call("batch", str(source), "-o", str(out), *options, *here)
+    told = f"Note: {source} has no prompts{skipped}; nothing is sent, and no file is written\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", told)
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_rows_behind_the_first_few_were_not_skipped(here: list[str], table: list[str]) -> None:
     done = call(*table, "--head", "2", *here)
     assert (len(done.stdout.splitlines()), done.stderr) == (2, "Note: 1 empty row skipped\n")
     done = call(*table, "--head", "1", "--estimate", *here)
-    assert done.stdout == "1 prompt to send, 0 answers stored; about 1 token of prompts\n"
+    assert done.stdout.startswith("1 prompt to send, 0 answers stored; about 1 token of prompts; ")
 
 
 def test_an_estimate_tells_prompts_that_are_repeated(here: list[str], tmp_path: Path) -> None:
@@ -151,3 +204,13 @@ def test_the_error_of_a_row_names_the_options_of_the_command(emulator: Emulator,
     done = call("batch", str(tmp_path / "in.txt"), *url)
     error = json.loads(done.stdout)["error"]
     assert f"try --base-url {emulator.url}/v1" in error
+
+
+def test_json_lines_have_the_value_in_a_field_that_no_column_may_have(here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "mood.json").write_text('{"properties": {"mood": {"type": "string"}}}', encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.csv"), "--schema", str(tmp_path / "mood.json"), *here]
+    (tmp_path / "in.csv").write_text('prompt,mood\n"{""mood"": ""good""}",y\n', encoding="utf-8")
+    line = json.loads(call(*command).stdout)
+    assert (line["mood"], line["output"]) == ("y", {"mood": "good"})
+    (tmp_path / "in.csv").write_text("prompt,output\nx,y\n", encoding="utf-8")
+    assert_refused(call(*command), "a column is called 'output', as one of the answers would be; rename it")

@@ -119,7 +119,8 @@ def test_answers_are_not_replaced_by_failures(emulator: Emulator, command: list[
     emulator.reset()
     emulator.fail("status", status=401, times=None)
     done = call(*command, "--fresh")
-    assert_failed(done, "the batch stopped after 0 answers: ", f"; the same command tries again; {out} is as it was")
+    assert_failed(done, "the batch stopped after 0 answers: ", f"; {out} is as it was")
+    assert "the same command" not in done.stderr  # which would meet the wrong key again
     assert out.read_bytes() == before
     emulator.reset()
     assert call(*command).returncode == 0
@@ -174,6 +175,10 @@ def test_the_rows_that_failed_take_the_place_of_the_input_at_the_end(
         ["id", "text"],
         ["3", "prompt 3"],
     ]
+    again = [*command, *failed, "-o", str(table.with_name("again.csv"))]
+    assert call(*again).returncode == 0
+    assert table.read_text(encoding="utf-8").split() == ["id,text,error"]
+    assert call(*again).stderr == f"Note: {table} has no prompts; nothing is sent, and no file is written\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only an administrator makes symbolic links there")

@@ -373,7 +373,14 @@ def test_an_error_of_a_cell_does_not_repeat_its_prompt(kernel: Kernel, emulator:
     assert "a long prompt" not in text
 
 
+def test_a_model_that_cannot_be_chosen_is_one_line(kernel: Kernel) -> None:
+    kernel.run("%chat model gpt-4")
+    (text,) = shown(kernel.run("number = 1\n%chat model local:toy-9"))
+    assert text.startswith("ModelNotSupportedError: Local: it has no model 'toy-9'")
+    assert text.endswith(" (the model stays gpt-4)")
+
+
 def test_prompts_hold_braces_and_dollars(kernel: Kernel, emulator: Emulator) -> None:
     kernel.run("name = 'Ada'")
     assert shown(kernel.run('%%chat\n{"a": "$name {name}"}')) == ['{"a": "$name {name}"}']
-    assert shown(kernel.run("%%chat -i\n{name} {{name}} {name[:2]}")) == ["Ada {name} Ad"]
+    assert shown(kernel.run("%%chat -i\n{name} {{name}} {name[:2]} {name:>5}")) == ["Ada {name} Ad   Ada"]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from g4f_lite import AuthenticationError, Client, OpenAICompatible
+from g4f_lite.batch.summary import Estimate
 
 from .batch_providers import Shout
 
@@ -47,6 +48,32 @@ def test_an_estimate_has_the_cost_where_the_price_is_known() -> None:
     cost = client.map(["x" * 399_999] * 10, max_tokens=1000).estimate().cost
     assert cost == pytest.approx(10 * (0.1 * 2.5 + 0.001 * 10), rel=0.01)  # dollars for a million tokens
     assert client.map(["x"], model="nobody-knows-this").estimate().cost is None
+
+
+@pytest.mark.parametrize(
+    ("price", "options", "told"),
+    [
+        (None, {}, "no price known; give price=(P, A)"),
+        ((0.15, 0.6), {}, "about $0.015 for the prompts only: max_tokens= limits the answers"),
+        ((0.15, 0.6), {"max_tokens": 50_000}, "about $0.075"),
+        ((0, 0), {}, "costs nothing"),
+    ],
+)
+def test_an_estimate_is_shown_with_the_model_and_its_price(
+    price: tuple[float, float] | None, options: dict[str, Any], told: str
+) -> None:
+    provider = OpenAICompatible("http://127.0.0.1:9/v1", model="shop-1", price=price)
+    text = str(Client(provider).map(["x" * 199_999] * 2, **options).estimate())
+    assert text.startswith("2 prompts to send (1 of them repeated), 0 answers stored; about 100,000 tokens of prompts")
+    assert text.endswith(f"; shop-1: {told}")
+
+
+def test_an_estimate_names_no_model_that_the_server_chooses_and_no_price_of_nothing() -> None:
+    client = Client(OpenAICompatible("http://127.0.0.1:9/v1"))
+    assert str(client.map(["x"]).estimate()) == (
+        "1 prompt to send, 0 answers stored; about 1 token of prompts; no price known; give price=(P, A)"
+    )
+    assert str(Estimate(0, 3, 0, None, 0.0)) == "0 prompts to send, 3 answers stored; about 0 tokens of prompts"
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,26 @@ def test_a_service_that_never_answered_stops_the_batch() -> None:
     with pytest.raises(BatchStoppedError, match=r"after 0 answers and 7 failures: .*Connection refused$"):
         Client(provider).map(numbered(50), workers=1, max_failures_in_a_row=7, progress=False).texts()
     assert len(provider.asked) == 7
+
+
+def test_a_service_that_has_answered_for_the_store_is_waited_for(tmp_path: Path) -> None:
+    provider = goes_down(lambda text, count: 3 < count <= 40)
+    client, store = Client(provider), tmp_path / "answers.db"
+    assert client.map(numbered(3), workers=1, store=store, progress=False).texts() == [
+        "PROMPT 0",
+        "PROMPT 1",
+        "PROMPT 2",
+    ]
+    results = client.map(numbered(9), workers=1, store=store, max_failures_in_a_row=7, progress=False)
+    assert results.texts() == [text.upper() for text in numbered(9)]
+    assert (results.usage.stored, results.usage.failures, len(provider.asked)) == (3, 0, 9 + 37)
+
+
+def test_a_service_that_has_answered_an_earlier_reading_is_waited_for() -> None:
+    provider = goes_down(lambda text, count: 3 < count <= 40)
+    results = Client(provider).map(numbered(9), workers=1, max_failures_in_a_row=7, progress=False)
+    assert results.head(3).texts() == ["PROMPT 0", "PROMPT 1", "PROMPT 2"]
+    assert results.texts() == [text.upper() for text in numbered(9)]
 
 
 def test_an_outage_that_lasts_too_long_stops_the_batch_and_fails_no_prompt() -> None:

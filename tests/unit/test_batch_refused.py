@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,7 +52,6 @@ def test_what_is_not_a_batch_is_refused_at_the_call(client: Client, shout: Shout
 @pytest.mark.parametrize(
     ("prompts", "message"),
     [
-        ([], "prompts is empty"),
         (["good", ""], r"prompts\[1\]: the prompt is empty; leave out what is empty first"),
         (["good", " \n"], r"prompts\[1\]: the prompt is empty"),
         (
@@ -93,9 +93,21 @@ def test_an_error_of_the_generator_comes_after_the_results_before_it(client: Cli
     assert seen == ["ONE"]
 
 
-def test_an_empty_iterator_is_an_error(client: Client) -> None:
-    with pytest.raises(ValueError, match="prompts is empty"):
-        list(client.map(iter([])))
+@pytest.mark.parametrize("prompts", [list, lambda: iter([])])
+def test_no_prompts_have_no_results(
+    client: Client, shout: Shout, tmp_path: Path, prompts: Callable[[], Iterable[str]]
+) -> None:
+    results = client.map(prompts(), store=tmp_path / "answers.db", progress=False)
+    assert [list(results), results.texts(), results.outputs(), results.head(2), results.failed] == [[]] * 5
+    assert (results.usage.done, results.so_far.texts(), shout.asked) == (0, [], [])
+
+
+def test_an_empty_series_of_pandas_gives_an_empty_one(client: Client) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"text": ["a", None]}).iloc[1:].dropna()
+    results = client.map(frame["text"])
+    frame["answer"] = results.texts()
+    assert (frame["answer"].tolist(), len(results.to_frame()), results.estimate().calls) == ([], 0, 0)
 
 
 @pytest.mark.parametrize(

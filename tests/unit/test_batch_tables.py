@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+import inspect
 import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
@@ -176,6 +177,27 @@ def test_a_frame_has_the_values_of_enums() -> None:
 
 
 @pytest.mark.once
+@pytest.mark.parametrize(
+    ("kind", "answer", "column", "value"),
+    [
+        (None, "fine", "text", "fine"),
+        (str, "fine", "output", "fine"),
+        (Literal["good", "bad"], '"bad"', "output", "bad"),
+        (Mood, '"bad"', "output", "bad"),
+        (int, "3", "output", 3),
+        (bool, "true", "output", True),
+        (list[str], '["a", "b"]', "output", ["a", "b"]),
+        (dict[str, int], '{"stars": 3}', "stars", 3),
+    ],
+)
+def test_a_value_without_fields_is_in_the_column_of_outputs(kind: Any, answer: str, column: str, value: Any) -> None:
+    pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+    frame = Client(Scripted(answer)).map(["one"], output=kind).to_frame(meta=False)
+    assert frame.to_dict("list") == {column: [value]}
+
+
+@pytest.mark.once
 def test_booleans_with_missing_values_stay_booleans() -> None:
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("msgspec")
@@ -219,11 +241,12 @@ def test_results_are_no_column_before_they_are_read(client: Client, people: Peop
         lambda: pandas.DataFrame({"label": results}),
         lambda: pandas.Series(results),
         lambda: pandas.DataFrame(results),
+        lambda: frame.assign(label=client.map(frame["text"][:1])),  # of another length
+        lambda: frame.insert(1, "label", client.map(["Ada 1"])),
     ):
         with pytest.raises(TypeError, match=hint):
             assign()
-    with pytest.raises(ValueError, match="Length of values"):
-        frame["label"] = client.map(["Ada 1"])
+    assert "texts" in dict(inspect.getmembers(results))  # as debuggers show them
     assert people.asked == 0
 
 

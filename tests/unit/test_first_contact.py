@@ -16,6 +16,7 @@ import pytest
 import requests
 import responses
 
+import g4f_lite
 from g4f_lite import (
     AiChatOnline,
     BatchStoppedError,
@@ -295,6 +296,7 @@ def test_the_causes_of_an_error_are_there_and_in_the_log(caplog: pytest.LogCaptu
         ("errors", "BatchResults has no attribute 'errors'; write .failed"),
         ("answers", "BatchResults has no attribute 'answers'; write .texts()"),
         ("to_csv", "BatchResults has no attribute 'to_csv'; write .to_frame().to_csv(…)"),
+        ("show", "BatchResults has no attribute 'show'; write .to_frame()"),
         ("content", "BatchResults has no attribute 'content'"),
         ("so_far.values", "Results has no attribute 'values'; write .outputs()"),
         ("failed.errors", "Results has no attribute 'errors'"),
@@ -313,3 +315,10 @@ def test_a_name_that_results_lack_leads_to_the_right_one(name: str, hint: str) -
 def test_results_that_hint_at_names_are_copied_and_pickled() -> None:
     results = Client(Echo()).map(["x"]).head()
     assert [each.text for each in (copy.copy(results[0]), *pickle.loads(pickle.dumps(results)))] == ["x", "x"]
+
+
+@pytest.mark.parametrize("line", ["g4f_lite.map", "from g4f_lite import map"])
+def test_a_name_that_the_package_lacks_has_a_short_traceback(line: str) -> None:
+    with pytest.raises((AttributeError, ImportError), match=r"; a client has it: Client\(\)\.map$") as caught:
+        exec(line, {"g4f_lite": g4f_lite})
+    assert [step.name for step in traceback.extract_tb(caught.tb)][-2:] == ["<module>", "__getattr__"]

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
-from collections.abc import Iterator
-from typing import Any
+import datetime
+from dataclasses import dataclass
 
 import pytest
-from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from g4f_lite import Answer, Client, Conversation, Local, ModelNotSupportedError, OutputError, RateLimitError
-from g4f_lite.testing import Echo, Scripted
+from g4f_lite import Answer, OutputError, RateLimitError
+from g4f_lite.testing import Scripted
 
-
-@pytest.fixture(scope="module")
-def one_shell() -> Iterator[InteractiveShell]:
-    shell = InteractiveShell.instance(history_length=0)
-    shell.history_manager.enabled = False
-    yield shell
-    InteractiveShell.clear_instance()
-    atexit.unregister(shell.atexit_operations)
-
-
-@pytest.fixture
-def shell(one_shell: InteractiveShell, g4f_scripted: Scripted) -> InteractiveShell:
-    one_shell.reset()
-    one_shell.extension_manager.loaded.discard("g4f_lite")
-    one_shell.run_line_magic("load_ext", "g4f_lite")
-    return one_shell
-
-
-def run(shell: InteractiveShell, cell: str) -> Any:
-    """Run a cell, and give its value."""
-    result = shell.run_cell(cell, store_history=True)
-    if result.error_in_exec is not None:
-        raise result.error_in_exec
-    return result.result
-
-
-def sent(provider: Scripted) -> list[list[str]]:
-    return [[message["content"] for message in call.messages] for call in provider.calls]
+from .magic_cells import run, sent, shell_with_magics, start_shell  # noqa: F401  fixtures
 
 
 def test_the_cell_is_the_prompt_and_its_value_the_answer(
@@ -85,18 +56,6 @@ def test_a_history_is_as_harmless_as_an_answer(shell: InteractiveShell, g4f_scri
     )
     run(shell, "%chat reset")
     assert run(shell, "%chat history")._repr_markdown_() == "*no messages yet*"
-
-
-def test_a_model_for_all_cells_or_for_one(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
-    g4f_scripted.queue("A", "B", "C")
-    run(shell, "%%chat\na")
-    run(shell, "%chat model large")
-    run(shell, "%%chat\nb")
-    assert run(shell, '%%chat -m "echo"\nsay this') == "say this"
-    run(shell, "%%chat -m small\nc")
-    assert [call.model for call in g4f_scripted.calls] == [None, "large", "small"]
-    assert sent(g4f_scripted)[-1] == ["a", "A", "b", "B", "say this", "say this", "c"]
-    assert run(shell, "%chat model") == "large"
 
 
 def test_a_failure_keeps_the_part_and_not_the_turn(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
@@ -171,6 +130,87 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
     assert [call.prompt for call in g4f_scripted.calls] == [prompt, "I am Ada {name}, 10, {name}"]
 
 
+@dataclass
+class Rows:
+    """What has attributes, as a DataFrame."""
+
+    stars: list[int]
+
+    def mean(self) -> float:
+        return sum(self.stars) / len(self.stars)
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("{rows.mean():.2f} stars", "3.67 stars"),
+        ("{count:,}", "1,234,567"),
+        ("Hi {name:>5}|{name:<5}|", "Hi   Ada|Ada  |"),
+        ("{name!r}", "'Ada'"),
+        ("{name!r:<7}|", "'Ada'  |"),
+        ("{count=}", "count=1234567"),
+        ("Now{ count = }", "Now count = 1234567"),
+        ("{count=:,}", "count=1,234,567"),
+        ("{name=} {name=!s}", "name='Ada' name=Ada"),
+        ("{name:{width}}|", "Ada   |"),
+        ("{rows.stars[1:]}", "[4, 5]"),
+        ("{rows.stars[1:][0]:02}", "04"),
+        ("{{1: 2}}", "{1: 2}"),
+        ("{ {1: 2}[1] }", "2"),
+        ("{{{name}}}", "{Ada}"),
+        ("{count == 1} {count != 1} {count <= 1}", "False True False"),
+        ("{name if count != 1 else 2}", "Ada"),
+        ("{max(rows.stars, key=lambda star: -star)}", "2"),
+        ('{"\\n".join(map(str, rows.stars))}', "2\n4\n5"),
+        ('{"}:!r=".join("ab")}', "a}:!r=b"),
+        ("{(\n    name,\n)}", "('Ada',)"),
+        ("{braces}", "{name}"),
+        ("{day:%d.%m.%Y}", "01.02.2026"),
+        ("no braces", "no braces"),
+    ],
+)
+def test_expressions_are_those_of_an_f_string(
+    shell: InteractiveShell, g4f_scripted: Scripted, written: str, sent: str
+) -> None:
+    rows, day = Rows([2, 4, 5]), datetime.date(2026, 2, 1)
+    shell.user_ns.update(rows=rows, count=1234567, name="Ada", width=6, braces="{name}", day=day)
+    run(shell, f"%%chat -i\n{written}")
+    assert g4f_scripted.calls[0].prompt == sent
+
+
+TWICE = "; braces that are part of the prompt are written twice, {{ and }}"
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{nothing}", f"-i {{nothing}}: NameError: name 'nothing' is not defined{TWICE}"),
+        ("{\n  nothing:,}", f"-i {{ nothing:,}}: NameError: name 'nothing' is not defined{TWICE}"),
+        ('{"median": number}', f'-i {{"median": number}}: this is not an expression{TWICE}'),
+        ('{"count":10}', f'-i {{"count":10}}: this is not an expression{TWICE}'),
+        ("{}", f"-i {{}}: this is not an expression{TWICE}"),
+        ("a { b", f"-i {{ b: this is not an expression{TWICE}"),
+        (
+            "{1 +} of all of them, and much else, and more",
+            f"-i {{1 +}} of all of them, and much else,…: this is not an expression{TWICE}",
+        ),
+        ("{name:>10", f"-i {{name:>10: this is not an expression{TWICE}"),
+        ("a } b", f"-i: a closing brace has no opening one{TWICE}"),
+        ("{1 / 0}", "-i {1 / 0}: ZeroDivisionError: division by zero"),
+        ("{{}} {empty['a']}", "-i {empty['a']}: KeyError: 'a'"),
+        ("{name:,}", "-i {name:,}: ValueError: Cannot specify ',' with 's'."),
+    ],
+)
+def test_what_cannot_be_replaced_is_quoted(
+    shell: InteractiveShell, g4f_scripted: Scripted, written: str, message: str
+) -> None:
+    shell.user_ns.update(name="Ada", empty={})
+    with pytest.raises(UsageError) as caught:
+        run(shell, f"%%chat -i\n{written}")
+    assert str(caught.value) == message
+    assert g4f_scripted.calls == []
+
+
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
@@ -196,8 +236,6 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
         ("%%chat -s 3\na", "3"),
         ("%%chat -s int -f code\na", "-s gives a value and -f code a text; leave one of them out"),
         ("%%chat -i\n{''}", "prompt is blank"),
-        ("%%chat -i\n{nothing}", "-i: name 'nothing' is not defined; braces"),
-        ("%%chat -i\n{", "-i: .*; braces that are part of the prompt are written twice, {{ and }}"),
         ("%%chat\n \n", "the prompt is blank"),
         ("%%chat", "the prompt is blank; it goes below the line"),
         ("%%chat -m $nobody\na", "-m \\$nobody: nobody is not a variable with a provider, a Client or a Conversation"),
@@ -229,22 +267,6 @@ def test_help(shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.Ca
     assert g4f_scripted.calls == []
 
 
-def test_a_variable_names_who_answers(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
-    server, other = Scripted("S1", "S2", "S3"), Scripted("O1", "O2")
-    talk = Conversation(other, system="Rhyme.")
-    shell.user_ns.update(server=server, client=Client(server, model="small"), talk=talk, name="echo")
-    assert [run(shell, f"%%chat -m {word}\na") for word in ("server", "{server}", "client")] == ["S1", "S2", "S3"]
-    assert [call.model for call in server.calls] == [None, None, "small"]
-    assert run(shell, "%%chat -m $name\nb") == "b"
-    assert run(shell, "%%chat -m talk\nc") == "O1"
-    assert sent(other) == [["Rhyme.", "c"]]
-    assert len(talk.messages) == 3
-    assert len(run(shell, "%chat history")) == 8
-    run(shell, "%chat model talk")
-    assert run(shell, "%%chat\nd") == "O2"
-    assert g4f_scripted.calls == []
-
-
 def test_ways_back(shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     g4f_scripted.queue("A", "B", "C")
     run(shell, "%chat model large")
@@ -265,122 +287,6 @@ def test_ways_back(shell: InteractiveShell, g4f_scripted: Scripted, capsys: pyte
     assert capsys.readouterr().out == "Taken back, with its answer: c\nTaken back, with its answer: a\n"
     with pytest.raises(UsageError, match="there is no question to take back"):
         run(shell, "%chat undo")
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("opnai:gpt", "there is no model 'opnai:gpt', and no provider 'opnai'; try openai"),
-        ("gemini:flash", "there is no model 'gemini:flash', and no provider 'gemini'; try google"),
-        ("toy-9", "it has no model 'toy-9'; try smollm2, .* write: %%chat -m ollama:toy-9$"),
-        ("claude", "it has no model 'claude'; try smollm2, .*; for the service anthropic, write: %%chat -m anthropic$"),
-        ("gpt-4o", "; for the service openai, write: %%chat -m openai:gpt-4o$"),
-    ],
-)
-def test_a_model_that_nobody_has(
-    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, name: str, message: str
-) -> None:
-    monkeypatch.setattr("g4f_lite.providers.selection.replacement", Local())
-    for cell in (f"%chat model {name}", f"%%chat -m {name}\nHello"):
-        with pytest.raises(ModelNotSupportedError, match=message):
-            run(shell, cell)
-    assert run(shell, "%chat model") is None
-
-
-NOT_LISTED = "Scripted answers the next cells with {}, which is not in its list of models"
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("gpt-4", "Scripted answers the next cells with gpt-4.\n"),
-        ("llama3", "Scripted answers the next cells with llama3.\n"),
-        ("gpt4", f"{NOT_LISTED.format('gpt4')}; try gpt-4.\n"),
-        ("opnai", f"{NOT_LISTED.format('opnai')}; try gpt-4, llama3:latest, or the provider openai.\n"),
-        ("x", f"{NOT_LISTED.format('x')}; try gpt-4, llama3:latest.\n"),
-        ("echo", "Echo answers the next cells.\n"),
-        ("default", "Scripted answers the next cells.\n"),
-        ("talk", "talk answers the next cells.\n"),
-    ],
-)
-def test_a_model_that_is_chosen_is_named(
-    shell: InteractiveShell,
-    g4f_scripted: Scripted,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
-    said: str,
-) -> None:
-    monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["gpt-4", "llama3:latest"])
-    shell.user_ns["talk"] = Conversation(Scripted())
-    run(shell, f"%chat model {name}")
-    assert capsys.readouterr().out == said
-    assert g4f_scripted.calls == []
-
-
-@pytest.mark.parametrize(
-    ("line", "has", "has_not"),
-    [
-        ("%%chat -m gr", "groq", "openai"),
-        ("%%chat --model ", "Local", "reset"),
-        ("%%chat -f ", "code", "Local"),
-        ("%%chat -s Per", "Person", "people"),
-        ("%%chat -", "--interpolate", "code"),
-        ("%%chat -", "-m", "abs"),
-        ("%%chat ", "-m", "abs"),
-        ("%%chat -m echo_", "echo_server", "Echo"),
-        ("%%chat -m llama3:l", "latest", "--model"),
-        ("%%chat -m echo:", "echo-1", "-m"),
-        ("%%chat -m $echo_", "echo_server", "Echo"),
-        ("%chat u", "undo", "users"),
-        ("%chat ", "history", "Local"),
-        ("%chat model ol", "ollama", "openai"),
-        ("%chat model sma", "small", "large"),
-        ("%chat", "%chat", "history"),
-    ],
-)
-def test_completion(
-    shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch, line: str, has: str, has_not: str
-) -> None:
-    monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["small", "large", "llama3:latest"])
-    monkeypatch.setattr(Echo, "get_models", lambda _: ["echo-1"])
-    shell.user_ns.update(Person=type("Person", (), {}), people=[], echo_server=Scripted(), users=[])
-    with provisionalcompleter():  # as a kernel asks
-        found = [completion.text for completion in shell.Completer.completions(line, len(line))]
-    assert has in found
-    assert has_not not in found
-
-
-def test_a_model_that_has_come_since_is_in_the_list(
-    shell: InteractiveShell,
-    g4f_scripted: Scripted,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    names = ["small"]
-    monkeypatch.setattr(g4f_scripted, "get_models", lambda: [*names])
-    run(shell, "%chat model large")
-    names.append("large")
-    run(shell, "%chat model large")
-    said = f"{NOT_LISTED.format('large')}; try small.\nScripted answers the next cells with large.\n"
-    assert capsys.readouterr().out == said
-
-
-def test_models_that_cannot_be_listed_are_left_out(
-    shell: InteractiveShell,
-    g4f_scripted: Scripted,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def get_models() -> list[str]:
-        raise RuntimeError("a bug of somebody's")
-
-    monkeypatch.setattr(g4f_scripted, "get_models", get_models)
-    with provisionalcompleter():
-        found = [completion.text for completion in shell.Completer.completions("%%chat -m op", 12)]
-    assert {"openai", "openrouter"} <= {*found}
-    run(shell, "%chat model x")
-    assert capsys.readouterr().out == "Scripted answers the next cells with x.\n"
 
 
 def test_loading_again_starts_a_new_conversation(shell: InteractiveShell, g4f_scripted: Scripted) -> None:

@@ -7,6 +7,7 @@ import io
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -135,7 +136,8 @@ def test_an_old_function_call_needs_no_content() -> None:
         (user("Hello"), TypeError, "dict"),
         (5, TypeError, "int"),
         (iter([user("Hello")]), TypeError, "messages must be"),
-        (["Hello"], TypeError, r"messages\[0\]"),
+        (["Hello"], TypeError, r"messages\[0\] .* not str; many prompts are answered by Client\(\)\.map\(…\)$"),
+        (SimpleNamespace(to_list=list), TypeError, r"; many prompts are answered by Client\(\)\.map\(…\)$"),
         ([user("x"), user(5)], TypeError, r"messages\[1\].* int"),
         ([user(None)], ValueError, "no content"),
         ([{"role": "user"}], ValueError, "no content"),

@@ -17,6 +17,7 @@ from g4f_lite.client.prices import price_of
 from g4f_lite.client.usage import CallUsage, ClientUsage
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers.identity import identity_of
+from g4f_lite.providers.price import Price
 from g4f_lite.testing import Scripted
 
 OPENAI = "https://api.openai.com/v1"
@@ -161,6 +162,19 @@ def test_a_price_is_checked_where_it_is_given(price: Any, kind: type[Exception])
     for make in (Client, OpenAICompatible):
         with pytest.raises(kind, match="price must be"):
             make(base_url="http://127.0.0.1:9/v1", price=price)
+
+
+def test_a_usage_is_shown_with_its_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    usage = ClientUsage()
+    usage.add(CallUsage("m", Price(0.15, 0.6), Usage(1000, 100, 1100)))
+    assert repr(usage).endswith(
+        ", prompt_tokens=1000, completion_tokens=100, cached_tokens=0, reasoning_tokens=0, unpriced=0, cost=0.00021)"
+    )
+    assert repr(usage.by_model["m"]).endswith("unpriced=0, cost=0.00021)")
+    for priced_at in (None, OPENAI):
+        usage.add(CallUsage("m", priced_at, Usage(1, 1, 2)))
+    assert repr(usage).endswith("unpriced=2, cost=None)")
 
 
 def test_a_price_changes_no_place_in_a_store() -> None:

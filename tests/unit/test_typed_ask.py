@@ -100,6 +100,32 @@ def test_an_answer_without_text_is_not_sent_back():
     assert [message["role"] for message in provider.calls[1].messages] == ["system", "user", "user"]
 
 
+EMPTY = [Usage(10, 0, 10), Finish("stop")]
+
+
+def test_an_empty_answer_is_asked_for_again_and_paid_for():
+    provider = Reads(EMPTY, [TEXT, Usage(20, 5, 25)])
+    client = Client(provider)
+    assert client.ask("Who?", output=Person) == ADA
+    question, again = sent(provider)
+    assert question == "Who?"
+    assert again.startswith("Your answer is not valid: there is no text\n")
+    assert (client.usage.prompt_tokens, client.usage.completion_tokens) == (30, 5)
+
+
+@pytest.mark.parametrize(("repairs", "prompt_tokens"), [(0, 10), (2, 30)])
+def test_an_answer_that_stays_empty_is_an_error_with_what_all_took(repairs, prompt_tokens):
+    with pytest.raises(EmptyResponseError) as caught:
+        Client(Reads(EMPTY, EMPTY, EMPTY, TEXT)).ask("Who?", output=Person, repairs=repairs)
+    assert caught.value.usage.prompt_tokens == prompt_tokens
+
+
+def test_an_empty_answer_that_the_service_did_not_end_is_not_asked_for_again():
+    provider = Reads(EmptyResponseError("the answer was cut"), TEXT)
+    with pytest.raises(EmptyResponseError, match="was cut"):
+        Client(provider).ask("Who?", output=Person)
+
+
 @pytest.mark.parametrize(("repairs", "error"), [(-1, ValueError), ("1", TypeError), (True, TypeError)])
 def test_a_number_of_repairs_that_makes_no_sense_is_refused(repairs, error):
     provider = Plain(TEXT)
@@ -164,7 +190,7 @@ def test_a_model_that_was_cut_while_it_thought_was_cut():
         Client(Ends([Finish("length")])).ask("x", output=Person)
     assert caught.value.usage is None
     with pytest.raises(EmptyResponseError):
-        Client(Plain([Finish("stop")])).ask("x", output=Person)
+        Client(Plain([Finish("stop")])).ask("x", output=Person, repairs=0)
 
 
 def test_a_refusal_is_an_error_of_its_own():

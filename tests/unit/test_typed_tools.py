@@ -73,7 +73,7 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_with_the_results() -> No
         Client(Scripted(LOOK, LACKS)).ask("weather?", tools=[weather], output=Report, repairs=0)
 
 
-@pytest.mark.parametrize("answers", [[LOOK, FITS], [LOOK, LACKS, FITS]])
+@pytest.mark.parametrize("answers", [[LOOK, FITS], [LOOK, LACKS, FITS], [LOOK, [Finish("stop")], FITS]])
 def test_a_conversation_keeps_the_calls(answers: list[Any]) -> None:
     conversation = Conversation(Scripted(*answers), tools=[weather])
     assert conversation.ask("weather?", output=Report) == REPORT

@@ -273,7 +273,7 @@ def test_arguments_are_checked_at_the_call(client: Client, emulator: Emulator, p
     nameless = Client(OpenAICompatible(f"{emulator.url}/v1", api_key=KEY))
     wrong: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
         (client, "one", {}, TypeError, "prompts is a str"),
-        (client, [], {}, ValueError, "prompts is empty"),
+        (client, [], {}, ValueError, "prompts is empty, and a Batch API takes at least one"),
         (client, ["one", 5], {}, TypeError, r"prompts\[1\]"),
         (client, ["one"], {"poll": 0}, ValueError, "poll must be"),
         (client, ["one"], {"poll": "1"}, TypeError, "poll must be"),

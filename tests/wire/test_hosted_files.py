@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import sys
 from collections import Counter
@@ -236,6 +237,30 @@ def test_lines_that_no_service_should_send(client: Client, emulator: Emulator, p
         'OpenAICompatible, stream: no file at "https://a.test/?sig=***".',
         "OpenAICompatible, stream: the service's files lack this prompt's result",
     ]
+
+
+def test_little_is_kept_of_a_very_long_failure(client: Client, emulator: Emulator, path: Path) -> None:
+    batch = batch_of(client, path, ["zero", "one"]).submit()
+    assert batch_of(client, path, ["zero", "one"]).done
+    file_id = batch._state.path.read_text().split('"output_file_id": "')[1].split('"')[0]
+    body = json.dumps({"more": "\x00 sk-a-secret " * 100_000})
+    lines = [
+        f'{{"custom_id": "request-0", "response": {{"status_code": 503, "body": {body}}}}}',
+        f'{{"custom_id": "request-1", "error": {body}}}',
+    ]
+    emulator._openai.files._files[file_id] = ({}, "\n".join(lines).encode())
+    for file in path.parent.glob("run.json.store*"):
+        file.unlink()
+    for _ in range(2):
+        zero, one = batch_of(client, path, ["zero", "one"])
+        assert isinstance(zero.error, ResponseStatusError)
+        assert zero.error.status == 503
+        assert re.search(r"1,900,\d{3} characters came", str(one.error))
+    assert path.stat().st_size < 20_000
+
+
+def test_an_id_with_half_a_character_can_be_asked_for() -> None:
+    assert batches._in_path("a\ud800/b") == "a%3F%2Fb"
 
 
 def test_an_image_that_cannot_be_fetched_fails_its_own_line_only(

@@ -60,7 +60,9 @@ def test_the_budget_of_a_policy_holds_for_the_calls_that_have_it(provide: Provid
         failed = client.map(["one", "two", "three"], workers=1, retry=policy)
         assert failed.texts() == [None] * 3
         assert len(server.requests) == 3 + budget
-        assert all("retry budget of this provider is used up" in result.error_text for result in failed)
+        assert all(
+            "not sent again: too many calls of this provider are failing" in result.error_text for result in failed
+        )
         with pytest.raises(ResponseStatusError):
             client.ask("hi")  # whose policy leaves more
         assert len(server.requests) == 3 + budget + 4

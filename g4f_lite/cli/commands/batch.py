@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,20 @@ import click
 
 from ...batch.files import FORMATS
 from ...batch.results import BatchResults
-from ...batch.summary import Estimate
+from ...batch.summary import Estimate, counted
 from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
-from ...http.urls import is_loopback
 from ...providers.price import Price
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
-from ..batch_report import price_of, told_before, told_of_unused
+from ..batch_report import price_of, told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE, complete_model
-from ..failure import Misuse, checking_arguments
+from ..failure import Misuse, checking_arguments, tell
 from ..options import EngineOptions, ProviderOptions, engine_options, provider_options
+from ..wording import in_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
 _LIVE = {
@@ -54,7 +53,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option("--delimiter", metavar="CHAR", help="The delimiter between columns, such as ';'.")
 @click.option(
     "--empty",
-    type=click.Choice(("error", "skip", "send")),
+    type=click.Choice(("error", "skip", "keep", "send")),
     default="error",
     show_default=True,
     help="What to do with a row that has nothing in a column of the prompt.",
@@ -155,14 +154,17 @@ def command(
     check = format_check(call_options)
     with checking_arguments():
         price = None if price_text is None else price_of(price_text)
+    prompts = [row.prompt for row in rows if row.prompt is not None]
+    if not prompts:  # as of a nightly job on a day without new ones
+        skipped = f", {counted(files.skipped, 'empty row')} skipped" if files.skipped else ""
+        tell(f"Note: {files.name} has no prompts{skipped}; nothing is sent, and no file is written")
+        return
     if not estimate:
         files.check_earlier(len(rows), fresh=options["fresh"])
     if provider_options.timeout is not None:
         options["timeout"] = provider_options.timeout
     options.update(call_options, proxy=provider_options.proxy)
     is_new = files.store is None or not files.store.exists()
-
-    prompts = [row.prompt for row in rows]
 
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
         client = Client(provider_options.choose(engine, **settings))
@@ -186,16 +188,13 @@ def command(
         """Count the answers in the store to other questions than those of the file."""
         if len(files.all_rows) > len(rows):
             with suppress(TypeError, ValueError, G4FLiteError):  # of a row that is not sent
-                every = [row.prompt for row in files.all_rows]
+                every = [row.prompt for row in files.all_rows if row.prompt is not None]
                 return client.map(every, store=files.store, progress=False, **options).estimate().unused
         return results.estimate().unused
 
     with client:
         if estimate:
-            address = client.provider.priced_at
-            is_listed = isinstance(address, str) and bool(address) and not is_loopback(address)
-            is_paid = find_spec("genai_prices") is not None and is_listed
-            _tell_estimate(results, files, price, 0 if is_new or hosted else unused(), is_paid=is_paid)
+            _tell_estimate(results, files, price, 0 if is_new or hosted else unused())
             return
         results.check()
         if not (is_new or hosted or options["fresh"]):
@@ -203,13 +202,10 @@ def command(
         BatchRun(client, results, rows, files, check, price, options["fresh"]).run()
 
 
-def _tell_estimate(
-    results: BatchResults[Any], files: BatchFiles, price: Price | None, unused: int, *, is_paid: bool
-) -> None:
+def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price | None, unused: int) -> None:
     """Print what would be sent.
 
     :param unused: how many answers in the store are to other questions than those of the file
-    :param is_paid: whether it goes to a service whose models may have a price
     """
     estimate = results.estimate()._replace(unused=unused)
     _tell_unused(estimate, files)
@@ -217,7 +213,7 @@ def _tell_estimate(
         cost = price.cost(estimate.prompt_tokens, estimate.completion_tokens or 0)
         estimate = estimate._replace(cost=cost)
     failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
-    click.echo(told_before(estimate, failed, files.skipped, unpriced=is_paid and estimate.cost is None))
+    click.echo(in_options(estimate.in_words(failed, files.skipped)))
 
 
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:

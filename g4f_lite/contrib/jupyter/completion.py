@@ -5,7 +5,7 @@ from __future__ import annotations
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from ...errors import G4FLiteError
-from ...providers.registry import is_provider_name, provider_names
+from ...providers.registry import is_provider_name, suggested_names
 from .magics import COMMANDS, FORMS, OPTIONS, ChatMagics
 
 
@@ -50,12 +50,14 @@ class Completer:
 
     def _answerers(self, begun: str) -> list[str]:
         name, colon, _ = begun.partition(":")
-        named = name if colon and is_provider_name(name) else None
+        variables = self._magics.variables()
+        named = bool(colon) and (name in variables or is_provider_name(name))
         try:
-            provider, _ = self._magics.talk.addressed(named)
+            provider, _ = self._magics.talk.addressed(self._magics.answerer(name if named else ""))
             models = self._magics.talk.lists.of(provider)
         except (G4FLiteError, ValueError):
             models = []
         if named:
-            return [f"{named}:{model}" for model in models]
-        return sorted({*models, *provider_names(), *self._magics.variables()})
+            return [f"{name}:{model}" for model in models]
+        providers = sorted(suggested_names(), key=str.lower)
+        return [*dict.fromkeys([*sorted(variables), *sorted(models), "Local", *providers])]

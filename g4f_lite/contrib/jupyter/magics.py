@@ -10,12 +10,12 @@ import typing
 from collections.abc import Iterable, Sequence
 from inspect import cleandoc
 from textwrap import shorten
+from types import CodeType
 from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
-from IPython.utils.text import FullEvalFormatter
 
 from ...answers.answer import Answer
 from ...answers.interruption import AnswerInterrupted, part_of
@@ -24,6 +24,7 @@ from ...client.client import Client
 from ...conversation import Conversation
 from ...errors import G4FLiteError, ModelNotSupportedError, sanitize
 from ...providers.base import BaseProvider
+from .interpolation import interpolated
 from .talk import Answerer, History, Talk, explain
 from .values import show_value
 
@@ -31,7 +32,7 @@ FORMS = ("markdown", "code", "text")
 COMMANDS = ("reset", "undo", "model", "system", "history")
 OPTIONS = ("-m", "--model", "-f", "--format", "-o", "--output", "-s", "--schema", "-i", "--interpolate")
 USAGE = "%chat reset | undo | model NAME | system TEXT | history; a prompt goes below a line %%chat"
-ANSWERERS = (BaseProvider, Client, Conversation)
+SOURCES = (BaseProvider, Client, Conversation)
 PYTHON = {"python", "py", "python3", "ipython", "ipython3"}
 
 
@@ -74,7 +75,7 @@ class ChatMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("-m", "--model", help="model, provider, provider:model or variable that answers this cell")
+    @argument("-m", "--model", help="model, provider, provider:model, variable or variable:model")
     @argument(
         "-f",
         "--format",
@@ -111,17 +112,17 @@ class ChatMagics(Magics):
         if given.schema and given.format != "markdown":
             raise UsageError(f"-s gives a value and -f {given.format} a text; leave one of them out")
         options = {"output": self._type(" ".join(given.schema))} if given.schema else {}
-        prompt = self._interpolated(cell) if given.interpolate else cell
+        prompt = interpolated(cell, self._evaluated) if given.interpolate else cell
         value = self._ask(prompt.strip(), given, options)
         if given.output:
             self.shell.user_ns[given.output] = value
         return value
 
     def _ask(self, prompt: str, given: Any, options: dict[str, Any]) -> Any:
-        answerer = self._answerer(given.model or "") or self.talk.model
+        answerer = self.answerer(given.model or "")
         conversation = self.talk.conversation(answerer)
         try:
-            stream = _stream(conversation, prompt, options)
+            stream = _stream(conversation, prompt, {**options, "model": answerer.model})
         except ModelNotSupportedError as error:
             explain(error, answerer)
             raise
@@ -137,42 +138,42 @@ class ChatMagics(Magics):
                 explain(error, answerer)
             raise
         finally:
-            if conversation is not answerer:
+            if conversation is not answerer.source:
                 self.talk.messages = conversation.messages
         if given.format == "code":
             self._offer_code(value)
         return value
 
-    def _answerer(self, word: str) -> Answerer:
-        """Return what ``-m`` names: a variable's provider, client or conversation, or else a model or provider.
+    def answerer(self, word: str) -> Answerer:
+        """Return who answers for what ``-m`` is given; for nothing, who answers now.
 
-        :raises UsageError: if it is written as a variable, ``$name`` or ``{name}``, and is not one of these
+        :raises UsageError: if it is written as a variable, ``$name`` or ``{name}``, and is not one that can answer
         """
         word = _unquoted(word)
-        name = word[1:-1] if word[:1] + word[-1:] == "{}" else word.removeprefix("$")
+        first, colon, model = word.partition(":")
+        name = first[1:-1] if first[:1] + first[-1:] == "{}" else first.removeprefix("$")
         value = self.shell.user_ns.get(name)
-        if isinstance(value, ANSWERERS) or (name != word and isinstance(value, str)):
-            return value
-        if name != word:
-            raise UsageError(f"-m {word}: {name} is not a variable with a provider, a Client or a Conversation")
-        return word
+        if isinstance(value, SOURCES):
+            return Answerer(value, model or None, name)
+        if name != first:
+            if not isinstance(value, str):
+                raise UsageError(f"-m {word}: {name} is not a variable with a provider, a Client or a Conversation")
+            word = value + colon + model
+        return self.talk.named(word) if word else self.talk.model
 
     def _choose(self, word: str) -> None:
         """Let the model that a word names answer the next cells, and say who that is."""
-        model = self.talk.model = None if word == "default" else self._checked(self._answerer(word))
-        if model is None or isinstance(model, str):
-            sys.stdout.write(f"{self.talk.who_answers(model)}.\n")
-        else:
-            sys.stdout.write(f"{word} answers the next cells.\n")
-
-    def _checked(self, answerer: Answerer) -> Answerer:
-        """Return who is to answer, unless it is known that nobody does; nothing is sent."""
+        answerer = Answerer() if word == "default" else self.answerer(word)
         try:
-            self.talk.conversation(answerer).stream("Hello").close()
-        except ModelNotSupportedError as error:
-            explain(error, answerer)
+            self.talk.conversation(answerer).stream("Hello", model=answerer.model).close()  # nothing is sent
+        except G4FLiteError as error:
+            if isinstance(error, ModelNotSupportedError):
+                explain(error, answerer)
+            error.message += f" (the model stays {self.talk.model.name or 'the default'})"
+            error.args = (error.message,)
             raise
-        return answerer
+        self.talk.model = answerer
+        sys.stdout.write(f"{self.talk.who_answers(answerer)}.\n")
 
     def types(self) -> list[str]:
         """List the variables that ``-s`` may name."""
@@ -180,7 +181,7 @@ class ChatMagics(Magics):
 
     def variables(self) -> list[str]:
         """List the variables that ``-m`` may name."""
-        return [name for name, value in self.shell.user_ns.items() if isinstance(value, ANSWERERS) and name[0] != "_"]
+        return [name for name, value in self.shell.user_ns.items() if isinstance(value, SOURCES) and name[0] != "_"]
 
     def _keep_part(self, stream: Any, name: str | None) -> Answer:
         """Bind what has arrived of an answer that is not whole, if anything has, and return it."""
@@ -199,26 +200,20 @@ class ChatMagics(Magics):
         else:
             sys.stdout.write("The answer has no Python code.\n")
 
+    def _evaluated(self, expression: str | CodeType) -> Any:
+        return eval(expression, self.shell.user_global_ns, self.shell.user_ns)  # as Python evaluates a cell
+
     def _type(self, expression: str) -> Any:
         """Evaluate the type that ``-s`` names, which may be in quotes."""
         text = _unquoted(expression)
         try:
-            return eval(text, self.shell.user_global_ns, self.shell.user_ns)  # as Python evaluates a cell
+            return self._evaluated(text)
         except SyntaxError as error:
             raise UsageError(f"-s {text}: this is not a type; the prompt goes below the line") from error
         except Exception as error:
             name = getattr(error, "name", None) or ""
             near = f"from typing import {name}" if name in typing.__all__ else _near([name], self.types())
             raise UsageError(f"-s {text}: {error}" + (f"; try {near}" if near else "")) from error
-
-    def _interpolated(self, cell: str) -> str:
-        """Replace the expressions in braces by their values."""
-        try:
-            return str(FullEvalFormatter().vformat(cell, (), self.shell.user_ns))
-        except Exception as error:
-            raise UsageError(
-                f"-i: {error}; braces that are part of the prompt are written twice, {{{{ and }}}}"
-            ) from error
 
     @no_var_expand
     @line_magic("chat")
@@ -250,7 +245,7 @@ class ChatMagics(Magics):
             return History(self.talk.messages)
         if command == "model":
             if not rest:
-                return self.talk.model
+                return self.talk.model.name or None
             return self._choose(rest)
         if command == "system":
             if not rest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from ...answers.markdown import safe_markdown
 from ...arguments import service_of
@@ -17,7 +17,24 @@ from .models import ModelLists
 
 MOST = 5  # models that are named where none is similar
 
-Answerer: TypeAlias = str | BaseProvider | Client | Conversation
+
+class Answerer(NamedTuple):
+    """Who answers.
+
+    :ivar source: a variable's provider, client or conversation; None lets the name of the model choose, or the
+        environment
+    :ivar model: the model that is asked, which a provider's name may precede; None for the default model
+    :ivar variable: the name of the variable
+    """
+
+    source: BaseProvider | Client | Conversation | None = None
+    model: str | None = None
+    variable: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What ``%chat model`` is given; "" for the one of the environment."""
+        return ":".join(filter(None, (self.variable, self.model)))
 
 
 class History(list[dict[str, Any]]):
@@ -31,65 +48,77 @@ class History(list[dict[str, Any]]):
 class Talk:
     """The messages so far, and who answers the next one.
 
-    :ivar model: who answers: the name of a model, of a provider, or of both, ``"groq:llama-3.3-70b"``, or an object;
-        None lets the environment choose
+    :ivar model: who answers
     :ivar messages: the messages so far
     :ivar lists: the models that there are
     """
 
     def __init__(self) -> None:
         self.lists = ModelLists()
-        self.model: Answerer | None = None
+        self.model = Answerer()
         self.messages: Messages = []
         self._clients: dict[str | BaseProvider | None, Client] = {}
 
-    def client(self, model: Answerer | None) -> Client:
+    def named(self, name: str) -> Answerer:
+        """Return who answers for a name: the provider that it begins with, or else who answers now, with this model."""
+        source, model, variable = self.model
+        chosen = (model or "").partition(":")[0]
+        if is_provider_name(name.partition(":")[0]):
+            return Answerer(model=name)
+        if source is None and is_provider_name(chosen):
+            return Answerer(model=f"{chosen}:{name}")
+        return Answerer(source, name, variable)
+
+    def client(self, answerer: Answerer) -> Client:
         """Return the client of who answers: the same one each time, which keeps its connections."""
-        if isinstance(model, Client):
-            return model
-        if isinstance(model, Conversation):
-            model = model.provider
-        if model not in self._clients:
-            made = Client(models={model: model}) if isinstance(model, str) else Client(model)
+        source, model, _ = answerer
+        if isinstance(source, Client):
+            return source
+        provider = source.provider if isinstance(source, Conversation) else source
+        key = model if provider is None else provider
+        if key not in self._clients:
+            made = Client(models={key: key}) if isinstance(key, str) else Client(key)
             made._router.call_template = None
             made._router.server_template = "%%chat -m ollama:{}"
-            self._clients[model] = made
-        return self._clients[model]
+            self._clients[key] = made
+        return self._clients[key]
 
-    def conversation(self, model: Answerer | None = None) -> Conversation:
+    def conversation(self, answerer: Answerer) -> Conversation:
         """Return a conversation that goes on with the messages so far; a Conversation goes on with its own.
 
-        :param model: answers instead of the notebook's model
         :raises G4FLiteError: if its provider cannot be made
         """
-        model = model or self.model
-        if isinstance(model, Conversation):
-            return model
-        name = model if isinstance(model, str) else None
-        return self.client(model).conversation(model=name, messages=self.messages or None, keep_interrupted=True)
+        if isinstance(answerer.source, Conversation):
+            return answerer.source
+        client, messages = self.client(answerer), self.messages or None
+        return client.conversation(model=answerer.model, messages=messages, keep_interrupted=True)
 
-    def addressed(self, model: str | None) -> tuple[BaseProvider, str | None]:
-        """Return the provider that answers for a name, and the model that it is asked for; None for its default.
+    def addressed(self, answerer: Answerer) -> tuple[BaseProvider, str | None]:
+        """Return the provider that answers, and the model that it is asked for; None for its default.
 
         :raises G4FLiteError: if its provider cannot be made
         """
-        provider, asked = self.client(model)._router.find(model)
+        source, model, _ = answerer
+        if isinstance(source, Conversation):
+            model = model or source.model
+        provider, asked = self.client(answerer)._router.find(model)
         return provider, asked or getattr(provider, "model", None)
 
-    def who_answers(self, model: str | None) -> str:
+    def who_answers(self, answerer: Answerer) -> str:
         """Return who answers the next cells, and what to try if the provider's list of models does not have the model.
 
         The list is asked for anew, but not waited for longer than a second.  A model that is not in it may work.
 
         :raises G4FLiteError: if its provider cannot be made
         """
-        provider, asked = self.addressed(model)
-        text = f"{provider.name} answers the next cells" + (f" with {asked}" if asked else "")
+        source, model, variable = answerer
+        provider, asked = self.addressed(answerer)
+        text = f"{variable or provider.name} answers the next cells" + (f" with {asked}" if asked else "")
         listed = self.lists.of(provider, anew=True) if model and asked else []
         if not listed or {asked, f"{asked}:latest"} & {*listed}:  # Ollama's tag need not be written
             return text
         near = near_names(str(asked), list(listed))
-        others = [] if near else [f"or the provider {name}" for name in near_provider(str(model))]
+        others = [] if near or source else [f"or the provider {name}" for name in near_provider(str(model))]
         return f"{text}, which is not in its list of models; try {', '.join([*(near or listed[:MOST]), *others])}"
 
     def undo(self) -> str | None:
@@ -130,9 +159,10 @@ def near_provider(model: str) -> list[str]:
     return [service] if service else difflib.get_close_matches(written.lower(), suggested_names(), n=1, cutoff=0.75)
 
 
-def explain(error: G4FLiteError, model: Answerer | None) -> None:
+def explain(error: G4FLiteError, answerer: Answerer) -> None:
     """Say that an unknown model may be the name of a provider, misprinted."""
-    if not isinstance(model, str) or (":" not in model and service_of(model)):  # the message names the service
+    source, model, _ = answerer
+    if source is not None or model is None or (":" not in model and service_of(model)):  # the message has the service
         return
     if near := near_provider(model):
         error.message = f"there is no model {model!r}, and no provider {model.partition(':')[0]!r}; try {near[0]}"

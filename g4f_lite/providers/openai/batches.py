@@ -34,6 +34,8 @@ _STEP = "batch"
 _READ_BYTES = 64 * 1024
 _LISTED = 100  # batches on a page
 _MOST_PAGES = 20
+_MOST_OF_FAILURE = 256 * 1024  # characters of a line, which stays in memory and in the file
+_QUOTED = 2000  # characters of a longer one
 # The ids in a batch: requests name them, so they stay as they are.
 _IDS = ("id", "output_file_id", "error_file_id")
 Result = TypeVar("Result")
@@ -142,15 +144,15 @@ class BatchAPI:
 
         :raises G4FLiteError: if it is an error
         """
-        response = line.get("response")
-        status = count_in(response, "status_code") if isinstance(response, dict) else None
-        body = response.get("body") if isinstance(response, dict) else None
+        status, body = _response_in(line)
         if status is not None and 200 <= status < 300:
             for delta in read_completion(body):
                 if isinstance(delta, ImageResponse):
                     delta.fetch = self._fetch_image
                 yield delta
             return
+        line = of_failure(line)
+        _, body = _response_in(line)
         error = None if status is None else service_error(status, body)
         error = error or error_of(line.get("error"), status, dict(line))
         raise with_body(error or ServiceError(f"the request failed: {shorten(json.dumps(line))}", status=status), line)
@@ -229,7 +231,7 @@ def _object_in(line: bytes) -> dict[str, Any] | None:
 
 
 def _in_path(id_: str) -> str:
-    return quote(id_, safe="")
+    return quote(id_, safe="", errors="replace")  # half of a character, too
 
 
 def _id_of(value: Any, what: str) -> str:
@@ -242,6 +244,22 @@ def _id_of(value: Any, what: str) -> str:
         return id_
     failure: G4FLiteError | None = service_error(200, value)
     raise failure or ResponseFormatError(f"expected {what}, got {shorten(json.dumps(value), 200)}")
+
+
+def _response_in(line: Mapping[str, Any]) -> tuple[int | None, Any]:
+    """Return the status and the body of the response in a line of a file of results."""
+    response = line.get("response")
+    return (count_in(response, "status_code"), response.get("body")) if isinstance(response, dict) else (None, None)
+
+
+def of_failure(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the line of a request that failed, with little of what came if that is very long."""
+    text = json.dumps(line)
+    if len(text) <= _MOST_OF_FAILURE:
+        return line
+    status, _ = _response_in(line)
+    error = {"message": f"{len(text):,} characters came: {text[:_QUOTED]}"}
+    return {"error": error} if status is None else {"response": {"status_code": status, "body": {"error": error}}}
 
 
 def redacted(value: Any, secrets: Iterable[str]) -> Any:

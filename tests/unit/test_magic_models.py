@@ -1,0 +1,218 @@
+"""Who answers a cell with ``%%chat``."""
+
+from __future__ import annotations
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+
+from g4f_lite import Client, Conversation, Local, ModelNotSupportedError
+from g4f_lite.testing import Echo, Scripted
+
+from .magic_cells import run, sent, shell_with_magics, start_shell  # noqa: F401  fixtures
+
+
+class Server(Echo):
+    """A server that a variable holds."""
+
+
+NOT_LISTED = "Scripted answers the next cells with {}, which is not in its list of models"
+
+
+def test_a_model_for_all_cells_or_for_one(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    g4f_scripted.queue("A", "B", "C")
+    run(shell, "%%chat\na")
+    run(shell, "%chat model large")
+    run(shell, "%%chat\nb")
+    assert run(shell, '%%chat -m "echo"\nsay this') == "say this"
+    run(shell, "%%chat -m small\nc")
+    assert [call.model for call in g4f_scripted.calls] == [None, "large", "small"]
+    assert sent(g4f_scripted)[-1] == ["a", "A", "b", "B", "say this", "say this", "c"]
+    assert run(shell, "%chat model") == "large"
+
+
+def test_a_variable_names_who_answers(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
+    server, other = Scripted("S1", "S2", "S3"), Scripted("O1", "O2")
+    talk = Conversation(other, system="Rhyme.")
+    shell.user_ns.update(server=server, client=Client(server, model="small"), talk=talk, name="echo")
+    assert [run(shell, f"%%chat -m {word}\na") for word in ("server", "{server}", "client")] == ["S1", "S2", "S3"]
+    assert [call.model for call in server.calls] == [None, None, "small"]
+    assert run(shell, "%%chat -m $name\nb") == "b"
+    assert run(shell, "%%chat -m talk\nc") == "O1"
+    assert sent(other) == [["Rhyme.", "c"]]
+    assert len(talk.messages) == 3
+    assert len(run(shell, "%chat history")) == 8
+    run(shell, "%chat model talk")
+    assert run(shell, "%%chat\nd") == "O2"
+    assert g4f_scripted.calls == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "asked", "who", "model"),
+    [
+        ("server", "small", "Server", "small"),
+        ("server:small", "large", "Server", "large"),
+        ("client", "small", "Server", "small"),
+        ("talk", "small", "Server", "small"),
+        ("default", "server:small", "Server", "small"),
+        ("default", "talk:small", "Server", "small"),
+        ("default", "$server:qwen3:8b", "Server", "qwen3:8b"),
+        ("default", "{server}:small", "Server", "small"),
+        ("server:small", "server", "Server", None),
+        ("server", "echo", "Echo", None),
+        ("server", "echo:small", "Echo", "small"),
+        ("echo", "small", "Echo", "small"),
+        ("echo:large", "small", "Echo", "small"),
+        ("echo", "qwen3:8b", "Echo", "qwen3:8b"),
+        ("large", "small", "Scripted", "small"),
+    ],
+)
+def test_a_model_goes_to_whoever_was_chosen(
+    shell: InteractiveShell, g4f_scripted: Scripted, chosen: str, asked: str, who: str, model: str | None
+) -> None:
+    server = Server()
+    shell.user_ns.update(server=server, client=Client(server), talk=Conversation(server))
+    run(shell, f"%chat model {chosen}")
+    of_one_cell = run(shell, f"%%chat -m {asked}\na")
+    run(shell, f"%chat model {asked}")
+    of_the_next = run(shell, "%%chat\na")
+    assert [(answer.provider, answer.model) for answer in (of_one_cell, of_the_next)] == [(who, model)] * 2
+
+
+def test_a_model_that_a_variable_does_not_have_is_its_error(shell: InteractiveShell) -> None:
+    shell.user_ns["server"] = Scripted(*(ModelNotSupportedError("it has no model 'opnai'") for _ in range(2)))
+    run(shell, "%chat model server")
+    for word in ("opnai", "server:opnai"):
+        with pytest.raises(ModelNotSupportedError, match=r"^Scripted, stream: it has no model 'opnai'$"):
+            run(shell, f"%%chat -m {word}\nHello")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("opnai:gpt", "there is no model 'opnai:gpt', and no provider 'opnai'; try openai"),
+        ("gemini:flash", "there is no model 'gemini:flash', and no provider 'gemini'; try google"),
+        ("toy-9", "it has no model 'toy-9'; try smollm2, .* write: %%chat -m ollama:toy-9$"),
+        ("claude", "it has no model 'claude'; try smollm2, .*; for the service anthropic, write: %%chat -m anthropic$"),
+        ("gpt-4o", "; for the service openai, write: %%chat -m openai:gpt-4o$"),
+    ],
+)
+def test_a_model_that_nobody_has(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    monkeypatch.setattr("g4f_lite.providers.selection.replacement", Local())
+    with pytest.raises(ModelNotSupportedError, match=message):
+        run(shell, f"%%chat -m {name}\nHello")
+    for chosen, stays in (("default", "the default"), ("smollm2", "smollm2")):
+        run(shell, f"%chat model {chosen}")
+        with pytest.raises(ModelNotSupportedError, match=message.replace("$", rf" \(the model stays {stays}\)$")):
+            run(shell, f"%chat model {name}")
+    assert run(shell, "%chat model") == "smollm2"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gpt-4", "Scripted answers the next cells with gpt-4.\n"),
+        ("llama3", "Scripted answers the next cells with llama3.\n"),
+        ("gpt4", f"{NOT_LISTED.format('gpt4')}; try gpt-4.\n"),
+        ("opnai", f"{NOT_LISTED.format('opnai')}; try gpt-4, llama3:latest, or the provider openai.\n"),
+        ("x", f"{NOT_LISTED.format('x')}; try gpt-4, llama3:latest.\n"),
+        ("echo", "Echo answers the next cells.\n"),
+        ("default", "Scripted answers the next cells.\n"),
+        ("talk", "talk answers the next cells with large.\n"),
+        ("talk:gpt-4", "talk answers the next cells with gpt-4.\n"),
+        ("talk:opnai", "talk answers the next cells with opnai, which is not in its list of models; try gpt-4.\n"),
+    ],
+)
+def test_a_model_that_is_chosen_is_named(
+    shell: InteractiveShell,
+    g4f_scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    said: str,
+) -> None:
+    monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["gpt-4", "llama3:latest"])
+    server = Scripted()
+    monkeypatch.setattr(server, "get_models", lambda: ["gpt-4"])
+    shell.user_ns["talk"] = Conversation(server, model="large")
+    run(shell, f"%chat model {name}")
+    assert capsys.readouterr().out == said
+    assert g4f_scripted.calls == []
+
+
+@pytest.mark.parametrize(
+    ("line", "has", "has_not"),
+    [
+        ("%%chat -m gr", "groq", "openai"),
+        ("%%chat --model ", "Local", "reset"),
+        ("%%chat -f ", "code", "Local"),
+        ("%%chat -s Per", "Person", "people"),
+        ("%%chat -", "--interpolate", "code"),
+        ("%%chat -", "-m", "abs"),
+        ("%%chat ", "-m", "abs"),
+        ("%%chat -m echo_", "echo_server", "Echo"),
+        ("%%chat -m llama3:l", "latest", "--model"),
+        ("%%chat -m echo:", "echo-1", "-m"),
+        ("%%chat -m server:", "echo-1", "-m"),
+        ("%%chat -m {server:e", "echo-1", "-m"),
+        ("%%chat -m $echo_", "echo_server", "Echo"),
+        ("%chat u", "undo", "users"),
+        ("%chat ", "history", "Local"),
+        ("%chat model ol", "ollama", "openai"),
+        ("%chat model sma", "small", "large"),
+        ("%chat", "%chat", "history"),
+    ],
+)
+def test_completion(
+    shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch, line: str, has: str, has_not: str
+) -> None:
+    monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["small", "large", "llama3:latest"])
+    monkeypatch.setattr(Echo, "get_models", lambda _: ["echo-1"])
+    shell.user_ns.update(Person=type("Person", (), {}), people=[], echo_server=Scripted(), server=Echo(), users=[])
+    with provisionalcompleter():  # as a kernel asks
+        found = [completion.text for completion in shell.Completer.completions(line, len(line))]
+    assert has in found
+    assert has_not not in found
+
+
+def test_what_is_at_hand_is_completed_first(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Echo, "get_models", lambda _: ["small", "large"])
+    shell.user_ns.update(server=Echo(), client=Client(Echo()))
+    run(shell, "%chat model server")
+    with provisionalcompleter():
+        found = [completion.text for completion in shell.Completer.completions("%%chat -m ", 10)]
+    assert found[:6] == ["client", "server", "large", "small", "Local", "AiEngine"]
+
+
+def test_a_model_that_has_come_since_is_in_the_list(
+    shell: InteractiveShell,
+    g4f_scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = ["small"]
+    monkeypatch.setattr(g4f_scripted, "get_models", lambda: [*names])
+    run(shell, "%chat model large")
+    names.append("large")
+    run(shell, "%chat model large")
+    said = f"{NOT_LISTED.format('large')}; try small.\nScripted answers the next cells with large.\n"
+    assert capsys.readouterr().out == said
+
+
+def test_models_that_cannot_be_listed_are_left_out(
+    shell: InteractiveShell,
+    g4f_scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def get_models() -> list[str]:
+        raise RuntimeError("a bug of somebody's")
+
+    monkeypatch.setattr(g4f_scripted, "get_models", get_models)
+    with provisionalcompleter():
+        found = [completion.text for completion in shell.Completer.completions("%%chat -m op", 12)]
+    assert {"openai", "openrouter"} <= {*found}
+    run(shell, "%chat model x")
+    assert capsys.readouterr().out == "Scripted answers the next cells with x.\n"
