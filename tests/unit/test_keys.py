@@ -363,6 +363,7 @@ def test_a_token_of_a_function_is_in_no_error() -> None:
         ("groq", "GROQ_KEY", "set GROQ_API_KEY in the environment (GROQ_KEY is set, and is not read), or"),
         ("xai", "GROK_API_KEY", "(GROK_API_KEY is set, and is not read)"),
         ("openai", "OPENAI_TOKEN", "(OPENAI_TOKEN is set, and is not read)"),
+        ("openai", "OPEN_AI_KEY", "(OPEN_AI_KEY is set, and is not read)"),
         ("groq", "G4F_LITE_API_KEY", "(G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names)"),
         ("groq", "GROQ_PROJECT", "set GROQ_API_KEY in the environment, or give"),
         ("google", "GOOGLE_MAPS_API_KEY", "set GEMINI_API_KEY in the environment, or give"),

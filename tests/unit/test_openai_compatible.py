@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from g4f_lite import (
     RetryPolicy,
     ServiceError,
     ToolCall,
+    TransportError,
     Usage,
 )
 from g4f_lite.providers.openai.images import OPTIONS as IMAGE_OPTIONS
@@ -349,3 +351,17 @@ def test_an_address_of_ollama_that_is_none_is_refused(variable: str, monkeypatch
     with pytest.raises(ValueError, match=r"^OLLAMA_HOST must ") as caught:
         OpenAICompatible.preset("ollama")
     assert "pw" not in str(caught.value)
+
+
+def test_a_program_on_this_machine_that_does_not_run_is_asked_about() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
+        for provider, asked in (
+            (OpenAICompatible.preset("vllm", base_url=address, retry=None), True),
+            (OpenAICompatible.preset("vllm", base_url=address, retry=None, model="m"), True),
+            (OpenAICompatible(address, retry=None, model="m"), False),
+        ):
+            with pytest.raises(TransportError, match="could not connect to") as caught:
+                provider.ask("hi")
+            assert str(caught.value).endswith("; is vLLM running?") == asked

@@ -19,7 +19,13 @@ _QUOTES = "'\"`\u2018\u2019\u201c\u201d"  # of a shell, as a file of settings ke
 _SCHEME = re.compile(r"(?i)((?:authorization:\s*)?bearer)\s")  # what goes before the key in a header
 # As in a file of settings.
 _ASSIGNED = re.compile(r"(?:(?:export|set)\s+)?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\s*=\s*[^=\s]")
-_OTHER_NAMES = {"ANTHROPIC": "CLAUDE", "GEMINI": "GOOGLE", "TOGETHER": "TOGETHERAI", "XAI": "GROK"}  # of services
+_OTHER_NAMES = {
+    "ANTHROPIC": "CLAUDE",
+    "GEMINI": "GOOGLE",
+    "OPENAI": "OPEN_AI",
+    "TOGETHER": "TOGETHERAI",
+    "XAI": "GROK",
+}  # of services
 _ONLY_OPENAI = "OPENAI_API_KEY is set, and is only for OpenAI and the server that OPENAI_BASE_URL names"
 KeyLike = str | Callable[[], str]
 OPENAI_ORIGIN = ("https", "api.openai.com", 443)
