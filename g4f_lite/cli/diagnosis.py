@@ -136,6 +136,8 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
                 return verdict, remedy
         if isinstance(error, errors.ModelNotSupportedError):
             return "it cannot use this model", "do what the message above says"
+    if isinstance(error, errors.ResponseStatusError) and (error.status or 0) >= 500:
+        return "its server fails", "the server is starting or overloaded: wait, or look into its log"
     for kind, verdict, remedy in _REMEDIES:
         if isinstance(error, kind):
             return verdict, remedy

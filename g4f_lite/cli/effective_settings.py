@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import certifi
@@ -56,7 +56,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
     embedded = embedded_model(given, DEFAULT)
     found = [
         _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
-        _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own"),
+        _base_url(given),
         _model(given),
         _context(_first("context", given, ["G4F_LITE_CONTEXT"], f"{CONTEXT} tokens, of the embedded model"), embedded),
         _first("threads", given, ["G4F_LITE_THREADS"], "the free cores, of the embedded model"),
@@ -66,7 +66,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         _first("ca_bundle", given, list(CA_BUNDLES), certifi.where()),
         _first("offline", given, ["G4F_LITE_OFFLINE"], "0"),
         _first("log", given, ["G4F_LITE_LOG"], "warnings"),
-        _first("OPENAI_BASE_URL", given, ["OPENAI_BASE_URL"], "not set"),
+        _openais(given),
         *(_key(name) for name in dict.fromkeys(key_variables()) if os.environ.get(name)),
         Setting("embedded model", embedded.file, embedded.source),
         *_memory(embedded),
@@ -85,6 +85,25 @@ def _first(name: str, given: Mapping[str, str | None], variables: list[str], def
         if value := os.environ.get(variable):
             return Setting(name, value, variable)
     return Setting(name, default, DEFAULT)
+
+
+def _base_url(given: Mapping[str, str | None]) -> Setting:
+    """Return the URL; that of the environment is for calls for which nothing names a provider."""
+    row = _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own")
+    provider = _first("provider", given, ["G4F_LITE_PROVIDER"], "")
+    if row.source == "G4F_LITE_BASE_URL" and provider.value:
+        first = "the named provider" if provider.source == "command line" else provider.source
+        return replace(row, value=f"{row.value} (not used: {first} goes first)")
+    return row
+
+
+def _openais(given: Mapping[str, str | None]) -> Setting:
+    """Return the variable of OpenAI's own client, which says here only where OpenAI's key may go."""
+    row = _first("OPENAI_BASE_URL", given, ["OPENAI_BASE_URL"], "not set")
+    chosen = given.get("provider") or os.environ.get("G4F_LITE_PROVIDER") or os.environ.get("G4F_LITE_BASE_URL")
+    if row.source == DEFAULT or chosen:
+        return row
+    return replace(row, value=f"{row.value} (chooses no server; set G4F_LITE_BASE_URL)")
 
 
 def _model(given: Mapping[str, str | None]) -> Setting:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..arguments import check_name
+from ..client.usage import ClientUsage
 from ..conversation import Conversation
 from ..errors import G4FLiteError
 from ..http.urls import origin_of
@@ -27,6 +28,7 @@ from .model_list import ModelList
 from .output import write, write_dimmed
 from .prompt import as_text
 from .show import show
+from .spending import told_usage
 
 HINT = "/help lists the commands; Ctrl-D quits; Ctrl-C stops an answer."
 STOPPED = "Stopped. This turn is not kept; /retry sends the message again."
@@ -39,13 +41,14 @@ HELP = """\
 /models        list the models of the provider
 /system TEXT   replace the system message; none removes it; alone, show it
 /save FILE     save the conversation to a new file, and each further turn
+/usage         show what this chat took: calls, tokens and cost
 /edit          write a message in your editor, as $VISUAL or $EDITOR names it
 /quit          quit, as Ctrl-D does; so do /exit, /bye, exit and quit
 Alt-Enter begins another line, and Ctrl-C clears what you have typed.
 A message that begins with a slash is sent after two: //etc/hosts.
 """
 QUIT = ("/quit", "/exit", "/bye", "quit", "exit")  # as other programs with a prompt call it
-COMMANDS = ("/edit", "/help", "/model", "/models", "/new", "/quit", "/retry", "/save", "/system", "/undo")
+COMMANDS = ("/edit", "/help", "/model", "/models", "/new", "/quit", "/retry", "/save", "/system", "/undo", "/usage")
 # What makes a provider of its name: the provider, and what the conversation asks, which may be an adapter of it.
 Choose = Callable[[str], tuple[BaseProvider, BaseProvider]]
 
@@ -98,6 +101,7 @@ class InteractiveChat:
             "/system": lambda begun: [],
         }
         self._editor = LineEditor(COMMANDS, arguments)
+        self._usage = ClientUsage()
         self._unanswered: str | None = None  # the last message, if there was no answer
 
     def run(self) -> None:
@@ -150,6 +154,8 @@ class InteractiveChat:
             self._start_over()
         elif command == "/undo":
             write(f"Taken back: {_shortened(self._undo())}\n")
+        elif command == "/usage":
+            write(f"{told_usage(self._usage)}\n")
         elif command == "/edit":
             self._edit()
         elif command == "/retry":
@@ -303,7 +309,7 @@ class InteractiveChat:
             with checking_arguments():
                 message = "\n\n".join([as_text(line), *self._texts])
                 stream = self._conversation.stream(message, images=self._images, **self._options)
-            with stream:
+            with stream.when_ended(self._usage.add_stream):
                 show(stream, whole=self._whole, raw=self._raw)
             self._images = self._unanswered = None
             self._texts = ()

@@ -42,6 +42,7 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"has no Batch API; use map, or a service", "has no Batch API; leave out --hosted, or name a service"),
     (r"set G4F_LITE_(CONTEXT|THREADS) for the embedded model, or write Local\(\w+=…\)",
      lambda found: f"pass --{found[1].lower()} for the embedded model"),
+    (r"(?<=the name of a provider is for )OpenAICompatible\.preset\(…\)", "--provider"),
     (r"\ba file on this machine is for Local\(…\)", "a file on this machine is for --provider local"),
     (r"(?<= with )Local\(context=(\w+)\)", r"--context \1"),
     (r"(?<=give a larger )max_tokens\b", "--max-tokens"),

@@ -109,7 +109,7 @@ class ModelUsage:
         self.failures += call.failed
         self.retries += call.retries
         if call.usage is None:
-            self._unpriced += not call.failed
+            self._unpriced += not call.failed and call.priced_at != ""
             return
         self.prompt_tokens += call.usage.prompt_tokens
         self.completion_tokens += call.usage.completion_tokens

@@ -28,6 +28,7 @@ _VARIABLES = (
     "G4F_LITE_THREADS",
     "G4F_LITE_TIMEOUT",
     "OPENAI_BASE_URL",
+    "OLLAMA_HOST",
 )
 
 replacement: BaseProvider | None = None  # replaces the choice of the environment, for tests

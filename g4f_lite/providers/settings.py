@@ -132,7 +132,7 @@ def check_url(url: Any, name: str, owner: str = "") -> str:
         valid = False
     if not valid or not url.isprintable() or re.search(r"[\s\\]", url):
         shown = safe_url(url)
-        hint = _around(url) or _meant(shown)
+        hint = _around(url) or _meant(shown, name)
         raise ValueError(f"{name} must be a URL such as http://localhost:8080/v1, not {shown!r}{hint}")
     if "@" in url or parts.query or parts.fragment:  # also in a path, where an unescaped / of a password would put it
         raise ValueError(
@@ -151,12 +151,17 @@ def _around(url: str) -> str:
     return f"; leave out the {'line break at its end' if url[-1] in _LINE_BREAKS else 'blank around it'}"
 
 
-def _meant(url: str) -> str:
-    """Ask whether a URL was meant whose beginning is missing or cut; "" where it is not known."""
+def _meant(url: str, name: str) -> str:
+    """Ask whether a URL was meant whose beginning is missing or cut, or a provider; "" where it is not known."""
     found = re.fullmatch(r"(?:(https?):/*)?([\w.-]+(:\d+)?(?:/[\w./-]*)?)", url, re.ASCII)
-    if found is None or not re.search(r"[:./]", found[2]):
+    if found is None:
         return ""
+    if not re.search(r"[:./]", found[2]):
+        place = {"base_url": "OpenAICompatible.preset(…)", "G4F_LITE_BASE_URL": "G4F_LITE_PROVIDER"}.get(name)
+        return f"; the name of a provider is for {place}" if place else ""
     scheme = found[1] or ("http" if found[3] or found[2].startswith("localhost") else "https")
+    if found[3] and "/" not in found[2]:  # of a server on this machine, or in its network
+        return f"; did you mean {scheme}://{found[2]}/v1, as most servers have it, or {scheme}://{found[2]}?"
     return f"; did you mean {scheme}://{found[2]}?"
 
 

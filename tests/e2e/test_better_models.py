@@ -88,13 +88,26 @@ def test_doctor_shows_the_model_in_the_name_of_a_provider(
     assert re.search(rf"(?m)^  model +{re.escape(row)}$", settings)
 
 
+def test_the_name_of_a_provider_is_no_url_and_is_led_to_its_place() -> None:
+    told = " must be a URL such as http://localhost:8080/v1, not 'ollama'; the name of a provider is for"
+    with pytest.raises(ValueError, match=r"OpenAICompatible\.preset\(…\)$") as caught:
+        OpenAICompatible("ollama")
+    assert str(caught.value).startswith(f"base_url{told}")
+    assert call("chat", "Hello", "--base-url", "ollama").stderr == f"Error: --base-url{told} --provider\n"
+    done = call("chat", "Hello", G4F_LITE_BASE_URL="ollama")
+    assert done.stderr == f"Error: G4F_LITE_BASE_URL{told} G4F_LITE_PROVIDER\n"
+
+
 @pytest.mark.parametrize(
     ("url", "meant"),
     [
         ("localhost:11434/v1", "; did you mean http://localhost:11434/v1?"),
         ("http:/localhost:11434/v1", "; did you mean http://localhost:11434/v1?"),
         ("api.groq.com/openai/v1", "; did you mean https://api.groq.com/openai/v1?"),
-        ("ollama", ""),
+        (
+            "localhost:11434",
+            "; did you mean http://localhost:11434/v1, as most servers have it, or http://localhost:11434?",
+        ),
         ("ftp://x.example/v1", ""),
     ],
 )

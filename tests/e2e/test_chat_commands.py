@@ -24,6 +24,18 @@ def roles(path: Path) -> list[str]:
     return [message["role"] for message in json.loads(path.read_text(encoding="utf-8"))]
 
 
+def test_usage_is_that_of_all_turns(emulator: Emulator, here: list[str]) -> None:
+    with Terminal("chat", "-p", "ollama", *here) as terminal:
+        terminal.wait_for("> ")
+        assert say(terminal, "/usage") == "0 calls: 0 tokens of prompts, 0 of answers; no cost\r\n> "
+        emulator.answer("one two")
+        say(terminal, "Count.")
+        emulator.fail("success_false")
+        say(terminal, "And again.")
+        shown = "2 calls: 1 token of prompts, 2 of answers; no cost\r\n> "
+        assert say(terminal, "/usage") == shown
+
+
 def test_commands(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     file = tmp_path / "talk.json"
     with Terminal("chat", *here) as terminal:

@@ -81,6 +81,11 @@ def test_what_is_printed_whole_is_not_printed_in_part(emulator: Emulator, here: 
     assert call("chat", "Why?", "--no-stream", *here).stdout == "The sky is blue.\n"
 
 
+def test_json_has_the_cost_where_it_is_known(emulator: Emulator, here: list[str]) -> None:
+    done = call("chat", "Why?", "--json", "--provider", "ollama", *here)
+    assert json.loads(done.stdout)["cost"] == 0.0
+
+
 def test_json_is_one_object_with_the_facts(emulator: Emulator, here: list[str]) -> None:
     emulator.answer("Blau ist er, »wie Seide«.")
     done = call("chat", "Why?", "--json", *here)
@@ -89,6 +94,7 @@ def test_json_is_one_object_with_the_facts(emulator: Emulator, here: list[str]) 
     assert answer["text"] == "Blau ist er, »wie Seide«."
     assert (answer["provider"], answer["model"], answer["finish_reason"]) == ("OpenAICompatible", "echo", "stop")
     assert answer["usage"]["completion_tokens"] == 5
+    assert answer["cost"] is None  # of a server that may cost anything
     assert "»wie" in done.stdout
 
 

@@ -191,7 +191,10 @@ def test_those_that_were_chosen_and_those_on_this_machine(monkeypatch: pytest.Mo
         ("rate_limit", {}, "first piece", "it limits the rate of requests"),
         ("quota", {}, "first piece", "its quota is used up"),
         ("challenge", {}, "first piece", "it answers with a bot challenge"),
-        ("server_error", {}, "first piece", "it refuses the request"),
+        ("server_error", {}, "first piece", "its server fails"),
+        ("status", {"status": 503}, "first piece", "its server fails"),
+        ("status", {"status": 502, "step": "models"}, "bootstrap", "its server fails"),
+        ("status", {"status": 410}, "first piece", "it refuses the request"),
         ("empty", {}, "first piece", "its answer is empty"),
         ("cut", {"after": 1}, "end", "its answer was cut"),
         ("error", {"after": 1}, "end", "it reports an error"),
@@ -209,6 +212,7 @@ def test_each_fault_has_its_verdict(
     assert (failed.name, found.verdict, found.works) == (step, verdict, False)
     assert failed.detail
     assert found.remedy
+    assert ("look into its log" in found.remedy) == (verdict == "its server fails")  # and not at its URL
     after = found.steps[found.steps.index(failed) + 1 :]
     assert all((one.status, one.seconds) == ("not reached", None) for one in after)
 

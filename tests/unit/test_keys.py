@@ -237,6 +237,9 @@ def test_a_refused_key_is_named_by_where_it_comes_from(
             provider.create("m", "hi")
 
 
+OPENAIS = "OPENAI_API_KEY is set, and is only for OpenAI and the server that OPENAI_BASE_URL names"
+
+
 @pytest.mark.parametrize(
     ("name", "address", "set_variable", "way"),
     [
@@ -249,6 +252,7 @@ def test_a_refused_key_is_named_by_where_it_comes_from(
             "G4F_LITE_API_KEY",
             "give api_key=; G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names",
         ),
+        ("ollama", None, "OPENAI_API_KEY", f"give api_key=; {OPENAIS}"),
     ],
 )
 def test_who_sent_no_key_learns_how_to_give_one(
@@ -359,6 +363,7 @@ def test_a_token_of_a_function_is_in_no_error() -> None:
         ("groq", "GROQ_KEY", "set GROQ_API_KEY in the environment (GROQ_KEY is set, and is not read), or"),
         ("xai", "GROK_API_KEY", "(GROK_API_KEY is set, and is not read)"),
         ("openai", "OPENAI_TOKEN", "(OPENAI_TOKEN is set, and is not read)"),
+        ("openai", "OPEN_AI_KEY", "(OPEN_AI_KEY is set, and is not read)"),
         ("groq", "G4F_LITE_API_KEY", "(G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names)"),
         ("groq", "GROQ_PROJECT", "set GROQ_API_KEY in the environment, or give"),
         ("google", "GOOGLE_MAPS_API_KEY", "set GEMINI_API_KEY in the environment, or give"),
@@ -373,6 +378,20 @@ def test_a_key_in_a_variable_that_is_not_read_is_told(
         OpenAICompatible.preset(preset).ask("hi")
     assert told in caught.value.message
     assert KEY not in caught.value.message
+
+
+def test_openais_key_is_told_where_the_environment_chooses_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_BASE_URL", ELSEWHERE)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    way = OpenAICompatible(ELSEWHERE).key.way()
+    assert way == f"set G4F_LITE_API_KEY in the environment ({OPENAIS}), or give api_key="
+
+
+def test_a_file_of_settings_is_told_where_a_key_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"GROQ_API_KEY={KEY}\n")
+    way = "set GROQ_API_KEY in the environment (the file .env in this folder is not read), or give api_key="
+    assert OpenAICompatible.preset("groq").key.way() == way
 
 
 def test_a_key_may_end_in_signs_of_base64() -> None:

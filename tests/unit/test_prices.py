@@ -110,6 +110,26 @@ def test_a_model_on_this_machine_costs_nothing(prices: Any) -> None:
     assert (client.usage.cost, client.usage.unpriced) == (0.0, 0)
 
 
+@pytest.mark.parametrize(
+    ("preset", "settings", "priced_at"),
+    [
+        ("ollama", {}, ""),
+        ("vllm", {"base_url": "http://127.0.0.1:8001/v1"}, ""),
+        ("ollama", {"base_url": "http://gpu.test:11434/v1"}, "http://gpu.test:11434/v1"),
+        ("lmstudio", {"price": (1, 2)}, (1, 2)),
+        ("openai", {"base_url": "http://127.0.0.1:4000/v1"}, "http://127.0.0.1:4000/v1"),  # a gateway, say
+    ],
+)
+def test_a_program_on_this_machine_costs_nothing(preset: str, settings: dict[str, Any], priced_at: Any) -> None:
+    assert OpenAICompatible.preset(preset, **settings).priced_at == priced_at
+
+
+def test_what_costs_nothing_needs_no_report_of_its_tokens() -> None:
+    client = Client(At("", ["a"]))
+    client.ask("x")
+    assert (client.usage.cost, client.usage.unpriced) == (0.0, 0)
+
+
 def test_a_price_of_ones_own_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "genai_prices", None)
     with Emulator() as emulator:

@@ -1,4 +1,4 @@
-"""The names of models that clients of the server send: none is that of a file on its machine."""
+"""The names of models that the server lists, and those that clients send: none is that of a file on its machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Local
+from g4f_lite import Local, OpenAICompatible
 from g4f_lite.contrib.server import create_app
 from g4f_lite.providers.local import weights
 from g4f_lite.testing import Scripted
@@ -71,3 +71,25 @@ def test_names_of_services_and_those_that_the_program_maps_may_be_paths() -> Non
     app = create_app([Local(), Scripted("an answer")], models={"/models/x": Scripted("another")})
     assert "an answer" in ask(app, "owner/name")[1]
     assert "another" in ask(app, "/models/x")[1]
+
+
+LISTED = ["nomic-embed-text", "llama3.2", "qwen2.5:7b"]
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (None, ["llama3.2", "gpt-4", "nomic-embed-text", "qwen2.5:7b"]),  # not the first, which is not for chats
+        ("qwen2.5:7b", ["qwen2.5:7b", "gpt-4", "nomic-embed-text", "llama3.2"]),
+        ("tuned", ["tuned", "gpt-4", *LISTED]),
+    ],
+)
+def test_the_model_that_is_served_is_listed_first(model: str | None, names: list[str]) -> None:
+    class Listing(OpenAICompatible):
+        def get_models(self) -> list[str]:
+            return LISTED
+
+    app = create_app(Listing("http://127.0.0.1:9/v1", model=model), models={"gpt-4": None})
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/v1/models", "HTTP_HOST": "localhost"}
+    body = b"".join(app(environ, lambda status, headers: None))
+    assert [row["id"] for row in json.loads(body)["data"]] == names

@@ -60,8 +60,9 @@ def test_advice_names_the_options_of_the_command(said: str, expected: str) -> No
             "Ollama",
             "http://localhost:11434",
             "Ollama",
-            "; with -p ollama:llama3.2,local, say, ",
+            "; with -p ollama,local, say, ",
         ),
+        ("LM Studio", "http://localhost:1234", "LM Studio", "; with -p lmstudio,local, say, "),
         ("OpenAICompatible", "http://localhost:11434", "Ollama", ""),
         ("OpenAICompatible", "http://127.0.0.1:9", "the server", ""),
     ],
@@ -69,6 +70,8 @@ def test_advice_names_the_options_of_the_command(said: str, expected: str) -> No
 def test_who_is_alone_and_does_not_run_leads_to_a_chain(provider: str, where: str, program: str, chain: str) -> None:
     told = message_of(TransportError(f"could not connect to {where}: Connection refused", provider=provider))
     assert f"; is {program} running? `g4f-lite doctor`" in told
+    asked = TransportError(f"could not connect to {where}: no; is {program} running?", provider=provider, attempts=3)
+    assert message_of(asked).count("running?") == 1  # as the library says it itself
     assert told.rpartition("tests it")[2].startswith(chain)
     assert bool(chain) or told.endswith("tests it")
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ...client.routing import RoutedProvider, Router
+from ...client.usage import ClientUsage
 from ...providers.base import BaseProvider, Provider
 from ...providers.fallback import Fallback
 from ..answer_format import format_check
@@ -23,6 +24,7 @@ from ..options import EngineOptions, ProviderOptions, engine_options, note_fallb
 from ..output import errors_in_json, write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
+from ..spending import cost_of
 from ..text_files import read_text_files
 from .local import note_download, suggest_better_models
 
@@ -131,12 +133,13 @@ def command(
         return
     with errors_in_json(as_json), checking_arguments():
         stream = conversation.stream(text, images=attached, **options)
-    with stream:
+    usage = ClientUsage()
+    with stream.when_ended(usage.add_stream):
         if as_json:
             with errors_in_json(as_json):
                 answer = stream.text()
             file.save(conversation)
-            write_json(answer.to_dict())
+            write_json({**answer.to_dict(), "cost": cost_of(usage)})
             note_if_cut(stream)
             if check is not None:
                 check(str(answer))

@@ -109,6 +109,8 @@ def command(
             make, target.name, target.source, counts=target.counts, seconds=timeout or SECONDS, secrets=secrets
         )
         found.append(examiner.examine())
+        if found[-1].works and tested[0].source == "the default" and not target.counts:
+            found[-1].verdict += f"; G4F_LITE_PROVIDER={target.name} makes it the default"
         if not as_json:
             write_examination(found[-1])
     all_work = all(one.works for one in found if one.counts)
@@ -141,7 +143,8 @@ def targets(names: tuple[str, ...], base_url: str | None, model: str | None) -> 
         yield Target("Local", "the default", model=model)
     for name, preset in PRESETS.items():
         if is_loopback(preset.base_url) and name not in [one.partition(":")[0] for one in chosen]:
-            yield Target(name, "on this machine, if running", counts=False)
+            variable = preset.host_variable if os.environ.get(preset.host_variable) else ""
+            yield Target(name, f"{variable or 'on this machine'}, if running", counts=False)
 
 
 def not_tested(tested: set[str]) -> list[str]:

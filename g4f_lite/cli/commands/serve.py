@@ -8,29 +8,35 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from socket import gethostname
 
 import click
 
-from ...errors import AuthenticationError, G4FLiteError
+from ...errors import AuthenticationError, G4FLiteError, TransportError
 from ...http.urls import is_loopback
 from ...providers.base import BaseProvider
 from ...providers.fallback import Fallback
 from ...providers.openai.keys import clean
+from ...providers.openai.provider import OpenAICompatible
 from ..completion import FILE, complete_model, complete_provider
 from ..failure import Failure, Misuse, checking_arguments, one_line, tell
 from ..options import OR_KEY, EngineOptions, ProviderOptions, engine_options, keyless_options, read_key
 from ..output import write
+from ..reachability import Endpoint, connect, look_up
 
 PORT = 1337
+SECONDS = 2.0  # to see whether a server on this machine runs
+EVERYWHERE = ("0.0.0.0", "::")  # as --host
 KEY_VARIABLE = "G4F_LITE_SERVER_KEY"
 USAGE = """\
 {name} answers at {url}/v1 as OpenAI's API does{key}. Press Ctrl-C to stop.
 
   The page to chat with:  {url}/
-  Python:                 openai.OpenAI(base_url="{url}/v1", api_key="{shown}")
+{others}  Python:                 openai.OpenAI(base_url="{url}/v1", api_key="{shown}")
   curl:                   curl {url}/v1/chat/completions{header} -H "Content-Type: application/json" \\
                             -d '{{"messages": [{{"role": "user", "content": "Why is the sky blue?"}}]}}'
 """
+OTHERS = "  From other machines:    http://{name}:{port}/v1, or with the address of this machine for {name}\n"
 
 
 @click.command()
@@ -106,6 +112,7 @@ def command(
         models = {"*": None} if any_model else None
         app = create_app(provider, models=models, api_key=key, origins=origins, max_streams=max_streams)
     _warn_if_not_ready(provider)
+    _note_if_not_running(provider)
     if not quiet:
         _show_requests()
     try:
@@ -115,10 +122,11 @@ def command(
         raise Failure(f"cannot listen on {host}, port {port}: {error.strerror}{other}") from error
     write(
         USAGE.format(
-            name=" or ".join(member.name for member in _members(provider)),
+            name=" or ".join(map(_named, _members(provider))),
             url=server.url,
             key=" with your key" if key else "",
             shown="your key" if key else "none",
+            others=OTHERS.format(name=gethostname(), port=server.url.rpartition(":")[2]) if host in EVERYWHERE else "",
             header=' -H "Authorization: Bearer KEY"' if key else "",
         )
     )
@@ -141,6 +149,12 @@ def _members(provider: BaseProvider) -> Sequence[BaseProvider]:
     return provider.providers if isinstance(provider, Fallback) else [provider]
 
 
+def _named(provider: BaseProvider) -> str:
+    """Return the name of a provider, with its model if it has one of its own."""
+    model = getattr(provider, "model", None) or getattr(provider, "default_model", None)
+    return f"{provider.name} ({model})" if model else provider.name
+
+
 def _warn_if_not_ready(provider: BaseProvider) -> None:
     """Say what each request would fail for, such as a key that is missing; of a chain, it was noted."""
     members = _members(provider)
@@ -150,6 +164,17 @@ def _warn_if_not_ready(provider: BaseProvider) -> None:
         except (G4FLiteError, ValueError) as error:
             if len(members) == 1 or not isinstance(error, AuthenticationError):
                 tell(f"Warning: {one_line(str(error).removesuffix(OR_KEY))}")  # the option is for the server's own
+
+
+def _note_if_not_running(provider: BaseProvider) -> None:
+    """Say that a server on this machine does not run, which may be started after this one."""
+    for member in _members(provider):
+        if isinstance(member, OpenAICompatible) and is_loopback(member.base_url):
+            endpoint = Endpoint.of(member.base_url)
+            try:
+                connect(endpoint, look_up(endpoint, SECONDS), SECONDS).close()
+            except TransportError as error:
+                tell(f"Note: {member.name} does not run yet: {one_line(error.message)}")
 
 
 def _show_requests() -> None:

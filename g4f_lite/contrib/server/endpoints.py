@@ -7,11 +7,11 @@ from typing import Any
 
 from ...client.embeddings import Embeddings
 from ...client.images import Images
-from ...client.models import Models
 from ...client.result import Result
 from ...client.results import Model, ModelList
 from ...client.routing import Router
 from ...errors import G4FLiteError
+from ...providers.openai.models import model_for_chats
 from .failures import ApiError, api_error
 from .request import Request, Response, ignored_fields
 from .streams import Streams
@@ -40,16 +40,21 @@ def model(router: Router, streams: Streams, request: Request) -> Response:
 
 
 def _models(router: Router, streams: Streams) -> list[Model]:
-    """Return the models; where any name is taken, the default model, so that a client has one to choose."""
+    """Return the models, the one of requests that name none first, because clients take the first.
+
+    Where any name is taken, there is at least the default model.
+    """
     slot = streams.take(None)
     try:
-        found = Models(router).list().data
+        provider = router.provider()
+        names = router.get_models()
+        served = provider.get_model() or model_for_chats([name for name in names if name not in router.models])
     except G4FLiteError as error:
         raise api_error(error) from error
     finally:
         slot.give_back()
-    provider = router.provider()
-    return found or [Model(provider.get_model() or "default", provider.name)]
+    first = served or ("" if names else "default")
+    return [Model(name, provider.name) for name in dict.fromkeys([first, *names]) if name]
 
 
 def images(router: Router, streams: Streams, request: Request) -> Response:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ...errors import G4FLiteError, ProviderError, ResponseFormatError
+from ..settings import check_url
 
 # What people copy from a page on an API, and what is appended here.
 _ENDPOINT = r"/(?:chat/completions|completions|responses|models|embeddings|images/generations)/*$"
@@ -53,6 +54,20 @@ def read_address(url: str) -> Address:
     if parts.netloc.endswith(_OLLAMAS_PORT):
         path = re.sub(_BARE_OF_OLLAMA, "/v1", path)
     return Address(urlunsplit(parts._replace(path=path, query="")), query)
+
+
+def address_of_ollama(named: str) -> str:
+    """Return the address of the server that ``OLLAMA_HOST`` names, as Ollama's own programs read it.
+
+    :param named: a host, a port behind a colon, both, or a URL; an address to listen on means this machine
+    :raises ValueError: if it is none of these
+    """
+    named = named.strip()
+    url = named if "://" in named else f"http://{'localhost' if named.startswith(':') else ''}{named}"
+    parts = urlsplit(check_url(url, "OLLAMA_HOST"))
+    host = "localhost" if parts.hostname in ("0.0.0.0", "::") else parts.netloc.removesuffix(f":{parts.port}")
+    port = f":{parts.port}" if parts.port else "" if url == named else _OLLAMAS_PORT
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}/v1"
 
 
 def with_query(url: str, query: Query) -> str:

@@ -19,7 +19,14 @@ _QUOTES = "'\"`\u2018\u2019\u201c\u201d"  # of a shell, as a file of settings ke
 _SCHEME = re.compile(r"(?i)((?:authorization:\s*)?bearer)\s")  # what goes before the key in a header
 # As in a file of settings.
 _ASSIGNED = re.compile(r"(?:(?:export|set)\s+)?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\s*=\s*[^=\s]")
-_OTHER_NAMES = {"ANTHROPIC": "CLAUDE", "GEMINI": "GOOGLE", "TOGETHER": "TOGETHERAI", "XAI": "GROK"}  # of services
+_OTHER_NAMES = {
+    "ANTHROPIC": "CLAUDE",
+    "GEMINI": "GOOGLE",
+    "OPENAI": "OPEN_AI",
+    "TOGETHER": "TOGETHERAI",
+    "XAI": "GROK",
+}  # of services
+_ONLY_OPENAI = "OPENAI_API_KEY is set, and is only for OpenAI and the server that OPENAI_BASE_URL names"
 KeyLike = str | Callable[[], str]
 OPENAI_ORIGIN = ("https", "api.openai.com", 443)
 
@@ -128,6 +135,8 @@ class Key:
             return f"set {self.variable} in the environment{_unread(self.variable)}, or give api_key="
         if os.environ.get(self.variable):
             return f"give api_key=; {self.variable} is only for the server that {self.named_in} names"
+        if os.environ.get("OPENAI_API_KEY"):
+            return f"give api_key=; {_ONLY_OPENAI}"
         return "give api_key="
 
     def origin(self) -> str:
@@ -168,7 +177,7 @@ class Key:
 
 
 def _unread(variable: str) -> str:
-    """Say which variable that seems to be meant is set in the place of another; "" for none.
+    """Say which variable that seems to be meant is set in the place of another, or may be in a file; "" for none.
 
     It is not read all the same, because a key is sent only where its variable belongs.
     """
@@ -177,9 +186,11 @@ def _unread(variable: str) -> str:
     for name in os.environ:
         if name != variable and os.environ[name] and re.fullmatch(meant, name, re.IGNORECASE):
             return f" ({name} is set, and is not read)"
+    if variable == "G4F_LITE_API_KEY" and os.environ.get("OPENAI_API_KEY"):
+        return f" ({_ONLY_OPENAI})"
     if os.environ.get("G4F_LITE_API_KEY"):
         return " (G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names)"
-    return ""
+    return " (the file .env in this folder is not read)" if os.path.isfile(".env") else ""
 
 
 def _names(variable: str, address: str) -> bool:

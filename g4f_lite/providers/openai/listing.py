@@ -9,7 +9,14 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from ...arguments import service_of
-from ...errors import G4FLiteError, ModelNotSupportedError, ProviderError, ProviderNotConfiguredError, sanitize
+from ...errors import (
+    G4FLiteError,
+    ModelNotSupportedError,
+    ProviderError,
+    ProviderNotConfiguredError,
+    TransportError,
+    sanitize,
+)
 from ...http.exchange import Exchange
 from ..call import fetch
 from .address import NO_SUCH_PAGE, with_query
@@ -51,9 +58,16 @@ class ListingProvider(OpenAIProvider):
     def advise(self, error: G4FLiteError, model: str, exchange: Exchange, *, embeds: bool = False) -> None:
         """Add to the refusal of a model what the server has instead; its list is asked for within the call's limits.
 
+        To the error of a program on this machine that does not run, it adds that.
+
         :param model: the model that was sent; "" for none
         :param embeds: whether texts were to be embedded
         """
+        if isinstance(error, TransportError) and error.message.startswith("could not connect to "):
+            if self._preset.is_free_at(self.base_url):
+                error.message += f"; is {self._preset.title} running?"
+                error.args = (error.message,)
+            return
         refused = isinstance(error, ModelNotSupportedError)
         if error.step != "prompt" or not (refused or (not model and getattr(error, "status", None) in _NAMES_NONE)):
             return

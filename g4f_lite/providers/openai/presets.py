@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import NamedTuple
 
 from ...arguments import unknown_name
+from ...http.urls import is_loopback
+from .address import address_of_ollama
 
 
 class Preset(NamedTuple):
@@ -21,6 +24,7 @@ class Preset(NamedTuple):
         form only; the others make a grammar of it, or say that it should be in the prompt too
     :param to_get: what gets a program on this machine its first model, without which it cannot answer
     :param pull: what gets it the model ``{}``
+    :param host_variable: the environment variable that names its host, in Ollama's way
     """
 
     title: str
@@ -31,6 +35,19 @@ class Preset(NamedTuple):
     reads_schema: bool = False
     to_get: str = ""
     pull: str = ""
+    host_variable: str = ""
+
+    def address(self) -> str:
+        """Return its address, which an environment variable may name.
+
+        :raises ValueError: if that is not an address
+        """
+        named = os.environ.get(self.host_variable, "").strip() if self.host_variable else ""
+        return address_of_ollama(named) if named else self.base_url
+
+    def is_free_at(self, base_url: str) -> bool:
+        """Return whether it is a program on this machine, whose calls cost nothing."""
+        return bool(self.to_get) and is_loopback(base_url)
 
 
 NO_MODEL = "has no model yet: "  # of a program on this machine
@@ -40,6 +57,7 @@ PRESETS = {
         "http://localhost:11434/v1",
         to_get="get one with `ollama pull llama3.2`",
         pull="get it with `ollama pull {}`",
+        host_variable="OLLAMA_HOST",
     ),
     "llama.cpp": Preset(
         "llama.cpp",

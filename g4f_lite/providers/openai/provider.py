@@ -34,7 +34,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
     :param default_headers: headers for every request, as ``headers``, by the name that OpenAI's client has for it
     :param default_query: what goes behind the ``?`` of every address
     :param price: dollars for a million tokens of prompts and of answers, as in ``(0.15, 0.60)``; if None, what the
-        extra ``prices`` knows
+        extra ``prices`` knows; programs on this machine that are presets, such as Ollama, cost nothing
     :param more: the settings of every :class:`Provider`
     """
 
@@ -59,12 +59,12 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
                 f"{self.name} needs base_url=; G4F_LITE_BASE_URL is the server of calls that name no provider, "
                 "so leave the provider out, or pass its URL as well"
             )
-        address = read_address(self._preset.base_url if base_url is None else base_url)
+        address = read_address(self._preset.address() if base_url is None else base_url)
         if default_headers is not None:
             more["headers"] = {**check_fields(default_headers, "default_headers"), **(more.get("headers") or {})}
         super().__init__(base_url=address.base, **more)
-        if price is not None:
-            self.priced_at = Price.of(price)
+        if price is not None or self._preset.is_free_at(self.base_url):
+            self.priced_at = "" if price is None else Price.of(price)
         self.query = [*address.query, *query_pairs(default_query or {}, "default_query")]
         self.default_model = self._preset.default_model or address.model
         self.reports_usage = self._preset.reports_usage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -126,13 +127,29 @@ def test_a_provider_that_lacks_its_key_is_said_at_the_start() -> None:
 def test_the_provider_has_the_options_of_the_other_commands(upstream: Emulator) -> None:
     upstream.reset()
     with served("-p", "openai", "--base-url", f"{upstream.url}/v1", "-m", "mine", "--timeout", "30") as server:
-        assert server.said.startswith(b"OpenAI answers at ")
+        assert server.said.startswith(b"OpenAI (mine) answers at ")
         assert server.post(PROMPT).status_code == 200
         assert upstream.requests[-1].json()["model"] == "mine"
     with served("echo", "-p", "groq,ollama", G4F_LITE_OFFLINE="0") as server:
-        assert server.said.startswith(b"Echo or Groq or Ollama answers at ")
+        assert server.said.startswith(b"Echo or Groq (llama-3.3-70b-versatile) or Ollama answers at ")
         assert server.get("/health").status_code == 200
         assert server.end().startswith("Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n")
+
+
+def test_a_server_on_this_machine_that_does_not_run_is_said_at_the_start() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        with served("vllm", "--base-url", f"http://{address}/v1") as server:
+            assert server.end().startswith(f"Note: vLLM does not run yet: could not connect to {address}: ")
+
+
+def test_the_address_for_other_machines_is_shown() -> None:
+    with served("echo", "--host", "0.0.0.0", G4F_LITE_SERVER_KEY="a-key") as server:
+        port = server.url.rpartition(":")[2]
+        assert f"  From other machines:    http://{socket.gethostname()}:{port}/v1, or ".encode() in server.said
+    with served("echo") as server:
+        assert b"other machines" not in server.said
 
 
 def test_a_port_that_is_in_use_is_told(server: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import openai
@@ -9,6 +10,7 @@ import pytest
 
 from g4f_lite.emulator import Emulator
 
+from ..command import run
 from .conftest import Serve, Served
 
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -90,6 +92,21 @@ def test_the_models(server: Served) -> None:
     assert models.retrieve("gpt-4").owned_by == "OpenAICompatible"
     with pytest.raises(openai.NotFoundError, match="there is no model 'gpt/9'"):
         models.retrieve("gpt/9")
+
+
+@pytest.mark.parametrize(
+    ("model", "listed"),
+    [
+        ({"G4F_LITE_MODEL": "gpt-4"}, ["gpt-4", "gpt-4o-mini"]),
+        ({"G4F_LITE_MODEL": "tuned"}, ["tuned", "gpt-4o-mini", "gpt-4"]),  # which the service does not list
+        ({}, ["gpt-4o-mini", "gpt-4"]),
+    ],
+)
+def test_the_model_that_is_served_is_the_first(serve: Serve, model: dict[str, str], listed: list[str]) -> None:
+    server = serve(**model)
+    assert [found.id for found in server.client().models.list()] == listed
+    done = run("chat", "--base-url", f"{server.url}/v1", "--json", "Hello!")
+    assert json.loads(done.stdout)["model"] == listed[0]
 
 
 FAILURES = [

@@ -1,0 +1,62 @@
+"""``g4f-lite doctor``: which settings are in effect, and which that are set are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from g4f_lite.cli.commands import doctor
+from g4f_lite.cli.commands.doctor import Target
+from g4f_lite.cli.effective_settings import effective_settings
+
+from .command import call
+
+ELSEWHERE = "http://127.0.0.1:9/v1"
+
+
+@pytest.mark.parametrize(
+    ("given", "provider", "shown"),
+    [
+        ({}, "", (ELSEWHERE, "G4F_LITE_BASE_URL")),
+        ({}, "echo", (f"{ELSEWHERE} (not used: G4F_LITE_PROVIDER goes first)", "G4F_LITE_BASE_URL")),
+        ({"provider": "echo"}, "", (f"{ELSEWHERE} (not used: the named provider goes first)", "G4F_LITE_BASE_URL")),
+        ({"provider": "vllm", "base_url": "http://gpu.test/v1"}, "", ("http://gpu.test/v1", "command line")),
+    ],
+)
+def test_a_url_that_is_not_used_is_shown_as_such(
+    given: dict[str, str], provider: str, shown: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4F_LITE_BASE_URL", ELSEWHERE)
+    monkeypatch.setenv("G4F_LITE_PROVIDER", provider)
+    (row,) = [row for row in effective_settings(given) if row.name == "base_url"]
+    assert (row.value, row.source) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "variable", "note"),
+    [
+        ({}, "", " (chooses no server; set G4F_LITE_BASE_URL)"),
+        ({}, "G4F_LITE_BASE_URL", ""),
+        ({}, "G4F_LITE_PROVIDER", ""),
+        ({"provider": "OpenAICompatible", "base_url": ELSEWHERE}, "", ""),
+    ],
+)
+def test_the_variable_of_openais_client_is_told_to_choose_no_server(
+    given: dict[str, str], variable: str, note: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL"):
+        monkeypatch.setenv(name, ELSEWHERE if name == variable else "")
+    monkeypatch.setenv("OPENAI_BASE_URL", ELSEWHERE)
+    (row,) = [row for row in effective_settings(given) if row.name == "OPENAI_BASE_URL"]
+    assert (row.value, row.source) == (f"{ELSEWHERE}{note}", "OPENAI_BASE_URL")
+
+
+@pytest.mark.parametrize(("source", "is_told"), [("the default", True), ("G4F_LITE_PROVIDER", False)])
+def test_a_server_that_works_here_can_become_the_default(
+    source: str, is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, found = Target("Scripted", source), Target("Echo", "on this machine, if running", counts=False)
+    monkeypatch.setattr(doctor, "targets", lambda *_: [chosen, found])
+    lines = call("doctor").stdout.splitlines()
+    assert f"Scripted ({source}): it works" in lines
+    more = "; G4F_LITE_PROVIDER=Echo makes it the default" if is_told else ""
+    assert f"Echo (on this machine, if running): it works{more}" in lines
