@@ -331,6 +331,7 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
         return f"{owner} has no option {name!r}: write {_OF_A_CALL[name]}="
     import difflib
 
+    known = to_compare(known)
     service = service_of(name) if kind in ("preset", "provider") else None
     if service is not None and service in known:
         whole = kind == "preset" or name.isalpha()
@@ -340,6 +341,11 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
     near = near or ([] if kind == "option" else list(known)[:8])
     hint = f"; try {', '.join(near)}" if near else ""
     return f"{owner} has no {kind} {name!r}{hint}"
+
+
+def to_compare(names: Sequence[str]) -> list[str]:
+    """Return the names that another one is compared with: not all that a server may list, as that takes long."""
+    return [name for name in names[:10_000] if len(name) <= 200]
 
 
 def unknown_setting(name: str, known: Sequence[str], options: Collection[str], owner: str) -> str:

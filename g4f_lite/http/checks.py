@@ -105,6 +105,7 @@ def raise_challenge(body: Body, text: str) -> None:
     :param text: the beginning of its body
     :raises ChallengeError: if it is such a page
     """
+    text = text[:ERROR_BODY_BYTES]
     if body.headers.get("cf-mitigated") or (_is_page(text) and re.search(_CHALLENGE, text)):
         raise ChallengeError(
             f"{body.origin} answered with a page that asks for a human being ({shorten(_visible(text), 60)!r}); "

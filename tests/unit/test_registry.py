@@ -22,9 +22,10 @@ from g4f_lite import (
     ProviderNotFoundError,
     Secret,
 )
-from g4f_lite.arguments import service_of
+from g4f_lite.arguments import service_of, unknown_name
 from g4f_lite.providers import registry
 from g4f_lite.providers.openai.keys import Key
+from g4f_lite.providers.openai.listing import near_names
 from g4f_lite.providers.openai.presets import PRESETS
 from g4f_lite.testing import Echo, Scripted
 
@@ -79,6 +80,13 @@ def test_an_unknown_name_is_an_error_that_lists_near_ones(name: str) -> None:
     assert isinstance(caught.value, ValueError)
     if name.startswith("gro"):
         assert "groq" in str(caught.value)
+
+
+def test_not_all_names_of_a_long_list_are_compared() -> None:
+    """A comparison takes up to some microseconds, and a server may list millions of names."""
+    names = ["x" * 201, *(f"other-{number}" for number in range(9_998)), "llama-3", "llama-4"]
+    assert near_names("llama-2", names) == ["llama-3"]
+    assert unknown_name("model", "llama-2", names, "it") == "it has no model 'llama-2'; try llama-3"
 
 
 @pytest.mark.parametrize("name", ["openai/gpt-4o-mini", "Groq/llama-3.3-70b", "ollama/llama3.2"])

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from ...arguments import service_of
+from ...arguments import service_of, to_compare
 from ...errors import (
     G4FLiteError,
     ModelNotSupportedError,
@@ -140,7 +140,7 @@ def near_names(model: str, names: list[str]) -> list[str]:
     """Return the names that are like that of a model: with another tag or owner, or misspelt."""
     import difflib
 
-    wanted = plain(model)
+    names, wanted = to_compare(names), plain(model)
     found = [name for name in names if len(wanted) > 2 and wanted in plain(name)]
     for name in names:
         base = plain(name.rpartition("/")[2].partition(":")[0])
