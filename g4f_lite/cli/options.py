@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -149,13 +149,23 @@ def note_fallback(errors: list[G4FLiteError], answering: str) -> None:
 
     :param answering: the name of that one
     """
-    for error in errors:
-        if isinstance(error, AuthenticationError) and error.status is None:
-            continue  # which `note_skipped` has told
-        reason = _UP_TO_ADVICE.sub(r"\1", one_line(error.message))
+    for error, reason in _untold(errors):
         skipped = reason.removeprefix("skipped: ")
         what = f"did not answer ({reason})" if skipped == reason else f"is skipped: {skipped}"
         tell(f"Note: {error.provider} {what}; {answering} answers")
+
+
+def note_unlisted(errors: list[G4FLiteError]) -> None:
+    """Note the members of a chain that did not list their models."""
+    for error, reason in _untold(errors):
+        tell(f"Note: {error.provider} did not list its models ({reason})")
+
+
+def _untold(errors: list[G4FLiteError]) -> Iterator[tuple[G4FLiteError, str]]:
+    """Iterate the errors, except those that `note_skipped` has told, and the first sentence of each."""
+    for error in errors:
+        if not (isinstance(error, AuthenticationError) and error.status is None):
+            yield error, _UP_TO_ADVICE.sub(r"\1", one_line(error.message))
 
 
 def note_unused_model(provider: BaseProvider) -> None:

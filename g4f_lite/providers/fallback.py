@@ -165,7 +165,7 @@ class Fallback(BaseProvider):
                 member.name_in(error)
                 errors.append(error)
         if len(errors) == len(self.providers):
-            raise _all_failed("no provider listed its models", errors, "bootstrap") from errors[-1]
+            raise all_failed("no provider listed its models", errors, "bootstrap") from errors[-1]
         return list(dict.fromkeys(names))
 
     def secrets(self) -> list[str]:
@@ -214,7 +214,13 @@ def _telling_addresses(providers: list[BaseProvider]) -> list[str]:
     return ["" if is_alone(provider) else address(provider) for provider in providers]
 
 
-def _all_failed(what: str, errors: list[G4FLiteError], step: str) -> AllProvidersFailedError:
+def all_failed(what: str, errors: list[G4FLiteError], step: str) -> AllProvidersFailedError:
+    """Return the error of a chain none of whose members did what was asked.
+
+    :param what: the first line of its message
+    :param errors: the errors of the members
+    :param step: the step of the call
+    """
     lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in errors)
     return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
 
@@ -327,7 +333,7 @@ class _Chain(CheckedSource):
         if self._turns.ended.is_set():
             return
         given = [errors[position] for position in sorted(errors)]
-        raise _all_failed("no provider answered", given, "prompt") from given[-1]
+        raise all_failed("no provider answered", given, "prompt") from given[-1]
 
     def _refusal(self, position: int) -> Exception | None:
         """Return a member's refusal of the prompt; None if it accepts it."""

@@ -41,3 +41,22 @@ def test_a_member_of_a_chain_that_failed_is_told_before_the_answer() -> None:
 def test_the_reason_in_a_note_is_whole(message: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     note_fallback([TransportError(message, provider="Groq")], "Echo")
     assert capsys.readouterr().err == f"Note: Groq did not answer ({reason}); Echo answers\n"
+
+
+def test_the_models_of_the_members_that_answer_are_listed(emulator: Emulator) -> None:
+    emulator.configure(models=("llama3.2",))
+    here = {"OLLAMA_HOST": emulator.url}
+    done = call("models", "-p", "groq,ollama", G4F_LITE_OFFLINE="0", GROQ_API_KEY="", **here)
+    assert (done.returncode, done.stdout) == (0, "llama3.2\n")
+    assert done.stderr == "Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n"
+    done = call("models", "-p", "groq", "-p", "ollama", GROQ_API_KEY=KEY, **here)
+    assert (done.returncode, done.stdout) == (0, "llama3.2\n")
+    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
+    assert done.stderr == f"Note: Groq did not list its models ({reason})\n"
+
+
+def test_models_fails_if_no_member_of_a_chain_answers() -> None:
+    done = call("models", "-p", "groq,ollama", GROQ_API_KEY=KEY, OLLAMA_HOST="127.0.0.1:9")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("Error: bootstrap: no provider listed its models: Groq: G4F_LITE_OFFLINE=1 ")
+    assert "; Ollama, bootstrap: could not connect to http://127.0.0.1:9: " in done.stderr

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from ...providers.fallback import Fallback
+from ...errors import G4FLiteError
+from ...providers.fallback import Fallback, all_failed
 from ...providers.hooks import models_of
 from ...providers.openai.listing import ListingProvider
 from ..failure import tell
-from ..options import ProviderOptions, provider_options
+from ..options import ProviderOptions, note_unlisted, provider_options
 from ..output import write, write_json
 
 
@@ -20,17 +21,29 @@ from ..output import write, write_json
 def command(provider_options: ProviderOptions, as_json: bool) -> None:
     """List the models of a provider, one per line.
 
-    If several providers are named, the models of all of them are listed.
+    If several providers are named, the models of all that answer are listed.
     """
     settings: dict[str, Any] = {"timeout": provider_options.timeout, "proxy": provider_options.proxy}
     provider = provider_options.choose(**{name: value for name, value in settings.items() if value is not None})
     rows: list[dict[str, str]] = []
-    for one in provider.providers if isinstance(provider, Fallback) else [provider]:
-        names = models_of(one)
+    members = provider.providers if isinstance(provider, Fallback) else [provider]
+    errors: list[G4FLiteError] = []
+    for one in members:
+        try:
+            names = models_of(one)
+        except G4FLiteError as error:
+            if len(members) == 1:
+                raise
+            error.provider = error.provider or one.name
+            errors.append(error)
+            continue
         if not names:
             listed = "lists no models: it has none, or takes any name"
             tell(f"{one.name} {one.without_models() if isinstance(one, ListingProvider) else listed}.")
         rows += [{"provider": one.name, "model": name} for name in names]
+    if len(errors) == len(members):
+        raise all_failed("no provider listed its models", errors, "bootstrap") from errors[-1]
+    note_unlisted(errors)
     if as_json:
         write_json({"models": rows})
     else:
