@@ -20,6 +20,7 @@ class Answer(str):
     :ivar usage: token counts, or None if the service did not report them
     :ivar finish_reason: why the answer ended, or None
     :ivar model: the model that was requested
+    :ivar served_model: the model that answered, as the service names it; None if it does not
     :ivar provider: the name of the provider that answered
     :ivar seconds: time from the request to the end of the answer
     :ivar reasoning: the model's reasoning before the answer
@@ -37,6 +38,7 @@ class Answer(str):
     usage: Usage | None
     finish_reason: str | None
     model: str | None
+    served_model: str | None
     provider: str | None
     seconds: float
     reasoning: str
@@ -55,6 +57,7 @@ class Answer(str):
         usage: Usage | None = None,
         finish_reason: str | None = None,
         model: str | None = None,
+        served_model: str | None = None,
         provider: str | None = None,
         seconds: float = 0.0,
         reasoning: str = "",
@@ -69,6 +72,7 @@ class Answer(str):
         answer.usage = usage
         answer.finish_reason = finish_reason
         answer.model = model
+        answer.served_model = served_model
         answer.provider = provider
         answer.seconds = seconds
         answer.reasoning = reasoning
@@ -108,6 +112,7 @@ class Answer(str):
             "text": str(self),
             "provider": self.provider,
             "model": self.model,
+            "served_model": self.served_model,
             "finish_reason": self.finish_reason,
             "usage": {name: count for name, count in asdict(self.usage).items() if count not in (None, {})}
             if self.usage

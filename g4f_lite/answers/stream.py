@@ -240,7 +240,9 @@ class AnswerStream(Generator[Piece, None, None]):
         return {index: self._answer_of(others[index]) for index in sorted(others)}
 
     def _answer_of(self, buffer: Buffer) -> Answer:
-        return Answer(model=self.model, provider=self.provider, seconds=self._seconds, **buffer.parts)
+        served = (self.identity and self.identity.model) or None
+        named: dict[str, Any] = {"model": self.model, "served_model": served, "provider": self.provider}
+        return Answer(seconds=self._seconds, **named, **buffer.parts)
 
     @property
     def identity(self) -> Identity | None:

@@ -70,7 +70,7 @@ class Kept(NamedTuple):
 
     def answer(self) -> Answer:
         """Make the answer again."""
-        text, usage, reason = [], None, None
+        text, usage, reason, served = [], None, None, None
         for delta in self.deltas:
             if isinstance(delta, str):
                 text.append(delta)
@@ -78,11 +78,13 @@ class Kept(NamedTuple):
                 usage = delta
             elif isinstance(delta, Finish):
                 reason = delta.reason
-            elif not isinstance(delta, Identity):
+            elif isinstance(delta, Identity):
+                served = delta.model
+            else:
                 break
         else:  # nearly always; it takes a fifth of the time of a stream
             named: dict[str, Any] = {"model": self.model, "provider": self.provider, "seconds": self.seconds}
-            return Answer("".join(text), usage=usage, finish_reason=reason, **named)
+            return Answer("".join(text), usage=usage, finish_reason=reason, served_model=served or None, **named)
         answer = AnswerStream(self._replay, provider=self.provider, model=self.model).text()
         answer.seconds = self.seconds
         return answer

@@ -17,12 +17,14 @@ from g4f_lite import (
     EmptyResponseError,
     Finish,
     G4FLiteError,
+    Identity,
     Reasoning,
     StreamInterruptedError,
     ToolCall,
     ToolCallDelta,
     Usage,
 )
+from g4f_lite.store.answers import Kept
 from g4f_lite.testing import Echo
 
 from .streams import IMAGE, Source, stream_of
@@ -215,3 +217,21 @@ def test_throw_closes_and_raises(arguments: tuple[Any, ...]) -> None:
     assert begun[0].closed == 1
     with pytest.raises(KeyError):
         stream.throw(KeyError)
+
+
+@pytest.mark.parametrize(
+    ("deltas", "served"),
+    [
+        ([Identity(model="m-2024"), "Hello", Finish("stop")], "m-2024"),
+        ([Identity("id"), "Hello", Finish("stop")], None),
+        ([Identity(model=""), "Hello", Finish("stop")], None),
+        (["Hello", Finish("stop")], None),
+        ([Identity(model="m-2024"), IMAGE, Finish("stop")], "m-2024"),
+    ],
+)
+def test_an_answer_names_the_requested_model_and_the_one_that_served_it(deltas: list[Any], served: str | None) -> None:
+    stream, _ = stream_of(*deltas)
+    answer = stream.text()
+    assert (answer.model, answer.served_model, answer.to_dict()["served_model"]) == ("m", served, served)
+    again = Kept.of(stream).answer()
+    assert (again.model, again.served_model) == ("m", served)
