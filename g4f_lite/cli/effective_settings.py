@@ -19,6 +19,7 @@ from ..providers.local.vision import FOR_ITS_MODEL, PROJECTOR_FROM, VARIABLE, ch
 from ..providers.openai.keys import clean
 from ..providers.openai.presets import PRESETS
 from .embedded_model import EmbeddedModel, embedded_model
+from .unread import unread_in_file
 
 DEFAULT = "default"
 # In the order in which requests looks at them.
@@ -53,7 +54,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
     """
     secrets = [*known_secrets(), *(word for value in given.values() for word in password_in(value))]
     address = os.environ.get("G4F_LITE_BASE_URL")
-    embedded = embedded_model(given, DEFAULT)
+    embedded, unread = embedded_model(given, DEFAULT), unread_in_file()
     found = [
         _first("provider", given, ["G4F_LITE_PROVIDER"], "OpenAICompatible" if address else "Local"),
         _base_url(given),
@@ -67,6 +68,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         _first("offline", given, ["G4F_LITE_OFFLINE"], "0"),
         _first("log", given, ["G4F_LITE_LOG"], "warnings"),
         _openais(given),
+        *([Setting("not set", ", ".join(unread), ".env, which is not read")] if unread else []),
         *(_key(name) for name in dict.fromkeys(key_variables()) if os.environ.get(name)),
         Setting("embedded model", embedded.file, embedded.source),
         *_memory(embedded),

@@ -18,6 +18,7 @@ import click
 from ..arguments import service_of
 from ..errors import (
     AllProvidersFailedError,
+    AuthenticationError,
     ChallengeError,
     DeadlineExceededError,
     G4FLiteError,
@@ -28,7 +29,8 @@ from ..errors import (
     TransportError,
     sanitize,
 )
-from ..http.urls import is_loopback
+from ..http.urls import is_loopback, parse_origin
+from ..providers.openai.keys import OPENAI_ORIGIN
 from ..providers.openai.presets import NO_MODEL, PRESETS
 from ..providers.registry import is_provider_name
 from ..timeout import PASSING_STATUSES
@@ -126,7 +128,9 @@ def checking_arguments() -> Iterator[None]:
 
 
 def message_of(error: Exception) -> str:
-    """Return the message of an error, with the command that lists the models if one is unknown."""
+    """Return the message of an error, with what its user can do about it."""
+    if _is_of_openai(error):
+        return f"{error}; OPENAI_BASE_URL does not change this URL: pass that as --base-url"
     if isinstance(error, ModelNotSupportedError) and error.provider != "Local":
         if NO_MODEL in error.message or re.search(r"; (?:try|it has) (?!.* more)", error.message):
             return str(error)  # which names them
@@ -159,6 +163,19 @@ def message_of(error: Exception) -> str:
     if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):
         return f"{type(error).__name__}: {error}"  # from the code of a provider: the text of a KeyError is its key
     return str(error)
+
+
+def _is_of_openai(error: Exception) -> bool:
+    """Return whether OpenAI failed, although its own client's variable names another server."""
+    if (
+        not isinstance(error, (AuthenticationError, ModelNotSupportedError, TransportError))
+        or error.provider != "OpenAI"
+    ):
+        return False
+    context = click.get_current_context(silent=True)
+    given = context is not None and context.params.get("base_url")
+    named = os.environ.get("OPENAI_BASE_URL")
+    return not given and bool(named) and parse_origin(named) != OPENAI_ORIGIN
 
 
 def _program_at(origin: str) -> str:

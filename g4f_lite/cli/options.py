@@ -23,6 +23,7 @@ from ..providers.openai.keys import clean
 from ..providers.selection import choose_provider
 from .completion import FILE, complete_provider
 from .failure import Misuse, checking_arguments, one_line, tell
+from .unread import note_unread_settings
 
 EngineOptions = Mapping[str, Any]
 # A message up to its first semicolon, unless that is in parentheses, which would stay open.
@@ -57,6 +58,8 @@ class ProviderOptions:
         if self.key_file is not None:
             settings["api_key"] = read_key(self.key_file)
         name = ",".join(self.names) if self.names else None  # -p "$UNSET" is a mistake
+        if name is None and self.base_url is None:
+            note_unread_settings()
         with checking_arguments():
             local = {"download": DEFAULT, **(engine or {})}
             provider = choose_provider(name, base_url=self.base_url, local=local, **settings)

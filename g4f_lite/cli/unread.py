@@ -1,0 +1,33 @@
+"""Settings for other programs, or in a file, which somebody may take for settings of this one."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+
+from .failure import tell
+
+_CHOOSING = ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL", "G4F_LITE_MODEL")
+_MOST = 65536  # characters that are read of a file
+_SETTING = re.compile(r"^[ \t]*(?:export[ \t]+)?(G4F_LITE_[A-Z_]+)[ \t]*=", re.MULTILINE)
+
+
+def note_unread_settings() -> None:
+    """Note what chooses no provider, though it looks so, where the environment leaves the choice to the default."""
+    if any(os.environ.get(name) for name in _CHOOSING):
+        return
+    if os.environ.get("OPENAI_BASE_URL"):
+        tell("Note: OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
+    if names := unread_in_file():
+        tell(f"Note: the file .env is not read; set {', '.join(names)} in the environment")
+
+
+def unread_in_file() -> list[str]:
+    """List the settings in a file ``.env`` in the current folder that are not in the environment as well."""
+    text = ""
+    with suppress(OSError):
+        if os.path.isfile(".env"):
+            with open(".env", encoding="utf-8-sig", errors="replace") as file:
+                text = file.read(_MOST)
+    return [name for name in dict.fromkeys(_SETTING.findall(text)) if name not in os.environ]
