@@ -345,3 +345,10 @@ def test_what_makes_no_sense_as_a_name_is_none(wrong: bytes) -> None:
 
 def test_a_role_alone_is_no_beginning() -> None:
     assert _read(ROLE) == []
+
+
+@pytest.mark.parametrize(("status", "length"), [(404, 1000), (400, 300)])
+def test_the_refusal_of_a_model_keeps_its_advice(status: int, length: int) -> None:
+    error = service_error(status, {"error": {"message": "no such model; try " + "m" * 2000}})
+    assert error is not None
+    assert len(error.message) == length

@@ -10,7 +10,16 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from g4f_lite import AllProvidersFailedError, G4FLiteError, RateLimitError
+from g4f_lite import (
+    AllProvidersFailedError,
+    AuthenticationError,
+    G4FLiteError,
+    ModelNotSupportedError,
+    ProviderError,
+    RateLimitError,
+    ServiceError,
+    TransportError,
+)
 from g4f_lite.contrib.server import create_app
 from g4f_lite.contrib.server.failures import api_error
 from g4f_lite.contrib.server.serving import Server
@@ -31,6 +40,31 @@ def test_a_path_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None
 @pytest.mark.parametrize("error", [LIMITED, AllProvidersFailedError("none answered", errors=[LIMITED])])
 def test_a_wait_without_an_end_is_a_day(error: G4FLiteError) -> None:
     assert api_error(error).headers == [("Retry-After", "86400")]
+
+
+UNKNOWN = ModelNotSupportedError("no such model; try llama3.2", provider="Ollama")
+DOWN = TransportError("could not connect", provider="vLLM")
+SKIPPED = ProviderError("skipped, because it failed before (down)", provider="vLLM")
+KEYLESS = AuthenticationError("no key", provider="Groq")
+REFUSED = AuthenticationError("no such key", provider="Groq", status=401)
+BUSY = ServiceError("busy", provider="Groq", status=503)
+
+
+@pytest.mark.parametrize(
+    ("errors", "status"),
+    [
+        ([DOWN, UNKNOWN], 404),
+        ([UNKNOWN, SKIPPED, KEYLESS, UNKNOWN], 404),
+        ([UNKNOWN, REFUSED], 502),
+        ([UNKNOWN, BUSY], 502),
+        ([DOWN, SKIPPED], 502),
+    ],
+)
+def test_a_model_that_no_member_that_was_reached_has_is_not_found(errors: list[G4FLiteError], status: int) -> None:
+    text = "none answered: Ollama: no such model; try llama3.2"
+    made = api_error(AllProvidersFailedError(text, errors=errors))
+    assert (made.status, made.message) == (status, text)
+    assert (made.code == "model_not_found") == (status == 404)
 
 
 resource = pytest.importorskip("resource")

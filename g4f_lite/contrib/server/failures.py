@@ -87,14 +87,28 @@ def api_error(error: Exception) -> ApiError:
 
 
 def _of_all(error: AllProvidersFailedError) -> ApiError:
-    """Convert the error of a chain: that of its members where all agree, else a 502."""
+    """Convert the error of a chain: that of its members where all agree, else a 502.
+
+    That a member has no such model counts for those that could not be asked.
+    """
     converted = [api_error(each) for each in error.errors]
+    asked = [made for made, each in zip(converted, error.errors, strict=True) if not _was_not_asked(each)]
+    if asked and all(each.code == "model_not_found" for each in asked):
+        converted = asked
     first = converted[0]
     if any((each.status, each.code) != (first.status, first.code) for each in converted):
         return ApiError(502, str(error), UPSTREAM, headers=[NEVER_RETRY])
     waits = [each.retry_after for each in error.errors if isinstance(each, RateLimitError) and each.retry_after]
     headers = _retry_after(min(waits)) if waits else first.headers
     return ApiError(first.status, str(error), first.type, first.code, first.param, headers)
+
+
+def _was_not_asked(error: G4FLiteError) -> bool:
+    """Return whether a member was skipped, lacks a key or could not be reached."""
+    if isinstance(error, AuthenticationError):
+        return error.status is None
+    skipped = type(error) is ProviderError and error.message.startswith("skipped")
+    return skipped or isinstance(error, (TransportError, ProviderNotConfiguredError))
 
 
 def _retry_after(seconds: float | None) -> list[tuple[str, str]]:

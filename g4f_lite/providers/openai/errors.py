@@ -23,6 +23,7 @@ from .reasons import attempt_of, reason_of
 
 _LABELS = ("code", "type", "status", "error_code", "error")
 _WORDS = ("message", "msg", "detail", "error_msg", "error_message", "error_description", "status_msg")
+_MODEL_CHARACTERS = 1000  # that are shown of the refusal of a model, which may name others, as a chain of several does
 _SUCCESS = (None, False, "", 0, "0", 200, "200", "ok", "OK", "success", "Success", "SUCCESS")
 _FAILED_STATES = ("error", "failed", "fail", "failure")
 # Reasons to end an answer, and names of events, that say that it failed: OpenRouter's "error", Zhipu's
@@ -157,7 +158,7 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
         return limit_error(error if isinstance(error, dict) else sent, label, said, text, code)
     words = re.sub(r"/\S*", "", said).lower()  # without paths, such as that of a list of models
     if "model_not_found" in label or (code == 404 and "model" in words):
-        return ModelNotSupportedError(text, status=code)
+        return ModelNotSupportedError(shorten(said, _MODEL_CHARACTERS) or text, status=code)
     kind: type[ProviderError] = ServiceError
     if code in (401, 403) or "authentica" in label or "invalid_api_key" in label or "api key not valid" in said.lower():
         kind = AuthenticationError
