@@ -25,6 +25,8 @@ DEFAULT = "default"
 # In the order in which requests looks at them.
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
 
+_HOSTS = tuple(preset.host_variable for preset in PRESETS.values() if preset.host_variable)
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -43,7 +45,10 @@ def key_variables() -> list[str]:
 def known_secrets() -> list[str]:
     """List the secrets in the environment, which the output must not show."""
     keys = [os.environ.get(name, "") for name in key_variables()]
-    urls = [os.environ.get(name) for name in ("G4F_LITE_PROXY", "G4F_LITE_BASE_URL", "OPENAI_BASE_URL", *_PROXIES[:-2])]
+    urls = [
+        os.environ.get(name)
+        for name in ("G4F_LITE_PROXY", "G4F_LITE_BASE_URL", "OPENAI_BASE_URL", *_HOSTS, *_PROXIES[:-2])
+    ]
     return [*keys, *(key.strip() for key in keys), *(word for url in urls for word in password_in(url))]
 
 
@@ -68,6 +73,7 @@ def effective_settings(given: Mapping[str, str | None]) -> list[Setting]:
         _first("offline", given, ["G4F_LITE_OFFLINE"], "0"),
         _first("log", given, ["G4F_LITE_LOG"], "warnings"),
         _openais(given),
+        *(Setting(name, os.environ[name], "environment") for name in _HOSTS if os.environ.get(name)),
         *([Setting("not set", ", ".join(unread), ".env, which is not read")] if unread else []),
         *(_key(name) for name in dict.fromkeys(key_variables()) if os.environ.get(name)),
         Setting("embedded model", embedded.file, embedded.source),

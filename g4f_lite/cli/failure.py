@@ -157,7 +157,7 @@ def message_of(error: Exception) -> str:
             name = next(name for name, one in PRESETS.items() if one.title == program)
             same += f"; with -p {name},local, say, the embedded model answers where it does not run"
         asked = f"is {program} running?"
-        return f"{error}; {same}" if asked in error.message else f"{error}; {asked} {same}"
+        return f"{error}; {same}" if "running?" in error.message else f"{error}; {asked} {same}"
     if isinstance(error, ProviderNotFoundError) and "G4F_LITE_BASE_URL" not in error.message:
         return f"{error}; `g4f-lite providers` lists them"
     if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):

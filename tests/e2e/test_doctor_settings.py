@@ -50,6 +50,14 @@ def test_the_variable_of_openais_client_is_told_to_choose_no_server(
     assert (row.value, row.source) == (f"{ELSEWHERE}{note}", "OPENAI_BASE_URL")
 
 
+def test_the_host_of_ollama_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "http://ada:secret@gpu.test:11500")
+    (row,) = [row for row in effective_settings({}) if row.name == "OLLAMA_HOST"]
+    assert row.source == "environment"
+    assert "gpu.test:11500" in row.value
+    assert "secret" not in row.value
+
+
 @pytest.mark.parametrize(("source", "is_told"), [("the default", True), ("G4F_LITE_PROVIDER", False)])
 def test_a_server_that_works_here_can_become_the_default(
     source: str, is_told: bool, monkeypatch: pytest.MonkeyPatch

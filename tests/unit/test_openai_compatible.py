@@ -365,3 +365,18 @@ def test_a_program_on_this_machine_that_does_not_run_is_asked_about() -> None:
             with pytest.raises(TransportError, match="could not connect to") as caught:
                 provider.ask("hi")
             assert str(caught.value).endswith("; is vLLM running?") == asked
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_variable_that_names_a_host_is_told_where_nothing_answers(
+    asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        host = f"127.0.0.1:{bound.getsockname()[1]}"
+        monkeypatch.setenv("OLLAMA_HOST", host if asked else "")
+        provider = OpenAICompatible.preset("ollama", base_url=None if asked else f"http://{host}/v1", retry=None)
+        with pytest.raises(TransportError) as caught:
+            provider.ask("hi")
+    assert str(caught.value).endswith("; is Ollama running?")
+    assert (" (from OLLAMA_HOST); is" in str(caught.value)) == asked

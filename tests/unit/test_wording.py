@@ -72,6 +72,8 @@ def test_who_is_alone_and_does_not_run_leads_to_a_chain(provider: str, where: st
     assert f"; is {program} running? `g4f-lite doctor`" in told
     asked = TransportError(f"could not connect to {where}: no; is {program} running?", provider=provider, attempts=3)
     assert message_of(asked).count("running?") == 1  # as the library says it itself
+    elsewhere = TransportError("could not connect to http://localhost:9: no; is Ollama running?", provider=provider)
+    assert message_of(elsewhere).count("running?") == 1
     assert told.rpartition("tests it")[2].startswith(chain)
     assert bool(chain) or told.endswith("tests it")
 

@@ -64,9 +64,10 @@ class ListingProvider(OpenAIProvider):
         :param embeds: whether texts were to be embedded
         """
         if isinstance(error, TransportError) and error.message.startswith("could not connect to "):
+            error.message += self._preset.told_source(self.base_url)
             if self._preset.is_free_at(self.base_url):
                 error.message += f"; is {self._preset.title} running?"
-                error.args = (error.message,)
+            error.args = (error.message,)
             return
         refused = isinstance(error, ModelNotSupportedError)
         if error.step != "prompt" or not (refused or (not model and getattr(error, "status", None) in _NAMES_NONE)):

@@ -45,6 +45,11 @@ class Preset(NamedTuple):
         named = os.environ.get(self.host_variable, "").strip() if self.host_variable else ""
         return address_of_ollama(named) if named else self.base_url
 
+    def told_source(self, base_url: str) -> str:
+        """Return the variable that names an address, for an error about it; "" if none does."""
+        named = bool(self.host_variable and os.environ.get(self.host_variable, "").strip())
+        return f" (from {self.host_variable})" if named and self.address() == base_url else ""
+
     def is_free_at(self, base_url: str) -> bool:
         """Return whether it is a program on this machine, whose calls cost nothing."""
         return bool(self.to_get) and is_loopback(base_url)
