@@ -146,7 +146,8 @@ def test_who_counts(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [["-p", "echo", "--provider", "scripted"], ["echo", "-p", "scripted"], ["-p", "echo,scripted"]]
+    "names",
+    [["-p", "echo", "--provider", "scripted"], ["echo", "-p", "scripted"], ["-p", "echo,scripted"], ["echo,scripted"]],
 )
 def test_providers_are_named_as_in_the_other_commands(names: list[str]) -> None:
     found = json.loads(call("doctor", *names, "--json").stdout)["providers"]

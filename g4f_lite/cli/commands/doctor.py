@@ -83,7 +83,8 @@ def command(
 
     The exit code is 0 if all providers that were named or chosen work, and 1 otherwise.
     """
-    providers = (*providers, *(name.strip() for named in names for name in named.split(",") if name.strip()))
+    all_named = [name.strip() for named in (*providers, *names) for name in named.split(",")]
+    providers = tuple(name for name in all_named if name or name in providers)  # "$UNSET" is a mistake
     if base_url is not None and len(providers) > 1:
         raise click.UsageError("--base-url needs a single provider")
     if key_file is not None and len(providers) != 1 and base_url is None:
