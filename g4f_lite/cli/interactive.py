@@ -183,9 +183,14 @@ class InteractiveChat:
         return "\n".join([f"{PROMPT}{_shortened(asked)}", *filter(None, rest), ""])
 
     def _who(self) -> str:
-        """Return the name of the provider, or the address of a server that has none, and the model if one is named."""
+        """Return the name of the provider, those of a chain's members, or the address of a server that has none.
+
+        The model follows, if one is named.
+        """
         name = self._provider.name
-        if name == "OpenAICompatible":
+        if isinstance(self._provider, Fallback):
+            name = " or ".join(member.name for member in self._provider.providers)
+        elif name == "OpenAICompatible":
             name = origin_of(getattr(self._provider, "base_url", "")).partition("//")[2] or name
         return name + self._model(" ({})")
 

@@ -137,7 +137,12 @@ def test_the_models_of_the_provider_are_listed_and_completed(emulator: Emulator,
 
 def test_who_answers_is_shown_first(emulator: Emulator, here: list[str]) -> None:
     host = emulator.url.partition("//")[2]
-    for arguments, shown in ((here, f"{host} (echo)"), (here[:2], host), (["-p", "echo"], "Echo")):
+    for arguments, shown in (
+        (here, f"{host} (echo)"),
+        (here[:2], host),
+        (["-p", "echo"], "Echo"),
+        (["-p", "echo,ollama"], "Echo or Ollama"),
+    ):
         with Terminal("chat", *arguments) as terminal:
             assert terminal.wait_for("> ").startswith(f"Chatting with {shown}.\r\n")
 
