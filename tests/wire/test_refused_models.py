@@ -72,6 +72,16 @@ def test_nothing_is_sent_to_a_program_without_a_model(preset: str, how: str, lis
         assert paths(server) == ["/models"] * 2
 
 
+def test_nothing_is_sent_to_ollama_with_a_model_for_embeddings_alone() -> None:
+    names = ["nomic-embed-text:latest", "all-minilm"]
+    with RawServer(refusing(names)) as server, OpenAICompatible.preset("ollama", base_url=server.url) as provider:
+        with pytest.raises(ProviderNotConfiguredError) as caught:
+            provider.ask("hi")
+        told = f"it has no model for chats, only {', '.join(names)}: get one with `ollama pull llama3.2`"
+        assert caught.value.message == told
+        assert paths(server) == ["/models"]
+
+
 def test_a_model_that_came_meanwhile_is_used() -> None:
     answers = iter([whole({"data": []}), whole({"data": [{"id": "new"}]}), HELLO])
 
@@ -109,6 +119,8 @@ def test_a_server_that_lists_nothing_may_answer_all_the_same() -> None:
         ("gpt-4o", HERE[:1], "; it has llama3.2:latest"),
         ("x.gguf", HERE[:1], "; it has llama3.2:latest; a file on this machine is for Local(…)"),
         ("llama3.2:latest", HERE, ""),
+        ("ollama/llama3.2", HERE, "; write it without the provider: llama3.2"),
+        ("Ollama/llama3.2", [*HERE, "Ollama/llama3.2"], ""),
         ("new\x1b[2J", HERE[:1], "; it has llama3.2:latest"),
         ("mistral", ["a\x1b[2J"], "; it has a�[2J; get it with `ollama pull mistral`"),
     ],

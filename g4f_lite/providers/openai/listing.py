@@ -42,12 +42,15 @@ class ListingProvider(OpenAIProvider):
     def served_model(self, exchange: Exchange) -> str:
         """Ask the server for its models, once, and take the first that is for chats.
 
-        :raises ProviderNotConfiguredError: if it is a program that cannot answer without one, and has none
+        :raises ProviderNotConfiguredError: if it is a program that cannot answer without one, and has none for chats
         """
         if not self._served_model:
             names = self._list_models(exchange)
             if not names and self._preset.to_get:
                 raise ProviderNotConfiguredError(f"it {no_model(self._preset)}")
+            if names and self._preset.pull and all(map(is_for_embeddings, names)):
+                found = f"it has no model for chats, only {_listed(names)}"
+                raise ProviderNotConfiguredError(f"{found}: {self._preset.to_get}")
             self._served_model = model_for_chats(names)
         return self._served_model
 
@@ -124,6 +127,9 @@ def advice(model: str, names: list[str], program: Preset, *, embeds: bool = Fals
         return ""  # it is there, and was refused for another reason
     if not names and program.to_get:
         return f"; it {no_model(program, model)}"
+    first, _, rest = model.partition("/")
+    if rest and program.pull and plain(first) == plain(program.title):
+        return f"; write it without the provider: {rest}"
     fitting = [name for name in names if is_for_embeddings(name)] if embeds else names
     if not model:
         such = f", such as {_listed(fitting)}" if fitting else ""
