@@ -47,6 +47,33 @@ def test_a_variable_names_who_answers(shell: InteractiveShell, g4f_scripted: Scr
     assert g4f_scripted.calls == []
 
 
+def test_the_commands_are_about_the_conversation_that_was_chosen(
+    shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    g4f_scripted.queue("A")
+    other = Scripted("T", "U", "V")
+    tutor = shell.user_ns["tutor"] = Conversation(other, system="Ask back.")
+    run(shell, "%chat system Be brief.")
+    run(shell, "%%chat\na")
+    run(shell, "%chat model tutor")
+    run(shell, "%%chat\nt")
+    run(shell, "%%chat\nu")
+    assert [message["content"] for message in run(shell, "%chat history")] == ["Ask back.", "t", "T", "u", "U"]
+    assert run(shell, "%chat system") == "Ask back."
+    capsys.readouterr()
+    run(shell, "%chat undo")
+    run(shell, "%chat system Rhyme.")
+    run(shell, "%%chat\nv")
+    assert sent(other)[-1] == ["Rhyme.", "t", "T", "v"]
+    run(shell, "%chat reset")
+    assert capsys.readouterr().out.startswith("Taken back, with its answer: u\n")
+    assert tutor.messages == [{"role": "system", "content": "Rhyme."}]
+    run(shell, "%%chat -m echo\nb")  # a cell with -m goes on with the notebook's
+    run(shell, "%chat model default")
+    history = [message["content"] for message in run(shell, "%chat history")]
+    assert history == ["Be brief.", "a", "A", "b", "b"]
+
+
 @pytest.mark.parametrize(
     ("chosen", "asked", "who", "model"),
     [

@@ -139,7 +139,7 @@ class ChatMagics(Magics):
             raise
         finally:
             if conversation is not answerer.source:
-                self.talk.messages = conversation.messages
+                self.talk.own = conversation.messages
         if given.format == "code":
             self._offer_code(value)
         return value
@@ -226,6 +226,7 @@ class ChatMagics(Magics):
             %chat system Answer in one sentence.
             %chat history
 
+        The conversation is the notebook's, or the Conversation that ``model`` has chosen.
         ``reset`` forgets all messages but the system message, and ``undo`` the last question with its answer.
         ``model`` and ``system`` alone return what they are; ``model default`` and ``system none`` take them back.
         ``history`` returns the messages.  ``%%chat --help`` lists the options of a cell that is a prompt.
