@@ -283,8 +283,11 @@ def _retries_of(error: G4FLiteError) -> int:
 
 
 def _shown(usage: ClientUsage | ModelUsage) -> str:
-    counts = [f"{name}={getattr(usage, name)}" for name in (*_COUNTS, "unpriced")]
-    cost = None
+    shown = [f"{name}={getattr(usage, name)}" for name in (*_COUNTS, "unpriced")]
+    cost = known = None
     with suppress(MissingDependencyError):
-        cost = usage.cost
-    return f"{type(usage).__name__}({', '.join(counts)}, cost={cost if cost is None else format(cost, '.6g')})"
+        cost, known = usage.cost, usage.known_cost
+    shown.append(f"cost={cost if cost is None else format(cost, '.6g')}")
+    if cost is None and known is not None:
+        shown.append(f"known_cost={known:.6g}")
+    return f"{type(usage).__name__}({', '.join(shown)})"
