@@ -155,6 +155,14 @@ def test_a_price_of_ones_own_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> N
         assert chain.usage.cost == client.usage.cost
 
 
+def test_a_sum_has_no_digits_of_its_calculation() -> None:
+    usage = ClientUsage()
+    for model, tokens in (("a", 31), ("a", 33), ("b", 1), ("b", 1)):
+        usage.add(CallUsage(model, Price(1, 2), Usage(tokens, 0, tokens)))
+    usage.add(CallUsage("c", Price(0.1, 0.2), Usage(1, 1, 2)))
+    assert (usage.by_model["c"].cost, usage.cost, usage.known_cost) == (3e-07, 6.63e-05, 6.63e-05)
+
+
 @pytest.mark.parametrize(
     ("price", "kind"),
     [
