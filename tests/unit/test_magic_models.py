@@ -114,6 +114,18 @@ def test_a_model_that_a_variable_does_not_have_is_its_error(shell: InteractiveSh
             run(shell, f"%%chat -m {word}\nHello")
 
 
+def test_a_variable_with_the_name_of_a_model_is_written_with_a_sign(
+    shell: InteractiveShell, g4f_scripted: Scripted
+) -> None:
+    shell.user_ns["fast"] = "small"
+    g4f_scripted.queue("A", "B", ModelNotSupportedError("it has no model 'fast'"))
+    for word in ("{fast}", "$fast"):
+        run(shell, f"%%chat -m {word}\na")
+    with pytest.raises(ModelNotSupportedError, match=r"'fast'; for the value of your variable, write \{fast\}$"):
+        run(shell, "%%chat -m fast\na")
+    assert [call.model for call in g4f_scripted.calls] == ["small", "small", "fast"]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
