@@ -141,7 +141,7 @@ def test_a_model_that_nobody_has(
 ) -> None:
     monkeypatch.setattr("g4f_lite.providers.selection.replacement", Local())
     monkeypatch.setattr(
-        "g4f_lite.providers.local.weights.check_download", lambda *_, **__: None
+        "g4f_lite.providers.local.weights.find_or_allow", lambda *_, **__: None
     )  # where there are none
     with pytest.raises(ModelNotSupportedError, match=message):
         run(shell, f"%%chat -m {name}\nHello")
