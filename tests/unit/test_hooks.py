@@ -94,7 +94,8 @@ def request_of(**arguments: Any) -> Any:
 WRONG: list[tuple[dict[str, Any], str]] = [
     (
         {"deltas": yielding(b"abc", Finish())},
-        'Quill.deltas yielded bytes (b\'abc\'); write .decode("utf-8", "replace")',
+        'Quill.deltas yielded bytes (b\'abc\'); write .decode("utf-8", "replace") for a whole line; where a piece may end '
+        'inside a character, decode each with the same codecs.getincrementaldecoder("utf-8")("replace")',
     ),
     ({"deltas": yielding("a", None)}, "Quill.deltas yielded None; yield str, Finish or another Delta"),
     ({"deltas": yielding("a", {"text": "b"})}, "Quill.deltas yielded dict ({'text': 'b'}); yield str, "),
