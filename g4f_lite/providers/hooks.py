@@ -176,7 +176,7 @@ def raise_mistake(error: Exception, provider: Any, name: str, method: Any = None
     module, own = hook.__module__, error.__traceback__
     while own is not None and own.tb_frame.f_globals.get("__name__") != module:
         own = own.tb_next  # past the frames that called the hook
-    place = f" ({_file(own)}, line {own.tb_lineno})" if own else ""
+    place = _place(own) if own else ""
     text = f"raised {type(error).__name__}: {error}{place}"
     if quoted:
         text += f"; the response begins with {shorten(quoted)!r}"
@@ -188,8 +188,16 @@ def _is_ours(hook: Any) -> bool:
     return str(getattr(hook, "__module__", __name__)).partition(".")[0] == __name__.partition(".")[0]
 
 
-def _file(frames: TracebackType) -> str:
-    return frames.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+def _place(frames: TracebackType) -> str:
+    """Name the deepest line in the file of a hook, such as that of a function that it calls."""
+    file, deepest = frames.tb_frame.f_code.co_filename, frames
+    inner: TracebackType | None = frames
+    while inner is not None:
+        if inner.tb_frame.f_code.co_filename == file:
+            deepest = inner
+        inner = inner.tb_next
+    name = file.replace("\\", "/").rpartition("/")[2]
+    return f" ({name}, line {deepest.tb_lineno})"
 
 
 def wrong(provider: Hooks, hook: str, value: object, wanted: str) -> HookError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -164,6 +165,23 @@ def test_a_wait_may_be_in_a_header_of_the_services_own(service: responses.Reques
     with pytest.raises(RateLimitError, match="the service asks to wait 120 s") as caught:
         Waits().ask("Hello")
     assert (caught.value.retry_after, caught.value.status, len(service.calls)) == (120, 420, 1)
+
+
+def digest_of(text: Any) -> str:
+    return hashlib.sha256(text).hexdigest()
+
+
+class Signs(Heron):
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return requests.Request("POST", URL, headers={"Sign": digest_of("not bytes")})
+
+
+def test_the_line_of_a_mistake_is_that_of_the_function_in_which_it_is() -> None:
+    line = digest_of.__code__.co_firstlineno + 1
+    with pytest.raises(
+        HookError, match=rf"^Signs\.request raised TypeError: .* \(test_errors_of_hooks\.py, line {line}\)$"
+    ):
+        Signs().ask("hi")
 
 
 class Berths(Heron):
