@@ -22,6 +22,8 @@ from g4f_lite.testing import Scripted
         ("it has no option 'jobs': write workers=", "it has no option 'jobs': write --workers"),
         ("max_turns must be at least 1", "max_turns must be at least 1"),
         ("the model must be loaded first", "the model must be loaded first"),
+        ("no app: set X_APP in the environment, or pass app=", "no app: set X_APP in the environment"),
+        ("set X_KEY in the environment, or pass api_key=", "set X_KEY in the environment, or pass --api-key-file"),
         ("no key: set GROQ_API_KEY, or give api_key=", "no key: set GROQ_API_KEY, or give --api-key-file"),
         ("no option 'x'; Client(drop_unsupported=True) drops such options with a warning", "no option 'x'"),
         (
