@@ -178,6 +178,8 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
         (["batch", "in.txt", "--max-time", "1h"], b"", "'1h' is not a valid number of seconds"),
         (["Hi, you"], b"", "'Hi, you' is not a command; a prompt comes after one: g4f-lite chat 'Hi, you'"),
         (["batch", "in.txt", "--dry-run"], b"", "; did you mean --estimate?"),
+        (["batch", "in.txt", "out.jsonl"], b"", "(out.jsonl); did you mean --output?"),
+        (["models", "harbor"], b"", "(harbor); did you mean --provider?"),
         (["batch", "in.txt", "--limit", "8"], b"", "; did you mean --head?"),
         (["chat", "What", "is it?"], b"", 'the prompt is several arguments; put it in quotes: "What is it?"'),
         (["chat", "-p", "echo"], b"\xff\x00", "standard input is not text in UTF-8\n"),
