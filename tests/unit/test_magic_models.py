@@ -140,9 +140,7 @@ def test_a_model_that_nobody_has(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     monkeypatch.setattr("g4f_lite.providers.selection.replacement", Local())
-    monkeypatch.setattr(
-        "g4f_lite.providers.local.weights.find_or_allow", lambda *_, **__: None
-    )  # where there are none
+    monkeypatch.setattr(Local, "check", lambda local, prompt: local.get_model(prompt.model))  # not whether it is here
     with pytest.raises(ModelNotSupportedError, match=message):
         run(shell, f"%%chat -m {name}\nHello")
     for chosen, stays in (("default", "the default"), ("smollm2", "smollm2")):
