@@ -191,7 +191,7 @@ def test_a_file_has_no_hint_to_an_attribute_of_an_error(
 ) -> None:
     emulator.fail("cut", after=1, times=None)
     (tmp_path / "in.txt").write_text("one two three\n", encoding="utf-8")
-    assert call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / name), *here).returncode == 1
+    assert call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / name), *here).returncode == 3
     written = (tmp_path / name).read_text(encoding="utf-8")
     assert "cut" in written
     assert ".partial" not in written

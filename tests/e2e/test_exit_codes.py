@@ -76,3 +76,49 @@ def test_one_object_at_most_is_printed(emulator: Emulator, here: list[str]) -> N
     assert_refused(call("chat", "Hi", "--json", "-p", "nosuch"), "nosuch")
     done = call("chat", "no JSON", "--json", "--schema", '{"type": "object"}', *here)
     assert (done.returncode, json.loads(done.stdout)["text"]) == (1, "no JSON")
+
+
+@pytest.mark.parametrize("rows", [3, 40])  # of 40, it stops after some
+@pytest.mark.parametrize("status", [500, 429, None])
+def test_a_batch_in_an_outage_may_be_sent_later(
+    emulator: Emulator, here: list[str], tmp_path: Path, rows: int, status: int | None
+) -> None:
+    (tmp_path / "in.txt").write_text("".join(f"{number}\n" for number in range(rows)), encoding="utf-8")
+    if status is not None:
+        emulator.fail("status", status=status, times=None)
+    files = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl")]
+    done = call(*files, *(NOWHERE if status is None else here))
+    assert done.returncode == 3, done.stderr
+    assert "the same command " in done.stderr
+    emulator.reset()
+    assert call(*files, *here).returncode == 0
+    assert len(emulator.requests) == rows
+
+
+def test_the_same_command_sends_the_rows_of_a_batch_that_failed(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "--workers", "1", *here]
+    kept = ["-o", str(tmp_path / "out.jsonl")]
+    emulator.answer("1")
+    emulator.fail("status", status=500, nth=2, times=None)
+    done = call(*command, *kept, "--fresh")
+    assert done.returncode == 3
+    assert done.stderr.endswith("; the same command, without --fresh, sends the failed rows again\n")
+    done = call(*command, *kept)
+    assert done.stderr.endswith("; the same command sends the failed rows again\n")
+    assert call(*command).stderr.endswith("; the same command sends all rows again\n")  # nothing is stored
+    emulator.reset()
+    assert call(*command, *kept).returncode == 0
+    assert [request.json()["messages"][-1]["content"] for request in emulator.requests] == ["two", "three"]
+
+
+def test_a_batch_in_which_one_row_stays_wrong_is_an_error(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\n", encoding="utf-8")
+    emulator.fail("status", status=400)
+    emulator.fail("status", status=500, times=None)
+    done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", *here)
+    assert done.returncode == 1
+    assert "2 of 2 prompts failed" in done.stderr
+    assert "the same command" not in done.stderr
