@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from g4f_lite import errors
 from g4f_lite.cli.failure import may_pass
 from g4f_lite.emulator import Emulator
 
-from .command import assert_failed, assert_refused, call
+from .command import assert_failed, assert_refused, call, run
 
+CLOSED = "Error: cannot write to standard output: it is closed\n"
 NOWHERE = ["--base-url", "http://127.0.0.1:9/v1", "-m", "echo"]
 
 
@@ -122,3 +124,33 @@ def test_a_batch_in_which_one_row_stays_wrong_is_an_error(emulator: Emulator, he
     assert done.returncode == 1
     assert "2 of 2 prompts failed" in done.stderr
     assert "the same command" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX closes the streams")
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        (["chat", "Hello", "-p", "echo"], 1, CLOSED),
+        (["chat", "Hello", "-p", "echo", "--json"], 1, CLOSED),
+        (["batch", "in.txt", "-p", "echo"], 1, CLOSED),
+        (["batch", "in.txt", "-p", "echo", "-o", "out.jsonl"], 0, ""),
+        (["image", "A cat", "-o", "-", "-p", "openai"], 1, CLOSED),
+        (["providers"], 0, ""),
+    ],
+)
+def test_a_closed_standard_output_loses_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], code: int, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.txt").write_text("Hello\n", encoding="utf-8")
+    shell = ["sh", "-c", 'exec "$0" "$@" <&- >&-', sys.executable, "-m", "g4f_lite"]
+    done = run(*command, program=shell)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
+
+
+@pytest.mark.parametrize(("command", "code"), [("chat", 1), ("chatt", 2), ("providers", 0)])
+def test_a_program_without_standard_streams(emulator: Emulator, here: list[str], command: str, code: int) -> None:
+    as_pythonw = "import sys; sys.stdin = sys.stdout = sys.stderr = None; from g4f_lite.cli import main; main()"
+    done = run(command, *([] if command == "providers" else ["Hello", *here]), code=as_pythonw)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+    assert emulator.requests == []

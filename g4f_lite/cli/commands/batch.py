@@ -25,6 +25,7 @@ from ..call_options import call_options
 from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments, tell
 from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
+from ..output import require_output
 from ..wording import in_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
@@ -153,6 +154,8 @@ def command(
     files = BatchFiles(
         source, target, failed, store, hosted, kind, delimiter, schema=call_options.get("response_format")
     )
+    if files.output.path is None:
+        require_output()
     if hosted is not None:
         _refuse_live_options({"store": store, **options})
     _check_names(provider_options, engine)

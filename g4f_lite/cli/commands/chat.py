@@ -21,7 +21,7 @@ from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
-from ..output import errors_in_json, write_json
+from ..output import errors_in_json, require_output, write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
 from ..spending import cost_of
@@ -95,6 +95,7 @@ def command(
     --continue adds the turn to the file of the conversation, unless --save names a new file for it. If both name the
     same file, it may be a new one.
     """
+    require_output()
     interactive = not prompt and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
         raise click.UsageError("--json needs a prompt")
