@@ -92,6 +92,11 @@ def command(
     The prompt is PROMPT, standard input, or both; with - as well as PROMPT, standard input must not be empty. With
     neither, on a terminal, an interactive chat starts.
 
+    In a shell's loop over lines from a pipe, redirect standard input, or the first call reads all of them:
+
+    \b
+      while read -r line; do g4f-lite chat -- "$line" < /dev/null; done
+
     --continue adds the turn to the file of the conversation, unless --save names a new file for it. If both name the
     same file, it may be a new one.
     """
