@@ -142,6 +142,7 @@ def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> N
     ("typed", "environment", "found"),
     [
         ("chat --provider oll", {}, "plain,ollama\n"),
+        ("chat --provider ai", {}, "plain,AiEngine\n"),  # and none of the sites that no longer answer
         ("doctor gro", {}, "plain,groq\n"),
         ("doctor -p gro", {}, "plain,groq\n"),
         ("serve oll", {}, "plain,ollama\n"),

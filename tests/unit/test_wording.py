@@ -14,6 +14,7 @@ from g4f_lite.testing import Scripted
     [
         ("prompts[16]: the prompt is empty", "prompt 17: the prompt is empty"),
         ("prompts[0]: timeout must be more than 0 seconds", "--timeout must be more than 0 seconds"),
+        ("the prompt is blank; give a text or a list of messages", "the prompt is blank"),
         ("prompts[2]: system must be a string, not int", "prompt 3: --system must be a string, not int"),
         ("rpm must be above 0, not 0.0", "--rpm must be above 0, not 0.0"),
         ("max_time must be above 0 seconds, not 0.0", "--max-time must be above 0 seconds, not 0.0"),
