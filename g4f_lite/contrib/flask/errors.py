@@ -66,11 +66,10 @@ def _status(error: BaseException) -> tuple[int, float | None]:
         parts = [_status(part) for part in error.errors]
         if len({status for status, _ in parts}) == 1:
             return min(parts, key=lambda part: math.inf if part[1] is None else part[1])
+    if isinstance(error, QuotaExceededError) and error.retry_after is None:
+        return 502, None  # which no waiting ends
     if isinstance(error, RateLimitError):
-        wait = error.retry_after
-        if wait is None and not isinstance(error, QuotaExceededError):
-            wait = RETRY_SECONDS
-        return 503, wait
+        return 503, RETRY_SECONDS if error.retry_after is None else error.retry_after
     if isinstance(error, DeadlineExceededError):
         return 504, None
     return (404 if isinstance(error, ConversationNotFoundError) else 502), None
@@ -82,7 +81,7 @@ def error_response(error: BaseException) -> Response:
         app.register_error_handler(G4FLiteError, error_response)
 
     The status is 503 for a rate limit, with Retry-After; 504 for a timeout; 404 for a conversation that does not exist;
-    502 for all else.  A 404 is not logged.  The body is a sentence for visitors, as JSON: ``{"error": …}``; those of
+    502 for all else, such as a used-up quota.  A 404 is not logged.  The body is a sentence for visitors, as JSON: ``{"error": …}``; those of
     ``app.config["G4F_LITE_SENTENCES"]``, by status, replace the English ones.
 
     :param error: what the call raised
