@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ..errors import sanitize
+
 # Patterns are compiled by re at their first use: a notebook needs them, an import does not.
 _TAG = r"<(?=[A-Za-z/!?])"
 _SAFE_LINK = r"(?i:https?://|mailto:|\#)"
@@ -42,7 +44,7 @@ def safe_markdown(text: str) -> str:
     An image that the text itself holds stays one.  Some renderers take it for a link to the image where a bracket or a
     backslash is before it, which is harmless: it is of a type without scripts, and nothing is loaded.
     """
-    parts = list(_split(text))
+    parts = list(_split(sanitize(text)))  # an export may be printed on a terminal
     # A renderer may take a fence between two marks of a formula for a part of the formula.
     keeps_long_math = not any(re.search(_ACTIVE, code) for is_code, code in parts if is_code)
     return "".join(part if is_code else _safe(part, keeps_long_math) for is_code, part in parts)
@@ -53,7 +55,7 @@ def folded(summary: str, text: str) -> str:
 
     All of it is one block of HTML, which has no blank line, and in which no character means anything.
     """
-    lines = "<br>".join(map(_as_entities, _lines(text.strip())))
+    lines = "<br>".join(map(_as_entities, _lines(sanitize(text).strip())))
     return f"<details><summary>{summary}</summary>{lines}</details>"
 
 

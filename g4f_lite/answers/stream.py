@@ -319,7 +319,7 @@ class AnswerStream(Generator[Piece, None, None]):
             self._finish()
             raise StopIteration from None  # the answer was complete before it was closed
         except BaseException as error:
-            self._closed = True  # for instance Ctrl-C, after which there are no more deltas
+            self.close()  # for instance after Ctrl-C: there are no more deltas, and the call counts at once
             raise_interrupt(error, self)
             raise
 

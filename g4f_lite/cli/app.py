@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import signal
 import sys
@@ -10,7 +11,7 @@ from importlib import import_module
 import click
 
 from ..errors import G4FLiteError
-from .failure import failure_of
+from .failure import Misuse, failure_of
 from .keyboard import silent_keyboard
 from .output import prepare
 
@@ -34,7 +35,9 @@ OTHER_OPTIONS = {
     **dict.fromkeys(("--api-key", "--key"), "--api-key-file"),
     **dict.fromkeys(("--url", "--endpoint", "--api-base"), "--base-url"),
     "--temp": "--temperature",
-    "--limit": "--head",
+    **dict.fromkeys(("--limit", "-n"), "--head"),
+    **dict.fromkeys(("--sep", "--separator"), "--delimiter"),
+    **dict.fromkeys(("--bind", "--listen"), "--host"),
 }
 COMPLETION = 'eval "$(_G4F_LITE_COMPLETE=bash_source g4f-lite)"'
 COMPLETION_NAMES = ("completion", "completions", "complete", "autocomplete")  # commands of others
@@ -120,6 +123,11 @@ def run() -> int:
         failure = failure_of(error)
         failure.show()
         return failure.exit_code
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:  # which any look at a file may find
+            raise
+        Misuse(f"the name of a file is too long: {error.filename!s:.60}…").show()
+        return Misuse.exit_code
     return status or 0
 
 
@@ -129,6 +137,8 @@ def _suggested(error: click.ClickException) -> click.ClickException:
         meant = OTHER_OPTIONS.get(error.option_name, "")
         if any(meant in parameter.opts for parameter in error.ctx.command.params):
             return click.UsageError(f"there is no option {error.option_name}; did you mean {meant}?", error.ctx)
+        if error.option_name == "--resume" and error.ctx.info_name == "batch":
+            return click.UsageError("a batch goes on where it was by itself: leave out --resume", error.ctx)
         dashed = any(re.match(r"-[^=]*\s", argument) for argument in sys.argv[1:])
         if dashed and any(parameter.name == "prompt" for parameter in error.ctx.command.params):
             return click.UsageError("a prompt that begins with a dash comes after --, as in -- '- one'", error.ctx)

@@ -90,7 +90,7 @@ class ModelUsage:
             if self._lacks_list:
                 check_installed()
             self._find_prices()
-            return float(self._price)
+            return _in_dollars(self._price)
 
     @property
     def unpriced(self) -> int:
@@ -203,7 +203,7 @@ class ClientUsage:
         :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
         """
         costs = [each.cost for each in self.by_model.values()]
-        return None if None in costs else sum(cost or 0.0 for cost in costs)
+        return None if None in costs else _in_dollars(sum(cost or 0.0 for cost in costs))
 
     @property
     def known_cost(self) -> float:
@@ -211,7 +211,7 @@ class ClientUsage:
 
         :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
         """
-        return sum(each.known_cost for each in self.by_model.values())
+        return _in_dollars(sum(each.known_cost for each in self.by_model.values()))
 
     def reset(self) -> None:
         """Begin again at zero."""
@@ -282,9 +282,17 @@ def _retries_of(error: G4FLiteError) -> int:
     return max(0, (error.attempts or 1) - 1)
 
 
+def _in_dollars(amount: Any) -> float:
+    """Return an amount without the last digits, which are those of the calculation: not 6.599999999999999e-05."""
+    return float(f"{amount:.12g}")
+
+
 def _shown(usage: ClientUsage | ModelUsage) -> str:
-    counts = [f"{name}={getattr(usage, name)}" for name in (*_COUNTS, "unpriced")]
-    cost = None
+    shown = [f"{name}={getattr(usage, name)}" for name in (*_COUNTS, "unpriced")]
+    cost = known = None
     with suppress(MissingDependencyError):
-        cost = usage.cost
-    return f"{type(usage).__name__}({', '.join(counts)}, cost={cost if cost is None else format(cost, '.6g')})"
+        cost, known = usage.cost, usage.known_cost
+    shown.append(f"cost={cost if cost is None else format(cost, '.6g')}")
+    if cost is None and known is not None:
+        shown.append(f"known_cost={known:.6g}")
+    return f"{type(usage).__name__}({', '.join(shown)})"

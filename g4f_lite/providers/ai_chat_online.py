@@ -26,6 +26,8 @@ from ..prompt import Prompt
 from .base import Provider
 from .call import fetch
 
+MAX_TOKEN_CHARACTERS = 4096  # it is sent as a header, and kept with its session
+
 
 class AiChatOnline(Provider):
     """aichatonline.org, with the requests that its own page sends.
@@ -61,7 +63,9 @@ class AiChatOnline(Provider):
         body.close()
         token = answer.get("data") if isinstance(answer, dict) else None
         if isinstance(token, str) and token.isascii() and token.isprintable() and token.strip():
-            return token
+            if len(token) <= MAX_TOKEN_CHARACTERS:
+                return token
+            raise ResponseFormatError(f"expected a token in data, got one of {len(token):,} characters")
         raise self.service_error(body.status, answer, "") or ResponseFormatError("expected a token in data, got none")
 
     def check(self, prompt: Prompt) -> None:

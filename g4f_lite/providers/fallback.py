@@ -236,8 +236,8 @@ class _Chain(CheckedSource):
         self.provider: str | None = None
         self.model: str | None = None
         self.attempts: int | None = None
-        self.priced_at: Any = None
         self.response: Response | None = None
+        self.priced_at: Any = None  # of the member that is asked
         self._chain = chain
         self._prompt = prompt
         self._refusals = refusals
@@ -282,6 +282,7 @@ class _Chain(CheckedSource):
                 source = provider.begin(asked)
                 deltas = deltas_of(source, provider.name)
                 self._source = source
+                self.priced_at = getattr(source, "priced_at", None)
                 if self._turns.ended.is_set():  # while this member was prepared
                     source.close()
                     return
@@ -307,7 +308,6 @@ class _Chain(CheckedSource):
             self.provider = member.name if answered == provider.name else answered
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             self.attempts = getattr(source, "attempts", None)
-            self.priced_at = getattr(source, "priced_at", None)
             self.response = getattr(source, "response", None)
             if errors and self._chain.on_fallback is not None:
                 self._chain.on_fallback([errors[each] for each in sorted(errors)], self.provider)

@@ -150,11 +150,17 @@ class Cache:
         self.close()
 
     def _store(self) -> AnswerStore:
+        if (opened := self._opened) is not None:
+            return opened
+        if self._default:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # By each thread that needs it now, as one that waits for a locked file must not make the others wait longer.
+        store = AnswerStore(self.path, CACHE)
         with self._opening.held():
             if self._opened is None:
-                if self._default:
-                    self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._opened = AnswerStore(self.path, CACHE)
+                self._opened = store
+            else:
+                store.close()
             return self._opened
 
     def _find(self, store: AnswerStore, key: tuple[bytes, int]) -> Kept | None:

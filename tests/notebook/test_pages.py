@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import re
 import sys
@@ -48,12 +49,18 @@ def test_the_notebook_has_its_outputs(environment: dict[str, str], tmp_path: Pat
     ]
 
 
-def test_the_cells_of_the_page_run(environment: dict[str, str]) -> None:
+def test_the_cells_of_the_page_run(environment: dict[str, str], tmp_path: Path) -> None:
     cells = CELL.findall((DOCS / "notebooks.md").read_text(encoding="utf-8"))
     assert len(cells) > 5
     kernel = Kernel()
-    with kernel.client.setup_kernel(env=environment):
+    with kernel.client.setup_kernel(env=environment, cwd=str(tmp_path)):
         for source in cells:
             executed = kernel.run(source)
             wrong = [output for output in executed.outputs if output.get("name") == "stderr" or "ename" in output]
             assert wrong == [], source
+            if source == "client.usage\n":
+                assert "ClientUsage(calls=1," in str(outputs(kernel.notebook)[-1])
+            elif ".load(" in source:
+                assert "talk answers the next cells" in str(outputs(kernel.notebook)[-1])
+    saved = json.loads((tmp_path / "talk.json").read_text(encoding="utf-8"))
+    assert saved[-2]["content"] == "What is a geyser?"

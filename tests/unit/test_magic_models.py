@@ -47,6 +47,33 @@ def test_a_variable_names_who_answers(shell: InteractiveShell, g4f_scripted: Scr
     assert g4f_scripted.calls == []
 
 
+def test_the_commands_are_about_the_conversation_that_was_chosen(
+    shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    g4f_scripted.queue("A")
+    other = Scripted("T", "U", "V")
+    tutor = shell.user_ns["tutor"] = Conversation(other, system="Ask back.")
+    run(shell, "%chat system Be brief.")
+    run(shell, "%%chat\na")
+    run(shell, "%chat model tutor")
+    run(shell, "%%chat\nt")
+    run(shell, "%%chat\nu")
+    assert [message["content"] for message in run(shell, "%chat history")] == ["Ask back.", "t", "T", "u", "U"]
+    assert run(shell, "%chat system") == "Ask back."
+    capsys.readouterr()
+    run(shell, "%chat undo")
+    run(shell, "%chat system Rhyme.")
+    run(shell, "%%chat\nv")
+    assert sent(other)[-1] == ["Rhyme.", "t", "T", "v"]
+    run(shell, "%chat reset")
+    assert capsys.readouterr().out.startswith("Taken back, with its answer: u\n")
+    assert tutor.messages == [{"role": "system", "content": "Rhyme."}]
+    run(shell, "%%chat -m echo\nb")  # a cell with -m goes on with the notebook's
+    run(shell, "%chat model default")
+    history = [message["content"] for message in run(shell, "%chat history")]
+    assert history == ["Be brief.", "a", "A", "b", "b"]
+
+
 @pytest.mark.parametrize(
     ("chosen", "asked", "who", "model"),
     [
@@ -87,6 +114,18 @@ def test_a_model_that_a_variable_does_not_have_is_its_error(shell: InteractiveSh
             run(shell, f"%%chat -m {word}\nHello")
 
 
+def test_a_variable_with_the_name_of_a_model_is_written_with_a_sign(
+    shell: InteractiveShell, g4f_scripted: Scripted
+) -> None:
+    shell.user_ns["fast"] = "small"
+    g4f_scripted.queue("A", "B", ModelNotSupportedError("it has no model 'fast'"))
+    for word in ("{fast}", "$fast"):
+        run(shell, f"%%chat -m {word}\na")
+    with pytest.raises(ModelNotSupportedError, match=r"'fast'; for the value of your variable, write \{fast\}$"):
+        run(shell, "%%chat -m fast\na")
+    assert [call.model for call in g4f_scripted.calls] == ["small", "small", "fast"]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -101,6 +140,7 @@ def test_a_model_that_nobody_has(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     monkeypatch.setattr("g4f_lite.providers.selection.replacement", Local())
+    monkeypatch.setattr(Local, "check", lambda local, prompt: local.get_model(prompt.model))  # not whether it is here
     with pytest.raises(ModelNotSupportedError, match=message):
         run(shell, f"%%chat -m {name}\nHello")
     for chosen, stays in (("default", "the default"), ("smollm2", "smollm2")):
@@ -153,10 +193,10 @@ def test_a_model_that_is_chosen_is_named(
         ("%%chat -", "-m", "abs"),
         ("%%chat ", "-m", "abs"),
         ("%%chat -m echo_", "echo_server", "Echo"),
-        ("%%chat -m llama3:l", "latest", "--model"),
-        ("%%chat -m echo:", "echo-1", "-m"),
-        ("%%chat -m server:", "echo-1", "-m"),
-        ("%%chat -m {server:e", "echo-1", "-m"),
+        ("%%chat -m llama3:l", "llama3:latest", "--model"),
+        ("%%chat -m echo:", "echo:echo-1", "-m"),
+        ("%%chat -m server:", "server:echo-1", "-m"),
+        ("%%chat -m {server:e", "server:echo-1", "-m"),
         ("%%chat -m $echo_", "echo_server", "Echo"),
         ("%chat u", "undo", "users"),
         ("%chat ", "history", "Local"),
@@ -172,7 +212,9 @@ def test_completion(
     monkeypatch.setattr(Echo, "get_models", lambda _: ["echo-1"])
     shell.user_ns.update(Person=type("Person", (), {}), people=[], echo_server=Scripted(), server=Echo(), users=[])
     with provisionalcompleter():  # as a kernel asks
-        found = [completion.text for completion in shell.Completer.completions(line, len(line))]
+        completions = list(shell.Completer.completions(line, len(line)))
+    # What is completed begins at another place on Windows.
+    found = [f"{line[: each.start]}{each.text}".split()[-1].lstrip("${") for each in completions]
     assert has in found
     assert has_not not in found
 

@@ -226,7 +226,10 @@ def test_what_cannot_be_replaced_is_quoted(
         ("%%chat -x y\nWhat?", "-x y; the prompt goes below the line, and %%chat --help lists the options"),
         ("%%chat What is the sky?", "unrecognized arguments: What is the sky\\?; the prompt goes below the line"),
         # IPython splits a line as the system's shell does, and that of Windows closes the quotation.
-        ("%%chat -s 'list[int\na", "No closing quotation; the prompt goes below the line|unterminated string"),
+        (
+            "%%chat -s 'list[int\na",
+            "No closing quotation; the prompt goes below|unterminated string|this is not a type",
+        ),
         ("%%chat -f html\na", "invalid choice: 'html'"),
         ("%%chat -o 1st\na", "-o needs the name of a variable, not '1st'"),
         ("%%chat -o class\na", "-o needs the name of a variable, not 'class'"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Client, MissingDependencyError, OpenAICompatible, RateLimitError, Usage
+from g4f_lite import Client, Fallback, MissingDependencyError, OpenAICompatible, RateLimitError, Usage
 from g4f_lite.client import usage as usage_module
 from g4f_lite.client.prices import price_of
 from g4f_lite.client.usage import CallUsage, ClientUsage
@@ -130,6 +130,15 @@ def test_what_costs_nothing_needs_no_report_of_its_tokens() -> None:
     assert (client.usage.cost, client.usage.unpriced) == (0.0, 0)
 
 
+@pytest.mark.parametrize("chain", [False, True])
+def test_what_costs_nothing_costs_nothing_if_it_is_interrupted(*, chain: bool) -> None:
+    local = At("", [KeyboardInterrupt()])
+    client = Client(Fallback([local, Scripted()]) if chain else local)
+    with pytest.raises(KeyboardInterrupt):
+        client.ask("x")
+    assert (client.usage.calls, client.usage.cost, client.usage.unpriced) == (1, 0.0, 0)
+
+
 def test_a_price_of_ones_own_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "genai_prices", None)
     with Emulator() as emulator:
@@ -144,6 +153,14 @@ def test_a_price_of_ones_own_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> N
         chain = Client([OpenAICompatible(f"{emulator.url}/v1", model="echo", price=(2, 10)), Scripted()])
         chain.ask("one two three")
         assert chain.usage.cost == client.usage.cost
+
+
+def test_a_sum_has_no_digits_of_its_calculation() -> None:
+    usage = ClientUsage()
+    for model, tokens in (("a", 31), ("a", 33), ("b", 1), ("b", 1)):
+        usage.add(CallUsage(model, Price(1, 2), Usage(tokens, 0, tokens)))
+    usage.add(CallUsage("c", Price(0.1, 0.2), Usage(1, 1, 2)))
+    assert (usage.by_model["c"].cost, usage.cost, usage.known_cost) == (3e-07, 6.63e-05, 6.63e-05)
 
 
 @pytest.mark.parametrize(
@@ -172,9 +189,12 @@ def test_a_usage_is_shown_with_its_cost(monkeypatch: pytest.MonkeyPatch) -> None
         ", prompt_tokens=1000, completion_tokens=100, cached_tokens=0, reasoning_tokens=0, unpriced=0, cost=0.00021)"
     )
     assert repr(usage.by_model["m"]).endswith("unpriced=0, cost=0.00021)")
+    usage.add(CallUsage("m", Price(0.15, 0.6)))  # without a report of its tokens
+    for each in (usage, usage.by_model["m"]):
+        assert repr(each).endswith("unpriced=1, cost=None, known_cost=0.00021)")
     for priced_at in (None, OPENAI):
         usage.add(CallUsage("m", priced_at, Usage(1, 1, 2)))
-    assert repr(usage).endswith("unpriced=2, cost=None)")
+    assert repr(usage).endswith("unpriced=3, cost=None)")
 
 
 def test_a_price_changes_no_place_in_a_store() -> None:

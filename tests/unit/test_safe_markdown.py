@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import html.parser
 import time
 
@@ -228,6 +229,13 @@ def test_no_reasoning_ends_what_it_is_folded_in(text: str) -> None:
     assert page.tags <= {"details", "summary", "br", "p", "em"}
     assert (page.scripts, page.loaded, page.links) == ([], [], [])
     assert "".join(page.text.split()) == f"Thoughts{''.join(text.split())}Theanswer."
+
+
+def test_no_control_character_is_shown() -> None:
+    hostile = "\x1b[31mred\x07 `\x1bcode` \u202eabc\n```\n\x1b[2J\n```\n"
+    for shown in (safe_markdown(hostile), folded("Reasoning", hostile)):
+        assert not set("\x1b\x07\u202e") & set(html.unescape(shown))
+        assert html.unescape(shown).count("\N{REPLACEMENT CHARACTER}") == 5
 
 
 def test_an_answer_is_shown_so() -> None:

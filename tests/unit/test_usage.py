@@ -6,7 +6,7 @@ import gc
 import itertools
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,27 @@ def test_an_answer_that_is_dropped_counts_when_it_is_gone() -> None:
     next(client.stream("x"))
     gc.collect()
     assert client.usage.calls == 1
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda client: client.ask("x"),
+        lambda client: list(client.stream("x")),
+        lambda client: list(client.stream("x").deltas()),
+        lambda client: client.stream("x").text(),
+        lambda client: client.stream("x").show(),
+        lambda client: client.conversation(keep_interrupted=True).ask("x"),
+        lambda client: client.chat.completions.create("x"),
+    ],
+)
+@pytest.mark.parametrize("arrived", [[], ["a", "b"]])
+def test_an_interrupted_answer_counts_at_once(read: Callable[[Client], object], arrived: list[str]) -> None:
+    client = Client(Scripted([*arrived, KeyboardInterrupt()]))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        read(client)
+    assert counts(client.usage) == (1, 0, 0, 0)
+    assert caught.value.__traceback__ is not None  # which may keep the answer from being garbage-collected
 
 
 def test_what_is_refused_at_the_call_is_no_call() -> None:

@@ -101,7 +101,7 @@ def test_a_name_in_localhost_is_this_machine_and_is_not_looked_up(name: str, mon
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     with RawServer(every(hello())) as server, OpenAICompatible(f"http://{name}:{server.port}", model="m") as provider:
         assert provider.create(messages="hi") == "Hello world"
-    assert asked == {"localhost"}
+    assert asked - {"127.0.0.1"} == {"localhost"}  # Windows' socket.socketpair asks for the other
 
 
 def test_the_query_of_an_address_goes_with_every_request() -> None:

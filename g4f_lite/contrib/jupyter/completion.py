@@ -21,11 +21,12 @@ class Completer:
     @context_matcher(identifier="g4f_lite")
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:
         """Return what may stand where the cursor is, and nothing of what Python could go on with there."""
-        before = context.text_until_cursor[: len(context.text_until_cursor) - len(context.token)]
+        before = context.text_until_cursor
         words = before.split()
-        begun = words.pop() if words and not before[-1].isspace() else ""  # IPython's token begins after a sign as ":"
-        begun = begun.lstrip("${")  # before a variable
-        known = [word[len(begun) :] for word in self._known(words, begun) if word.startswith(begun)]
+        whole = words.pop() if words and not before[-1].isspace() else ""
+        # IPython's token begins after a sign, such as "{", and ":" is one on some systems.
+        begun = whole[: len(whole) - len(context.token)].lstrip("${")
+        known = [word[len(begun) :] for word in self._known(words, whole.lstrip("${")) if word.startswith(begun)]
         fitting = [word for word in known if word.startswith(context.token)]
         fitting = fitting or [word for word in known if word.lower().startswith(context.token.lower())]
         return {"completions": [SimpleCompletion(text=word) for word in fitting], "suppress": True, "ordered": True}
@@ -33,7 +34,7 @@ class Completer:
     def _known(self, words: list[str], begun: str) -> list[str]:
         """Return the words that may follow those before the cursor.
 
-        :param begun: the beginning of the next one, as far as a sign such as ":"
+        :param begun: the beginning of the next one
         """
         if not words or words[0] not in ("%chat", "%%chat"):
             return []

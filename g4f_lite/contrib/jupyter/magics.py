@@ -124,7 +124,7 @@ class ChatMagics(Magics):
         try:
             stream = _stream(conversation, prompt, {**options, "model": answerer.model})
         except ModelNotSupportedError as error:
-            explain(error, answerer)
+            self._explain(error, answerer)
             raise
         try:
             value = show_value(stream) if given.schema else stream.show(plain=given.format == "text")
@@ -135,11 +135,11 @@ class ChatMagics(Magics):
         except G4FLiteError as error:
             self._keep_part(stream, given.output)
             if isinstance(error, ModelNotSupportedError):
-                explain(error, answerer)
+                self._explain(error, answerer)
             raise
         finally:
             if conversation is not answerer.source:
-                self.talk.messages = conversation.messages
+                self.talk.own = conversation.messages
         if given.format == "code":
             self._offer_code(value)
         return value
@@ -168,12 +168,19 @@ class ChatMagics(Magics):
             self.talk.conversation(answerer).stream("Hello", model=answerer.model).close()  # nothing is sent
         except G4FLiteError as error:
             if isinstance(error, ModelNotSupportedError):
-                explain(error, answerer)
+                self._explain(error, answerer)
             error.message += f" (the model stays {self.talk.model.name or 'the default'})"
             error.args = (error.message,)
             raise
         self.talk.model = answerer
         sys.stdout.write(f"{self.talk.who_answers(answerer)}.\n")
+
+    def _explain(self, error: ModelNotSupportedError, answerer: Answerer) -> None:
+        """Say what the name of an unknown model may be: a misprinted provider, or a variable with a model's name."""
+        explain(error, answerer)
+        if isinstance(self.shell.user_ns.get(answerer.model), str):
+            error.message += f"; for the value of your variable, write {{{answerer.model}}}"
+            error.args = (error.message,)
 
     def types(self) -> list[str]:
         """List the variables that ``-s`` may name."""
@@ -226,6 +233,7 @@ class ChatMagics(Magics):
             %chat system Answer in one sentence.
             %chat history
 
+        The conversation is the notebook's, or the Conversation that ``model`` has chosen.
         ``reset`` forgets all messages but the system message, and ``undo`` the last question with its answer.
         ``model`` and ``system`` alone return what they are; ``model default`` and ``system none`` take them back.
         ``history`` returns the messages.  ``%%chat --help`` lists the options of a cell that is a prompt.

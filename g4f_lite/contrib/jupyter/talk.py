@@ -49,15 +49,29 @@ class Talk:
     """The messages so far, and who answers the next one.
 
     :ivar model: who answers
-    :ivar messages: the messages so far
+    :ivar own: the messages of the notebook's own conversation
     :ivar lists: the models that there are
     """
 
     def __init__(self) -> None:
         self.lists = ModelLists()
         self.model = Answerer()
-        self.messages: Messages = []
+        self.own: Messages = []
         self._clients: dict[str | BaseProvider | None, Client] = {}
+
+    @property
+    def messages(self) -> Messages:
+        """The messages that the next cell goes on with: those of the chosen Conversation, or the notebook's own."""
+        source = self.model.source
+        return source.messages if isinstance(source, Conversation) else self.own
+
+    @messages.setter
+    def messages(self, messages: Messages) -> None:
+        source = self.model.source
+        if isinstance(source, Conversation):
+            source.messages = messages
+        else:
+            self.own = messages
 
     def named(self, name: str) -> Answerer:
         """Return who answers for a name: the provider that it begins with, or else who answers now, with this model."""
@@ -84,13 +98,13 @@ class Talk:
         return self._clients[key]
 
     def conversation(self, answerer: Answerer) -> Conversation:
-        """Return a conversation that goes on with the messages so far; a Conversation goes on with its own.
+        """Return a conversation that goes on with the notebook's messages; a Conversation goes on with its own.
 
         :raises G4FLiteError: if its provider cannot be made
         """
         if isinstance(answerer.source, Conversation):
             return answerer.source
-        client, messages = self.client(answerer), self.messages or None
+        client, messages = self.client(answerer), self.own or None
         return client.conversation(model=answerer.model, messages=messages, keep_interrupted=True)
 
     def addressed(self, answerer: Answerer) -> tuple[BaseProvider, str | None]:
