@@ -319,5 +319,8 @@ def not_a_delta(value: object, hook: str) -> HookError:
     """Make the error for what a hook of a provider yielded in place of a delta."""
     hint = "yield str, Finish or another Delta"
     if isinstance(value, (bytes, bytearray)):
-        hint = 'write .decode("utf-8", "replace")'
+        hint = (
+            'write .decode("utf-8", "replace") for a whole line; where a piece may end inside a character, decode each '
+            'with the same codecs.getincrementaldecoder("utf-8")("replace")'
+        )
     return HookError(f"yielded {shown(value)}; {hint}", step=hook)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,8 +28,13 @@ def format_check(options: Mapping[str, Any]) -> Callable[[str], object] | None:
             json_format = JsonFormat(wanted)
     except MissingDependencyError:
         missing = 'that the answer fits the schema is not checked without jsonschema: pip install "g4f-lite[typed]"'
-        tell(f"Note: {missing}")
-        return lambda text: Answer(text).json()
+        tell_once = functools.cache(lambda: tell(f"Note: {missing}"))
+
+        def unchecked(text: str) -> None:
+            tell_once()  # not before there is an answer: a provider may refuse a schema for want of the same package
+            Answer(text).json()
+
+        return unchecked
 
     def check(text: str) -> None:
         try:

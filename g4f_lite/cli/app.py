@@ -39,6 +39,7 @@ OTHER_OPTIONS = {
     **dict.fromkeys(("--sep", "--separator"), "--delimiter"),
     **dict.fromkeys(("--bind", "--listen"), "--host"),
 }
+OF_ARGUMENTS = {"batch": "--output", "models": "--provider"}  # what an argument too many of a command may be meant for
 COMPLETION = 'eval "$(_G4F_LITE_COMPLETE=bash_source g4f-lite)"'
 COMPLETION_NAMES = ("completion", "completions", "complete", "autocomplete")  # commands of others
 # The character after which click leaves the lines of a paragraph as they are stands before each.
@@ -132,7 +133,10 @@ def run() -> int:
 
 
 def _suggested(error: click.ClickException) -> click.ClickException:
-    """Return an error, or one that says what may be meant by an option that the command does not have."""
+    """Return an error, or one that says what may be meant by an option or argument that the command does not have."""
+    if isinstance(error, click.UsageError) and error.ctx is not None and "unexpected extra arg" in error.message:
+        meant = OF_ARGUMENTS.get(error.ctx.info_name or "")
+        return click.UsageError(f"{error.message}; did you mean {meant}?", error.ctx) if meant else error
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         meant = OTHER_OPTIONS.get(error.option_name, "")
         if any(meant in parameter.opts for parameter in error.ctx.command.params):

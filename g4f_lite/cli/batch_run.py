@@ -14,18 +14,17 @@ from typing import Any
 
 import click
 
-from ..batch.causes import is_hopeless, is_outage
 from ..batch.files import Row
 from ..batch.hosted import HostedBatch
 from ..batch.result import Result
 from ..batch.results import BatchResults
 from ..batch.summary import counted
 from ..client.client import Client
-from ..errors import BatchStoppedError, MissingDependencyError, QuotaExceededError, RefusalError, ResponseFormatError
+from ..errors import BatchStoppedError, MissingDependencyError, RefusalError, ResponseFormatError
 from ..providers.price import Price
 from .batch_files import BatchFiles
 from .batch_report import Progress, told_after, told_of_cost
-from .failure import Failure, Passing, message_of, one_line, tell
+from .failure import Failure, Passing, may_pass, message_of, one_line, tell
 
 _SHOWN_REASONS = 6
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?|'[^']*'")  # which differ between failures for the same reason
@@ -113,10 +112,13 @@ class BatchRun:
             text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed: {reasons_of(wrong)}"
             if isinstance(self.results, HostedBatch) or any(result.answer is not None for result in wrong):
                 text += "; the same command with --retry-failed asks for them again"
+                passes = False
+            elif passes := all(result.error is not None and may_pass(result.error) for result in wrong):
+                text += f"; {self._again(len(wrong))}"
             if is_kept_back:
                 kept = f"{output.path} had {counted(self.files.earlier, 'answer')} and was left as it is"
                 text += f"; {kept}, and these rows are in {output.partial}"
-            raise Failure(text)
+            raise (Passing if passes else Failure)(text)
 
     def _write(self) -> list[Result[Any]]:
         """Write the rows with their answers as they come, and return the results that are failures."""
@@ -171,7 +173,7 @@ class BatchRun:
         try:
             yield
         except BatchStoppedError as error:
-            kind = Passing if self._passes(error.error) else Failure
+            kind = Passing if error.error is None or may_pass(error.error) else Failure
             raise kind("; ".join([message_of(error), *self._hints(error.error)])) from error
         except Failure as error:
             raise Failure("; ".join([error.message, *self._hints()])) from error
@@ -184,13 +186,16 @@ class BatchRun:
         finally:
             self.results.close()
 
-    def _passes(self, reason: Exception | None) -> bool:
-        """Return whether the batch stopped for what passes, so that the same command goes on later."""
-        if reason is None or isinstance(reason, QuotaExceededError):
-            return True
-        usage = self.results.usage
-        is_nowhere = is_outage(reason) and usage.done == usage.failures  # as at a wrong address
-        return not is_hopeless(reason) and not is_nowhere
+    def _again(self, failures: int) -> str:
+        """Say that the rows which failed are sent again; without a store, all are.
+
+        :param failures: how many rows failed
+        """
+        if self.files.store is None:
+            return "the same command sends all rows again"
+        has_answers = failures < len(self.results)
+        again = "the same command, without --fresh," if self.fresh and has_answers else "the same command"
+        return f"{again} sends the failed rows again"
 
     def _hints(self, reason: Exception | None = None) -> list[str]:
         """Say how to go on, and what is as it was.
@@ -202,7 +207,7 @@ class BatchRun:
         usage, files = self.results.usage, self.files
         has_answers = usage.done > usage.failures
         earlier = [f"{files.output.path} is as it was"] if files.earlier else []
-        if not has_answers and reason is not None and is_hopeless(reason) and not self._passes(reason):
+        if not has_answers and reason is not None and not may_pass(reason):
             return earlier  # the same command would end in the same way
         spent = told_of_cost(usage, self._cost())
         if files.store is None:

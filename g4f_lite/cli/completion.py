@@ -10,14 +10,14 @@ from click.shell_completion import CompletionItem
 
 from ..errors import G4FLiteError
 from ..providers.openai.presets import PRESETS
-from ..providers.registry import find_class, provider_names
+from ..providers.registry import find_class, suggested_names
 
 FILE = click.Path(path_type=Path, readable=False)  # which shells complete; whether it can be read is told later
 
 
 def complete_provider(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """List the names of providers that begin with a text."""
-    return [CompletionItem(name) for name in provider_names() if name.lower().startswith(begun.lower())]
+    """List the names of providers that still answer and begin with a text."""
+    return [CompletionItem(name) for name in suggested_names() if name.lower().startswith(begun.lower())]
 
 
 def complete_file(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:

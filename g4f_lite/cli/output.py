@@ -20,11 +20,17 @@ from .failure import Failure, fields_of, one_line, tell
 BROKEN_PIPE = 141  # the exit code that a shell reports for a program killed by SIGPIPE
 
 
+class _ClosedOutput(io.TextIOWrapper):
+    """The null device in place of a standard output that is closed."""
+
+
 def prepare() -> None:
     """Write ``?`` for characters that cannot be encoded, replace closed streams, and print warnings as notes."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    for name, mode in (("stdin", "r"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  it stays open until the end
+    if sys.stdout is None:
+        sys.stdout = _ClosedOutput(open(os.devnull, "wb"), encoding="utf-8")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     warnings.showwarning = _show_warning
@@ -40,6 +46,17 @@ def _show_warning(
 ) -> None:
     """Write a warning in one line, without the place in the program that it came from."""
     tell(f"Note: {one_line(str(message))}")
+
+
+def require_output() -> None:
+    """Raise if standard output is closed, before a command whose answer is for it sends anything.
+
+    Other commands, such as a server, do without it, as programs without a console do.
+
+    :raises click.ClickException: if so
+    """
+    if isinstance(sys.stdout, _ClosedOutput):
+        raise Failure("cannot write to standard output: it is closed")
 
 
 def write(text: str) -> None:

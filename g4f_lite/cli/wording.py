@@ -30,7 +30,9 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (rf"; (?:{_ELSEWHERE}), write: provider='.*?'(?=$|[;\n])", ""),
     (r"; Client\(drop_unsupported=True\) drops such options with a warning", ""),
     (r"; client\.chat\.completions\.create\(n=…\) gives several", ""),
+    (r"(?<= in the environment), or pass (?!api_key=)\w+=", ""),  # a Secret of a provider of one's own
     (r"; (?:what had arrived|the text) is in \.partial of this error", ""),
+    (r"\bthe prompt is blank; give a text or a list of messages", "the prompt is blank"),
     (r"\bleave out earlier messages\b", "leave out earlier messages, as `g4f-lite chat --max-characters N` does"),
     (r"\btake a model that can have a larger one\b",
      "take a model that can have a larger one, as `g4f-lite local list` shows"),

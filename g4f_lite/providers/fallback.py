@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -214,14 +215,20 @@ def _telling_addresses(providers: list[BaseProvider]) -> list[str]:
     return ["" if is_alone(provider) else address(provider) for provider in providers]
 
 
-def all_failed(what: str, errors: list[G4FLiteError], step: str) -> AllProvidersFailedError:
-    """Return the error of a chain none of whose members did what was asked.
+def all_failed(
+    what: str, errors: list[G4FLiteError], step: str, models: Iterable[str | None] = ()
+) -> AllProvidersFailedError:
+    """Make the error of a chain.
 
     :param what: the first line of its message
     :param errors: the errors of the members
     :param step: the step of the call
+    :param models: of each member, the model that tells it from others of its name
     """
-    lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in errors)
+    lines = "".join(
+        f"\n  {str(error) or type(error).__name__}" + (f" (model {model!r})" if model else "")
+        for error, model in zip_longest(errors, models)
+    )
     return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
 
 
@@ -333,7 +340,14 @@ class _Chain(CheckedSource):
         if self._turns.ended.is_set():
             return
         given = [errors[position] for position in sorted(errors)]
-        raise all_failed("no provider answered", given, "prompt") from given[-1]
+        models = [self._telling_model(position) for position in sorted(errors)]
+        raise all_failed("no provider answered", given, "prompt", models) from given[-1]
+
+    def _telling_model(self, position: int) -> str | None:
+        """Return the model of a member whose name others have too, if the prompt names none for all of them."""
+        member = self._members[position]
+        is_alone = sum(each.name == member.name for each in self._members) == 1
+        return None if is_alone or self._prompt.model else member.provider.get_model()
 
     def _refusal(self, position: int) -> Exception | None:
         """Return a member's refusal of the prompt; None if it accepts it."""

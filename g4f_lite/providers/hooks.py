@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,6 +27,7 @@ from ..http.body import Body
 from ..http.checks import shorten
 from ..http.exchange import Exchange
 from ..http.parsing import is_cut_json
+from ..http.redact import names_secret
 from ..http.signals import pass_on_signal
 from ..prompt import Prompt
 from ..timeout import CallRetry, Timeout
@@ -56,7 +58,7 @@ def raise_unread(error: Exception, provider: Hooks, body: Body, *, begun: bool) 
     :raises HookError: if its code has a mistake
     :raises StreamInterruptedError: if the body was cut; an EmptyResponseError if no delta was before
     """
-    raise_mistake(error, provider, "deltas")
+    raise_mistake(error, provider, "deltas", quoted="" if begun else _start_of(body))
     cause = error.__cause__
     if not (body.ends_in_line and isinstance(error, ResponseFormatError) and isinstance(cause, json.JSONDecodeError)):
         return
@@ -89,6 +91,13 @@ def quote(error: BaseException, body: Body) -> None:
     """Put the beginning of a response into an error that was raised when it was read, if it has no ``body`` yet."""
     if isinstance(error, (ProviderError, ModelNotSupportedError)):
         error.body = error.body or _start_of(body)
+
+
+def quotable(body: Body) -> str:
+    """Return the beginning of a response that ``request`` was given; "" if it may hold a token, as that to a login."""
+    start = _start_of(body)
+    fields = re.findall(r"([\w-]+)['\"]?\s*[:=]", start)
+    return "" if body.new_token or any(map(names_secret, fields)) else start
 
 
 def _start_of(body: Body) -> str:
@@ -139,16 +148,16 @@ def models_of(provider: Any, settings: CallSettings | None = None) -> list[str]:
 
 
 @contextmanager
-def naming(provider: Any, name: str, method: Any = None) -> Iterator[None]:
+def naming(provider: Any, name: str, method: Any = None, body: Body | None = None) -> Iterator[None]:
     """Do what :func:`raise_mistake` does for whatever a ``with`` block raises."""
     try:
         yield
     except Exception as error:
-        raise_mistake(error, provider, name, method)
+        raise_mistake(error, provider, name, method, "" if body is None else quotable(body))
         raise
 
 
-def raise_mistake(error: Exception, provider: Any, name: str, method: Any = None) -> None:
+def raise_mistake(error: Exception, provider: Any, name: str, method: Any = None, quoted: str = "") -> None:
     """Raise a HookError for what a hook raised; return where the error stays what it is.
 
     So does a G4FLiteError, and what the hooks of this package raise: a caller's function for a key may be behind it.
@@ -156,6 +165,7 @@ def raise_mistake(error: Exception, provider: Any, name: str, method: Any = None
     :param provider: the provider
     :param name: the name of the hook
     :param method: the hook, if it is not a method of this name
+    :param quoted: the beginning of the response that the hook was reading, which may say what is wrong
     """
     if isinstance(error, G4FLiteError):
         return
@@ -166,8 +176,11 @@ def raise_mistake(error: Exception, provider: Any, name: str, method: Any = None
     module, own = hook.__module__, error.__traceback__
     while own is not None and own.tb_frame.f_globals.get("__name__") != module:
         own = own.tb_next  # past the frames that called the hook
-    place = f" ({_file(own)}, line {own.tb_lineno})" if own else ""
-    raise mistake(provider, name, f"raised {type(error).__name__}: {error}{place}") from error.with_traceback(own)
+    place = _place(own) if own else ""
+    text = f"raised {type(error).__name__}: {error}{place}"
+    if quoted:
+        text += f"; the response begins with {shorten(quoted)!r}"
+    raise mistake(provider, name, text, body=quoted) from error.with_traceback(own)
 
 
 def _is_ours(hook: Any) -> bool:
@@ -175,13 +188,21 @@ def _is_ours(hook: Any) -> bool:
     return str(getattr(hook, "__module__", __name__)).partition(".")[0] == __name__.partition(".")[0]
 
 
-def _file(frames: TracebackType) -> str:
-    return frames.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+def _place(frames: TracebackType) -> str:
+    """Name the deepest line in the file of a hook, such as that of a function that it calls."""
+    file, deepest = frames.tb_frame.f_code.co_filename, frames
+    inner: TracebackType | None = frames
+    while inner is not None:
+        if inner.tb_frame.f_code.co_filename == file:
+            deepest = inner
+        inner = inner.tb_next
+    name = file.replace("\\", "/").rpartition("/")[2]
+    return f" ({name}, line {deepest.tb_lineno})"
 
 
 def wrong(provider: Hooks, hook: str, value: object, wanted: str) -> HookError:
     return mistake(provider, hook, f"returned {shown(value)}; return {wanted}")
 
 
-def mistake(provider: Hooks, hook: str, text: str) -> HookError:
-    return HookError(text, step=hook, provider=provider.name)
+def mistake(provider: Hooks, hook: str, text: str, *, body: str = "") -> HookError:
+    return HookError(text, step=hook, provider=provider.name, body=body)

@@ -14,6 +14,7 @@ from .base import BaseProvider
 from .openai.presets import PRESETS, plain, preset_named
 
 ENTRY_POINTS = "g4f_lite.providers"
+_AGAIN = "install its package again, as a change of its pyproject.toml takes effect then"
 NAME_IS_URL = "the name of the provider is a URL"
 
 # Python's messages about an unknown or a missing parameter of a class.  Patterns are compiled by re at their first use.
@@ -139,7 +140,7 @@ def find_class(name: str) -> type[BaseProvider]:
     elif plain(re.split(r"[\s;|]+", name)[0]) in map(plain, provider_names()):
         message = f"g4f_lite has no provider {name!r}; separate several by commas"
     elif group := _similar_group(name):
-        hint = f"an entry point is in the group {group!r}: write {ENTRY_POINTS!r}"
+        hint = f"an entry point is in the group {group!r}: write {ENTRY_POINTS!r}, and {_AGAIN}"
         message = f"g4f_lite has no provider {name!r}; {hint}"
     raise ProviderNotFoundError(message)
 
@@ -170,14 +171,16 @@ def _loaded(entry_point: EntryPoint) -> type[BaseProvider]:
     try:
         loaded = entry_point.load()
     except AttributeError as error:
-        raise ProviderNotFoundError(f"the entry point {which} does not exist: {error}") from error
+        raise ProviderNotFoundError(
+            f"the entry point {which} does not exist: {error}; correct it, and {_AGAIN}"
+        ) from error
     except (Exception, SystemExit) as error:  # whatever the code of another package raises
         what, advice = f"{type(error).__name__}: {error}", "; correct its code, or reinstall its package"
         if isinstance(error, ImportError):
             what, advice = str(error), "; reinstall the package that provides it"
         raise ProviderNotConfiguredError(f"the provider {which} cannot be imported: {what}{advice}") from error
     if not (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
-        raise ProviderNotFoundError(f"the entry point {which} is not a provider class")
+        raise ProviderNotFoundError(f"the entry point {which} is not a provider class; correct it, and {_AGAIN}")
     if missing := sorted(getattr(loaded, "__abstractmethods__", ())):
         raise ProviderNotFoundError(f"the class of the entry point {which} does not implement {', '.join(missing)}")
     return loaded

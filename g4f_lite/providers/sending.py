@@ -193,7 +193,8 @@ def _send_all(provider: Sender, exchange: Exchange, prompt: Prompt, asked: Reque
     refusals = 0
     while True:
         step: Any = _END
-        with naming(provider, "request"), reading(provider, exchange, None if answer is None else answer.body):
+        body = None if answer is None else answer.body
+        with naming(provider, "request", body=body), reading(provider, exchange, body):
             try:
                 if failure is None:
                     step = next(asked) if answer is None else asked.send(answer.body)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from difflib import get_close_matches
 
 from ..prompt import Prompt
 from ..providers.base import Provider
-from ..providers.secret import Secret
+from ..providers.secret import Secret, secrets_of
 
 
 def check_class(provider: Provider) -> None:
@@ -30,9 +31,10 @@ def check_class(provider: Provider) -> None:
     asked = Prompt.of(messages="Hello", an_option_that_no_service_has=1)
     assert provider.refusal(asked), f"{kind.__name__}.check accepts any option; call super().check(prompt) in it"
     known = [name for name in dir(Provider) if not name.startswith("_")]
+    used = {*known, *secrets_of(kind), *inspect.signature(kind).parameters}
     for name, value in (item for base in own for item in vars(base).items()):
         assert value is not Secret, (
             f"{kind.__name__}.{name} is the class Secret; write Secret(…) with the name of a variable"
         )
-        if name not in known and (near := get_close_matches(name, known, 1, 0.85)):
+        if name not in used and (near := get_close_matches(name, known, 1, 0.85)):
             raise AssertionError(f"{kind.__name__}.{name} has no effect; did you mean {near[0]}?")

@@ -38,6 +38,12 @@ def test_the_command_and_its_options_are_documented(name: str) -> None:
     assert options - {"--help"} - set(re.findall(r"--[\w-]+", about_it)) == set()
 
 
+def test_the_help_of_a_prompt_has_the_loop_that_is_documented() -> None:
+    loop = 'while read -r line; do g4f-lite chat -- "$line" < /dev/null; done'
+    assert f"  {loop}\n" in (COMMANDS["g4f-lite chat"].help or "")
+    assert f"| {loop}\n" in (DOCS / "command-line.md").read_text(encoding="utf-8")
+
+
 def test_the_help_has_the_variables_the_exit_codes_and_the_completion_that_are_documented() -> None:
     page = (DOCS / "command-line.md").read_text(encoding="utf-8")
     variables = set(re.findall(r"G4F_LITE_[A-Z_]+", EPILOGUE)) - {"G4F_LITE_COMPLETE"}

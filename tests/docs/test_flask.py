@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,7 +45,7 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def test_the_pages_have_these_files() -> None:
-    assert list(FILES) == ["legacy", "app", "german", "preloaded", "story", "limited", "jobs"]
+    assert list(FILES) == ["legacy", "app", "german", "preloaded", "story", "limited", "leased", "jobs"]
     assert len(BLOCKS) == len(FILES) + 1
 
 
@@ -158,3 +158,25 @@ def test_at_most_so_many_answers_at_once(load: Load, g4f_scripted: Scripted) -> 
         limited.waiting.clear()
     assert events(browser.post("/answer", **form).data)[-1][0] == "done"
     assert len(g4f_scripted.calls) == 5
+
+
+def test_one_answer_at_once_for_each_user_of_all_workers(
+    load: Load, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slot is given back at the end of an answer; one that is not is free after its time."""
+    g4f_scripted.queue("Hello.", ["Hel", ServiceError("down")], ["Hel", "lo."], "Hello.")
+    clock = SimpleNamespace(time=lambda: 1000.0)
+    workers = load("leased"), load("leased")
+    for worker in workers:
+        monkeypatch.setattr(worker, "time", clock)
+    one, two = (worker.app.test_client() for worker in workers)
+    ada, bob = ({"data": {"text": "Hello."}, "environ_base": {"REMOTE_ADDR": name}} for name in ("ada", "bob"))
+    assert events(one.post("/answer", **ada).data)[-1][0] == "done"
+    assert events(two.post("/answer", **ada).data)[-1][0] == "failed"
+    workers[0].changed(workers[0].TAKE, user="ada", now=1000.0)  # by a worker that is killed then
+    for browser in (one, two):
+        assert browser.post("/answer", **ada).status_code == 429
+    assert events(two.post("/answer", **bob).data)[-1][0] == "done"
+    clock.time = lambda: 1151.0
+    assert events(two.post("/answer", **ada).data)[-1][0] == "done"
+    assert len(g4f_scripted.calls) == 4

@@ -106,6 +106,8 @@ def test_a_schema_without_the_package_that_checks_it(
         done = call("chat", "Where?", *here, "--schema", str(file))
         assert (done.returncode, done.stdout) == (code, f"{answer}\n")
         assert done.stderr.startswith("Note: that the answer fits the schema is not checked")
+    done = call("chat", "Where?", "--provider", "aiengine", "--base-url", emulator.url, "--schema", str(file))
+    assert_failed(done, "checked with jsonschema")
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,7 @@ def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> N
     ("typed", "environment", "found"),
     [
         ("chat --provider oll", {}, "plain,ollama\n"),
+        ("chat --provider ai", {}, "plain,AiEngine\n"),  # and none of the sites that no longer answer
         ("doctor gro", {}, "plain,groq\n"),
         ("doctor -p gro", {}, "plain,groq\n"),
         ("serve oll", {}, "plain,ollama\n"),

@@ -185,13 +185,28 @@ def test_errors_name_the_options_of_the_command(
     assert "prompts[" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("provider", "words"),
+    [
+        ("{text}", "-p is --provider, and there is no provider '{text}'; did you mean --prompt?\n"),
+        ("Sum up: {text}", "-p is --provider, and there is no provider 'Sum up: {text}'; did you mean --prompt?\n"),
+        ("nosuch", "g4f_lite has no provider 'nosuch'"),
+        ("echo, nosuch", "g4f_lite has no provider 'nosuch'"),
+        ("echo", "in.csv, line 2: there is no column 'prompt'"),
+    ],
+)
+def test_a_name_of_no_provider_is_told_before_a_missing_column(tmp_path: Path, provider: str, words: str) -> None:
+    (tmp_path / "in.csv").write_text("id,text\n1,one\n", encoding="utf-8")
+    assert_refused(call("batch", str(tmp_path / "in.csv"), "-p", provider), words)
+
+
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
 def test_a_file_has_no_hint_to_an_attribute_of_an_error(
     emulator: Emulator, here: list[str], tmp_path: Path, name: str
 ) -> None:
     emulator.fail("cut", after=1, times=None)
     (tmp_path / "in.txt").write_text("one two three\n", encoding="utf-8")
-    assert call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / name), *here).returncode == 1
+    assert call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / name), *here).returncode == 3
     written = (tmp_path / name).read_text(encoding="utf-8")
     assert "cut" in written
     assert ".partial" not in written

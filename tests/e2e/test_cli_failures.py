@@ -178,6 +178,8 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
         (["batch", "in.txt", "--max-time", "1h"], b"", "'1h' is not a valid number of seconds"),
         (["Hi, you"], b"", "'Hi, you' is not a command; a prompt comes after one: g4f-lite chat 'Hi, you'"),
         (["batch", "in.txt", "--dry-run"], b"", "; did you mean --estimate?"),
+        (["batch", "in.txt", "out.jsonl"], b"", "(out.jsonl); did you mean --output?"),
+        (["models", "harbor"], b"", "(harbor); did you mean --provider?"),
         (["batch", "in.txt", "--limit", "8"], b"", "; did you mean --head?"),
         (["batch", "in.txt", "-n", "8"], b"", "; did you mean --head?"),
         (["batch", "in.csv", "--sep", ";"], b"", "; did you mean --delimiter?"),
@@ -374,17 +376,3 @@ def test_a_full_disk_is_one_line() -> None:
         )
     assert done.returncode == 1
     assert done.stderr.splitlines() == ["Error: cannot write to standard output: No space left on device"]
-
-
-def test_closed_streams_end_nothing() -> None:
-    shell = ["sh", "-c", 'exec "$0" "$@" <&- >&-', sys.executable, "-m", "g4f_lite"]
-    done = run("chat", "Hello", "-p", "echo", program=shell)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-@pytest.mark.parametrize(("command", "code"), [("chat", 0), ("chatt", 2)])
-def test_a_program_without_standard_streams(emulator: Emulator, here: list[str], command: str, code: int) -> None:
-    as_pythonw = "import sys; sys.stdin = sys.stdout = sys.stderr = None; from g4f_lite.cli import main; main()"
-    done = run(command, "Hello", *here, code=as_pythonw)
-    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
-    assert len(emulator.requests) == (command == "chat")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from g4f_lite import errors
 from g4f_lite.cli.failure import may_pass
 from g4f_lite.emulator import Emulator
 
-from .command import assert_failed, assert_refused, call
+from .command import assert_failed, assert_refused, call, run
 
+CLOSED = "Error: cannot write to standard output: it is closed\n"
 NOWHERE = ["--base-url", "http://127.0.0.1:9/v1", "-m", "echo"]
 
 
@@ -76,3 +78,79 @@ def test_one_object_at_most_is_printed(emulator: Emulator, here: list[str]) -> N
     assert_refused(call("chat", "Hi", "--json", "-p", "nosuch"), "nosuch")
     done = call("chat", "no JSON", "--json", "--schema", '{"type": "object"}', *here)
     assert (done.returncode, json.loads(done.stdout)["text"]) == (1, "no JSON")
+
+
+@pytest.mark.parametrize("rows", [3, 40])  # of 40, it stops after some
+@pytest.mark.parametrize("status", [500, 429, None])
+def test_a_batch_in_an_outage_may_be_sent_later(
+    emulator: Emulator, here: list[str], tmp_path: Path, rows: int, status: int | None
+) -> None:
+    (tmp_path / "in.txt").write_text("".join(f"{number}\n" for number in range(rows)), encoding="utf-8")
+    if status is not None:
+        emulator.fail("status", status=status, times=None)
+    files = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl")]
+    done = call(*files, *(NOWHERE if status is None else here))
+    assert done.returncode == 3, done.stderr
+    assert "the same command " in done.stderr
+    emulator.reset()
+    assert call(*files, *here).returncode == 0
+    assert len(emulator.requests) == rows
+
+
+def test_the_same_command_sends_the_rows_of_a_batch_that_failed(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "--workers", "1", *here]
+    kept = ["-o", str(tmp_path / "out.jsonl")]
+    emulator.answer("1")
+    emulator.fail("status", status=500, nth=2, times=None)
+    done = call(*command, *kept, "--fresh")
+    assert done.returncode == 3
+    assert done.stderr.endswith("; the same command, without --fresh, sends the failed rows again\n")
+    done = call(*command, *kept)
+    assert done.stderr.endswith("; the same command sends the failed rows again\n")
+    assert call(*command).stderr.endswith("; the same command sends all rows again\n")  # nothing is stored
+    emulator.reset()
+    assert call(*command, *kept).returncode == 0
+    assert [request.json()["messages"][-1]["content"] for request in emulator.requests] == ["two", "three"]
+
+
+def test_a_batch_in_which_one_row_stays_wrong_is_an_error(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\n", encoding="utf-8")
+    emulator.fail("status", status=400)
+    emulator.fail("status", status=500, times=None)
+    done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", *here)
+    assert done.returncode == 1
+    assert "2 of 2 prompts failed" in done.stderr
+    assert "the same command" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX closes the streams")
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        (["chat", "Hello", "-p", "echo"], 1, CLOSED),
+        (["chat", "Hello", "-p", "echo", "--json"], 1, CLOSED),
+        (["batch", "in.txt", "-p", "echo"], 1, CLOSED),
+        (["batch", "in.txt", "-p", "echo", "-o", "out.jsonl"], 0, ""),
+        (["image", "A cat", "-o", "-", "-p", "openai"], 1, CLOSED),
+        (["providers"], 0, ""),
+    ],
+)
+def test_a_closed_standard_output_loses_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], code: int, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.txt").write_text("Hello\n", encoding="utf-8")
+    shell = ["sh", "-c", 'exec "$0" "$@" <&- >&-', sys.executable, "-m", "g4f_lite"]
+    done = run(*command, program=shell)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
+
+
+@pytest.mark.parametrize(("command", "code"), [("chat", 1), ("chatt", 2), ("providers", 0)])
+def test_a_program_without_standard_streams(emulator: Emulator, here: list[str], command: str, code: int) -> None:
+    as_pythonw = "import sys; sys.stdin = sys.stdout = sys.stderr = None; from g4f_lite.cli import main; main()"
+    done = run(command, *([] if command == "providers" else ["Hello", *here]), code=as_pythonw)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+    assert emulator.requests == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,27 +13,21 @@ pytest.importorskip("click")
 
 from g4f_lite import (
     Answer,
-    AuthenticationError,
     BaseProvider,
     Client,
-    DeadlineExceededError,
     EmptyResponseError,
     Finish,
     Prompt,
-    QuotaExceededError,
-    RateLimitError,
     Refusal,
     RefusalError,
     ServiceError,
-    TransportError,
     Usage,
 )
 from g4f_lite.batch.result import Result
 from g4f_lite.batch.results import BatchResults
 from g4f_lite.batch.summary import BatchUsage
 from g4f_lite.cli.batch_report import told_after
-from g4f_lite.cli.batch_run import BatchRun, _terminated_as_interrupted, checked, reasons_of
-from g4f_lite.cli.failure import Passing
+from g4f_lite.cli.batch_run import _terminated_as_interrupted, checked, reasons_of
 from g4f_lite.messages import last_user_message
 
 
@@ -112,24 +105,6 @@ def test_a_result_that_is_being_counted_is_told_whole_or_not_at_all() -> None:
     assert usage.in_words() == "0 answers and 5 failures"
     usage.done = 4
     assert usage.copy().done == 5
-
-
-@pytest.mark.parametrize(
-    ("reason", "answers", "passes"),
-    [
-        (DeadlineExceededError("the max_time of 60 s has passed", limit="total"), 0, True),
-        (RateLimitError("too many requests"), 0, True),
-        (QuotaExceededError("no tokens are left today"), 0, True),
-        (TransportError("could not connect"), 3, True),
-        (TransportError("could not connect"), 0, False),  # as at a wrong address
-        (AuthenticationError("a wrong key"), 3, False),
-    ],
-)
-def test_which_stops_have_an_exit_code_of_their_own(reason: Exception, answers: int, passes: bool) -> None:
-    results = SimpleNamespace(usage=BatchUsage(done=answers))
-    run: Any = SimpleNamespace(results=results)
-    assert BatchRun._passes(run, reason) is passes
-    assert Passing.exit_code == 3
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process of Windows at once")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from g4f_lite import (
     EmptyResponseError,
     Finish,
     G4FLiteError,
+    HookError,
     ModelNotSupportedError,
     Prompt,
     Provider,
@@ -163,3 +165,61 @@ def test_a_wait_may_be_in_a_header_of_the_services_own(service: responses.Reques
     with pytest.raises(RateLimitError, match="the service asks to wait 120 s") as caught:
         Waits().ask("Hello")
     assert (caught.value.retry_after, caught.value.status, len(service.calls)) == (120, 420, 1)
+
+
+def digest_of(text: Any) -> str:
+    return hashlib.sha256(text).hexdigest()
+
+
+class Signs(Heron):
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return requests.Request("POST", URL, headers={"Sign": digest_of("not bytes")})
+
+
+def test_the_line_of_a_mistake_is_that_of_the_function_in_which_it_is() -> None:
+    line = digest_of.__code__.co_firstlineno + 1
+    with pytest.raises(
+        HookError, match=rf"^Signs\.request raised TypeError: .* \(test_errors_of_hooks\.py, line {line}\)$"
+    ):
+        Signs().ask("hi")
+
+
+class Berths(Heron):
+    """Reads a field of each response without a look at whether it is there."""
+
+    def request(self, prompt: Prompt, token: str) -> Any:
+        berth = (yield requests.Request("POST", f"{self.base_url}/berth")).json()["berth"]
+        yield requests.Request("POST", URL, json={"berth": berth}, headers=self.headers_with(X_Key="k-4711-heron"))
+
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
+        yield body.json()["text"]
+        yield Finish()
+
+
+@pytest.mark.parametrize(
+    ("answers", "hook", "body"),
+    [
+        (
+            ['{"ok": false, "fault": "F"}'],
+            "Berths.request raised KeyError: 'berth'",
+            '{"ok": false, "fault": "F"}',
+        ),
+        (
+            ['{"berth": 7}', '{"fault": "k-4711-heron"}'],
+            "Berths.deltas raised KeyError: 'text'",
+            '{"fault": "***"}',
+        ),
+        (['{"ok": true, "access_token": "t-1"}'], "Berths.request raised KeyError: 'berth'", ""),
+    ],
+    ids=["request", "deltas", "a token"],
+)
+def test_a_mistake_quotes_the_response_that_was_read(
+    service: responses.RequestsMock, answers: list[str], hook: str, body: str
+) -> None:
+    for url, answer in zip(("http://heron.example/berth", URL), answers, strict=False):
+        service.post(url, answer)
+    with pytest.raises(HookError) as caught:
+        Berths().ask("hi")
+    mistake, _, quoted = str(caught.value).partition("; the response begins with ")
+    assert mistake.startswith(f"{hook} (test_errors_of_hooks.py, line ")
+    assert (quoted.strip("'"), caught.value.body) == (body, body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from typing import NamedTuple
 
 import pytest
@@ -71,6 +72,18 @@ def test_servers_of_one_name_are_told_apart_by_their_addresses(
     if urls[0] != urls[1]:
         assert chain.ask("Hello", retry=None).provider == names[1]
         assert [provider.name for provider in chain.providers] == [own or "OpenAICompatible", "OpenAICompatible"]
+
+
+@pytest.mark.parametrize(("asked", "told"), [(None, ["(model 'skiff')", "(model 'galleon')"]), ("skiff", [])])
+@responses.activate
+def test_members_of_one_service_are_told_apart_by_their_models(asked: str | None, told: list[str]) -> None:
+    harbor = [Scripted(TransportError("no network"), model=model) for model in ("skiff", "galleon")]
+    chain = Fallback([*harbor, OpenAICompatible(FIRST, model="m")])
+    responses.post(f"{FIRST}/chat/completions", status=401)
+    with pytest.raises(AllProvidersFailedError) as caught:
+        chain.ask("Hello", model=asked, retry=None)
+    assert re.findall(r"\(model .*?\)$", str(caught.value), re.MULTILINE) == told
+    assert [error.provider for error in caught.value.errors] == ["Scripted", "Scripted", "OpenAICompatible"]
 
 
 class TextOnly(Scripted):

@@ -21,10 +21,12 @@ from g4f_lite import (
     MissingDependencyError,
     ModelNotSupportedError,
     Pace,
+    ProviderError,
     ProviderNotFoundError,
     QuotaExceededError,
     RateLimitError,
     ServiceError,
+    StreamInterruptedError,
     Timeout,
     TransportError,
 )
@@ -298,7 +300,7 @@ NONE = "There is no answer at the moment. Please try again later."
         (RateLimitError("slow down", retry_after=0), 503, "1", BUSY),
         (RateLimitError("slow down", retry_after=float("inf")), 503, "86400", BUSY),
         (RateLimitError("slow down", retry_after=float("nan")), 503, "1", BUSY),
-        (QuotaExceededError("no credit"), 503, None, BUSY),
+        (QuotaExceededError("no credit"), 502, None, NONE),
         (QuotaExceededError("a day's limit", retry_after=3600), 503, "3600", BUSY),
         (DeadlineExceededError("slow", limit="total"), 504, None, "The answer took too long. Please try again."),
         (DEAD, 502, None, NONE),
@@ -306,7 +308,7 @@ NONE = "There is no answer at the moment. Please try again later."
         (ModelNotSupportedError("no such model"), 502, None, NONE),
         (ConversationNotFoundError("gone"), 404, None, "There is no such conversation."),
         (AllProvidersFailedError("all", errors=[LIMITED, RateLimitError("x", retry_after=3)]), 503, "3", BUSY),
-        (AllProvidersFailedError("all", errors=[QuotaExceededError("x"), LIMITED]), 503, "8", BUSY),
+        (AllProvidersFailedError("all", errors=[QuotaExceededError("x"), LIMITED]), 502, None, NONE),
         (AllProvidersFailedError("all", errors=[LIMITED, DEAD]), 502, None, NONE),
         (AllProvidersFailedError("all"), 502, None, NONE),
         (AllProvidersFailedError("all", errors=[AllProvidersFailedError("some", errors=[LIMITED])]), 503, "8", BUSY),
@@ -324,7 +326,48 @@ def test_what_visitors_are_told(
         assert caplog.records == []
         return
     (record,) = caplog.records
-    assert record.getMessage() == f"no answer: {error}"
+    assert record.getMessage().startswith("no answer: ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LIMITED,
+        RateLimitError("slow down"),
+        QuotaExceededError("a day's limit", retry_after=3600),
+        DeadlineExceededError("slow", limit="total"),
+        DEAD,
+        ServiceError("internal", status=500),
+        StreamInterruptedError("cut"),
+        AllProvidersFailedError("all", errors=[LIMITED, DEAD, ProviderError("skipped", retry_after=30)]),
+    ],
+)
+def test_what_may_pass_by_itself_is_a_line_of_the_log(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    with make_app().test_request_context():
+        error_response(error)
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+    assert record.getMessage().startswith(f"no answer: {str(error).splitlines()[0]}")
+    assert "\n" not in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        QuotaExceededError("no credit"),
+        AuthenticationError("no such key"),
+        ModelNotSupportedError("no such model"),
+        ServiceError("too long", status=400),
+        TransportError("no certificate", cause="tls"),
+        AllProvidersFailedError("all", errors=[LIMITED, AuthenticationError("no such key")]),
+        RuntimeError("a mistake"),
+    ],
+)
+def test_what_needs_a_look_is_logged_with_its_traceback(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    with make_app().test_request_context():
+        error_response(error)
+    (record,) = caplog.records
+    assert (record.levelname, record.getMessage()) == ("ERROR", f"no answer: {error}")
     assert record.exc_info is not None
     assert record.exc_info[1] is error
 

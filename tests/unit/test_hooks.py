@@ -94,7 +94,7 @@ def request_of(**arguments: Any) -> Any:
 WRONG: list[tuple[dict[str, Any], str]] = [
     (
         {"deltas": yielding(b"abc", Finish())},
-        'Quill.deltas yielded bytes (b\'abc\'); write .decode("utf-8", "replace")',
+        'Quill.deltas yielded bytes (b\'abc\'); write .decode("utf-8", "replace") for a whole line; where a piece',
     ),
     ({"deltas": yielding("a", None)}, "Quill.deltas yielded None; yield str, Finish or another Delta"),
     ({"deltas": yielding("a", {"text": "b"})}, "Quill.deltas yielded dict ({'text': 'b'}); yield str, "),
@@ -213,7 +213,7 @@ def test_what_had_arrived_is_kept() -> None:
     stream = quill(deltas=yielding("Good", b" day")).stream("x")
     assert next(stream) == "Good"
     for _ in range(2):
-        with pytest.raises(HookError, match=r"Quill\.deltas yielded bytes"):
+        with pytest.raises(HookError, match=r"^Quill\.deltas yielded bytes .* the same codecs\.getincrementaldecoder"):
             next(stream)
 
 

@@ -60,6 +60,22 @@ class Undeclared(Plain):
     api_key = Secret
 
 
+class LikeNames(Plain):
+    """Has a secret and an argument whose names are like those of a provider's own attributes."""
+
+    secret = Secret("QUILL_SECRET", required=False)
+    models_ = "small"
+
+    def __init__(self, *, secret: str | None = None, models_: str = "small", **settings: Any) -> None:
+        super().__init__(**settings)
+        self.secret = secret
+        self.models_ = models_
+
+
+def test_a_secret_or_an_argument_of_the_constructor_is_not_a_misspelt_name() -> None:
+    check(LikeNames)
+
+
 @pytest.mark.parametrize(
     ("kind", "message"),
     [

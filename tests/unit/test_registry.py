@@ -29,6 +29,8 @@ from g4f_lite.providers.openai.listing import near_names
 from g4f_lite.providers.openai.presets import PRESETS
 from g4f_lite.testing import Echo, Scripted
 
+AGAIN = "install its package again, as a change of its pyproject.toml takes effect then"
+
 
 @pytest.mark.parametrize("name", ["Scripted", "scripted", " SCRIPTED ", "Echo"])
 def test_a_class_by_its_name(name: str) -> None:
@@ -69,7 +71,7 @@ def test_an_entry_point_in_a_misspelt_group_is_named(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ProviderNotFoundError, match=r"no provider 'heron'; ") as caught:
         registry.find_class("heron")
-    hint = f"; an entry point is in the group {group!r}: write 'g4f_lite.providers'"
+    hint = f"; an entry point is in the group {group!r}: write 'g4f_lite.providers', and {AGAIN}"
     assert str(caught.value).endswith(hint) is (group != "other.providers")
 
 
@@ -185,7 +187,9 @@ def test_other_packages_offer_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
         registry.find_class("no-class")
     with pytest.raises(ProviderNotConfiguredError, match=r"'gone' .* cannot be imported: No module"):
         registry.find_class("gone")
-    with pytest.raises(ProviderNotFoundError, match=r"'no-attribute' .* does not exist: .*Missing"):
+    with pytest.raises(
+        ProviderNotFoundError, match=r"'no-attribute' .* does not exist: .*Missing.*; correct it, and " + AGAIN
+    ):
         registry.find_class("no-attribute")
     with pytest.raises(ProviderNotFoundError, match=r"'abstract' .* does not implement deltas, request"):
         registry.find_class("abstract")

@@ -14,6 +14,7 @@ from g4f_lite.testing import Scripted
     [
         ("prompts[16]: the prompt is empty", "prompt 17: the prompt is empty"),
         ("prompts[0]: timeout must be more than 0 seconds", "--timeout must be more than 0 seconds"),
+        ("the prompt is blank; give a text or a list of messages", "the prompt is blank"),
         ("prompts[2]: system must be a string, not int", "prompt 3: --system must be a string, not int"),
         ("rpm must be above 0, not 0.0", "--rpm must be above 0, not 0.0"),
         ("max_time must be above 0 seconds, not 0.0", "--max-time must be above 0 seconds, not 0.0"),
@@ -22,6 +23,8 @@ from g4f_lite.testing import Scripted
         ("it has no option 'jobs': write workers=", "it has no option 'jobs': write --workers"),
         ("max_turns must be at least 1", "max_turns must be at least 1"),
         ("the model must be loaded first", "the model must be loaded first"),
+        ("no app: set X_APP in the environment, or pass app=", "no app: set X_APP in the environment"),
+        ("set X_KEY in the environment, or pass api_key=", "set X_KEY in the environment, or pass --api-key-file"),
         ("no key: set GROQ_API_KEY, or give api_key=", "no key: set GROQ_API_KEY, or give --api-key-file"),
         ("no option 'x'; Client(drop_unsupported=True) drops such options with a warning", "no option 'x'"),
         (

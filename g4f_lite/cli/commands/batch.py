@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
 from ...providers.price import Price
+from ...providers.registry import is_provider_name
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
 from ..batch_report import price_of, told_of_unused
@@ -23,6 +25,7 @@ from ..call_options import call_options
 from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments, tell
 from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
+from ..output import require_output
 from ..wording import in_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
@@ -151,8 +154,11 @@ def command(
     files = BatchFiles(
         source, target, failed, store, hosted, kind, delimiter, schema=call_options.get("response_format")
     )
+    if files.output.path is None:
+        require_output()
     if hosted is not None:
         _refuse_live_options({"store": store, **options})
+    _check_names(provider_options, engine)
     rows = files.read(template, empty=empty, head=head)
     check = format_check(call_options)
     with checking_arguments():
@@ -203,6 +209,19 @@ def command(
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate()._replace(unused=unused()), files)
         BatchRun(client, results, rows, files, check, price, options["fresh"]).run()
+
+
+def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
+    """Raise for an unknown provider before the columns are looked for, because ``-p`` looks like ``--prompt``.
+
+    :raises click.ClickException: if it may be a prompt
+    :raises ProviderNotFoundError: if it is another name
+    """
+    for name in ",".join(options.names).split(","):
+        if name and not is_provider_name(name.partition(":")[0]):
+            if re.search(r"\s|\{", name.strip()):
+                raise Misuse(f"-p is --provider, and there is no provider {name.strip()!r}; did you mean --prompt?")
+            options.choose(engine)
 
 
 def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price | None, unused: int) -> None:

@@ -21,7 +21,7 @@ from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
-from ..output import errors_in_json, write_json
+from ..output import errors_in_json, require_output, write_json
 from ..prompt import prompt_argument, read_prompt
 from ..show import note_if_cut, show
 from ..spending import cost_of
@@ -92,9 +92,15 @@ def command(
     The prompt is PROMPT, standard input, or both; with - as well as PROMPT, standard input must not be empty. With
     neither, on a terminal, an interactive chat starts.
 
+    In a shell's loop over lines from a pipe, redirect standard input, or the first call reads all of them:
+
+    \b
+      while read -r line; do g4f-lite chat -- "$line" < /dev/null; done
+
     --continue adds the turn to the file of the conversation, unless --save names a new file for it. If both name the
     same file, it may be a new one.
     """
+    require_output()
     interactive = not prompt and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
         raise click.UsageError("--json needs a prompt")

@@ -15,7 +15,7 @@ from ...providers.fallback import Fallback
 from ..completion import FILE
 from ..failure import Failure, Misuse
 from ..options import ProviderOptions, provider_options
-from ..output import write, write_bytes
+from ..output import require_output, write, write_bytes
 from ..prompt import prompt_argument, read_prompt
 
 STANDARD_OUTPUT = Path("-")
@@ -67,7 +67,10 @@ def check_target(target: Path, *, force: bool) -> None:
 
     :raises click.ClickException: if it cannot
     """
-    if target == STANDARD_OUTPUT or target.is_dir():
+    if target == STANDARD_OUTPUT:
+        require_output()
+        return
+    if target.is_dir():
         return
     if not target.parent.is_dir():
         raise Misuse(f"{target.parent} is not a directory")

@@ -14,7 +14,10 @@ from ...errors import (
     DeadlineExceededError,
     QuotaExceededError,
     RateLimitError,
+    StreamInterruptedError,
 )
+from ...http.retry import is_retryable
+from ...timeout import RETRY
 from .. import replies
 
 SENTENCES_KEY = "G4F_LITE_SENTENCES"
@@ -66,11 +69,10 @@ def _status(error: BaseException) -> tuple[int, float | None]:
         parts = [_status(part) for part in error.errors]
         if len({status for status, _ in parts}) == 1:
             return min(parts, key=lambda part: math.inf if part[1] is None else part[1])
+    if isinstance(error, QuotaExceededError) and error.retry_after is None:
+        return 502, None  # which no waiting ends
     if isinstance(error, RateLimitError):
-        wait = error.retry_after
-        if wait is None and not isinstance(error, QuotaExceededError):
-            wait = RETRY_SECONDS
-        return 503, wait
+        return 503, RETRY_SECONDS if error.retry_after is None else error.retry_after
     if isinstance(error, DeadlineExceededError):
         return 504, None
     return (404 if isinstance(error, ConversationNotFoundError) else 502), None
@@ -82,8 +84,9 @@ def error_response(error: BaseException) -> Response:
         app.register_error_handler(G4FLiteError, error_response)
 
     The status is 503 for a rate limit, with Retry-After; 504 for a timeout; 404 for a conversation that does not exist;
-    502 for all else.  A 404 is not logged.  The body is a sentence for visitors, as JSON: ``{"error": …}``; those of
-    ``app.config["G4F_LITE_SENTENCES"]``, by status, replace the English ones.
+    502 for all else, such as a used-up quota.  What may pass by itself is logged as a warning of one line, the rest as
+    an error with its traceback; a 404 is not logged.  The body is a sentence for visitors, as JSON: ``{"error": …}``;
+    those of ``app.config["G4F_LITE_SENTENCES"]``, by status, replace the English ones.
 
     :param error: what the call raised
     """
@@ -103,4 +106,16 @@ def log(app: Flask, error: BaseException) -> None:
 
     Python is silent about a logger without a handler, as this library's are; Flask gives the app's one.
     """
-    app.logger.error("no answer: %s", error, exc_info=error)
+    if _may_pass(error):
+        app.logger.warning("no answer: %s", "; ".join(str(error).splitlines()))
+    else:
+        app.logger.error("no answer: %s", error, exc_info=error)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Return whether an error may pass by itself, so that nobody has to look for its cause."""
+    if isinstance(error, AllProvidersFailedError) and error.errors:
+        return all(map(_may_pass, error.errors))
+    if isinstance(error, (DeadlineExceededError, StreamInterruptedError)):
+        return True
+    return getattr(error, "retry_after", None) is not None or is_retryable(error, RETRY, math.inf)

@@ -14,12 +14,13 @@ from ...errors import G4FLiteError
 from ...providers.base import BaseProvider
 from ...providers.environment import PREFIX, VARIABLES, no_setting
 from ...providers.local.base import EngineProvider
-from ...timeout import Timeout
+from ...timeout import RETRY, RetryPolicy, Timeout
 from .errors import SENTENCES_KEY, check_sentences
 
 EXTENSION = "g4f_lite"
 ASK_SECONDS = 25.0  # for an answer that is returned whole: gunicorn's sync worker is killed after 30
 STREAM_SECONDS = 120.0  # for an answer that is streamed
+RETRY_AFTER_SECONDS = 8.0  # the longest wait for a rate limit: a visitor is better told to come back than kept waiting
 
 _SETTINGS = {
     "provider": "G4F_LITE_PROVIDER",
@@ -110,11 +111,22 @@ def _client_of(config: Mapping[str, Any]) -> Client:
     settings = {name: config[key] for name, key in _SETTINGS.items() if config.get(key) is not None}
     usual = not os.environ.get("G4F_LITE_TIMEOUT")  # which bounds every call that has no other timeout
     streamed = os.environ.get("G4F_LITE_STREAM_TIMEOUT") or (STREAM_SECONDS if usual else None)
-    return Client(
+    client = Client(
         **settings,
         timeout=_limit(config, "G4F_LITE_STREAM_TIMEOUT", streamed),
         ask_timeout=_limit(config, "G4F_LITE_TIMEOUT", ASK_SECONDS if usual else None),
     )
+    if _has_policy([settings.get("provider"), *(settings.get("models") or {}).values()]):
+        return client
+    return client.with_options(retry=RetryPolicy(max_retry_after=RETRY_AFTER_SECONDS))
+
+
+def _has_policy(provider: Any) -> bool:
+    """Return whether a provider object, or one of a list or a chain, was given a retry policy."""
+    members = provider if isinstance(provider, (list, tuple)) else getattr(provider, "providers", None)
+    if members is not None:
+        return any(_has_policy(member) for member in members)
+    return getattr(provider, "retry", RETRY) is not RETRY
 
 
 def _limit(config: Mapping[str, Any], key: str, usual: float | str | None) -> Timeout | None:
