@@ -44,14 +44,14 @@ class CoolDowns:
                 self.running[model] = now + seconds, seconds
 
     def wait(self, model: str, most: float) -> float:
-        """Return the seconds that a call should wait now; 0 where there is no cool-down.
+        """Return the seconds that a call should wait now: 0 where there is no cool-down, or where it does not fit.
 
-        :param most: the longest time that the call may wait; where that is too short, the result is longer
+        :param most: the longest time that the call may wait
         """
         ends, length = self.running.get(model, (0.0, 0.0))
         left = ends - self._clock()
         if left <= 0 or left > most:
-            return max(0.0, left)
+            return 0.0
         return left + self._draw(0.0, min(length, SPREAD, most - left))
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -125,18 +125,10 @@ def attempts(
 
 
 def _pause(service: Retried, retry: RetryLike, model: str | None, deadline: Deadline) -> float:
-    """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none.
-
-    :raises RateLimitError: if the call may not wait so long
-    """
+    """Return the seconds to wait before a prompt is sent, for a rate limit of its model; 0 for none."""
     if model is None or retry is None or not service.cool_downs.running:  # as nearly always
         return 0.0
-    most = min(_policy_of(retry).max_retry_after, deadline.may_wait())
-    pause = service.cool_downs.wait(model, most)
-    if pause > most:
-        text = "not sent, because of a rate limit that another call met"
-        raise RateLimitError(text, step="prompt", retry_after=pause)
-    return pause
+    return service.cool_downs.wait(model, min(_policy_of(retry).max_retry_after, deadline.may_wait()))
 
 
 def _policy_of(retry: RetryLike) -> RetryPolicy:

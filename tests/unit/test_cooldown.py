@@ -39,7 +39,7 @@ def test_nobody_waits_before_a_limit(cool: CoolDowns) -> None:
         (2, 60, 0),
         (0, 3, 3),  # the spread goes no further than the call may wait
         (0, 2, 2),
-        (0, 1.9, 2),  # more than the call may wait, which it sees from this
+        (0, 1.9, 0),  # what does not fit is not waited for
     ],
 )
 def test_a_call_waits_for_what_is_left(after: float, most: float, wait: float, cool: CoolDowns, clock: Clock) -> None:

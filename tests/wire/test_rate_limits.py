@@ -82,19 +82,17 @@ def test_a_limit_of_one_model_does_not_hold_up_another(provide: Provide) -> None
         with pytest.raises(RateLimitError):
             provider.create("busy", "hi")
         assert provider.create("idle", "hi") == "Hello"
-        assert len(server.requests) == 2
+        assert provider.create("busy", "hi") == "Hello", "30 s do not fit into 20, so it was sent"
 
 
 @pytest.mark.parametrize("timeout", [20, 35])
-def test_a_cool_down_that_leaves_no_time_for_the_answer_is_an_error_at_once(timeout: float, provide: Provide) -> None:
+def test_a_cool_down_that_leaves_no_time_for_the_answer_is_not_waited_for(timeout: float, provide: Provide) -> None:
     with RawServer(every(limited("Retry-After: 30"), HELLO)) as server:
         provider = provide(server, timeout=60, retry=RetryPolicy(attempts=1))
         with pytest.raises(RateLimitError):
             provider.create(messages="hi")
-        with pytest.raises(RateLimitError, match="not sent, because of a rate limit that another call met") as caught:
-            provider.create(messages="hi", timeout=timeout)
-        assert caught.value.retry_after == pytest.approx(30, abs=5)
-        assert len(server.requests) == 1
+        assert provider.create(messages="hi", timeout=timeout) == "Hello", "it was sent"
+        assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("who", ["the same call", "another call", "another call that never waits"])
