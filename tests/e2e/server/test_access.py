@@ -141,6 +141,7 @@ def test_a_server_on_this_machine_that_does_not_run_is_said_at_the_start() -> No
         bound.bind(("127.0.0.1", 0))  # and does not listen
         address = f"127.0.0.1:{bound.getsockname()[1]}"
         with served("vllm", "--base-url", f"http://{address}/v1") as server:
+            assert server.get("/health").status_code == 200  # so it is up, and hears a signal
             assert server.end().startswith(f"Note: vLLM does not run yet: could not connect to {address}: ")
 
 
