@@ -14,6 +14,7 @@ from ..errors import (
     ChallengeError,
     DeadlineExceededError,
     G4FLiteError,
+    HookError,
     ProviderError,
     QuotaExceededError,
     RateLimitError,
@@ -240,6 +241,6 @@ def is_retryable(error: BaseException | None, policy: RetryPolicy, most: float) 
         return error.limit not in ("total", "first")
     if isinstance(error, RateLimitError):  # from status 429, or from a text that says so under any status
         return not isinstance(error, QuotaExceededError) and (error.status != 429 or 429 in policy.statuses)
-    if isinstance(error, (AuthenticationError, ChallengeError)):
+    if isinstance(error, (AuthenticationError, ChallengeError, HookError)):
         return False
     return isinstance(error, ProviderError) and error.status in policy.statuses

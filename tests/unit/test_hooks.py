@@ -194,8 +194,9 @@ def test_a_wrong_error_of_a_service_is_named_too(service: responses.RequestsMock
         with pytest.raises(HookError) as caught:
             quill(service_error=hook).ask("x")
         assert str(caught.value).startswith(message)
+    assert sum(call.request.method == "POST" for call in service.calls) == 2  # a mistake is not tried again
     with pytest.raises(ServiceError, match="broken"):
-        quill(service_error=returning(ServiceError("broken"))).ask("x")
+        quill(service_error=returning(ServiceError("broken", may_retry=False))).ask("x")
 
 
 def test_the_traceback_leads_to_the_line_of_the_hook() -> None:
