@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 
@@ -31,6 +33,27 @@ def shown(cell: object) -> list[str]:
     return texts
 
 
+@contextmanager
+def interrupted(kernel: Kernel, emulator: Emulator, requests: int = 1, seconds: float = 0.0) -> Iterator[list[float]]:
+    """Interrupt what a ``with`` block runs, and give a list that gets the time of it.
+
+    :param requests: so many have to come first
+    :param seconds: how long after them
+    """
+    began: list[float] = []
+
+    def interrupt() -> None:
+        while len(emulator.requests) < requests:
+            time.sleep(0.01)
+        time.sleep(seconds)
+        began.append(kernel.interrupt())
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    yield began
+    thread.join()
+
+
 def test_the_answer_is_shown_once_and_is_the_value_of_the_cell(kernel: Kernel, emulator: Emulator) -> None:
     emulator.answer("It is *blue* & <b>high</b>.")
     cell = kernel.run("%%chat -o sky\nWhy is the sky blue?")
@@ -51,20 +74,10 @@ def test_the_conversation_goes_on_from_cell_to_cell(kernel: Kernel, emulator: Em
 def test_an_interrupt_stops_soon_and_keeps_the_part(kernel: Kernel, emulator: Emulator) -> None:
     emulator.configure(pace=0.05)
     emulator.answer("word " * 200)
-    began, ended = [], []
-
-    def interrupt() -> None:
-        while not emulator.requests:
-            time.sleep(0.01)
-        time.sleep(1)
-        began.append(kernel.interrupt())
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    cell = kernel.run("%%chat -o story\nTell me a story")
-    ended.append(time.monotonic())
-    thread.join()
-    assert ended[0] - began[0] < SOON
+    with interrupted(kernel, emulator, seconds=1) as began:
+        cell = kernel.run("%%chat -o story\nTell me a story")
+        ended = time.monotonic()
+    assert ended - began[0] < SOON
     texts = shown(cell)
     assert texts[-1] == "AnswerInterrupted: the answer was interrupted; what had arrived is in story"
     assert sum(text.count("\n") + 1 for text in texts) <= 20
@@ -82,34 +95,16 @@ def test_an_interrupt_stops_soon_and_keeps_the_part(kernel: Kernel, emulator: Em
 
 def test_an_interrupt_of_a_silent_service(kernel: Kernel, emulator: Emulator) -> None:
     emulator.configure(first_delay=20)
-    began = []
-
-    def interrupt() -> None:
-        while not emulator.requests:
-            time.sleep(0.01)
-        time.sleep(0.2)
-        began.append(kernel.interrupt())
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    texts = shown(kernel.run("%%chat\nThink"))
-    thread.join()
+    with interrupted(kernel, emulator, seconds=0.2) as began:
+        texts = shown(kernel.run("%%chat\nThink"))
     assert time.monotonic() - began[0] < SOON
     assert texts == ["AnswerInterrupted: the answer was interrupted"]
 
 
 def test_of_a_value_that_does_not_come_no_ellipsis_is_left(kernel: Kernel, emulator: Emulator) -> None:
     emulator.configure(first_delay=20)
-
-    def interrupt() -> None:
-        while not emulator.requests:
-            time.sleep(0.01)
-        kernel.interrupt()
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    texts = shown(kernel.run("%%chat -s int\nThink"))
-    thread.join()
+    with interrupted(kernel, emulator):
+        texts = shown(kernel.run("%%chat -s int\nThink"))
     assert texts == ["AnswerInterrupted: the answer was interrupted"]
     emulator.configure(first_delay=0)
     emulator.answer('{"value": 42}')
@@ -144,20 +139,10 @@ def test_what_is_not_a_value_stays_to_be_seen(kernel: Kernel, emulator: Emulator
 def test_an_interrupt_of_a_call_is_one_line(kernel: Kernel, emulator: Emulator, call: str) -> None:
     emulator.configure(pace=0.05)
     emulator.answer("word " * 200)
-    began = []
-
-    def interrupt() -> None:
-        while not emulator.requests:
-            time.sleep(0.01)
-        time.sleep(0.8)
-        began.append(kernel.interrupt())
-
     kernel.run("import asyncio, g4f_lite, sys; create = g4f_lite.Client().chat.completions.create")
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    cell = kernel.run(call)
-    ended = time.monotonic()
-    thread.join()
+    with interrupted(kernel, emulator, seconds=0.8) as began:
+        cell = kernel.run(call)
+        ended = time.monotonic()
     assert ended - began[0] < SOON
     assert cell.outputs[-1].ename == "AnswerInterrupted"
     assert shown(cell)[-1] == ("AnswerInterrupted: the answer was interrupted; what had arrived is in _interrupted")
@@ -168,16 +153,8 @@ def test_an_interrupt_of_a_call_is_one_line(kernel: Kernel, emulator: Emulator, 
 def test_an_interrupt_of_other_tasks_does_not_end_the_kernel(kernel: Kernel, emulator: Emulator) -> None:
     emulator.configure(first_delay=0.5)
     kernel.run("import asyncio, g4f_lite\nasync def ask():\n    return g4f_lite.ask('one')")
-
-    def interrupt() -> None:
-        while not emulator.requests:
-            time.sleep(0.01)
-        kernel.interrupt()
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    cell = kernel.run("await asyncio.gather(ask(), ask())")
-    thread.join()
+    with interrupted(kernel, emulator):
+        cell = kernel.run("await asyncio.gather(ask(), ask())")
     assert cell.outputs[-1].ename == "CancelledError"
     assert shown(kernel.run("print(await ask())")) == ["one\n"]
 
@@ -186,16 +163,8 @@ def test_an_interrupt_of_a_batch_keeps_its_results(kernel: Kernel, emulator: Emu
     emulator.answer("one")
     emulator.configure(first_delay=0.05)
     kernel.run("import g4f_lite, sys")
-
-    def interrupt() -> None:
-        while len(emulator.requests) < 5:
-            time.sleep(0.01)
-        kernel.interrupt()
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    cell = kernel.run("g4f_lite.Client().map(['x'] * 500, workers=2).texts()")
-    thread.join()
+    with interrupted(kernel, emulator, requests=5):
+        cell = kernel.run("g4f_lite.Client().map(['x'] * 500, workers=2).texts()")
     assert shown(cell)[-1].startswith("BatchInterrupted: the batch was interrupted after ")
     assert shown(kernel.run("print(0 < _interrupted.usage.done < 500)")) == ["True\n"]
     sent = len(emulator.requests)
@@ -209,16 +178,8 @@ def test_an_interrupt_of_a_batch_in_a_cell_that_awaits(kernel: Kernel, emulator:
     emulator.answer("one")
     emulator.configure(first_delay=0.5)
     kernel.run("import asyncio, g4f_lite, signal, sys")
-
-    def interrupt() -> None:
-        while len(emulator.requests) < 2:
-            time.sleep(0.01)
-        kernel.interrupt()
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    cell = kernel.run("await asyncio.sleep(0)\ng4f_lite.Client().map(['x'] * 40, workers=1).texts()")
-    thread.join()
+    with interrupted(kernel, emulator, requests=2):
+        cell = kernel.run("await asyncio.sleep(0)\ng4f_lite.Client().map(['x'] * 40, workers=1).texts()")
     assert shown(cell)[-1].startswith("BatchInterrupted: the batch was interrupted after ")
     assert len(emulator.requests) < 40
     handlers = kernel.run(
@@ -250,17 +211,8 @@ def test_an_interrupt_of_what_is_no_stream_is_one_line(
     if "images" in call:
         emulator.fail("stall", times=None)
     kernel.run(f"import g4f_lite; client, path = g4f_lite.Client(), {str(tmp_path / 'run.json')!r}")
-
-    def interrupt() -> None:
-        while len(emulator.requests) < (1 if "images" in call else 3):
-            time.sleep(0.01)
-        time.sleep(0.3)
-        kernel.interrupt()
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    (text,) = shown(kernel.run(call))
-    thread.join()
+    with interrupted(kernel, emulator, requests=1 if "images" in call else 3, seconds=0.3):
+        (text,) = shown(kernel.run(call))
     assert text.startswith(told)
     assert len(text.splitlines()) == 1
 
