@@ -130,6 +130,34 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
     assert [call.prompt for call in g4f_scripted.calls] == [prompt, "I am Ada {name}, 10, {name}"]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("How long is {x}?", "{x}"),
+        ("How long are {x:.1f} miles, and {y}?", "{x:.1f}"),
+        ("Sort {sorted(rows)[:3]!r}", "{sorted(rows)[:3]!r}"),
+        ("{', '.join(word for word in rows)}", "{', '.join(word for word in rows)}"),
+        ("'{x=}'", "{x=}"),
+        ("{y} and {json} and {x + y}", None),  # not defined, a module, and not all of it defined
+        ("{len} {id} {In} {1 + 1}", None),
+        ('{"x": 1} and {"rows": [1, 2], "of": "x"}', None),
+        ("{x: 1} and {x, rows} and {}", None),
+        (r"\\frac{x}{x} + a^{x} + a_{x} and ${x} and {{x}} and {{ x }}", None),
+        ("int f() {\n  return x;\n} g() { x = 1; } {return x}", None),
+    ],
+)
+def test_braces_that_name_a_variable_are_told_where_interpolation_is_forgotten(
+    shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str], prompt: str, told: str | None
+) -> None:
+    g4f_scripted.queue("a", "b")
+    run(shell, "x, rows = 7, ['Ada']\nimport json")
+    run(shell, f"%%chat\n{prompt}")
+    assert capsys.readouterr().err == ("" if told is None else f"{told} was sent as it is; -i replaces it\n")
+    assert g4f_scripted.calls[0].prompt == prompt
+    run(shell, "%%chat -i\n{x}")
+    assert capsys.readouterr().err == ""
+
+
 @dataclass
 class Rows:
     """What has attributes, as a DataFrame."""

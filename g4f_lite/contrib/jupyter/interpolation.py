@@ -6,10 +6,11 @@ Python compiles none of it: before 3.12 an f-string's expressions may have neith
 from __future__ import annotations
 
 import ast
+import builtins
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from textwrap import shorten
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -17,6 +18,8 @@ from IPython.core.error import UsageError
 _OF_PROMPT = re.compile(r"(?:[^{}]+|\{\{|\}\})*")
 _OF_FORMAT = re.compile(r"[^{}]*")
 _AFTER_EXPRESSION = re.compile(r"(?P<equals>=\s*)?(?:!(?P<conversion>[rsa]))?(?P<end>[:}])")
+# Braces that may be meant as an expression: not those of LaTeX, of a shell, of a template, or of a block of code.
+_MAY_BE_MEANT = re.compile(r"(?<![\w\\^$%#{}])\{[^{}\\\n]{1,200}\}(?!\})")
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {"r": repr, "s": str, "a": ascii}
 _ADVICE = "braces that are part of the prompt are written twice, {{ and }}"
 
@@ -33,6 +36,31 @@ def interpolated(prompt: str, evaluate: Evaluate) -> str:
     if end < len(prompt):
         raise UsageError(f"-i: a closing brace has no opening one; {_ADVICE}")
     return text
+
+
+def sent_as_written(prompt: str, variables: Mapping[str, Any]) -> str | None:
+    """Return the first braces in a prompt that ``-i`` would have replaced by a value of the user's; None without any.
+
+    :param variables: the user's variables
+    """
+    for found in _MAY_BE_MEANT.finditer(prompt):
+        try:
+            tree, after = _expression(found[0], 1)
+        except UsageError:
+            continue
+        is_object_in_code = found[0][after.end() :][:1].isspace()  # {name: value}
+        if not is_object_in_code and not isinstance(tree.body, ast.Tuple) and _are_known(tree, variables):
+            return found[0]
+    return None
+
+
+def _are_known(tree: ast.Expression, variables: Mapping[str, Any]) -> bool:
+    """Return whether an expression has a value of the user's, and no name that means nothing."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    names = {node.id for node in nodes} - {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
+    if any(name not in variables and not hasattr(builtins, name) for name in names):
+        return False
+    return any(name in variables and not isinstance(variables[name], ModuleType) for name in names)
 
 
 def _filled(text: str, at: int, literal: re.Pattern[str], evaluate: Evaluate) -> tuple[str, int]:
