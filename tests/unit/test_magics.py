@@ -206,6 +206,28 @@ def test_expressions_are_those_of_an_f_string(
     assert g4f_scripted.calls[0].prompt == sent
 
 
+def test_a_table_that_pandas_shortens_is_told(
+    shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    shell.user_ns.update(
+        long=pandas.DataFrame({"n": range(70)}),
+        wide=pandas.DataFrame({f"c{number}": [number] for number in range(30)}),
+        texts=pandas.Series(["word " * 30]),
+        short=pandas.DataFrame({"n": [1, 2], "text": ["...", ".."]}),
+    )
+    with pandas.option_context("display.max_columns", 20, "display.max_colwidth", 50, "display.max_rows", 60):
+        run(shell, "%%chat -i\n{short} {long.to_csv()} {len(long)}")
+        assert capsys.readouterr().err == ""
+        run(shell, "%%chat -i\n{long} {wide!s} {texts} {long[long.n > 2]}")
+    assert capsys.readouterr().err == (
+        "{long} was shortened by pandas; {long.to_csv()} is the whole table\n"
+        "{wide} was shortened by pandas; {wide.to_csv()} is the whole table\n"
+        "{texts} was shortened by pandas; {texts.to_csv()} is the whole table\n"
+        "{long[long.n > 2]} was shortened by pandas; {(long[long.n > 2]).to_csv()} is the whole table\n"
+    )
+
+
 TWICE = "; braces that are part of the prompt are written twice, {{ and }}"
 
 

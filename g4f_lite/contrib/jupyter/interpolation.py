@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+import sys
 from collections.abc import Callable, Mapping
 from textwrap import shorten
 from types import CodeType, ModuleType
@@ -93,13 +94,29 @@ def _value(text: str, start: int, evaluate: Evaluate) -> tuple[str, int]:
     conversion = found["conversion"] or ("r" if label and not form else "")
     try:
         value = evaluate(compile(tree, "<prompt>", "eval"))
-        if conversion:
-            value = _CONVERSIONS[conversion](value)
-        return label + format(value, form), end
+        written = format(_CONVERSIONS[conversion](value) if conversion else value, form)
+        if _is_shortened(value):
+            expression = text[start : found.start()].strip()
+            whole = expression if expression.isidentifier() else f"({expression})"
+            sys.stderr.write(f"{{{expression}}} was shortened by pandas; {{{whole}.to_csv()}} is the whole table\n")
+        return label + written, end
     except Exception as error:
         advice = f"; {_ADVICE}" if isinstance(error, (NameError, SyntaxError)) else ""
         quoted = shorten(text[start - 1 : end], 80, placeholder="…")
         raise UsageError(f"-i {quoted}: {type(error).__name__}: {error}{advice}") from error
+
+
+def _is_shortened(value: Any) -> bool:
+    """Return whether pandas leaves out rows, columns or texts of a table where it prints it."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(value, (pandas.DataFrame, pandas.Series)):
+        return False
+    most = pandas.get_option("display.max_rows")
+    if most and len(value) > most:
+        return True
+    with pandas.option_context("display.max_columns", None, "display.max_colwidth", None):
+        whole = str(value)
+    return whole != str(value)
 
 
 def _expression(text: str, start: int) -> tuple[ast.Expression, re.Match[str]]:
