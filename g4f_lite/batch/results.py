@@ -351,7 +351,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
                 self._failed[result.index] = result
             progress.add(result)
 
-        run = Run(tasks(), plan, on_result, progress.close, progress.pause)
+        run = Run(tasks(), plan, on_result, progress.close, progress.tick)
         return run
 
     def _next_task(self, index: int) -> Task | Outcome | None:
