@@ -123,10 +123,13 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
     def to_frame(self, meta: bool = True) -> Any:
         """Return all results as a DataFrame: of polars where the prompts were a Series of polars, else of pandas.
 
+        Without ``call_error``, failures are a UserWarning as of ``texts()``.
+
         :param meta: whether there are columns beside ``text``, ``output`` or the type's fields, such as ``call_error``
         :raises MissingDependencyError: if pandas is not installed
         """
-        return self._all(self).to_frame(meta)
+        come = self._all(self)
+        return (come if meta else self._warned(come)).to_frame(meta)
 
     def check(self) -> None:
         """Raise what keeps the prompts from being sent, as reading the results does; nothing is sent.
@@ -172,7 +175,8 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         failed = self.failed
         self._failed.clear()
         if not self._inputs.is_sized:
-            return BatchResults(Inputs([result.input for result in failed], True), self._plan)
+            items = [result.input for result in failed]
+            return BatchResults(self._inputs._replace(items=items, is_sized=True), self._plan)
         for result in failed:
             self._known.pop(result.index, None)
         self._usage.forget(len(failed))

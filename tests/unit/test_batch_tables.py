@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 import pytest
 
@@ -161,6 +161,59 @@ def test_a_value_without_fields_is_in_the_column_of_outputs(kind: Any, answer: s
     pytest.importorskip("msgspec")
     frame = Client(Scripted(answer)).map(["one"], output=kind).to_frame(meta=False)
     assert frame.to_dict("list") == {column: [value]}
+
+
+class Loose(TypedDict, total=False):
+    name: str
+    age: int
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [
+        (None, ["text"]),
+        (int, ["output"]),
+        (list[Person], ["output"]),
+        (Mood, ["output"]),
+        (Person, ["name", "age"]),
+        (Named, ["name", "age"]),
+        (Loose, ["name", "age"]),
+        (Annotated[Person, "somebody"], ["name", "age"]),
+        (Person | None, ["name", "age"]),
+        (Person | Review | int, ["name", "age", "mood", "output"]),
+        (dict[str, int], []),
+    ],
+)
+def test_a_frame_has_the_columns_of_the_type_where_all_failed(client: Client, kind: Any, columns: list[str]) -> None:
+    pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+    for prompts in (["fail", "fail"], iter(["fail"])):
+        results = client.map(prompts, output=kind)
+        assert list(results.so_far.to_frame(meta=False).columns) == columns
+        assert list(results.to_frame().columns)[: len(columns) + 1] == [*columns, "call_error"]
+
+
+@pytest.mark.once
+def test_a_frame_has_the_columns_of_models_where_all_failed(client: Client) -> None:
+    pytest.importorskip("pandas")
+    msgspec = pytest.importorskip("msgspec")
+    pydantic = pytest.importorskip("pydantic")
+    kinds = (
+        msgspec.defstruct("Struct", ["name", "age"]),
+        pydantic.create_model("Model", name=(str, ...), age=(int, 0)),
+    )
+    for kind in kinds:
+        assert list(client.map(["fail"], output=kind).to_frame(meta=False).columns) == ["name", "age"]
+
+
+@pytest.mark.once
+def test_a_frame_without_a_column_of_errors_warns_of_failures(client: Client) -> None:
+    pytest.importorskip("pandas")
+    results = client.map(["Ada 36", "fail"])
+    with pytest.warns(UserWarning, match="^1 of 2 prompts failed: .*results.failed has the errors") as caught:
+        _ = [results.to_frame(meta) for meta in (False, True)]
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 @pytest.mark.once
