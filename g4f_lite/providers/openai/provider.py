@@ -53,7 +53,8 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
     ) -> None:
         if name is not None:
             check_name(name, "name")
-        self.name = name or self._preset.title or type(self).__name__
+        self._kind_name = self._preset.title or type(self).__name__
+        self.name = name or self._kind_name
         if base_url is None and not self._preset.base_url and os.environ.get("G4F_LITE_BASE_URL"):
             raise ValueError(
                 f"{self.name} needs base_url=; G4F_LITE_BASE_URL is the server of calls that name no provider, "
@@ -108,7 +109,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         # A function may return the key of whoever is asking, and secrets() has none of its keys.
         key = [self.key.value()] if callable(self.key.given) else []
         own = super().identity()
-        own.pop("price", None)  # which changes no answer
+        own = {name: own[name] for name in own if name not in ("name", "price")}  # which change no answer
         return [own, self.query, *key]
 
     def __getstate__(self) -> dict[str, Any]:
