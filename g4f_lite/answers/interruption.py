@@ -53,10 +53,12 @@ class BatchInterrupted(Interrupted):
 
     :param results: the results of the batch, which keep what has come, and go on when they are read again
     :param done: how many there are, and what goes on without the user
+    :param store: the file that keeps them; None if there is none
     """
 
-    def __init__(self, results: Any, done: str) -> None:
-        hint = f"{NAME}.so_far is what has come, and reading {NAME} again goes on"
+    def __init__(self, results: Any, done: str, store: object = None) -> None:
+        kept = f", kept in {store}" if store else ""
+        hint = f"{NAME}.so_far is what has come{kept}, and reading {NAME} again goes on"
         super().__init__(f"the batch was interrupted after {done}; {hint}")
         self.results = self.came = results
 

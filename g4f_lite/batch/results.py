@@ -325,9 +325,10 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         raise BatchStoppedError(text, results=self, error=reason) from reason
 
     def _interrupt(self, error: KeyboardInterrupt) -> KeyboardInterrupt:
+        store = self._plan.store and self._plan.store.database.path
         if in_ipython():
-            return BatchInterrupted(self, self._told())
-        tell_interrupt(error, self._told(), self._plan.store and self._plan.store.database.path)
+            return BatchInterrupted(self, self._told(), store)
+        tell_interrupt(error, self._told(), store)
         return error
 
     def _told(self) -> str:
