@@ -8,6 +8,7 @@ import importlib
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -20,6 +21,7 @@ from .summary import BatchUsage
 
 T = TypeVar("T")
 
+_NULLABLE = {frozenset((bool, type(None))): "boolean", frozenset((int, type(None))): "Int64"}  # types of pandas
 _SHOWN_FAILURES = 5
 _READ = "call <code>.texts()</code>, or iterate over the results."
 _SO_FAR = "<code>.so_far</code> has what has come, and sends nothing."
@@ -67,8 +69,10 @@ class Results(OfBatch, list[Result[T]]):
         if library == "polars":
             return module.DataFrame(columns, strict=False)
         for name, values in columns.items():
-            if {*map(type, values)} == {bool, type(None)}:  # which would be a column of any objects
-                columns[name] = module.array(values, dtype="boolean")
+            # Beside None they would be a column of any objects, and of floats.
+            if (dtype := _NULLABLE.get(frozenset(map(type, values)))) is not None:
+                with suppress(OverflowError):  # of a number of more than 64 bits
+                    columns[name] = module.array(values, dtype=dtype)
         return module.DataFrame(columns, index=self._labels())
 
     def _column(self, values: list[Any]) -> Any:

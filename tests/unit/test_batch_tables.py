@@ -236,6 +236,19 @@ def test_booleans_with_missing_values_stay_booleans() -> None:
 
 
 @pytest.mark.once
+@pytest.mark.parametrize(
+    ("answers", "dtype"), [(["3", "none"], "Int64"), (["3", "4"], "int64"), (["3", "none", str(2**70)], "object")]
+)
+def test_whole_numbers_with_missing_values_stay_whole(answers: list[str], dtype: str) -> None:
+    pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+    results = Client(Scripted(*answers)).map(answers, output=int, repairs=0, workers=1)
+    column = results.to_frame()["output"]
+    assert column.dtype == dtype
+    assert column.dropna().tolist() == [value for value in results.outputs() if value is not None]
+
+
+@pytest.mark.once
 def test_texts_of_a_series_line_up_with_its_index(client: Client) -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"text": ["Ada 1", "Alan 2", "fail", "Grace 3"]})
