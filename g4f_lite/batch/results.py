@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from ..answers.display import in_ipython
-from ..answers.interruption import BatchInterrupted, heard, tell_interrupt
+from ..answers.interruption import heard, interrupt_of_batch
 from ..answers.short_traceback import with_short_errors
 from ..arguments import warn
 from ..errors import AuthenticationError, BatchStoppedError
@@ -56,6 +55,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         self._keys: list[Key | None] = []  # of prompts that are all there
         self._position = 0  # of the next result, where the prompts come from an iterator
         self._read = 0  # prompts of an iterator
+        self._is_read = False  # to its end
         self._reason: BaseException | None = None  # why the last reading stopped before the end
         self._undone: dict[int, Task] = {}  # prompts of an iterator that were read, and have no result
         self._lost: dict[int, Task] = {}  # those whose failure is yet to be raised
@@ -267,6 +267,8 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
                 with self._lock:  # another thread may be taking results too
                     index = self._position
                     if index not in self._known:
+                        if self._is_read and index >= self._read:  # a progress would be shown once more
+                            return
                         run = run or self._start(itertools.count(index) if last is None else range(index, last))
                         if not self._wait_for(index, run):
                             return
@@ -326,10 +328,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
 
     def _interrupt(self, error: KeyboardInterrupt) -> KeyboardInterrupt:
         store = self._plan.store and self._plan.store.database.path
-        if in_ipython():
-            return BatchInterrupted(self, self._told(), store)
-        tell_interrupt(error, self._told(), store)
-        return error
+        return interrupt_of_batch(error, self, self._told(), store)
 
     def _told(self) -> str:
         """Say how many results there are, and what goes on without the user."""
@@ -370,6 +369,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
                     return None  # its result was given
                 item = next(self._inputs.items, END)  # type: ignore[arg-type]
                 if item is END:
+                    self._is_read = True
                     return END
                 self._read += 1
                 task = self._plan.task(index, item)

@@ -75,6 +75,10 @@ def test_progress_in_a_notebook_of_prompts_that_nobody_has_counted(notebook: Not
     drawn = [str(text) for _, text in notebook.drawn]
     assert drawn[0] == "0 prompts"
     assert drawn[-1].startswith("2 prompts, failed=1, ")
+    results = Client(People()).map(iter(["Ada 1"]))
+    assert len(list(results)) == 1
+    drawn = [text for _, text in notebook.drawn]
+    assert list(results) == []
     list(Client(People()).map(["Ada 1"], progress=False))
     assert len(notebook.drawn) == len(drawn)
 
