@@ -5,22 +5,23 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeGuard, TypeVar
 
 import tenacity
 
 from ..errors import (
-    AuthenticationError,
-    ChallengeError,
+    AllProvidersFailedError,
     DeadlineExceededError,
     G4FLiteError,
-    HookError,
     ProviderError,
     QuotaExceededError,
     RateLimitError,
+    ResponseStatusError,
+    ServiceError,
+    StreamInterruptedError,
     TransportError,
 )
-from ..timeout import RetryLike, RetryPolicy
+from ..timeout import PASSING_STATUSES, RetryLike, RetryPolicy
 from .cooldown import CoolDowns
 from .deadline import Deadline
 from .exchange import Exchange
@@ -236,11 +237,32 @@ def is_retryable(error: BaseException | None, policy: RetryPolicy, most: float) 
     if asked is not None and asked > min(policy.max_retry_after, most):
         return False
     if isinstance(error, TransportError):
-        return error.cause not in ("tls", "proxy")
+        return error.cause in ("connection", "dns")
     if isinstance(error, DeadlineExceededError):
-        return error.limit not in ("total", "first")
+        return error.limit in ("connect", "read")
     if isinstance(error, RateLimitError):  # from status 429, or from a text that says so under any status
         return not isinstance(error, QuotaExceededError) and (error.status != 429 or 429 in policy.statuses)
-    if isinstance(error, (AuthenticationError, ChallengeError, HookError)):
-        return False
-    return isinstance(error, ProviderError) and error.status in policy.statuses
+    return _is_of_its_status(error) and error.status in policy.statuses
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Return whether an error may pass by itself, so that the same call may work later.
+
+    A limit with an end, a connection, a timeout and a server's trouble may pass; the error of a chain may, if that of
+    one member may.  A connection that TLS or a proxy refuses fails until somebody changes a setting, and a used-up
+    quota until it is paid for or renewed, which the service may say when.
+    """
+    if isinstance(error, AllProvidersFailedError):
+        return any(map(may_pass, error.errors))
+    if isinstance(error, TransportError):
+        return error.cause in ("connection", "dns")
+    if isinstance(error, RateLimitError):
+        return error.retry_after is not None or not isinstance(error, QuotaExceededError)
+    if isinstance(error, (DeadlineExceededError, StreamInterruptedError)):
+        return True
+    return _is_of_its_status(error) and (error.status in PASSING_STATUSES or error.retry_after is not None)
+
+
+def _is_of_its_status(error: BaseException | None) -> TypeGuard[ProviderError]:
+    """Return whether an error is of a kind whose status says what it is; a provider's own code may raise the root."""
+    return isinstance(error, (ResponseStatusError, ServiceError)) or type(error) is ProviderError

@@ -336,10 +336,10 @@ def test_what_visitors_are_told(
         RateLimitError("slow down"),
         QuotaExceededError("a day's limit", retry_after=3600),
         DeadlineExceededError("slow", limit="total"),
-        DEAD,
         ServiceError("internal", status=500),
         StreamInterruptedError("cut"),
-        AllProvidersFailedError("all", errors=[LIMITED, DEAD, ProviderError("skipped", retry_after=30)]),
+        AllProvidersFailedError("all", errors=[AuthenticationError("no such key"), LIMITED, DEAD]),
+        ProviderError("skipped", retry_after=30),
     ],
 )
 def test_what_may_pass_by_itself_is_a_line_of_the_log(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
@@ -359,7 +359,7 @@ def test_what_may_pass_by_itself_is_a_line_of_the_log(error: Exception, caplog: 
         ModelNotSupportedError("no such model"),
         ServiceError("too long", status=400),
         TransportError("no certificate", cause="tls"),
-        AllProvidersFailedError("all", errors=[LIMITED, AuthenticationError("no such key")]),
+        AllProvidersFailedError("all", errors=[QuotaExceededError("no credit"), AuthenticationError("no such key")]),
         RuntimeError("a mistake"),
     ],
 )

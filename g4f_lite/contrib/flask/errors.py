@@ -14,10 +14,8 @@ from ...errors import (
     DeadlineExceededError,
     QuotaExceededError,
     RateLimitError,
-    StreamInterruptedError,
 )
-from ...http.retry import is_retryable
-from ...timeout import RETRY
+from ...http.retry import may_pass
 from .. import replies
 
 SENTENCES_KEY = "G4F_LITE_SENTENCES"
@@ -106,16 +104,7 @@ def log(app: Flask, error: BaseException) -> None:
 
     Python is silent about a logger without a handler, as this library's are; Flask gives the app's one.
     """
-    if _may_pass(error):
+    if may_pass(error):
         app.logger.warning("no answer: %s", "; ".join(str(error).splitlines()))
     else:
         app.logger.error("no answer: %s", error, exc_info=error)
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Return whether an error may pass by itself, so that nobody has to look for its cause."""
-    if isinstance(error, AllProvidersFailedError) and error.errors:
-        return all(map(_may_pass, error.errors))
-    if isinstance(error, (DeadlineExceededError, StreamInterruptedError)):
-        return True
-    return getattr(error, "retry_after", None) is not None or is_retryable(error, RETRY, math.inf)
