@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..errors import AllProvidersFailedError, G4FLiteError, ProviderError
+from ..errors import AllProvidersFailedError, G4FLiteError
 from ..http.retry import is_retryable
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
@@ -78,8 +78,7 @@ class Turns:
         for position, member in enumerate(self._members):
             breaker = member.breaker
             if breaker.failures and (wait := breaker.wait()):
-                text = f"skipped, because it failed before ({breaker.reason}); it will be tried again in {wait:.0f} s"
-                errors[position] = ProviderError(text, provider=member.name, retry_after=wait)
+                errors[position] = breaker.skipped(wait, member.name)
                 logger.info("Fallback: no answer from %s", errors[position])
                 blocked.append(position)
                 continue

@@ -122,7 +122,7 @@ def test_a_member_that_is_skipped_keeps_its_reason() -> None:
         reasons(chain)
     assert reasons(chain) == [
         "Scripted: skipped, because it failed before (no network); it will be tried again in 30 s",
-        "Scripted: skipped, because it failed before (slow down); it will be tried again in 99 s",
+        "Scripted: skipped, because it failed before (slow down); the service asks to wait 99 s",
     ]
 
 

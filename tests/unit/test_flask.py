@@ -288,7 +288,7 @@ def test_the_engine_is_started_if_the_configuration_says_so(monkeypatch: pytest.
 
 
 LIMITED, DEAD = RateLimitError("groq said: sk-1", retry_after=7.2), TransportError("refused")
-BUSY = "There are too many requests at the moment. Please try again later."
+BUSY = "The service is not available at the moment. Please try again later."
 NONE = "There is no answer at the moment. Please try again later."
 
 
@@ -308,8 +308,8 @@ NONE = "There is no answer at the moment. Please try again later."
         (ModelNotSupportedError("no such model"), 502, None, NONE),
         (ConversationNotFoundError("gone"), 404, None, "There is no such conversation."),
         (AllProvidersFailedError("all", errors=[LIMITED, RateLimitError("x", retry_after=3)]), 503, "3", BUSY),
-        (AllProvidersFailedError("all", errors=[QuotaExceededError("x"), LIMITED]), 502, None, NONE),
-        (AllProvidersFailedError("all", errors=[LIMITED, DEAD]), 502, None, NONE),
+        (AllProvidersFailedError("all", errors=[QuotaExceededError("x"), LIMITED]), 503, "8", BUSY),
+        (AllProvidersFailedError("all", errors=[DEAD, ServiceError("x")]), 502, None, NONE),
         (AllProvidersFailedError("all"), 502, None, NONE),
         (AllProvidersFailedError("all", errors=[AllProvidersFailedError("some", errors=[LIMITED])]), 503, "8", BUSY),
         (RuntimeError("a mistake"), 502, None, NONE),
