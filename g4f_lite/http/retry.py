@@ -264,5 +264,9 @@ def may_pass(error: BaseException | None) -> bool:
 
 
 def _is_of_its_status(error: BaseException | None) -> TypeGuard[ProviderError]:
-    """Return whether an error is of a kind whose status says what it is; a provider's own code may raise the root."""
-    return isinstance(error, (ResponseStatusError, ServiceError)) or type(error) is ProviderError
+    """Return whether the status of an error says what it is, as no kind of its own does.
+
+    The class of a provider's own error counts as the one of this library that it derives from.
+    """
+    kinds = (kind for kind in type(error).__mro__ if kind.__module__ == ProviderError.__module__)
+    return next(kinds, None) in (ProviderError, ResponseStatusError, ServiceError)
