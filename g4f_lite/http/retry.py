@@ -86,12 +86,14 @@ def attempts(
     """Call ``action`` under a retry policy and the provider's budget.
 
     :param model: the model whose cool-down is kept; None for what is not a prompt
-    :param has_fallback: whether another provider can be asked, so that a long wait is not for this call
+    :param has_fallback: whether another provider can be asked, so that a long wait is not for this call, nor another
+        attempt after a timeout; a ``tenacity.Retrying`` goes on as it says
     """
     deadline = exchange.deadline
-    longest = _policy_of(retry).max_retry_after  # for other calls, which may have no other provider
-    if has_fallback and isinstance(retry, RetryPolicy):
-        deadline.patience = retry.max_backoff
+    policy = _policy_of(retry)
+    has_fallback = has_fallback and policy is retry
+    if has_fallback:
+        deadline.patience = policy.max_backoff
 
     def counted() -> Result:
         while pause := _pause(service, retry, model, deadline):
@@ -103,7 +105,8 @@ def attempts(
             return action()
         except G4FLiteError as error:
             if model is not None and names_cool_down(error):
-                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), longest)
+                # For other calls as well, which may have no other provider.
+                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), policy.max_retry_after)
             exchange.scrub(error)  # before the caller's own callbacks see it
             exchange.abandon()
             raise
@@ -116,7 +119,9 @@ def attempts(
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
-    controller = retrying(retry, deadline, service.budget, on_retry, may_be_text=may_be_text)
+    controller = retrying(
+        retry, deadline, service.budget, on_retry, may_be_text=may_be_text, after_timeout=not has_fallback
+    )
     try:
         result: Result = controller(counted)
     finally:
@@ -145,6 +150,7 @@ def retrying(
     on_retry: OnRetry,
     *,
     may_be_text: bool = True,
+    after_timeout: bool = True,
     draw: Callable[[float, float], float] = random.uniform,
 ) -> tenacity.Retrying:
     """Make the tenacity controller of one call; ``retrying(…)(function)`` runs a function under it.
@@ -157,6 +163,7 @@ def retrying(
     :param budget: the provider's retries in hand
     :param on_retry: called before each wait with the error, the number of the attempt and the wait in seconds
     :param may_be_text: whether a text from the caller's ``retry_error_callback`` may take the place of the result
+    :param after_timeout: whether a request may be sent again after a timeout
     :param draw: draws a number between two others; a test gives its own
     """
     policy = retry if isinstance(retry, RetryPolicy) else RetryPolicy() if retry else RetryPolicy(attempts=1)
@@ -171,7 +178,12 @@ def retrying(
             return float(asked)
         return draw(0, min(policy.max_backoff, policy.backoff * 2.0 ** min(state.attempt_number - 1, 60)))
 
-    retryable = tenacity.retry_if_exception(lambda error: is_retryable(error, policy, deadline.may_wait()))
+    def may_help(error: BaseException) -> bool:
+        if isinstance(error, DeadlineExceededError) and not after_timeout:
+            return False
+        return is_retryable(error, policy, deadline.may_wait())
+
+    retryable = tenacity.retry_if_exception(may_help)
 
     def may_not_go_on(state: tenacity.RetryCallState) -> bool:
         if deadline.ended is not None or state.upcoming_sleep >= deadline.remaining():

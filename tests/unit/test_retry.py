@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import requests
+import tenacity
 
 from g4f_lite import (
     AllProvidersFailedError,
@@ -199,6 +200,33 @@ def test_a_timeout_says_what_was_a_wait_for_the_service(who: str) -> None:
     assert "the total time limit of 8 s passed" in str(caught.value)
     assert str(caught.value).endswith("; the call waited 6.0 s because the service had asked for it")
     assert pickle.loads(pickle.dumps(caught.value)).waited == 6
+
+
+@pytest.mark.parametrize(
+    ("retry", "has_fallback", "times"),
+    [
+        (RetryPolicy(), False, 3),
+        (RetryPolicy(), True, 1),
+        (tenacity.Retrying(stop=tenacity.stop_after_attempt(2)), True, 2),
+    ],
+)
+@pytest.mark.parametrize("limit", ["connect", "read"])
+def test_after_a_timeout_another_provider_is_asked_where_there_is_one(
+    retry: RetryPolicy | tenacity.Retrying, has_fallback: bool, times: int, limit: str
+) -> None:
+    tried: list[int] = []
+
+    def action() -> None:
+        tried.append(1)
+        raise DeadlineExceededError("no connection", limit=limit)
+
+    service = SimpleNamespace(name="mine", on_retry=None, budget=RetryBudget(), cool_downs=CoolDowns())
+    with (
+        pytest.raises(DeadlineExceededError),
+        Exchange(PooledSession(requests.Session()), Call(), name="mine") as exchange,
+    ):
+        attempts(service, exchange, action, retry, model="m", has_fallback=has_fallback)
+    assert len(tried) == times
 
 
 def test_no_sleep_passes_the_total_limit() -> None:
