@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -107,6 +108,7 @@ def log(app: Flask, error: BaseException) -> None:
     Python is silent about a logger without a handler, as this library's are; Flask gives the app's one.
     """
     if may_pass(error):
-        app.logger.warning("no answer: %s", "; ".join(str(error).splitlines()))
+        text = re.sub(r":\n\s*", ": ", str(error))  # a chain's has a line for each member
+        app.logger.warning("no answer: %s", "; ".join(map(str.strip, text.splitlines())))
     else:
         app.logger.error("no answer: %s", error, exc_info=error)
