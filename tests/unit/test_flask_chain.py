@@ -57,3 +57,22 @@ def test_the_errors_of_all_members_are_one_line_of_the_log(caplog: pytest.LogCap
     (record,) = caplog.records
     expected = "no answer: Fallback, prompt: no provider answered: Scripted: down; Scripted: slow down"
     assert record.getMessage() == expected
+
+
+@pytest.mark.parametrize(
+    ("providers", "warning"),
+    [
+        (
+            ["groq", "mistral"],
+            "calls will fail: Groq: no key: set GROQ_API_KEY.*; Mistral: no key: set MISTRAL_API_KEY",
+        ),
+        (["groq", "echo"], "of the providers, one that is not ready is skipped: Groq: no key: set GROQ_API_KEY"),
+    ],
+)
+def test_a_member_without_its_key_is_a_warning_when_the_app_starts(providers: list[str], warning: str) -> None:
+    with pytest.warns(UserWarning, match=warning):
+        make_app(*providers, TESTING=False)
+
+
+def test_members_that_are_ready_are_no_warning() -> None:
+    make_app("echo", "scripted", TESTING=False)
