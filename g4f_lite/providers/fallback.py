@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
@@ -21,11 +20,10 @@ from ..arguments import unknown_setting
 from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
 from ..prompt import Prompt
 from ..timeout import Timeout, TimeoutLike
-from .base import BaseProvider, Provider
-from .circuit_breaker import CircuitBreaker
+from .base import BaseProvider
 from .hooks import listing, models_of
 from .registry import make, make_provider
-from .turns import Member, Turns
+from .turns import Turns, members_of
 
 logger = logging.getLogger(__name__)
 
@@ -97,10 +95,7 @@ class Fallback(BaseProvider):
         self.timeout = self._usual  # for calls without a timeout
         self.on_fallback = on_fallback
         self._clock = clock
-        self._members = [
-            Member(provider, CircuitBreaker(clock), address)
-            for provider, address in zip(self.providers, _telling_addresses(self.providers), strict=True)
-        ]
+        self._members = members_of(self.providers, clock)
 
     @property
     def known_options(self) -> frozenset[str] | None:
@@ -201,18 +196,6 @@ def _member(given: Any) -> BaseProvider:
     if isinstance(given, type) and issubclass(given, BaseProvider):
         return make(given, given.__name__, {})
     raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
-
-
-def _telling_addresses(providers: list[BaseProvider]) -> list[str]:
-    """Return the address of each member whose name others have too, at another address; "" for the others."""
-
-    def address(provider: BaseProvider) -> str:
-        return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
-
-    def is_alone(provider: BaseProvider) -> bool:
-        return len({address(each) for each in providers if each.name == provider.name}) == 1
-
-    return ["" if is_alone(provider) else address(provider) for provider in providers]
 
 
 def all_failed(
