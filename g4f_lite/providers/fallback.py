@@ -16,8 +16,15 @@ from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
 from ..answers.source import CheckedSource, Source, deltas_of
 from ..answers.stream import AnswerStream
-from ..arguments import unknown_setting
-from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
+from ..arguments import unknown_setting, warn
+from ..errors import (
+    AllProvidersFailedError,
+    AuthenticationError,
+    DeadlineExceededError,
+    EmptyResponseError,
+    G4FLiteError,
+    ProviderError,
+)
 from ..prompt import Prompt
 from ..timeout import Timeout, TimeoutLike
 from .base import BaseProvider
@@ -49,7 +56,7 @@ class Fallback(BaseProvider):
     :param providers: the providers, in order: objects, classes or names
     :param each: the timeout of each provider, within the ``timeout`` of a call
     :param on_fallback: called before an answer for which others failed first, with a list of their errors, and with the
-        name of the provider that answers
+        name of the provider that answers; without it a key that one of them rejected is a warning
     :param clock: returns the time in seconds
     :param shuffle: only False, because the order is kept; it is accepted for scripts that were written for g4f, like
         the next two
@@ -305,8 +312,8 @@ class _Chain(CheckedSource):
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             self.attempts = getattr(source, "attempts", None)
             self.response = getattr(source, "response", None)
-            if errors and self._chain.on_fallback is not None:
-                self._chain.on_fallback([errors[each] for each in sorted(errors)], self.provider)
+            if errors:
+                self._tell([errors[each] for each in sorted(errors)], self.provider)
             try:
                 yield from first
                 yield from deltas
@@ -325,6 +332,15 @@ class _Chain(CheckedSource):
         given = [errors[position] for position in sorted(errors)]
         models = [self._telling_model(position) for position in sorted(errors)]
         raise all_failed("no provider answered", given, "prompt", models) from given[-1]
+
+    def _tell(self, errors: list[G4FLiteError], answering: str) -> None:
+        """Tell the program which members failed before the one that answers, or at least which keys were rejected."""
+        if self._chain.on_fallback is not None:
+            self._chain.on_fallback(errors, answering)
+            return
+        for error in errors:
+            if isinstance(error, AuthenticationError) and error.status is not None:
+                warn(f"another provider answers, as this one rejected its key: {error}")
 
     def _telling_model(self, position: int) -> str | None:
         """Return the model of a member whose name others have too, if the prompt names none for all of them."""
