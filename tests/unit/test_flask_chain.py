@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import flask
@@ -16,7 +17,7 @@ from g4f_lite import (
     ResponseStatusError,
     TransportError,
 )
-from g4f_lite.contrib.flask import G4FLite, error_response
+from g4f_lite.contrib.flask import G4FLite, error_response, stream_answer
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
 from g4f_lite.testing import Scripted
 
@@ -76,3 +77,12 @@ def test_a_member_without_its_key_is_a_warning_when_the_app_starts(providers: li
 
 def test_members_that_are_ready_are_no_warning() -> None:
     make_app("echo", "scripted", TESTING=False)
+
+
+def test_after_the_headers_the_wait_is_in_the_event() -> None:
+    app = make_app(Scripted(["It ", RateLimitError("slow down", retry_after=6.2)]))
+    client = app.extensions["g4f_lite"]
+    app.add_url_rule("/stream", "stream", lambda: stream_answer(client.stream("Hello")))
+    last = app.test_client().get("/stream").data.decode().split("event: failed\ndata: ")[1]
+    text = "The service is not available at the moment. Please try again later."
+    assert json.loads(last) == {"status": 503, "error": text, "retry_after": 7}
