@@ -22,7 +22,8 @@ from ..providers.local.references import is_reference
 from ..providers.openai.keys import clean
 from ..providers.selection import choose_provider
 from .completion import FILE, complete_provider
-from .failure import Misuse, checking_arguments, one_line, tell
+from .failure import Misuse, checking_arguments, one_line
+from .notes import note
 from .unread import note_unread_settings
 
 EngineOptions = Mapping[str, Any]
@@ -72,8 +73,7 @@ class ProviderOptions:
             raise Misuse("--base-url needs a single provider, and there are several")
         for one in members:
             if not one.working and getattr(one, "base_url", None) == getattr(type(one), "url", ""):
-                note = f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it"
-                tell(f"Note: {note}")
+                note(f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it")
         if isinstance(provider, Fallback):
             note_skipped(provider)
         if self.names:
@@ -142,7 +142,7 @@ def note_skipped(chain: Fallback) -> None:
             if isinstance(one, Provider):
                 one.check_ready()
         except AuthenticationError as error:
-            tell(f"Note: {one.name} is skipped: {error.message.removesuffix(OR_KEY)}")  # which is for a single provider
+            note(f"{one.name} is skipped: {error.message.removesuffix(OR_KEY)}")  # which is for a single provider
         except (G4FLiteError, ValueError):  # which the call tells
             continue
 
@@ -155,13 +155,13 @@ def note_fallback(errors: list[G4FLiteError], answering: str) -> None:
     for error, reason in _untold(errors):
         skipped = reason.removeprefix("skipped: ")
         what = f"did not answer ({reason})" if skipped == reason else f"is skipped: {skipped}"
-        tell(f"Note: {error.provider} {what}; {answering} answers")
+        note(f"{error.provider} {what}; {answering} answers")
 
 
 def note_unlisted(errors: list[G4FLiteError]) -> None:
     """Note the members of a chain that did not list their models."""
     for error, reason in _untold(errors):
-        tell(f"Note: {error.provider} did not list its models ({reason})")
+        note(f"{error.provider} did not list its models ({reason})")
 
 
 def _untold(errors: list[G4FLiteError]) -> Iterator[tuple[G4FLiteError, str]]:
@@ -179,7 +179,7 @@ def note_unused_model(provider: BaseProvider) -> None:
     model = os.environ.get("G4F_LITE_MODEL", "")
     if default and not named and (is_reference(model) or model.endswith(".gguf")):
         variable = "G4F_LITE_MODEL is for commands that name no provider"
-        tell(f"Note: Local uses {DEFAULT}: {variable}; leave out --provider, or write --provider local:{model}")
+        note(f"Local uses {DEFAULT}: {variable}; leave out --provider, or write --provider local:{model}")
 
 
 def note_file_of_this_machine(provider: BaseProvider) -> None:
@@ -188,7 +188,7 @@ def note_file_of_this_machine(provider: BaseProvider) -> None:
     model = (context.params.get("model") if context is not None else None) or ""
     local = any(one.name == "Local" for one in getattr(provider, "providers", [provider]))
     if not local and model.endswith(".gguf") and os.path.isfile(os.path.expanduser(model)):
-        tell(f"Note: {model} is a file on this machine, which {provider.name} cannot read; write -p local:{model}")
+        note(f"{model} is a file on this machine, which {provider.name} cannot read; write -p local:{model}")
 
 
 def engine_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import click
 
 from ..messages import image_type
-from .failure import Misuse, tell
+from .failure import Misuse
+from .notes import is_quiet, note
 
 STANDARD_INPUT = "-"
 
@@ -47,7 +48,7 @@ def read_prompt(words: Sequence[str], files: Sequence[str] = (), images: Sequenc
     if is_required and not piped.strip() and (files or argument is not None):
         raise click.UsageError("standard input was empty, and - requires it")
     if read and argument is not None and not piped.strip() and STANDARD_INPUT not in (images or ()) and _is_pipe():
-        tell("Note: standard input was empty; the prompt is sent without it")
+        note("standard input was empty; the prompt is sent without it")
     if argument is None and not files and not piped.strip():
         if _is_pipe():
             raise click.UsageError("standard input was empty, and there is no other prompt")
@@ -89,7 +90,7 @@ def _is_pipe() -> bool:
 
 def _standard_input() -> bytes:
     """Read standard input to its end."""
-    if sys.stdin.isatty():
+    if sys.stdin.isatty() and not is_quiet():
         click.echo("Type the prompt, then press Ctrl-D on a line of its own.", err=True)
     if not isinstance(sys.stdin, io.TextIOWrapper):
         return sys.stdin.read().encode()

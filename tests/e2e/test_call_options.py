@@ -11,7 +11,7 @@ import pytest
 from g4f_lite.client import json_format
 from g4f_lite.emulator import Emulator
 
-from .command import asked, assert_failed, assert_refused, call
+from .command import asked, assert_failed, assert_refused, call, run
 
 
 def test_options_reach_the_provider(emulator: Emulator, here: list[str]) -> None:
@@ -180,3 +180,11 @@ def test_a_provider_that_did_not_work() -> None:
     done = call("chat", "hello", "--provider", "AiChatOnline")
     assert done.stderr.startswith("Note: AiChatOnline did not work when it was last tested")
     assert "doctor AiChatOnline" in done.stderr
+
+
+def test_a_quiet_command_writes_errors_and_no_notes(emulator: Emulator, here: list[str]) -> None:
+    emulator.answer(["half an ans", {"finish_reason": "length"}])
+    done = call("chat", "hello", *here, "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "half an ans\n", "")
+    assert_failed(call("chat", "hello", "-q", "--provider", "AiChatOnline"), "G4F_LITE_OFFLINE=1")
+    assert run("chat", "hello", *here, "-q", stdin="").stderr == ""

@@ -20,6 +20,7 @@ from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
+from ..notes import quiet_option
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
 from ..output import errors_in_json, require_output, write_json
 from ..prompt import prompt_argument, read_prompt
@@ -71,6 +72,7 @@ from .local import note_download, suggest_better_models
 @click.option("--no-stream", is_flag=True, help="Print the answer only when it is complete.")
 @click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")
+@quiet_option
 def command(
     prompt: tuple[str, ...],
     provider_options: ProviderOptions,

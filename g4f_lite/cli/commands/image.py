@@ -14,6 +14,7 @@ from ...errors import G4FLiteError
 from ...providers.fallback import Fallback
 from ..completion import FILE
 from ..failure import Failure, Misuse
+from ..notes import quiet_option
 from ..options import ProviderOptions, provider_options
 from ..output import require_output, write, write_bytes
 from ..prompt import prompt_argument, read_prompt
@@ -30,6 +31,7 @@ STANDARD_OUTPUT = Path("-")
     "--output", "-o", required=True, metavar="FILE", type=FILE, help="The file for the image, or - for standard output."
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@quiet_option
 def command(
     prompt: tuple[str, ...],
     provider_options: ProviderOptions,
