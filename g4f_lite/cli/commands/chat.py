@@ -23,7 +23,7 @@ from ..keyboard import silent_keyboard
 from ..notes import quiet_option
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
 from ..output import errors_in_json, require_output, write_json
-from ..prompt import prompt_argument, read_prompt
+from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
 from ..show import note_if_cut, show
 from ..spending import cost_of
 from ..text_files import read_text_files
@@ -72,6 +72,7 @@ from .local import note_download, suggest_better_models
 @click.option("--no-stream", is_flag=True, help="Print the answer only when it is complete.")
 @click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")
+@no_stdin_option
 @quiet_option
 def command(
     prompt: tuple[str, ...],
@@ -88,29 +89,32 @@ def command(
     no_stream: bool,
     raw: bool,
     as_json: bool,
+    no_stdin: bool,
 ) -> None:
     """Send a prompt and print the answer as it arrives.
 
     The prompt is PROMPT, standard input, or both; with - as well as PROMPT, standard input must not be empty. With
     neither, on a terminal, an interactive chat starts.
 
-    In a shell's loop over lines from a pipe, redirect standard input, or the first call reads all of them:
+    --no-stdin leaves standard input alone, where it is not for the prompt: in a job, over ssh, or in a shell's loop
+    over lines from a pipe, whose first call would read all of them:
 
     \b
-      while read -r line; do g4f-lite chat -- "$line" < /dev/null; done
+      while read -r line; do g4f-lite chat --no-stdin -- "$line"; done
 
     --continue adds the turn to the file of the conversation, unless --save names a new file for it. If both name the
     same file, it may be a new one.
     """
     require_output()
-    interactive = not prompt and sys.stdin.isatty() and sys.stdout.isatty()
+    check_dashes((*prompt, *images), no_stdin=no_stdin)
+    interactive = not (prompt or no_stdin) and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
         raise click.UsageError("--json needs a prompt")
     file = ConversationFile(continued, save)
     check = format_check(call_options)
     attached = read_images(images)  # before the prompt: one may be on standard input
     texts = read_text_files(files)
-    text = "" if interactive else read_prompt(prompt, texts, images)
+    text = "" if interactive else read_prompt(prompt, texts, images, no_stdin=no_stdin)
     raw = raw or "response_format" in call_options
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:

@@ -17,7 +17,7 @@ from ..failure import Failure, Misuse
 from ..notes import quiet_option
 from ..options import ProviderOptions, provider_options
 from ..output import require_output, write, write_bytes
-from ..prompt import prompt_argument, read_prompt
+from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
 
 STANDARD_OUTPUT = Path("-")
 
@@ -31,6 +31,7 @@ STANDARD_OUTPUT = Path("-")
     "--output", "-o", required=True, metavar="FILE", type=FILE, help="The file for the image, or - for standard output."
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@no_stdin_option
 @quiet_option
 def command(
     prompt: tuple[str, ...],
@@ -39,12 +40,14 @@ def command(
     size: str | None,
     output: Path,
     force: bool,
+    no_stdin: bool,
 ) -> None:
     """Generate an image, save it, and print the path.
 
     PROMPT describes the image. The suffix of FILE is corrected to the type of the image.
     """
-    text = read_prompt(prompt)
+    check_dashes(prompt, no_stdin=no_stdin)
+    text = read_prompt(prompt, no_stdin=no_stdin)
     check_target(output, force=force)
     provider = provider_options.choose()
     options: dict[str, Any] = {} if size is None else {"size": size}
