@@ -29,14 +29,25 @@ from .unread import note_unread_settings
 EngineOptions = Mapping[str, Any]
 # A message up to its first semicolon, unless that is in parentheses, which would stay open.
 _UP_TO_ADVICE = re.compile(r"^((?:\([^)]*\)|(?!; ).)*).*", re.DOTALL)
+_NUMBER = r"(\d+(?:\.\d+)?)"
+# At least one number with its letter.
+_TIME = re.compile(rf"(?=.)(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
 #: The end of the message about a missing key.
 OR_KEY = ", or give api_key="
 
 
 class Seconds(click.types.FloatParamType):
-    """A number of seconds; an error about another text says so."""
+    """A number of seconds, or hours, minutes and seconds with their letters."""
 
-    name = "number of seconds"
+    name = "time"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+        with suppress(ValueError):
+            return float(value)
+        if not (found := _TIME.fullmatch(value)):
+            self.fail(f"{value!r} is not a time, such as 90, 90s, 1m30s or 2h", parameter, context)
+        hours, minutes, seconds = (float(number or 0) for number in found.groups())
+        return 3600 * hours + 60 * minutes + seconds
 
 
 @dataclass(frozen=True)
@@ -103,7 +114,10 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
     @click.option("--proxy", metavar="URL", help="Send all requests through this proxy.")
     @click.option(
-        "--timeout", metavar="SECONDS", type=Seconds(), help="Give up if the answer is not complete after this time."
+        "--timeout",
+        metavar="SECONDS",
+        type=Seconds(),
+        help="Give up if the answer is not complete after this time; 90 is 1m30s.",
     )
     @wraps(command)
     def with_options(

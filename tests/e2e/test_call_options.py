@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from g4f_lite.cli.options import Seconds
 from g4f_lite.client import json_format
 from g4f_lite.emulator import Emulator
 
@@ -129,6 +130,14 @@ def test_a_schema_without_the_package_that_checks_it(
 )
 def test_options_that_are_not_valid(here: list[str], options: list[str], word: str) -> None:
     assert_refused(call("chat", "hello", *here, *options), word)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("0.5", 0.5), ("90s", 90), ("1m", 60), ("1m30s", 90), ("2h", 7200), ("1.5h", 5400), ("1h2m3s", 3723)],
+)
+def test_a_time_is_seconds_or_has_letters(text: str, seconds: float) -> None:
+    assert Seconds().convert(text, None, None) == seconds
 
 
 def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> None:
