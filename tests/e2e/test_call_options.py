@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from g4f_lite.cli import repair
 from g4f_lite.cli.options import Seconds
 from g4f_lite.client import json_format
 from g4f_lite.emulator import Emulator
@@ -70,30 +72,59 @@ def test_a_schema_for_a_service_that_knows_none_is_in_the_prompt(
     assert call(*command).stdout == '{"city": "Paris"}\n'
     assert "It must match this JSON schema" in json.dumps(emulator.requests[-1].json())
     emulator.answer("In Paris.")
-    assert_failed(call(*command), "expected JSON, as --schema requires", printed="")
+    emulator.answer('{"city": "Paris"}')
+    done = call(*command)
+    assert (done.returncode, done.stdout) == (0, '{"city": "Paris"}\n')
+    asked_again = json.dumps(emulator.requests[-1].json())
+    assert all(part in asked_again for part in ("Where?", "In Paris.", "Your answer is not valid", "JSON schema"))
+    emulator.answer("In Paris.")
+    emulator.answer("In Paris!")
+    assert_failed(call(*command, "-q"), "expected JSON, as --schema requires", printed="")
 
 
 def test_an_answer_that_is_not_json(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     file = tmp_path / "any.json"
     file.write_text("{}", encoding="utf-8")
+    emulator.answer("yes")
+    emulator.answer("no")
     assert_failed(
-        call("chat", "Where?", *here, "--schema", str(file)), "expected JSON, as --schema requires", printed="Where?\n"
+        call("chat", "Where?", *here, "--schema", str(file), "-q"),
+        "expected JSON, as --schema requires",
+        printed="no\n",
     )
+
+
+CITY = '{"type": "object", "properties": {"city": {"type": "string"}}}'
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
-def test_an_answer_that_does_not_fit_the_schema(
+def test_an_answer_that_does_not_fit_the_schema_is_asked_for_once_more(
     emulator: Emulator, here: list[str], tmp_path: Path, more: list[str]
 ) -> None:
-    file = tmp_path / "city.json"
-    file.write_text('{"type": "object", "properties": {"city": {"type": "string"}}}', encoding="utf-8")
+    talk = tmp_path / "talk.json"
     emulator.answer('{"city": 1}')
-    done = call("chat", "Where?", *here, "--schema", str(file), *more)
-    assert done.returncode == 1
-    assert "1" in done.stdout
-    assert (
-        done.stderr == "Error: the answer does not match the schema in --schema, at $.city: 1 is not of type 'string'\n"
-    )
+    emulator.answer('{"city": 2}')
+    done = call("chat", "Where?", *here, "--schema", CITY, "--save", str(talk), *more)
+    wrong = "the answer does not match the schema in --schema, at $.city: {} is not of type 'string'"
+    assert (done.returncode, "2" in done.stdout, talk.exists()) == (1, True, False)
+    assert done.stderr == f"Note: {wrong.format(1)}; asking again\nError: {wrong.format(2)}\n"
+    emulator.answer('{"city": 1}')
+    emulator.answer('{"city": "Paris"}')
+    done = call("chat", "Where?", *here, "--schema", CITY, "--save", str(talk), *more)
+    assert (done.returncode, "Paris" in done.stdout, '{"city": 1}' in done.stdout) == (0, True, False)
+    assert [message["content"] for message in asked(emulator)["messages"]][:2] == ["Where?", '{"city": 1}']
+    assert "$.city: 1 is not of type 'string'" in asked(emulator)["messages"][2]["content"]
+    assert [message["content"] for message in json.loads(talk.read_text())] == ["Where?", '{"city": "Paris"}']
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(0, "length"), (70, "stop")])
+def test_an_answer_that_is_cut_or_late_is_not_asked_for_again(
+    emulator: Emulator, here: list[str], monkeypatch: pytest.MonkeyPatch, seconds: float, reason: str
+) -> None:
+    monkeypatch.setattr(repair, "time", SimpleNamespace(monotonic=iter([0, seconds]).__next__))
+    emulator.answer(['{"city": 1}', {"finish_reason": reason}])
+    done = call("chat", "Where?", *here, "--schema", CITY, "--timeout", "60")
+    assert (done.returncode, done.stdout, len(emulator.requests)) == (1, '{"city": 1}\n', 1)
 
 
 def test_a_schema_without_the_package_that_checks_it(
@@ -103,7 +134,8 @@ def test_a_schema_without_the_package_that_checks_it(
     file = tmp_path / "city.json"
     file.write_text('{"required": ["city"]}', encoding="utf-8")
     for answer, code in (("{}", 0), ("Paris", 1)):
-        emulator.answer(answer)
+        for _ in range(1 + code):
+            emulator.answer(answer)
         done = call("chat", "Where?", *here, "--schema", str(file))
         assert (done.returncode, done.stdout) == (code, f"{answer}\n")
         assert done.stderr.startswith("Note: that the answer fits the schema is not checked")

@@ -24,6 +24,7 @@ from ..notes import quiet_option
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
 from ..output import errors_in_json, require_output, write_json
 from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
+from ..repair import send_checked
 from ..show import note_if_cut, show
 from ..spending import cost_of
 from ..text_files import read_text_files
@@ -143,24 +144,27 @@ def command(
         how |= {"provider": provider, "choose": choose}
         InteractiveChat(conversation, options, attached, **how).run()
         return
-    with errors_in_json(as_json), checking_arguments():
-        stream = conversation.stream(text, images=attached, **options)
     usage = ClientUsage()
-    with stream.when_ended(usage.add_stream):
+    wrong = None  # with the answer
+    with errors_in_json(as_json):
+        if check is None:
+            with checking_arguments():
+                stream = conversation.stream(text, images=attached, **options).when_ended(usage.add_stream)
+        else:
+            stream, wrong = send_checked(conversation, text, attached, options, check, usage.add_stream)
+    with stream:
         if as_json:
             with errors_in_json(as_json):
                 answer = stream.text()
-            file.save(conversation)
             write_json({**answer.to_dict(), "cost": cost_of(usage)})
             note_if_cut(stream)
-            if check is not None:
-                check(str(answer))
         else:
-            show(stream, whole=no_stream, raw=raw)
-            file.save(conversation)
-            if check is not None:
-                check(str(stream.text()))
-            suggest_better_models(provider)
+            show(stream, whole=no_stream or check is not None, raw=raw)
+    if wrong is not None:
+        raise wrong
+    file.save(conversation)
+    if not as_json:
+        suggest_better_models(provider)
 
 
 def _made(options: ProviderOptions, engine: EngineOptions) -> BaseProvider:
