@@ -83,7 +83,7 @@ class ProviderOptions:
         if self.base_url is not None and len(members) > 1:
             raise Misuse("--base-url needs a single provider, and there are several")
         for one in members:
-            if not one.working and getattr(one, "base_url", None) == getattr(type(one), "url", ""):
+            if is_gone(one):
                 note(f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it")
         if isinstance(provider, Fallback):
             note_skipped(provider)
@@ -133,6 +133,11 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*arguments, provider_options=provider_options, **options)
 
     return with_options
+
+
+def is_gone(provider: BaseProvider) -> bool:
+    """Return whether a provider is of a site that did not work when it was last tested, and is not sent elsewhere."""
+    return not provider.working and getattr(provider, "base_url", None) == getattr(type(provider), "url", "")
 
 
 def check_environment(members: Sequence[BaseProvider]) -> None:
