@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,12 @@ def check_target(target: Path, *, force: bool) -> None:
     if target == STANDARD_OUTPUT:
         require_output()
         return
-    if target.is_dir():
-        return
-    if not target.parent.is_dir():
-        raise Misuse(f"{target.parent} is not a directory")
-    if target.exists() and not force:
+    folder = target if target.is_dir() else target.parent
+    if not folder.is_dir():
+        raise Misuse(f"{folder} is not a directory")
+    if not os.access(folder, os.W_OK):
+        raise Misuse(f"cannot write to the directory {folder}: Permission denied")
+    if folder is not target and target.exists() and not force:
         raise Misuse(f"{target} already exists; name another file, or pass --force")
 
 
