@@ -41,7 +41,7 @@ class CellBar:
         self.bar_format: str | None = None
         self._done = self._done_before = done
         self._postfix = ""
-        self._began_at = time.monotonic()
+        self._began_at = self._counted_at = time.monotonic()
         self._output = LiveOutput()
         self._output.draw(self._text)
 
@@ -57,6 +57,7 @@ class CellBar:
     def update(self, more: int) -> None:
         """Count so many more."""
         self._done += more
+        self._counted_at = time.monotonic()
         self._output.draw(self._text)
 
     def close(self) -> None:
@@ -71,13 +72,14 @@ class CellBar:
             full = self._done * _BAR_CHARACTERS // max(1, self.total)
             bar = f"`{'█' * full}{'░' * (_BAR_CHARACTERS - full)}` "
             prompts = f"{bar}{self._done:,} of {counted(self.total, 'prompt')}"
-        seconds = time.monotonic() - self._began_at
-        if not is_over and seconds >= _TICK_SECONDS:
-            parts.append(f"{timedelta(seconds=int(seconds))} so far")
+        now = time.monotonic()
+        if not is_over and now >= self._began_at + _TICK_SECONDS:
+            parts.append(f"{timedelta(seconds=int(now - self._began_at))} so far")
         if not is_over and self.total is not None and self.bar_format is None:
             answered, left = self._done - self._done_before, self.total - self._done
-            if answered and left:
-                parts.append(f"{timedelta(seconds=round(seconds / answered * left))} left")
+            if answered and left:  # it runs down until the next answer
+                seconds = round((self._counted_at - self._began_at) / answered * left - (now - self._counted_at))
+                parts += [f"{timedelta(seconds=seconds)} left"] if seconds > 0 else []
         return ", ".join([prompts, *parts])
 
 

@@ -95,7 +95,7 @@ def test_a_pause_is_shown_in_a_notebook_instead_of_the_time_left(
     assert [text for _, text in notebook.drawn[1:]] == [
         f"{bar}, 0:00:03 so far, 0:00:09 left",
         f"{bar}, paused by the service for 58 s, 0:00:06 so far",
-        f"{bar}, 0:00:09 so far, 0:00:27 left",
+        f"{bar}, 0:00:09 so far, 0:00:03 left",
     ]
 
 
@@ -111,6 +111,9 @@ def test_a_notebook_shows_the_time_and_what_is_in_progress_while_no_answer_comes
     progress.add(Result(0, "one"))
     notebook.advance(0.1)
     progress.add(Result(1, "two"))
+    for seconds in (4, 36):
+        notebook.advance(seconds)
+        progress.tick(0.0, 0.0, 2)
     progress.close()
     empty, third = "`░░░░░░░░░░░░░░░░░░░░` 0 of 6 prompts", "`██████░░░░░░░░░░░░░░` 2 of 6 prompts"
     assert [text for _, text in notebook.drawn] == [
@@ -120,6 +123,8 @@ def test_a_notebook_shows_the_time_and_what_is_in_progress_while_no_answer_comes
         # The first of two workers alone would make it 85 seconds.
         "`███░░░░░░░░░░░░░░░░░` 1 of 6 prompts, 2 in progress, 0:00:16 so far",
         f"{third}, 2 in progress, 0:00:17 so far, 0:00:34 left",
+        f"{third}, 2 in progress, 0:00:21 so far, 0:00:30 left",
+        f"{third}, 2 in progress, 0:00:57 so far",
         third,
     ]
 
