@@ -201,8 +201,8 @@ class Progress:
 
     def close(self) -> None:
         """Leave what is shown as it is, with nothing in progress."""
-        if self._bar is not None and self._in_progress:
-            self._in_progress = 0
+        self._in_progress = 0
+        if self._bar is not None:
             self._show(0)
         if self._bar is not None:
             self._bar.close()

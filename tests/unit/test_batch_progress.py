@@ -114,6 +114,7 @@ def test_a_notebook_shows_the_time_and_what_is_in_progress_while_no_answer_comes
     for seconds in (4, 36):
         notebook.advance(seconds)
         progress.tick(0.0, 0.0, 2)
+    progress.tick(0.0, 0.0, 0)
     progress.close()
     empty, third = "`░░░░░░░░░░░░░░░░░░░░` 0 of 6 prompts", "`██████░░░░░░░░░░░░░░` 2 of 6 prompts"
     assert [text for _, text in notebook.drawn] == [
