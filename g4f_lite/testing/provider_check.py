@@ -323,7 +323,7 @@ def _check_refusals(provider: Provider, service: PlayedService, prompt: Asked, o
     :param of_prompts: the paths that are asked for a prompt; the others are asked for models
     """
     ask = partial(provider.ask, prompt, timeout=CALL_SECONDS)
-    if provider.token_sources:
+    if provider.has_bootstrap and provider.token_sources:
         service.refused = 1
         before = service.prompts
         _do_refused(ask, "the prompt")

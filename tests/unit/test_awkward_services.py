@@ -46,7 +46,6 @@ class Form(Provider):
     """Has a page that sets a token in a cookie, and gets each prompt as a form with the same token."""
 
     url = URL
-    token_sources = 1
 
     def bootstrap(self, exchange: Exchange) -> str:
         body = exchange.send(Request("GET", f"{self.base_url}/page"), "bootstrap")

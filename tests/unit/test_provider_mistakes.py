@@ -28,11 +28,6 @@ class NoBootstrap(Plain):
     token_sources = 1
 
 
-class OnlyBootstrap(Plain):
-    def bootstrap(self, exchange: Exchange) -> str:
-        return "a-token"
-
-
 class MisspeltSetting(Plain):
     token_source = 1
 
@@ -81,7 +76,6 @@ def test_a_secret_or_an_argument_of_the_constructor_is_not_a_misspelt_name() -> 
     [
         (NoBootstrap, r"has token_sources, and no bootstrap\(\)"),
         (OtherDefault, "default_model is 'c', which is not among models"),
-        (OnlyBootstrap, "set token_sources = 1, or an expired token is kept"),
         (AcceptsAnything, r"AcceptsAnything\.check accepts any option; call super\(\)\.check\(prompt\) in it"),
         (Undeclared, r"Undeclared\.api_key is the class Secret; write Secret\(…\) with the name of a variable"),
         (Misspelt, r"Misspelt.service_eror has no effect; did you mean service_error\?"),
@@ -170,8 +164,6 @@ def test_the_check_sends_nothing_again(status: int) -> None:
 
 
 class LogsInElsewhere(Plain):
-    token_sources = 1
-
     def bootstrap(self, exchange: Exchange) -> str:
         return str(exchange.send(requests.Request("GET", "http://127.0.0.1:9/login"), "bootstrap").json())
 
