@@ -32,5 +32,5 @@ def check_class(provider: Provider) -> None:
         assert value is not Secret, (
             f"{kind.__name__}.{name} is the class Secret; write Secret(…) with the name of a variable"
         )
-        if name not in used and (near := get_close_matches(name, known, 1, 0.85)):
+        if name not in used and name[0] != "_" and (near := get_close_matches(name, known, 1, 0.85)):
             raise AssertionError(f"{kind.__name__}.{name} has no effect; did you mean {near[0]}?")

@@ -67,8 +67,13 @@ class LikeNames(Plain):
         self.models_ = models_
 
 
-def test_a_secret_or_an_argument_of_the_constructor_is_not_a_misspelt_name() -> None:
-    check(LikeNames)
+class Private(Plain):
+    _served_model = "small"
+
+
+@pytest.mark.parametrize("kind", [LikeNames, Private])
+def test_a_name_of_the_class_itself_is_not_a_misspelt_one(kind: type[Plain]) -> None:
+    check(kind)
 
 
 @pytest.mark.parametrize(
