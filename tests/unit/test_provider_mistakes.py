@@ -16,7 +16,7 @@ from .quill_provider import Plain
 
 
 def check(kind: type[Plain]) -> None:
-    check_provider(kind, {"/say": "Good day"}, text="Good day", unmarked_end=True)
+    check_provider(kind, {"/say": "Good day"}, text="Good day", unmarked_end=True, history=kind is not AcceptsText)
 
 
 class Misspelt(Plain):
@@ -123,6 +123,14 @@ class NeedsText(DropsImages):
         return requests.Request("POST", f"{self.base_url}/say", data={"say": text}, headers=self.headers_with())
 
 
+class WritesAList(DropsImages):
+    """Takes each message for text, and has Python make it one."""
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        text = str(prompt.messages[-1]["content"])
+        return requests.Request("POST", f"{self.base_url}/say", data={"say": text}, headers=self.headers_with())
+
+
 class AnswersItself(Plain):
     def ask(self, *_: Any, **options: Any) -> Answer:
         return Answer("Good day")
@@ -134,6 +142,10 @@ class AnswersItself(Plain):
         (WithoutTheCallers, r"came without the headers= of the caller; write headers=self\.headers_with\(…\)"),
         (DropsImages, r"an image is neither sent nor refused: override check\(prompt\), and call .*check_text_only"),
         (NeedsText, r"a prompt with an image: NeedsText\.request raised AttributeError: .*check_text_only"),
+        (
+            WritesAList,
+            r"a message with an image is sent as Python writes a list: send it as JSON, or .*check_text_only",
+        ),
         (AnswersItself, r"a prompt sends no request; implement request\(prompt, token\), and do not override ask\(\)"),
     ],
 )
