@@ -9,6 +9,8 @@ from ..prompt import Prompt
 from ..providers.base import Provider
 from ..providers.secret import Secret, secrets_of
 
+__tracebackhide__ = True  # from pytest
+
 
 def check_class(provider: Provider) -> None:
     """Check what is set in the class of a provider.

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
-from io import StringIO
 from typing import Any
 from unittest import mock
-from urllib.parse import unquote_to_bytes, urlsplit
-
-import requests
+from urllib.parse import unquote_to_bytes
 
 from ..answers.deltas import Finish, is_content
+from ..answers.short_traceback import with_short_errors
 from ..errors import (
     AuthenticationError,
     DeadlineExceededError,
@@ -25,8 +21,6 @@ from ..errors import (
     HookError,
     RateLimitError,
 )
-from ..http.body import Body
-from ..http.exchange import Exchange
 from ..http.retry import is_retryable
 from ..http.spellings import SHORTEST_SECRET
 from ..messages import Message
@@ -36,8 +30,11 @@ from ..providers.hooks import models_of, read_error
 from ..providers.sending import TOO_MANY
 from ..timeout import RETRY
 from .class_check import check_class
+from .guards import no_other_sessions, nothing_printed, nothing_sent_elsewhere, short_causes
 from .played_service import CALLERS_HEADER, REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
 from .sent_check import CALL_SECONDS, check_sent
+
+__tracebackhide__ = True  # so that pytest shows the line of the test, and the message, without these functions
 
 Asked = str | Sequence[Message]
 
@@ -62,6 +59,7 @@ _ODD_ERRORS: tuple[tuple[Any, str], ...] = (
 )
 
 
+@with_short_errors
 def check_provider(
     make: Callable[..., Provider],
     replies: Replies,
@@ -109,10 +107,11 @@ def check_provider(
     made = replies_of(replies)
     service = PlayedService(made, refusals_of(refusal, list(made)))
     offline = mock.patch.dict(os.environ, G4F_LITE_OFFLINE="1")
-    with service, offline, mock.patch.object(sending, "pause"), _nothing_printed(), _nothing_sent_elsewhere(service):
+    at_once = mock.patch.object(sending, "pause")
+    with service, offline, at_once, short_causes(), nothing_printed(), nothing_sent_elsewhere(service):
         provider = _made(make, service.url)
         check_class(provider)
-        with _no_other_sessions(provider):
+        with no_other_sessions(provider):
             _check_requests(provider, service, prompt)
         of_prompts = set(service.asked)
         _check_deltas(provider, prompt)
@@ -162,51 +161,6 @@ def _made(make: Callable[..., Provider], url: str) -> Provider:
         raise AssertionError(f"{type(provider).__name__}.__init__ does not pass base_url= on to super().__init__")
     provider.headers = {**provider.headers, CALLERS_HEADER: "yes"}
     return provider
-
-
-@contextmanager
-def _nothing_printed() -> Iterator[None]:
-    """Raise if a ``with`` block prints something: the output of a program is its own."""
-    printed = StringIO()
-    try:
-        with redirect_stdout(printed):
-            yield
-    finally:
-        sys.stdout.write(printed.getvalue())
-    first = printed.getvalue().partition("\n")[0]
-    assert not printed.getvalue(), f"the provider prints {first!r:.80}; use logging.getLogger(__name__)"
-
-
-@contextmanager
-def _nothing_sent_elsewhere(service: PlayedService) -> Iterator[None]:
-    """Raise where a request goes to another server, such as the service itself, before it is sent."""
-    send = Exchange.send
-
-    def checked(exchange: Exchange, request: requests.Request, step: str, **settings: Any) -> Body:
-        parts = urlsplit(str(request.url))
-        if parts.netloc and step != "image" and f"{parts.scheme}://{parts.netloc}" != service.url:
-            raise AssertionError(
-                f"a request goes to {parts.scheme}://{parts.netloc}, and not to self.base_url, which is {service.url} "
-                'here; write f"{self.base_url}/…"'
-            )
-        return send(exchange, request, step, **settings)
-
-    with mock.patch.object(Exchange, "send", checked):
-        yield
-
-
-@contextmanager
-def _no_other_sessions(provider: Provider) -> Iterator[None]:
-    """Raise where a hook sends something itself, without the proxy, the timeout and the retries of its call."""
-    send = requests.Session.request
-
-    def request(session: requests.Session, *arguments: Any, **settings: Any) -> requests.Response:
-        if type(session) is requests.Session and session is not provider._own_session:
-            raise AssertionError("requests is called directly; return or yield the Request, or use exchange.send")
-        return send(session, *arguments, **settings)
-
-    with mock.patch.object(requests.Session, "request", request):
-        yield
 
 
 def _pickled(provider: Provider) -> bytes:

@@ -16,6 +16,8 @@ from ..messages import Messages
 from ..providers.base import Provider
 from .played_service import PlayedService
 
+__tracebackhide__ = True  # from pytest
+
 CALL_SECONDS = 20  # after which a call is taken to have no end
 
 _REFUSED = (G4FLiteError, TypeError, ValueError)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 
 import pytest
 import requests
 
-from g4f_lite import Answer, G4FLiteError, Prompt, Secret
+from g4f_lite import Answer, G4FLiteError, HookError, Prompt, Secret
 from g4f_lite.http import Exchange
 from g4f_lite.testing import Reply, check_provider
 
@@ -189,3 +190,23 @@ def test_a_bootstrap_elsewhere_is_named_before_it_is_sent() -> None:
     message = r"^LogsInElsewhere\.bootstrap raised AssertionError: a request goes to http://127\.0\.0\.1:9, and not to "
     with pytest.raises(G4FLiteError, match=message):
         check(LogsInElsewhere)
+
+
+class WithoutId(Plain):
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return requests.Request("POST", f"{self.base_url}/{prompt.options['id']}", headers=self.headers_with())
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [(WithoutId, HookError), (WithoutTheCallers, AssertionError), (NeedsText, AssertionError)]
+)
+def test_pytest_shows_a_failure_without_the_lines_of_the_library(kind: type[Plain], error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        check(kind)
+    steps = [step.name for step in caught.traceback.filter(caught)]
+    assert steps == ["test_pytest_shows_a_failure_without_the_lines_of_the_library", "check"]
+    cause = caught.value.__cause__
+    if isinstance(cause, HookError):
+        assert cause.__traceback__ is None
+        cause = cause.__cause__
+    assert [step.name for step in traceback.extract_tb(cause and cause.__traceback__)] in ([], ["request"])
