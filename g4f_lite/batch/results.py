@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from ..answers.display import in_ipython
 from ..answers.interruption import BatchInterrupted, heard, tell_interrupt
+from ..answers.ipython import in_ipython
 from ..answers.short_traceback import with_short_errors
 from ..arguments import warn
 from ..errors import AuthenticationError, BatchStoppedError
