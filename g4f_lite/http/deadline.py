@@ -257,9 +257,7 @@ class Watchdog:
 
         :raises G4FLiteError: Python is ending, or no thread can be started
         """
-        # The thread would not run any more, nor would a new one: starting it would wait for ever on Python 3.11.
-        if sys.is_finalizing():
-            raise G4FLiteError("Python is ending, and no call can be made any more")
+        refuse_at_end()
         with self.lock:
             if self.thread is None:
                 self._start()
@@ -303,6 +301,15 @@ class Watchdog:
             self.thread = None
             if self.calls and looks:
                 self._start()
+
+
+def refuse_at_end() -> None:
+    """Raise if Python is ending, and imports no module and runs no thread any more.
+
+    :raises G4FLiteError: if it is
+    """
+    if sys.is_finalizing():  # starting a thread would wait for ever on Python 3.11
+        raise G4FLiteError("Python is ending, and no call can be made any more")
 
 
 def _look(call: Deadline) -> None:

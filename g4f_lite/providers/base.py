@@ -15,6 +15,7 @@ import requests
 from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name
 from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.cooldown import CoolDowns
+from ..http.deadline import refuse_at_end
 from ..http.pool import POOL_SIZE, SessionPool, set_cookies
 from ..http.redact import secrets_in
 from ..http.retry import RetryBudget
@@ -39,7 +40,7 @@ from .settings import (
     require_socks,
 )
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the methods import what a call needs: the first call takes the time, and not the import
     from ..answers.deltas import Delta
     from ..http.body import Body
     from ..http.exchange import Exchange
@@ -204,7 +205,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
     # What all of them share.
 
     def begin(self, prompt: Prompt) -> Call:
-        from .call import Call  # which a call needs, and an import does not
+        from .call import Call
 
         route = self.route(prompt.proxy)
         return Call(self, self.settled(prompt), route)
@@ -258,6 +259,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :param proxy: the URL of a proxy for its requests
         :param session: a ``requests.Session`` to use instead of the provider's
         """
+        refuse_at_end()
         from .call import run
         from .hooks import listing
 

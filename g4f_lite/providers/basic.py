@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import G4FLiteError
+from ..http.deadline import refuse_at_end
 from ..http.redact import scrub
 from .askable import Askable
 from .own_settings import OwnSettings
@@ -99,6 +100,7 @@ class BaseProvider(Askable):
         :raises TypeError: if this provider does not support an option
         :raises ValueError: if this provider cannot send something in the messages
         """
+        refuse_at_end()
         from ..answers.stream import AnswerStream  # which a call needs, and an import does not
 
         model = self.get_model(prompt.model) or None

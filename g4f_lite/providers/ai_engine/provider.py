@@ -16,7 +16,7 @@ from ..base import Provider
 from . import errors, nonce
 from .history import KEPT_TURNS, split_turns
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the methods import what a call needs: the first call takes the time, and not the import
     from ...answers.deltas import Delta
     from ...http.body import Body
     from ...http.exchange import Exchange
@@ -61,7 +61,7 @@ class AiEngine(Provider):
 
     def bootstrap(self, exchange: Exchange, headers: dict[str, str] | None = None) -> str:
         """Fetch a nonce.  The request carries none: a stale one is refused here, too, which locks a caller out."""
-        from .site import Site  # which a call needs, and an import does not
+        from .site import Site
 
         sent = {**self._site_headers(), **(headers or {}), "X-WP-Nonce": None}
         site = Site(self, exchange, sent, self.base_url, self._rest or self.base_url + REST)
