@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..arguments import PYTHON_ENDS
 from ..errors import DeadlineExceededError, G4FLiteError, StreamInterruptedError
 from ..timeout import WAIT_SHARE, Timeout
 from .signals import pass_on_signal
@@ -257,7 +258,9 @@ class Watchdog:
 
         :raises G4FLiteError: Python is ending, or no thread can be started
         """
-        refuse_at_end()
+        # The thread would not run any more, nor would a new one: starting it would wait for ever on Python 3.11.
+        if sys.is_finalizing():
+            raise G4FLiteError(PYTHON_ENDS)
         with self.lock:
             if self.thread is None:
                 self._start()
@@ -301,15 +304,6 @@ class Watchdog:
             self.thread = None
             if self.calls and looks:
                 self._start()
-
-
-def refuse_at_end() -> None:
-    """Raise if Python is ending, and imports no module and runs no thread any more.
-
-    :raises G4FLiteError: if it is
-    """
-    if sys.is_finalizing():  # starting a thread would wait for ever on Python 3.11
-        raise G4FLiteError("Python is ending, and no call can be made any more")
 
 
 def _look(call: Deadline) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import tenacity
 
@@ -22,9 +22,11 @@ from ..errors import (
 )
 from ..timeout import RetryLike, RetryPolicy
 from .cooldown import CoolDowns
-from .deadline import Deadline
-from .exchange import Exchange
 from .forks import lock_free_in_children
+
+if TYPE_CHECKING:
+    from .deadline import Deadline
+    from .exchange import Exchange
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")

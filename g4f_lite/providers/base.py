@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,10 +13,9 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name
+from ..arguments import PYTHON_ENDS, check_callback, check_name, check_proxy, check_whole_number, unknown_name
 from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.cooldown import CoolDowns
-from ..http.deadline import refuse_at_end
 from ..http.pool import POOL_SIZE, SessionPool, set_cookies
 from ..http.redact import secrets_in
 from ..http.retry import RetryBudget
@@ -259,7 +259,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :param proxy: the URL of a proxy for its requests
         :param session: a ``requests.Session`` to use instead of the provider's
         """
-        refuse_at_end()
+        if sys.is_finalizing():  # which imports nothing any more
+            raise G4FLiteError(PYTHON_ENDS)
         from .call import run
         from .hooks import listing
 

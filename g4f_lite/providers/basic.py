@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from abc import abstractmethod
 from collections.abc import Generator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..arguments import PYTHON_ENDS
 from ..errors import G4FLiteError
-from ..http.deadline import refuse_at_end
 from ..http.redact import scrub
 from .askable import Askable
 from .own_settings import OwnSettings
@@ -100,7 +101,8 @@ class BaseProvider(Askable):
         :raises TypeError: if this provider does not support an option
         :raises ValueError: if this provider cannot send something in the messages
         """
-        refuse_at_end()
+        if sys.is_finalizing():  # which imports nothing any more
+            raise G4FLiteError(PYTHON_ENDS)
         from ..answers.stream import AnswerStream  # which a call needs, and an import does not
 
         model = self.get_model(prompt.model) or None
