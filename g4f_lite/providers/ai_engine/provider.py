@@ -9,11 +9,9 @@ import requests
 
 from ...arguments import warn
 from ...errors import G4FLiteError
-from ...http.checks import check
 from ...http.urls import origin_of
 from ...messages import get_random_string, last_user_message
 from ..base import Provider
-from . import errors, nonce
 from .history import KEPT_TURNS, split_turns
 
 if TYPE_CHECKING:  # the methods import what a call needs: the first call takes the time, and not the import
@@ -95,6 +93,9 @@ class AiEngine(Provider):
 
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
         """Raise unless this is the beginning of an answer; either way it may bring a newer nonce."""
+        from ...http.checks import check
+        from . import errors, nonce
+
         nonce.keep(body, body.headers.get("X-WP-Nonce"))
         message = last_user_message(prompt.messages) if prompt else ""
 
@@ -110,4 +111,6 @@ class AiEngine(Provider):
         return read_answer(body, last_user_message(prompt.messages))
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        return errors.service_error(status, parsed)
+        from .errors import service_error
+
+        return service_error(status, parsed)
