@@ -6,7 +6,7 @@ import os
 import re
 from contextlib import suppress
 
-from .failure import tell
+from .notes import note
 
 _CHOOSING = ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL", "G4F_LITE_MODEL")
 _MOST = 65536  # characters that are read of a file
@@ -18,9 +18,9 @@ def note_unread_settings() -> None:
     if any(os.environ.get(name) for name in _CHOOSING):
         return
     if os.environ.get("OPENAI_BASE_URL"):
-        tell("Note: OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
+        note("OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
     if names := unread_in_file():
-        tell(f"Note: the file .env is not read; set {', '.join(names)} in the environment")
+        note(f"the file .env is not read; set {', '.join(names)} in the environment")
 
 
 def unread_in_file() -> list[str]:

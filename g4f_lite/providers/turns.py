@@ -38,6 +38,10 @@ class Member(NamedTuple):
         """Its name in answers and errors."""
         return f"{self.provider.name} ({self.address})" if self.address else self.provider.name
 
+    def refusal(self, prompt: Prompt) -> Exception | None:
+        """Return its refusal of a prompt; None if it accepts the prompt."""
+        return self.provider.refusal(prompt.fitting(self.provider.known_options))
+
     def name_in(self, error: G4FLiteError) -> None:
         """Name this member in an error of its provider."""
         if error.provider in (None, self.provider.name):
