@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .deltas import ToolCall, Usage
-from .display import cell_number
 from .images import ImageResponse
 from .in_yaml import teach_yaml
+from .ipython import cell_number
 from .json_text import parse_json_text
 from .markdown import folded, safe_markdown
 

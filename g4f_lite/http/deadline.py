@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..arguments import PYTHON_ENDS
 from ..errors import DeadlineExceededError, G4FLiteError, StreamInterruptedError
 from ..timeout import WAIT_SHARE, Timeout
 from .signals import pass_on_signal
@@ -259,7 +260,7 @@ class Watchdog:
         """
         # The thread would not run any more, nor would a new one: starting it would wait for ever on Python 3.11.
         if sys.is_finalizing():
-            raise G4FLiteError("Python is ending, and no call can be made any more")
+            raise G4FLiteError(PYTHON_ENDS)
         with self.lock:
             if self.thread is None:
                 self._start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from typing import Any, Protocol, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
 
 import tenacity
 
@@ -23,9 +23,11 @@ from ..errors import (
 )
 from ..timeout import PASSING_STATUSES, RetryLike, RetryPolicy
 from .cooldown import CoolDowns
-from .deadline import Deadline
-from .exchange import Exchange
 from .forks import lock_free_in_children
+
+if TYPE_CHECKING:
+    from .deadline import Deadline
+    from .exchange import Exchange
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")

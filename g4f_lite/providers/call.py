@@ -24,11 +24,11 @@ from ..answers.short_traceback import shortened
 from ..answers.source import CheckedSource
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
 from ..http.body import Body
-from ..http.checks import complete, refuses_headers
+from ..http.checks import complete
 from ..http.cooldown import CoolDowns
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange
-from ..http.pool import PooledSession, SessionPool
+from ..http.pool import PooledSession, SessionPool, refuses_headers
 from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, attempts
 from ..http.route import Route
