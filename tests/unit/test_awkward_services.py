@@ -147,7 +147,7 @@ def test_an_error_in_a_page_with_status_200() -> None:
 )
 def test_a_page_with_status_200_is_read_by_service_error(page: str, kind: type[Any], wait: float) -> None:
     with responses.RequestsMock() as service:
-        service.post(f"{URL}/chat", page, headers={"Retry-After": "90"})
+        service.post(f"{URL}/chat", page, content_type="text/html", headers={"Retry-After": "90"})
         with pytest.raises(kind) as caught:
             SaysItInHTML(retry=None).ask("Hello")
     assert (type(caught.value), caught.value.retry_after) == (kind, wait)
