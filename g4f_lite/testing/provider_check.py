@@ -7,6 +7,7 @@ import pickle
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -125,6 +126,7 @@ def check_provider(
         assert not service.lacks_headers, (
             "the prompt came without the headers= of the caller; write headers=self.headers_with(…)"
         )
+        _check_tag(provider, service, prompt, text)
         _check_state(provider, prompt)
         _check_models(provider, service, models)
         _check_cuts(provider, service, prompt, None if unmarked_end else text)
@@ -192,6 +194,21 @@ def _check_deltas(provider: Provider, prompt: Asked) -> None:
     for delta in provider.stream(prompt).deltas():
         assert not (has_ended and is_content(delta)), f"deltas yields {delta!r:.80} after Finish; yield Finish last"
         has_ended = has_ended or isinstance(delta, Finish)
+
+
+def _check_tag(provider: Provider, service: PlayedService, prompt: Asked, text: str) -> None:
+    """Check that an answer in plain text may begin with a tag, but for one in HTML, which is taken for a web page."""
+    types = [value for name, value in service.answer.headers.items() if name.lower() == "content-type"]
+    if service.answer.content != text.encode() or "html" in str(types).lower():
+        return
+    path = service.prompt_path
+    tagged = [*service.replies[path][:-1], replace(service.answer, body=f"<b>{text}")]
+    try:
+        with mock.patch.dict(service.replies, {path: tagged}):
+            provider.ask(prompt)
+    except G4FLiteError as error:
+        advice = "" if types else "; give the reply its type, as in Reply(…, headers={'Content-Type': 'text/plain'})"
+        raise AssertionError(f"an answer that begins with '<b>' is lost: {error.message}{advice}") from error
 
 
 def _check_state(provider: Provider, prompt: Asked) -> None:

@@ -13,11 +13,11 @@ from g4f_lite import Answer, G4FLiteError, HookError, Prompt, Secret
 from g4f_lite.http import Exchange
 from g4f_lite.testing import Reply, check_provider
 
-from .quill_provider import Plain
+from .quill_provider import SAID, Plain
 
 
 def check(kind: type[Plain]) -> None:
-    check_provider(kind, {"/say": "Good day"}, text="Good day", unmarked_end=True, history=kind is not AcceptsText)
+    check_provider(kind, {"/say": SAID}, text="Good day", unmarked_end=True, history=kind is not AcceptsText)
 
 
 class Misspelt(Plain):

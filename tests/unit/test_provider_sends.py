@@ -14,11 +14,11 @@ from requests import Request
 from g4f_lite import OpenAICompatible, Prompt
 from g4f_lite.testing import check_provider
 
-from .quill_provider import Plain
+from .quill_provider import SAID, Plain
 
 
 def check(kind: type[Plain], **more: Any) -> None:
-    check_provider(kind, {"/say": "Good day"}, text="Good day", unmarked_end=True, **more)
+    check_provider(kind, {"/say": SAID}, text="Good day", unmarked_end=True, **more)
 
 
 class Says(Plain):
