@@ -78,9 +78,9 @@ def check_provider(
     A server on loopback gives the replies, and nothing can be sent elsewhere.  The answer has to be the same whole, as
     a stream, and byte by byte; where it is cut or ends too early, there has to be an error; a refusal of the prompt, or
     of any other request, has to be an AuthenticationError; a refused token has to be fetched again once; an
-    image has to be sent or refused; each message, the model where there are several, and each option have to change
-    what is sent; no call may change the provider, which may be shared between threads; and no pickle and no ``repr``
-    may hold a key::
+    image has to be sent or refused; each message with its role and texts, the model where there are several, and each
+    option have to change what is sent; no call may change the provider, which may be shared between threads; and no
+    pickle and no ``repr`` may hold a key::
 
         check_provider(partial(Parley, api_key="a-key"), {"/chat": ANSWER}, text="Good day")
 

@@ -29,6 +29,7 @@ from g4f_lite import (
     RateLimitError,
     ResponseFormatError,
     Secret,
+    ServiceError,
 )
 from g4f_lite.http import Exchange, parse_json
 from g4f_lite.testing import Reply, check_provider, provider_check
@@ -54,7 +55,9 @@ class Form(Provider):
         return exchange.cookies["csrf"]
 
     def request(self, prompt: Prompt, token: str) -> Request:
-        form = {"csrf": token, "text": prompt.messages[-1]["content"]}
+        content = prompt.messages[-1]["content"]
+        text = content if isinstance(content, str) else "".join(part["text"] for part in content)
+        form = {"csrf": token, "text": text}
         return Request("POST", f"{self.base_url}/send", data=form, headers=self.headers_with())
 
     def check(self, prompt: Prompt) -> None:
@@ -165,7 +168,10 @@ class Uploads(Provider):
             if part["type"] == "text":
                 text += part["text"]
                 continue
-            image = base64.b64decode(part["image_url"]["url"].partition(",")[2])
+            kind, _, data = part["image_url"]["url"].partition(",")
+            if not kind.startswith("data:"):
+                raise ServiceError("Uploads takes images only as bytes and files")
+            image = base64.b64decode(data)
             upload = {"file": ("image.png", image)}
             body = yield Request("POST", f"{self.base_url}/files", files=upload, headers=self.headers_with())
             files.append(body.json()["id"])

@@ -155,7 +155,12 @@ def test_what_is_lost_of_a_call_is_said(kind: type[Plain], message: str) -> None
         check(kind)
 
 
-class AcceptsText(DropsImages):
+class AcceptsText(Plain):
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        content = prompt.messages[-1]["content"]
+        text = content if isinstance(content, str) else "".join(part["text"] for part in content)
+        return requests.Request("POST", f"{self.base_url}/say", data={"say": text}, headers=self.headers_with())
+
     def check(self, prompt: Prompt) -> None:
         super().check(prompt)
         prompt.check_text_only(self.name)
