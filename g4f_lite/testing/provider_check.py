@@ -32,7 +32,16 @@ from ..providers.sending import TOO_MANY
 from ..timeout import RETRY
 from .class_check import check_class
 from .guards import no_other_sessions, nothing_printed, nothing_sent_elsewhere, short_causes
-from .played_service import CALLERS_HEADER, REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
+from .played_service import (
+    CALLERS_HEADER,
+    REFUSAL,
+    PlayedService,
+    Refusals,
+    Replies,
+    ReplyLike,
+    refusals_of,
+    replies_of,
+)
 from .sent_check import CALL_SECONDS, check_sent
 
 __tracebackhide__ = True  # so that pytest shows the line of the test, and the message, without these functions
@@ -67,7 +76,7 @@ def check_provider(
     *,
     text: str,
     prompt: Asked = "Hello",
-    refusal: ReplyLike | Mapping[str, ReplyLike] = REFUSAL,
+    refusal: ReplyLike | Refusals = REFUSAL,
     unmarked_end: bool = False,
     models: Sequence[str] | None = None,
     history: bool = True,
@@ -94,7 +103,8 @@ def check_provider(
     :param text: the text of the answer
     :param prompt: what to send; a list of messages where the service is to get images
     :param refusal: the response to a prompt whose token, key or login is refused, or a dict of those for several paths;
-        that of any other path has status 401
+        that of any other path has status 401; a pair of a response and the class of its error, such as
+        ``QuotaExceededError``, is another failure
     :param unmarked_end: whether the end of the body is the only end of an answer, so that an early one looks the same
     :param models: what ``get_models`` returns; None for any names
     :param history: False if the service takes only the last message, and neither a system message nor earlier ones
@@ -106,7 +116,8 @@ def check_provider(
     if not callable(make):
         raise TypeError(f"make must be the class, or a function that makes a provider, not {type(make).__name__}")
     made = replies_of(replies)
-    service = PlayedService(made, refusals_of(refusal, list(made)))
+    refusals = refusals_of(refusal, list(made))
+    service = PlayedService(made, {path: reply for path, (reply, _) in refusals.items()})
     offline = mock.patch.dict(os.environ, G4F_LITE_OFFLINE="1")
     at_once = mock.patch.object(sending, "pause")
     with service, offline, at_once, short_causes(), nothing_printed(), nothing_sent_elsewhere(service):
@@ -130,7 +141,8 @@ def check_provider(
         _check_state(provider, prompt)
         _check_models(provider, service, models)
         _check_cuts(provider, service, prompt, None if unmarked_end else text)
-        _check_refusals(provider, service, prompt, of_prompts)
+        kinds = {path: kind for path, (_, kind) in refusals.items()}
+        _check_refusals(provider, service, prompt, kinds, of_prompts)
         provider.close()
         assert provider.ask(prompt) == text, "no answer after close()"
         if "image_url" not in str(prompt):
@@ -303,32 +315,39 @@ def _found(provider: Provider, prompt: Asked) -> str | None:
         return None
 
 
-def _check_refusals(provider: Provider, service: PlayedService, prompt: Asked, of_prompts: set[str]) -> None:
+def _check_refusals(
+    provider: Provider,
+    service: PlayedService,
+    prompt: Asked,
+    kinds: Mapping[str, type[G4FLiteError]],
+    of_prompts: set[str],
+) -> None:
     """Check what a provider makes of requests that are refused, once or for good, and of unknown errors.
 
+    :param kinds: the class of the error of each path
     :param of_prompts: the paths that are asked for a prompt; the others are asked for models
     """
     ask = partial(provider.ask, prompt, timeout=CALL_SECONDS)
-    if provider.has_bootstrap and provider.token_sources:
+    if provider.has_bootstrap and provider.token_sources and kinds[service.prompt_path] is AuthenticationError:
         service.refused = 1
         before = service.prompts
-        _do_refused(ask, "the prompt")
+        _do_refused(ask, "the prompt", AuthenticationError)
         answers = len(service.replies[service.prompt_path])
         assert service.prompts == before + 1 + answers, "a refused token is not fetched again"
-    for path in service.replies:
+    for path, kind in kinds.items():
         provider.close()  # so that the requests before the prompt are sent again
         service.refused_path, service.refused = path, MOST_REFUSALS
         name = "the prompt" if path == service.prompt_path else f"the request to {path}"
         try:
-            _do_refused(ask if path in of_prompts else partial(models_of, provider), name)
-        except AuthenticationError:
+            _do_refused(ask if path in of_prompts else partial(models_of, provider), name, kind)
+        except kind:
             pass
         else:
             assert service.refused, (
                 f"{name} was refused {MOST_REFUSALS} times, and the provider asked again each time; raise the second "
-                "AuthenticationError"
+                f"{kind.__name__}"
             )
-            assert service.refused == MOST_REFUSALS, f"a refusal of {name} is not an AuthenticationError"
+            assert service.refused == MOST_REFUSALS, f"a refusal of {name} is not {_a(kind)}"
         service.refused = 0
     for parsed, body in _ODD_ERRORS:
         read_error(provider, 500, parsed, body)
@@ -339,17 +358,20 @@ def _check_refusals(provider: Provider, service: PlayedService, prompt: Asked, o
         )
 
 
-def _do_refused(action: Callable[[], object], name: str) -> None:
-    """Call what sends a request that is refused, and has to raise an AuthenticationError."""
+def _do_refused(action: Callable[[], object], name: str, wanted: type[G4FLiteError]) -> None:
+    """Call what sends a request that is refused, and has to raise an error of a class."""
     try:
         action()
-    except AuthenticationError:
+    except wanted:
         raise
     except HookError as error:
         raise AssertionError(f"a refusal of {name}: {error}") from error
     except G4FLiteError as error:
-        kind = type(error).__name__
+        kind = _a(type(error))
         hint = "; call self.check_response(body) before the body is read" if error.step == "bootstrap" else ""
-        raise AssertionError(
-            f"a refusal of {name} is a {kind} ({error.message}), and not an AuthenticationError{hint}"
-        ) from error
+        raise AssertionError(f"a refusal of {name} is {kind} ({error.message}), and not {_a(wanted)}{hint}") from error
+
+
+def _a(kind: type[G4FLiteError]) -> str:
+    name = kind.__name__
+    return f"an {name}" if name[0] in "AEIOU" else f"a {name}"

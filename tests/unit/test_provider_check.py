@@ -327,6 +327,7 @@ def test_replies_that_are_none_are_refused() -> None:
             check_provider(Plain, replies, text="Good day")  # type: ignore[arg-type]
     for refusal, message in (
         (401, "the refusal of /say must be a str, bytes or a Reply, not int"),
+        ({"/say": ("no", 7)}, "the refusal of /say has 7 in the place of an error such as RateLimitError"),
         ({"/sya": ""}, "refusal has the path '/sya', which has no reply; the paths are /say"),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
