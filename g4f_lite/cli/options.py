@@ -66,10 +66,6 @@ class ProviderOptions:
             members = provider.providers if isinstance(provider, Fallback) else [provider]
             check_environment(members)
         check_engine_options(engine or {}, [one.name for one in members])
-        if self.key_file is not None and len(members) > 1:
-            raise Misuse("--api-key-file needs a single provider, and there are several; set their variables")
-        if self.base_url is not None and len(members) > 1:
-            raise Misuse("--base-url needs a single provider, and there are several")
         for one in members:
             if not one.working and getattr(one, "base_url", None) == getattr(type(one), "url", ""):
                 note = f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it"

@@ -67,6 +67,27 @@ def test_several_names_are_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [type(member) for member in chosen.providers] == [OpenAICompatible, Echo]
 
 
+def test_ones_own_server_is_a_member_of_a_chain_by_the_name_of_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_BASE_URL", "http://127.0.0.1:8080/v1")
+    monkeypatch.setenv("G4F_LITE_API_KEY", "key-of-mine")
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "openaicompatible:big, groq")
+    server, groq = choose_provider().providers  # type: ignore[attr-defined]
+    assert (server.base_url, server.model, server.key.value()) == ("http://127.0.0.1:8080/v1", "big", "key-of-mine")
+    assert groq.base_url == "https://api.groq.com/openai/v1"
+
+
+def test_a_url_beside_several_names_is_that_of_ones_own_server() -> None:
+    url = "http://127.0.0.1:9/v1"
+    groq, server = choose_provider("groq,OpenAI-compatible:big", base_url=url, api_key="mine").providers  # type: ignore[attr-defined]
+    assert (server.base_url, server.model, server.key.value()) == (url, "big", "mine")
+    assert (groq.base_url, groq.key.given) == ("https://api.groq.com/openai/v1", None)
+    for names in ("groq,ollama", "openaicompatible:a,openaicompatible:b"):
+        with pytest.raises(
+            TypeError, match=r"^base_url= needs a single provider, or of several one that is 'openaicom"
+        ):
+            choose_provider(names, base_url=url)
+
+
 def test_an_unknown_name_is_answered_with_near_ones() -> None:
     with pytest.raises(ProviderNotFoundError, match="try ollama"):
         choose_provider("olama")

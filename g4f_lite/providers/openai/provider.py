@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +10,7 @@ from ...errors import AuthenticationError, G4FLiteError, ProviderNotFoundError
 from ...http.redact import names_secret
 from ..price import Price
 from ..settings import check_fields
-from .address import read_address
+from .address import address_of_environment, read_address
 from .embeddings import EmbeddingProvider
 from .extras import query_pairs
 from .images import ImageProvider
@@ -27,7 +26,8 @@ Self = TypeVar("Self", bound="OpenAICompatible")
 class OpenAICompatible(ImageProvider, EmbeddingProvider):
     """A server that speaks OpenAI's API.
 
-    :param base_url: its address, up to and with ``/v1``; a query such as ``?api-version=…`` goes with every request
+    :param base_url: its address, up to and with ``/v1``; a query such as ``?api-version=…`` goes with every request; if
+        None, that of ``G4F_LITE_BASE_URL``
     :param api_key: its key, or a function that returns it and is called before each request, as tokens expire; if None,
         the environment's, if one belongs to this address
     :param name: its name in answers and errors, where there are several servers; None is that of the preset or class
@@ -54,12 +54,9 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         if name is not None:
             check_name(name, "name")
         self.name = name or self._preset.title or type(self).__name__
-        if base_url is None and not self._preset.base_url and os.environ.get("G4F_LITE_BASE_URL"):
-            raise ValueError(
-                f"{self.name} needs base_url=; G4F_LITE_BASE_URL is the server of calls that name no provider, "
-                "so leave the provider out, or pass its URL as well"
-            )
-        address = read_address(self._preset.address() if base_url is None else base_url)
+        if base_url is None:
+            base_url = self._preset.address() or self.url or address_of_environment()
+        address = read_address(base_url)
         if default_headers is not None:
             more["headers"] = {**check_fields(default_headers, "default_headers"), **(more.get("headers") or {})}
         super().__init__(base_url=address.base, **more)
