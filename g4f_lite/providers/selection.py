@@ -33,7 +33,7 @@ _VARIABLES = (
 )
 
 _OF_ONE_SERVER = ("base_url", "api_key")  # settings
-_SERVER = "openaicompatible"  # the name of the class for any server
+ANY_SERVER = "openaicompatible"  # the name of the class for any server
 
 replacement: BaseProvider | None = None  # replaces the choice of the environment, for tests
 _made: dict[tuple[str | None, ...], BaseProvider] = {}
@@ -154,7 +154,7 @@ def choose_provider(
 
 def names_any_server(names: str) -> bool:
     """Return whether one of several names, separated by commas, is that of the class for any server."""
-    return any(plain(name.partition(":")[0]) == _SERVER for name in names.split(","))
+    return any(plain(name.partition(":")[0]) == ANY_SERVER for name in names.split(","))
 
 
 def default_provider() -> BaseProvider:
@@ -193,7 +193,7 @@ def _settings_of_each(names: list[str], settings: dict[str, Any]) -> list[dict[s
     is_server = [names_any_server(name) for name in names]
     if shared.keys() != settings.keys() and sum(is_server) != 1:
         name = next(name for name in _OF_ONE_SERVER if name in settings)
-        raise TypeError(f"{name}= needs a single provider, or of several one that is {_SERVER!r}, whose it is then")
+        raise TypeError(f"{name}= needs a single provider, or of several one that is {ANY_SERVER!r}, whose it is then")
     return [settings if own else shared for own in is_server]
 
 
