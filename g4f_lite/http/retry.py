@@ -90,7 +90,7 @@ def attempts(
     deadline = exchange.deadline
     longest = _policy_of(retry).max_retry_after  # for other calls, which may have no other provider
     if has_fallback and isinstance(retry, RetryPolicy):
-        deadline.patience = retry.max_backoff
+        deadline.patience = min(deadline.patience, retry.max_backoff)
 
     def counted() -> Result:
         while pause := _pause(service, retry, model, deadline):

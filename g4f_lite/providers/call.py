@@ -87,7 +87,7 @@ class Call(CheckedSource):
         self._prompt = prompt
         self.model = prompt.model
         self._route = route
-        self._deadline = Deadline(prompt.timeout, share=prompt.share)
+        self._deadline = Deadline(prompt.timeout, share=prompt.share, patience=prompt.patience)
         self._refreshed = 0
         self._renewed = False
         self.priced_at = service.priced_at

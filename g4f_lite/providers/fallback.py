@@ -259,7 +259,7 @@ class _Chain(CheckedSource):
         self._began_at = self._clock()
         self._source: Source | None = None
         self._members = chain._members
-        self._turns = Turns(self._members, prompt, self._refusal, self._left_until_first)
+        self._turns = Turns(self._members, prompt, self._refusal, self._left_until_first, self._clock)
         super().__init__()
 
     def scrub(self, error: BaseException) -> None:
@@ -290,8 +290,7 @@ class _Chain(CheckedSource):
             try:
                 if refusal is not None:
                     raise refusal
-                has_fallback = members_left > 1 or self._prompt.has_fallback
-                asked = replace(self._prompt, timeout=limits, share=share, has_fallback=has_fallback)
+                asked = replace(self._turns.prompt(position, members_left), timeout=limits, share=share)
                 source = provider.begin(asked)
                 deltas = deltas_of(source, provider.name)
                 self._source = source
@@ -306,6 +305,7 @@ class _Chain(CheckedSource):
                     raise
                 member.name_in(error)
                 self._name_limit(error, limits)
+                self._turns.add_up(position, error)
                 if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
                     breaker.failed(error)
                     raise
