@@ -21,10 +21,11 @@ from ..batch.results import BatchResults
 from ..batch.summary import counted
 from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, RefusalError, ResponseFormatError
+from ..http.retry import may_pass
 from ..providers.price import Price
 from .batch_files import BatchFiles
 from .batch_report import Progress, told_after, told_of_cost
-from .failure import Failure, Passing, may_pass, message_of, one_line, tell
+from .failure import Failure, Passing, message_of, one_line, tell
 
 _SHOWN_REASONS = 6
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?|'[^']*'")  # which differ between failures for the same reason

@@ -19,21 +19,17 @@ from ..arguments import service_of
 from ..errors import (
     AllProvidersFailedError,
     AuthenticationError,
-    ChallengeError,
-    DeadlineExceededError,
     G4FLiteError,
     ModelNotSupportedError,
     ProviderNotFoundError,
-    RateLimitError,
-    StreamInterruptedError,
     TransportError,
     sanitize,
 )
+from ..http.retry import may_pass
 from ..http.urls import is_loopback, parse_origin
 from ..providers.openai.keys import OPENAI_ORIGIN
 from ..providers.openai.presets import NO_MODEL, PRESETS
 from ..providers.registry import is_provider_name
-from ..timeout import PASSING_STATUSES
 from .assignments import LISTED
 from .wording import in_options
 
@@ -78,20 +74,6 @@ class Passing(Failure):
 def failure_of(error: G4FLiteError) -> Failure:
     """Return an error of the library with its exit code."""
     return (Passing if may_pass(error) else Failure)(message_of(error))
-
-
-def may_pass(error: Exception) -> bool:
-    """Return whether an error may pass by itself: a limit of requests, a connection, a timeout, a server's trouble.
-
-    A connection that TLS or a proxy refuses fails until somebody changes a setting.
-    """
-    if isinstance(error, AllProvidersFailedError):
-        return any(map(may_pass, error.errors))
-    if isinstance(error, TransportError):
-        return error.cause in ("connection", "dns")
-    if isinstance(error, (DeadlineExceededError, RateLimitError, StreamInterruptedError)):
-        return True
-    return not isinstance(error, ChallengeError) and getattr(error, "status", None) in PASSING_STATUSES
 
 
 def fields_of(error: G4FLiteError) -> dict[str, Any]:

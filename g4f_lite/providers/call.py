@@ -253,7 +253,7 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
     """
     body = exchange.follow(request, step)
     try:
-        with at_step(exchange, step):
+        with at_step(exchange, step), naming(service, "check_response", body=body):
             service.check_response(body)
     except G4FLiteError as error:
         body.close()

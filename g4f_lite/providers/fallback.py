@@ -11,21 +11,26 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
 from ..answers.source import CheckedSource, Source, deltas_of
 from ..answers.stream import AnswerStream
-from ..arguments import unknown_setting
-from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
+from ..arguments import unknown_setting, warn
+from ..errors import (
+    AllProvidersFailedError,
+    AuthenticationError,
+    DeadlineExceededError,
+    EmptyResponseError,
+    G4FLiteError,
+    ProviderError,
+)
 from ..prompt import Prompt
 from ..timeout import Timeout, TimeoutLike
-from .base import BaseProvider, Provider
-from .circuit_breaker import CircuitBreaker
+from .base import BaseProvider
 from .hooks import listing, models_of
 from .registry import make, make_provider
-from .turns import Member, Turns
+from .turns import Turns, members_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +56,7 @@ class Fallback(BaseProvider):
     :param providers: the providers, in order: objects, classes or names
     :param each: the timeout of each provider, within the ``timeout`` of a call
     :param on_fallback: called before an answer for which others failed first, with a list of their errors, and with the
-        name of the provider that answers
+        name of the provider that answers; without it a key that one of them rejected is a warning
     :param clock: returns the time in seconds
     :param shuffle: only False, because the order is kept; it is accepted for scripts that were written for g4f, like
         the next two
@@ -97,10 +102,7 @@ class Fallback(BaseProvider):
         self.timeout = self._usual  # for calls without a timeout
         self.on_fallback = on_fallback
         self._clock = clock
-        self._members = [
-            Member(provider, CircuitBreaker(clock), address)
-            for provider, address in zip(self.providers, _telling_addresses(self.providers), strict=True)
-        ]
+        self._members = members_of(self.providers, clock)
 
     @property
     def known_options(self) -> frozenset[str] | None:
@@ -201,18 +203,6 @@ def _member(given: Any) -> BaseProvider:
     if isinstance(given, type) and issubclass(given, BaseProvider):
         return make(given, given.__name__, {})
     raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
-
-
-def _telling_addresses(providers: list[BaseProvider]) -> list[str]:
-    """Return the address of each member whose name others have too, at another address; "" for the others."""
-
-    def address(provider: BaseProvider) -> str:
-        return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
-
-    def is_alone(provider: BaseProvider) -> bool:
-        return len({address(each) for each in providers if each.name == provider.name}) == 1
-
-    return ["" if is_alone(provider) else address(provider) for provider in providers]
 
 
 def all_failed(
@@ -322,8 +312,8 @@ class _Chain(CheckedSource):
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             self.attempts = getattr(source, "attempts", None)
             self.response = getattr(source, "response", None)
-            if errors and self._chain.on_fallback is not None:
-                self._chain.on_fallback([errors[each] for each in sorted(errors)], self.provider)
+            if errors:
+                self._tell([errors[each] for each in sorted(errors)], self.provider)
             try:
                 yield from first
                 yield from deltas
@@ -342,6 +332,15 @@ class _Chain(CheckedSource):
         given = [errors[position] for position in sorted(errors)]
         models = [self._telling_model(position) for position in sorted(errors)]
         raise all_failed("no provider answered", given, "prompt", models) from given[-1]
+
+    def _tell(self, errors: list[G4FLiteError], answering: str) -> None:
+        """Tell the program which members failed before the one that answers, or at least which keys were rejected."""
+        if self._chain.on_fallback is not None:
+            self._chain.on_fallback(errors, answering)
+            return
+        for error in errors:
+            if isinstance(error, AuthenticationError) and error.status is not None:
+                warn(f"another provider answers, as this one rejected its key: {error}")
 
     def _telling_model(self, position: int) -> str | None:
         """Return the model of a member whose name others have too, if the prompt names none for all of them."""

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
-from ..errors import AllProvidersFailedError, G4FLiteError, ProviderError
+from ..errors import AllProvidersFailedError, G4FLiteError
 from ..http.retry import is_retryable
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
 from ..timeout import RETRY, WAIT_SHARE, RetryLike, RetryPolicy, before_others, patience
-from .base import BaseProvider
+from .base import BaseProvider, Provider
 from .circuit_breaker import CircuitBreaker
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,24 @@ class Member(NamedTuple):
         """Name this member in an error of its provider."""
         if error.provider in (None, self.provider.name):
             error.provider = self.name
+
+
+def members_of(providers: list[BaseProvider], clock: Callable[[], float]) -> list[Member]:
+    """Return the members of a chain; those of one name at several addresses are told apart by them.
+
+    :param clock: returns the time in seconds
+    """
+
+    def address(provider: BaseProvider) -> str:
+        return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
+
+    def is_alone(provider: BaseProvider) -> bool:
+        return len({address(each) for each in providers if each.name == provider.name}) == 1
+
+    return [
+        Member(provider, CircuitBreaker(clock), "" if is_alone(provider) else address(provider))
+        for provider in providers
+    ]
 
 
 class Turns:
@@ -86,8 +105,7 @@ class Turns:
         for position, member in enumerate(self._members):
             breaker = member.breaker
             if breaker.failures and (wait := breaker.wait()):
-                text = f"skipped, because it failed before ({breaker.reason}); it will be tried again in {wait:.0f} s"
-                errors[position] = ProviderError(text, provider=member.name, retry_after=wait)
+                errors[position] = breaker.skipped(wait, member.name)
                 logger.info("Fallback: no answer from %s", errors[position])
                 blocked.append(position)
                 continue

@@ -243,7 +243,7 @@ def test_an_empty_prompt_is_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [("challenge", 1), ("quota", 3), ("token", 1), ("not_json", 1), ("reset", 3)]
+    ("fault", "code"), [("challenge", 1), ("quota", 1), ("token", 1), ("not_json", 1), ("reset", 3)]
 )
 def test_a_failure_of_the_service_is_one_line(emulator: Emulator, here: list[str], fault: str, code: int) -> None:
     emulator.fail(fault, times=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from typing import NamedTuple
 
 import pytest
@@ -11,6 +12,7 @@ import responses
 
 from g4f_lite import (
     AllProvidersFailedError,
+    AuthenticationError,
     Client,
     Fallback,
     G4FLiteError,
@@ -105,6 +107,24 @@ def test_a_program_is_told_who_failed_before_another_answers() -> None:
     assert [text.partition(":")[0] for _, text in errors] == ["TextOnly", "my box, prompt"]
 
 
+@pytest.mark.parametrize(
+    ("error", "warned"),
+    [
+        (AuthenticationError("no such key", status=401), True),
+        (AuthenticationError("no key: set GROQ_API_KEY"), False),  # a member that is there for those who have one
+        (TransportError("no network"), False),
+    ],
+)
+def test_a_key_that_a_member_rejects_is_a_warning(error: G4FLiteError, warned: bool) -> None:
+    chain = Fallback([Scripted(error), Scripted("two")])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert chain.ask("Hello") == "two"
+    told = ["another provider answers, as this one rejected its key: Scripted: no such key"] if warned else []
+    assert [str(warning.message) for warning in caught] == told
+    assert {warning.filename for warning in caught} <= {__file__}
+
+
 def test_nobody_is_told_where_the_first_one_answers() -> None:
     told: list[object] = []
     chain = Fallback([Scripted("one"), Scripted("two")], on_fallback=lambda *arguments: told.append(arguments))
@@ -122,7 +142,7 @@ def test_a_member_that_is_skipped_keeps_its_reason() -> None:
         reasons(chain)
     assert reasons(chain) == [
         "Scripted: skipped, because it failed before (no network); it will be tried again in 30 s",
-        "Scripted: skipped, because it failed before (slow down); it will be tried again in 99 s",
+        "Scripted: skipped, because it failed before (slow down); the service asks to wait 99 s",
     ]
 
 

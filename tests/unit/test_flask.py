@@ -288,7 +288,7 @@ def test_the_engine_is_started_if_the_configuration_says_so(monkeypatch: pytest.
 
 
 LIMITED, DEAD = RateLimitError("groq said: sk-1", retry_after=7.2), TransportError("refused")
-BUSY = "There are too many requests at the moment. Please try again later."
+BUSY = "The service is not available at the moment. Please try again later."
 NONE = "There is no answer at the moment. Please try again later."
 
 
@@ -308,8 +308,8 @@ NONE = "There is no answer at the moment. Please try again later."
         (ModelNotSupportedError("no such model"), 502, None, NONE),
         (ConversationNotFoundError("gone"), 404, None, "There is no such conversation."),
         (AllProvidersFailedError("all", errors=[LIMITED, RateLimitError("x", retry_after=3)]), 503, "3", BUSY),
-        (AllProvidersFailedError("all", errors=[QuotaExceededError("x"), LIMITED]), 502, None, NONE),
-        (AllProvidersFailedError("all", errors=[LIMITED, DEAD]), 502, None, NONE),
+        (AllProvidersFailedError("all", errors=[QuotaExceededError("x"), LIMITED]), 503, "8", BUSY),
+        (AllProvidersFailedError("all", errors=[DEAD, ServiceError("x")]), 502, None, NONE),
         (AllProvidersFailedError("all"), 502, None, NONE),
         (AllProvidersFailedError("all", errors=[AllProvidersFailedError("some", errors=[LIMITED])]), 503, "8", BUSY),
         (RuntimeError("a mistake"), 502, None, NONE),
@@ -336,10 +336,10 @@ def test_what_visitors_are_told(
         RateLimitError("slow down"),
         QuotaExceededError("a day's limit", retry_after=3600),
         DeadlineExceededError("slow", limit="total"),
-        DEAD,
         ServiceError("internal", status=500),
         StreamInterruptedError("cut"),
-        AllProvidersFailedError("all", errors=[LIMITED, DEAD, ProviderError("skipped", retry_after=30)]),
+        AllProvidersFailedError("all", errors=[AuthenticationError("no such key"), LIMITED, DEAD]),
+        ProviderError("skipped", retry_after=30),
     ],
 )
 def test_what_may_pass_by_itself_is_a_line_of_the_log(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
@@ -359,7 +359,7 @@ def test_what_may_pass_by_itself_is_a_line_of_the_log(error: Exception, caplog: 
         ModelNotSupportedError("no such model"),
         ServiceError("too long", status=400),
         TransportError("no certificate", cause="tls"),
-        AllProvidersFailedError("all", errors=[LIMITED, AuthenticationError("no such key")]),
+        AllProvidersFailedError("all", errors=[QuotaExceededError("no credit"), AuthenticationError("no such key")]),
         RuntimeError("a mistake"),
     ],
 )

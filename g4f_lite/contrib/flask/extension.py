@@ -67,8 +67,8 @@ class G4FLite:
         """Give an app its client.
 
         What no key of the configuration names is chosen by the environment, as for every client.  A key that is not a
-        setting, such as a misprint of one, is a warning.  A provider that is not ready, for instance without its key or
-        its weights, is one too, except in debug mode and in tests, and an error at the call.
+        setting, such as a misprint of one, is a warning.  A provider, or one of a list, that is not ready, for instance
+        without its key or its weights, is one too, except in debug mode and in tests, and an error at the call.
 
         :param app: the app, configured
         :raises G4FLiteError: if the configuration names an unknown provider, or a model that cannot be started now
@@ -174,11 +174,25 @@ def _problem(client: Client, config: Mapping[str, Any]) -> str | None:
                 "no provider is configured, so that the small embedded model answers; set G4F_LITE_PROVIDER in the "
                 "configuration of the app or in the environment"
             )
-        check_ready = getattr(provider, "check_ready", None)
+    except (G4FLiteError, ValueError) as error:
+        return f"the provider is not ready, and calls will fail: {error}"
+    members = getattr(provider, "providers", [provider])
+    problems = [problem for member in members if (problem := _problem_of(member)) is not None]
+    if not problems:
+        return None
+    if len(problems) == len(members):
+        return f"the provider is not ready, and calls will fail: {'; '.join(problems)}"
+    return f"of the providers, one that is not ready is skipped: {'; '.join(problems)}"
+
+
+def _problem_of(provider: BaseProvider) -> str | None:
+    """Return what is wrong with one provider, as far as can be told before it is asked."""
+    check_ready = getattr(provider, "check_ready", None)
+    try:
         if check_ready is not None:
             check_ready()
         if isinstance(provider, EngineProvider):
             provider.runner.check_here(provider.get_model())
     except (G4FLiteError, ValueError) as error:
-        return f"the provider is not ready, and calls will fail: {error}"
+        return str(error)
     return None
