@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import responses
@@ -252,6 +254,26 @@ def test_a_misprint_of_a_variable_is_warned_of_once(monkeypatch: pytest.MonkeyPa
         f"G4F_LITE_PROVDER {useless}; is G4F_LITE_PROVIDER meant?",
     ]
     assert {each.filename for each in warned} == {__file__}
+
+
+def test_a_variable_that_is_for_the_configuration_of_a_flask_app_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_warned", set())
+    monkeypatch.delitem(sys.modules, "g4f_lite.contrib.flask", raising=False)
+    monkeypatch.setenv("G4F_LITE_PACE", "60")
+    monkeypatch.setenv("G4F_LITE_PRICE", "1")
+    with pytest.warns(UserWarning, match="has no effect") as warned:
+        choose_provider("echo")
+    assert sorted(str(each.message) for each in warned) == [
+        "G4F_LITE_PACE in the environment has no effect; it is for the configuration of a Flask app",
+        "G4F_LITE_PRICE in the environment is not a setting of g4f_lite, and has no effect",
+    ]
+
+
+def test_the_flask_extension_warns_of_its_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_warned", set())
+    monkeypatch.setitem(sys.modules, "g4f_lite.contrib.flask", ModuleType("g4f_lite.contrib.flask"))
+    monkeypatch.setenv("G4F_LITE_PACE", "60")
+    choose_provider("echo")  # a warning is an error
 
 
 def test_a_setting_that_a_provider_has_no_use_for() -> None:
