@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -63,6 +64,16 @@ class Misuse(Failure):
     """An error in the command line itself; nothing was sent."""
 
     exit_code = 2
+
+
+def misuse_of(error: OSError) -> Misuse:
+    """Return the error for the name of a file that is too long, which any look at a file may find.
+
+    :raises OSError: the error itself, if it is another one
+    """
+    if error.errno != errno.ENAMETOOLONG:
+        raise error
+    return Misuse(f"the name of a file is too long: {error.filename!s:.60}…")
 
 
 class Passing(Failure):

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from ..providers.registry import is_url
 from ..providers.selection import ANY_SERVER, names_any_server
-from .failure import tell
+from .notes import note
 
 _CHOOSING = ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL", "G4F_LITE_MODEL")
 _MOST = 65536  # characters that are read of a file
@@ -19,13 +19,13 @@ def note_unread_settings() -> None:
     """Note what chooses no provider, though it looks so, where no option names one."""
     named = os.environ.get("G4F_LITE_PROVIDER")
     if named and os.environ.get("G4F_LITE_BASE_URL") and not is_url(named) and not names_any_server(named):
-        tell(f"Note: G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is {named}; {ANY_SERVER} there is its server")
+        note(f"G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is {named}; {ANY_SERVER} there is its server")
     if any(os.environ.get(name) for name in _CHOOSING):
         return
     if os.environ.get("OPENAI_BASE_URL"):
-        tell("Note: OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
+        note("OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
     if names := unread_in_file():
-        tell(f"Note: the file .env is not read; set {', '.join(names)} in the environment")
+        note(f"the file .env is not read; set {', '.join(names)} in the environment")
 
 
 def unread_in_file() -> list[str]:

@@ -62,6 +62,7 @@ _CLOSED = (
 _UNREADABLE = (
     requests.exceptions.ContentDecodingError,
     urllib3_errors.DecodeError,
+    urllib3_errors.InvalidHeader,  # such as a second Content-Length
     zlib.error,
     http.client.LineTooLong,
     http.client.BadStatusLine,

@@ -47,7 +47,9 @@ def test_an_error_in_json_has_what_the_service_says(emulator: Emulator, here: li
 
 def test_one_object_at_most_is_printed(emulator: Emulator, here: list[str]) -> None:
     assert_refused(call("chat", "Hi", "--json", "-p", "nosuch"), "nosuch")
-    done = call("chat", "no JSON", "--json", "--schema", '{"type": "object"}', *here)
+    emulator.answer("none")
+    emulator.answer("no JSON")
+    done = call("chat", "Hi", "--json", "--schema", '{"type": "object"}', *here)
     assert (done.returncode, json.loads(done.stdout)["text"]) == (1, "no JSON")
 
 

@@ -23,7 +23,8 @@ from ..batch_report import price_of, told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE, complete_model
-from ..failure import Misuse, checking_arguments, tell
+from ..failure import Misuse, checking_arguments
+from ..notes import note
 from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
 from ..output import require_output
 from ..wording import in_options
@@ -166,7 +167,7 @@ def command(
     prompts = [row.prompt for row in rows if row.prompt is not None]
     if not prompts:  # as of a nightly job on a day without new ones
         skipped = f", {counted(files.skipped, 'empty row')} skipped" if files.skipped else ""
-        tell(f"Note: {files.name} has no prompts{skipped}; nothing is sent, and no file is written")
+        note(f"{files.name} has no prompts{skipped}; nothing is sent, and no file is written")
         return
     if not estimate:
         files.check_earlier(len(rows), fresh=options["fresh"])
@@ -241,7 +242,7 @@ def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price |
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
     """Say if the store has answers that are not used, which may be paid for once more."""
     if files.store is not None and (unused := told_of_unused(estimate, files.store)):
-        click.echo(f"Note: {unused}", err=True)
+        note(unused)
 
 
 def _refuse_live_options(options: dict[str, Any]) -> None:

@@ -20,9 +20,11 @@ from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
+from ..notes import quiet_option
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
 from ..output import errors_in_json, require_output, write_json
-from ..prompt import prompt_argument, read_prompt
+from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
+from ..repair import send_checked
 from ..show import note_if_cut, show
 from ..spending import cost_of
 from ..text_files import read_text_files
@@ -71,6 +73,8 @@ from .local import note_download, suggest_better_models
 @click.option("--no-stream", is_flag=True, help="Print the answer only when it is complete.")
 @click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")
+@no_stdin_option
+@quiet_option
 def command(
     prompt: tuple[str, ...],
     provider_options: ProviderOptions,
@@ -86,29 +90,32 @@ def command(
     no_stream: bool,
     raw: bool,
     as_json: bool,
+    no_stdin: bool,
 ) -> None:
     """Send a prompt and print the answer as it arrives.
 
     The prompt is PROMPT, standard input, or both; with - as well as PROMPT, standard input must not be empty. With
     neither, on a terminal, an interactive chat starts.
 
-    In a shell's loop over lines from a pipe, redirect standard input, or the first call reads all of them:
+    --no-stdin leaves standard input alone, where it is not for the prompt: in a job, over ssh, or in a shell's loop
+    over lines from a pipe, whose first call would read all of them:
 
     \b
-      while read -r line; do g4f-lite chat -- "$line" < /dev/null; done
+      while read -r line; do g4f-lite chat --no-stdin -- "$line"; done
 
     --continue adds the turn to the file of the conversation, unless --save names a new file for it. If both name the
     same file, it may be a new one.
     """
     require_output()
-    interactive = not prompt and sys.stdin.isatty() and sys.stdout.isatty()
+    check_dashes((*prompt, *images), no_stdin=no_stdin)
+    interactive = not (prompt or no_stdin) and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
         raise click.UsageError("--json needs a prompt")
     file = ConversationFile(continued, save)
     check = format_check(call_options)
     attached = read_images(images)  # before the prompt: one may be on standard input
     texts = read_text_files(files)
-    text = "" if interactive else read_prompt(prompt, texts, images)
+    text = "" if interactive else read_prompt(prompt, texts, images, no_stdin=no_stdin)
     raw = raw or "response_format" in call_options
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
@@ -137,24 +144,27 @@ def command(
         how |= {"provider": provider, "choose": choose}
         InteractiveChat(conversation, options, attached, **how).run()
         return
-    with errors_in_json(as_json), checking_arguments():
-        stream = conversation.stream(text, images=attached, **options)
     usage = ClientUsage()
-    with stream.when_ended(usage.add_stream):
+    wrong = None  # with the answer
+    with errors_in_json(as_json):
+        if check is None:
+            with checking_arguments():
+                stream = conversation.stream(text, images=attached, **options).when_ended(usage.add_stream)
+        else:
+            stream, wrong = send_checked(conversation, text, attached, options, check, usage.add_stream)
+    with stream:
         if as_json:
             with errors_in_json(as_json):
                 answer = stream.text()
-            file.save(conversation)
             write_json({**answer.to_dict(), "cost": cost_of(usage)})
             note_if_cut(stream)
-            if check is not None:
-                check(str(answer))
         else:
-            show(stream, whole=no_stream, raw=raw)
-            file.save(conversation)
-            if check is not None:
-                check(str(stream.text()))
-            suggest_better_models(provider)
+            show(stream, whole=no_stream or check is not None, raw=raw)
+    if wrong is not None:
+        raise wrong
+    file.save(conversation)
+    if not as_json:
+        suggest_better_models(provider)
 
 
 def _made(options: ProviderOptions, engine: EngineOptions) -> BaseProvider:

@@ -9,6 +9,7 @@ import click
 from ...providers.base import BaseProvider
 from ..completion import complete_weights
 from ..failure import checking_arguments, tell
+from ..notes import is_quiet, note
 from ..output import write
 
 
@@ -82,13 +83,14 @@ def note_download(provider: BaseProvider, model: str | None) -> None:
 
     if isinstance(provider, Local) and not provider.runner.check_here(name := provider.get_model(model)):
         size = f"{WEIGHTS[name].size // 10**6} MB"
-        tell(f"Note: the weights of {name} ({size}) are downloaded before the first answer, and kept")
+        note(f"the weights of {name} ({size}) are downloaded before the first answer, and kept")
 
 
 def suggest_better_models(provider: BaseProvider) -> None:
     """Say once, on a terminal, how to get a better model than the one that comes by itself."""
     from ...providers.local import weights
 
-    if provider.name == "Local" and sys.stdout.isatty() and sys.stderr.isatty() and weights.is_first_chat():
+    is_seen = sys.stdout.isatty() and sys.stderr.isatty() and not is_quiet()
+    if provider.name == "Local" and is_seen and weights.is_first_chat():
         better = "`g4f-lite local pull qwen3-0.6b` fetches a better model, and `g4f-lite chat -m qwen3-0.6b` asks it"
         tell(f"This model is small: {better}.")
