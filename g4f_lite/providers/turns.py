@@ -113,14 +113,14 @@ class Turns:
             yield position, members_left
             if members_left > 1 and self._left_its_wait(errors[position], self._policy(member.provider)):
                 blocked.append(position)
-        told = False
+        told: set[int] = set()
         blocked = [each for each in blocked if self._refusal(each) is None]
         while waits := {each: seconds for each in blocked if (seconds := self._wait(each)) is not None}:
             position = min(waits, key=lambda each: (waits[each], each))
             if waits[position]:
-                if not told:
-                    told = True
-                    logger.info("Fallback: waiting for %s, %.2f s", self._members[position].name, waits[position])
+                if position not in told:
+                    told.add(position)
+                    self._tell_wait(position, waits[position])
                 pause = min(waits[position], LOOK_SECONDS)
                 wait_for(self.ended, pause)
                 self._waited += pause
@@ -157,6 +157,13 @@ class Turns:
             error.attempts += before.attempts
         if error.elapsed is not None:
             error.elapsed = self._clock() - self._began_at
+
+    def _tell_wait(self, position: int, seconds: float) -> None:
+        """Tell of a wait for a member as the member itself does of its own, by the log and ``on_retry``."""
+        member, error = self._members[position], self._errors[position]
+        logger.info("Fallback: waiting for %s, %.2f s", member.name, seconds)
+        if (on_retry := getattr(member.provider, "on_retry", None)) is not None:
+            on_retry(error, error.attempts or 0, seconds)
 
     def _wait(self, position: int) -> float | None:
         """Return the seconds until a member is free; None if that is not known, or longer than this call may wait."""

@@ -7,6 +7,8 @@ import pytest
 from g4f_lite.cli.options import note_fallback
 from g4f_lite.emulator import Emulator
 from g4f_lite.errors import TransportError
+from g4f_lite.http.cooldown import CoolDowns
+from g4f_lite.providers import turns
 
 from .command import assert_refused, call
 
@@ -46,6 +48,23 @@ def test_ones_own_server_is_a_member_of_a_chain(emulator: Emulator) -> None:
     assert_refused(
         done, "OpenAICompatible needs --base-url, the URL of a server such as http://localhost:8080/v1, or G4F"
     )
+
+
+@pytest.mark.parametrize(("options", "noted"), [([], True), (["--quiet"], False)])
+@pytest.mark.parametrize("names", [["openaicompatible"], ["openaicompatible", "groq"]])
+def test_a_long_wait_for_a_rate_limit_is_noted(
+    options: list[str], noted: bool, names: list[str], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CoolDowns, "begin", lambda *given: None)  # no time passes where no wait is real
+    monkeypatch.setattr(turns, "wait_for", lambda ended, seconds: None)
+    left = iter([30.0])
+    monkeypatch.setattr(turns.CircuitBreaker, "known_wait", lambda breaker: next(left, 0.0))
+    monkeypatch.setattr(turns.CircuitBreaker, "wait", lambda breaker: 0.0)
+    emulator.fail("rate_limit", retry_after=30)
+    named = [word for name in names for word in ("-p", name)]
+    done = call("chat", "Hello", *named, *options, G4F_LITE_BASE_URL=f"{emulator.url}/v1", GROQ_API_KEY=KEY)
+    note = "Note: OpenAICompatible asks to wait 30 s; waiting (Ctrl-C ends it)\n"
+    assert (done.returncode, note in done.stderr) == (0, noted)
 
 
 @pytest.mark.parametrize(

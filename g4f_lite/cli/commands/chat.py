@@ -21,7 +21,7 @@ from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
 from ..notes import quiet_option
-from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
+from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, note_waits, provider_options
 from ..output import errors_in_json, require_output, write_json
 from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
 from ..repair import send_checked
@@ -168,8 +168,9 @@ def command(
 
 
 def _made(options: ProviderOptions, engine: EngineOptions) -> BaseProvider:
-    """Return the provider that the options choose; what a chain of several skips is told."""
+    """Return the provider that the options choose; what a chain of several skips, and what they wait for, is told."""
     provider = options.choose(engine)
+    note_waits(provider)
     if isinstance(provider, Fallback):
         provider.on_fallback = note_fallback
     return provider
