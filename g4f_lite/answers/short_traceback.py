@@ -50,6 +50,7 @@ def with_short_errors(function: F) -> F:
 
     @wraps(function)
     def called(*arguments: Any, **named: Any) -> Any:
+        __tracebackhide__ = True  # from pytest, which would show all of this function
         try:
             return function(*arguments, **named)
         except (G4FLiteError, KeyboardInterrupt, *_OF_ARGUMENTS) as error:

@@ -54,7 +54,9 @@ Result = TypeVar("Result")
 class Provider(BaseProvider, metaclass=G4FNames):
     """The base class of services over HTTP: a subclass defines what to send, and how to read the answer.
 
-    A subclass implements ``request`` and ``deltas``, and ``bootstrap`` and ``service_error`` if it needs them.
+    A subclass implements ``request`` and ``deltas``, and ``bootstrap`` and ``service_error`` if it needs them.  A token
+    that ``bootstrap`` returned and the service rejects is fetched again, once in each attempt of a call.  With
+    ``token_sources = 2`` it is fetched twice, where the second one is from elsewhere; with 0 it is not fetched again.
     A provider may be shared between threads.  Creating one sends nothing and needs no key.
 
     :param base_url: another URL of the same service
@@ -77,13 +79,15 @@ class Provider(BaseProvider, metaclass=G4FNames):
     default_model: str = ""
     model_aliases: ClassVar[dict[str, str]] = {}
     supports_message_history: ClassVar[bool] = False
-    token_sources: ClassVar[int] = 0  # from how many sources a rejected token is fetched again, once per attempt each
+    token_sources: ClassVar[int] = 1  # of a class with a bootstrap: from how many a rejected token is fetched again
+    has_bootstrap: ClassVar[bool] = False  # set for each subclass: whether it implements the hook
     fetches_images: ClassVar[bool] = False  # whether to fetch images with the session of the call, not when needed
     known_options: frozenset[str] = frozenset()
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         check_names(cls)
+        cls.has_bootstrap = cls.bootstrap is not Provider.bootstrap
         cls.__signature__ = full_signature(cls, Provider)
 
     def __init__(
@@ -124,6 +128,9 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def bootstrap(self, exchange: Exchange) -> str:
         """Fetch what the service requires before a prompt, and return its token or nonce; "" if there is none.
+
+        It is called once for each session, and again where the service rejects the token, by status 401 or 403 or an
+        ``AuthenticationError`` that a hook raises; the prompt is then sent once more.  See ``token_sources``.
 
         :param exchange: sends requests with the session of this call
         """

@@ -50,6 +50,7 @@ class Service(Protocol):
     base_url: str
     priced_at: str | Price | None
     token_sources: ClassVar[int]
+    has_bootstrap: ClassVar[bool]
     fetches_images: ClassVar[bool]
     retry: RetryLike
     on_retry: OnRetry | None
@@ -192,7 +193,7 @@ class Call(CheckedSource):
             logger.info("%s: the headers were rejected as too large; using a new session", service.name)
             self._renewed = True
             return True
-        if isinstance(error, AuthenticationError) and service.token_sources:
+        if isinstance(error, AuthenticationError) and service.has_bootstrap and service.token_sources:
             if error.step != "prompt":
                 return False  # a bootstrap or image that fails does not mean that the token is invalid
             if exchange.pooled.login is exchange.login and self._refreshed == service.token_sources:
@@ -306,7 +307,8 @@ def run(
             try:
                 return attempts(service, exchange, act, policy, may_be_text=False)
             except AuthenticationError:
-                if exchange.login is None or exchange.bootstraps or not service.token_sources:
+                renews = service.has_bootstrap and service.token_sources
+                if exchange.login is None or exchange.bootstraps or not renews:
                     raise
                 exchange.abandon()
                 exchange.drop_token()  # an old one, which the service takes no more

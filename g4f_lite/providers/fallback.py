@@ -140,8 +140,8 @@ class Fallback(BaseProvider):
                 f"{self.name} takes no {name}, which is for one service: ask that, or make it with headers="
             )
         refusals: list[Exception | None] = []
-        for provider in self.providers:
-            refusals.append(provider.refusal(prompt))
+        for member in self._members:
+            refusals.append(member.refusal(prompt))
             if refusals[-1] is None:
                 return refusals
         for refusal in refusals:
@@ -280,8 +280,8 @@ class _Chain(CheckedSource):
             try:
                 if refusal is not None:
                     raise refusal
-                asked = replace(self._turns.prompt(position, members_left), timeout=limits, share=share)
-                source = provider.begin(asked)
+                asked = self._turns.prompt(position, members_left)
+                source = provider.begin(replace(asked, timeout=limits, share=share))
                 deltas = deltas_of(source, provider.name)
                 self._source = source
                 self.priced_at = getattr(source, "priced_at", None)
@@ -352,7 +352,7 @@ class _Chain(CheckedSource):
         """Return a member's refusal of the prompt; None if it accepts it."""
         if position < len(self._refusals):
             return self._refusals[position]
-        return self._chain.providers[position].refusal(self._prompt)
+        return self._members[position].refusal(self._prompt)
 
     def _own_limits(self, provider: BaseProvider) -> Timeout | None:
         """Return the timeout that a member has for every call, of its own or by ``each``; None if nobody gave one."""

@@ -18,7 +18,7 @@ from ..http.redact import names_secret
 from .settings import Settings
 
 # The names of arguments that hold a secret, where their class does not declare it: api_key, client_secret, password.
-_SECRET_NAME = r"(?i)(^|_)(api)?(key|token|secret|password|passphrase|credential)s?$"
+_SECRET_NAME = r"(?i)(^|_)(api)?(key|token|secret|password|passphrase|credential)s?$|(^|_)pin$"
 _BASE_SETTINGS = {*Settings.__annotations__}  # which have attributes, and facts, of their own
 _PICKLED = "left out of a pickle"
 

@@ -39,6 +39,10 @@ class Member(NamedTuple):
         """Its name in answers and errors."""
         return f"{self.provider.name} ({self.address})" if self.address else self.provider.name
 
+    def refusal(self, prompt: Prompt) -> Exception | None:
+        """Return its refusal of a prompt; None if it accepts the prompt."""
+        return self.provider.refusal(prompt.fitting(self.provider.known_options))
+
     def name_in(self, error: G4FLiteError) -> None:
         """Name this member in an error of its provider."""
         if error.provider in (None, self.provider.name):
@@ -131,15 +135,16 @@ class Turns:
                 yield position, len(blocked) + 1
 
     def prompt(self, position: int, members_left: int) -> Prompt:
-        """Return the prompt for a member: whether another is behind it, and how often and how long it may try.
+        """Return the prompt that fits a member, with whether another is behind it, and how often and long it may try.
 
         Its second turn has the attempts that the first one has left, and the waits that this call has left.
 
         :param members_left: how many members are left, this one included
         """
         error = self._errors.get(position)
-        policy = self._policy(self._members[position].provider)
-        prompt = replace(self._prompt, has_fallback=members_left > 1 or self._prompt.has_fallback)
+        provider = self._members[position].provider
+        policy, fitting = self._policy(provider), self._prompt.fitting(provider.known_options)
+        prompt = replace(fitting, has_fallback=members_left > 1 or fitting.has_fallback)
         if error is None:
             return prompt
         if isinstance(policy, RetryPolicy) and error.attempts:
