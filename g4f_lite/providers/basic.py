@@ -16,7 +16,7 @@ from ..http.redact import scrub
 from ..prompt import Prompt
 from .askable import Askable
 from .own_settings import OwnSettings
-from .price import Price
+from .price import PricedAt
 from .secret import Secret, secrets_of
 from .settings import full_signature
 
@@ -35,8 +35,7 @@ class BaseProvider(Askable):
     name: str = ""  # for errors and logs; the name of the class, unless it has another
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
-    # The caller's price, or the URL whose prices count; "" where nothing costs anything, None for unknown prices.
-    priced_at: str | Price | None = None
+    priced_at: PricedAt = None
     declared_secrets: ClassVar[dict[str, Secret]] = {}
     _own_settings: OwnSettings
     __signature__: ClassVar[inspect.Signature]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ...arguments import check_name
 from ...errors import AuthenticationError, G4FLiteError, ProviderNotFoundError
 from ...http.redact import names_secret
-from ..price import Price
+from ..price import PriceLike, check_price
 from ..settings import check_fields
 from .address import address_of_environment, read_address
 from .embeddings import EmbeddingProvider
@@ -33,8 +33,9 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
     :param name: its name in answers and errors, where there are several servers; None is that of the preset or class
     :param default_headers: headers for every request, as ``headers``, by the name that OpenAI's client has for it
     :param default_query: what goes behind the ``?`` of every address
-    :param price: dollars for a million tokens of prompts and of answers, as in ``(0.15, 0.60)``; if None, what the
-        extra ``prices`` knows; programs on this machine that are presets, such as Ollama, cost nothing
+    :param price: dollars for a million tokens of prompts and of answers, as in ``(0.15, 0.60)``, or a dict of such
+        pairs by model; if None, what the extra ``prices`` knows; programs on this machine that are presets, such as
+        Ollama, cost nothing
     :param more: the settings of every :class:`Provider`
     """
 
@@ -48,7 +49,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         name: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
-        price: tuple[float, float] | None = None,
+        price: PriceLike | None = None,
         **more: Unpack[SettingsBesideURL],
     ) -> None:
         if name is not None:
@@ -61,7 +62,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
             more["headers"] = {**check_fields(default_headers, "default_headers"), **(more.get("headers") or {})}
         super().__init__(base_url=address.base, **more)
         if price is not None or self._preset.is_free_at(self.base_url):
-            self.priced_at = "" if price is None else Price.of(price)
+            self.priced_at = "" if price is None else check_price(price)
         self.query = [*address.query, *query_pairs(default_query or {}, "default_query")]
         self.default_model = self._preset.default_model or address.model
         self.reports_usage = self._preset.reports_usage
