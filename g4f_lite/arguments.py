@@ -337,9 +337,11 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
         whole = kind == "preset" or name.isalpha()
         near = [service if whole else f"{service}:{name}", *difflib.get_close_matches(name, known, n=1, cutoff=0.75)]
     else:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.75 if kind == "option" else 0.5)
+        near = difflib.get_close_matches(name, known, n=3, cutoff={"option": 0.75, "model": 0.5}.get(kind, 0.6))
+    own = "; in Python, a provider that you have made is passed itself, and not its name"
+    hint = own if kind == "provider" and not near else ""
     near = near or ([] if kind == "option" else list(known)[:8])
-    hint = f"; try {', '.join(near)}" if near else ""
+    hint = f"; try {', '.join(near)}{hint}" if near else ""
     return f"{owner} has no {kind} {name!r}{hint}"
 
 

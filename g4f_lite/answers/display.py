@@ -103,18 +103,20 @@ class LiveOutput:
 
     def __init__(self) -> None:
         self._content: Callable[[], str] | None = None
+        self._plain: Callable[[], str] | None = None
         self._drawn = ""
         self._drawn_at = 0.0
         self._handle: Any = None
         self._timer: threading.Timer | None = None
         self._drawing = threading.Lock()
 
-    def draw(self, content: Callable[[], str]) -> None:
+    def draw(self, content: Callable[[], str], plain: Callable[[], str] | None = None) -> None:
         """Draw soon.
 
         :param content: returns the Markdown, and is called when it is drawn
+        :param plain: returns the text for a program that renders no Markdown; None for the Markdown
         """
-        self._content = content
+        self._content, self._plain = content, plain
         if self._timer is not None:
             return
         wait = self._drawn_at + REDRAW_SECONDS - time.monotonic()
@@ -134,7 +136,7 @@ class LiveOutput:
             markdown = self._content() if self._content is not None else ""
             if markdown == self._drawn:
                 return
-            data = {"text/markdown": markdown, "text/plain": sanitize(markdown)}
+            data = {"text/markdown": markdown, "text/plain": sanitize(self._plain() if self._plain else markdown)}
             if self._handle is None:
                 self._handle = display(data, raw=True, display_id=True)
             else:
@@ -179,7 +181,7 @@ def show_in_cell(deltas: Iterable[Delta], so_far: Buffer, markdown: Callable[[],
                     thoughts.draw(lambda: folded("Thoughts", so_far.reasoning))
                 if isinstance(delta, ImageResponse) and not delta.urls[0].startswith("data:"):
                     images.append(delta)
-                answer.draw(markdown)
+                answer.draw(markdown, lambda: so_far.text)
         finally:
             if thinking:
                 thoughts.draw(lambda: folded("Thoughts", so_far.reasoning))

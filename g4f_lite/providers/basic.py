@@ -33,6 +33,7 @@ class BaseProvider(Askable):
     """
 
     name: str = ""  # for errors and logs; the name of the class, unless it has another
+    _kind_name: str | None = None  # for caches and stores, where the name may be the caller's own; None is the name
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
     priced_at: PricedAt = None

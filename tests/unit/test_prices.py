@@ -214,9 +214,9 @@ def test_a_usage_is_shown_with_its_cost(monkeypatch: pytest.MonkeyPatch) -> None
     assert repr(usage).endswith("unpriced=3, cost=None)")
 
 
-def test_a_price_changes_no_place_in_a_store() -> None:
+def test_neither_a_price_nor_a_name_changes_a_place_in_a_store() -> None:
     first = OpenAICompatible("http://127.0.0.1:9/v1")
-    priced = OpenAICompatible("http://127.0.0.1:9/v1", price=(1, 2))
+    priced = OpenAICompatible("http://127.0.0.1:9/v1", price=(1, 2), name="parrot")
     assert identity_of(priced, "m") == identity_of(first, "m")
     assert pickle.loads(pickle.dumps(priced)).priced_at == (1, 2)
 

@@ -54,7 +54,8 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
     ) -> None:
         if name is not None:
             check_name(name, "name")
-        self.name = name or self._preset.title or type(self).__name__
+        self._kind_name = self._preset.title or type(self).__name__
+        self.name = name or self._kind_name
         if base_url is None:
             base_url = self._preset.address() or self.url or address_of_environment()
         address = read_address(base_url)
@@ -106,7 +107,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         # A function may return the key of whoever is asking, and secrets() has none of its keys.
         key = [self.key.value()] if callable(self.key.given) else []
         own = super().identity()
-        own.pop("price", None)  # which changes no answer
+        own = {name: own[name] for name in own if name not in ("name", "price")}  # which change no answer
         return [own, self.query, *key]
 
     def __getstate__(self) -> dict[str, Any]:
