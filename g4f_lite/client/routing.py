@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..batch.pace import Pace
     from ..prompt import Prompt
     from ..providers.openai.keys import KeyLike
+    from ..providers.price import PriceLike
     from ..store.cache import Cache
     from ..typed.ask import Question
     from ..typed.loop import ToolUse
@@ -55,7 +56,7 @@ class Router:
         base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
-        price: tuple[float, float] | None = None,
+        price: PriceLike | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
         ask_timeout: TimeoutLike = None,

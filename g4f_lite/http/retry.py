@@ -95,7 +95,7 @@ def attempts(
     policy = _policy_of(retry)
     has_fallback = has_fallback and policy is retry
     if has_fallback:
-        deadline.patience = policy.max_backoff
+        deadline.patience = min(deadline.patience, policy.max_backoff)
 
     def counted() -> Result:
         while pause := _pause(service, retry, model, deadline):

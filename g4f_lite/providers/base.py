@@ -72,7 +72,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     :param verify: False, or the path of a CA bundle
     :param cert: the path of a client certificate, or a pair of paths: certificate and key
     :param pool_size: the maximum number of idle sessions to keep
-    :param on_retry: called before each retry with the error, the number of the attempt and the wait in seconds
+    :param on_retry: called before each retry with the error, the number of the attempt and the wait in seconds; a chain
+        that waits for this provider calls it as well
     """
 
     url: str = ""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..answers.source import Source
     from ..answers.stream import AnswerStream
     from ..prompt import Prompt
-    from .price import Price
+    from .price import PricedAt
 
 
 class BaseProvider(Askable):
@@ -40,8 +40,7 @@ class BaseProvider(Askable):
     _kind_name: str | None = None  # for caches and stores, where the name may be the caller's own; None is the name
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
-    # The caller's price, or the URL whose prices count; "" where nothing costs anything, None for unknown prices.
-    priced_at: str | Price | None = None
+    priced_at: PricedAt = None
     declared_secrets: ClassVar[dict[str, Secret]] = {}
     _own_settings: OwnSettings
     __signature__: ClassVar[inspect.Signature]

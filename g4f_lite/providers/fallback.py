@@ -249,7 +249,7 @@ class _Chain(CheckedSource):
         self._began_at = self._clock()
         self._source: Source | None = None
         self._members = chain._members
-        self._turns = Turns(self._members, prompt, self._refusal, self._left_until_first)
+        self._turns = Turns(self._members, prompt, self._refusal, self._left_until_first, self._clock)
         super().__init__()
 
     def scrub(self, error: BaseException) -> None:
@@ -280,9 +280,8 @@ class _Chain(CheckedSource):
             try:
                 if refusal is not None:
                     raise refusal
-                fitting = self._prompt.fitting(provider.known_options)
-                others = members_left > 1 or fitting.has_fallback
-                source = provider.begin(replace(fitting, timeout=limits, share=share, has_fallback=others))
+                asked = self._turns.prompt(position, members_left)
+                source = provider.begin(replace(asked, timeout=limits, share=share))
                 deltas = deltas_of(source, provider.name)
                 self._source = source
                 self.priced_at = getattr(source, "priced_at", None)
@@ -296,6 +295,7 @@ class _Chain(CheckedSource):
                     raise
                 member.name_in(error)
                 self._name_limit(error, limits)
+                self._turns.add_up(position, error)
                 if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
                     breaker.failed(error)
                     raise
