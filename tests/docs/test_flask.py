@@ -45,7 +45,7 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def test_the_pages_have_these_files() -> None:
-    assert list(FILES) == ["legacy", "app", "german", "preloaded", "story", "limited", "leased", "jobs"]
+    assert list(FILES) == ["legacy", "app", "chain", "german", "preloaded", "story", "limited", "leased", "jobs"]
     assert len(BLOCKS) == len(FILES) + 1
 
 
@@ -97,6 +97,13 @@ def test_two_questions_at_once_are_two_whole_turns(load: Load, g4f_scripted: Scr
         ["Answer briefly.", "1?", "One.", "2?", "Two."],
         ["Answer briefly.", "2?", "Two.", "1?", "One."],
     )
+
+
+def test_a_chain_goes_on_after_ten_seconds_of_silence(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GROQ_API_KEY", "MISTRAL_API_KEY"):
+        monkeypatch.setenv(name, "sk-test")
+    chain = load("chain").chat.client.provider
+    assert ([member.name for member in chain.providers], chain.each) == (["Groq", "Mistral"], 10)
 
 
 def test_a_legacy_app(load: Load, g4f_scripted: Scripted) -> None:
