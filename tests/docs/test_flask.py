@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("flask.md", "flask-in-production.md")]
 BLOCKS = [block for page in PAGES for block in re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)]
 FILES = {name[1]: block for block in BLOCKS if (name := re.match(r"# (\w+)\.py\n", block))}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+(VIEW,) = re.findall(r"^## In a Flask view\n\n```python\n(.*?)^```$", README, re.M | re.S)
+FILES["readme"] = f"import g4f_lite\n{VIEW}"
 
 Load = Callable[[str], ModuleType]
 
@@ -45,8 +48,8 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def test_the_pages_have_these_files() -> None:
-    assert list(FILES) == ["legacy", "app", "chain", "german", "preloaded", "story", "limited", "leased", "jobs"]
-    assert len(BLOCKS) == len(FILES) + 1
+    assert list(FILES)[:-1] == ["legacy", "app", "chain", "german", "preloaded", "story", "limited", "leased", "jobs"]
+    assert len(BLOCKS) == len(FILES)
 
 
 def test_the_chat_app_is_short() -> None:
@@ -110,6 +113,24 @@ def test_a_legacy_app(load: Load, g4f_scripted: Scripted) -> None:
     g4f_scripted.queue("A short summary.")
     response = load("legacy").app.test_client().post("/summary", data={"text": "A long text."})
     assert response.get_json() == {"summary": "A short summary."}
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("readme", "/summary"), ("legacy", "/summary"), ("limited", "/answer"), ("leased", "/answer")]
+)
+def test_a_blank_form_is_a_bad_request(name: str, path: str, load: Load, g4f_scripted: Scripted) -> None:
+    browser = load(name).app.test_client()
+    for blank in ("", " ", "\n\t"):
+        response = browser.post(path, data={"text": blank})
+        assert (response.status_code, response.get_json()) == (400, {"error": "Please write something."})
+    g4f_scripted.queue("An answer.")
+    assert b"An answer." in browser.post(path, data={"text": "Hello."}).data
+
+
+@pytest.mark.usefixtures("g4f_scripted")
+def test_a_blank_form_is_no_job(load: Load) -> None:
+    pytest.importorskip("huey")
+    assert load("jobs").app.test_client().post("/summaries", data={"text": " "}).status_code == 400
 
 
 def test_a_stored_conversation(
