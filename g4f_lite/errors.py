@@ -101,7 +101,7 @@ class G4FLiteError(Exception):
         if self.waited:
             text += f"; the call waited {self.waited:.1f} s because the service had asked for it"
         if isinstance(self, RateLimitError) and self.retry_after:
-            text += f"; the service asks to wait {self.retry_after:.0f} s"
+            text += f"; try again in {self.retry_after:.0f} s"
         if self.partial and not isinstance(self, (ResponseFormatError, RefusalError)):  # whose messages are about it
             text += PARTIAL_HINT
         return text

@@ -100,7 +100,7 @@ def make(kind: type[G4FLiteError]) -> G4FLiteError:
 
 
 def test_a_wait_that_was_asked_for_is_told():
-    assert str(RateLimitError("slow down", retry_after=3600)) == "slow down; the service asks to wait 3600 s"
+    assert str(RateLimitError("slow down", retry_after=3600)) == "slow down; try again in 3600 s"
     assert str(RateLimitError("slow down")) == "slow down"
 
 
