@@ -279,7 +279,7 @@ class DeadlineExceededError(G4FLiteError, requests.Timeout):
     :param limit: the limit that was exceeded: ``"connect"``, ``"read"``, ``"total"`` or ``"first"``
     """
 
-    def __init__(self, message: str, *, limit: str, **context: Any) -> None:
+    def __init__(self, message: str, *, limit: str = "total", **context: Any) -> None:
         super().__init__(message, **context)
         self.limit = limit
 
