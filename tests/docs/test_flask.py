@@ -52,6 +52,12 @@ def test_the_pages_have_these_files() -> None:
     assert len(BLOCKS) == len(FILES)
 
 
+def test_what_is_installed_needs_no_release() -> None:
+    assert [command for page in PAGES for command in re.findall("^pip install .*", page, re.M)] == [
+        'pip install ".[flask,local]"'
+    ]
+
+
 def test_the_chat_app_is_short() -> None:
     assert len([line for line in FILES["app"].splitlines() if line]) <= 65
 
