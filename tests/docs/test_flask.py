@@ -48,7 +48,8 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def test_the_pages_have_these_files() -> None:
-    assert list(FILES)[:-1] == ["legacy", "app", "chain", "german", "preloaded", "story", "limited", "leased", "jobs"]
+    first, second = ["legacy", "app", "chain", "german", "pages"], ["preloaded", "story", "limited", "leased", "jobs"]
+    assert list(FILES)[:-1] == [*first, *second]
     assert len(BLOCKS) == len(FILES)
 
 
@@ -91,6 +92,28 @@ def test_the_chat_app(load: Load, g4f_scripted: Scripted) -> None:
     nobody = app.test_client()  # without the cookie of the page
     for browser in (bob, nobody):
         assert browser.post("/answer", data={"text": "Hello."}).status_code == 404
+
+
+def test_a_conversation_survives_a_reload(load: Load, g4f_scripted: Scripted) -> None:
+    """One that was deleted is begun again, and what is shown is text, not HTML."""
+    g4f_scripted.queue("It is <blue>.", "Yes.", "Hello again.")
+    ada = load("pages").app.test_client()
+    assert "<p>" not in ada.get("/").text
+    for text in ("Which colour?", " ", "Sure?"):
+        assert ada.post("/", data={"text": text}).headers["Location"] == "/"
+    for _ in range(2):
+        assert re.findall("<b>(.*)</b> (.*)</p>", ada.get("/").text.replace("<p>", "\n")) == [
+            ("user", "Which colour?"),
+            ("assistant", "It is &lt;blue&gt;."),
+            ("user", "Sure?"),
+            ("assistant", "Yes."),
+        ]
+    stored = Conversations("conversations.sqlite")
+    (info,) = stored.list()
+    stored.delete(info.id)
+    assert ada.post("/", data={"text": "Hello."}).status_code == 302
+    assert "Hello again." in ada.get("/").text
+    assert [len(call.messages) for call in g4f_scripted.calls] == [2, 4, 2]
 
 
 def test_two_questions_at_once_are_two_whole_turns(load: Load, g4f_scripted: Scripted) -> None:
