@@ -48,8 +48,8 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def test_the_pages_have_these_files() -> None:
-    first, second = ["legacy", "app", "chain", "german", "pages"], ["preloaded", "story", "limited", "leased", "jobs"]
-    assert list(FILES)[:-1] == [*first, *second]
+    first = ["legacy", "app", "chain", "error_page", "german", "pages"]
+    assert list(FILES)[:-1] == [*first, "preloaded", "story", "limited", "leased", "jobs"]
     assert len(BLOCKS) == len(FILES)
 
 
@@ -184,6 +184,15 @@ def test_an_error_before_the_first_piece_and_after_it(
     assert browser.get("/story").status_code == 503
     assert browser.get("/story").data == b"Once  (the rest was lost)"
     assert "the story was cut: Scripted, stream: overloaded" in caplog.text
+
+
+def test_an_error_may_be_a_page(load: Load, g4f_scripted: Scripted) -> None:
+    module = load("error_page")
+    module.app.add_url_rule("/", view_func=lambda: str(module.chat.client.ask("Hello")))
+    g4f_scripted.queue(RateLimitError("slow down", retry_after=7))
+    response = module.app.test_client().get("/")
+    assert (response.status_code, response.headers["Retry-After"], response.mimetype) == (503, "7", "text/html")
+    assert response.text.endswith("<p>The service is not available at the moment. Please try again later.</p>")
 
 
 def test_visitors_read_their_own_language(load: Load, g4f_scripted: Scripted) -> None:
