@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 # What ask and stream say of a prompt of None, and ask of stream=True; stream=False asks for the answer in one piece.
 NO_PROMPT = "prompt must be a string or a list of messages, not None"
+PYTHON_ENDS = "Python is ending, and no call can be made any more"
 ASK_IS_WHOLE = "ask returns the whole answer: for its pieces as they arrive write stream(…), without stream="
 
 _USE_HEADERS = "pass headers= to the provider, as in OpenAICompatible(base_url, headers={…})"

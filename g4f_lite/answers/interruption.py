@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from ..errors import ResponseFormatError
 from .answer import Answer
-from .display import bind, in_ipython
+from .ipython import bind, in_ipython
 from .short_traceback import leave_out_frames
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from ..errors import G4FLiteError, HookError
-from .display import in_ipython
+from .ipython import in_ipython
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from ..answers.display import LiveOutput, in_notebook
+from ..answers.display import LiveOutput
+from ..answers.ipython import in_notebook
 from ..arguments import warn
 from ..errors import MissingDependencyError
 from .result import Result

@@ -32,6 +32,7 @@ _UP_TO_ADVICE = re.compile(r"^((?:\([^)]*\)|(?!; ).)*).*", re.DOTALL)
 _NUMBER = r"(\d+(?:\.\d+)?)"
 # At least one number with its letter.
 _TIME = re.compile(rf"(?=.)(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
+WAIT_SECONDS = 2.0  # a wait of fewer is not noted
 #: The end of the message about a missing key.
 OR_KEY = ", or give api_key="
 
@@ -78,10 +79,6 @@ class ProviderOptions:
             members = provider.providers if isinstance(provider, Fallback) else [provider]
             check_environment(members)
         check_engine_options(engine or {}, [one.name for one in members])
-        if self.key_file is not None and len(members) > 1:
-            raise Misuse("--api-key-file needs a single provider, and there are several; set their variables")
-        if self.base_url is not None and len(members) > 1:
-            raise Misuse("--base-url needs a single provider, and there are several")
         for one in members:
             if is_gone(one):
                 note(f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it")
@@ -175,6 +172,18 @@ def note_fallback(errors: list[G4FLiteError], answering: str) -> None:
         skipped = reason.removeprefix("skipped: ")
         what = f"did not answer ({reason})" if skipped == reason else f"is skipped: {skipped}"
         note(f"{error.provider} {what}; {answering} answers")
+
+
+def note_waits(provider: BaseProvider) -> None:
+    """Have a provider, or the members of a chain, note the waits that their services ask for."""
+    for one in getattr(provider, "providers", [provider]):
+        if isinstance(one, Provider):
+            one.on_retry = _note_wait
+
+
+def _note_wait(error: G4FLiteError, attempt: int, wait: float) -> None:
+    if getattr(error, "retry_after", None) and wait >= WAIT_SECONDS:
+        note(f"{error.provider} asks to wait {wait:.0f} s; waiting (Ctrl-C ends it)")
 
 
 def note_unlisted(errors: list[G4FLiteError]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..answers.source import Stage
 from ..arguments import unknown_name, warn
-from ..prompt import Prompt
-from ..providers.base import BaseProvider
+
+if TYPE_CHECKING:
+    from ..answers.source import Stage
+    from ..prompt import Prompt
+    from ..providers.base import BaseProvider
 
 EMULATED = ("stop", "max_tokens", "max_completion_tokens", "response_format")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from typing import Any, Protocol, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
 
 import tenacity
 
@@ -23,9 +23,11 @@ from ..errors import (
 )
 from ..timeout import PASSING_STATUSES, RetryLike, RetryPolicy
 from .cooldown import CoolDowns
-from .deadline import Deadline
-from .exchange import Exchange
 from .forks import lock_free_in_children
+
+if TYPE_CHECKING:
+    from .deadline import Deadline
+    from .exchange import Exchange
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -93,7 +95,7 @@ def attempts(
     policy = _policy_of(retry)
     has_fallback = has_fallback and policy is retry
     if has_fallback:
-        deadline.patience = policy.max_backoff
+        deadline.patience = min(deadline.patience, policy.max_backoff)
 
     def counted() -> Result:
         while pause := _pause(service, retry, model, deadline):

@@ -245,11 +245,11 @@ class _Chain(CheckedSource):
         self._refusals = refusals
         self._clock = chain._clock
         self._whole = Timeout.of(prompt.timeout, chain.timeout)
-        self._patience = chain.each if isinstance(chain.each, float) else math.inf  # with all but the last member
+        self._most = chain.each if isinstance(chain.each, float) else math.inf  # where others are left
         self._began_at = self._clock()
         self._source: Source | None = None
         self._members = chain._members
-        self._turns = Turns(self._members, prompt, self._refusal, self._left_until_first)
+        self._turns = Turns(self._members, prompt, self._refusal, self._left_until_first, self._clock)
         super().__init__()
 
     def scrub(self, error: BaseException) -> None:
@@ -276,13 +276,13 @@ class _Chain(CheckedSource):
                 continue
             began_at = self._clock()
             others = members_left > 1 or self._prompt.has_fallback
-            limits, share = self._limits(provider, members_left, self._patience if others else math.inf)
+            limits, share = self._limits(provider, members_left, self._most if others else math.inf)
             first: list[Delta] = []
             try:
                 if refusal is not None:
                     raise refusal
-                fitting = self._prompt.fitting(provider.known_options)
-                source = provider.begin(replace(fitting, timeout=limits, share=share, has_fallback=others))
+                asked = self._turns.prompt(position, members_left)
+                source = provider.begin(replace(asked, timeout=limits, share=share))
                 deltas = deltas_of(source, provider.name)
                 self._source = source
                 self.priced_at = getattr(source, "priced_at", None)
@@ -296,6 +296,7 @@ class _Chain(CheckedSource):
                     raise
                 member.name_in(error)
                 self._name_limit(error, limits)
+                self._turns.add_up(position, error)
                 if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
                     breaker.failed(error)
                     raise
@@ -362,11 +363,11 @@ class _Chain(CheckedSource):
             return each
         return own if each is None else own.within(each)
 
-    def _limits(self, provider: BaseProvider, members_left: int, patience: float) -> tuple[Timeout, float | None]:
+    def _limits(self, provider: BaseProvider, members_left: int, most: float) -> tuple[Timeout, float | None]:
         """Return the timeout of a member, and the seconds until its first delta: at most its share of the time left."""
         own = self._own_limits(provider)
         limits = self._whole if own is None else own if self._prompt.timeout is None else own.within(self._whole)
-        left, share = self._left(self._whole.total), min(self._left_until_first() / members_left, patience)
+        left, share = self._left(self._whole.total), min(self._left_until_first() / members_left, most)
         return replace(limits, total=min(limits.total or left, left)), None if share == math.inf else share
 
     def _left_until_first(self) -> float:
@@ -396,4 +397,4 @@ class _Chain(CheckedSource):
         if not isinstance(error, DeadlineExceededError):
             return False
         own = getattr(self._own_limits(provider), error.limit, None) or FAIR_SECONDS
-        return self._clock() - began_at < min(own, FAIR_SECONDS, self._patience)
+        return self._clock() - began_at < min(own, FAIR_SECONDS, self._most)

@@ -158,6 +158,8 @@ def test_a_schema_without_the_package_that_checks_it(
         (["--schema", '{"type": '], "is not JSON"),
         (["-o", 'response_format={"type": "json_schema"}'], "no schema"),
         (["-o", "workers=2"], "workers cannot be given with --option"),
+        (["-o", "price=1"], "price cannot be given with --option; pass --price"),
+        (["--price", "1"], "a price is two numbers, of a million tokens of prompts and of answers, not '1'"),
     ],
 )
 def test_options_that_are_not_valid(here: list[str], options: list[str], word: str) -> None:

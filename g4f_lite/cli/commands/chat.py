@@ -13,6 +13,7 @@ from ...client.routing import RoutedProvider, Router
 from ...client.usage import ClientUsage
 from ...providers.base import BaseProvider, Provider
 from ...providers.fallback import Fallback
+from ...providers.price import Price
 from ..answer_format import format_check
 from ..call_options import call_options
 from ..completion import FILE, complete_file, complete_model
@@ -21,12 +22,12 @@ from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
 from ..notes import quiet_option
-from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
+from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, note_waits, provider_options
 from ..output import errors_in_json, require_output, write_json
 from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
 from ..repair import send_checked
 from ..show import note_if_cut, show
-from ..spending import cost_of
+from ..spending import cost_of, price_option
 from ..text_files import read_text_files
 from .local import note_download, suggest_better_models
 
@@ -73,6 +74,7 @@ from .local import note_download, suggest_better_models
 @click.option("--no-stream", is_flag=True, help="Print the answer only when it is complete.")
 @click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")
+@price_option
 @no_stdin_option
 @quiet_option
 def command(
@@ -90,6 +92,7 @@ def command(
     no_stream: bool,
     raw: bool,
     as_json: bool,
+    price: Price | None,
     no_stdin: bool,
 ) -> None:
     """Send a prompt and print the answer as it arrives.
@@ -121,7 +124,7 @@ def command(
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
     with silent_keyboard(), errors_in_json(as_json):
-        provider = _made(provider_options, engine)
+        provider = _made(provider_options, engine, price)
         conversation = file.open(_with_options(provider, call_options), system=system, model=model)
         conversation.max_characters = max_characters
         with checking_arguments():
@@ -133,7 +136,7 @@ def command(
         def choose(name: str) -> tuple[BaseProvider, BaseProvider]:
             is_local = name.partition(":")[0].strip().lower() == "local"
             options = replace(provider_options, names=(name,), base_url=None, key_file=None)
-            other = _made(options, engine if is_local else {})
+            other = _made(options, engine if is_local else {}, None)  # the price is that of the first provider
             note_download(other, None)
             _check_ready(other)
             return other, _with_options(other, call_options)
@@ -167,9 +170,17 @@ def command(
         suggest_better_models(provider)
 
 
-def _made(options: ProviderOptions, engine: EngineOptions) -> BaseProvider:
-    """Return the provider that the options choose; what a chain of several skips is told."""
+def _made(options: ProviderOptions, engine: EngineOptions, price: Price | None) -> BaseProvider:
+    """Return the provider that the options choose; what a chain of several skips, and what they wait for, is told.
+
+    :param price: what its tokens cost, but not those of the embedded model; None for what is known
+    """
     provider = options.choose(engine)
+    if price is not None:
+        for one in getattr(provider, "providers", [provider]):
+            if isinstance(one, Provider):
+                one.priced_at = price
+    note_waits(provider)
     if isinstance(provider, Fallback):
         provider.on_fallback = note_fallback
     return provider

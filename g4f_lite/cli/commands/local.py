@@ -7,6 +7,7 @@ import sys
 import click
 
 from ...providers.base import BaseProvider
+from ...providers.environment import PREFIX
 from ..completion import complete_weights
 from ..failure import checking_arguments, tell
 from ..notes import is_quiet, note
@@ -40,10 +41,12 @@ def list_models() -> None:
     """List the models that have a name, and those that were downloaded.
 
     The columns are the size of the file, the largest context in tokens, the memory that the model takes with the
-    context in effect (4096, or G4F_LITE_CONTEXT), the licence, and where the file is.
+    context in effect (4096, or G4F_LITE_CONTEXT), the licence, and where the file is. A note says which one the
+    environment names, as it may be a file of your own.
     """
     from ...providers.local import weights
     from ...providers.local.runner import CONTEXT, context_setting
+    from ..embedded_model import embedded_model
 
     with checking_arguments():
         context = context_setting() or CONTEXT
@@ -57,6 +60,9 @@ def list_models() -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         write("  ".join(cells).rstrip() + "\n")
+    chosen = embedded_model({}, default="")
+    if chosen.source.startswith(PREFIX):
+        note(f"{chosen.source} names the model in use: {chosen.file}")
 
 
 @command.command()

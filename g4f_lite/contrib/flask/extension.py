@@ -12,7 +12,7 @@ from ...arguments import warn
 from ...client.client import Client
 from ...errors import G4FLiteError
 from ...providers.base import BaseProvider
-from ...providers.environment import PREFIX, VARIABLES, no_setting
+from ...providers.environment import OF_FLASK, PREFIX, VARIABLES, no_setting
 from ...providers.local.base import EngineProvider
 from ...timeout import RETRY, RetryPolicy, Timeout
 from .errors import SENTENCES_KEY, check_sentences
@@ -33,7 +33,6 @@ _SETTINGS = {
     "pace": "G4F_LITE_PACE",
 }
 _KEYS = (*_SETTINGS.values(), "G4F_LITE_TIMEOUT", "G4F_LITE_STREAM_TIMEOUT", "G4F_LITE_START", SENTENCES_KEY)
-_NOT_FROM_ENVIRONMENT = ("G4F_LITE_MODELS", "G4F_LITE_CACHE", "G4F_LITE_PACE", "G4F_LITE_START", SENTENCES_KEY)
 _SELECTS = ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL")
 
 
@@ -151,7 +150,7 @@ def _warn_of_useless_settings(config: Mapping[str, Any]) -> None:
             warn(no_setting(key, place, _KEYS))
         elif key not in os.environ:
             warn(f"{key} in {place} has no effect; set it in the environment")
-    for key in _NOT_FROM_ENVIRONMENT:
+    for key in OF_FLASK:
         if os.environ.get(key) and config.get(key) is None:
             warn(f"{key} in the environment has no effect; set it in {place}")
 
