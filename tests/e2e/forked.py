@@ -2,10 +2,10 @@
 
 Imports are most of what a start of the command costs, and the same each time.  The *template* is a process that has
 done them, with one thread.  For each order it forks, and the fork becomes the command: with descriptors, environment
-and folder of its own, it runs what ``python -m g4f_lite`` runs.  It ends as any Python does, but for one thing: where it has an
-exit code, the modules of the template are not taken apart, which takes longer than most commands.  Our package is
-imported anew where the environment says what to log, which is all that it reads of it when it is imported; and tests
-of what a start loads, or of what is left at the very end, start Python itself.
+and folder of its own, it runs what ``python -m g4f_lite`` runs.  It ends as any Python does, but for one thing: where
+it has an exit code, the modules of the template are not taken apart, which takes longer than most commands.  Our
+package is imported anew where the environment says what to log, which is all that it reads of it when it is imported;
+and tests of what a start loads, or of what is left at the very end, start Python itself.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ from typing import Any
 
 PRELOADED = """
     requests socks tenacity click rich.console rich.markdown waitress concurrent.futures html decimal difflib coverage
-    click.shell_completion filelock sqlite3 csv
-    g4f_lite.cli.commands.chat g4f_lite.cli.commands.batch g4f_lite.cli.commands.serve g4f_lite.cli.live
-    g4f_lite.providers.openai.provider g4f_lite.providers.local.weights
+    click.shell_completion filelock platformdirs sqlite3 csv
+    g4f_lite.cli.app g4f_lite.cli.interactive g4f_lite.cli.live g4f_lite.cli.diagnosis g4f_lite.cli.emulation
+    g4f_lite.cli.commands.chat g4f_lite.cli.commands.batch g4f_lite.cli.commands.serve g4f_lite.cli.commands.emulate
+    g4f_lite.batch.map g4f_lite.contrib.server.serving
+    g4f_lite.providers.openai.provider g4f_lite.providers.local.provider
 """
 MEASURED = "COVERAGE_PROCESS_"  # with which names of the environment coverage has children measured
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

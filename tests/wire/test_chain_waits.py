@@ -9,6 +9,7 @@ import pytest
 import tenacity
 
 from g4f_lite import Client, Fallback, OpenAICompatible, RetryPolicy
+from g4f_lite.batch import run
 from g4f_lite.providers import selection
 from g4f_lite.providers.openai.presets import PRESETS
 
@@ -28,6 +29,12 @@ Waits = list[float]
 def waits() -> Waits:
     """Give the list of the waits of the first member."""
     return []
+
+
+@pytest.fixture(autouse=True)
+def _a_batch_looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the other workers of a batch see soon that a pause is over."""
+    monkeypatch.setattr(run, "_LOOK_SECONDS", 0.02)
 
 
 @pytest.fixture
