@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -324,9 +326,10 @@ def test_a_message_of_several_lines_is_one_line(emulator: Emulator, here: list[s
     assert_failed(call("chat", "Hello", "-p", "groq,openai"), "no provider answered: Groq: ", "; OpenAI: ")
 
 
-def test_bytes_that_are_no_text_are_one_line() -> None:
-    assert_refused(run("chat", "-p", "echo", stdin=b"\xff\xfe\x00", PYTHONUTF8="1"), "standard input")
-    assert_refused(run("chat", "-p", "echo", os.fsdecode(b"\xff"), PYTHONUTF8="1"), "not valid utf-8")
+@pytest.mark.parametrize("way", [call, pytest.param(functools.partial(run, PYTHONUTF8="1"), marks=pytest.mark.once)])
+def test_bytes_that_are_no_text_are_one_line(way: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    assert_refused(way("chat", "-p", "echo", stdin=b"\xff\xfe\x00"), "standard input")
+    assert_refused(way("chat", "-p", "echo", os.fsdecode(b"\xff"), stdin=b""), "not valid utf-8")
 
 
 @pytest.mark.parametrize(
