@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from ..arguments import safe_url
 from ..errors import AuthenticationError, G4FLiteError
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
@@ -106,9 +107,15 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
         multiple=True,
         metavar="NAME",
         shell_complete=complete_provider,
-        help="The provider, such as ollama or groq:llama-3.3-70b; repeat it to name fallbacks, in order.",
+        help="The provider, such as ollama or groq:llama-3.3-70b, or a server's URL; repeat it to name fallbacks.",
     )
-    @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
+    @click.option(
+        "--base-url",
+        metavar="URL",
+        multiple=True,
+        callback=_one_url,
+        help="The URL of the server, such as http://127.0.0.1:8080/v1.",
+    )
     @click.option("--proxy", metavar="URL", help="Send all requests through this proxy.")
     @click.option(
         "--timeout",
@@ -130,6 +137,17 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*arguments, provider_options=provider_options, **options)
 
     return with_options
+
+
+def _one_url(context: click.Context, parameter: click.Parameter, urls: tuple[str, ...]) -> str | None:
+    """Return the URL that is given, or None.
+
+    :raises click.ClickException: if there are several, of which only the last would count
+    """
+    if len(urls) > 1:
+        servers = " ".join(f"-p {safe_url(url)}" for url in urls)
+        raise Misuse(f"--base-url is given twice; several servers are named by {servers}")
+    return urls[0] if urls else None
 
 
 def is_gone(provider: BaseProvider) -> bool:

@@ -6,7 +6,6 @@ import os
 import re
 from contextlib import suppress
 
-from ..providers.registry import is_url
 from ..providers.selection import ANY_SERVER, names_any_server
 from .notes import note
 
@@ -18,7 +17,8 @@ _SETTING = re.compile(r"^[ \t]*(?:export[ \t]+)?(G4F_LITE_[A-Z_]+)[ \t]*=", re.M
 def note_unread_settings() -> None:
     """Note what chooses no provider, though it looks so, where no option names one."""
     named = os.environ.get("G4F_LITE_PROVIDER")
-    if named and os.environ.get("G4F_LITE_BASE_URL") and not is_url(named) and not names_any_server(named):
+    address = os.environ.get("G4F_LITE_BASE_URL")
+    if named and address and address not in named and not names_any_server(named):
         note(f"G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is {named}; {ANY_SERVER} there is its server")
     if any(os.environ.get(name) for name in _CHOOSING):
         return

@@ -32,6 +32,7 @@ LINES = "# G4F_LITE_TIMEOUT=5\nG4F_LITE_PROVIDER=ollama\n export G4F_LITE_MODEL 
         ([], {"G4F_LITE_BASE_URL": ELSEWHERE}, None, ""),
         ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "vllm,local"}, None, OF_SERVER),
         ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "openaicompatible:big,local"}, None, ""),
+        ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": f"echo,{ELSEWHERE}"}, None, ""),
         (["-p", "echo"], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "vllm"}, None, ""),
         (["-p", "echo"], {"OPENAI_BASE_URL": ELSEWHERE}, LINES, ""),
     ],

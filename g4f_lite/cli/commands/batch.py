@@ -16,7 +16,7 @@ from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
 from ...providers.price import Price
-from ...providers.registry import is_provider_name
+from ...providers.registry import is_provider_name, is_url
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
 from ..batch_report import told_of_unused
@@ -213,7 +213,7 @@ def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
     :raises ProviderNotFoundError: if it is another name
     """
     for name in ",".join(options.names).split(","):
-        if name and not is_provider_name(name.partition(":")[0]):
+        if name and not is_url(name) and not is_provider_name(name.partition(":")[0]):
             if re.search(r"\s|\{", name.strip()):
                 raise Misuse(f"-p is --provider, and there is no provider {name.strip()!r}; did you mean --prompt?")
             options.choose(engine)
