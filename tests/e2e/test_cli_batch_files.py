@@ -198,7 +198,7 @@ def test_a_link_stays_a_link_and_a_file_keeps_its_mode(command: list[str], tmp_p
 
 def test_one_command_at_a_time_writes_a_file(emulator: Emulator, command: list[str], tmp_path: Path) -> None:
     with batch_output.OutputFile(tmp_path / "out.csv"):
-        assert_refused(call(*command), "another command is writing", "out.csv")
+        assert_failed(call(*command), "another command is writing", "out.csv", code=3)
     assert asked(emulator) == []
     assert_refused(call(*command, "-o", str(tmp_path / "none" / "out.csv")), "there is no folder")
     assert not (tmp_path / "none").exists()
