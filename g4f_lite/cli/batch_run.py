@@ -93,10 +93,10 @@ class BatchRun:
         """
         output, failures = self.files.output, self.files.failures
         with ExitStack() as stack:
+            stack.enter_context(_terminated_as_interrupted())
             stack.enter_context(output)
             if failures is not None:
                 stack.enter_context(failures)
-            stack.enter_context(_terminated_as_interrupted())
             stack.enter_context(self._ending())
             wrong = self._write()
             is_kept_back = len(self.rows) - len(wrong) < self.files.earlier
@@ -234,12 +234,16 @@ class BatchRun:
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end a ``with`` block as Ctrl-C does, as ``timeout`` and service managers send it."""
+    """Let SIGTERM, as service managers send it, end a ``with`` block as Ctrl-C does, and then the program."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    is_terminated = False
+
     def interrupt(*_: object) -> None:
+        nonlocal is_terminated
+        is_terminated = True
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
@@ -247,3 +251,5 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+        if is_terminated:  # whoever sent it sees that the program ended by it
+            signal.raise_signal(signal.SIGTERM)

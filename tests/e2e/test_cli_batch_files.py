@@ -231,7 +231,9 @@ def test_a_full_disk_is_told_with_the_file_and_where_the_answers_are(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
-@pytest.mark.parametrize("signal_number", [pytest.param(signal.SIGINT, marks=pytest.mark.once), signal.SIGKILL])
+@pytest.mark.parametrize(
+    "signal_number", [pytest.param(signal.SIGINT, marks=pytest.mark.once), signal.SIGTERM, signal.SIGKILL]
+)
 def test_an_end_at_any_time_loses_no_answer(
     emulator: Emulator, command: list[str], tmp_path: Path, interruptible: None, signal_number: int
 ) -> None:
@@ -243,7 +245,8 @@ def test_an_end_at_any_time_loses_no_answer(
             time.sleep(0.01)
         child.send_signal(signal_number)
         _, said = child.communicate(timeout=SECONDS)
-    if signal_number == signal.SIGINT:
+        assert child.wait() == -signal_number
+    if signal_number != signal.SIGKILL:
         assert b"Interrupted after 3 of 6 prompts; the answers so far are in " in said
         assert b"; 1 call in progress will be sent again" in said
     assert not (tmp_path / "out.csv").exists()

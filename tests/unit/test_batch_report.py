@@ -108,11 +108,17 @@ def test_a_result_that_is_being_counted_is_told_whole_or_not_at_all() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process of Windows at once")
-def test_a_signal_to_terminate_is_an_interrupt() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), _terminated_as_interrupted():
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) == before
+def test_a_signal_to_terminate_is_an_interrupt_and_then_the_end() -> None:
+    ended: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: ended.append(number))
+    try:
+        with pytest.raises(KeyboardInterrupt), _terminated_as_interrupted():
+            signal.raise_signal(signal.SIGTERM)
+        with _terminated_as_interrupted():
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended == [signal.SIGTERM]
 
 
 FAIL: list[Any] = ["one", "say nothing", "say nothing"]
