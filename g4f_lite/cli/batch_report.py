@@ -6,12 +6,15 @@ import os
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from ..batch.summary import BatchUsage, Estimate, counted, dollars, duration, told_of_pace, told_of_pause
+from ..errors import G4FLiteError
+from .options import told_of_members
 
 LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
 MOST_LOG_SECONDS = 300.0
@@ -52,6 +55,31 @@ def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
         return ""
     price = f", {dollars(cost)}" if cost else ""
     return f"; {usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
+
+
+class Fallbacks:
+    """Who answered prompts of a batch in the place of providers before it in the chain, and why those did not."""
+
+    def __init__(self) -> None:
+        self._told: dict[str | None, str] = {}  # of each that did not answer, the first time
+        self._answering: set[str] = set()
+
+    def add(self, errors: list[G4FLiteError], answering: str) -> None:
+        """Count a call, as ``on_fallback`` of a chain; several threads may do so at once."""
+        self._answering.add(answering)
+        for name, told in told_of_members(errors).items():
+            self._told.setdefault(name, told)
+
+    def in_words(self, answers: Counter[str | None]) -> str:
+        """Say how many answers are of whom, and why; nothing if each is of the first provider.
+
+        :param answers: how many answers each provider has given
+        """
+        given = [(name, answers[name]) for name in sorted(self._answering) if answers[name]]
+        if not given or not self._told:
+            return ""
+        gave = " and ".join(f"{name} gave {number:,}" for name, number in given)
+        return f"{gave} of {counted(answers.total(), 'answer')}; {'; '.join(self._told.values())}"
 
 
 class Progress:

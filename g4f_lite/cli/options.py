@@ -186,10 +186,18 @@ def note_fallback(errors: list[G4FLiteError], answering: str) -> None:
 
     :param answering: the name of that one
     """
+    for told in told_of_members(errors).values():
+        note(f"{told}; {answering} answers")
+
+
+def told_of_members(errors: Sequence[G4FLiteError]) -> dict[str | None, str]:
+    """Say for each member of a chain that failed, why it did not answer."""
+    told = {}
     for error, reason in _untold(errors):
         skipped = reason.removeprefix("skipped: ")
         what = f"did not answer ({reason})" if skipped == reason else f"is skipped: {skipped}"
-        note(f"{error.provider} {what}; {answering} answers")
+        told[error.provider] = f"{error.provider} {what}"
+    return told
 
 
 def note_waits(provider: BaseProvider) -> None:
@@ -210,7 +218,7 @@ def note_unlisted(errors: list[G4FLiteError]) -> None:
         note(f"{error.provider} did not list its models ({reason})")
 
 
-def _untold(errors: list[G4FLiteError]) -> Iterator[tuple[G4FLiteError, str]]:
+def _untold(errors: Sequence[G4FLiteError]) -> Iterator[tuple[G4FLiteError, str]]:
     """Iterate the errors, except those that `note_skipped` has told, and the first sentence of each."""
     for error in errors:
         if not (isinstance(error, AuthenticationError) and error.status is None):

@@ -15,11 +15,12 @@ from ...batch.summary import Estimate, counted
 from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
+from ...providers.fallback import Fallback
 from ...providers.price import Price
 from ...providers.registry import is_provider_name, is_url
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
-from ..batch_report import told_of_unused
+from ..batch_report import Fallbacks, told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE, complete_model
@@ -170,8 +171,13 @@ def command(
     options.update(call_options, proxy=provider_options.proxy)
     is_new = files.store is None or not files.store.exists()
 
+    fallbacks = Fallbacks()
+
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
-        client = Client(provider_options.choose(engine, **settings))
+        provider = provider_options.choose(engine, **settings)
+        if isinstance(provider, Fallback):
+            provider.on_fallback = fallbacks.add
+        client = Client(provider)
         with checking_arguments():
             if hosted is None:
                 kept = None if estimate and is_new else files.store
@@ -203,7 +209,7 @@ def command(
         results.check()
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate()._replace(unused=unused()), files)
-        BatchRun(client, results, rows, files, check, price, options["fresh"]).run()
+        BatchRun(client, results, rows, files, check, price, options["fresh"], fallbacks).run()
 
 
 def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
