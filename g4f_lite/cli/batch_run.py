@@ -26,7 +26,7 @@ from ..providers.price import Price
 from .batch_files import BatchFiles
 from .batch_report import Fallbacks, Progress, told_after, told_of_cost
 from .failure import Failure, Passing, message_of, one_line, tell
-from .notes import note
+from .notes import is_quiet, note
 
 _SHOWN_REASONS = 6
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?|'[^']*'")  # which differ between failures for the same reason
@@ -107,7 +107,7 @@ class BatchRun:
                 for file in (output, failures):
                     if file is not None:
                         file.publish()
-        if output.path is not None:
+        if output.path is not None and not is_quiet():
             skipped, usage = self.files.skipped, self.results.usage
             usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
             click.echo(told_after(usage, len(wrong), self.files.store, self._cost(), skipped))
@@ -137,9 +137,9 @@ class BatchRun:
         writer_of_failures = None if failures is None else self.files.writer_of_failures()
         wrong = []
         is_seen = output.path is None and sys.stdout.isatty() and sys.stderr.isatty()
-        if isinstance(results, HostedBatch) and not results.done:
+        if isinstance(results, HostedBatch) and not results.done and not is_quiet():
             tell(one_line(f"{self.files.hosted}: {results.status}; waiting"))
-        is_shown = not is_seen and not isinstance(results, HostedBatch)
+        is_shown = not is_seen and not is_quiet() and not isinstance(results, HostedBatch)
         with Progress(
             lambda: results.usage,
             len(results),

@@ -25,7 +25,7 @@ from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments
-from ..notes import note
+from ..notes import note, quiet_option
 from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
 from ..output import require_output
 from ..spending import price_option
@@ -116,6 +116,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option(
     "--poll", metavar="S", type=Seconds(), default=30.0, help="With --hosted: how many seconds to wait between checks."
 )
+@quiet_option
 def command(
     source: Path,
     target: Path | None,
