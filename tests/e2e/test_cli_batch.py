@@ -33,7 +33,7 @@ def prompts(emulator: Emulator) -> list[str]:
 
 
 def test_a_text_file_has_a_prompt_in_each_line(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
-    (tmp_path / "in.txt").write_text("one\n\ntwo \N{SNOWMAN}\n", encoding="utf-8")
+    (tmp_path / "in.txt").write_text("one\ntwo \N{SNOWMAN}\n\n\n", encoding="utf-8")
     done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), *here)
     told = f"2 answered, 0 failed; 3 tokens of prompts and 3 of answers; kept in {tmp_path / 'out.jsonl.store'}\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, told, "")

@@ -231,6 +231,20 @@ def test_json_lines_have_the_value_in_a_field_that_no_column_may_have(here: list
     assert_refused(call(*command), "a column is called 'output', as one of the answers would be; rename it")
 
 
+def test_a_blank_line_of_a_text_file_is_an_empty_row(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\n\ntwo\n \n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), *here]
+    assert_refused(call(*command), "in.txt, line 2: the prompt is empty; --empty skip leaves such rows out, keep")
+    assert asked(emulator) == []
+    assert (
+        "2 prompts to send, 0 answers stored, 2 empty rows skipped; "
+        in call(*command, "--empty=skip", "--estimate").stdout
+    )
+    assert call(*command, "--empty", "keep").returncode == 0
+    assert answers(tmp_path / "out.jsonl") == ["one", None, "two", None]
+    assert asked(emulator) == ["one", "two"]
+
+
 def test_a_quiet_batch_tells_of_failures_only(
     emulator: Emulator, here: list[str], table: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
