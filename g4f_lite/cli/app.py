@@ -59,6 +59,8 @@ Exit codes:
   2    The command line is invalid; nothing was sent.
   3    An error that may pass by itself, such as a rate limit or a timeout.
   130  Ctrl-C.
+  141  The reader of standard output has gone away.
+  143  SIGTERM.
 
 \b
 Completion of commands and options, in ~/.bashrc; for zsh, write zsh_source:
