@@ -143,6 +143,7 @@ class BatchRun:
         with Progress(
             lambda: results.usage,
             len(results),
+            in_progress=lambda: results.in_progress,
             paused=lambda: (results.paused, results.outage),
             pace=lambda: results.pace,
             cost=self._cost,
