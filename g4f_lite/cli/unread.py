@@ -20,9 +20,7 @@ def note_unread_settings() -> None:
     address = os.environ.get("G4F_LITE_BASE_URL")
     if named and address and address not in named and not names_any_server(named):
         note(f"G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is {named}; {ANY_SERVER} there is its server")
-    if any(os.environ.get(name) for name in _CHOOSING):
-        return
-    if os.environ.get("OPENAI_BASE_URL"):
+    if os.environ.get("OPENAI_BASE_URL") and not any(os.environ.get(name) for name in _CHOOSING):
         note("OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
     if names := unread_in_file():
         note(f"the file .env is not read; set {', '.join(names)} in the environment")
