@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 from typing import Any, NoReturn
 
@@ -54,7 +55,8 @@ class Fallback(BaseProvider):
     answer is the name of the provider that answered, with its address where others of that name have another one.
 
     :param providers: the providers, in order: objects, classes or names
-    :param each: the timeout of each provider, within the ``timeout`` of a call
+    :param each: seconds after which the next provider is asked if an answer has not begun; one that has is not cut, and
+        the last provider has the time left.  A Timeout or a (connect, read) pair is that of each, the last one too
     :param on_fallback: called before an answer for which others failed first, with a list of their errors, and with the
         name of the provider that answers; without it a key that one of them rejected is a warning
     :param clock: returns the time in seconds
@@ -97,7 +99,8 @@ class Fallback(BaseProvider):
         self.providers = [_member(provider) for provider in given]
         if not self.providers:
             raise ValueError("a Fallback needs at least one provider")
-        self.each = None if each is None else Timeout.of(each)
+        limits = None if each is None else Timeout.of(each)
+        self.each = limits.first if limits and isinstance(each, (int, float)) else limits
         self._usual = Timeout.of_environment() or Timeout()  # which a member has that was given none
         self.timeout = self._usual  # for calls without a timeout
         self.on_fallback = on_fallback
@@ -184,7 +187,7 @@ class Fallback(BaseProvider):
             provider.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.providers, self.each, self.on_fallback)
+        return partial(Fallback, self.providers, each=self.each, on_fallback=self.on_fallback), ()
 
     def __repr__(self) -> str:
         return f"Fallback({self.providers!r})"
@@ -222,10 +225,6 @@ def all_failed(
     return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
 
 
-def _rebuild(providers: list[BaseProvider], each: Timeout | None, on_fallback: OnFallback | None) -> Fallback:
-    return Fallback(providers, each=each, on_fallback=on_fallback)
-
-
 class _Chain(CheckedSource):
     """One call of a chain: the source of its deltas, which may be closed from any thread.
 
@@ -246,6 +245,7 @@ class _Chain(CheckedSource):
         self._refusals = refusals
         self._clock = chain._clock
         self._whole = Timeout.of(prompt.timeout, chain.timeout)
+        self._most = chain.each if isinstance(chain.each, float) else math.inf  # where others are left
         self._began_at = self._clock()
         self._source: Source | None = None
         self._members = chain._members
@@ -275,7 +275,8 @@ class _Chain(CheckedSource):
                 errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name)
                 continue
             began_at = self._clock()
-            limits, share = self._limits(provider, members_left)
+            others = members_left > 1 or self._prompt.has_fallback
+            limits, share = self._limits(provider, members_left, self._most if others else math.inf)
             first: list[Delta] = []
             try:
                 if refusal is not None:
@@ -330,7 +331,7 @@ class _Chain(CheckedSource):
         if self._turns.ended.is_set():
             return
         given = [errors[position] for position in sorted(errors)]
-        models = [self._telling_model(position) for position in sorted(errors)]
+        models = map(self._telling_model, sorted(errors))
         raise all_failed("no provider answered", given, "prompt", models) from given[-1]
 
     def _tell(self, errors: list[G4FLiteError], answering: str) -> None:
@@ -356,16 +357,17 @@ class _Chain(CheckedSource):
 
     def _own_limits(self, provider: BaseProvider) -> Timeout | None:
         """Return the timeout that a member has for every call, of its own or by ``each``; None if nobody gave one."""
-        own, each = getattr(provider, "timeout", None), self._chain.each
+        each = self._chain.each if isinstance(self._chain.each, Timeout) else None
+        own = getattr(provider, "timeout", None)
         if not isinstance(own, Timeout) or own == self._chain._usual:
             return each
         return own if each is None else own.within(each)
 
-    def _limits(self, provider: BaseProvider, members_left: int) -> tuple[Timeout, float | None]:
-        """Return the timeout of a member, and the seconds until its first delta: its share of the time left."""
+    def _limits(self, provider: BaseProvider, members_left: int, most: float) -> tuple[Timeout, float | None]:
+        """Return the timeout of a member, and the seconds until its first delta: at most its share of the time left."""
         own = self._own_limits(provider)
         limits = self._whole if own is None else own if self._prompt.timeout is None else own.within(self._whole)
-        left, share = self._left(self._whole.total), self._left_until_first() / members_left
+        left, share = self._left(self._whole.total), min(self._left_until_first() / members_left, most)
         return replace(limits, total=min(limits.total or left, left)), None if share == math.inf else share
 
     def _left_until_first(self) -> float:
@@ -395,4 +397,4 @@ class _Chain(CheckedSource):
         if not isinstance(error, DeadlineExceededError):
             return False
         own = getattr(self._own_limits(provider), error.limit, None) or FAIR_SECONDS
-        return self._clock() - began_at < min(own, FAIR_SECONDS)
+        return self._clock() - began_at < min(own, FAIR_SECONDS, self._most)

@@ -163,7 +163,7 @@ def test_a_wait_may_be_in_a_header_of_the_services_own(service: responses.Reques
     assert Waits().ask("Hello") == "Good"
     service.reset()
     service.post(URL, "slow down", status=420, headers={"X-Wait-Ms": "120000"})
-    with pytest.raises(RateLimitError, match="the service asks to wait 120 s") as caught:
+    with pytest.raises(RateLimitError, match="; try again in 120 s") as caught:
         Waits().ask("Hello")
     assert (caught.value.retry_after, caught.value.status, len(service.calls)) == (120, 420, 1)
 

@@ -22,7 +22,7 @@ from g4f_lite import (
     RateLimitError,
     TransportError,
 )
-from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
+from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, CircuitBreaker
 from g4f_lite.providers.hooks import listing
 from g4f_lite.testing import Scripted
 
@@ -142,8 +142,16 @@ def test_a_member_that_is_skipped_keeps_its_reason() -> None:
         reasons(chain)
     assert reasons(chain) == [
         "Scripted: skipped, because it failed before (no network); it will be tried again in 30 s",
-        "Scripted: skipped, because it failed before (slow down); the service asks to wait 99 s",
+        "Scripted: skipped, because it failed before (slow down); try again in 99 s",
     ]
+
+
+def test_a_wait_is_not_said_to_be_the_services_where_it_is_that_of_three_failures() -> None:
+    breaker = CircuitBreaker(lambda: 1000.0)
+    for _ in range(FAILURES_TO_OPEN):
+        breaker.failed(RateLimitError("slow down", retry_after=20))
+    skipped = breaker.skipped(breaker.wait(), "Groq")
+    assert str(skipped) == "Groq: skipped, because it failed before (slow down); try again in 30 s"
 
 
 def test_the_reason_of_a_chain_in_a_chain_is_one_line() -> None:

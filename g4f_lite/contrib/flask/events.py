@@ -49,7 +49,8 @@ def stream_answer(
     :param heartbeat: seconds without an event after which a comment keeps the connection open
     :param on_done: called once for each call of this function with valid arguments, when the answer has ended and
         before ``done`` is sent: with the answer and None, or with what has come of it and the error; not if
-        the process ends first.  It runs in a thread, in an app context and without a request
+        the process ends first.  It runs in a thread, in an app context and without a request.  If it raises, that is
+        logged, and the events are the same
     :raises G4FLiteError: if the answer fails before the headers are sent
     :raises TypeError: if an argument has the wrong type
     :raises ValueError: if a number is out of range

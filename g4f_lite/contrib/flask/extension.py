@@ -169,9 +169,13 @@ def _problem(client: Client, config: Mapping[str, Any]) -> str | None:
     try:
         provider = client.provider
         if provider.name == "Local" and not chosen:
+            problem = _problem_of(provider)
+            outcome = (
+                "so that the small embedded model answers" if problem is None else f"and calls will fail: {problem}"
+            )
             return (
-                "no provider is configured, so that the small embedded model answers; set G4F_LITE_PROVIDER in the "
-                "configuration of the app or in the environment"
+                f"no provider is configured, {outcome}; "
+                "set G4F_LITE_PROVIDER in the configuration of the app or in the environment"
             )
     except (G4FLiteError, ValueError) as error:
         return f"the provider is not ready, and calls will fail: {error}"
