@@ -30,7 +30,7 @@ from ..prompt import Prompt
 from ..timeout import Timeout, TimeoutLike
 from .base import BaseProvider
 from .hooks import listing, models_of
-from .registry import make, make_provider
+from .registry import member_of
 from .turns import Turns, members_of
 
 logger = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class Fallback(BaseProvider):
         given: Any = providers
         if not isinstance(given, Iterable):
             raise TypeError(f"a Fallback needs a list of providers, not {type(given).__name__}")
-        self.providers = [_member(provider) for provider in given]
+        self.providers = [member_of(provider) for provider in given]
         if not self.providers:
             raise ValueError("a Fallback needs at least one provider")
         limits = None if each is None else Timeout.of(each)
@@ -191,21 +191,6 @@ class Fallback(BaseProvider):
 
     def __repr__(self) -> str:
         return f"Fallback({self.providers!r})"
-
-
-def _member(given: Any) -> BaseProvider:
-    """Return the provider for an object, class or name.
-
-    :raises ProviderNotFoundError: if no provider has the name
-    :raises TypeError: if it is something else
-    """
-    if isinstance(given, BaseProvider):
-        return given
-    if isinstance(given, str):
-        return make_provider(given)
-    if isinstance(given, type) and issubclass(given, BaseProvider):
-        return make(given, given.__name__, {})
-    raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
 
 
 def all_failed(

@@ -138,6 +138,21 @@ def make(kind: Callable[..., BaseProvider], name: str, settings: dict[str, Any])
         raise
 
 
+def member_of(given: Any) -> BaseProvider:
+    """Return the provider for a member of a chain: an object, class or name.
+
+    :raises ProviderNotFoundError: if no provider has the name
+    :raises TypeError: if it is something else
+    """
+    if isinstance(given, BaseProvider):
+        return given
+    if isinstance(given, str):
+        return make_provider(given)
+    if isinstance(given, type) and issubclass(given, BaseProvider):
+        return make(given, given.__name__, {})
+    raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
+
+
 def find_class(name: str) -> type[BaseProvider]:
     """Return the class of a provider by its name.
 
