@@ -23,6 +23,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 (VIEW,) = re.findall(r"^## In a Flask view\n\n```python\n(.*?)^```$", README, re.M | re.S)
 FILES["readme"] = f"import g4f_lite\n{VIEW}"
 
+WORKER_SECONDS = 30  # of gunicorn, after which it kills a sync worker
+
 Load = Callable[[str], ModuleType]
 
 
@@ -136,6 +138,11 @@ def test_a_chain_goes_on_after_ten_seconds_of_silence(load: Load, monkeypatch: p
         monkeypatch.setenv(name, "sk-test")
     chain = load("chain").chat.client.provider
     assert ([member.name for member in chain.providers], chain.each) == (["Groq", "Mistral"], 10)
+
+
+def test_two_calls_in_one_view_end_before_a_sync_worker_is_killed() -> None:
+    (seconds,) = re.findall(r"two calls in\s+one view need `timeout=(\d+)` each", PAGES[0])
+    assert 2 * int(seconds) < WORKER_SECONDS
 
 
 def test_a_legacy_app(load: Load, g4f_scripted: Scripted) -> None:
