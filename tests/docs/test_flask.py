@@ -145,6 +145,13 @@ def test_two_calls_in_one_view_end_before_a_sync_worker_is_killed() -> None:
     assert 2 * int(seconds) < WORKER_SECONDS
 
 
+def test_the_limit_of_a_stream_in_a_sync_worker_is_in_the_last_list_too() -> None:
+    before_deploying = PAGES[1].partition("## A list before you deploy\n")[2]
+    found = [re.findall(r"G4F_LITE_STREAM_TIMEOUT=(\d+)", text) for text in (*PAGES, before_deploying)]
+    assert all(found)
+    assert all(int(seconds) < WORKER_SECONDS for limits in found for seconds in limits)
+
+
 def test_a_legacy_app(load: Load, g4f_scripted: Scripted) -> None:
     g4f_scripted.queue("A short summary.")
     response = load("legacy").app.test_client().post("/summary", data={"text": "A long text."})
