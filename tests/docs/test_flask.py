@@ -13,6 +13,7 @@ import pytest
 
 from g4f_lite import ConversationNotFoundError, Conversations, RateLimitError, ServiceError, TransportError
 from g4f_lite.contrib.flask import stream_answer
+from g4f_lite.emulator import Emulator
 from g4f_lite.testing import Scripted
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +117,28 @@ def test_a_conversation_survives_a_reload(load: Load, g4f_scripted: Scripted) ->
     assert ada.post("/", data={"text": "Hello."}).status_code == 302
     assert "Hello again." in ada.get("/").text
     assert [len(call.messages) for call in g4f_scripted.calls] == [2, 4, 2]
+
+
+def test_a_turn_that_its_visitor_left_is_kept_where_that_is_wanted_and_one_that_was_cut_is_not(
+    load: Load, monkeypatch: pytest.MonkeyPatch, g4f_emulator: Emulator
+) -> None:
+    (setting,) = re.findall(r"With `(.*)`, beside `on_turn=`, a turn\s+whose visitor left is kept", PAGES[0])
+    monkeypatch.setitem(FILES, "app", FILES["app"].replace("on_turn=", f"{setting}, on_turn="))
+    ada = load("app").app.test_client()
+    ada.get("/")
+    for fault, text in (("cut", "Will this be cut?"), ("stall", "Why is the sky blue?")):
+        g4f_emulator.fail(fault, after=3)
+        response = ada.post("/answer", data={"text": text}, buffered=False)
+        if fault == "cut":
+            assert events(response.data)[-1][0] == "failed"
+        else:
+            assert any(b'"text"' in chunk for chunk in response.response)
+        response.close()
+    stored = Conversations("conversations.sqlite")
+    _, question, answer = stored.load(stored.list()[0].id)
+    assert question["content"] == "Why is the sky blue?"
+    assert answer["content"]
+    assert question["content"].startswith(answer["content"])  # the emulator repeats the question
 
 
 def test_two_questions_at_once_are_two_whole_turns(load: Load, g4f_scripted: Scripted) -> None:
