@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from flask import request
 
 from g4f_lite import ConversationNotFoundError, Conversations, RateLimitError, ServiceError, TransportError
 from g4f_lite.contrib.flask import stream_answer
@@ -117,6 +119,17 @@ def test_a_conversation_survives_a_reload(load: Load, g4f_scripted: Scripted) ->
     assert ada.post("/", data={"text": "Hello."}).status_code == 302
     assert "Hello again." in ada.get("/").text
     assert [len(call.messages) for call in g4f_scripted.calls] == [2, 4, 2]
+
+
+def test_a_visitor_whose_login_has_ended_is_told_so(load: Load, g4f_scripted: Scripted) -> None:
+    (returned,) = re.findall(r"Where `login_required` guards `/answer`, let it return `(.*?)` instead", PAGES[0])
+    app = load("app").app
+    app.before_request(lambda: ast.literal_eval(returned) if request.method == "POST" else None)
+    ada = app.test_client()
+    assert "if (!response.ok) throw await response.json();" in ada.get("/").text
+    response = ada.post("/answer", data={"text": "Hello."})
+    assert (response.status_code, response.get_json()) == (401, {"error": "Please log in again."})
+    assert g4f_scripted.calls == []
 
 
 def test_a_turn_that_its_visitor_left_is_kept_where_that_is_wanted_and_one_that_was_cut_is_not(
