@@ -16,6 +16,10 @@ _DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
 _OF_CLIENT = ("output", "repairs", "approve", "on_tool", "max_turns")
 _MAY_BE_SECRET = ("extra_headers", "extra_query", "extra_body")
 _SEVERAL = "this gives one answer; client.chat.completions.create(n=…) gives several"
+_OTHER_PROVIDER = (
+    "provider= of another provider is not an option here: ask that provider itself, or g4f_lite.Client().ask(…, "
+    "provider=…); a conversation goes on with another as Conversation(provider, messages=conversation.messages)"
+)
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,8 @@ def _checked(name: str, value: Any) -> Any:
         raise TypeError(f"response_format must be a dict; for an answer of a type write client.ask(…, output={kind})")
     if name in ("response_format", "extra_body") and value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, not {type(value).__name__}")
+    if name == "provider" and not isinstance(value, Mapping):  # of OpenRouter, which takes a dict
+        raise TypeError(_OTHER_PROVIDER)
     if name == "tools":
         _check_tools(value)
     copied = json_copy(value, f"the option {name}", number_names=True)  # of tokens in logit_bias
