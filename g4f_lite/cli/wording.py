@@ -14,7 +14,7 @@ _OPTIONS |= {
     "max_time": "--max-time",
 }
 _SAME = "context|mmproj|model|poll|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"  # and of the same name
-_ELSEWHERE = r"if a server such as Ollama has it|for the service \w+|with its provider"
+_ELSEWHERE = r"if a server such as Ollama has it|for the (?:service|provider) \w+|with its provider"
 _MODEL = r"(?:its default|another) model"
 
 

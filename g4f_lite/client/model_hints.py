@@ -25,8 +25,11 @@ def add_model_hint(
     unknown = any(isinstance(cause, ModelNotSupportedError) for cause in causes)
     if not model or not unknown or "by this name, write: " in error.message:
         return
+    first, _, rest = model.partition(":")
     if provider.name == "Local":
         error.message += f"; {_elsewhere(model, server_template)}"
+    elif rest and is_provider_name(first):  # but not with a slash, which is in the names of OpenRouter's models
+        error.message += f"; for the provider {first}, write: {server_template.replace('ollama', first).format(rest)}"
     if call_template is not None:
         default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
         target = default or next(iter(provider.models), None)  # None stands for the default model
