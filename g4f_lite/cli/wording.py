@@ -38,6 +38,7 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\bleave out earlier messages\b", "leave out earlier messages, as `g4f-lite chat --max-characters N` does"),
     (r"\btake a model that can have a larger one\b",
      "take a model that can have a larger one, as `g4f-lite local list` shows"),
+    (r"; a server is OpenAICompatible\(…\)", "; a server is named by --base-url"),
     (r"the answer ended without the end that its protocol requires",
      "the connection was cut, and the answer is incomplete; ask again"),
     # Arguments, and where they stand.

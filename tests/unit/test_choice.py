@@ -232,6 +232,12 @@ def test_an_address_is_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
         choose_provider("local:https://example.org/none.gguf")
 
 
+@pytest.mark.parametrize("path", ["x.gguf", "./models/x.gguf", "C:\\x.GGUF"])
+def test_a_file_is_no_address(path: str) -> None:
+    with pytest.raises(ValueError, match=r"; a file on this machine is for Local\(…\)$"):
+        OpenAICompatible(path)
+
+
 def test_a_file_whose_name_is_like_that_of_an_unknown_model_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

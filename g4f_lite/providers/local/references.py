@@ -190,13 +190,12 @@ def _unknown(name: str) -> str:
 
 def _parse_url(name: str, sha256: str | None) -> UrlFile:
     url, _, fragment = name.partition("#")
+    if not (file := UrlFile(url, "")).file_name.endswith(".gguf"):
+        raise ValueError(f"{safe_url(url)} is not the address of a .gguf file; a server is OpenAICompatible(…)")
     given = sha256 or fragment.removeprefix("sha256=")
     if not _SHA256.fullmatch(given.lower()):
         raise ValueError(f"{safe_url(url)} needs the file's hash behind it: #sha256= and 64 hexadecimal digits")
-    file = UrlFile(url, given.lower())
-    if not file.file_name.endswith(".gguf"):
-        raise ValueError(f"{safe_url(url)} is not the address of a .gguf file")
-    return file
+    return replace(file, sha256=given.lower())
 
 
 def _is_whole(file: str) -> bool:
