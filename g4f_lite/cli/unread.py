@@ -34,13 +34,15 @@ def note_unread_settings() -> None:
         note(f"the file .env is not read; set {', '.join(names)} in the environment")
 
 
-def note_unread_model(names: Sequence[str]) -> None:
+def note_unread_model(names: tuple[str, ...]) -> None:
     """Note that ``--model`` names another model than the names of the providers do.
 
     :param names: those of ``--provider``
     """
     context = click.get_current_context(silent=True)
-    model = context.params.get("model") if context is not None else None
+    if context is None or context.params.get("names") != names:  # which is named in a chat, later
+        return
+    model = context.params.get("model")
     if model and (unread := [own for own in _models_in(names) if own not in ("", model)]):
         note(f"the model {unread[0]} of --provider is not used, as --model is {model}")
 
