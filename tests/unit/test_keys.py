@@ -133,6 +133,7 @@ def test_a_key_that_cannot_be_one_is_refused_unseen(bad: str, monkeypatch: pytes
         ("\u201csekret\u201d", "is not a valid key: leave out the quotes"),
         ('"Bearer sekret"', "is not a valid key: leave out the quotes"),
         ("se kret", "is not a valid key: it contains a space or a character outside ASCII"),
+        ("sekret\nanother", "is not a valid key: it has more than one line; leave the key alone in it"),
         ("  ", "is empty"),
     ],
 )
