@@ -21,14 +21,13 @@ _SETTING = re.compile(r"^[ \t]*(?:export[ \t]+)?(G4F_LITE_[A-Z_]+)[ \t]*=", re.M
 def note_unread_settings() -> None:
     """Note what chooses no provider, though it looks so, where no option names one."""
     named = os.environ.get("G4F_LITE_PROVIDER")
-    if named and os.environ.get("G4F_LITE_BASE_URL") and not is_url(named) and not names_any_server(named):
+    address = os.environ.get("G4F_LITE_BASE_URL")
+    if named and address and address not in named and not names_any_server(named):
         note(f"G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is {named}; {ANY_SERVER} there is its server")
     model = os.environ.get("G4F_LITE_MODEL")
-    if named and model and not is_url(named) and all(own not in ("", model) for own in _models_in([named])):
+    if named and model and all(own not in ("", model) for own in _models_in([named])):
         note(f"G4F_LITE_MODEL is not used, as G4F_LITE_PROVIDER is {named}")
-    if any(os.environ.get(name) for name in _CHOOSING):
-        return
-    if os.environ.get("OPENAI_BASE_URL"):
+    if os.environ.get("OPENAI_BASE_URL") and not any(os.environ.get(name) for name in _CHOOSING):
         note("OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
     if names := unread_in_file():
         note(f"the file .env is not read; set {', '.join(names)} in the environment")
@@ -48,8 +47,9 @@ def note_unread_model(names: tuple[str, ...]) -> None:
 
 
 def _models_in(names: Sequence[str]) -> list[str]:
-    """Return of each name of a provider the model in it; "" if there is none."""
-    return [name.partition(":")[2].strip() for each in names for name in each.split(",") if name.strip()]
+    """Return of each name of a provider the model in it; "" if there is none, as in a URL."""
+    given = [name.strip() for each in names for name in each.split(",") if name.strip()]
+    return ["" if is_url(name) else name.partition(":")[2].strip() for name in given]
 
 
 def unread_in_file() -> list[str]:
