@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 # What ask and stream say of a prompt of None, and ask of stream=True; stream=False asks for the answer in one piece.
 NO_PROMPT = "prompt must be a string or a list of messages, not None"
+PYTHON_ENDS = "Python is ending, and no call can be made any more"
 ASK_IS_WHOLE = "ask returns the whole answer: for its pieces as they arrive write stream(…), without stream="
 
 _USE_HEADERS = "pass headers= to the provider, as in OpenAICompatible(base_url, headers={…})"
@@ -337,9 +338,11 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
         whole = kind == "preset" or name.isalpha()
         near = [service if whole else f"{service}:{name}", *difflib.get_close_matches(name, known, n=1, cutoff=0.75)]
     else:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.75 if kind == "option" else 0.5)
+        near = difflib.get_close_matches(name, known, n=3, cutoff={"option": 0.75, "model": 0.5}.get(kind, 0.6))
+    own = "; in Python, a provider that you have made is passed itself, and not its name"
+    hint = own if kind == "provider" and not near else ""
     near = near or ([] if kind == "option" else list(known)[:8])
-    hint = f"; try {', '.join(near)}" if near else ""
+    hint = f"; try {', '.join(near)}{hint}" if near else ""
     return f"{owner} has no {kind} {name!r}{hint}"
 
 

@@ -101,7 +101,7 @@ class G4FLiteError(Exception):
         if self.waited:
             text += f"; the call waited {self.waited:.1f} s because the service had asked for it"
         if isinstance(self, RateLimitError) and self.retry_after:
-            text += f"; the service asks to wait {self.retry_after:.0f} s"
+            text += f"; try again in {self.retry_after:.0f} s"
         if self.partial and not isinstance(self, (ResponseFormatError, RefusalError)):  # whose messages are about it
             text += PARTIAL_HINT
         return text
@@ -279,7 +279,7 @@ class DeadlineExceededError(G4FLiteError, requests.Timeout):
     :param limit: the limit that was exceeded: ``"connect"``, ``"read"``, ``"total"`` or ``"first"``
     """
 
-    def __init__(self, message: str, *, limit: str, **context: Any) -> None:
+    def __init__(self, message: str, *, limit: str = "total", **context: Any) -> None:
         super().__init__(message, **context)
         self.limit = limit
 

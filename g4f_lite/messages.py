@@ -132,7 +132,7 @@ def _json_copy(value: Any, place: str, names: Any, levels: int) -> Any:
     if isinstance(value, type):
         raise TypeError(
             f"{_shortened(place)} is the class {value.__name__}, which cannot be sent as JSON; "
-            f"for an answer of this type write ask(…, output={value.__name__})"
+            f"for an answer of this type write output={value.__name__}"
         )
     kind = repr(value) if isinstance(value, float) else f"of type {type(value).__name__}"
     raise TypeError(f"{_shortened(place)} is {kind}, which cannot be sent as JSON")

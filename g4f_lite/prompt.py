@@ -35,8 +35,11 @@ class Prompt:
     :param retry: the retry policy of this call; None for one attempt, ``"own"`` for the provider's own
     :param share: seconds until the first delta in all, for a member of a chain; None without such a limit
     :param has_fallback: whether a chain can ask another provider, so that its member leaves a long wait to the chain
+    :param patience: seconds that a member of a chain may wait in all because its service asks for it; None leaves it to
+        its retry policy
     :param fresh: whether an answer that is cached does not count
     :param without: fields that the service has refused, which are left out of what is sent
+    :param optional: the names of options that are dropped for a member of a chain that does not support them
     """
 
     messages: Messages
@@ -48,8 +51,10 @@ class Prompt:
     retry: CallRetry = "own"
     share: float | None = None
     has_fallback: bool = False
+    patience: float | None = None
     fresh: bool = False
     without: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -112,6 +117,16 @@ class Prompt:
         if self.options.get("tool_choice") in (None, "auto", "none"):
             return self
         return replace(self, options={name: self.options[name] for name in self.options if name != "tool_choice"})
+
+    def fitting(self, known: frozenset[str] | None) -> Prompt:
+        """Return the prompt without its ``optional`` options that are not supported.
+
+        :param known: the options that are; None if any is
+        """
+        dropped = frozenset() if known is None else self.optional - known
+        if not dropped:
+            return self
+        return replace(self, options={name: value for name, value in self.options.items() if name not in dropped})
 
     def secrets(self) -> list[str]:
         """List what this call alone sends beside the prompt, which no message may show."""

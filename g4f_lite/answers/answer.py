@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .deltas import ToolCall, Usage
-from .display import cell_number
 from .images import ImageResponse
 from .in_yaml import teach_yaml
+from .ipython import cell_number
 from .json_text import parse_json_text
 from .markdown import folded, safe_markdown
 
@@ -141,6 +141,8 @@ class Answer(str):
         def __getattr__(self, name: str) -> Any:
             of_others = ("choices", "content", "message", "output_text", "text")
             hint = f"; an Answer is a str, the text itself: leave out .{name}" if name in of_others else ""
+            if name == "cost":
+                hint = "; client.usage.cost is what the calls of a Client cost"
             raise AttributeError(f"Answer has no attribute {name!r}{hint}", name=name, obj=self)
 
     def _repr_markdown_(self) -> str:

@@ -11,48 +11,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ..errors import G4FLiteError, sanitize
 from .deltas import Delta, Reasoning, is_content
 from .images import ImageResponse
+from .ipython import in_notebook
 from .markdown import folded
 
 if TYPE_CHECKING:
     from .buffer import Buffer
 
 REDRAW_SECONDS = 0.1  # drawing more often only flickers
-
-
-def in_notebook() -> bool:
-    """Return whether output goes to a notebook, or to another program that runs a Jupyter kernel."""
-    return getattr(_shell(), "kernel", None) is not None
-
-
-def in_ipython() -> bool:
-    """Return whether IPython runs the caller's code: in a notebook, or in its terminal."""
-    return _shell() is not None
-
-
-def cell_number() -> int | None:
-    """Return the number of the notebook cell or IPython input that is running; None elsewhere."""
-    return getattr(_shell(), "execution_count", None)
-
-
-def bind(name: str, value: Any) -> None:
-    """Give a value a name among the variables of whoever uses IPython."""
-    variables = getattr(_shell(), "user_ns", None)
-    if variables is not None:
-        variables[name] = value
-
-
-def _shell() -> object:
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
-
-
-def is_watched() -> bool:
-    """Return whether somebody may see output as it arrives, and not only in a notebook that a program executes.
-
-    Programs such as nbconvert let the kernel ask for no input.  They keep each text that is flushed as an output of
-    its own, and export each with lines of its own, where JupyterLab joins them.
-    """
-    return getattr(getattr(_shell(), "kernel", None), "_allow_stdin", True) is not False
 
 
 def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
@@ -103,18 +68,20 @@ class LiveOutput:
 
     def __init__(self) -> None:
         self._content: Callable[[], str] | None = None
+        self._plain: Callable[[], str] | None = None
         self._drawn = ""
         self._drawn_at = 0.0
         self._handle: Any = None
         self._timer: threading.Timer | None = None
         self._drawing = threading.Lock()
 
-    def draw(self, content: Callable[[], str]) -> None:
+    def draw(self, content: Callable[[], str], plain: Callable[[], str] | None = None) -> None:
         """Draw soon.
 
         :param content: returns the Markdown, and is called when it is drawn
+        :param plain: returns the text for a program that renders no Markdown; None for the Markdown
         """
-        self._content = content
+        self._content, self._plain = content, plain
         if self._timer is not None:
             return
         wait = self._drawn_at + REDRAW_SECONDS - time.monotonic()
@@ -134,7 +101,7 @@ class LiveOutput:
             markdown = self._content() if self._content is not None else ""
             if markdown == self._drawn:
                 return
-            data = {"text/markdown": markdown, "text/plain": sanitize(markdown)}
+            data = {"text/markdown": markdown, "text/plain": sanitize(self._plain() if self._plain else markdown)}
             if self._handle is None:
                 self._handle = display(data, raw=True, display_id=True)
             else:
@@ -179,7 +146,7 @@ def show_in_cell(deltas: Iterable[Delta], so_far: Buffer, markdown: Callable[[],
                     thoughts.draw(lambda: folded("Thoughts", so_far.reasoning))
                 if isinstance(delta, ImageResponse) and not delta.urls[0].startswith("data:"):
                     images.append(delta)
-                answer.draw(markdown)
+                answer.draw(markdown, lambda: so_far.text)
         finally:
             if thinking:
                 thoughts.draw(lambda: folded("Thoughts", so_far.reasoning))

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from ..errors import ResponseFormatError
 from .answer import Answer
-from .display import bind, in_ipython
+from .ipython import bind, in_ipython
 from .short_traceback import leave_out_frames
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,23 +53,29 @@ class BatchInterrupted(Interrupted):
 
     :param results: the results of the batch, which keep what has come, and go on when they are read again
     :param done: how many there are, and what goes on without the user
+    :param store: the file that keeps them; None if there is none
     """
 
-    def __init__(self, results: Any, done: str) -> None:
-        hint = f"{NAME}.so_far is what has come, and reading {NAME} again goes on"
+    def __init__(self, results: Any, done: str, store: object = None) -> None:
+        kept = f", kept in {store}" if store else ""
+        hint = f"{NAME}.so_far is what has come{kept}, and reading {NAME} again goes on"
         super().__init__(f"the batch was interrupted after {done}; {hint}")
         self.results = self.came = results
 
 
-def tell_interrupt(error: KeyboardInterrupt, done: str, store: object) -> None:
-    """Give an interrupt that stays what it is the words for how far a batch is, and a short traceback.
+def interrupt_of_batch(error: KeyboardInterrupt, results: Any, done: str, store: object) -> KeyboardInterrupt:
+    """Return the interrupt of a batch: in IPython a BatchInterrupted, elsewhere the same one, which says how far it is.
 
-    :param done: how many results there are, and what goes on without the user
+    :param results: the results of the batch
+    :param done: how many there are, and what goes on without the user
     :param store: the file that keeps them; None if there is none
     """
+    if in_ipython():
+        return BatchInterrupted(results, done, store)
     leave_out_frames(error)
     kept = f", kept in {store}; the same program goes on from there" if store else ""
     error.args = error.args or (f"the batch was interrupted after {done}{kept}",)
+    return error
 
 
 def heard() -> AbstractContextManager[object]:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from ..errors import G4FLiteError, HookError
-from .display import in_ipython
+from .ipython import in_ipython
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ def with_short_errors(function: F) -> F:
 
     @wraps(function)
     def called(*arguments: Any, **named: Any) -> Any:
+        __tracebackhide__ = True  # from pytest, which would show all of this function
         try:
             return function(*arguments, **named)
         except (G4FLiteError, KeyboardInterrupt, *_OF_ARGUMENTS) as error:

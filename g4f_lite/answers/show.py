@@ -9,8 +9,9 @@ from typing import Protocol, TextIO
 from .answer import Answer, markdown_of
 from .buffer import Buffer
 from .deltas import Delta, Piece
-from .display import cell_number, in_notebook, is_watched, print_pieces, print_together, show_in_cell
+from .display import print_pieces, print_together, show_in_cell
 from .interruption import HasAnswer, heard, raise_interrupt
+from .ipython import cell_number, in_notebook, is_watched
 
 
 class Shown(HasAnswer, Iterable[Piece], Protocol):

@@ -52,6 +52,8 @@ def is_outage(error: Exception) -> bool:
         return error.limit == "connect"
     if isinstance(error, TransportError):
         return True
+    if type(error) is ProviderError and error.status is None:  # a member of a chain that is skipped for this time
+        return error.retry_after is not None
     in_answer = isinstance(error, ProviderError) and (error.step == "stream" or error.partial)
     return not isinstance(error, RateLimitError) and not in_answer and getattr(error, "status", None) in _OUT_OF_REACH
 

@@ -93,7 +93,7 @@ class HostedBatch(BatchResults[T]):
     """
 
     def __init__(self, inputs: Inputs, plan: Plan, calls: HostedCalls, path: Path, poll: float) -> None:
-        super().__init__(inputs if inputs.is_sized else Inputs(list(inputs.items), True), plan)
+        super().__init__(inputs._replace(items=list(inputs.items), is_sized=True), plan)
         if not len(self):
             raise ValueError("prompts is empty, and a Batch API takes at least one prompt; leave out the call")
         self.check()  # the key too: a hosted batch has no estimate that does without

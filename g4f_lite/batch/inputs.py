@@ -19,12 +19,14 @@ class Inputs(NamedTuple):
     :param is_sized: whether they are all there
     :param index: the index of a pandas Series
     :param library: ``"pandas"`` or ``"polars"`` where they came as a Series
+    :param columns: the columns of their answers in a table
     """
 
     items: Sequence[Any] | Iterator[Any]
     is_sized: bool
     index: Any = None
     library: str | None = None
+    columns: tuple[str, ...] = ("text",)
 
     @property
     def labels(self) -> list[Any] | None:

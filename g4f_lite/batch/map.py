@@ -73,7 +73,7 @@ def map_prompts(
         raise TypeError(f"executor must be a concurrent.futures.Executor, not {type(executor).__name__}")
     if store is not None and not isinstance(store, (str, os.PathLike)):
         raise TypeError(f"store must be a path, not {type(store).__name__}")
-    inputs = Inputs.of(prompts)
+    inputs = Inputs.of(prompts)._replace(columns=calls.columns)
     plan.labels = inputs.labels
     plan.store = None if store is None else AnswerStore(store)
     return BatchResults(inputs, plan)
@@ -122,7 +122,7 @@ def host_prompts(
         raise TypeError(f"poll must be a number of seconds, not {type(poll).__name__}")
     if not 0 < poll < float("inf"):
         raise ValueError(f"poll must be a positive number of seconds, not {poll!r}")
-    inputs = Inputs.of(prompts)
+    inputs = Inputs.of(prompts)._replace(columns=calls.columns)
     meters = (pace.meter,) if pace else ()
     # An answer to a retry replaces what is stored.
     plan = Plan(calls, defaults, fresh=True, labels=inputs.labels, meters=meters)

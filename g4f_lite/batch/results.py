@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from ..answers.display import in_ipython
-from ..answers.interruption import BatchInterrupted, heard, tell_interrupt
+from ..answers.interruption import heard, interrupt_of_batch
 from ..answers.short_traceback import with_short_errors
 from ..arguments import warn
 from ..errors import AuthenticationError, BatchStoppedError
@@ -56,6 +55,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         self._keys: list[Key | None] = []  # of prompts that are all there
         self._position = 0  # of the next result, where the prompts come from an iterator
         self._read = 0  # prompts of an iterator
+        self._is_read = False  # to its end
         self._reason: BaseException | None = None  # why the last reading stopped before the end
         self._undone: dict[int, Task] = {}  # prompts of an iterator that were read, and have no result
         self._lost: dict[int, Task] = {}  # those whose failure is yet to be raised
@@ -123,10 +123,13 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
     def to_frame(self, meta: bool = True) -> Any:
         """Return all results as a DataFrame: of polars where the prompts were a Series of polars, else of pandas.
 
+        Without ``call_error``, failures are a UserWarning as of ``texts()``.
+
         :param meta: whether there are columns beside ``text``, ``output`` or the type's fields, such as ``call_error``
         :raises MissingDependencyError: if pandas is not installed
         """
-        return self._all(self).to_frame(meta)
+        come = self._all(self)
+        return (come if meta else self._warned(come)).to_frame(meta)
 
     def check(self) -> None:
         """Raise what keeps the prompts from being sent, as reading the results does; nothing is sent.
@@ -172,7 +175,8 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         failed = self.failed
         self._failed.clear()
         if not self._inputs.is_sized:
-            return BatchResults(Inputs([result.input for result in failed], True), self._plan)
+            items = [result.input for result in failed]
+            return BatchResults(self._inputs._replace(items=items, is_sized=True), self._plan)
         for result in failed:
             self._known.pop(result.index, None)
         self._usage.forget(len(failed))
@@ -263,6 +267,8 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
                 with self._lock:  # another thread may be taking results too
                     index = self._position
                     if index not in self._known:
+                        if self._is_read and index >= self._read:  # a progress would be shown once more
+                            return
                         run = run or self._start(itertools.count(index) if last is None else range(index, last))
                         if not self._wait_for(index, run):
                             return
@@ -321,10 +327,8 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         raise BatchStoppedError(text, results=self, error=reason) from reason
 
     def _interrupt(self, error: KeyboardInterrupt) -> KeyboardInterrupt:
-        if in_ipython():
-            return BatchInterrupted(self, self._told())
-        tell_interrupt(error, self._told(), self._plan.store and self._plan.store.database.path)
-        return error
+        store = self._plan.store and self._plan.store.database.path
+        return interrupt_of_batch(error, self, self._told(), store)
 
     def _told(self) -> str:
         """Say how many results there are, and what goes on without the user."""
@@ -351,7 +355,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
                 self._failed[result.index] = result
             progress.add(result)
 
-        run = Run(tasks(), plan, on_result, progress.close, progress.pause)
+        run = Run(tasks(), plan, on_result, progress.close, progress.tick)
         return run
 
     def _next_task(self, index: int) -> Task | Outcome | None:
@@ -365,6 +369,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
                     return None  # its result was given
                 item = next(self._inputs.items, END)  # type: ignore[arg-type]
                 if item is END:
+                    self._is_read = True
                     return END
                 self._read += 1
                 task = self._plan.task(index, item)

@@ -52,8 +52,8 @@ class Run:
     :param plan: how they are to be answered
     :param on_result: called with each result, one call at a time
     :param on_end: called at the end of the run
-    :param on_pause: called now and then, while a result is waited for, with the seconds that nothing is sent, and those
-        for which the service has been out of reach
+    :param on_wait: called twice a second, while a result is waited for, with the seconds that nothing is sent, those
+        for which the service has been out of reach, and how many prompts the workers have
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class Run:
         plan: Plan,
         on_result: Callable[[Result[Any]], None],
         on_end: Callable[[], None],
-        on_pause: Callable[[float, float], None] = lambda seconds, outage: None,
+        on_wait: Callable[[float, float, int], None] = lambda paused, outage, in_progress: None,
     ) -> None:
         self._tasks = tasks
         self._plan = plan
         self._workers = plan.workers
         self._on_result = on_result
         self._on_end = on_end
-        self._on_pause = on_pause
+        self._on_wait = on_wait
         self._changed = threading.Condition()
         self._waiting: deque[Task] = deque()
         self._running: set[Bundle] = set()
@@ -107,7 +107,8 @@ class Run:
                     self._awaited = index
                     self._changed.wait(_LOOK_SECONDS)
                     self._awaited = None
-            self._on_pause(self._workers.paused, self._workers.outage)
+                in_progress = sum(len(bundle.tasks) for bundle in self._running)
+            self._on_wait(self._workers.paused, self._workers.outage, in_progress)
 
     def close(self) -> list[Outcome]:
         """End what is in progress, and return the results that nobody has taken."""

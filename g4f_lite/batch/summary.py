@@ -140,7 +140,10 @@ class Estimate(NamedTuple):
         return f"{models}: {price}" if models else price
 
     def __str__(self) -> str:
-        return self.in_words()
+        if not self.unused or not self.calls:
+            return self.in_words()
+        others = "to other prompts, or of another provider, URL, key or model, or with other options"
+        return f"{self.in_words()}; the store has {counted(self.unused, 'answer')} more: {others}"
 
 
 def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, unused: int = 0) -> Estimate:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import html as html_library
 import importlib
+import types
+import typing
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -18,6 +21,7 @@ from .summary import BatchUsage
 
 T = TypeVar("T")
 
+_NULLABLE = {frozenset((bool, type(None))): "boolean", frozenset((int, type(None))): "Int64"}  # types of pandas
 _SHOWN_FAILURES = 5
 _READ = "call <code>.texts()</code>, or iterate over the results."
 _SO_FAR = "<code>.so_far</code> has what has come, and sends nothing."
@@ -34,6 +38,7 @@ class Results(OfBatch, list[Result[T]]):
         super().__init__(results)
         self._index = inputs.index
         self._library = inputs.library
+        self._columns = inputs.columns
 
     def texts(self) -> Any:
         """Return the texts, None for a failure: a list, or a Series with their labels where the prompts were one."""
@@ -59,13 +64,15 @@ class Results(OfBatch, list[Result[T]]):
         except ModuleNotFoundError as error:
             raise MissingDependencyError("to_frame needs pandas: pip install pandas") from error
         rows = [{**_fields(result), **(_meta(result) if meta else {})} for result in self]
-        names = list(dict.fromkeys(name for row in rows for name in row))
+        names = list(dict.fromkeys([*self._columns, *(name for row in rows for name in row)]))
         columns = {name: [row.get(name) for row in rows] for name in names}
         if library == "polars":
             return module.DataFrame(columns, strict=False)
         for name, values in columns.items():
-            if {*map(type, values)} == {bool, type(None)}:  # which would be a column of any objects
-                columns[name] = module.array(values, dtype="boolean")
+            # Beside None they would be a column of any objects, and of floats.
+            if (dtype := _NULLABLE.get(frozenset(map(type, values)))) is not None:
+                with suppress(OverflowError):  # of a number of more than 64 bits
+                    columns[name] = module.array(values, dtype=dtype)
         return module.DataFrame(columns, index=self._labels())
 
     def _column(self, values: list[Any]) -> Any:
@@ -144,14 +151,40 @@ def _parts(output: Any) -> dict[str, Any]:
         return {"text": str(output)}
     if isinstance(output, Mapping):
         return {str(name): value for name, value in output.items()}
-    if isinstance(output, tuple) and hasattr(output, "_asdict"):
-        return output._asdict()  # type: ignore[no-any-return]  # of a NamedTuple
-    if dataclasses.is_dataclass(output):
-        return {field.name: getattr(output, field.name) for field in dataclasses.fields(output)}
-    for names in ("model_fields", "__struct_fields__"):  # pydantic's, msgspec's
-        if (known := getattr(type(output), names, None)) is not None:
-            return {name: getattr(output, name) for name in known}
-    return {"output": output}
+    names = _names_of(type(output))
+    return {"output": output} if names is None else {name: getattr(output, name) for name in names}
+
+
+def columns_of(kind: Any) -> tuple[str, ...]:
+    """Return the columns of answers in a table.
+
+    :param kind: their type; None for text
+    """
+    if kind is None:
+        return ("text",)
+    kind = getattr(kind, "__value__", kind)  # of an alias, as Python 3.12 has them
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return columns_of(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        members = [member for member in arguments if member is not type(None)]
+        return tuple(dict.fromkeys(name for member in members for name in columns_of(member)))
+    kind = origin or kind
+    if typing.is_typeddict(kind):
+        return tuple(kind.__annotations__)
+    if isinstance(kind, type) and issubclass(kind, Mapping):  # whose keys nobody knows before
+        return ()
+    names = _names_of(kind)
+    return ("output",) if names is None else tuple(names)
+
+
+def _names_of(kind: Any) -> Iterable[str] | None:
+    """Return the names of the fields of a class; None if it has none."""
+    if dataclasses.is_dataclass(kind):
+        return [field.name for field in dataclasses.fields(kind)]
+    # Of a NamedTuple, of pydantic, and of msgspec.
+    known = (getattr(kind, names, None) for names in ("_fields", "model_fields", "__struct_fields__"))
+    return next((names for names in known if names is not None), None)
 
 
 def _meta(result: Result[Any]) -> dict[str, Any]:

@@ -56,6 +56,10 @@ class Calls(Protocol):
     def stored_as(self) -> str:
         """What changes the answers beside their prompts, such as their type."""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the answers in a table."""
+
     def check(self, prompt: Prompt, provider: Any = None) -> None:
         """Raise if the provider does not accept a prompt; nothing is sent."""
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..answers.answer import Answer
 from ..errors import MissingDependencyError, ResponseFormatError
-from .failure import checking_arguments, tell
+from .failure import checking_arguments
+from .notes import note
 
 
 def format_check(options: Mapping[str, Any]) -> Callable[[str], object] | None:
@@ -28,7 +29,7 @@ def format_check(options: Mapping[str, Any]) -> Callable[[str], object] | None:
             json_format = JsonFormat(wanted)
     except MissingDependencyError:
         missing = 'that the answer fits the schema is not checked without jsonschema: pip install "g4f-lite[typed]"'
-        tell_once = functools.cache(lambda: tell(f"Note: {missing}"))
+        tell_once = functools.cache(lambda: note(missing))
 
         def unchecked(text: str) -> None:
             tell_once()  # not before there is an answer: a provider may refuse a schema for want of the same package

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import signal
 import sys
@@ -11,7 +10,7 @@ from importlib import import_module
 import click
 
 from ..errors import G4FLiteError
-from .failure import Misuse, failure_of
+from .failure import failure_of, misuse_of
 from .keyboard import silent_keyboard
 from .output import prepare
 
@@ -125,10 +124,9 @@ def run() -> int:
         failure.show()
         return failure.exit_code
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:  # which any look at a file may find
-            raise
-        Misuse(f"the name of a file is too long: {error.filename!s:.60}…").show()
-        return Misuse.exit_code
+        misuse = misuse_of(error)
+        misuse.show()
+        return misuse.exit_code
     return status or 0
 
 

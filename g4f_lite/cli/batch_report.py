@@ -12,23 +12,10 @@ from pathlib import Path
 from types import TracebackType
 
 from ..batch.summary import BatchUsage, Estimate, counted, dollars, duration, told_of_pace, told_of_pause
-from ..providers.price import Price
 
 LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
 MOST_LOG_SECONDS = 300.0
 TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
-
-
-def price_of(text: str) -> Price:
-    """Read a price such as ``0.15,0.60``.
-
-    :raises ValueError: if it is something else
-    """
-    try:
-        return Price.of([float(part) for part in text.split(",")])
-    except (TypeError, ValueError):
-        what = "of a million tokens of prompts and of answers"
-        raise ValueError(f"a price is two numbers, {what}, not {text!r}") from None
 
 
 def told_of_unused(estimate: Estimate, store: Path) -> str | None:

@@ -21,10 +21,12 @@ from ..batch.results import BatchResults
 from ..batch.summary import counted
 from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, RefusalError, ResponseFormatError
+from ..http.retry import may_pass
 from ..providers.price import Price
 from .batch_files import BatchFiles
 from .batch_report import Progress, told_after, told_of_cost
-from .failure import Failure, Passing, may_pass, message_of, one_line, tell
+from .failure import Failure, Passing, message_of, one_line, tell
+from .notes import note
 
 _SHOWN_REASONS = 6
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?|'[^']*'")  # which differ between failures for the same reason
@@ -107,7 +109,7 @@ class BatchRun:
             usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
             click.echo(told_after(usage, len(wrong), self.files.store, self._cost(), skipped))
         elif self.files.skipped:
-            tell(f"Note: {counted(self.files.skipped, 'empty row')} skipped")
+            note(f"{counted(self.files.skipped, 'empty row')} skipped")
         if wrong:
             text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed: {reasons_of(wrong)}"
             if isinstance(self.results, HostedBatch) or any(result.answer is not None for result in wrong):

@@ -96,7 +96,7 @@ _OF_PYTHON = (
     *("path", "poll"),
 )
 # Arguments of a call that the command line gives by itself.
-_TAKEN = {name: f"; pass --{name}" for name in ("model", "provider", "proxy", "system", "timeout")} | {
+_TAKEN = {name: f"; pass --{name}" for name in ("model", "price", "provider", "proxy", "system", "timeout")} | {
     "prompt": "; pass it as the argument",
     "images": "; pass --image",
     **dict.fromkeys(_OF_PYTHON, ""),

@@ -18,6 +18,7 @@ from ..providers.openai.provider import OpenAICompatible
 from ..providers.registry import NAME_IS_URL
 from ..providers.secret import Secret
 from .failure import one_line
+from .options import is_gone
 
 NOT_RUNNING = "it is not running"
 CHECK_URL = "check the URL; that of an OpenAI-compatible server usually ends in /v1"
@@ -93,6 +94,9 @@ _TRANSPORT = {
     ),
 }
 
+# What a site that is gone ends in: its name, its server, or what has taken its place.
+_OF_SITES = (errors.TransportError, errors.ProviderError, errors.DeadlineExceededError)
+
 
 def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]:
     """Return what is wrong, and what to do.
@@ -100,6 +104,14 @@ def diagnose(error: Exception, provider: BaseProvider | None) -> tuple[str, str]
     :param error: the error
     :param provider: the provider that failed, if it was created
     """
+    verdict, remedy = _diagnosis(error, provider)
+    is_of_machine = isinstance(error, errors.TransportError) and error.cause == "proxy"
+    if provider is not None and is_gone(provider) and isinstance(error, _OF_SITES) and not is_of_machine:
+        remedy = "it did not work when it was last tested; use another provider: `g4f-lite providers` lists them"
+    return verdict, remedy
+
+
+def _diagnosis(error: Exception, provider: BaseProvider | None) -> tuple[str, str]:
     key = provider.key if isinstance(provider, OpenAICompatible) else None
     if isinstance(error, errors.AuthenticationError):
         try:

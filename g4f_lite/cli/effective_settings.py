@@ -18,6 +18,7 @@ from ..providers.local.runner import CONTEXT
 from ..providers.local.vision import FOR_ITS_MODEL, PROJECTOR_FROM, VARIABLE, checked_file
 from ..providers.openai.keys import clean
 from ..providers.openai.presets import PRESETS
+from ..providers.selection import names_any_server
 from .embedded_model import EmbeddedModel, embedded_model
 from .unread import unread_in_file
 
@@ -96,10 +97,10 @@ def _first(name: str, given: Mapping[str, str | None], variables: list[str], def
 
 
 def _base_url(given: Mapping[str, str | None]) -> Setting:
-    """Return the URL; that of the environment is for calls for which nothing names a provider."""
+    """Return the URL; that of the environment is for the class for any server, which is the default then."""
     row = _first("base_url", given, ["G4F_LITE_BASE_URL"], "the provider's own")
     provider = _first("provider", given, ["G4F_LITE_PROVIDER"], "")
-    if row.source == "G4F_LITE_BASE_URL" and provider.value:
+    if row.source == "G4F_LITE_BASE_URL" and provider.value and not names_any_server(provider.value):
         first = "the named provider" if provider.source == "command line" else provider.source
         return replace(row, value=f"{row.value} (not used: {first} goes first)")
     return row

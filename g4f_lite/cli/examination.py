@@ -183,7 +183,7 @@ class Examiner:
             chosen = provider.run(prepare)
             if not model and chosen:
                 step.detail = f"the server's first model is {chosen}"
-            elif type(provider).bootstrap is Provider.bootstrap:
+            elif not provider.has_bootstrap:
                 step.status, step.detail = NOT_NEEDED, "this service needs no bootstrap"
 
     @contextmanager

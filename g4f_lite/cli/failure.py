@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -19,21 +20,17 @@ from ..arguments import service_of
 from ..errors import (
     AllProvidersFailedError,
     AuthenticationError,
-    ChallengeError,
-    DeadlineExceededError,
     G4FLiteError,
     ModelNotSupportedError,
     ProviderNotFoundError,
-    RateLimitError,
-    StreamInterruptedError,
     TransportError,
     sanitize,
 )
+from ..http.retry import may_pass
 from ..http.urls import is_loopback, parse_origin
 from ..providers.openai.keys import OPENAI_ORIGIN
 from ..providers.openai.presets import NO_MODEL, PRESETS
 from ..providers.registry import is_provider_name
-from ..timeout import PASSING_STATUSES
 from .assignments import LISTED
 from .wording import in_options
 
@@ -69,6 +66,16 @@ class Misuse(Failure):
     exit_code = 2
 
 
+def misuse_of(error: OSError) -> Misuse:
+    """Return the error for the name of a file that is too long, which any look at a file may find.
+
+    :raises OSError: the error itself, if it is another one
+    """
+    if error.errno != errno.ENAMETOOLONG:
+        raise error
+    return Misuse(f"the name of a file is too long: {error.filename!s:.60}…")
+
+
 class Passing(Failure):
     """An error that may pass by itself, so that the same command may work later."""
 
@@ -78,20 +85,6 @@ class Passing(Failure):
 def failure_of(error: G4FLiteError) -> Failure:
     """Return an error of the library with its exit code."""
     return (Passing if may_pass(error) else Failure)(message_of(error))
-
-
-def may_pass(error: Exception) -> bool:
-    """Return whether an error may pass by itself: a limit of requests, a connection, a timeout, a server's trouble.
-
-    A connection that TLS or a proxy refuses fails until somebody changes a setting.
-    """
-    if isinstance(error, AllProvidersFailedError):
-        return any(map(may_pass, error.errors))
-    if isinstance(error, TransportError):
-        return error.cause in ("connection", "dns")
-    if isinstance(error, (DeadlineExceededError, RateLimitError, StreamInterruptedError)):
-        return True
-    return not isinstance(error, ChallengeError) and getattr(error, "status", None) in PASSING_STATUSES
 
 
 def fields_of(error: G4FLiteError) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ..providers.fallback import Fallback
 from ..providers.registry import is_provider_name
 from .commands.local import note_download
 from .conversation_file import ConversationFile, is_instruction
-from .failure import Failure, checking_arguments, message_of
+from .failure import Failure, checking_arguments, message_of, misuse_of
 from .keyboard import silent_keyboard
 from .line_editor import PROMPT, LineEditor, paths
 from .model_list import ModelList
@@ -121,6 +121,8 @@ class InteractiveChat:
                     self._obey(line)
                 except click.ClickException as error:
                     error.show()
+                except OSError as error:
+                    misuse_of(error).show()
                 except KeyboardInterrupt:  # in the user's editor, for instance
                     write("\n")
         except EOFError:

@@ -22,20 +22,33 @@ from ..providers.local.references import is_reference
 from ..providers.openai.keys import clean
 from ..providers.selection import choose_provider
 from .completion import FILE, complete_provider
-from .failure import Misuse, checking_arguments, one_line, tell
+from .failure import Misuse, checking_arguments, one_line
+from .notes import note
 from .unread import note_unread_settings
 
 EngineOptions = Mapping[str, Any]
 # A message up to its first semicolon, unless that is in parentheses, which would stay open.
 _UP_TO_ADVICE = re.compile(r"^((?:\([^)]*\)|(?!; ).)*).*", re.DOTALL)
+_NUMBER = r"(\d+(?:\.\d+)?)"
+# At least one number with its letter.
+_TIME = re.compile(rf"(?=.)(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
+WAIT_SECONDS = 2.0  # a wait of fewer is not noted
 #: The end of the message about a missing key.
 OR_KEY = ", or give api_key="
 
 
 class Seconds(click.types.FloatParamType):
-    """A number of seconds; an error about another text says so."""
+    """A number of seconds, or hours, minutes and seconds with their letters."""
 
-    name = "number of seconds"
+    name = "time"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+        with suppress(ValueError):
+            return float(value)
+        if not (found := _TIME.fullmatch(value)):
+            self.fail(f"{value!r} is not a time, such as 90, 90s, 1m30s or 2h", parameter, context)
+        hours, minutes, seconds = (float(number or 0) for number in found.groups())
+        return 3600 * hours + 60 * minutes + seconds
 
 
 @dataclass(frozen=True)
@@ -66,14 +79,9 @@ class ProviderOptions:
             members = provider.providers if isinstance(provider, Fallback) else [provider]
             check_environment(members)
         check_engine_options(engine or {}, [one.name for one in members])
-        if self.key_file is not None and len(members) > 1:
-            raise Misuse("--api-key-file needs a single provider, and there are several; set their variables")
-        if self.base_url is not None and len(members) > 1:
-            raise Misuse("--base-url needs a single provider, and there are several")
         for one in members:
-            if not one.working and getattr(one, "base_url", None) == getattr(type(one), "url", ""):
-                note = f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it"
-                tell(f"Note: {note}")
+            if is_gone(one):
+                note(f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it")
         if isinstance(provider, Fallback):
             note_skipped(provider)
         if self.names:
@@ -103,7 +111,10 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
     @click.option("--proxy", metavar="URL", help="Send all requests through this proxy.")
     @click.option(
-        "--timeout", metavar="SECONDS", type=Seconds(), help="Give up if the answer is not complete after this time."
+        "--timeout",
+        metavar="SECONDS",
+        type=Seconds(),
+        help="Give up if the answer is not complete after this time; 90 is 1m30s.",
     )
     @wraps(command)
     def with_options(
@@ -119,6 +130,11 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*arguments, provider_options=provider_options, **options)
 
     return with_options
+
+
+def is_gone(provider: BaseProvider) -> bool:
+    """Return whether a provider is of a site that did not work when it was last tested, and is not sent elsewhere."""
+    return not provider.working and getattr(provider, "base_url", None) == getattr(type(provider), "url", "")
 
 
 def check_environment(members: Sequence[BaseProvider]) -> None:
@@ -142,7 +158,7 @@ def note_skipped(chain: Fallback) -> None:
             if isinstance(one, Provider):
                 one.check_ready()
         except AuthenticationError as error:
-            tell(f"Note: {one.name} is skipped: {error.message.removesuffix(OR_KEY)}")  # which is for a single provider
+            note(f"{one.name} is skipped: {error.message.removesuffix(OR_KEY)}")  # which is for a single provider
         except (G4FLiteError, ValueError):  # which the call tells
             continue
 
@@ -155,13 +171,25 @@ def note_fallback(errors: list[G4FLiteError], answering: str) -> None:
     for error, reason in _untold(errors):
         skipped = reason.removeprefix("skipped: ")
         what = f"did not answer ({reason})" if skipped == reason else f"is skipped: {skipped}"
-        tell(f"Note: {error.provider} {what}; {answering} answers")
+        note(f"{error.provider} {what}; {answering} answers")
+
+
+def note_waits(provider: BaseProvider) -> None:
+    """Have a provider, or the members of a chain, note the waits that their services ask for."""
+    for one in getattr(provider, "providers", [provider]):
+        if isinstance(one, Provider):
+            one.on_retry = _note_wait
+
+
+def _note_wait(error: G4FLiteError, attempt: int, wait: float) -> None:
+    if getattr(error, "retry_after", None) and wait >= WAIT_SECONDS:
+        note(f"{error.provider} asks to wait {wait:.0f} s; waiting (Ctrl-C ends it)")
 
 
 def note_unlisted(errors: list[G4FLiteError]) -> None:
     """Note the members of a chain that did not list their models."""
     for error, reason in _untold(errors):
-        tell(f"Note: {error.provider} did not list its models ({reason})")
+        note(f"{error.provider} did not list its models ({reason})")
 
 
 def _untold(errors: list[G4FLiteError]) -> Iterator[tuple[G4FLiteError, str]]:
@@ -179,7 +207,7 @@ def note_unused_model(provider: BaseProvider) -> None:
     model = os.environ.get("G4F_LITE_MODEL", "")
     if default and not named and (is_reference(model) or model.endswith(".gguf")):
         variable = "G4F_LITE_MODEL is for commands that name no provider"
-        tell(f"Note: Local uses {DEFAULT}: {variable}; leave out --provider, or write --provider local:{model}")
+        note(f"Local uses {DEFAULT}: {variable}; leave out --provider, or write --provider local:{model}")
 
 
 def note_file_of_this_machine(provider: BaseProvider) -> None:
@@ -188,7 +216,7 @@ def note_file_of_this_machine(provider: BaseProvider) -> None:
     model = (context.params.get("model") if context is not None else None) or ""
     local = any(one.name == "Local" for one in getattr(provider, "providers", [provider]))
     if not local and model.endswith(".gguf") and os.path.isfile(os.path.expanduser(model)):
-        tell(f"Note: {model} is a file on this machine, which {provider.name} cannot read; write -p local:{model}")
+        note(f"{model} is a file on this machine, which {provider.name} cannot read; write -p local:{model}")
 
 
 def engine_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -15,7 +15,8 @@ from typing import Any, TextIO
 import click
 
 from ..errors import G4FLiteError, sanitize
-from .failure import Failure, fields_of, one_line, tell
+from .failure import Failure, fields_of, one_line
+from .notes import note
 
 BROKEN_PIPE = 141  # the exit code that a shell reports for a program killed by SIGPIPE
 
@@ -45,7 +46,7 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """Write a warning in one line, without the place in the program that it came from."""
-    tell(f"Note: {one_line(str(message))}")
+    note(one_line(str(message)))
 
 
 def require_output() -> None:

@@ -8,13 +8,17 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import click
 
 from ..messages import image_type
-from .failure import Misuse, tell
+from .failure import Misuse
+from .notes import is_quiet, note
+from .waiting import if_late
 
 STANDARD_INPUT = "-"
+SECONDS = 2.0  # after which somebody wonders why nothing comes, whose standard input is open and silent
 
 
 def _one_argument(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
@@ -25,31 +29,50 @@ def _one_argument(context: click.Context, parameter: click.Parameter, words: tup
 
 # The prompt, if there is one, and a dash, if standard input is required.
 prompt_argument = click.argument("prompt", nargs=-1, metavar="[PROMPT]", callback=_one_argument)
+no_stdin_option = click.option(
+    "--no-stdin", is_flag=True, help="Leave standard input alone, for jobs and loops that own it."
+)
 
 
-def read_prompt(words: Sequence[str], files: Sequence[str] = (), images: Sequence[str] | None = None) -> str:
+def check_dashes(names: Sequence[str], *, no_stdin: bool) -> None:
+    """Raise if standard input is named as well as forbidden, before it is read.
+
+    :param names: what the arguments name
+    :raises click.UsageError: if so
+    """
+    if no_stdin and STANDARD_INPUT in names:
+        raise click.UsageError("- is standard input, which --no-stdin leaves alone")
+
+
+def read_prompt(
+    words: Sequence[str], files: Sequence[str] = (), images: Sequence[str] | None = None, *, no_stdin: bool = False
+) -> str:
     """Return the argument, the texts of files, and standard input, separated by blank lines.
 
     :param words: the argument, ``-`` if standard input must not be empty, both, or none
     :param files: the texts of files
     :param images: what the option for images names; None for a command without that option
+    :param no_stdin: whether standard input is left alone
     :raises click.UsageError: if there is none of them
     :raises click.ClickException: if one is not text
     """
     is_required = STANDARD_INPUT in words
     argument = next((word for word in words if word != STANDARD_INPUT), None)
     given = "" if argument is None else as_text(argument)
-    read = argument is None or is_required or _is_piped()
-    data = _standard_input() if read else b""
+    read = not no_stdin and (argument is None or is_required or _is_piped())
+    waiting = "reading the prompt from standard input"
+    if argument is not None and not is_required:
+        waiting = "reading standard input, which is added to the prompt; --no-stdin leaves it alone"
+    data = _standard_input(waiting) if read else b""
     if images is not None and image_type(data) is not None and not _is_utf8(data):  # a text may begin with BM, too
         raise Misuse("standard input is an image, not text; send it with --image -")
     piped = _decoded(data)
     if is_required and not piped.strip() and (files or argument is not None):
         raise click.UsageError("standard input was empty, and - requires it")
     if read and argument is not None and not piped.strip() and STANDARD_INPUT not in (images or ()) and _is_pipe():
-        tell("Note: standard input was empty; the prompt is sent without it")
+        note("standard input was empty; the prompt is sent without it")
     if argument is None and not files and not piped.strip():
-        if _is_pipe():
+        if read and _is_pipe():
             raise click.UsageError("standard input was empty, and there is no other prompt")
         raise click.UsageError("there is no prompt; give it as an argument, or on standard input")
     return "\n\n".join(part for part in (given, *files, piped) if part.strip())
@@ -87,13 +110,22 @@ def _is_pipe() -> bool:
         return False
 
 
-def _standard_input() -> bytes:
-    """Read standard input to its end."""
-    if sys.stdin.isatty():
-        click.echo("Type the prompt, then press Ctrl-D on a line of its own.", err=True)
+def _standard_input(waiting: str) -> bytes:
+    """Read standard input to its end.
+
+    :param waiting: what to note if nothing comes for a while
+    """
     if not isinstance(sys.stdin, io.TextIOWrapper):
         return sys.stdin.read().encode()
-    data: bytes = sys.stdin.buffer.read()
+    late: AbstractContextManager[None] = nullcontext()
+    if sys.stdin.isatty():
+        if not is_quiet():
+            click.echo("Type the prompt, then press Ctrl-D on a line of its own.", err=True)
+    elif not is_quiet():  # which another thread cannot ask
+        late = if_late(SECONDS, lambda: note(waiting))
+    with late:
+        data: bytes = sys.stdin.buffer.read(1)
+    data += sys.stdin.buffer.read()
     return data
 
 

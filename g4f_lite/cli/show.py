@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..answers.stream import AnswerStream
 from ..errors import G4FLiteError
-from .failure import tell
 from .keyboard import silent_keyboard
+from .notes import note
 from .output import write
 from .waiting import told_if_late
 
@@ -41,7 +41,7 @@ def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Non
 def note_if_cut(stream: AnswerStream) -> None:
     """Say on standard error if an answer has reached the limit of its length."""
     if stream.finish_reason == "length":
-        tell("Note: the answer is cut, because it has reached the limit of tokens; see --max-tokens")
+        note("the answer is cut, because it has reached the limit of tokens; see --max-tokens")
 
 
 def _print(stream: AnswerStream, *, whole: bool) -> None:

@@ -1,12 +1,36 @@
-"""What the calls of a command took: tokens, and dollars where their price is known."""
+"""What the calls of a command took: tokens, and dollars where their price is known or given by ``--price``."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
+import click
+
 from ..batch.summary import counted, dollars
 from ..client.usage import ClientUsage
 from ..errors import MissingDependencyError
+from ..providers.price import Price
+from .failure import Misuse
+
+
+def _price_of(context: click.Context, parameter: click.Parameter, text: str | None) -> Price | None:
+    """Read a price such as ``0.15,0.60``.
+
+    :raises click.ClickException: if it is something else
+    """
+    try:
+        return None if text is None else Price.of([float(part) for part in text.split(",")])
+    except (TypeError, ValueError):
+        what = "of a million tokens of prompts and of answers"
+        raise Misuse(f"a price is two numbers, {what}, not {text!r}") from None
+
+
+price_option = click.option(
+    "--price",
+    metavar="P,A",
+    callback=_price_of,
+    help="Dollars per million tokens of prompts and of answers, such as 0.15,0.60.",
+)
 
 
 def cost_of(usage: ClientUsage) -> float | None:

@@ -1,14 +1,15 @@
-"""What a terminal shows while the embedded model reads a long prompt, and nothing of the answer has come."""
+"""What is told while something takes long, such as the embedded model that reads a long prompt."""
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..answers.stream import AnswerStream
 from ..http.deadline import leave_interrupts_to_main_thread
+from .notes import is_quiet
 
 SECONDS = 3.0  # after which somebody wonders whether it works
 LINE = "reading the prompt …"
@@ -20,26 +21,40 @@ def told_if_late(stream: AnswerStream) -> Iterator[None]:
 
     The line leaves the cursor at its beginning, so that a note which comes meanwhile is written over it.
     """
-    if stream.provider != "Local" or not (sys.stderr.isatty() and sys.stdout.isatty()):
+    if stream.provider != "Local" or is_quiet() or not (sys.stderr.isatty() and sys.stdout.isatty()):
         yield
         return
-    over, told = threading.Event(), threading.Event()
+    told = threading.Event()
 
-    def tell_later() -> None:
+    def tell_now() -> None:
+        _write(f"{LINE}\r")
+        told.set()
+
+    try:
+        with if_late(SECONDS, tell_now):
+            yield
+    finally:
+        if told.is_set():
+            _write(f"{' ' * len(LINE)}\r")
+
+
+@contextmanager
+def if_late(seconds: float, act: Callable[[], object]) -> Iterator[None]:
+    """Call a function in a thread of its own if a ``with`` block takes longer than some seconds."""
+    over = threading.Event()
+
+    def wait() -> None:
         leave_interrupts_to_main_thread()
-        if not over.wait(SECONDS):
-            _write(f"{LINE}\r")
-            told.set()
+        if not over.wait(seconds):
+            act()
 
-    thread = threading.Thread(target=tell_later, daemon=True)
+    thread = threading.Thread(target=wait, daemon=True)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
-        if told.is_set():
-            _write(f"{' ' * len(LINE)}\r")
 
 
 def _write(text: str) -> None:

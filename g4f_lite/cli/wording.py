@@ -29,6 +29,8 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (rf"; to use {_MODEL} by this name, write: [\w.]*Client\(.*?\}}\)(?:\.[\w.]+\(…\))?", ""),
     (rf"; (?:{_ELSEWHERE}), write: provider='.*?'(?=$|[;\n])", ""),
     (r"; Client\(drop_unsupported=True\) drops such options with a warning", ""),
+    (r"(^OpenAICompatible needs base_url=.*), or url = … in its class$",
+     r"\1, or G4F_LITE_BASE_URL in the environment"),
     (r"; client\.chat\.completions\.create\(n=…\) gives several", ""),
     (r"(?<= in the environment), or pass (?!api_key=)\w+=", ""),  # a Secret of a provider of one's own
     (r"; (?:what had arrived|the text) is in \.partial of this error", ""),

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ..answers.answer import Answer
 from ..answers.short_traceback import with_short_errors
-from ..answers.stream import AnswerStream
 from ..arguments import ASK_IS_WHOLE, NO_PROMPT
 from ..messages import Image, Message
 from ..prompt import Prompt
@@ -16,6 +14,8 @@ from ..timeout import TimeoutLike
 from .routing import Router
 
 if TYPE_CHECKING:
+    from ..answers.answer import Answer
+    from ..answers.stream import AnswerStream
     from ..typed.loop import ToolUse
     from ..typed.stream import TypedStream
     from ..typed.tools import Approve, OnTool, ToolLike

@@ -12,6 +12,7 @@ from ..answers.answer import Answer
 from ..answers.deltas import Usage
 from ..answers.stream import AnswerStream
 from ..batch.pace import prompt_tokens
+from ..batch.tables import columns_of
 from ..errors import MissingDependencyError
 from ..prompt import Prompt
 from ..providers.identity import identity_of
@@ -59,6 +60,10 @@ class BatchCalls:
         router = copy.copy(self._router)
         router.cache = None  # a file of this machine, and of this process
         return {**vars(self), "_router": router}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return columns_of(self._output)
 
     def for_workers(self) -> BatchCalls:
         made, made._router = copy.copy(self), copy.copy(self._router)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..batch.pace import Pace
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
+    from ..providers.price import PriceLike
     from ..store.cache import Cache
     from ..typed.tools import Approve, ToolLike
     from .chat import Chat
@@ -50,8 +51,8 @@ class Client(Asking, ManyPrompts, HostedPrompts):
     :param base_url: the URL of the named provider, or of an OpenAI-compatible server
     :param default_headers: headers for every request to it
     :param default_query: query parameters for every request to it
-    :param price: dollars for a million tokens of its prompts and of its answers, as in ``(0.15, 0.60)``; if None, what
-        the extra ``prices`` knows
+    :param price: dollars for a million tokens of its prompts and of its answers, as in ``(0.15, 0.60)``, or a dict of
+        such pairs by model; if None, what the extra ``prices`` knows
     :param proxy: the URL of a proxy for every request
     :param proxies: g4f's name for ``proxy``
     :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout
@@ -80,7 +81,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
         base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
-        price: tuple[float, float] | None = None,
+        price: PriceLike | None = None,
         proxy: str | None = None,
         proxies: str | Mapping[str, str] | None = None,
         timeout: TimeoutLike = None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ..answers.answer import Answer
 from ..answers.short_traceback import with_short_errors
 from ..arguments import check_whole_number
 from ..providers.selection import ProviderLike
@@ -13,6 +12,7 @@ from .mapping import Prompts
 from .routing import Router
 
 if TYPE_CHECKING:
+    from ..answers.answer import Answer
     from ..batch.hosted import HostedBatch
 
 T = TypeVar("T")

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from ..answers.answer import Answer
 from ..answers.short_traceback import with_short_errors
 from ..arguments import check_whole_number
 from ..messages import Image, Message
@@ -18,6 +17,7 @@ from .routing import Router
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from ..answers.answer import Answer
     from ..batch.pace import Pace
     from ..batch.results import BatchResults
     from ..store.cache import Cache

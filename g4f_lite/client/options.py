@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..answers.source import Stage
 from ..arguments import unknown_name, warn
-from ..prompt import Prompt
-from ..providers.base import BaseProvider
+
+if TYPE_CHECKING:
+    from ..answers.source import Stage
+    from ..prompt import Prompt
+    from ..providers.base import BaseProvider
 
 EMULATED = ("stop", "max_tokens", "max_completion_tokens", "response_format")
 
@@ -39,7 +41,7 @@ _G4F_OPTIONS = {
 def divide(prompt: Prompt, provider: BaseProvider, *, drop: bool = False) -> tuple[Prompt, list[Stage]]:
     """Return the prompt with the options that a provider supports, and stages that emulate others.
 
-    :param drop: whether to drop unsupported options with a warning
+    :param drop: whether to drop unsupported options with a warning; in a chain, for the members that lack them
     :raises TypeError: if an option is not supported, and not dropped
     :raises ValueError: if an emulated option has an invalid value
     """
@@ -47,13 +49,19 @@ def divide(prompt: Prompt, provider: BaseProvider, *, drop: bool = False) -> tup
     if known is None or prompt.options.keys() <= known:
         return prompt, []
     emulated: dict[str, Any] = {}
+    optional: set[str] = set()
     for name in prompt.options:
         if name in known:
             continue
         if name in EMULATED:
             emulated[name] = prompt.options[name]
-        else:
-            refuse(name, prompt.options[name], {*known, *EMULATED}, provider, drop=drop)
+            continue
+        lacking, having = _told_apart(name, provider)
+        for member in lacking:
+            supported = {*known, *EMULATED, *(member.known_options or ())}
+            refuse(name, prompt.options[name], supported, member, drop=drop, has=having[0].name if having else "")
+        if having:
+            optional.add(name)
     stages: list[Stage] = []  # each is imported where it is needed
     messages = prompt.messages
     stop = emulated.get("stop")
@@ -69,15 +77,33 @@ def divide(prompt: Prompt, provider: BaseProvider, *, drop: bool = False) -> tup
         json_format = JsonFormat(response_format)
         messages = json_format.add_to(messages)
         stages.append(json_format.hold)
-    options = {name: value for name, value in prompt.options.items() if name in known}
-    return replace(prompt, messages=messages, options=options), stages
+    options = {name: value for name, value in prompt.options.items() if name in known or name in optional}
+    return replace(prompt, messages=messages, options=options, optional=frozenset(optional)), stages
 
 
-def refuse(name: str, value: Any, known: Collection[str], provider: BaseProvider, *, drop: bool) -> None:
+def _told_apart(name: str, provider: BaseProvider) -> tuple[list[BaseProvider], list[BaseProvider]]:
+    """Return the members of a chain that do not support an option, and those that do.
+
+    :param provider: the chain; or another provider, which does not support the option
+    """
+    from ..providers.fallback import FOR_ONE_SERVICE, Fallback  # which few programs need
+
+    if not isinstance(provider, Fallback) or name in FOR_ONE_SERVICE:
+        return [provider], []
+    lacking: list[BaseProvider] = []
+    having: list[BaseProvider] = []
+    for member in provider.providers:
+        known = member.known_options
+        (having if known is None or name in known else lacking).append(member)
+    return lacking, having
+
+
+def refuse(name: str, value: Any, known: Collection[str], provider: BaseProvider, *, drop: bool, has: str = "") -> None:
     """Refuse an unsupported option, or warn that it is dropped.
 
     :param known: the supported options
     :param drop: whether to drop the option
+    :param has: the name of another member of the same chain that supports it
     :raises TypeError: if the option is not dropped, or chooses the provider or the connection
     """
     if name in _CLIENT_SETTINGS:
@@ -86,9 +112,11 @@ def refuse(name: str, value: Any, known: Collection[str], provider: BaseProvider
         return
     if not drop:
         refusal = unknown_name("option", name, sorted({*known, *_ARGUMENTS} - {name}), provider.name)
-        if name in _G4F_OPTIONS:
+        if has:
+            refusal = f"{provider.name} has no option {name!r}, which {has} has"
+        elif name in _G4F_OPTIONS:
             refusal += f": {_G4F_OPTIONS[name]}"
-        if refusal.endswith(repr(name)):  # nothing better is known; a misprint is not to be dropped
+        if has or refusal.endswith(repr(name)):  # nothing better is known; a misprint is not to be dropped
             refusal += "; Client(drop_unsupported=True) drops such options with a warning"
         raise TypeError(refusal)
     warn(f"{provider.name} does not support {name}; the option is dropped")

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..answers.deltas import Usage
 from ..errors import MissingDependencyError
-from ..providers.price import Price
+from ..providers.price import ModelPrices, Price, PricedAt, price_of_model
 
 # Further counts of OpenAI's API, which have prices of their own.
 _FURTHER = {
@@ -35,20 +35,20 @@ def check_installed() -> None:
         raise MissingDependencyError(message) from error
 
 
-def price_of(
-    priced_at: str | Price | None, model: str, usage: Usage, service_tier: str | None = None
-) -> Decimal | None:
+def price_of(priced_at: PricedAt, model: str, usage: Usage, service_tier: str | None = None) -> Decimal | None:
     """Return what a call cost in US dollars; None if that is not known.
 
-    :param priced_at: the caller's price, or the URL of the service; "" for a model on this machine, which costs nothing
+    :param priced_at: the caller's price or prices, or the URL of the service; "" for a model on this machine, which
+        costs nothing
     :param model: the model that answered
     :raises MissingDependencyError: if the package with the list is needed and missing
     """
+    priced_at = price_of_model(priced_at, model)
     if priced_at == "":
         return Decimal(0)
     if isinstance(priced_at, Price):
         return Decimal(str(priced_at.cost(usage.prompt_tokens, usage.completion_tokens)))
-    if priced_at is None:
+    if priced_at is None or isinstance(priced_at, ModelPrices):  # which do not have this model
         return None
     check_installed()
     import genai_prices

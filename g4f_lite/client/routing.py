@@ -8,13 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..answers.deltas import Delta
-from ..answers.stream import AnswerStream
 from ..arguments import check_name, check_proxy, check_whole_number
 from ..errors import G4FLiteError
-from ..prompt import Prompt
 from ..providers.base import BaseProvider
-from ..providers.hooks import CallSettings, models_of
 from ..providers.registry import is_provider_name
 from ..providers.selection import ProviderLike, choose_provider, default_provider, members_of, provider_of
 from ..providers.settings import check_verify
@@ -24,8 +20,12 @@ from .options import divide
 from .usage import ClientUsage
 
 if TYPE_CHECKING:
+    from ..answers.deltas import Delta
+    from ..answers.stream import AnswerStream
     from ..batch.pace import Pace
+    from ..prompt import Prompt
     from ..providers.openai.keys import KeyLike
+    from ..providers.price import PriceLike
     from ..store.cache import Cache
     from ..typed.ask import Question
     from ..typed.loop import ToolUse
@@ -56,7 +56,7 @@ class Router:
         base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
-        price: tuple[float, float] | None = None,
+        price: PriceLike | None = None,
         proxy: str | None = None,
         timeout: TimeoutLike = None,
         ask_timeout: TimeoutLike = None,
@@ -256,6 +256,8 @@ class Router:
 
         :raises G4FLiteError: if the service does not return its models
         """
+        from ..providers.hooks import CallSettings, models_of  # which few programs need
+
         mapped = [name for name in self.models if name != "*"]
         settings = CallSettings(self.proxy, self.timeout, self.retry)
         return list(dict.fromkeys([*mapped, *models_of(self.provider(), settings)]))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..answers.deltas import Usage
-from ..answers.stream import AnswerStream
 from ..errors import AllProvidersFailedError, G4FLiteError, MissingDependencyError
 from ..http.forks import lock_free_in_children
-from ..providers.price import Price
+
+if TYPE_CHECKING:
+    from ..answers.deltas import Usage
+    from ..answers.stream import AnswerStream
+    from ..providers.price import PricedAt
 
 MOST_TO_PRICE = 10_000  # calls of one model whose price waits until somebody asks for it
 MOST_MODELS = 1000  # that are told apart; a service may name another in each answer
@@ -36,7 +38,7 @@ class CallUsage(NamedTuple):
     """
 
     model: str
-    priced_at: str | Price | None = None
+    priced_at: PricedAt = None
     usage: Usage | None = None
     failed: bool = False
     retries: int = 0

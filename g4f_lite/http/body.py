@@ -175,6 +175,8 @@ class Body:
         deadline = self._deadline
         read: Callable[[int], bytes] | None = None
         limit = MAX_DECODED_BYTES if self._is_compressed() else None
+        if limit is not None and "br" in self._coding() and not brotli_has_limit():
+            raise ResponseFormatError(f'{self.origin} sent a body in Brotli, which needs "brotli>=1.2" to be bounded')
         while True:
             if deadline.ended is not None:
                 raise deadline.error()
@@ -232,7 +234,10 @@ class Body:
         return read_and_let_go
 
     def _is_compressed(self) -> bool:
-        return self.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
+        return self._coding() not in ("", "identity")
+
+    def _coding(self) -> str:
+        return self.headers.get("Content-Encoding", "identity").strip().lower()
 
     def _hold_foreign_socket(self) -> None:
         """Find the socket of a response that came over the caller's own session, whose connections are not ours."""
@@ -240,6 +245,28 @@ class Body:
             raw = self.response.raw
             sock = getattr(getattr(raw, "connection", None), "sock", None)
             self._deadline.hold(sock, getattr(raw, "shutdown", None))
+
+
+@functools.cache
+def brotli_has_limit() -> bool:
+    """Return whether the Brotli that urllib3 uses, if any, can stop before a whole body is decompressed.
+
+    Up to 1.1 it cannot, and urllib3 lets it make gigabytes of a few bytes.
+    """
+    try:
+        import brotlicffi as brotli  # in the order in which urllib3 looks for them
+    except ImportError:
+        try:
+            import brotli
+        except ImportError:
+            return True
+    decompressor = brotli.Decompressor()
+    decompress = decompressor.decompress if hasattr(decompressor, "decompress") else decompressor.process
+    try:
+        decompress(b"", output_buffer_limit=1)
+    except TypeError:
+        return False
+    return True
 
 
 def iter_lines(response: requests.Response | Body, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from ..arguments import safe_url
@@ -21,9 +21,11 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from .body import Body
 from .parsing import BLANK, parse_json
 from .waits import named_wait, reset_wait
+
+if TYPE_CHECKING:
+    from .body import Body
 
 ERROR_BODY_BYTES = 64 * 1024
 SHOWN_CHARACTERS = 300
@@ -159,18 +161,6 @@ def rate_limit_error(text: str, message: str, *, status: int | None = None) -> R
 def says_rate_limit(text: str) -> bool:
     """Return whether a service's error text is about a limit on how often or how much may be sent."""
     return bool(re.search(_RATE_LIMIT, text) or re.search(_USED_UP, text))
-
-
-def refuses_headers(error: BaseException) -> bool:
-    """Return whether an error says that the request's headers were too large; cookies make them so.
-
-    nginx, Apache and gunicorn say it with status 400 in words of their own, others with 431.
-    """
-    if not isinstance(error, ProviderError):
-        return False
-    too_large = r"(?i)(?:header|cookie).{0,30}(?:too (?:large|long|big)|limit)"
-    text = f"{error.message} {getattr(error, 'body', '')}"
-    return error.status == 431 or (error.status == 400 and re.search(too_large, text) is not None)
 
 
 def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:

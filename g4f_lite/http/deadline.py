@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..arguments import PYTHON_ENDS
 from ..errors import DeadlineExceededError, G4FLiteError, StreamInterruptedError
 from ..timeout import WAIT_SHARE, Timeout
 from .signals import pass_on_signal
@@ -39,6 +40,7 @@ class Deadline:
 
     :param timeout: the limits
     :param share: seconds until the first delta in all; None where the total limit alone bounds them
+    :param patience: seconds that the call may wait in all because its service asks for it; None leaves it to the policy
     :param clock: tells the time in seconds; a test gives its own
     :param work: tells the seconds that this thread has worked, as ``clock`` does the time
     :ivar patience: seconds that the call may wait in all because its service asks for it
@@ -51,6 +53,7 @@ class Deadline:
         timeout: Timeout,
         *,
         share: float | None = None,
+        patience: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         work: Callable[[], float] = time.thread_time,
     ) -> None:
@@ -59,7 +62,7 @@ class Deadline:
         self.began = clock()
         self.ended: str | None = None
         self.socket: socket.socket | None = None
-        self.patience, self.waited = math.inf, 0.0
+        self.patience, self.waited = math.inf if patience is None else patience, 0.0
         self._clock, self._work = clock, work
         self._work_ends_at: float | None = None
         self._limits = {"total": timeout.total, "first": share}
@@ -212,10 +215,10 @@ class Deadline:
             return StreamInterruptedError("the answer belongs to the parent process; ask again in the child")
         limit = self.ended or self._bound
         seconds = f"{self._limits[limit]:g} s"
-        what = f"the total time limit of {seconds} passed"
-        if limit == "first":
-            what = f"nothing of the answer came within {seconds}"
-        return DeadlineExceededError(f"{what}; give a longer timeout= if that is too short", limit=limit)
+        what, longer = f"the total time limit of {seconds} passed", "a longer timeout="
+        if limit == "first":  # a share, which only a member of a chain has
+            what, longer = f"nothing of the answer came within {seconds}", f"{longer}, or the chain a longer each=,"
+        return DeadlineExceededError(f"{what}; give {longer} if that is too short", limit=limit)
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not beyond the end of the call.
@@ -259,7 +262,7 @@ class Watchdog:
         """
         # The thread would not run any more, nor would a new one: starting it would wait for ever on Python 3.11.
         if sys.is_finalizing():
-            raise G4FLiteError("Python is ending, and no call can be made any more")
+            raise G4FLiteError(PYTHON_ENDS)
         with self.lock:
             if self.thread is None:
                 self._start()

@@ -12,6 +12,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import requests
 import urllib3.exceptions as urllib3_errors
@@ -24,10 +25,13 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from .deadline import Deadline
+from .route import NEEDS_PYSOCKS
 from .signals import links_of
-from .transfer import Transfer
 from .urls import is_loopback
+
+if TYPE_CHECKING:
+    from .deadline import Deadline
+    from .transfer import Transfer
 
 # Everything that sending a request or reading its body may raise.
 FAILURES = (
@@ -39,7 +43,6 @@ FAILURES = (
     zlib.error,
 )
 
-NEEDS_PYSOCKS = 'a SOCKS proxy needs PySocks: pip install "g4f-lite[socks]"'
 WRITE_HTTP = "write http:// in its address"
 MAX_REASON = 300  # characters: http.client puts a whole line of the server's into its message
 CLOCK_STEP = 0.01  # seconds by which a socket's timeout may come before the clock says so
@@ -62,6 +65,7 @@ _CLOSED = (
 _UNREADABLE = (
     requests.exceptions.ContentDecodingError,
     urllib3_errors.DecodeError,
+    urllib3_errors.InvalidHeader,  # such as a second Content-Length
     zlib.error,
     http.client.LineTooLong,
     http.client.BadStatusLine,

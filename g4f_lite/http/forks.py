@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .slices import SLICE_SECONDS
+
+MOST_WAITED = 1.0  # seconds that a fork waits for a thread in a ForkGate
 
 
 def lock_free_in_children() -> threading.RLock:
@@ -69,3 +72,51 @@ def _renew_locks() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_locks)
+
+
+class ForkGate:
+    """Lets a fork wait until no other thread is in a library whose own locks a child could not release, as SQLite has::
+
+        with _gate.passed():
+            ...
+
+    Nobody new passes meanwhile.  A thread may be in there for long, such as waiting for another program, which is no
+    danger to the child: a fork waits for a second at most.
+    """
+
+    def __init__(self) -> None:
+        self._renew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._close, after_in_parent=self._open, after_in_child=self._renew)
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Be in the library."""
+        me = threading.get_ident()
+        with self._changed:
+            while self._forks and me not in self._inside:
+                self._changed.wait()
+            self._inside[me] += 1
+        try:
+            yield
+        finally:
+            if me in self._inside:  # not in a child that was forked meanwhile
+                with self._changed:
+                    self._inside -= Counter([me])  # which drops who is at 0
+                    self._changed.notify_all()
+
+    def _close(self) -> None:
+        self._changed.acquire()
+        self._forks += 1
+        me = threading.get_ident()  # a signal handler may fork, between two calls of the library
+        self._changed.wait_for(lambda: self._inside.keys() <= {me}, MOST_WAITED)
+
+    def _open(self) -> None:
+        self._forks -= 1
+        self._changed.notify_all()
+        self._changed.release()
+
+    def _renew(self) -> None:
+        self._changed = threading.Condition(threading.RLock())
+        self._inside: Counter[int] = Counter()
+        self._forks = 0

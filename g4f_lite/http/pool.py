@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 import requests
 from requests.cookies import create_cookie
 
-from .checks import refuses_headers
+from ..errors import ProviderError
 from .forks import ForkSafeLock
 from .redact import secrets_in
 from .session import Session
@@ -176,6 +177,18 @@ class SessionPool:
                 self._latest = pooled
         if not keep:
             pooled.session.close()
+
+
+def refuses_headers(error: BaseException) -> bool:
+    """Return whether an error says that the request's headers were too large; cookies make them so.
+
+    nginx, Apache and gunicorn say it with status 400 in words of their own, others with 431.
+    """
+    if not isinstance(error, ProviderError):
+        return False
+    too_large = r"(?i)(?:header|cookie).{0,30}(?:too (?:large|long|big)|limit)"
+    text = f"{error.message} {getattr(error, 'body', '')}"
+    return error.status == 431 or (error.status == 400 and re.search(too_large, text) is not None)
 
 
 def set_cookies(session: requests.Session, cookies: dict[str, str], host: str) -> None:

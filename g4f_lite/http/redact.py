@@ -79,7 +79,7 @@ def _without_credentials(word: re.Match[str]) -> str:
 def names_secret(name: str) -> bool:
     """Return whether a header or a query's field with this name is likely to hold a secret."""
     part = "auth|key|token|secret|cookie|pass|nonce|session|sign|credential"  # and sig and code are Azure's names
-    return re.search(rf"(?i){part}|^(sig|code|jwt|pwd)$", name) is not None
+    return re.search(rf"(?i){part}|^(sig|code|jwt|pwd|pin)$", name) is not None
 
 
 def secrets_in(headers: Mapping[str, Any]) -> list[str]:

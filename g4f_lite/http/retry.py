@@ -5,26 +5,29 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
 
 import tenacity
 
 from ..errors import (
-    AuthenticationError,
-    ChallengeError,
+    AllProvidersFailedError,
     DeadlineExceededError,
     G4FLiteError,
-    HookError,
     ProviderError,
     QuotaExceededError,
     RateLimitError,
+    ResponseStatusError,
+    ServiceError,
+    StreamInterruptedError,
     TransportError,
 )
-from ..timeout import RetryLike, RetryPolicy
+from ..timeout import PASSING_STATUSES, RetryLike, RetryPolicy
 from .cooldown import CoolDowns
-from .deadline import Deadline
-from .exchange import Exchange
 from .forks import lock_free_in_children
+
+if TYPE_CHECKING:
+    from .deadline import Deadline
+    from .exchange import Exchange
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -85,12 +88,14 @@ def attempts(
     """Call ``action`` under a retry policy and the provider's budget.
 
     :param model: the model whose cool-down is kept; None for what is not a prompt
-    :param has_fallback: whether another provider can be asked, so that a long wait is not for this call
+    :param has_fallback: whether another provider can be asked, so that a long wait is not for this call, nor another
+        attempt after a timeout; a ``tenacity.Retrying`` goes on as it says
     """
     deadline = exchange.deadline
-    longest = _policy_of(retry).max_retry_after  # for other calls, which may have no other provider
-    if has_fallback and isinstance(retry, RetryPolicy):
-        deadline.patience = retry.max_backoff
+    policy = _policy_of(retry)
+    has_fallback = has_fallback and policy is retry
+    if has_fallback:
+        deadline.patience = min(deadline.patience, policy.max_backoff)
 
     def counted() -> Result:
         while pause := _pause(service, retry, model, deadline):
@@ -102,7 +107,8 @@ def attempts(
             return action()
         except G4FLiteError as error:
             if model is not None and names_cool_down(error):
-                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), longest)
+                # For other calls as well, which may have no other provider.
+                service.cool_downs.begin(model, getattr(error, "retry_after", 0.0), policy.max_retry_after)
             exchange.scrub(error)  # before the caller's own callbacks see it
             exchange.abandon()
             raise
@@ -115,7 +121,9 @@ def attempts(
         if service.on_retry is not None:
             service.on_retry(error, attempt, wait)
 
-    controller = retrying(retry, deadline, service.budget, on_retry, may_be_text=may_be_text)
+    controller = retrying(
+        retry, deadline, service.budget, on_retry, may_be_text=may_be_text, after_timeout=not has_fallback
+    )
     try:
         result: Result = controller(counted)
     finally:
@@ -144,6 +152,7 @@ def retrying(
     on_retry: OnRetry,
     *,
     may_be_text: bool = True,
+    after_timeout: bool = True,
     draw: Callable[[float, float], float] = random.uniform,
 ) -> tenacity.Retrying:
     """Make the tenacity controller of one call; ``retrying(…)(function)`` runs a function under it.
@@ -156,6 +165,7 @@ def retrying(
     :param budget: the provider's retries in hand
     :param on_retry: called before each wait with the error, the number of the attempt and the wait in seconds
     :param may_be_text: whether a text from the caller's ``retry_error_callback`` may take the place of the result
+    :param after_timeout: whether a request may be sent again after a timeout
     :param draw: draws a number between two others; a test gives its own
     """
     policy = retry if isinstance(retry, RetryPolicy) else RetryPolicy() if retry else RetryPolicy(attempts=1)
@@ -170,7 +180,12 @@ def retrying(
             return float(asked)
         return draw(0, min(policy.max_backoff, policy.backoff * 2.0 ** min(state.attempt_number - 1, 60)))
 
-    retryable = tenacity.retry_if_exception(lambda error: is_retryable(error, policy, deadline.may_wait()))
+    def may_help(error: BaseException) -> bool:
+        if isinstance(error, DeadlineExceededError) and not after_timeout:
+            return False
+        return is_retryable(error, policy, deadline.may_wait())
+
+    retryable = tenacity.retry_if_exception(may_help)
 
     def may_not_go_on(state: tenacity.RetryCallState) -> bool:
         if deadline.ended is not None or state.upcoming_sleep >= deadline.remaining():
@@ -236,11 +251,36 @@ def is_retryable(error: BaseException | None, policy: RetryPolicy, most: float) 
     if asked is not None and asked > min(policy.max_retry_after, most):
         return False
     if isinstance(error, TransportError):
-        return error.cause not in ("tls", "proxy")
+        return error.cause in ("connection", "dns")
     if isinstance(error, DeadlineExceededError):
-        return error.limit not in ("total", "first")
+        return error.limit in ("connect", "read")
     if isinstance(error, RateLimitError):  # from status 429, or from a text that says so under any status
         return not isinstance(error, QuotaExceededError) and (error.status != 429 or 429 in policy.statuses)
-    if isinstance(error, (AuthenticationError, ChallengeError, HookError)):
-        return False
-    return isinstance(error, ProviderError) and error.status in policy.statuses
+    return _is_of_its_status(error) and error.status in policy.statuses
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Return whether an error may pass by itself, so that the same call may work later.
+
+    A limit with an end, a connection, a timeout and a server's trouble may pass; the error of a chain may, if that of
+    one member may.  A connection that TLS or a proxy refuses fails until somebody changes a setting, and a used-up
+    quota until it is paid for or renewed, which the service may say when.
+    """
+    if isinstance(error, AllProvidersFailedError):
+        return any(map(may_pass, error.errors))
+    if isinstance(error, TransportError):
+        return error.cause in ("connection", "dns")
+    if isinstance(error, RateLimitError):
+        return error.retry_after is not None or not isinstance(error, QuotaExceededError)
+    if isinstance(error, (DeadlineExceededError, StreamInterruptedError)):
+        return True
+    return _is_of_its_status(error) and (error.status in PASSING_STATUSES or error.retry_after is not None)
+
+
+def _is_of_its_status(error: BaseException | None) -> TypeGuard[ProviderError]:
+    """Return whether the status of an error says what it is, as no kind of its own does.
+
+    The class of a provider's own error counts as the one of this library that it derives from.
+    """
+    kinds = (kind for kind in type(error).__mro__ if kind.__module__ == ProviderError.__module__)
+    return next(kinds, None) in (ProviderError, ResponseStatusError, ServiceError)

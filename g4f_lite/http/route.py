@@ -15,6 +15,7 @@ from .urls import is_loopback, origin_of
 
 # The variables that may name a CA bundle, the first one set wins.  requests leaves out OpenSSL's own SSL_CERT_FILE.
 CA_BUNDLES = ("G4F_LITE_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+NEEDS_PYSOCKS = 'a SOCKS proxy needs PySocks: pip install "g4f-lite[socks]"'
 
 
 class Route(NamedTuple):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
-from .deadline import Deadline
+if TYPE_CHECKING:
+    from .deadline import Deadline
 
 # The transfer of the running thread.  A ContextVar, because urllib3 has no way to hand a value down to its connections.
 running_transfer: ContextVar[Transfer | None] = ContextVar("g4f_lite_running_transfer", default=None)

@@ -30,16 +30,16 @@ def unsendable(error: BaseException, request: requests.Request, step: str) -> Ho
 
     :param error: what was raised while the request was prepared or sent
     """
-    if isinstance(error, requests.exceptions.InvalidHeader):
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    codes = {frame.f_code for frame in frames}
+    preparing = requests.Session.prepare_request.__code__ in codes
+    if preparing and isinstance(error, requests.exceptions.InvalidHeader):  # which a response may have as well
         reason = f"{_invalid_header(request)} that is not a string, or has a line break or a space around it"
         error.args = (reason,)
         return _mistake(reason, step)
     if isinstance(error, _INVALID_URL):
         at_proxy = isinstance(error, requests.exceptions.InvalidProxyURL) or "SOCKS" in str(error)  # without PySocks
         return None if at_proxy else _mistake(f"an invalid URL: {error}", step)
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    codes = {frame.f_code for frame in frames}
-    preparing = requests.Session.prepare_request.__code__ in codes
     if isinstance(error, (TypeError, AttributeError)):
         caused = frames[-1].f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES
     else:

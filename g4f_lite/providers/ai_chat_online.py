@@ -45,7 +45,6 @@ class AiChatOnline(Provider):
     token_endpoint = "/api/v1/user/getUniqueId"
     working = False
     default_model = "gpt-4o-mini"
-    token_sources = 1
 
     def grab_token(self, session: requests.Session | None = None, proxy: str | None = None) -> str:
         """Fetch a fresh token.

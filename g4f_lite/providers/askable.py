@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..answers.answer import Answer
-from ..answers.stream import AnswerStream
 from ..arguments import ASK_IS_WHOLE, NO_PROMPT
-from ..messages import Image, Message
 from ..prompt import Prompt
-from ..timeout import TimeoutLike
+
+if TYPE_CHECKING:
+    from ..answers.answer import Answer
+    from ..answers.stream import AnswerStream
+    from ..messages import Image, Message
+    from ..timeout import TimeoutLike
 
 
 class Askable(ABC):

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 
-from ..answers.deltas import Delta
-from ..arguments import check_callback, check_name, check_proxy, check_whole_number, unknown_name
+from ..arguments import PYTHON_ENDS, check_callback, check_name, check_proxy, check_whole_number, unknown_name
 from ..errors import G4FLiteError, ModelNotSupportedError
-from ..http.body import Body
-from ..http.checks import check
 from ..http.cooldown import CoolDowns
-from ..http.exchange import Exchange
 from ..http.pool import POOL_SIZE, SessionPool, set_cookies
 from ..http.redact import secrets_in
-from ..http.retry import OnRetry, RetryBudget
+from ..http.retry import RetryBudget
 from ..http.route import Route, refuse_when_offline
 from ..http.session import Session
-from ..prompt import Prompt
 from ..timeout import RETRY, RetryLike, Timeout, TimeoutLike, check_retry
 from .basic import BaseProvider as BaseProvider
-from .call import Call, run
 from .environment import told_source
 from .g4f_names import G4FNames
-from .hooks import Requests, listing, read_error
 from .pickling import check_lost, state_without_secrets
-from .sending import token_of
 from .settings import (
     check_cert,
     check_fields,
@@ -47,6 +40,15 @@ from .settings import (
     require_socks,
 )
 
+if TYPE_CHECKING:  # the methods import what a call needs: the first call takes the time, and not the import
+    from ..answers.deltas import Delta
+    from ..http.body import Body
+    from ..http.exchange import Exchange
+    from ..http.retry import OnRetry
+    from ..prompt import Prompt
+    from .call import Call
+    from .hooks import Requests
+
 USER_AGENT = "g4f-lite (python-requests)"
 Result = TypeVar("Result")
 
@@ -54,7 +56,9 @@ Result = TypeVar("Result")
 class Provider(BaseProvider, metaclass=G4FNames):
     """The base class of services over HTTP: a subclass defines what to send, and how to read the answer.
 
-    A subclass implements ``request`` and ``deltas``, and ``bootstrap`` and ``service_error`` if it needs them.
+    A subclass implements ``request`` and ``deltas``, and ``bootstrap`` and ``service_error`` if it needs them.  A token
+    that ``bootstrap`` returned and the service rejects is fetched again, once in each attempt of a call.  With
+    ``token_sources = 2`` it is fetched twice, where the second one is from elsewhere; with 0 it is not fetched again.
     A provider may be shared between threads.  Creating one sends nothing and needs no key.
 
     :param base_url: another URL of the same service
@@ -68,7 +72,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     :param verify: False, or the path of a CA bundle
     :param cert: the path of a client certificate, or a pair of paths: certificate and key
     :param pool_size: the maximum number of idle sessions to keep
-    :param on_retry: called before each retry with the error, the number of the attempt and the wait in seconds
+    :param on_retry: called before each retry with the error, the number of the attempt and the wait in seconds; a chain
+        that waits for this provider calls it as well
     """
 
     url: str = ""
@@ -76,13 +81,15 @@ class Provider(BaseProvider, metaclass=G4FNames):
     default_model: str = ""
     model_aliases: ClassVar[dict[str, str]] = {}
     supports_message_history: ClassVar[bool] = False
-    token_sources: ClassVar[int] = 0  # from how many sources a rejected token is fetched again, once per attempt each
+    token_sources: ClassVar[int] = 1  # of a class with a bootstrap: from how many a rejected token is fetched again
+    has_bootstrap: ClassVar[bool] = False  # set for each subclass: whether it implements the hook
     fetches_images: ClassVar[bool] = False  # whether to fetch images with the session of the call, not when needed
     known_options: frozenset[str] = frozenset()
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         check_names(cls)
+        cls.has_bootstrap = cls.bootstrap is not Provider.bootstrap
         cls.__signature__ = full_signature(cls, Provider)
 
     def __init__(
@@ -123,6 +130,9 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def bootstrap(self, exchange: Exchange) -> str:
         """Fetch what the service requires before a prompt, and return its token or nonce; "" if there is none.
+
+        It is called once for each session, and again where the service rejects the token, by status 401 or 403 or an
+        ``AuthenticationError`` that a hook raises; the prompt is then sent once more.  See ``token_sources``.
 
         :param exchange: sends requests with the session of this call
         """
@@ -172,6 +182,9 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :param prompt: the prompt that was sent; None for another request
         :raises G4FLiteError: if the response is an error
         """
+        from ..http.checks import check
+        from .hooks import read_error
+
         check(body, partial(read_error, self))
 
     def refused_field(self, error: G4FLiteError, prompt: Prompt) -> str | None:
@@ -200,6 +213,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     # What all of them share.
 
     def begin(self, prompt: Prompt) -> Call:
+        from .call import Call
+
         route = self.route(prompt.proxy)
         return Call(self, self.settled(prompt), route)
 
@@ -252,6 +267,11 @@ class Provider(BaseProvider, metaclass=G4FNames):
         :param proxy: the URL of a proxy for its requests
         :param session: a ``requests.Session`` to use instead of the provider's
         """
+        if sys.is_finalizing():  # which imports nothing any more
+            raise G4FLiteError(PYTHON_ENDS)
+        from .call import run
+        from .hooks import listing
+
         self.check_ready()
         given = listing.get()
         limits, route = Timeout.of(given.timeout, self.timeout), self.route(proxy or given.proxy)
@@ -259,6 +279,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def token_for(self, exchange: Exchange) -> str:
         """Return the token of the session of a call, for requests other than prompts; ``bootstrap`` fetches it once."""
+        from .sending import token_of
+
         return token_of(self, exchange)
 
     def headers_with(self, **more: str) -> dict[str, Any]:

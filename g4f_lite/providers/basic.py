@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from abc import abstractmethod
 from collections.abc import Generator, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..answers.deltas import Delta
-from ..answers.source import Source
-from ..answers.stream import AnswerStream
+from ..arguments import PYTHON_ENDS
 from ..errors import G4FLiteError
 from ..http.redact import scrub
-from ..prompt import Prompt
 from .askable import Askable
 from .own_settings import OwnSettings
-from .price import Price
 from .secret import Secret, secrets_of
 from .settings import full_signature
+
+if TYPE_CHECKING:
+    from ..answers.deltas import Delta
+    from ..answers.source import Source
+    from ..answers.stream import AnswerStream
+    from ..prompt import Prompt
+    from .price import PricedAt
 
 
 class BaseProvider(Askable):
@@ -33,10 +37,10 @@ class BaseProvider(Askable):
     """
 
     name: str = ""  # for errors and logs; the name of the class, unless it has another
+    _kind_name: str | None = None  # for caches and stores, where the name may be the caller's own; None is the name
     working: ClassVar[bool] = True
     models: Sequence[str] = ()
-    # The caller's price, or the URL whose prices count; "" where nothing costs anything, None for unknown prices.
-    priced_at: str | Price | None = None
+    priced_at: PricedAt = None
     declared_secrets: ClassVar[dict[str, Secret]] = {}
     _own_settings: OwnSettings
     __signature__: ClassVar[inspect.Signature]
@@ -97,6 +101,10 @@ class BaseProvider(Askable):
         :raises TypeError: if this provider does not support an option
         :raises ValueError: if this provider cannot send something in the messages
         """
+        if sys.is_finalizing():  # which imports nothing any more
+            raise G4FLiteError(PYTHON_ENDS)
+        from ..answers.stream import AnswerStream  # which a call needs, and an import does not
+
         model = self.get_model(prompt.model) or None
         self.check(prompt)
         begin = partial(self.begin, prompt)

@@ -24,11 +24,11 @@ from ..answers.short_traceback import shortened
 from ..answers.source import CheckedSource
 from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
 from ..http.body import Body
-from ..http.checks import complete, refuses_headers
+from ..http.checks import complete
 from ..http.cooldown import CoolDowns
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange
-from ..http.pool import PooledSession, SessionPool
+from ..http.pool import PooledSession, SessionPool, refuses_headers
 from ..http.redact import scrub
 from ..http.retry import OnRetry, RetryBudget, attempts
 from ..http.route import Route
@@ -36,7 +36,7 @@ from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, Timeout
 from .hooks import Requests, first_of, naming, quote, raise_unread
 from .image_fetch import fetch_image
-from .price import Price
+from .price import PricedAt, price_of_model
 from .sending import at_step, not_read, send_prompt, token_of
 
 logger = logging.getLogger(__name__)
@@ -48,8 +48,9 @@ class Service(Protocol):
 
     name: str
     base_url: str
-    priced_at: str | Price | None
+    priced_at: PricedAt
     token_sources: ClassVar[int]
+    has_bootstrap: ClassVar[bool]
     fetches_images: ClassVar[bool]
     retry: RetryLike
     on_retry: OnRetry | None
@@ -87,10 +88,10 @@ class Call(CheckedSource):
         self._prompt = prompt
         self.model = prompt.model
         self._route = route
-        self._deadline = Deadline(prompt.timeout, share=prompt.share)
+        self._deadline = Deadline(prompt.timeout, share=prompt.share, patience=prompt.patience)
         self._refreshed = 0
         self._renewed = False
-        self.priced_at = service.priced_at
+        self.priced_at = price_of_model(service.priced_at, prompt.model)
         self.response: Response | None = None  # once the answer has begun
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._exchange: Exchange | None = None
@@ -192,7 +193,7 @@ class Call(CheckedSource):
             logger.info("%s: the headers were rejected as too large; using a new session", service.name)
             self._renewed = True
             return True
-        if isinstance(error, AuthenticationError) and service.token_sources:
+        if isinstance(error, AuthenticationError) and service.has_bootstrap and service.token_sources:
             if error.step != "prompt":
                 return False  # a bootstrap or image that fails does not mean that the token is invalid
             if exchange.pooled.login is exchange.login and self._refreshed == service.token_sources:
@@ -253,7 +254,7 @@ def fetch(exchange: Exchange, request: requests.Request, step: str, service: Ser
     """
     body = exchange.follow(request, step)
     try:
-        with at_step(exchange, step):
+        with at_step(exchange, step), naming(service, "check_response", body=body):
             service.check_response(body)
     except G4FLiteError as error:
         body.close()
@@ -306,7 +307,8 @@ def run(
             try:
                 return attempts(service, exchange, act, policy, may_be_text=False)
             except AuthenticationError:
-                if exchange.login is None or exchange.bootstraps or not service.token_sources:
+                renews = service.has_bootstrap and service.token_sources
+                if exchange.login is None or exchange.bootstraps or not renews:
                     raise
                 exchange.abandon()
                 exchange.drop_token()  # an old one, which the service takes no more

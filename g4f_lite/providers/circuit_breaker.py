@@ -8,11 +8,14 @@ from collections.abc import Callable
 from ..errors import (
     G4FLiteError,
     ModelNotSupportedError,
+    ProviderError,
     QuotaExceededError,
+    RateLimitError,
     ServiceError,
     StreamInterruptedError,
 )
 from ..http.forks import lock_free_in_children
+from ..http.retry import may_pass
 
 FAILURES_TO_OPEN = 3  # in a row, after which a provider is skipped
 OPEN_SECONDS = 30.0
@@ -27,14 +30,15 @@ class CircuitBreaker:
 
     :param clock: returns the time in seconds
     :ivar failures: how many calls failed in a row; with none there is nothing to wait for
-    :ivar reason: why the last of them failed, in one line
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.failures = 0
-        self.reason = ""
         self._open_until = 0.0
+        self._reason = ""  # of the last failure, in one line
+        self._may_pass = True  # the last failure, by itself
+        self._limit: type[RateLimitError] | None = None  # if the last failure was a limit with a time to wait
         self._asked_to_wait = False  # by the service, with a time
 
     def wait(self) -> float:
@@ -57,15 +61,33 @@ class CircuitBreaker:
             wait = max(0.0, self._open_until - self._clock())
             return wait if self._asked_to_wait or not wait else None
 
+    def skipped(self, wait: float, provider: str) -> ProviderError:
+        """Make the error of a call that skips the provider: a rate limit where that was the last failure.
+
+        Its ``retry_after`` is the wait, unless that will not help, as after a wrong key.
+
+        :param wait: the seconds for which the provider is still skipped
+        :param provider: its name
+        """
+        with _lock:
+            text = f"skipped, because it failed before ({self._reason})"
+            if self._limit is not None:  # whose text says how long
+                return self._limit(text, provider=provider, retry_after=wait)
+            text += f"; it will be tried again in {wait:.0f} s"
+            return ProviderError(text, provider=provider, retry_after=wait if self._may_pass else None)
+
     def failed(self, error: G4FLiteError) -> None:
         """Count a failure, if it is one of the provider itself."""
         if isinstance(error, (ModelNotSupportedError, ServiceError, StreamInterruptedError)):
             return
         with _lock:
             self.failures += 1
-            self.reason = (error.message or type(error).__name__).partition("\n")[0].rstrip(":")
+            self._reason = (error.message or type(error).__name__).partition("\n")[0].rstrip(":")
             wait = min(getattr(error, "retry_after", None) or 0.0, MAX_OPEN_SECONDS)
             self._asked_to_wait = wait > 0 and not isinstance(error, QuotaExceededError)
+            self._may_pass = may_pass(error)
+            limits = (QuotaExceededError, RateLimitError) if wait > 0 else ()
+            self._limit = next((kind for kind in limits if isinstance(error, kind)), None)
             if self.failures >= FAILURES_TO_OPEN:
                 wait = max(wait, OPEN_SECONDS)
             self._open_until = max(self._open_until, self._clock() + wait)

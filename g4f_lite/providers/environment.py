@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 
 from ..arguments import warn
 
 PREFIX = "G4F_LITE_"
-#: As docs/settings.md explains them; the last ones belong to the configuration of a Flask app.
-VARIABLES = (
+#: Those that have an effect only in the configuration of a Flask app.
+OF_FLASK = ("G4F_LITE_MODELS", "G4F_LITE_CACHE", "G4F_LITE_PACE", "G4F_LITE_START", "G4F_LITE_SENTENCES")
+_OF_ENVIRONMENT = (
     "G4F_LITE_PROVIDER",
     "G4F_LITE_BASE_URL",
     "G4F_LITE_API_KEY",
@@ -24,23 +26,30 @@ VARIABLES = (
     "G4F_LITE_OFFLINE",
     "G4F_LITE_SERVER_KEY",
     "G4F_LITE_PYTHON",
-    "G4F_LITE_MODELS",
-    "G4F_LITE_CACHE",
-    "G4F_LITE_PACE",
     "G4F_LITE_STREAM_TIMEOUT",
-    "G4F_LITE_START",
-    "G4F_LITE_SENTENCES",
 )
+#: As docs/settings.md explains them.
+VARIABLES = (*_OF_ENVIRONMENT, *OF_FLASK)
+_FLASK = "g4f_lite.contrib.flask"  # the module
 _warned: set[str] = set()
 
 
 def warn_of_unknown_variables() -> None:
-    """Warn, once of each, of variables that are no setting, such as a misprint of one, which would have no effect."""
+    """Warn, once of each, of variables that have no effect, such as a misprint of one.
+
+    Of those that are for its configuration, the Flask extension warns by itself.
+    """
     for name in os.environ:
-        if not name.startswith(PREFIX) or name in VARIABLES or name in _warned:
+        if not name.startswith(PREFIX) or name in _OF_ENVIRONMENT or name in _warned:
+            continue
+        if name not in OF_FLASK:
+            warning = no_setting(name, "the environment", _OF_ENVIRONMENT)
+        elif _FLASK not in sys.modules:
+            warning = f"{name} in the environment has no effect; it is for the configuration of a Flask app"
+        else:
             continue
         _warned.add(name)
-        warn(no_setting(name, "the environment", VARIABLES))
+        warn(warning)
 
 
 def told_source(message: str, model: str, *, local: bool) -> str:
@@ -67,7 +76,7 @@ def no_setting(name: str, place: str, known: Iterable[str]) -> str:
     import difflib  # which few programs need
 
     near = difflib.get_close_matches(
-        name.removeprefix(PREFIX), [setting.removeprefix(PREFIX) for setting in known], n=1
+        name.removeprefix(PREFIX), [setting.removeprefix(PREFIX) for setting in known], n=1, cutoff=0.65
     )
     hint = f"; is {PREFIX}{near[0]} meant?" if near else ""
     return f"{name} in {place} is not a setting of g4f_lite, and has no effect{hint}"

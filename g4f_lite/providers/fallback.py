@@ -9,23 +9,29 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from ..answers.deltas import Attached, Delta, Usage, up_to_content
 from ..answers.response import Response
 from ..answers.source import CheckedSource, Source, deltas_of
 from ..answers.stream import AnswerStream
-from ..arguments import unknown_setting
-from ..errors import AllProvidersFailedError, DeadlineExceededError, EmptyResponseError, G4FLiteError, ProviderError
+from ..arguments import unknown_setting, warn
+from ..errors import (
+    AllProvidersFailedError,
+    AuthenticationError,
+    DeadlineExceededError,
+    EmptyResponseError,
+    G4FLiteError,
+    ProviderError,
+)
 from ..prompt import Prompt
 from ..timeout import Timeout, TimeoutLike
-from .base import BaseProvider, Provider
-from .circuit_breaker import CircuitBreaker
+from .base import BaseProvider
 from .hooks import listing, models_of
 from .registry import make, make_provider
-from .turns import Member, Turns
+from .turns import Turns, members_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +55,10 @@ class Fallback(BaseProvider):
     answer is the name of the provider that answered, with its address where others of that name have another one.
 
     :param providers: the providers, in order: objects, classes or names
-    :param each: the timeout of each provider, within the ``timeout`` of a call
+    :param each: seconds after which the next provider is asked if an answer has not begun; one that has is not cut, and
+        the last provider has the time left.  A Timeout or a (connect, read) pair is that of each, the last one too
     :param on_fallback: called before an answer for which others failed first, with a list of their errors, and with the
-        name of the provider that answers
+        name of the provider that answers; without it a key that one of them rejected is a warning
     :param clock: returns the time in seconds
     :param shuffle: only False, because the order is kept; it is accepted for scripts that were written for g4f, like
         the next two
@@ -92,15 +99,13 @@ class Fallback(BaseProvider):
         self.providers = [_member(provider) for provider in given]
         if not self.providers:
             raise ValueError("a Fallback needs at least one provider")
-        self.each = None if each is None else Timeout.of(each)
+        limits = None if each is None else Timeout.of(each)
+        self.each = limits.first if limits and isinstance(each, (int, float)) else limits
         self._usual = Timeout.of_environment() or Timeout()  # which a member has that was given none
         self.timeout = self._usual  # for calls without a timeout
         self.on_fallback = on_fallback
         self._clock = clock
-        self._members = [
-            Member(provider, CircuitBreaker(clock), address)
-            for provider, address in zip(self.providers, _telling_addresses(self.providers), strict=True)
-        ]
+        self._members = members_of(self.providers, clock)
 
     @property
     def known_options(self) -> frozenset[str] | None:
@@ -138,8 +143,8 @@ class Fallback(BaseProvider):
                 f"{self.name} takes no {name}, which is for one service: ask that, or make it with headers="
             )
         refusals: list[Exception | None] = []
-        for provider in self.providers:
-            refusals.append(provider.refusal(prompt))
+        for member in self._members:
+            refusals.append(member.refusal(prompt))
             if refusals[-1] is None:
                 return refusals
         for refusal in refusals:
@@ -182,7 +187,7 @@ class Fallback(BaseProvider):
             provider.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.providers, self.each, self.on_fallback)
+        return partial(Fallback, self.providers, each=self.each, on_fallback=self.on_fallback), ()
 
     def __repr__(self) -> str:
         return f"Fallback({self.providers!r})"
@@ -203,18 +208,6 @@ def _member(given: Any) -> BaseProvider:
     raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
 
 
-def _telling_addresses(providers: list[BaseProvider]) -> list[str]:
-    """Return the address of each member whose name others have too, at another address; "" for the others."""
-
-    def address(provider: BaseProvider) -> str:
-        return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
-
-    def is_alone(provider: BaseProvider) -> bool:
-        return len({address(each) for each in providers if each.name == provider.name}) == 1
-
-    return ["" if is_alone(provider) else address(provider) for provider in providers]
-
-
 def all_failed(
     what: str, errors: list[G4FLiteError], step: str, models: Iterable[str | None] = ()
 ) -> AllProvidersFailedError:
@@ -230,10 +223,6 @@ def all_failed(
         for error, model in zip_longest(errors, models)
     )
     return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
-
-
-def _rebuild(providers: list[BaseProvider], each: Timeout | None, on_fallback: OnFallback | None) -> Fallback:
-    return Fallback(providers, each=each, on_fallback=on_fallback)
 
 
 class _Chain(CheckedSource):
@@ -256,10 +245,11 @@ class _Chain(CheckedSource):
         self._refusals = refusals
         self._clock = chain._clock
         self._whole = Timeout.of(prompt.timeout, chain.timeout)
+        self._most = chain.each if isinstance(chain.each, float) else math.inf  # where others are left
         self._began_at = self._clock()
         self._source: Source | None = None
         self._members = chain._members
-        self._turns = Turns(self._members, prompt, self._refusal, self._left_until_first)
+        self._turns = Turns(self._members, prompt, self._refusal, self._left_until_first, self._clock)
         super().__init__()
 
     def scrub(self, error: BaseException) -> None:
@@ -285,14 +275,14 @@ class _Chain(CheckedSource):
                 errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name)
                 continue
             began_at = self._clock()
-            limits, share = self._limits(provider, members_left)
+            others = members_left > 1 or self._prompt.has_fallback
+            limits, share = self._limits(provider, members_left, self._most if others else math.inf)
             first: list[Delta] = []
             try:
                 if refusal is not None:
                     raise refusal
-                has_fallback = members_left > 1 or self._prompt.has_fallback
-                asked = replace(self._prompt, timeout=limits, share=share, has_fallback=has_fallback)
-                source = provider.begin(asked)
+                asked = self._turns.prompt(position, members_left)
+                source = provider.begin(replace(asked, timeout=limits, share=share))
                 deltas = deltas_of(source, provider.name)
                 self._source = source
                 self.priced_at = getattr(source, "priced_at", None)
@@ -306,6 +296,7 @@ class _Chain(CheckedSource):
                     raise
                 member.name_in(error)
                 self._name_limit(error, limits)
+                self._turns.add_up(position, error)
                 if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
                     breaker.failed(error)
                     raise
@@ -322,8 +313,8 @@ class _Chain(CheckedSource):
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             self.attempts = getattr(source, "attempts", None)
             self.response = getattr(source, "response", None)
-            if errors and self._chain.on_fallback is not None:
-                self._chain.on_fallback([errors[each] for each in sorted(errors)], self.provider)
+            if errors:
+                self._tell([errors[each] for each in sorted(errors)], self.provider)
             try:
                 yield from first
                 yield from deltas
@@ -340,8 +331,17 @@ class _Chain(CheckedSource):
         if self._turns.ended.is_set():
             return
         given = [errors[position] for position in sorted(errors)]
-        models = [self._telling_model(position) for position in sorted(errors)]
+        models = map(self._telling_model, sorted(errors))
         raise all_failed("no provider answered", given, "prompt", models) from given[-1]
+
+    def _tell(self, errors: list[G4FLiteError], answering: str) -> None:
+        """Tell the program which members failed before the one that answers, or at least which keys were rejected."""
+        if self._chain.on_fallback is not None:
+            self._chain.on_fallback(errors, answering)
+            return
+        for error in errors:
+            if isinstance(error, AuthenticationError) and error.status is not None:
+                warn(f"another provider answers, as this one rejected its key: {error}")
 
     def _telling_model(self, position: int) -> str | None:
         """Return the model of a member whose name others have too, if the prompt names none for all of them."""
@@ -353,20 +353,21 @@ class _Chain(CheckedSource):
         """Return a member's refusal of the prompt; None if it accepts it."""
         if position < len(self._refusals):
             return self._refusals[position]
-        return self._chain.providers[position].refusal(self._prompt)
+        return self._members[position].refusal(self._prompt)
 
     def _own_limits(self, provider: BaseProvider) -> Timeout | None:
         """Return the timeout that a member has for every call, of its own or by ``each``; None if nobody gave one."""
-        own, each = getattr(provider, "timeout", None), self._chain.each
+        each = self._chain.each if isinstance(self._chain.each, Timeout) else None
+        own = getattr(provider, "timeout", None)
         if not isinstance(own, Timeout) or own == self._chain._usual:
             return each
         return own if each is None else own.within(each)
 
-    def _limits(self, provider: BaseProvider, members_left: int) -> tuple[Timeout, float | None]:
-        """Return the timeout of a member, and the seconds until its first delta: its share of the time left."""
+    def _limits(self, provider: BaseProvider, members_left: int, most: float) -> tuple[Timeout, float | None]:
+        """Return the timeout of a member, and the seconds until its first delta: at most its share of the time left."""
         own = self._own_limits(provider)
         limits = self._whole if own is None else own if self._prompt.timeout is None else own.within(self._whole)
-        left, share = self._left(self._whole.total), self._left_until_first() / members_left
+        left, share = self._left(self._whole.total), min(self._left_until_first() / members_left, most)
         return replace(limits, total=min(limits.total or left, left)), None if share == math.inf else share
 
     def _left_until_first(self) -> float:
@@ -396,4 +397,4 @@ class _Chain(CheckedSource):
         if not isinstance(error, DeadlineExceededError):
             return False
         own = getattr(self._own_limits(provider), error.limit, None) or FAIR_SECONDS
-        return self._clock() - began_at < min(own, FAIR_SECONDS)
+        return self._clock() - began_at < min(own, FAIR_SECONDS, self._most)

@@ -30,7 +30,7 @@ def _facts(provider: BaseProvider, model: str | None) -> Any:
         named = provider.get_model(model)
     except G4FLiteError:  # of a member of a chain that does not have this model
         named = model
-    facts = [provider.name, named, plain(provider.identity(), provider._own_settings.only)]
+    facts = [provider._kind_name or provider.name, named, plain(provider.identity(), provider._own_settings.only)]
     facts.append([*dict.fromkeys(provider.secrets())])
     if isinstance(provider, Provider):
         facts += [

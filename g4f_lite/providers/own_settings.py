@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Collection, ItemsView, Mapping
 from dataclasses import fields, is_dataclass
@@ -10,7 +11,6 @@ from datetime import date, time, timedelta
 from enum import Enum
 from functools import cached_property
 from pathlib import PurePath
-from secrets import token_hex
 from types import FunctionType
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..http.redact import names_secret
 from .settings import Settings
 
 # The names of arguments that hold a secret, where their class does not declare it: api_key, client_secret, password.
-_SECRET_NAME = r"(?i)(^|_)(api)?(key|token|secret|password|passphrase|credential)s?$"
+_SECRET_NAME = r"(?i)(^|_)(api)?(key|token|secret|password|passphrase|credential)s?$|(^|_)pin$"
 _BASE_SETTINGS = {*Settings.__annotations__}  # which have attributes, and facts, of their own
 _PICKLED = "left out of a pickle"
 
@@ -36,7 +36,7 @@ class OwnSettings:
 
     def __init__(self, kind: type | None, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> None:
         self._call = kind, arguments, named
-        self.only = token_hex()
+        self.only = os.urandom(32).hex()
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class OwnSettings:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        only, kept = token_hex(), {}
+        only, kept = os.urandom(32).hex(), {}
         for name, value in self.values.items():
             kept[name] = _PICKLED if _is_secret(name, value) or _has_secret_field(value) else plain(value, only)
         return OwnSettings, (None, (), kept)

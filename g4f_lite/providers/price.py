@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+PriceLike = tuple[float, float] | Mapping[str, tuple[float, float]]
 
 
 class Price(NamedTuple):
@@ -36,3 +39,27 @@ class Price(NamedTuple):
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
         """Return what so many tokens cost."""
         return (self.prompts * prompt_tokens + self.answers * completion_tokens) / 1e6
+
+
+class ModelPrices(dict[str, Price]):
+    """What a million tokens of each model cost in US dollars; a model that is not in it has no known price."""
+
+
+#: The caller's price, or the URL whose prices count; "" where nothing costs anything, None for unknown prices.
+PricedAt = str | Price | ModelPrices | None
+
+
+def check_price(price: Any) -> Price | ModelPrices:
+    """Check ``price=``, a pair or a dict of pairs by model, and return it.
+
+    :raises TypeError: if it is something else
+    :raises ValueError: if a number is below 0, or not finite
+    """
+    if isinstance(price, Mapping):
+        return ModelPrices({str(model): Price.of(pair) for model, pair in price.items()})
+    return Price.of(price)
+
+
+def price_of_model(priced_at: PricedAt, model: str | None) -> PricedAt:
+    """Return the price of a model, if prices are given by model and it is one of them."""
+    return priced_at.get(model, priced_at) if isinstance(priced_at, ModelPrices) and model else priced_at

@@ -12,6 +12,7 @@ from ..errors import G4FLiteError, ModelNotSupportedError, ProviderNotFoundError
 from ..http.forks import lock_free_in_children
 from .base import BaseProvider
 from .environment import warn_of_unknown_variables
+from .openai.presets import plain
 from .registry import find_class, is_url, make, make_provider
 from .settings import check_url
 
@@ -30,6 +31,9 @@ _VARIABLES = (
     "OPENAI_BASE_URL",
     "OLLAMA_HOST",
 )
+
+_OF_ONE_SERVER = ("base_url", "api_key")  # settings
+ANY_SERVER = "openaicompatible"  # the name of the class for any server
 
 replacement: BaseProvider | None = None  # replaces the choice of the environment, for tests
 _made: dict[tuple[str | None, ...], BaseProvider] = {}
@@ -102,10 +106,12 @@ def choose_provider(
     the model if the environment selects the provider and names no other model.
 
     :param name: the name of a provider, ``name:model``, or several separated by commas for a Fallback
-    :param base_url: the URL of the named provider, or of an OpenAI-compatible server
+    :param base_url: the URL of the named provider, or of an OpenAI-compatible server; of several names, that of the
+        only ``openaicompatible``, and so is an ``api_key``
     :param local: further arguments of ``Local``, if it is selected
     :param settings: arguments of the provider's class
     :raises ProviderNotFoundError: if there is no such name
+    :raises TypeError: if there is a URL or a key for several providers
     :raises ValueError: if a name or URL is invalid
     """
     warn_of_unknown_variables()
@@ -132,7 +138,8 @@ def choose_provider(
         names = names or ["OpenAICompatible"]
     try:
         spare = model if by_environment and len(names) > 1 else None
-        made = [_make(one, settings, local or {}, spare) for one in names or ["Local"]]
+        each = _settings_of_each(names, settings) if len(names) > 1 else [settings]
+        made = [_make(one, own, local or {}, spare) for one, own in zip(names or ["Local"], each, strict=True)]
     except (ProviderNotFoundError, ModelNotSupportedError) as error:
         if by_environment and isinstance(error, ProviderNotFoundError):
             error.message = f"G4F_LITE_PROVIDER: {error.message}"
@@ -143,6 +150,11 @@ def choose_provider(
         error.args = (error.message,)
         raise shortened(error)  # noqa: B904  it is the same one
     return _one_of(made)
+
+
+def names_any_server(names: str) -> bool:
+    """Return whether one of several names, separated by commas, is that of the class for any server."""
+    return any(plain(name.partition(":")[0]) == ANY_SERVER for name in names.split(","))
 
 
 def default_provider() -> BaseProvider:
@@ -170,6 +182,19 @@ def _names_projector(error: G4FLiteError) -> bool:
     from .local.vision import PROJECTOR_FROM  # which few programs need
 
     return PROJECTOR_FROM in error.message
+
+
+def _settings_of_each(names: list[str], settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the settings of each of several providers: a URL and a key are those of the only ``openaicompatible``.
+
+    :raises TypeError: if there is a URL or a key, and not one provider of this name
+    """
+    shared = {name: value for name, value in settings.items() if name not in _OF_ONE_SERVER}
+    is_server = [names_any_server(name) for name in names]
+    if shared.keys() != settings.keys() and sum(is_server) != 1:
+        name = next(name for name in _OF_ONE_SERVER if name in settings)
+        raise TypeError(f"{name}= needs a single provider, or of several one that is {ANY_SERVER!r}, whose it is then")
+    return [settings if own else shared for own in is_server]
 
 
 def _make(name: str, settings: dict[str, Any], local: Mapping[str, Any], spare: str | None) -> BaseProvider:

@@ -168,7 +168,8 @@ def _answered(provider: Sender, exchange: Exchange, prompt: Prompt, request: req
     if observe is not None and body.status != TOO_MANY:
         observe(body.status, body.headers)
     try:
-        provider.check_response(body, prompt)
+        with naming(provider, "check_response", body=body):
+            provider.check_response(body, prompt)
     except BaseException as error:
         not_read(error, provider, exchange, body)
         if observe is not None and body.status == TOO_MANY:

@@ -14,9 +14,8 @@ import requests
 
 from ..arguments import safe_url, unknown_setting
 from ..errors import MissingDependencyError
-from ..http.failures import NEEDS_PYSOCKS
 from ..http.retry import OnRetry
-from ..http.route import CA_BUNDLES
+from ..http.route import CA_BUNDLES, NEEDS_PYSOCKS
 from ..timeout import RetryLike, TimeoutLike
 
 if TYPE_CHECKING:

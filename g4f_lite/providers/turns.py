@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
-from ..errors import AllProvidersFailedError, G4FLiteError, ProviderError
+from ..errors import AllProvidersFailedError, G4FLiteError
 from ..http.retry import is_retryable
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
 from ..timeout import RETRY, WAIT_SHARE, RetryLike, RetryPolicy, before_others, patience
-from .base import BaseProvider
+from .base import BaseProvider, Provider
 from .circuit_breaker import CircuitBreaker
 
 logger = logging.getLogger(__name__)
@@ -37,10 +39,32 @@ class Member(NamedTuple):
         """Its name in answers and errors."""
         return f"{self.provider.name} ({self.address})" if self.address else self.provider.name
 
+    def refusal(self, prompt: Prompt) -> Exception | None:
+        """Return its refusal of a prompt; None if it accepts the prompt."""
+        return self.provider.refusal(prompt.fitting(self.provider.known_options))
+
     def name_in(self, error: G4FLiteError) -> None:
         """Name this member in an error of its provider."""
         if error.provider in (None, self.provider.name):
             error.provider = self.name
+
+
+def members_of(providers: list[BaseProvider], clock: Callable[[], float]) -> list[Member]:
+    """Return the members of a chain; those of one name at several addresses are told apart by them.
+
+    :param clock: returns the time in seconds
+    """
+
+    def address(provider: BaseProvider) -> str:
+        return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
+
+    def is_alone(provider: BaseProvider) -> bool:
+        return len({address(each) for each in providers if each.name == provider.name}) == 1
+
+    return [
+        Member(provider, CircuitBreaker(clock), "" if is_alone(provider) else address(provider))
+        for provider in providers
+    ]
 
 
 class Turns:
@@ -50,6 +74,7 @@ class Turns:
     :param prompt: the prompt
     :param refusal: returns a member's refusal of the prompt by its position; None if it accepts the prompt
     :param left: returns the seconds that are left until the first delta
+    :param clock: returns the time in seconds
     :ivar ended: set when the call is closed, which ends a wait
     """
 
@@ -59,12 +84,17 @@ class Turns:
         prompt: Prompt,
         refusal: Callable[[int], Exception | None],
         left: Callable[[], float],
+        clock: Callable[[], float],
     ) -> None:
         self.ended = threading.Event()
         self._members = members
         self._prompt = prompt
         self._refusal = refusal
         self._left = left
+        self._clock = clock
+        self._began_at = clock()
+        self._errors: dict[int, G4FLiteError] = {}
+        self._waited = 0.0  # by this call in all, because services had asked for it
 
     def of(self, errors: dict[int, G4FLiteError]) -> Iterator[tuple[int, int]]:
         """Yield the position of each member that is to be asked, and how many are left.
@@ -74,12 +104,12 @@ class Turns:
 
         :param errors: the error of each member that has failed; that of a member that is skipped is put there
         """
+        self._errors = errors
         blocked: list[int] = []
         for position, member in enumerate(self._members):
             breaker = member.breaker
             if breaker.failures and (wait := breaker.wait()):
-                text = f"skipped, because it failed before ({breaker.reason}); it will be tried again in {wait:.0f} s"
-                errors[position] = ProviderError(text, provider=member.name, retry_after=wait)
+                errors[position] = breaker.skipped(wait, member.name)
                 logger.info("Fallback: no answer from %s", errors[position])
                 blocked.append(position)
                 continue
@@ -87,33 +117,67 @@ class Turns:
             yield position, members_left
             if members_left > 1 and self._left_its_wait(errors[position], self._policy(member.provider)):
                 blocked.append(position)
-        waited = 0.0
+        told: set[int] = set()
         blocked = [each for each in blocked if self._refusal(each) is None]
-        while waits := {each: seconds for each in blocked if (seconds := self._wait(each, waited)) is not None}:
+        while waits := {each: seconds for each in blocked if (seconds := self._wait(each)) is not None}:
             position = min(waits, key=lambda each: (waits[each], each))
             if waits[position]:
-                if not waited:
-                    logger.info("Fallback: waiting for %s, %.2f s", self._members[position].name, waits[position])
+                if position not in told:
+                    told.add(position)
+                    self._tell_wait(position, waits[position])
                 pause = min(waits[position], LOOK_SECONDS)
                 wait_for(self.ended, pause)
-                waited += pause
+                self._waited += pause
                 if self.ended.is_set():
                     return
             elif not self._members[position].breaker.wait():
                 blocked.remove(position)
                 yield position, len(blocked) + 1
 
-    def _wait(self, position: int, waited: float) -> float | None:
-        """Return the seconds until a member is free; None if that is not known, or longer than this call may wait.
+    def prompt(self, position: int, members_left: int) -> Prompt:
+        """Return the prompt that fits a member, with whether another is behind it, and how often and long it may try.
 
-        :param waited: the seconds that this call has waited already
+        Its second turn has the attempts that the first one has left, and the waits that this call has left.
+
+        :param members_left: how many members are left, this one included
         """
+        error = self._errors.get(position)
+        provider = self._members[position].provider
+        policy, fitting = self._policy(provider), self._prompt.fitting(provider.known_options)
+        prompt = replace(fitting, has_fallback=members_left > 1 or fitting.has_fallback)
+        if error is None:
+            return prompt
+        if isinstance(policy, RetryPolicy) and error.attempts:
+            prompt = replace(prompt, retry=replace(policy, attempts=max(1, policy.attempts - error.attempts)))
+        return replace(prompt, patience=max(0.0, patience(policy) - self._waited))
+
+    def add_up(self, position: int, error: G4FLiteError) -> None:
+        """Count the waits of a member's turn, and add to the error of a second turn what the call took before."""
+        before = self._errors.get(position)
+        self._waited += error.waited
+        if before is None or before is error:
+            return
+        error.waited = self._waited
+        if before.attempts and error.attempts:
+            error.attempts += before.attempts
+        if error.elapsed is not None:
+            error.elapsed = self._clock() - self._began_at
+
+    def _tell_wait(self, position: int, seconds: float) -> None:
+        """Tell of a wait for a member as the member itself does of its own, by the log and ``on_retry``."""
+        member, error = self._members[position], self._errors[position]
+        logger.info("Fallback: waiting for %s, %.2f s", member.name, seconds)
+        if (on_retry := getattr(member.provider, "on_retry", None)) is not None:
+            on_retry(error, error.attempts or 0, seconds)
+
+    def _wait(self, position: int) -> float | None:
+        """Return the seconds until a member is free; None if that is not known, or longer than this call may wait."""
         member = self._members[position]
         seconds = member.breaker.known_wait()
         if seconds is None:
             return None
         policy = self._policy(member.provider)
-        most = patience(before_others(policy) if self._prompt.has_fallback else policy) - waited
+        most = patience(before_others(policy) if self._prompt.has_fallback else policy) - self._waited
         return seconds if seconds <= min(most, WAIT_SHARE * self._left()) else None
 
     def _left_its_wait(self, error: G4FLiteError, policy: RetryLike) -> bool:

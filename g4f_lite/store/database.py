@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import StoreError
-from ..http.forks import lock_free_in_children
+from ..http.forks import ForkGate, lock_free_in_children
 
 BUSY_SECONDS = 30.0  # that a statement waits while another process writes, unless the kind of file says otherwise
 _RETRY_SECONDS = 0.01  # between tries to switch to WAL, during which SQLite itself does not wait
 _lock = lock_free_in_children()  # of the connections of all databases
+_gate = ForkGate()  # to SQLite, which has locks of its own for the whole process
 _inherited: list[Any] = []  # connections of a parent process, which must be neither used nor closed after a fork
 
 # What SQLite says, what it means, and what to do; Python 3.10 does not give its error codes.
@@ -68,8 +69,9 @@ class _Idle:
             return
         with _lock:
             connections, self.connections = self.connections, []
-        for connection in connections:
-            connection.close()
+        with _gate.passed():
+            for connection in connections:
+                connection.close()
 
 
 class Database:
@@ -162,17 +164,18 @@ class Database:
             self._idle.leave_to_parent()
             connection = self._idle.connections.pop() if self._idle.connections else None
             closed, process = self._closed, self._idle.process
-        connection = connection or self._open()
-        try:
-            yield connection
-        finally:
-            with _lock:
-                if process != os.getpid():  # a fork in between
-                    _inherited.append(connection)
-                elif closed == self._closed and not connection.in_transaction:
-                    self._idle.connections.append(connection)
-                else:
-                    connection.close()
+        with _gate.passed():
+            connection = connection or self._open()
+            try:
+                yield connection
+            finally:
+                with _lock:
+                    if process != os.getpid():  # a fork in between
+                        _inherited.append(connection)
+                    elif closed == self._closed and not connection.in_transaction:
+                        self._idle.connections.append(connection)
+                    else:
+                        connection.close()
 
     def _create(self) -> None:
         """Make the file with its mode before SQLite would make it with the usual one."""

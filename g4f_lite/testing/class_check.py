@@ -9,6 +9,8 @@ from ..prompt import Prompt
 from ..providers.base import Provider
 from ..providers.secret import Secret, secrets_of
 
+__tracebackhide__ = True  # from pytest
+
 
 def check_class(provider: Provider) -> None:
     """Check what is set in the class of a provider.
@@ -17,12 +19,8 @@ def check_class(provider: Provider) -> None:
     """
     kind = type(provider)
     own = kind.__mro__[: kind.__mro__.index(Provider)]
-    has_bootstrap = kind.bootstrap is not Provider.bootstrap
-    if provider.token_sources and not has_bootstrap:
+    if not kind.has_bootstrap and any(vars(base).get("token_sources") for base in own):
         raise AssertionError(f"{kind.__name__} has token_sources, and no bootstrap() that fetches a token")
-    if has_bootstrap and not any("token_sources" in vars(base) for base in own):
-        text = "has a bootstrap(), and no token_sources: set token_sources = 1, or an expired token is kept (0 if not)"
-        raise AssertionError(f"{kind.__name__} {text}")
     if hasattr(provider, "list_models") and kind.get_models is Provider.get_models:
         text = "has a list_models(), and no get_models() that calls it: return self.run(self.list_models) there"
         raise AssertionError(f"{kind.__name__} {text}")
@@ -36,5 +34,5 @@ def check_class(provider: Provider) -> None:
         assert value is not Secret, (
             f"{kind.__name__}.{name} is the class Secret; write Secret(…) with the name of a variable"
         )
-        if name not in used and (near := get_close_matches(name, known, 1, 0.85)):
+        if name not in used and name[0] != "_" and (near := get_close_matches(name, known, 1, 0.85)):
             raise AssertionError(f"{kind.__name__}.{name} has no effect; did you mean {near[0]}?")

@@ -98,7 +98,7 @@ class PlayedService:
     :ivar prompts: how many prompts it has got
     :ivar missing: the cookies that a prompt came without
     :ivar lacks_headers: whether a prompt came without the header ``CALLERS_HEADER``
-    :ivar contents: the bodies of the requests
+    :ivar sent: the target, the headers and the body of each request
     :ivar unknown: the paths of requests that have no replies
     :ivar asked: the paths of requests that have
     """
@@ -111,7 +111,7 @@ class PlayedService:
         self.refused = self.prompts = 0
         self.missing: list[str] = []
         self.lacks_headers = False
-        self.contents: list[bytes] = []
+        self.sent: list[bytes] = []
         self.unknown: list[str] = []
         self.asked: list[str] = []
         self.prompt_path = self.refused_path = list(replies)[-1]
@@ -130,6 +130,11 @@ class PlayedService:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def begin_again(self) -> None:
+        """Forget what was sent, and give the first reply of each path next."""
+        self.sent.clear()
+        self._given = dict.fromkeys(self.replies, 0)
 
     def reply_to(self, path: str, headers: Message) -> Reply:
         """Return the reply to a request."""
@@ -164,7 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         service = self.service
-        service.contents.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        head = "".join((self.path, *map(str, self.headers.items()))).encode("latin-1", "replace")
+        service.sent.append(head + b"\n" + self.rfile.read(int(self.headers.get("Content-Length") or 0)))
         reply = service.reply_to(self.path.partition("?")[0], self.headers)
         self.send_response(reply.status)
         for name, value in reply.headers.items():

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
-from io import StringIO
 from typing import Any
 from unittest import mock
-from urllib.parse import urlsplit
-
-import requests
+from urllib.parse import unquote_to_bytes
 
 from ..answers.deltas import Finish, is_content
+from ..answers.short_traceback import with_short_errors
 from ..errors import (
     AuthenticationError,
     DeadlineExceededError,
@@ -25,8 +21,6 @@ from ..errors import (
     HookError,
     RateLimitError,
 )
-from ..http.body import Body
-from ..http.exchange import Exchange
 from ..http.retry import is_retryable
 from ..http.spellings import SHORTEST_SECRET
 from ..messages import Message
@@ -36,12 +30,15 @@ from ..providers.hooks import models_of, read_error
 from ..providers.sending import TOO_MANY
 from ..timeout import RETRY
 from .class_check import check_class
+from .guards import no_other_sessions, nothing_printed, nothing_sent_elsewhere, short_causes
 from .played_service import CALLERS_HEADER, REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
+from .sent_check import CALL_SECONDS, check_sent
+
+__tracebackhide__ = True  # so that pytest shows the line of the test, and the message, without these functions
 
 Asked = str | Sequence[Message]
 
 EARLY_ENDS = 64  # places, evenly apart, at which an answer is ended too early
-CALL_SECONDS = 20  # after which a call is taken to have no end
 MOST_REFUSALS = 5  # of the requests to one path, after which a provider that still sends them is wrong
 
 _IMAGE = b64decode(  # a PNG of one pixel, whose first bytes have the same base64 in a form
@@ -62,6 +59,7 @@ _ODD_ERRORS: tuple[tuple[Any, str], ...] = (
 )
 
 
+@with_short_errors
 def check_provider(
     make: Callable[..., Provider],
     replies: Replies,
@@ -71,16 +69,22 @@ def check_provider(
     refusal: ReplyLike | Mapping[str, ReplyLike] = REFUSAL,
     unmarked_end: bool = False,
     models: Sequence[str] | None = None,
+    history: bool = True,
+    options: Mapping[str, Any] | None = None,
 ) -> None:
     """Check what callers rely on: a provider reads its answers in any pieces, and misses and shows nothing.
 
     A server on loopback gives the replies, and nothing can be sent elsewhere.  The answer has to be the same whole, as
     a stream, and byte by byte; where it is cut or ends too early, there has to be an error; a refusal of the prompt, or
     of any other request, has to be an AuthenticationError; a refused token has to be fetched again once; an
-    image has to be sent or refused; no call may change the provider, which may be shared between threads; and no pickle
-    and no ``repr`` may hold a key::
+    image has to be sent or refused; each message, the model where there are several, and each option have to change
+    what is sent; no call may change the provider, which may be shared between threads; and no pickle and no ``repr``
+    may hold a key::
 
         check_provider(partial(Parley, api_key="a-key"), {"/chat": ANSWER}, text="Good day")
+
+    What is sent is compared with what is sent for another prompt.  Not checked are the names and the meaning of its
+    fields, what the provider refuses, and a body that is wholly another each time; test these on the body that is sent.
 
     :param make: the class of the provider, or a function that makes one; gets ``base_url=`` and ``retry=``
     :param replies: the body of a successful response for each path, or a Reply, that of the prompt last, and those to
@@ -92,19 +96,22 @@ def check_provider(
         that of any other path has status 401
     :param unmarked_end: whether the end of the body is the only end of an answer, so that an early one looks the same
     :param models: what ``get_models`` returns; None for any names
+    :param history: False if the service takes only the last message, and neither a system message nor earlier ones
+    :param options: values of options, where it depends on the value whether it is sent; None for one that is not sent
     :raises AssertionError: if something does not hold
     :raises TypeError: if ``make`` cannot be called, or something is not a reply
-    :raises ValueError: if a path is not one of the service, or there are no replies
+    :raises ValueError: if a path is not one of the service, an option is unknown, or there are no replies
     """
     if not callable(make):
         raise TypeError(f"make must be the class, or a function that makes a provider, not {type(make).__name__}")
     made = replies_of(replies)
     service = PlayedService(made, refusals_of(refusal, list(made)))
     offline = mock.patch.dict(os.environ, G4F_LITE_OFFLINE="1")
-    with service, offline, mock.patch.object(sending, "pause"), _nothing_printed(), _nothing_sent_elsewhere(service):
+    at_once = mock.patch.object(sending, "pause")
+    with service, offline, at_once, short_causes(), nothing_printed(), nothing_sent_elsewhere(service):
         provider = _made(make, service.url)
         check_class(provider)
-        with _no_other_sessions(provider):
+        with no_other_sessions(provider):
             _check_requests(provider, service, prompt)
         of_prompts = set(service.asked)
         _check_deltas(provider, prompt)
@@ -126,6 +133,7 @@ def check_provider(
         assert provider.ask(prompt) == text, "no answer after close()"
         if "image_url" not in str(prompt):
             _check_images(provider, service)
+        check_sent(provider, service, options or {}, history=history)
         for form, shown in (("its repr", repr(provider).encode()), ("a pickle of it", _pickled(provider))):
             for secret in provider.secrets():
                 if len(secret) < SHORTEST_SECRET:
@@ -153,51 +161,6 @@ def _made(make: Callable[..., Provider], url: str) -> Provider:
         raise AssertionError(f"{type(provider).__name__}.__init__ does not pass base_url= on to super().__init__")
     provider.headers = {**provider.headers, CALLERS_HEADER: "yes"}
     return provider
-
-
-@contextmanager
-def _nothing_printed() -> Iterator[None]:
-    """Raise if a ``with`` block prints something: the output of a program is its own."""
-    printed = StringIO()
-    try:
-        with redirect_stdout(printed):
-            yield
-    finally:
-        sys.stdout.write(printed.getvalue())
-    first = printed.getvalue().partition("\n")[0]
-    assert not printed.getvalue(), f"the provider prints {first!r:.80}; use logging.getLogger(__name__)"
-
-
-@contextmanager
-def _nothing_sent_elsewhere(service: PlayedService) -> Iterator[None]:
-    """Raise where a request goes to another server, such as the service itself, before it is sent."""
-    send = Exchange.send
-
-    def checked(exchange: Exchange, request: requests.Request, step: str, **settings: Any) -> Body:
-        parts = urlsplit(str(request.url))
-        if parts.netloc and step != "image" and f"{parts.scheme}://{parts.netloc}" != service.url:
-            raise AssertionError(
-                f"a request goes to {parts.scheme}://{parts.netloc}, and not to self.base_url, which is {service.url} "
-                'here; write f"{self.base_url}/…"'
-            )
-        return send(exchange, request, step, **settings)
-
-    with mock.patch.object(Exchange, "send", checked):
-        yield
-
-
-@contextmanager
-def _no_other_sessions(provider: Provider) -> Iterator[None]:
-    """Raise where a hook sends something itself, without the proxy, the timeout and the retries of its call."""
-    send = requests.Session.request
-
-    def request(session: requests.Session, *arguments: Any, **settings: Any) -> requests.Response:
-        if type(session) is requests.Session and session is not provider._own_session:
-            raise AssertionError("requests is called directly; return or yield the Request, or use exchange.send")
-        return send(session, *arguments, **settings)
-
-    with mock.patch.object(requests.Session, "request", request):
-        yield
 
 
 def _pickled(provider: Provider) -> bytes:
@@ -267,7 +230,7 @@ def _check_models(provider: Provider, service: PlayedService, models: Sequence[s
 def _check_images(provider: Provider, service: PlayedService) -> None:
     """Check that an image is refused, or sent in some way."""
     advice = "override check(prompt), and call super().check(prompt) and prompt.check_text_only(self.name)"
-    service.contents.clear()
+    service.begin_again()
     try:
         provider.ask("Hello", images=[_IMAGE], timeout=CALL_SECONDS)
     except HookError as error:
@@ -275,8 +238,14 @@ def _check_images(provider: Provider, service: PlayedService) -> None:
     except (G4FLiteError, TypeError, ValueError):  # its refusal, or that of an upload, to which there is no reply
         return
     forms = _IMAGE[:33], b64encode(_IMAGE[:33])
-    assert any(form in content for form in forms for content in service.contents), (
+    assert any(form in request for form in forms for request in service.sent), (
         f"an image is neither sent nor refused: {advice}"
+    )
+    assert not any(
+        b"'type': 'image_url'" in unquote_to_bytes(request.replace(b"+", b" ")) for request in service.sent
+    ), (
+        "the content of a message with an image is sent as Python writes a list: send it as JSON, or read its parts; "
+        f"if the service takes only text, {advice}"
     )
 
 
@@ -323,7 +292,7 @@ def _check_refusals(provider: Provider, service: PlayedService, prompt: Asked, o
     :param of_prompts: the paths that are asked for a prompt; the others are asked for models
     """
     ask = partial(provider.ask, prompt, timeout=CALL_SECONDS)
-    if provider.token_sources:
+    if provider.has_bootstrap and provider.token_sources:
         service.refused = 1
         before = service.prompts
         _do_refused(ask, "the prompt")

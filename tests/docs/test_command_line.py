@@ -39,7 +39,7 @@ def test_the_command_and_its_options_are_documented(name: str) -> None:
 
 
 def test_the_help_of_a_prompt_has_the_loop_that_is_documented() -> None:
-    loop = 'while read -r line; do g4f-lite chat -- "$line" < /dev/null; done'
+    loop = 'while read -r line; do g4f-lite chat --no-stdin -- "$line"; done'
     assert f"  {loop}\n" in (COMMANDS["g4f-lite chat"].help or "")
     assert f"| {loop}\n" in (DOCS / "command-line.md").read_text(encoding="utf-8")
 

@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("flask.md", "flask-in-production.md")]
 BLOCKS = [block for page in PAGES for block in re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)]
 FILES = {name[1]: block for block in BLOCKS if (name := re.match(r"# (\w+)\.py\n", block))}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+(VIEW,) = re.findall(r"^## In a Flask view\n\n```python\n(.*?)^```$", README, re.M | re.S)
+FILES["readme"] = f"import g4f_lite\n{VIEW}"
 
 Load = Callable[[str], ModuleType]
 
@@ -45,8 +48,15 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def test_the_pages_have_these_files() -> None:
-    assert list(FILES) == ["legacy", "app", "german", "preloaded", "story", "limited", "leased", "jobs"]
-    assert len(BLOCKS) == len(FILES) + 1
+    first = ["legacy", "app", "chain", "error_page", "german", "pages"]
+    assert list(FILES)[:-1] == [*first, "preloaded", "story", "limited", "leased", "jobs"]
+    assert len(BLOCKS) == len(FILES)
+
+
+def test_what_is_installed_needs_no_release() -> None:
+    assert [command for page in PAGES for command in re.findall("^pip install .*", page, re.M)] == [
+        'pip install ".[flask,local]"'
+    ]
 
 
 def test_the_chat_app_is_short() -> None:
@@ -84,6 +94,28 @@ def test_the_chat_app(load: Load, g4f_scripted: Scripted) -> None:
         assert browser.post("/answer", data={"text": "Hello."}).status_code == 404
 
 
+def test_a_conversation_survives_a_reload(load: Load, g4f_scripted: Scripted) -> None:
+    """One that was deleted is begun again, and what is shown is text, not HTML."""
+    g4f_scripted.queue("It is <blue>.", "Yes.", "Hello again.")
+    ada = load("pages").app.test_client()
+    assert "<p>" not in ada.get("/").text
+    for text in ("Which colour?", " ", "Sure?"):
+        assert ada.post("/", data={"text": text}).headers["Location"] == "/"
+    for _ in range(2):
+        assert re.findall("<b>(.*)</b> (.*)</p>", ada.get("/").text.replace("<p>", "\n")) == [
+            ("user", "Which colour?"),
+            ("assistant", "It is &lt;blue&gt;."),
+            ("user", "Sure?"),
+            ("assistant", "Yes."),
+        ]
+    stored = Conversations("conversations.sqlite")
+    (info,) = stored.list()
+    stored.delete(info.id)
+    assert ada.post("/", data={"text": "Hello."}).status_code == 302
+    assert "Hello again." in ada.get("/").text
+    assert [len(call.messages) for call in g4f_scripted.calls] == [2, 4, 2]
+
+
 def test_two_questions_at_once_are_two_whole_turns(load: Load, g4f_scripted: Scripted) -> None:
     g4f_scripted.queue("One.", "Two.")
     app = load("app").app
@@ -99,10 +131,35 @@ def test_two_questions_at_once_are_two_whole_turns(load: Load, g4f_scripted: Scr
     )
 
 
+def test_a_chain_goes_on_after_ten_seconds_of_silence(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GROQ_API_KEY", "MISTRAL_API_KEY"):
+        monkeypatch.setenv(name, "sk-test")
+    chain = load("chain").chat.client.provider
+    assert ([member.name for member in chain.providers], chain.each) == (["Groq", "Mistral"], 10)
+
+
 def test_a_legacy_app(load: Load, g4f_scripted: Scripted) -> None:
     g4f_scripted.queue("A short summary.")
     response = load("legacy").app.test_client().post("/summary", data={"text": "A long text."})
     assert response.get_json() == {"summary": "A short summary."}
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("readme", "/summary"), ("legacy", "/summary"), ("limited", "/answer"), ("leased", "/answer")]
+)
+def test_a_blank_form_is_a_bad_request(name: str, path: str, load: Load, g4f_scripted: Scripted) -> None:
+    browser = load(name).app.test_client()
+    for blank in ("", " ", "\n\t"):
+        response = browser.post(path, data={"text": blank})
+        assert (response.status_code, response.get_json()) == (400, {"error": "Please write something."})
+    g4f_scripted.queue("An answer.")
+    assert b"An answer." in browser.post(path, data={"text": "Hello."}).data
+
+
+@pytest.mark.usefixtures("g4f_scripted")
+def test_a_blank_form_is_no_job(load: Load) -> None:
+    pytest.importorskip("huey")
+    assert load("jobs").app.test_client().post("/summaries", data={"text": " "}).status_code == 400
 
 
 def test_a_stored_conversation(
@@ -129,12 +186,21 @@ def test_an_error_before_the_first_piece_and_after_it(
     assert "the story was cut: Scripted, stream: overloaded" in caplog.text
 
 
+def test_an_error_may_be_a_page(load: Load, g4f_scripted: Scripted) -> None:
+    module = load("error_page")
+    module.app.add_url_rule("/", view_func=lambda: str(module.chat.client.ask("Hello")))
+    g4f_scripted.queue(RateLimitError("slow down", retry_after=7))
+    response = module.app.test_client().get("/")
+    assert (response.status_code, response.headers["Retry-After"], response.mimetype) == (503, "7", "text/html")
+    assert response.text.endswith("<p>The service is not available at the moment. Please try again later.</p>")
+
+
 def test_visitors_read_their_own_language(load: Load, g4f_scripted: Scripted) -> None:
     german = load("german")
     german.app.add_url_rule("/", view_func=lambda: stream_answer(german.chat.client.stream("Hallo")))
     g4f_scripted.queue(RateLimitError("slow down"), ["Hal", ServiceError("down")], ConversationNotFoundError("gone"))
     browser = german.app.test_client()
-    assert "zu viele Anfragen" in browser.get("/").get_json()["error"]
+    assert "nicht erreichbar" in browser.get("/").get_json()["error"]
     assert "keine Antwort" in events(browser.get("/").data)[-1][1]["error"]
     assert "gibt es nicht mehr" in browser.get("/").get_json()["error"]
 

@@ -234,7 +234,7 @@ def test_a_job_that_outlives_its_login_logs_in_again_and_the_next_one_need_not(e
 def test_an_error_with_status_200_says_when_to_come_back(environment: Environment) -> None:
     assert (
         environment.run("-c", WITH_JOBS + BUSY)
-        == "ParleyJobs, prompt: all workers are busy; the service asks to wait 120 s 120.0\n"
+        == "ParleyJobs, prompt: all workers are busy; try again in 120 s 120.0\n"
     )
 
 

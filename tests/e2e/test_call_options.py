@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from g4f_lite.cli import repair
+from g4f_lite.cli.options import Seconds
 from g4f_lite.client import json_format
 from g4f_lite.emulator import Emulator
 
-from .command import asked, assert_failed, assert_refused, call
+from .command import asked, assert_failed, assert_refused, call, run
 
 
 def test_options_reach_the_provider(emulator: Emulator, here: list[str]) -> None:
@@ -69,30 +72,59 @@ def test_a_schema_for_a_service_that_knows_none_is_in_the_prompt(
     assert call(*command).stdout == '{"city": "Paris"}\n'
     assert "It must match this JSON schema" in json.dumps(emulator.requests[-1].json())
     emulator.answer("In Paris.")
-    assert_failed(call(*command), "expected JSON, as --schema requires", printed="")
+    emulator.answer('{"city": "Paris"}')
+    done = call(*command)
+    assert (done.returncode, done.stdout) == (0, '{"city": "Paris"}\n')
+    asked_again = json.dumps(emulator.requests[-1].json())
+    assert all(part in asked_again for part in ("Where?", "In Paris.", "Your answer is not valid", "JSON schema"))
+    emulator.answer("In Paris.")
+    emulator.answer("In Paris!")
+    assert_failed(call(*command, "-q"), "expected JSON, as --schema requires", printed="")
 
 
 def test_an_answer_that_is_not_json(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     file = tmp_path / "any.json"
     file.write_text("{}", encoding="utf-8")
+    emulator.answer("yes")
+    emulator.answer("no")
     assert_failed(
-        call("chat", "Where?", *here, "--schema", str(file)), "expected JSON, as --schema requires", printed="Where?\n"
+        call("chat", "Where?", *here, "--schema", str(file), "-q"),
+        "expected JSON, as --schema requires",
+        printed="no\n",
     )
+
+
+CITY = '{"type": "object", "properties": {"city": {"type": "string"}}}'
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
-def test_an_answer_that_does_not_fit_the_schema(
+def test_an_answer_that_does_not_fit_the_schema_is_asked_for_once_more(
     emulator: Emulator, here: list[str], tmp_path: Path, more: list[str]
 ) -> None:
-    file = tmp_path / "city.json"
-    file.write_text('{"type": "object", "properties": {"city": {"type": "string"}}}', encoding="utf-8")
+    talk = tmp_path / "talk.json"
     emulator.answer('{"city": 1}')
-    done = call("chat", "Where?", *here, "--schema", str(file), *more)
-    assert done.returncode == 1
-    assert "1" in done.stdout
-    assert (
-        done.stderr == "Error: the answer does not match the schema in --schema, at $.city: 1 is not of type 'string'\n"
-    )
+    emulator.answer('{"city": 2}')
+    done = call("chat", "Where?", *here, "--schema", CITY, "--save", str(talk), *more)
+    wrong = "the answer does not match the schema in --schema, at $.city: {} is not of type 'string'"
+    assert (done.returncode, "2" in done.stdout, talk.exists()) == (1, True, False)
+    assert done.stderr == f"Note: {wrong.format(1)}; asking again\nError: {wrong.format(2)}\n"
+    emulator.answer('{"city": 1}')
+    emulator.answer('{"city": "Paris"}')
+    done = call("chat", "Where?", *here, "--schema", CITY, "--save", str(talk), *more)
+    assert (done.returncode, "Paris" in done.stdout, '{"city": 1}' in done.stdout) == (0, True, False)
+    assert [message["content"] for message in asked(emulator)["messages"]][:2] == ["Where?", '{"city": 1}']
+    assert "$.city: 1 is not of type 'string'" in asked(emulator)["messages"][2]["content"]
+    assert [message["content"] for message in json.loads(talk.read_text())] == ["Where?", '{"city": "Paris"}']
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(0, "length"), (70, "stop")])
+def test_an_answer_that_is_cut_or_late_is_not_asked_for_again(
+    emulator: Emulator, here: list[str], monkeypatch: pytest.MonkeyPatch, seconds: float, reason: str
+) -> None:
+    monkeypatch.setattr(repair, "time", SimpleNamespace(monotonic=iter([0, seconds]).__next__))
+    emulator.answer(['{"city": 1}', {"finish_reason": reason}])
+    done = call("chat", "Where?", *here, "--schema", CITY, "--timeout", "60")
+    assert (done.returncode, done.stdout, len(emulator.requests)) == (1, '{"city": 1}\n', 1)
 
 
 def test_a_schema_without_the_package_that_checks_it(
@@ -102,7 +134,8 @@ def test_a_schema_without_the_package_that_checks_it(
     file = tmp_path / "city.json"
     file.write_text('{"required": ["city"]}', encoding="utf-8")
     for answer, code in (("{}", 0), ("Paris", 1)):
-        emulator.answer(answer)
+        for _ in range(1 + code):
+            emulator.answer(answer)
         done = call("chat", "Where?", *here, "--schema", str(file))
         assert (done.returncode, done.stdout) == (code, f"{answer}\n")
         assert done.stderr.startswith("Note: that the answer fits the schema is not checked")
@@ -125,10 +158,20 @@ def test_a_schema_without_the_package_that_checks_it(
         (["--schema", '{"type": '], "is not JSON"),
         (["-o", 'response_format={"type": "json_schema"}'], "no schema"),
         (["-o", "workers=2"], "workers cannot be given with --option"),
+        (["-o", "price=1"], "price cannot be given with --option; pass --price"),
+        (["--price", "1"], "a price is two numbers, of a million tokens of prompts and of answers, not '1'"),
     ],
 )
 def test_options_that_are_not_valid(here: list[str], options: list[str], word: str) -> None:
     assert_refused(call("chat", "hello", *here, *options), word)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("0.5", 0.5), ("90s", 90), ("1m", 60), ("1m30s", 90), ("2h", 7200), ("1.5h", 5400), ("1h2m3s", 3723)],
+)
+def test_a_time_is_seconds_or_has_letters(text: str, seconds: float) -> None:
+    assert Seconds().convert(text, None, None) == seconds
 
 
 def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> None:
@@ -180,3 +223,11 @@ def test_a_provider_that_did_not_work() -> None:
     done = call("chat", "hello", "--provider", "AiChatOnline")
     assert done.stderr.startswith("Note: AiChatOnline did not work when it was last tested")
     assert "doctor AiChatOnline" in done.stderr
+
+
+def test_a_quiet_command_writes_errors_and_no_notes(emulator: Emulator, here: list[str]) -> None:
+    emulator.answer(["half an ans", {"finish_reason": "length"}])
+    done = call("chat", "hello", *here, "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "half an ans\n", "")
+    assert_failed(call("chat", "hello", "-q", "--provider", "AiChatOnline"), "G4F_LITE_OFFLINE=1")
+    assert run("chat", "hello", *here, "-q", stdin="").stderr == ""

@@ -94,6 +94,8 @@ def test_json_is_one_object_with_the_facts(emulator: Emulator, here: list[str]) 
     assert (answer["provider"], answer["model"], answer["finish_reason"]) == ("OpenAICompatible", "echo", "stop")
     assert answer["usage"]["completion_tokens"] == 5
     assert answer["cost"] is None  # of a server that may cost anything
+    priced = json.loads(call("chat", "--json", "--price", "1,1000", "Say hello to me", *here).stdout)
+    assert (priced["usage"]["total_tokens"], priced["cost"]) == (8, 0.004004)  # half of them of the prompt
     assert "»wie" in done.stdout
 
 

@@ -176,8 +176,11 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
         (["chat", "- one\n- two"], b"", "a prompt that begins with a dash comes after --, as in -- '- one'"),
         (["hello"], b"", "'hello' is not a command; a prompt comes after one: g4f-lite chat 'hello'"),
         (["completion"], b"", f"for completion in bash, add to ~/.bashrc: {COMPLETION}"),
-        (["chat", "Hi", "--timeout", "1m"], b"", "'1m' is not a valid number of seconds"),
-        (["batch", "in.txt", "--max-time", "1h"], b"", "'1h' is not a valid number of seconds"),
+        (["chat", "Hi", "--timeout", "1m x"], b"", "'1m x' is not a time, such as 90, 90s, 1m30s or 2h"),
+        (["batch", "in.txt", "--max-time", "1d"], b"", "'1d' is not a time"),
+        (["image", "Hi", "-o", "x.png", "--timeout", ""], b"", "'' is not a time"),
+        (["doctor", "echo", "--timeout", "1.2.3s"], b"", "'1.2.3s' is not a time"),
+        (["doctor", "echo", "--timeout", "0"], b"", "--timeout must be more than 0 seconds"),
         (["Hi, you"], b"", "'Hi, you' is not a command; a prompt comes after one: g4f-lite chat 'Hi, you'"),
         (["batch", "in.txt", "--dry-run"], b"", "; did you mean --estimate?"),
         (["batch", "in.txt", "out.jsonl"], b"", "(out.jsonl); did you mean --output?"),
@@ -245,7 +248,7 @@ def test_an_empty_prompt_is_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [("challenge", 1), ("quota", 3), ("token", 1), ("not_json", 1), ("reset", 3)]
+    ("fault", "code"), [("challenge", 1), ("quota", 1), ("token", 1), ("not_json", 1), ("reset", 3)]
 )
 def test_a_failure_of_the_service_is_one_line(emulator: Emulator, here: list[str], fault: str, code: int) -> None:
     emulator.fail(fault, times=None)

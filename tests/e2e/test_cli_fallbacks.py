@@ -7,8 +7,10 @@ import pytest
 from g4f_lite.cli.options import note_fallback
 from g4f_lite.emulator import Emulator
 from g4f_lite.errors import TransportError
+from g4f_lite.http.cooldown import CoolDowns
+from g4f_lite.providers import turns
 
-from .command import call
+from .command import assert_refused, call
 
 KEY = "sk-a-secret-that-nobody-shall-see"
 
@@ -28,6 +30,41 @@ def test_a_member_of_a_chain_that_failed_is_told_before_the_answer() -> None:
     reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
     assert done.stderr == f"Note: Groq did not answer ({reason}); Echo answers\n"
     assert call("chat", "Hello", "-p", "echo,groq", GROQ_API_KEY=KEY).stderr == ""
+
+
+def test_ones_own_server_is_a_member_of_a_chain(emulator: Emulator) -> None:
+    own = {"G4F_LITE_BASE_URL": f"{emulator.url}/v1"}
+    for options, environment in (
+        (["-p", "groq", "-p", "openaicompatible"], own),
+        ([], {**own, "G4F_LITE_PROVIDER": "groq,openaicompatible"}),
+        (["-p", "groq,openaicompatible", "--base-url", f"{emulator.url}/v1"], {}),
+    ):
+        done = call("chat", "Hello", *options, G4F_LITE_OFFLINE="0", GROQ_API_KEY="", **environment)
+        assert (done.returncode, done.stderr) == (
+            0,
+            "Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n",
+        )
+    done = call("chat", "Hello", "-p", "groq,openaicompatible")
+    assert_refused(
+        done, "OpenAICompatible needs --base-url, the URL of a server such as http://localhost:8080/v1, or G4F"
+    )
+
+
+@pytest.mark.parametrize(("options", "noted"), [([], True), (["--quiet"], False)])
+@pytest.mark.parametrize("names", [["openaicompatible"], ["openaicompatible", "groq"]])
+def test_a_long_wait_for_a_rate_limit_is_noted(
+    options: list[str], noted: bool, names: list[str], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CoolDowns, "begin", lambda *given: None)  # no time passes where no wait is real
+    monkeypatch.setattr(turns, "wait_for", lambda ended, seconds: None)
+    left = iter([30.0])
+    monkeypatch.setattr(turns.CircuitBreaker, "known_wait", lambda breaker: next(left, 0.0))
+    monkeypatch.setattr(turns.CircuitBreaker, "wait", lambda breaker: 0.0)
+    emulator.fail("rate_limit", retry_after=30)
+    named = [word for name in names for word in ("-p", name)]
+    done = call("chat", "Hello", *named, *options, G4F_LITE_BASE_URL=f"{emulator.url}/v1", GROQ_API_KEY=KEY)
+    note = "Note: OpenAICompatible asks to wait 30 s; waiting (Ctrl-C ends it)\n"
+    assert (done.returncode, note in done.stderr) == (0, noted)
 
 
 @pytest.mark.parametrize(

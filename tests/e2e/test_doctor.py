@@ -16,9 +16,10 @@ import pytest
 import trustme
 from click.testing import CliRunner
 
-from g4f_lite import Body, OpenAICompatible, Prompt, Provider, Secret
+from g4f_lite import AiChats, Body, OpenAICompatible, Prompt, Provider, Secret, TransportError
 from g4f_lite.cli import reachability
 from g4f_lite.cli.commands import doctor
+from g4f_lite.cli.diagnosis import diagnose
 from g4f_lite.cli.examination import STEPS, Examination, Examiner
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers import registry
@@ -338,6 +339,13 @@ class Keyed(Provider):
 
     def deltas(self, body: Body, prompt: Prompt) -> Any:
         return None
+
+
+def test_a_site_that_is_gone_needs_another_provider(emulator: Emulator) -> None:
+    error, instead = TransportError("no such host", cause="dns"), "use another provider"
+    assert instead in diagnose(error, AiChats())[1]
+    assert instead not in diagnose(TransportError("refused", cause="proxy"), AiChats())[1]
+    assert instead not in diagnose(error, AiChats(base_url=emulator.url))[1]
 
 
 @pytest.fixture

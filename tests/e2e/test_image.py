@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -44,6 +45,15 @@ def test_in_a_folder_it_gets_a_name(emulator: Emulator, tmp_path: Path) -> None:
     for _ in range(3):
         assert draw(emulator, tmp_path).returncode == 0
     assert [path.suffix for path in tmp_path.iterdir()] == [".png"] * 3
+
+
+def test_a_folder_that_takes_no_files_is_told_before_anything_is_sent(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))  # root may write anywhere
+    for target in (tmp_path, tmp_path / "light.png"):
+        assert_refused(draw(emulator, target), f"cannot write to the directory {tmp_path}: Permission denied")
+    assert emulator.requests == []
 
 
 def test_a_file_that_is_there_is_told_before_anything_is_sent(emulator: Emulator, tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from g4f_lite.cli import main
+from g4f_lite.cli import main, prompt
 from g4f_lite.cli.options import ProviderOptions
 from g4f_lite.emulator import Emulator
 from g4f_lite.testing import Echo
@@ -106,6 +108,64 @@ def test_an_empty_pipe_is_pointed_out(emulator: Emulator, here: list[str], tmp_p
         "Error: standard input is an image, not text; send it with --image -\n",
     )
     assert call("chat", "Sum up:", *here, stdin="BMW builds cars.").stdout == "Sum up:\n\nBMW builds cars.\n"
+
+
+def test_standard_input_that_is_left_alone(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("two", encoding="utf-8")
+    source, sink = os.pipe()  # open and silent
+    with open(source, encoding="utf-8") as silent, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", silent)
+        for arguments in (["one"], ["-f", str(tmp_path / "notes.txt")]):
+            patch.setattr(sys, "argv", ["g4f-lite", "chat", "--no-stdin", *arguments, *here])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            assert ended.value.code == 0
+    os.close(sink)
+    assert prompts(emulator) == ["one", f"{tmp_path / 'notes.txt'}:\n\ntwo"]
+    for words in (["one", "-"], ["one", "-i", "-"]):
+        done = call("chat", "--no-stdin", *words, *here, stdin="two")
+        assert (done.returncode, "which --no-stdin leaves alone" in done.stderr) == (2, True)
+    done = call("chat", "--no-stdin", *here, stdin="two")
+    assert (done.returncode, "there is no prompt" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "note"),
+    [
+        (["one"], "Note: reading standard input, which is added to the prompt; --no-stdin leaves it alone\n"),
+        (["one", "-"], "Note: reading the prompt from standard input\n"),
+        ([], "Note: reading the prompt from standard input\n"),
+        (["one", "--quiet"], ""),
+    ],
+)
+def test_a_standard_input_that_stays_silent_is_pointed_out(
+    here: list[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], note: str
+) -> None:
+    source, sink = os.pipe()
+    written = threading.Event()
+
+    class Errors(io.StringIO):
+        def write(self, text: str) -> int:
+            written.set()
+            return super().write(text)
+
+    def speak_late() -> None:
+        if note:
+            written.wait(60)
+        os.write(sink, b"two")
+        os.close(sink)
+
+    monkeypatch.setattr(prompt, "SECONDS", 0)
+    monkeypatch.setattr(sys, "stderr", errors := Errors())
+    monkeypatch.setattr(sys, "argv", ["g4f-lite", "chat", *arguments, *here])
+    speaker = threading.Thread(target=speak_late)
+    speaker.start()
+    with open(source, encoding="utf-8") as silent:
+        monkeypatch.setattr(sys, "stdin", silent)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    speaker.join()
+    assert (ended.value.code, errors.getvalue()) == (0, note)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")

@@ -13,6 +13,9 @@ from .command import call
 
 ELSEWHERE = "http://127.0.0.1:9/v1"
 OF_OPENAI = "Note: OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL\n"
+OF_SERVER = (
+    "Note: G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is vllm,local; openaicompatible there is its server\n"
+)
 OF_FILE = "Note: the file .env is not read; set G4F_LITE_PROVIDER, G4F_LITE_MODEL in the environment\n"
 LINES = "# G4F_LITE_TIMEOUT=5\nG4F_LITE_PROVIDER=ollama\n export G4F_LITE_MODEL = 'llama3.2'\nOTHER=G4F_LITE_PROXY=x\n"
 
@@ -26,6 +29,10 @@ LINES = "# G4F_LITE_TIMEOUT=5\nG4F_LITE_PROVIDER=ollama\n export G4F_LITE_MODEL 
         ([], {}, "OTHER=1\n", ""),
         ([], {"OPENAI_BASE_URL": ELSEWHERE}, LINES, OF_OPENAI + OF_FILE),
         ([], {"OPENAI_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "echo"}, LINES, ""),
+        ([], {"G4F_LITE_BASE_URL": ELSEWHERE}, None, ""),
+        ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "vllm,local"}, None, OF_SERVER),
+        ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "openaicompatible:big,local"}, None, ""),
+        (["-p", "echo"], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "vllm"}, None, ""),
         (["-p", "echo"], {"OPENAI_BASE_URL": ELSEWHERE}, LINES, ""),
     ],
 )

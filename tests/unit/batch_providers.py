@@ -6,10 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
+
 from g4f_lite import (
     Attached,
     AuthenticationError,
     BaseProvider,
+    Client,
     Finish,
     G4FLiteError,
     Identity,
@@ -108,3 +111,30 @@ class Counts(BaseProvider):
 
 def numbered(count: int) -> list[str]:
     return [f"prompt {number}" for number in range(count)]
+
+
+class People(BaseProvider):
+    """A provider that makes a person of a prompt such as ``"Ada 36"``, and of others something else."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        self.asked += 1
+        text = last_user_message(prompt.messages).split("\n")[0]
+        if text == "fail":
+            raise ServiceError("failed")
+        name, _, age = text.partition(" ")
+        yield f'{{"name": "{name}", "age": {age}}}' if age else "no person"
+        yield Usage(4, 2, 6)
+        yield Finish()
+
+
+@pytest.fixture(name="people")
+def make_people() -> People:
+    return People()
+
+
+@pytest.fixture(name="client")
+def ask_people(people: People) -> Client:
+    return Client(people)

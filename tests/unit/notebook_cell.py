@@ -21,6 +21,7 @@ class Notebook:
         self.drawn: list[tuple[int, object]] = []  # the number of the output, and what it was drawn as
         self.now = 100.0
         self.timers: list[Timer] = []
+        self.plain = ""  # of what was drawn last
         self._outputs = 0
 
     def display(self, content: Any, *, raw: bool = False, display_id: bool = False) -> Any:
@@ -28,6 +29,7 @@ class Notebook:
 
         def update(content: Any, *, raw: bool = False) -> None:
             self.draw(number, content["text/markdown"] if raw else content)
+            self.plain = content["text/plain"] if raw else ""
 
         update(content, raw=raw)
         return SimpleNamespace(update=update)

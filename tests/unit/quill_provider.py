@@ -16,7 +16,6 @@ REPLIES = {"/token": '{"token": "t-1"}', "/chat": 'data: "Schö"\n\ndata: "n \\u
 
 class Quill(Provider):
     url = "http://quill.example"
-    token_sources = 1
     api_key = Secret("QUILL_API_KEY")
 
     def __init__(self, *, api_key: str | None = None, **settings: Any) -> None:
@@ -46,8 +45,6 @@ class Quill(Provider):
 
 class LogsIn(Quill):
     """Has no token but the cookies of its login."""
-
-    token_sources = 1
 
     def bootstrap(self, exchange: Exchange) -> str:
         body = exchange.send(requests.Request("POST", f"{self.base_url}/login", json=[self.api_key]), "bootstrap")

@@ -46,7 +46,6 @@ class Form(Provider):
     """Has a page that sets a token in a cookie, and gets each prompt as a form with the same token."""
 
     url = URL
-    token_sources = 1
 
     def bootstrap(self, exchange: Exchange) -> str:
         body = exchange.send(Request("GET", f"{self.base_url}/page"), "bootstrap")
@@ -75,7 +74,7 @@ WORDS = 'event: word\ndata: "Olá "\n\nevent: word\ndata: "garça"\n\nevent: bye
 
 def test_a_form_with_a_token_from_a_cookie() -> None:
     page = Reply("<!doctype html><html>", cookies={"csrf": "a-csrf-token"})
-    check_provider(Form, {"/page": page, "/send": WORDS}, text="Olá garça")
+    check_provider(Form, {"/page": page, "/send": WORDS}, text="Olá garça", history=False)
 
 
 def test_a_form_is_sent_as_one() -> None:
@@ -190,7 +189,8 @@ LOOK = [
 
 
 def test_an_image_is_uploaded_before_its_prompt() -> None:
-    check_provider(Uploads, {"/files": '{"id": 7}', "/look": '{"reply": "Olá"}'}, text="Olá", prompt=LOOK)
+    replies = {"/files": '{"id": 7}', "/look": '{"reply": "Olá"}'}
+    check_provider(Uploads, replies, text="Olá", prompt=LOOK, history=False)
     with responses.RequestsMock() as service:
         service.post(f"{URL}/files", json={"id": 7})
         service.post(f"{URL}/look", json={"reply": "A swan."})

@@ -7,6 +7,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -311,22 +312,25 @@ def test_a_notebook_shows_why_a_batch_stopped_until_it_goes_on(client: Client) -
 
 
 @pytest.mark.parametrize("kind", [list, iter])
+@pytest.mark.parametrize("store", [None, "kept.db"])
 def test_an_interrupt_in_a_notebook_is_one_line_with_the_results(
-    client: Client, monkeypatch: pytest.MonkeyPatch, kind: Any
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: Any, store: str | None
 ) -> None:
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=object))
-    results = client.map(kind(["one", "two", "three"]))
+    path = store and tmp_path / store
+    results = client.map(kind(["one", "two", "three"]), store=path)
     results.head(1)
     with monkeypatch.context() as patch:
         patch.setattr("g4f_lite.batch.run.Run.result", interrupted)
         with pytest.raises(BatchInterrupted) as caught:
             results.texts()
     (line,) = caught.value._render_traceback_()
+    kept = f", kept in {path}" if store else ""
     assert line.startswith("BatchInterrupted: the batch was interrupted after 1 result; ")
-    assert "_interrupted.so_far" in line
+    assert f"_interrupted.so_far is what has come{kept}, and reading" in line
     assert caught.value.results.texts()[-2:] == ["TWO", "THREE"]
 
 

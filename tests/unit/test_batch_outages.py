@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from g4f_lite import (
     BatchStoppedError,
     Client,
     DeadlineExceededError,
+    Fallback,
+    ProviderError,
     RateLimitError,
     ServiceError,
     StreamInterruptedError,
@@ -47,6 +50,13 @@ def test_an_outage_is_waited_for_and_fails_no_prompt(workers: int | str) -> None
     assert results.texts() == [text.upper() for text in numbered(20)]
     assert len(provider.asked) == 20 + 55
     assert (results.usage.failures, results.usage.calls, results.outage) == (0, 20, 0)
+
+
+def test_an_outage_of_all_members_of_a_chain_fails_no_prompt() -> None:
+    members = [goes_down(lambda text, count: 5 < count <= 10), goes_down(lambda text, count: True)]
+    chain = Fallback(members, clock=itertools.count(step=0.25).__next__)  # 30 s of a breaker are 120 looks at it
+    results = Client(chain).map(numbered(9), workers=1, progress=False)
+    assert results.texts() == [text.upper() for text in numbered(9)]
 
 
 def test_a_service_that_never_answered_stops_the_batch() -> None:
@@ -141,6 +151,8 @@ def test_one_call_at_a_time_tries_a_service_that_is_out_of_reach(monkeypatch: py
         (RateLimitError("busy", status=503), False),
         (AllProvidersFailedError("none", errors=[TransportError("a"), ServiceError("b", status=503)]), True),
         (AllProvidersFailedError("none", errors=[TransportError("a"), ServiceError("b", status=400)]), False),
+        (ProviderError("skipped", retry_after=30), True),
+        (ProviderError("skipped"), False),  # after what does not pass by itself
         (ValueError("an option"), False),
     ],
 )

@@ -176,14 +176,14 @@ def test_the_progress_bar_shows_a_pause_in_the_place_of_a_time_left(
 
     try:
         progress.add(Result(0, "one"))
-        progress.pause(58.4)
+        progress.tick(58.4)
         assert "paused by the service for 58 s]" in shown()
         assert "prompt/s" not in shown()
         assert ("1/4 [" if total else "1 prompt [") in shown()
         size = len(screen.getvalue())
-        progress.pause(58.1)
+        progress.tick(58.1)
         assert len(screen.getvalue()) == size  # the same second is not drawn again
-        progress.pause(0)
+        progress.tick(0)
         assert "paused" not in shown()
     finally:
         progress.close()
@@ -202,7 +202,7 @@ def test_the_progress_bar_shows_the_cost_and_the_pace(monkeypatch: pytest.Monkey
             spent.append(now_spent)
             progress.add(Result(0, "one"))
             for seconds in (58, 0):  # at the end of a pause the bar is drawn at once
-                progress.pause(seconds)
+                progress.tick(seconds)
             told.append(screen.getvalue().rpartition("\r")[2])
             now[0] += 10
     finally:
@@ -235,12 +235,13 @@ def test_the_progress_bar_is_told_of_a_pause_while_a_result_is_waited_for(monkey
     monkeypatch.setattr("g4f_lite.batch.run._LOOK_SECONDS", MOMENT)
     go = threading.Event()
 
-    def pause(_: Progress, seconds: float, outage: float) -> None:
+    def tick(_: Progress, seconds: float, outage: float, in_progress: int) -> None:
         told.append(seconds)
         if seconds > 0:
+            assert in_progress == 1
             go.set()
 
-    monkeypatch.setattr(Progress, "pause", pause)
+    monkeypatch.setattr(Progress, "tick", tick)
 
     def error_of(text: str, count: int) -> G4FLiteError | None:
         results._plan.workers.observe(429, {"Retry-After": "600"})  # as a call does that waits by itself
@@ -261,11 +262,11 @@ def test_a_long_pause_is_a_warning_where_no_progress_is_shown(
     for wanted, seconds in ((None, 59.0), (False, 3600.0), (None, 3600.0)):
         progress = Progress(wanted, 3)
         for _ in range(3):  # once
-            progress.pause(seconds)
+            progress.tick(seconds)
             now[0] += 1
     progress = Progress(None, 3)
     for seconds in (3600, 0, 3600, 0):  # a chain, whose other provider has answered
-        progress.pause(seconds)
+        progress.tick(seconds)
         now[0] += 1
     told = "the batch is paused by the service for 60 min; max_pause= limits such a wait, and progress=True shows it"
     assert [str(warning.message) for warning in recwarn] == [told]

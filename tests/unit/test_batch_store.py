@@ -76,7 +76,9 @@ def test_changed_prompts_are_asked_and_old_answers_stay(tmp_path: Path) -> None:
 def test_an_estimate_counts_the_answers_to_other_questions(tmp_path: Path) -> None:
     path = tmp_path / "answers.db"
     texts(Counts(), ["a", "b", "c"], path)
-    assert Client(Counts("Other")).map(["a", "b", "c"], store=path).estimate().unused == 3
+    others = Client(Counts("Other")).map(["a", "b", "c"], store=path).estimate()
+    assert others.unused == 3
+    assert "; the store has 3 answers more: to other prompts, or of another provider, URL, " in str(others)
     results = Client(Counts()).map(["c", "d"], store=path)
     assert (results.estimate().stored, results.estimate().unused) == (1, 2)
     results.texts()

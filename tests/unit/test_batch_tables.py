@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import enum
 import inspect
-import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 import pytest
 
@@ -21,16 +19,11 @@ from g4f_lite import (
     MissingDependencyError,
     OutputError,
     Prompt,
-    Result,
-    ServiceError,
     ToolCallDelta,
-    Usage,
 )
-from g4f_lite.batch.progress import Progress
-from g4f_lite.messages import last_user_message
 from g4f_lite.testing import Scripted
 
-from .notebook_cell import Notebook, open_notebook  # noqa: F401  a fixture
+from .batch_providers import People, ask_people, make_people  # noqa: F401  fixtures
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
 
@@ -38,23 +31,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
 class Named(NamedTuple):
     name: str
     age: int
-
-
-class People(BaseProvider):
-    """A provider that makes a person of a prompt such as ``"Ada 36"``, and of others something else."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def begin(self, prompt: Prompt) -> Iterator[Any]:
-        self.asked += 1
-        text = last_user_message(prompt.messages).split("\n")[0]
-        if text == "fail":
-            raise ServiceError("failed")
-        name, _, age = text.partition(" ")
-        yield f'{{"name": "{name}", "age": {age}}}' if age else "no person"
-        yield Usage(4, 2, 6)
-        yield Finish()
 
 
 @dataclass
@@ -75,16 +51,6 @@ class Review:
 @dataclass
 class Verdict:
     is_spam: bool | None
-
-
-@pytest.fixture
-def people() -> People:
-    return People()
-
-
-@pytest.fixture
-def client(people: People) -> Client:
-    return Client(people)
 
 
 def test_outputs_are_values_of_the_type(client: Client, people: People, tmp_path: Path) -> None:
@@ -197,6 +163,59 @@ def test_a_value_without_fields_is_in_the_column_of_outputs(kind: Any, answer: s
     assert frame.to_dict("list") == {column: [value]}
 
 
+class Loose(TypedDict, total=False):
+    name: str
+    age: int
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [
+        (None, ["text"]),
+        (int, ["output"]),
+        (list[Person], ["output"]),
+        (Mood, ["output"]),
+        (Person, ["name", "age"]),
+        (Named, ["name", "age"]),
+        (Loose, ["name", "age"]),
+        (Annotated[Person, "somebody"], ["name", "age"]),
+        (Person | None, ["name", "age"]),
+        (Person | Review | int, ["name", "age", "mood", "output"]),
+        (dict[str, int], []),
+    ],
+)
+def test_a_frame_has_the_columns_of_the_type_where_all_failed(client: Client, kind: Any, columns: list[str]) -> None:
+    pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+    for prompts in (["fail", "fail"], iter(["fail"])):
+        results = client.map(prompts, output=kind)
+        assert list(results.so_far.to_frame(meta=False).columns) == columns
+        assert list(results.to_frame().columns)[: len(columns) + 1] == [*columns, "call_error"]
+
+
+@pytest.mark.once
+def test_a_frame_has_the_columns_of_models_where_all_failed(client: Client) -> None:
+    pytest.importorskip("pandas")
+    msgspec = pytest.importorskip("msgspec")
+    pydantic = pytest.importorskip("pydantic")
+    kinds = (
+        msgspec.defstruct("Struct", ["name", "age"]),
+        pydantic.create_model("Model", name=(str, ...), age=(int, 0)),
+    )
+    for kind in kinds:
+        assert list(client.map(["fail"], output=kind).to_frame(meta=False).columns) == ["name", "age"]
+
+
+@pytest.mark.once
+def test_a_frame_without_a_column_of_errors_warns_of_failures(client: Client) -> None:
+    pytest.importorskip("pandas")
+    results = client.map(["Ada 36", "fail"])
+    with pytest.warns(UserWarning, match="^1 of 2 prompts failed: .*results.failed has the errors") as caught:
+        _ = [results.to_frame(meta) for meta in (False, True)]
+    assert [warning.filename for warning in caught] == [__file__]
+
+
 @pytest.mark.once
 def test_booleans_with_missing_values_stay_booleans() -> None:
     pandas = pytest.importorskip("pandas")
@@ -214,6 +233,19 @@ def test_booleans_with_missing_values_stay_booleans() -> None:
     assert frame(yes, no)["is_spam"].dtype == bool
     assert frame(unknown)["is_spam"].dtype == object
     assert isinstance(frame(unknown), pandas.DataFrame)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("answers", "dtype"), [(["3", "none"], "Int64"), (["3", "4"], "int64"), (["3", "none", str(2**70)], "object")]
+)
+def test_whole_numbers_with_missing_values_stay_whole(answers: list[str], dtype: str) -> None:
+    pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+    results = Client(Scripted(*answers)).map(answers, output=int, repairs=0, workers=1)
+    column = results.to_frame()["output"]
+    assert column.dtype == dtype
+    assert column.dropna().tolist() == [value for value in results.outputs() if value is not None]
 
 
 @pytest.mark.once
@@ -274,85 +306,3 @@ def test_a_frame_without_pandas_says_what_to_install(client: Client, monkeypatch
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingDependencyError, match="pip install pandas"):
         client.map(["Ada 1"]).to_frame()
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_is_shown_where_somebody_looks(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("tqdm")
-    for stream, progress, shows in [(Terminal(), None, True), (Terminal(), False, False), (io.StringIO(), None, False)]:
-        monkeypatch.setattr(sys, "stderr", stream)
-        list(client.map(["Ada 1", "fail", "Alan 2"], progress=progress))
-        assert ("3/3" in stream.getvalue()) is shows
-        assert ("failed=1" in stream.getvalue()) is shows
-        assert ("tokens/min=" in stream.getvalue()) is shows
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
-    list(client.map(["Ada 1"], progress=True))
-    assert "1/1" in sys.stderr.getvalue()  # type: ignore[attr-defined]
-
-
-def test_progress_without_tqdm(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "tqdm"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "tqdm", None)
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    assert len(list(client.map(["Ada 1"]))) == 1
-    with pytest.raises(MissingDependencyError, match=r'pip install "g4f-lite\[batch\]"'):
-        list(client.map(["Ada 1"], progress=True))
-
-
-def test_progress_in_a_notebook_is_one_output_that_grows(
-    notebook: Notebook,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def begin(prompt: Any) -> Any:
-        notebook.advance(3)
-        return people(prompt)
-
-    provider = People()
-    people = provider.begin
-    monkeypatch.setattr(provider, "begin", begin)
-    monkeypatch.setattr("g4f_lite.batch.progress.time", SimpleNamespace(monotonic=lambda: notebook.now))
-    texts = Client(provider).map(["Ada 1", "fail", "Alan 2", "Grace 3"], workers=1).texts()
-    assert len(texts) == 4
-    bar = "`█████░░░░░░░░░░░░░░░`"
-    drawn = [text for _, text in notebook.drawn]
-    assert {number for number, _ in notebook.drawn} == {1}
-    assert drawn[:2] == [f"`{'░' * 20}` 0 of 4 prompts", f"{bar} 1 of 4 prompts, tokens/min=120, 0:00:09 left"]
-    assert drawn[-1] == f"`{'█' * 20}` 4 of 4 prompts, failed=1, tokens/min=90"
-    assert capsys.readouterr() == ("", "")
-
-
-def test_progress_in_a_notebook_of_prompts_that_nobody_has_counted(notebook: Notebook) -> None:
-    Client(People()).map(iter(["Ada 1", "fail"])).texts()
-    drawn = [str(text) for _, text in notebook.drawn]
-    assert drawn[0] == "0 prompts"
-    assert drawn[-1].startswith("2 prompts, failed=1, ")
-    list(Client(People()).map(["Ada 1"], progress=False))
-    assert len(notebook.drawn) == len(drawn)
-
-
-def test_a_pause_is_shown_in_a_notebook_instead_of_the_time_left(
-    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("g4f_lite.batch.progress.time", SimpleNamespace(monotonic=lambda: notebook.now))
-    progress = Progress(None, 4)
-    for step in (lambda: progress.add(Result(0, "one")), lambda: progress.pause(58), lambda: progress.pause(0)):
-        notebook.advance(3)
-        step()
-    bar = "`█████░░░░░░░░░░░░░░░` 1 of 4 prompts"
-    assert [text for _, text in notebook.drawn[1:]] == [
-        f"{bar}, 0:00:09 left",
-        f"{bar}, paused by the service for 58 s",
-        f"{bar}, 0:00:27 left",
-    ]
-
-
-def test_progress_in_a_notebook_needs_no_tqdm(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tqdm", None)
-    Client(People()).map(["Ada 1"], progress=True).texts()
-    assert str(notebook.drawn[-1][1]).startswith(f"`{'█' * 20}` 1 of 1 prompt, ")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import responses
@@ -65,6 +67,27 @@ def test_several_names_are_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = choose_provider()
     assert isinstance(chosen, Fallback)
     assert [type(member) for member in chosen.providers] == [OpenAICompatible, Echo]
+
+
+def test_ones_own_server_is_a_member_of_a_chain_by_the_name_of_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_BASE_URL", "http://127.0.0.1:8080/v1")
+    monkeypatch.setenv("G4F_LITE_API_KEY", "key-of-mine")
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "openaicompatible:big, groq")
+    server, groq = choose_provider().providers  # type: ignore[attr-defined]
+    assert (server.base_url, server.model, server.key.value()) == ("http://127.0.0.1:8080/v1", "big", "key-of-mine")
+    assert groq.base_url == "https://api.groq.com/openai/v1"
+
+
+def test_a_url_beside_several_names_is_that_of_ones_own_server() -> None:
+    url = "http://127.0.0.1:9/v1"
+    groq, server = choose_provider("groq,OpenAI-compatible:big", base_url=url, api_key="mine").providers  # type: ignore[attr-defined]
+    assert (server.base_url, server.model, server.key.value()) == (url, "big", "mine")
+    assert (groq.base_url, groq.key.given) == ("https://api.groq.com/openai/v1", None)
+    for names in ("groq,ollama", "openaicompatible:a,openaicompatible:b"):
+        with pytest.raises(
+            TypeError, match=r"^base_url= needs a single provider, or of several one that is 'openaicom"
+        ):
+            choose_provider(names, base_url=url)
 
 
 def test_an_unknown_name_is_answered_with_near_ones() -> None:
@@ -231,6 +254,26 @@ def test_a_misprint_of_a_variable_is_warned_of_once(monkeypatch: pytest.MonkeyPa
         f"G4F_LITE_PROVDER {useless}; is G4F_LITE_PROVIDER meant?",
     ]
     assert {each.filename for each in warned} == {__file__}
+
+
+def test_a_variable_that_is_for_the_configuration_of_a_flask_app_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_warned", set())
+    monkeypatch.delitem(sys.modules, "g4f_lite.contrib.flask", raising=False)
+    monkeypatch.setenv("G4F_LITE_PACE", "60")
+    monkeypatch.setenv("G4F_LITE_PRICE", "1")
+    with pytest.warns(UserWarning, match="has no effect") as warned:
+        choose_provider("echo")
+    assert sorted(str(each.message) for each in warned) == [
+        "G4F_LITE_PACE in the environment has no effect; it is for the configuration of a Flask app",
+        "G4F_LITE_PRICE in the environment is not a setting of g4f_lite, and has no effect",
+    ]
+
+
+def test_the_flask_extension_warns_of_its_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_warned", set())
+    monkeypatch.setitem(sys.modules, "g4f_lite.contrib.flask", ModuleType("g4f_lite.contrib.flask"))
+    monkeypatch.setenv("G4F_LITE_PACE", "60")
+    choose_provider("echo")  # a warning is an error
 
 
 def test_a_setting_that_a_provider_has_no_use_for() -> None:

@@ -18,6 +18,7 @@ from g4f_lite import (
     MissingDependencyError,
     OpenAICompatible,
     ResponseFormatError,
+    ServiceError,
     Usage,
 )
 from g4f_lite.client.json_format import JsonFormat
@@ -182,6 +183,10 @@ def test_an_answer_says_that_it_is_the_text(name):
     answer = Client(Plain("Hello")).ask("x")
     with pytest.raises(AttributeError, match=f"^Answer has no attribute '{name}'; an Answer is a str, .* out .{name}$"):
         getattr(answer, name)
+    with pytest.raises(
+        AttributeError, match=r"^Answer has no attribute 'cost'; client\.usage\.cost is what the calls of"
+    ):
+        answer.cost  # noqa: B018
     with pytest.raises(AttributeError, match=r"^Answer has no attribute 'misspelt'$"):
         answer.misspelt  # noqa: B018
 
@@ -193,6 +198,33 @@ def test_a_chain_can_do_what_all_its_members_can():
     provider = knows()
     Client([provider, Scripted()]).ask("x", seed=1)
     assert provider.calls[0].options == {"seed": 1}
+
+
+def test_the_member_of_a_chain_that_lacks_an_option_is_named_and_the_one_that_has_it():
+    tones = type("Tones", (Scripted,), {"known_options": frozenset({"tone"})})
+    with pytest.raises(
+        TypeError, match=r"^Plain has no option 'tone', which Tones has; Client\(drop_unsupported=True\) "
+    ):
+        Client([Plain(), tones()]).ask("x", tone="dry")
+    with pytest.raises(TypeError, match=r"^Tones has no option 'tonne'; try tone$"):
+        Client([tones(), Plain()]).ask("x", tonne="dry")
+    with pytest.raises(TypeError, match=r"^Plain has no option 'pitch'; Client\(drop_unsupported=True\) "):
+        Client([Plain(), tones()]).ask("x", pitch="low")
+
+
+def test_an_option_is_dropped_only_for_the_members_of_a_chain_that_lack_it():
+    tones = type("Tones", (Scripted,), {"known_options": frozenset({"tone"})})
+    plain, has_tones = Plain("Hello", ServiceError("down")), tones("Good day")
+    client = Client([plain, has_tones], drop_unsupported=True)
+    with pytest.warns(UserWarning, match="^Plain does not support tone; the option is dropped$") as caught:
+        assert client.ask("x", tone="dry") == "Hello"
+    assert len(caught) == 1
+    with pytest.warns(
+        UserWarning, match="^(Plain|Tones) does not support (tone|pitch); the option is dropped$"
+    ) as caught:
+        assert client.ask("x", tone="dry", pitch="low") == "Good day"
+    assert len(caught) == 3
+    assert [call.options for call in (*plain.calls, *has_tones.calls)] == [{}, {}, {"tone": "dry"}]
 
 
 def test_tokens_and_stop_are_kept_to_here_and_the_finish_reason_says_so():

@@ -203,14 +203,31 @@ def test_closing_leaves_given_providers_open():
     assert Closing.closed == 1
 
 
-def test_the_variable_of_a_server_is_not_for_a_provider_that_is_named(monkeypatch):
+def test_the_class_for_any_server_means_that_of_the_environment_where_it_has_no_url(monkeypatch):
+    with pytest.raises(ValueError, match=r"^OpenAICompatible needs base_url=, the URL of a server"):
+        OpenAICompatible()
     monkeypatch.setenv("G4F_LITE_BASE_URL", "http://127.0.0.1:8080/v1")
-    for make in (OpenAICompatible, lambda: Client("OpenAICompatible"), lambda: Fallback(["OpenAICompatible"])):
-        with pytest.raises(ValueError, match=r"^OpenAICompatible needs base_url=; G4F_LITE_BASE_URL is the server of "):
-            make()
-    assert Client().provider.base_url == "http://127.0.0.1:8080/v1"
+    monkeypatch.setenv("G4F_LITE_API_KEY", "sk-of-the-server")
+    for provider in (OpenAICompatible(), Client("OpenAICompatible").provider, Client().provider):
+        assert (provider.base_url, provider.key.value()) == ("http://127.0.0.1:8080/v1", "sk-of-the-server")
+    for chain in (Fallback(["openaicompatible:big", "groq"]), Client("openaicompatible:big,groq").provider):
+        server, groq = chain.providers
+        assert (server.base_url, server.model) == ("http://127.0.0.1:8080/v1", "big")
+        assert groq.base_url == "https://api.groq.com/openai/v1"
     with pytest.raises(ValueError, match=r"^OpenAICompatible needs base_url=, the URL of a server"):
         OpenAICompatible("")
+    monkeypatch.setenv("G4F_LITE_BASE_URL", "127.0.0.1:8080")
+    with pytest.raises(ValueError, match=r"^G4F_LITE_BASE_URL must be a URL such as "):
+        OpenAICompatible()
+
+
+def test_the_url_in_a_class_for_one_server_goes_before_the_environment(monkeypatch):
+    class Heron(OpenAICompatible):
+        url = "http://heron.example/v1"
+
+    monkeypatch.setenv("G4F_LITE_BASE_URL", "http://127.0.0.1:8080/v1")
+    assert Heron().base_url == "http://heron.example/v1"
+    assert Heron("http://127.0.0.1:9/v1").base_url == "http://127.0.0.1:9/v1"
 
 
 def test_a_timeout_that_is_set_later_is_one_as_well():

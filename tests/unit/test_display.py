@@ -75,6 +75,13 @@ def test_show_is_one_output_that_grows(notebook: Notebook, capsys: pytest.Captur
     assert capsys.readouterr().out == ""
 
 
+def test_a_program_that_renders_nothing_gets_the_text_itself(notebook: Notebook) -> None:
+    answer_of("It costs $5", ", not $6, <b>!\x1b").show()
+    dollar = "<span>&#36;</span>"
+    assert notebook.drawn[-1] == (1, f"It costs {dollar}5, not {dollar}6, &lt;b>!\N{REPLACEMENT CHARACTER}")
+    assert notebook.plain == "It costs $5, not $6, <b>!\N{REPLACEMENT CHARACTER}"
+
+
 def test_show_plain_prints_what_no_notebook_obeys(notebook: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
     answer = answer_of("a *b* <b>", "\x1b[31mred").show(plain=True)
     assert answer == "a *b* <b>\x1b[31mred"

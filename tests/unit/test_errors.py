@@ -95,13 +95,16 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
 
 
 def make(kind: type[G4FLiteError]) -> G4FLiteError:
-    own: dict[str, Any] = {"limit": "total"} if kind is DeadlineExceededError else {}
-    return kind("no luck", provider="P", step="prompt", attempts=2, elapsed=1.25, **{**own, **OWN.get(kind, {})})
+    return kind("no luck", provider="P", step="prompt", attempts=2, elapsed=1.25, **OWN.get(kind, {}))
 
 
 def test_a_wait_that_was_asked_for_is_told():
-    assert str(RateLimitError("slow down", retry_after=3600)) == "slow down; the service asks to wait 3600 s"
+    assert str(RateLimitError("slow down", retry_after=3600)) == "slow down; try again in 3600 s"
     assert str(RateLimitError("slow down")) == "slow down"
+
+
+def test_a_timeout_is_of_the_whole_call_where_nothing_else_is_said():
+    assert DeadlineExceededError("late").limit == "total"
 
 
 def test_the_table_has_the_whole_tree() -> None:

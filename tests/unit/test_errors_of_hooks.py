@@ -18,6 +18,7 @@ from g4f_lite import (
     G4FLiteError,
     HookError,
     ModelNotSupportedError,
+    OpenAICompatible,
     Prompt,
     Provider,
     ProviderError,
@@ -162,9 +163,34 @@ def test_a_wait_may_be_in_a_header_of_the_services_own(service: responses.Reques
     assert Waits().ask("Hello") == "Good"
     service.reset()
     service.post(URL, "slow down", status=420, headers={"X-Wait-Ms": "120000"})
-    with pytest.raises(RateLimitError, match="the service asks to wait 120 s") as caught:
+    with pytest.raises(RateLimitError, match="; try again in 120 s") as caught:
         Waits().ask("Hello")
     assert (caught.value.retry_after, caught.value.status, len(service.calls)) == (120, 420, 1)
+
+
+class NamesTenant(OpenAICompatible):
+    def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
+        self.tenant = body.headers["X-Tenant"]
+        super().check_response(body, prompt)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "call"),
+    [
+        ("POST", "chat/completions", lambda server: server.ask("Hello")),
+        ("GET", "models", lambda server: server.get_models()),
+    ],
+)
+def test_a_mistake_in_the_check_of_a_response_names_it(
+    service: responses.RequestsMock, method: str, path: str, call: Callable[[OpenAICompatible], object]
+) -> None:
+    service.add(method, f"http://heron.example/{path}", json={})
+    line = NamesTenant.check_response.__code__.co_firstlineno + 1
+    place = rf" \(test_errors_of_hooks\.py, line {line}\)"
+    with pytest.raises(HookError, match=rf"\.check_response raised KeyError: .*{place}") as caught:
+        call(NamesTenant("http://heron.example", model="wader"))
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert len(service.calls) == 1
 
 
 def digest_of(text: Any) -> str:

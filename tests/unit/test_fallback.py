@@ -206,38 +206,6 @@ def test_a_call_without_limits_has_those_of_the_members_and_a_total(monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("own", "each", "timeout", "held"),
-    [
-        (Timeout(1, 2, 3, 4), None, 60, Timeout(1, 2, 3, 4)),
-        (Timeout(1, 90, None, 4), None, 60, Timeout(1, 60, 60, 4)),
-        (Timeout(1, 2, 3, 4), 2, None, Timeout(1, 2, 2, 2)),
-        (Timeout(), 2, 60, Timeout(2, 2, 2, 2)),
-        (Timeout(), None, Timeout(read=120), Timeout(read=120)),  # a default is nobody's wish
-    ],
-)
-def test_the_shortest_of_the_limits_that_were_given_holds(
-    own: Timeout, each: object, timeout: object, held: Timeout
-) -> None:
-    class Noting(Scripted):
-        def begin(self, prompt):  # type: ignore[no-untyped-def]
-            self.held = prompt.timeout
-            return super().begin(prompt)
-
-    member = Noting()
-    member.timeout = own
-    Fallback([member], each=each, clock=Clock()).create(messages="Hello", timeout=timeout)  # type: ignore[arg-type]
-    assert member.held == held
-
-
-@pytest.mark.parametrize("said", [[], ["one "]])
-def test_the_limit_of_a_member_is_named_as_such(said: list[str]) -> None:
-    late = DeadlineExceededError("the total time limit of 2 s passed", limit="total")
-    chain = Fallback([Scripted([*said, late])], each=2, clock=Clock())
-    with pytest.raises((AllProvidersFailedError, DeadlineExceededError), match="the member's own limit of 2 s passed"):
-        chain.create(messages="Hello", timeout=60)
-
-
-@pytest.mark.parametrize(
     ("each", "timeout", "seconds", "left_alone"),
     [
         (None, 0.1, 0.1, False),
@@ -333,12 +301,6 @@ def test_a_mistake_in_a_provider_is_no_refusal() -> None:
     chain = Fallback([Scripted(ValueError("a mistake")), Scripted("never")])
     with pytest.raises(ValueError, match="a mistake"):
         chain.create(messages="Hello")
-
-
-def test_each_bounds_a_member() -> None:
-    chain = Fallback([Scripted("ok")], each=5)
-    assert chain.each is not None
-    assert chain.each.total == 5
 
 
 def test_closing_it_does_not_ask_the_next() -> None:

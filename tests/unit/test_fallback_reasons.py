@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from typing import NamedTuple
 
 import pytest
@@ -11,6 +12,7 @@ import responses
 
 from g4f_lite import (
     AllProvidersFailedError,
+    AuthenticationError,
     Client,
     Fallback,
     G4FLiteError,
@@ -20,7 +22,7 @@ from g4f_lite import (
     RateLimitError,
     TransportError,
 )
-from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
+from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, CircuitBreaker
 from g4f_lite.providers.hooks import listing
 from g4f_lite.testing import Scripted
 
@@ -105,6 +107,24 @@ def test_a_program_is_told_who_failed_before_another_answers() -> None:
     assert [text.partition(":")[0] for _, text in errors] == ["TextOnly", "my box, prompt"]
 
 
+@pytest.mark.parametrize(
+    ("error", "warned"),
+    [
+        (AuthenticationError("no such key", status=401), True),
+        (AuthenticationError("no key: set GROQ_API_KEY"), False),  # a member that is there for those who have one
+        (TransportError("no network"), False),
+    ],
+)
+def test_a_key_that_a_member_rejects_is_a_warning(error: G4FLiteError, warned: bool) -> None:
+    chain = Fallback([Scripted(error), Scripted("two")])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert chain.ask("Hello") == "two"
+    told = ["another provider answers, as this one rejected its key: Scripted: no such key"] if warned else []
+    assert [str(warning.message) for warning in caught] == told
+    assert {warning.filename for warning in caught} <= {__file__}
+
+
 def test_nobody_is_told_where_the_first_one_answers() -> None:
     told: list[object] = []
     chain = Fallback([Scripted("one"), Scripted("two")], on_fallback=lambda *arguments: told.append(arguments))
@@ -122,8 +142,16 @@ def test_a_member_that_is_skipped_keeps_its_reason() -> None:
         reasons(chain)
     assert reasons(chain) == [
         "Scripted: skipped, because it failed before (no network); it will be tried again in 30 s",
-        "Scripted: skipped, because it failed before (slow down); it will be tried again in 99 s",
+        "Scripted: skipped, because it failed before (slow down); try again in 99 s",
     ]
+
+
+def test_a_wait_is_not_said_to_be_the_services_where_it_is_that_of_three_failures() -> None:
+    breaker = CircuitBreaker(lambda: 1000.0)
+    for _ in range(FAILURES_TO_OPEN):
+        breaker.failed(RateLimitError("slow down", retry_after=20))
+    skipped = breaker.skipped(breaker.wait(), "Groq")
+    assert str(skipped) == "Groq: skipped, because it failed before (slow down); try again in 30 s"
 
 
 def test_the_reason_of_a_chain_in_a_chain_is_one_line() -> None:

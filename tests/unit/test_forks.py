@@ -14,9 +14,9 @@ import requests
 
 from g4f_lite import Cache, OpenAICompatible, Timeout
 from g4f_lite.batch.pace import LocalMeter
-from g4f_lite.http import Exchange, PooledSession
+from g4f_lite.http import Exchange, PooledSession, forks
 from g4f_lite.http.deadline import Deadline
-from g4f_lite.http.forks import ForkSafeLock
+from g4f_lite.http.forks import ForkGate, ForkSafeLock
 from g4f_lite.providers.sending import token_of
 from g4f_lite.store.answers import AnswerStore, Kept
 
@@ -80,3 +80,76 @@ def test_who_forks_while_holding_a_lock_lets_go_of_it_in_the_child() -> None:
         with lock.held():
             os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def is_open_in_a_child(gate: ForkGate) -> bool:
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        with gate.passed():
+            os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def test_a_fork_waits_for_a_thread_in_a_gate_and_nobody_enters_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "MOST_WAITED", 30)
+    gate, order = ForkGate(), list[str]()
+    inside, asked, forking = threading.Event(), threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with gate.passed():
+            inside.set()
+            assert forking.wait(30)
+            asked.set()
+            with gate.passed():  # who is in may go on
+                order.append("left")
+
+    def enter() -> None:
+        assert asked.wait(30)
+        with gate.passed():
+            order.append("entered")
+
+    threads = [threading.Thread(target=stay), threading.Thread(target=enter)]
+    for thread in threads:
+        thread.start()
+    assert inside.wait(30)
+    gate._changed.wait_for = _telling(gate._changed.wait_for, forking)  # type: ignore[method-assign]
+    gate._close()
+    order.append("forked")
+    gate._open()
+    for thread in threads:
+        thread.join(30)
+    assert order == ["left", "forked", "entered"]
+
+
+def _telling(function: Callable[..., Any], event: threading.Event) -> Callable[..., Any]:
+    def called(*arguments: Any) -> Any:
+        event.set()
+        return function(*arguments)
+
+    return called
+
+
+def test_a_fork_waits_no_longer_than_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "MOST_WAITED", 0.01)
+    gate, inside, done = ForkGate(), threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with gate.passed():
+            inside.set()
+            assert done.wait(30)
+
+    thread = threading.Thread(target=stay)
+    thread.start()
+    assert inside.wait(30)
+    assert is_open_in_a_child(gate)
+    done.set()
+    thread.join(30)
+    assert is_open_in_a_child(gate)
+
+
+def test_who_forks_in_a_gate_does_not_wait_for_itself() -> None:
+    gate = ForkGate()
+    with gate.passed():
+        assert is_open_in_a_child(gate)
+    assert not gate._inside

@@ -320,8 +320,6 @@ def test_a_name_alone_is_not_a_list_of_names(name: str) -> None:
 class WithToken(Quill):
     """A provider whose service rejects its first token with status 200."""
 
-    token_sources = 1
-
     def bootstrap(self, exchange: Exchange) -> str:
         return str(exchange.send(requests.Request("GET", f"{URL}/token"), "bootstrap").json()["ticket"])
 
@@ -343,6 +341,26 @@ def test_a_token_that_is_rejected_with_status_200_is_fetched_again(service: resp
     service.post(f"{URL}/chat", json="Hello")
     assert WithToken().ask("x") == "Hello"
     assert [call.request.path_url for call in service.calls] == ["/token", "/chat", "/token", "/chat"]
+
+
+class TokenForGood(WithToken):
+    token_sources = 0
+
+
+class WithoutToken(WithToken):
+    bootstrap = Provider.bootstrap
+
+
+@pytest.mark.parametrize(
+    ("kind", "paths"), [(TokenForGood, ["/token", "/chat"]), (WithoutToken, ["/chat"])], ids=["no source", "no token"]
+)
+def test_a_token_that_cannot_be_fetched_again_ends_the_call(
+    service: responses.RequestsMock, kind: type[WithToken], paths: list[str]
+) -> None:
+    service.replace(responses.POST, f"{URL}/chat", json="expired")
+    with pytest.raises(AuthenticationError, match="the ticket has expired"):
+        kind().ask("x")
+    assert [call.request.path_url for call in service.calls] == paths
 
 
 def test_a_token_is_fetched_once_for_prompts_and_other_requests(service: responses.RequestsMock) -> None:

@@ -253,6 +253,7 @@ OPENAIS = "OPENAI_API_KEY is set, and is only for OpenAI and the server that OPE
             "give api_key=; G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names",
         ),
         ("ollama", None, "OPENAI_API_KEY", f"give api_key=; {OPENAIS}"),
+        ("vllm", ELSEWHERE, "VLLM_API_KEY", "give api_key=; VLLM_API_KEY is set, and is not sent to another address"),
     ],
 )
 def test_who_sent_no_key_learns_how_to_give_one(

@@ -161,6 +161,9 @@ def test_a_model_that_nobody_has(
         ("echo", "Echo answers the next cells.\n"),
         ("default", "Scripted answers the next cells.\n"),
         ("talk", "talk answers the next cells with large.\n"),
+        ("plain", "plain answers the next cells with Scripted.\n"),
+        ("client", "client answers the next cells with Scripted.\n"),
+        ("server", "server answers the next cells.\n"),
         ("talk:gpt-4", "talk answers the next cells with gpt-4.\n"),
         ("talk:opnai", "talk answers the next cells with opnai, which is not in its list of models; try gpt-4.\n"),
     ],
@@ -176,7 +179,8 @@ def test_a_model_that_is_chosen_is_named(
     monkeypatch.setattr(g4f_scripted, "get_models", lambda: ["gpt-4", "llama3:latest"])
     server = Scripted()
     monkeypatch.setattr(server, "get_models", lambda: ["gpt-4"])
-    shell.user_ns["talk"] = Conversation(server, model="large")
+    talk, plain = Conversation(server, model="large"), Conversation(server)
+    shell.user_ns.update(talk=talk, plain=plain, client=Client(server), server=server)
     run(shell, f"%chat model {name}")
     assert capsys.readouterr().out == said
     assert g4f_scripted.calls == []

@@ -130,6 +130,34 @@ def test_braces_and_dollars_are_the_prompts_own(shell: InteractiveShell, g4f_scr
     assert [call.prompt for call in g4f_scripted.calls] == [prompt, "I am Ada {name}, 10, {name}"]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("How long is {x}?", "{x}"),
+        ("How long are {x:.1f} miles, and {y}?", "{x:.1f}"),
+        ("Sort {sorted(rows)[:3]!r}", "{sorted(rows)[:3]!r}"),
+        ("{', '.join(word for word in rows)}", "{', '.join(word for word in rows)}"),
+        ("'{x=}'", "{x=}"),
+        ("{y} and {json} and {x + y}", None),  # not defined, a module, and not all of it defined
+        ("{len} {id} {In} {1 + 1}", None),
+        ('{"x": 1} and {"rows": [1, 2], "of": "x"}', None),
+        ("{x: 1} and {x, rows} and {}", None),
+        (r"\\frac{x}{x} + a^{x} + a_{x} and ${x} and {{x}} and {{ x }}", None),
+        ("int f() {\n  return x;\n} g() { x = 1; } {return x}", None),
+    ],
+)
+def test_braces_that_name_a_variable_are_told_where_interpolation_is_forgotten(
+    shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str], prompt: str, told: str | None
+) -> None:
+    g4f_scripted.queue("a", "b")
+    run(shell, "x, rows = 7, ['Ada']\nimport json")
+    run(shell, f"%%chat\n{prompt}")
+    assert capsys.readouterr().err == ("" if told is None else f"{told} was sent as it is; -i replaces it\n")
+    assert g4f_scripted.calls[0].prompt == prompt
+    run(shell, "%%chat -i\n{x}")
+    assert capsys.readouterr().err == ""
+
+
 @dataclass
 class Rows:
     """What has attributes, as a DataFrame."""
@@ -176,6 +204,28 @@ def test_expressions_are_those_of_an_f_string(
     shell.user_ns.update(rows=rows, count=1234567, name="Ada", width=6, braces="{name}", day=day)
     run(shell, f"%%chat -i\n{written}")
     assert g4f_scripted.calls[0].prompt == sent
+
+
+def test_a_table_that_pandas_shortens_is_told(
+    shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    shell.user_ns.update(
+        long=pandas.DataFrame({"n": range(70)}),
+        wide=pandas.DataFrame({f"c{number}": [number] for number in range(30)}),
+        texts=pandas.Series(["word " * 30]),
+        short=pandas.DataFrame({"n": [1, 2], "text": ["...", ".."]}),
+    )
+    with pandas.option_context("display.max_columns", 20, "display.max_colwidth", 50, "display.max_rows", 60):
+        run(shell, "%%chat -i\n{short} {long.to_csv()} {len(long)}")
+        assert capsys.readouterr().err == ""
+        run(shell, "%%chat -i\n{long} {wide!s} {texts} {long[long.n > 2]}")
+    assert capsys.readouterr().err == (
+        "{long} was shortened by pandas; {long.to_csv()} is the whole table\n"
+        "{wide} was shortened by pandas; {wide.to_csv()} is the whole table\n"
+        "{texts} was shortened by pandas; {texts.to_csv()} is the whole table\n"
+        "{long[long.n > 2]} was shortened by pandas; {(long[long.n > 2]).to_csv()} is the whole table\n"
+    )
 
 
 TWICE = "; braces that are part of the prompt are written twice, {{ and }}"

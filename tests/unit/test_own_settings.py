@@ -155,7 +155,13 @@ def test_an_attribute_with_the_name_of_an_argument_counts_as_it_is_now() -> None
 
 @pytest.mark.parametrize(
     "fields",
-    [{"Authorization": "canary"}, [("api-key", "canary")], {"inner": [{"token": "canary"}]}, ["x", "the-canary"]],
+    [
+        {"Authorization": "canary"},
+        [("api-key", "canary")],
+        {"pin": "canary"},
+        {"inner": [{"token": "canary"}]},
+        ["x", "the-canary"],
+    ],
 )
 def test_no_pickle_has_a_secret_within_an_argument(fields: Any) -> None:
     class Holder(BaseProvider):
@@ -171,6 +177,31 @@ def test_no_pickle_has_a_secret_within_an_argument(fields: Any) -> None:
     made.append(OpenAICompatible("http://x.example", default_query={"key": "canary"}))
     for provider in made:
         assert b"canary" not in pickle.dumps(provider)
+
+
+class Login(BaseProvider):
+    def __init__(self, **arguments: Any) -> None:
+        pass
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        yield Finish()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_secret"),
+    [
+        ("password", True),
+        ("client_secret", True),
+        ("pin", True),
+        ("user_pin", True),
+        ("pinned", False),
+        ("spin", False),
+        ("pins", False),
+        ("keyboard", False),
+    ],
+)
+def test_an_argument_is_a_secret_by_its_name(name: str, is_secret: bool) -> None:
+    assert Login(**{name: "4711"}).secrets() == ["4711"] * is_secret
 
 
 def test_a_key_is_the_same_from_an_argument_and_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,6 +163,22 @@ def test_a_sum_has_no_digits_of_its_calculation() -> None:
     assert (usage.by_model["c"].cost, usage.cost, usage.known_cost) == (3e-07, 6.63e-05, 6.63e-05)
 
 
+def test_models_have_prices_of_their_own() -> None:
+    with (
+        Emulator() as emulator,
+        Client(base_url=f"{emulator.url}/v1", price={"big": (2, 10), "small": (0, 1)}) as client,
+    ):
+        for model, cost in (("big", 12), ("small", 1)):
+            client.usage.reset()
+            answer = client.ask("one", model=model)
+            assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (1, 1)
+            assert client.usage.cost == pytest.approx(cost / 1e6)
+        client.ask("one", model="other")
+        assert (client.usage.cost, client.usage.unpriced) == (None, 1)
+        assert client.map(["one"], model="big", max_tokens=1).estimate().cost > 0
+        assert client.map(["one"], model="other").estimate().cost is None
+
+
 @pytest.mark.parametrize(
     ("price", "kind"),
     [
@@ -173,6 +189,7 @@ def test_a_sum_has_no_digits_of_its_calculation() -> None:
         ((0.15, -1), ValueError),
         ((math.nan, 1), ValueError),
         ((1, math.inf), ValueError),
+        ({"big": 1}, TypeError),
     ],
 )
 def test_a_price_is_checked_where_it_is_given(price: Any, kind: type[Exception]) -> None:
@@ -197,9 +214,9 @@ def test_a_usage_is_shown_with_its_cost(monkeypatch: pytest.MonkeyPatch) -> None
     assert repr(usage).endswith("unpriced=3, cost=None)")
 
 
-def test_a_price_changes_no_place_in_a_store() -> None:
+def test_neither_a_price_nor_a_name_changes_a_place_in_a_store() -> None:
     first = OpenAICompatible("http://127.0.0.1:9/v1")
-    priced = OpenAICompatible("http://127.0.0.1:9/v1", price=(1, 2))
+    priced = OpenAICompatible("http://127.0.0.1:9/v1", price=(1, 2), name="parrot")
     assert identity_of(priced, "m") == identity_of(first, "m")
     assert pickle.loads(pickle.dumps(priced)).priced_at == (1, 2)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 
 import pytest
 import requests
 
-from g4f_lite import Answer, G4FLiteError, Prompt, Secret
+from g4f_lite import Answer, G4FLiteError, HookError, Prompt, Secret
 from g4f_lite.http import Exchange
 from g4f_lite.testing import Reply, check_provider
 
@@ -16,7 +17,7 @@ from .quill_provider import Plain
 
 
 def check(kind: type[Plain]) -> None:
-    check_provider(kind, {"/say": "Good day"}, text="Good day", unmarked_end=True)
+    check_provider(kind, {"/say": "Good day"}, text="Good day", unmarked_end=True, history=kind is not AcceptsText)
 
 
 class Misspelt(Plain):
@@ -26,11 +27,6 @@ class Misspelt(Plain):
 
 class NoBootstrap(Plain):
     token_sources = 1
-
-
-class OnlyBootstrap(Plain):
-    def bootstrap(self, exchange: Exchange) -> str:
-        return "a-token"
 
 
 class MisspeltSetting(Plain):
@@ -72,8 +68,13 @@ class LikeNames(Plain):
         self.models_ = models_
 
 
-def test_a_secret_or_an_argument_of_the_constructor_is_not_a_misspelt_name() -> None:
-    check(LikeNames)
+class Private(Plain):
+    _served_model = "small"
+
+
+@pytest.mark.parametrize("kind", [LikeNames, Private])
+def test_a_name_of_the_class_itself_is_not_a_misspelt_one(kind: type[Plain]) -> None:
+    check(kind)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,6 @@ def test_a_secret_or_an_argument_of_the_constructor_is_not_a_misspelt_name() -> 
     [
         (NoBootstrap, r"has token_sources, and no bootstrap\(\)"),
         (OtherDefault, "default_model is 'c', which is not among models"),
-        (OnlyBootstrap, "set token_sources = 1, or an expired token is kept"),
         (AcceptsAnything, r"AcceptsAnything\.check accepts any option; call super\(\)\.check\(prompt\) in it"),
         (Undeclared, r"Undeclared\.api_key is the class Secret; write Secret\(…\) with the name of a variable"),
         (Misspelt, r"Misspelt.service_eror has no effect; did you mean service_error\?"),
@@ -124,6 +124,14 @@ class NeedsText(DropsImages):
         return requests.Request("POST", f"{self.base_url}/say", data={"say": text}, headers=self.headers_with())
 
 
+class WritesAList(DropsImages):
+    """Takes each message for text, and has Python make it one."""
+
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        text = str(prompt.messages[-1]["content"])
+        return requests.Request("POST", f"{self.base_url}/say", data={"say": text}, headers=self.headers_with())
+
+
 class AnswersItself(Plain):
     def ask(self, *_: Any, **options: Any) -> Answer:
         return Answer("Good day")
@@ -135,6 +143,10 @@ class AnswersItself(Plain):
         (WithoutTheCallers, r"came without the headers= of the caller; write headers=self\.headers_with\(…\)"),
         (DropsImages, r"an image is neither sent nor refused: override check\(prompt\), and call .*check_text_only"),
         (NeedsText, r"a prompt with an image: NeedsText\.request raised AttributeError: .*check_text_only"),
+        (
+            WritesAList,
+            r"a message with an image is sent as Python writes a list: send it as JSON, or .*check_text_only",
+        ),
         (AnswersItself, r"a prompt sends no request; implement request\(prompt, token\), and do not override ask\(\)"),
     ],
 )
@@ -170,8 +182,6 @@ def test_the_check_sends_nothing_again(status: int) -> None:
 
 
 class LogsInElsewhere(Plain):
-    token_sources = 1
-
     def bootstrap(self, exchange: Exchange) -> str:
         return str(exchange.send(requests.Request("GET", "http://127.0.0.1:9/login"), "bootstrap").json())
 
@@ -180,3 +190,23 @@ def test_a_bootstrap_elsewhere_is_named_before_it_is_sent() -> None:
     message = r"^LogsInElsewhere\.bootstrap raised AssertionError: a request goes to http://127\.0\.0\.1:9, and not to "
     with pytest.raises(G4FLiteError, match=message):
         check(LogsInElsewhere)
+
+
+class WithoutId(Plain):
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return requests.Request("POST", f"{self.base_url}/{prompt.options['id']}", headers=self.headers_with())
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [(WithoutId, HookError), (WithoutTheCallers, AssertionError), (NeedsText, AssertionError)]
+)
+def test_pytest_shows_a_failure_without_the_lines_of_the_library(kind: type[Plain], error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        check(kind)
+    steps = [step.name for step in caught.traceback.filter(caught)]
+    assert steps == ["test_pytest_shows_a_failure_without_the_lines_of_the_library", "check"]
+    cause = caught.value.__cause__
+    if isinstance(cause, HookError):
+        assert cause.__traceback__ is None
+        cause = cause.__cause__
+    assert [step.name for step in traceback.extract_tb(cause and cause.__traceback__)] in ([], ["request"])

@@ -13,6 +13,7 @@ import requests
 
 from g4f_lite import (
     Body,
+    Client,
     Delta,
     Finish,
     OpenAICompatible,
@@ -107,6 +108,16 @@ def test_the_name_of_a_model_is_told_to_follow_its_provider(name: str) -> None:
 def test_the_name_of_no_model_leads_to_similar_providers(name: str) -> None:
     with pytest.raises(ProviderNotFoundError, match=f"^g4f_lite has no provider '{name.partition(':')[0]}'; try "):
         registry.make_provider(name)
+
+
+def test_a_name_like_no_other_may_be_that_of_an_object_of_the_callers() -> None:
+    made = OpenAICompatible("http://127.0.0.1:9/v1", name="parrot")
+    with pytest.raises(ProviderNotFoundError) as caught:
+        Client(made).stream("Why?", provider="parrot")
+    assert "openrouter" not in str(caught.value)
+    assert str(caught.value).endswith("; in Python, a provider that you have made is passed itself, and not its name")
+    with pytest.raises(ProviderNotFoundError, match=r"; try openrouter$"):
+        Client("opnrouter")
 
 
 @pytest.mark.parametrize("name", ["ollama;groq", "ollama groq", "Ollama | local"])
@@ -234,7 +245,7 @@ def test_a_site_that_is_gone_is_no_advice() -> None:
         with pytest.raises(ProviderNotFoundError, match=rf"^g4f_lite has no provider '{name}'") as caught:
             registry.make_provider(name)
         assert not [each for each in gone if each in str(caught.value)]
-    with pytest.raises(ProviderNotFoundError, match="try openai, openrouter"):
+    with pytest.raises(ProviderNotFoundError, match=r"try openai$"):
         registry.make_provider("opena")
 
 

@@ -14,16 +14,23 @@ from typing import Any
 
 import pytest
 import requests
+import tenacity
 
 from g4f_lite import (
+    AllProvidersFailedError,
     AuthenticationError,
     ChallengeError,
     DeadlineExceededError,
     EmptyResponseError,
     G4FLiteError,
+    HookError,
+    ModelNotSupportedError,
     ProviderError,
+    ProviderNotConfiguredError,
     QuotaExceededError,
     RateLimitError,
+    RefusalError,
+    ResponseFormatError,
     ResponseStatusError,
     RetryPolicy,
     ServiceError,
@@ -35,7 +42,7 @@ from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.exchange import Exchange
 from g4f_lite.http.pool import PooledSession
-from g4f_lite.http.retry import RetryBudget, attempts, is_retryable, retrying
+from g4f_lite.http.retry import RetryBudget, attempts, is_retryable, may_pass, retrying
 
 
 class Call(Deadline):
@@ -195,6 +202,33 @@ def test_a_timeout_says_what_was_a_wait_for_the_service(who: str) -> None:
     assert pickle.loads(pickle.dumps(caught.value)).waited == 6
 
 
+@pytest.mark.parametrize(
+    ("retry", "has_fallback", "times"),
+    [
+        (RetryPolicy(), False, 3),
+        (RetryPolicy(), True, 1),
+        (tenacity.Retrying(stop=tenacity.stop_after_attempt(2)), True, 2),
+    ],
+)
+@pytest.mark.parametrize("limit", ["connect", "read"])
+def test_after_a_timeout_another_provider_is_asked_where_there_is_one(
+    retry: RetryPolicy | tenacity.Retrying, has_fallback: bool, times: int, limit: str
+) -> None:
+    tried: list[int] = []
+
+    def action() -> None:
+        tried.append(1)
+        raise DeadlineExceededError("no connection", limit=limit)
+
+    service = SimpleNamespace(name="mine", on_retry=None, budget=RetryBudget(), cool_downs=CoolDowns())
+    with (
+        pytest.raises(DeadlineExceededError),
+        Exchange(PooledSession(requests.Session()), Call(), name="mine") as exchange,
+    ):
+        attempts(service, exchange, action, retry, model="m", has_fallback=has_fallback)
+    assert len(tried) == times
+
+
 def test_no_sleep_passes_the_total_limit() -> None:
     call = Call(total=1.6)
     assert _run(RetryPolicy(attempts=9), call, TransportError("x")) == 3
@@ -293,6 +327,8 @@ def test_without_budget_there_is_one_attempt_and_only_retries_cost() -> None:
         (ServiceError("x", status=200), False),
         (ServiceError("x"), False),
         (ProviderError("x", status=503), True),
+        (ResponseFormatError("x", status=503), False),
+        (HookError("x", status=503), False),
         (ChallengeError("x", status=503), False),
         (EmptyResponseError("x"), False),
         (StreamInterruptedError("x"), False),
@@ -302,6 +338,41 @@ def test_without_budget_there_is_one_attempt_and_only_retries_cost() -> None:
 )
 def test_what_may_be_sent_again(error: BaseException | None, expected: bool) -> None:
     assert is_retryable(error, RetryPolicy(), math.inf) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RateLimitError("too many requests"), True),
+        (QuotaExceededError("no credit is left"), False),
+        (QuotaExceededError("no tokens are left today", retry_after=3600), True),
+        (TransportError("could not connect"), True),
+        (TransportError("no such name", cause="dns"), True),
+        (TransportError("a certificate that has expired", cause="tls"), False),
+        (TransportError("the proxy wants a password", cause="proxy"), False),
+        (DeadlineExceededError("too late", limit="total"), True),
+        (StreamInterruptedError("cut"), True),
+        (ServiceError("overloaded", status=529), True),
+        (ServiceError("in trouble", status=500), True),
+        (ResponseStatusError("out of order", status=503), True),
+        (ResponseStatusError("wrong", status=400), False),
+        (ResponseStatusError("wrong now", status=400, retry_after=5), True),
+        (ServiceError("wrong", status=200), False),
+        (ProviderError("skipped", retry_after=30), True),
+        (ProviderError("skipped"), False),
+        (ChallengeError("are you human?", status=503, retry_after=5), False),
+        (AuthenticationError("a wrong key", status=401, retry_after=5), False),
+        (HookError("a mistake", status=503), False),
+        (ModelNotSupportedError("no such model"), False),
+        (ProviderNotConfiguredError("no weights"), False),
+        (RuntimeError("a mistake"), False),
+        (AllProvidersFailedError("none"), False),
+        (AllProvidersFailedError("none", errors=[RefusalError("no"), RateLimitError("x")]), True),
+        (AllProvidersFailedError("none", errors=[AuthenticationError("a wrong key")]), False),
+    ],
+)
+def test_what_may_pass_by_itself(error: BaseException, expected: bool) -> None:
+    assert may_pass(error) is expected
 
 
 def test_a_policy_without_429_does_not_retry_it() -> None:

@@ -45,6 +45,18 @@ def test_a_model_is_fetched_listed_and_removed(hub: FakeHub, cache: Path) -> Non
     assert not path.exists()
 
 
+def test_the_list_goes_on_with_the_model_that_the_environment_names(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "names the model in use" not in call("list").output
+    file = tmp_path / "mine.gguf"
+    file.write_bytes(MODEL)
+    monkeypatch.setenv("G4F_LITE_MODEL", str(file))
+    assert call("list").output.endswith(f"Note: G4F_LITE_MODEL names the model in use: {file}\n")
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "ollama")  # whose model it is then
+    assert "names the model in use" not in call("list").output
+
+
 def test_the_memory_is_that_of_the_context_in_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     def row(name: str) -> list[str]:
         return next(row.split()[3:6] for row in call("list").stdout.splitlines() if row.startswith(f"{name} "))

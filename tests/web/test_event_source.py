@@ -226,7 +226,7 @@ def says(browser: Any, *texts: str) -> bool:
     )
 
 
-BUSY = "There are too many requests at the moment. Please try again later."
+BUSY = "The service is not available at the moment. Please try again later."
 NONE = "There is no answer at the moment. Please try again later."
 
 

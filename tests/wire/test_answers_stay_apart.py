@@ -135,8 +135,6 @@ def test_a_connection_on_which_more_came_than_the_answer_is_not_used_again(
 class WithToken(OpenAICompatible):
     """Its token is refused, and fetched again, before the prompt succeeds."""
 
-    token_sources = 1
-
     def bootstrap(self, exchange: Exchange) -> str:
         return "token"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import os
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -243,6 +244,31 @@ def test_a_bomb_is_stopped_before_it_fills_the_memory(
         assert sum(sizes) <= 1_000_000
 
 
+@pytest.mark.parametrize("name", ["brotli", "brotlicffi"])
+@pytest.mark.parametrize("method", ["process", "decompress"])
+def test_brotli_is_read_only_where_it_can_be_bounded(
+    name: str, method: str, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bounded(self: object, data: bytes, output_buffer_limit: int = -1) -> bytes:
+        return b""
+
+    def unbounded(self: object, data: bytes) -> bytes:
+        return b""
+
+    def read(decompress: Callable[..., bytes]) -> bytes:
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(Decompressor=type("", (), {method: decompress})))
+        body_module.brotli_has_limit.cache_clear()
+        with _get(server, session) as response:
+            return Body(response).read()
+
+    monkeypatch.setitem(sys.modules, "brotlicffi", None)
+    with RawServer(every(length(b"as sent", "Content-Encoding: br"))) as server:
+        assert read(bounded) == b"as sent"  # urllib3, which has found neither, decompresses nothing
+        with pytest.raises(ResponseFormatError, match=r"brotli>=1\.2"):
+            read(unbounded)
+    body_module.brotli_has_limit.cache_clear()
+
+
 @pytest.mark.parametrize("limit", [5, 4])
 def test_reading_whole_is_bounded(limit: int, session: requests.Session) -> None:
     with RawServer(every(length(b"12345"))) as server, _get(server, session) as response:
@@ -304,4 +330,10 @@ def test_encodings_that_are_too_many_are_told_where_there_is_no_body(provide: Pr
     coded = ", ".join(["gzip"] * 50)
     answer = f"HTTP/1.1 204 None\r\nTransfer-Encoding: chunked\r\nContent-Encoding: {coded}\r\n\r\n0\r\n\r\n".encode()
     with RawServer(every(answer)) as server, pytest.raises(ResponseFormatError, match="Too many content encodings"):
+        provide(server).create(messages="hi")
+
+
+def test_two_lengths_are_the_servers_fault_and_not_the_requests(provide: Provide) -> None:
+    answer = head("Content-Length: 1", "Content-Length: 2") + b"ab"
+    with RawServer(every(answer)) as server, pytest.raises(ResponseFormatError, match="not an HTTP answer"):
         provide(server).create(messages="hi")

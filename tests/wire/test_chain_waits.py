@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import tenacity
 
-from g4f_lite import Client, Fallback, OpenAICompatible, RetryPolicy
+from g4f_lite import AllProvidersFailedError, Client, Fallback, OpenAICompatible, RetryPolicy
 from g4f_lite.batch import run
-from g4f_lite.providers import selection
+from g4f_lite.http import deadline
+from g4f_lite.http.cooldown import CoolDowns
+from g4f_lite.providers import selection, turns
 from g4f_lite.providers.openai.presets import PRESETS
 
 from .conftest import Provide
@@ -22,7 +24,28 @@ BUSY = refused({"message": "busy"}, "503 Service Unavailable", "Retry-After: 20"
 SHORT = refused({"message": "slow down"}, "429 Too Many Requests", "Retry-After: 0.02")
 DOWN = refused({"message": "broken"}, "500 Internal Server Error")
 OTHER = streamed(piece({"content": "Other"}, "stop"))
+WRONG_KEY = refused({"message": "wrong key"}, "401 Unauthorized")
 Waits = list[float]
+
+
+class Clock:
+    """A clock that goes on when a call waits."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(turns, "wait_for", self.wait)
+        monkeypatch.setattr(deadline, "wait", self.wait)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, event: object, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
 
 
 @pytest.fixture
@@ -108,14 +131,15 @@ def test_a_short_wait_is_the_members_own(provide: Provide, healthy: OpenAICompat
 
 @pytest.mark.parametrize("others", [DOWN, OTHER])
 def test_short_waits_are_the_members_own_until_they_are_a_long_one(
-    others: bytes, provide: Provide, waits: Waits
+    others: bytes, provide: Provide, waits: Waits, clock: Clock
 ) -> None:
     with RawServer(every(SHORT, SHORT, HELLO)) as server, RawServer(every(others)) as behind:
         policy = RetryPolicy(max_backoff=0.03)
         first = provide(server, retry=policy, on_retry=lambda error, attempt, wait: waits.append(wait))
-        answer = Fallback([first, provide(behind)]).ask("hi")
+        first.cool_downs = CoolDowns(clock=clock, draw=lambda low, high: low)
+        answer = Fallback([first, provide(behind)], clock=clock).ask("hi")
         assert (answer, len(behind.requests)) == ("Hello" if others == DOWN else "Other", 1)
-    assert waits == [0.02]
+    assert waits == ([0.02, 0.02] if others == DOWN else [0.02])  # the chain tells of its own wait as well
 
 
 @pytest.mark.parametrize(
@@ -130,14 +154,40 @@ def test_the_last_one_waits_as_long_as_it_does_alone(retry: Any, provide: Provid
     assert waits == [0.02]
 
 
-def test_the_first_one_is_waited_for_where_the_others_fail(provide: Provide, waits: Waits) -> None:
+def test_the_first_one_is_waited_for_where_the_others_fail(provide: Provide, waits: Waits, clock: Clock) -> None:
     with RawServer(every(SHORT, HELLO)) as server, RawServer(every(DOWN)) as down:
         first = provide(
             server, retry=RetryPolicy(max_backoff=0.01), on_retry=lambda error, attempt, wait: waits.append(wait)
         )
-        answer = Fallback([first, provide(down)]).ask("hi")
+        first.cool_downs = CoolDowns(clock=clock, draw=lambda low, high: low)
+        answer = Fallback([first, provide(down)], clock=clock).ask("hi")
         assert (answer, len(server.requests), len(down.requests)) == ("Hello", 2, 1)
-    assert waits == []  # the chain has waited, not the member
+    assert waits == [0.02]  # the chain has waited, and the member's on_retry was told
+
+
+@pytest.mark.parametrize(
+    ("attempts", "seconds", "posts", "waited"),
+    [
+        (3, 60, 2, "60.0"),  # the second wait of a minute would be too much for the call
+        (3, 20, 3, "40.0"),
+        (9, 20, 4, "60.0"),
+        (2, 20, 2, "20.0"),
+    ],
+)
+def test_a_call_waits_no_longer_in_all_than_for_one_rate_limit(
+    attempts: int, seconds: int, posts: int, waited: str, provide: Provide, clock: Clock
+) -> None:
+    slow = refused({"message": "slow down"}, "429 Too Many Requests", f"Retry-After: {seconds}")
+    with RawServer(every(slow)) as server, RawServer(every(WRONG_KEY)) as other:
+        first = provide(server, timeout=600, retry=RetryPolicy(attempts=attempts))
+        first.cool_downs = CoolDowns(clock=clock, draw=lambda low, high: low)
+        chain = Fallback([first, provide(other, timeout=600)], clock=clock)
+        with pytest.raises(AllProvidersFailedError) as caught:
+            chain.ask("hi")
+        assert (len(server.requests), len(other.requests)) == (posts, 1)
+    error = caught.value.errors[0]
+    assert (error.attempts, f"{clock.now:.1f}") == (posts, waited)
+    assert f"({posts} attempts in {waited} s); the call waited {waited} s because" in str(error)
 
 
 def test_a_tenacity_policy_keeps_its_waits(provide: Provide, healthy: OpenAICompatible, waits: Waits) -> None:

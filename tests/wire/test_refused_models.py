@@ -144,6 +144,15 @@ def test_of_many_models_some_are_named() -> None:
         provider.ask("hi", model="zebra")
 
 
+def test_a_refusal_goes_on_with_models_for_chats() -> None:
+    names = ["text-embedding-3-small", "dall-e-3", "big", "small"]
+    refusal = whole({"error": {"message": "The model 'x' does not exist.", "code": "model_not_found"}}, status="404 No")
+    with RawServer(refusing(names, refusal)) as server, OpenAICompatible(server.url) as provider:
+        with pytest.raises(ModelNotSupportedError) as caught:
+            provider.ask("hi", model="x")
+        assert caught.value.message.endswith("The model 'x' does not exist; it has big, small")
+
+
 @pytest.mark.parametrize("listed", [whole({"error": "no"}, status="500 No"), whole("rubbish"), b"", "silence"])
 def test_a_list_that_fails_does_not_hide_the_refusal(listed: Any) -> None:
     with (

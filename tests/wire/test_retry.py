@@ -180,8 +180,6 @@ EXPIRED, BUSY = _error("401 Unauthorized"), _error("429 Too Many Requests", "", 
 )
 def test_a_token_is_renewed_once_in_each_attempt(answers: list[bytes], logins: list[int]) -> None:
     class Renews(OpenAICompatible):
-        token_sources = 1
-
         def bootstrap(self, exchange: Exchange) -> str:
             attempts.append(exchange.attempts)
             return "token"

@@ -168,8 +168,6 @@ def test_a_provider_of_ones_own(where: str, notes: Notes) -> None:
 class Tokens(Provider):
     """A service that wants a token in the JSON of each prompt."""
 
-    token_sources = 1
-
     def bootstrap(self, exchange: Exchange) -> str:
         body = exchange.send(requests.Request("GET", self.base_url), "bootstrap")
         self.check_response(body)

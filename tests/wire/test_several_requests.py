@@ -198,8 +198,6 @@ def test_a_call_that_waits_can_be_closed() -> None:
 
 
 class WithToken(Wren):
-    token_sources = 1
-
     def bootstrap(self, exchange: Exchange) -> str:
         return str(exchange.send(requests.Request("GET", f"{self.base_url}/token"), "bootstrap").json()["token"])
 

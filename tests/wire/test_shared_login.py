@@ -32,8 +32,6 @@ from .raw_server import PATIENCE, Connection, RawServer, Request, length
 class Heron(Provider):
     """A provider of a service that gives a cookie and a ticket, which belong together."""
 
-    token_sources = 1
-
     def bootstrap(self, exchange: Exchange) -> str:
         body = exchange.send(requests.Request("POST", f"{self.base_url}/login"), "bootstrap")
         self.check_response(body)

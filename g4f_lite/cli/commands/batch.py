@@ -19,13 +19,15 @@ from ...providers.price import Price
 from ...providers.registry import is_provider_name
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
-from ..batch_report import price_of, told_of_unused
+from ..batch_report import told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE, complete_model
-from ..failure import Misuse, checking_arguments, tell
+from ..failure import Misuse, checking_arguments
+from ..notes import note
 from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
 from ..output import require_output
+from ..spending import price_option
 from ..wording import in_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
@@ -102,12 +104,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 )
 @click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer only the first N prompts.")
 @click.option("--estimate", is_flag=True, help="Print what would be sent, and send nothing.")
-@click.option(
-    "--price",
-    "price_text",
-    metavar="P,A",
-    help="Dollars per million tokens of prompts and of answers, such as 0.15,0.60.",
-)
+@price_option
 @click.option("--fresh", is_flag=True, help="Ask again even where an answer is stored.")
 @click.option(
     "--retry-failed",
@@ -132,7 +129,7 @@ def command(
     failed: Path | None,
     head: int | None,
     estimate: bool,
-    price_text: str | None,
+    price: Price | None,
     retry_failed: bool,
     hosted: Path | None,
     poll: float,
@@ -161,12 +158,10 @@ def command(
     _check_names(provider_options, engine)
     rows = files.read(template, empty=empty, head=head)
     check = format_check(call_options)
-    with checking_arguments():
-        price = None if price_text is None else price_of(price_text)
     prompts = [row.prompt for row in rows if row.prompt is not None]
     if not prompts:  # as of a nightly job on a day without new ones
         skipped = f", {counted(files.skipped, 'empty row')} skipped" if files.skipped else ""
-        tell(f"Note: {files.name} has no prompts{skipped}; nothing is sent, and no file is written")
+        note(f"{files.name} has no prompts{skipped}; nothing is sent, and no file is written")
         return
     if not estimate:
         files.check_earlier(len(rows), fresh=options["fresh"])
@@ -241,7 +236,7 @@ def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price |
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
     """Say if the store has answers that are not used, which may be paid for once more."""
     if files.store is not None and (unused := told_of_unused(estimate, files.store)):
-        click.echo(f"Note: {unused}", err=True)
+        note(unused)
 
 
 def _refuse_live_options(options: dict[str, Any]) -> None:

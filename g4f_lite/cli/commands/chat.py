@@ -13,6 +13,7 @@ from ...client.routing import RoutedProvider, Router
 from ...client.usage import ClientUsage
 from ...providers.base import BaseProvider, Provider
 from ...providers.fallback import Fallback
+from ...providers.price import Price
 from ..answer_format import format_check
 from ..call_options import call_options
 from ..completion import FILE, complete_file, complete_model
@@ -20,11 +21,13 @@ from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
-from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, provider_options
+from ..notes import quiet_option
+from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, note_waits, provider_options
 from ..output import errors_in_json, require_output, write_json
-from ..prompt import prompt_argument, read_prompt
+from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
+from ..repair import send_checked
 from ..show import note_if_cut, show
-from ..spending import cost_of
+from ..spending import cost_of, price_option
 from ..text_files import read_text_files
 from .local import note_download, suggest_better_models
 
@@ -71,6 +74,9 @@ from .local import note_download, suggest_better_models
 @click.option("--no-stream", is_flag=True, help="Print the answer only when it is complete.")
 @click.option("--raw", is_flag=True, help="Do not render Markdown, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the answer and its metadata.")
+@price_option
+@no_stdin_option
+@quiet_option
 def command(
     prompt: tuple[str, ...],
     provider_options: ProviderOptions,
@@ -86,35 +92,39 @@ def command(
     no_stream: bool,
     raw: bool,
     as_json: bool,
+    price: Price | None,
+    no_stdin: bool,
 ) -> None:
     """Send a prompt and print the answer as it arrives.
 
     The prompt is PROMPT, standard input, or both; with - as well as PROMPT, standard input must not be empty. With
     neither, on a terminal, an interactive chat starts.
 
-    In a shell's loop over lines from a pipe, redirect standard input, or the first call reads all of them:
+    --no-stdin leaves standard input alone, where it is not for the prompt: in a job, over ssh, or in a shell's loop
+    over lines from a pipe, whose first call would read all of them:
 
     \b
-      while read -r line; do g4f-lite chat -- "$line" < /dev/null; done
+      while read -r line; do g4f-lite chat --no-stdin -- "$line"; done
 
     --continue adds the turn to the file of the conversation, unless --save names a new file for it. If both name the
     same file, it may be a new one.
     """
     require_output()
-    interactive = not prompt and sys.stdin.isatty() and sys.stdout.isatty()
+    check_dashes((*prompt, *images), no_stdin=no_stdin)
+    interactive = not (prompt or no_stdin) and sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and as_json:
         raise click.UsageError("--json needs a prompt")
     file = ConversationFile(continued, save)
     check = format_check(call_options)
     attached = read_images(images)  # before the prompt: one may be on standard input
     texts = read_text_files(files)
-    text = "" if interactive else read_prompt(prompt, texts, images)
+    text = "" if interactive else read_prompt(prompt, texts, images, no_stdin=no_stdin)
     raw = raw or "response_format" in call_options
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
     with silent_keyboard(), errors_in_json(as_json):
-        provider = _made(provider_options, engine)
+        provider = _made(provider_options, engine, price)
         conversation = file.open(_with_options(provider, call_options), system=system, model=model)
         conversation.max_characters = max_characters
         with checking_arguments():
@@ -126,7 +136,7 @@ def command(
         def choose(name: str) -> tuple[BaseProvider, BaseProvider]:
             is_local = name.partition(":")[0].strip().lower() == "local"
             options = replace(provider_options, names=(name,), base_url=None, key_file=None)
-            other = _made(options, engine if is_local else {})
+            other = _made(options, engine if is_local else {}, None)  # the price is that of the first provider
             note_download(other, None)
             _check_ready(other)
             return other, _with_options(other, call_options)
@@ -137,29 +147,40 @@ def command(
         how |= {"provider": provider, "choose": choose}
         InteractiveChat(conversation, options, attached, **how).run()
         return
-    with errors_in_json(as_json), checking_arguments():
-        stream = conversation.stream(text, images=attached, **options)
     usage = ClientUsage()
-    with stream.when_ended(usage.add_stream):
+    wrong = None  # with the answer
+    with errors_in_json(as_json):
+        if check is None:
+            with checking_arguments():
+                stream = conversation.stream(text, images=attached, **options).when_ended(usage.add_stream)
+        else:
+            stream, wrong = send_checked(conversation, text, attached, options, check, usage.add_stream)
+    with stream:
         if as_json:
             with errors_in_json(as_json):
                 answer = stream.text()
-            file.save(conversation)
             write_json({**answer.to_dict(), "cost": cost_of(usage)})
             note_if_cut(stream)
-            if check is not None:
-                check(str(answer))
         else:
-            show(stream, whole=no_stream, raw=raw)
-            file.save(conversation)
-            if check is not None:
-                check(str(stream.text()))
-            suggest_better_models(provider)
+            show(stream, whole=no_stream or check is not None, raw=raw)
+    if wrong is not None:
+        raise wrong
+    file.save(conversation)
+    if not as_json:
+        suggest_better_models(provider)
 
 
-def _made(options: ProviderOptions, engine: EngineOptions) -> BaseProvider:
-    """Return the provider that the options choose; what a chain of several skips is told."""
+def _made(options: ProviderOptions, engine: EngineOptions, price: Price | None) -> BaseProvider:
+    """Return the provider that the options choose; what a chain of several skips, and what they wait for, is told.
+
+    :param price: what its tokens cost, but not those of the embedded model; None for what is known
+    """
     provider = options.choose(engine)
+    if price is not None:
+        for one in getattr(provider, "providers", [provider]):
+            if isinstance(one, Provider):
+                one.priced_at = price
+    note_waits(provider)
     if isinstance(provider, Fallback):
         provider.on_fallback = note_fallback
     return provider

@@ -18,11 +18,13 @@ from ...providers.base import BaseProvider, Provider
 from ...providers.environment import warn_of_unknown_variables
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, make_provider
+from ...timeout import Timeout
 from ..completion import FILE, complete_model, complete_provider
 from ..diagnosis import NOT_RUNNING
 from ..effective_settings import Setting, effective_settings, known_secrets
 from ..examination import Examination, Examiner
-from ..options import EngineOptions, check_engine_options, engine_options, note_unused_model, read_key
+from ..failure import checking_arguments
+from ..options import EngineOptions, Seconds, check_engine_options, engine_options, note_unused_model, read_key
 from ..output import write, write_json
 
 SECONDS = 30.0  # for each step, by default
@@ -59,9 +61,7 @@ class Target:
 @click.option("--api-key-file", "key_file", metavar="FILE", type=FILE, help="A file with only the API key in it.")
 @click.option("--proxy", metavar="URL", help="A proxy for all requests.")
 @engine_options
-@click.option(
-    "--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="The time limit for each step."
-)
+@click.option("--timeout", metavar="SECONDS", type=Seconds(), help="The time limit for each step; 90 is 1m30s.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(
@@ -89,7 +89,10 @@ def command(
         raise click.UsageError("--base-url needs a single provider")
     if key_file is not None and len(providers) != 1 and base_url is None:
         raise click.UsageError("--api-key-file needs a single provider; name it, or pass --base-url")
-    settings: dict[str, Any] = {"retry": None, "timeout": timeout or SECONDS, "proxy": proxy}
+    seconds = SECONDS if timeout is None else timeout
+    with checking_arguments():
+        Timeout.of(seconds)
+    settings: dict[str, Any] = {"retry": None, "timeout": seconds, "proxy": proxy}
     secrets = known_secrets()
     if key_file is not None:
         settings["api_key"] = read_key(key_file)
@@ -106,9 +109,7 @@ def command(
     found = []
     for target in tested:
         make = partial(make_target, target, settings, engine)
-        examiner = Examiner(
-            make, target.name, target.source, counts=target.counts, seconds=timeout or SECONDS, secrets=secrets
-        )
+        examiner = Examiner(make, target.name, target.source, counts=target.counts, seconds=seconds, secrets=secrets)
         found.append(examiner.examine())
         if found[-1].works and tested[0].source == "the default" and not target.counts:
             found[-1].verdict += f"; G4F_LITE_PROVIDER={target.name} makes it the default"

@@ -128,7 +128,9 @@ def _start(make: Callable[[int], Emulator], host: str, port: int | None) -> Emul
     except OSError as error:
         if port is None and error.errno == errno.EADDRINUSE:
             return make(0).start()
-        raise Failure(f"cannot listen on {host}, port {PORT if port is None else port}: {error.strerror}") from error
+        reason = str(error.strerror).partition(" (while attempting")[0]  # which Python adds, with the same address
+        other = "; choose another with --port" if error.errno == errno.EADDRINUSE else ""
+        raise Failure(f"cannot listen on {host}, port {PORT if port is None else port}: {reason}{other}") from error
 
 
 def _show(lines: queue.SimpleQueue[str]) -> None:

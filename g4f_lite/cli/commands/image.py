@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from ...errors import G4FLiteError
 from ...providers.fallback import Fallback
 from ..completion import FILE
 from ..failure import Failure, Misuse
+from ..notes import quiet_option
 from ..options import ProviderOptions, provider_options
 from ..output import require_output, write, write_bytes
-from ..prompt import prompt_argument, read_prompt
+from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
 
 STANDARD_OUTPUT = Path("-")
 
@@ -30,6 +32,8 @@ STANDARD_OUTPUT = Path("-")
     "--output", "-o", required=True, metavar="FILE", type=FILE, help="The file for the image, or - for standard output."
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@no_stdin_option
+@quiet_option
 def command(
     prompt: tuple[str, ...],
     provider_options: ProviderOptions,
@@ -37,12 +41,14 @@ def command(
     size: str | None,
     output: Path,
     force: bool,
+    no_stdin: bool,
 ) -> None:
     """Generate an image, save it, and print the path.
 
     PROMPT describes the image. The suffix of FILE is corrected to the type of the image.
     """
-    text = read_prompt(prompt)
+    check_dashes(prompt, no_stdin=no_stdin)
+    text = read_prompt(prompt, no_stdin=no_stdin)
     check_target(output, force=force)
     provider = provider_options.choose()
     options: dict[str, Any] = {} if size is None else {"size": size}
@@ -70,11 +76,12 @@ def check_target(target: Path, *, force: bool) -> None:
     if target == STANDARD_OUTPUT:
         require_output()
         return
-    if target.is_dir():
-        return
-    if not target.parent.is_dir():
-        raise Misuse(f"{target.parent} is not a directory")
-    if target.exists() and not force:
+    folder = target if target.is_dir() else target.parent
+    if not folder.is_dir():
+        raise Misuse(f"{folder} is not a directory")
+    if not os.access(folder, os.W_OK):
+        raise Misuse(f"cannot write to the directory {folder}: Permission denied")
+    if folder is not target and target.exists() and not force:
         raise Misuse(f"{target} already exists; name another file, or pass --force")
 
 

@@ -7,8 +7,10 @@ import sys
 import click
 
 from ...providers.base import BaseProvider
+from ...providers.environment import PREFIX
 from ..completion import complete_weights
 from ..failure import checking_arguments, tell
+from ..notes import is_quiet, note
 from ..output import write
 
 
@@ -39,10 +41,12 @@ def list_models() -> None:
     """List the models that have a name, and those that were downloaded.
 
     The columns are the size of the file, the largest context in tokens, the memory that the model takes with the
-    context in effect (4096, or G4F_LITE_CONTEXT), the licence, and where the file is.
+    context in effect (4096, or G4F_LITE_CONTEXT), the licence, and where the file is. A note says which one the
+    environment names, as it may be a file of your own.
     """
     from ...providers.local import weights
     from ...providers.local.runner import CONTEXT, context_setting
+    from ..embedded_model import embedded_model
 
     with checking_arguments():
         context = context_setting() or CONTEXT
@@ -56,6 +60,9 @@ def list_models() -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         write("  ".join(cells).rstrip() + "\n")
+    chosen = embedded_model({}, default="")
+    if chosen.source.startswith(PREFIX):
+        note(f"{chosen.source} names the model in use: {chosen.file}")
 
 
 @command.command()
@@ -82,13 +89,14 @@ def note_download(provider: BaseProvider, model: str | None) -> None:
 
     if isinstance(provider, Local) and not provider.runner.check_here(name := provider.get_model(model)):
         size = f"{WEIGHTS[name].size // 10**6} MB"
-        tell(f"Note: the weights of {name} ({size}) are downloaded before the first answer, and kept")
+        note(f"the weights of {name} ({size}) are downloaded before the first answer, and kept")
 
 
 def suggest_better_models(provider: BaseProvider) -> None:
     """Say once, on a terminal, how to get a better model than the one that comes by itself."""
     from ...providers.local import weights
 
-    if provider.name == "Local" and sys.stdout.isatty() and sys.stderr.isatty() and weights.is_first_chat():
+    is_seen = sys.stdout.isatty() and sys.stderr.isatty() and not is_quiet()
+    if provider.name == "Local" and is_seen and weights.is_first_chat():
         better = "`g4f-lite local pull qwen3-0.6b` fetches a better model, and `g4f-lite chat -m qwen3-0.6b` asks it"
         tell(f"This model is small: {better}.")

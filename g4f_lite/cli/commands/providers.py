@@ -13,6 +13,7 @@ from ...providers.base import BaseProvider, Provider
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, hidden_entry_points, provider_names
 from ..failure import one_line
+from ..notes import note
 from ..output import write
 
 YES, NO = "yes", "no"
@@ -46,10 +47,10 @@ def command() -> None:
         write("  ".join(cells).rstrip() + "\n")
     for name in provider_names():
         if name not in PRESETS and (error := _error_of(name)):
-            click.echo(f"Note: {name} does not work: {one_line(error)}", err=True)
+            note(f"{name} does not work: {one_line(error)}")
     for name, value in hidden_entry_points().items():
-        note = f"the provider {name!r} of another package ({value}) is not used, because there is a built-in one"
-        click.echo(f"Note: {note}; its entry point needs another name", err=True)
+        unused = f"the provider {name!r} of another package ({value}) is not used, because there is a built-in one"
+        note(f"{unused}; its entry point needs another name")
 
 
 def describe(name: str) -> Row:

@@ -20,6 +20,7 @@ from ...providers.openai.keys import clean
 from ...providers.openai.provider import OpenAICompatible
 from ..completion import FILE, complete_model, complete_provider
 from ..failure import Failure, Misuse, checking_arguments, one_line, tell
+from ..notes import note
 from ..options import OR_KEY, EngineOptions, ProviderOptions, engine_options, keyless_options, read_key
 from ..output import write
 from ..reachability import Endpoint, connect, look_up
@@ -174,7 +175,7 @@ def _note_if_not_running(provider: BaseProvider) -> None:
             try:
                 connect(endpoint, look_up(endpoint, SECONDS), SECONDS).close()
             except TransportError as error:
-                tell(f"Note: {member.name} does not run yet: {one_line(error.message)}")
+                note(f"{member.name} does not run yet: {one_line(error.message)}")
 
 
 def _show_requests() -> None:

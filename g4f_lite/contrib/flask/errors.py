@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,19 +12,17 @@ from ...errors import (
     AllProvidersFailedError,
     ConversationNotFoundError,
     DeadlineExceededError,
-    QuotaExceededError,
+    ProviderError,
     RateLimitError,
-    StreamInterruptedError,
 )
-from ...http.retry import is_retryable
-from ...timeout import RETRY
+from ...http.retry import may_pass
 from .. import replies
 
 SENTENCES_KEY = "G4F_LITE_SENTENCES"
 SENTENCES = {
     404: "There is no such conversation.",
     502: "There is no answer at the moment. Please try again later.",
-    503: "There are too many requests at the moment. Please try again later.",
+    503: "The service is not available at the moment. Please try again later.",
     504: "The answer took too long. Please try again.",
 }
 RETRY_SECONDS = 60.0  # after a rate limit of unknown length; most of them are per minute
@@ -64,15 +62,17 @@ def check_sentences(config: Mapping[str, Any]) -> None:
 
 
 def _status(error: BaseException) -> tuple[int, float | None]:
-    """Return the status for an error, and when to try again; of a chain's, by the errors of all its members."""
+    """Return the status for an error, and when to try again: of a chain's, when the first member may answer."""
     if isinstance(error, AllProvidersFailedError) and error.errors:
         parts = [_status(part) for part in error.errors]
-        if len({status for status, _ in parts}) == 1:
-            return min(parts, key=lambda part: math.inf if part[1] is None else part[1])
-    if isinstance(error, QuotaExceededError) and error.retry_after is None:
-        return 502, None  # which no waiting ends
-    if isinstance(error, RateLimitError):
-        return 503, RETRY_SECONDS if error.retry_after is None else error.retry_after
+        waits = [wait for _, wait in parts if wait is not None]
+        statuses = {status for status, _ in parts}
+        return (503, min(waits)) if waits else (statuses.pop() if len(statuses) == 1 else 502, None)
+    if isinstance(error, ProviderError) and may_pass(error):
+        if error.retry_after is not None:
+            return 503, error.retry_after
+        if isinstance(error, RateLimitError):
+            return 503, RETRY_SECONDS
     if isinstance(error, DeadlineExceededError):
         return 504, None
     return (404 if isinstance(error, ConversationNotFoundError) else 502), None
@@ -83,8 +83,9 @@ def error_response(error: BaseException) -> Response:
 
         app.register_error_handler(G4FLiteError, error_response)
 
-    The status is 503 for a rate limit, with Retry-After; 504 for a timeout; 404 for a conversation that does not exist;
-    502 for all else, such as a used-up quota.  What may pass by itself is logged as a warning of one line, the rest as
+    The status is 503 with Retry-After for a rate limit, where the service names a wait, and of a chain while a member
+    is skipped because its server is down; 504 for a timeout; 404 for a conversation that does not exist; 502 for all
+    else, such as a used-up quota.  What may pass by itself is logged as a warning of one line, the rest as
     an error with its traceback; a 404 is not logged.  The body is a sentence for visitors, as JSON: ``{"error": …}``;
     those of ``app.config["G4F_LITE_SENTENCES"]``, by status, replace the English ones.
 
@@ -106,16 +107,8 @@ def log(app: Flask, error: BaseException) -> None:
 
     Python is silent about a logger without a handler, as this library's are; Flask gives the app's one.
     """
-    if _may_pass(error):
-        app.logger.warning("no answer: %s", "; ".join(str(error).splitlines()))
+    if may_pass(error):
+        text = re.sub(r":\n\s*", ": ", str(error))  # a chain's has a line for each member
+        app.logger.warning("no answer: %s", "; ".join(map(str.strip, text.splitlines())))
     else:
         app.logger.error("no answer: %s", error, exc_info=error)
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Return whether an error may pass by itself, so that nobody has to look for its cause."""
-    if isinstance(error, AllProvidersFailedError) and error.errors:
-        return all(map(_may_pass, error.errors))
-    if isinstance(error, (DeadlineExceededError, StreamInterruptedError)):
-        return True
-    return getattr(error, "retry_after", None) is not None or is_retryable(error, RETRY, math.inf)

@@ -14,7 +14,7 @@ from ...answers.deltas import Refusal, is_content
 from ...answers.images import ImageResponse
 from ...answers.stream import AnswerStream
 from ..disconnect import disconnect_check
-from ..replies import to_json
+from ..replies import retry_after, to_json
 from .errors import explain, log
 from .reader import End, Item, OnDone, Partial, Reader, TypedAnswer
 
@@ -37,7 +37,8 @@ def stream_answer(
     - ``message``: a piece of the answer, ``{"text": …}``, or images, ``{"images": [URL, …], "alt": …}``
     - ``partial``: of a stream with ``output=``, instead of ``message``, the value so far, ``{"output": …}``
     - ``done``: the whole answer, ``{"text": …, "finish_reason": …}``, and the value as ``"output"`` if there is one
-    - ``failed``: a failure after the headers were sent, ``{"status": …, "error": …}``, as in :func:`error_response`
+    - ``failed``: a failure after the headers were sent, ``{"status": …, "error": …}``, as in :func:`error_response`;
+      with 503 the seconds of Retry-After as ``"retry_after"``, too
 
     The view's error handlers get a failure before that: up to ``first`` seconds are waited for the answer to begin.
     A browser that goes away is noticed within half a second, and the answer is closed.  An EventSource that connects
@@ -48,7 +49,8 @@ def stream_answer(
     :param heartbeat: seconds without an event after which a comment keeps the connection open
     :param on_done: called once for each call of this function with valid arguments, when the answer has ended and
         before ``done`` is sent: with the answer and None, or with what has come of it and the error; not if
-        the process ends first.  It runs in a thread, in an app context and without a request
+        the process ends first.  It runs in a thread, in an app context and without a request.  If it raises, that is
+        logged, and the events are the same
     :raises G4FLiteError: if the answer fails before the headers are sent
     :raises TypeError: if an argument has the wrong type
     :raises ValueError: if a number is out of range
@@ -176,7 +178,8 @@ def _last_event(end: End, value: dict[str, Any], number: int, app: Flask) -> byt
         return _event("done", {"text": str(end.answer), "finish_reason": end.answer.finish_reason, **value}, number)
     log(app, end.error)
     told = explain(end.error, app)
-    return _event("failed", {"status": told.status, "error": told.text}, number)
+    wait = {} if told.retry_after is None else {"retry_after": int(retry_after(told.retry_after))}
+    return _event("failed", {"status": told.status, "error": told.text, **wait}, number)
 
 
 def _event(name: str, data: dict[str, Any], number: int) -> bytes:

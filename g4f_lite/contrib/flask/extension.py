@@ -12,7 +12,7 @@ from ...arguments import warn
 from ...client.client import Client
 from ...errors import G4FLiteError
 from ...providers.base import BaseProvider
-from ...providers.environment import PREFIX, VARIABLES, no_setting
+from ...providers.environment import OF_FLASK, PREFIX, VARIABLES, no_setting
 from ...providers.local.base import EngineProvider
 from ...timeout import RETRY, RetryPolicy, Timeout
 from .errors import SENTENCES_KEY, check_sentences
@@ -33,7 +33,6 @@ _SETTINGS = {
     "pace": "G4F_LITE_PACE",
 }
 _KEYS = (*_SETTINGS.values(), "G4F_LITE_TIMEOUT", "G4F_LITE_STREAM_TIMEOUT", "G4F_LITE_START", SENTENCES_KEY)
-_NOT_FROM_ENVIRONMENT = ("G4F_LITE_MODELS", "G4F_LITE_CACHE", "G4F_LITE_PACE", "G4F_LITE_START", SENTENCES_KEY)
 _SELECTS = ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL")
 
 
@@ -67,8 +66,8 @@ class G4FLite:
         """Give an app its client.
 
         What no key of the configuration names is chosen by the environment, as for every client.  A key that is not a
-        setting, such as a misprint of one, is a warning.  A provider that is not ready, for instance without its key or
-        its weights, is one too, except in debug mode and in tests, and an error at the call.
+        setting, such as a misprint of one, is a warning.  A provider, or one of a list, that is not ready, for instance
+        without its key or its weights, is one too, except in debug mode and in tests, and an error at the call.
 
         :param app: the app, configured
         :raises G4FLiteError: if the configuration names an unknown provider, or a model that cannot be started now
@@ -151,7 +150,7 @@ def _warn_of_useless_settings(config: Mapping[str, Any]) -> None:
             warn(no_setting(key, place, _KEYS))
         elif key not in os.environ:
             warn(f"{key} in {place} has no effect; set it in the environment")
-    for key in _NOT_FROM_ENVIRONMENT:
+    for key in OF_FLASK:
         if os.environ.get(key) and config.get(key) is None:
             warn(f"{key} in the environment has no effect; set it in {place}")
 
@@ -170,15 +169,33 @@ def _problem(client: Client, config: Mapping[str, Any]) -> str | None:
     try:
         provider = client.provider
         if provider.name == "Local" and not chosen:
-            return (
-                "no provider is configured, so that the small embedded model answers; set G4F_LITE_PROVIDER in the "
-                "configuration of the app or in the environment"
+            problem = _problem_of(provider)
+            outcome = (
+                "so that the small embedded model answers" if problem is None else f"and calls will fail: {problem}"
             )
-        check_ready = getattr(provider, "check_ready", None)
+            return (
+                f"no provider is configured, {outcome}; "
+                "set G4F_LITE_PROVIDER in the configuration of the app or in the environment"
+            )
+    except (G4FLiteError, ValueError) as error:
+        return f"the provider is not ready, and calls will fail: {error}"
+    members = getattr(provider, "providers", [provider])
+    problems = [problem for member in members if (problem := _problem_of(member)) is not None]
+    if not problems:
+        return None
+    if len(problems) == len(members):
+        return f"the provider is not ready, and calls will fail: {'; '.join(problems)}"
+    return f"of the providers, one that is not ready is skipped: {'; '.join(problems)}"
+
+
+def _problem_of(provider: BaseProvider) -> str | None:
+    """Return what is wrong with one provider, as far as can be told before it is asked."""
+    check_ready = getattr(provider, "check_ready", None)
+    try:
         if check_ready is not None:
             check_ready()
         if isinstance(provider, EngineProvider):
             provider.runner.check_here(provider.get_model())
     except (G4FLiteError, ValueError) as error:
-        return f"the provider is not ready, and calls will fail: {error}"
+        return str(error)
     return None

@@ -84,15 +84,14 @@ class Reader:
         self._thread.join(END_SECONDS)
 
     def _run(self) -> None:
-        end = End(Answer(""), None)
+        end = End(Answer(""), RuntimeError("the answer was not read, because the app has no context"))
         try:
             with self.app.app_context():
                 end = End(*self._read())
                 if self._on_done is not None:
                     self._on_done(end.answer, end.error)
-        except BaseException as error:
-            self.app.logger.exception("on_done failed")
-            end = End(end.answer, end.error or error)
+        except BaseException:  # the visitor has the answer all the same
+            self.app.logger.exception("on_done failed, or the app's context")
         finally:
             self._arrived.put(end)
 

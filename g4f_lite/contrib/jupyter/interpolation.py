@@ -6,10 +6,12 @@ Python compiles none of it: before 3.12 an f-string's expressions may have neith
 from __future__ import annotations
 
 import ast
+import builtins
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from textwrap import shorten
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -17,6 +19,8 @@ from IPython.core.error import UsageError
 _OF_PROMPT = re.compile(r"(?:[^{}]+|\{\{|\}\})*")
 _OF_FORMAT = re.compile(r"[^{}]*")
 _AFTER_EXPRESSION = re.compile(r"(?P<equals>=\s*)?(?:!(?P<conversion>[rsa]))?(?P<end>[:}])")
+# Braces that may be meant as an expression: not those of LaTeX, of a shell, of a template, or of a block of code.
+_MAY_BE_MEANT = re.compile(r"(?<![\w\\^$%#{}])\{[^{}\\\n]{1,200}\}(?!\})")
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {"r": repr, "s": str, "a": ascii}
 _ADVICE = "braces that are part of the prompt are written twice, {{ and }}"
 
@@ -33,6 +37,31 @@ def interpolated(prompt: str, evaluate: Evaluate) -> str:
     if end < len(prompt):
         raise UsageError(f"-i: a closing brace has no opening one; {_ADVICE}")
     return text
+
+
+def sent_as_written(prompt: str, variables: Mapping[str, Any]) -> str | None:
+    """Return the first braces in a prompt that ``-i`` would have replaced by a value of the user's; None without any.
+
+    :param variables: the user's variables
+    """
+    for found in _MAY_BE_MEANT.finditer(prompt):
+        try:
+            tree, after = _expression(found[0], 1)
+        except UsageError:
+            continue
+        is_object_in_code = found[0][after.end() :][:1].isspace()  # {name: value}
+        if not is_object_in_code and not isinstance(tree.body, ast.Tuple) and _are_known(tree, variables):
+            return found[0]
+    return None
+
+
+def _are_known(tree: ast.Expression, variables: Mapping[str, Any]) -> bool:
+    """Return whether an expression has a value of the user's, and no name that means nothing."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    names = {node.id for node in nodes} - {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
+    if any(name not in variables and not hasattr(builtins, name) for name in names):
+        return False
+    return any(name in variables and not isinstance(variables[name], ModuleType) for name in names)
 
 
 def _filled(text: str, at: int, literal: re.Pattern[str], evaluate: Evaluate) -> tuple[str, int]:
@@ -65,13 +94,29 @@ def _value(text: str, start: int, evaluate: Evaluate) -> tuple[str, int]:
     conversion = found["conversion"] or ("r" if label and not form else "")
     try:
         value = evaluate(compile(tree, "<prompt>", "eval"))
-        if conversion:
-            value = _CONVERSIONS[conversion](value)
-        return label + format(value, form), end
+        written = format(_CONVERSIONS[conversion](value) if conversion else value, form)
+        if _is_shortened(value):
+            expression = text[start : found.start()].strip()
+            whole = expression if expression.isidentifier() else f"({expression})"
+            sys.stderr.write(f"{{{expression}}} was shortened by pandas; {{{whole}.to_csv()}} is the whole table\n")
+        return label + written, end
     except Exception as error:
         advice = f"; {_ADVICE}" if isinstance(error, (NameError, SyntaxError)) else ""
         quoted = shorten(text[start - 1 : end], 80, placeholder="…")
         raise UsageError(f"-i {quoted}: {type(error).__name__}: {error}{advice}") from error
+
+
+def _is_shortened(value: Any) -> bool:
+    """Return whether pandas leaves out rows, columns or texts of a table where it prints it."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(value, (pandas.DataFrame, pandas.Series)):
+        return False
+    most = pandas.get_option("display.max_rows")
+    if most and len(value) > most:
+        return True
+    with pandas.option_context("display.max_columns", None, "display.max_colwidth", None):
+        whole = str(value)
+    return whole != str(value)
 
 
 def _expression(text: str, start: int) -> tuple[ast.Expression, re.Match[str]]:

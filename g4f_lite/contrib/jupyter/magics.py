@@ -24,7 +24,7 @@ from ...client.client import Client
 from ...conversation import Conversation
 from ...errors import G4FLiteError, ModelNotSupportedError, sanitize
 from ...providers.base import BaseProvider
-from .interpolation import interpolated
+from .interpolation import interpolated, sent_as_written
 from .talk import Answerer, History, Talk, explain
 from .values import show_value
 
@@ -113,6 +113,8 @@ class ChatMagics(Magics):
             raise UsageError(f"-s gives a value and -f {given.format} a text; leave one of them out")
         options = {"output": self._type(" ".join(given.schema))} if given.schema else {}
         prompt = interpolated(cell, self._evaluated) if given.interpolate else cell
+        if not given.interpolate and (braces := sent_as_written(cell, self._users_own())):
+            sys.stderr.write(f"{braces} was sent as it is; -i replaces it\n")
         value = self._ask(prompt.strip(), given, options)
         if given.output:
             self.shell.user_ns[given.output] = value
@@ -206,6 +208,11 @@ class ChatMagics(Magics):
             self.shell.set_next_input("\n\n".join(code))
         else:
             sys.stdout.write("The answer has no Python code.\n")
+
+    def _users_own(self) -> dict[str, Any]:
+        """Return the user's variables, without what IPython has put among them."""
+        own, hidden = self.shell.user_ns, self.shell.user_ns_hidden
+        return {name: own[name] for name in own if name[0] != "_" and own[name] is not hidden.get(name, hidden)}
 
     def _evaluated(self, expression: str | CodeType) -> Any:
         return eval(expression, self.shell.user_global_ns, self.shell.user_ns)  # as Python evaluates a cell

@@ -127,7 +127,8 @@ class Talk:
         """
         source, model, variable = answerer
         provider, asked = self.addressed(answerer)
-        text = f"{variable or provider.name} answers the next cells" + (f" with {asked}" if asked else "")
+        behind = provider.name if variable and source is not provider else None  # of a client, or a conversation
+        text = " with ".join(filter(None, (f"{variable or provider.name} answers the next cells", asked or behind)))
         listed = self.lists.of(provider, anew=True) if model and asked else []
         if not listed or {asked, f"{asked}:latest"} & {*listed}:  # Ollama's tag need not be written
             return text

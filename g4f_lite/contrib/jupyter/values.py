@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from IPython.display import clear_output
 
-from ...answers.display import LiveOutput, in_notebook
+from ...answers.display import LiveOutput
 from ...answers.interruption import part_of
+from ...answers.ipython import in_notebook
 from ...answers.markdown import safe_markdown
 from ...typed.stream import TypedStream
 

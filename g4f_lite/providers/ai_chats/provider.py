@@ -44,7 +44,6 @@ class AiChats(Provider):
     image_model = "dalle"  # for image requests that name no model
     models: Sequence[str] = ["gpt-4", "dalle"]  # the name is not sent; "dalle" requests an image
     supports_message_history = True
-    token_sources = 1  # by loading the page again, for its cookies
     fetches_images = True
 
     def __init__(self, *, base_url: str | None = None, **settings: Unpack[SettingsBesideURL]) -> None:

@@ -6,13 +6,15 @@ Source: the plugin AI Engine's versions 2.4.3 to 3.6.2 on WordPress 6.9 and 7.0.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ResponseFormatError, ServiceError
-from ...http.body import Body
 from ...http.parsing import parse_json
 from ...http.urls import is_plain, parse_origin
 from . import errors
+
+if TYPE_CHECKING:
+    from ...http.body import Body
 
 SESSION = '{"success"'  # how the answer of start_session begins
 

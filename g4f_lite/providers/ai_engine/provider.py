@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
-from ...answers.deltas import Delta
 from ...arguments import warn
 from ...errors import G4FLiteError
-from ...http.body import Body
-from ...http.checks import check
-from ...http.exchange import Exchange
 from ...http.urls import origin_of
 from ...messages import get_random_string, last_user_message
-from ...prompt import Prompt
 from ..base import Provider
-from . import errors, nonce, reply
 from .history import KEPT_TURNS, split_turns
-from .site import Site
+
+if TYPE_CHECKING:  # the methods import what a call needs: the first call takes the time, and not the import
+    from ...answers.deltas import Delta
+    from ...http.body import Body
+    from ...http.exchange import Exchange
+    from ...prompt import Prompt
 
 REST = "/wp-json"
 
@@ -60,6 +59,8 @@ class AiEngine(Provider):
 
     def bootstrap(self, exchange: Exchange, headers: dict[str, str] | None = None) -> str:
         """Fetch a nonce.  The request carries none: a stale one is refused here, too, which locks a caller out."""
+        from .site import Site
+
         sent = {**self._site_headers(), **(headers or {}), "X-WP-Nonce": None}
         site = Site(self, exchange, sent, self.base_url, self._rest or self.base_url + REST)
         fetched = site.fetch_nonce(self.session_endpoint.removeprefix(REST))
@@ -92,6 +93,9 @@ class AiEngine(Provider):
 
     def check_response(self, body: Body, prompt: Prompt | None = None) -> None:
         """Raise unless this is the beginning of an answer; either way it may bring a newer nonce."""
+        from ...http.checks import check
+        from . import errors, nonce
+
         nonce.keep(body, body.headers.get("X-WP-Nonce"))
         message = last_user_message(prompt.messages) if prompt else ""
 
@@ -102,7 +106,11 @@ class AiEngine(Provider):
         check(body, refusal)
 
     def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
-        return reply.read_answer(body, last_user_message(prompt.messages))
+        from .reply import read_answer
+
+        return read_answer(body, last_user_message(prompt.messages))
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        return errors.service_error(status, parsed)
+        from .errors import service_error
+
+        return service_error(status, parsed)

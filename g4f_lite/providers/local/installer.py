@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...answers.display import in_notebook
+from ...answers.ipython import in_notebook
 from ...errors import ProviderNotConfiguredError, TransportError
 from ...http.redact import redact
 from .python import find_program, interpreter

@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from ...answers.display import in_notebook
+from ...answers.ipython import in_notebook
 from ...errors import ResponseFormatError
 from .catalogue import PackageFile
 from .installer import download as download_package

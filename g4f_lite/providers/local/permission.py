@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ...answers.display import in_notebook
+from ...answers.ipython import in_notebook
 from ...errors import ProviderNotConfiguredError
 from ...http.route import refuse_when_offline
 from .catalogue import DEFAULT

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO, TypeVar
 
-from ...answers.display import LiveOutput, in_notebook
+from ...answers.display import LiveOutput
 from ...answers.interruption import Interrupted
+from ...answers.ipython import in_notebook
 
 REDRAW_SECONDS = 0.2
 CLEAR_LINE = "\r\033[K"

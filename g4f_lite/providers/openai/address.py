@@ -56,6 +56,15 @@ def read_address(url: str) -> Address:
     return Address(urlunsplit(parts._replace(path=path, query="")), query)
 
 
+def address_of_environment() -> str:
+    """Return the address of the server that ``G4F_LITE_BASE_URL`` names; "" if it is not set.
+
+    :raises ValueError: if it is not a URL
+    """
+    named = os.environ.get("G4F_LITE_BASE_URL")
+    return check_url(named, "G4F_LITE_BASE_URL") if named else ""
+
+
 def address_of_ollama(named: str) -> str:
     """Return the address of the server that ``OLLAMA_HOST`` names, as Ollama's own programs read it.
 

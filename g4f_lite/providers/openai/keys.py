@@ -42,6 +42,7 @@ class Key:
     :param for_azure: whether it is sent in Azure's own header
     :param address: the address of the service
     :param named_in: the environment variable that has to name this address when the key is read; "" for none
+    :param withheld: the preset's own variable where this is not the preset's own address; "" for none
     """
 
     given: KeyLike | None
@@ -51,6 +52,7 @@ class Key:
     for_azure: bool = False
     address: str = ""
     named_in: str = ""
+    withheld: str = ""
 
     @classmethod
     def of(cls, api_key: KeyLike | None, base_url: str, variable: str | None, *, home: str = "") -> Key:
@@ -75,7 +77,7 @@ class Key:
         if variable is not None and here and is_loopback(base_url) and not _names("G4F_LITE_BASE_URL", base_url):
             return cls(given, variable, required=False)
         key = cls(given, "G4F_LITE_API_KEY", required=False, address=base_url, named_in="G4F_LITE_BASE_URL")
-        return replace(key, for_azure=is_azure(base_url))
+        return replace(key, for_azure=is_azure(base_url), withheld=variable or "")
 
     def value(self) -> str | None:
         """Return the key, or None where there is none.
@@ -133,6 +135,8 @@ class Key:
         """Say how a key is given."""
         if self.reads:
             return f"set {self.variable} in the environment{_unread(self.variable)}, or give api_key="
+        if os.environ.get(self.withheld):
+            return f"give api_key=; {self.withheld} is set, and is not sent to another address"
         if os.environ.get(self.variable):
             return f"give api_key=; {self.variable} is only for the server that {self.named_in} names"
         if os.environ.get("OPENAI_API_KEY"):
@@ -173,7 +177,7 @@ class Key:
     def __reduce__(self) -> tuple[Any, ...]:
         lost = self.given is not None
         kept = self.required or lost, self.pickled or lost
-        return Key, (None, self.variable, *kept, self.for_azure, self.address, self.named_in)
+        return Key, (None, self.variable, *kept, self.for_azure, self.address, self.named_in, self.withheld)
 
 
 def _unread(variable: str) -> str:

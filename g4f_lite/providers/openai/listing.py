@@ -21,7 +21,7 @@ from ...http.exchange import Exchange
 from ..call import fetch
 from .address import NO_SUCH_PAGE, with_query
 from .base import OpenAIProvider
-from .models import is_for_embeddings, model_for_chats, read_models
+from .models import is_for_chats, is_for_embeddings, model_for_chats, read_models
 from .presets import NO_MODEL, PRESETS, Preset, plain
 
 _PORT = 11434  # of Ollama
@@ -82,7 +82,8 @@ class ListingProvider(OpenAIProvider):
         # Ollama is also known by its port, and by what it says.
         is_ollama = urlsplit(self.base_url).port == _PORT or "try pulling it first" in error.message
         program = PRESETS["ollama"] if is_ollama and not self._preset.title else self._preset
-        error.message += sanitize(advice(model, names, program, embeds=embeds))
+        if told := sanitize(advice(model, names, program, embeds=embeds)):
+            error.message = error.message.removesuffix(".") + told
         error.args = (error.message,)
 
     def _list_models(self, exchange: Exchange) -> list[str]:
@@ -130,7 +131,7 @@ def advice(model: str, names: list[str], program: Preset, *, embeds: bool = Fals
     first, _, rest = model.partition("/")
     if rest and program.pull and plain(first) == plain(program.title):
         return f"; write it without the provider: {rest}"
-    fitting = [name for name in names if is_for_embeddings(name)] if embeds else names
+    fitting = list(filter(is_for_embeddings if embeds else is_for_chats, names))
     if not model:
         such = f", such as {_listed(fitting)}" if fitting else ""
         return f"; name {'an embedding model' if embeds else 'a model'} with model={such}"

@@ -47,7 +47,12 @@ def model_for_chats(names: list[str]) -> str:
     :param names: the names of its models
     :returns: the first name of all if none is left, and "" if there is none
     """
-    return next((name for name in names if not _OTHER_THAN_CHATS.search(name.lower())), names[0] if names else "")
+    return next(filter(is_for_chats, names), names[0] if names else "")
+
+
+def is_for_chats(name: str) -> bool:
+    """Return whether a model is not for something other than chats, by its name."""
+    return not _OTHER_THAN_CHATS.search(name.lower())
 
 
 def is_for_embeddings(name: str) -> bool:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from ...arguments import unknown_name
 from ...http.urls import is_loopback
-from .address import address_of_ollama
 
 
 class Preset(NamedTuple):
@@ -42,6 +41,8 @@ class Preset(NamedTuple):
 
         :raises ValueError: if that is not an address
         """
+        from .address import address_of_ollama  # which few programs need
+
         named = os.environ.get(self.host_variable, "").strip() if self.host_variable else ""
         return address_of_ollama(named) if named else self.base_url
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...arguments import check_name
 from ...errors import AuthenticationError, G4FLiteError, ProviderNotFoundError
 from ...http.redact import names_secret
-from ..price import Price
+from ..price import PriceLike, check_price
 from ..settings import check_fields
-from .address import read_address
+from .address import address_of_environment, read_address
 from .embeddings import EmbeddingProvider
 from .extras import query_pairs
 from .images import ImageProvider
@@ -27,14 +26,16 @@ Self = TypeVar("Self", bound="OpenAICompatible")
 class OpenAICompatible(ImageProvider, EmbeddingProvider):
     """A server that speaks OpenAI's API.
 
-    :param base_url: its address, up to and with ``/v1``; a query such as ``?api-version=…`` goes with every request
+    :param base_url: its address, up to and with ``/v1``; a query such as ``?api-version=…`` goes with every request; if
+        None, that of ``G4F_LITE_BASE_URL``
     :param api_key: its key, or a function that returns it and is called before each request, as tokens expire; if None,
         the environment's, if one belongs to this address
     :param name: its name in answers and errors, where there are several servers; None is that of the preset or class
     :param default_headers: headers for every request, as ``headers``, by the name that OpenAI's client has for it
     :param default_query: what goes behind the ``?`` of every address
-    :param price: dollars for a million tokens of prompts and of answers, as in ``(0.15, 0.60)``; if None, what the
-        extra ``prices`` knows; programs on this machine that are presets, such as Ollama, cost nothing
+    :param price: dollars for a million tokens of prompts and of answers, as in ``(0.15, 0.60)``, or a dict of such
+        pairs by model; if None, what the extra ``prices`` knows; programs on this machine that are presets, such as
+        Ollama, cost nothing
     :param more: the settings of every :class:`Provider`
     """
 
@@ -48,23 +49,21 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         name: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
-        price: tuple[float, float] | None = None,
+        price: PriceLike | None = None,
         **more: Unpack[SettingsBesideURL],
     ) -> None:
         if name is not None:
             check_name(name, "name")
-        self.name = name or self._preset.title or type(self).__name__
-        if base_url is None and not self._preset.base_url and os.environ.get("G4F_LITE_BASE_URL"):
-            raise ValueError(
-                f"{self.name} needs base_url=; G4F_LITE_BASE_URL is the server of calls that name no provider, "
-                "so leave the provider out, or pass its URL as well"
-            )
-        address = read_address(self._preset.address() if base_url is None else base_url)
+        self._kind_name = self._preset.title or type(self).__name__
+        self.name = name or self._kind_name
+        if base_url is None:
+            base_url = self._preset.address() or self.url or address_of_environment()
+        address = read_address(base_url)
         if default_headers is not None:
             more["headers"] = {**check_fields(default_headers, "default_headers"), **(more.get("headers") or {})}
         super().__init__(base_url=address.base, **more)
         if price is not None or self._preset.is_free_at(self.base_url):
-            self.priced_at = "" if price is None else Price.of(price)
+            self.priced_at = "" if price is None else check_price(price)
         self.query = [*address.query, *query_pairs(default_query or {}, "default_query")]
         self.default_model = self._preset.default_model or address.model
         self.reports_usage = self._preset.reports_usage
@@ -108,7 +107,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         # A function may return the key of whoever is asking, and secrets() has none of its keys.
         key = [self.key.value()] if callable(self.key.given) else []
         own = super().identity()
-        own.pop("price", None)  # which changes no answer
+        own = {name: own[name] for name in own if name not in ("name", "price")}  # which change no answer
         return [own, self.query, *key]
 
     def __getstate__(self) -> dict[str, Any]:

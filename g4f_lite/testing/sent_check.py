@@ -1,0 +1,148 @@
+"""A check of a provider of one's own: what a caller asks for has an effect on what is sent.
+
+How a service wants it written is not known here.  So each prompt is sent twice, which shows what is another each time,
+such as a time; and the rest of what is sent has to be another where one thing is asked otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..errors import G4FLiteError, HookError
+from ..messages import Messages
+from ..providers.base import Provider
+from .played_service import PlayedService
+
+__tracebackhide__ = True  # from pytest
+
+CALL_SECONDS = 20  # after which a call is taken to have no end
+
+_REFUSED = (G4FLiteError, TypeError, ValueError)
+_GUESSES = ("heron", 7, 0.5, True, ["heron"], {"type": "json_object"})  # for options whose values are not known
+
+
+class _Turn(NamedTuple):
+    """A message of which another has to be told; its text is a word that is nowhere else."""
+
+    role: str
+    text: str
+    what: str
+
+
+_TALK = [
+    _Turn("system", "Avocet", "the system message"),
+    _Turn("user", "Bittern", "an earlier message of the user"),
+    _Turn("assistant", "Curlew", "an earlier answer"),
+    _Turn("user", "Dunlin", "the text of a prompt"),
+]
+
+
+def check_sent(provider: Provider, service: PlayedService, options: Mapping[str, Any], *, history: bool) -> None:
+    """Check that each message, the model and each option have an effect on what is sent.
+
+    What the provider refuses is not checked; nor is anything if the text of a prompt cannot be told from what is
+    another each time, as in an encrypted body.
+
+    :param options: values of options; None for one that is not sent
+    :param history: whether the service takes more than the last message
+    :raises AssertionError: if one has no effect
+    :raises ValueError: if there is a value for an unknown option
+    """
+    for name in options.keys() - provider.known_options:
+        raise ValueError(f"options has {name!r}, which is not among the known_options of {provider.name}")
+    sent = _Sent(provider, service)
+    last = _TALK[-1:]
+    try:
+        words, others = sent.words(last), sent.words(_changed(last, 0))
+    except _REFUSED:
+        return
+    if words == others:
+        assert sent.varies, f"{last[0].what} is not sent"
+        return
+    if history:
+        _check_history(sent)
+    _check_model(sent, provider.models)
+    for name in sorted(provider.known_options - {"n"}):  # of which a prompt has none but 1, which is not sent
+        if name not in options:
+            _check_option(sent, words, name, _GUESSES)
+        elif options[name] is not None:
+            sent.words(last, **{name: options[name]})  # which raises what refuses the value
+            _check_option(sent, words, name, (options[name],))
+
+
+class _Sent:
+    """What a provider sends for a prompt.
+
+    :ivar varies: whether something in it is another each time
+    """
+
+    def __init__(self, provider: Provider, service: PlayedService) -> None:
+        self.varies = False
+        self._provider = provider
+        self._service = service
+
+    def words(self, talk: list[_Turn], **asked: Any) -> Counter[bytes]:
+        """Return the words that are sent each time, in whatever encoding, and how often each."""
+        messages: Messages = [{"role": turn.role, "content": turn.text} for turn in talk]
+        first, again = (self._words(messages, asked) for _ in range(2))
+        self.varies = self.varies or first != again
+        return first & again
+
+    def _words(self, messages: Messages, asked: dict[str, Any]) -> Counter[bytes]:
+        self._service.begin_again()
+        self._provider.ask(messages, timeout=CALL_SECONDS, **asked)
+        return Counter(word for request in self._service.sent for word in re.findall(rb"\w+", request))
+
+
+def _changed(talk: list[_Turn], place: int) -> list[_Turn]:
+    """Return messages of which one has another text, of the same length."""
+    return [turn._replace(text=turn.text[::-1]) if at == place else turn for at, turn in enumerate(talk)]
+
+
+def _check_history(sent: _Sent) -> None:
+    advice = (
+        "send all of prompt.messages; if the service takes only the last one, pass history=False, or refuse the others "
+        "in check(prompt)"
+    )
+    try:
+        words = sent.words(_TALK)
+    except HookError as error:
+        raise AssertionError(f"a prompt with a system message and earlier turns: {error}; {advice}") from error
+    except _REFUSED:
+        return
+    for place, turn in enumerate(_TALK[:-1]):
+        has_effect = sent.words(_changed(_TALK, place)) != words
+        assert has_effect, f"{turn.what} is not sent: {advice}"
+
+
+def _check_model(sent: _Sent, models: Sequence[str]) -> None:
+    if len(models) < 2:
+        return
+    one, other = models[0], models[-1]
+    try:
+        has_effect = sent.words(_TALK[-1:], model=one) != sent.words(_TALK[-1:], model=other)
+    except _REFUSED:
+        return
+    assert has_effect, f"the same is sent for the models {one!r} and {other!r}: send prompt.model"
+
+
+def _check_option(sent: _Sent, without: Counter[bytes], name: str, values: Sequence[Any]) -> None:
+    """Check that one of the values of an option changes what is sent; those that are refused do not count.
+
+    :param without: the words that are sent without the option
+    """
+    accepted = []
+    for value in values:
+        try:
+            if sent.words(_TALK[-1:], **{name: value}) != without:
+                return
+        except _REFUSED:
+            continue
+        accepted.append(value)
+    assert not accepted, (
+        f"the same is sent with {name}={accepted[0]!r} and without it: send prompt.options[{name!r}]; pass "
+        f"options={{{name!r}: …}} if it needs another value, or None for one that is not sent"
+    )

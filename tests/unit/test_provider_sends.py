@@ -1,0 +1,165 @@
+"""The check of a provider of one's own says what of a prompt is not sent, in whatever form it would be."""
+
+from __future__ import annotations
+
+import base64
+import json
+from functools import partial
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pytest
+from requests import Request
+
+from g4f_lite import OpenAICompatible, Prompt
+from g4f_lite.testing import check_provider
+
+from .quill_provider import Plain
+
+
+def check(kind: type[Plain], **more: Any) -> None:
+    check_provider(kind, {"/say": "Good day"}, text="Good day", unmarked_end=True, **more)
+
+
+class Says(Plain):
+    """Sends text, which ``text_of`` gives."""
+
+    def check(self, prompt: Prompt) -> None:
+        super().check(prompt)
+        prompt.check_text_only(self.name)
+
+    def request(self, prompt: Prompt, token: str) -> Request:
+        fields = {"say": self.text_of(prompt), **self.more(prompt)}
+        return Request("POST", f"{self.base_url}/say", json=fields, headers=self.headers_with())
+
+    def text_of(self, prompt: Prompt) -> str:
+        return json.dumps(prompt.messages)
+
+    def more(self, prompt: Prompt) -> dict[str, Any]:
+        return {}
+
+
+class LastOnly(Says):
+    def text_of(self, prompt: Prompt) -> str:
+        return str(prompt.messages[-1]["content"])
+
+
+class WithoutSystem(Says):
+    def text_of(self, prompt: Prompt) -> str:
+        return json.dumps([message for message in prompt.messages if message["role"] != "system"])
+
+
+class WithoutAnswers(Says):
+    def text_of(self, prompt: Prompt) -> str:
+        return json.dumps([message for message in prompt.messages if message["role"] != "assistant"])
+
+
+class SaysNothing(Says):
+    def text_of(self, prompt: Prompt) -> str:
+        return "Hello"
+
+
+class KnowsItsUsers(Says):
+    """Has no word for other roles."""
+
+    def text_of(self, prompt: Prompt) -> str:
+        return "\n".join({"user": "Human"}[message["role"]] + message["content"] for message in prompt.messages)
+
+
+class OneModel(Says):
+    models = ("swan", "heron")
+    default_model = "swan"
+
+
+class WithModel(OneModel):
+    """Sends another name of the model, and never the same twice."""
+
+    def more(self, prompt: Prompt) -> dict[str, Any]:
+        return {"id": str(uuid4()), "kind": {"swan": 3, "heron": 4}[prompt.model or ""]}
+
+
+class LosesItsTone(Says):
+    known_options = frozenset({"tone"})
+
+    def more(self, prompt: Prompt) -> dict[str, Any]:
+        return {"id": str(uuid4())}
+
+
+class WithTone(LosesItsTone):
+    values: ClassVar[dict[str, int]] = {"wet": 1, "dry": 2}
+
+    def more(self, prompt: Prompt) -> dict[str, Any]:
+        return {"tone": self.values[prompt.options["tone"]]} if prompt.options else {}
+
+
+class WithKnownTones(WithTone):
+    """Leaves out what it does not know."""
+
+    def more(self, prompt: Prompt) -> dict[str, Any]:
+        return {"tone": self.values.get(str(prompt.options.get("tone")))}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (LastOnly, "^the system message is not sent: send all of prompt.messages; if the service takes only the last"),
+        (WithoutSystem, "^the system message is not sent: "),
+        (WithoutAnswers, "^an earlier answer is not sent: "),
+        (SaysNothing, "^the text of a prompt is not sent"),
+        (KnowsItsUsers, "^a prompt with a system message and earlier turns: KnowsItsUsers.request raised KeyError"),
+        (OneModel, "^the same is sent for the models 'swan' and 'heron': send prompt.model"),
+        (
+            LosesItsTone,
+            r"^the same is sent with tone='heron' and without it: send prompt\.options\['tone'\]; pass options",
+        ),
+        (WithKnownTones, r"pass options=\{'tone': …\} if it needs another value, or None for one that is not sent"),
+    ],
+)
+def test_what_is_not_sent_is_said(kind: type[Plain], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check(kind)
+
+
+class InBase64(Says):
+    def text_of(self, prompt: Prompt) -> str:
+        return base64.b64encode(super().text_of(prompt).encode()).decode()
+
+
+class Encrypted(OneModel):
+    """Sends what is another each time."""
+
+    def text_of(self, prompt: Prompt) -> str:
+        return "".join(uuid4().hex for _ in super().text_of(prompt))
+
+
+class RefusesSystem(LastOnly):
+    def check(self, prompt: Prompt) -> None:
+        super().check(prompt)
+        if len(prompt.messages) > 1:
+            raise ValueError("RefusesSystem has no conversations")
+
+
+@pytest.mark.parametrize("kind", [Says, InBase64, Encrypted, RefusesSystem, WithModel, WithTone])
+def test_a_service_may_want_it_in_any_form(kind: type[Plain]) -> None:
+    check(kind)
+
+
+def test_what_the_check_cannot_know_is_told() -> None:
+    check(LastOnly, history=False)
+    check(WithKnownTones, options={"tone": "dry"})
+    check(LosesItsTone, options={"tone": None})
+    with pytest.raises(ValueError, match=r"^options has 'tonne', which is not among the known_options of WithTone$"):
+        check(WithTone, options={"tonne": "dry"})
+    with pytest.raises(AssertionError, match=r"^the same is sent with tone='damp' and without it: "):
+        check(WithKnownTones, options={"tone": "damp"})
+
+
+class Compatible(OpenAICompatible):
+    url = "http://compatible.example"
+
+
+def test_all_options_of_an_openai_compatible_server_are_sent() -> None:
+    events = [{"delta": {"content": "Good"}}, {"delta": {"content": " day"}}, {"delta": {}, "finish_reason": "stop"}]
+    answer = "".join(f"data: {json.dumps({'choices': [each]})}\n\n" for each in events) + "data: [DONE]\n\n"
+    replies = {"/models": '{"data": [{"id": "heron"}]}', "/chat/completions": answer}
+    check_provider(partial(Compatible, model="heron"), replies, text="Good day")
