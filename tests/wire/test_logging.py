@@ -133,7 +133,7 @@ def test_info_has_whom_a_chain_leaves_alone(emulator: Emulator, caplog: pytest.L
         _text(chain)
     assert len(lines()) == 1
     expected = (
-        r"Fallback: no answer from OpenAICompatible: skipped, because it failed before \(too many .*\); .* wait \d+ s"
+        r"Fallback: no answer from OpenAICompatible: skipped, because it failed before \(too many .*\); try again in \d+ s"
     )
     assert re.match(expected, lines()[0])
 
