@@ -194,9 +194,9 @@ def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
 def image_part(image: Image) -> dict[str, Any]:
     """Create the content part for an image.
 
-    :param image: the bytes of a PNG, JPEG, GIF, WebP or BMP file, the path of one, a file opened in binary mode, an
-        ``http(s):`` or ``data:`` URL, an ImageResponse, a Pillow image, or g4f's pair of an image and its name, which
-        is not sent
+    :param image: the bytes of a PNG, JPEG, GIF, WebP or BMP file, the path of one, a file opened in binary mode, which
+        is read from its beginning if it is at its end, an ``http(s):`` or ``data:`` URL, an ImageResponse, a Pillow
+        image, or g4f's pair of an image and its name, which is not sent
     :raises ValueError: if the bytes are not such an image
     :raises OSError: if the file cannot be read
     """
@@ -213,6 +213,9 @@ def image_part(image: Image) -> dict[str, Any]:
         url = to_data_uri(bytes(image))
     elif hasattr(image, "read"):
         data = image.read()
+        if not data and getattr(image, "seekable", bool)():  # it is at its end, where Pillow or matplotlib has saved it
+            image.seek(0)
+            data = image.read()
         if not isinstance(data, bytes):
             raise TypeError('an image file must be opened in binary mode, with open(path, "rb")')
         url = to_data_uri(data)
