@@ -140,8 +140,19 @@ def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]], re
 
 
 def _fields(result: Result[Any]) -> dict[str, Any]:
-    """Return an output's fields, with the values of enums; of one without fields, ``output``; of a text, ``text``."""
-    return {name: value.value if isinstance(value, Enum) else value for name, value in _parts(result.output).items()}
+    """Return an output's fields, as plain data; of one without fields, ``output``; of a text, ``text``."""
+    return {name: _plain(value) for name, value in _parts(result.output).items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with dicts for all objects with fields in it, lists for all collections, and enums' values."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {_plain(name): _plain(inner) for name, inner in value.items()}
+    if (names := _names_of(type(value))) is not None:
+        return {name: _plain(getattr(value, name)) for name in names}
+    return [*map(_plain, value)] if isinstance(value, (list, tuple, set, frozenset)) else value
 
 
 def _parts(output: Any) -> dict[str, Any]:

@@ -49,6 +49,19 @@ class Review:
 
 
 @dataclass
+class Quote:
+    text: str
+    mood: Mood
+    by: Named
+    places: list[tuple[int, int]]
+
+
+@dataclass
+class Article:
+    quotes: list[Quote]
+
+
+@dataclass
 class Verdict:
     is_spam: bool | None
 
@@ -127,6 +140,24 @@ def test_a_frame_has_the_fields_and_what_the_calls_took(client: Client) -> None:
     assert (frame.loc["x", "name"], frame.loc["x", "age"], frame.loc["x", "call_prompt_tokens"]) == ("Ada", 36, 4)
     assert "failed" in frame.loc["y", "call_error"]
     assert list(client.map(texts).to_frame(meta=False).columns) == ["text"]
+
+
+@pytest.mark.once
+def test_a_frame_has_plain_data_in_its_cells() -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+
+    quotes = '[{"text": "a", "mood": "bad", "by": {"name": "Ada", "age": 36}, "places": [[1, 2]]}]'
+    plain = [{"text": "a", "mood": "bad", "by": {"name": "Ada", "age": 36}, "places": [[1, 2]]}]
+    client = Client(Scripted(f'{{"quotes": {quotes}}}', f'{{"quotes": {quotes}}}', quotes))
+    frame = client.map(["one"], output=Article).to_frame(meta=False)
+    assert frame["quotes"][0] == plain
+    assert list(pandas.json_normalize(frame["quotes"].explode())["by.name"]) == ["Ada"]
+    frame = client.map(["one"], output=dict[str, list[Quote]]).to_frame(meta=False)
+    assert frame["quotes"][0] == plain
+    results = client.map(["one"], output=list[Quote])
+    assert results.to_frame(meta=False)["output"][0] == plain
+    assert results.outputs() == [[Quote("a", Mood.BAD, Named("Ada", 36), [(1, 2)])]]
 
 
 @pytest.mark.once
