@@ -71,6 +71,11 @@ class Result(OfBatch, Generic[T]):
         return getattr(self.error, "provider", None) if self.answer is None else self.answer.provider
 
     @property
+    def model(self) -> str | None:
+        """The model that was asked, or as the server names it where it chose; None if there is an error."""
+        return None if self.answer is None else self.answer.model or self.answer.served_model
+
+    @property
     def finish_reason(self) -> str | None:
         """Why the answer ended, or None."""
         return None if self.answer is None else self.answer.finish_reason

@@ -52,8 +52,9 @@ class Results(OfBatch, list[Result[T]]):
         """Return the results as a DataFrame, whose index in pandas has the prompts' labels, or else their positions.
 
         The columns are ``text``; with ``output=`` the fields of its type, or the keys of a dict, and ``output`` for a
-        type without them, such as int.  The others are ``call_error``, ``call_provider``, ``call_attempts``,
-        ``call_seconds``, ``call_finish_reason``, ``call_prompt_tokens`` and ``call_completion_tokens``.
+        type without them, such as int.  The others are ``call_error``, ``call_provider``, ``call_model``,
+        ``call_attempts``, ``call_seconds``, ``call_finish_reason``, ``call_prompt_tokens`` and
+        ``call_completion_tokens``.
 
         :param meta: whether there are the columns that begin with ``call_``
         :raises MissingDependencyError: if pandas is not installed
@@ -203,6 +204,7 @@ def _meta(result: Result[Any]) -> dict[str, Any]:
     return {
         "call_error": result.error_text or None,
         "call_provider": result.provider,
+        "call_model": result.model,
         "call_attempts": result.attempts,
         "call_seconds": result.seconds,
         "call_finish_reason": result.finish_reason,
