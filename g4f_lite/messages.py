@@ -212,13 +212,7 @@ def image_part(image: Image) -> dict[str, Any]:
     elif isinstance(image, (bytes, bytearray)):
         url = to_data_uri(bytes(image))
     elif hasattr(image, "read"):
-        data = image.read()
-        if not data and getattr(image, "seekable", bool)():  # it is at its end, where Pillow or matplotlib has saved it
-            image.seek(0)
-            data = image.read()
-        if not isinstance(data, bytes):
-            raise TypeError('an image file must be opened in binary mode, with open(path, "rb")')
-        url = to_data_uri(data)
+        url = to_data_uri(_read(image))
     elif _is_pil(image):
         url = to_data_uri(_encode_pil(image))
     else:
@@ -226,6 +220,17 @@ def image_part(image: Image) -> dict[str, Any]:
             f"an image must be bytes, a path, an open file, a URL or a Pillow image, not {type(image).__name__}"
         )
     return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _read(file: Any) -> bytes:
+    """Return what is left to read of a file; all of one that is at its end, as what has saved an image leaves it."""
+    data = file.read()
+    if not data and getattr(file, "seekable", bool)():
+        file.seek(0)
+        data = file.read()
+    if not isinstance(data, bytes):
+        raise TypeError('an image file must be opened in binary mode, with open(path, "rb")')
+    return data
 
 
 def _is_pil(image: Any) -> bool:
