@@ -25,7 +25,7 @@ from ...conversation import Conversation
 from ...errors import G4FLiteError, ModelNotSupportedError, sanitize
 from ...providers.base import BaseProvider
 from .interpolation import interpolated, sent_as_written
-from .talk import Answerer, History, Talk, explain
+from .talk import Answerer, History, Talk, explain, noted_waits
 from .values import show_value
 
 FORMS = ("markdown", "code", "text")
@@ -129,7 +129,8 @@ class ChatMagics(Magics):
             self._explain(error, answerer)
             raise
         try:
-            value = show_value(stream) if given.schema else stream.show(plain=given.format == "text")
+            with noted_waits(self.talk.addressed(answerer)[0]):
+                value = show_value(stream) if given.schema else stream.show(plain=given.format == "text")
         except KeyboardInterrupt as interrupt:
             stream.close()
             part = self._keep_part(stream, given.output)
