@@ -45,8 +45,15 @@ class History(list[dict[str, Any]]):
     """The messages of a conversation, which a notebook renders as it renders an answer."""
 
     def _repr_markdown_(self) -> str:
-        parts = (f"**{message['role']}**\n\n{text_of(message.get('content'))}" for message in self)
+        parts = (f"**{message['role']}**\n\n{_shown(message.get('content'))}" for message in self)
         return safe_markdown("\n\n".join(parts)) or "*no messages yet*"
+
+
+def _shown(content: Any) -> str:
+    """Return the text of a message, and how many images it has."""
+    parts = content if isinstance(content, list) else []
+    images = sum(part.get("type") == "image_url" for part in parts)
+    return text_of(content) + (f"\n\n*({images} image{'' if images == 1 else 's'})*" if images else "")
 
 
 class Talk:
