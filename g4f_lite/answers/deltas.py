@@ -96,7 +96,7 @@ class Usage:
 
     :param prompt_tokens: tokens of the prompt
     :param completion_tokens: tokens of the answer
-    :param total_tokens: the sum of both
+    :param total_tokens: the sum of both, also where it is left out
     :param cached_tokens: tokens of the prompt that were in the service's cache, or None if not reported
     :param reasoning_tokens: tokens of the answer that were reasoning, or None if not reported
     :param extra: what else the service reports, as it writes it, such as ``prompt_tokens_details.audio_tokens``
@@ -104,10 +104,14 @@ class Usage:
 
     prompt_tokens: int
     completion_tokens: int
-    total_tokens: int
+    total_tokens: int = -1  # until __post_init__
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     extra: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.total_tokens == -1:
+            object.__setattr__(self, "total_tokens", self.prompt_tokens + self.completion_tokens)
 
     def __add__(self, other: Usage) -> Usage:
         """Return the counts of two answers together; what neither service reported is still None."""

@@ -49,12 +49,13 @@ class Writer:
     def write(self, row: Row, result: Result[Any]) -> None:
         """Write a row with its answer, or its error."""
         if self._kind in DELIMITERS:
-            self._write_columns({**row.values, **self._columns(result)})
+            columns = self._columns(result)
+            self._write_columns({**row.values, **columns, **_beside({**row.values, **columns}, result)})
         else:
             error = self._say(result.error_text)
             if row.custom_id is None:
                 output = {"output": _output_of(result)} if self._is_json else {}
-                value = {**row.values, **_told(result, error), **output}
+                value = {**row.values, **_told(result, error), **_beside(row.values, result), **output}
             else:
                 value = _batch_line(row, result, error)
             self.file.write(json.dumps(value, ensure_ascii=False) + "\n")
@@ -172,8 +173,20 @@ def _told(result: Result[Any], error: str) -> dict[str, Any]:
     if result.answer is None:
         return {"answer": None, "error": error or None}
     told = result.answer.to_dict()
-    names = ("provider", "model", "finish_reason", "refusal", "usage")
+    names = ("finish_reason", "refusal", "usage")
     return {"answer": told["text"], "error": error or None, **{name: told[name] for name in names}}
+
+
+def _beside(columns: dict[str, Any], result: Result[Any]) -> dict[str, Any]:
+    """Return who answered, and of which kind an error is; a column that has such a name stays as it is."""
+    error = result.error
+    facts = {
+        "provider": result.provider,
+        "model": None if result.answer is None else result.answer.model,
+        "error_type": None if error is None else type(error).__name__,
+        "status": getattr(error, "status", None),
+    }
+    return {name: fact for name, fact in facts.items() if name not in columns}
 
 
 def _batch_line(row: Row, result: Result[Any], error: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def read_rows(
     if kind in DELIMITERS:
         rows = _csv_rows(file, delimiter or DELIMITERS[kind], is_sure=delimiter is not None)
     else:
-        rows = _text_rows(file) if kind == "text" else _json_rows(file)
+        rows = _text_rows(file, is_whole=empty in ("skip", "keep")) if kind == "text" else _json_rows(file)
     for line, values in rows:
         try:
             prompt = _prompt_of(values, template)
@@ -89,10 +89,22 @@ def read_rows(
             raise ValueError(f"line {line}: {lacks} is empty")
 
 
-def _text_rows(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
+def _text_rows(file: TextIO, *, is_whole: bool) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Iterate the lines, each with its number.
+
+    :param is_whole: whether blank lines at the end are rows, too, and not only those before another one
+    """
+    blank: list[tuple[int, dict[str, Any]]] = []
     for line, text in enumerate(file, start=1):
+        row = line, {"prompt": text.rstrip("\r\n")}
         if text.strip():
-            yield line, {"prompt": text.rstrip("\r\n")}
+            yield from blank
+            blank.clear()
+            yield row
+        else:
+            blank.append(row)
+    if is_whole:
+        yield from blank
 
 
 def _json_rows(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -152,9 +152,16 @@ class Watched:
     """How a batch is on its way, for those who look at its results.
 
     :ivar _plan: how it is to be answered
+    :ivar _owners: which run answers a prompt now
     """
 
     _plan: Plan
+    _owners: dict[int, Any]
+
+    @property
+    def in_progress(self) -> int:
+        """How many prompts have been sent, or are about to be, and have no result."""
+        return sum(run.in_progress for run in {*self._owners.copy().values()})
 
     @property
     def paused(self) -> float:

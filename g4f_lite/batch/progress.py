@@ -14,15 +14,14 @@ from ..answers.ipython import in_notebook
 from ..arguments import warn
 from ..errors import MissingDependencyError
 from .result import Result
-from .summary import counted, dollars, told_of_pace, told_of_pause
+from .summary import counted, dollars, knows_time_left, told_of_pace, told_of_pause
 
 _BAR_CHARACTERS = 20
 _COST_SECONDS = 1.0  # between two looks at what the calls have cost
 _SILENT_SECONDS = 60.0  # a longer pause is a warning where no progress is shown
 _DOUBT_SECONDS = 1.0  # that a pause may last only until another provider of a chain answers
 _TICK_SECONDS = 1.0  # between two states of a bar while no result comes
-# What tqdm shows in place of a rate and a time left: in a pause, of which they would know nothing, and before as many
-# answers have come as are in progress, because the first one alone looks as if there were one worker.
+# What tqdm shows in place of a rate and a time left: in a pause, and as long as they are not known.
 _NO_TIME_LEFT = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 _NO_TIME_LEFT_WITHOUT_TOTAL = "{n_fmt} {unit} [{elapsed}{postfix}]"
 
@@ -175,7 +174,7 @@ class Progress:
 
         :param more: how many prompts are done since
         """
-        has_time_left = not self._told and self._answered >= self._in_progress
+        has_time_left = not self._told and knows_time_left(self._answered, self._in_progress)
         without = _NO_TIME_LEFT if self._bar.total else _NO_TIME_LEFT_WITHOUT_TOTAL
         self._bar.bar_format = None if has_time_left else without
         shown = {"failed": self._failed} if self._failed else {}

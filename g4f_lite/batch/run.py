@@ -107,8 +107,13 @@ class Run:
                     self._awaited = index
                     self._changed.wait(_LOOK_SECONDS)
                     self._awaited = None
-                in_progress = sum(len(bundle.tasks) for bundle in self._running)
-            self._on_wait(self._workers.paused, self._workers.outage, in_progress)
+            self._on_wait(self._workers.paused, self._workers.outage, self.in_progress)
+
+    @property
+    def in_progress(self) -> int:
+        """How many prompts the workers have."""
+        with self._changed:
+            return sum(len(bundle.tasks) for bundle in self._running)
 
     def close(self) -> list[Outcome]:
         """End what is in progress, and return the results that nobody has taken."""

@@ -190,6 +190,11 @@ def told_of_failures(results: Sequence[Result[Any]]) -> str:
     return f"{len(failed):,} of {counted(len(results), 'prompt')} failed: {failed[0].error_text:.300}" if failed else ""
 
 
+def knows_time_left(answered: int, in_progress: int) -> bool:
+    """Return whether as many answers have come as are in progress: the first one looks as if there were one worker."""
+    return answered >= in_progress
+
+
 def told_of_pause(seconds: float, outage: float = 0.0) -> str:
     """Say for how long nothing is sent, and why; nothing if calls are sent.
 

@@ -6,6 +6,8 @@ import re
 import signal
 import sys
 from importlib import import_module
+from shlex import quote
+from textwrap import shorten
 
 import click
 
@@ -59,6 +61,8 @@ Exit codes:
   2    The command line is invalid; nothing was sent.
   3    An error that may pass by itself, such as a rate limit or a timeout.
   130  Ctrl-C.
+  141  The reader of standard output has gone away.
+  143  SIGTERM.
 
 \b
 Completion of commands and options, in ~/.bashrc; for zsh, write zsh_source:
@@ -141,7 +145,14 @@ def _suggested(error: click.ClickException) -> click.ClickException:
             return click.UsageError(f"there is no option {error.option_name}; did you mean {meant}?", error.ctx)
         if error.option_name == "--resume" and error.ctx.info_name == "batch":
             return click.UsageError("a batch goes on where it was by itself: leave out --resume", error.ctx)
-        dashed = any(re.match(r"-[^=]*\s", argument) for argument in sys.argv[1:])
+        dashed = next((argument for argument in sys.argv[1:] if re.match(r"-[^=]*\s", argument)), None)
         if dashed and any(parameter.name == "prompt" for parameter in error.ctx.command.params):
-            return click.UsageError("a prompt that begins with a dash comes after --, as in -- '- one'", error.ctx)
+            words = shorten(dashed, 40, placeholder=" …")
+            return click.UsageError(
+                f"a prompt that begins with a dash comes after --, as in -- {quote(words)}", error.ctx
+            )
+        chat = error.ctx.command.get_command(error.ctx, "chat") if isinstance(error.ctx.command, Commands) else None
+        if chat is not None and any(error.option_name in parameter.opts for parameter in chat.params):
+            hint = f"the option {error.option_name} comes after a command: g4f-lite chat {error.option_name} …"
+            return click.UsageError(hint, error.ctx)
     return error

@@ -14,7 +14,7 @@ import filelock
 
 from ..batch.files import opened
 from ..errors import sanitize
-from .failure import Failure, Misuse
+from .failure import Failure, Misuse, Passing
 from .output import writing
 
 
@@ -54,7 +54,7 @@ class OutputFile:
                 self._stack.enter_context(lock)
             self.file = self._stack.enter_context(opened(self.partial or self._target, "w"))
         except filelock.Timeout as error:
-            raise Misuse(f"another command is writing {self.path}; wait for it, or name another file") from error
+            raise Passing(f"another command is writing {self.path}; wait for it, or name another file") from error
         except OSError as error:
             self._stack.close()
             raise Misuse(f"cannot write {self.path}: {error.strerror}") from error

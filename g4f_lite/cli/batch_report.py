@@ -6,12 +6,25 @@ import os
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
-from ..batch.summary import BatchUsage, Estimate, counted, dollars, duration, told_of_pace, told_of_pause
+from ..batch.summary import (
+    BatchUsage,
+    Estimate,
+    counted,
+    dollars,
+    duration,
+    knows_time_left,
+    told_of_pace,
+    told_of_pause,
+)
+from ..errors import G4FLiteError
+from .options import told_of_members
 
 LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
 MOST_LOG_SECONDS = 300.0
@@ -54,11 +67,37 @@ def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
     return f"; {usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
 
 
+class Fallbacks:
+    """Who answered prompts of a batch in the place of providers before it in the chain, and why those did not."""
+
+    def __init__(self) -> None:
+        self._told: dict[str | None, str] = {}  # of each that did not answer, the first time
+        self._answering: set[str] = set()
+
+    def add(self, errors: list[G4FLiteError], answering: str) -> None:
+        """Count a call, as ``on_fallback`` of a chain; several threads may do so at once."""
+        self._answering.add(answering)
+        for name, told in told_of_members(errors).items():
+            self._told.setdefault(name, told)
+
+    def in_words(self, answers: Counter[str | None]) -> str:
+        """Say how many answers are of whom, and why; nothing if each is of the first provider.
+
+        :param answers: how many answers each provider has given
+        """
+        given = [(name, answers[name]) for name in sorted(self._answering) if answers[name]]
+        if not given or not self._told:
+            return ""
+        gave = " and ".join(f"{name} gave {number:,}" for name, number in given)
+        return f"{gave} of {counted(answers.total(), 'answer')}; {'; '.join(self._told.values())}"
+
+
 class Progress:
     """Shows on standard error how far a batch is: in one line of a terminal, or a line now and then in a log.
 
     :param usage: gives what the batch has taken so far
     :param total: how many prompts there are
+    :param in_progress: gives how many prompts the workers have
     :param paused: gives the seconds for which nothing is sent, and those for which the service has been out of reach
     :param pace: gives the calls a second that are sent at most; None if nothing waits for that
     :param cost: gives what the calls have cost in US dollars; None if that is not known
@@ -70,12 +109,14 @@ class Progress:
         usage: Callable[[], BatchUsage],
         total: int,
         *,
+        in_progress: Callable[[], int] = lambda: 0,
         paused: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0),
         pace: Callable[[], float | None] = lambda: None,
         cost: Callable[[], float | None] = lambda: None,
         is_shown: bool = True,
     ) -> None:
         self._usage = usage
+        self._in_progress = in_progress
         self._paused = paused
         self._pace = pace
         self._cost = cost
@@ -104,10 +145,14 @@ class Progress:
             parts.append(dollars(cost))
         if told := told_of_pause(*self._paused()):  # a time left would know nothing of how long the next ones are
             parts.append(told)
-        elif usage.calls and usage.done < self._total:
-            left = (self._total - usage.done) * seconds / usage.calls
-            rate = f"{usage.calls * 60 / seconds:,.0f} a minute"
-            parts += [rate, told_of_pace(self._pace()), f"{duration(left)} left"]
+        elif usage.done < self._total:
+            in_progress = self._in_progress()
+            parts += [f"{in_progress:,} in progress"] if in_progress else []
+            parts.append(f"{timedelta(seconds=int(seconds))} so far")
+            if usage.calls and knows_time_left(usage.calls, in_progress):
+                left = (self._total - usage.done) * seconds / usage.calls
+                rate = f"{usage.calls * 60 / seconds:,.0f} a minute"
+                parts += [rate, told_of_pace(self._pace()), f"{duration(left)} left"]
         return ", ".join(filter(None, parts))
 
     def _write(self, text: str) -> None:

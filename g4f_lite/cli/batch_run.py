@@ -24,9 +24,9 @@ from ..errors import BatchStoppedError, MissingDependencyError, RefusalError, Re
 from ..http.retry import may_pass
 from ..providers.price import Price
 from .batch_files import BatchFiles
-from .batch_report import Progress, told_after, told_of_cost
+from .batch_report import Fallbacks, Progress, told_after, told_of_cost
 from .failure import Failure, Passing, message_of, one_line, tell
-from .notes import note
+from .notes import is_quiet, note
 
 _SHOWN_REASONS = 6
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?|'[^']*'")  # which differ between failures for the same reason
@@ -76,6 +76,7 @@ class BatchRun:
     :param check: raises for an answer that does not have the requested format; None if any will do
     :param price: what tokens cost; None for what the extra ``prices`` knows
     :param fresh: whether what is stored is asked again
+    :param fallbacks: counts the calls of a chain that its first provider did not answer
     """
 
     client: Client
@@ -85,6 +86,7 @@ class BatchRun:
     check: Callable[[str], object] | None
     price: Price | None
     fresh: bool
+    fallbacks: Fallbacks
 
     def run(self) -> None:
         """Send the rows, write the answers, and say what came of it.
@@ -92,24 +94,27 @@ class BatchRun:
         :raises click.ClickException: if the batch stops, a prompt fails, or a file cannot be written
         """
         output, failures = self.files.output, self.files.failures
+        answers: Counter[str | None] = Counter()  # of this run, by provider
         with ExitStack() as stack:
+            stack.enter_context(_terminated_as_interrupted())
             stack.enter_context(output)
             if failures is not None:
                 stack.enter_context(failures)
-            stack.enter_context(_terminated_as_interrupted())
             stack.enter_context(self._ending())
-            wrong = self._write()
+            wrong = self._write(answers)
             is_kept_back = len(self.rows) - len(wrong) < self.files.earlier
             if not is_kept_back:
                 for file in (output, failures):
                     if file is not None:
                         file.publish()
-        if output.path is not None:
+        if output.path is not None and not is_quiet():
             skipped, usage = self.files.skipped, self.results.usage
             usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
             click.echo(told_after(usage, len(wrong), self.files.store, self._cost(), skipped))
         elif self.files.skipped:
             note(f"{counted(self.files.skipped, 'empty row')} skipped")
+        if told := self.fallbacks.in_words(answers):
+            note(told)
         if wrong:
             text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed: {reasons_of(wrong)}"
             if isinstance(self.results, HostedBatch) or any(result.answer is not None for result in wrong):
@@ -122,19 +127,23 @@ class BatchRun:
                 text += f"; {kept}, and these rows are in {output.partial}"
             raise (Passing if passes else Failure)(text)
 
-    def _write(self) -> list[Result[Any]]:
-        """Write the rows with their answers as they come, and return the results that are failures."""
+    def _write(self, answers: Counter[str | None]) -> list[Result[Any]]:
+        """Write the rows with their answers as they come, and return the results that are failures.
+
+        :param answers: counts those that do not come from the store, by provider
+        """
         output, failures, results = self.files.output, self.files.failures, self.results
         writer = self.files.writer()
         writer_of_failures = None if failures is None else self.files.writer_of_failures()
         wrong = []
         is_seen = output.path is None and sys.stdout.isatty() and sys.stderr.isatty()
-        if isinstance(results, HostedBatch) and not results.done:
+        if isinstance(results, HostedBatch) and not results.done and not is_quiet():
             tell(one_line(f"{self.files.hosted}: {results.status}; waiting"))
-        is_shown = not is_seen and not isinstance(results, HostedBatch)
+        is_shown = not is_seen and not is_quiet() and not isinstance(results, HostedBatch)
         with Progress(
             lambda: results.usage,
             len(results),
+            in_progress=lambda: results.in_progress,
             paused=lambda: (results.paused, results.outage),
             pace=lambda: results.pace,
             cost=self._cost,
@@ -144,6 +153,8 @@ class BatchRun:
                 result = checked(given, self.check)
                 with output.writing():
                     writer.write(row, result)
+                if result.answer is not None and not result.is_stored:
+                    answers[result.provider] += 1
                 if result.error is not None:
                     wrong.append(result)
                     if failures is not None and writer_of_failures is not None:
@@ -234,12 +245,16 @@ class BatchRun:
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end a ``with`` block as Ctrl-C does, as ``timeout`` and service managers send it."""
+    """Let SIGTERM, as service managers send it, end a ``with`` block as Ctrl-C does, and then the program."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    is_terminated = False
+
     def interrupt(*_: object) -> None:
+        nonlocal is_terminated
+        is_terminated = True
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
@@ -247,3 +262,5 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+        if is_terminated:  # whoever sent it sees that the program ended by it
+            signal.raise_signal(signal.SIGTERM)

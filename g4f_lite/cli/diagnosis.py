@@ -15,7 +15,6 @@ from ..providers.openai.address import USUAL_END
 from ..providers.openai.keys import OPENAI_ORIGIN
 from ..providers.openai.presets import NO_MODEL, PRESETS
 from ..providers.openai.provider import OpenAICompatible
-from ..providers.registry import NAME_IS_URL
 from ..providers.secret import Secret
 from .failure import one_line
 from .options import is_gone
@@ -140,8 +139,6 @@ def _diagnosis(error: Exception, provider: BaseProvider | None) -> tuple[str, st
         preset = next((name for name, one in PRESETS.items() if one.base_url == provider.base_url), None)
         named = f"-p {preset}" if preset else f"--base-url {provider.base_url}"
         return "it has no such model", f"name another model; `g4f-lite models {named}` lists them"
-    if NAME_IS_URL in str(error):
-        return "its name is a URL", "pass it as --base-url"
     if isinstance(error, errors.G4FLiteError) and error.provider == "Local":
         for phrase, verdict, remedy in _OF_FILES:
             if phrase in error.message:

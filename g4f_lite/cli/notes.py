@@ -19,7 +19,7 @@ quiet_option = click.option(
     is_flag=True,
     expose_value=False,
     callback=_remember,
-    help="Write no notes on standard error, only errors.",
+    help="Write no notes and no progress, only errors.",
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from ..arguments import safe_url
 from ..errors import AuthenticationError, G4FLiteError
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
@@ -106,9 +107,15 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
         multiple=True,
         metavar="NAME",
         shell_complete=complete_provider,
-        help="The provider, such as ollama or groq:llama-3.3-70b; repeat it to name fallbacks, in order.",
+        help="The provider, such as ollama or groq:llama-3.3-70b, or a server's URL; repeat it to name fallbacks.",
     )
-    @click.option("--base-url", metavar="URL", help="The URL of the server, such as http://127.0.0.1:8080/v1.")
+    @click.option(
+        "--base-url",
+        metavar="URL",
+        multiple=True,
+        callback=_one_url,
+        help="The URL of the server, such as http://127.0.0.1:8080/v1.",
+    )
     @click.option("--proxy", metavar="URL", help="Send all requests through this proxy.")
     @click.option(
         "--timeout",
@@ -130,6 +137,17 @@ def keyless_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*arguments, provider_options=provider_options, **options)
 
     return with_options
+
+
+def _one_url(context: click.Context, parameter: click.Parameter, urls: tuple[str, ...]) -> str | None:
+    """Return the URL that is given, or None.
+
+    :raises click.ClickException: if there are several, of which only the last would count
+    """
+    if len(urls) > 1:
+        servers = " ".join(f"-p {safe_url(url)}" for url in urls)
+        raise Misuse(f"--base-url is given twice; several servers are named by {servers}")
+    return urls[0] if urls else None
 
 
 def is_gone(provider: BaseProvider) -> bool:
@@ -168,10 +186,18 @@ def note_fallback(errors: list[G4FLiteError], answering: str) -> None:
 
     :param answering: the name of that one
     """
+    for told in told_of_members(errors).values():
+        note(f"{told}; {answering} answers")
+
+
+def told_of_members(errors: Sequence[G4FLiteError]) -> dict[str | None, str]:
+    """Say for each member of a chain that failed, why it did not answer."""
+    told = {}
     for error, reason in _untold(errors):
         skipped = reason.removeprefix("skipped: ")
         what = f"did not answer ({reason})" if skipped == reason else f"is skipped: {skipped}"
-        note(f"{error.provider} {what}; {answering} answers")
+        told[error.provider] = f"{error.provider} {what}"
+    return told
 
 
 def note_waits(provider: BaseProvider) -> None:
@@ -192,7 +218,7 @@ def note_unlisted(errors: list[G4FLiteError]) -> None:
         note(f"{error.provider} did not list its models ({reason})")
 
 
-def _untold(errors: list[G4FLiteError]) -> Iterator[tuple[G4FLiteError, str]]:
+def _untold(errors: Sequence[G4FLiteError]) -> Iterator[tuple[G4FLiteError, str]]:
     """Iterate the errors, except those that `note_skipped` has told, and the first sentence of each."""
     for error in errors:
         if not (isinstance(error, AuthenticationError) and error.status is None):

@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..messages import image_type
 from .failure import Misuse
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # at the beginning of what Windows PowerShell writes with >
@@ -29,4 +30,6 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise Misuse(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise Misuse(f"{path} is not text in UTF-8; an image is sent with --image") from error
+        is_text = b"\0" not in data and image_type(data) is None
+        hint = "`iconv -f latin1 -t utf-8` converts Latin-1" if is_text else "an image is sent with --image"
+        raise Misuse(f"{path} is not text in UTF-8; {hint}") from error

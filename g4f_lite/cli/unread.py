@@ -6,7 +6,6 @@ import os
 import re
 from contextlib import suppress
 
-from ..providers.registry import is_url
 from ..providers.selection import ANY_SERVER, names_any_server
 from .notes import note
 
@@ -18,11 +17,10 @@ _SETTING = re.compile(r"^[ \t]*(?:export[ \t]+)?(G4F_LITE_[A-Z_]+)[ \t]*=", re.M
 def note_unread_settings() -> None:
     """Note what chooses no provider, though it looks so, where no option names one."""
     named = os.environ.get("G4F_LITE_PROVIDER")
-    if named and os.environ.get("G4F_LITE_BASE_URL") and not is_url(named) and not names_any_server(named):
+    address = os.environ.get("G4F_LITE_BASE_URL")
+    if named and address and address not in named and not names_any_server(named):
         note(f"G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is {named}; {ANY_SERVER} there is its server")
-    if any(os.environ.get(name) for name in _CHOOSING):
-        return
-    if os.environ.get("OPENAI_BASE_URL"):
+    if os.environ.get("OPENAI_BASE_URL") and not any(os.environ.get(name) for name in _CHOOSING):
         note("OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
     if names := unread_in_file():
         note(f"the file .env is not read; set {', '.join(names)} in the environment")

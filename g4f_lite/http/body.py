@@ -121,17 +121,18 @@ class Body:
                 self._deadline.check_work()
             yield part
 
-    def peek(self) -> bytes:
+    def peek(self, is_enough: Callable[[bytes], bool] | None = None) -> bytes:
         """Wait for the first bytes that are not blank and give everything up to there; it can be read again.
 
         Many PHP sites send blank lines before an answer.
 
+        :param is_enough: takes all that has come, and returns whether to wait for no more
         :returns: nothing at the end of the body
         """
         first = b""
         for chunk in self.chunks:
             first += chunk
-            if chunk.strip(BLANK) or len(first) > DRAIN_BYTES:
+            if len(first) > DRAIN_BYTES or (chunk.strip(BLANK) if is_enough is None else is_enough(first)):
                 break
         self.chunks = itertools.chain((first,), self.chunks)
         return first

@@ -21,7 +21,8 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from .parsing import BLANK, parse_json
+from .pages import begins_with_tag, is_enough, is_page, visible, without_title
+from .parsing import parse_json
 from .waits import named_wait, reset_wait
 
 if TYPE_CHECKING:
@@ -51,18 +52,24 @@ ServiceErrorReader = Callable[[int, Any, str], "G4FLiteError | None"]
 
 
 def check(body: Body, service_error: ServiceErrorReader) -> None:
-    """Raise unless the response is the beginning of an answer.  The body decides, not its Content-Type.
+    """Raise unless the response is the beginning of an answer.
+
+    The body decides, and not its Content-Type, unless it begins with ``<``: then it is a page where the type is HTML,
+    or none that XML or plain text has.
 
     :param body: the response
     :param service_error: reads the service's own error bodies
     :raises G4FLiteError: of the kind that fits best
     """
     if 200 <= body.status < 300:
-        if not body.peek().lstrip(BLANK).startswith(b"<"):
+        if not begins_with_tag(body.peek()):
+            return
+        start = body.peek(is_enough).decode("utf-8", "replace")
+        if not is_page(_type_of(body), start):
             return
         text = body.beginning(ERROR_BODY_BYTES).decode("utf-8", "replace")
         raise_challenge(body, text)
-        page = f"expected an answer, got a web page: {shorten(_visible(text))!r}"
+        page = f"expected an answer, got {_page_in_words(body, text)}"
         error = service_error(body.status, None, text) or ResponseFormatError(page, status=body.status)
         complete(error, body)
         raise error
@@ -73,7 +80,7 @@ def check(body: Body, service_error: ServiceErrorReader) -> None:
     except ResponseFormatError:
         parsed = None
     error = service_error(body.status, parsed, text) or error_for_status(body, text)
-    if isinstance(error, (ProviderError, ModelNotSupportedError)) and not _is_page(text):
+    if isinstance(error, (ProviderError, ModelNotSupportedError)) and not is_page(_type_of(body), text):
         error.body = text
     complete(error, body)
     raise error
@@ -108,9 +115,9 @@ def raise_challenge(body: Body, text: str) -> None:
     :raises ChallengeError: if it is such a page
     """
     text = text[:ERROR_BODY_BYTES]
-    if body.headers.get("cf-mitigated") or (_is_page(text) and re.search(_CHALLENGE, text)):
+    if body.headers.get("cf-mitigated") or (is_page(_type_of(body), text) and re.search(_CHALLENGE, text)):
         raise ChallengeError(
-            f"{body.origin} answered with a page that asks for a human being ({shorten(_visible(text), 60)!r}); "
+            f"{body.origin} answered with a page that asks for a human being ({shorten(visible(text), 60)!r}); "
             "this library does not get past such pages. Use another provider, or the site in a browser.",
             status=body.status,
         )
@@ -118,12 +125,12 @@ def raise_challenge(body: Body, text: str) -> None:
 
 def error_for_status(body: Body, text: str) -> G4FLiteError:
     """Make the error for an error status whose body says nothing that is known."""
-    is_page = _is_page(text)
-    status, shown = body.status, shorten(_visible(text) if is_page else text)
+    page = is_page(_type_of(body), text)
+    status, shown = body.status, shorten(visible(text) if page else text)
     said = f": {shown}" if shown else ""
-    if is_page:
-        page = shorten(_visible(_without_title(text)) or shown, 60)
-        said = f", with a web page in place of an answer: {page!r}"
+    if page:
+        words = shorten(visible(without_title(text)) or shown, 60)
+        said = f", with a web page in place of an answer: {words!r}"
     if 300 <= status < 400 and "Location" in body.headers:
         return _elsewhere(body, shown)
     if status == 407:
@@ -169,15 +176,13 @@ def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _is_page(text: str) -> bool:
-    return text.lstrip("\ufeff \t\r\n").startswith("<")
+def _page_in_words(body: Body, page: str) -> str:
+    if shown := shorten(visible(page)):
+        return f"a web page: {shown!r}"
+    kind = _type_of(body)
+    named = f"the type {shorten(kind, 60)!r}" if kind else "no type"
+    return f"a web page of {named} that shows no text: {shorten(page)!r}"
 
 
-def _without_title(page: str) -> str:
-    return re.sub(r"(?i)<title\b[^<>]*>[^<]*", " ", page)
-
-
-def _visible(page: str) -> str:
-    """Give roughly the text that a browser would show of an HTML page."""
-    page = re.sub(r"(?is)<(script|style)\b.*?(</\1\s*>|\Z)", " ", page)
-    return re.sub(r"<[^>]*>?", " ", page)
+def _type_of(body: Body) -> str:
+    return body.headers.get("Content-Type") or ""

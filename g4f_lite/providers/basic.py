@@ -81,6 +81,8 @@ class BaseProvider(Askable):
     def check(self, prompt: Prompt) -> None:
         """Raise if this provider does not accept a prompt; nothing is sent.
 
+        :param prompt: the prompt, with the model that the caller named, or None; ``self.get_model(prompt.model)`` is
+            the one that will be sent
         :raises ModelNotSupportedError: if it does not have the model
         :raises TypeError: if it does not support an option
         :raises ValueError: if it cannot send something in the messages

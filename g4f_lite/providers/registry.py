@@ -8,14 +8,15 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..arguments import service_of, unknown_name
+from ..arguments import safe_url, service_of, unknown_name
 from ..errors import ProviderNotConfiguredError, ProviderNotFoundError
 from .base import BaseProvider
+from .openai.address import read_address
 from .openai.presets import PRESETS, plain, preset_named
+from .settings import check_url
 
 ENTRY_POINTS = "g4f_lite.providers"
 _AGAIN = "install its package again, as a change of its pyproject.toml takes effect then"
-NAME_IS_URL = "the name of the provider is a URL"
 
 # Python's messages about an unknown or a missing parameter of a class.  Patterns are compiled by re at their first use.
 _REFUSED = r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) argument '(\w+)'"
@@ -56,15 +57,16 @@ def is_provider_name(name: str) -> bool:
 def make_provider(name: str, **settings: Any) -> BaseProvider:
     """Create a provider by the name of a class, a preset or an entry point, regardless of case and punctuation.
 
-    :param name: such as ``"Local"``, ``"groq"`` or ``"ai_chats"``; with a model, ``"groq:llama-3.3-70b"``
+    :param name: such as ``"Local"``, ``"groq"`` or ``"ai_chats"``; with a model, ``"groq:llama-3.3-70b"``; or the URL
+        of an OpenAI-compatible server
     :param settings: arguments of the class
     :raises ProviderNotFoundError: if there is no such name
-    :raises TypeError: if the class does not accept a setting
+    :raises TypeError: if the class does not accept a setting, or there are two URLs
     """
     if not isinstance(name, str):
         raise TypeError(f"the name of a provider must be a string, not {type(name).__name__}")
     if is_url(name):
-        raise ProviderNotFoundError(f"{NAME_IS_URL}; pass it as base_url=, or OpenAICompatible(url) in a list")
+        return _server_at(name.strip(), settings)
     whole = name.strip()
     name, _, model = whole.partition(":")
     if model:
@@ -87,6 +89,22 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
     return make(found, name, _with_its_key(found, settings))
 
 
+def _server_at(url: str, settings: dict[str, Any]) -> BaseProvider:
+    """Create the provider for the server at a URL.
+
+    :raises ProviderNotFoundError: if it is not the URL of a server
+    :raises TypeError: if there is another URL
+    """
+    if "base_url" in settings:
+        raise TypeError(f"base_url= and the provider {safe_url(url)!r} are two URLs; leave one out")
+    try:
+        check_url(read_address(url).base, "the address of a server")
+    except ValueError as error:
+        raise ProviderNotFoundError(str(error)) from error
+    openai = import_module(".openai.provider", __package__)
+    return make(openai.OpenAICompatible, "OpenAICompatible", {"base_url": url, **settings})
+
+
 def _with_its_key(kind: type[BaseProvider], settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings in which ``api_key`` is the argument of a class for its only secret, whatever that is called."""
     known = kind.__signature__.parameters
@@ -97,7 +115,7 @@ def _with_its_key(kind: type[BaseProvider], settings: dict[str, Any]) -> dict[st
 
 
 def is_url(name: str) -> bool:
-    """Return whether what should be the name of a provider is the URL of a server."""
+    """Return whether the name of a provider is the URL of a server."""
     before, colon, _ = name.partition("://")
     return bool(colon) and ":" not in before  # unlike local:https://…, which is a model's
 

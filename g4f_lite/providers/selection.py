@@ -13,7 +13,7 @@ from ..http.forks import lock_free_in_children
 from .base import BaseProvider
 from .environment import warn_of_unknown_variables
 from .openai.presets import plain
-from .registry import find_class, is_url, make, make_provider
+from .registry import find_class, make, make_provider
 from .settings import check_url
 
 ProviderLike = BaseProvider | type[BaseProvider] | str | Iterable[BaseProvider | type[BaseProvider] | str]
@@ -105,7 +105,8 @@ def choose_provider(
     with ``G4F_LITE_API_KEY``; and otherwise the embedded model.  A key alone selects nothing.  ``G4F_LITE_MODEL`` is
     the model if the environment selects the provider and names no other model.
 
-    :param name: the name of a provider, ``name:model``, or several separated by commas for a Fallback
+    :param name: the name of a provider, ``name:model``, the URL of an OpenAI-compatible server, or several of these
+        separated by commas for a Fallback
     :param base_url: the URL of the named provider, or of an OpenAI-compatible server; of several names, that of the
         only ``openaicompatible``, and so is an ``api_key``
     :param local: further arguments of ``Local``, if it is selected
@@ -120,8 +121,6 @@ def choose_provider(
         if replacement is not None:
             return replacement
         name = os.environ.get("G4F_LITE_PROVIDER") or None
-        if name is not None and is_url(name):
-            raise ProviderNotFoundError("G4F_LITE_PROVIDER is a URL; set G4F_LITE_BASE_URL to it instead")
         base_url = None if name else os.environ.get("G4F_LITE_BASE_URL") or None
         if base_url is not None:
             try:

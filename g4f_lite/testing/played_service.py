@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from ..errors import AuthenticationError, G4FLiteError
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -37,6 +39,7 @@ REFUSAL = Reply(status=401)
 CALLERS_HEADER = "X-Headers-Of-The-Caller"
 ReplyLike = str | bytes | Reply
 Replies = Mapping[str, "ReplyLike | Sequence[ReplyLike]"]
+Refusals = Mapping[str, "ReplyLike | tuple[ReplyLike, type[G4FLiteError]]"]
 
 
 def reply_of(value: Any, what: str) -> Reply:
@@ -71,19 +74,26 @@ def replies_of(replies: Replies) -> dict[str, list[Reply]]:
     return made
 
 
-def refusals_of(refusal: ReplyLike | Mapping[str, ReplyLike], paths: Sequence[str]) -> dict[str, Reply]:
-    """Return the reply of each path to a request that is refused.
+def refusals_of(refusal: ReplyLike | Refusals, paths: Sequence[str]) -> dict[str, tuple[Reply, type[G4FLiteError]]]:
+    """Return the reply of each path to a request that is refused, and the class of the error that it has to be.
 
     :param refusal: that to the prompt, or some by their paths; the others are ``REFUSAL``
     :param paths: all paths, that of the prompt last
-    :raises TypeError: if one is not a reply
+    :raises TypeError: if one is not a reply, or its class is not one of an error
     :raises ValueError: if a path has no replies
     """
     given = refusal if isinstance(refusal, Mapping) else {paths[-1]: refusal}
     for path in given:
         if path not in paths:
             raise ValueError(f"refusal has the path {path!r}, which has no reply; the paths are {', '.join(paths)}")
-    return {path: reply_of(given.get(path, REFUSAL), f"the refusal of {path}") for path in paths}
+    made = {}
+    for path in paths:
+        each: Any = given.get(path, REFUSAL)
+        reply, kind = each if isinstance(each, tuple) and len(each) == 2 else (each, AuthenticationError)
+        if not isinstance(kind, type) or not issubclass(kind, G4FLiteError):
+            raise TypeError(f"the refusal of {path} has {kind!r:.80} in the place of an error such as RateLimitError")
+        made[path] = reply_of(reply, f"the refusal of {path}"), kind
+    return made
 
 
 class PlayedService:

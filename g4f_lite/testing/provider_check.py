@@ -7,6 +7,7 @@ import pickle
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -31,7 +32,16 @@ from ..providers.sending import TOO_MANY
 from ..timeout import RETRY
 from .class_check import check_class
 from .guards import no_other_sessions, nothing_printed, nothing_sent_elsewhere, short_causes
-from .played_service import CALLERS_HEADER, REFUSAL, PlayedService, Replies, ReplyLike, refusals_of, replies_of
+from .played_service import (
+    CALLERS_HEADER,
+    REFUSAL,
+    PlayedService,
+    Refusals,
+    Replies,
+    ReplyLike,
+    refusals_of,
+    replies_of,
+)
 from .sent_check import CALL_SECONDS, check_sent
 
 __tracebackhide__ = True  # so that pytest shows the line of the test, and the message, without these functions
@@ -66,7 +76,7 @@ def check_provider(
     *,
     text: str,
     prompt: Asked = "Hello",
-    refusal: ReplyLike | Mapping[str, ReplyLike] = REFUSAL,
+    refusal: ReplyLike | Refusals = REFUSAL,
     unmarked_end: bool = False,
     models: Sequence[str] | None = None,
     history: bool = True,
@@ -77,9 +87,9 @@ def check_provider(
     A server on loopback gives the replies, and nothing can be sent elsewhere.  The answer has to be the same whole, as
     a stream, and byte by byte; where it is cut or ends too early, there has to be an error; a refusal of the prompt, or
     of any other request, has to be an AuthenticationError; a refused token has to be fetched again once; an
-    image has to be sent or refused; each message, the model where there are several, and each option have to change
-    what is sent; no call may change the provider, which may be shared between threads; and no pickle and no ``repr``
-    may hold a key::
+    image has to be sent or refused; each message with its role and texts, the model where there are several, and each
+    option have to change what is sent; no call may change the provider, which may be shared between threads; and no
+    pickle and no ``repr`` may hold a key::
 
         check_provider(partial(Parley, api_key="a-key"), {"/chat": ANSWER}, text="Good day")
 
@@ -93,7 +103,8 @@ def check_provider(
     :param text: the text of the answer
     :param prompt: what to send; a list of messages where the service is to get images
     :param refusal: the response to a prompt whose token, key or login is refused, or a dict of those for several paths;
-        that of any other path has status 401
+        that of any other path has status 401; a pair of a response and the class of its error, such as
+        ``QuotaExceededError``, is another failure
     :param unmarked_end: whether the end of the body is the only end of an answer, so that an early one looks the same
     :param models: what ``get_models`` returns; None for any names
     :param history: False if the service takes only the last message, and neither a system message nor earlier ones
@@ -105,7 +116,8 @@ def check_provider(
     if not callable(make):
         raise TypeError(f"make must be the class, or a function that makes a provider, not {type(make).__name__}")
     made = replies_of(replies)
-    service = PlayedService(made, refusals_of(refusal, list(made)))
+    refusals = refusals_of(refusal, list(made))
+    service = PlayedService(made, {path: reply for path, (reply, _) in refusals.items()})
     offline = mock.patch.dict(os.environ, G4F_LITE_OFFLINE="1")
     at_once = mock.patch.object(sending, "pause")
     with service, offline, at_once, short_causes(), nothing_printed(), nothing_sent_elsewhere(service):
@@ -125,10 +137,12 @@ def check_provider(
         assert not service.lacks_headers, (
             "the prompt came without the headers= of the caller; write headers=self.headers_with(…)"
         )
+        _check_tag(provider, service, prompt, text)
         _check_state(provider, prompt)
         _check_models(provider, service, models)
         _check_cuts(provider, service, prompt, None if unmarked_end else text)
-        _check_refusals(provider, service, prompt, of_prompts)
+        kinds = {path: kind for path, (_, kind) in refusals.items()}
+        _check_refusals(provider, service, prompt, kinds, of_prompts)
         provider.close()
         assert provider.ask(prompt) == text, "no answer after close()"
         if "image_url" not in str(prompt):
@@ -192,6 +206,21 @@ def _check_deltas(provider: Provider, prompt: Asked) -> None:
     for delta in provider.stream(prompt).deltas():
         assert not (has_ended and is_content(delta)), f"deltas yields {delta!r:.80} after Finish; yield Finish last"
         has_ended = has_ended or isinstance(delta, Finish)
+
+
+def _check_tag(provider: Provider, service: PlayedService, prompt: Asked, text: str) -> None:
+    """Check that an answer in plain text may begin with a tag, but for one in HTML, which is taken for a web page."""
+    types = [value for name, value in service.answer.headers.items() if name.lower() == "content-type"]
+    if service.answer.content != text.encode() or "html" in str(types).lower():
+        return
+    path = service.prompt_path
+    tagged = [*service.replies[path][:-1], replace(service.answer, body=f"<b>{text}")]
+    try:
+        with mock.patch.dict(service.replies, {path: tagged}):
+            provider.ask(prompt)
+    except G4FLiteError as error:
+        advice = "" if types else "; give the reply its type, as in Reply(…, headers={'Content-Type': 'text/plain'})"
+        raise AssertionError(f"an answer that begins with '<b>' is lost: {error.message}{advice}") from error
 
 
 def _check_state(provider: Provider, prompt: Asked) -> None:
@@ -286,32 +315,39 @@ def _found(provider: Provider, prompt: Asked) -> str | None:
         return None
 
 
-def _check_refusals(provider: Provider, service: PlayedService, prompt: Asked, of_prompts: set[str]) -> None:
+def _check_refusals(
+    provider: Provider,
+    service: PlayedService,
+    prompt: Asked,
+    kinds: Mapping[str, type[G4FLiteError]],
+    of_prompts: set[str],
+) -> None:
     """Check what a provider makes of requests that are refused, once or for good, and of unknown errors.
 
+    :param kinds: the class of the error of each path
     :param of_prompts: the paths that are asked for a prompt; the others are asked for models
     """
     ask = partial(provider.ask, prompt, timeout=CALL_SECONDS)
-    if provider.has_bootstrap and provider.token_sources:
+    if provider.has_bootstrap and provider.token_sources and kinds[service.prompt_path] is AuthenticationError:
         service.refused = 1
         before = service.prompts
-        _do_refused(ask, "the prompt")
+        _do_refused(ask, "the prompt", AuthenticationError)
         answers = len(service.replies[service.prompt_path])
         assert service.prompts == before + 1 + answers, "a refused token is not fetched again"
-    for path in service.replies:
+    for path, kind in kinds.items():
         provider.close()  # so that the requests before the prompt are sent again
         service.refused_path, service.refused = path, MOST_REFUSALS
         name = "the prompt" if path == service.prompt_path else f"the request to {path}"
         try:
-            _do_refused(ask if path in of_prompts else partial(models_of, provider), name)
-        except AuthenticationError:
+            _do_refused(ask if path in of_prompts else partial(models_of, provider), name, kind)
+        except kind:
             pass
         else:
             assert service.refused, (
                 f"{name} was refused {MOST_REFUSALS} times, and the provider asked again each time; raise the second "
-                "AuthenticationError"
+                f"{kind.__name__}"
             )
-            assert service.refused == MOST_REFUSALS, f"a refusal of {name} is not an AuthenticationError"
+            assert service.refused == MOST_REFUSALS, f"a refusal of {name} is not {_a(kind)}"
         service.refused = 0
     for parsed, body in _ODD_ERRORS:
         read_error(provider, 500, parsed, body)
@@ -322,17 +358,20 @@ def _check_refusals(provider: Provider, service: PlayedService, prompt: Asked, o
         )
 
 
-def _do_refused(action: Callable[[], object], name: str) -> None:
-    """Call what sends a request that is refused, and has to raise an AuthenticationError."""
+def _do_refused(action: Callable[[], object], name: str, wanted: type[G4FLiteError]) -> None:
+    """Call what sends a request that is refused, and has to raise an error of a class."""
     try:
         action()
-    except AuthenticationError:
+    except wanted:
         raise
     except HookError as error:
         raise AssertionError(f"a refusal of {name}: {error}") from error
     except G4FLiteError as error:
-        kind = type(error).__name__
+        kind = _a(type(error))
         hint = "; call self.check_response(body) before the body is read" if error.step == "bootstrap" else ""
-        raise AssertionError(
-            f"a refusal of {name} is a {kind} ({error.message}), and not an AuthenticationError{hint}"
-        ) from error
+        raise AssertionError(f"a refusal of {name} is {kind} ({error.message}), and not {_a(wanted)}{hint}") from error
+
+
+def _a(kind: type[G4FLiteError]) -> str:
+    name = kind.__name__
+    return f"an {name}" if name[0] in "AEIOU" else f"a {name}"

@@ -41,7 +41,7 @@ _TALK = [
 
 
 def check_sent(provider: Provider, service: PlayedService, options: Mapping[str, Any], *, history: bool) -> None:
-    """Check that each message, the model and each option have an effect on what is sent.
+    """Check that each message, its role and its parts, the model and each option have an effect on what is sent.
 
     What the provider refuses is not checked; nor is anything if the text of a prompt cannot be told from what is
     another each time, as in an encrypted body.
@@ -64,6 +64,8 @@ def check_sent(provider: Provider, service: PlayedService, options: Mapping[str,
         return
     if history:
         _check_history(sent)
+    _check_parts(sent)
+    _check_image_url(sent, service.url)
     _check_model(sent, provider.models)
     for name in sorted(provider.known_options - {"n"}):  # of which a prompt has none but 1, which is not sent
         if name not in options:
@@ -86,7 +88,9 @@ class _Sent:
 
     def words(self, talk: list[_Turn], **asked: Any) -> Counter[bytes]:
         """Return the words that are sent each time, in whatever encoding, and how often each."""
-        messages: Messages = [{"role": turn.role, "content": turn.text} for turn in talk]
+        return self.words_of([{"role": turn.role, "content": turn.text} for turn in talk], **asked)
+
+    def words_of(self, messages: Messages, **asked: Any) -> Counter[bytes]:
         first, again = (self._words(messages, asked) for _ in range(2))
         self.varies = self.varies or first != again
         return first & again
@@ -116,6 +120,46 @@ def _check_history(sent: _Sent) -> None:
     for place, turn in enumerate(_TALK[:-1]):
         has_effect = sent.words(_changed(_TALK, place)) != words
         assert has_effect, f"{turn.what} is not sent: {advice}"
+
+    try:
+        of_user = sent.words([turn._replace(role="user") if turn.role == "assistant" else turn for turn in _TALK])
+    except _REFUSED:
+        return
+    has_effect = of_user != words
+    assert has_effect, "the role of a message is not sent: an earlier answer is sent as a message of the user would be"
+
+
+def _check_parts(sent: _Sent) -> None:
+    """Check that all texts of a message are sent whose content is a list of parts."""
+    advice = "the content of a message may be a list of parts; join the texts of these"
+    try:
+        words, *others = (
+            sent.words_of([{"role": "user", "content": [{"type": "text", "text": text} for text in texts]}])
+            for texts in (("Dunlin", "Egret"), ("nilnuD", "Egret"), ("Dunlin", "tergE"))
+        )
+    except HookError as error:
+        raise AssertionError(f"a message with two texts: {error}; {advice}") from error
+    except _REFUSED:
+        return
+    has_effect = words not in others
+    assert has_effect, f"of a message with two texts only one is sent: {advice}"
+
+
+def _check_image_url(sent: _Sent, home: str) -> None:
+    """Check that an image that a caller gives by its URL is refused, or sent in some way."""
+    advice = "the url of a part may be an http URL, and not a data: URL; send it, or refuse it in check(prompt)"
+    text = {"type": "text", "text": "Dunlin"}
+    try:
+        words, other = (
+            sent.words_of([{"role": "user", "content": [text, {"type": "image_url", "image_url": {"url": url}}]}])
+            for url in (f"{home}/fulmar.png", f"{home}/gannet.png")
+        )
+    except HookError as error:
+        raise AssertionError(f"an image given by its URL: {error}; {advice}") from error
+    except _REFUSED:  # also where the provider fetches it, as the service has none
+        return
+    has_effect = words != other
+    assert has_effect, f"an image given by its URL is neither sent nor refused: {advice}"
 
 
 def _check_model(sent: _Sent, models: Sequence[str]) -> None:

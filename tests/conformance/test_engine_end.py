@@ -95,9 +95,9 @@ ENDS = {  # how a program ends, with its exit code and the last line that it say
 
 
 @pytest.mark.parametrize("how", [pytest.param(how, marks=[pytest.mark.once] * (how != "killed")) for how in ENDS])
-def test_it_ends_with_the_program(copy: Path, how: str) -> None:
+def test_it_ends_with_the_program(tiny: Path, how: str) -> None:
     code, expected, last_line = ENDS[how]
-    returned, out, error = run(copy, code)
+    returned, out, error = run(tiny, code)
     assert returned == expected, error
     assert error.strip().rpartition("\n")[2] == last_line
     assert wait_until_gone(int(out[0]))

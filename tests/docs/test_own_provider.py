@@ -40,7 +40,7 @@ with responses.RequestsMock() as service:
     service.post("http://127.0.0.1:8080/token", json={"token": "first-token"})
     service.post("http://127.0.0.1:8080/token", json={"token": "second-token"})
     service.post("http://127.0.0.1:8080/chat", status=401)
-    service.post("http://127.0.0.1:8080/chat", "event: piece\\ndata: Good day\\n\\nevent: end\\ndata: stop\\n\\n")
+    service.post("http://127.0.0.1:8080/chat", "event: piece\\ndata: Good day\\n\\nevent: end\\ndata: done\\n\\n")
     service.get("http://127.0.0.1:8080/models", json=[{"name": "swan"}])
     with ParleyWithToken() as provider:
         print(provider.create(messages="Hello"), provider.get_models())

@@ -28,6 +28,14 @@ ENVIRONMENT = {"G4F_LITE_OFFLINE": "1", "PYTHONUNBUFFERED": "", "XDG_STATE_HOME"
 INTERRUPTED = 130 if sys.platform == "win32" else -signal.SIGINT  # the exit code of a program that Ctrl-C has ended
 COMMAND = [sys.executable, "-m", "g4f_lite"]
 
+# The command, but that it does not wait before it sends a request again.
+WITHOUT_WAITS = """
+from g4f_lite.cli import main
+from g4f_lite.http.deadline import Deadline
+Deadline.sleep = lambda deadline, seconds: deadline.check()
+main()
+"""
+
 # Makes the terminal on standard input the one whose Ctrl-C the program gets, and becomes the program.
 IN_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
@@ -144,15 +152,16 @@ class Terminal:
         terminal.type("Hello\\n")
     """
 
-    def __init__(self, *arguments: str, **environment: str) -> None:
+    def __init__(self, *arguments: str, code: str | None = None, **environment: str) -> None:
         self._own, theirs = os.openpty()
         self._seen = b""
         settings = {**os.environ, **ENVIRONMENT, "TERM": "dumb", **environment}
         self._child: subprocess.Popen[bytes] | Child
         if can_be_forked(environment):
-            self._child = Child(arguments, settings, theirs, terminal=theirs)
+            self._child = Child(arguments, settings, theirs, terminal=theirs, code=code)
         else:
-            command = [sys.executable, "-c", IN_TERMINAL, *COMMAND, *arguments]
+            program = [sys.executable, "-c", code] if code else COMMAND
+            command = [sys.executable, "-c", IN_TERMINAL, *program, *arguments]
             self._child = subprocess.Popen(
                 command, stdin=theirs, stdout=theirs, stderr=theirs, env=settings, start_new_session=True
             )

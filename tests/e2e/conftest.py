@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,15 @@ import pytest
 
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers.local import weights
+
+from .forked import template
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Let what the command is forked from import its modules beside the first tests, which are not of this folder."""
+    if hasattr(os, "fork"):
+        template()
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 Imports are most of what a start of the command costs, and the same each time.  The *template* is a process that has
 done them, with one thread.  For each order it forks, and the fork becomes the command: with descriptors, environment
-and folder of its own, it runs what ``python -m g4f_lite`` runs, and ends as any Python does.  Our modules are imported
-anew where the environment says what to log, which is all that they read of it when they are imported; and tests of
-what a start loads start Python itself.
+and folder of its own, it runs what ``python -m g4f_lite`` runs.  It ends as any Python does, but for one thing: where
+it has an exit code, the modules of the template are not taken apart, which takes longer than most commands.  Our
+package is imported anew where the environment says what to log, which is all that it reads of it when it is imported;
+and tests of what a start loads, or of what is left at the very end, start Python itself.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from types import TracebackType
@@ -28,9 +30,11 @@ from typing import Any
 
 PRELOADED = """
     requests socks tenacity click rich.console rich.markdown waitress concurrent.futures html decimal difflib coverage
-    click.shell_completion filelock sqlite3 csv
-    g4f_lite.cli.commands.chat g4f_lite.cli.commands.batch g4f_lite.cli.commands.serve g4f_lite.cli.live
-    g4f_lite.providers.openai.provider g4f_lite.providers.local.weights
+    click.shell_completion filelock platformdirs sqlite3 csv
+    g4f_lite.cli.app g4f_lite.cli.interactive g4f_lite.cli.live g4f_lite.cli.diagnosis g4f_lite.cli.emulation
+    g4f_lite.cli.commands.chat g4f_lite.cli.commands.batch g4f_lite.cli.commands.serve g4f_lite.cli.commands.emulate
+    g4f_lite.batch.map g4f_lite.contrib.server.serving
+    g4f_lite.providers.openai.provider g4f_lite.providers.local.provider
 """
 MEASURED = "COVERAGE_PROCESS_"  # with which names of the environment coverage has children measured
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -213,11 +217,28 @@ def _become_command(
     if any(name.startswith(MEASURED) for name in environ):  # as what coverage installs does when Python starts
         importlib.import_module("coverage").process_startup()
     if "G4F_LITE_LOG" in environ:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "g4f_lite"]:
-            del sys.modules[name]
+        importlib.reload(sys.modules["g4f_lite"])
     sys.path.insert(0, folder)
     sys.argv[:] = ["-c" if code else "g4f_lite", *argv]
-    if code:
-        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
-    else:
-        runpy.run_module("g4f_lite", run_name="__main__", alter_sys=True)
+    try:
+        if code:
+            exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+        else:
+            runpy.run_module("g4f_lite", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if not isinstance(ended.code, int):
+            raise
+        _end(ended.code)
+    _end(0)
+
+
+def _end(code: int) -> None:
+    """Do what Python does at its end: wait for threads, call what was registered for it, and write what is buffered."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):  # Python tells it, and has a code of its own for it
+        sys.exit(code)
+    os._exit(code)

@@ -14,7 +14,7 @@ from g4f_lite.emulator import Emulator
 if sys.platform == "win32":
     pytest.skip("Windows has no pseudo-terminals in the standard library", allow_module_level=True)
 
-from .command import Terminal, asked, call
+from .command import WITHOUT_WAITS, Terminal, asked, call
 from .test_cli_terminal import CTRL_D, CTRL_P, history, say
 
 pytestmark = pytest.mark.usefixtures("interruptible")
@@ -195,7 +195,7 @@ def test_weights_that_are_missing_are_told_at_once(tmp_path: Path) -> None:
 
 def test_models_that_cannot_be_listed(emulator: Emulator, here: list[str]) -> None:
     pytest.importorskip("readline")
-    with Terminal("chat", *here) as terminal:
+    with Terminal("chat", *here, code=WITHOUT_WAITS) as terminal:
         terminal.wait_for("> ")
         emulator.stop_listening()
         terminal.type("/model ec\t\n")

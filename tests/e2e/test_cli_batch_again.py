@@ -229,3 +229,35 @@ def test_json_lines_have_the_value_in_a_field_that_no_column_may_have(here: list
     assert (line["mood"], line["output"]) == ("y", {"mood": "good"})
     (tmp_path / "in.csv").write_text("prompt,output\nx,y\n", encoding="utf-8")
     assert_refused(call(*command), "a column is called 'output', as one of the answers would be; rename it")
+
+
+def test_a_blank_line_of_a_text_file_is_an_empty_row(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\n\ntwo\n \n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), *here]
+    assert_refused(call(*command), "in.txt, line 2: the prompt is empty; --empty skip leaves such rows out, keep")
+    assert asked(emulator) == []
+    assert (
+        "2 prompts to send, 0 answers stored, 2 empty rows skipped; "
+        in call(*command, "--empty=skip", "--estimate").stdout
+    )
+    assert call(*command, "--empty", "keep").returncode == 0
+    assert answers(tmp_path / "out.jsonl") == ["one", None, "two", None]
+    assert asked(emulator) == ["one", "two"]
+
+
+def test_a_quiet_batch_tells_of_failures_only(
+    emulator: Emulator, here: list[str], table: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("g4f_lite.cli.batch_report.LOG_SECONDS", 0.0)  # a line of progress at once, and many
+    command = [*table, "-o", str(tmp_path / "out.jsonl"), *here]
+    emulator.fail("status", status=400, nth=2)
+    done = call(*command, "--quiet", "--workers", "1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: 1 of 3 prompts failed: ")
+    assert len(done.stderr.splitlines()) == 1
+    done = call(*command, "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert answers(tmp_path / "out.jsonl") == ["one", "two", "three"]
+    done = call(*table, "-q", *here)  # whose answers are on standard output
+    assert (len(done.stdout.splitlines()), done.stderr) == (3, "")
+    assert call(*table, *here).stderr.endswith("Note: 3 empty rows skipped\n")

@@ -198,7 +198,7 @@ def test_a_link_stays_a_link_and_a_file_keeps_its_mode(command: list[str], tmp_p
 
 def test_one_command_at_a_time_writes_a_file(emulator: Emulator, command: list[str], tmp_path: Path) -> None:
     with batch_output.OutputFile(tmp_path / "out.csv"):
-        assert_refused(call(*command), "another command is writing", "out.csv")
+        assert_failed(call(*command), "another command is writing", "out.csv", code=3)
     assert asked(emulator) == []
     assert_refused(call(*command, "-o", str(tmp_path / "none" / "out.csv")), "there is no folder")
     assert not (tmp_path / "none").exists()
@@ -231,7 +231,9 @@ def test_a_full_disk_is_told_with_the_file_and_where_the_answers_are(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
-@pytest.mark.parametrize("signal_number", [pytest.param(signal.SIGINT, marks=pytest.mark.once), signal.SIGKILL])
+@pytest.mark.parametrize(
+    "signal_number", [pytest.param(signal.SIGINT, marks=pytest.mark.once), signal.SIGTERM, signal.SIGKILL]
+)
 def test_an_end_at_any_time_loses_no_answer(
     emulator: Emulator, command: list[str], tmp_path: Path, interruptible: None, signal_number: int
 ) -> None:
@@ -243,7 +245,8 @@ def test_an_end_at_any_time_loses_no_answer(
             time.sleep(0.01)
         child.send_signal(signal_number)
         _, said = child.communicate(timeout=SECONDS)
-    if signal_number == signal.SIGINT:
+        assert child.wait() == -signal_number
+    if signal_number != signal.SIGKILL:
         assert b"Interrupted after 3 of 6 prompts; the answers so far are in " in said
         assert b"; 1 call in progress will be sent again" in said
     assert not (tmp_path / "out.csv").exists()

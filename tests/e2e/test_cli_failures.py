@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -150,7 +152,7 @@ def test_what_does_not_belong_to_the_path_of_a_model_is_told(name: str, superflu
         (["--base-url", "localhost:8080"], "--base-url must be a URL"),
         (["-p", "ai_engine"], "AiEngine needs --base-url"),
         (["-p", "OpenAICompatible"], "OpenAICompatible needs --base-url, the URL of a server"),
-        (["-p", "http://127.0.0.1:9/v1"], "pass it as --base-url"),
+        (["-p", "http:///v1"], "the address of a server must be a URL such as http://localhost:8080/v1"),
         (["-p", "echo", "--base-url", "http://127.0.0.1:9/v1"], "echo does not accept --base-url"),
         (["-p", "echo", "--timeout", "0"], "0 seconds"),
         (["-p", "echo", "--timeout", "nan"], "nan"),
@@ -171,7 +173,15 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], words: str) -> None:
     [
         (["caht"], b"", "there is no command 'caht'; did you mean chat?"),
         (["pull", "smollm2"], b"", "there is no command 'pull'; did you mean local pull?"),
-        (["chat", "- one\n- two"], b"", "a prompt that begins with a dash comes after --, as in -- '- one'"),
+        (["chat", "- one\n- two"], b"", "a prompt that begins with a dash comes after --, as in -- '- one - two'\n"),
+        (
+            ["chat", "-5 degrees: " + 40 * "is it cold? "],
+            b"",
+            "comes after --, as in -- '-5 degrees: is it cold? is it cold? is …'\n",
+        ),
+        (["--provider", "echo", "chat", "hi"], b"", "the option --provider comes after a command: g4f-lite chat --pro"),
+        (["-p", "echo", "chat", "hi"], b"", "the option -p comes after a command: g4f-lite chat -p …\n"),
+        (["--nothing", "chat", "hi"], b"", "No such option"),
         (["hello"], b"", "'hello' is not a command; a prompt comes after one: g4f-lite chat 'hello'"),
         (["completion"], b"", f"for completion in bash, add to ~/.bashrc: {COMPLETION}"),
         (["chat", "Hi", "--timeout", "1m x"], b"", "'1m x' is not a time, such as 90, 90s, 1m30s or 2h"),
@@ -324,9 +334,10 @@ def test_a_message_of_several_lines_is_one_line(emulator: Emulator, here: list[s
     assert_failed(call("chat", "Hello", "-p", "groq,openai"), "no provider answered: Groq: ", "; OpenAI: ")
 
 
-def test_bytes_that_are_no_text_are_one_line() -> None:
-    assert_refused(run("chat", "-p", "echo", stdin=b"\xff\xfe\x00", PYTHONUTF8="1"), "standard input")
-    assert_refused(run("chat", "-p", "echo", os.fsdecode(b"\xff"), PYTHONUTF8="1"), "not valid utf-8")
+@pytest.mark.parametrize("way", [call, pytest.param(functools.partial(run, PYTHONUTF8="1"), marks=pytest.mark.once)])
+def test_bytes_that_are_no_text_are_one_line(way: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    assert_refused(way("chat", "-p", "echo", stdin=b"\xff\xfe\x00"), "standard input")
+    assert_refused(way("chat", "-p", "echo", os.fsdecode(b"\xff"), stdin=b""), "not valid utf-8")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import pytest
 
 from g4f_lite.cli.options import note_fallback
@@ -48,6 +51,33 @@ def test_ones_own_server_is_a_member_of_a_chain(emulator: Emulator) -> None:
     assert_refused(
         done, "OpenAICompatible needs --base-url, the URL of a server such as http://localhost:8080/v1, or G4F"
     )
+
+
+def test_servers_of_ones_own_are_a_chain(emulator: Emulator, tmp_path: Path) -> None:
+    nowhere, own = "http://127.0.0.1:9/v1", f"{emulator.url}/v1"
+    done = call("chat", "Hello", "-p", nowhere, "-p", own)
+    assert done.returncode == 0
+    assert "Note: OpenAICompatible (127.0.0.1:9) did not answer (could not connect" in done.stderr
+    (tmp_path / "in.txt").write_text("Hello\n", encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.txt"), "-p", nowhere, "-p", own)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+    done = call("chat", "Hello", "--base-url", nowhere, "--base-url", own)
+    assert_refused(done, f"--base-url is given twice; several servers are named by -p {nowhere} -p {own}")
+
+
+def test_a_batch_notes_at_its_end_who_answered_in_the_place_of_whom(emulator: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.csv"), "-p"]
+    done = call(*command, "groq,echo", GROQ_API_KEY=KEY)
+    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
+    assert (done.returncode, done.stderr) == (
+        0,
+        f"Note: Echo gave 2 of 2 answers; Groq did not answer ({reason})\n",
+    )
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["provider"] for row in csv.DictReader(file)] == ["Echo", "Echo"]
+    assert call(*command, "groq,echo", GROQ_API_KEY=KEY).stderr == ""  # all are stored
+    assert call(*command, "echo,groq", "--fresh", GROQ_API_KEY=KEY).stderr == ""
 
 
 @pytest.mark.parametrize(("options", "noted"), [([], True), (["--quiet"], False)])

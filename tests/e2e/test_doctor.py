@@ -294,8 +294,7 @@ def test_a_url_that_lacks_its_end(emulator: Emulator) -> None:
 
 def test_a_url_in_the_place_of_a_name() -> None:
     done = call("doctor", "http://127.0.0.1:9/v1")
-    assert "http://127.0.0.1:9/v1 (named): its name is a URL\n" in done.stdout
-    assert "  To do: pass it as --base-url.\n" in done.stdout
+    assert "http://127.0.0.1:9/v1 (named): it is not running\n" in done.stdout
     assert re.search(r"\n  model +the provider's own +\(default\)\n", done.stdout)
 
 

@@ -53,6 +53,7 @@ def test_one_object_at_most_is_printed(emulator: Emulator, here: list[str]) -> N
     assert (done.returncode, json.loads(done.stdout)["text"]) == (1, "no JSON")
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("rows", [3, 40])  # of 40, it stops after some
 @pytest.mark.parametrize("status", [500, 429, None])
 def test_a_batch_in_an_outage_may_be_sent_later(
@@ -104,11 +105,11 @@ def test_a_batch_in_which_one_row_stays_wrong_is_an_error(emulator: Emulator, he
     ("command", "code", "said"),
     [
         (["chat", "Hello", "-p", "echo"], 1, CLOSED),
-        (["chat", "Hello", "-p", "echo", "--json"], 1, CLOSED),
-        (["batch", "in.txt", "-p", "echo"], 1, CLOSED),
         (["batch", "in.txt", "-p", "echo", "-o", "out.jsonl"], 0, ""),
-        (["image", "A cat", "-o", "-", "-p", "openai"], 1, CLOSED),
-        (["providers"], 0, ""),
+        pytest.param(["chat", "Hello", "-p", "echo", "--json"], 1, CLOSED, marks=pytest.mark.once),
+        pytest.param(["batch", "in.txt", "-p", "echo"], 1, CLOSED, marks=pytest.mark.once),
+        pytest.param(["image", "A cat", "-o", "-", "-p", "openai"], 1, CLOSED, marks=pytest.mark.once),
+        pytest.param(["providers"], 0, "", marks=pytest.mark.once),
     ],
 )
 def test_a_closed_standard_output_loses_no_answer(

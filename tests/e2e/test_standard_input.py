@@ -89,7 +89,13 @@ def test_text_files_are_added_to_the_prompt(emulator: Emulator, here: list[str],
 
 def test_files_that_are_not_text(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     (tmp_path / "red.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    for name, word in (("red.png", "is not text in UTF-8"), ("none.txt", "cannot read"), (".", "cannot read")):
+    (tmp_path / "latin.txt").write_bytes("Grüße".encode("latin-1"))
+    for name, word in (
+        ("red.png", "is not text in UTF-8; an image is sent with --image\n"),
+        ("latin.txt", "is not text in UTF-8; `iconv -f latin1 -t utf-8` converts Latin-1\n"),
+        ("none.txt", "cannot read"),
+        (".", "cannot read"),
+    ):
         assert_refused(call("chat", "Sum up:", "-f", str(tmp_path / name), *here), word)
     assert_refused(call("chat", "Sum up:", "-f", "-", *here), "--file takes no standard input, which is added to the")
     assert emulator.requests == []

@@ -17,6 +17,7 @@ OF_SERVER = (
     "Note: G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is vllm,local; openaicompatible there is its server\n"
 )
 OF_FILE = "Note: the file .env is not read; set G4F_LITE_PROVIDER, G4F_LITE_MODEL in the environment\n"
+OF_MODEL = "Note: the file .env is not read; set G4F_LITE_MODEL in the environment\n"
 LINES = "# G4F_LITE_TIMEOUT=5\nG4F_LITE_PROVIDER=ollama\n export G4F_LITE_MODEL = 'llama3.2'\nOTHER=G4F_LITE_PROXY=x\n"
 
 
@@ -28,10 +29,12 @@ LINES = "# G4F_LITE_TIMEOUT=5\nG4F_LITE_PROVIDER=ollama\n export G4F_LITE_MODEL 
         ([], {}, LINES, OF_FILE),
         ([], {}, "OTHER=1\n", ""),
         ([], {"OPENAI_BASE_URL": ELSEWHERE}, LINES, OF_OPENAI + OF_FILE),
-        ([], {"OPENAI_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "echo"}, LINES, ""),
+        ([], {"OPENAI_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "echo"}, LINES, OF_MODEL),
+        ([], {"G4F_LITE_PROVIDER": "echo", "G4F_LITE_MODEL": "x"}, LINES, ""),
         ([], {"G4F_LITE_BASE_URL": ELSEWHERE}, None, ""),
         ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "vllm,local"}, None, OF_SERVER),
         ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "openaicompatible:big,local"}, None, ""),
+        ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": f"echo,{ELSEWHERE}"}, None, ""),
         (["-p", "echo"], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "vllm"}, None, ""),
         (["-p", "echo"], {"OPENAI_BASE_URL": ELSEWHERE}, LINES, ""),
     ],

@@ -166,7 +166,7 @@ def _server(handler: type[_Handler], context: ssl.SSLContext | None) -> Iterator
     server = Server(("127.0.0.1", 0), handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.002}, daemon=True)
     thread.start()
     try:
         yield f"{'https' if context else 'http'}://127.0.0.1:{server.server_address[1]}"

@@ -9,9 +9,11 @@ import requests
 
 from g4f_lite import Body, Finish, G4FLiteError, Prompt, Provider, ResponseStatusError, Secret, ServiceError
 from g4f_lite.http import Exchange, parse_json
+from g4f_lite.testing import Reply
 
 TEXT = "Schön \N{SLIGHTLY SMILING FACE}"
 REPLIES = {"/token": '{"token": "t-1"}', "/chat": 'data: "Schö"\n\ndata: "n \\ud83d\\ude42"\n\ndata: [DONE]\n\n'}
+SAID = Reply("Good day", headers={"Content-Type": "text/plain"})
 
 
 class Quill(Provider):

@@ -16,8 +16,9 @@ from g4f_lite.batch.files import Row
 from g4f_lite.batch.result import Result
 
 ROW = Row({"id": "1"}, "one")
-CUT: Result[Any] = Result(0, "one", Answer("on", usage=Usage(3, 1, 4), finish_reason="length"))
-FAILED: Result[Any] = Result(1, "two", error=ServiceError("it failed"))
+MET = {"provider": "Groq", "model": "big", "finish_reason": "length"}
+CUT: Result[Any] = Result(0, "one", Answer("on", usage=Usage(3, 1, 4), **MET))
+FAILED: Result[Any] = Result(1, "two", error=ServiceError("it failed", provider="Groq", status=503))
 
 
 def written(kind: str, **options: Any) -> str:
@@ -30,11 +31,27 @@ def written(kind: str, **options: Any) -> str:
 
 def test_a_table_says_that_an_answer_was_cut_and_what_it_took() -> None:
     assert written("csv").splitlines() == [
-        "id,answer,error,finish_reason,refusal,prompt_tokens,completion_tokens",
-        "1,on,,length,,3,1",
-        "1,,it failed,,,,",
+        "id,answer,error,finish_reason,refusal,prompt_tokens,completion_tokens,provider,model,error_type,status",
+        "1,on,,length,,3,1,Groq,big,,",
+        "1,,Groq: it failed,,,,,Groq,,ServiceError,503",
     ]
-    assert written("csv", delimiter=";", fields=["mood"]).splitlines()[0].endswith(";completion_tokens;mood")
+    head = written("csv", delimiter=";", fields=["mood", "status"]).splitlines()[0]
+    assert head.endswith(";completion_tokens;mood;status;provider;model;error_type")
+
+
+def test_a_line_says_who_answered_and_of_which_kind_an_error_is() -> None:
+    cut, failed = map(json.loads, written("jsonl").splitlines())
+    names = ("provider", "model", "error_type", "status")
+    assert [cut[name] for name in names] == ["Groq", "big", None, None]
+    assert [failed[name] for name in names] == ["Groq", None, "ServiceError", 503]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_column_of_the_input_that_is_called_like_such_a_fact_stays(kind: str) -> None:
+    file = io.StringIO()
+    Writer(file, kind).write(Row({"model": "a car", "status": "sold"}, "one"), FAILED)
+    row = next(csv.DictReader(io.StringIO(file.getvalue()))) if kind == "csv" else json.loads(file.getvalue())
+    assert (row["model"], row["status"], row["error_type"]) == ("a car", "sold", "ServiceError")
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])

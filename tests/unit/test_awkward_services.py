@@ -29,6 +29,7 @@ from g4f_lite import (
     RateLimitError,
     ResponseFormatError,
     Secret,
+    ServiceError,
 )
 from g4f_lite.http import Exchange, parse_json
 from g4f_lite.testing import Reply, check_provider, provider_check
@@ -54,7 +55,9 @@ class Form(Provider):
         return exchange.cookies["csrf"]
 
     def request(self, prompt: Prompt, token: str) -> Request:
-        form = {"csrf": token, "text": prompt.messages[-1]["content"]}
+        content = prompt.messages[-1]["content"]
+        text = content if isinstance(content, str) else "".join(part["text"] for part in content)
+        form = {"csrf": token, "text": text}
         return Request("POST", f"{self.base_url}/send", data=form, headers=self.headers_with())
 
     def check(self, prompt: Prompt) -> None:
@@ -147,7 +150,7 @@ def test_an_error_in_a_page_with_status_200() -> None:
 )
 def test_a_page_with_status_200_is_read_by_service_error(page: str, kind: type[Any], wait: float) -> None:
     with responses.RequestsMock() as service:
-        service.post(f"{URL}/chat", page, headers={"Retry-After": "90"})
+        service.post(f"{URL}/chat", page, content_type="text/html", headers={"Retry-After": "90"})
         with pytest.raises(kind) as caught:
             SaysItInHTML(retry=None).ask("Hello")
     assert (type(caught.value), caught.value.retry_after) == (kind, wait)
@@ -165,7 +168,10 @@ class Uploads(Provider):
             if part["type"] == "text":
                 text += part["text"]
                 continue
-            image = base64.b64decode(part["image_url"]["url"].partition(",")[2])
+            kind, _, data = part["image_url"]["url"].partition(",")
+            if not kind.startswith("data:"):
+                raise ServiceError("Uploads takes images only as bytes and files")
+            image = base64.b64decode(data)
             upload = {"file": ("image.png", image)}
             body = yield Request("POST", f"{self.base_url}/files", files=upload, headers=self.headers_with())
             files.append(body.json()["id"])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +30,7 @@ from g4f_lite import (
 from g4f_lite.batch.result import Result
 from g4f_lite.batch.results import BatchResults
 from g4f_lite.batch.summary import BatchUsage
-from g4f_lite.cli.batch_report import told_after
+from g4f_lite.cli.batch_report import Progress, told_after
 from g4f_lite.cli.batch_run import _terminated_as_interrupted, checked, reasons_of
 from g4f_lite.messages import last_user_message
 
@@ -108,11 +112,17 @@ def test_a_result_that_is_being_counted_is_told_whole_or_not_at_all() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process of Windows at once")
-def test_a_signal_to_terminate_is_an_interrupt() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), _terminated_as_interrupted():
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) == before
+def test_a_signal_to_terminate_is_an_interrupt_and_then_the_end() -> None:
+    ended: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: ended.append(number))
+    try:
+        with pytest.raises(KeyboardInterrupt), _terminated_as_interrupted():
+            signal.raise_signal(signal.SIGTERM)
+        with _terminated_as_interrupted():
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended == [signal.SIGTERM]
 
 
 FAIL: list[Any] = ["one", "say nothing", "say nothing"]
@@ -132,3 +142,67 @@ def test_failures_that_are_shown_or_are_to_be_silent_are_no_warning(caplog: pyte
     logged = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     told = "failed: Refuses, stream: an empty answer"
     assert sorted(logged) == [f"prompts[{index}] {told}" for index in (1, 1, 2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("done", "in_progress", "line"),
+    [
+        (0, 4, "0 of 9 done, 4 in progress, 0:01:00 so far"),
+        (1, 4, "1 of 9 done, 4 in progress, 0:01:00 so far"),  # as if there were one worker
+        (4, 4, "4 of 9 done, 4 in progress, 0:01:00 so far, 4 a minute, 75 s left"),
+        (8, 1, "8 of 9 done, 1 in progress, 0:01:00 so far, 8 a minute, 8 s left"),
+        (9, 0, "9 of 9 done"),
+    ],
+)
+def test_a_time_left_is_told_when_each_worker_has_had_time_to_answer(
+    done: int, in_progress: int, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("g4f_lite.cli.batch_report.time", SimpleNamespace(monotonic=lambda: now[0]))
+    progress = Progress(lambda: BatchUsage(done=done, calls=done), 9, in_progress=lambda: in_progress)
+    now[0] += 60.0
+    assert progress.line() == line
+
+
+def test_results_say_how_many_prompts_are_in_progress() -> None:
+    seen: list[int] = []
+
+    class Looks(BaseProvider):
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            seen.append(results.in_progress)
+            yield "yes"
+            yield Finish()
+
+    results = Client(Looks()).map(["one", "two"], workers=1, progress=False)
+    assert results.in_progress == 0
+    assert results.texts() == ["yes", "yes"]
+    assert (seen, results.in_progress) == ([1, 1], 0)
+
+
+def test_the_progress_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = threading.Event()
+    usage = BatchUsage(done=3, calls=2, stored=1, failures=1)
+
+    def counts() -> BatchUsage:
+        shown.set()
+        return usage
+
+    monkeypatch.setattr("g4f_lite.cli.batch_report.TERMINAL_SECONDS", 0.001)
+    monkeypatch.setattr(sys, "stderr", Screen())
+    monkeypatch.setenv("TERM", "xterm")
+    with Progress(counts, 10, is_shown=False):
+        pass
+    assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
+    with Progress(counts, 10):
+        assert shown.wait(60.0)
+    text = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert text.startswith("\r3 of 10 done, 1 failed, ")
+    assert text.endswith("\r")
+    line = Progress(counts, 10, pace=lambda: 3.21, cost=lambda: 0.123).line()
+    assert re.fullmatch(
+        r"3 of 10 done, 1 failed, about \$0.12, 0:.+ so far, .+ a minute, paced at 3.2/s, .+ left", line
+    ), line

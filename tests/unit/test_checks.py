@@ -80,6 +80,66 @@ def test_a_page_is_no_answer(status: int) -> None:
     assert "Welcome home" in str(error)
 
 
+PAGES = (
+    "<!doctype html><p>Hello",
+    "\ufeff\r\n <!DocType\n HTML PUBLIC '-//W3C//DTD XHTML 1.0 Strict//EN'>",
+    "<html>Hello</html>",
+    "<HTML lang='en'>",
+    "<!-- one --> <!-- two --><html>",
+    "<?xml version='1.0'?>\n<!DOCTYPE html>",
+)
+PLAIN = (
+    "<b>x</b> is bold",
+    "<think>hm</think>yes",
+    "<3 is a heart",
+    "<",
+    "<!-- note --> <p>",
+    "<htmlx/>",
+    "\n<!doctypes",
+)
+XML = ("<reply>Hello</reply>", "<?xml version='1.0'?><reply>Hello</reply>", "<!-- a --><?xml-style b?><reply/>")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "text/xml", "application/xml", "image/svg+xml", "text/html"])
+@pytest.mark.parametrize("body", PAGES)
+def test_a_page_is_a_page_under_any_type(body: str, content_type: str) -> None:
+    error = _checked(200, body, Content_Type=content_type)
+    assert type(error) is ResponseFormatError
+    assert "got a web page" in str(error)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "Text/Plain; charset=utf-8", "text/markdown"])
+@pytest.mark.parametrize("body", [*PLAIN, "<b>A captcha</b> tells people from programs."])
+def test_a_plain_text_may_begin_with_a_tag(body: str, content_type: str) -> None:
+    assert _checked(200, body, Content_Type=content_type) is None
+
+
+@pytest.mark.parametrize("content_type", ["text/xml", "application/xml; charset=utf-8", "application/soap+xml"])
+@pytest.mark.parametrize("body", XML)
+def test_xml_is_read_by_the_provider(body: str, content_type: str) -> None:
+    assert _checked(200, body, Content_Type=content_type) is None
+
+
+def test_xml_that_says_so_needs_no_type_of_its_own() -> None:
+    assert _checked(200, XML[1], Content_Type="application/octet-stream") is None
+
+
+@pytest.mark.parametrize("body", [*PLAIN, *XML])
+@pytest.mark.parametrize(
+    "content_type", ["text/html", "application/xhtml+xml", "application/json", "text/event-stream; charset=utf-8"]
+)
+def test_what_begins_with_a_tag_is_a_page_where_an_answer_does_not(body: str, content_type: str) -> None:
+    assert type(_checked(200, body, Content_Type=content_type)) is ResponseFormatError
+
+
+def test_a_page_that_shows_nothing_is_quoted_with_its_type() -> None:
+    error = _checked(200, "<frameset><frame src='/home'></frameset>", Content_Type="application/json")
+    assert str(error) == (
+        "expected an answer, got a web page of the type 'application/json' that shows no text: "
+        "\"<frameset><frame src='/home'></frameset>\""
+    )
+
+
 @pytest.mark.parametrize(("status", "kind"), [(501, ResponseStatusError), (401, AuthenticationError)])
 def test_a_page_with_the_status_of_an_error_is_called_a_page(status: int, kind: type[G4FLiteError]) -> None:
     """As Python's http.server sends it, with the same words in title, heading and text."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import responses
@@ -222,11 +224,42 @@ def test_a_wrong_file_has_a_short_traceback(path: str) -> None:
     assert len(caught.traceback) == 2
 
 
-def test_an_address_is_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ProviderNotFoundError, match="pass it as base_url="):
-        choose_provider("http://127.0.0.1:8080/v1")
-    monkeypatch.setenv("G4F_LITE_PROVIDER", "http://127.0.0.1:8080/v1")
-    with pytest.raises(ProviderNotFoundError, match=r"^G4F_LITE_PROVIDER is a URL; set"):
+ONE, TWO = "http://127.0.0.1:8080/v1", "http://127.0.0.1:8081/v1"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: choose_provider(f"{ONE}, {TWO},echo", model="big"),
+        lambda: Fallback([ONE, TWO, "echo"]),
+        lambda: Client([ONE, TWO, "echo"]).provider,
+        choose_provider,
+    ],
+)
+def test_the_urls_of_several_servers_are_a_chain(make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", f"{ONE},{TWO},echo")
+    *servers, echo = make().providers
+    assert [(type(one), one.base_url) for one in servers] == [(OpenAICompatible, ONE), (OpenAICompatible, TWO)]
+    assert isinstance(echo, Echo)
+
+
+def test_a_server_that_is_named_by_its_url_has_its_own_key_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G4F_LITE_BASE_URL", TWO)
+    monkeypatch.setenv("G4F_LITE_API_KEY", "the-key-of-two")
+    monkeypatch.setenv("OPENAI_API_KEY", "the-key-of-openai")
+    chain: Any = choose_provider(f"{ONE},{TWO}")
+    assert [one.key.value() for one in chain.providers] == [None, "the-key-of-two"]
+    alone: Any = choose_provider(ONE, api_key="given")
+    assert alone.key.value() == "given"
+    with pytest.raises(TypeError, match=r"^api_key= needs a single provider"):
+        choose_provider(f"{ONE},{TWO}", api_key="whose?")
+
+
+def test_what_is_not_the_url_of_a_server_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TypeError, match=r"^base_url= and the provider 'http://127.0.0.1:8080/v1' are two URLs"):
+        choose_provider(ONE, base_url=TWO)
+    monkeypatch.setenv("G4F_LITE_PROVIDER", "ftp://127.0.0.1/v1")
+    with pytest.raises(ProviderNotFoundError, match=r"^G4F_LITE_PROVIDER: the address of a server must be a URL"):
         choose_provider()
     with pytest.raises(ValueError, match="needs the file's hash"):  # it is a model's
         choose_provider("local:https://example.org/none.gguf")

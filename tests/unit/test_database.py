@@ -152,7 +152,8 @@ def test_closing_again_and_again_disturbs_no_thread(tmp_path: Path) -> None:
         thread.start()
     while any(thread.is_alive() for thread in threads):
         database.close()
-        threads[0].join(0.0001)  # which lets the others run
+        for thread in threads:
+            thread.join(0.0001)  # which lets those run that are not done
     assert failures == []
     database.close()
 

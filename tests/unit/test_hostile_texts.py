@@ -11,8 +11,7 @@ import pytest
 from g4f_lite import QuotaExceededError, RateLimitError, ServiceError
 from g4f_lite.cli.failure import one_line
 from g4f_lite.http.checks import ERROR_BODY_BYTES, rate_limit_error, shorten
-from g4f_lite.http.checks import _visible as visible
-from g4f_lite.http.checks import _without_title as without_title
+from g4f_lite.http.pages import visible, without_title
 from g4f_lite.http.parsing import parse_json
 from g4f_lite.http.redact import redact
 from g4f_lite.http.waits import parse_retry_after

@@ -16,7 +16,7 @@ from g4f_lite import Body, Finish, G4FLiteError, Prompt, ServiceError, Usage
 from g4f_lite.http import Exchange, parse_json
 from g4f_lite.testing import Reply, check_provider, provider_check
 
-from .quill_provider import REPLIES, TEXT, LogsIn, Plain, Quill
+from .quill_provider import REPLIES, SAID, TEXT, LogsIn, Plain, Quill
 
 
 def check(kind: type[Quill]) -> None:
@@ -77,7 +77,7 @@ class PlainText(Quill):
     ],
 )
 def test_the_ways_to_read_what_is_not_events(kind: type[Quill], answer: str) -> None:
-    replies = {**REPLIES, "/chat": answer}
+    replies = {**REPLIES, "/chat": Reply(answer, headers={"Content-Type": "text/plain"})}
     make = partial(kind, api_key="the-good-key")
     check_provider(make, replies, text="Olá garça", unmarked_end=kind is not LinesOfJSON)
 
@@ -263,9 +263,39 @@ def test_what_is_odd_but_right_passes(kind: type[Quill]) -> None:
 
 
 def test_a_service_may_mark_no_end() -> None:
-    check_provider(Plain, {"/say": "Good day"}, text="Good day", unmarked_end=True)
+    check_provider(Plain, {"/say": SAID}, text="Good day", unmarked_end=True)
     with pytest.raises(AssertionError, match="ends too early"):
-        check_provider(Plain, {"/say": "Good day"}, text="Good day")
+        check_provider(Plain, {"/say": SAID}, text="Good day")
+
+
+class TakesNoTags(Plain):
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
+        text = body.read().decode("utf-8", "replace")
+        if text.startswith("<"):
+            raise ServiceError("a page")
+        yield text
+        yield Finish()
+
+
+@pytest.mark.parametrize(
+    ("kind", "headers", "message"),
+    [
+        (
+            Plain,
+            {},
+            r"'<b>' is lost: expected an answer, got a web page: 'Good day'; give the reply its type, as in Reply",
+        ),
+        (TakesNoTags, {"Content-Type": "text/plain"}, r"an answer that begins with '<b>' is lost: a page$"),
+        (Plain, {"content-type": "text/html; charset=utf-8"}, None),
+    ],
+)
+def test_a_plain_text_may_begin_with_a_tag(kind: type[Plain], headers: dict[str, str], message: str | None) -> None:
+    replies = {"/say": Reply("Good day", headers=headers)}
+    if message is None:
+        check_provider(kind, replies, text="Good day", unmarked_end=True)
+    else:
+        with pytest.raises(AssertionError, match=message):
+            check_provider(kind, replies, text="Good day", unmarked_end=True)
 
 
 class Forgetful(LogsIn):
@@ -297,10 +327,11 @@ def test_replies_that_are_none_are_refused() -> None:
             check_provider(Plain, replies, text="Good day")  # type: ignore[arg-type]
     for refusal, message in (
         (401, "the refusal of /say must be a str, bytes or a Reply, not int"),
+        ({"/say": ("no", 7)}, "the refusal of /say has 7 in the place of an error such as RateLimitError"),
         ({"/sya": ""}, "refusal has the path '/sya', which has no reply; the paths are /say"),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
-            check_provider(Plain, {"/say": "Good day"}, text="Good day", refusal=refusal)  # type: ignore[arg-type]
+            check_provider(Plain, {"/say": SAID}, text="Good day", refusal=refusal)  # type: ignore[arg-type]
 
 
 def test_a_class_within_a_function_is_named_instead_of_pickles_error() -> None:
@@ -308,7 +339,7 @@ def test_a_class_within_a_function_is_named_instead_of_pickles_error() -> None:
         pass
 
     with pytest.raises(AssertionError, match="Within cannot be pickled; define the class at the top of a module"):
-        check_provider(Within, {"/say": "Good day"}, text="Good day", unmarked_end=True)
+        check_provider(Within, {"/say": SAID}, text="Good day", unmarked_end=True)
 
 
 class Elsewhere(Plain):

@@ -13,11 +13,11 @@ from g4f_lite import Answer, G4FLiteError, HookError, Prompt, Secret
 from g4f_lite.http import Exchange
 from g4f_lite.testing import Reply, check_provider
 
-from .quill_provider import Plain
+from .quill_provider import SAID, Plain
 
 
 def check(kind: type[Plain]) -> None:
-    check_provider(kind, {"/say": "Good day"}, text="Good day", unmarked_end=True, history=kind is not AcceptsText)
+    check_provider(kind, {"/say": SAID}, text="Good day", unmarked_end=True, history=kind is not AcceptsText)
 
 
 class Misspelt(Plain):
@@ -155,7 +155,12 @@ def test_what_is_lost_of_a_call_is_said(kind: type[Plain], message: str) -> None
         check(kind)
 
 
-class AcceptsText(DropsImages):
+class AcceptsText(Plain):
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        content = prompt.messages[-1]["content"]
+        text = content if isinstance(content, str) else "".join(part["text"] for part in content)
+        return requests.Request("POST", f"{self.base_url}/say", data={"say": text}, headers=self.headers_with())
+
     def check(self, prompt: Prompt) -> None:
         super().check(prompt)
         prompt.check_text_only(self.name)

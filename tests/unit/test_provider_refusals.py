@@ -11,7 +11,16 @@ import pytest
 import requests
 import responses
 
-from g4f_lite import AuthenticationError, Body, Finish, G4FLiteError, Prompt, RateLimitError
+from g4f_lite import (
+    AuthenticationError,
+    Body,
+    Finish,
+    G4FLiteError,
+    Prompt,
+    QuotaExceededError,
+    RateLimitError,
+    ServiceError,
+)
 from g4f_lite.http import Exchange, parse_json
 from g4f_lite.providers.sending import MAX_REFUSALS
 from g4f_lite.testing import Reply, check_provider, provider_check
@@ -204,6 +213,54 @@ def test_any_request_of_a_job_may_be_refused(kind: type[Quill], message: str | N
     else:
         with pytest.raises(AssertionError, match=message):
             check_provider(make, JOB, text="Good day")
+
+
+class KnowsItsQuota(Polls):
+    """Its service says with status 200 that nothing is left."""
+
+    error: type[G4FLiteError] = QuotaExceededError
+
+    def request(self, prompt: Prompt, token: str) -> Generator[requests.Request | float, Body, None]:
+        headers = self.headers_with(Authorization=token)
+        job = yield requests.Request("POST", f"{self.base_url}/jobs", json=prompt.messages, headers=headers)
+        if "error" in job.json():
+            raise self.error("nothing is left")
+        while (yield requests.Request("GET", f"{self.base_url}/jobs/7", headers=headers)).json()["state"] == "running":
+            yield 600.0
+
+
+class MistakesItsQuota(KnowsItsQuota):
+    error = ServiceError
+
+
+USED_UP = '{"error": "used up"}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "message"),
+    [
+        (KnowsItsQuota, QuotaExceededError, None),
+        (KnowsItsQuota, RateLimitError, None),
+        (
+            MistakesItsQuota,
+            QuotaExceededError,
+            "/jobs is a ServiceError .nothing is left., and not a QuotaExceededError",
+        ),
+        (GoesOn, QuotaExceededError, "a refusal of the request to /jobs is not a QuotaExceededError"),
+    ],
+)
+def test_a_refusal_may_be_another_error(kind: type[Quill], wanted: type[G4FLiteError], message: str | None) -> None:
+    make, refusal = partial(kind, api_key="the-good-key"), {"/jobs": (USED_UP, wanted)}
+    if message is None:
+        check_provider(make, JOB, text="Good day", refusal=refusal)
+    else:
+        with pytest.raises(AssertionError, match=message):
+            check_provider(make, JOB, text="Good day", refusal=refusal)
+
+
+def test_a_prompt_may_be_refused_for_its_rate() -> None:
+    refusal = {"/chat": ("event: error\ndata: slow down\n\n", RateLimitError)}
+    check_provider(partial(MistakesIt, api_key="the-good-key"), REPLIES, text=TEXT, refusal=refusal)
 
 
 def test_a_login_that_is_refused_for_good_ends_the_call() -> None:

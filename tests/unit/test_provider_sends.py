@@ -14,11 +14,11 @@ from requests import Request
 from g4f_lite import OpenAICompatible, Prompt
 from g4f_lite.testing import check_provider
 
-from .quill_provider import Plain
+from .quill_provider import SAID, Plain
 
 
 def check(kind: type[Plain], **more: Any) -> None:
-    check_provider(kind, {"/say": "Good day"}, text="Good day", unmarked_end=True, **more)
+    check_provider(kind, {"/say": SAID}, text="Good day", unmarked_end=True, **more)
 
 
 class Says(Plain):
@@ -99,9 +99,65 @@ class WithKnownTones(WithTone):
         return {"tone": self.values.get(str(prompt.options.get("tone")))}
 
 
+class AllOfTheUser(Says):
+    """Takes each message for one of the user, but for the system message."""
+
+    def text_of(self, prompt: Prompt) -> str:
+        system = [message for message in prompt.messages if message["role"] == "system"]
+        return json.dumps([*system, *({**message, "role": "user"} for message in prompt.messages)])
+
+
+class FirstTextOnly(Says):
+    def text_of(self, prompt: Prompt) -> str:
+        contents = [message["content"] for message in prompt.messages]
+        texts = [content if isinstance(content, str) else content[0]["text"] for content in contents]
+        return json.dumps([[message["role"], text] for message, text in zip(prompt.messages, texts, strict=True)])
+
+
+class NoLists(Says):
+    def text_of(self, prompt: Prompt) -> str:
+        return "".join(message["role"] + message["content"] for message in prompt.messages)
+
+
+class NoWebImages(Plain):
+    """Sends the bytes of images alone."""
+
+    def data_of(self, url: str) -> str:
+        return url.partition(",")[2]
+
+    def request(self, prompt: Prompt, token: str) -> Request:
+        messages = json.loads(json.dumps(prompt.messages))
+        for message in messages:
+            for part in message["content"] if isinstance(message["content"], list) else ():
+                if part["type"] == "image_url":
+                    part["image_url"] = self.data_of(part["image_url"]["url"])
+        return Request("POST", f"{self.base_url}/say", json=messages, headers=self.headers_with())
+
+
+class UnpacksURLs(NoWebImages):
+    def data_of(self, url: str) -> str:
+        _, data = url.split(",")
+        return data
+
+
+class RefusesWebImages(NoWebImages):
+    def check(self, prompt: Prompt) -> None:
+        super().check(prompt)
+        if '{"url": "http' in json.dumps(prompt.messages):
+            raise ValueError("RefusesWebImages takes images only as bytes and files")
+
+
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
+        (
+            AllOfTheUser,
+            "^the role of a message is not sent: an earlier answer is sent as a message of the user would be",
+        ),
+        (FirstTextOnly, "^of a message with two texts only one is sent: .*; join the texts of these"),
+        (NoLists, r"^a message with two texts: NoLists\.request raised TypeError: .*; join the texts of these"),
+        (NoWebImages, "^an image given by its URL is neither sent nor refused: the url of a part may be an http URL"),
+        (UnpacksURLs, r"^an image given by its URL: UnpacksURLs\.request raised ValueError: .*; send it, or refuse it"),
         (LastOnly, "^the system message is not sent: send all of prompt.messages; if the service takes only the last"),
         (WithoutSystem, "^the system message is not sent: "),
         (WithoutAnswers, "^an earlier answer is not sent: "),
@@ -139,7 +195,7 @@ class RefusesSystem(LastOnly):
             raise ValueError("RefusesSystem has no conversations")
 
 
-@pytest.mark.parametrize("kind", [Says, InBase64, Encrypted, RefusesSystem, WithModel, WithTone])
+@pytest.mark.parametrize("kind", [Says, InBase64, Encrypted, RefusesSystem, RefusesWebImages, WithModel, WithTone])
 def test_a_service_may_want_it_in_any_form(kind: type[Plain]) -> None:
     check(kind)
 

@@ -44,6 +44,13 @@ def test_a_new_client_has_used_nothing() -> None:
     assert Client(Scripted()).usage.by_model == {}
 
 
+def test_the_sum_of_both_may_be_left_out() -> None:
+    assert Usage(7, 9) == Usage(7, 9, 16)
+    assert Usage(7, 9, cached_tokens=3) == Usage(7, 9, 16, 3)
+    assert Usage(0, 0).total_tokens == 0
+    assert Usage(7, 9, 20).total_tokens == 20
+
+
 def test_tokens_are_added_up_by_model() -> None:
     client = Client(Scripted(["a", COUNTED], ["b", COUNTED], ["c", Usage(1, 1, 2)]))
     client.ask("x", model="small")

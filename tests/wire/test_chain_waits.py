@@ -9,6 +9,7 @@ import pytest
 import tenacity
 
 from g4f_lite import AllProvidersFailedError, Client, Fallback, OpenAICompatible, RetryPolicy
+from g4f_lite.batch import run
 from g4f_lite.http import deadline
 from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.providers import selection, turns
@@ -51,6 +52,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def waits() -> Waits:
     """Give the list of the waits of the first member."""
     return []
+
+
+@pytest.fixture(autouse=True)
+def _a_batch_looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the other workers of a batch see soon that a pause is over."""
+    monkeypatch.setattr(run, "_LOOK_SECONDS", 0.02)
 
 
 @pytest.fixture

@@ -173,7 +173,7 @@ time.sleep(0.02)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT")
-@pytest.mark.parametrize("after", [None, 1])
+@pytest.mark.parametrize("after", [None, pytest.param(1, marks=pytest.mark.once)])
 def test_ctrl_c_ends_a_blocked_call_and_leaves_nothing(after: int | None, emulator: Emulator) -> None:
     emulator.fail("stall", after=after)
     child = subprocess.Popen(

@@ -32,7 +32,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "stall": ("stall", {}, ["APITimeoutError", *CONNECTION]),
     "refused": ("refuse", {}, CONNECTION),
 }
-TIMEOUTS = {"stall": 0.2}  # seconds; of the others none may pass
+TIMEOUTS = {"stall": 0.05}  # seconds; of the others none may pass
 each_fault = pytest.mark.parametrize(("fault", "settings", "names"), FAULTS.values(), ids=FAULTS.keys())
 
 

@@ -82,7 +82,7 @@ def test_a_server_without_tls_is_named(answer: Callable[[Connection], Any], limi
 
 def test_a_server_without_tls_is_named_where_the_whole_call_ends_first() -> None:
     with RawServer(lambda c: c.silence()) as server:
-        provider = provider_at(server.url.replace("http:", "https:"), timeout=0.2)
+        provider = provider_at(server.url.replace("http:", "https:"), timeout=0.5)
         with provider, pytest.raises(DeadlineExceededError, match="TLS, write http:// in its address"):
             provider.create(messages="hi")
 

@@ -15,16 +15,17 @@ from ...batch.summary import Estimate, counted
 from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError
+from ...providers.fallback import Fallback
 from ...providers.price import Price
-from ...providers.registry import is_provider_name
+from ...providers.registry import is_provider_name, is_url
 from ..answer_format import format_check
 from ..batch_files import BatchFiles
-from ..batch_report import told_of_unused
+from ..batch_report import Fallbacks, told_of_unused
 from ..batch_run import BatchRun, checked
 from ..call_options import call_options
 from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments
-from ..notes import note
+from ..notes import note, quiet_option
 from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
 from ..output import require_output
 from ..spending import price_option
@@ -115,6 +116,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option(
     "--poll", metavar="S", type=Seconds(), default=30.0, help="With --hosted: how many seconds to wait between checks."
 )
+@quiet_option
 def command(
     source: Path,
     target: Path | None,
@@ -170,8 +172,13 @@ def command(
     options.update(call_options, proxy=provider_options.proxy)
     is_new = files.store is None or not files.store.exists()
 
+    fallbacks = Fallbacks()
+
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
-        client = Client(provider_options.choose(engine, **settings))
+        provider = provider_options.choose(engine, **settings)
+        if isinstance(provider, Fallback):
+            provider.on_fallback = fallbacks.add
+        client = Client(provider)
         with checking_arguments():
             if hosted is None:
                 kept = None if estimate and is_new else files.store
@@ -203,7 +210,7 @@ def command(
         results.check()
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate()._replace(unused=unused()), files)
-        BatchRun(client, results, rows, files, check, price, options["fresh"]).run()
+        BatchRun(client, results, rows, files, check, price, options["fresh"], fallbacks).run()
 
 
 def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
@@ -213,7 +220,7 @@ def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
     :raises ProviderNotFoundError: if it is another name
     """
     for name in ",".join(options.names).split(","):
-        if name and not is_provider_name(name.partition(":")[0]):
+        if name and not is_url(name) and not is_provider_name(name.partition(":")[0]):
             if re.search(r"\s|\{", name.strip()):
                 raise Misuse(f"-p is --provider, and there is no provider {name.strip()!r}; did you mean --prompt?")
             options.choose(engine)

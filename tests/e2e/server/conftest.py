@@ -16,7 +16,7 @@ import requests
 
 from g4f_lite.emulator import Emulator
 
-from ..command import SECONDS, read_past, start
+from ..command import SECONDS, WITHOUT_WAITS, read_past, start
 
 Serve = Callable[..., "Served"]
 
@@ -58,8 +58,8 @@ class Served:
 
 @contextmanager
 def served(*arguments: str, **environment: str) -> Iterator[Served]:
-    """Run the server on a free port."""
-    with start("serve", "--port", "0", *arguments, **environment) as child:
+    """Run the server on a free port; it does not wait before it asks the service again."""
+    with start("serve", "--port", "0", *arguments, code=WITHOUT_WAITS, **environment) as child:
         try:
             server = Served(child)
             with server.clients:

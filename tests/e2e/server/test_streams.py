@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -16,7 +18,7 @@ import requests
 from g4f_lite.emulator import Emulator
 
 from ..command import SECONDS
-from .conftest import Serve, Served, wait_until
+from .conftest import Serve, Served, served, wait_until
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -79,17 +81,23 @@ def test_many_answers_at_once_stay_apart(server: Served, upstream: Emulator) -> 
     assert answers == [f"this is number {number}" for number in range(32)]
 
 
-def test_a_signal_lets_answers_end(serve: Serve, upstream: Emulator) -> None:
-    server = serve()
-    upstream.configure(pace=0.15)
-    upstream.answer("one two three four five")
-    stream = server.client().chat.completions.create(model="gpt-4", messages=HELLO, stream=True)
-    pieces = [next(stream).choices[0].delta.content]
-    server.child.send_signal(signal.SIGTERM)
-    wait_until(lambda: server.post({"messages": HELLO}).status_code == 503)
-    pieces += [chunk.choices[0].delta.content for chunk in stream]
-    assert pieces == ["one", " two", " three", " four", " five", None]
-    assert server.child.wait(10) == 0
+def test_a_signal_lets_answers_end() -> None:
+    refused = threading.Event()
+
+    def answer(messages: object) -> Iterator[str]:
+        yield "one"
+        refused.wait(SECONDS)
+        yield from (" two", " three")
+
+    with Emulator(answer) as service, served(G4F_LITE_BASE_URL=f"{service.url}/v1") as server:
+        stream = server.client().chat.completions.create(model="gpt-4", messages=HELLO, stream=True)
+        pieces = [next(stream).choices[0].delta.content]
+        server.child.send_signal(signal.SIGTERM)
+        wait_until(lambda: server.post({"messages": HELLO}).status_code == 503)
+        refused.set()
+        pieces += [chunk.choices[0].delta.content for chunk in stream]
+        assert pieces == ["one", " two", " three", None]
+        assert server.child.wait(10) == 0
 
 
 @pytest.mark.once

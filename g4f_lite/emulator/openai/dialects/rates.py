@@ -92,17 +92,13 @@ def _durations(wait: float) -> list[Header]:
     ]
 
 
-def _epoch(wait: float) -> str:
-    return str(math.ceil((time.time() + wait) * 1000))
-
-
-def _epoch_headers(wait: float) -> list[Header]:
-    return [("X-RateLimit-Limit", "20"), ("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", _epoch(wait))]
-
-
-def _openrouter(failure: Failure) -> object:
-    headers = dict(_epoch_headers(failure.wait))
-    return {"error": {"message": failure.message, "code": failure.status, "metadata": {"headers": headers}}}
+def _openrouter(failure: Failure, call: Call) -> Reply | None:
+    if failure.kind != "limit":
+        return None
+    reset = str(math.ceil((time.time() + failure.wait) * 1000))
+    headers = [("X-RateLimit-Limit", "20"), ("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", reset)]
+    error = {"message": failure.message, "code": failure.status, "metadata": {"headers": dict(headers)}}
+    return json_reply(failure.status, {"error": error}, headers)
 
 
 def _anthropic(wait: float) -> list[Header]:
@@ -175,12 +171,11 @@ DIALECTS = [
         "Together",
         lambda wait: [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", f"{wait:g}")],
     ),
-    _rate(
+    Dialect(
         "reset-epoch",
         "Say until when to wait in `X-RateLimit-Reset`, in milliseconds since 1970, in a header and in the body.",
         "OpenRouter",
-        _epoch_headers,
-        _openrouter,
+        failure=_openrouter,
     ),
     _rate(
         "reset-timestamp",
