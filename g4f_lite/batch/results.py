@@ -156,8 +156,9 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
 
         :raises TypeError: if the prompts come from an iterator
         """
-        left = (self._task(index) for index in range(len(self)) if index not in self._known)
-        tasks = ((task, self._stored(task.index)) for task in left)
+        not_stored = self._known if self._plan.store is None else {}
+        indexes = (index for index in range(len(self)) if index not in not_stored)
+        tasks = ((self._task(index), self._known.get(index) or self._stored(index)) for index in indexes)
         return estimate_of(tasks, self._plan.calls, self._plan.unused(self._keys))
 
     @property
