@@ -299,3 +299,17 @@ def test_a_wait_that_the_service_asks_for_is_noted(
     responses.post(url, json={"choices": [{"message": {"content": "36"}, "finish_reason": "stop"}]})
     run(shell, f"%%chat -m server{option}\nHow many?")
     assert (told, capsys.readouterr().err) == ([float(wait)], "")
+
+
+def test_the_default_is_chosen_without_a_download(
+    shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    g4f_scripted.queue("A")
+    checked: list[object] = []
+    monkeypatch.setattr(g4f_scripted, "check", checked.append)  # where the embedded model is downloaded
+    run(shell, "%chat model echo")
+    run(shell, "%chat model default")
+    assert capsys.readouterr().out.endswith("Scripted answers the next cells.\n")
+    assert checked == []
+    assert run(shell, "%%chat\na") == "A"
+    assert len(checked) == 1

@@ -174,7 +174,10 @@ class ChatMagics(Magics):
         """Let the model that a word names answer the next cells, and say who that is."""
         answerer = Answerer() if word == "default" else self.answerer(word)
         try:
-            self.talk.conversation(answerer).stream("Hello", model=answerer.model).close()  # nothing is sent
+            if answerer == Answerer():  # no check, which would download the embedded model
+                self.talk.addressed(answerer)
+            else:
+                self.talk.conversation(answerer).stream("Hello", model=answerer.model).close()  # nothing is sent
         except G4FLiteError as error:
             if isinstance(error, ModelNotSupportedError):
                 self._explain(error, answerer)
