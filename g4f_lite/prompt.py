@@ -39,8 +39,8 @@ class Prompt:
     :param retry: the retry policy of this call; None for one attempt, ``"own"`` for the provider's own
     :param share: seconds until the first delta in all, for a member of a chain; None without such a limit
     :param has_fallback: whether a chain can ask another provider, so that its member leaves a long wait to the chain
-    :param patience: seconds that a member of a chain may wait in all because its service asks for it; None leaves it to
-        its retry policy
+    :param patience: seconds that the call may wait in all because its service asks for it, for a batch or a member of
+        a chain; None leaves it to the retry policy
     :param fresh: whether an answer that is cached does not count
     :param without: fields that the service has refused, which are left out of what is sent
     :param optional: the names of options that are dropped for a member of a chain that does not support them
