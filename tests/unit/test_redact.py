@@ -92,6 +92,11 @@ def test_a_secret_is_hidden_in_every_spelling(shown: str) -> None:
         ("my&secret<keyvalue-Z", "my&ampsecret&ltkeyvalue-Z"),
         ("my|secret`keyvalue-Z", "my&VerticalLine;secret&DiacriticalGrave;keyvalue-Z"),
         ("mot-de-passé-très-long", "mot-de-pass%c3%a9-tr%c3%a8s-long"),
+        ("correct horse 9 battery", "correct+horse+9+battery"),
+        ("mot de passé + long", "mot+de+pass%C3%A9+%2B+long"),
+        ("mot de passé + long", "mot%2Bde%2Bpass%25C3%25A9%2B%252B%2Blong"),
+        ("correct%20horse%209", "correct+horse+9"),
+        ("correct horse <9>", r"correct+horse+\u003c9\u003e"),
     ],
 )
 def test_a_secret_is_hidden_whole_in_every_legal_spelling(secret: str, shown: str) -> None:
