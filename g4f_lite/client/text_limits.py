@@ -99,7 +99,8 @@ class TextLimits:
 
 def approximate_tokens(text: str) -> int:
     """Count the tokens of a text as :class:`TextLimits` does."""
-    return sum(1 for _ in _TOKEN.finditer(text))
+    # Blanks with no token after them would be tried from each of them to the end.
+    return sum(1 for _ in _TOKEN.finditer(text.rstrip()))
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 
 import requests
 
+from ..arguments import KEYS
 from ..errors import G4FLiteError, sanitize
 from .spellings import SHORTEST_PART, Spellings, is_word
 
@@ -37,11 +38,7 @@ _PATTERNS = (
         r"(?i)([?&](?:[\w-]*(?:key|token|secret|signature|credential)|sig|code|jwt|password|nonce|_wpnonce)=)[^&\s\"']+",
         rf"\1{HIDDEN}",
     ),
-    # Keys by how they begin: of OpenAI and most others, NVIDIA, Perplexity, Cerebras; Groq, Hugging Face, Replicate,
-    # Fireworks, GitHub, GitLab, Slack; Google's API keys and OAuth tokens, Amazon's; JSON web tokens.
-    (r"\b(?:sk|pk|rk|xai|gsk|nvapi|pplx|csk|glpat|xox[a-z])-[\w-]{8,}", HIDDEN),
-    (r"\b(?:(?:sk|pk|rk)_(?:live|test|proj)|gsk|hf|r8|fw|gh[a-z]|github_pat|tgp_v1)_[A-Za-z0-9_]{8,}", HIDDEN),
-    (r"\b(?:AIza[\w-]{16,}|ya29\.[\w-]{16,}|A[KS]IA[A-Z0-9]{12,}|eyJ[\w-]{16,}[\w.-]*)", HIDDEN),
+    *((pattern, HIDDEN) for pattern in KEYS),
 )
 
 
