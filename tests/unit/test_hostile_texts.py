@@ -58,7 +58,11 @@ def _seconds(function: Callable[[str], Any], text: str) -> float:
         (lambda text: parse_json(f"[{text}0]"), "[],", BODY),
         (lambda text: parse_json(f'["{text}"]'), "[\\\\\\" + '"', EVENT),
         (shorten, "a ", EVENT),
-        (lambda text: one_line(shorten(text)), " ", EVENT),
+        (lambda text: one_line(f"a{text}b"), " ", EVENT),
+        (lambda text: one_line(f"a:{text}b"), " ", EVENT),
+        (one_line, ":\n ", EVENT),
+        (one_line, "; for the service a, write: provider='", EVENT),
+        (one_line, "; to use its default model by this name, write: Client(", EVENT),
     ],
 )
 def test_time_is_in_proportion(function: Callable[[str], Any], unit: str, length: int) -> None:
