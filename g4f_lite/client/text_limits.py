@@ -99,8 +99,7 @@ class TextLimits:
 
 def approximate_tokens(text: str) -> int:
     """Count the tokens of a text as :class:`TextLimits` does."""
-    # Blanks with no token after them would be tried from each of them to the end.
-    return sum(1 for _ in _TOKEN.finditer(text.rstrip()))
+    return sum(1 for _ in _TOKEN.finditer(text.rstrip()))  # behind the last token each blank would be tried
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -10,6 +10,7 @@ import pytest
 
 from g4f_lite import QuotaExceededError, RateLimitError, ServiceError
 from g4f_lite.cli.failure import one_line
+from g4f_lite.client.text_limits import approximate_tokens
 from g4f_lite.http.checks import ERROR_BODY_BYTES, rate_limit_error, shorten
 from g4f_lite.http.pages import visible, without_title
 from g4f_lite.http.parsing import parse_json
@@ -58,7 +59,13 @@ def _seconds(function: Callable[[str], Any], text: str) -> float:
         (lambda text: parse_json(f"[{text}0]"), "[],", BODY),
         (lambda text: parse_json(f'["{text}"]'), "[\\\\\\" + '"', EVENT),
         (shorten, "a ", EVENT),
-        (lambda text: one_line(shorten(text)), " ", EVENT),
+        (lambda text: one_line(f"a{text}b"), " ", EVENT),
+        (lambda text: one_line(f"a:{text}b"), " ", EVENT),
+        (one_line, ":\n ", EVENT),
+        (lambda text: approximate_tokens(f"a{text}"), " ", EVENT),
+        (lambda text: approximate_tokens(f"a{text}b"), " ", EVENT),
+        (one_line, "; for the service a, write: provider='", EVENT),
+        (one_line, "; to use its default model by this name, write: Client(", EVENT),
     ],
 )
 def test_time_is_in_proportion(function: Callable[[str], Any], unit: str, length: int) -> None:

@@ -17,6 +17,7 @@ from ...errors import (
     TransportError,
     sanitize,
 )
+from ...http.checks import shorten
 from ...http.exchange import Exchange
 from ..call import fetch
 from .address import NO_LIST, NO_SUCH_PAGE, with_query
@@ -172,4 +173,4 @@ def near_names(model: str, names: list[str]) -> list[str]:
 
 def _listed(names: list[str]) -> str:
     rest = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(shorten(name, 100) for name in names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
