@@ -143,7 +143,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         """Return the request to send for a prompt; or yield several, each after the response to the one before.
 
         ``body = yield Request(…)`` gives its response, once it has succeeded; an error of the service, or a lost
-        connection, is raised there.
+        connection, is raised there.  A timeout or a close is not: only a ``finally`` sees them, by ``GeneratorExit``.
         A number is yielded to wait for so many seconds.  ``deltas`` reads the response to the last request::
 
             def request(self, prompt, token):

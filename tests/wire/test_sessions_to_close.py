@@ -6,14 +6,26 @@ import itertools
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from requests import Request
 
-from g4f_lite import DeadlineExceededError, Provider, ResponseStatusError, StreamInterruptedError
+from g4f_lite import (
+    Body,
+    DeadlineExceededError,
+    Delta,
+    Finish,
+    Prompt,
+    Provider,
+    ResponseStatusError,
+    StreamInterruptedError,
+    Timeout,
+)
 from g4f_lite.http import deadline
+from g4f_lite.providers.hooks import Requests
 
 from .raw_server import Connection, RawServer, chunk, head, length
 
@@ -52,10 +64,15 @@ def late_to_go_on(connection: Connection) -> None:
     late(connection)
 
 
-def end_calls() -> None:
-    """Do what happens when the time of the calls in progress is over."""
+def closed(connection: Connection) -> None:
+    end_calls("closed")
+    connection.silence()
+
+
+def end_calls(reason: str = "total") -> None:
+    """Do what happens when the time of the calls in progress is over, or when they are closed."""
     for call in list(deadline._watchdog.calls):
-        call.end("total")
+        call.end(reason)
 
 
 def refused(connection: Connection) -> None:
@@ -123,6 +140,34 @@ def test_after_a_timeout(parley: Any, answer: Callable[[Connection], None]) -> N
         with pytest.raises(DeadlineExceededError):
             made(parley, server).ask("Hello")
         assert sent(server) == CLOSED
+
+
+@pytest.mark.parametrize(
+    ("answer", "limits"),
+    [
+        (late, Timeout()),
+        (Connection.silence, Timeout(first=0.1)),
+        (closed, Timeout()),
+    ],
+    ids=["late", "silent", "closed"],
+)
+def test_what_ends_a_call_is_not_raised_at_the_yield(answer: Any, limits: Timeout) -> None:
+    seen = []
+
+    class Notes(Provider):
+        def request(self, prompt: Prompt, token: str) -> Requests:
+            try:
+                yield Request("POST", f"{self.base_url}/chat")
+            except BaseException as error:
+                seen.append(type(error))
+                raise
+
+        def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+            yield Finish()
+
+    with service(answer) as server, pytest.raises((DeadlineExceededError, StreamInterruptedError)):
+        made(Notes, server, timeout=limits).ask("Hello")
+    assert seen == [GeneratorExit]
 
 
 def test_after_a_stream_that_is_closed_early(parley: Any) -> None:
