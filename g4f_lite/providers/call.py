@@ -157,6 +157,7 @@ class Call(CheckedSource):
                 complete(error, body)
                 raise
             finally:
+                rest.close()  # while the session is lent, so that a finally of deltas has another one
                 exchange.keep_token(body.new_token)
 
     def scrub(self, error: BaseException) -> None:

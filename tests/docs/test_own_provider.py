@@ -31,7 +31,9 @@ FILE_NAME = re.compile(r"# (\w+\.\w+)\n")
 
 CODE = [block[2] for block in FENCE.finditer(PAGE) if block[1] != "sh"]
 FILES = {name[1]: code for code in CODE if (name := FILE_NAME.match(code))}
-ASKING, WITH_KEY, WITH_TOKEN, WITH_JOBS, WITH_LONG_JOBS = (code for code in CODE if not FILE_NAME.match(code))
+ASKING, WITH_KEY, WITH_TOKEN, WITH_JOBS, WITH_LONG_JOBS, WITH_SESSIONS = (
+    code for code in CODE if not FILE_NAME.match(code)
+)
 
 REFUSED_TOKEN = """
 import responses
@@ -200,6 +202,11 @@ def test_a_token_that_is_refused_is_fetched_again(environment: Environment) -> N
 def test_a_job_is_asked_for_until_it_is_done(environment: Environment) -> None:
     """The block checks its own provider, with a server on loopback."""
     assert environment.run("-c", WITH_JOBS + 'print(ParleyJobs.request.__name__, "checked")') == "request checked\n"
+
+
+def test_a_session_is_closed_behind_its_answer(environment: Environment) -> None:
+    """The block checks its own provider; tests/wire/test_sessions_to_close.py ends its answers in other ways."""
+    assert environment.run("-c", WITH_SESSIONS + 'print("checked")') == "checked\n"
 
 
 RENEWED = """
