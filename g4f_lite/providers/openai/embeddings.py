@@ -15,6 +15,7 @@ from ...answers.deltas import Usage
 from ...answers.response import Response
 from ...arguments import check_name, check_proxy, unknown_name
 from ...errors import G4FLiteError, ResponseFormatError
+from ...http.body import MAX_JSON_BYTES
 from ...http.checks import shorten
 from ...http.exchange import Exchange
 from ...http.parsing import parse_json
@@ -32,6 +33,8 @@ OPTIONS = EXTRAS | frozenset(
     {"dimensions", "encoding_format", "extra_body", "input_type", "truncate", "truncate_prompt_tokens", "user"}
 )
 MAX_BYTES = 256 * 1024 * 1024  # of 2048 vectors of 3072 numbers, written in decimals
+MAX_NUMBERS = 16_384  # of a vector; the longest known has 12,288
+_VECTOR_BYTES = 512 * 1024  # that so many take in decimals
 Input = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
 
 
@@ -112,7 +115,10 @@ class EmbeddingProvider(ListingProvider):
                 raise
             try:
                 with at_step(exchange, "prompt"):
-                    parsed = parse_json(answer.read(MAX_BYTES))
+                    text = answer.read(min(MAX_BYTES, MAX_JSON_BYTES + count * _VECTOR_BYTES))
+                    if text.count(b",") > 1000 + count * (100 + MAX_NUMBERS):  # which each take many times their bytes
+                        raise ResponseFormatError(f"the answer has more than {MAX_NUMBERS:,} numbers for each text")
+                    parsed = parse_json(text)
                     response = Response(answer.status, answer.headers)
                     return read_vectors(parsed, count, response, exchange.attempts)
             except G4FLiteError as error:
