@@ -60,6 +60,8 @@ except AuthenticationError as error:
     print(error)
 os.environ["PARLEY_API_KEY"] = "a-key"
 print(client.ask("Good day"))
+os.environ["PARLEY_USER"] = "bob"
+print(client.provider.user, ParleyWithKey().user)
 """
 
 
@@ -185,6 +187,7 @@ def test_a_key_comes_from_the_environment(environment: Environment) -> None:
     assert environment.run_beside_the_server("-c", WITH_KEY + MISSING_KEY).splitlines() == [
         "ParleyWithKey: the key is missing: set PARLEY_API_KEY in the environment, or pass api_key=",
         "Good day ",
+        "ann bob",
     ]
 
 
