@@ -98,6 +98,19 @@ def secrets_in(headers: Mapping[str, Any]) -> list[str]:
     return [text for text in found if not is_word(text)]
 
 
+def secrets_in_fields(value: Any, *, are_secret: bool = False) -> Iterator[str]:
+    """List the strings in JSON that is sent which may be secrets: by the name of their field, or in ``headers``."""
+    if isinstance(value, Mapping):
+        for name, field in value.items():
+            is_secret = are_secret or names_secret(name)
+            yield from secrets_in_fields(field, are_secret=name == "headers" if isinstance(field, dict) else is_secret)
+    elif isinstance(value, list):
+        for item in value:
+            yield from secrets_in_fields(item, are_secret=are_secret and isinstance(item, str))
+    elif isinstance(value, str) and are_secret:
+        yield from secrets_in({"Authorization": value})
+
+
 def _password_of(authorization: str) -> list[str]:
     """List what an ``Authorization: Basic …`` header encodes: user and password together, and the password."""
     scheme, _, rest = authorization.partition(" ")

@@ -74,6 +74,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     :param pool_size: the maximum number of idle sessions to keep
     :param on_retry: called before each retry with the error, the number of the attempt and the wait in seconds; a chain
         that waits for this provider calls it as well
+    :cvar model_aliases: other names of models, each with the name that is sent
+    :cvar supports_message_history: whether the service takes earlier messages; it only tells programs that read it
     """
 
     url: str = ""
