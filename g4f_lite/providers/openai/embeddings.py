@@ -19,11 +19,12 @@ from ...http.body import MAX_JSON_BYTES
 from ...http.checks import shorten
 from ...http.exchange import Exchange
 from ...http.parsing import parse_json
+from ...messages import json_copy
 from ...timeout import CallRetry, Timeout, TimeoutLike, check_retry
 from ..call import fetch, run
 from ..sending import at_step
 from .errors import failure_in
-from .extras import check_extras
+from .extras import check_extras, secrets_of
 from .fields import count_in, text_in
 from .listing import ListingProvider
 from .options import EXTRAS
@@ -102,12 +103,13 @@ class EmbeddingProvider(ListingProvider):
         check_extras(options)
         own = {name: value for name, value in options.items() if name not in EXTRAS}
         body = {"input": input, **({"model": model} if model else {}), **own}
-        body.update(body.pop("extra_body", None) or {})
+        body.update(json_copy(body.pop("extra_body", None) or {}, "the option extra_body", number_names=True))
         route, limits = self.route(None if proxy is None else check_proxy(proxy)), Timeout.of(timeout, self.timeout)
         policy: CallRetry = "own" if retry == "own" else check_retry(retry)
         self.check_ready()
 
         def ask(exchange: Exchange) -> Vectors:
+            exchange.secrets = lambda: [*self.secrets(), *secrets_of(options)]
             try:
                 answer = fetch(exchange, self.to_send("POST", "/embeddings", body, options), "prompt", self)
             except G4FLiteError as error:
