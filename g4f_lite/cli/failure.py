@@ -101,8 +101,9 @@ def one_line(text: str) -> str:
     """Return a message as one line, with options instead of the names of Python arguments."""
     text, listed, names = text.partition(LISTED)  # the listed names are not options
     text = in_options(text) + listed + names
-    text = re.sub(r":\s*\n\s*", ": ", text.strip())
-    return sanitize(re.sub(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*", "; ", text))
+    lines = list(filter(None, map(str.strip, re.split(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", text))))
+    said = [line if line.endswith(":") else f"{line};" for line in lines[:-1]]
+    return sanitize(" ".join([*said, *lines[-1:]]))
 
 
 @contextmanager

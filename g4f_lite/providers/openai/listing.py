@@ -26,6 +26,7 @@ from .presets import NO_MODEL, PRESETS, Preset, plain
 
 _PORT = 11434  # of Ollama
 MOST_NAMES = 8  # in an error
+_LONGEST_NAME = 100  # characters of one of them
 _NAMES_NONE = (400, 403, 404, 422)  # statuses of servers that were told no model, or one for something else
 
 
@@ -159,4 +160,5 @@ def near_names(model: str, names: list[str]) -> list[str]:
 
 def _listed(names: list[str]) -> str:
     rest = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+    shown = (name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in names[:MOST_NAMES])
+    return ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")
