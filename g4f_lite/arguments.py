@@ -47,7 +47,7 @@ _INSTEAD = {
     **dict.fromkeys(("max_outage", "max_pause", "max_time", "on_error", "progress"), "it is one of map"),
     **dict.fromkeys(("store", "tpm", "workers"), "it is one of map"),
     **dict.fromkeys(("budget", "cost_limit", "max_budget", "max_cost"), _NO_COST_LIMIT),
-    "price": "it is for a server with OpenAI's protocol, as in Client(base_url=…, price=(0.15, 0.60))",
+    "price": "pass it to OpenAICompatible(base_url, price=(0.15, 0.60)), or to Client(base_url=…)",
     "rpm": "it is one of map; for all calls pass pace=Pace(rpm=…) to the client",
 }
 

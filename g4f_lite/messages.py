@@ -194,9 +194,9 @@ def _attach(messages: Messages, images: Image | Iterable[Image]) -> None:
 def image_part(image: Image) -> dict[str, Any]:
     """Create the content part for an image.
 
-    :param image: the bytes of a PNG, JPEG, GIF, WebP or BMP file, the path of one, a file opened in binary mode, an
-        ``http(s):`` or ``data:`` URL, an ImageResponse, a Pillow image, or g4f's pair of an image and its name, which
-        is not sent
+    :param image: the bytes of a PNG, JPEG, GIF, WebP or BMP file, the path of one, a file opened in binary mode, which
+        is read from its beginning if it is at its end, an ``http(s):`` or ``data:`` URL, an ImageResponse, a Pillow
+        image, or g4f's pair of an image and its name, which is not sent
     :raises ValueError: if the bytes are not such an image
     :raises OSError: if the file cannot be read
     """
@@ -212,10 +212,7 @@ def image_part(image: Image) -> dict[str, Any]:
     elif isinstance(image, (bytes, bytearray)):
         url = to_data_uri(bytes(image))
     elif hasattr(image, "read"):
-        data = image.read()
-        if not isinstance(data, bytes):
-            raise TypeError('an image file must be opened in binary mode, with open(path, "rb")')
-        url = to_data_uri(data)
+        url = to_data_uri(_read(image))
     elif _is_pil(image):
         url = to_data_uri(_encode_pil(image))
     else:
@@ -223,6 +220,17 @@ def image_part(image: Image) -> dict[str, Any]:
             f"an image must be bytes, a path, an open file, a URL or a Pillow image, not {type(image).__name__}"
         )
     return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _read(file: Any) -> bytes:
+    """Return what is left to read of a file; all of one that is at its end, as what has saved an image leaves it."""
+    data = file.read()
+    if not data and getattr(file, "seekable", bool)():
+        file.seek(0)
+        data = file.read()
+    if not isinstance(data, bytes):
+        raise TypeError('an image file must be opened in binary mode, with open(path, "rb")')
+    return data
 
 
 def _is_pil(image: Any) -> bool:

@@ -16,6 +16,10 @@ _DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
 _OF_CLIENT = ("output", "repairs", "approve", "on_tool", "max_turns")
 _MAY_BE_SECRET = ("extra_headers", "extra_query", "extra_body")
 _SEVERAL = "this gives one answer; client.chat.completions.create(n=…) gives several"
+_OTHER_PROVIDER = (
+    "provider= of another provider is not an option here: ask that provider itself, or g4f_lite.Client().ask(…, "
+    "provider=…); a conversation goes on with another as Conversation(provider, messages=conversation.messages)"
+)
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ class Prompt:
     :param retry: the retry policy of this call; None for one attempt, ``"own"`` for the provider's own
     :param share: seconds until the first delta in all, for a member of a chain; None without such a limit
     :param has_fallback: whether a chain can ask another provider, so that its member leaves a long wait to the chain
-    :param patience: seconds that a member of a chain may wait in all because its service asks for it; None leaves it to
-        its retry policy
+    :param patience: seconds that the call may wait in all because its service asks for it, for a batch or a member of
+        a chain; None leaves it to the retry policy
     :param fresh: whether an answer that is cached does not count
     :param without: fields that the service has refused, which are left out of what is sent
     :param optional: the names of options that are dropped for a member of a chain that does not support them
@@ -180,6 +184,8 @@ def _checked(name: str, value: Any) -> Any:
         raise TypeError(f"response_format must be a dict; for an answer of a type write client.ask(…, output={kind})")
     if name in ("response_format", "extra_body") and value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, not {type(value).__name__}")
+    if name == "provider" and not isinstance(value, Mapping):  # of OpenRouter, which takes a dict
+        raise TypeError(_OTHER_PROVIDER)
     if name == "tools":
         _check_tools(value)
     copied = json_copy(value, f"the option {name}", number_names=True)  # of tokens in logit_bias

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OWN = __name__.partition(".")[0] + "."
-_OF_ARGUMENTS = (TypeError, ValueError, OSError)  # the last for a file that an argument names
+_OF_ARGUMENTS = (TypeError, ValueError, IndexError, OSError)  # the last for a file that an argument names
 
 
 def shortened(error: G4FLiteError) -> G4FLiteError:

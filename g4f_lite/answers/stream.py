@@ -11,11 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, TextIO
 
-from ..errors import (
-    G4FLiteError,
-    ResponseFormatError,
-    StreamInterruptedError,
-)
+from ..errors import G4FLiteError, ResponseFormatError, StreamInterruptedError
 from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, no_content
@@ -58,7 +54,8 @@ class AnswerStream(Generator[Piece, None, None]):
         self._opening = threading.Lock()
         self._buffer = Buffer()
         self._waiting: deque[Delta] = deque()  # read by start(), not yet returned to the caller
-        self._began_at = self._seconds = 0.0
+        self._began_at = 0.0
+        self.seconds = 0.0  # which the answer took; 0 until it has ended
         self._closed = False
         self._ended = False  # it was read to its end
         self._error: G4FLiteError | None = None
@@ -240,14 +237,18 @@ class AnswerStream(Generator[Piece, None, None]):
         return {index: self._answer_of(others[index]) for index in sorted(others)}
 
     def _answer_of(self, buffer: Buffer) -> Answer:
-        served = (self.identity and self.identity.model) or None
-        named: dict[str, Any] = {"model": self.model, "served_model": served, "provider": self.provider}
-        return Answer(seconds=self._seconds, **named, **buffer.parts)
+        named: dict[str, Any] = {"model": self.model, "served_model": self.served_model, "provider": self.provider}
+        return Answer(seconds=self.seconds, **named, **buffer.parts)
 
     @property
     def identity(self) -> Identity | None:
         """The service's own data about the answer, or None until it has arrived."""
         return self._buffer.identity
+
+    @property
+    def served_model(self) -> str | None:
+        """The model that the service says has answered, or None until it has said so."""
+        return (self.identity and self.identity.model) or None
 
     @property
     def usage(self) -> Usage | None:
@@ -368,7 +369,7 @@ class AnswerStream(Generator[Piece, None, None]):
         if self._error is not None:
             raise shortened(self._error) from self._error.__cause__  # not from the StopIteration
         self._ended = True
-        self._seconds = self._seconds or time.monotonic() - self._began_at
+        self.seconds = self.seconds or time.monotonic() - self._began_at
         try:
             self.check_complete()
         except G4FLiteError as error:
@@ -387,12 +388,12 @@ class AnswerStream(Generator[Piece, None, None]):
         error.step = error.step or "stream"
         error.attempts = error.attempts or getattr(self._source, "attempts", None)
         if error.elapsed is None:
-            error.elapsed = self._seconds or time.monotonic() - self._began_at
+            error.elapsed = self.seconds or time.monotonic() - self._began_at
         self.scrub(error)
 
     def _record_failure(self, error: G4FLiteError) -> None:
         """Record the failure of the answer, and add the text so far to the error."""
-        self._error, self._seconds = error, time.monotonic() - self._began_at
+        self._error, self.seconds = error, time.monotonic() - self._began_at
         error.partial = self._buffer.text or error.partial
         self._add_context(error)
         self._tell_end()

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import G4FLiteError
@@ -81,6 +81,7 @@ class Plan:
         :raises ValueError: if it has an invalid value
         """
         prompt, provider = as_prompt(item, index, self.defaults, self.labels)
+        prompt = replace(prompt, patience=self.workers.longest_pause)  # what is longer stops the batch
         return Task(index, item, prompt, provider, key or self.key(prompt, provider))
 
     def check(self, task: Task) -> None:

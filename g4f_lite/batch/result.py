@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..answers.answer import Answer
 from ..answers.deltas import Usage
+from ..answers.short_traceback import with_short_errors
 from ..arguments import missing_of_results
 from ..errors import G4FLiteError, RefusalError
 
 T = TypeVar("T")
+
+
+@with_short_errors
+def position_of(index: Any, total: int, labels: Sequence[Any] | None) -> int:
+    """Return the position, from 0, of the result that is asked for by ``results[index]``.
+
+    :param total: how many results there are
+    :param labels: the labels of the prompts, where they are a pandas Series
+    :raises IndexError: if there are not so many
+    :raises TypeError: if it is not a whole number
+    """
+    told = f"{total:,} result{'' if total == 1 else 's'}, numbered from 0"
+    if labels is not None and isinstance(index, (str, int)) and index in labels:
+        told += f"; by label: results.outputs()[{index!r}]"
+    if not hasattr(index, "__index__"):
+        several = "; several: results.head(n), or results.so_far[a:b]" if isinstance(index, slice) else ""
+        raise TypeError(f"{index!r} is not the number of a result: {told}{several}")
+    try:
+        return range(total)[operator.index(index)]
+    except IndexError:
+        raise IndexError(f"there is no result {index}: {told}") from None
 
 
 class OfBatch:
@@ -69,6 +93,11 @@ class Result(OfBatch, Generic[T]):
     def provider(self) -> str | None:
         """The name of the provider that answered, or failed."""
         return getattr(self.error, "provider", None) if self.answer is None else self.answer.provider
+
+    @property
+    def model(self) -> str | None:
+        """The model that was asked, or as the server names it where it chose; None if there is an error."""
+        return None if self.answer is None else self.answer.model or self.answer.served_model
 
     @property
     def finish_reason(self) -> str | None:

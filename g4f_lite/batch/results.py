@@ -16,7 +16,7 @@ from . import tables
 from .inputs import Inputs
 from .plan import Plan, Watched
 from .progress import Progress
-from .result import Result
+from .result import Result, position_of
 from .run import BadPrompt, Outcome, Run
 from .summary import BatchUsage, Estimate, counted, estimate_of, told_of_failures
 from .tables import NotAColumn, Results
@@ -76,9 +76,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         return self._at(range(len(self))) if self._inputs.is_sized else self._next_ones()
 
     def __getitem__(self, index: int) -> Result[T]:
-        if not hasattr(index, "__index__"):
-            raise TypeError(f"results are numbered from 0, and read one at a time, not {index!r}")
-        position = range(len(self))[index]
+        position = position_of(index, len(self), self._inputs.labels)
         return next(iter(self._at(range(position, position + 1))))
 
     def head(self, n: int = 5) -> Results[T]:
@@ -158,8 +156,9 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
 
         :raises TypeError: if the prompts come from an iterator
         """
-        left = (self._task(index) for index in range(len(self)) if index not in self._known)
-        tasks = ((task, self._stored(task.index)) for task in left)
+        not_stored = self._known if self._plan.store is None else {}
+        indexes = (index for index in range(len(self)) if index not in not_stored)
+        tasks = ((self._task(index), self._known.get(index) or self._stored(index)) for index in indexes)
         return estimate_of(tasks, self._plan.calls, self._plan.unused(self._keys))
 
     @property

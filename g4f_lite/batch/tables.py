@@ -52,8 +52,9 @@ class Results(OfBatch, list[Result[T]]):
         """Return the results as a DataFrame, whose index in pandas has the prompts' labels, or else their positions.
 
         The columns are ``text``; with ``output=`` the fields of its type, or the keys of a dict, and ``output`` for a
-        type without them, such as int.  The others are ``call_error``, ``call_provider``, ``call_attempts``,
-        ``call_seconds``, ``call_finish_reason``, ``call_prompt_tokens`` and ``call_completion_tokens``.
+        type without them, such as int.  The others are ``call_error``, ``call_provider``, ``call_model``,
+        ``call_attempts``, ``call_seconds``, ``call_finish_reason``, ``call_prompt_tokens`` and
+        ``call_completion_tokens``.
 
         :param meta: whether there are the columns that begin with ``call_``
         :raises MissingDependencyError: if pandas is not installed
@@ -140,8 +141,19 @@ def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]], re
 
 
 def _fields(result: Result[Any]) -> dict[str, Any]:
-    """Return an output's fields, with the values of enums; of one without fields, ``output``; of a text, ``text``."""
-    return {name: value.value if isinstance(value, Enum) else value for name, value in _parts(result.output).items()}
+    """Return an output's fields, as plain data; of one without fields, ``output``; of a text, ``text``."""
+    return {name: _plain(value) for name, value in _parts(result.output).items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with dicts for all objects with fields in it, lists for all collections, and enums' values."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {_plain(name): _plain(inner) for name, inner in value.items()}
+    if (names := _names_of(type(value))) is not None:
+        return {name: _plain(getattr(value, name)) for name in names}
+    return [*map(_plain, value)] if isinstance(value, (list, tuple, set, frozenset)) else value
 
 
 def _parts(output: Any) -> dict[str, Any]:
@@ -192,6 +204,7 @@ def _meta(result: Result[Any]) -> dict[str, Any]:
     return {
         "call_error": result.error_text or None,
         "call_provider": result.provider,
+        "call_model": result.model,
         "call_attempts": result.attempts,
         "call_seconds": result.seconds,
         "call_finish_reason": result.finish_reason,

@@ -10,7 +10,7 @@ from ..http.failures import WRITE_HTTP
 from ..http.urls import is_loopback, parse_origin
 from ..providers.base import BaseProvider, Provider
 from ..providers.local.gguf import NO_FILE, NOT_GGUF
-from ..providers.local.load_failure import CUT, LOAD, NO_MEMORY, PROJECTOR, UNKNOWN_KIND
+from ..providers.local.load_failure import CUT, LOAD, NO_MEMORY, PROJECTOR, TOO_LARGE, UNKNOWN_KIND
 from ..providers.openai.address import USUAL_END
 from ..providers.openai.keys import OPENAI_ORIGIN
 from ..providers.openai.presets import NO_MODEL, PRESETS
@@ -68,6 +68,7 @@ _OF_FILES = (
         "there is too little memory",
         "set a smaller context with --context or G4F_LITE_CONTEXT, or use a smaller model",
     ),
+    (TOO_LARGE, "there is too little memory", "use a smaller model"),
     (UNKNOWN_KIND, "llama.cpp does not know this kind of model", "upgrade xllamacpp, or use another model"),
     (PROJECTOR, "its projector cannot be used", "give the projector that is published with the model"),
     (LOAD, "llama.cpp cannot load its file", "download the file again, or upgrade xllamacpp"),
@@ -143,6 +144,8 @@ def _diagnosis(error: Exception, provider: BaseProvider | None) -> tuple[str, st
         for phrase, verdict, remedy in _OF_FILES:
             if phrase in error.message:
                 return verdict, remedy
+        if isinstance(error, errors.DeadlineExceededError):
+            return "it is too slow", "pass a longer --timeout, or use a smaller model"
         if isinstance(error, errors.ModelNotSupportedError):
             return "it cannot use this model", "do what the message above says"
     if isinstance(error, errors.ResponseStatusError) and (error.status or 0) >= 500:

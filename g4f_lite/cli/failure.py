@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _NOWHERE = re.compile(r"could not connect to (\S+?):? ")
 _UNKNOWN = re.compile(r"it has no model '([^']+)'; try .* or give the path of a \.gguf file")
+_QUOTED = re.compile(r"""['"`](\w+):[^'"`\s]+['"`]""")  # as a server writes the name of a model that it refuses
 
 
 class Failure(click.ClickException):
@@ -126,9 +127,10 @@ def message_of(error: Exception) -> str:
     if _is_of_openai(error):
         return f"{error}; OPENAI_BASE_URL does not change this URL: pass that as --base-url"
     if isinstance(error, ModelNotSupportedError) and error.provider != "Local":
+        told = f"{error}{_provider_in_model(error.message)}"
         if NO_MODEL in error.message or re.search(r"; (?:try|it has) (?!.* more)", error.message):
-            return str(error)  # which names them
-        return f"{error}; `g4f-lite models`, with the same --provider or --base-url, lists them"
+            return told  # which names them
+        return f"{told}; `g4f-lite models`, with the same --provider or --base-url, lists them"
     if isinstance(error, ModelNotSupportedError) and (unknown := _UNKNOWN.search(error.message)):
         name = unknown[1]
         for first, sign, rest in (name.partition(":"), name.partition("/")):
@@ -157,6 +159,12 @@ def message_of(error: Exception) -> str:
     if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):
         return f"{type(error).__name__}: {error}"  # from the code of a provider: the text of a KeyError is its key
     return str(error)
+
+
+def _provider_in_model(refusal: str) -> str:
+    """Return how the model of a refusal is written if the name of a provider is in it; "" otherwise."""
+    named = next((found for found in _QUOTED.finditer(refusal) if is_provider_name(found[1])), None)
+    return f"; for the provider {named[1]}, write -p {named[0][1:-1]}" if named else ""
 
 
 def _is_of_openai(error: Exception) -> bool:

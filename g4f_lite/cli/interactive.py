@@ -211,7 +211,8 @@ class InteractiveChat:
             check_name(name)
         with silent_keyboard(), _failing():
             first, _, rest = name.partition(":")
-            if rest and is_provider_name(first) and not self._models.has(name):  # mistral:7b is a model of Ollama
+            is_provider = is_provider_name(first) if rest else name == "local"
+            if is_provider and not self._models.has(name):  # mistral:7b is a model of Ollama
                 self._set_provider(name)
                 return
             sent = self._provider.get_model(name)  # an error, where the provider knows its models

@@ -25,7 +25,7 @@ from ..providers.selection import choose_provider
 from .completion import FILE, complete_provider
 from .failure import Misuse, checking_arguments, one_line
 from .notes import note
-from .unread import note_unread_settings
+from .unread import note_unread_model, note_unread_settings
 
 EngineOptions = Mapping[str, Any]
 # A message up to its first semicolon, unless that is in parentheses, which would stay open.
@@ -87,6 +87,7 @@ class ProviderOptions:
             note_skipped(provider)
         if self.names:
             note_unused_model(provider)
+            note_unread_model(self.names)
         note_file_of_this_machine(provider)
         return provider
 

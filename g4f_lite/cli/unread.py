@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 
+import click
+
+from ..providers.registry import is_url
 from ..providers.selection import ANY_SERVER, names_any_server
 from .notes import note
 
@@ -20,10 +24,32 @@ def note_unread_settings() -> None:
     address = os.environ.get("G4F_LITE_BASE_URL")
     if named and address and address not in named and not names_any_server(named):
         note(f"G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is {named}; {ANY_SERVER} there is its server")
+    model = os.environ.get("G4F_LITE_MODEL")
+    if named and model and all(own not in ("", model) for own in _models_in([named])):
+        note(f"G4F_LITE_MODEL is not used, as G4F_LITE_PROVIDER is {named}")
     if os.environ.get("OPENAI_BASE_URL") and not any(os.environ.get(name) for name in _CHOOSING):
         note("OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
     if names := unread_in_file():
         note(f"the file .env is not read; set {', '.join(names)} in the environment")
+
+
+def note_unread_model(names: tuple[str, ...]) -> None:
+    """Note that ``--model`` names another model than the names of the providers do.
+
+    :param names: those of ``--provider``
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or context.params.get("names") != names:  # which is named in a chat, later
+        return
+    model = context.params.get("model")
+    if model and (unread := [own for own in _models_in(names) if own not in ("", model)]):
+        note(f"the model {unread[0]} of --provider is not used, as --model is {model}")
+
+
+def _models_in(names: Sequence[str]) -> list[str]:
+    """Return of each name of a provider the model in it; "" if there is none, as in a URL."""
+    given = [name.strip() for each in names for name in each.split(",") if name.strip()]
+    return ["" if is_url(name) else name.partition(":")[2].strip() for name in given]
 
 
 def unread_in_file() -> list[str]:

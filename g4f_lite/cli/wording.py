@@ -14,7 +14,7 @@ _OPTIONS |= {
     "max_time": "--max-time",
 }
 _SAME = "context|mmproj|model|poll|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"  # and of the same name
-_ELSEWHERE = r"if a server such as Ollama has it|for the service \w+|with its provider"
+_ELSEWHERE = r"if a server such as Ollama has it|for the (?:service|provider) \w+|with its provider"
 _MODEL = r"(?:its default|another) model"
 
 
@@ -38,6 +38,7 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\bleave out earlier messages\b", "leave out earlier messages, as `g4f-lite chat --max-characters N` does"),
     (r"\btake a model that can have a larger one\b",
      "take a model that can have a larger one, as `g4f-lite local list` shows"),
+    (r"; a server is OpenAICompatible\(…\)", "; a server is named by --base-url"),
     (r"the answer ended without the end that its protocol requires",
      "the connection was cut, and the answer is incomplete; ask again"),
     # Arguments, and where they stand.

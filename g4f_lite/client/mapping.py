@@ -231,7 +231,8 @@ class ManyPrompts:
         return map_prompts(
             prompts,
             calls,
-            {name: value for name, value in given.items() if value is not None},
+            # None is the same as no argument, but for retry=None: one attempt.
+            {name: value for name, value in given.items() if value is not None or name == "retry"},
             workers=workers,
             executor=executor,
             store=store,

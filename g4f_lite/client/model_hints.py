@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ..arguments import service_of
 from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
 from ..providers.base import BaseProvider
 from ..providers.registry import is_provider_name
+
+MOST_NAMES = 8  # in an error
 
 
 def add_model_hint(
@@ -15,18 +19,25 @@ def add_model_hint(
     *,
     call_template: str | None,
     server_template: str,
+    mapped: Collection[str] = (),
 ) -> None:
     """Add to an error about an unknown model how it is had from a server, or its name is mapped to another.
 
     :param call_template: how the caller writes a call with ``models=``, as ``{}``; None for no such hint
     :param server_template: how the caller names a server, whose model is ``{}``
+    :param mapped: the names in the client's ``models``
     """
     causes = error.errors if isinstance(error, AllProvidersFailedError) else [error]
     unknown = any(isinstance(cause, ModelNotSupportedError) for cause in causes)
     if not model or not unknown or "by this name, write: " in error.message:
         return
+    first, _, rest = model.partition(":")
+    if (names := [name for name in mapped if name != "*"]) and model not in names:
+        error.message += f"; models= of the client has {', '.join(names[:MOST_NAMES])}"
     if provider.name == "Local":
         error.message += f"; {_elsewhere(model, server_template)}"
+    elif rest and is_provider_name(first):  # but not with a slash, which is in the names of OpenRouter's models
+        error.message += f"; for the provider {first}, write: {server_template.replace('ollama', first).format(rest)}"
     if call_template is not None:
         default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
         target = default or next(iter(provider.models), None)  # None stands for the default model

@@ -215,8 +215,10 @@ class Router:
     def _add_hint(
         self, error: G4FLiteError, model: str | None, provider: BaseProvider, *, may_map: bool = True
     ) -> None:
-        template = self.call_template if may_map else None
-        add_model_hint(error, model, provider, call_template=template, server_template=self.server_template)
+        line = self.call_template if may_map else None
+        add_model_hint(
+            error, model, provider, call_template=line, server_template=self.server_template, mapped=self.models
+        )
 
     def _model_name(self, model: str | None, provider: ProviderLike | None) -> str | None:
         """Return the name of the model for a call; the client's own model is only for the client's provider."""

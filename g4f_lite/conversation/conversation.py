@@ -126,6 +126,7 @@ class Conversation(Turns):
         return target
 
     @classmethod
+    @with_short_errors
     def load(
         cls,
         path: str | os.PathLike[str],

@@ -57,8 +57,8 @@ class Fallback(BaseProvider):
     :param providers: the providers, in order: objects, classes or names
     :param each: seconds after which the next provider is asked if an answer has not begun; one that has is not cut, and
         the last provider has the time left.  A Timeout or a (connect, read) pair is that of each, the last one too
-    :param on_fallback: called before an answer for which others failed first, with a list of their errors, and with the
-        name of the provider that answers; without it a key that one of them rejected is a warning
+    :param on_fallback: called before an answer for which others failed first, with a list of their errors, and the name
+        of the provider that answers, with its model if others have that name; else a key that one rejected is a warning
     :param clock: returns the time in seconds
     :param shuffle: only False, because the order is kept; it is accepted for scripts that were written for g4f, like
         the next two
@@ -139,9 +139,7 @@ class Fallback(BaseProvider):
         :raises ValueError: likewise
         """
         for name in prompt.options.keys() & FOR_ONE_SERVICE:
-            raise TypeError(
-                f"{self.name} takes no {name}, which is for one service: ask that, or make it with headers="
-            )
+            raise TypeError(f"{self.name} takes no {name}, which is for one service: ask it, or make it with headers=")
         refusals: list[Exception | None] = []
         for member in self._members:
             refusals.append(member.refusal(prompt))
@@ -314,7 +312,9 @@ class _Chain(CheckedSource):
             self.attempts = getattr(source, "attempts", None)
             self.response = getattr(source, "response", None)
             if errors:
-                self._tell([errors[each] for each in sorted(errors)], self.provider)
+                model = self._telling_model(position)
+                answering = self.provider + (f" (model {model!r})" if model else "")
+                self._tell([errors[each] for each in sorted(errors)], answering)
             try:
                 yield from first
                 yield from deltas

@@ -149,7 +149,7 @@ class Turns:
             return prompt
         if isinstance(policy, RetryPolicy) and error.attempts:
             prompt = replace(prompt, retry=replace(policy, attempts=max(1, policy.attempts - error.attempts)))
-        return replace(prompt, patience=max(0.0, patience(policy) - self._waited))
+        return replace(prompt, patience=max(0.0, self._patience(policy) - self._waited))
 
     def add_up(self, position: int, error: G4FLiteError) -> None:
         """Count the waits of a member's turn, and add to the error of a second turn what the call took before."""
@@ -177,7 +177,7 @@ class Turns:
         if seconds is None:
             return None
         policy = self._policy(member.provider)
-        most = patience(before_others(policy) if self._prompt.has_fallback else policy) - self._waited
+        most = self._patience(before_others(policy) if self._prompt.has_fallback else policy) - self._waited
         return seconds if seconds <= min(most, WAIT_SHARE * self._left()) else None
 
     def _left_its_wait(self, error: G4FLiteError, policy: RetryLike) -> bool:
@@ -189,6 +189,11 @@ class Turns:
         asked = getattr(error, "retry_after", None) or 0.0
         is_left = asked > 0 and asked + error.waited > policy.max_backoff and (error.attempts or 0) < policy.attempts
         return is_left and is_retryable(error, policy, WAIT_SHARE * self._left())
+
+    def _patience(self, policy: RetryLike) -> float:
+        """Return the most seconds that this call waits for a member, by its policy and by whoever sent the prompt."""
+        most = self._prompt.patience
+        return patience(policy) if most is None else min(most, patience(policy))
 
     def _policy(self, provider: BaseProvider) -> RetryLike:
         """Return the retry policy of a member in this call."""

@@ -165,10 +165,19 @@ def unused(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Local
     return local, engines._engines[next(reversed(engines._engines))]
 
 
+LONG = 3900  # tokens, which take a second
+
+
+@pytest.fixture(scope="module")
+def own(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a model that no other file uses."""
+    return write_tiny_model(tmp_path_factory.mktemp("own") / "own.gguf")
+
+
 @pytest.fixture
-def provider(copy: Path) -> Local:
+def provider(own: Path) -> Local:
     """Give a provider whose engine runs, and is nobody else's."""
-    local = Local(copy, context=COPY_CONTEXT, timeout=60, retry=None)
+    local = Local(own, context=4096, timeout=60, retry=None)
     local.start()
     return local
 
@@ -179,10 +188,10 @@ def process_of(engine: Engine) -> int:
 
 def test_a_crash_is_told_and_the_next_call_starts_it_anew(provider: Local) -> None:
     engine = engine_of(provider)
-    with provider.create_generator(messages="Tell a story.", max_tokens=900) as stream:
+    with provider.create_generator(messages="Tell a story.", max_tokens=LONG) as stream:
         first = next(stream)
         os.kill(process_of(engine), signal.SIGSEGV)
-        with pytest.raises(EngineError, match=r"the engine of copy\.gguf crashed \(signal 11\)") as caught:
+        with pytest.raises(EngineError, match=r"the engine of own\.gguf crashed \(signal 11\)") as caught:
             list(stream)
     assert str(caught.value.partial).startswith(str(first))
     assert caught.value.provider == "Local"
@@ -218,7 +227,7 @@ def test_unused_it_ends_and_comes_back(unused: tuple[Local, Engine]) -> None:
 
 def test_an_answer_that_is_closed_leaves_the_engine_to_others(provider: Local) -> None:
     engine = engine_of(provider)
-    stream = provider.create_generator(messages="Tell a story.", max_tokens=900)
+    stream = provider.create_generator(messages="Tell a story.", max_tokens=LONG)
     next(stream)
     stream.close()
     with pytest.raises((StopIteration, StreamInterruptedError)):

@@ -31,7 +31,7 @@ from typing import Any
 PRELOADED = """
     requests socks tenacity click rich.console rich.markdown waitress concurrent.futures html decimal difflib coverage
     click.shell_completion filelock platformdirs sqlite3 csv
-    g4f_lite.cli.app g4f_lite.cli.interactive g4f_lite.cli.live g4f_lite.cli.diagnosis g4f_lite.cli.emulation
+    g4f_lite.cli.app g4f_lite.cli.line_editor g4f_lite.cli.live g4f_lite.cli.diagnosis g4f_lite.cli.emulation
     g4f_lite.cli.commands.chat g4f_lite.cli.commands.batch g4f_lite.cli.commands.serve g4f_lite.cli.commands.emulate
     g4f_lite.batch.map g4f_lite.contrib.server.serving
     g4f_lite.providers.openai.provider g4f_lite.providers.local.provider

@@ -160,6 +160,8 @@ def test_a_model_that_the_provider_does_not_list_is_not_used(emulator: Emulator,
         emulator.configure(models=["mistral:7b", "llama3.2:latest"])  # tags, as those of Ollama
         assert say(terminal, "/model mistral:7b") == "The model is mistral:7b from now on.\r\n> "
         assert say(terminal, "/model llama3.2") == "The model is llama3.2 from now on.\r\n> "
+        assert "Local" in (said := say(terminal, "/model local")), said  # or why it does not answer here
+        assert "does not list" not in said
 
 
 def test_another_provider_can_go_on(emulator: Emulator, here: list[str], tmp_path: Path) -> None:

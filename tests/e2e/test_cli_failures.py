@@ -271,6 +271,8 @@ def test_an_unknown_model_comes_with_a_command_that_lists_the_known(emulator: Em
     done = call("chat", "Hello", "--base-url", f"{emulator.url}/v1", "-m", "toi-1")
     assert_failed(done, "toi-1", "; try toy-1\n")
     assert "g4f-lite models" not in done.stderr
+    done = call("chat", "Hello", "--base-url", f"{emulator.url}/v1", "-m", "groq:toy")
+    assert_failed(done, "groq:toy", "; for the provider groq, write -p groq:toy")
 
 
 @pytest.mark.parametrize(

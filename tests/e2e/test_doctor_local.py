@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from g4f_lite import ModelNotSupportedError
+from g4f_lite import DeadlineExceededError, ModelNotSupportedError
 from g4f_lite.cli.diagnosis import diagnose
 from g4f_lite.providers.local.load_failure import not_loaded
 from g4f_lite.testing import Scripted
@@ -23,6 +23,7 @@ from .test_doctor import examine
         (not_loaded("m.gguf", 4096, b"unknown model architecture: 'x'"), "know this kind", "upgrade xllamacpp"),
         (not_loaded("m.gguf", 4096, b"what?"), "cannot load its file", "download"),
         (not_loaded("m.gguf", 4096, b"mtmd_init_from_file: error: mismatch"), "its projector", "with the model"),
+        (DeadlineExceededError("the total limit passed", provider="Local"), "too slow", "or use a smaller model"),
         (ModelNotSupportedError("m.gguf is a part", provider="Local"), "cannot use", "what the message above says"),
     ],
 )

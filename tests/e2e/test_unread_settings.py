@@ -16,6 +16,8 @@ OF_OPENAI = "Note: OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL\n"
 OF_SERVER = (
     "Note: G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is vllm,local; openaicompatible there is its server\n"
 )
+OF_VARIABLE = "Note: G4F_LITE_MODEL is not used, as G4F_LITE_PROVIDER is vllm:small\n"
+OF_OPTION = "Note: the model small of --provider is not used, as --model is big\n"
 OF_FILE = "Note: the file .env is not read; set G4F_LITE_PROVIDER, G4F_LITE_MODEL in the environment\n"
 OF_MODEL = "Note: the file .env is not read; set G4F_LITE_MODEL in the environment\n"
 LINES = "# G4F_LITE_TIMEOUT=5\nG4F_LITE_PROVIDER=ollama\n export G4F_LITE_MODEL = 'llama3.2'\nOTHER=G4F_LITE_PROXY=x\n"
@@ -36,6 +38,13 @@ LINES = "# G4F_LITE_TIMEOUT=5\nG4F_LITE_PROVIDER=ollama\n export G4F_LITE_MODEL 
         ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "openaicompatible:big,local"}, None, ""),
         ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": f"echo,{ELSEWHERE}"}, None, ""),
         (["-p", "echo"], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "vllm"}, None, ""),
+        ([], {"G4F_LITE_MODEL": "big", "G4F_LITE_PROVIDER": "vllm:small"}, None, OF_VARIABLE),
+        ([], {"G4F_LITE_MODEL": "small", "G4F_LITE_PROVIDER": "vllm:small"}, None, ""),
+        ([], {"G4F_LITE_MODEL": "big", "G4F_LITE_PROVIDER": "vllm:small,local"}, None, ""),
+        ([], {"G4F_LITE_MODEL": "big", "G4F_LITE_PROVIDER": ELSEWHERE}, None, ""),
+        (["-p", "echo:small", "-m", "big"], {}, None, OF_OPTION),
+        (["-p", "echo:big", "-m", "big"], {}, None, ""),
+        (["-p", "echo", "-m", "big"], {}, None, ""),
         (["-p", "echo"], {"OPENAI_BASE_URL": ELSEWHERE}, LINES, ""),
     ],
 )

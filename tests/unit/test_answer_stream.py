@@ -233,5 +233,6 @@ def test_an_answer_names_the_requested_model_and_the_one_that_served_it(deltas: 
     stream, _ = stream_of(*deltas)
     answer = stream.text()
     assert (answer.model, answer.served_model, answer.to_dict()["served_model"]) == ("m", served, served)
+    assert (stream.served_model, stream.seconds) == (served, answer.seconds)
     again = Kept.of(stream).answer()
     assert (again.model, again.served_model) == ("m", served)

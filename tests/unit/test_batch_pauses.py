@@ -6,14 +6,18 @@ import io
 import sys
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import responses
 
 from g4f_lite import (
     AllProvidersFailedError,
     BatchStoppedError,
     Client,
+    Fallback,
     G4FLiteError,
+    OpenAICompatible,
     QuotaExceededError,
     RateLimitError,
     ServiceError,
@@ -23,6 +27,8 @@ from g4f_lite.batch.progress import Progress
 from g4f_lite.batch.result import Result
 from g4f_lite.batch.summary import told_of_pause
 from g4f_lite.batch.workers import Workers
+from g4f_lite.http.deadline import Deadline
+from g4f_lite.providers import turns
 
 from .batch_providers import Refuses, numbered
 
@@ -279,3 +285,37 @@ def test_a_pause_ends_when_another_provider_of_a_chain_answers() -> None:
     assert (workers.paused, workers.may_send()) == (600, False)
     workers.resume()
     assert (workers.paused, workers.reserve(), workers.may_send()) == (0, 0, True)
+
+
+@pytest.mark.parametrize("given", [{}, {"retry": None}])
+@pytest.mark.parametrize("members", [1, 2])
+@responses.activate
+def test_a_wait_that_is_too_long_for_the_batch_is_not_waited_for_by_its_calls(
+    monkeypatch: pytest.MonkeyPatch, members: int, given: dict[str, Any]
+) -> None:
+    def fail(*_: object) -> None:
+        pytest.fail("the call waited")
+
+    monkeypatch.setattr(Deadline, "sleep", fail)
+    monkeypatch.setattr(turns, "wait_for", fail)
+    asked = [server(number, 429, {"Retry-After": "25"}) for number in range(members)]
+    providers = [OpenAICompatible(f"https://{number}.test/v1", model="m") for number in range(members)]
+    client = Client(providers[0] if members == 1 else Fallback(providers))
+    results = client.map(numbered(4), workers=1, max_pause=5, **given)
+    with pytest.raises(BatchStoppedError):
+        results.texts()
+    assert [one.call_count for one in asked] == [1] * members
+    assert results.failed == []
+
+
+@responses.activate
+def test_a_batch_without_retries_sends_each_prompt_once() -> None:
+    asked = server(0, 500)
+    client = Client(OpenAICompatible("https://0.test/v1", model="m"))
+    assert client.map(numbered(2), workers=1, retry=None).texts() == [None, None]
+    assert asked.call_count == 2
+
+
+def server(number: int, status: int, headers: dict[str, str] | None = None) -> responses.BaseResponse:
+    """Let a service answer with a status."""
+    return responses.post(f"https://{number}.test/v1/chat/completions", status=status, headers=headers, json={})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 
 from g4f_lite import Client, ModelNotSupportedError, OpenAICompatible, Prompt, ServiceError
+from g4f_lite.batch.result import position_of
 from g4f_lite.messages import last_user_message
 
-from .batch_providers import Shout
+from .batch_providers import Shout, numbered
 
 
 @pytest.fixture
@@ -160,3 +162,32 @@ def test_what_raised_is_asked_again_when_the_results_are_read_again(kind: Any) -
         list(results)
     assert [result.text for result in results][-2:] == ["BETTER", "THREE"]
     assert sorted(shout.asked) == ["better", "fail", "one", "three"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "index", "kind", "told"),
+    [
+        (None, 3, IndexError, "there is no result 3: 3 results, numbered from 0"),
+        (None, -4, IndexError, "there is no result -4: 3 results, numbered from 0"),
+        (None, "7", TypeError, "'7' is not the number of a result: 3 results, numbered from 0"),
+        (["a", "b"], 2, IndexError, "there is no result 2: 2 results, numbered from 0"),
+        ([1000], 1000, IndexError, "1 result, numbered from 0; by label: results.outputs()[1000]"),
+        (["a"], "a", TypeError, "1 result, numbered from 0; by label: results.outputs()['a']"),
+        (["a"], slice(2), TypeError, "numbered from 0; several: results.head(n), or results.so_far[a:b]"),
+    ],
+)
+def test_a_result_that_is_not_there_says_how_results_are_numbered(
+    labels: list[Any] | None, index: Any, kind: type[Exception], told: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        position_of(index, len(labels or "abc"), labels)
+    assert str(caught.value).endswith(told)
+
+
+def test_a_result_that_is_not_there_is_an_error_with_few_lines(client: Client, shout: Shout) -> None:
+    results = client.map(numbered(3))
+    for index in (3, "3"):
+        with pytest.raises((IndexError, TypeError)) as caught:
+            results[index]  # type: ignore[index]
+        assert len(traceback.extract_tb(caught.value.__traceback__)) <= 4
+    assert (results[-1].text, shout.asked) == ("PROMPT 2", ["prompt 2"])

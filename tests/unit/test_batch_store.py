@@ -85,6 +85,16 @@ def test_an_estimate_counts_the_answers_to_other_questions(tmp_path: Path) -> No
     assert (results.estimate().calls, results.estimate().unused) == (0, 2)
 
 
+@pytest.mark.parametrize("fresh", [False, True])
+def test_an_estimate_counts_the_answers_that_have_been_stored_since(tmp_path: Path, fresh: bool) -> None:
+    results = Client(Counts()).map(["a", "b", "c"], store=tmp_path / "answers.db", fresh=fresh, workers=1)
+    results.head(2)
+    assert str(results.estimate()).startswith("1 prompt to send, 2 answers stored; about 1 token")
+    without_store = Client(Counts()).map(["a", "b", "c"], workers=1)
+    without_store.head(2)
+    assert str(without_store.estimate()).startswith("1 prompt to send, 0 answers stored; about 1 token")
+
+
 @pytest.mark.parametrize("settings", [{}, {"fresh": True}])
 def test_answers_that_are_asked_again_are_none_to_other_questions(tmp_path: Path, settings: dict[str, Any]) -> None:
     path = tmp_path / "answers.db"

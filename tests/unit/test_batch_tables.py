@@ -13,14 +13,17 @@ from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 import pytest
 
 from g4f_lite import (
+    Answer,
     BaseProvider,
     Client,
     Finish,
     MissingDependencyError,
     OutputError,
     Prompt,
+    RateLimitError,
     ToolCallDelta,
 )
+from g4f_lite.batch.result import Result
 from g4f_lite.testing import Scripted
 
 from .batch_providers import People, ask_people, make_people  # noqa: F401  fixtures
@@ -46,6 +49,19 @@ class Mood(enum.Enum):
 @dataclass
 class Review:
     mood: Mood
+
+
+@dataclass
+class Quote:
+    text: str
+    mood: Mood
+    by: Named
+    places: list[tuple[int, int]]
+
+
+@dataclass
+class Article:
+    quotes: list[Quote]
 
 
 @dataclass
@@ -118,6 +134,7 @@ def test_a_frame_has_the_fields_and_what_the_calls_took(client: Client) -> None:
         "age",
         "call_error",
         "call_provider",
+        "call_model",
         "call_attempts",
         "call_seconds",
         "call_finish_reason",
@@ -127,6 +144,24 @@ def test_a_frame_has_the_fields_and_what_the_calls_took(client: Client) -> None:
     assert (frame.loc["x", "name"], frame.loc["x", "age"], frame.loc["x", "call_prompt_tokens"]) == ("Ada", 36, 4)
     assert "failed" in frame.loc["y", "call_error"]
     assert list(client.map(texts).to_frame(meta=False).columns) == ["text"]
+
+
+@pytest.mark.once
+def test_a_frame_has_plain_data_in_its_cells() -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+
+    quotes = '[{"text": "a", "mood": "bad", "by": {"name": "Ada", "age": 36}, "places": [[1, 2]]}]'
+    plain = [{"text": "a", "mood": "bad", "by": {"name": "Ada", "age": 36}, "places": [[1, 2]]}]
+    client = Client(Scripted(f'{{"quotes": {quotes}}}', f'{{"quotes": {quotes}}}', quotes))
+    frame = client.map(["one"], output=Article).to_frame(meta=False)
+    assert frame["quotes"][0] == plain
+    assert list(pandas.json_normalize(frame["quotes"].explode())["by.name"]) == ["Ada"]
+    frame = client.map(["one"], output=dict[str, list[Quote]]).to_frame(meta=False)
+    assert frame["quotes"][0] == plain
+    results = client.map(["one"], output=list[Quote])
+    assert results.to_frame(meta=False)["output"][0] == plain
+    assert results.outputs() == [[Quote("a", Mood.BAD, Named("Ada", 36), [(1, 2)])]]
 
 
 @pytest.mark.once
@@ -306,3 +341,16 @@ def test_a_frame_without_pandas_says_what_to_install(client: Client, monkeypatch
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingDependencyError, match="pip install pandas"):
         client.map(["Ada 1"]).to_frame()
+
+
+@pytest.mark.once
+def test_a_frame_has_the_model_of_each_answer() -> None:
+    pytest.importorskip("pandas")
+    prompts = [{"prompt": "one", "model": "a"}, {"prompt": "two", "model": "b"}, "three"]
+    results = Client(Scripted("x", "y", RateLimitError("slow down"))).map(prompts, workers=1)
+    assert list(results.to_frame()["call_model"].fillna("")) == ["a", "b", ""]
+
+
+def test_a_model_that_the_server_chose_is_that_of_the_result() -> None:
+    assert Result(0, "one", Answer("x", served_model="b")).model == "b"
+    assert Result(0, "one", Answer("x", model="a", served_model="a-2026")).model == "a"

@@ -265,6 +265,24 @@ def test_what_is_not_the_url_of_a_server_is_an_error(monkeypatch: pytest.MonkeyP
         choose_provider("local:https://example.org/none.gguf")
 
 
+@pytest.mark.parametrize("path", ["x.gguf", "./models/x.gguf", "C:\\x.GGUF"])
+def test_a_file_is_no_address(path: str) -> None:
+    with pytest.raises(ValueError, match=r"; a file on this machine is for Local\(…\)$"):
+        OpenAICompatible(path)
+
+
+def test_a_file_whose_name_is_like_that_of_an_unknown_model_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my-better-model.gguf").touch()
+    with pytest.raises(ModelNotSupportedError, match=r"; or did you mean my-better-model\.gguf\?$"):
+        Local("my-better-model.ggf")
+    for name in ("another", "no\0path"):
+        with pytest.raises(ModelNotSupportedError, match=r"; or give the path of a \.gguf file$"):
+            Local(name)
+
+
 @pytest.mark.parametrize("model", ["/models/mine.gguf", r"C:\\models\\mine.gguf", "hf:owner/name", "qwen3-0.6b"])
 def test_a_model_of_this_machine_is_no_name(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("G4F_LITE_PROVIDER", model)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from g4f_lite import Client, Conversation, Timeout
+from g4f_lite import Client, Conversation, OpenAICompatible, Timeout
 from g4f_lite.testing import Scripted
 
 
@@ -36,3 +36,19 @@ def test_a_conversation_by_a_client_is_that_of_the_client() -> None:
 def test_what_is_neither_provider_nor_client_is_refused() -> None:
     with pytest.raises(TypeError, match="provider must be a provider, its class, its name"):
         Conversation(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("other", ["local", Scripted("Hi"), Scripted])
+def test_another_provider_for_one_turn_is_refused_and_nothing_is_sent(other: object) -> None:
+    box = OpenAICompatible("http://127.0.0.1:9/v1", model="m")
+    client = Client(box, models={"good": box})
+    for talk in (box, Conversation(box), client.conversation(model="good")):
+        for ask in (talk.ask, talk.stream):  # type: ignore[attr-defined]
+            with pytest.raises(TypeError, match=r"^provider= of another provider .*: ask that provider itself, or g4f"):
+                ask("Hello", provider=other)
+
+
+def test_the_option_provider_of_openrouter_is_sent_as_a_dict() -> None:
+    scripted = Scripted("Hi")
+    Conversation(scripted).ask("Hello", provider={"order": ["groq"]})
+    assert scripted.calls[0].options == {"provider": {"order": ["groq"]}}

@@ -130,6 +130,26 @@ def test_a_model_of_a_server_has_a_line_that_names_the_server():
     )
 
 
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        ("groq:llama:7b", "no such model; for the provider groq, write: provider='groq:llama:7b'"),
+        ("llama3.2:3b", "no such model"),
+        ("openai/gpt-4o", "no such model"),  # as OpenRouter writes it
+    ],
+)
+def test_a_model_with_the_name_of_its_provider_has_a_line_that_names_it_although_a_server_is_asked(model, line):
+    with pytest.raises(ModelNotSupportedError) as caught:
+        Client(Plain(ModelNotSupportedError("no such model"))).ask("x", model=model)
+    assert caught.value.message.partition("; to use")[0] == line
+
+
+def test_an_unknown_model_comes_with_the_names_that_the_client_maps():
+    client = Client(Choosy(), models={"good": "large", "fast": Choosy()})
+    with pytest.raises(ModelNotSupportedError, match="; models= of the client has good, fast; to use "):
+        client.ask("x", model="god")
+
+
 def test_another_error_has_no_such_line():
     with pytest.raises(RateLimitError, match=r"slow down$"):
         Client(Scripted(RateLimitError("slow down"))).ask("x", model="gpt-9")

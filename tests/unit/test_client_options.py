@@ -152,7 +152,7 @@ def test_what_a_client_does_not_take_is_named_with_what_to_write(settings, messa
         ("max_cost", "map(…).estimate() tells the cost before, and client.usage.cost afterwards"),
         ("model_name", "write model="),
         ("n_workers", "write workers="),
-        ("price", "it is for a server with OpenAI's protocol, as in Client(base_url=…, price=(0.15, 0.60))"),
+        ("price", "pass it to OpenAICompatible(base_url, price=(0.15, 0.60)), or to Client(base_url=…)"),
         ("retries", "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well"),
         ("show_progress", "write progress="),
         ("stop_sequences", "write stop="),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -195,3 +196,11 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConversationFileError, match=r"talk\.json is (empty, and )?not a JSON") as caught:
         Conversation.load(file, Scripted())
     assert (caught.value.path, caught.value.reason) == (file, "damaged")
+
+
+def test_a_file_that_is_not_there_is_an_error_with_few_lines(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        Conversation.load(tmp_path / "nosuch.json", Scripted())
+    names = [step.name for step in traceback.extract_tb(caught.value.__traceback__)]
+    assert names[0] == "test_a_file_that_is_not_there_is_an_error_with_few_lines"
+    assert "load" not in names

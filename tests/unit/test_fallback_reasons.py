@@ -88,6 +88,17 @@ def test_members_of_one_service_are_told_apart_by_their_models(asked: str | None
     assert [error.provider for error in caught.value.errors] == ["Scripted", "Scripted", "OpenAICompatible"]
 
 
+def test_the_one_that_answers_is_told_apart_by_its_model_from_others_of_its_name() -> None:
+    told: list[tuple[list[str | None], str]] = []
+    down = [TransportError("no network"), TransportError("no network")]
+    chain = Fallback(
+        [Scripted(*down, model="skiff"), Scripted("Hi", "Hi", model="galleon")],
+        on_fallback=lambda errors, answering: told.append(([error.provider for error in errors], answering)),
+    )
+    assert [chain.ask("Hello", model=model, retry=None).provider for model in (None, "sloop")] == ["Scripted"] * 2
+    assert told == [(["Scripted"], "Scripted (model 'galleon')"), (["Scripted"], "Scripted")]
+
+
 class TextOnly(Scripted):
     def check(self, prompt: Prompt) -> None:
         prompt.check_text_only("TextOnly")

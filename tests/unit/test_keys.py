@@ -75,9 +75,7 @@ def test_a_variable_that_is_for_another_server_now_is_not_sent(
 
 
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if "localhost" not in preset.base_url])
-def test_each_preset_reads_its_own_variable_and_sends_it_nowhere_else(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_preset_reads_its_own_variable_and_sends_it_nowhere_else(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     preset = PRESETS[name]
     assert preset.key_variable is not None
     provider = OpenAICompatible.preset(name)
@@ -133,6 +131,7 @@ def test_a_key_that_cannot_be_one_is_refused_unseen(bad: str, monkeypatch: pytes
         ("\u201csekret\u201d", "is not a valid key: leave out the quotes"),
         ('"Bearer sekret"', "is not a valid key: leave out the quotes"),
         ("se kret", "is not a valid key: it contains a space or a character outside ASCII"),
+        ("sekret\nanother", "is not a valid key: it has more than one line; leave the key alone in it"),
         ("  ", "is empty"),
     ],
 )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from g4f_lite import EngineError, ModelNotSupportedError
+from g4f_lite.cli.diagnosis import diagnose
+from g4f_lite.providers.local import engine, load_failure
 from g4f_lite.providers.local.load_failure import not_loaded, out_of_memory
 
 LAST = b"0.00.041.322 E srv          init: exiting due to model loading error\n"
@@ -105,3 +109,26 @@ def test_another_crash_is_not_for_the_memory() -> None:
 def test_a_smaller_context_is_one_that_there_is_memory_for(most: int, helps: str) -> None:
     error = not_loaded("m.gguf", 16_000_000, b"insufficient memory\n", lambda context: context <= most)
     assert error.message.endswith(f" for m.gguf with a context of 16000000; {helps} (insufficient memory)")
+
+
+@pytest.mark.parametrize(("total", "refused"), [(10**8, True), (2 * 10**8, False), (None, False)])
+def test_a_model_larger_than_all_the_memory_is_refused_before_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int | None, refused: bool
+) -> None:
+    class Started(Exception):
+        pass
+
+    def start() -> None:
+        raise Started
+
+    monkeypatch.setattr(load_failure, "total_memory", lambda: total)
+    monkeypatch.setattr(engine, "start_process", start)
+    path = tmp_path / "large.gguf"
+    with path.open("wb") as file:
+        file.truncate(2 * 10**8)  # without a byte on the disk
+    with pytest.raises(EngineError if refused else Started) as caught:
+        engine.Engine(engine.EngineSettings(path, 256), 0)
+    if refused:
+        expected = "large.gguf has more bytes than the memory of this machine: 0.2 GB of 0.1 GB; use a smaller model"
+        assert str(caught.value).endswith(expected)
+        assert diagnose(caught.value, None) == ("there is too little memory", "use a smaller model")  # type: ignore[arg-type]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import responses
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from g4f_lite import Client, Conversation, Local, ModelNotSupportedError
+from g4f_lite import Client, Conversation, Fallback, Local, ModelNotSupportedError, OpenAICompatible
+from g4f_lite.http.cooldown import CoolDowns
+from g4f_lite.http.deadline import Deadline
 from g4f_lite.testing import Echo, Scripted
 
 from .magic_cells import run, sent, shell_with_magics, start_shell  # noqa: F401  fixtures
@@ -262,3 +265,51 @@ def test_models_that_cannot_be_listed_are_left_out(
     assert {"openai", "openrouter"} <= {*found}
     run(shell, "%chat model x")
     assert capsys.readouterr().out == "Scripted answers the next cells with x.\n"
+
+
+@pytest.mark.parametrize("option", ["", " -s int"])
+@pytest.mark.parametrize(("wait", "noted"), [("30", True), ("1", False)])
+@responses.activate
+def test_a_wait_that_the_service_asks_for_is_noted(
+    shell: InteractiveShell,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    wait: str,
+    noted: bool,
+) -> None:
+    if option:
+        pytest.importorskip("msgspec")
+    monkeypatch.setattr(Deadline, "sleep", lambda deadline, seconds: None)
+    monkeypatch.setattr(CoolDowns, "begin", lambda cool_downs, model, seconds, most: None)  # which that would not end
+    url = "http://127.0.0.1:9/v1/chat/completions"
+    for _ in range(2):
+        responses.post(url, status=429, headers={"Retry-After": wait}, json={})
+        responses.post(url, json={"choices": [{"message": {"content": "36"}, "finish_reason": "stop"}]})
+    server = OpenAICompatible("http://127.0.0.1:9/v1", model="m", name="One")
+    told: list[float] = []
+    shell.user_ns.update(server=server, chain=Fallback([server]))
+    for name in ("server", "chain"):
+        run(shell, f"%%chat -m {name}{option}\nHow many?")
+        note = f"Note: One asks to wait {wait} s; waiting (an interrupt ends it)\n"
+        assert capsys.readouterr().err == (note if noted else "")
+    assert server.on_retry is None
+    server.on_retry = lambda error, attempt, seconds: told.append(seconds)
+    responses.post(url, status=429, headers={"Retry-After": wait}, json={})
+    responses.post(url, json={"choices": [{"message": {"content": "36"}, "finish_reason": "stop"}]})
+    run(shell, f"%%chat -m server{option}\nHow many?")
+    assert (told, capsys.readouterr().err) == ([float(wait)], "")
+
+
+def test_the_default_is_chosen_without_a_download(
+    shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    g4f_scripted.queue("A")
+    checked: list[object] = []
+    monkeypatch.setattr(g4f_scripted, "check", checked.append)  # where the embedded model is downloaded
+    run(shell, "%chat model echo")
+    run(shell, "%chat model default")
+    assert capsys.readouterr().out.endswith("Scripted answers the next cells.\n")
+    assert checked == []
+    assert run(shell, "%%chat\na") == "A"
+    assert len(checked) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from IPython.core.error import UsageError
@@ -347,3 +348,24 @@ def test_loading_again_starts_a_new_conversation(shell: InteractiveShell, g4f_sc
     run(shell, "%reload_ext g4f_lite")
     assert run(shell, "%chat history") == []
     assert run(shell, "%%chat\nHello") == "This is a scripted answer."
+
+
+PNG = b"\x89PNG\r\n\x1a\n rest"
+
+
+def test_images_are_sent_with_the_cell(shell: InteractiveShell, g4f_scripted: Scripted, tmp_path: Path) -> None:
+    g4f_scripted.queue("A cat.", "Two.", "Text.")
+    path = tmp_path / "the cat.png"
+    path.write_bytes(PNG)
+    shell.user_ns.update(cat=PNG, where=path)
+    run(shell, "%%chat --image cat\nWhat is it?")
+    run(shell, f"%%chat --image {{where}} --image '{path}'\nAnd these?")
+    kinds = [[part["type"] for part in call.messages[-1]["content"]] for call in g4f_scripted.calls]
+    assert kinds == [["text", "image_url"], ["text", "image_url", "image_url"]]
+    assert run(shell, "%chat history")._repr_markdown_() == (
+        "**user**\n\nWhat is it?\n\n*(1 image)*\n\n**assistant**\n\nA cat.\n\n"
+        "**user**\n\nAnd these?\n\n*(2 images)*\n\n**assistant**\n\nTwo."
+    )
+    with pytest.raises(UsageError, match=r"nosuch\.png"):
+        run(shell, "%%chat --image nosuch.png\nWhat is it?")
+    assert len(g4f_scripted.calls) == 2

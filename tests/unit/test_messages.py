@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 import time
 from pathlib import Path
@@ -191,6 +192,23 @@ def test_an_open_file_is_an_image(tmp_path: Path) -> None:
         assert to_messages("Hello", images=[file]) == wanted
     with path.open("r", encoding="latin-1") as file, pytest.raises(TypeError, match="binary mode"):
         to_messages("Hello", images=file)
+
+
+def test_a_file_that_is_at_its_end_is_read_from_its_beginning() -> None:
+    file = io.BytesIO()
+    file.write(PNG)
+    for _ in range(2):  # two prompts of a batch
+        assert image_part(file) == image(PNG_URI)
+    file.seek(3)
+    with pytest.raises(ValueError, match="the bytes are not a PNG"):
+        image_part(file)
+
+
+def test_a_file_that_cannot_be_read_again_is_empty_at_its_end() -> None:
+    read, written = os.pipe()
+    os.close(written)
+    with open(read, "rb") as file, pytest.raises(ValueError, match="the bytes are not a PNG"):
+        image_part(file)
 
 
 @pytest.mark.parametrize("images", [[[PNG, "a.png"], (PNG, "b.png")], [[PNG, None], PNG]])

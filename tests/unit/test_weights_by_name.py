@@ -138,6 +138,7 @@ class TestFromAnAddress:
             ("https://example.org/model.gguf", "needs the file's hash"),
             (f"https://example.org/model.gguf#sha256={SHA256[1:]}", "needs the file's hash"),
             (f"https://example.org/model.bin#sha256={SHA256}", r"not the address of a \.gguf"),
+            ("http://127.0.0.1:8080/v1", r"not the address of a \.gguf file; a server is OpenAICompatible\(…\)$"),
         ],
     )
     def test_an_address_needs_a_hash(self, address: str, match: str) -> None:

@@ -22,6 +22,7 @@ import urllib3
 from g4f_lite import (
     DeadlineExceededError,
     G4FLiteError,
+    OpenAICompatible,
     ProviderNotConfiguredError,
     Timeout,
     TransportError,
@@ -85,6 +86,26 @@ def test_a_server_without_tls_is_named_where_the_whole_call_ends_first() -> None
         provider = provider_at(server.url.replace("http:", "https:"), timeout=0.5)
         with provider, pytest.raises(DeadlineExceededError, match="TLS, write http:// in its address"):
             provider.create(messages="hi")
+
+
+@pytest.mark.parametrize(
+    ("provider", "asked"),
+    [
+        (OpenAICompatible.preset("groq", api_key="sekret", retry=None), True),
+        (OpenAICompatible("https://a-misspelt-name.test/v1", model="m", retry=None), False),
+    ],
+)
+def test_where_the_name_of_a_known_service_is_not_found_this_machine_may_not_be_online(
+    provider: OpenAICompatible, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(TransportError) as caught:
+        provider.ask("Hello")
+    assert caught.value.cause == "dns"
+    assert caught.value.message.endswith("; is this machine online?") == asked
 
 
 def test_a_missing_bundle_of_an_own_session_is_named(tmp_path: Path) -> None:

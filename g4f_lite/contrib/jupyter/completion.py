@@ -47,7 +47,7 @@ class Completer:
             return [*FORMS]
         if last in ("-s", "--schema"):
             return sorted(self._magics.types())
-        return [] if last in ("-o", "--output") else [*OPTIONS]
+        return [] if last in ("-o", "--output", "--image") else [*OPTIONS]
 
     def _answerers(self, begun: str) -> list[str]:
         name, colon, _ = begun.partition(":")

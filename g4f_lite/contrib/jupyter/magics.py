@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import keyword
+import os
 import re
 import sys
 import typing
@@ -25,12 +26,12 @@ from ...conversation import Conversation
 from ...errors import G4FLiteError, ModelNotSupportedError, sanitize
 from ...providers.base import BaseProvider
 from .interpolation import interpolated, sent_as_written
-from .talk import Answerer, History, Talk, explain
+from .talk import Answerer, History, Talk, explain, noted_waits
 from .values import show_value
 
 FORMS = ("markdown", "code", "text")
 COMMANDS = ("reset", "undo", "model", "system", "history")
-OPTIONS = ("-m", "--model", "-f", "--format", "-o", "--output", "-s", "--schema", "-i", "--interpolate")
+OPTIONS = ("-m", "--model", "-f", "--format", "-o", "--output", "-s", "--schema", "-i", "--interpolate", "--image")
 USAGE = "%chat reset | undo | model NAME | system TEXT | history; a prompt goes below a line %%chat"
 SOURCES = (BaseProvider, Client, Conversation)
 PYTHON = {"python", "py", "python3", "ipython", "ipython3"}
@@ -58,7 +59,7 @@ def _stream(conversation: Conversation, prompt: str, options: dict[str, Any]) ->
         return conversation.stream(prompt, **options)
     except G4FLiteError:  # some are ValueErrors
         raise
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OSError) as error:  # the last of an image that is not there
         raise UsageError(str(error)) from error
 
 
@@ -86,6 +87,9 @@ class ChatMagics(Magics):
     @argument("-o", "--output", metavar="NAME", help="variable for the answer")
     @argument("-s", "--schema", metavar=("TYPE", ""), nargs="+", help="type of a value to return instead of the text")
     @argument("-i", "--interpolate", action="store_true", help="replace {expressions} in the prompt by their values")
+    @argument(
+        "--image", metavar="IMAGE", action="append", help="variable with an image, or path of one; may be repeated"
+    )
     @cell_magic
     def chat(self, line: str, cell: str) -> Any:
         """Send the cell as a prompt, show the answer as it arrives, and return it.
@@ -112,6 +116,8 @@ class ChatMagics(Magics):
         if given.schema and given.format != "markdown":
             raise UsageError(f"-s gives a value and -f {given.format} a text; leave one of them out")
         options = {"output": self._type(" ".join(given.schema))} if given.schema else {}
+        if given.image:
+            options["images"] = [self._image(_unquoted(word)) for word in given.image]
         prompt = interpolated(cell, self._evaluated) if given.interpolate else cell
         if not given.interpolate and (braces := sent_as_written(cell, self._users_own())):
             sys.stderr.write(f"{braces} was sent as it is; -i replaces it\n")
@@ -129,7 +135,8 @@ class ChatMagics(Magics):
             self._explain(error, answerer)
             raise
         try:
-            value = show_value(stream) if given.schema else stream.show(plain=given.format == "text")
+            with noted_waits(self.talk.addressed(answerer)[0]):
+                value = show_value(stream) if given.schema else stream.show(plain=given.format == "text")
         except KeyboardInterrupt as interrupt:
             stream.close()
             part = self._keep_part(stream, given.output)
@@ -167,7 +174,10 @@ class ChatMagics(Magics):
         """Let the model that a word names answer the next cells, and say who that is."""
         answerer = Answerer() if word == "default" else self.answerer(word)
         try:
-            self.talk.conversation(answerer).stream("Hello", model=answerer.model).close()  # nothing is sent
+            if answerer == Answerer():  # no check, which would download the embedded model
+                self.talk.addressed(answerer)
+            else:
+                self.talk.conversation(answerer).stream("Hello", model=answerer.model).close()  # nothing is sent
         except G4FLiteError as error:
             if isinstance(error, ModelNotSupportedError):
                 self._explain(error, answerer)
@@ -216,6 +226,11 @@ class ChatMagics(Magics):
 
     def _evaluated(self, expression: str | CodeType) -> Any:
         return eval(expression, self.shell.user_global_ns, self.shell.user_ns)  # as Python evaluates a cell
+
+    def _image(self, word: str) -> Any:
+        """Return the value of a variable, or else a path."""
+        name = word[1:-1] if word[:1] + word[-1:] == "{}" else word.removeprefix("$")
+        return self.shell.user_ns.get(name, os.path.expanduser(word))
 
     def _type(self, expression: str) -> Any:
         """Evaluate the type that ``-s`` names, which may be in quotes."""

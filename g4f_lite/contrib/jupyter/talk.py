@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ...answers.markdown import safe_markdown
@@ -16,6 +19,7 @@ from ...providers.registry import is_provider_name, suggested_names
 from .models import ModelLists
 
 MOST = 5  # models that are named where none is similar
+NOTED_SECONDS = 2.0  # a wait of fewer is not noted
 
 
 class Answerer(NamedTuple):
@@ -41,8 +45,15 @@ class History(list[dict[str, Any]]):
     """The messages of a conversation, which a notebook renders as it renders an answer."""
 
     def _repr_markdown_(self) -> str:
-        parts = (f"**{message['role']}**\n\n{text_of(message.get('content'))}" for message in self)
+        parts = (f"**{message['role']}**\n\n{_shown(message.get('content'))}" for message in self)
         return safe_markdown("\n\n".join(parts)) or "*no messages yet*"
+
+
+def _shown(content: Any) -> str:
+    """Return the text of a message, and how many images it has."""
+    parts = content if isinstance(content, list) else []
+    images = sum(part.get("type") == "image_url" for part in parts)
+    return text_of(content) + (f"\n\n*({images} image{'' if images == 1 else 's'})*" if images else "")
 
 
 class Talk:
@@ -161,6 +172,28 @@ class Talk:
     def system(self, text: str | None) -> None:
         others = [message for message in self.messages if message["role"] != "system"]
         self.messages = [*([] if text is None else [{"role": "system", "content": text}]), *others]
+
+
+@contextmanager
+def noted_waits(provider: BaseProvider) -> Iterator[None]:
+    """Say on standard error for how long a provider, or a member of a chain, waits for its service in a ``with`` block.
+
+    One that has an ``on_retry`` of the user's tells it by that.
+    """
+    members = [one for one in getattr(provider, "providers", [provider]) if getattr(one, "on_retry", _note) is None]
+    for one in members:
+        one.on_retry = _note
+    try:
+        yield
+    finally:
+        for one in members:
+            one.on_retry = None
+
+
+def _note(error: G4FLiteError, attempt: int, wait: float) -> None:
+    if getattr(error, "retry_after", None) and wait >= NOTED_SECONDS:
+        sys.stderr.write(f"Note: {error.provider} asks to wait {wait:.0f} s; waiting (an interrupt ends it)\n")
+        sys.stderr.flush()
 
 
 def near_provider(model: str) -> list[str]:

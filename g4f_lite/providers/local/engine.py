@@ -35,7 +35,7 @@ from ...http.deadline import Deadline
 from .child import computed
 from .cores import usable_cores
 from .gguf import Metadata, read_metadata
-from .load_failure import line_in_brackets, not_loaded, out_of_memory
+from .load_failure import check_size, line_in_brackets, not_loaded, out_of_memory
 from .memory import free_memory, memory_for, slots_for
 from .process import start_process
 from .python import VARIABLE
@@ -80,9 +80,11 @@ class Engine:
     :raises MissingDependencyError: xllamacpp is not installed
     :raises ProviderNotConfiguredError: if there is no Python interpreter to run it with
     :raises ModelNotSupportedError: if the file is damaged
+    :raises EngineError: if the model is larger than all the memory
     """
 
     def __init__(self, settings: EngineSettings, keep_alive: float) -> None:
+        check_size(settings.path)
         self.settings = settings
         self.base_url = ""
         self.threads = 0

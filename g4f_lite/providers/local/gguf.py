@@ -82,7 +82,7 @@ def check_gguf(path: str | os.PathLike[str]) -> Path:
         with resolved.open("rb") as file:
             header = file.read(HEADER_BYTES)
     except FileNotFoundError as error:
-        raise _refuse(f"{NO_FILE} {resolved}; {_similar_file(resolved)}") from error
+        raise _refuse(f"{NO_FILE} {resolved}; {similar_file(resolved)}") from error
     except OSError as error:
         if os.path.isdir(resolved):  # Path.is_dir raises for a name that is too long
             raise _refuse(f"{resolved} is a directory; give the path of a .gguf file") from error
@@ -92,13 +92,13 @@ def check_gguf(path: str | os.PathLike[str]) -> Path:
     return resolved
 
 
-def _similar_file(missing: Path) -> str:
+def similar_file(missing: Path) -> str:
     """Return what to write in the place of a file that is not there."""
     import difflib  # which few programs need
 
     try:
         there = {name.removesuffix(".gguf"): name for name in os.listdir(missing.parent) if name.endswith(".gguf")}
-    except OSError:
+    except (OSError, ValueError):  # ValueError for what no path can be
         there = {}
     near = difflib.get_close_matches(missing.stem, there, n=1, cutoff=0.7)
     return f"did you mean {missing.parent / there[near[0]]}?" if near else "give the path of a .gguf file"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from ...errors import EngineError, G4FLiteError, ModelNotSupportedError
+from .memory import total_memory
 
 PROVIDER = "Local"
 #: Phrases of the messages, by which :mod:`g4f_lite.cli.diagnosis` tells them apart.
 NO_MEMORY = "there is too little memory"
+TOO_LARGE = "has more bytes than the memory of this machine"
 CUT = "is cut or damaged"
 LOAD = "llama.cpp cannot load"
 PROJECTOR = "the projector is of another model"
@@ -66,6 +69,20 @@ def out_of_memory(files: str, context: int, words: bytes, code: int, fits: Fits 
     """
     line = _line(words, _MEMORY) or (f"signal {-code}" if code == _KILLED else "")
     return _no_memory(files, context, line, words, fits) if line else None
+
+
+def check_size(path: Path) -> None:
+    """Raise if a model is larger than all the memory.
+
+    llama.cpp maps the file and does not allocate memory for it, so it would read the disk without an end, and not fail.
+
+    :raises EngineError: if it is
+    """
+    size, total = path.stat().st_size, total_memory()
+    if total is not None and size > total:
+        raise EngineError(
+            f"{path} {TOO_LARGE}: {size / 1e9:.1f} GB of {total / 1e9:.1f} GB; use a smaller model", provider=PROVIDER
+        )
 
 
 def line_in_brackets(words: bytes, which: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 MOST_SLOTS = 4
 CACHE_BYTES = 512 << 20  # for what all slots remember of their conversations
 ENGINE_BYTES = 40 << 20  # of llama.cpp itself, and what it computes in; measured with smollm2
@@ -32,4 +34,12 @@ def free_memory() -> int | None:
             rows = dict(line.split(":", 1) for line in file)
         return int(rows["MemAvailable"].split()[0]) << 10
     except (OSError, ValueError, KeyError, IndexError):
+        return None
+
+
+def total_memory() -> int | None:
+    """Return the bytes of memory that this machine has; None where the system does not say, as on Windows."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
         return None

@@ -13,7 +13,7 @@ from ...arguments import safe_url, unknown_name
 from ...errors import ModelNotSupportedError
 from ..openai.presets import preset_named
 from .catalogue import WEIGHTS, HubFile, PackageFile
-from .gguf import check_gguf
+from .gguf import check_gguf, similar_file
 
 _HUB = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:/([^@:]+\.gguf)|:([\w.-]+))?(?:@([\w./-]+))?")
 # An address that is copied from the hub's pages, or what Ollama calls a model of the hub.
@@ -126,7 +126,7 @@ def name_of(name: str | None, own: str) -> str:
     if is_path(name) and os.path.isfile(f"{os.path.expanduser(name)}.gguf"):
         raise ModelNotSupportedError(f"there is no file {name}; did you mean {name}.gguf?", provider="Local")
     if not is_path(name) and not os.path.exists(name):  # which is also false for what no path can be
-        raise ModelNotSupportedError(f"{_unknown(name)}; or give the path of a .gguf file", provider="Local")
+        raise ModelNotSupportedError(f"{_unknown(name)}; or {similar_file(Path(name))}", provider="Local")
     return str(check_gguf(name))
 
 
@@ -190,13 +190,12 @@ def _unknown(name: str) -> str:
 
 def _parse_url(name: str, sha256: str | None) -> UrlFile:
     url, _, fragment = name.partition("#")
+    if not (file := UrlFile(url, "")).file_name.endswith(".gguf"):
+        raise ValueError(f"{safe_url(url)} is not the address of a .gguf file; a server is OpenAICompatible(…)")
     given = sha256 or fragment.removeprefix("sha256=")
     if not _SHA256.fullmatch(given.lower()):
         raise ValueError(f"{safe_url(url)} needs the file's hash behind it: #sha256= and 64 hexadecimal digits")
-    file = UrlFile(url, given.lower())
-    if not file.file_name.endswith(".gguf"):
-        raise ValueError(f"{safe_url(url)} is not the address of a .gguf file")
-    return file
+    return replace(file, sha256=given.lower())
 
 
 def _is_whole(file: str) -> bool:

@@ -207,13 +207,16 @@ def clean(key: Any, name: str) -> str:
     """Strip a key.
 
     :raises TypeError: if it is no string
-    :raises ValueError: if it is empty, in quotes, a line ``NAME=key``, or contains a space or a character outside ASCII
+    :raises ValueError: if it is empty, in quotes, has several lines, is a line ``NAME=key``, or contains a space or a
+        character outside ASCII
     """
     if not isinstance(key, str):
         raise TypeError(f"{name} must be a string, not {type(key).__name__}")
     stripped = key.strip()
     if not stripped:
         raise ValueError(f"{name} is empty")
+    if "\n" in stripped:
+        raise ValueError(f"{name} is not a valid key: it has more than one line; leave the key alone in it")
     if stripped[0] in _QUOTES and stripped[-1] in _QUOTES:
         raise ValueError(f"{name} is not a valid key: leave out the quotes")
     if assigned := _ASSIGNED.match(stripped):

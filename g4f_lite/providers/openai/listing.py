@@ -62,15 +62,18 @@ class ListingProvider(OpenAIProvider):
     def advise(self, error: G4FLiteError, model: str, exchange: Exchange, *, embeds: bool = False) -> None:
         """Add to the refusal of a model what the server has instead; its list is asked for within the call's limits.
 
-        To the error of a program on this machine that does not run, it adds that.
+        To the error of a program on this machine that does not run, or of a service that is not found, it adds why.
 
         :param model: the model that was sent; "" for none
         :param embeds: whether texts were to be embedded
         """
-        if isinstance(error, TransportError) and error.message.startswith("could not connect to "):
-            error.message += self._preset.told_source(self.base_url)
-            if self._preset.is_free_at(self.base_url):
-                error.message += f"; is {self._preset.title} running?"
+        if isinstance(error, TransportError):
+            if error.message.startswith("could not connect to "):
+                error.message += self._preset.told_source(self.base_url)
+                if self._preset.is_free_at(self.base_url):
+                    error.message += f"; is {self._preset.title} running?"
+            elif error.cause == "dns" and self.base_url == self._preset.base_url:  # so it is not misspelt
+                error.message += "; is this machine online?"
             error.args = (error.message,)
             return
         refused = isinstance(error, ModelNotSupportedError)
