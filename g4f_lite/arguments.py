@@ -173,6 +173,14 @@ _OF_RESULTS = {
     "to_parquet": "to_frame().to_parquet(…)",
 }
 
+# Keys by how they begin: of OpenAI and most others, NVIDIA, Perplexity, Cerebras; Groq, Hugging Face, Replicate,
+# Fireworks, GitHub, GitLab, Slack; Google's API keys and OAuth tokens, Amazon's; JSON web tokens.
+KEYS = (
+    r"\b(?:sk|pk|rk|xai|gsk|nvapi|pplx|csk|glpat|xox[a-z])-[\w-]{8,}",
+    r"\b(?:(?:sk|pk|rk)_(?:live|test|proj)|gsk|hf|r8|fw|gh[a-z]|github_pat|tgp_v1)_[A-Za-z0-9_]{8,}",
+    r"\b(?:AIza[\w-]{16,}|ya29\.[\w-]{16,}|A[KS]IA[A-Z0-9]{12,}|eyJ[\w-]{16,}[\w.-]*)",
+)
+
 
 def missing_of_results(owner: object, name: str) -> AttributeError:
     """Return the error for an attribute that the results of a batch, or one of them, lack."""
@@ -258,7 +266,9 @@ def is_switched_on(variable: str) -> bool:
     value = os.environ.get(variable, "")
     word = value.strip().lower()
     if word not in ("1", "true", "yes", "on", "0", "false", "no", "off", ""):
-        raise ValueError(f"{variable} must be 1, true, yes or on, or else 0, false, no or off, not {value!r}")
+        raise ValueError(
+            f"{variable} must be 1, true, yes or on, or else 0, false, no or off, not {hide_keys(value)!r}"
+        )
     return word in ("1", "true", "yes", "on")
 
 
@@ -293,24 +303,6 @@ def check_whole_number(value: Any, name: str, *, least: int = 1, most: int | Non
     return value
 
 
-def number_setting(given: Any, name: str, variable: str, *, least: int = 1, most: int | None = None) -> int | None:
-    """Return a whole number that was given, or else that of a variable of the environment; None for neither.
-
-    :param name: the name of the argument, for the error
-    :param variable: the variable, which is empty or not set where there is no number
-    :raises TypeError: if what was given is not a whole number
-    :raises ValueError: if the number is less than ``least`` or more than ``most``, or the variable has none
-    """
-    if given is not None:
-        return check_whole_number(given, name, least=least, most=most)
-    value = os.environ.get(variable, "").strip()
-    if not value:
-        return None
-    if not re.fullmatch(r"[+-]?\d{1,18}", value, re.ASCII):
-        raise ValueError(f"{variable} must be a whole number, not {value!r}")
-    return check_whole_number(int(value), variable, least=least, most=most)
-
-
 def service_of(name: str) -> str | None:
     """Return the preset of the service that a famous name belongs to: ``"anthropic"`` for ``"claude-haiku"``."""
     first = re.match(r"[a-z]*", name.strip().lower())
@@ -343,7 +335,7 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
     hint = own if kind == "provider" and not near else ""
     near = near or ([] if kind == "option" else list(known)[:8])
     hint = f"; try {', '.join(near)}{hint}" if near else ""
-    return f"{owner} has no {kind} {name!r}{hint}"
+    return f"{owner} has no {kind} {hide_keys(name)!r}{hint}"
 
 
 def to_compare(names: Sequence[str]) -> list[str]:
@@ -385,12 +377,17 @@ def warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level)
 
 
+def hide_keys(text: str) -> str:
+    """Return a text with what looks like a key of a service, and has a digit, as names often have none, as ``***``."""
+    return re.sub("|".join(KEYS), lambda found: "***" if re.search(r"\d", found[0]) else found[0], text)
+
+
 def safe_url(url: str) -> str:
-    """Return a URL for an error message or a log, without credentials, query and fragment.
+    """Return a URL for an error message or a log, without credentials, query, fragment and what looks like a key.
 
     A password may hold an unescaped ``/``, ``?``, ``#``, ``@`` or ``\\``, so all up to the last ``@`` is taken for one.
     """
     scheme = re.match(r"(?:[A-Za-z][\w+.-]*:)?//", url)
     start = scheme.end() if scheme else 0
     _, at, rest = url[start:].rpartition("@")
-    return (url[:start] + ("***@" if at else "") + re.split(r"[?#]", rest, maxsplit=1)[0])[:200]
+    return hide_keys(url[:start] + ("***@" if at else "") + re.split(r"[?#]", rest, maxsplit=1)[0])[:200]

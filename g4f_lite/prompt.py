@@ -135,7 +135,8 @@ class Prompt:
     def secrets(self) -> list[str]:
         """List what this call alone sends beside the prompt, which no message may show."""
         extras = [self.options.get(name) or {} for name in ("extra_headers", "extra_query")]
-        return [str(value) for values in extras if isinstance(values, dict) for value in values.values()]
+        values = [value for extra in extras if isinstance(extra, dict) for value in extra.values()]
+        return [str(item) for value in values for item in (value if isinstance(value, list) else [value])]
 
     def check_text_only(self, owner: str, remedy: Callable[[], str] | None = None) -> None:
         """Raise if a message contains an image or anything else that is not text.

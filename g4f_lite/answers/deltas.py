@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ..errors import EmptyResponseError, HookError
+from ..errors import EmptyResponseError, HookError, StreamInterruptedError
 from ..messages import is_valid, valid_text
 from .images import ImageResponse
 from .json_text import parse_arguments
@@ -206,6 +206,11 @@ def no_content(
     elif finish_reason == "content_filter":
         text += ": the service's filter held the answer back"
     return EmptyResponseError(text, finish_reason=finish_reason, usage=usage, reasoning=reasoning, **context)
+
+
+def no_end() -> StreamInterruptedError:
+    """Make the error for an answer that has content, and no end."""
+    return StreamInterruptedError("the answer ended without the end that its protocol requires")
 
 
 def up_to_content(deltas: Iterator[Delta], taken: list[Delta]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO
 from ..errors import G4FLiteError, ResponseFormatError, StreamInterruptedError
 from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
-from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, no_content
+from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, no_content, no_end
 from .images import ImageResponse
 from .interruption import each_heard, heard, raise_interrupt
 from .progress import progress
@@ -284,7 +284,7 @@ class AnswerStream(Generator[Piece, None, None]):
         if not buffer.has_content or (buffer.finish_reason == "length" and not buffer.has_answer):
             raise no_content(buffer.finish_reason, buffer.usage, buffer.reasoning)
         if not buffer.finished:
-            raise StreamInterruptedError("the answer ended without the end that its protocol requires")
+            raise no_end()
 
     def __repr__(self) -> str:
         of = f"{self.model!r} from {self.provider}" if self.model else self.provider

@@ -177,7 +177,7 @@ class Pace:
         if storage is not None and not isinstance(storage, str):
             raise TypeError(f"storage must be a URL such as redis://127.0.0.1:6379, not {type(storage).__name__}")
         if storage is not None and "://" not in storage:
-            raise ValueError(f"storage must be a URL such as redis://127.0.0.1:6379, not {storage!r}")
+            raise ValueError(f"storage must be a URL such as redis://127.0.0.1:6379, not {safe_url(storage)!r}")
         self.rpm, self.tpm = rpm, tpm
         self._storage = storage
         self._is_lost = False  # whether pickling left out the password of the storage

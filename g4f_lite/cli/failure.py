@@ -102,8 +102,8 @@ def one_line(text: str) -> str:
     """Return a message as one line, with options instead of the names of Python arguments."""
     text, listed, names = text.partition(LISTED)  # the listed names are not options
     text = in_options(text) + listed + names
-    text = re.sub(r":\s*\n\s*", ": ", text.strip())
-    return sanitize(re.sub(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*", "; ", text))
+    lines = filter(None, map(str.strip, text.splitlines()))
+    return sanitize("; ".join(lines).replace(":; ", ": "))  # below a line that ends with a colon are its details
 
 
 @contextmanager

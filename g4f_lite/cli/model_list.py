@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from ..errors import G4FLiteError
+from ..http.checks import shorten
 from ..providers.base import BaseProvider
 from ..providers.hooks import CallSettings, models_of
 from ..providers.openai.listing import near_names
@@ -57,7 +58,7 @@ class ModelList:
         """
         if self.has(name) or not self._names:
             return
-        near = near_names(name, self._names) or self._names[:MOST]
+        near = near_names(name, self._names) or [shorten(listed, 100) for listed in self._names[:MOST]]
         hint = f"; another provider is named with its model, as {name}:MODEL" if is_provider_name(name) else ""
         raise Failure(f"{self._provider.name} does not list the model {name!r}; try {', '.join(near)}{hint}")
 

@@ -26,8 +26,8 @@ def _option(found: re.Match[str]) -> str:
 # What a message says, and what it says on the command line; each may use what those before it have made.
 _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     # Advice that only a program can follow; of what the command can do, `message_of` says it.
-    (rf"; to use {_MODEL} by this name, write: [\w.]*Client\(.*?\}}\)(?:\.[\w.]+\(…\))?", ""),
-    (rf"; (?:{_ELSEWHERE}), write: provider='.*?'(?=$|[;\n])", ""),
+    (rf"; to use {_MODEL} by this name, write: [\w.]*Client\(.{{0,400}}?\}}\)(?:\.[\w.]+\(…\))?", ""),
+    (rf"; (?:{_ELSEWHERE}), write: provider='.{{0,400}}?'(?=$|[;\n])", ""),
     (r"; Client\(drop_unsupported=True\) drops such options with a warning", ""),
     (r"(^OpenAICompatible needs base_url=.*), or url = … in its class$",
      r"\1, or G4F_LITE_BASE_URL in the environment"),

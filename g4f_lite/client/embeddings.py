@@ -154,7 +154,7 @@ class Embeddings:
                 self._router.usage.add(CallUsage(asked, priced_at, failed=True, retries=retries))
             raise
         counted, model = vectors.usage, vectors.model or asked
-        self._router.usage.add(CallUsage(model, priced_at, counted, retries=vectors.attempts - 1))
+        self._router.usage.add(CallUsage(model, priced_at, counted, retries=vectors.attempts - 1).shortened())
         return EmbeddingsResponse(
             [Embedding(_written(vector, encoding_format), index) for index, vector in enumerate(vectors.vectors)],
             model,

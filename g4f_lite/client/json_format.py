@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..answers.buffer import MAX_BYTES
 from ..answers.deltas import Delta, Finish
 from ..answers.json_text import without_fence
-from ..errors import MissingDependencyError, ResponseFormatError
+from ..errors import ResponseFormatError
 from ..messages import Messages, with_system_text
+
+if TYPE_CHECKING:
+    from .schema_check import SchemaCheck
 
 
 class JsonFormat:
@@ -25,7 +28,7 @@ class JsonFormat:
 
     def __init__(self, response_format: Any) -> None:
         self.schema = _schema_of(response_format)
-        self._validator = None if self.schema is None else _validator_for(self.schema)
+        self._check = None if self.schema is None else _check_of(self.schema)
 
     def add_to(self, messages: Messages) -> Messages:
         """Return the messages with a system message that requests the format."""
@@ -68,8 +71,8 @@ class JsonFormat:
         if self.schema is None and not isinstance(value, dict):
             raise _mismatch("expected a JSON object, as response_format requires, got other JSON", text)
         try:
-            wrong = next(self._validator.iter_errors(value), None) if self._validator is not None else None
-        except Exception as error:  # a $ref in the schema leads nowhere, or round in a circle
+            wrong = self._check.first_error(value) if self._check is not None else None
+        except Exception as error:  # a $ref in the schema leads nowhere, or round in a circle, or it takes too long
             raise _mismatch(f"the schema in response_format cannot be checked: {error!s:.200}", text) from error
         if wrong is not None:
             raise _mismatch(
@@ -99,22 +102,7 @@ def _schema_of(response_format: Any) -> dict[str, Any] | None:
     return schema
 
 
-def _validator_for(schema: dict[str, Any]) -> Any:
-    """Return a validator, which fetches no schema that this one refers to: it may be a client's of a server.
+def _check_of(schema: dict[str, Any]) -> SchemaCheck:
+    from .schema_check import SchemaCheck  # which needs jsonschema
 
-    :raises MissingDependencyError: if the package jsonschema is not installed
-    :raises ValueError: if the schema is invalid
-    """
-    try:
-        import jsonschema
-        import referencing.jsonschema
-    except ImportError as error:
-        raise MissingDependencyError(
-            'a schema in response_format is checked with jsonschema: pip install "g4f-lite[typed]"'
-        ) from error
-    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-    try:
-        kind.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise ValueError(f"response_format has an invalid JSON schema: {error.message}") from error
-    return kind(schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
+    return SchemaCheck(schema)

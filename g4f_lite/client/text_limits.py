@@ -99,7 +99,7 @@ class TextLimits:
 
 def approximate_tokens(text: str) -> int:
     """Count the tokens of a text as :class:`TextLimits` does."""
-    return sum(1 for _ in _TOKEN.finditer(text))
+    return sum(1 for _ in _TOKEN.finditer(text.rstrip()))  # behind the last token each blank would be tried
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -53,11 +53,16 @@ class CallUsage(NamedTuple):
         tier = str(identity.extra.get("service_tier", "default"))[:NAME_CHARACTERS] if identity else None
         retries = _retries_of(error) if error is not None else (getattr(source, "attempts", None) or 1) - 1
         priced_at = getattr(source, "priced_at", None)
+        return cls(model, priced_at, usage, error is not None, retries, stream.cached, tier).shortened()
+
+    def shortened(self) -> CallUsage:
+        """Return it as it is kept: without the rest of what a service may say at any length."""
+        usage = self.usage
         if usage is not None and usage.extra:
             from .prices import without_the_rest
 
             usage = without_the_rest(usage)
-        return cls(model[:NAME_CHARACTERS], priced_at, usage, error is not None, retries, stream.cached, tier)
+        return self._replace(model=self.model[:NAME_CHARACTERS], usage=usage)
 
 
 class ModelUsage:

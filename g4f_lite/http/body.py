@@ -41,6 +41,7 @@ class Body:
     :ivar headers: the headers of the response, found in upper and lower case
     :ivar start: the first bytes that have been read, for errors
     :ivar new_token: a newer token that the service sent with this response; a provider that reads one sets it
+    :ivar state: what ``request`` leaves here for ``deltas``, such as the id of a session; None until then
     :ivar complete: whether the body was read to its end
     :ivar ends_in_line: whether it was read by lines, and the last one has no end: it may have been cut
     :ivar on_close: called when the connection is closed
@@ -53,6 +54,7 @@ class Body:
         self.headers = response.headers
         self.bytes, self.start = 0, b""
         self.new_token: str | None = None
+        self.state: Any = None
         self.complete = self.ends_in_line = False
         self.on_close: Callable[[], None] | None = None
         self.on_end: Callable[[], None] | None = None

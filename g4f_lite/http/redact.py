@@ -14,6 +14,7 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 
 import requests
 
+from ..arguments import KEYS
 from ..errors import G4FLiteError, sanitize
 from .spellings import SHORTEST_PART, Spellings, is_word
 
@@ -37,11 +38,7 @@ _PATTERNS = (
         r"(?i)([?&](?:[\w-]*(?:key|token|secret|signature|credential)|sig|code|jwt|password|nonce|_wpnonce)=)[^&\s\"']+",
         rf"\1{HIDDEN}",
     ),
-    # Keys by how they begin: of OpenAI and most others, NVIDIA, Perplexity, Cerebras; Groq, Hugging Face, Replicate,
-    # Fireworks, GitHub, GitLab, Slack; Google's API keys and OAuth tokens, Amazon's; JSON web tokens.
-    (r"\b(?:sk|pk|rk|xai|gsk|nvapi|pplx|csk|glpat|xox[a-z])-[\w-]{8,}", HIDDEN),
-    (r"\b(?:(?:sk|pk|rk)_(?:live|test|proj)|gsk|hf|r8|fw|gh[a-z]|github_pat|tgp_v1)_[A-Za-z0-9_]{8,}", HIDDEN),
-    (r"\b(?:AIza[\w-]{16,}|ya29\.[\w-]{16,}|A[KS]IA[A-Z0-9]{12,}|eyJ[\w-]{16,}[\w.-]*)", HIDDEN),
+    *((pattern, HIDDEN) for pattern in KEYS),
 )
 
 
@@ -99,6 +96,19 @@ def secrets_in(headers: Mapping[str, Any]) -> list[str]:
         elif re.fullmatch(_LIKE_A_KEY, text):
             found.append(text)
     return [text for text in found if not is_word(text)]
+
+
+def secrets_in_fields(value: Any, *, are_secret: bool = False) -> Iterator[str]:
+    """List the strings in JSON that is sent which may be secrets: by the name of their field, or in ``headers``."""
+    if isinstance(value, Mapping):
+        for name, field in value.items():
+            is_secret = are_secret or names_secret(name)
+            yield from secrets_in_fields(field, are_secret=name == "headers" if isinstance(field, dict) else is_secret)
+    elif isinstance(value, list):
+        for item in value:
+            yield from secrets_in_fields(item, are_secret=are_secret and isinstance(item, str))
+    elif isinstance(value, str) and are_secret:
+        yield from secrets_in({"Authorization": value})
 
 
 def _password_of(authorization: str) -> list[str]:

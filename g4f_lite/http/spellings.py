@@ -67,8 +67,9 @@ class Spellings:
 def _forms(secret: str) -> Iterator[str]:
     """Give what a secret is in a text that was decoded: itself, and decoded as often, as it may hold a ``%2F``."""
     for _ in range(_LEVELS + 1):
-        yield secret
-        yield secret.encode(errors="replace").decode("latin-1")  # %C3%A9 is decoded to two characters
+        for form in (secret, secret.encode(errors="replace").decode("latin-1")):  # %C3%A9 is decoded to two characters
+            yield form
+            yield form.replace(" ", "+")  # as forms write it, which is not decoded: a + is mostly one
         decoded = _decoded(secret)
         if decoded == secret or len(decoded) < SHORTEST_SECRET:
             return

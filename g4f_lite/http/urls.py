@@ -18,6 +18,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _HOST = r"[\w.-]+|\[[\w:.%-]+\]"  # as it is sent; the % is that of the zone of an IPv6 address
 
+MAX_LENGTH = 64 * 1024  # characters of a URL that a service names: to quote one of a megabyte takes requests a minute
+
 Origin = tuple[str, "str | None", "int | None"]
 
 
@@ -52,9 +54,9 @@ def is_plain(url: str) -> bool:
     """Return whether a URL that a service names can be followed: http or https, and nothing that programs read apart.
 
     A backslash, white space, control characters and credentials have no place in it, and no other sign than those of
-    names and addresses in its host; no service needs them there.
+    names and addresses in its host; no service needs them there.  It is at most 64 KiB long.
     """
-    if not url.isprintable() or re.search(r"[\s\\]", url):
+    if len(url) > MAX_LENGTH or not url.isprintable() or re.search(r"[\s\\]", url):
         return False
     host = parse_origin(url)[1] or ""
     return re.fullmatch(_HOST, host, re.ASCII) is not None and "@" not in _authority(url.partition("://")[2])

@@ -74,6 +74,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
     :param pool_size: the maximum number of idle sessions to keep
     :param on_retry: called before each retry with the error, the number of the attempt and the wait in seconds; a chain
         that waits for this provider calls it as well
+    :cvar model_aliases: other names of models, each with the name that is sent
+    :cvar supports_message_history: whether the service takes earlier messages; it only tells programs that read it
     """
 
     url: str = ""
@@ -143,7 +145,7 @@ class Provider(BaseProvider, metaclass=G4FNames):
         """Return the request to send for a prompt; or yield several, each after the response to the one before.
 
         ``body = yield Request(…)`` gives its response, once it has succeeded; an error of the service, or a lost
-        connection, is raised there.
+        connection, is raised there.  A timeout or a close is not: only a ``finally`` sees them, by ``GeneratorExit``.
         A number is yielded to wait for so many seconds.  ``deltas`` reads the response to the last request::
 
             def request(self, prompt, token):
@@ -258,14 +260,22 @@ class Provider(BaseProvider, metaclass=G4FNames):
         return self.pool.latest
 
     def run(
-        self, action: Callable[[Exchange], Result], *, proxy: str | None = None, session: requests.Session | None = None
+        self,
+        action: Callable[[Exchange], Result],
+        *,
+        proxy: str | None = None,
+        session: requests.Session | None = None,
+        timeout: TimeoutLike = None,
     ) -> Result:
         """Call ``action(exchange)`` for requests other than prompts, under the provider's timeout and retry policy.
 
-        Those of a client, and its proxy, go before them where it lists the models.
+        Those of a client, and its proxy, go before them where it lists the models.  It is a call of its own: it can be
+        made in a ``finally`` of ``request`` or ``deltas``, also after the timeout of the prompt's call, and it uses
+        another session of the pool.
 
         :param proxy: the URL of a proxy for its requests
         :param session: a ``requests.Session`` to use instead of the provider's
+        :param timeout: another timeout: seconds, a (connect, read) pair, or a Timeout
         """
         if sys.is_finalizing():  # which imports nothing any more
             raise G4FLiteError(PYTHON_ENDS)
@@ -274,7 +284,8 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
         self.check_ready()
         given = listing.get()
-        limits, route = Timeout.of(given.timeout, self.timeout), self.route(proxy or given.proxy)
+        limits = Timeout.of(timeout, Timeout.of(given.timeout, self.timeout))
+        route = self.route(proxy or given.proxy)
         return run(self, action, timeout=limits, route=route, session=session, retry=given.retry)
 
     def token_for(self, exchange: Exchange) -> str:

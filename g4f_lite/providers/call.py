@@ -29,7 +29,7 @@ from ..http.cooldown import CoolDowns
 from ..http.deadline import Deadline
 from ..http.exchange import Exchange
 from ..http.pool import PooledSession, SessionPool, refuses_headers
-from ..http.redact import scrub
+from ..http.redact import scrub, secrets_in_fields
 from ..http.retry import OnRetry, RetryBudget, attempts
 from ..http.route import Route
 from ..prompt import Prompt
@@ -157,6 +157,7 @@ class Call(CheckedSource):
                 complete(error, body)
                 raise
             finally:
+                rest.close()  # while the session is lent, so that a finally of deltas has another one
                 exchange.keep_token(body.new_token)
 
     def scrub(self, error: BaseException) -> None:
@@ -244,7 +245,9 @@ class Call(CheckedSource):
 
 def _secrets(service: Service, prompt: Prompt) -> list[str]:
     """List what no message may show: the provider's secrets, and those that only this call sends."""
-    return [*service.secrets(), *prompt.secrets()]
+    tools = [tool for tool in prompt.options.get("tools", ()) if isinstance(tool, dict)]
+    hosted = [tool for tool in tools if "function" not in tool]  # by the service, as those of an MCP server are
+    return [*service.secrets(), *prompt.secrets(), *secrets_in_fields([prompt.options.get("extra_body"), *hosted])]
 
 
 def fetch(exchange: Exchange, request: requests.Request, step: str, service: Service) -> Body:

@@ -12,7 +12,6 @@ from ..errors import (
     QuotaExceededError,
     RateLimitError,
     ServiceError,
-    StreamInterruptedError,
 )
 from ..http.forks import lock_free_in_children
 from ..http.retry import may_pass
@@ -26,7 +25,8 @@ _lock = lock_free_in_children()  # shared by all circuit breakers
 class CircuitBreaker:
     """Skips a provider after ``FAILURES_TO_OPEN`` failures in a row; shared by all threads.
 
-    The provider is skipped for ``OPEN_SECONDS``, or for its Retry-After, up to ``MAX_OPEN_SECONDS``.
+    The provider is skipped for ``OPEN_SECONDS``, or for its Retry-After, up to ``MAX_OPEN_SECONDS``.  The first piece
+    of an answer takes back the failures without one, and a whole answer those of the answers that were cut.
 
     :param clock: returns the time in seconds
     :ivar failures: how many calls failed in a row; with none there is nothing to wait for
@@ -35,6 +35,7 @@ class CircuitBreaker:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.failures = 0
+        self._cut = 0  # how many of them after the first piece
         self._open_until = 0.0
         self._reason = ""  # of the last failure, in one line
         self._may_pass = True  # the last failure, by itself
@@ -76,12 +77,16 @@ class CircuitBreaker:
             text += f"; it will be tried again in {wait:.0f} s"
             return ProviderError(text, provider=provider, retry_after=wait if self._may_pass else None)
 
-    def failed(self, error: G4FLiteError) -> None:
-        """Count a failure, if it is one of the provider itself."""
-        if isinstance(error, (ModelNotSupportedError, ServiceError, StreamInterruptedError)):
+    def failed(self, error: G4FLiteError, *, begun: bool = False) -> None:
+        """Count a failure, if it is one of the provider itself.
+
+        :param begun: whether the first piece had come
+        """
+        if isinstance(error, (ModelNotSupportedError, ServiceError)):
             return
         with _lock:
             self.failures += 1
+            self._cut += begun
             self._reason = (error.message or type(error).__name__).partition("\n")[0].rstrip(":")
             wait = min(getattr(error, "retry_after", None) or 0.0, MAX_OPEN_SECONDS)
             self._asked_to_wait = wait > 0 and not isinstance(error, QuotaExceededError)
@@ -92,7 +97,16 @@ class CircuitBreaker:
                 wait = max(wait, OPEN_SECONDS)
             self._open_until = max(self._open_until, self._clock() + wait)
 
-    def succeeded(self) -> None:
-        """Count a success, which closes the circuit."""
+    def begun(self) -> None:
+        """Count a first piece, which closes the circuit, unless as many answers as open it were cut after theirs."""
         with _lock:
-            self.failures, self._open_until = 0, 0.0
+            self.failures = self._cut
+            if self.failures < FAILURES_TO_OPEN:
+                self._open_until = 0.0
+
+    def ended(self) -> None:
+        """Count a whole answer, which closes a circuit that cut answers have opened."""
+        with _lock:
+            if self._cut >= FAILURES_TO_OPEN:
+                self._open_until = 0.0
+            self.failures, self._cut = self.failures - self._cut, 0

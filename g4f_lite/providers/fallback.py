@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 import math
 import time
@@ -10,10 +11,9 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import zip_longest
 from typing import Any, NoReturn
 
-from ..answers.deltas import Attached, Delta, Usage, up_to_content
+from ..answers.deltas import Attached, Delta, Finish, Usage, no_end, up_to_content
 from ..answers.response import Response
 from ..answers.source import CheckedSource, Source, deltas_of
 from ..answers.stream import AnswerStream
@@ -30,7 +30,7 @@ from ..prompt import Prompt
 from ..timeout import Timeout, TimeoutLike
 from .base import BaseProvider
 from .hooks import listing, models_of
-from .registry import make, make_provider
+from .registry import member_of
 from .turns import Turns, members_of
 
 logger = logging.getLogger(__name__)
@@ -49,10 +49,11 @@ class Fallback(BaseProvider):
 
     The next provider is used only before the answer has begun, and at once where the waits that a service names by
     Retry-After are longer in all than the ``max_backoff`` of its provider's retry policy, 8 s.  A provider that does
-    not accept the prompt, for instance an image or an option, is skipped.  A provider that failed three times in a row
-    is skipped for 30 s, or for its Retry-After, at most an hour; then one call tries it again.  If no other provider
-    answers, one whose Retry-After fits in the timeout and in the retry policy is waited for.  The ``provider`` of an
-    answer is the name of the provider that answered, with its address where others of that name have another one.
+    not accept the prompt, for instance an image or an option, is skipped.  A provider that failed three times in a row,
+    before its answer or in the middle of it, is skipped for 30 s, or for its Retry-After, at most an hour; then one
+    call tries it again.  If no other provider answers, one whose Retry-After fits in the timeout and in the retry
+    policy is waited for.  The ``provider`` of an answer is the name of the provider that answered, with its address
+    where others of that name have another one.
 
     :param providers: the providers, in order: objects, classes or names
     :param each: seconds after which the next provider is asked if an answer has not begun; one that has is not cut, and
@@ -96,7 +97,7 @@ class Fallback(BaseProvider):
         given: Any = providers
         if not isinstance(given, Iterable):
             raise TypeError(f"a Fallback needs a list of providers, not {type(given).__name__}")
-        self.providers = [_member(provider) for provider in given]
+        self.providers = [member_of(provider) for provider in given]
         if not self.providers:
             raise ValueError("a Fallback needs at least one provider")
         limits = None if each is None else Timeout.of(each)
@@ -191,21 +192,6 @@ class Fallback(BaseProvider):
         return f"Fallback({self.providers!r})"
 
 
-def _member(given: Any) -> BaseProvider:
-    """Return the provider for an object, class or name.
-
-    :raises ProviderNotFoundError: if no provider has the name
-    :raises TypeError: if it is something else
-    """
-    if isinstance(given, BaseProvider):
-        return given
-    if isinstance(given, str):
-        return make_provider(given)
-    if isinstance(given, type) and issubclass(given, BaseProvider):
-        return make(given, given.__name__, {})
-    raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
-
-
 def all_failed(
     what: str, errors: list[G4FLiteError], step: str, models: Iterable[str | None] = ()
 ) -> AllProvidersFailedError:
@@ -218,7 +204,7 @@ def all_failed(
     """
     lines = "".join(
         f"\n  {str(error) or type(error).__name__}" + (f" (model {model!r})" if model else "")
-        for error, model in zip_longest(errors, models)
+        for error, model in itertools.zip_longest(errors, models)
     )
     return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
 
@@ -305,7 +291,7 @@ class _Chain(CheckedSource):
                 logger.info("Fallback: no answer from %s", error)
                 continue
             if breaker.failures:
-                breaker.succeeded()
+                breaker.begun()
             answered = getattr(source, "provider", None) or provider.name
             self.provider = member.name if answered == provider.name else answered
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
@@ -315,18 +301,26 @@ class _Chain(CheckedSource):
                 model = self._telling_model(position)
                 answering = self.provider + (f" (model {model!r})" if model else "")
                 self._tell([errors[each] for each in sorted(errors)], answering)
+            is_whole, asked_at = False, self._clock()
             try:
-                yield from first
-                yield from deltas
-            except DeadlineExceededError as error:  # not a failure of the provider, because it did answer
-                member.name_in(error)
-                self._name_limit(error, limits)
-                raise
+                for delta in itertools.chain(first, deltas):
+                    if isinstance(delta, Finish):
+                        is_whole = True
+                        breaker.ended()
+                    yield delta
+                    asked_at = self._clock()  # for the next one: until now, the caller may have taken its time
+                if not is_whole and not self._turns.ended.is_set():
+                    raise no_end()
             except G4FLiteError as error:
                 self.scrub(error)
                 member.name_in(error)
-                breaker.failed(error)
+                self._name_limit(error, limits)
+                # A caller who closes the answer, or whose time ends while pieces come, is not a failure of the member.
+                if not self._turns.ended.is_set() and not self._had_too_little_time(error, provider, asked_at):
+                    breaker.failed(error, begun=True)
                 raise
+            finally:
+                deltas.close()  # for a stage that needs no more
             return
         if self._turns.ended.is_set():
             return

@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..arguments import safe_url, service_of, unknown_name
+from ..arguments import hide_keys, safe_url, service_of, unknown_name
 from ..errors import ProviderNotConfiguredError, ProviderNotFoundError
 from .base import BaseProvider
 from .openai.address import read_address
@@ -84,7 +84,7 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
             raise ProviderNotFoundError(message) from None
         if re.fullmatch(_MODEL, whole) and service_of(whole) is None:
             hint = f"a model is written behind its provider: {f'ollama:{whole}'!r}"
-            raise ProviderNotFoundError(f"g4f_lite has no provider {name!r}; {hint}") from None
+            raise ProviderNotFoundError(hide_keys(f"g4f_lite has no provider {name!r}; {hint}")) from None
         raise
     return make(found, name, _with_its_key(found, settings))
 
@@ -138,6 +138,21 @@ def make(kind: Callable[..., BaseProvider], name: str, settings: dict[str, Any])
         raise
 
 
+def member_of(given: Any) -> BaseProvider:
+    """Return the provider for a member of a chain: an object, class or name.
+
+    :raises ProviderNotFoundError: if no provider has the name
+    :raises TypeError: if it is something else
+    """
+    if isinstance(given, BaseProvider):
+        return given
+    if isinstance(given, str):
+        return make_provider(given)
+    if isinstance(given, type) and issubclass(given, BaseProvider):
+        return make(given, given.__name__, {})
+    raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
+
+
 def find_class(name: str) -> type[BaseProvider]:
     """Return the class of a provider by its name.
 
@@ -160,7 +175,7 @@ def find_class(name: str) -> type[BaseProvider]:
     elif group := _similar_group(name):
         hint = f"an entry point is in the group {group!r}: write {ENTRY_POINTS!r}, and {_AGAIN}"
         message = f"g4f_lite has no provider {name!r}; {hint}"
-    raise ProviderNotFoundError(message)
+    raise ProviderNotFoundError(hide_keys(message))
 
 
 def _similar_group(name: str) -> str | None:

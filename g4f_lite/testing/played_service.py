@@ -189,9 +189,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Set-Cookie", f"{name}={value}; Path=/")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        self._write(reply.content, service.way if reply is service.answer else "whole")
+        if self.command != "HEAD":
+            self._write(reply.content, service.way if reply is service.answer else "whole")
 
-    do_GET = do_POST
+    do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST
 
     def _write(self, body: bytes, way: str) -> None:
         if way == "cut":

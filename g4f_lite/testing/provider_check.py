@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import pickle
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 from unittest import mock
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
-from ..answers.deltas import Finish, is_content
+from ..answers.deltas import Delta, Finish, is_content
 from ..answers.short_traceback import with_short_errors
 from ..errors import (
     AuthenticationError,
@@ -22,9 +22,11 @@ from ..errors import (
     HookError,
     RateLimitError,
 )
+from ..http.body import Body
 from ..http.retry import is_retryable
 from ..http.spellings import SHORTEST_SECRET
 from ..messages import Message
+from ..prompt import Prompt
 from ..providers import sending
 from ..providers.base import Provider
 from ..providers.hooks import models_of, read_error
@@ -186,8 +188,16 @@ def _pickled(provider: Provider) -> bytes:
 
 def _check_requests(provider: Provider, service: PlayedService, prompt: Asked) -> None:
     """Check that what a provider sends for a prompt comes to the service, to paths that have replies."""
+    read, deltas = list[str](), provider.deltas
+
+    @wraps(deltas)
+    def note(body: Body, prompt: Prompt) -> Iterator[Delta]:
+        read.append(urlsplit(body.response.url).path)
+        return deltas(body, prompt)
+
     try:
-        provider.ask(prompt)
+        with mock.patch.object(provider, "deltas", note):
+            provider.ask(prompt)
     except G4FLiteError as error:
         if service.unknown:
             raise AssertionError(f"there is no reply for {service.unknown[0]}, to which a request came") from error
@@ -196,8 +206,8 @@ def _check_requests(provider: Provider, service: PlayedService, prompt: Asked) -
             raise AssertionError(f"{error}; {advice}") from error
         raise
     assert service.asked, "a prompt sends no request; implement request(prompt, token), and do not override ask()"
-    path, last = service.asked[-1], service.prompt_path
-    assert path == last, f"the last request goes to {path}: put its reply last, after {last}"
+    path, last = [*service.asked, *read][-1], service.prompt_path
+    assert path == last, f"deltas reads the response to {path}: put that reply last, after {last}"
 
 
 def _check_deltas(provider: Provider, prompt: Asked) -> None:
@@ -347,7 +357,9 @@ def _check_refusals(
                 f"{name} was refused {MOST_REFUSALS} times, and the provider asked again each time; raise the second "
                 f"{kind.__name__}"
             )
-            assert service.refused == MOST_REFUSALS, f"a refusal of {name} is not {_a(kind)}"
+            assert service.refused == MOST_REFUSALS, (
+                f"a refusal of {name} is not {_a(kind)}; give no reply to a request whose refusal does not matter"
+            )
         service.refused = 0
     for parsed, body in _ODD_ERRORS:
         read_error(provider, 500, parsed, body)

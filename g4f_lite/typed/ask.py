@@ -70,7 +70,7 @@ class Question(Generic[T]):
         self.messages = self.prompt.messages
         self._ways = ways_of(self.provider, self.prompt, self.output.schema)
         self._began_at = time.monotonic()
-        self._total = self.prompt.timeout.total if isinstance(self.prompt.timeout, Timeout) else None
+        self._limits = Timeout.of(self.prompt.timeout, getattr(self.provider, "timeout", None))  # of all answers
         self._usages: list[Usage] = []
         self._results: Messages = []  # the calls of tools for answers that did not fit, and their results
         self.stream = self._stream()
@@ -228,19 +228,18 @@ class Question(Generic[T]):
 
     def _name_limit(self, error: DeadlineExceededError) -> None:
         """Say of an answer that was asked for again that the caller's limit passed, not what was left of it."""
-        if self.attempts > 1 and error.limit == "total" and self._total is not None:
-            text = f"the total time limit of {self._total:g} s passed while answer {self.attempts} was asked for"
+        if self.attempts > 1 and error.limit == "total" and self._limits.total is not None:
+            text = f"the total time limit of {self._limits.total:g} s passed while answer {self.attempts} was asked for"
             error.message = f"{text}, as none before fitted; give a longer timeout= if that is too short"
             error.args = (error.message,)
 
     def _has_time(self) -> bool:
-        """Return whether a limit on the whole call leaves time for another answer, which is then limited to that."""
-        limits = self.prompt.timeout
-        if not isinstance(limits, Timeout) or self._total is None:
+        """Return whether the limit on the whole call leaves time for another answer, which is then limited to that."""
+        if self._limits.total is None:
             return True
-        left = self._total - (time.monotonic() - self._began_at)
+        left = self._limits.total - (time.monotonic() - self._began_at)
         if left > 0:
-            self.prompt = replace(self.prompt, timeout=replace(limits, total=left))
+            self.prompt = replace(self.prompt, timeout=replace(self._limits, total=left))
         return left > 0
 
 

@@ -23,6 +23,9 @@ from .schema import Schema, described, schema_of, written
 
 T = TypeVar("T")
 _LONGEST_QUOTE = 80  # of a text in an error
+_LONGEST_REASON = 1_000  # characters: msgspec quotes whole values of the answer
+_MOST_REASONS = 10  # of a pydantic model
+_MOST_MISTAKES = 1_000  # for pydantic to list them, which takes it some microseconds and 700 bytes for each
 
 
 class Output(Generic[T]):
@@ -144,11 +147,24 @@ def _to_model(kind: type, value: Any) -> Any:
     try:
         return kind.model_validate(value)  # type: ignore[attr-defined]
     except ValueError as error:
-        listed = getattr(error, "errors", None)
-        if not callable(listed):
+        if not hasattr(error, "errors"):
             raise
-        lines = [f"{each['msg']} - at `{'.'.join(map(str, each['loc'])) or '$'}`" for each in listed()]
-        raise ValueError("; ".join(lines)) from error
+        reason, cause = _of_pydantic(error)
+    raise ValueError(reason) from cause
+
+
+def _of_pydantic(error: Any) -> tuple[str, Exception | None]:
+    """Return the first mistakes that an error of pydantic lists, and the error itself if there are no others.
+
+    One with many mistakes would write all of them wherever it is shown, and take fifty times as long as the answer.
+    """
+    count = error.error_count()
+    if count > _MOST_MISTAKES:
+        return f"{count} mistakes", None
+    first = error.errors()[:_MOST_REASONS]
+    reasons = [_shortened(f"{each['msg']} - at `{'.'.join(map(str, each['loc'])) or '$'}`") for each in first]
+    more = count - len(reasons)
+    return "; ".join([*reasons, f"and {more} more"] if more else reasons), None if more else error
 
 
 def _to_choice(members: tuple[Any, ...], value: Any) -> Any:
@@ -169,4 +185,8 @@ def _to_choice(members: tuple[Any, ...], value: Any) -> Any:
 
 
 def _mismatch(error: Exception) -> Mismatch:
-    return Mismatch(str(error) or type(error).__name__)
+    return Mismatch(_shortened(str(error)) or type(error).__name__)
+
+
+def _shortened(reason: str) -> str:
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"

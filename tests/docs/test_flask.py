@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -10,9 +11,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from flask import request
 
 from g4f_lite import ConversationNotFoundError, Conversations, RateLimitError, ServiceError, TransportError
 from g4f_lite.contrib.flask import stream_answer
+from g4f_lite.emulator import Emulator
 from g4f_lite.testing import Scripted
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +25,8 @@ FILES = {name[1]: block for block in BLOCKS if (name := re.match(r"# (\w+)\.py\n
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 (VIEW,) = re.findall(r"^## In a Flask view\n\n```python\n(.*?)^```$", README, re.M | re.S)
 FILES["readme"] = f"import g4f_lite\n{VIEW}"
+
+WORKER_SECONDS = 30  # of gunicorn, after which it kills a sync worker
 
 Load = Callable[[str], ModuleType]
 
@@ -116,6 +121,39 @@ def test_a_conversation_survives_a_reload(load: Load, g4f_scripted: Scripted) ->
     assert [len(call.messages) for call in g4f_scripted.calls] == [2, 4, 2]
 
 
+def test_a_visitor_whose_login_has_ended_is_told_so(load: Load, g4f_scripted: Scripted) -> None:
+    (returned,) = re.findall(r"Where `login_required` guards `/answer`, let it return `(.*?)` instead", PAGES[0])
+    app = load("app").app
+    app.before_request(lambda: ast.literal_eval(returned) if request.method == "POST" else None)
+    ada = app.test_client()
+    assert "if (!response.ok) throw await response.json();" in ada.get("/").text
+    response = ada.post("/answer", data={"text": "Hello."})
+    assert (response.status_code, response.get_json()) == (401, {"error": "Please log in again."})
+    assert g4f_scripted.calls == []
+
+
+def test_a_turn_that_its_visitor_left_is_kept_where_that_is_wanted_and_one_that_was_cut_is_not(
+    load: Load, monkeypatch: pytest.MonkeyPatch, g4f_emulator: Emulator
+) -> None:
+    (setting,) = re.findall(r"With `(.*)`, beside `on_turn=`, a turn\s+whose visitor left is kept", PAGES[0])
+    monkeypatch.setitem(FILES, "app", FILES["app"].replace("on_turn=", f"{setting}, on_turn="))
+    ada = load("app").app.test_client()
+    ada.get("/")
+    for fault, text in (("cut", "Will this be cut?"), ("stall", "Why is the sky blue?")):
+        g4f_emulator.fail(fault, after=3)
+        response = ada.post("/answer", data={"text": text}, buffered=False)
+        if fault == "cut":
+            assert events(response.data)[-1][0] == "failed"
+        else:
+            assert any(b'"text"' in chunk for chunk in response.response)
+        response.close()
+    stored = Conversations("conversations.sqlite")
+    _, question, answer = stored.load(stored.list()[0].id)
+    assert question["content"] == "Why is the sky blue?"
+    assert answer["content"]
+    assert question["content"].startswith(answer["content"])  # the emulator repeats the question
+
+
 def test_two_questions_at_once_are_two_whole_turns(load: Load, g4f_scripted: Scripted) -> None:
     g4f_scripted.queue("One.", "Two.")
     app = load("app").app
@@ -136,6 +174,18 @@ def test_a_chain_goes_on_after_ten_seconds_of_silence(load: Load, monkeypatch: p
         monkeypatch.setenv(name, "sk-test")
     chain = load("chain").chat.client.provider
     assert ([member.name for member in chain.providers], chain.each) == (["Groq", "Mistral"], 10)
+
+
+def test_two_calls_in_one_view_end_before_a_sync_worker_is_killed() -> None:
+    (seconds,) = re.findall(r"two calls in\s+one view need `timeout=(\d+)` each", PAGES[0])
+    assert 2 * int(seconds) < WORKER_SECONDS
+
+
+def test_the_limit_of_a_stream_in_a_sync_worker_is_in_the_last_list_too() -> None:
+    before_deploying = PAGES[1].partition("## A list before you deploy\n")[2]
+    found = [re.findall(r"G4F_LITE_STREAM_TIMEOUT=(\d+)", text) for text in (*PAGES, before_deploying)]
+    assert all(found)
+    assert all(int(seconds) < WORKER_SECONDS for limits in found for seconds in limits)
 
 
 def test_a_legacy_app(load: Load, g4f_scripted: Scripted) -> None:

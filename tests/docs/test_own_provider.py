@@ -31,7 +31,9 @@ FILE_NAME = re.compile(r"# (\w+\.\w+)\n")
 
 CODE = [block[2] for block in FENCE.finditer(PAGE) if block[1] != "sh"]
 FILES = {name[1]: code for code in CODE if (name := FILE_NAME.match(code))}
-ASKING, WITH_KEY, WITH_TOKEN, WITH_JOBS, WITH_LONG_JOBS = (code for code in CODE if not FILE_NAME.match(code))
+ASKING, WITH_KEY, WITH_TOKEN, WITH_JOBS, WITH_LONG_JOBS, WITH_SESSIONS, WITH_ERRORS = (
+    code for code in CODE if not FILE_NAME.match(code)
+)
 
 REFUSED_TOKEN = """
 import responses
@@ -58,6 +60,8 @@ except AuthenticationError as error:
     print(error)
 os.environ["PARLEY_API_KEY"] = "a-key"
 print(client.ask("Good day"))
+os.environ["PARLEY_USER"] = "bob"
+print(client.provider.user, ParleyWithKey().user)
 """
 
 
@@ -183,6 +187,7 @@ def test_a_key_comes_from_the_environment(environment: Environment) -> None:
     assert environment.run_beside_the_server("-c", WITH_KEY + MISSING_KEY).splitlines() == [
         "ParleyWithKey: the key is missing: set PARLEY_API_KEY in the environment, or pass api_key=",
         "Good day ",
+        "ann bob",
     ]
 
 
@@ -200,6 +205,27 @@ def test_a_token_that_is_refused_is_fetched_again(environment: Environment) -> N
 def test_a_job_is_asked_for_until_it_is_done(environment: Environment) -> None:
     """The block checks its own provider, with a server on loopback."""
     assert environment.run("-c", WITH_JOBS + 'print(ParleyJobs.request.__name__, "checked")') == "request checked\n"
+
+
+def test_a_session_is_closed_behind_its_answer(environment: Environment) -> None:
+    """The block checks its own provider; tests/wire/test_sessions_to_close.py ends its answers in other ways."""
+    assert environment.run("-c", WITH_SESSIONS + 'print("checked")') == "checked\n"
+
+
+REFUSED_MOOD = """
+import responses
+
+with responses.RequestsMock() as service:
+    service.post("http://127.0.0.1:8080/chat", status=400, json={"error": "no such mood"})
+    try:
+        ParleyWithErrors().ask("Hello")
+    except ServiceError as error:
+        print(error)
+"""
+
+
+def test_an_error_of_the_service_is_read(environment: Environment) -> None:
+    assert environment.run("-c", WITH_ERRORS + REFUSED_MOOD) == "ParleyWithErrors, prompt: no such mood\n"
 
 
 RENEWED = """

@@ -64,7 +64,7 @@ def test_a_schema(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
 def test_a_schema_for_a_service_that_knows_none_is_in_the_prompt(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_format, "_validator_for", lambda schema: None)  # it takes long to import what that needs
+    monkeypatch.setattr(json_format, "_check_of", lambda schema: None)  # it takes long to import what that needs
     file = tmp_path / "city.json"
     file.write_text(json.dumps({"type": "object", "required": ["city"]}), encoding="utf-8")
     command = ["chat", "Where?", "-p", "ai-engine", "--base-url", emulator.url, "--schema", str(file)]
@@ -139,6 +139,7 @@ def test_a_schema_without_the_package_that_checks_it(
     emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema", None)
+    monkeypatch.delitem(sys.modules, "g4f_lite.client.schema_check", raising=False)
     file = tmp_path / "city.json"
     file.write_text('{"required": ["city"]}', encoding="utf-8")
     for answer, code in (("{}", 0), ("Paris", 1)):

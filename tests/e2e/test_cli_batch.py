@@ -351,6 +351,8 @@ def test_the_progress_is_told_now_and_then_in_a_log(
     emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_report, "LOG_SECONDS", 0.001)
+    monkeypatch.setattr(batch_report, "MOST_LOG_SECONDS", 0.001)
+    emulator.fail("stall", nth=15, seconds=0.1)
     (tmp_path / "in.txt").write_text("".join(f"prompt {number}\n" for number in range(20)), encoding="utf-8")
     done = call("batch", str(tmp_path / "in.txt"), "--workers", "1", *here)
     assert re.search(

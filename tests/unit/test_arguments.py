@@ -6,6 +6,7 @@ import copy
 import pickle
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from g4f_lite import (
     Local,
     MissingDependencyError,
     OpenAICompatible,
+    Pace,
     Prompt,
     ProviderNotConfiguredError,
 )
@@ -95,6 +97,40 @@ def test_a_proxys_url(url: str, error: str) -> None:
     with pytest.raises(ValueError, match=error) as caught:
         check_proxy(url)
     assert "word" not in str(caught.value).replace("password", "")
+
+
+KEY = "sk-proj-Zq7Kp0secretvalue91AbCdEf"
+
+
+@pytest.mark.parametrize(
+    ("variable", "make"),
+    [
+        ("", lambda: Client(KEY)),
+        ("", lambda: Client(f"{KEY}:gpt-4")),
+        ("", lambda: Client(f"x/{KEY}")),
+        ("", lambda: Client(f"groq/{KEY}")),
+        ("", lambda: OpenAICompatible(KEY)),
+        ("", lambda: OpenAICompatible(f"http://{KEY}/#v1")),
+        ("", lambda: OpenAICompatible.preset(KEY)),
+        ("", lambda: Local(model=KEY)),
+        ("", lambda: OpenAICompatible(URL, model="m").ask("x", **{KEY: 1})),
+        ("", lambda: OpenAICompatible(URL, proxy=KEY)),
+        ("", lambda: Pace(5, storage=KEY)),
+        ("G4F_LITE_PROVIDER", lambda: Client().ask("x")),
+        ("G4F_LITE_BASE_URL", lambda: Client().ask("x")),
+        ("G4F_LITE_PROXY", lambda: OpenAICompatible("http://service.test", model="m").ask("x")),
+        ("G4F_LITE_CONTEXT", Local),
+        ("G4F_LITE_OFFLINE", lambda: OpenAICompatible("http://service.test", model="m").ask("x")),
+    ],
+)
+def test_no_error_shows_a_key_in_the_place_of_a_name_or_an_address(
+    variable: str, make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable or "UNUSED", KEY)
+    with pytest.raises((ValueError, TypeError)) as caught:
+        make()
+    assert KEY[:12] not in "".join(traceback.format_exception(caught.value))
+    assert "***" in str(caught.value)
 
 
 @pytest.mark.product

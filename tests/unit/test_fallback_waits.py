@@ -189,7 +189,7 @@ def test_who_does_not_accept_the_prompt_is_not_waited_for(clock: Clock) -> None:
 def test_a_success_of_another_call_ends_the_wait(clock: Clock) -> None:
     member = Scripted(slow(30), "one")
     chain = blocked(clock, member)
-    clock.meanwhile = lambda: chain._members[0].breaker.succeeded() if clock.waited >= 10 else None
+    clock.meanwhile = lambda: chain._members[0].breaker.begun() if clock.waited >= 10 else None
     assert chain.ask("Hello") == "one"
     assert 10 <= clock.waited < 30
 

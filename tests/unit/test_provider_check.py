@@ -368,13 +368,27 @@ class Elsewhere(Plain):
         (
             partial(Quill, api_key="the-good-key"),
             dict(reversed(REPLIES.items())),
-            "the last request goes to /chat: put its reply last, after /token",
+            "deltas reads the response to /chat: put that reply last, after /token",
         ),
     ],
 )
 def test_where_its_requests_go_is_checked_first(kind: Any, replies: Any, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_provider(kind, replies, text="x")
+
+
+class Tidies(Plain):
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[str | Finish]:
+        yield from super().deltas(body, prompt)
+        self.run(self.tidy)
+
+    def tidy(self, exchange: Exchange) -> None:
+        for method in ("PUT", "PATCH", "OPTIONS", "HEAD", "DELETE"):
+            self.check_response(exchange.send(requests.Request(method, f"{self.base_url}/said"), "bootstrap"))
+
+
+def test_a_request_behind_the_answer_has_any_method_and_is_not_the_prompt() -> None:
+    check_provider(Tidies, {"/said": "{}", "/say": SAID}, text="Good day", unmarked_end=True)
 
 
 def test_a_provider_in_the_place_of_its_class_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,3 +57,10 @@ def test_a_class_without_a_url_says_where_to_set_it() -> None:
     with pytest.raises(ValueError, match=r"^Heron needs base_url=, the URL of a server .*, or url = … in its class$"):
         made(url="")()
     assert made(url="")(base_url="http://heron.example/").base_url == "http://heron.example"
+
+
+@pytest.mark.parametrize("name", ["model_aliases", "supports_message_history"])
+def test_help_and_guide_tell_what_a_class_may_set(name: str) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "your-own-provider.md").read_text(encoding="utf-8")
+    assert f":cvar {name}: " in (Provider.__doc__ or "")
+    assert f" set `{name} = " in guide

@@ -20,6 +20,7 @@ from g4f_lite import (
     TransportError,
     Usage,
 )
+from g4f_lite.arguments import hide_keys
 from g4f_lite.http import spellings
 from g4f_lite.http.parsing import parse_json
 from g4f_lite.http.redact import HIDDEN, hide, password_in, redact, scrub, secrets_in, secrets_in_query
@@ -92,6 +93,11 @@ def test_a_secret_is_hidden_in_every_spelling(shown: str) -> None:
         ("my&secret<keyvalue-Z", "my&ampsecret&ltkeyvalue-Z"),
         ("my|secret`keyvalue-Z", "my&VerticalLine;secret&DiacriticalGrave;keyvalue-Z"),
         ("mot-de-passé-très-long", "mot-de-pass%c3%a9-tr%c3%a8s-long"),
+        ("correct horse 9 battery", "correct+horse+9+battery"),
+        ("mot de passé + long", "mot+de+pass%C3%A9+%2B+long"),
+        ("mot de passé + long", "mot%2Bde%2Bpass%25C3%25A9%2B%252B%2Blong"),
+        ("correct%20horse%209", "correct+horse+9"),
+        ("correct horse <9>", r"correct+horse+\u003c9\u003e"),
     ],
 )
 def test_a_secret_is_hidden_whole_in_every_legal_spelling(secret: str, shown: str) -> None:
@@ -179,6 +185,12 @@ def test_a_text_without_a_secret_stays_as_it_is(text: str) -> None:
 )
 def test_what_looks_like_a_credential_is_hidden(text: str, expected: str) -> None:
     assert redact(text) == expected
+
+
+@pytest.mark.parametrize("name", ["hf_transformers", "sk-learn-models", "gpt-4.1", "http://pk-models.test/v1", "r8_7b"])
+def test_a_name_that_begins_as_a_key_does_is_shown(name: str) -> None:
+    assert hide_keys(name) == name
+    assert hide_keys(f"{name} sk-abcdefgh12345") == f"{name} {HIDDEN}"
 
 
 @pytest.mark.parametrize("short", ["", "a", "abc"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from g4f_lite import Client, Fallback
 from g4f_lite.client import token_count
+from g4f_lite.client.text_limits import approximate_tokens
 from g4f_lite.client.token_count import TokenCount
 from g4f_lite.testing import Scripted
 
@@ -126,3 +128,10 @@ def test_the_vocabularies_are_those_of_the_real_tiktoken() -> None:
     text = Path(source.__file__).read_text(encoding="utf-8")
     for name, digest in token_count.VOCABULARIES.items():
         assert f'"{token_count._ADDRESS.format(name)}",\n        expected_hash="{digest}"' in text
+
+
+def test_a_run_of_blanks_is_counted_in_a_moment() -> None:
+    began = time.process_time()
+    assert approximate_tokens("a" + " \n\u3000" * 20_000) == 1
+    assert approximate_tokens(" " * 20_000 + "a" + " " * 20_000 + "b") == 2
+    assert time.process_time() - began < 1  # some hundredths of a second

@@ -134,20 +134,32 @@ def test_a_number_of_repairs_that_makes_no_sense_is_refused(repairs, error):
     assert provider.calls == []
 
 
-def test_the_limit_of_a_call_holds_for_all_of_its_answers(monkeypatch):
+@pytest.mark.parametrize(
+    ("own", "client", "call", "expected"),
+    [
+        (600, {"timeout": Timeout(total=100)}, {}, [100, 60, 20]),
+        (600, {}, {"timeout": 100}, [100, 60, 20]),
+        (100, {}, {}, [None, 60, 20]),
+        (100, {}, {"timeout": (3, 3)}, [None, 60, 20]),
+        (None, {}, {}, [None, None, None]),
+    ],
+)
+def test_the_limit_of_a_call_holds_for_all_of_its_answers(own, client, call, expected, monkeypatch):
     now = [0.0]
     monkeypatch.setattr("g4f_lite.typed.ask.time.monotonic", lambda: now[0])
     limits: list[float | None] = []
 
     class Slow(Plain):
         def begin(self, prompt):
-            limits.append(prompt.timeout.total)
+            limits.append(getattr(prompt.timeout, "total", None))
             now[0] += 40
             return super().begin(prompt)
 
+    provider = Slow("no", "no", "no", "no")
+    provider.timeout = Timeout(total=own)
     with pytest.raises(OutputError) as caught:
-        Client(Slow("no", "no", "no", "no"), timeout=Timeout(total=100)).ask("x", output=Person, repairs=9)
-    assert limits == [100, 60, 20]
+        Client(provider, **client).ask("x", output=Person, repairs=2 if own is None else 9, **call)
+    assert limits == expected
     assert caught.value.attempts == 3
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import traceback
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from g4f_lite.typed import lenient
 from g4f_lite.typed.mismatch import Mismatch
 from g4f_lite.typed.output import Output
 
-from .typed_types import City, Color, Even, Node, Owner, Person, Pet, Point, Trip
+from .typed_types import City, Color, Even, Node, Owner, Person, Pet, Pets, Point, Trip
 
 ADA = Person("Ada", 36)
 TRIP = """{"who": {"name": "Ada", "age": 36}, "to": [{"name": "Oslo"}], "color": "red", "at": {"x": 1},
@@ -127,6 +128,32 @@ def test_text_that_nearly_fits_is_converted_leniently(kind, text, value):
 def test_what_does_not_fit_says_why(kind, text, reason):
     with pytest.raises(Mismatch, match=reason):
         Output.of(kind).convert(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "end"),
+    [
+        (list[Pet], [{"name": "rex", "age": -1}], " - at `age` - at `$[0]`"),
+        (Pets, {"pets": [{}] * 5}, "; Field required - at `pets.4.age`"),
+        (Pets, {"pets": [{}] * 500}, "; Field required - at `pets.4.age`; and 990 more"),
+        (Pets, {"pets": [{}] * 501}, "1002 mistakes"),
+        (Pets, {"pets": [], "x" * 2_000: 1}, f"Extra inputs are not permitted - at `{'x' * 963}…"),
+        (Color, "z" * 2_000, f"Invalid enum value '{'z' * 980}…"),
+    ],
+)
+def test_what_does_not_fit_says_why_in_a_few_words(kind, value, end):
+    with pytest.raises(Mismatch) as caught:
+        Output.of(kind).value_of(value)
+    assert str(caught.value).endswith(end)
+
+
+@pytest.mark.parametrize(("count", "kept"), [(5, True), (6, False), (501, False)])
+def test_an_error_of_pydantic_is_kept_if_it_is_not_much_longer_than_the_reason(count, kept):
+    with pytest.raises(Mismatch) as caught:
+        Output.of(Pets).value_of({"pets": [{}] * count})
+    shown = "".join(traceback.format_exception(caught.value))
+    assert ("pydantic_core._pydantic_core.ValidationError" in shown) is kept
+    assert len(shown) < 12_000
 
 
 def test_a_text_full_of_brackets_takes_no_longer_than_others():

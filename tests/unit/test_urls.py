@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -74,6 +75,15 @@ PIECES = [
     "。",
     "＠",
 ]
+
+
+def test_a_url_of_any_length_is_not_plain() -> None:
+    url = "http://host.test/".ljust(64 * 1024, "é")
+    assert is_plain(url)
+    assert not is_plain(url + "x")
+    began = time.process_time()
+    assert redirected("http://host.test/", url * 100) is None
+    assert time.process_time() - began < 1  # a hundredth of a second
 
 
 @given(st.sampled_from(["http://", "https://", "http:", "//"]), st.lists(st.sampled_from(PIECES), max_size=7))

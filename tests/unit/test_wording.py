@@ -51,6 +51,7 @@ from g4f_lite.testing import Scripted
         ),
         ("after 5 tokens: give a larger max_tokens, which", "after 5 tokens: give a larger --max-tokens, which"),
         ("there is no model 'model=x'", "there is no model 'model=x'"),
+        ("\nall failed: \n  a: no\r\n \u2028b: no \n", "all failed: a: no; b: no"),
     ],
 )
 def test_advice_names_the_options_of_the_command(said: str, expected: str) -> None:

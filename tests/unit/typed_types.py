@@ -73,6 +73,10 @@ class Pet(BaseModel):
         return name
 
 
+class Pets(BaseModel, extra="forbid"):
+    pets: list[Pet]
+
+
 class Owner(BaseModel):
     name: str
 

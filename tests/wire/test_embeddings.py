@@ -81,6 +81,16 @@ def test_a_server_may_answer_in_the_form_that_was_not_asked_for(provide: Provide
         assert client.embeddings.create("hi", encoding_format="base64").data[0].embedding == packed
 
 
+def test_what_a_server_says_of_a_call_takes_little_room(provide: Provide) -> None:
+    usage = {"prompt_tokens": 1, "total_tokens": 1, "prompt_tokens_details": {"more": "x" * 1000}, "more": "x" * 1000}
+    with RawServer(every(listed(TWO[0], model="x" * 1000, usage=usage))) as server:
+        client = Client(provide(server))
+        assert client.embeddings.create("hi").model == "x" * 1000
+    ((name, kept),) = client.usage.by_model.items()
+    assert name == "x" * 200
+    assert [call.usage and call.usage.extra for call in kept._to_price] == [{}]
+
+
 def test_vectors_are_in_the_order_of_their_texts(provide: Provide) -> None:
     rows = [{"index": 1, "embedding": TWO[1]}, {"index": 0, "embedding": TWO[0]}]
     without = [{"embedding": vector} for vector in TWO]

@@ -85,6 +85,8 @@ MAY_BE_PIECES: dict[str, dict[str, Any] | bytes] = {
     "a delta that is 0": _choice(delta=0),
     "a delta without choices": {"object": "chat.completion.chunk", "delta": {"content": "lost"}},
     "content without choices": {"content": "lost"},
+    "a delta beside an empty list of choices": {"choices": [], "delta": {"content": "lost"}},
+    "content beside an empty list of choices": {"choices": [], "content": "lost"},
     "content that is 0": _choice(delta={"content": 0}),
     "content that is true": _choice(delta={"content": True}),
     "content that is a list of numbers": _choice(delta={"content": [3]}),
@@ -137,6 +139,19 @@ def test_a_message_at_the_end_adds_what_its_pieces_left_out(
     events = [piece({"content": text}) for text in pieces]
     end = {"choices": [{"index": 0, "message": {"content": message}, "finish_reason": "stop"}]}
     with RawServer(every(streamed(piece({"reasoning": "hm"}), *events, end))) as server:
+        assert provide(server).create(messages="hi") == answer
+
+
+@pytest.mark.parametrize("delta", [{}, {"role": "assistant"}, {"role": "assistant", "content": "", "tool_calls": []}])
+@pytest.mark.parametrize(
+    ("pieces", "message", "answer"),
+    [(["Hel", "lo"], "Hello", "Hello"), (["Hel"], "Hello", "Hello"), ([], "Hello", "Hello"), (["Hello"], "", "Hello")],
+)
+def test_a_message_beside_a_delta_that_has_only_a_role_is_read(
+    pieces: list[str], message: str, answer: str, delta: dict[str, Any], provide: Provide
+) -> None:
+    end = _choice(delta=delta, message={"role": "assistant", "content": message}, finish_reason="stop")
+    with RawServer(every(streamed(*(piece({"content": text}) for text in pieces), end))) as server:
         assert provide(server).create(messages="hi") == answer
 
 

@@ -87,7 +87,7 @@ def test_another_process_goes_on_where_one_ended(client: Client, emulator: Emula
     assert second.done is True
     seen = len(emulator.requests)
     third = batch_of(client, path)
-    assert (third.done, third.texts(), third.estimate().stored) == (True, PROMPTS, 0)
+    assert (third.done, third.texts(), third.estimate().stored) == (True, PROMPTS, 4)
     assert (third.usage.stored, third.usage.calls) == (4, 0)
     assert len(emulator.requests) == seen
     assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 1}

@@ -133,6 +133,18 @@ def test_where_there_is_no_list_at_all_the_first_refusal_counts(provide: Provide
         assert [request.line.split()[1] for request in server.requests] == ["/models", "/api/tags"]
 
 
+@pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Implemented"])
+def test_where_there_is_no_list_to_choose_a_model_from_the_error_says_how_to_name_one(status: str) -> None:
+    unnamed = "which was asked for because no model is named: set G4F_LITE_MODEL or model="
+    with RawServer(every(whole({"error": {"message": "no such page"}}, status=status))) as server:
+        told = f"no such page; there is no list of models at {server.url}/v1/models"
+        with OpenAICompatible(f"{server.url}/v1", retry=None) as provider:
+            for call, expected in ((provider.get_models, told), (lambda: provider.ask("hi"), f"{told}, {unnamed}")):
+                with pytest.raises(G4FLiteError) as caught:
+                    call()
+                assert str(caught.value).endswith(expected)
+
+
 # Images
 
 MADE: dict[str, tuple[Any, list[str]]] = {

@@ -164,6 +164,18 @@ def test_a_list_that_fails_does_not_hide_the_refusal(listed: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "shown"), [("llama3.2" + " " * 9000 + "z", r"llama3\.2 z"), ("x" * 9000, "x{99}…")], ids=["blanks", "x"]
+)
+def test_long_names_of_models_are_cut_in_an_error(name: str, shown: str) -> None:
+    with (
+        RawServer(refusing([name])) as server,
+        OpenAICompatible(server.url) as provider,
+        pytest.raises(ModelNotSupportedError, match=f"not found; it has {shown}$"),
+    ):
+        provider.ask("hi", model="y")
+
+
+@pytest.mark.parametrize(
     ("model", "near"),
     [
         ("gpt-4o-mni", ["gpt-4o-mini", "gpt-4o"]),

@@ -14,6 +14,7 @@ from g4f_lite import (
     OpenAICompatible,
     OutputError,
     RefusalError,
+    ServiceError,
     StreamInterruptedError,
     TurnsExceededError,
 )
@@ -22,6 +23,8 @@ from .canaries import KEY, Notes, serve, settings_for, take_notes  # noqa: F401 
 from .raw_server import RawServer, every, length
 
 CALL = {"id": "1", "type": "function", "function": {"name": "tool", "arguments": json.dumps({"city": KEY})}}
+
+HELD = "zq7Kp0-secret-value-91"  # looks like no key of a known service
 
 
 class Place(NamedTuple):
@@ -78,3 +81,33 @@ def test_an_answer_of_a_chain_that_is_cut(notes: Notes) -> None:
         Client(Fallback([provider])).ask("hi")
     assert "| *** |" in caught.value.partial
     notes.error(caught.value, variables=False)
+
+
+@pytest.mark.parametrize(
+    "extras",
+    [
+        {"extra_body": {"api_key": HELD}},
+        {"extra_body": {"provider": {"tokens": ["other-0", HELD]}}},
+        {"extra_body": {"provider": {"headers": {"X-A": HELD}}}},
+        {"extra_query": {"x": ["b", HELD]}},
+        {"tools": [{"type": "mcp", "server_url": "https://x.test", "authorization": HELD}]},
+        {"tools": [{"type": "mcp", "server_url": "https://x.test", "headers": {"Authorization": f"Bearer {HELD}"}}]},
+    ],
+)
+def test_a_secret_of_one_call_that_a_server_sends_back_is_hidden(extras: dict[str, Any]) -> None:
+    message = refused_with(f"unknown: {HELD} of https://x.test", **extras)
+    assert "unknown: *** of https://x.test" in message
+    assert HELD not in message
+
+
+def test_what_a_function_says_of_its_parameters_is_no_secret() -> None:
+    schema = {"type": "object", "properties": {"key": {"type": "string", "description": "the name of a city"}}}
+    tool = {"type": "function", "function": {"name": "look", "parameters": schema}}
+    assert "unknown: the name of a city" in refused_with("unknown: the name of a city", tools=[tool])
+
+
+def refused_with(text: str, **extras: Any) -> str:
+    answer = length(json.dumps({"error": {"message": text}}).encode(), status="400 Bad Request")
+    with RawServer(every(answer)) as server, pytest.raises(ServiceError) as caught:
+        OpenAICompatible(server.url, model="m", retry=None).ask("hi", **extras)
+    return f"{caught.value} {caught.value.body}"

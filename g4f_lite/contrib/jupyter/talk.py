@@ -12,6 +12,7 @@ from ...arguments import service_of
 from ...client.client import Client
 from ...conversation import Conversation
 from ...errors import G4FLiteError
+from ...http.checks import shorten
 from ...messages import Messages, text_of
 from ...providers.base import BaseProvider
 from ...providers.openai.listing import near_names
@@ -144,8 +145,9 @@ class Talk:
         if not listed or {asked, f"{asked}:latest"} & {*listed}:  # Ollama's tag need not be written
             return text
         near = near_names(str(asked), list(listed))
+        first = [shorten(name, 100) for name in listed[:MOST]]
         others = [] if near or source else [f"or the provider {name}" for name in near_provider(str(model))]
-        return f"{text}, which is not in its list of models; try {', '.join([*(near or listed[:MOST]), *others])}"
+        return f"{text}, which is not in its list of models; try {', '.join([*(near or first), *others])}"
 
     def undo(self) -> str | None:
         """Take the last question and its answer back, and return the question; None if there is none."""

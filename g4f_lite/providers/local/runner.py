@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 
-from ...arguments import number_setting, warn
+from ...arguments import check_whole_number, hide_keys, warn
 from ...http.deadline import Deadline
 from . import weights
 from .engine import Engine, EngineSettings
@@ -55,7 +57,7 @@ class Runner:
         self.context = asked or CONTEXT
         self._source = "" if asked is None else "context=" if context is not None else "G4F_LITE_CONTEXT="
         self.keep_alive = seconds_of(keep_alive)
-        self._threads = number_setting(threads, "threads", "G4F_LITE_THREADS", most=_MOST_THREADS)
+        self._threads = _number(threads, "threads", "G4F_LITE_THREADS", most=_MOST_THREADS)
         self._download = download
         self._mmproj = None if mmproj is None else checked_file(os.fspath(mmproj), "mmproj=")
         self._seeing = seeing
@@ -136,4 +138,22 @@ def context_setting(given: int | None = None) -> int | None:
     :raises TypeError: if it is not a whole number
     :raises ValueError: if it makes no sense
     """
-    return number_setting(given, "context", "G4F_LITE_CONTEXT", least=SMALLEST_CONTEXT, most=LARGEST_CONTEXT)
+    return _number(given, "context", "G4F_LITE_CONTEXT", least=SMALLEST_CONTEXT, most=LARGEST_CONTEXT)
+
+
+def _number(given: Any, name: str, variable: str, *, least: int = 1, most: int | None = None) -> int | None:
+    """Return a whole number that was given, or else that of a variable of the environment; None for neither.
+
+    :param name: the name of the argument, for the error
+    :param variable: the variable, which is empty or not set where there is no number
+    :raises TypeError: if what was given is not a whole number
+    :raises ValueError: if the number is less than ``least`` or more than ``most``, or the variable has none
+    """
+    if given is not None:
+        return check_whole_number(given, name, least=least, most=most)
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        return None
+    if not re.fullmatch(r"[+-]?\d{1,18}", value, re.ASCII):
+        raise ValueError(f"{variable} must be a whole number, not {hide_keys(value)!r}")
+    return check_whole_number(int(value), variable, least=least, most=most)

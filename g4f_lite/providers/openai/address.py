@@ -22,6 +22,8 @@ _NO_SUCH_ENDPOINT = r"(?i)(?:unexpected|unknown|no such|invalid) (?:endpoint|url
 NO_SUCH_PAGE = (404, 405, 501)  # statuses
 #: How the advice about an address begins.
 USUAL_END = "the address of such a server usually ends in /v1"
+#: How the advice about a list of models begins, in which the address follows.
+NO_LIST = "there is no list of models at"
 _AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 Query = list[tuple[str, str]]
@@ -113,10 +115,14 @@ def explain_address(error: G4FLiteError, base_url: str) -> None:
         return
     hint = version_hint(base_url)
     if hint is None:
-        if error.status == 404:
+        advice = ""
+        if error.step == "bootstrap" and error.status in NO_SUCH_PAGE:
+            advice = f"{NO_LIST} {base_url}/models"
+        elif error.status == 404:
             advice = f"status 404 often means a wrong address, which is {base_url} here"
             if error.step == "image":
                 advice = "this server probably generates no images; name a provider that does, for example openai"
+        if advice:
             error.message = f"{error.message}; {advice}"
             error.args = (error.message,)
         return

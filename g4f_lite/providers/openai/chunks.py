@@ -103,7 +103,7 @@ class ChunkReader:
         else:
             failure = failure_in(chunk, whole=self._whole)
             self.has_read = self.has_read or given is not None
-            if failure is None and given is None and "type" not in chunk and _may_be_piece(chunk):
+            if failure is None and "type" not in chunk and _may_be_piece(chunk):
                 raise unreadable("a chunk without choices", chunk)
         beside = chunk.get("x_groq")  # where Groq puts its usage, and what failed
         if isinstance(beside, dict):
@@ -224,7 +224,8 @@ class ChunkReader:
 
     def _deltas(self, choice: dict[str, Any], index: int) -> Iterator[Delta]:
         """Read the delta of a choice, or the message that stands in its place."""
-        place = next((name for name in self._places if choice.get(name)), None)
+        given = [name for name in self._places if choice.get(name)]
+        place = next((name for name in given if _says_more_than_role(choice[name])), given[0] if given else None)
         more = {name: value for name, value in choice.items() if name not in _KNOWN_OF_CHOICE and _is_given(value)}
         if more and ("delta" in choice or "message" in choice or choice.get("finish_reason") or choice.get("text")):
             yield Attached(more, "choice")
@@ -384,6 +385,10 @@ def _begins(delta: Delta) -> bool:
 def _may_be_piece(chunk: dict[str, Any]) -> bool:
     """Return whether a chunk without choices may hold a piece of the answer, as chunks of other APIs do."""
     return any(is_said(chunk.get(name)) for name in ("delta", "content", "text"))
+
+
+def _says_more_than_role(delta: Any) -> bool:
+    return not isinstance(delta, dict) or any(_is_given(value) for name, value in delta.items() if name != "role")
 
 
 def _is_given(value: Any) -> bool:

@@ -17,9 +17,10 @@ from ...errors import (
     TransportError,
     sanitize,
 )
+from ...http.checks import shorten
 from ...http.exchange import Exchange
 from ..call import fetch
-from .address import NO_SUCH_PAGE, with_query
+from .address import NO_LIST, NO_SUCH_PAGE, with_query
 from .base import OpenAIProvider
 from .models import is_for_chats, is_for_embeddings, model_for_chats, read_models
 from .presets import NO_MODEL, PRESETS, Preset, plain
@@ -45,7 +46,7 @@ class ListingProvider(OpenAIProvider):
         :raises ProviderNotConfiguredError: if it is a program that cannot answer without one, and has none for chats
         """
         if not self._served_model:
-            names = self._list_models(exchange)
+            names = self._list_to_choose_from(exchange)
             if not names and self._preset.to_get:
                 raise ProviderNotConfiguredError(f"it {no_model(self._preset)}")
             if names and self._preset.pull and all(map(is_for_embeddings, names)):
@@ -88,6 +89,16 @@ class ListingProvider(OpenAIProvider):
         if told := sanitize(advice(model, names, program, embeds=embeds)):
             error.message = error.message.removesuffix(".") + told
         error.args = (error.message,)
+
+    def _list_to_choose_from(self, exchange: Exchange) -> list[str]:
+        """List the models; where there is no list, the error says why it was asked for."""
+        try:
+            return self._list_models(exchange)
+        except ProviderError as error:
+            if NO_LIST in error.message:
+                error.message += ", which was asked for because no model is named: set G4F_LITE_MODEL or model="
+                error.args = (error.message,)
+            raise
 
     def _list_models(self, exchange: Exchange) -> list[str]:
         try:
@@ -162,4 +173,4 @@ def near_names(model: str, names: list[str]) -> list[str]:
 
 def _listed(names: list[str]) -> str:
     rest = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(shorten(name, 100) for name in names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,75 @@
+"""Whether JSON matches a schema, told after a bounded time: a service may make an answer to take for ever."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..errors import MissingDependencyError
+
+try:
+    import jsonschema
+    import referencing.jsonschema
+except ImportError as error:
+    raise MissingDependencyError(
+        'a schema in response_format is checked with jsonschema: pip install "g4f-lite[typed]"'
+    ) from error
+
+MAX_SECONDS = 5.0  # of computing: 100 kB take a fifth of one, unless a choice leads back to itself in each branch
+
+
+class SchemaCheck:
+    """A check of JSON, which fetches no schema that this one refers to: it may be a client's of a server.
+
+    :param schema: the JSON schema
+    :raises ValueError: if it is invalid
+    """
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+        try:
+            self._kind.check_schema(schema)
+        except jsonschema.SchemaError as error:
+            raise ValueError(f"response_format has an invalid JSON schema: {error.message}") from error
+        # Without its dialect, for which jsonschema would take a class of its own where a reference leads back to it.
+        self._schema = {name: part for name, part in schema.items() if name != "$schema"}
+
+    def first_error(self, value: Any) -> Any:
+        """Return the first ``jsonschema.ValidationError`` of a value, or None if it matches.
+
+        :raises TimeoutError: if that takes too long
+        """
+        ends_at = time.thread_time() + MAX_SECONDS
+
+        def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+            def keyword(*args: Any) -> Any:
+                if time.thread_time() > ends_at:
+                    raise TimeoutError(f"that takes more than {MAX_SECONDS:g} s of computing")
+                return function(*args)
+
+            return keyword
+
+        functions = {**self._kind.VALIDATORS, "uniqueItems": _unique_items}
+        kind = jsonschema.validators.extend(
+            self._kind, {name: bounded(function) for name, function in functions.items()}
+        )
+        return next(kind(self._schema, registry=referencing.jsonschema.EMPTY_REGISTRY).iter_errors(value), None)
+
+
+def _unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+    """Check ``uniqueItems`` in one step for each item; jsonschema compares each object with all others."""
+    if not wanted or not validator.is_type(value, "array"):
+        return
+    if len({json.dumps(_comparable(item), sort_keys=True) for item in value}) < len(value):
+        yield jsonschema.ValidationError(f"{value!r} has non-unique elements")
+
+
+def _comparable(value: Any) -> Any:
+    """Return JSON with its whole numbers written in one way: a schema takes 1 and 1.0 for the same."""
+    if isinstance(value, dict):
+        return {name: _comparable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return list(map(_comparable, value))
+    return int(value) if isinstance(value, float) and value.is_integer() else value

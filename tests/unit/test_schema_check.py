@@ -1,0 +1,80 @@
+"""Whether an answer matches a schema, and how long that may take."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from g4f_lite import ResponseFormatError
+from g4f_lite.client import schema_check
+from g4f_lite.client.json_format import JsonFormat
+from g4f_lite.client.schema_check import SchemaCheck
+
+UNIQUE = {"type": "array", "uniqueItems": True}
+BRANCH = {"type": "object", "properties": {"a": {"$ref": "#/$defs/N"}}}
+CHOICES: dict[str, Any] = {
+    "$defs": {"N": {"anyOf": [{**BRANCH, "required": ["b"]}, {**BRANCH, "required": ["c"]}]}},
+    "$ref": "#/$defs/N",
+}
+DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("items", "are_unique"),
+    [
+        ([], True),
+        ([1, 2, "1", True, False, 0, None, "null", [1], {"a": 1}, {"a": 2}, {}], True),
+        ([{"a": 1, "b": [2]}, {"b": [2], "a": 1}], False),
+        ([1, 1.0], False),
+        ([[{"a": 1.0}], [{"a": 1}]], False),
+        ([1.5, 1.5], False),
+        ([[], []], False),
+        (["a", "b", "a"], False),
+        ("aa", None),
+    ],
+)
+@pytest.mark.parametrize("dialect", [{}, {"$schema": "http://json-schema.org/draft-07/schema#"}])
+def test_unique_items(items: Any, are_unique: bool | None, dialect: dict[str, str]) -> None:
+    error = SchemaCheck({**UNIQUE, **dialect}).first_error(items)
+    assert (error and error.validator) == {True: None, False: "uniqueItems", None: "type"}[are_unique]
+    assert SchemaCheck({"uniqueItems": False}).first_error(items) is None
+
+
+def test_unique_items_are_not_all_compared_with_each_other() -> None:
+    began = time.thread_time()
+    assert SchemaCheck(UNIQUE).first_error([{"a": number} for number in range(5_000)]) is None
+    assert time.thread_time() - began < 5  # hundredths of one; all pairs would take 20
+
+
+@pytest.mark.parametrize("schema", [CHOICES, {**DIALECT, **CHOICES}, {**DIALECT, "anyOf": [BRANCH], **CHOICES}])
+def test_a_check_that_takes_too_long_ends(schema: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    check = SchemaCheck(schema)
+    assert check.first_error(nested(2)).validator == "anyOf"
+    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
+    with pytest.raises(TimeoutError, match=r"more than 0\.05 s of computing"):
+        check.first_error(nested(40))
+
+
+def test_a_dialect_that_a_reference_leads_back_to_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    branch = {"type": "object", "properties": {"a": {"$ref": "#"}}}
+    schema = {**DIALECT, "anyOf": [{**branch, "required": ["b"]}, {**branch, "required": ["c"]}]}
+    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
+    with pytest.raises(TimeoutError):
+        SchemaCheck(schema).first_error(nested(40))
+
+
+def test_an_answer_that_takes_too_long_to_check_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
+    json_format = JsonFormat({"type": "json_schema", "json_schema": {"name": "x", "schema": CHOICES}})
+    with pytest.raises(ResponseFormatError, match="the schema in response_format cannot be checked: that takes more"):
+        json_format.check(json.dumps(nested(40)))
