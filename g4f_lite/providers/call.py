@@ -219,6 +219,7 @@ class Call(CheckedSource):
             token = token_of(service, exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
+                self.priced_at = price_of_model(service.priced_at, model)
         body = send_prompt(service, exchange, self._prompt, token)
         try:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -113,7 +114,22 @@ def read_error(provider: Hooks, status: int, parsed: Any, text: str) -> G4FLiteE
         error: object = provider.service_error(status, parsed, text)
     if error is not None and not isinstance(error, G4FLiteError):
         raise wrong(provider, "service_error", error, "an error such as ServiceError(…), or None")
+    _check_wait(error, provider, "service_error")
     return error
+
+
+def _check_wait(error: G4FLiteError | None, provider: Hooks, hook: str) -> None:
+    """Check the wait in an error that a hook made, which may be a header as it came.
+
+    :raises HookError: if it is not a number of seconds
+    """
+    wait: object = getattr(error, "retry_after", None)
+    if wait is None or (type(wait) in (int, float) and 0 <= wait < math.inf):
+        return
+    given, wanted = f"{type(error).__name__} with retry_after={wait!r:.80}", "seconds, such as float(…)"
+    assert isinstance(error, ProviderError)
+    error.retry_after = None
+    raise mistake(provider, hook, f"made a {given}; make it {wanted}") from error
 
 
 class CallSettings(NamedTuple):
@@ -168,6 +184,7 @@ def raise_mistake(error: Exception, provider: Any, name: str, method: Any = None
     :param quoted: the beginning of the response that the hook was reading, which may say what is wrong
     """
     if isinstance(error, G4FLiteError):
+        _check_wait(error, provider, name)
         return
     pass_on_signal(error)
     hook = method or getattr(provider, name)

@@ -67,7 +67,8 @@ def send_prompt(provider: Sender, exchange: Exchange, prompt: Prompt, token: str
     :raises G4FLiteError: if one of them does not succeed
     :raises HookError: if the code of ``request`` has a mistake
     """
-    asked = _made(provider, prompt, token)
+    with at_step(exchange, "prompt"):  # so that a token that request() itself refuses, as too old, is fetched again
+        asked = _made(provider, prompt, token)
     if isinstance(asked, requests.Request):
         return _answered(provider, exchange, prompt, asked)
     with at_step(exchange, "prompt"):

@@ -249,3 +249,18 @@ def test_a_mistake_quotes_the_response_that_was_read(
     mistake, _, quoted = str(caught.value).partition("; the response begins with ")
     assert mistake.startswith(f"{hook} (test_errors_of_hooks.py, line ")
     assert (quoted.strip("'"), caught.value.body) == (body, body)
+
+
+@pytest.mark.parametrize("wait", ["900", b"9", True, -5, float("nan"), float("inf")], ids=repr)
+@pytest.mark.parametrize("status", [200, 429])
+def test_a_wait_that_is_not_in_seconds_is_a_mistake_of_the_hook(wait: Any, status: int) -> None:
+    def make(text: str, status: int) -> G4FLiteError:
+        return RateLimitError("busy", retry_after=wait)
+
+    with responses.RequestsMock() as mocked:
+        mocked.post(URL, body="!E busy\n", status=status)
+        hook = "deltas" if status == 200 else "service_error"
+        with pytest.raises(
+            HookError, match=rf"Heron\.{hook} made a RateLimitError with retry_after=.*; make it seconds"
+        ):
+            Heron(make).ask("x")

@@ -179,6 +179,15 @@ def test_models_have_prices_of_their_own() -> None:
         assert client.map(["one"], model="other").estimate().cost is None
 
 
+def test_the_model_that_a_server_names_first_has_a_price_of_its_own() -> None:
+    with Emulator() as emulator, Client(base_url=f"{emulator.url}/v1") as unpriced:
+        model = unpriced.ask("one").model
+        for prices, cost in (({model: (2, 10)}, 12e-6), ({"other": (2, 10)}, None)):
+            with Client(base_url=f"{emulator.url}/v1", price=prices) as client:
+                client.ask("one")
+                assert client.usage.cost == cost
+
+
 @pytest.mark.parametrize(
     ("price", "kind"),
     [

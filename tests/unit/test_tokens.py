@@ -115,3 +115,15 @@ def test_a_limit_on_tokens_with_status_200_says_when_it_ends(service: responses.
         with pytest.raises(RateLimitError) as caught:
             call()
         assert (caught.value.retry_after, caught.value.request_id, caught.value.step) == (300, "r-1", "bootstrap")
+
+
+def test_a_token_that_the_provider_itself_refuses_is_fetched_again(service: responses.RequestsMock) -> None:
+    class Expiring(WithToken):
+        def request(self, prompt: Prompt, token: str) -> requests.Request:
+            if token == "one":
+                raise AuthenticationError("the ticket has expired")
+            return super().request(prompt, token)
+
+    service.get(f"{URL}/token", json={"ticket": "two"})
+    assert Expiring().ask("x") == "Hello"
+    assert [call.request.path_url for call in service.calls] == ["/token", "/token", "/chat"]

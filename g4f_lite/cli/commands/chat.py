@@ -14,6 +14,7 @@ from ...client.routing import RoutedProvider, Router
 from ...client.usage import ClientUsage
 from ...providers.base import BaseProvider, Provider
 from ...providers.fallback import Fallback
+from ...providers.local.base import EngineProvider
 from ...providers.price import Price
 from ..answer_format import format_check
 from ..call_options import call_options
@@ -187,7 +188,7 @@ def _made(options: ProviderOptions, engine: EngineOptions, price: Price | None) 
     provider = options.choose(engine)
     if price is not None:
         for one in getattr(provider, "providers", [provider]):
-            if isinstance(one, Provider):
+            if isinstance(one, Provider) and not isinstance(one, EngineProvider):
                 one.priced_at = price
     note_waits(provider)
     if isinstance(provider, Fallback):
