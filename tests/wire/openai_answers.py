@@ -13,6 +13,12 @@ def piece(delta: dict[str, Any] | None = None, finish: str | None = None, **choi
     return {"id": "c-1", "choices": [{"index": 0, "delta": delta or {}, "finish_reason": finish, **choice}]}
 
 
+def call(id_: Any = None, name: Any = None, arguments: Any = None, **fields: Any) -> dict[str, Any]:
+    """Write a piece of a call, with only the fields that are given."""
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    return {**({"id": id_} if id_ is not None else {}), **({"function": function} if function else {}), **fields}
+
+
 def data(*events: dict[str, Any] | bytes) -> bytes:
     """Write events, a dict as the data of one and bytes as they are."""
     return b"".join(

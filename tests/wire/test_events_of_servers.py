@@ -10,7 +10,7 @@ import pytest
 from g4f_lite import Answer, EmptyResponseError, ResponseFormatError, Usage
 
 from .conftest import Ask, Provide
-from .openai_answers import HELLO, STOP, completion, data, piece, streamed, whole
+from .openai_answers import HELLO, STOP, call, completion, data, piece, streamed, whole
 from .raw_server import RawServer, every, length
 
 
@@ -163,6 +163,38 @@ def test_a_message_at_the_end_that_says_more_than_its_pieces_and_otherwise_is_an
     ):
         provide(server).create(messages="hi")
     assert caught.value.partial == "Transfer 1000"
+
+
+A, B = '{"city":"Oslo"}', '{"tz":"CET"}'
+A_SPELLED_ANEW = '{"city": "\\u004fslo"}'
+
+
+@pytest.mark.parametrize(
+    ("pieces", "message", "calls"),
+    [
+        ([("a", A)], [("a", A_SPELLED_ANEW)], [("a", A)]),
+        ([("a", A)], [("a", {"city": "Oslo"})], [("a", A)]),
+        ([("a", A)], [("x", A)], [("a", A)]),
+        ([("a", A)], [(None, A_SPELLED_ANEW)], [("a", A)]),
+        ([(None, A)], [("a", A_SPELLED_ANEW)], [("a", A)]),
+        ([("a", A), ("b", A)], [("x", A_SPELLED_ANEW), ("y", A_SPELLED_ANEW)], [("a", A), ("b", A)]),
+        ([(None, A), (None, B)], [(None, A), (None, B)], [(None, A), (None, B)]),
+        ([("a", "{}")], [("x", {})], [("a", "{}")]),
+        ([("a", "")], [("a", A)], [("a", A)]),
+        ([("a", A)], [("x", A_SPELLED_ANEW), ("b", B)], [("a", A), ("b", B)]),
+        ([("a", A)], [("x", A), ("b", A)], [("a", A), ("b", A)]),
+        ([("a", '{"n":1}')], [("b", '{"n":true}')], [("a", '{"n":1}'), ("b", '{"n":true}')]),
+    ],
+)
+def test_a_message_at_the_end_adds_only_calls_that_its_pieces_left_out(
+    pieces: list[Any], message: list[Any], calls: list[Any], provide: Provide
+) -> None:
+    events = [piece({"tool_calls": [call(id_, "f", text, index=at)]}) for at, (id_, text) in enumerate(pieces)]
+    again = [call(id_, "f", arguments) for id_, arguments in message]
+    end = {"choices": [{"index": 0, "message": {"tool_calls": again}, "finish_reason": "tool_calls"}]}
+    with RawServer(every(streamed(*events, end))) as server:
+        answer = provide(server).create(messages="hi", tools=[])
+    assert [(each.id, each.arguments) for each in answer.tool_calls] == calls
 
 
 def _message(text: str, finish: str | None = None) -> dict[str, Any]:

@@ -10,18 +10,12 @@ import pytest
 from g4f_lite import Answer, Client, Conversation, ToolCall
 
 from .conftest import Provide
-from .openai_answers import STOP, completion, piece, streamed, whole
+from .openai_answers import STOP, call, completion, piece, streamed, whole
 from .raw_server import Connection, RawServer, every
 
 A, B = '{"city":"Oslo"}', '{"tz":"CET"}'
 BOTH = [("a", "weather", A), ("b", "clock", B)]
 END = piece({}, "tool_calls")
-
-
-def call(id_: Any = None, name: Any = None, arguments: Any = None, **fields: Any) -> dict[str, Any]:
-    """Write a piece of a call, with only the fields that are given."""
-    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
-    return {**({"id": id_} if id_ is not None else {}), **({"function": function} if function else {}), **fields}
 
 
 def read(server: RawServer, provide: Provide) -> Answer:

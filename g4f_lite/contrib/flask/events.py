@@ -35,7 +35,8 @@ def stream_answer(
     Each event has JSON as its data:
 
     - ``message``: a piece of the answer, ``{"text": …}``, or images, ``{"images": [URL, …], "alt": …}``
-    - ``partial``: of a stream with ``output=``, instead of ``message``, the value so far, ``{"output": …}``
+    - ``partial``: of a stream with ``output=``, instead of ``message``, the value so far, ``{"output": …}``; a slow
+      browser gets the newest only
     - ``done``: the whole answer, ``{"text": …, "finish_reason": …}``, and the value as ``"output"`` if there is one
     - ``failed``: a failure after the headers were sent, ``{"status": …, "error": …}``, as in :func:`error_response`;
       with 503 the seconds of Retry-After as ``"retry_after"``, too

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -61,7 +61,8 @@ class Reader:
         self.app = app
         self._on_done = on_done
         # Without a limit: a slow browser must not hold up the answer, which is read as far as it is kept.
-        self._arrived: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self._arrived: deque[Item] = deque()
+        self._has_more = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="g4f_lite answer", daemon=True)
 
     def start(self) -> None:
@@ -69,19 +70,26 @@ class Reader:
         self._thread.start()
 
     def get(self, seconds: float) -> Item | None:
-        """Return the next delta or the end; None if neither comes in time.
+        """Return the next delta, the newest value or the end; None if none of them comes in time.
 
         :param seconds: how long to wait
         """
-        try:
-            return self._arrived.get(timeout=seconds)
-        except queue.Empty:
-            return None
+        with self._has_more:
+            self._has_more.wait_for(lambda: self._arrived, seconds)
+            return self._arrived.popleft() if self._arrived else None
 
     def close(self) -> None:
         """End the answer, and wait a little until ``on_done`` has been called."""
         self._stream.close()
         self._thread.join(END_SECONDS)
+
+    def _put(self, item: Item) -> None:
+        with self._has_more:
+            # A value holds all that came before it: kept for a slow browser, they would be many times the answer.
+            if isinstance(item, Partial) and self._arrived and isinstance(self._arrived[-1], Partial):
+                self._arrived.pop()
+            self._arrived.append(item)
+            self._has_more.notify()
 
     def _run(self) -> None:
         end = End(Answer(""), RuntimeError("the answer was not read, because the app has no context"))
@@ -93,13 +101,13 @@ class Reader:
         except BaseException:  # the visitor has the answer all the same
             self.app.logger.exception("on_done failed, or the app's context")
         finally:
-            self._arrived.put(end)
+            self._put(end)
 
     def _read(self) -> tuple[Answer, BaseException | None]:
         error: BaseException | None = None
         try:
             for item in _items(self._stream):
-                self._arrived.put(item)
+                self._put(item)
         except BaseException as failure:  # noqa: BLE001  it is raised in the thread of the request
             error = failure
             self._stream.close()

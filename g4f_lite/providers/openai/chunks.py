@@ -259,7 +259,8 @@ class ChunkReader:
                     self._streamed.add(str)
             yield part
         if has_more:
-            yield from self._noted(self._besides_content(delta, index), place)
+            again = place == "message" and ToolCallDelta in self._streamed
+            yield from self._noted(self._besides_content(delta, index, again), place)
 
     def _noted(self, deltas: Iterator[Delta], place: str) -> Iterator[Delta]:
         for delta in deltas:
@@ -304,9 +305,9 @@ class ChunkReader:
             raise unreadable("a message at the end, whose text is not that of its pieces,", content)
         return {**message, "content": rest}
 
-    def _besides_content(self, delta: dict[str, Any], index: int) -> Iterator[Delta]:
+    def _besides_content(self, delta: dict[str, Any], index: int, again: bool) -> Iterator[Delta]:
         if delta.get("tool_calls"):
-            yield from self._calls_of(index).read(delta["tool_calls"])
+            yield from self._calls_of(index).read(delta["tool_calls"], again=again)
         if delta.get("function_call"):
             yield from self._calls_of(index).read_function_call(delta["function_call"])
         if refusal := text_in(delta, "refusal"):

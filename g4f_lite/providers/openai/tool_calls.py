@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from .fields import check_sent_back, count_in, text_in
 from .object_end import ObjectEnd
 
 MAX_CALLS = 1_000  # to which pieces may still come
+MAX_COMPARED = 16 * 1024 * 1024  # characters of arguments that a message may say once more
 MAX_KEPT = 4 * 1024 * 1024  # characters of arguments, as many as an answer keeps; more are passed on all the same
 
 _OF_CALL = frozenset({"index", "id", "type", "function", "custom"})
@@ -33,11 +34,19 @@ class _Call:
     length: int = 0  # of the pieces together
     end: ObjectEnd = field(default_factory=ObjectEnd)  # of its arguments
     is_empty: bool = False  # whether an empty object has come, which some services send before the real arguments
+    value: int | None = None  # a hash of the value of its arguments, once it was asked for
 
     def add(self, arguments: str) -> None:
         self.pieces.append(arguments)
         self.length += len(arguments)
         self.end.read(arguments)
+        self.value = None
+
+    def hash_of_value(self) -> int:
+        """Return a hash of the value of its arguments, as far as they have come."""
+        if self.value is None:
+            self.value = _hash_of_value("".join(self.pieces) or "{}" * self.is_empty)
+        return self.value
 
     def has_whole(self, arguments: str) -> bool:
         """Return whether these are its arguments, and no more of them can come."""
@@ -64,17 +73,24 @@ class ToolCalls:
         self._by_id: dict[str, _Call] = {}  # the last call with an id
         self._by_index: dict[int, _Call] = {}  # the last call under an index of the service's
         self._room = MAX_KEPT
+        self._room_to_compare = MAX_COMPARED
         self._beside: list[_Call] = []  # those whose pieces stood in one list, without ids and indices
 
-    def read(self, pieces: Any) -> Iterator[ToolCallDelta]:
+    def read(self, pieces: Any, *, again: bool = False) -> Iterator[ToolCallDelta]:
         """Read a list of pieces, as a chunk or a message holds it; those that say nothing are left out.
 
+        :param again: whether it is of a message behind the pieces, which says their calls once more: perhaps with other
+            blanks, or with other ids.  Each is known by its name and the value of its arguments
         :raises ResponseFormatError: if it is not a list of objects, or one has what cannot be sent back
         """
         pieces = [pieces] if isinstance(pieces, dict) else pieces
         if not isinstance(pieces, list) or not all(isinstance(piece, dict) for piece in pieces):
             raise ResponseFormatError(f"expected a list of tool calls, got {shorten(json.dumps(pieces), 100)}")
         touched = []
+        known: defaultdict[tuple[str, int], deque[_Call]] = defaultdict(deque)
+        for call in self._calls if again and self._room_to_compare > 0 else ():
+            self._room_to_compare -= call.length if call.value is None else 0
+            known[call.name, call.hash_of_value()].append(call)
         for place, piece in enumerate(pieces):
             kind = "custom" if isinstance(piece.get("custom"), dict) or piece.get("type") == "custom" else "function"
             inner = piece.get(kind) or {}
@@ -87,7 +103,10 @@ class ToolCalls:
             check_sent_back(extra)
             if not (id_ or name or arguments or extra):
                 continue
-            call = self._call_of(id_, name, arguments, index_in(piece), place if len(pieces) > 1 else None)
+            if known and name and (same := known[name, _hash_of_value(arguments)]):
+                call, arguments = same.popleft(), ""
+            else:
+                call = self._call_of(id_, name, arguments, index_in(piece), place if len(pieces) > 1 else None)
             touched.append(call)
             new_id, new_name = "" if call.id else id_, "" if call.name else name
             call.name = call.name or name
@@ -173,6 +192,14 @@ def index_in(fields: dict[str, Any]) -> int | None:
     if isinstance(index, str) and index.isdecimal() and len(index) < 6:
         return int(index)
     return count_in(fields, "index")
+
+
+def _hash_of_value(arguments: str) -> int:
+    """Return a hash that is the same for arguments that differ in blanks, escapes or the order of their names only."""
+    try:
+        return hash(json.dumps(json.loads(arguments), sort_keys=True))
+    except (ValueError, RecursionError):
+        return hash(arguments)
 
 
 def _arguments_in(function: dict[str, Any]) -> str:
