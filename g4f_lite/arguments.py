@@ -379,7 +379,7 @@ def warn(message: str) -> None:
 
 def hide_keys(text: str) -> str:
     """Return a text with what looks like a key of a service, and has a digit, as names often have none, as ``***``."""
-    return re.sub(rf"(?=[\w.-]*\d)(?:{'|'.join(KEYS)})", "***", text)
+    return re.sub("|".join(KEYS), lambda found: "***" if re.search(r"\d", found[0]) else found[0], text)
 
 
 def safe_url(url: str) -> str:

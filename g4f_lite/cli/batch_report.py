@@ -31,13 +31,18 @@ MOST_LOG_SECONDS = 300.0
 TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
 
 
-def told_of_unused(estimate: Estimate, store: Path) -> str | None:
-    """Say if answers in a store are not used, which may be paid for once more; None if there is nothing to say."""
+def told_of_unused(estimate: Estimate, store: Path, failed: Path | None) -> str | None:
+    """Say if answers in a store are not used, which may be paid for once more; None if there is nothing to say.
+
+    :param failed: a file of rows that failed before, which may be all that is to be sent; None if there is none
+    """
     if not estimate.unused or not estimate.calls:
         return None
+    advice = "" if failed is None else f"; to ask only what failed, give {failed} as IN"
     return (
         f"{store} has {counted(estimate.unused, 'answer')} to other questions than these: another prompt, provider, "
         f"URL, key, model or option makes another question, and {counted(estimate.calls, 'prompt')} will be sent"
+        f"{advice}"
     )
 
 

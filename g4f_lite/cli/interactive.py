@@ -18,7 +18,7 @@ from ..http.urls import origin_of
 from ..messages import Image, Message, text_of
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
-from ..providers.registry import is_provider_name
+from ..providers.registry import is_provider_name, is_url
 from .commands.local import note_download
 from .conversation_file import ConversationFile, is_instruction
 from .failure import Failure, checking_arguments, message_of, misuse_of
@@ -37,7 +37,7 @@ HELP = """\
 /new           start over, with the same system message
 /retry         send the last message again; its turn is taken back
 /undo          take back the last turn
-/model NAME    use another model, or PROVIDER:MODEL; without NAME, show it
+/model NAME    use another model, PROVIDER:MODEL or URL; alone, show it
 /models        list the models of the provider
 /system TEXT   replace the system message; none removes it; alone, show it
 /save FILE     save the conversation to a new file, and each further turn
@@ -211,7 +211,7 @@ class InteractiveChat:
             check_name(name)
         with silent_keyboard(), _failing():
             first, _, rest = name.partition(":")
-            is_provider = is_provider_name(first) if rest else name == "local"
+            is_provider = is_url(name) or (is_provider_name(first) if rest else name == "local")
             if is_provider and not self._models.has(name):  # mistral:7b is a model of Ollama
                 self._set_provider(name)
                 return

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..providers.local.catalogue import DEFAULT
 from ..providers.local.references import is_reference
 from ..providers.openai.keys import clean
 from ..providers.selection import choose_provider
+from ..providers.turns import members_of
 from .completion import FILE, complete_provider
 from .failure import Misuse, checking_arguments, one_line
 from .notes import note
@@ -203,14 +205,20 @@ def told_of_members(errors: Sequence[G4FLiteError]) -> dict[str | None, str]:
 
 def note_waits(provider: BaseProvider) -> None:
     """Have a provider, or the members of a chain, note the waits that their services ask for."""
-    for one in getattr(provider, "providers", [provider]):
+    for name, one in named_members(provider):
         if isinstance(one, Provider):
-            one.on_retry = _note_wait
+            one.on_retry = partial(_note_wait, name)
 
 
-def _note_wait(error: G4FLiteError, attempt: int, wait: float) -> None:
+def named_members(provider: BaseProvider) -> list[tuple[str, BaseProvider]]:
+    """Return the members of a chain, or the only provider, with names that tell those at several URLs apart."""
+    members = getattr(provider, "providers", [provider])
+    return [(member.name, member.provider) for member in members_of(list(members), time.monotonic)]
+
+
+def _note_wait(name: str, error: G4FLiteError, attempt: int, wait: float) -> None:
     if getattr(error, "retry_after", None) and wait >= WAIT_SECONDS:
-        note(f"{error.provider} asks to wait {wait:.0f} s; waiting (Ctrl-C ends it)")
+        note(f"{name} asks to wait {wait:.0f} s; waiting (Ctrl-C ends it)")
 
 
 def note_unlisted(errors: list[G4FLiteError]) -> None:

@@ -15,6 +15,7 @@ import click
 from ..messages import image_type
 from .failure import Misuse
 from .notes import is_quiet, note
+from .text_files import LATIN_1
 from .waiting import if_late
 
 STANDARD_INPUT = "-"
@@ -148,5 +149,5 @@ def _decoded(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
     if codecs.lookup(sys.stdin.encoding or "utf-8").name == "utf-8":
-        raise Misuse("standard input is not text in UTF-8")
+        raise Misuse("standard input is not text in UTF-8" + ("" if b"\0" in data else f"; {LATIN_1}"))
     raise Misuse(f"standard input is text neither in UTF-8 nor in {sys.stdin.encoding}")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
 from ..conversation import Conversation
 from ..errors import ResponseFormatError
@@ -57,6 +58,16 @@ def send_checked(
     if wrong is None:
         conversation.messages = [*before, *turn, again.messages[-1]]
     return stream, wrong
+
+
+def add_up(answer: Answer, streams: list[AnswerStream]) -> None:
+    """Give an answer the tokens and the time of all that were asked for, as its cost is that of all.
+
+    :param streams: those of the answers, which have ended
+    """
+    usages = [stream.usage for stream in streams if stream.usage is not None]
+    answer.usage = sum(usages[1:], usages[0]) if usages else None
+    answer.seconds = sum(stream.seconds for stream in streams)
 
 
 def _mismatch(stream: AnswerStream, check: Callable[[str], object]) -> ResponseFormatError | None:

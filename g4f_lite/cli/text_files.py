@@ -9,6 +9,7 @@ from pathlib import Path
 from ..messages import image_type
 from .failure import Misuse
 
+LATIN_1 = "`iconv -f latin1 -t utf-8` converts Latin-1"
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # at the beginning of what Windows PowerShell writes with >
 
 
@@ -31,5 +32,5 @@ def _read(path: Path) -> str:
         raise Misuse(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         is_text = b"\0" not in data and image_type(data) is None
-        hint = "`iconv -f latin1 -t utf-8` converts Latin-1" if is_text else "an image is sent with --image"
+        hint = LATIN_1 if is_text else "an image is sent with --image"
         raise Misuse(f"{path} is not text in UTF-8; {hint}") from error

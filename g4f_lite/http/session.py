@@ -24,7 +24,7 @@ from .sockets import close_half_made, open_socket
 from .transfer import Transfer, running_transfer
 
 PIECE_BYTES = 16 * 1024  # of a request, sent at a time
-_COOKIE_WITH_LONG_NUMBER = rb"(?i)set-cookie:.*\d{4000}"
+_COOKIE_WITH_LONG_NUMBER = rb"(?i)set-cookie:.*[\d_]{300}"  # digits of an integer that no float can hold
 
 
 class Session(requests.Session):
@@ -325,7 +325,7 @@ class _Head:
     def readline(self, limit: int = -1) -> bytes:
         self.last_line = self._file.readline(limit)
         # A number that Python refuses to read is a bug of its own to its cookie jar, which warns with a traceback.
-        while len(self.last_line) > 4000 and re.match(_COOKIE_WITH_LONG_NUMBER, self.last_line):
+        while len(self.last_line) > 300 and re.match(_COOKIE_WITH_LONG_NUMBER, self.last_line):
             self.last_line = self._file.readline(limit)
         return self.last_line
 

@@ -117,6 +117,14 @@ def test_an_answer_that_does_not_fit_the_schema_is_asked_for_once_more(
     assert [message["content"] for message in json.loads(talk.read_text())] == ["Where?", '{"city": "Paris"}']
 
 
+def test_the_usage_is_that_of_both_answers_as_the_cost_is(emulator: Emulator, here: list[str]) -> None:
+    emulator.answer('{"city": 1}')
+    emulator.answer('{"city": "Paris"}')
+    done = call("chat", "Where?", *here, "--schema", CITY, "--json", "--price", "1000000,1000000")
+    told = json.loads(done.stdout)
+    assert told["cost"] == told["usage"]["total_tokens"] > 0  # a dollar each
+
+
 @pytest.mark.parametrize(("seconds", "reason"), [(0, "length"), (70, "stop")])
 def test_an_answer_that_is_cut_or_late_is_not_asked_for_again(
     emulator: Emulator, here: list[str], monkeypatch: pytest.MonkeyPatch, seconds: float, reason: str

@@ -180,6 +180,16 @@ def test_another_provider_can_go_on(emulator: Emulator, here: list[str], tmp_pat
     assert roles(file) == ["user", "assistant"] * 2
 
 
+def test_a_server_at_another_url_can_go_on(emulator: Emulator) -> None:
+    host = emulator.url.partition("//")[2]
+    with Terminal("chat", "-p", "echo", COLUMNS="200") as terminal:
+        terminal.wait_for("> ")
+        assert say(terminal, f"/model {emulator.url}/v1") == f"Chatting with {host} from now on.\r\n> "
+        assert say(terminal, "first") == "first\r\n> "
+        assert say(terminal, "/model http://").startswith("Error: ")
+    assert history(emulator) == ["first"]
+
+
 def test_weights_that_are_missing_are_told_at_once(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
     nowhere = {"XDG_CACHE_HOME": str(tmp_path), "HF_HOME": str(tmp_path), "HOME": str(tmp_path), "COLUMNS": "200"}

@@ -107,6 +107,19 @@ def test_another_prompt_keeps_the_answers_to_the_old_one(
     assert asked(emulator) == []
 
 
+def test_only_what_failed_can_be_asked_of_another_model(emulator: Emulator, command: list[str], tmp_path: Path) -> None:
+    failed = str(tmp_path / "failed.csv")
+    emulator.fail("status", status=400, times=1)
+    done = call(*command, "--failed", failed)
+    assert (done.returncode, "to other questions" in done.stderr) == (1, False)
+    emulator.reset()
+    advice = f"and 6 prompts will be sent; to ask only what failed, give {failed} as IN\n"
+    assert advice in call(*command, "--model", "other", "--failed", failed, "--estimate").stderr
+    again = ["batch", failed, "-o", str(tmp_path / "more.csv"), *command[4:], "--model", "other"]
+    assert call(*again).returncode == 0
+    assert asked(emulator) == ["prompt 0"]
+
+
 def test_answers_are_not_replaced_by_failures(emulator: Emulator, command: list[str], tmp_path: Path) -> None:
     assert call(*command).returncode == 0
     out = tmp_path / "out.csv"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
 
-from g4f_lite.cli.options import note_fallback
+from g4f_lite.cli.options import note_fallback, note_waits
 from g4f_lite.emulator import Emulator
-from g4f_lite.errors import TransportError
+from g4f_lite.errors import RateLimitError, TransportError
 from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.providers import turns
+from g4f_lite.providers.fallback import Fallback
+from g4f_lite.providers.openai.provider import OpenAICompatible
 
 from .command import assert_refused, call
 
@@ -120,6 +123,24 @@ def test_the_models_of_the_members_that_answer_are_listed(emulator: Emulator) ->
     assert (done.returncode, done.stdout) == (0, "llama3.2\n")
     reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
     assert done.stderr == f"Note: Groq did not list its models ({reason})\n"
+
+
+def test_servers_that_are_named_by_their_urls_are_told_apart(emulator: Emulator) -> None:
+    emulator.configure(models=("llama3.2",))
+    nobody, host = "127.0.0.1:9", emulator.url.partition("//")[2]
+    done = call("models", "--json", "-p", f"http://{nobody}/v1", "-p", f"{emulator.url}/v1")
+    row = {"provider": f"OpenAICompatible ({host})", "model": "llama3.2"}
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"models": [row]})
+    assert done.stderr.startswith(f"Note: OpenAICompatible ({nobody}) did not list its models (")
+
+
+def test_a_wait_is_noted_with_the_address_of_the_server(capsys: pytest.CaptureFixture[str]) -> None:
+    servers = [OpenAICompatible(base_url=f"http://127.0.0.1:{port}/v1") for port in (8, 9)]
+    note_waits(Fallback(servers))
+    for server in servers:
+        server.on_retry(RateLimitError("busy", retry_after=5.0, provider="OpenAICompatible"), 1, 5.0)
+    said = "Note: OpenAICompatible (127.0.0.1:{}) asks to wait 5 s; waiting (Ctrl-C ends it)\n"
+    assert capsys.readouterr().err == said.format(8) + said.format(9)
 
 
 def test_models_fails_if_no_member_of_a_chain_answers() -> None:

@@ -101,6 +101,12 @@ def test_files_that_are_not_text(emulator: Emulator, here: list[str], tmp_path: 
     assert emulator.requests == []
 
 
+def test_standard_input_in_latin_1(emulator: Emulator, here: list[str]) -> None:
+    told = "standard input is not text in UTF-8; `iconv -f latin1 -t utf-8` converts Latin-1\n"
+    assert_refused(call("chat", "Sum up:", *here, stdin="Grüße".encode("latin-1")), told)
+    assert emulator.requests == []
+
+
 def test_an_empty_pipe_is_pointed_out(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     image = tmp_path / "red.png"
     image.write_bytes(PNG)

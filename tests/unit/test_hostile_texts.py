@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from g4f_lite import QuotaExceededError, RateLimitError, ServiceError
+from g4f_lite.arguments import hide_keys
 from g4f_lite.cli.failure import one_line
 from g4f_lite.client.text_limits import approximate_tokens
 from g4f_lite.http.checks import ERROR_BODY_BYTES, rate_limit_error, shorten
@@ -19,6 +20,8 @@ from g4f_lite.http.waits import parse_retry_after
 from g4f_lite.providers.ai_engine import errors as ai_engine_errors
 from g4f_lite.providers.ai_engine.images import without_images
 from g4f_lite.providers.ai_engine.nonce import nonce_in_page
+from g4f_lite.providers.openai.listing import advice
+from g4f_lite.providers.openai.presets import PRESETS
 
 LIMIT = 1.0  # seconds of this thread's own; what is in proportion takes a hundredth
 BODY = ERROR_BODY_BYTES
@@ -66,10 +69,24 @@ def _seconds(function: Callable[[str], Any], text: str) -> float:
         (lambda text: approximate_tokens(f"a{text}b"), " ", EVENT),
         (one_line, "; for the service a, write: provider='", EVENT),
         (one_line, "; to use its default model by this name, write: Client(", EVENT),
+        (hide_keys, "sk-a ", BODY),
+        (hide_keys, "sk-", BODY),
+        (hide_keys, "a.", BODY),
     ],
 )
 def test_time_is_in_proportion(function: Callable[[str], Any], unit: str, length: int) -> None:
     assert _seconds(function, unit * (length // len(unit))) < LIMIT
+
+
+def test_a_message_of_several_lines_is_one() -> None:
+    assert one_line(" a \r\n\n b:\n c\u2028d\n") == "a; b: c; d"
+
+
+def test_long_names_that_a_server_lists_are_cut() -> None:
+    names = [f"{number}{'x' * 100_000}" for number in range(9)]
+    told = advice("gpt-4x", names, PRESETS["openai"])
+    assert told.startswith("; it has 0" + "x" * 98 + "…, 1")
+    assert len(told) < 1_000
 
 
 def test_what_is_far_behind_in_a_text_is_not_looked_at() -> None:

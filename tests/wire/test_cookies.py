@@ -116,3 +116,15 @@ def test_a_cookie_with_a_number_that_python_refuses_to_read_is_dropped() -> None
     with RawServer(every(answer)) as server, OpenAICompatible(server.url, model="m", timeout=5) as provider:
         assert [provider.create(messages="hi") for _ in range(2)] == ["Hello"] * 2  # warnings are errors here
         assert server.requests[1].headers["cookie"] == "kept=1"
+
+
+@pytest.mark.parametrize("age", ["9" * 400, "-" + "9" * 400, "9" * 3900, "9" * 5000, "9_" * 400 + "9"], ids=len)
+def test_a_cookie_with_an_age_that_no_number_can_hold_is_left_out_and_others_are_kept(
+    age: str, provide: Provide
+) -> None:
+    cookies = f"Set-Cookie: a=1; max-age={age}\r\nSet-Cookie: b=2; max-age={'9' * 12}"
+    with RawServer(every(length(delta("a", "stop") + DONE, cookies))) as server:
+        provider = provide(server)
+        for _ in range(2):
+            assert provider.create(messages="hi") == "a"
+        assert server.requests[-1].headers["cookie"] == "b=2"

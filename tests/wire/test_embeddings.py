@@ -22,6 +22,7 @@ from g4f_lite import (
     ResponseStatusError,
     RetryPolicy,
 )
+from g4f_lite.client.embeddings import EmbeddingsResponse
 from g4f_lite.emulator import Emulator
 
 from .conftest import Provide
@@ -230,6 +231,26 @@ def test_the_name_of_a_model_is_mapped(emulator: Emulator) -> None:
     member = OpenAICompatible(f"{emulator.url}/v1", model="own")
     client = Client("echo", models={"text-embedding-3-small": member})
     assert client.embeddings.create("a", model="text-embedding-3-small").model == "own"
+
+
+@pytest.mark.parametrize("texts", [1, 3])
+def test_an_answer_has_a_limit_of_numbers_for_each_text(texts: int, provide: Provide) -> None:
+    def embed(*vectors: list[int]) -> EmbeddingsResponse:
+        with RawServer(every(listed(*vectors))) as server:
+            return Client(provide(server)).embeddings.create(["a"] * texts)
+
+    assert len(embed(*[[1] * 16_384] * texts).data[-1].embedding) == 16_384
+    with pytest.raises(ResponseFormatError, match="more than 16,384 numbers for each text"):
+        embed(*[[1]] * (texts - 1), [1] * 20_000 * texts)
+
+
+def test_an_answer_for_few_texts_has_a_lower_limit(provide: Provide, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("g4f_lite.providers.openai.embeddings.MAX_JSON_BYTES", 0)
+    with RawServer(every(listed([1.0], [1.0], model="x" * 600_000))) as server:
+        client = Client(provide(server))
+        assert len(client.embeddings.create(["a", "b"]).data) == 2
+        with pytest.raises(ResponseFormatError, match="more than 524,288 bytes"):
+            client.embeddings.create("a")
 
 
 def test_a_large_answer_has_a_limit_of_its_own(provide: Provide, monkeypatch: pytest.MonkeyPatch) -> None:

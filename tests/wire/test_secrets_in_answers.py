@@ -111,3 +111,33 @@ def refused_with(text: str, **extras: Any) -> str:
     with RawServer(every(answer)) as server, pytest.raises(ServiceError) as caught:
         OpenAICompatible(server.url, model="m", retry=None).ask("hi", **extras)
     return f"{caught.value} {caught.value.body}"
+
+
+@pytest.mark.parametrize(
+    "extras",
+    [
+        {"extra_body": {"provider": {"tokens": ["other-0", HELD]}}},
+        {"extra_headers": {"X-A": HELD}},
+        {"extra_query": {"x": HELD}},
+        {"extra_query": {"x": ["b", HELD]}},
+    ],
+)
+def test_a_secret_of_a_call_for_vectors_or_images_that_a_server_sends_back_is_hidden(extras: dict[str, Any]) -> None:
+    refusal = length(json.dumps({"error": {"message": f"unknown: {HELD} here"}}).encode(), status="400 Bad Request")
+    with RawServer(every(refusal)) as server, Client(OpenAICompatible(server.url, model="m", retry=None)) as client:
+        for call in (
+            lambda: client.embeddings.create("x", **extras),
+            lambda: client.images.generate("x", **extras),
+        ):
+            with pytest.raises(ServiceError, match=r"unknown: \*\*\* here") as caught:
+                call()
+            assert HELD not in f"{caught.value} {caught.value.body}"
+
+
+def test_an_extra_body_that_contains_itself_is_an_error_at_the_call() -> None:
+    body: dict[str, Any] = {}
+    body["key"] = body
+    with OpenAICompatible("http://127.0.0.1:9", model="m") as provider:
+        for call in (provider.create_embeddings, provider.generate_image):
+            with pytest.raises(ValueError, match="contains itself"):
+                call("x", extra_body=body)

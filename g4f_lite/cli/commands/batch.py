@@ -242,7 +242,9 @@ def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price |
 
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
     """Say if the store has answers that are not used, which may be paid for once more."""
-    if files.store is not None and (unused := told_of_unused(estimate, files.store)):
+    has_failed = files.failed is not None and files.failed != files.source and files.failed.exists()
+    failed = files.failed if has_failed else None
+    if files.store is not None and (unused := told_of_unused(estimate, files.store, failed)):
         note(unused)
 
 

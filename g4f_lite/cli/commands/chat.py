@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ...answers.stream import AnswerStream
 from ...client.routing import RoutedProvider, Router
 from ...client.usage import ClientUsage
 from ...providers.base import BaseProvider, Provider
@@ -25,7 +26,7 @@ from ..notes import quiet_option
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, note_waits, provider_options
 from ..output import errors_in_json, require_output, write_json
 from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
-from ..repair import send_checked
+from ..repair import add_up, send_checked
 from ..show import note_if_cut, show
 from ..spending import cost_of, price_option
 from ..text_files import read_text_files
@@ -148,17 +149,25 @@ def command(
         InteractiveChat(conversation, options, attached, **how).run()
         return
     usage = ClientUsage()
+    ended: list[AnswerStream] = []
+
+    def count(stream: AnswerStream) -> None:
+        usage.add_stream(stream)
+        ended.append(stream)
+
     wrong = None  # with the answer
     with errors_in_json(as_json):
         if check is None:
             with checking_arguments():
-                stream = conversation.stream(text, images=attached, **options).when_ended(usage.add_stream)
+                stream = conversation.stream(text, images=attached, **options).when_ended(count)
         else:
-            stream, wrong = send_checked(conversation, text, attached, options, check, usage.add_stream)
+            stream, wrong = send_checked(conversation, text, attached, options, check, count)
     with stream:
         if as_json:
             with errors_in_json(as_json):
                 answer = stream.text()
+            if len(ended) > 1:
+                add_up(answer, ended)
             write_json({**answer.to_dict(), "cost": cost_of(usage)})
             note_if_cut(stream)
         else:

@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from ...errors import G4FLiteError
-from ...providers.fallback import Fallback, all_failed
+from ...providers.fallback import all_failed
 from ...providers.hooks import models_of
 from ...providers.openai.listing import ListingProvider
 from ..failure import tell
-from ..options import ProviderOptions, note_unlisted, provider_options
+from ..options import ProviderOptions, named_members, note_unlisted, provider_options
 from ..output import write, write_json
 
 
@@ -26,21 +26,22 @@ def command(provider_options: ProviderOptions, as_json: bool) -> None:
     settings: dict[str, Any] = {"timeout": provider_options.timeout, "proxy": provider_options.proxy}
     provider = provider_options.choose(**{name: value for name, value in settings.items() if value is not None})
     rows: list[dict[str, str]] = []
-    members = provider.providers if isinstance(provider, Fallback) else [provider]
+    members = named_members(provider)
     errors: list[G4FLiteError] = []
-    for one in members:
+    for name, one in members:
         try:
             names = models_of(one)
         except G4FLiteError as error:
             if len(members) == 1:
                 raise
-            error.provider = error.provider or one.name
+            if error.provider in (None, one.name):
+                error.provider = name
             errors.append(error)
             continue
         if not names:
             listed = "lists no models: it has none, or takes any name"
-            tell(f"{one.name} {one.without_models() if isinstance(one, ListingProvider) else listed}.")
-        rows += [{"provider": one.name, "model": name} for name in names]
+            tell(f"{name} {one.without_models() if isinstance(one, ListingProvider) else listed}.")
+        rows += [{"provider": name, "model": model} for model in names]
     if len(errors) == len(members):
         raise all_failed("no provider listed its models", errors, "bootstrap") from errors[-1]
     note_unlisted(errors)

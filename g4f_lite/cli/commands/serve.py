@@ -21,7 +21,7 @@ from ...providers.openai.provider import OpenAICompatible
 from ..completion import FILE, complete_model, complete_provider
 from ..failure import Failure, Misuse, checking_arguments, one_line, tell
 from ..notes import note
-from ..options import OR_KEY, EngineOptions, ProviderOptions, engine_options, keyless_options, read_key
+from ..options import OR_KEY, EngineOptions, ProviderOptions, engine_options, keyless_options, named_members, read_key
 from ..output import write
 from ..reachability import Endpoint, connect, look_up
 
@@ -123,7 +123,7 @@ def command(
         raise Failure(f"cannot listen on {host}, port {port}: {error.strerror}{other}") from error
     write(
         USAGE.format(
-            name=" or ".join(map(_named, _members(provider))),
+            name=" or ".join(_named(*member) for member in named_members(provider)),
             url=server.url,
             key=" with your key" if key else "",
             shown="your key" if key else "none",
@@ -150,10 +150,10 @@ def _members(provider: BaseProvider) -> Sequence[BaseProvider]:
     return provider.providers if isinstance(provider, Fallback) else [provider]
 
 
-def _named(provider: BaseProvider) -> str:
+def _named(name: str, provider: BaseProvider) -> str:
     """Return the name of a provider, with its model if it has one of its own."""
     model = getattr(provider, "model", None) or getattr(provider, "default_model", None)
-    return f"{provider.name} ({model})" if model else provider.name
+    return f"{name} ({model})" if model else name
 
 
 def _warn_if_not_ready(provider: BaseProvider) -> None:

@@ -15,14 +15,16 @@ from ...answers.deltas import Usage
 from ...answers.response import Response
 from ...arguments import check_name, check_proxy, unknown_name
 from ...errors import G4FLiteError, ResponseFormatError
+from ...http.body import MAX_JSON_BYTES
 from ...http.checks import shorten
 from ...http.exchange import Exchange
 from ...http.parsing import parse_json
+from ...messages import json_copy
 from ...timeout import CallRetry, Timeout, TimeoutLike, check_retry
 from ..call import fetch, run
 from ..sending import at_step
 from .errors import failure_in
-from .extras import check_extras
+from .extras import check_extras, secrets_of
 from .fields import count_in, text_in
 from .listing import ListingProvider
 from .options import EXTRAS
@@ -32,6 +34,8 @@ OPTIONS = EXTRAS | frozenset(
     {"dimensions", "encoding_format", "extra_body", "input_type", "truncate", "truncate_prompt_tokens", "user"}
 )
 MAX_BYTES = 256 * 1024 * 1024  # of 2048 vectors of 3072 numbers, written in decimals
+MAX_NUMBERS = 16_384  # of a vector; the longest known has 12,288
+_VECTOR_BYTES = 512 * 1024  # that so many take in decimals
 Input = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
 
 
@@ -99,12 +103,13 @@ class EmbeddingProvider(ListingProvider):
         check_extras(options)
         own = {name: value for name, value in options.items() if name not in EXTRAS}
         body = {"input": input, **({"model": model} if model else {}), **own}
-        body.update(body.pop("extra_body", None) or {})
+        body.update(json_copy(body.pop("extra_body", None) or {}, "the option extra_body", number_names=True))
         route, limits = self.route(None if proxy is None else check_proxy(proxy)), Timeout.of(timeout, self.timeout)
         policy: CallRetry = "own" if retry == "own" else check_retry(retry)
         self.check_ready()
 
         def ask(exchange: Exchange) -> Vectors:
+            exchange.secrets = lambda: [*self.secrets(), *secrets_of(options)]
             try:
                 answer = fetch(exchange, self.to_send("POST", "/embeddings", body, options), "prompt", self)
             except G4FLiteError as error:
@@ -112,7 +117,10 @@ class EmbeddingProvider(ListingProvider):
                 raise
             try:
                 with at_step(exchange, "prompt"):
-                    parsed = parse_json(answer.read(MAX_BYTES))
+                    text = answer.read(min(MAX_BYTES, MAX_JSON_BYTES + count * _VECTOR_BYTES))
+                    if text.count(b",") > 1000 + count * (100 + MAX_NUMBERS):  # which each take many times their bytes
+                        raise ResponseFormatError(f"the answer has more than {MAX_NUMBERS:,} numbers for each text")
+                    parsed = parse_json(text)
                     response = Response(answer.status, answer.headers)
                     return read_vectors(parsed, count, response, exchange.attempts)
             except G4FLiteError as error:

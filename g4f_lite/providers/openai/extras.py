@@ -7,6 +7,7 @@ from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
+from ...http.redact import secrets_in_fields
 from ..settings import check_fields
 from .address import Query
 
@@ -48,6 +49,12 @@ def headers_of(options: Mapping[str, Any], headers: Mapping[str, Any], auth: Any
 def query_of(options: Mapping[str, Any]) -> Query:
     """Return the query that a call adds."""
     return query_pairs(options.get("extra_query") or {}, "extra_query")
+
+
+def secrets_of(options: Mapping[str, Any]) -> list[str]:
+    """List what a call that is no prompt sends beside its body, and what in its ``extra_body`` may be secret."""
+    beside = [*map(str, (options.get("extra_headers") or {}).values()), *(value for _, value in query_of(options))]
+    return [*beside, *secrets_in_fields(options.get("extra_body"))]
 
 
 def query_pairs(query: Any, name: str) -> Query:

@@ -11,12 +11,12 @@ from ...arguments import check_name, check_proxy, unknown_name
 from ...errors import G4FLiteError, ResponseFormatError
 from ...http.checks import shorten
 from ...http.exchange import Exchange
-from ...messages import to_data_uri
+from ...messages import json_copy, to_data_uri
 from ...timeout import CallRetry, Timeout, TimeoutLike
 from ..call import fetch, later_fetch, run
 from ..sending import at_step
 from .errors import failure_in
-from .extras import check_extras
+from .extras import check_extras, secrets_of
 from .fields import count_in, objects_in, text_in
 from .listing import ListingProvider
 from .options import EXTRAS
@@ -62,11 +62,12 @@ class ImageProvider(ListingProvider):
         check_extras(options)
         own = {name: value for name, value in options.items() if name not in EXTRAS}
         body = {"prompt": prompt, **({"model": model} if model else {}), **own}
-        body.update(body.pop("extra_body", None) or {})
+        body.update(json_copy(body.pop("extra_body", None) or {}, "the option extra_body", number_names=True))
         route, limits = self.route(None if proxy is None else check_proxy(proxy)), Timeout.of(timeout, self.timeout)
         self.check_ready()
 
         def ask(exchange: Exchange) -> ImageResponse:
+            exchange.secrets = lambda: [*self.secrets(), *secrets_of(options)]
             request = self.to_send("POST", "/images/generations", body, options)
             answer = fetch(exchange, request, "image", self)
             try:
