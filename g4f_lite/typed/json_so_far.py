@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 _DEEPEST = 200  # levels; a text that has more is not read on
+_LONGEST_KEY = 31  # characters of "value" and a quotation mark, if each letter is written as an escape
 _READER = json.JSONDecoder(strict=False)
 _FIRST_OF_TWO = re.compile(r"\\u[dD][89abAB]..")  # an escape of half a character, which another one follows
 
@@ -14,14 +15,16 @@ _FIRST_OF_TWO = re.compile(r"\\u[dD][89abAB]..")  # an escape of half a characte
 class JsonSoFar:
     """Takes the pieces of a text with JSON in it; what is before the first bracket, and after the last, is ignored.
 
-    :param wrapped: whether the list is in an object, as ``{"value": […]}``
+    :param wrapped: whether the list is in an object, as ``{"value": […]}``; the first one of that name is taken
     :ivar elements: the complete elements of the list, as JSON
     """
 
     def __init__(self, *, wrapped: bool = False) -> None:
         self.elements: list[str] = []
         self._wrapped = wrapped
-        self._list = "]"  # the brackets that close what is open in the list itself, and not in one of its elements
+        self._list: str | None = "]"  # closes what is open in the list itself, and not in an element; None after it
+        self._in_list = False
+        self._key: list[str] = []  # the characters of the last key of the outermost object
         self._pieces: list[str] = []
         self._length = 0
         self._element: list[str] = []  # the pieces of the element that has begun
@@ -53,18 +56,22 @@ class JsonSoFar:
                 self._read_string(start + index, character)
             elif character == '"':
                 self._in_string, self._is_key = True, self._awaits_key
+                if self._is_key and self._open == "}":
+                    self._key.clear()
             elif character in "[{":
                 self._open += "]" if character == "[" else "}"
                 if len(self._open) > _DEEPEST:
                     self._ended = True
                     return
                 self._awaits_key, self._whole = character == "{", start + index + 1
-                if self._open == self._list:
-                    taken = index + 1
+                if self._open == self._list and (self._list == "]" or self._is_value()):
+                    self._in_list, taken = True, index + 1
             elif character in "]},":
-                if self._open == self._list:
+                if self._in_list and self._open == self._list:
                     self._end_element(piece[taken:index])
                     taken = index + 1
+                    if character != ",":
+                        self._in_list, self._list = False, None
                 if character == ",":
                     self._whole, self._awaits_key = start + index, self._open.endswith("}")
                     continue
@@ -75,7 +82,7 @@ class JsonSoFar:
                     return
             elif character == ":":
                 self._awaits_key = False
-        if self._open.startswith(self._list):
+        if self._in_list:
             self._element.append(piece[taken:])
 
     @property
@@ -94,6 +101,8 @@ class JsonSoFar:
             return None
 
     def _read_string(self, position: int, character: str) -> None:
+        if self._is_key and self._open == "}" and len(self._key) < _LONGEST_KEY:
+            self._key.append(character)
         if self._escaped:
             self._escape += character
             self._escaped = 4 if self._escape == "\\u" else self._escaped - 1
@@ -107,6 +116,13 @@ class JsonSoFar:
                 self._in_string = False
                 if not self._is_key:
                     self._whole = position + 1
+
+    def _is_value(self) -> bool:
+        """Return whether the last key of the outermost object is ``value``, which may be written with escapes."""
+        try:
+            return bool(_READER.decode(f'"{"".join(self._key)}') == "value")
+        except ValueError:
+            return False
 
     def _end_element(self, rest: str) -> None:
         element = "".join([*self._element, rest]).strip()

@@ -14,6 +14,7 @@ import msgspec.inspect as shapes
 
 from ..answers.json_text import without_fence
 from ..messages import valid_text
+from .mismatch import Mismatch
 
 
 def _refuse(constant: str) -> Any:
@@ -24,11 +25,18 @@ _READER = json.JSONDecoder(strict=False, parse_constant=_refuse)  # which accept
 _BEGINNING = re.compile(r"[\[{]")
 _ATTEMPTS = 50  # at finding JSON in a text with many brackets
 _MAX_READ = 8 * 1024 * 1024  # characters that attempts which fail may read, all together
+_LONGEST_QUOTE = 80  # of a text in an error
 
 
-def without_thoughts(text: str) -> str:
-    """Return a text without the thoughts between ``<think>`` tags that it begins with."""
-    return re.sub(r"(?s)\A\s*<think>.*?</think>", "", text)
+def plain_json(text: str) -> Any:
+    """Parse a text that is JSON, and nothing else.
+
+    :raises Mismatch: if it is not JSON
+    """
+    try:
+        return _READER.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise Mismatch(f"expected JSON, got {text[:_LONGEST_QUOTE]!r}") from error
 
 
 def json_in(text: str) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Annotated, Any, Generic, TypeVar
@@ -17,9 +18,10 @@ except ImportError as error:
     raise MissingDependencyError('typed answers need msgspec: pip install "g4f-lite[typed]"') from error
 
 from .choice import members_of
-from .lenient import fitted, json_in, without_thoughts
+from .lenient import fitted, json_in, plain_json
 from .mismatch import Mismatch
 from .schema import Schema, described, schema_of, written
+from .thoughts import without_thoughts
 
 T = TypeVar("T")
 _LONGEST_QUOTE = 80  # of a text in an error
@@ -81,9 +83,41 @@ class Output(Generic[T]):
         :raises Mismatch: if there is no value of the type in it, or several different ones
         """
         text = without_thoughts(text)
-        for exact in dict.fromkeys((text, without_fence(text))):
+        for exact in _exact(text):
             with suppress(Mismatch):
                 return self.strictly(exact)
+        return self._found(text)[1]
+
+    def begins_with(self, elements: list[str], text: str) -> bool:
+        """Return whether the list that ``convert`` finds in a text begins with these elements, which are JSON.
+
+        :raises Mismatch: if there is no value of the type in it, or several different ones
+        """
+        return bool(self._plain(without_thoughts(text))[: len(elements)] == list(map(plain_json, elements)))
+
+    def _plain(self, text: str) -> Any:
+        """Return what ``convert`` makes the value of, as plain JSON types."""
+        for exact in _exact(text):
+            with suppress(Mismatch):
+                self.strictly(exact)
+                whole = plain_json(exact)
+                return whole["value"] if self.schema.wrapped else whole
+        return self._found(text)[0]
+
+    def convert_part(self, text: str) -> T:
+        """Convert a text that is the JSON of a part of an answer, as ``convert`` does with the whole.
+
+        :raises Mismatch: if it is not a value of the type
+        """
+        with suppress(Mismatch):
+            return self.strictly(f'{{"value": {text}}}' if self.schema.wrapped else text)
+        return self.value_of(plain_json(text))
+
+    def _found(self, text: str) -> tuple[Any, T]:
+        """Return the value among other text, as plain JSON types and converted.
+
+        :raises Mismatch: if there is none, or several different ones
+        """
         reason: Mismatch | None = None
         fits: list[tuple[Any, T]] = []
         for found in json_in(text):
@@ -95,10 +129,11 @@ class Output(Generic[T]):
             first, value = fits[0]
             if any(found != first and other != value for found, other in fits):  # which of them is only an example?
                 raise Mismatch("expected one value, got several different ones")
-            return value
+            return self._unwrapped(first), value
         if self.schema.wrapped:  # the value alone, without the object around it and without quotation marks
+            alone = text.strip().strip("\"'`.")
             with suppress(Mismatch):
-                return self.value_of(text.strip().strip("\"'`."))
+                return alone, self.value_of(alone)
         quoted = text.strip()[:_LONGEST_QUOTE]
         raise reason or Mismatch(f"expected JSON, got {quoted!r}" if quoted else "there is no text")
 
@@ -135,6 +170,11 @@ class Output(Generic[T]):
 @lru_cache(maxsize=128)
 def _cached(kind: Any) -> Output[Any]:
     return Output(kind)
+
+
+def _exact(text: str) -> Iterable[str]:
+    """Return the texts that may be the JSON itself: this one, and the one in its code fence."""
+    return dict.fromkeys((text, without_fence(text)))
 
 
 def _to_model(kind: type, value: Any) -> Any:

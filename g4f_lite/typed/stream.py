@@ -10,6 +10,7 @@ from ..answers.answer import Answer
 from ..errors import OutputError, RefusalError, ResponseFormatError
 from .json_so_far import JsonSoFar
 from .mismatch import Mismatch
+from .thoughts import pieces_without_thoughts
 
 if TYPE_CHECKING:
     from .ask import Question
@@ -84,7 +85,7 @@ class TypedStream(Generic[T]):
         """
         json = JsonSoFar()
         last, length, read = None, 0, 0
-        for piece in chain(["".join(self._pieces)], self, [""]):
+        for piece in chain(self._without_thoughts(), [""]):
             json.feed(piece)
             length += len(piece)
             if piece and (length - read) * _SNAPSHOTS < length:  # each one reads all that there is
@@ -100,7 +101,7 @@ class TypedStream(Generic[T]):
         """Iterate the elements of a list, each as soon as it is complete, converted and checked.
 
         :raises TypeError: if ``output`` is not a list
-        :raises OutputError: if an element does not fit, or the whole does not
+        :raises OutputError: if an element does not fit, or the whole does not, or begins with other elements
         """
         return self._elements(self._question.output.element())
 
@@ -139,22 +140,36 @@ class TypedStream(Generic[T]):
     def _elements(self, element: Output[Any]) -> Iterator[Any]:
         json = JsonSoFar(wrapped=self._question.output.schema.wrapped)
         count = 0
-        for piece in chain(["".join(self._pieces)], self):
+        for piece in self._without_thoughts():
             json.feed(piece)
             while count < len(json.elements):
                 try:
-                    value = element.convert(json.elements[count])
+                    value = element.convert_part(json.elements[count])
                 except Mismatch as error:
                     reason = Mismatch(f"element {count}: {error}")
                     reason.__cause__ = error
                     raise self._question.mismatched(reason) from reason
                 count += 1
                 yield value
-        if not count:  # there was no list
-            everything: Any = self.output
-            yield from everything
-        elif self._error is not None:
-            raise self._error
+        everything: Any = self.output
+        if count:
+            self._check_given(json.elements)
+        yield from everything[count:]
+
+    def _check_given(self, elements: list[str]) -> None:
+        """Compare the elements that were given with the value, as JSON: the caller may have changed them since.
+
+        :raises OutputError: if the value does not begin with them
+        """
+        try:
+            if not self._question.output.begins_with(elements, self.answer):
+                raise Mismatch("the list that came first is not the value of the whole")
+        except Mismatch as reason:
+            raise self._question.mismatched(reason) from reason
+
+    def _without_thoughts(self) -> Iterator[str]:
+        """Iterate all pieces, also those that have been read, without the thoughts that the text begins with."""
+        return pieces_without_thoughts(chain(["".join(self._pieces)], self))
 
     def _finish(self) -> None:
         """Convert the whole answer, once."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Meta
 
 from g4f_lite import (
     Client,
@@ -180,6 +184,69 @@ def test_elements_are_converted(kind, text, items):
     stream = Client(Plain(text)).stream("x", output=kind)
     assert list(stream.items()) == items
     assert stream.output == items
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (list[int], '<think>try [1,2] first</think>{"value":[5,6]}', [5, 6]),
+        (list[int], '\n <think>{"value": [1]}</thin</think>\n[5,6]', [5, 6]),
+        (list[str], '<think>["x"]</think>["a","b"]', ["a", "b"]),
+        (list[int], "<think>[]</think>[5]", [5]),
+        (list[int], "<think>[5]", [5]),
+        (list[int], "<thin> [5]", [5]),
+        (list[int], '{"note":[1,2],"value":[5,6]}', [5, 6]),
+        (list[int], '{"value":[5,6],"note":[1,2]}', [5, 6]),
+        (list[int], '{"note":{"value":[1]},"value":[5,6]}', [5, 6]),
+        (list[int], '{"value' + "e" * 40 + '":[1,2],"value":[5,6]}', [5, 6]),
+        (list[int], '{"\\u0076\\u0061\\u006c\\u0075\\u0065":[5,6]}', [5, 6]),
+        (list[int], '{"value":[5,6],"value":[5,6]}', [5, 6]),
+        (list[str], '["1.50", "[1]", "line\nbreak", "\\"a\\""]', ["1.50", "[1]", "line\nbreak", '"a"']),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_elements_and_snapshots_are_those_of_the_value(kind, text, value, size):
+    def stream():
+        return Client(Plain([text[at : at + size] for at in range(0, len(text), size)])).stream("x", output=kind)
+
+    assert list(stream().items()) == value
+    assert stream().output == value
+    assert list(stream().partials())[-1] == value
+
+
+def test_elements_have_all_digits():
+    stream = Client(Plain('{"value": [1.10]}')).stream("x", output=list[Decimal])
+    assert list(map(str, stream.items())) == ["1.10"]
+    assert list(map(str, stream.output)) == ["1.10"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "given_before", "value"),
+    [
+        (list[int], '{"value":[1,2],"value":[5,6]}', [1, 2], [5, 6]),
+        (list[int], '{"value":[1,2],"value":[1]}', [1, 2], [1]),
+        (Annotated[list[int], Meta(max_length=2)], "[1, 2, 3] [1, 2]", [1, 2, 3], [1, 2]),
+    ],
+)
+def test_elements_that_are_not_those_of_the_value_end_in_an_error(kind, text, given_before, value):
+    stream = Client(Plain(text)).stream("x", output=kind)
+    items = stream.items()
+    assert [next(items) for _ in given_before] == given_before
+    with pytest.raises(OutputError, match="the list that came first is not the value of the whole"):
+        next(items)
+    assert stream.output == value
+
+
+def test_elements_may_be_changed_and_need_not_be_equal_to_others():
+    @dataclass(eq=False)
+    class City:
+        name: str
+
+    names = []
+    for city in Client(Plain('[{"name": "Oslo"}, {"name": "Bergen"}]')).stream("x", output=list[City]).items():
+        names.append(city.name)
+        city.name = "changed"
+    assert names == ["Oslo", "Bergen"]
 
 
 def test_an_element_that_does_not_fit_is_an_error_in_its_place():
