@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import responses
 
 from g4f_lite import Client, Fallback, MissingDependencyError, OpenAICompatible, RateLimitError, Usage
 from g4f_lite.client import usage as usage_module
@@ -179,13 +180,14 @@ def test_models_have_prices_of_their_own() -> None:
         assert client.map(["one"], model="other").estimate().cost is None
 
 
-def test_the_model_that_a_server_names_first_has_a_price_of_its_own() -> None:
-    with Emulator() as emulator, Client(base_url=f"{emulator.url}/v1") as unpriced:
-        model = unpriced.ask("one").model
-        for prices, cost in (({model: (2, 10)}, 12e-6), ({"other": (2, 10)}, None)):
-            with Client(base_url=f"{emulator.url}/v1", price=prices) as client:
-                client.ask("one")
-                assert client.usage.cost == cost
+@pytest.mark.parametrize(("model", "cost"), [("big", 12e-6), ("big-2026", 12e-6), ("other", None)])
+def test_the_model_that_a_server_lists_first_has_a_price_of_its_own(model: str, cost: float | None) -> None:
+    answer = {"choices": [{"message": {"content": "one"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
+    with responses.RequestsMock() as mocked, Client(base_url="http://a.example/v1", price={model: (2, 10)}) as client:
+        mocked.get("http://a.example/v1/models", json={"data": [{"id": "big"}]})
+        mocked.post("http://a.example/v1/chat/completions", json={"model": "big-2026", **answer})
+        client.ask("one")
+        assert client.usage.cost == cost
 
 
 @pytest.mark.parametrize(
