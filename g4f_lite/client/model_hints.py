@@ -28,8 +28,8 @@ def add_model_hint(
     :param mapped: the names in the client's ``models``
     """
     causes = error.errors if isinstance(error, AllProvidersFailedError) else [error]
-    unknown = any(isinstance(cause, ModelNotSupportedError) for cause in causes)
-    if not model or not unknown or "by this name, write: " in error.message:
+    unknown = [isinstance(cause, ModelNotSupportedError) for cause in causes]
+    if not model or not any(unknown) or ", write: " in error.message:
         return
     first, _, rest = model.partition(":")
     if (names := [name for name in mapped if name != "*"]) and model not in names:
@@ -38,7 +38,10 @@ def add_model_hint(
         error.message += f"; {_elsewhere(model, server_template)}"
     elif rest and is_provider_name(first):  # but not with a slash, which is in the names of OpenRouter's models
         error.message += f"; for the provider {first}, write: {server_template.replace('ollama', first).format(rest)}"
-    if call_template is not None:
+    if not all(unknown):  # another name for the model would be another model for those that have it
+        named = server_template.format(model)
+        error.message += f"; all were asked for this model: name it with those that have it, as in {named}"
+    elif call_template is not None:
         default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
         target = default or next(iter(provider.models), None)  # None stands for the default model
         line = call_template.format(f"models={{{model!r}: {target!r}}}")

@@ -8,7 +8,15 @@ import re
 import pytest
 
 import g4f_lite
-from g4f_lite import AllProvidersFailedError, ChatCompletion, Client, Fallback, ModelNotSupportedError, RateLimitError
+from g4f_lite import (
+    AllProvidersFailedError,
+    ChatCompletion,
+    Client,
+    Fallback,
+    ModelNotSupportedError,
+    RateLimitError,
+    TransportError,
+)
 from g4f_lite.providers import selection as choice
 from g4f_lite.testing import Scripted
 
@@ -114,6 +122,15 @@ def test_a_model_that_the_service_does_not_know_has_the_line_too(ask, kind):
         ask(client)
     assert re.search(r"its default model.*models=\{'gpt-9': None\}", str(caught.value))
     assert str(caught.value).count("models=") == 1
+
+
+def test_a_model_that_only_some_of_a_chain_lack_is_not_mapped_for_all_of_them():
+    down, last = Plain(TransportError("down")), Plain(ModelNotSupportedError("no such model"))
+    with pytest.raises(AllProvidersFailedError) as caught:
+        Client(Fallback([down, last])).ask("x", model="qwen3")
+    assert str(caught.value).endswith(
+        "; all were asked for this model: name it with those that have it, as in provider='ollama:qwen3'"
+    )
 
 
 def test_a_model_of_a_server_has_a_line_that_names_the_server():
