@@ -334,5 +334,6 @@ def test_a_model_that_cannot_be_chosen_is_one_line(kernel: Kernel) -> None:
 
 def test_prompts_hold_braces_and_dollars(kernel: Kernel, emulator: Emulator) -> None:
     kernel.run("name = 'Ada'")
-    assert shown(kernel.run('%%chat\n{"a": "$name {name}"}')) == ['{"a": "$name {name}"}']
+    told = shown(kernel.run('%%chat\n{"a": "$name {name}"}'))
+    assert told == ["{name} was sent as it is; -i replaces it\n", '{"a": "$name {name}"}']
     assert shown(kernel.run("%%chat -i\n{name} {{name}} {name[:2]} {name:>5}")) == ["Ada {name} Ad   Ada"]
