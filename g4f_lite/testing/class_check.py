@@ -26,6 +26,8 @@ def check_class(provider: Provider) -> None:
         raise AssertionError(f"{kind.__name__} {text}")
     if provider.models and provider.default_model not in provider.models:
         raise AssertionError(f"default_model is {provider.default_model!r}, which is not among models")
+    for alias, model in provider.model_aliases.items() if provider.models else ():
+        assert model in provider.models, f"model_aliases has {alias!r} for {model!r}, which is not among models"
     asked = Prompt.of(messages="Hello", an_option_that_no_service_has=1)
     assert provider.refusal(asked), f"{kind.__name__}.check accepts any option; call super().check(prompt) in it"
     known = [name for name in dir(Provider) if not name.startswith("_")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
@@ -36,6 +36,12 @@ class MisspeltSetting(Plain):
 class OtherDefault(Plain):
     models = ("a", "b")
     default_model = "c"
+
+
+class OtherAlias(Plain):
+    models = ("a", "b")
+    default_model = "a"
+    model_aliases: ClassVar[dict[str, str]] = {"big": "c"}
 
 
 class OtherMethod(Misspelt):
@@ -82,6 +88,7 @@ def test_a_name_of_the_class_itself_is_not_a_misspelt_one(kind: type[Plain]) -> 
     [
         (NoBootstrap, r"has token_sources, and no bootstrap\(\)"),
         (OtherDefault, "default_model is 'c', which is not among models"),
+        (OtherAlias, "model_aliases has 'big' for 'c', which is not among models"),
         (AcceptsAnything, r"AcceptsAnything\.check accepts any option; call super\(\)\.check\(prompt\) in it"),
         (Undeclared, r"Undeclared\.api_key is the class Secret; write Secret\(…\) with the name of a variable"),
         (Misspelt, r"Misspelt.service_eror has no effect; did you mean service_error\?"),
