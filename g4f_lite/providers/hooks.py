@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -124,7 +123,7 @@ def _check_wait(error: G4FLiteError | None, provider: Hooks, hook: str) -> None:
     :raises HookError: if it is not a number of seconds
     """
     wait: Any = getattr(error, "retry_after", None)
-    if wait is None or (type(wait) in (int, float) and 0 <= wait < math.inf):
+    if wait is None or (type(wait) in (int, float) and wait >= 0):
         return
     given, wanted = f"{type(error).__name__} with retry_after={wait!r:.80}", "seconds, such as float(…)"
     assert isinstance(error, ProviderError)
