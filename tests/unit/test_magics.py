@@ -359,7 +359,7 @@ def test_images_are_sent_with_the_cell(shell: InteractiveShell, g4f_scripted: Sc
     path.write_bytes(PNG)
     shell.user_ns.update(cat=PNG, where=path)
     run(shell, "%%chat --image cat\nWhat is it?")
-    run(shell, f'%%chat --image {{{{where}}}} --image "{path}"\nAnd these?')  # Windows groups by no other quotes
+    run(shell, f'%%chat --image {{where}} --image "{path}"\nAnd these?')  # Windows groups by no other quotes
     kinds = [[part["type"] for part in call.messages[-1]["content"]] for call in g4f_scripted.calls]
     assert kinds == [["text", "image_url"], ["text", "image_url", "image_url"]]
     assert run(shell, "%chat history")._repr_markdown_() == (
