@@ -103,11 +103,11 @@ def test_a_conversation_survives_a_reload(load: Load, g4f_scripted: Scripted) ->
     """One that was deleted is begun again, and what is shown is text, not HTML."""
     g4f_scripted.queue("It is <blue>.", "Yes.", "Hello again.")
     ada = load("pages").app.test_client()
-    assert "<p>" not in ada.get("/").text
+    assert "<p>" not in ada.get("/").get_data(as_text=True)
     for text in ("Which colour?", " ", "Sure?"):
         assert ada.post("/", data={"text": text}).headers["Location"] == "/"
     for _ in range(2):
-        assert re.findall("<b>(.*)</b> (.*)</p>", ada.get("/").text.replace("<p>", "\n")) == [
+        assert re.findall("<b>(.*)</b> (.*)</p>", ada.get("/").get_data(as_text=True).replace("<p>", "\n")) == [
             ("user", "Which colour?"),
             ("assistant", "It is &lt;blue&gt;."),
             ("user", "Sure?"),
@@ -117,7 +117,7 @@ def test_a_conversation_survives_a_reload(load: Load, g4f_scripted: Scripted) ->
     (info,) = stored.list()
     stored.delete(info.id)
     assert ada.post("/", data={"text": "Hello."}).status_code == 302
-    assert "Hello again." in ada.get("/").text
+    assert "Hello again." in ada.get("/").get_data(as_text=True)
     assert [len(call.messages) for call in g4f_scripted.calls] == [2, 4, 2]
 
 
@@ -126,7 +126,7 @@ def test_a_visitor_whose_login_has_ended_is_told_so(load: Load, g4f_scripted: Sc
     app = load("app").app
     app.before_request(lambda: ast.literal_eval(returned) if request.method == "POST" else None)
     ada = app.test_client()
-    assert "if (!response.ok) throw await response.json();" in ada.get("/").text
+    assert "if (!response.ok) throw await response.json();" in ada.get("/").get_data(as_text=True)
     response = ada.post("/answer", data={"text": "Hello."})
     assert (response.status_code, response.get_json()) == (401, {"error": "Please log in again."})
     assert g4f_scripted.calls == []
@@ -242,7 +242,9 @@ def test_an_error_may_be_a_page(load: Load, g4f_scripted: Scripted) -> None:
     g4f_scripted.queue(RateLimitError("slow down", retry_after=7))
     response = module.app.test_client().get("/")
     assert (response.status_code, response.headers["Retry-After"], response.mimetype) == (503, "7", "text/html")
-    assert response.text.endswith("<p>The service is not available at the moment. Please try again later.</p>")
+    assert response.get_data(as_text=True).endswith(
+        "<p>The service is not available at the moment. Please try again later.</p>"
+    )
 
 
 def test_visitors_read_their_own_language(load: Load, g4f_scripted: Scripted) -> None:
