@@ -105,7 +105,7 @@ def test_a_conversation_survives_a_reload(load: Load, g4f_scripted: Scripted) ->
     ada = load("pages").app.test_client()
     assert "<p>" not in ada.get("/").get_data(as_text=True)
     for text in ("Which colour?", " ", "Sure?"):
-        assert ada.post("/", data={"text": text}).headers["Location"] == "/"
+        assert ada.post("/", data={"text": text}).headers["Location"] in ("/", "http://localhost/")
     for _ in range(2):
         assert re.findall("<b>(.*)</b> (.*)</p>", ada.get("/").get_data(as_text=True).replace("<p>", "\n")) == [
             ("user", "Which colour?"),
