@@ -95,7 +95,8 @@ def test_a_file_that_another_command_has_changed_keeps_its_system_message(
         say(terminal, "first")
         messages = json.loads(file.read_text(encoding="utf-8"))
         file.write_text(json.dumps([*messages, *messages[1:]]), encoding="utf-8")
-        assert "another command has added a turn to it" in say(terminal, "/system Be polite.")
+        told = " ".join(say(terminal, "/system Be polite.").split())  # however long the path of the file is
+        assert "another command has added a turn to it" in told
         assert say(terminal, "/system") == "Be brief.\r\n> "
         assert roles(file) == ["system", *["user", "assistant"] * 2]
 
