@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -71,24 +72,20 @@ def test_a_caller_logs_in() -> None:
     assert ends_in_a_child(pooled.logging_in, lambda: token_of(OpenAICompatible("http://127.0.0.1:9"), exchange))
 
 
-def test_who_forks_while_holding_a_lock_lets_go_of_it_in_the_child() -> None:
-    lock = ForkSafeLock()
-    with lock.held():
-        child = os.fork()
-    if child == 0:
-        signal.alarm(10)
-        with lock.held():
-            os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-
-
-def is_open_in_a_child(gate: ForkGate) -> bool:
+def is_free_in_a_child(enter: Callable[[], AbstractContextManager[object]]) -> bool:
+    """Fork, and tell whether the child can enter a lock or a gate."""
     child = os.fork()
     if child == 0:
         signal.alarm(10)
-        with gate.passed():
+        with enter():
             os._exit(0)
     return os.waitpid(child, 0)[1] == 0
+
+
+def test_who_forks_while_holding_a_lock_lets_go_of_it_in_the_child() -> None:
+    lock = ForkSafeLock()
+    with lock.held():
+        assert is_free_in_a_child(lock.held)
 
 
 def test_a_fork_waits_for_a_thread_in_a_gate_and_nobody_enters_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,14 +139,14 @@ def test_a_fork_waits_no_longer_than_for_so_long(monkeypatch: pytest.MonkeyPatch
     thread = threading.Thread(target=stay)
     thread.start()
     assert inside.wait(30)
-    assert is_open_in_a_child(gate)
+    assert is_free_in_a_child(gate.passed)
     done.set()
     thread.join(30)
-    assert is_open_in_a_child(gate)
+    assert is_free_in_a_child(gate.passed)
 
 
 def test_who_forks_in_a_gate_does_not_wait_for_itself() -> None:
     gate = ForkGate()
     with gate.passed():
-        assert is_open_in_a_child(gate)
+        assert is_free_in_a_child(gate.passed)
     assert not gate._inside
