@@ -31,7 +31,7 @@ from ..timeout import Timeout, TimeoutLike
 from .base import BaseProvider
 from .hooks import listing, models_of
 from .registry import member_of
-from .turns import Turns, members_of
+from .turns import Turns, members_of, without_model
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +107,7 @@ class Fallback(BaseProvider):
         self.on_fallback = on_fallback
         self._clock = clock
         self._members = members_of(self.providers, clock)
+        self._warned = False  # of members without the model of a call
 
     @property
     def known_options(self) -> frozenset[str] | None:
@@ -128,6 +129,9 @@ class Fallback(BaseProvider):
         the time left is shared among the members left, so that the last one gets its turn.
         """
         refusals = self._refusals(prompt)
+        if prompt.model and not self._warned and (skipped := without_model(self._members, prompt.model)):
+            self._warned = True  # once, as a server may be asked for any name
+            warn(skipped)
         return AnswerStream(lambda: _Chain(self, prompt, refusals), provider=self.name, model=prompt.model)
 
     def begin(self, prompt: Prompt) -> _Chain:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from g4f_lite import Fallback
 from g4f_lite.cli.commands import doctor
 from g4f_lite.cli.commands.doctor import Target
 from g4f_lite.cli.effective_settings import effective_settings
+from g4f_lite.cli.embedded_model import named_model
+from g4f_lite.emulator import Emulator
+from g4f_lite.providers.selection import choose_provider
 
-from .command import call
+from .command import asked, call
 
 ELSEWHERE = "http://127.0.0.1:9/v1"
 
@@ -56,6 +60,34 @@ def test_the_host_of_ollama_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> Non
     assert row.source == "environment"
     assert "gpu.test:11500" in row.value
     assert "secret" not in row.value
+
+
+@pytest.mark.parametrize(
+    ("providers", "model", "models", "embedded"),
+    [
+        (f"{ELSEWHERE},local", "llama3", ["llama3", "smollm2"], ("smollm2", "")),
+        (f"{ELSEWHERE}:qwen3,local:qwen3-0.6b", "llama3", ["qwen3", "qwen3-0.6b"], ("qwen3-0.6b", "G4F_LITE_PROVIDER")),
+        (f"local,{ELSEWHERE}", "qwen3-0.6b", ["qwen3-0.6b", "qwen3-0.6b"], ("qwen3-0.6b", "G4F_LITE_MODEL")),
+    ],
+)
+def test_members_of_a_chain_are_tested_with_the_models_that_a_call_asks(
+    providers: str, model: str, models: list[str], embedded: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4F_LITE_PROVIDER", providers)
+    monkeypatch.setenv("G4F_LITE_MODEL", model)
+    chosen = [target for target in doctor.targets((), None, None) if target.counts]
+    assert [doctor.make_target(target, {}, {}).get_model() for target in chosen] == models
+    chain = choose_provider()
+    assert isinstance(chain, Fallback)
+    assert [member.get_model() for member in chain.providers] == models
+    assert named_model({}) == embedded
+
+
+def test_the_model_of_the_call_is_tested_and_not_that_behind_a_name(emulator: Emulator) -> None:
+    done = call("doctor", f"{emulator.url}/v1:mine", "local", "-m", "toy")
+    assert asked(emulator)["model"] == "toy"
+    assert "  model            toy  (command line)\n" in done.stdout
+    assert "or let this one use its own, and write the model with the provider that has it, as in -p" in done.stdout
 
 
 @pytest.mark.parametrize(("source", "is_told"), [("the default", True), ("G4F_LITE_PROVIDER", False)])

@@ -17,10 +17,11 @@ from ...http.urls import is_loopback
 from ...providers.base import BaseProvider, Provider
 from ...providers.environment import warn_of_unknown_variables
 from ...providers.openai.presets import PRESETS
-from ...providers.registry import find_class, make_provider
+from ...providers.registry import find_class, make_provider, name_and_model
+from ...providers.selection import make_member
 from ...timeout import Timeout
 from ..completion import FILE, complete_model, complete_provider
-from ..diagnosis import NOT_RUNNING
+from ..diagnosis import NO_SUCH_MODEL, NOT_RUNNING
 from ..effective_settings import Setting, effective_settings, known_secrets
 from ..examination import Examination, Examiner
 from ..failure import checking_arguments
@@ -28,6 +29,8 @@ from ..options import EngineOptions, Seconds, check_engine_options, engine_optio
 from ..output import write, write_json
 
 SECONDS = 30.0  # for each step, by default
+#: What to do about the model of all members of a chain.
+OF_ITS_OWN = "or let this one use its own, and write the model with the provider that has it, as in -p ollama:llama3.2"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Target:
 
     :ivar source: where the provider was named
     :ivar counts: whether the command fails if the provider does; False for servers that need not run
+    :ivar model: the model of the prompt
+    :ivar own_model: the model of the environment
+    :ivar spare: the same, if the environment chooses several
     """
 
     name: str
@@ -43,6 +49,8 @@ class Target:
     counts: bool = True
     base_url: str | None = None
     model: str | None = None
+    own_model: str | None = None
+    spare: str | None = None
 
 
 @click.command()
@@ -109,8 +117,10 @@ def command(
     found = []
     for target in tested:
         make = partial(make_target, target, settings, engine)
-        examiner = Examiner(make, target.name, target.source, counts=target.counts, seconds=seconds, secrets=secrets)
-        found.append(examiner.examine())
+        limits: Any = {"counts": target.counts, "seconds": seconds, "secrets": secrets}
+        found.append(Examiner(make, target.name, target.source, model=target.model, **limits).examine())
+        if model and len(tested) > 1 and found[-1].verdict == NO_SUCH_MODEL and target.counts:
+            found[-1].remedy = f"{found[-1].remedy}; {OF_ITS_OWN}"
         if found[-1].works and tested[0].source == "the default" and not target.counts:
             found[-1].verdict += f"; G4F_LITE_PROVIDER={target.name} makes it the default"
         if not as_json:
@@ -133,16 +143,17 @@ def targets(names: tuple[str, ...], base_url: str | None, model: str | None) -> 
         for name in names or ("OpenAICompatible",):
             yield Target(name, "named", base_url=base_url, model=model)
         return
-    model = model or os.environ.get("G4F_LITE_MODEL") or None
+    own = os.environ.get("G4F_LITE_MODEL") or None
     chosen = [part.strip() for part in os.environ.get("G4F_LITE_PROVIDER", "").split(",") if part.strip()]
     address = os.environ.get("G4F_LITE_BASE_URL")
     if chosen:
         for name in chosen:
-            yield Target(name, "G4F_LITE_PROVIDER", model=model)
+            spare = own if len(chosen) > 1 else None
+            yield Target(name, "G4F_LITE_PROVIDER", model=model, own_model=own, spare=spare)
     elif address:
-        yield Target("OpenAICompatible", "G4F_LITE_BASE_URL", base_url=address, model=model)
+        yield Target("OpenAICompatible", "G4F_LITE_BASE_URL", base_url=address, model=model, own_model=own)
     else:
-        yield Target("Local", "the default", model=model)
+        yield Target("Local", "the default", model=model, own_model=own)
     for name, preset in PRESETS.items():
         if is_loopback(preset.base_url) and name not in [one.partition(":")[0] for one in chosen]:
             variable = preset.host_variable if os.environ.get(preset.host_variable) else ""
@@ -157,15 +168,13 @@ def not_tested(tested: set[str]) -> list[str]:
 
 def make_target(target: Target, settings: dict[str, Any], engine: EngineOptions) -> BaseProvider:
     """Create the provider; nothing is downloaded for it."""
-    name = target.name.partition(":")[0].strip()
+    name, _ = name_and_model(target.name)
     with suppress(ProviderNotFoundError):  # it is a preset, or does not exist
         if not issubclass(find_class(name), Provider):
             return make_provider(target.name)
-    wanted = {**settings, "base_url": target.base_url, "model": target.model}
+    wanted = {**settings, "base_url": target.base_url, "model": target.own_model}
     wanted = {key: value for key, value in wanted.items() if value is not None or key == "retry"}
-    if name.lower() == "local":
-        wanted |= {"download": False, **engine}
-    provider = make_provider(target.name, **wanted)
+    provider = make_member(target.name, wanted, {"download": False, **engine}, target.spare)
     if target.source == "named":
         note_unused_model(provider)
     return provider
