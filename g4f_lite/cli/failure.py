@@ -144,8 +144,8 @@ def message_of(error: Exception) -> str:
         return f"{error}; if a server such as Ollama has it, name that too: -p ollama -m {name}"
     if isinstance(error, TransportError) and (refused := _NOWHERE.search(error.message)) and is_loopback(refused[1]):
         if error.provider == "Local":
-            asked = "; is the server running that HF_ENDPOINT or the name of the model leads to?"
-            return f"{error}{asked if error.step == 'bootstrap' else ''}"  # where it fetches weights
+            is_told = error.step != "bootstrap" or "HF_ENDPOINT" in error.message
+            return str(error) if is_told else f"{error}; is the server running that the name of the model leads to?"
         same = "`g4f-lite doctor`, with the same --provider or --base-url, tests it"
         program = _program_at(refused[1])
         if error.provider == program:

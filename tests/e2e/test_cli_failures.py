@@ -320,7 +320,15 @@ def test_a_remedy_in_python_is_one_for_the_command_line(
 def test_a_hub_that_does_not_answer_is_no_provider_to_test(tmp_path: Path) -> None:
     hub = {"HF_ENDPOINT": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(tmp_path)}
     done = call("local", "pull", "hf:owner/name", **hub)
-    assert_failed(done, "is the server running that HF_ENDPOINT or the name of the model leads to?\n", code=3)
+    advice = "is the server running that HF_ENDPOINT names? And a .gguf file that you have is used by its path\n"
+    assert_failed(done, f"could not connect to http://127.0.0.1:9: Connection refused; {advice}", code=3)
+    done = call(
+        "local",
+        "pull",
+        f"http://127.0.0.1:9/m.gguf#sha256={'0' * 64}",
+        **hub | {"HF_ENDPOINT": "", "G4F_LITE_OFFLINE": "0"},
+    )
+    assert_failed(done, "Connection refused; is the server running that the name of the model leads to?\n", code=3)
 
 
 def test_an_address_without_v1_comes_with_what_to_write(emulator: Emulator) -> None:
