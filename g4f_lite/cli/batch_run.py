@@ -149,7 +149,7 @@ class BatchRun:
             cost=self._cost,
             is_shown=is_shown,
         ):
-            for row, given in self._answered():
+            for row, given in self._all_that_come():
                 result = checked(given, self.check)
                 with output.writing():
                     writer.write(row, result)
@@ -176,6 +176,19 @@ class BatchRun:
                 yield row, Result(-1, None)
         for row in rows:
             yield row, Result(-1, None)
+
+    def _all_that_come(self) -> Iterator[tuple[Row, Result[Any]]]:
+        """Do as `_answered` does; before an early end, also yield what has come and is kept nowhere else."""
+        last = -1
+        try:
+            for row, result in self._answered():
+                last = max(last, result.index)
+                yield row, result
+        except (BatchStoppedError, KeyboardInterrupt):
+            if self.files.store is None and not isinstance(self.results, HostedBatch):
+                rows = [row for row in self.rows if row.prompt is not None]
+                yield from ((rows[result.index], result) for result in self.results.so_far if result.index > last)
+            raise
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
