@@ -107,10 +107,13 @@ class BatchRun:
                 for file in (output, failures):
                     if file is not None:
                         file.publish()
+        skipped, usage = self.files.skipped, self.results.usage
+        usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
+        told = told_after(usage, len(wrong), self.files.store, self._cost(), skipped)
         if output.path is not None and not is_quiet():
-            skipped, usage = self.files.skipped, self.results.usage
-            usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
-            click.echo(told_after(usage, len(wrong), self.files.store, self._cost(), skipped))
+            click.echo(told)
+        elif self.price is not None:
+            note(told)
         elif self.files.skipped:
             note(f"{counted(self.files.skipped, 'empty row')} skipped")
         if told := self.fallbacks.in_words(answers):

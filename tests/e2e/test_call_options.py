@@ -168,7 +168,7 @@ def test_a_schema_without_the_package_that_checks_it(
         (["-o", 'response_format={"type": "json_schema"}'], "no schema"),
         (["-o", "workers=2"], "workers cannot be given with --option"),
         (["-o", "price=1"], "price cannot be given with --option; pass --price"),
-        (["--price", "1"], "a price is two numbers, of a million tokens of prompts and of answers, not '1'"),
+        (["--price", "1"], "tokens of prompts and of answers, such as 0.15,0.60, not '1'"),
     ],
 )
 def test_options_that_are_not_valid(here: list[str], options: list[str], word: str) -> None:
