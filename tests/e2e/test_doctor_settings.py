@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from g4f_lite import Fallback
@@ -100,3 +103,16 @@ def test_a_server_that_works_here_can_become_the_default(
     assert f"Scripted ({source}): it works" in lines
     more = "; G4F_LITE_PROVIDER=Echo makes it the default" if is_told else ""
     assert f"Echo (on this machine, if running): it works{more}" in lines
+
+
+def test_a_provider_that_takes_long_is_told_with_the_time_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = []
+
+    @contextmanager
+    def line_if_late(line: str) -> Iterator[None]:
+        lines.append(line)
+        yield
+
+    monkeypatch.setattr(doctor, "line_if_late", line_if_late)
+    assert call("doctor", "echo", "--timeout", "5").returncode == 0
+    assert lines == ["testing echo, at most 5 s for each step …"]

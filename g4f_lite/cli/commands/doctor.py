@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from ...arguments import safe_url
 from ...errors import ProviderNotFoundError
 from ...http.urls import is_loopback
 from ...providers.base import BaseProvider, Provider
@@ -27,6 +28,7 @@ from ..examination import Examination, Examiner
 from ..failure import checking_arguments
 from ..options import EngineOptions, Seconds, check_engine_options, engine_options, note_unused_model, read_key
 from ..output import write, write_json
+from ..waiting import line_if_late
 
 SECONDS = 30.0  # for each step, by default
 #: What to do about the model of all members of a chain.
@@ -118,7 +120,9 @@ def command(
     for target in tested:
         make = partial(make_target, target, settings, engine)
         limits: Any = {"counts": target.counts, "seconds": seconds, "secrets": secrets}
-        found.append(Examiner(make, target.name, target.source, model=target.model, **limits).examine())
+        examiner = Examiner(make, target.name, target.source, model=target.model, **limits)
+        with line_if_late(f"testing {safe_url(target.name):.40}, at most {seconds:g} s for each step …"):
+            found.append(examiner.examine())
         if model and len(tested) > 1 and found[-1].verdict == NO_SUCH_MODEL and target.counts:
             found[-1].remedy = f"{found[-1].remedy}; {OF_ITS_OWN}"
         if found[-1].works and tested[0].source == "the default" and not target.counts:
