@@ -115,7 +115,7 @@ class BatchRun:
         elif self.price is not None:
             note(told)
         elif self.files.skipped:
-            note(f"{counted(self.files.skipped, 'empty row')} skipped")
+            note(f"{counted(self.files.skipped, 'empty row')} not sent")
         if told := self.fallbacks.in_words(answers):
             note(told)
         if wrong:
