@@ -153,7 +153,7 @@ def message_of(error: Exception) -> str:
             same += f"; with -p {name},local, say, the embedded model answers where it does not run"
         asked = f"is {program} running?"
         return f"{error}; {same}" if "running?" in error.message else f"{error}; {asked} {same}"
-    if isinstance(error, ProviderNotFoundError) and "G4F_LITE_BASE_URL" not in error.message:
+    if isinstance(error, ProviderNotFoundError) and "URL" not in error.message:
         return f"{error}; `g4f-lite providers` lists them"
     if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):
         return f"{type(error).__name__}: {error}"  # from the code of a provider: the text of a KeyError is its key

@@ -23,6 +23,8 @@ _REFUSED = r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) ar
 _MISSING = r"\.__init__\(\) missing .* arguments?: '(\w+)'"
 # Names of models, such as llama3.2, mistral:7b and qwen3:latest, which are no names of providers.
 _MODEL = r"(?i)[\w.-]*\d[\w.-]*(?::.*)?|[\w.-]+:(?:latest|[\dx.]+[bm]\b.*)"
+# A host with a port, as of a URL whose beginning is missing.
+_HOST = r"(?:localhost|[\w-]+(?:\.[\w-]+)+):\d+(?:/.*|(?<=\d{4}))"
 
 # The module of each built-in provider, imported when the provider is used.
 _BUILT_IN = {
@@ -83,6 +85,8 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
         if whole.endswith(".gguf") or is_reference(whole):
             message = f"{whole!r} is a model and not a provider; write {f'local:{whole}'!r}"
             raise ProviderNotFoundError(message) from None
+        if re.fullmatch(_HOST, whole):
+            return _server_at(whole, settings)  # which says what its URL lacks
         if re.fullmatch(_MODEL, whole) and service_of(whole) is None:
             hint = f"a model is written behind its provider: {f'ollama:{whole}'!r}"
             raise ProviderNotFoundError(hide_keys(f"g4f_lite has no provider {name!r}; {hint}")) from None

@@ -336,6 +336,8 @@ def test_an_address_without_v1_comes_with_what_to_write(emulator: Emulator) -> N
     assert_failed(done, f": try --base-url {emulator.url}/v1\n")
     done = call("chat", "Hello", G4F_LITE_BASE_URL=emulator.url)
     assert_failed(done, f": try G4F_LITE_BASE_URL={emulator.url}/v1\n")
+    done = call("chat", "Hello", "--base-url", f"{emulator.url}/v1:qwen3", "-m", "x")
+    assert_failed(done, f"'qwen3' is a setting of its own: try --base-url {emulator.url}/v1 and that model\n")
 
 
 def test_a_message_of_several_lines_is_one_line(emulator: Emulator, here: list[str]) -> None:

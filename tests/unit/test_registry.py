@@ -68,6 +68,8 @@ def test_a_server_by_its_url_and_a_model() -> None:
     assert (server.base_url, server.get_model()) == ("http://127.0.0.1:8080/v1", "qwen3:0.6b")
     with pytest.raises(ProviderNotFoundError, match="a model follows the path, as in http://localhost:8080/v1:qwen3"):
         registry.make_provider("http://127.0.0.1:8080:qwen3")
+    with pytest.raises(ProviderNotFoundError, match=r"; did you mean http://127\.0\.0\.1:8080/v1:qwen3\?$"):
+        registry.make_provider("127.0.0.1:8080/v1:qwen3")
 
 
 def test_every_name_in_the_list_is_known() -> None:
