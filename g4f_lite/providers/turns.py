@@ -86,10 +86,13 @@ def members_of(providers: list[BaseProvider], clock: Callable[[], float]) -> lis
 def without_model(members: list[Member], model: str) -> str | None:
     """Say which members a call with this model skips, because others have it and they do not; None if there are none.
 
+    Nor is anything said where it is the own model of a member: then each has been given its own, as is advised.
+
     :param model: the model of the call, which is asked of all members
     """
     without = [member for member in members if member.lacks(model)]
-    if not without or len(without) == len(members):
+    is_own = any(getattr(member.provider, "model", None) == model for member in members)
+    if is_own or not without or len(without) == len(members):
         return None
     names = " and ".join(dict.fromkeys(member.name for member in without))
     having = next(member for member in members if member not in without).written(model)

@@ -155,6 +155,7 @@ def test_a_member_without_the_model_of_a_call_is_a_warning_once() -> None:
         "name this one with its provider, as in 'Scripted:large'"
     )
     assert warning.filename == __file__
+    Fallback([Scripted("one", model="large"), Knowing()]).ask("Hello", model="large")  # each has its own, as is advised
 
 
 def test_nobody_is_told_where_the_first_one_answers() -> None:
