@@ -107,7 +107,7 @@ class Fallback(BaseProvider):
         self.on_fallback = on_fallback
         self._clock = clock
         self._members = members_of(self.providers, clock)
-        self._warned = False  # of members without the model of a call
+        self.warns_of_model = True  # of members without that of a call: once, and not where strangers name it
 
     @property
     def known_options(self) -> frozenset[str] | None:
@@ -129,8 +129,8 @@ class Fallback(BaseProvider):
         the time left is shared among the members left, so that the last one gets its turn.
         """
         refusals = self._refusals(prompt)
-        if prompt.model and not self._warned and (skipped := without_model(self._members, prompt.model)):
-            self._warned = True  # once, as a server may be asked for any name
+        if prompt.model and self.warns_of_model and (skipped := without_model(self._members, prompt.model)):
+            self.warns_of_model = False
             warn(skipped)
         return AnswerStream(lambda: _Chain(self, prompt, refusals), provider=self.name, model=prompt.model)
 
