@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..answers.short_traceback import shortened
@@ -137,7 +137,7 @@ def choose_provider(
         names = names or ["OpenAICompatible"]
     try:
         spare = model if by_environment and len(names) > 1 else None
-        each = _settings_of_each(names, settings) if len(names) > 1 else [settings]
+        each = settings_of_each(names, settings)
         made = [make_member(one, own, local or {}, spare) for one, own in zip(names or ["Local"], each, strict=True)]
     except (ProviderNotFoundError, ModelNotSupportedError) as error:
         if by_environment and isinstance(error, ProviderNotFoundError):
@@ -183,11 +183,13 @@ def _names_projector(error: G4FLiteError) -> bool:
     return PROJECTOR_FROM in error.message
 
 
-def _settings_of_each(names: list[str], settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the settings of each of several providers: a URL and a key are those of the only ``openaicompatible``.
+def settings_of_each(names: Sequence[str], settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the settings of each provider: of several, a URL and a key are those of the only ``openaicompatible``.
 
     :raises TypeError: if there is a URL or a key, and not one provider of this name
     """
+    if len(names) < 2:
+        return [settings]
     shared = {name: value for name, value in settings.items() if name not in _OF_ONE_SERVER}
     is_server = [names_any_server(name) for name in names]
     if shared.keys() != settings.keys() and sum(is_server) != 1:

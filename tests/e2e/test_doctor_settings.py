@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from g4f_lite.cli.embedded_model import named_model
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers.selection import choose_provider
 
-from .command import asked, call
+from .command import asked, assert_refused, call
 
 ELSEWHERE = "http://127.0.0.1:9/v1"
 
@@ -116,3 +117,16 @@ def test_a_provider_that_takes_long_is_told_with_the_time_that_it_has(monkeypatc
     monkeypatch.setattr(doctor, "line_if_late", line_if_late)
     assert call("doctor", "echo", "--timeout", "5").returncode == 0
     assert lines == ["testing echo, at most 5 s for each step …"]
+
+
+def test_the_url_and_the_key_of_several_are_those_of_the_server_of_ones_own(emulator: Emulator, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("sk-secret", encoding="utf-8")
+    emulator.configure(api_key="sk-secret")
+    own = ["--base-url", f"{emulator.url}/v1", "--api-key-file", str(key)]
+    done = call("doctor", "echo", "openaicompatible", *own)
+    assert (done.returncode, "sk-secret" in done.stdout) == (0, False)
+    assert f"OpenAICompatible at {emulator.url}/v1 (named): it works\n" in done.stdout
+    assert_refused(
+        call("doctor", "echo", "groq", *own), "--base-url needs a single provider, or of several one that is"
+    )

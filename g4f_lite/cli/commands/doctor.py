@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ...providers.base import BaseProvider, Provider
 from ...providers.environment import warn_of_unknown_variables
 from ...providers.openai.presets import PRESETS
 from ...providers.registry import find_class, make_provider, name_and_model
-from ...providers.selection import make_member
+from ...providers.selection import make_member, settings_of_each
 from ...timeout import Timeout
 from ..completion import FILE, complete_model, complete_provider
 from ..diagnosis import NO_SUCH_MODEL, NOT_RUNNING
@@ -50,6 +50,7 @@ class Target:
     source: str
     counts: bool = True
     base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     model: str | None = None
     own_model: str | None = None
     spare: str | None = None
@@ -95,20 +96,17 @@ def command(
     """
     all_named = [name.strip() for named in (*providers, *names) for name in named.split(",")]
     providers = tuple(name for name in all_named if name or name in providers)  # "$UNSET" is a mistake
-    if base_url is not None and len(providers) > 1:
-        raise click.UsageError("--base-url needs a single provider")
-    if key_file is not None and len(providers) != 1 and base_url is None:
+    if key_file is not None and not providers and base_url is None:
         raise click.UsageError("--api-key-file needs a single provider; name it, or pass --base-url")
     seconds = SECONDS if timeout is None else timeout
     with checking_arguments():
         Timeout.of(seconds)
     settings: dict[str, Any] = {"retry": None, "timeout": seconds, "proxy": proxy}
-    secrets = known_secrets()
-    if key_file is not None:
-        settings["api_key"] = read_key(key_file)
-        secrets.append(settings["api_key"])
+    key = None if key_file is None else read_key(key_file)
+    secrets = [*known_secrets(), *([key] if key else [])]
     named = ",".join(providers) or ("OpenAICompatible" if base_url else None)
-    tested = list(targets(providers, base_url, model))
+    with checking_arguments():
+        tested = list(targets(providers, base_url, model, key))
     check_engine_options(engine, [target.name for target in tested])
     given = {"provider": named, "base_url": base_url, "model": model, "proxy": proxy}
     given |= {name: str(value) for name, value in engine.items()}
@@ -141,11 +139,18 @@ def command(
     context.exit(0 if all_work else 1)
 
 
-def targets(names: tuple[str, ...], base_url: str | None, model: str | None) -> Iterator[Target]:
-    """List the providers to test: the named ones, or those that the environment chooses and those on this machine."""
+def targets(
+    names: tuple[str, ...], base_url: str | None, model: str | None, key: str | None = None
+) -> Iterator[Target]:
+    """List the providers to test: the named ones, or those that the environment chooses and those on this machine.
+
+    :raises TypeError: if there is a URL or a key, and it is not clear which of several it belongs to
+    """
     if names or base_url:
-        for name in names or ("OpenAICompatible",):
-            yield Target(name, "named", base_url=base_url, model=model)
+        names = names or ("OpenAICompatible",)
+        given = {name: value for name, value in (("base_url", base_url), ("api_key", key)) if value is not None}
+        for name, settings in zip(names, settings_of_each(names, given), strict=True):
+            yield Target(name, "named", model=model, **settings)
         return
     own = os.environ.get("G4F_LITE_MODEL") or None
     chosen = [part.strip() for part in os.environ.get("G4F_LITE_PROVIDER", "").split(",") if part.strip()]
@@ -176,7 +181,7 @@ def make_target(target: Target, settings: dict[str, Any], engine: EngineOptions)
     with suppress(ProviderNotFoundError):  # it is a preset, or does not exist
         if not issubclass(find_class(name), Provider):
             return make_provider(target.name)
-    wanted = {**settings, "base_url": target.base_url, "model": target.own_model}
+    wanted = {**settings, "base_url": target.base_url, "api_key": target.api_key, "model": target.own_model}
     wanted = {key: value for key, value in wanted.items() if value is not None or key == "retry"}
     provider = make_member(target.name, wanted, {"download": False, **engine}, target.spare)
     if target.source == "named":
