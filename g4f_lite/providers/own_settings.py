@@ -20,6 +20,7 @@ from .settings import Settings
 # The names of arguments that hold a secret, where their class does not declare it: api_key, client_secret, password.
 _SECRET_NAME = r"(?i)(^|_)(api)?(key|token|secret|password|passphrase|credential)s?$|(^|_)pin$"
 _BASE_SETTINGS = {*Settings.__annotations__}  # which have attributes, and facts, of their own
+MADE_ANEW = ("pool", "budget", "cool_downs")  # attributes of every provider over HTTP, which a copy has anew
 _PICKLED = "left out of a pickle"
 
 
@@ -108,7 +109,7 @@ def _defaults(kind: type, given: Collection[str]) -> dict[str, Any]:
             for name, parameter in list(inspect.signature(init).parameters.items())[1:]:
                 if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
                     found[name] = parameter.default
-    return {name: found[name] for name in found if name not in _BASE_SETTINGS and name not in given}
+    return {name: found[name] for name in found if name not in {*_BASE_SETTINGS, *MADE_ANEW, *given}}
 
 
 def _is_secret(name: str, value: Any) -> bool:

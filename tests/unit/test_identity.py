@@ -21,11 +21,13 @@ class SigningSession(requests.Session):
 class FromEnvironment(Quill):
     """A provider that reads what it is not given elsewhere."""
 
-    def __init__(self, *, team: Any = None, region: str = "north", limit: int = 3, **settings: Any) -> None:
+    def __init__(
+        self, *, team: Any = None, region: str = "north", limit: int = 3, budget: int = 9, **settings: Any
+    ) -> None:
         super().__init__(**settings)
         self.team = team or TEAM["now"]
         self._region = region
-        self.limits = limit
+        self.limits = limit, budget  # a provider over HTTP has a ``budget`` of its own
 
 
 class Derived(FromEnvironment):
