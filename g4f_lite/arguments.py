@@ -41,6 +41,7 @@ _INSTEAD = {
     **dict.fromkeys(("format", "json", "json_mode"), 'pass response_format={"type": "json_object"}, or output= a type'),
     **dict.fromkeys(("stream", "streaming"), "call stream(…) in the place of ask(…)"),
     "cache": "pass cache= to the client",
+    **{name: f"write Client(Fallback([…], {name}=…))" for name in ("each", "on_fallback")},
     "history": "pass all messages as the prompt, or ask a Conversation",
     "request_timeout": "pass timeout=, in seconds, to the client or to a call",
     **dict.fromkeys(("max_retries", "num_retries", "retries"), _USE_RETRY),

@@ -151,6 +151,8 @@ def _diagnosis(error: Exception, provider: BaseProvider | None) -> tuple[str, st
             return "it cannot use this model", "do what the message above says"
     if isinstance(error, errors.ResponseStatusError) and (error.status or 0) >= 500:
         return "its server fails", "the server is starting or overloaded: wait, or look into its log"
+    if isinstance(error, errors.ResponseStatusError) and 300 <= (error.status or 0) < 400:
+        return "it redirects the request", "see the message above"
     for kind, verdict, remedy in _REMEDIES:
         if isinstance(error, kind):
             return verdict, remedy

@@ -137,6 +137,8 @@ def test_what_asks_for_nothing_is_no_hindrance_and_not_sent():
         ({"temperature": 1}, r"temperature=: pass temperature= to the call, as in ask\(…, temperature=…\)$"),
         ({"rpm": 60}, r"rpm=: it is one of map; for all calls pass pace=Pace\(rpm=…\) to the client$"),
         ({"workers": 4}, "workers=: it is one of map$"),
+        ({"provider": ["groq", "echo"], "on_fallback": print}, r"on_fallback=: write Client\(Fallback\(\[…\], on_fall"),
+        ({"provider": "groq,echo", "each": 5}, r"each=: write Client\(Fallback\(\[…\], each=…\)\)$"),
         ({"max_cost": 5}, r"max_cost=: map\(…\).estimate\(\) tells the cost before, and client.usage.cost afterwards$"),
         ({"user": "me"}, r"user=: pass an option to the call, as in ask\(…, user=…\), and a provider's setting to its"),
     ],
