@@ -208,6 +208,8 @@ def command(
             _tell_estimate(results, files, price, 0 if is_new or hosted else unused())
             return
         results.check()
+        if provider_options.is_default and client.provider.name == "Local":
+            note("no provider is named, and the embedded model answers; -p names another")
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate()._replace(unused=unused()), files)
         BatchRun(client, results, rows, files, check, price, options["fresh"], fallbacks).run()
