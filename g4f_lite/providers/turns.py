@@ -27,17 +27,12 @@ class Member(NamedTuple):
 
     :param provider: the provider
     :param breaker: its circuit breaker
-    :param address: what tells it from others of its name; "" if none has it
+    :param name: its name in answers and errors, with its address if others of its name have another one
     """
 
     provider: BaseProvider
     breaker: CircuitBreaker
-    address: str
-
-    @property
-    def name(self) -> str:
-        """Its name in answers and errors."""
-        return f"{self.provider.name} ({self.address})" if self.address else self.provider.name
+    name: str
 
     def refusal(self, prompt: Prompt) -> Exception | None:
         """Return its refusal of a prompt; None if it accepts the prompt."""
@@ -50,7 +45,7 @@ class Member(NamedTuple):
 
 
 def members_of(providers: list[BaseProvider], clock: Callable[[], float]) -> list[Member]:
-    """Return the members of a chain; those of one name at several addresses are told apart by them.
+    """Return the members of a chain.
 
     :param clock: returns the time in seconds
     """
@@ -58,13 +53,11 @@ def members_of(providers: list[BaseProvider], clock: Callable[[], float]) -> lis
     def address(provider: BaseProvider) -> str:
         return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
 
-    def is_alone(provider: BaseProvider) -> bool:
-        return len({address(each) for each in providers if each.name == provider.name}) == 1
+    def name(provider: BaseProvider) -> str:
+        own, addresses = address(provider), {address(each) for each in providers if each.name == provider.name}
+        return f"{provider.name} ({own})" if own and len(addresses) > 1 else provider.name
 
-    return [
-        Member(provider, CircuitBreaker(clock), "" if is_alone(provider) else address(provider))
-        for provider in providers
-    ]
+    return [Member(provider, CircuitBreaker(clock), name(provider)) for provider in providers]
 
 
 class Turns:
