@@ -122,16 +122,6 @@ class Prompt:
             return self
         return replace(self, options={name: self.options[name] for name in self.options if name != "tool_choice"})
 
-    def fitting(self, known: frozenset[str] | None) -> Prompt:
-        """Return the prompt without its ``optional`` options that are not supported.
-
-        :param known: the options that are; None if any is
-        """
-        dropped = frozenset() if known is None else self.optional - known
-        if not dropped:
-            return self
-        return replace(self, options={name: value for name, value in self.options.items() if name not in dropped})
-
     def secrets(self) -> list[str]:
         """List what this call alone sends beside the prompt, which no message may show."""
         extras = [self.options.get(name) or {} for name in ("extra_headers", "extra_query")]

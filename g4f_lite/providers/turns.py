@@ -36,7 +36,15 @@ class Member(NamedTuple):
 
     def refusal(self, prompt: Prompt) -> Exception | None:
         """Return its refusal of a prompt; None if it accepts the prompt."""
-        return self.provider.refusal(prompt.fitting(self.provider.known_options))
+        return self.provider.refusal(self.fitting(prompt))
+
+    def fitting(self, prompt: Prompt) -> Prompt:
+        """Return a prompt without its ``optional`` options that this member does not support."""
+        known = self.provider.known_options
+        dropped = frozenset() if known is None else prompt.optional - known
+        if not dropped:
+            return prompt
+        return replace(prompt, options={name: value for name, value in prompt.options.items() if name not in dropped})
 
     def name_in(self, error: G4FLiteError) -> None:
         """Name this member in an error of its provider."""
@@ -134,9 +142,8 @@ class Turns:
 
         :param members_left: how many members are left, this one included
         """
-        error = self._errors.get(position)
-        provider = self._members[position].provider
-        policy, fitting = self._policy(provider), self._prompt.fitting(provider.known_options)
+        error, member = self._errors.get(position), self._members[position]
+        policy, fitting = self._policy(member.provider), member.fitting(self._prompt)
         prompt = replace(fitting, has_fallback=members_left > 1 or fitting.has_fallback)
         if error is None:
             return prompt
