@@ -18,8 +18,8 @@ from g4f_lite import (
     Timeout,
     TransportError,
 )
+from g4f_lite.providers.chain import FAIR_SECONDS
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, MAX_OPEN_SECONDS, OPEN_SECONDS
-from g4f_lite.providers.fallback import FAIR_SECONDS
 from g4f_lite.testing import Scripted
 
 from .services import PIXEL
