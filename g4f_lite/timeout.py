@@ -1,4 +1,4 @@
-"""How long a call may take, and how often it is tried: two plain policies."""
+"""How long a call may take, and how often it is tried: plain policies."""
 
 from __future__ import annotations
 
@@ -77,6 +77,23 @@ class Timeout:
             return cls.of(float(value))
         except ValueError as error:
             raise ValueError(f"G4F_LITE_TIMEOUT must be seconds, such as 30, not {value!r}") from error
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a call may take besides its timeout, where it is one of several: of a member of a chain, or in a batch.
+
+    :param share: seconds until the first delta in all; None without such a limit
+    :param patience: seconds of waits in all that its service asks for; None leaves them to the retry policy
+    :param has_fallback: whether another provider can be asked, so that a long wait is left to the chain
+    """
+
+    share: float | None = None
+    patience: float | None = None
+    has_fallback: bool = False
+
+
+ALONE = Allowance()  # of a call that is neither in a chain nor in a batch
 
 
 def _seconds(value: Any, name: str) -> float | None:

@@ -88,7 +88,7 @@ class Call(CheckedSource):
         self._prompt = prompt
         self.model = prompt.model
         self._route = route
-        self._deadline = Deadline(prompt.timeout, share=prompt.share, patience=prompt.patience)
+        self._deadline = Deadline(prompt.timeout, prompt.allowance)
         self._refreshed = 0
         self._renewed = False
         self.priced_at = service.priced_at
@@ -115,12 +115,7 @@ class Call(CheckedSource):
         ):
             self._exchange = exchange
             opened: Any = attempts(
-                service,
-                exchange,
-                lambda: self._attempt(exchange),
-                self._retry,
-                model=self._prompt.model or "",
-                has_fallback=self._prompt.has_fallback,
+                service, exchange, lambda: self._attempt(exchange), self._retry, model=self._prompt.model or ""
             )
             self.attempts = exchange.attempts
             if isinstance(opened, str):  # the result of a tenacity retry_error_callback

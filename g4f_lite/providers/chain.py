@@ -114,14 +114,13 @@ class ChainCall(CheckedSource):
                 errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name)
                 continue
             began_at = self._clock()
-            others = members_left > 1 or self._prompt.has_fallback
+            others = members_left > 1 or self._prompt.allowance.has_fallback
             limits, share = self._limits(provider, members_left, self._most if others else math.inf)
             first: list[Delta] = []
             try:
                 if refusal is not None:
                     raise refusal
-                asked = self._turns.prompt(position, members_left)
-                source = provider.begin(replace(asked, timeout=limits, share=share))
+                source = provider.begin(self._turns.prompt(position, limits, share, has_fallback=others))
                 deltas = deltas_of(source, provider.name)
                 self._source = source
                 self.priced_at = getattr(source, "priced_at", None)
@@ -221,7 +220,7 @@ class ChainCall(CheckedSource):
 
     def _left_until_first(self) -> float:
         """Return the seconds left until the first delta."""
-        return min(self._left(self._whole.total), self._left(self._prompt.share))
+        return min(self._left(self._whole.total), self._left(self._prompt.allowance.share))
 
     def _left(self, seconds: float | None) -> float:
         """Return the seconds left of a limit of this call, rounded up to hundredths."""

@@ -13,7 +13,7 @@ from ..errors import AllProvidersFailedError, G4FLiteError
 from ..http.retry import is_retryable
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
-from ..timeout import RETRY, WAIT_SHARE, RetryLike, RetryPolicy, before_others, patience
+from ..timeout import RETRY, WAIT_SHARE, Allowance, RetryLike, RetryPolicy, Timeout, before_others, patience
 from .base import BaseProvider, Provider
 from .circuit_breaker import CircuitBreaker
 
@@ -135,21 +135,23 @@ class Turns:
                 blocked.remove(position)
                 yield position, len(blocked) + 1
 
-    def prompt(self, position: int, members_left: int) -> Prompt:
-        """Return the prompt that fits a member, with whether another is behind it, and how often and long it may try.
+    def prompt(self, position: int, limits: Timeout, share: float | None, *, has_fallback: bool) -> Prompt:
+        """Return the prompt that fits a member, with how often and long it may try.
 
         Its second turn has the attempts that the first one has left, and the waits that this call has left.
 
-        :param members_left: how many members are left, this one included
+        :param limits: its timeout
+        :param share: the seconds until its first delta; None without such a limit
+        :param has_fallback: whether another provider can be asked
         """
-        error, member = self._errors.get(position), self._members[position]
-        policy, fitting = self._policy(member.provider), member.fitting(self._prompt)
-        prompt = replace(fitting, has_fallback=members_left > 1 or fitting.has_fallback)
-        if error is None:
-            return prompt
-        if isinstance(policy, RetryPolicy) and error.attempts:
-            prompt = replace(prompt, retry=replace(policy, attempts=max(1, policy.attempts - error.attempts)))
-        return replace(prompt, patience=max(0.0, self._patience(policy) - self._waited))
+        error, member, patience = self._errors.get(position), self._members[position], self._prompt.allowance.patience
+        prompt = member.fitting(self._prompt)
+        if error is not None:
+            policy = self._policy(member.provider)
+            patience = max(0.0, self._patience(policy) - self._waited)
+            if isinstance(policy, RetryPolicy) and error.attempts:
+                prompt = replace(prompt, retry=replace(policy, attempts=max(1, policy.attempts - error.attempts)))
+        return replace(prompt, timeout=limits, allowance=Allowance(share, patience, has_fallback))
 
     def add_up(self, position: int, error: G4FLiteError) -> None:
         """Count the waits of a member's turn, and add to the error of a second turn what the call took before."""
@@ -177,7 +179,7 @@ class Turns:
         if seconds is None:
             return None
         policy = self._policy(member.provider)
-        most = self._patience(before_others(policy) if self._prompt.has_fallback else policy) - self._waited
+        most = self._patience(before_others(policy) if self._prompt.allowance.has_fallback else policy) - self._waited
         return seconds if seconds <= min(most, WAIT_SHARE * self._left()) else None
 
     def _left_its_wait(self, error: G4FLiteError, policy: RetryLike) -> bool:
@@ -192,7 +194,7 @@ class Turns:
 
     def _patience(self, policy: RetryLike) -> float:
         """Return the most seconds that this call waits for a member, by its policy and by whoever sent the prompt."""
-        most = self._prompt.patience
+        most = self._prompt.allowance.patience
         return patience(policy) if most is None else min(most, patience(policy))
 
     def _policy(self, provider: BaseProvider) -> RetryLike:

@@ -394,6 +394,7 @@ def test_the_repr_of_a_prompt_hides_what_may_be_secret() -> None:
     assert repr(prompt) == (
         "Prompt(messages=[{'role': 'user', 'content': 'Hello'}], model='m', options={'temperature': 0, "
         "'extra_headers': '***', 'extra_query': '***', 'extra_body': '***'}, timeout=None, stream=True, retry='own', "
-        "share=None, has_fallback=False, patience=None, fresh=False, without=frozenset(), optional=frozenset())"
+        "allowance=Allowance(share=None, patience=None, has_fallback=False), fresh=False, without=frozenset(), "
+        "optional=frozenset())"
     )
     assert prompt.options["extra_headers"] == {"X-Key": secret}
