@@ -26,8 +26,8 @@ from g4f_lite import (
     Prompt,
     ProviderNotConfiguredError,
 )
-from g4f_lite.arguments import check_proxy, is_switched_on, warn
-from g4f_lite.http.route import CA_BUNDLES
+from g4f_lite.arguments import check_proxy, warn
+from g4f_lite.http.route import CA_BUNDLES, is_switched_on
 from g4f_lite.testing import Echo
 
 from .services import PIXEL
