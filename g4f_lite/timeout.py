@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from typing import Any, Literal, Union
 
 import tenacity
@@ -145,18 +145,6 @@ class RetryPolicy:
 RETRY = RetryPolicy()  # where none is given
 RetryLike = RetryPolicy | tenacity.Retrying | None
 CallRetry = RetryLike | Literal["own"]  # of one call; "own" is the provider's own
-
-
-def patience(retry: RetryLike) -> float:
-    """Return the most seconds that a policy waits for a service that asks its callers to wait; 0 for one attempt."""
-    return 0.0 if retry is None else (retry if isinstance(retry, RetryPolicy) else RETRY).max_retry_after
-
-
-def before_others(retry: RetryLike) -> RetryLike:
-    """Return the policy of a chain's member with others behind it, which leaves a long wait to the chain."""
-    if not isinstance(retry, RetryPolicy) or retry.max_retry_after <= retry.max_backoff:
-        return retry
-    return replace(retry, max_retry_after=retry.max_backoff)
 
 
 def check_retry(retry: Any) -> RetryLike:

@@ -13,7 +13,7 @@ from ..errors import AllProvidersFailedError, G4FLiteError
 from ..http.retry import is_retryable
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
-from ..timeout import RETRY, WAIT_SHARE, Allowance, RetryLike, RetryPolicy, Timeout, before_others, patience
+from ..timeout import RETRY, WAIT_SHARE, Allowance, RetryLike, RetryPolicy, Timeout
 from .base import BaseProvider, Provider
 from .circuit_breaker import CircuitBreaker
 
@@ -179,8 +179,10 @@ class Turns:
         if seconds is None:
             return None
         policy = self._policy(member.provider)
-        most = self._patience(before_others(policy) if self._prompt.allowance.has_fallback else policy) - self._waited
-        return seconds if seconds <= min(most, WAIT_SHARE * self._left()) else None
+        most = self._patience(policy)
+        if self._prompt.allowance.has_fallback and isinstance(policy, RetryPolicy):  # a long wait is for that chain
+            most = min(most, policy.max_backoff)
+        return seconds if seconds <= min(most - self._waited, WAIT_SHARE * self._left()) else None
 
     def _left_its_wait(self, error: G4FLiteError, policy: RetryLike) -> bool:
         """Return whether a member would have waited for its service if there had been no other to ask."""
@@ -195,7 +197,8 @@ class Turns:
     def _patience(self, policy: RetryLike) -> float:
         """Return the most seconds that this call waits for a member, by its policy and by whoever sent the prompt."""
         most = self._prompt.allowance.patience
-        return patience(policy) if most is None else min(most, patience(policy))
+        own = 0.0 if policy is None else (policy if isinstance(policy, RetryPolicy) else RETRY).max_retry_after
+        return own if most is None else min(most, own)
 
     def _policy(self, provider: BaseProvider) -> RetryLike:
         """Return the retry policy of a member in this call."""
