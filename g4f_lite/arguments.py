@@ -40,6 +40,7 @@ _INSTEAD = {
     **dict.fromkeys(("format", "json", "json_mode"), 'pass response_format={"type": "json_object"}, or output= a type'),
     **dict.fromkeys(("stream", "streaming"), "call stream(…) in the place of ask(…)"),
     "cache": "pass cache= to the client",
+    **{name: f"write Client(Fallback([…], {name}=…))" for name in ("each", "on_fallback")},
     "history": "pass all messages as the prompt, or ask a Conversation",
     "request_timeout": "pass timeout=, in seconds, to the client or to a call",
     **dict.fromkeys(("max_retries", "num_retries", "retries"), _USE_RETRY),
@@ -50,7 +51,10 @@ _INSTEAD = {
     "rpm": "it is one of map; for all calls pass pace=Pace(rpm=…) to the client",
 }
 
-# Arguments of ask and map as other libraries name them.
+# Arguments of ask and map that are no options, for misprints.
+_ARGUMENTS = {"images", "messages", "model", "output", "prompt", "provider", "proxy", "repairs", "retry", "store"}
+_ARGUMENTS |= {"system", "timeout", "tools", "workers"}
+# The same as other libraries name them.
 _OF_A_CALL = {
     **dict.fromkeys(("attachments", "files", "image", "media"), "images"),
     **dict.fromkeys(("engine", "model_name"), "model"),
@@ -285,7 +289,7 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
         return f"{owner} has no option {name!r}: write {_OF_A_CALL[name]}="
     import difflib
 
-    known = to_compare(known)
+    known = to_compare(sorted({*known, *_ARGUMENTS} - {name}) if kind == "option" else known)
     service = service_of(name) if kind in ("preset", "provider") else None
     if service is not None and service in known:
         whole = kind == "preset" or name.isalpha()

@@ -23,6 +23,7 @@ from ..errors import (
 )
 from .pages import is_enough, is_page, visible, without_title
 from .parsing import BLANK, parse_json
+from .urls import origin_of
 from .waits import named_wait, reset_wait
 
 if TYPE_CHECKING:
@@ -151,11 +152,12 @@ def _elsewhere(body: Body, shown: str) -> ResponseStatusError:
     with suppress(ValueError):
         target = urljoin(body.response.url, target)
     target = safe_url(target)
+    advice = f"if that is the right place, give base_url={target!r}"
+    reason = "which is not followed" if body.step == "bootstrap" else "and a prompt is not sent on to there"
+    if body.step == "bootstrap" and body.response.request.method == "POST" and origin_of(target) == body.origin:
+        advice = f"if a login succeeds like this, bootstrap of its provider has to accept status {body.status}"
     return ResponseStatusError(
-        f"{body.origin} redirects to {target}, and a prompt is not sent on to there; "
-        f"if that is the right place, give base_url={target!r}",
-        status=body.status,
-        body=shown,
+        f"{body.origin} redirects to {target}, {reason}; {advice}", status=body.status, body=shown
     )
 
 

@@ -171,6 +171,7 @@ class Exchange:
             raise self.failed(wrapped, step)
         deadline.awaits = awaits
         body = Body(response, deadline)
+        body.step = step
         self.bodies.append(body)
         # Of these no body may come.  Reading an empty one to its end would give the connection back for other requests,
         # and requests takes 103 Early Hints for such an answer: the real one would be the next request's.

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from ..answers.stream import AnswerStream
-from ..arguments import unknown_setting
+from ..arguments import unknown_setting, warn
 from ..errors import G4FLiteError
 from ..prompt import Prompt
 from ..timeout import Timeout, TimeoutLike
@@ -18,7 +18,7 @@ from .base import BaseProvider
 from .chain import ChainCall, OnFallback, all_failed
 from .hooks import listing, models_of
 from .registry import member_of
-from .turns import members_of
+from .turns import members_of, without_model
 
 FOR_ONE_SERVICE = frozenset({"extra_headers", "extra_query"})  # not for another service to see
 
@@ -88,6 +88,7 @@ class Fallback(BaseProvider):
         self.on_fallback = on_fallback
         self._clock = clock
         self._members = members_of(self.providers, clock)
+        self.warns_of_model = True  # of members without that of a call: once, and not where strangers name it
 
     @property
     def known_options(self) -> frozenset[str] | None:
@@ -109,6 +110,9 @@ class Fallback(BaseProvider):
         the time left is shared among the members left, so that the last one gets its turn.
         """
         refusals = self._refusals(prompt)
+        if prompt.model and self.warns_of_model and (skipped := without_model(self._members, prompt.model)):
+            self.warns_of_model = False
+            warn(skipped)
         return AnswerStream(lambda: ChainCall(self, prompt, refusals), provider=self.name, model=prompt.model)
 
     def begin(self, prompt: Prompt) -> ChainCall:

@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ..errors import AllProvidersFailedError, G4FLiteError
+from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
 from ..http.retry import is_retryable
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
 from ..timeout import RETRY, WAIT_SHARE, Allowance, RetryLike, RetryPolicy, Timeout
 from .base import BaseProvider, Provider
 from .circuit_breaker import CircuitBreaker
+from .registry import is_provider_name
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,21 @@ class Member(NamedTuple):
             return prompt
         return replace(prompt, options={name: value for name, value in prompt.options.items() if name not in dropped})
 
+    def lacks(self, model: str) -> bool:
+        """Return whether it knows its models, and this is none of them."""
+        try:
+            self.provider.get_model(model)
+        except ModelNotSupportedError:
+            return True
+        return False
+
+    def written(self, model: str) -> str:
+        """Return the name of a provider with a model behind it, which is this member with that model."""
+        name = self.provider.name
+        if name == "OpenAICompatible" or not is_provider_name(name):
+            name = getattr(self.provider, "base_url", name)
+        return f"{name}:{model}"
+
     def name_in(self, error: G4FLiteError) -> None:
         """Name this member in an error of its provider."""
         if error.provider in (None, self.provider.name):
@@ -66,6 +82,23 @@ def members_of(providers: list[BaseProvider], clock: Callable[[], float]) -> lis
         return f"{provider.name} ({own})" if own and len(addresses) > 1 else provider.name
 
     return [Member(provider, CircuitBreaker(clock), name(provider)) for provider in providers]
+
+
+def without_model(members: list[Member], model: str) -> str | None:
+    """Say which members a call with this model skips, because others have it and they do not; None if there are none.
+
+    Nor is anything said where it is the own model of a member: then each has been given its own, as is advised.
+
+    :param model: the model of the call, which is asked of all members
+    """
+    without = [member for member in members if member.lacks(model)]
+    is_own = any(getattr(member.provider, "model", None) == model for member in members)
+    if is_own or not without or len(without) == len(members):
+        return None
+    names = " and ".join(dict.fromkeys(member.name for member in without))
+    having = next(member for member in members if member not in without).written(model)
+    advice = f"to let each member use its own model, name this one with its provider, as in {having!r}"
+    return f"{names} will be skipped for lack of the model {model!r}; {advice}"
 
 
 class Turns:
