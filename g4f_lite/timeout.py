@@ -75,8 +75,8 @@ class Timeout:
             return None
         try:
             return cls.of(float(value))
-        except ValueError as error:
-            raise ValueError(f"G4F_LITE_TIMEOUT must be seconds, such as 30, not {value!r}") from error
+        except ValueError:  # which quotes the value, and that may be a key by mistake
+            raise ValueError("G4F_LITE_TIMEOUT must be a positive number of seconds, such as 30") from None
 
 
 @dataclass(frozen=True)
