@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from ...errors import (
 )
 from ...http.retry import may_pass
 from .. import replies
+from .log import log
 
 SENTENCES_KEY = "G4F_LITE_SENTENCES"
 SENTENCES = {
@@ -100,15 +100,3 @@ def error_response(error: BaseException) -> Response:
     if retry_after is not None:
         response.headers["Retry-After"] = replies.retry_after(retry_after)
     return response
-
-
-def log(app: Flask, error: BaseException) -> None:
-    """Log an error, whose text is for the people who run the app, where they read the app's own errors.
-
-    Python is silent about a logger without a handler, as this library's are; Flask gives the app's one.
-    """
-    if may_pass(error):
-        text = re.sub(r":\n\s*", ": ", str(error))  # a chain's has a line for each member
-        app.logger.warning("no answer: %s", "; ".join(map(str.strip, text.splitlines())))
-    else:
-        app.logger.error("no answer: %s", error, exc_info=error)
