@@ -253,7 +253,7 @@ def test_visitors_read_their_own_language(load: Load, g4f_scripted: Scripted) ->
     g4f_scripted.queue(RateLimitError("slow down"), ["Hal", ServiceError("down")], ConversationNotFoundError("gone"))
     browser = german.app.test_client()
     assert "nicht erreichbar" in browser.get("/").get_json()["error"]
-    assert "keine Antwort" in events(browser.get("/").data)[-1][1]["error"]
+    assert "unterbrochen" in events(browser.get("/").data)[-1][1]["error"]
     assert "gibt es nicht mehr" in browser.get("/").get_json()["error"]
 
 

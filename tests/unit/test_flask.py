@@ -212,7 +212,7 @@ def test_the_environment_may_configure_it(monkeypatch: pytest.MonkeyPatch) -> No
         ({"G4F_LITE_PROVIDER": "echo", "G4F_LITE_START": True}, ValueError, "Echo has nothing to start"),
         ({"G4F_LITE_SENTENCES": "Nein."}, TypeError, "G4F_LITE_SENTENCES must be strings by status, such as"),
         ({"G4F_LITE_SENTENCES": {502: None}}, TypeError, "must be strings by status"),
-        ({"G4F_LITE_SENTENCES": {500: "Nein."}}, ValueError, "500 is not one of 404, 502, 503, 504"),
+        ({"G4F_LITE_SENTENCES": {500: "Nein."}}, ValueError, "500 is not one of 404, 502, 503, 504, cut$"),
     ],
 )
 def test_a_wrong_configuration_is_an_error_at_once(config: dict[str, Any], error: type[Exception], match: str) -> None:

@@ -71,3 +71,13 @@ def test_a_chain_that_is_logged_can_be_pickled() -> None:
     chain = Fallback([OpenAICompatible("http://127.0.0.1:1/v1"), OpenAICompatible("http://127.0.0.1:2/v1")])
     make_app(chain)
     assert pickle.loads(pickle.dumps(chain)).on_fallback is not None
+
+
+def test_an_answer_that_was_cut_is_told_from_none(caplog: pytest.LogCaptureFixture) -> None:
+    browser = make_app(Scripted(["It ", DOWN], DOWN)).test_client()
+    assert b"event: failed" in browser.get("/stream").data
+    with pytest.raises(TransportError):
+        browser.get("/stream")
+    (record,) = caplog.records
+    hint = "what had arrived is in .partial of this error"
+    assert record.getMessage() == f"the answer was cut: Scripted, stream: could not connect; {hint}"

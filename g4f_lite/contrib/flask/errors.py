@@ -19,11 +19,13 @@ from .. import replies
 from .log import log
 
 SENTENCES_KEY = "G4F_LITE_SENTENCES"
-SENTENCES = {
+CUT = "cut"  # in the place of a status
+SENTENCES: dict[int | str, str] = {
     404: "There is no such conversation.",
     502: "There is no answer at the moment. Please try again later.",
     503: "The service is not available at the moment. Please try again later.",
     504: "The answer took too long. Please try again.",
+    CUT: "The answer was cut off. Please try again.",  # in the place of 502's, to somebody who has read its beginning
 }
 RETRY_SECONDS = 60.0  # after a rate limit of unknown length; most of them are per minute
 
@@ -39,17 +41,21 @@ class Explanation(NamedTuple):
     retry_after: float | None = None
 
 
-def explain(error: BaseException, app: Flask) -> Explanation:
-    """Return what a visitor of an app is told of an error."""
+def explain(error: BaseException, app: Flask, *, begun: bool = False) -> Explanation:
+    """Return what a visitor of an app is told of an error.
+
+    :param begun: whether the visitor has the beginning of the answer
+    """
     status, retry_after = _status(error)
-    return Explanation(status, {**SENTENCES, **(app.config.get(SENTENCES_KEY) or {})}[status], retry_after)
+    key = CUT if begun and status == 502 else status
+    return Explanation(status, {**SENTENCES, **(app.config.get(SENTENCES_KEY) or {})}[key], retry_after)
 
 
 def check_sentences(config: Mapping[str, Any]) -> None:
     """Check the app's own sentences.
 
-    :raises TypeError: if they are not strings by the number of a status
-    :raises ValueError: if there is one for a status that visitors do not get
+    :raises TypeError: if they are not strings by the number of a status, or ``"cut"``
+    :raises ValueError: if there is one for something else, such as a status that visitors do not get
     """
     own = config.get(SENTENCES_KEY) or {}
     if not isinstance(own, Mapping) or not all(isinstance(sentence, str) for sentence in own.values()):

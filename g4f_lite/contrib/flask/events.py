@@ -40,7 +40,7 @@ def stream_answer(
       browser gets the newest only
     - ``done``: the whole answer, ``{"text": …, "finish_reason": …}``, and the value as ``"output"`` if there is one
     - ``failed``: a failure after the headers were sent, ``{"status": …, "error": …}``, as in :func:`error_response`;
-      with 503 the seconds of Retry-After as ``"retry_after"``, too
+      with 503 the seconds of Retry-After as ``"retry_after"``, too; with 502 after a piece, the sentence ``"cut"``
 
     The view's error handlers get a failure before that: up to ``first`` seconds are waited for the answer to begin.
     A browser that goes away is noticed within half a second, and the answer is closed.  An EventSource that connects
@@ -178,8 +178,9 @@ def _data(delta: Item | None) -> dict[str, Any] | None:
 def _last_event(end: End, value: dict[str, Any], number: int, app: Flask) -> bytes:
     if end.error is None:
         return _event("done", {"text": str(end.answer), "finish_reason": end.answer.finish_reason, **value}, number)
-    log(app, end.error)
-    told = explain(end.error, app)
+    begun = number > 1  # the visitor has a piece
+    log(app, end.error, begun=begun)
+    told = explain(end.error, app, begun=begun)
     wait = {} if told.retry_after is None else {"retry_after": int(retry_after(told.retry_after))}
     return _event("failed", {"status": told.status, "error": told.text, **wait}, number)
 

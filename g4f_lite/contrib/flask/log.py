@@ -25,12 +25,16 @@ from ...http.retry import may_pass
 from ...providers.fallback import Fallback
 
 
-def log(app: Flask, error: BaseException) -> None:
-    """Log an error, whose text is for the people who run the app, where they read the app's own errors."""
+def log(app: Flask, error: BaseException, *, begun: bool = False) -> None:
+    """Log an error, whose text is for the people who run the app, where they read the app's own errors.
+
+    :param begun: whether a visitor has the beginning of the answer
+    """
+    what = "the answer was cut" if begun else "no answer"
     if may_pass(error):
-        app.logger.warning("no answer: %s", _one_line(error))
+        app.logger.warning("%s: %s", what, _one_line(error))
     else:
-        app.logger.error("no answer: %s", error, exc_info=error)
+        app.logger.error("%s: %s", what, error, exc_info=error)
 
 
 def log_fallbacks(app: Flask, providers: Iterable[Any]) -> None:
