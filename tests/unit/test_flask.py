@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,27 @@ def test_a_variable_that_only_the_configuration_has_is_a_warning(monkeypatch: py
     with pytest.warns(UserWarning, match="START in the environment has no effect; set it in the configuration"):
         G4FLite(make_app(G4F_LITE_CONTEXT=2048))
     G4FLite(make_app(G4F_LITE_START=False))
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "told"),
+    [
+        ({}, {"G4F_LITE_PROVIDER": "http://127.0.0.1:1/v1"}, True),
+        ({"G4F_LITE_PROVIDER": "groq"}, {}, True),
+        ({"G4F_LITE_BASE_URL": "http://127.0.0.1:1/v1"}, {}, True),
+        ({}, {"G4F_LITE_BASE_URL": "http://127.0.0.1:1/v1"}, False),
+        ({"G4F_LITE_PROVIDER": "groq", "G4F_LITE_API_KEY": "sk-1"}, {}, False),
+        ({"G4F_LITE_PROVIDER": Scripted()}, {}, False),  # which may have it from the app
+    ],
+)
+def test_a_key_without_its_server_is_a_warning(
+    config: dict[str, Any], environment: dict[str, str], told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4F_LITE_API_KEY", "sk-1")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.warns(UserWarning, match="API_KEY in the environment has no effect") if told else nullcontext():
+        G4FLite(make_app(**config))
 
 
 def test_the_environment_may_configure_it(monkeypatch: pytest.MonkeyPatch) -> None:

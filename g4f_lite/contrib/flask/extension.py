@@ -86,6 +86,8 @@ class G4FLite:
             raise RuntimeError("this app has a G4FLite already; for another provider, pass provider= to a call")
         check_sentences(app.config)
         _warn_of_useless_settings(app.config)
+        if self._given is None:
+            _warn_of_useless_key(app.config)
         client = _client_of(app.config) if self._given is None else self._given
         if app.config.get("G4F_LITE_START"):
             _start(client.provider)
@@ -167,6 +169,13 @@ def _warn_of_useless_settings(config: Mapping[str, Any]) -> None:
     for key in OF_FLASK:
         if os.environ.get(key) and config.get(key) is None:
             warn(f"{key} in the environment has no effect; set it in {place}")
+
+
+def _warn_of_useless_key(config: Mapping[str, Any]) -> None:
+    """Warn of a key in the environment without its server, unless the app may have given it to a provider itself."""
+    has_key = os.environ.get("G4F_LITE_API_KEY") and config.get("G4F_LITE_API_KEY") is None
+    if has_key and not os.environ.get("G4F_LITE_BASE_URL") and isinstance(config.get("G4F_LITE_PROVIDER") or "", str):
+        warn("G4F_LITE_API_KEY in the environment has no effect; it is for the server of G4F_LITE_BASE_URL there")
 
 
 def _start(provider: BaseProvider) -> None:
