@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 from flask import request
 
-from g4f_lite import ConversationNotFoundError, Conversations, RateLimitError, ServiceError, TransportError
+from g4f_lite import (
+    ConversationNotFoundError,
+    Conversations,
+    RateLimitError,
+    RetryPolicy,
+    ServiceError,
+    TransportError,
+)
 from g4f_lite.contrib.flask import stream_answer
 from g4f_lite.emulator import Emulator
 from g4f_lite.testing import Scripted
@@ -173,7 +180,8 @@ def test_a_chain_goes_on_after_ten_seconds_of_silence(load: Load, monkeypatch: p
     for name in ("GROQ_API_KEY", "MISTRAL_API_KEY"):
         monkeypatch.setenv(name, "sk-test")
     chain = load("chain").chat.client.provider
-    assert ([member.name for member in chain.providers], chain.each) == (["Groq", "Mistral"], 10)
+    members = [(member.name, member.retry) for member in chain.providers]
+    assert (members, chain.each) == ([("Groq", None), ("Mistral", RetryPolicy(max_retry_after=8))], 10)
 
 
 def test_two_calls_in_one_view_end_before_a_sync_worker_is_killed() -> None:
