@@ -16,6 +16,7 @@ from flask import request
 from g4f_lite import (
     ConversationNotFoundError,
     Conversations,
+    OpenAICompatible,
     RateLimitError,
     RetryPolicy,
     ServiceError,
@@ -23,6 +24,7 @@ from g4f_lite import (
 )
 from g4f_lite.contrib.flask import stream_answer
 from g4f_lite.emulator import Emulator
+from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
 from g4f_lite.testing import Scripted
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +62,7 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def test_the_pages_have_these_files() -> None:
-    first = ["legacy", "app", "chain", "error_page", "german", "pages"]
+    first = ["legacy", "app", "chain", "whole", "error_page", "german", "pages"]
     assert list(FILES)[:-1] == [*first, "preloaded", "story", "limited", "leased", "jobs"]
     assert len(BLOCKS) == len(FILES)
 
@@ -184,9 +186,30 @@ def test_a_chain_goes_on_after_ten_seconds_of_silence(load: Load, monkeypatch: p
     assert (members, chain.each) == ([("Groq", None), ("Mistral", RetryPolicy(max_retry_after=8))], 10)
 
 
+def test_an_answer_of_a_chain_that_was_cut_is_asked_for_again(
+    load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the last member; what nobody has begun is an error, and a member that keeps cutting is skipped."""
+    first = Scripted(*[["Half ", TransportError("reset")]] * FAILURES_TO_OPEN, "One.")
+    last = Scripted(*["Whole."] * FAILURES_TO_OPEN, "Two.", TransportError("down"))
+    members = {"groq": first, "mistral": last}
+    monkeypatch.setattr(OpenAICompatible, "preset", lambda name, **settings: members[name])
+    browser = load("whole").app.test_client()
+
+    def post() -> Any:
+        return browser.post("/summary", data={"text": "A long text."})
+
+    found = [post().get_json() for _ in range(FAILURES_TO_OPEN + 1)]
+    assert found == [{"summary": "Whole."}] * FAILURES_TO_OPEN + [{"summary": "Two."}]
+    assert (len(first.calls), len(last.calls)) == (FAILURES_TO_OPEN, FAILURES_TO_OPEN + 1)
+    assert caplog.messages[0].startswith("asking again, because an answer was cut: Scripted, stream: reset")
+    assert post().status_code == 503
+
+
 def test_two_calls_in_one_view_end_before_a_sync_worker_is_killed() -> None:
     (seconds,) = re.findall(r"two calls in\s+one view need `timeout=(\d+)` each", PAGES[0])
-    assert 2 * int(seconds) < WORKER_SECONDS
+    for each in [seconds, *re.findall(r"timeout=(\d+)", FILES["whole"])]:
+        assert 2 * int(each) < WORKER_SECONDS
 
 
 def test_the_limit_of_a_stream_in_a_sync_worker_is_in_the_last_list_too() -> None:
