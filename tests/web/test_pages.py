@@ -93,7 +93,7 @@ def test_an_app_that_starts_the_engine_before_the_fork(tmp_path: Path) -> None:
         getting(port, "/") as response,
     ):
         assert response.status == 200
-        assert response.read()
+        assert json.load(response)["answer"]
 
 
 @pytest.mark.parametrize("server", ["gunicorn sync", "gunicorn gthread", "waitress", "development"])
