@@ -293,7 +293,7 @@ def test_what_visitors_are_told(
         assert caplog.records == []
         return
     (record,) = caplog.records
-    assert record.getMessage().startswith("no answer: ")
+    assert record.getMessage().startswith("g4f_lite: no answer to GET /: ")
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_what_may_pass_by_itself_is_a_line_of_the_log(error: Exception, caplog: 
         error_response(error)
     (record,) = caplog.records
     assert (record.levelname, record.exc_info) == ("WARNING", None)
-    assert record.getMessage().startswith(f"no answer: {str(error).splitlines()[0]}")
+    assert record.getMessage().startswith(f"g4f_lite: no answer to GET /: {str(error).splitlines()[0]}")
     assert "\n" not in record.getMessage()
 
 
@@ -334,7 +334,7 @@ def test_what_needs_a_look_is_logged_with_its_traceback(error: Exception, caplog
     with make_app().test_request_context():
         error_response(error)
     (record,) = caplog.records
-    assert (record.levelname, record.getMessage()) == ("ERROR", f"no answer: {error}")
+    assert (record.levelname, record.getMessage()) == ("ERROR", f"g4f_lite: no answer to GET /: {error}")
     assert record.exc_info is not None
     assert record.exc_info[1] is error
 

@@ -9,7 +9,7 @@ import flask
 import pytest
 
 from g4f_lite import AuthenticationError, Fallback, OpenAICompatible, RateLimitError, TransportError
-from g4f_lite.contrib.flask import G4FLite, stream_answer
+from g4f_lite.contrib.flask import G4FLite, error_response, stream_answer
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
 from g4f_lite.testing import Scripted
 
@@ -31,7 +31,7 @@ def test_an_answer_of_another_member_is_a_line_of_the_log(path: str, caplog: pyt
     app = make_app([Scripted(DOWN), "echo"])
     assert b"Hello" in app.test_client().get(path).data
     (record,) = caplog.records
-    line = "Echo answers, after no answer from Scripted: could not connect"
+    line = "g4f_lite: Echo answers, after no answer from Scripted: could not connect"
     assert (record.name, record.levelname, record.getMessage()) == ("app", "WARNING", line)
 
 
@@ -55,8 +55,8 @@ def test_the_chains_in_a_chain_and_those_of_models_are_logged_as_well(caplog: py
     assert (browser.get("/").data, browser.get("/?model=large").data) == (b"outer", b"inner")
     of_outer = "Fallback, prompt: no provider answered: Scripted: no such key; Scripted: could not connect"
     assert [record.getMessage() for record in caplog.records] == [
-        f"Scripted answers, after no answer from {of_outer}",
-        "Scripted answers, after no answer from Scripted: slow down",
+        f"g4f_lite: Scripted answers, after no answer from {of_outer}",
+        "g4f_lite: Scripted answers, after no answer from Scripted: slow down",
     ]
 
 
@@ -73,11 +73,19 @@ def test_a_chain_that_is_logged_can_be_pickled() -> None:
     assert pickle.loads(pickle.dumps(chain)).on_fallback is not None
 
 
+def test_a_path_cannot_write_lines_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    app = make_app(Scripted(DOWN))
+    app.register_error_handler(TransportError, error_response)
+    app.add_url_rule("/<name>", "any", lambda name: str(app.extensions["g4f_lite"].ask(name)))
+    app.test_client().get("/a%0AERROR")
+    assert caplog.messages == ["g4f_lite: no answer to GET /a%0AERROR: Scripted, stream: could not connect"]
+
+
 def test_an_answer_that_was_cut_is_told_from_none(caplog: pytest.LogCaptureFixture) -> None:
     browser = make_app(Scripted(["It ", DOWN], DOWN)).test_client()
     assert b"event: failed" in browser.get("/stream").data
     with pytest.raises(TransportError):
         browser.get("/stream")
     (record,) = caplog.records
-    hint = "what had arrived is in .partial of this error"
-    assert record.getMessage() == f"the answer was cut: Scripted, stream: could not connect; {hint}"
+    line = "g4f_lite: incomplete answer to GET /stream: Scripted, stream: could not connect"
+    assert record.getMessage().startswith(line)

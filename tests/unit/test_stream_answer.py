@@ -265,7 +265,7 @@ def test_errors_are_in_the_log_of_an_app_that_configures_none(
     browser = serve(Scripted(*errors), on_done=fail)
     assert b"event: failed" in b"".join(browser.get("/").data for _ in errors)
     log = capsys.readouterr().err
-    for text in ("no answer: Scripted, stream: slow down", "stream: a reset", "OSError: the disk is full"):
+    for text in ("answer to GET /: Scripted, stream: slow down", "stream: a reset", "OSError: the disk is full"):
         assert log.count(text) == 1, text
 
 

@@ -16,7 +16,7 @@ from ...errors import (
 )
 from ...http.retry import may_pass
 from .. import replies
-from .log import log
+from .log import asked_now, log
 
 SENTENCES_KEY = "G4F_LITE_SENTENCES"
 CUT = "cut"  # in the place of a status
@@ -100,7 +100,7 @@ def error_response(error: BaseException) -> Response:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     status, text, retry_after = explain(error, app)
     if status >= 500:  # what a visitor asked for in vain is in the server's log of requests
-        log(app, error)
+        log(app, error, asked_now())
     response = jsonify(error=text)
     response.status_code = status
     if retry_after is not None:

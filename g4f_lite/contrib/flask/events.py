@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Response, current_app, request
 
 from ...answers.deltas import Refusal, is_content
 from ...answers.images import ImageResponse
@@ -153,7 +153,7 @@ def _events(source: _Source, begun: list[Item], heartbeat: float) -> Iterator[by
             source.reader.close()
             return
         if isinstance(item, End):
-            yield _last_event(item, last, number + 1, source.reader.app)
+            yield _last_event(item, last, number + 1, source.reader)
             return
         if (data := _data(item)) is not None:
             number += 1
@@ -175,12 +175,12 @@ def _data(delta: Item | None) -> dict[str, Any] | None:
     return {"text": text} if isinstance(text, str) and text else None
 
 
-def _last_event(end: End, value: dict[str, Any], number: int, app: Flask) -> bytes:
+def _last_event(end: End, value: dict[str, Any], number: int, reader: Reader) -> bytes:
     if end.error is None:
         return _event("done", {"text": str(end.answer), "finish_reason": end.answer.finish_reason, **value}, number)
     begun = number > 1  # the visitor has a piece
-    log(app, end.error, begun=begun)
-    told = explain(end.error, app, begun=begun)
+    log(reader.app, end.error, reader.asked, begun=begun)
+    told = explain(end.error, reader.app, begun=begun)
     wait = {} if told.retry_after is None else {"retry_after": int(retry_after(told.retry_after))}
     return _event("failed", {"status": told.status, "error": told.text, **wait}, number)
 

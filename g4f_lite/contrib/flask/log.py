@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
-from flask import Flask, current_app, has_app_context
+from flask import Flask, current_app, has_app_context, has_request_context, request
 
 from ...errors import (
     AllProvidersFailedError,
@@ -25,16 +26,22 @@ from ...http.retry import may_pass
 from ...providers.fallback import Fallback
 
 
-def log(app: Flask, error: BaseException, *, begun: bool = False) -> None:
+def log(app: Flask, error: BaseException, asked: str, *, begun: bool = False) -> None:
     """Log an error, whose text is for the people who run the app, where they read the app's own errors.
 
-    :param begun: whether a visitor has the beginning of the answer
+    :param asked: the method and path of the request
+    :param begun: whether its visitor has the beginning of the answer
     """
-    what = "the answer was cut" if begun else "no answer"
+    what = f"{'incomplete' if begun else 'no'} answer{asked and f' to {asked}'}"
     if may_pass(error):
-        app.logger.warning("%s: %s", what, _one_line(error))
+        app.logger.warning("g4f_lite: %s: %s", what, _one_line(error))
     else:
-        app.logger.error("%s: %s", what, error, exc_info=error)
+        app.logger.error("g4f_lite: %s: %s", what, error, exc_info=error)
+
+
+def asked_now() -> str:
+    """Return the method and path of the present request; "" outside of one."""
+    return f"{request.method} {quote(request.path)}" if has_request_context() else ""  # quoted, as it may hold newlines
 
 
 def log_fallbacks(app: Flask, providers: Iterable[Any]) -> None:
@@ -62,7 +69,7 @@ def _log_fallback(name: str, errors: list[G4FLiteError], answering: str) -> None
     """
     if asked := [error for error in errors if _was_asked(error)]:
         logger = current_app.logger if has_app_context() else logging.getLogger(name)
-        logger.warning("%s answers, after no answer from %s", answering, "; ".join(map(_one_line, asked)))
+        logger.warning("g4f_lite: %s answers, after no answer from %s", answering, "; ".join(map(_one_line, asked)))
 
 
 def _was_asked(error: G4FLiteError) -> bool:
