@@ -62,7 +62,7 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def test_the_pages_have_these_files() -> None:
-    first = ["legacy", "app", "chain", "whole", "error_page", "german", "pages"]
+    first = ["legacy", "app", "chain", "whole", "error_page", "german", "pages", "kept"]
     assert list(FILES)[:-1] == [*first, "preloaded", "story", "limited", "leased", "jobs"]
     assert len(BLOCKS) == len(FILES)
 
@@ -161,6 +161,20 @@ def test_a_turn_that_its_visitor_left_is_kept_where_that_is_wanted_and_one_that_
     assert question["content"] == "Why is the sky blue?"
     assert answer["content"]
     assert question["content"].startswith(answer["content"])  # the emulator repeats the question
+
+
+def test_what_has_come_of_an_answer_may_be_kept(load: Load, g4f_scripted: Scripted) -> None:
+    g4f_scripted.queue(["It ", ServiceError("down")], TransportError("down"), "It is.")
+    kept = load("kept")
+    id = kept.conversations.create()
+    browser = kept.app.test_client()
+    with browser.session_transaction() as session:
+        session["chat"] = id
+    assert events(browser.post("/answer", data={"text": "1?"}).data)[-1][0] == "failed"
+    assert browser.post("/answer", data={"text": "2?"}).status_code == 502
+    assert browser.post("/answer", data={"text": " "}).status_code == 400
+    assert events(browser.post("/answer", data={"text": "3?"}).data)[-1][0] == "done"
+    assert [message["content"] for message in kept.conversations.load(id)] == ["1?", "It  […]", "3?", "It is."]
 
 
 def test_two_questions_at_once_are_two_whole_turns(load: Load, g4f_scripted: Scripted) -> None:
