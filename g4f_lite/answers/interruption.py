@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
 from functools import wraps
+from types import FrameType
 from typing import Any, Protocol, TypeVar, cast
 
 from ..errors import ResponseFormatError
@@ -15,7 +15,6 @@ from .ipython import bind, in_ipython
 from .short_traceback import leave_out_frames
 
 F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
 
 NAME = "_interrupted"  # of what had come, among the user's variables: sys.last_value changes with the next error
 
@@ -78,63 +77,36 @@ def interrupt_of_batch(error: KeyboardInterrupt, results: Any, done: str, store:
     return error
 
 
-def heard() -> AbstractContextManager[object]:
-    """Let an interrupt end the wait in a ``with`` block, also in a notebook's cell with ``await``.
+def hear_interrupts() -> None:
+    """Let an interrupt of a notebook's cell with ``await`` be raised at once, until the cell ends.
 
     For such a cell ipykernel keeps an interrupt until the cell awaits again, which a call that blocks does not do.
-    That is also how it stays in other tasks than the cell's own: asyncio would end the whole kernel.
+    That is also how it stays outside other tasks than the cell's own: asyncio would end the whole kernel.
     """
-    handler = _handler_that_waits()
-    return nullcontext() if handler is None else _without(handler)
-
-
-def each_heard(deltas: Generator[T, None, None]) -> Generator[T, None, None]:
-    """Return deltas for a loop of the caller's, in which an interrupt ends the wait for each, as in :func:`heard`."""
-    return deltas if _handler_that_waits() is None else _each_heard(deltas)
-
-
-def _each_heard(deltas: Generator[T, None, None]) -> Generator[T, None, None]:
-    while True:
-        with heard():
-            try:
-                delta = next(deltas)
-            except StopIteration:
-                return
-        yield delta
-
-
-def _handler_that_waits() -> Any:
-    """Return ipykernel's handler of interrupts for a cell with ``await``, if it is in use and the cell is running."""
     if "ipykernel" not in sys.modules or threading.current_thread() is not threading.main_thread():
-        return None
+        return
     import signal  # which few programs need
 
-    handler = signal.getsignal(signal.SIGINT)
-    is_ipykernels = str(getattr(handler, "__module__", "")).startswith("ipykernel.")
-    return handler if is_ipykernels and _in_task_of_cell() else None
+    keep = signal.getsignal(signal.SIGINT)
+    if not str(getattr(keep, "__module__", "")).startswith("ipykernel."):
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if _in_code_of_cell(frame):
+            raise KeyboardInterrupt
+        cast(Callable[..., object], keep)(number, frame)
+
+    if _in_code_of_cell(sys._getframe()):
+        signal.signal(signal.SIGINT, interrupt)  # ipykernel puts another in its place after each cell
 
 
-def _in_task_of_cell() -> bool:
-    """Return whether the cell's own task runs, in which IPython handles a KeyboardInterrupt."""
-    import asyncio
-
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # no event loop runs in this thread
-        return False
-    return task is not None and getattr(task.get_coro(), "__name__", "") == "run_cell_async"
-
-
-@contextmanager
-def _without(handler: Any) -> Iterator[None]:
-    """Put Python's own handler of interrupts in the place of another one."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
+def _in_code_of_cell(frame: FrameType | None) -> bool:
+    """Return whether a frame runs for the code of a cell, where IPython handles a KeyboardInterrupt."""
+    while frame is not None:
+        if frame.f_code.co_name == "run_code" and frame.f_globals.get("__name__", "").startswith("IPython."):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class HasAnswer(Protocol):

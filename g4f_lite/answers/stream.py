@@ -16,7 +16,7 @@ from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, no_content, no_end
 from .images import ImageResponse
-from .interruption import each_heard, heard, raise_interrupt
+from .interruption import hear_interrupts, raise_interrupt
 from .progress import progress
 from .short_traceback import shortened
 from .show import show
@@ -143,7 +143,7 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
         self._waiting.clear()
-        with suppress(StopIteration), heard():
+        with suppress(StopIteration):
             if not self._buffer.too_long:
                 self._pull(to_end=True)
             self.close()
@@ -347,6 +347,7 @@ class AnswerStream(Generator[Piece, None, None]):
             if self._deltas is not None:
                 return self._deltas
             self._began_at = time.monotonic()
+            hear_interrupts()
             try:
                 source = self._begin()
                 deltas = deltas_of(source, self._provider)
@@ -356,7 +357,7 @@ class AnswerStream(Generator[Piece, None, None]):
             self._source = source
             while self._stages:  # not kept: one may hold the stream, which would then wait for a garbage collection
                 deltas = self._stages.pop(0)(deltas)
-            self._deltas = deltas = each_heard(deltas)
+            self._deltas = deltas
         if self._closed:  # by another thread in the meantime
             self.close()
         return deltas

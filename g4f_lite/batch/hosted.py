@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ..answers.interruption import heard
+from ..answers.interruption import hear_interrupts
 from ..answers.short_traceback import with_short_errors
 from ..errors import (
     DeadlineExceededError,
@@ -168,8 +168,8 @@ class HostedBatch(BatchResults[T]):
         :raises G4FLiteError: if the service does not say how it is, ten times in a row
         """
         try:
-            with heard():
-                self._wait()
+            hear_interrupts()
+            self._wait()
         except KeyboardInterrupt as error:
             raise self._interrupt(error)  # noqa: B904  in most cases the same one
         return self

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from ..answers.interruption import heard, interrupt_of_batch
+from ..answers.interruption import hear_interrupts, interrupt_of_batch
 from ..answers.short_traceback import with_short_errors
 from ..arguments import warn
 from ..errors import AuthenticationError, BatchStoppedError
@@ -294,7 +294,8 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
 
         :raises BatchStoppedError: if nothing more is sent
         """
-        with self._lock, heard():
+        hear_interrupts()
+        with self._lock:
             while index not in self._known:
                 owner = self._owners.get(index, run)  # another iteration of these results may have begun it
                 outcome = owner.result(index)

@@ -120,7 +120,7 @@ class Estimate(NamedTuple):
         repeated = f" ({self.repeated:,} of them repeated)" if self.repeated else ""
         known = f"{counted(self.stored, 'answer')} stored"
         known += f", {failed:,} failed" if failed else ""
-        known += f", {counted(skipped, 'empty row')} skipped" if skipped else ""
+        known += f", {counted(skipped, 'empty row')} not sent" if skipped else ""
         largest = f" (the largest has {self.largest:,})" if self.calls > 1 else ""
         tokens = f"about {counted(self.prompt_tokens, 'token')} of prompts{largest}"
         longest = self.completion_tokens

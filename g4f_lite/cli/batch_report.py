@@ -59,7 +59,7 @@ def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float
     cut = f"; {usage.cut:,} of the answers CUT, by a limit of tokens or a filter" if usage.cut else ""
     refused = f", {usage.refused:,} refused by the model" if usage.refused else ""
     kept = f"; kept in {store}" if store and answered and not known else ""
-    empty = f", {counted(skipped, 'empty row')} skipped" if skipped else ""
+    empty = f", {counted(skipped, 'empty row')} not sent" if skipped else ""
     rest = f"{refused}{empty}{cut}{told_of_cost(usage, cost)}{kept}"
     return f"{answered:,} answered{known}, {failures:,} failed{rest}"
 

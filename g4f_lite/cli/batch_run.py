@@ -112,7 +112,7 @@ class BatchRun:
             usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
             click.echo(told_after(usage, len(wrong), self.files.store, self._cost(), skipped))
         elif self.files.skipped:
-            note(f"{counted(self.files.skipped, 'empty row')} skipped")
+            note(f"{counted(self.files.skipped, 'empty row')} not sent")
         if told := self.fallbacks.in_words(answers):
             note(told)
         if wrong:

@@ -79,7 +79,7 @@ def _assignment(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     name = name.strip().replace("-", "_")
     if not equals or not name.isidentifier():
-        raise Misuse(f"{text!r} is not KEY=VALUE, such as top_p=0.9")
+        raise Misuse(f"{text!r} is not KEY=VALUE, such as top_p=0.9; > FILE writes the answer to a file")
     if name in _TAKEN:
         raise Misuse(f"{name} cannot be given with --option{_TAKEN[name]}")
     try:

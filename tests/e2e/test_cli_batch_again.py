@@ -44,12 +44,12 @@ def test_the_end_and_the_estimate_tell_how_many_empty_rows_were_skipped(
     here: list[str], tmp_path: Path, table: list[str]
 ) -> None:
     done = call(*table, "--estimate", *here)
-    assert done.stdout.startswith("3 prompts to send, 0 answers stored, 3 empty rows skipped; "), done.stderr
+    assert done.stdout.startswith("3 prompts to send, 0 answers stored, 3 empty rows not sent; "), done.stderr
     done = call(*table, "-o", str(tmp_path / "out.csv"), *here)
-    assert done.stdout.startswith("3 answered, 0 failed, 3 empty rows skipped; "), done.stderr
+    assert done.stdout.startswith("3 answered, 0 failed, 3 empty rows not sent; "), done.stderr
     done = call(*table, "-o", str(tmp_path / "out.csv"), *here)
     assert done.stdout.startswith("3 answered (3 of them from "), done.stderr
-    assert ", 3 empty rows skipped\n" in done.stdout
+    assert ", 3 empty rows not sent\n" in done.stdout
 
 
 def test_empty_rows_may_be_kept_without_an_answer(
@@ -58,7 +58,7 @@ def test_empty_rows_may_be_kept_without_an_answer(
     out, command = tmp_path / "out.csv", [*table[:2], "--empty", "keep", *here]
     for stored in ("", f" (3 of them from {out}.store)"):  # also where they are there already
         done = call(*command, "-o", str(out))
-        assert done.stdout.startswith(f"3 answered{stored}, 0 failed, 3 empty rows skipped"), done.stderr
+        assert done.stdout.startswith(f"3 answered{stored}, 0 failed, 3 empty rows not sent"), done.stderr
         with out.open(newline="", encoding="utf-8") as file:
             rows = [(row["text"], row["answer"], row["error"]) for row in csv.DictReader(file)]
         assert rows == [
@@ -89,7 +89,7 @@ def test_an_empty_request_of_a_batch_api_may_be_kept(here: list[str], tmp_path: 
     [
         ("in.txt", "\n", [], ""),
         ("in.csv", "id,text\n", ["--prompt", "{text}", "--estimate"], ""),
-        ("in.csv", "id,text\n1,\n2,\n", ["--prompt", "{text}", "--empty", "skip"], ", 2 empty rows skipped"),
+        ("in.csv", "id,text\n1,\n2,\n", ["--prompt", "{text}", "--empty", "skip"], ", 2 empty rows not sent"),
         ("in.jsonl", "", ["--hosted", "run.json"], ""),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_file_without_prompts_is_a_note(
 
 def test_rows_behind_the_first_few_were_not_skipped(here: list[str], table: list[str]) -> None:
     done = call(*table, "--head", "2", *here)
-    assert (len(done.stdout.splitlines()), done.stderr) == (2, "Note: 1 empty row skipped\n")
+    assert (len(done.stdout.splitlines()), done.stderr) == (2, "Note: 1 empty row not sent\n")
     done = call(*table, "--head", "1", "--estimate", *here)
     assert done.stdout.startswith("1 prompt to send, 0 answers stored; about 1 token of prompts; ")
 
@@ -237,7 +237,7 @@ def test_a_blank_line_of_a_text_file_is_an_empty_row(emulator: Emulator, here: l
     assert_refused(call(*command), "in.txt, line 2: the prompt is empty; --empty skip leaves such rows out, keep")
     assert asked(emulator) == []
     assert (
-        "2 prompts to send, 0 answers stored, 2 empty rows skipped; "
+        "2 prompts to send, 0 answers stored, 2 empty rows not sent; "
         in call(*command, "--empty=skip", "--estimate").stdout
     )
     assert call(*command, "--empty", "keep").returncode == 0
@@ -260,4 +260,4 @@ def test_a_quiet_batch_tells_of_failures_only(
     assert answers(tmp_path / "out.jsonl") == ["one", "two", "three"]
     done = call(*table, "-q", *here)  # whose answers are on standard output
     assert (len(done.stdout.splitlines()), done.stderr) == (3, "")
-    assert call(*table, *here).stderr.endswith("Note: 3 empty rows skipped\n")
+    assert call(*table, *here).stderr.endswith("Note: 3 empty rows not sent\n")

@@ -156,7 +156,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
     before = signal.signal(signal.SIGINT, keep)
     yield interrupts
-    assert signal.signal(signal.SIGINT, before) is keep
+    signal.signal(signal.SIGINT, before)
 
 
 def interrupted_at_the_second() -> AnswerStream:
@@ -169,16 +169,19 @@ def interrupted_at_the_second() -> AnswerStream:
     return AnswerStream(lambda: Source(pieces()), provider="Test")
 
 
-async def run_cell_async(function: Callable[[], T]) -> T:
-    """Call a function as IPython runs a cell with ``await``: in a task of this name."""
-    return function()
+def run_cell(function: Callable[[], T]) -> T:
+    """Call a function as IPython runs a cell with ``await``: in a task, from a coroutine of this name."""
+    ipython: dict[str, Any] = {"__name__": "IPython.core.interactiveshell"}
+    exec("async def run_code(function):\n    return function()", ipython)
+    result: T = asyncio.run(ipython["run_code"](function))
+    return result
 
 
 def test_a_loop_over_a_stream_is_interrupted_where_a_cell_awaits(kept: list[int], notebook: Notebook) -> None:
     stream = interrupted_at_the_second()
-    assert asyncio.run(run_cell_async(lambda: next(stream))) == "one "
+    assert run_cell(lambda: next(stream)) == "one "
     with pytest.raises(AnswerInterrupted) as caught:
-        asyncio.run(run_cell_async(lambda: next(stream)))
+        run_cell(lambda: next(stream))
     assert caught.value.partial == "one "
     assert kept == []
 
@@ -196,10 +199,17 @@ def test_no_interrupt_is_raised_in_another_task_than_the_cells(
     assert kept == [signal.SIGINT]
 
 
-def test_what_a_loop_does_itself_is_interrupted_as_elsewhere_in_the_cell(kept: list[int]) -> None:
+def test_what_a_loop_does_itself_is_interrupted_too(kept: list[int]) -> None:
     def loop() -> None:
         for _ in stream_of("one ", "two", Finish())[0]:
             signal.raise_signal(signal.SIGINT)
 
-    asyncio.run(run_cell_async(loop))
-    assert kept == [signal.SIGINT] * 2
+    with pytest.raises(KeyboardInterrupt):
+        run_cell(loop)
+    assert kept == []
+
+
+def test_what_runs_after_the_code_of_the_cell_is_not_interrupted(kept: list[int]) -> None:
+    run_cell(stream_of("one ", "two", Finish())[0].text)
+    signal.raise_signal(signal.SIGINT)
+    assert kept == [signal.SIGINT]

@@ -162,7 +162,7 @@ def command(
     check = format_check(call_options)
     prompts = [row.prompt for row in rows if row.prompt is not None]
     if not prompts:  # as of a nightly job on a day without new ones
-        skipped = f", {counted(files.skipped, 'empty row')} skipped" if files.skipped else ""
+        skipped = f", {counted(files.skipped, 'empty row')} not sent" if files.skipped else ""
         note(f"{files.name} has no prompts{skipped}; nothing is sent, and no file is written")
         return
     if not estimate:
