@@ -101,6 +101,34 @@ def called(tls: ssl.SSLContext, authority_file: str) -> Iterator[dict[tuple[str,
         yield {call: threads.submit(_call, *call, tls, authority_file) for call in CALLS}
 
 
+def _upload() -> None:
+    def answer(connection: Connection) -> None:
+        connection.sock.settimeout(PATIENCE)
+        got = 0
+        while got < size:
+            got += len(connection.sock.recv(size // 20))
+            connection.server.ending.wait(0.03)
+        connection.send(hello())
+
+    size = 1_500_000
+    limits = Timeout(connect=5, read=0.5, total=20)
+    with (
+        RawServer(answer, receive_buffer=65536) as server,
+        OpenAICompatible(server.url, model="m", timeout=limits, retry=None) as provider,
+    ):
+        began = time.monotonic()
+        assert provider.create(messages="x" * size) == "Hello world"
+        assert time.monotonic() - began > 0.5, "it was too short to tell"
+        assert server.connections == 1
+
+
+@pytest.fixture(scope="module", autouse=True)
+def uploaded() -> Iterator[Future[None]]:
+    """Send a long prompt to a server that reads it in a second, beside the other tests as well."""
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(_upload)
+
+
 def test_total_holds_for_a_connection_that_was_used_before(provide: Provide) -> None:
     def answer(connection: Connection) -> None:
         connection.request()
@@ -191,24 +219,9 @@ def test_a_long_prompt_may_take_longer_than_a_connection(provide: Provide) -> No
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="its buffers take megabytes at once")
-def test_an_upload_that_flows_is_not_silence(provide: Provide) -> None:
+def test_an_upload_that_flows_is_not_silence(uploaded: Future[None]) -> None:
     """Each piece of the prompt has the read limit for itself."""
-
-    def answer(connection: Connection) -> None:
-        connection.sock.settimeout(PATIENCE)
-        got = 0
-        while got < size:
-            got += len(connection.sock.recv(size // 20))
-            connection.server.ending.wait(0.03)
-        connection.send(hello())
-
-    size = 1_500_000
-    with RawServer(answer, receive_buffer=65536) as server:
-        provider = provide(server, timeout=Timeout(connect=5, read=0.5, total=20))
-        began = time.monotonic()
-        assert provider.create(messages="x" * size) == "Hello world"
-        assert time.monotonic() - began > 0.5, "it was too short to tell"
-        assert server.connections == 1
+    uploaded.result()
 
 
 def test_silence_before_the_prompt_is_the_read_limit_and_is_retried(provide: Provide) -> None:
