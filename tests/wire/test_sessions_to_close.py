@@ -142,7 +142,6 @@ def test_after_a_timeout(parley: Any, answer: Callable[[Connection], None]) -> N
         assert sent(server) == CLOSED
 
 
-@pytest.mark.beside
 @pytest.mark.parametrize(
     ("answer", "limits"),
     [
