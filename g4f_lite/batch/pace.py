@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from ..answers.deltas import Delta
+from ..answers.deltas import Delta, Usage
 from ..answers.source import Stage
 from ..answers.stream import AnswerStream
 from ..arguments import safe_url
@@ -213,11 +213,7 @@ class Pace:
             if stream.closed:
                 raise StreamInterruptedError("the answer was closed before its prompt was sent")
             yield from deltas
-            if stream.usage is not None:
-                try:
-                    self.meter.correct(stream.usage.total_tokens - reserved)
-                except ProviderNotConfiguredError as error:  # the answer is whole, and paid for
-                    logger.warning("the tokens of an answer are not counted: %s", error)
+            count_answer(self.meter, stream.usage, reserved)
 
         return paced
 
@@ -257,6 +253,19 @@ def wait_for_place(
             left -= _LOOK_SECONDS
         if wait >= 0:  # a place was taken
             return
+
+
+def count_answer(meter: Meter, usage: Usage | None, reserved: int) -> None:
+    """Count the tokens of a whole answer, which is paid for, and not lost if the storage fails.
+
+    :param usage: what it took; None if the service does not say so
+    :param reserved: the tokens that were reserved for it
+    """
+    if usage is not None:
+        try:
+            meter.correct(usage.total_tokens - reserved)
+        except ProviderNotConfiguredError as error:
+            logger.warning("the tokens of an answer are not counted: %s", error)
 
 
 def tokens_of(prompt: Prompt) -> int:

@@ -20,7 +20,7 @@ from ..http.waits import named_wait
 from ..store.answers import AnswerStore, Kept, Key
 from .causes import is_hopeless, is_outage, wait_named_by
 from .elsewhere import Shipment, ask_by_executor
-from .pace import tokens_of, wait_for_place
+from .pace import count_answer, tokens_of, wait_for_place
 from .plan import Plan
 from .result import Result
 from .task import Bundle, Task
@@ -273,11 +273,10 @@ class Run:
                 return None
             attempts = _times(task, error.attempts if isinstance(error, G4FLiteError) else None)
             return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds, label=label)
-        if answer.usage is not None:
-            for meter in self._plan.meters:
-                meter.correct(answer.usage.total_tokens - tokens_of(task.prompt))
         if self._plan.store is not None and task.key is not None:
             self._keep(self._plan.store, task.key, outcome)
+        for meter in self._plan.meters:
+            count_answer(meter, answer.usage, tokens_of(task.prompt))
         attempts = _times(task, outcome.attempts)
         return Result(task.index, task.input, answer, output, None, attempts, outcome.seconds, label=label)
 
