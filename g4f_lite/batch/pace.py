@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import time
 from collections.abc import Callable, Generator
-from fractions import Fraction
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -27,6 +27,7 @@ CHARACTERS_PER_TOKEN = 4  # in English, roughly; the service's own count correct
 _LOOK_SECONDS = 0.05  # how often a call that waits looks whether it was closed
 _lock = lock_free_in_children()  # of making meters
 _TOKEN_SECONDS = 10.0  # the tokens of so many seconds may be used at once
+_EVENNESS = 0.95  # of the requests per minute, so that few go at once where seconds have to be whole
 
 
 class Meter(Protocol):
@@ -119,10 +120,9 @@ class SharedMeter:
             reason = str(error).replace(storage, self._place)  # without the password, and so is what is raised
             scrub(error, self._secrets)
             raise ProviderNotConfiguredError(f"the storage {self._place} cannot be used: {reason}") from None
-        share = Fraction(rpm).limit_denominator(60) / 60 if rpm else None
         # 600 a minute is 10 a second, so that not all of a minute's are sent at once.
-        self._requests = share and RateLimitItemPerSecond(share.numerator, share.denominator, namespace="g4f_lite")
-        self._tokens = RateLimitItemPerMinute(round(tpm), namespace="g4f_lite") if tpm else None
+        self._requests = RateLimitItemPerSecond(*evenly(rpm), namespace="g4f_lite") if rpm else None
+        self._tokens = RateLimitItemPerMinute(max(1, round(tpm)), namespace="g4f_lite") if tpm else None
 
     def reserve(self, tokens: int, longest: float = math.inf) -> float:
         """Take a place, and return 0; or take none, and return the seconds after which to try again, negated."""
@@ -266,6 +266,16 @@ def count_answer(meter: Meter, usage: Usage | None, reserved: int) -> None:
             meter.correct(usage.total_tokens - reserved)
         except ProviderNotConfiguredError as error:
             logger.warning("the tokens of an answer are not counted: %s", error)
+
+
+def evenly(rpm: float) -> tuple[int, int]:
+    """Return how many requests go in how many seconds, both of them whole numbers: the rate, or a little less."""
+    rate = rpm / 60
+    for seconds in itertools.count(math.ceil(1 / rate)):
+        requests = math.floor(rate * seconds)
+        if requests >= max(1, _EVENNESS * rate * seconds):
+            return requests, seconds
+    raise AssertionError("some number of seconds is long enough")
 
 
 def tokens_of(prompt: Prompt) -> int:

@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from g4f_lite import Client, Pace, ProviderNotConfiguredError
-from g4f_lite.batch.pace import SharedMeter
+from g4f_lite.batch.pace import Meter, SharedMeter, evenly
 
 from .batch_providers import Shout
 
 pytest.importorskip("limits")
+
+MINUTE = 60.0
+
+
+@pytest.fixture
+def meter_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Meter, SimpleNamespace]]:
+    """Make a meter and its clock, which begins with a minute."""
+
+    def make(**limits: float) -> tuple[Meter, SimpleNamespace]:
+        clock = SimpleNamespace(now=1000 * MINUTE)
+        monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: clock.now))
+        return Pace(**limits, storage="memory://").meter, clock
+
+    return make
+
+
+@pytest.mark.parametrize("limits", [{"rpm": 10 / 1440}, {"tpm": 0.4}])
+def test_a_limit_of_very_few_is_one(meter_of: Any, limits: dict[str, float]) -> None:
+    meter, _ = meter_of(**limits)
+    assert [meter.reserve(1) == 0, meter.reserve(1) < 0] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("rpm", "requests", "seconds"),
+    [
+        (600, 10, 1),
+        (599, 19, 2),
+        (119, 17, 9),
+        (61, 1, 1),
+        (60, 1, 1),
+        (45, 3, 4),
+        (30, 1, 2),
+        (7, 1, 9),
+        (1, 1, 60),
+        (0.1, 1, 600),
+        (0.001, 1, 60_000),
+    ],
+)
+def test_requests_go_a_few_at_a_time(rpm: float, requests: int, seconds: int) -> None:
+    assert evenly(rpm) == (requests, seconds)
 
 
 def test_a_batch_keeps_an_answer_whose_tokens_a_storage_cannot_count(
