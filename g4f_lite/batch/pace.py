@@ -27,6 +27,7 @@ CHARACTERS_PER_TOKEN = 4  # in English, roughly; the service's own count correct
 _LOOK_SECONDS = 0.05  # how often a call that waits looks whether it was closed
 _lock = lock_free_in_children()  # of making meters
 _TOKEN_SECONDS = 10.0  # the tokens of so many seconds may be used at once
+_MOST_OWED_SECONDS = 600.0  # that calls wait for tokens that were used: a service may report more than there can be
 _EVENNESS = 0.95  # of the requests per minute, so that few go at once where seconds have to be whole
 
 
@@ -79,7 +80,7 @@ class LocalMeter:
         if self._refill:
             with self._lock.held():
                 self._fill(self._clock())
-                self._left = min(self._size, self._left - tokens)
+                self._left = max(-_MOST_OWED_SECONDS * self._refill, min(self._size, self._left - tokens))
 
     def _fill(self, now: float) -> None:
         self._left = min(self._size, self._left + (now - self._filled_at) * self._refill)
@@ -123,27 +124,47 @@ class SharedMeter:
         # 600 a minute is 10 a second, so that not all of a minute's are sent at once.
         self._requests = RateLimitItemPerSecond(*evenly(rpm), namespace="g4f_lite") if rpm else None
         self._tokens = RateLimitItemPerMinute(max(1, round(tpm)), namespace="g4f_lite") if tpm else None
+        self._lock = ForkSafeLock()
+        self._owed = 0  # tokens that did not fit into the minute, and are counted before the next request
 
     def reserve(self, tokens: int, longest: float = math.inf) -> float:
         """Take a place, and return 0; or take none, and return the seconds after which to try again, negated."""
         limiter = self._limiter
         try:
-            if self._tokens and not limiter.test(self._tokens, "tokens", cost=min(tokens, self._tokens.amount)):
-                return -self._wait_for(self._tokens, "tokens")
+            if self._tokens:
+                if self._owed:
+                    self._count(0)
+                if self._owed or not limiter.test(self._tokens, "tokens", cost=min(tokens, self._tokens.amount)):
+                    return -self._wait_for(self._tokens, "tokens")
             if self._requests and not limiter.hit(self._requests, "requests"):
                 return -self._wait_for(self._requests, "requests")
-            if self._tokens:
-                limiter.hit(self._tokens, "tokens", cost=tokens)
+            self._count(tokens)
         except Exception as error:
             raise self._failure(error) from error
         return 0.0
 
     def correct(self, tokens: int) -> None:
-        if self._tokens and tokens > 0:
-            try:
-                self._limiter.hit(self._tokens, "tokens", cost=tokens)
-            except Exception as error:
-                raise self._failure(error) from error
+        try:
+            self._count(tokens)
+        except Exception as error:
+            raise self._failure(error) from error
+
+    def _count(self, tokens: int) -> None:
+        """Count tokens, and those that are owed: ``limits`` counts none of a number that does not fit as a whole."""
+        item = self._tokens
+        if item is None:
+            return
+        with self._lock.held():
+            owed, self._owed = max(0, self._owed + tokens), 0
+        if not owed:
+            return
+        try:
+            fitting = min(owed, self._limiter.get_window_stats(item, "tokens").remaining)
+            if fitting > 0 and self._limiter.hit(item, "tokens", cost=fitting):
+                owed -= fitting
+        finally:
+            with self._lock.held():
+                self._owed = min(self._owed + owed, round(item.amount * _MOST_OWED_SECONDS / 60))
 
     def _failure(self, error: Exception) -> ProviderNotConfiguredError:
         scrub(error, self._secrets)  # which a storage may send back

@@ -31,6 +31,40 @@ def meter_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Meter, Simp
     return make
 
 
+def test_a_prompt_with_more_tokens_than_a_minute_has_takes_all_of_it(meter_of: Any) -> None:
+    meter, _ = meter_of(tpm=600)
+    assert meter.reserve(8000) == 0
+    assert meter.reserve(1) < 0
+
+
+def test_an_answer_with_more_tokens_than_are_left_is_counted_in_the_next_minutes(meter_of: Any) -> None:
+    meter, clock = meter_of(tpm=600)
+    assert meter.reserve(100) == 0
+    meter.correct(1000)  # of which 500 fit into this minute
+    waits = []
+    for _ in range(4):
+        clock.now += MINUTE / 2  # in which half a minute's tokens are forgotten, of a minute that has passed
+        waits.append(meter.reserve(100) < 0)
+    assert waits == [True, True, True, False]
+
+
+def test_fewer_tokens_than_were_reserved_are_owed_no_more(meter_of: Any) -> None:
+    meter, clock = meter_of(tpm=600)
+    assert meter.reserve(8000) == 0
+    meter.correct(-7400)
+    clock.now += 2 * MINUTE
+    assert meter.reserve(600) == 0
+
+
+def test_a_number_of_tokens_that_cannot_be_holds_nobody_up_for_ever(meter_of: Any) -> None:
+    meter, clock = meter_of(tpm=600)
+    meter.correct(2**62)
+    for _ in range(24):
+        clock.now += MINUTE
+        wait = meter.reserve(1)
+    assert wait == 0
+
+
 @pytest.mark.parametrize("limits", [{"rpm": 10 / 1440}, {"tpm": 0.4}])
 def test_a_limit_of_very_few_is_one(meter_of: Any, limits: dict[str, float]) -> None:
     meter, _ = meter_of(**limits)
