@@ -305,8 +305,10 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
                 outcome = owner.result(index)
                 if outcome is None and owner.reason is None:  # a run that had begun it was left
                     owner = self._start((index,))
-                    outcome = owner.result(index)
-                    self._stop(owner)
+                    try:
+                        outcome = owner.result(index)
+                    finally:
+                        self._stop(owner)
                 if isinstance(outcome, BadPrompt):
                     if self._iterated.is_wrong(index, outcome.error):
                         self._position = index + 1
@@ -387,9 +389,12 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         if run is None:
             return
         with self._lock:
-            untaken, self.dropped = run.close(), run.dropped
-            for outcome in untaken:
-                if isinstance(outcome, Result):
-                    self._keep(outcome)
-            for index in [index for index, owner in self._owners.items() if owner is run]:
-                del self._owners[index]
+            try:
+                run.close()
+            finally:  # also after a second interrupt: nobody may wait for this run
+                self.dropped = run.dropped
+                for outcome in run.untaken():
+                    if isinstance(outcome, Result):
+                        self._keep(outcome)
+                for index in [index for index, owner in self._owners.items() if owner is run]:
+                    del self._owners[index]

@@ -115,8 +115,8 @@ class Run:
         with self._changed:
             return sum(len(bundle.tasks) for bundle in self._running)
 
-    def close(self) -> list[Outcome]:
-        """End what is in progress, and return the results that nobody has taken."""
+    def close(self) -> None:
+        """End what is in progress."""
         self._stopping.set()
         self._halted.set()
         with self._changed:
@@ -127,11 +127,12 @@ class Run:
         for _ in self._threads:
             self._inbox.put(None)
         ends = time.monotonic() + _END_SECONDS
-        for thread in self._threads:
-            if thread.is_alive():  # an interrupt may have kept it from starting
-                thread.join(max(0.0, ends - time.monotonic()))
-        self._on_end()
-        return self.untaken()
+        try:
+            for thread in self._threads:
+                if thread.is_alive():  # an interrupt may have kept it from starting
+                    thread.join(max(0.0, ends - time.monotonic()))
+        finally:
+            self._on_end()
 
     def untaken(self) -> list[Outcome]:
         """Return the results that nobody has taken."""

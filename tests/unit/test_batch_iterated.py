@@ -1,4 +1,4 @@
-"""Batches of an iterator, which can be read only once: nothing of it is lost, whatever interrupts the reading."""
+"""Batches whose reading is interrupted: it goes on, and nothing is lost of an iterator, which can be read only once."""
 
 from __future__ import annotations
 
@@ -100,3 +100,23 @@ def test_a_bad_prompt_that_was_read_ahead_is_named_by_the_next_reading(client: C
     results = client.map(prompts())
     assert next(iter(results)).text == "ONE"
     assert read_twice(results, TypeError) == ["PROMPT 0", "PROMPT 1"]
+
+
+@pytest.mark.parametrize("kind", [iter, list])
+def test_a_second_interrupt_while_the_calls_are_ended_lets_the_reading_go_on(
+    client: Client, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    results = client.map(kind(numbered(200)), workers=4)
+    reading = iter(results)
+    texts = [next(reading).text]
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "join", interrupt)
+        patch.setattr(threading.Thread, "is_alive", lambda _: True)
+        with pytest.raises(KeyboardInterrupt):
+            reading.close()  # type: ignore[attr-defined]
+    assert not results._owners  # a run that was left would be waited for
+    texts += [result.text for result in results]
+    assert texts[-200:] == [f"PROMPT {number}" for number in range(200)]
