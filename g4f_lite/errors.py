@@ -100,8 +100,8 @@ class G4FLiteError(Exception):
             text += f" ({self.attempts} attempts in {self.elapsed:.1f} s)"
         if self.waited:
             text += f"; the call waited {self.waited:.1f} s because the service had asked for it"
-        if isinstance(self, RateLimitError) and self.retry_after:
-            text += f"; try again in {self.retry_after:.0f} s"
+        if isinstance(self, RateLimitError) and (wait := self.retry_after):
+            text += f"; try again in {wait:.2g} s" if wait < 9.5 else f"; try again in {wait:.0f} s"
         if self.partial and not isinstance(self, (ResponseFormatError, RefusalError)):  # whose messages are about it
             text += PARTIAL_HINT
         return text

@@ -39,6 +39,7 @@ class Body:
     :param deadline: the limits of the call that the response belongs to; None without limits
     :ivar status: the HTTP status
     :ivar headers: the headers of the response, found in upper and lower case
+    :ivar step: what it answers: ``"bootstrap"``, ``"prompt"`` or ``"image"``; "" outside of a call
     :ivar start: the first bytes that have been read, for errors
     :ivar new_token: a newer token that the service sent with this response; a provider that reads one sets it
     :ivar state: what ``request`` leaves here for ``deltas``, such as the id of a session; None until then
@@ -52,6 +53,7 @@ class Body:
         self.response = response
         self.status = response.status_code
         self.headers = response.headers
+        self.step = ""
         self.bytes, self.start = 0, b""
         self.new_token: str | None = None
         self.state: Any = None

@@ -21,8 +21,9 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from .pages import begins_with_tag, is_enough, is_page, visible, without_title
-from .parsing import parse_json
+from .pages import is_enough, is_page, visible, without_title
+from .parsing import BLANK, parse_json
+from .urls import origin_of
 from .waits import named_wait, reset_wait
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def check(body: Body, service_error: ServiceErrorReader) -> None:
     :raises G4FLiteError: of the kind that fits best
     """
     if 200 <= body.status < 300:
-        if not begins_with_tag(body.peek()):
+        if not body.peek().lstrip(BLANK).startswith(b"<"):
             return
         start = body.peek(is_enough).decode("utf-8", "replace")
         if not is_page(_type_of(body), start):
@@ -151,11 +152,12 @@ def _elsewhere(body: Body, shown: str) -> ResponseStatusError:
     with suppress(ValueError):
         target = urljoin(body.response.url, target)
     target = safe_url(target)
+    advice = f"if that is the right place, give base_url={target!r}"
+    reason = "which is not followed" if body.step == "bootstrap" else "and a prompt is not sent on to there"
+    if body.step == "bootstrap" and body.response.request.method == "POST" and origin_of(target) == body.origin:
+        advice = f"if a login succeeds like this, bootstrap of its provider has to accept status {body.status}"
     return ResponseStatusError(
-        f"{body.origin} redirects to {target}, and a prompt is not sent on to there; "
-        f"if that is the right place, give base_url={target!r}",
-        status=body.status,
-        body=shown,
+        f"{body.origin} redirects to {target}, {reason}; {advice}", status=body.status, body=shown
     )
 
 

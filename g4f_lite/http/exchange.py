@@ -171,6 +171,7 @@ class Exchange:
             raise self.failed(wrapped, step)
         deadline.awaits = awaits
         body = Body(response, deadline)
+        body.step = step
         self.bodies.append(body)
         # Of these no body may come.  Reading an empty one to its end would give the connection back for other requests,
         # and requests takes 103 Early Hints for such an answer: the real one would be the next request's.
@@ -308,8 +309,7 @@ def _send(send: Callable[..., Any], settings: dict[str, Any], transfer: Transfer
 
     :param send: sends it
     """
-    deadline, silence = transfer.deadline, transfer.silence
-    timeout = (deadline.limit("connect"), deadline.limit(silence))
+    timeout = transfer.deadline.limit("connect"), transfer.deadline.limit(transfer.awaits)
     reset = running_transfer.set(transfer)
     try:
         response: requests.Response = send(allow_redirects=False, timeout=timeout, **settings)

@@ -126,7 +126,7 @@ class BaseProvider(Askable):
         Answers in a cache or a store are found again by the same provider only.  By default its own arguments count,
         and its ``secrets()``.  The value is hashed, with a salt.
         """
-        return self._own_settings.facts(vars(self))
+        return self._own_settings.facts(self)
 
     def secrets(self) -> list[str]:
         """List the strings that messages must not show: what is declared as a Secret, and arguments named like one.

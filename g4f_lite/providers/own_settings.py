@@ -20,6 +20,7 @@ from .settings import Settings
 # The names of arguments that hold a secret, where their class does not declare it: api_key, client_secret, password.
 _SECRET_NAME = r"(?i)(^|_)(api)?(key|token|secret|password|passphrase|credential)s?$|(^|_)pin$"
 _BASE_SETTINGS = {*Settings.__annotations__}  # which have attributes, and facts, of their own
+MADE_ANEW = ("pool", "budget", "cool_downs")  # attributes of every provider over HTTP, which a copy has anew
 _PICKLED = "left out of a pickle"
 
 
@@ -59,19 +60,25 @@ class OwnSettings:
         """The arguments whose names say that they are secrets."""
         return {name: value for name, value in self.values.items() if value and _is_secret(name, value)}
 
-    def facts(self, attributes: Mapping[str, Any]) -> Any:
+    def facts(self, provider: object) -> Any:
         """Return the arguments that are not secrets, as plain data, and what became of all.
 
-        Something that is not plain, such as an object of another library, makes them differ from all others.
+        An argument that was left out counts where its attribute is not its default: it comes from elsewhere, such as
+        the environment.  Something that is not plain, such as an object of another library, makes them differ from all
+        others.
 
-        :param attributes: the attributes of the provider, where one with the name of an argument counts as well
+        :param provider: the provider, where an attribute with the name of an argument counts as well
         """
-        found = {}
+        attributes, found = vars(provider), {}
         for name, value in self.values.items():
             given = None if name in self.secrets else plain(value, self.only)
             now = plain(attributes.get(name, attributes.get(f"_{name}")), "")
             if given is not None or now is not None:  # else it is as if it were not given
                 found[name] = [given, now]
+        for name, default in _defaults(type(provider), self.values).items():
+            now = attributes.get(name, attributes.get(f"_{name}", default))
+            if now is not default and plain(now, self.only) != plain(default, ""):
+                found[name] = [None, plain(now, self.only)]
         return found
 
     def without(self, secrets: Collection[str]) -> OwnSettings:
@@ -88,6 +95,21 @@ class OwnSettings:
 
     def __repr__(self) -> str:
         return f"OwnSettings({', '.join(self.values)})"  # without the values, of which some are secrets
+
+
+def _defaults(kind: type, given: Collection[str]) -> dict[str, Any]:
+    """Return the arguments that were left out, with their defaults, of the constructors of a class and its bases.
+
+    :param kind: the class
+    :param given: the names of the arguments that were not left out
+    """
+    found = {}
+    for base in reversed(kind.__mro__):
+        if isinstance(init := vars(base).get("__init__"), FunctionType):
+            for name, parameter in list(inspect.signature(init).parameters.items())[1:]:
+                if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+                    found[name] = parameter.default
+    return {name: found[name] for name in found if name not in {*_BASE_SETTINGS, *MADE_ANEW, *given}}
 
 
 def _is_secret(name: str, value: Any) -> bool:

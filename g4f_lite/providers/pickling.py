@@ -7,12 +7,12 @@ from typing import Any
 
 from ..errors import AuthenticationError
 from ..http.redact import names_secret
-from .own_settings import holds
+from .own_settings import MADE_ANEW, holds
 
 
 def state_without_secrets(provider: Any) -> dict[str, Any]:
     """Return the state of a provider for a pickle; ``_lost`` lists the arguments that were left out of it."""
-    state = {name: value for name, value in vars(provider).items() if name not in ("pool", "budget", "cool_downs")}
+    state = {name: value for name, value in vars(provider).items() if name not in MADE_ANEW}
     lost = list(provider._lost)
     if any(map(names_secret, provider.headers)):
         state["headers"] = {name: value for name, value in provider.headers.items() if not names_secret(name)}

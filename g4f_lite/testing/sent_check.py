@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ..errors import G4FLiteError, HookError
 from ..messages import Messages
+from ..prompt import Prompt
 from ..providers.base import Provider
 from .played_service import PlayedService
 
@@ -20,6 +21,7 @@ __tracebackhide__ = True  # from pytest
 
 CALL_SECONDS = 20  # after which a call is taken to have no end
 
+_IMAGE = b"\x89PNG\r\n\x1a\n"
 _REFUSED = (G4FLiteError, TypeError, ValueError)
 _GUESSES = ("heron", 7, 0.5, True, ["heron"], {"type": "json_object"})  # for options whose values are not known
 
@@ -95,6 +97,10 @@ class _Sent:
         self.varies = self.varies or first != again
         return first & again
 
+    def accepts_only_text(self) -> bool:
+        """Return whether the provider refuses an image before it sends anything."""
+        return self._provider.refusal(Prompt.of(messages="Dunlin", images=[_IMAGE])) is not None
+
     def _words(self, messages: Messages, asked: dict[str, Any]) -> Counter[bytes]:
         self._service.begin_again()
         self._provider.ask(messages, timeout=CALL_SECONDS, **asked)
@@ -143,6 +149,16 @@ def _check_parts(sent: _Sent) -> None:
         return
     has_effect = words not in others
     assert has_effect, f"of a message with two texts only one is sent: {advice}"
+    if sent.accepts_only_text():  # and so a service that knows no parts, which have types
+        part = {"type": "text", "text": "Dunlin"}
+        as_list, as_text = (sent.words_of([{"role": "user", "content": content}]) for content in ([part], "Dunlin"))
+        is_list = _types(as_list) > _types(as_text)
+        assert not is_list, f"the content of a message is sent as a list of parts, and images are refused: {advice}"
+
+
+def _types(words: Counter[bytes]) -> int:
+    """Return how often a word is the name of a type, which ``%22`` may precede in a form."""
+    return sum(count for word, count in words.items() if word.endswith(b"type"))
 
 
 def _check_image_url(sent: _Sent, home: str) -> None:

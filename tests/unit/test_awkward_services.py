@@ -31,6 +31,7 @@ from g4f_lite import (
     Secret,
     ServiceError,
 )
+from g4f_lite.cli.diagnosis import diagnose
 from g4f_lite.http import Exchange, parse_json
 from g4f_lite.testing import Reply, check_provider, provider_check
 
@@ -78,6 +79,49 @@ WORDS = 'event: word\ndata: "Olá "\n\nevent: word\ndata: "garça"\n\nevent: bye
 def test_a_form_with_a_token_from_a_cookie() -> None:
     page = Reply("<!doctype html><html>", cookies={"csrf": "a-csrf-token"})
     check_provider(Form, {"/page": page, "/send": WORDS}, text="Olá garça", history=False)
+
+
+class PostRedirectGet(Form):
+    """Answers a login with a redirect, and so a prompt once the login has expired."""
+
+    accepted = (200, 302)
+
+    def bootstrap(self, exchange: Exchange) -> str:
+        body = exchange.send(Request("POST", f"{self.base_url}/login", data={"user": "ann"}), "bootstrap")
+        if body.status not in self.accepted:
+            self.check_response(body)
+        return ""
+
+    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
+        return AuthenticationError("the login has expired") if status == 302 else None
+
+
+def test_a_login_that_is_answered_with_a_redirect() -> None:
+    with responses.RequestsMock() as service:
+        service.post(f"{URL}/login", status=302, headers={"Location": "/app"})
+        service.post(f"{URL}/send", status=302, headers={"Location": "/login"})
+        service.post(f"{URL}/send", WORDS)
+        assert PostRedirectGet().ask("Hello there") == "Olá garça"
+        assert [call.request.path_url for call in service.calls] == ["/login", "/send"] * 2
+
+
+@pytest.mark.parametrize(
+    ("target", "advice"),
+    [
+        ("/app", "if a login succeeds like this, bootstrap of its provider has to accept status 303"),
+        ("https://elsewhere.example/in", "if that is the right place, give base_url='https://elsewhere.example/in'"),
+    ],
+)
+def test_a_redirect_of_a_login_that_is_not_accepted_says_nothing_about_a_prompt(target: str, advice: str) -> None:
+    shown = target if "//" in target else URL + target
+    with responses.RequestsMock() as service:
+        service.post(f"{URL}/login", status=303, headers={"Location": target})
+        with pytest.raises(G4FLiteError) as caught:
+            PostRedirectGet().ask("Hello there")
+    assert str(caught.value) == (
+        f"PostRedirectGet, bootstrap: {URL} redirects to {shown}, which is not followed; {advice}"
+    )
+    assert diagnose(caught.value, None) == ("it redirects the request", "see the message above")
 
 
 def test_a_form_is_sent_as_one() -> None:

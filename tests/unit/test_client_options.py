@@ -74,6 +74,10 @@ def test_a_hint_names_near_options_or_none():
         Client(knows()).ask("x", temprature=0)
     with pytest.raises(TypeError, match=r"no option 'timout'; try timeout$"):
         Client(knows()).ask("x", timout=3)
+    with pytest.raises(TypeError, match=r"no option 'modell'; try model$"):
+        Client(knows()).ask("x", modell="m")
+    with pytest.raises(TypeError, match=r"no option 'modell'; try model$"):
+        OpenAICompatible("http://127.0.0.1:9/v1").ask("x", modell="m")
     with pytest.raises(TypeError, match="no option 'top_p'; Client"):  # and not stop
         Client(knows()).ask("x", top_p=1)
     with pytest.raises(TypeError, match="no option 'tools'; Client"):
@@ -133,6 +137,8 @@ def test_what_asks_for_nothing_is_no_hindrance_and_not_sent():
         ({"temperature": 1}, r"temperature=: pass temperature= to the call, as in ask\(…, temperature=…\)$"),
         ({"rpm": 60}, r"rpm=: it is one of map; for all calls pass pace=Pace\(rpm=…\) to the client$"),
         ({"workers": 4}, "workers=: it is one of map$"),
+        ({"provider": ["groq", "echo"], "on_fallback": print}, r"on_fallback=: write Client\(Fallback\(\[…\], on_fall"),
+        ({"provider": "groq,echo", "each": 5}, r"each=: write Client\(Fallback\(\[…\], each=…\)\)$"),
         ({"max_cost": 5}, r"max_cost=: map\(…\).estimate\(\) tells the cost before, and client.usage.cost afterwards$"),
         ({"user": "me"}, r"user=: pass an option to the call, as in ask\(…, user=…\), and a provider's setting to its"),
     ],

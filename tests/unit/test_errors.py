@@ -98,8 +98,15 @@ def make(kind: type[G4FLiteError]) -> G4FLiteError:
     return kind("no luck", provider="P", step="prompt", attempts=2, elapsed=1.25, **OWN.get(kind, {}))
 
 
-def test_a_wait_that_was_asked_for_is_told():
-    assert str(RateLimitError("slow down", retry_after=3600)) == "slow down; try again in 3600 s"
+@pytest.mark.parametrize(
+    ("wait", "told"),
+    [(0.04, "0.04"), (0.3, "0.3"), (7.66, "7.7"), (9, "9"), (9.96, "10"), (99.7, "100"), (3600, "3600")],
+)
+def test_a_wait_that_was_asked_for_is_told(wait, told):
+    assert str(RateLimitError("slow down", retry_after=wait)) == f"slow down; try again in {told} s"
+
+
+def test_no_wait_is_told_where_none_was_asked_for():
     assert str(RateLimitError("slow down")) == "slow down"
 
 

@@ -73,10 +73,6 @@ class Account:
     name: str
 
 
-class SigningSession(requests.Session):
-    """Send what it gets as another user would."""
-
-
 @pytest.fixture
 def service() -> Iterator[responses.RequestsMock]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
@@ -208,69 +204,6 @@ def test_a_key_is_the_same_from_an_argument_and_from_the_environment(monkeypatch
     monkeypatch.setenv("GROQ_API_KEY", "the-good-key")
     made = [OpenAICompatible.preset("groq", **given) for given in ({}, {"api_key": "the-good-key"}, {"api_key": None})]
     assert len({identity_of(provider, None) for provider in made}) == 1
-
-
-def test_a_provider_may_say_what_tells_it_from_others() -> None:
-    class Alone(Quill):
-        def identity(self) -> Any:
-            return self.who[0]
-
-    assert identity_of(Alone(user=Account("ann")), None) == identity_of(Alone(user=Account("ann")), None)
-    assert identity_of(Alone(user=Account("ann")), None) != identity_of(Alone(user=Account("bob")), None)
-
-
-def test_a_session_of_ones_own_says_whose_the_answers_are() -> None:
-    def of(name: str, value: str) -> str:
-        session = requests.Session()
-        if name == "cookie":
-            session.cookies.set("login", value)
-        elif name == "auth":
-            session.auth = ("user", value)
-        elif name == "cert":
-            session.cert = (f"{value}.pem", "key.pem")
-        else:
-            session.headers["X-User"] = value
-        return identity_of(Quill(session=session), None)
-
-    for name in ("cookie", "auth", "cert", "header"):
-        assert of(name, "ann") == of(name, "ann")
-        assert of(name, "ann") != of(name, "bob")
-
-
-def test_a_certificate_of_ones_own_says_whose_the_answers_are() -> None:
-    ann, again, bob = (Quill(cert=f"{user}.pem") for user in ("ann", "ann", "bob"))
-    assert identity_of(ann, None) == identity_of(again, None) != identity_of(bob, None)
-    assert identity_of(ann, None) != identity_of(Quill(), None)
-    assert identity_of(Quill(cert=("ann.pem", "a.key")), None) != identity_of(Quill(cert=("ann.pem", "b.key")), None)
-
-
-def test_an_adapter_that_may_sign_matches_itself_alone() -> None:
-    class Signing(requests.adapters.HTTPAdapter):
-        """Send what it gets with a header of its own."""
-
-    def made(adapter: requests.adapters.HTTPAdapter) -> Quill:
-        session = requests.Session()
-        session.mount("https://quill.test/", adapter)
-        return Quill(session=session)
-
-    ann, bob = made(Signing()), made(Signing())
-    assert identity_of(ann, None) == identity_of(ann, None) != identity_of(bob, None)
-    plain_one, other = (made(requests.adapters.HTTPAdapter(pool_maxsize=size)) for size in (1, 2))
-    assert identity_of(plain_one, None) == identity_of(other, None)
-
-
-def test_a_session_of_another_class_is_not_the_same() -> None:
-    made = [Quill(session=kind()) for kind in (requests.Session, SigningSession, requests.Session)]
-    plain_one, other, again = (identity_of(provider, None) for provider in made)
-    assert plain_one == again != other
-
-
-def test_a_function_that_gives_the_key_is_not_another_one() -> None:
-    def key_of(user: str) -> Any:
-        return lambda: f"key-of-{user}"
-
-    ann, bob = (OpenAICompatible.preset("groq", api_key=key_of(user)) for user in ("ann", "bob"))
-    assert identity_of(ann, None) == identity_of(ann, None) != identity_of(bob, None)
 
 
 @pytest.mark.parametrize(

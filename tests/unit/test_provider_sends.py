@@ -21,6 +21,10 @@ def check(kind: type[Plain], **more: Any) -> None:
     check_provider(kind, {"/say": SAID}, text="Good day", unmarked_end=True, **more)
 
 
+def text_in(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+
+
 class Says(Plain):
     """Sends text, which ``text_of`` gives."""
 
@@ -33,7 +37,7 @@ class Says(Plain):
         return Request("POST", f"{self.base_url}/say", json=fields, headers=self.headers_with())
 
     def text_of(self, prompt: Prompt) -> str:
-        return json.dumps(prompt.messages)
+        return json.dumps([[message["role"], text_in(message["content"])] for message in prompt.messages])
 
     def more(self, prompt: Prompt) -> dict[str, Any]:
         return {}
@@ -41,7 +45,7 @@ class Says(Plain):
 
 class LastOnly(Says):
     def text_of(self, prompt: Prompt) -> str:
-        return str(prompt.messages[-1]["content"])
+        return text_in(prompt.messages[-1]["content"])
 
 
 class WithoutSystem(Says):
@@ -114,6 +118,25 @@ class FirstTextOnly(Says):
         return json.dumps([[message["role"], text] for message, text in zip(prompt.messages, texts, strict=True)])
 
 
+class PartsAsTheyAre(Says):
+    def text_of(self, prompt: Prompt) -> str:
+        return json.dumps(prompt.messages)
+
+
+class PartsInAForm(PartsAsTheyAre):
+    def request(self, prompt: Prompt, token: str) -> Request:
+        fields = {"say": self.text_of(prompt)}
+        return Request("POST", f"{self.base_url}/say", data=fields, headers=self.headers_with())
+
+
+class BlocksOfItsOwn(Says):
+    """Sends each text in a block, which has a type, too."""
+
+    def text_of(self, prompt: Prompt) -> str:
+        texts = [[message["role"], text_in(message["content"])] for message in prompt.messages]
+        return json.dumps([[role, {"type": "text", "text": text}] for role, text in texts])
+
+
 class NoLists(Says):
     def text_of(self, prompt: Prompt) -> str:
         return "".join(message["role"] + message["content"] for message in prompt.messages)
@@ -155,6 +178,8 @@ class RefusesWebImages(NoWebImages):
             "^the role of a message is not sent: an earlier answer is sent as a message of the user would be",
         ),
         (FirstTextOnly, "^of a message with two texts only one is sent: .*; join the texts of these"),
+        (PartsAsTheyAre, "^the content of a message is sent as a list of parts, and images are refused: .* join the"),
+        (PartsInAForm, "^the content of a message is sent as a list of parts, and images are refused: .* join the"),
         (NoLists, r"^a message with two texts: NoLists\.request raised TypeError: .*; join the texts of these"),
         (NoWebImages, "^an image given by its URL is neither sent nor refused: the url of a part may be an http URL"),
         (UnpacksURLs, r"^an image given by its URL: UnpacksURLs\.request raised ValueError: .*; send it, or refuse it"),
@@ -195,7 +220,9 @@ class RefusesSystem(LastOnly):
             raise ValueError("RefusesSystem has no conversations")
 
 
-@pytest.mark.parametrize("kind", [Says, InBase64, Encrypted, RefusesSystem, RefusesWebImages, WithModel, WithTone])
+@pytest.mark.parametrize(
+    "kind", [Says, BlocksOfItsOwn, InBase64, Encrypted, RefusesSystem, RefusesWebImages, WithModel, WithTone]
+)
 def test_a_service_may_want_it_in_any_form(kind: type[Plain]) -> None:
     check(kind)
 
